@@ -1,0 +1,76 @@
+/*
+ * Descriptors: classification without a call that can block.
+ */
+#include "fd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+
+static enum sfd_fd_kind socket_kind(const struct sfd_sys *sys, int fd)
+{
+    int domain = 0;
+    int type = 0;
+
+    if (sys->getsockopt_int(fd, SOL_SOCKET, SO_DOMAIN, &domain) < 0) return SFD_FD_OTHER;
+    if (sys->getsockopt_int(fd, SOL_SOCKET, SO_TYPE, &type) < 0) return SFD_FD_OTHER;
+    if (type != SOCK_STREAM) return SFD_FD_OTHER;
+    if (domain == AF_UNIX) return SFD_FD_UNIX_STREAM;
+    if (domain == AF_INET || domain == AF_INET6) return SFD_FD_TCP;
+    return SFD_FD_OTHER;
+}
+
+static enum sfd_fd_kind file_kind(const struct sfd_sys *sys, int fd)
+{
+    struct statx st;
+
+    if (sys->statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &st) < 0) return SFD_FD_OTHER;
+    if (S_ISREG(st.stx_mode)) return SFD_FD_REGULAR;
+    if (S_ISCHR(st.stx_mode)) return SFD_FD_CHAR;
+    return SFD_FD_OTHER;
+}
+
+int sfd_fd_classify(const struct sfd_sys *sys, int fd, struct sfd_fd_info *out)
+{
+    struct sfd_fd_info info = {.kind = SFD_FD_OTHER};
+    int domain = 0;
+
+    const int flags = sys->fcntl(fd, F_GETFL, 0);
+    if (flags < 0) return flags;
+    if ((flags & O_PATH) == 0) {
+        const int mode = flags & O_ACCMODE;
+        info.readable = mode != O_WRONLY;
+        info.writable = mode != O_RDONLY;
+        info.nonblock = (flags & O_NONBLOCK) != 0;
+
+        /* A pipe is by far the most frequent: one call and known. */
+        const int capacity = sys->fcntl(fd, F_GETPIPE_SZ, 0);
+        if (capacity > 0) {
+            info.kind = SFD_FD_PIPE;
+            info.capacity = (uint32_t)capacity;
+        } else if (sys->getsockopt_int(fd, SOL_SOCKET, SO_DOMAIN, &domain) != -ENOTSOCK) {
+            info.kind = socket_kind(sys, fd);
+        } else {
+            info.kind = file_kind(sys, fd);
+        }
+    }
+    *out = info;
+    return 0;
+}
+
+bool sfd_fd_close_may_block(const struct sfd_sys *sys, int fd, enum sfd_fd_kind kind)
+{
+    struct linger linger;
+
+    if (kind == SFD_FD_PIPE) return false;
+    if (!sfd_fd_is_socket(kind)) return true;
+    return sys->get_linger(fd, &linger) < 0 || (linger.l_onoff != 0 && linger.l_linger > 0);
+}
+
+void sfd_fd_close(const struct sfd_sys *sys, int *fd)
+{
+    if (*fd < 0) return;
+    const int number = *fd;
+    *fd = -1;
+    (void)sys->close(number); /* its number is free whatever it says; nobody is left to tell */
+}

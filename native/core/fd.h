@@ -1,0 +1,52 @@
+/*
+ * Descriptors: what one is, whether closing it can block, and closing it once.
+ *
+ * Role: every rule that depends on a descriptor's type starts here.
+ * Thread: any. Owns nothing. Never calls fstat(2) on a descriptor that somebody else opened: on FUSE it waits for as long
+ * as the file system's server likes. The calls used here answer from memory (F_GETFL, F_GETPIPE_SZ, getsockopt, statx
+ * with AT_STATX_DONT_SYNC).
+ */
+#ifndef SFD_CORE_FD_H
+#define SFD_CORE_FD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "sys.h"
+
+enum sfd_fd_kind {
+    SFD_FD_OTHER = 0,   /* anything not below: directories, epoll, netlink, datagram sockets, O_PATH, ... */
+    SFD_FD_PIPE,        /* pipe(2) or an opened FIFO */
+    SFD_FD_TCP,         /* AF_INET or AF_INET6, SOCK_STREAM */
+    SFD_FD_UNIX_STREAM, /* AF_UNIX, SOCK_STREAM */
+    SFD_FD_REGULAR,     /* regular or memory file */
+    SFD_FD_CHAR,        /* character device */
+};
+
+struct sfd_fd_info {
+    enum sfd_fd_kind kind;
+    bool readable;
+    bool writable;
+    bool nonblock;     /* O_NONBLOCK of the description, at the moment of asking */
+    uint32_t capacity; /* of a pipe, bytes */
+};
+
+/* Says what `fd` (borrowed) is. 0, or -EBADF when it is no open descriptor. Never blocks. */
+int sfd_fd_classify(const struct sfd_sys *sys, int fd, struct sfd_fd_info *out);
+
+/* True for the two kinds of stream socket. */
+static inline bool sfd_fd_is_socket(enum sfd_fd_kind kind)
+{
+    return kind == SFD_FD_TCP || kind == SFD_FD_UNIX_STREAM;
+}
+
+/*
+ * Can close(2) of this descriptor block? True for what may flush to a file server and for sockets that linger; false for
+ * pipes and for ordinary stream sockets. Never blocks itself.
+ */
+bool sfd_fd_close_may_block(const struct sfd_sys *sys, int fd, enum sfd_fd_kind kind);
+
+/* Closes *fd unless it is -1 and sets it to -1. Idempotent. Blocks as close(2) does. */
+void sfd_fd_close(const struct sfd_sys *sys, int *fd);
+
+#endif

@@ -1,0 +1,233 @@
+/*
+ * The system calls that the core uses. The only file of the core that reads errno.
+ */
+#include "sys.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <sys/eventfd.h>
+#include <sys/random.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
+#include <time.h>
+#include <unistd.h>
+
+/* The same number on every architecture (asm-generic since 5.10), and missing in the headers of older distributions. */
+#ifndef __NR_cachestat
+#define __NR_cachestat 451
+#endif
+
+/* Evaluates a call until it is not interrupted; yields its result or -errno. */
+#define RETRY(type, call)                                                                          \
+    do {                                                                                           \
+        type result_;                                                                              \
+        do {                                                                                       \
+            result_ = (type)(call);                                                                \
+        } while (result_ < 0 && errno == EINTR);                                                   \
+        return result_ < 0 ? (type)-errno : result_;                                               \
+    } while (0)
+
+static int sys_openat2(int dir, const char *path, const struct open_how *how)
+{
+    RETRY(int, syscall(SYS_openat2, dir, path, how, sizeof(*how)));
+}
+
+static int sys_statx(int fd, const char *path, int flags, unsigned mask, struct statx *out)
+{
+    RETRY(int, statx(fd, path, flags, mask, out));
+}
+
+static int sys_fstatfs_type(int fd, uint64_t *type)
+{
+    struct statfs st;
+    int result;
+
+    do {
+        result = fstatfs(fd, &st);
+    } while (result < 0 && errno == EINTR);
+    if (result < 0) return -errno;
+    *type = (uint64_t)st.f_type;
+    return 0;
+}
+
+static int sys_close(int fd)
+{
+    /* Linux frees the number whatever close says: a retry would close somebody else's descriptor. */
+    return close(fd) < 0 ? -errno : 0;
+}
+
+static int sys_fadvise(int fd, uint64_t offset, uint64_t length, int advice)
+{
+    return -posix_fadvise(fd, (off_t)offset, (off_t)length, advice);
+}
+
+static int sys_cachestat(int fd, const struct sfd_cachestat_range *range, struct sfd_cachestat *out)
+{
+    RETRY(int, syscall(__NR_cachestat, fd, range, out, 0));
+}
+
+static int sys_ofd_read_lock(int fd, uint64_t offset, uint64_t length)
+{
+    struct flock lock = {
+        .l_type = F_RDLCK,
+        .l_whence = SEEK_SET,
+        .l_start = (off_t)offset,
+        .l_len = (off_t)length,
+    };
+    RETRY(int, fcntl(fd, F_OFD_SETLK, &lock));
+}
+
+static int64_t sys_preadv2(int fd, const struct iovec *iov, int count, int64_t offset, int flags)
+{
+    RETRY(int64_t, preadv2(fd, iov, count, (off_t)offset, flags));
+}
+
+static int64_t sys_pwritev2(int fd, const struct iovec *iov, int count, int64_t offset, int flags)
+{
+    RETRY(int64_t, pwritev2(fd, iov, count, (off_t)offset, flags));
+}
+
+static int64_t sys_sendfile(int out, int in, int64_t *offset, size_t count)
+{
+    RETRY(int64_t, sendfile(out, in, (off_t *)offset, count));
+}
+
+static int64_t sys_splice(int in, int64_t *offset, int out, size_t count, unsigned flags)
+{
+    RETRY(int64_t, splice(in, (off_t *)offset, out, NULL, count, flags));
+}
+
+static int64_t sys_copy_file_range(int in, int64_t *offset, int out, size_t count)
+{
+    RETRY(int64_t, copy_file_range(in, (off_t *)offset, out, NULL, count, 0));
+}
+
+static int sys_fcntl(int fd, int command, int64_t argument)
+{
+    RETRY(int, fcntl(fd, command, (long)argument));
+}
+
+static int sys_getsockopt_int(int fd, int level, int name, int *out)
+{
+    int value = 0;
+    socklen_t size = sizeof(value);
+
+    if (getsockopt(fd, level, name, &value, &size) < 0) return -errno;
+    *out = value;
+    return 0;
+}
+
+static int sys_get_linger(int fd, struct linger *out)
+{
+    struct linger value = {0};
+    socklen_t size = sizeof(value);
+
+    if (getsockopt(fd, SOL_SOCKET, SO_LINGER, &value, &size) < 0) return -errno;
+    *out = value;
+    return 0;
+}
+
+static int sys_recvmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags)
+{
+    RETRY(int, recvmmsg(fd, messages, count, flags, NULL));
+}
+
+static int64_t sys_sendmsg(int fd, const struct msghdr *message, int flags)
+{
+    RETRY(int64_t, sendmsg(fd, message, flags));
+}
+
+static int sys_epoll_ctl(int epoll, int operation, int fd, struct epoll_event *event)
+{
+    RETRY(int, epoll_ctl(epoll, operation, fd, event));
+}
+
+static int sys_epoll_wait(int epoll, struct epoll_event *events, int count, int timeout_ms)
+{
+    /* An interrupted wait is an empty turn, not a new wait with the whole timeout. */
+    const int n = epoll_wait(epoll, events, count, timeout_ms);
+    if (n >= 0) return n;
+    return errno == EINTR ? 0 : -errno;
+}
+
+const struct sfd_sys sfd_sys_linux = {
+    .openat2 = sys_openat2,
+    .statx = sys_statx,
+    .fstatfs_type = sys_fstatfs_type,
+    .close = sys_close,
+    .fadvise = sys_fadvise,
+    .cachestat = sys_cachestat,
+    .ofd_read_lock = sys_ofd_read_lock,
+    .preadv2 = sys_preadv2,
+    .pwritev2 = sys_pwritev2,
+    .sendfile = sys_sendfile,
+    .splice = sys_splice,
+    .copy_file_range = sys_copy_file_range,
+    .fcntl = sys_fcntl,
+    .getsockopt_int = sys_getsockopt_int,
+    .get_linger = sys_get_linger,
+    .recvmmsg = sys_recvmmsg,
+    .sendmsg = sys_sendmsg,
+    .epoll_ctl = sys_epoll_ctl,
+    .epoll_wait = sys_epoll_wait,
+};
+
+uint64_t sfd_sys_now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &now); /* cannot fail with a valid clock and address */
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+int sfd_sys_random(void *out, size_t length)
+{
+    unsigned char *at = out;
+
+    while (length > 0) {
+        const ssize_t n = getrandom(at, length, 0);
+        if (n < 0 && errno != EINTR) return -errno;
+        if (n <= 0) continue;
+        at += n;
+        length -= (size_t)n;
+    }
+    return 0;
+}
+
+int sfd_sys_eventfd(void)
+{
+    RETRY(int, eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+}
+
+int sfd_sys_epoll(void)
+{
+    RETRY(int, epoll_create1(EPOLL_CLOEXEC));
+}
+
+void sfd_sys_event_signal(int eventfd)
+{
+    const uint64_t one = 1;
+    ssize_t n;
+
+    do {
+        n = write(eventfd, &one, sizeof(one));
+    } while (n < 0 && errno == EINTR);
+}
+
+void sfd_sys_event_clear(int eventfd)
+{
+    uint64_t count;
+    ssize_t n;
+
+    do {
+        n = read(eventfd, &count, sizeof(count));
+    } while (n < 0 && errno == EINTR);
+}
+
+int sfd_sys_openat(int dir, const char *path, int flags)
+{
+    RETRY(int, openat(dir, path, flags | O_CLOEXEC));
+}

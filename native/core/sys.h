@@ -1,0 +1,86 @@
+/*
+ * The system calls that the core uses, as one table of functions.
+ *
+ * Role: the only door to the kernel. Tests copy `sfd_sys_linux`, replace entries and so script short writes, EAGAIN or
+ * ENOSPC without a line of test code in the product.
+ * Thread: any; the table is constant and the functions keep no state.
+ * Rule: each function gives >= 0 or -errno. EINTR is retried here (never for close, see close(2)), except where a
+ * partial count was reached, which the kernel reports as that count.
+ */
+#ifndef SFD_CORE_SYS_H
+#define SFD_CORE_SYS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+struct statx;
+struct open_how;
+
+/* Of linux/mman.h (6.5); repeated because the oldest headers that we build with do not have it. */
+struct sfd_cachestat_range {
+    uint64_t offset;
+    uint64_t length;
+};
+
+struct sfd_cachestat {
+    uint64_t nr_cache;
+    uint64_t nr_dirty;
+    uint64_t nr_writeback;
+    uint64_t nr_evicted;
+    uint64_t nr_recently_evicted;
+};
+
+struct sfd_sys {
+    /* files */
+    int (*openat2)(int dir, const char *path, const struct open_how *how);
+    int (*statx)(int fd, const char *path, int flags, unsigned mask, struct statx *out);
+    int (*fstatfs_type)(int fd, uint64_t *type);
+    int (*close)(int fd);
+    int (*fadvise)(int fd, uint64_t offset, uint64_t length, int advice);
+    int (*cachestat)(int fd, const struct sfd_cachestat_range *range, struct sfd_cachestat *out);
+    int (*ofd_read_lock)(int fd, uint64_t offset, uint64_t length);
+
+    /* bytes */
+    int64_t (*preadv2)(int fd, const struct iovec *iov, int count, int64_t offset, int flags);
+    int64_t (*pwritev2)(int fd, const struct iovec *iov, int count, int64_t offset, int flags);
+    int64_t (*sendfile)(int out, int in, int64_t *offset, size_t count);
+    int64_t (*splice)(int in, int64_t *offset, int out, size_t count, unsigned flags);
+    int64_t (*copy_file_range)(int in, int64_t *offset, int out, size_t count);
+
+    /* descriptors and sockets */
+    int (*fcntl)(int fd, int command, int64_t argument);
+    int (*getsockopt_int)(int fd, int level, int name, int *out);
+    int (*get_linger)(int fd, struct linger *out);
+    int (*recvmmsg)(int fd, struct mmsghdr *messages, unsigned count, int flags);
+    int64_t (*sendmsg)(int fd, const struct msghdr *message, int flags);
+
+    /* waiting */
+    int (*epoll_ctl)(int epoll, int operation, int fd, struct epoll_event *event);
+    int (*epoll_wait)(int epoll, struct epoll_event *events, int count, int timeout_ms);
+};
+
+/* The real kernel. */
+extern const struct sfd_sys sfd_sys_linux;
+
+/* Milliseconds of CLOCK_MONOTONIC, at the resolution of the kernel's tick (some ms); never blocks, costs ~5 ns. */
+uint64_t sfd_sys_now_ms(void);
+
+/* Fills `out` with unpredictable bytes. 0 or -errno. Blocks only before the kernel's pool is ready, early at boot. */
+int sfd_sys_random(void *out, size_t length);
+
+/* Non-blocking, CLOEXEC eventfd / epoll instance: a descriptor or -errno. */
+int sfd_sys_eventfd(void);
+int sfd_sys_epoll(void);
+
+/* Adds to / empties an eventfd of sfd_sys_eventfd; a counter that is already full or empty is no error. */
+void sfd_sys_event_signal(int eventfd);
+void sfd_sys_event_clear(int eventfd);
+
+/* openat(2) with CLOEXEC added: a descriptor or -errno. May block as long as the disk likes. */
+int sfd_sys_openat(int dir, const char *path, int flags);
+
+#endif
