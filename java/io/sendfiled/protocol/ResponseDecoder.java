@@ -1,0 +1,112 @@
+package io.sendfiled.protocol;
+
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+
+/**
+ * Decodes the responses on one status channel, fed with bytes as they arrive.
+ *
+ * <p>A message may arrive in pieces and several may arrive at once: call {@link #next} until it says
+ * {@link Event#NEED_MORE}. It takes exactly the bytes of one message, so that what follows the File Information of a
+ * Read File (the file's bytes) stays in the buffer. One thread at a time.
+ */
+public final class ResponseDecoder {
+    /** What {@link #next} found. */
+    public enum Event {
+        /** All bytes are used up and the message is not whole yet. */
+        NEED_MORE,
+        /** File Information; see {@link #size()}, the times and {@link #transferId()}. */
+        FILE_INFO,
+        /** Progress; {@link #size()} bytes were moved since the last one. */
+        PROGRESS,
+        /** Every byte was accepted by the destination. The last message. */
+        COMPLETE,
+        /** The request is refused, with {@link #errno()}. The last message. */
+        REFUSED,
+        /** The transfer ended early, with {@link #errno()}. The last message. */
+        FAILED,
+        /** Bytes that are no response: the channel is out of step and cannot be read on. */
+        MALFORMED
+    }
+
+    private final ByteBuffer message =
+            ByteBuffer.allocate(Wire.FILE_INFO_SIZE).order(ByteOrder.nativeOrder());
+    private boolean delivered;
+
+    /**
+     * Takes bytes up to the end of one message.
+     *
+     * @param in bytes from the channel; its position advances over what was taken
+     */
+    public Event next(ByteBuffer in) {
+        if (delivered) {
+            message.clear();
+            delivered = false;
+        }
+        if (!fill(in, Wire.ERROR_SIZE)) {
+            return Event.NEED_MORE;
+        }
+        int command = message.get(Wire.COMMAND) & 0xff;
+        boolean error = message.get(Wire.STAT) != 0;
+        if (command == Wire.FILE_INFO) {
+            if (!error && !fill(in, Wire.FILE_INFO_SIZE)) {
+                return Event.NEED_MORE;
+            }
+            delivered = true;
+            return error ? Event.REFUSED : Event.FILE_INFO;
+        }
+        if (command == Wire.TRANSFER_STATUS) {
+            if (!error && !fill(in, Wire.TRANSFER_STATUS_SIZE)) {
+                return Event.NEED_MORE;
+            }
+            delivered = true;
+            if (error) {
+                return Event.FAILED;
+            }
+            return size() == Wire.COMPLETE ? Event.COMPLETE : Event.PROGRESS;
+        }
+        return Event.MALFORMED;
+    }
+
+    private boolean fill(ByteBuffer in, int size) {
+        while (message.position() < size && in.hasRemaining()) {
+            message.put(in.get());
+        }
+        return message.position() >= size;
+    }
+
+    /** Whether a message has begun that is not whole yet. */
+    public boolean isInsideMessage() {
+        return !delivered && message.position() > 0;
+    }
+
+    /** Of FILE_INFO: the bytes that this transfer will move. Of PROGRESS: the bytes moved since the last one. */
+    public long size() {
+        return message.getLong(Wire.INFO_SIZE);
+    }
+
+    /** Of FILE_INFO: the last access, in seconds since 1970. */
+    public long accessTime() {
+        return message.getLong(Wire.INFO_ATIME);
+    }
+
+    /** Of FILE_INFO: the last modification, in seconds since 1970. */
+    public long modificationTime() {
+        return message.getLong(Wire.INFO_MTIME);
+    }
+
+    /** Of FILE_INFO: the last change of the file or its attributes, in seconds since 1970. */
+    public long changeTime() {
+        return message.getLong(Wire.INFO_CTIME);
+    }
+
+    /** Of FILE_INFO: the transfer's id, for Send Open File and Cancel. */
+    public long transferId() {
+        return message.getLong(Wire.INFO_ID);
+    }
+
+    /** Of REFUSED and FAILED: the errno, 1 to 255. */
+    public int errno() {
+        return message.get(Wire.STAT) & 0xff;
+    }
+}

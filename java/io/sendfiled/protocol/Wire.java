@@ -1,0 +1,70 @@
+package io.sendfiled.protocol;
+
+/**
+ * The numbers of the wire protocol, version 1: command ids, sizes and field offsets.
+ *
+ * <p>Native-endian: both ends are on one host. The same numbers stand in {@code include/sendfiled/wire.h} for C; the
+ * golden byte vectors, which the tests of both languages read, keep the two from drifting apart.
+ *
+ * <pre>
+ * Open, Read, Send File       u8 cmd | u8 stat | 6 padding | i64 offset | u64 length | path bytes | NUL
+ * Send Open File, Cancel      u8 cmd | u8 stat | 6 padding | u64 transfer id
+ * File Information            u8 cmd | u8 stat | 6 padding | u64 size | i64 atime | i64 mtime | i64 ctime | u64 id
+ * Transfer Status             u8 cmd | u8 stat | 6 padding | u64 bytes moved since the last one, or COMPLETE
+ * Error                       u8 cmd | u8 errno
+ * </pre>
+ */
+public final class Wire {
+    /** Request: open a file now, send it later. Passed along: the status channel. */
+    public static final int OPEN_FILE = 0x01;
+    /** Request: read a file through the status channel. Passed along: the status channel. */
+    public static final int READ_FILE = 0x02;
+    /** Request: send a file to a descriptor. Passed along: the status channel, the destination. */
+    public static final int SEND_FILE = 0x03;
+    /** Request: send a file that was opened before. Passed along: the destination. */
+    public static final int SEND_OPEN_FILE = 0x04;
+    /** Request: end a transfer. Nothing is passed along. */
+    public static final int CANCEL = 0x05;
+
+    /** The first command id of extended requests. */
+    public static final int FIRST_EXTENDED_REQUEST = 0x10;
+    /** The last command id of extended requests. */
+    public static final int LAST_EXTENDED_REQUEST = 0x7f;
+
+    /** Response: the file's size and times, or a refusal of the request. */
+    public static final int FILE_INFO = 0x81;
+    /** Response: progress, the completion, or the error that ended a transfer. */
+    public static final int TRANSFER_STATUS = 0x82;
+
+    /** The {@code size} of a Transfer Status that is the last message of a complete transfer. */
+    public static final long COMPLETE = -1L;
+
+    /** Bytes before the path of a file request. */
+    public static final int FILE_REQUEST_HEADER_SIZE = 24;
+    /** Bytes of Send Open File and of Cancel. */
+    public static final int ID_REQUEST_SIZE = 16;
+    /** Bytes of an Error, and of what every message begins with. */
+    public static final int ERROR_SIZE = 2;
+    /** Bytes of File Information. */
+    public static final int FILE_INFO_SIZE = 48;
+    /** Bytes of Transfer Status. */
+    public static final int TRANSFER_STATUS_SIZE = 16;
+    /** The longest path in bytes, without its NUL: {@code PATH_MAX - 1}. */
+    public static final int MAX_PATH_LENGTH = 4095;
+    /** Bytes of the longest request. */
+    public static final int MAX_REQUEST_SIZE = FILE_REQUEST_HEADER_SIZE + MAX_PATH_LENGTH + 1;
+
+    static final int COMMAND = 0;
+    static final int STAT = 1;
+    static final int REQUEST_OFFSET = 8;
+    static final int REQUEST_LENGTH = 16;
+    static final int REQUEST_ID = 8;
+    static final int INFO_SIZE = 8;
+    static final int INFO_ATIME = 16;
+    static final int INFO_MTIME = 24;
+    static final int INFO_CTIME = 32;
+    static final int INFO_ID = 40;
+    static final int STATUS_SIZE = 8;
+
+    private Wire() {}
+}
