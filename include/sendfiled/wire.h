@@ -1,0 +1,102 @@
+/*
+ * The wire layouts of protocol version 1, as constants: what a program needs to speak to the daemon
+ * without this project's client library. Every integer is native-endian, since both ends are on one
+ * host; every message is read and written at the byte offsets below, never by casting a struct.
+ *
+ * Channels
+ *   request socket   AF_UNIX, SOCK_DGRAM, bound by the daemon at SOCKDIR/sendfiled.NAME.socket. One
+ *                    request is one datagram; the client only sends.
+ *   status channel   the write end of a pipe, made by the client for each request and passed along
+ *                    with it (SCM_RIGHTS). The daemon writes responses and closes it at the end.
+ *   data channel     Send File, Send Open File: a descriptor of the client's, passed along.
+ *                    Read File: the status channel, after its File Information message.
+ *
+ * Requests on a path (0x01 Open File, 0x02 Read File, 0x03 Send File)
+ *
+ *   0     1      2           8            16           24
+ *   +-----+------+-----------+------------+------------+---------------+-----+
+ *   | cmd | stat | 6 padding | i64 offset | u64 length | path, n bytes | NUL |
+ *   +-----+------+-----------+------------+------------+---------------+-----+
+ *
+ *   stat is 0; length 0 means "to the end of the file"; 1 <= n <= 4095.
+ *   Descriptors: status (0x01, 0x02); status, destination (0x03).
+ *
+ * Requests on a transfer (0x04 Send Open File, 0x05 Cancel)
+ *
+ *   0     1      2           8                 16
+ *   +-----+------+-----------+-----------------+
+ *   | cmd | stat | 6 padding | u64 transfer id |
+ *   +-----+------+-----------+-----------------+
+ *
+ *   Descriptors: destination (0x04); none (0x05).
+ *
+ * File Information (0x81)
+ *
+ *   0     1      2           8          16          24          32          40                48
+ *   +-----+------+-----------+----------+-----------+-----------+-----------+-----------------+
+ *   | cmd | stat | 6 padding | u64 size | i64 atime | i64 mtime | i64 ctime | u64 transfer id |
+ *   +-----+------+-----------+----------+-----------+-----------+-----------+-----------------+
+ *
+ *   size is the number of bytes that this transfer will move; times are seconds since the epoch.
+ *
+ * Transfer Status (0x82)
+ *
+ *   0     1      2           8          16
+ *   +-----+------+-----------+----------+
+ *   | cmd | stat | 6 padding | u64 size |
+ *   +-----+------+-----------+----------+
+ *
+ *   size is the number of bytes moved since the previous Transfer Status; 2^64 - 1 means complete
+ *   and makes this the last message.
+ *
+ * Error (0x81: the request is refused; 0x82: a transfer that had begun has failed)
+ *
+ *   0     1       2
+ *   +-----+-------+
+ *   | cmd | errno |
+ *   +-----+-------+
+ *
+ * Extensions have the command ids 0x10-0x7f (requests) and 0x90-0xff (responses):
+ *
+ *   0     1      2             4                  8
+ *   +-----+------+-------------+------------------+------+
+ *   | cmd | stat | u16 version | u32 total length | ...  |
+ *   +-----+------+-------------+------------------+------+
+ */
+#ifndef SENDFILED_WIRE_H
+#define SENDFILED_WIRE_H
+
+#include <stdint.h>
+
+enum sfd_wire_command {
+    SFD_WIRE_OPEN_FILE = 0x01,
+    SFD_WIRE_READ_FILE = 0x02,
+    SFD_WIRE_SEND_FILE = 0x03,
+    SFD_WIRE_SEND_OPEN_FILE = 0x04,
+    SFD_WIRE_CANCEL = 0x05,
+
+    SFD_WIRE_EXTENDED_REQUEST_FIRST = 0x10,
+    SFD_WIRE_EXTENDED_REQUEST_LAST = 0x7f,
+
+    SFD_WIRE_FILE_INFO = 0x81,
+    SFD_WIRE_XFER_STAT = 0x82,
+
+    SFD_WIRE_EXTENDED_RESPONSE_FIRST = 0x90,
+    SFD_WIRE_EXTENDED_RESPONSE_LAST = 0xff
+};
+
+/* Sizes in bytes. */
+#define SFD_WIRE_PREFIX_SIZE           2    /* cmd and stat, the start of every message */
+#define SFD_WIRE_PATH_REQUEST_SIZE     24   /* Open, Read and Send File up to the path */
+#define SFD_WIRE_TRANSFER_REQUEST_SIZE 16   /* Send Open File and Cancel */
+#define SFD_WIRE_MAX_PATH              4095 /* without the NUL: PATH_MAX - 1 */
+#define SFD_WIRE_MAX_REQUEST_SIZE      (SFD_WIRE_PATH_REQUEST_SIZE + SFD_WIRE_MAX_PATH + 1)
+#define SFD_WIRE_FILE_INFO_SIZE        48
+#define SFD_WIRE_XFER_STAT_SIZE        16
+#define SFD_WIRE_ERROR_SIZE            2
+#define SFD_WIRE_MAX_RESPONSE_SIZE     SFD_WIRE_FILE_INFO_SIZE
+
+/* The size field of the last Transfer Status of a successful transfer. */
+#define SFD_WIRE_COMPLETE UINT64_MAX
+
+#endif
