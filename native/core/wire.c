@@ -231,7 +231,7 @@ int sfd_wire_get_response(const void *buf, size_t len, struct sfd_wire_response 
 {
     const unsigned char *message = buf;
 
-    if (len == 0) {
+    if (len < SFD_WIRE_PREFIX_SIZE) {
         return 0;
     }
 
@@ -239,9 +239,6 @@ int sfd_wire_get_response(const void *buf, size_t len, struct sfd_wire_response 
 
     if (cmd != SFD_WIRE_FILE_INFO && cmd != SFD_WIRE_XFER_STAT) {
         return -EBADMSG;
-    }
-    if (len < SFD_WIRE_PREFIX_SIZE) {
-        return 0;
     }
     if (message[AT_STAT] != 0) {
         *out = (struct sfd_wire_response){
