@@ -29,8 +29,7 @@ public final class ResponseDecoder {
         MALFORMED
     }
 
-    private final ByteBuffer message =
-            ByteBuffer.allocate(Wire.FILE_INFO_SIZE).order(ByteOrder.nativeOrder());
+    private final ByteBuffer message = ByteBuffer.allocate(Wire.FILE_INFO_SIZE).order(ByteOrder.nativeOrder());
     private boolean delivered;
 
     /**

@@ -1,0 +1,5 @@
+/** The command-line client, sfd. */
+@NullMarked
+package io.sendfiled.tools;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,44 @@
+/*
+ * The library's door: JNI_OnLoad registers the natives of every class in one table, and tells the
+ * library's version. Runs once, on the thread that loads the library
+ * (io.sendfiled.jni.NativeLibrary). Owns nothing.
+ */
+#include "jni_util.h"
+
+#include <stddef.h>
+
+/* One line a glue file; each is defined in jni_<name>.c. */
+static jint sfd_jni_register_library(JNIEnv *env);
+
+static jint (*const registrars[])(JNIEnv *) = {
+    sfd_jni_register_library,
+};
+
+static jstring library_version(JNIEnv *env, jclass class)
+{
+    (void)class;
+    return (*env)->NewStringUTF(env, SENDFILED_VERSION);
+}
+
+static jint sfd_jni_register_library(JNIEnv *env)
+{
+    static const JNINativeMethod methods[] = {
+        SFD_JNI_METHOD("version0", "()Ljava/lang/String;", library_version),
+    };
+
+    return sfd_jni_register(env, "io/sendfiled/jni/NativeLibrary", methods, SFD_JNI_COUNT(methods));
+}
+
+JNIEXPORT jint JNICALL JNI_OnLoad(JavaVM *vm, void *reserved)
+{
+    JNIEnv *env;
+
+    (void)reserved;
+    if ((*vm)->GetEnv(vm, (void **)&env, SFD_JNI_VERSION) != JNI_OK)
+        return JNI_ERR;
+    for (size_t i = 0; i < sizeof(registrars) / sizeof(registrars[0]); i++) {
+        if (registrars[i](env) != JNI_OK)
+            return JNI_ERR;
+    }
+    return SFD_JNI_VERSION;
+}
