@@ -1,0 +1,156 @@
+/*
+ * The client API: have a daemon read files and send them to descriptors. Source compatible with
+ * the sendfiled.h of the original sendfiled; link with -lsendfiled (pkg-config sendfiled).
+ *
+ * How it goes: connect once, then each request makes a pipe, hands its write end to the daemon and
+ * gives you the read end, the status channel, to watch in your event loop. responses.h says what
+ * arrives there.
+ *
+ *     int srv = sfd_connect("/run/sendfiled", "default");
+ *     int status = sfd_send(srv, "index.html", client_socket, 0, 0, true);
+ *     ...when poll(2) says that status is readable: read(2), sfd_get_stat(),
+ *        sfd_unmarshal_xfer_stat(), sfd_xfer_complete(); at the end close(status)...
+ *
+ * For all functions here:
+ *   - Failure is -1 (or false) with errno set. Nothing is leaked or left half done: no request was
+ *     sent, and no descriptor is open that was not before.
+ *   - They are thread-safe: there is no state but the kernel's, so one connection may be used by
+ * any number of threads. None is async-signal-safe. A signal does not interrupt them; they go on.
+ *   - Descriptors that they return have FD_CLOEXEC set and are yours to close.
+ *   - Descriptors and strings passed in are borrowed. The daemon gets duplicates: you may close a
+ *     destination as soon as a call has returned, but a socket stays connected until the transfer
+ *     is over, because its duplicate does.
+ *
+ * Errors that every request (sfd_read, sfd_send, sfd_open, sfd_send_open, sfd_cancel) may give:
+ *     EAGAIN        only when you made srv_sockfd non-blocking: the daemon's queue is full. Nothing
+ *                   was sent; try again when the socket is writable
+ *     EBADF         srv_sockfd or destination_fd is not an open descriptor
+ *     ECONNREFUSED  the daemon has gone (ENOTCONN, EPIPE: the socket is no connection to one).
+ *                   Connect again
+ *     EINVAL        path is NULL
+ *     EMFILE ENFILE out of descriptors
+ *     ENAMETOOLONG  path is longer than 4095 bytes
+ *     ENOBUFS ENOMEM out of memory
+ *     ENOTSOCK      srv_sockfd is not a socket
+ *     ETOOMANYREFS  too many descriptors of yours are on their way in sockets
+ * What the daemon thinks of a request (no such file, not allowed, table full) comes on the status
+ * channel.
+ */
+#ifndef SENDFILED_SENDFILED_H
+#define SENDFILED_SENDFILED_H
+
+#include "responses.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/*
+ * Starts a daemon: the program "sendfiled" found on PATH, as a child process, with standard input,
+ * output and error on /dev/null, no other descriptor of yours, the environment of the caller, no
+ * signal blocked.
+ *
+ *   server_name      instance name, for sfd_connect()
+ *   root_dir         paths of requests are resolved inside this directory
+ *   sockdir          directory of its socket, as the caller sees it (never relative to root_dir)
+ *   maxfiles         most transfers at a time, > 0; a request beyond them is refused with EMFILE
+ *   open_fd_timeout_ms  milliseconds after which a file opened with sfd_open() and not sent is
+ *                    closed, > 0
+ *
+ * Returns the child's pid (> 0) once the daemon takes requests, or 0 when an instance of this name
+ * runs already. The caller ends it with sfd_shutdown(), or lives with a child to wait for.
+ *
+ * Blocks until the daemon is ready or has failed, a fraction of a second as a rule. Signal handlers
+ * run meanwhile, and the wait goes on. When it fails, the child has ended and has been waited for.
+ *
+ * errno: EINVAL (a NULL argument, a number out of range, or the daemon did not accept its
+ * arguments), ENOENT (no program "sendfiled" on PATH), EACCES, EAGAIN or ENOMEM (no process could
+ * be made), EMFILE, ENFILE, EIO (the daemon ended without saying why), or the errno of the daemon's
+ * failure to start.
+ */
+pid_t sfd_spawn(const char *server_name, const char *root_dir, const char *sockdir, int maxfiles,
+                int open_fd_timeout_ms) SFD_API;
+
+/*
+ * Connects to the daemon whose socket is SERVER_SOCKDIR/sendfiled.SERVER_NAME.socket. Returns a
+ * blocking datagram socket. Does not block.
+ *
+ * errno: EINVAL (NULL, or a name that is empty or contains a slash), ENAMETOOLONG (the socket's
+ * path is longer than 107 bytes, the limit of UNIX sockets), ENOENT (no such socket: no daemon of
+ * this name), ECONNREFUSED (a socket is there but its daemon has gone), EACCES (another user's
+ * daemon), EPROTOTYPE (something else listens there), EMFILE, ENFILE, ENOBUFS, ENOMEM.
+ */
+int sfd_connect(const char *server_sockdir, const char *server_name) SFD_API;
+
+/*
+ * Ends a daemon that sfd_spawn() started: SIGTERM, then waits for it to end. Blocks until then.
+ *
+ * Returns its status as waitpid(2) gives it (WIFEXITED and so on).
+ *
+ * errno: EINVAL (pid is not positive: 0, which sfd_spawn() gives for "already running", would be
+ * the caller's own process group), ESRCH (no such process), EPERM, ECHILD (not a child of the
+ * caller: it has been told to end, but cannot be waited for).
+ */
+int sfd_shutdown(pid_t pid) SFD_API;
+
+/*
+ * Read File: the file's bytes come on the returned descriptor, after its File Information.
+ *
+ *   srv_sockfd       of sfd_connect()
+ *   path             relative to the daemon's root, with or without a leading slash
+ *   offset           first byte, >= 0
+ *   len              number of bytes; 0: to the end of the file
+ *   dest_fd_nonblock whether the returned descriptor is non-blocking (O_NONBLOCK)
+ *
+ * Returns the read end of a pipe. Blocks while the daemon's queue of requests is full (10 by
+ * default, shared by all clients), unless srv_sockfd is non-blocking. errno: see the top.
+ */
+int sfd_read(int srv_sockfd, const char *path, off_t offset, size_t len,
+             bool dest_fd_nonblock) SFD_API;
+
+/*
+ * Send File: the daemon writes the file's bytes to destination_fd (TCP or UNIX stream socket, pipe,
+ * regular file, opened for writing), and File Information, progress and the outcome to the returned
+ * descriptor. Do not write to destination_fd until it is over. Its O_NONBLOCK is not changed.
+ *
+ * stat_fd_nonblock: whether the returned descriptor is non-blocking. The other parameters, blocking
+ * and errno: as sfd_read().
+ */
+int sfd_send(int srv_sockfd, const char *path, int destination_fd, off_t offset, size_t len,
+             bool stat_fd_nonblock) SFD_API;
+
+/*
+ * Open File: the daemon opens the file and writes its File Information to the returned descriptor,
+ * so that you can write a header of your own before sfd_send_open(). A file that is not sent within
+ * the daemon's open-file timeout is closed, with the error ETIMEDOUT on the status channel.
+ *
+ * Only the process that opened a file can send or cancel it. Parameters, blocking and errno: as
+ * sfd_send().
+ */
+int sfd_open(int srv_sockfd, const char *path, off_t offset, size_t len,
+             bool stat_fd_nonblock) SFD_API;
+
+/*
+ * Send Open File: sends an opened file to destination_fd. Progress and the outcome arrive on the
+ * descriptor that sfd_open() returned.
+ *
+ *   txnid            sfd_file_info.txnid. The daemon ignores one that is wrong or has expired
+ *   destination_fd   as in sfd_send()
+ *
+ * True: the request was sent. Blocking and errno: as sfd_read().
+ */
+bool sfd_send_open(int srv_sockfd, size_t txnid, int destination_fd) SFD_API;
+
+/*
+ * Cancel: ends a transfer of any kind at any point; its status channel gives end of file with no
+ * further message. Nothing happens when it is over already or was not this process's.
+ *
+ * txnid: sfd_file_info.txnid. True: the request was sent. Blocking and errno: as sfd_read().
+ */
+bool sfd_cancel(int srv_sockfd, size_t txnid) SFD_API;
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

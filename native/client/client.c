@@ -1,0 +1,236 @@
+/*
+ * Connections and requests of the client API: see <sendfiled/sendfiled.h>.
+ *
+ * Role: make the status pipe, send one datagram with its descriptors. Thread: any; no state. Owns
+ * the pipe's write end for the duration of a call and nothing after it. Never waits for an answer,
+ * never prints, never changes a descriptor that it was given.
+ *
+ * Inside, failure is -errno as everywhere in this project; the last function on the way out turns
+ * it into the original's -1 and errno.
+ */
+#include <sendfiled/sendfiled.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "fd.h"
+#include "sys.h"
+#include "wire.h"
+
+/* The most descriptors that a request carries: status and destination of Send File. */
+#define MAX_DESCRIPTORS 2
+
+static const struct sfd_sys *const sys = &sfd_sys_linux;
+
+/* Ends a function of the API: the value, or -1 and errno. */
+static int api_result(int result)
+{
+    if (result < 0) {
+        errno = -result;
+        return -1;
+    }
+    return result;
+}
+
+/* The address of a daemon's request socket. 0 or -errno. */
+static int make_address(const char *sockdir, const char *name, struct sockaddr_un *out,
+                        socklen_t *out_size)
+{
+    static const char before[] = "/sendfiled.";
+    static const char after[] = ".socket";
+
+    if (sockdir == NULL || name == NULL || name[0] == '\0' || strchr(name, '/') != NULL) {
+        return -EINVAL;
+    }
+
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    const size_t dir_length = strnlen(sockdir, sizeof address.sun_path);
+    const size_t name_length = strnlen(name, sizeof address.sun_path);
+    const size_t length = dir_length + strlen(before) + name_length + strlen(after);
+
+    if (length >= sizeof address.sun_path) {
+        return -ENAMETOOLONG;
+    }
+
+    char *at = address.sun_path;
+
+    at = mempcpy(at, sockdir, dir_length);
+    at = mempcpy(at, before, strlen(before));
+    at = mempcpy(at, name, name_length);
+    memcpy(at, after, strlen(after));
+
+    *out = address;
+    *out_size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length + 1);
+    return 0;
+}
+
+static int open_connection(const char *sockdir, const char *name)
+{
+    struct sockaddr_un address;
+    socklen_t size;
+    const int made = make_address(sockdir, name, &address, &size);
+
+    if (made < 0) {
+        return made;
+    }
+
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+    if (fd < 0) {
+        return -errno;
+    }
+    /* A datagram socket's connect(2) never waits, so EINTR cannot happen. Nothing is ever received
+       here: say so, and nobody can fill our queue. */
+    if (connect(fd, (const struct sockaddr *)&address, size) < 0 || shutdown(fd, SHUT_RD) < 0) {
+        const int error = -errno;
+
+        sfd_fd_close(sys, &fd);
+        return error;
+    }
+    return fd;
+}
+
+int sfd_connect(const char *server_sockdir, const char *server_name)
+{
+    return api_result(open_connection(server_sockdir, server_name));
+}
+
+/*
+ * Sends one datagram: head, then tail (NULL: none), with `count` descriptors. 0 or -errno. Blocks
+ * while the daemon's queue is full, unless the socket is non-blocking.
+ */
+static int send_request(int srv, const void *head, size_t head_size, const char *tail,
+                        size_t tail_size, const int *descriptors, size_t count)
+{
+    struct iovec iov[2] = {
+        {.iov_base = (void *)(uintptr_t)head, .iov_len = head_size},
+        {.iov_base = (void *)(uintptr_t)tail, .iov_len = tail_size},
+    };
+    union {
+        struct cmsghdr align;
+        char bytes[CMSG_SPACE(sizeof(int) * MAX_DESCRIPTORS)];
+    } control = {.bytes = {0}};
+    struct msghdr message = {.msg_iov = iov, .msg_iovlen = tail == NULL ? 1 : 2};
+
+    if (count > 0) {
+        message.msg_control = control.bytes;
+        message.msg_controllen = CMSG_SPACE(sizeof(int) * count);
+
+        struct cmsghdr *rights = CMSG_FIRSTHDR(&message);
+
+        rights->cmsg_level = SOL_SOCKET;
+        rights->cmsg_type = SCM_RIGHTS;
+        rights->cmsg_len = CMSG_LEN(sizeof(int) * count);
+        memcpy(CMSG_DATA(rights), descriptors, sizeof(int) * count);
+    }
+
+    const int64_t sent = sys->sendmsg(srv, &message, MSG_NOSIGNAL);
+
+    return sent < 0 ? (int)sent : 0;
+}
+
+/*
+ * Makes the status pipe: out[0] for us, out[1] for the daemon. The write end is non-blocking, as
+ * the original's was; the read end as asked.
+ */
+static int make_status_pipe(bool nonblock, int out[2])
+{
+    int fds[2];
+
+    if (pipe2(fds, O_CLOEXEC | O_NONBLOCK) < 0) {
+        return -errno;
+    }
+    if (!nonblock) {
+        const int cleared = sys->fcntl(fds[0], F_SETFL, 0);
+
+        if (cleared < 0) {
+            sfd_fd_close(sys, &fds[0]);
+            sfd_fd_close(sys, &fds[1]);
+            return cleared;
+        }
+    }
+    out[0] = fds[0];
+    out[1] = fds[1];
+    return 0;
+}
+
+/* A request on a path; destination is borrowed, NULL: none. The status channel or -errno. */
+static int request_path(int srv, uint8_t cmd, const char *path, const int *destination,
+                        off_t offset, size_t length, bool nonblock)
+{
+    if (path == NULL) {
+        return -EINVAL;
+    }
+
+    const size_t path_length = strnlen(path, SFD_WIRE_MAX_PATH + 1);
+
+    if (path_length > SFD_WIRE_MAX_PATH) {
+        return -ENAMETOOLONG;
+    }
+
+    int status[2] = {-1, -1};
+    const int made = make_status_pipe(nonblock, status);
+
+    if (made < 0) {
+        return made;
+    }
+
+    unsigned char head[SFD_WIRE_PATH_REQUEST_SIZE];
+    const size_t head_size = sfd_wire_put_path_request(head, cmd, offset, length);
+    const int descriptors[MAX_DESCRIPTORS] = {status[1], destination == NULL ? -1 : *destination};
+    const int sent = send_request(srv, head, head_size, path, path_length + 1, descriptors,
+                                  destination == NULL ? 1 : 2);
+
+    /* The daemon's duplicate has to be the only write end, or its close would not be seen as EOF.
+     */
+    sfd_fd_close(sys, &status[1]);
+    if (sent < 0) {
+        sfd_fd_close(sys, &status[0]);
+        return sent;
+    }
+    return status[0];
+}
+
+int sfd_read(int srv_sockfd, const char *path, off_t offset, size_t len, bool dest_fd_nonblock)
+{
+    return api_result(
+        request_path(srv_sockfd, SFD_WIRE_READ_FILE, path, NULL, offset, len, dest_fd_nonblock));
+}
+
+int sfd_send(int srv_sockfd, const char *path, int destination_fd, off_t offset, size_t len,
+             bool stat_fd_nonblock)
+{
+    return api_result(request_path(srv_sockfd, SFD_WIRE_SEND_FILE, path, &destination_fd, offset,
+                                   len, stat_fd_nonblock));
+}
+
+int sfd_open(int srv_sockfd, const char *path, off_t offset, size_t len, bool stat_fd_nonblock)
+{
+    return api_result(
+        request_path(srv_sockfd, SFD_WIRE_OPEN_FILE, path, NULL, offset, len, stat_fd_nonblock));
+}
+
+/* A request on a transfer. 0 or -errno. */
+static int request_transfer(int srv, uint8_t cmd, uint64_t id, const int *destination)
+{
+    unsigned char message[SFD_WIRE_TRANSFER_REQUEST_SIZE];
+    const size_t size = sfd_wire_put_transfer_request(message, cmd, id);
+
+    return send_request(srv, message, size, NULL, 0, destination, destination == NULL ? 0 : 1);
+}
+
+bool sfd_send_open(int srv_sockfd, size_t txnid, int destination_fd)
+{
+    return api_result(
+               request_transfer(srv_sockfd, SFD_WIRE_SEND_OPEN_FILE, txnid, &destination_fd)) == 0;
+}
+
+bool sfd_cancel(int srv_sockfd, size_t txnid)
+{
+    return api_result(request_transfer(srv_sockfd, SFD_WIRE_CANCEL, txnid, NULL)) == 0;
+}

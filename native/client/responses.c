@@ -1,0 +1,66 @@
+/*
+ * The client API's view of responses: see <sendfiled/responses.h>.
+ *
+ * Role: fit the wire codec to the original's structs. Thread: any; pure functions. Owns nothing.
+ */
+#include <sendfiled/responses.h>
+
+#include "wire.h"
+
+_Static_assert(SFD_HDR_SIZE == SFD_WIRE_ERROR_SIZE, "an error is a header and nothing else");
+_Static_assert(SFD_MAX_RESP_SIZE == SFD_WIRE_MAX_RESPONSE_SIZE, "the longest response");
+
+int sfd_get_cmd(const void *buf)
+{
+    return ((const unsigned char *)buf)[0];
+}
+
+int sfd_get_stat(const void *buf)
+{
+    return ((const unsigned char *)buf)[1];
+}
+
+bool sfd_unmarshal_file_info(struct sfd_file_info *pdu, const void *buf)
+{
+    struct sfd_wire_response response;
+
+    if (sfd_get_cmd(buf) != SFD_FILE_INFO || sfd_get_stat(buf) != SFD_STAT_OK ||
+        sfd_wire_get_response(buf, SFD_WIRE_FILE_INFO_SIZE, &response) <= 0) {
+        return false;
+    }
+
+    *pdu = (struct sfd_file_info){
+        .cmd = SFD_FILE_INFO,
+        .stat = SFD_STAT_OK,
+        .size = (size_t)response.info.size,
+        .atime = (time_t)response.info.atime,
+        .mtime = (time_t)response.info.mtime,
+        .ctime = (time_t)response.info.ctime,
+        .txnid = (size_t)response.info.id,
+    };
+    return true;
+}
+
+bool sfd_unmarshal_xfer_stat(struct sfd_xfer_stat *pdu, const void *buf)
+{
+    struct sfd_wire_response response;
+
+    if (sfd_get_cmd(buf) != SFD_XFER_STAT || sfd_get_stat(buf) != SFD_STAT_OK ||
+        sfd_wire_get_response(buf, SFD_WIRE_XFER_STAT_SIZE, &response) <= 0) {
+        return false;
+    }
+
+    const bool complete = response.kind == SFD_WIRE_RESPONSE_COMPLETE;
+
+    *pdu = (struct sfd_xfer_stat){
+        .cmd = SFD_XFER_STAT,
+        .stat = SFD_STAT_OK,
+        .size = complete ? SIZE_MAX : (size_t)response.moved,
+    };
+    return true;
+}
+
+bool sfd_xfer_complete(const struct sfd_xfer_stat *pdu)
+{
+    return pdu->size == SIZE_MAX;
+}

@@ -1,0 +1,251 @@
+/*
+ * Starting and ending a daemon as a child process: see <sendfiled/sendfiled.h>.
+ *
+ * Role: sfd_spawn() and sfd_shutdown(). Thread: any; the calling process may have many threads and
+ * much memory, hence posix_spawn(3), which runs none of the caller's code in the child and copies
+ * no page tables. Owns the readiness pipe for the duration of a call. Never prints.
+ */
+#include <sendfiled/sendfiled.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "fd.h"
+#include "sys.h"
+
+#define PROGRAM "sendfiled"
+
+/* The descriptor on which `sendfiled -p` says that it is ready, or why not: one native int. */
+#define READINESS_FD 3
+
+/* What the daemon exits with when it does not understand its arguments. */
+#define EXIT_USAGE 2
+
+/* Elsewhere the child inherits those descriptors of the caller that lack FD_CLOEXEC. */
+#ifdef __GLIBC__
+#if __GLIBC_PREREQ(2, 34)
+#define CAN_CLOSE_FROM
+#endif
+#endif
+
+/* Digits, sign and NUL of an int. */
+#define INT_TEXT 12
+
+static const struct sfd_sys *const sys = &sfd_sys_linux;
+
+/* waitpid(2) that goes on after a signal. The status, which is never negative, or -errno. */
+static int wait_for(pid_t pid)
+{
+    int status;
+    pid_t waited;
+
+    do {
+        waited = waitpid(pid, &status, 0);
+    } while (waited < 0 && errno == EINTR);
+    return waited < 0 ? -errno : status;
+}
+
+/*
+ * What the child's descriptors are: /dev/null as 0-2, the pipe as 3, nothing else. The order
+ * matters: the pipe itself may be 0, 1 or 2 when the caller has those closed.
+ */
+static int add_descriptors(posix_spawn_file_actions_t *actions, int readiness)
+{
+    /* Clears FD_CLOEXEC even when the two numbers are the same (glibc 2.29, POSIX.1-2024). */
+    int error = posix_spawn_file_actions_adddup2(actions, readiness, READINESS_FD);
+
+    for (int fd = STDIN_FILENO; error == 0 && fd <= STDERR_FILENO; fd++) {
+        error = posix_spawn_file_actions_addopen(actions, fd, "/dev/null",
+                                                 fd == STDIN_FILENO ? O_RDONLY : O_WRONLY, 0);
+    }
+#ifdef CAN_CLOSE_FROM
+    if (error == 0) {
+        error = posix_spawn_file_actions_addclosefrom_np(actions, READINESS_FD + 1);
+    }
+#endif
+    return -error;
+}
+
+/*
+ * A caller that blocks or ignores signals (a JVM, a server with signalfd) would otherwise start a
+ * daemon that SIGTERM cannot end.
+ */
+static int set_signals(posix_spawnattr_t *attributes)
+{
+    static const int handled[] = {SIGHUP, SIGINT, SIGQUIT, SIGPIPE, SIGTERM, SIGCHLD};
+    sigset_t none;
+    sigset_t defaults;
+
+    sigemptyset(&none);
+    sigemptyset(&defaults);
+    for (size_t i = 0; i < sizeof handled / sizeof handled[0]; i++) {
+        sigaddset(&defaults, handled[i]);
+    }
+
+    int error = posix_spawnattr_setsigmask(attributes, &none);
+
+    if (error == 0) {
+        error = posix_spawnattr_setsigdefault(attributes, &defaults);
+    }
+    if (error == 0) {
+        error =
+            posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+    }
+    return -error;
+}
+
+/* Starts the program with `readiness` (borrowed) as descriptor 3. 0 or -errno. */
+static int start(char *const *arguments, int readiness, pid_t *out)
+{
+    posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attributes;
+    int result = -posix_spawn_file_actions_init(&actions);
+
+    if (result < 0) {
+        return result;
+    }
+    result = -posix_spawnattr_init(&attributes);
+    if (result == 0) {
+        result = add_descriptors(&actions, readiness);
+        if (result == 0) {
+            result = set_signals(&attributes);
+        }
+        if (result == 0) {
+            result = -posix_spawnp(out, PROGRAM, &actions, &attributes, arguments, environ);
+        }
+        (void)posix_spawnattr_destroy(&attributes);
+    }
+    (void)posix_spawn_file_actions_destroy(&actions);
+    return result;
+}
+
+/* Waits for the daemon's word. 1: *out is what it said; 0: end of file came first; or -errno. */
+static int read_readiness(int fd, int *out)
+{
+    int said = 0;
+    size_t have = 0;
+
+    while (have < sizeof said) {
+        const ssize_t n = read(fd, (char *)&said + have, sizeof said - have);
+
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n < 0) {
+            return -errno;
+        }
+        if (n == 0) {
+            return 0;
+        }
+        have += (size_t)n;
+    }
+    *out = said;
+    return 1;
+}
+
+/*
+ * The outcome, by what was heard on the readiness pipe: the pid, 0 (one runs already) or -errno.
+ * Unless it is the pid, the child has been waited for.
+ */
+static int judge(pid_t pid, int heard, int said)
+{
+    if (heard == 1 && said == 0) {
+        return pid;
+    }
+    if (heard != 1) {
+        /* Dying as a rule; but what is called "sendfiled" may be anything and live on. */
+        (void)kill(pid, SIGTERM);
+    }
+
+    const int status = wait_for(pid);
+
+    if (heard < 0) {
+        return heard;
+    }
+    if (heard == 0) {
+        const bool usage = status >= 0 && WIFEXITED(status) && WEXITSTATUS(status) == EXIT_USAGE;
+
+        return usage ? -EINVAL : -EIO;
+    }
+    if (said == EADDRINUSE) {
+        return 0;
+    }
+    return said > 0 ? -said : -EIO;
+}
+
+static int spawn(char *const *arguments)
+{
+    int fds[2];
+    pid_t pid = -1;
+
+    if (pipe2(fds, O_CLOEXEC) < 0) {
+        return -errno;
+    }
+
+    int result = start(arguments, fds[1], &pid);
+
+    /* Ours has to go before the read, or the end of a daemon that says nothing would not be seen.
+     */
+    sfd_fd_close(sys, &fds[1]);
+    if (result == 0) {
+        int said = 0;
+        const int heard = read_readiness(fds[0], &said);
+
+        result = judge(pid, heard, said);
+    }
+    sfd_fd_close(sys, &fds[0]);
+    return result;
+}
+
+pid_t sfd_spawn(const char *server_name, const char *root_dir, const char *sockdir, int maxfiles,
+                int open_fd_timeout_ms)
+{
+    if (server_name == NULL || root_dir == NULL || sockdir == NULL || maxfiles <= 0 ||
+        open_fd_timeout_ms <= 0) {
+        errno = EINVAL;
+        return -1;
+    }
+
+    char transfers[INT_TEXT];
+    char timeout[INT_TEXT];
+
+    (void)snprintf(transfers, sizeof transfers, "%d", maxfiles);
+    (void)snprintf(timeout, sizeof timeout, "%d", open_fd_timeout_ms);
+
+    const char *const arguments[] = {
+        PROGRAM, "-S",      sockdir, "-s",    server_name, "-r", root_dir,
+        "-n",    transfers, "-t",    timeout, "-p",        NULL,
+    };
+    /* execve(2) writes to none of them; its type is older than const. */
+    const int result = spawn((char *const *)(uintptr_t)arguments);
+
+    if (result < 0) {
+        errno = -result;
+        return -1;
+    }
+    return result;
+}
+
+int sfd_shutdown(pid_t pid)
+{
+    if (pid <= 0) {
+        errno = EINVAL;
+        return -1;
+    }
+    if (kill(pid, SIGTERM) < 0) {
+        return -1;
+    }
+
+    const int status = wait_for(pid);
+
+    if (status < 0) {
+        errno = -status;
+        return -1;
+    }
+    return status;
+}
