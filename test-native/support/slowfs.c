@@ -1,0 +1,346 @@
+/*
+ * slowfs: a disk that is as slow as a test wants it to be.
+ *
+ * Role: a read-only FUSE file system that passes everything through to a directory and waits before it answers. The
+ *   kernel's page cache is on (unless --direct-io), so a file is cold once and warm afterwards, as on a real disk.
+ * Threads: the main thread waits for signals; WORKERS threads answer requests. A wait blocks one worker, nothing else.
+ * Owns: the mount, from "ready" on stdout until SIGTERM or SIGINT.
+ * Never: writes to the directory behind it.
+ *
+ * Signals: SIGUSR1 opens the gate of --hold (held reads go on, later ones pass), SIGUSR2 closes it again.
+ */
+#define FUSE_USE_VERSION 31
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <fuse.h>
+#include <fuse_lowlevel.h>
+#include <getopt.h>
+#include <limits.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { WORKERS = 64, MAX_BACKGROUND = 64, WORKER_STACK = 512 * 1024 };
+
+struct slowfs {
+    int root;
+    long read_ms, open_ms, getattr_ms, flush_ms, release_ms;
+    bool direct_io;
+    const char *hold;
+    pthread_mutex_t lock;
+    pthread_cond_t gate_opened;
+    bool gate_open;
+};
+
+static struct slowfs fs = {
+    .root = -1,
+    .lock = PTHREAD_MUTEX_INITIALIZER,
+    .gate_opened = PTHREAD_COND_INITIALIZER,
+};
+
+static void wait_ms(long ms)
+{
+    struct timespec left = {.tv_sec = ms / 1000, .tv_nsec = (ms % 1000) * 1000000};
+    while (ms > 0 && nanosleep(&left, &left) < 0 && errno == EINTR) {
+    }
+}
+
+static void wait_at_gate(const char *path)
+{
+    const char *name = strrchr(path, '/');
+    if (fs.hold == NULL || strstr(name != NULL ? name : path, fs.hold) == NULL) {
+        return;
+    }
+    pthread_mutex_lock(&fs.lock);
+    while (!fs.gate_open) {
+        pthread_cond_wait(&fs.gate_opened, &fs.lock);
+    }
+    pthread_mutex_unlock(&fs.lock);
+}
+
+static void set_gate(bool open)
+{
+    pthread_mutex_lock(&fs.lock);
+    fs.gate_open = open;
+    pthread_cond_broadcast(&fs.gate_opened);
+    pthread_mutex_unlock(&fs.lock);
+}
+
+/* FUSE's paths begin with a slash; ours are relative to the root descriptor. */
+static const char *relative(const char *path)
+{
+    return path[1] == '\0' ? "." : path + 1;
+}
+
+static void *slow_init(struct fuse_conn_info *conn, struct fuse_config *config)
+{
+    /* Reads ahead count as background requests; the default of 12 would be a limit of ours, not of the server. */
+    conn->max_background = MAX_BACKGROUND;
+    conn->congestion_threshold = MAX_BACKGROUND;
+    config->kernel_cache = !fs.direct_io;
+    config->direct_io = fs.direct_io;
+    config->nullpath_ok = 0;
+    if (fs.getattr_ms > 0) {
+        config->attr_timeout = 0;
+        config->entry_timeout = 0;
+    }
+    return NULL;
+}
+
+static int slow_getattr(const char *path, struct stat *st, struct fuse_file_info *fi)
+{
+    wait_ms(fs.getattr_ms);
+    int result = fi != NULL ? fstat((int)fi->fh, st)
+                            : fstatat(fs.root, relative(path), st, AT_SYMLINK_NOFOLLOW);
+    return result < 0 ? -errno : 0;
+}
+
+static int slow_readlink(const char *path, char *target, size_t size)
+{
+    ssize_t length = readlinkat(fs.root, relative(path), target, size - 1);
+    if (length < 0) {
+        return -errno;
+    }
+    target[length] = '\0';
+    return 0;
+}
+
+static int slow_open(const char *path, struct fuse_file_info *fi)
+{
+    if ((fi->flags & O_ACCMODE) != O_RDONLY) {
+        return -EROFS;
+    }
+    wait_ms(fs.open_ms);
+    int fd = openat(fs.root, relative(path), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0) {
+        return -errno;
+    }
+    fi->fh = (uint64_t)fd;
+    return 0;
+}
+
+static int slow_read(const char *path, char *buf, size_t size, off_t offset,
+                     struct fuse_file_info *fi)
+{
+    wait_at_gate(path);
+    wait_ms(fs.read_ms);
+    ssize_t n = pread((int)fi->fh, buf, size, offset);
+    return n < 0 ? -errno : (int)n;
+}
+
+static int slow_flush(const char *path, struct fuse_file_info *fi)
+{
+    (void)path;
+    (void)fi;
+    wait_ms(fs.flush_ms);
+    return 0;
+}
+
+static int slow_release(const char *path, struct fuse_file_info *fi)
+{
+    (void)path;
+    wait_ms(fs.release_ms);
+    close((int)fi->fh);
+    return 0;
+}
+
+static int slow_readdir(const char *path, void *out, fuse_fill_dir_t fill, off_t offset,
+                        struct fuse_file_info *fi, enum fuse_readdir_flags flags)
+{
+    (void)offset;
+    (void)fi;
+    (void)flags;
+    int fd = openat(fs.root, relative(path), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) {
+        return -errno;
+    }
+    DIR *dir = fdopendir(fd);
+    if (dir == NULL) {
+        close(fd);
+        return -ENOMEM;
+    }
+    for (struct dirent *entry; (entry = readdir(dir)) != NULL;) {
+        if (fill(out, entry->d_name, NULL, 0, 0) != 0) {
+            break;
+        }
+    }
+    closedir(dir);
+    return 0;
+}
+
+static const struct fuse_operations operations = {
+    .init = slow_init,
+    .getattr = slow_getattr,
+    .readlink = slow_readlink,
+    .open = slow_open,
+    .read = slow_read,
+    .flush = slow_flush,
+    .release = slow_release,
+    .readdir = slow_readdir,
+};
+
+/*
+ * Our own loop rather than fuse_loop_mt(): that one stops at 10 threads, and how to ask for more changed between
+ * libfuse 3.10 and 3.12. Ten sleeping readers would then look like a slow server.
+ */
+static void *work(void *arg)
+{
+    struct fuse_session *session = arg;
+    struct fuse_buf buf = {.mem = NULL};
+    while (!fuse_session_exited(session)) {
+        int result = fuse_session_receive_buf(session, &buf);
+        if (result == -EINTR || result == -EAGAIN) {
+            continue;
+        }
+        if (result <= 0) {
+            break;
+        }
+        fuse_session_process_buf(session, &buf);
+    }
+    free(buf.mem);
+    return NULL;
+}
+
+static int start_workers(struct fuse_session *session)
+{
+    pthread_attr_t attr;
+    pthread_attr_init(&attr);
+    pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+    pthread_attr_setstacksize(&attr, WORKER_STACK);
+    int result = 0;
+    for (int i = 0; i < WORKERS && result == 0; i++) {
+        pthread_t thread;
+        result = pthread_create(&thread, &attr, work, session);
+    }
+    pthread_attr_destroy(&attr);
+    return result;
+}
+
+static void usage(FILE *to)
+{
+    fputs("usage: slowfs MOUNTPOINT DIRECTORY [--read-ms N] [--open-ms N] [--getattr-ms N]\n"
+          "              [--flush-ms N] [--release-ms N] [--hold PATTERN] [--direct-io]\n"
+          "Prints \"ready\" once mounted; SIGTERM unmounts. SIGUSR1 opens the gate of --hold, "
+          "SIGUSR2 closes it.\n",
+          to);
+}
+
+static long parse_ms(const char *option, const char *text)
+{
+    char *end;
+    long value = strtol(text, &end, 10);
+    if (end == text || *end != '\0' || value < 0 || value > 600000) {
+        fprintf(stderr, "slowfs: --%s: '%s' is not a number of milliseconds (0..600000)\n", option,
+                text);
+        exit(2);
+    }
+    return value;
+}
+
+static void parse_options(int argc, char **argv)
+{
+    static const struct option options[] = {
+        {"read-ms", required_argument, NULL, 'r'},
+        {"open-ms", required_argument, NULL, 'o'},
+        {"getattr-ms", required_argument, NULL, 'g'},
+        {"flush-ms", required_argument, NULL, 'f'},
+        {"release-ms", required_argument, NULL, 'e'},
+        {"hold", required_argument, NULL, 'h'},
+        {"direct-io", no_argument, NULL, 'd'},
+        {"help", no_argument, NULL, '?'},
+        {NULL, 0, NULL, 0},
+    };
+    for (int which, i; (which = getopt_long(argc, argv, "", options, &i)) != -1;) {
+        switch (which) {
+        case 'r':
+            fs.read_ms = parse_ms(options[i].name, optarg);
+            break;
+        case 'o':
+            fs.open_ms = parse_ms(options[i].name, optarg);
+            break;
+        case 'g':
+            fs.getattr_ms = parse_ms(options[i].name, optarg);
+            break;
+        case 'f':
+            fs.flush_ms = parse_ms(options[i].name, optarg);
+            break;
+        case 'e':
+            fs.release_ms = parse_ms(options[i].name, optarg);
+            break;
+        case 'h':
+            fs.hold = optarg;
+            break;
+        case 'd':
+            fs.direct_io = true;
+            break;
+        default:
+            usage(stderr);
+            exit(2);
+        }
+    }
+    if (argc - optind != 2) {
+        usage(stderr);
+        exit(2);
+    }
+}
+
+static struct fuse *mount_at(const char *mountpoint, char *program)
+{
+    char options[] = "-oro,fsname=slowfs,default_permissions";
+    char *args[] = {program, options, NULL};
+    struct fuse_args fuse_args = FUSE_ARGS_INIT(2, args);
+    struct fuse *fuse = fuse_new(&fuse_args, &operations, sizeof operations, NULL);
+    if (fuse == NULL || fuse_mount(fuse, mountpoint) != 0) {
+        fprintf(stderr, "slowfs: cannot mount at %s (is /dev/fuse there and allowed?)\n",
+                mountpoint);
+        exit(1);
+    }
+    fuse_opt_free_args(&fuse_args);
+    return fuse;
+}
+
+int main(int argc, char **argv)
+{
+    parse_options(argc, argv);
+    const char *mountpoint = argv[optind];
+    fs.root = open(argv[optind + 1], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fs.root < 0) {
+        fprintf(stderr, "slowfs: %s: %s\n", argv[optind + 1], strerror(errno));
+        return 1;
+    }
+
+    /* Blocked before any thread exists, so that only sigwait() below sees them. */
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGUSR1);
+    sigaddset(&signals, SIGUSR2);
+    pthread_sigmask(SIG_BLOCK, &signals, NULL);
+
+    struct fuse *fuse = mount_at(mountpoint, argv[0]);
+    if (start_workers(fuse_get_session(fuse)) != 0) {
+        fuse_unmount(fuse);
+        fputs("slowfs: cannot start the workers\n", stderr);
+        return 1;
+    }
+    puts("ready");
+    fflush(stdout);
+
+    int signal = 0;
+    while (sigwait(&signals, &signal) == 0 && (signal == SIGUSR1 || signal == SIGUSR2)) {
+        set_gate(signal == SIGUSR1);
+    }
+    set_gate(true);
+    fuse_unmount(fuse);
+    /* Workers may still sleep in a request; the end of the process ends the connection, and so their requests. */
+    _exit(0);
+}
