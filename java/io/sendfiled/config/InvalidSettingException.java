@@ -1,0 +1,26 @@
+package io.sendfiled.config;
+
+/**
+ * A setting was given a value that it cannot take. The message reads {@code KEY: what is wrong (what is allowed)}; a
+ * value is never repaired in silence.
+ */
+public final class InvalidSettingException extends IllegalArgumentException {
+    private static final long serialVersionUID = 1L;
+
+    private final Setting setting;
+
+    InvalidSettingException(Setting setting, String problem) {
+        super(setting.key() + ": " + problem);
+        this.setting = setting;
+    }
+
+    InvalidSettingException(Setting setting, String problem, Throwable cause) {
+        super(setting.key() + ": " + problem, cause);
+        this.setting = setting;
+    }
+
+    /** The setting that was given the value. */
+    public Setting setting() {
+        return setting;
+    }
+}

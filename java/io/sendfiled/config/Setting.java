@@ -1,0 +1,290 @@
+package io.sendfiled.config;
+
+import java.nio.charset.StandardCharsets;
+import java.nio.file.InvalidPathException;
+import java.nio.file.Path;
+import java.util.Locale;
+
+/**
+ * The one table of settings: key, short option, kind, bounds, default and a sentence for each. The command line, its
+ * {@code --help}, the manual page and {@link SendfiledConfig.Builder} all read it; a setting exists nowhere else.
+ *
+ * <p>Role: description and checks of single values. Immutable, any thread. It never looks at the machine, except for
+ * the number of processors.
+ */
+public enum Setting {
+    NAME(
+            "name",
+            's',
+            Kind.TEXT,
+            "NAME",
+            1,
+            80,
+            "default",
+            "name of this instance; its socket is sendfiled.NAME.socket"),
+    ROOT("root", 'r', Kind.PATH, "DIR", "the current directory", "directory that clients' paths are resolved inside"),
+    MAX_TRANSFERS(
+            "max-transfers",
+            'n',
+            Kind.NUMBER,
+            "N",
+            1,
+            1_000_000,
+            "1000",
+            "most transfers at once; more are refused with EMFILE"),
+    SOCKET_DIRECTORY(
+            "socket-dir",
+            'S',
+            Kind.PATH,
+            "DIR",
+            "$XDG_RUNTIME_DIR, /run/sendfiled, or a private one in /tmp",
+            "directory of the request socket; made with mode 0700 when missing"),
+    OPEN_TIMEOUT_MS(
+            "open-timeout",
+            't',
+            Kind.NUMBER,
+            "MS",
+            1,
+            3_600_000,
+            "30000",
+            "milliseconds that an opened file waits to be sent"),
+    USER("user", 'u', Kind.TEXT, "USER", 1, 256, "", "user to become, by name or number; root only"),
+    GROUP("group", 'g', Kind.TEXT, "GROUP", 1, 256, "the user's own", "group to become, by name or number; root only"),
+    DAEMONIZE("daemon", 'd', Kind.FLAG, "", "off", "run in the background; return once requests are taken"),
+    SYNC_PARENT("sync", 'p', Kind.FLAG, "", "off", "write one int to descriptor 3 when ready (0) or failed (an errno)"),
+    LOOPS("loops", '\0', Kind.NUMBER, "N", 1, 8, "one a processor, at most 4", "event loops, each a thread"),
+    DISK_THREADS("disk-threads", '\0', Kind.NUMBER, "N", 1, 256, "8", "threads that wait for each disk (device)"),
+    QUANTUM_BYTES(
+            "quantum",
+            '\0',
+            Kind.BYTES,
+            "BYTES",
+            4096,
+            16 << 20,
+            "256KiB",
+            "most bytes that one transfer moves before the next has its turn"),
+    BUFFER_BYTES(
+            "buffer",
+            '\0',
+            Kind.BYTES,
+            "BYTES",
+            4096,
+            16 << 20,
+            "256KiB",
+            "size of a loop's buffer for the read-write technique"),
+    ALLOW_ROOT(
+            "allow-root",
+            '\0',
+            Kind.FLAG,
+            "",
+            "off",
+            "run as root without --user, as in a container (or SENDFILED_ALLOW_ROOT=1)");
+
+    /** What a value is made of. */
+    public enum Kind {
+        /** Text, its bounds are bytes of UTF-8. */
+        TEXT,
+        /** A path, made absolute. */
+        PATH,
+        /** A whole number. */
+        NUMBER,
+        /** A number of bytes, plain or with K, M or G (KiB, MiB, GiB): always powers of 1024. */
+        BYTES,
+        /** On or off; on the command line its presence means on. */
+        FLAG
+    }
+
+    private final String key;
+    private final char shortName;
+    private final Kind kind;
+    private final String argument;
+    private final long min;
+    private final long max;
+    private final String standard;
+    private final String sentence;
+
+    Setting(String key, char shortName, Kind kind, String argument, String standard, String sentence) {
+        this(key, shortName, kind, argument, 0, 0, standard, sentence);
+    }
+
+    Setting(
+            String key,
+            char shortName,
+            Kind kind,
+            String argument,
+            long min,
+            long max,
+            String standard,
+            String sentence) {
+        this.key = key;
+        this.shortName = shortName;
+        this.kind = kind;
+        this.argument = argument;
+        this.min = min;
+        this.max = max;
+        this.standard = standard;
+        this.sentence = sentence;
+    }
+
+    /** The key, which is the long option without its dashes. */
+    public String key() {
+        return key;
+    }
+
+    /** Whether there is a one-letter option. */
+    public boolean hasShortName() {
+        return shortName != '\0';
+    }
+
+    /** The one-letter option; NUL when there is none. */
+    public char shortName() {
+        return shortName;
+    }
+
+    public Kind kind() {
+        return kind;
+    }
+
+    /** The word that stands for the value in a usage text; empty for a flag. */
+    public String argument() {
+        return argument;
+    }
+
+    /** The default in words; empty when there is none. */
+    public String standard() {
+        return standard;
+    }
+
+    /** What it does, in one sentence without a full stop. */
+    public String sentence() {
+        return sentence;
+    }
+
+    /** The bounds as people write them, {@code 1..8}; empty for paths and flags. */
+    public String range() {
+        return switch (kind) {
+            case NUMBER -> min + ".." + max;
+            case BYTES -> formatBytes(min) + ".." + formatBytes(max);
+            case TEXT, PATH, FLAG -> "";
+        };
+    }
+
+    /** Reads a value written as text: a {@code String}, {@code Path}, {@code Long} or {@code Boolean} by kind. */
+    Object parse(String text) {
+        return switch (kind) {
+            case TEXT -> checkText(text);
+            case PATH -> parsePath(text);
+            case NUMBER -> checkNumber(parseNumber(text, text, 1));
+            case BYTES -> checkNumber(parseBytes(text));
+            case FLAG -> parseFlag(text);
+        };
+    }
+
+    String checkText(String text) {
+        int bytes = text.getBytes(StandardCharsets.UTF_8).length;
+        if (bytes < min) {
+            throw new InvalidSettingException(this, "must not be empty");
+        }
+        if (bytes > max) {
+            throw new InvalidSettingException(this, "is " + bytes + " bytes long (at most " + max + ")");
+        }
+        for (int i = 0; i < text.length(); i++) {
+            char c = text.charAt(i);
+            if (Character.isISOControl(c) || (c == '/' && this == NAME)) {
+                throw new InvalidSettingException(
+                        this,
+                        quote(text) + " has a character that is not allowed (control characters"
+                                + (this == NAME ? " and '/')" : ")"));
+            }
+        }
+        return text;
+    }
+
+    Long checkNumber(long value) {
+        if (value < min || value > max) {
+            String shown = kind == Kind.BYTES ? formatBytes(value) : Long.toString(value);
+            throw new InvalidSettingException(this, shown + " is out of range (" + range() + ")");
+        }
+        return value;
+    }
+
+    Path checkPath(Path path) {
+        if (path.toString().isEmpty()) {
+            throw new InvalidSettingException(this, "must not be empty");
+        }
+        return path.toAbsolutePath();
+    }
+
+    private Path parsePath(String text) {
+        try {
+            return checkPath(Path.of(text));
+        } catch (InvalidPathException e) {
+            throw new InvalidSettingException(this, quote(text) + " is not a path: " + e.getReason(), e);
+        }
+    }
+
+    private Boolean parseFlag(String text) {
+        return switch (text.toLowerCase(Locale.ROOT)) {
+            case "true", "yes", "on", "1" -> Boolean.TRUE;
+            case "false", "no", "off", "0" -> Boolean.FALSE;
+            default -> throw new InvalidSettingException(this, quote(text) + " is neither on nor off");
+        };
+    }
+
+    private long parseBytes(String text) {
+        String upper = text.toUpperCase(Locale.ROOT);
+        String digits = upper.endsWith("IB") ? upper.substring(0, upper.length() - 2) : upper;
+        int last = digits.length() - 1;
+        long factor =
+                switch (last < 0 ? ' ' : digits.charAt(last)) {
+                    case 'K' -> 1L << 10;
+                    case 'M' -> 1L << 20;
+                    case 'G' -> 1L << 30;
+                    default -> 1;
+                };
+        if (factor == 1 && digits.length() != upper.length()) {
+            throw notANumber(text);
+        }
+        return parseNumber(text, factor == 1 ? digits : digits.substring(0, last), factor);
+    }
+
+    private long parseNumber(String text, String digits, long factor) {
+        if (digits.isEmpty() || !isDecimal(digits)) {
+            throw notANumber(text);
+        }
+        try {
+            return Math.multiplyExact(Long.parseLong(digits), factor);
+        } catch (NumberFormatException | ArithmeticException e) {
+            throw new InvalidSettingException(this, text + " is out of range (" + range() + ")", e);
+        }
+    }
+
+    /* Long.parseLong takes a plus sign and the digits of every script. */
+    private static boolean isDecimal(String text) {
+        for (int i = text.charAt(0) == '-' ? 1 : 0; i < text.length(); i++) {
+            if (text.charAt(i) < '0' || text.charAt(i) > '9') {
+                return false;
+            }
+        }
+        return !text.equals("-");
+    }
+
+    private InvalidSettingException notANumber(String text) {
+        String what = kind == Kind.BYTES ? " is not a number of bytes (" : " is not a number (";
+        return new InvalidSettingException(this, quote(text) + what + range() + ")");
+    }
+
+    private static String quote(String text) {
+        return "'" + text + "'";
+    }
+
+    private static String formatBytes(long bytes) {
+        if (bytes >= 1 << 20 && bytes % (1 << 20) == 0) {
+            return (bytes >> 20) + "MiB";
+        }
+        if (bytes >= 1 << 10 && bytes % (1 << 10) == 0) {
+            return (bytes >> 10) + "KiB";
+        }
+        return Long.toString(bytes);
+    }
+}
