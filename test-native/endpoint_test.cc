@@ -19,9 +19,11 @@ extern "C" {
 #include "sys_setup.h"
 }
 
-namespace {
+namespace
+{
 
-int count_open_descriptors() {
+int count_open_descriptors()
+{
     DIR *dir = opendir("/proc/self/fd");
     int count = 0;
     while (readdir(dir) != nullptr) {
@@ -31,35 +33,47 @@ int count_open_descriptors() {
     return count;
 }
 
-class EndpointTest : public ::testing::Test {
-protected:
-    void SetUp() override {
+class EndpointTest : public ::testing::Test
+{
+  protected:
+    void SetUp() override
+    {
         descriptors_ = count_open_descriptors();
         char pattern[] = "/tmp/sfd-endpoint-XXXXXX";
         ASSERT_NE(nullptr, mkdtemp(pattern));
         dir_ = pattern;
     }
 
-    void TearDown() override {
+    void TearDown() override
+    {
         const std::string command = "rm -rf '" + dir_ + "'";
         ASSERT_EQ(0, std::system(command.c_str()));
         EXPECT_EQ(descriptors_, count_open_descriptors()) << "a descriptor leaked";
     }
 
-    std::string socket_path(const std::string &name) const { return dir_ + "/sendfiled." + name + ".socket"; }
-    std::string lock_path(const std::string &name) const { return dir_ + "/sendfiled." + name + ".lock"; }
+    std::string socket_path(const std::string &name) const
+    {
+        return dir_ + "/sendfiled." + name + ".socket";
+    }
+    std::string lock_path(const std::string &name) const
+    {
+        return dir_ + "/sendfiled." + name + ".lock";
+    }
 
-    static bool exists(const std::string &path) {
+    static bool exists(const std::string &path)
+    {
         struct stat st;
         return lstat(path.c_str(), &st) == 0;
     }
 
-    static mode_t mode(const std::string &path) {
+    static mode_t mode(const std::string &path)
+    {
         struct stat st;
         return lstat(path.c_str(), &st) == 0 ? (st.st_mode & 07777) : 0;
     }
 
-    int client(const std::string &name) const {
+    int client(const std::string &name) const
+    {
         const int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
         struct sockaddr_un address = {};
         address.sun_family = AF_UNIX;
@@ -76,7 +90,8 @@ protected:
     int descriptors_ = 0;
 };
 
-TEST_F(EndpointTest, ShouldReceiveDatagramsWithTheSendersCredentials) {
+TEST_F(EndpointTest, ShouldReceiveDatagramsWithTheSendersCredentials)
+{
     struct sfd_endpoint e;
     ASSERT_EQ(0, sfd_endpoint_open(&e, dir_.c_str(), "a"));
     const int fd = client("a");
@@ -98,7 +113,8 @@ TEST_F(EndpointTest, ShouldReceiveDatagramsWithTheSendersCredentials) {
     sfd_endpoint_close(&e);
 }
 
-TEST_F(EndpointTest, ShouldGiveANonBlockingCloexecSocketThatOnlyTheOwnerMayUse) {
+TEST_F(EndpointTest, ShouldGiveANonBlockingCloexecSocketThatOnlyTheOwnerMayUse)
+{
     struct sfd_endpoint e;
     ASSERT_EQ(0, sfd_endpoint_open(&e, dir_.c_str(), "a"));
     EXPECT_NE(0, fcntl(e.fd, F_GETFL) & O_NONBLOCK);
@@ -113,14 +129,16 @@ TEST_F(EndpointTest, ShouldGiveANonBlockingCloexecSocketThatOnlyTheOwnerMayUse) 
 mode_t mode_after_bind;
 std::string path_to_look_at;
 
-int looking_bind(int fd, const struct sockaddr *address, socklen_t length) {
+int looking_bind(int fd, const struct sockaddr *address, socklen_t length)
+{
     const int result = sfd_sys_setup_linux.bind(fd, address, length);
     struct stat st;
     mode_after_bind = lstat(path_to_look_at.c_str(), &st) == 0 ? (st.st_mode & 07777) : 0;
     return result;
 }
 
-TEST_F(EndpointTest, ShouldNeverLetOthersSendBetweenBindAndChmodD22) {
+TEST_F(EndpointTest, ShouldNeverLetOthersSendBetweenBindAndChmodD22)
+{
     struct sfd_sys_setup sys = sfd_sys_setup_linux;
     sys.bind = looking_bind;
     path_to_look_at = socket_path("a");
@@ -132,7 +150,8 @@ TEST_F(EndpointTest, ShouldNeverLetOthersSendBetweenBindAndChmodD22) {
     EXPECT_EQ(0u, umask(before)) << "the process-wide umask was changed";
 }
 
-TEST_F(EndpointTest, ShouldBeReachableByItsOwnerUnderAHostileUmask) {
+TEST_F(EndpointTest, ShouldBeReachableByItsOwnerUnderAHostileUmask)
+{
     const mode_t before = umask(0777);
     struct sfd_endpoint e;
     EXPECT_EQ(0, sfd_endpoint_open(&e, dir_.c_str(), "a"));
@@ -141,7 +160,8 @@ TEST_F(EndpointTest, ShouldBeReachableByItsOwnerUnderAHostileUmask) {
     sfd_endpoint_close(&e);
 }
 
-TEST_F(EndpointTest, ShouldRefuseASecondInstanceAndNameTheFirst) {
+TEST_F(EndpointTest, ShouldRefuseASecondInstanceAndNameTheFirst)
+{
     struct sfd_endpoint first;
     struct sfd_endpoint second;
     ASSERT_EQ(0, sfd_endpoint_open(&first, dir_.c_str(), "a"));
@@ -154,7 +174,8 @@ TEST_F(EndpointTest, ShouldRefuseASecondInstanceAndNameTheFirst) {
     sfd_endpoint_close(&first);
 }
 
-TEST_F(EndpointTest, ShouldServeSeveralNamesInOneDirectory) {
+TEST_F(EndpointTest, ShouldServeSeveralNamesInOneDirectory)
+{
     struct sfd_endpoint a;
     struct sfd_endpoint b;
     ASSERT_EQ(0, sfd_endpoint_open(&a, dir_.c_str(), "a"));
@@ -165,7 +186,8 @@ TEST_F(EndpointTest, ShouldServeSeveralNamesInOneDirectory) {
     sfd_endpoint_close(&b);
 }
 
-TEST_F(EndpointTest, ShouldRemoveBothNamesOnCloseAndStartAgain) {
+TEST_F(EndpointTest, ShouldRemoveBothNamesOnCloseAndStartAgain)
+{
     for (int i = 0; i < 3; i++) {
         struct sfd_endpoint e;
         ASSERT_EQ(0, sfd_endpoint_open(&e, dir_.c_str(), "a"));
@@ -177,7 +199,8 @@ TEST_F(EndpointTest, ShouldRemoveBothNamesOnCloseAndStartAgain) {
     }
 }
 
-TEST_F(EndpointTest, ShouldReplaceTheSocketOfAKilledInstanceD35) {
+TEST_F(EndpointTest, ShouldReplaceTheSocketOfAKilledInstanceD35)
+{
     const pid_t pid = fork();
     if (pid == 0) {
         struct sfd_endpoint e;
@@ -201,7 +224,8 @@ TEST_F(EndpointTest, ShouldReplaceTheSocketOfAKilledInstanceD35) {
     sfd_endpoint_close(&e);
 }
 
-TEST_F(EndpointTest, ShouldLeaveAForeignServersSocketAlone) {
+TEST_F(EndpointTest, ShouldLeaveAForeignServersSocketAlone)
+{
     const int foreign = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     struct sockaddr_un address = {};
     address.sun_family = AF_UNIX;
@@ -214,14 +238,16 @@ TEST_F(EndpointTest, ShouldLeaveAForeignServersSocketAlone) {
     close(foreign);
 }
 
-TEST_F(EndpointTest, ShouldNotRemoveWhatIsNotASocket) {
+TEST_F(EndpointTest, ShouldNotRemoveWhatIsNotASocket)
+{
     std::ofstream(socket_path("a")) << "precious";
     struct sfd_endpoint e;
     EXPECT_EQ(-EEXIST, sfd_endpoint_open(&e, dir_.c_str(), "a"));
     EXPECT_TRUE(exists(socket_path("a")));
 }
 
-TEST_F(EndpointTest, ShouldNotFollowASymbolicLinkAsLock) {
+TEST_F(EndpointTest, ShouldNotFollowASymbolicLinkAsLock)
+{
     const std::string victim = dir_ + "/victim";
     std::ofstream(victim) << "precious";
     ASSERT_EQ(0, symlink(victim.c_str(), lock_path("a").c_str()));
@@ -232,13 +258,15 @@ TEST_F(EndpointTest, ShouldNotFollowASymbolicLinkAsLock) {
     EXPECT_EQ("precious", content);
 }
 
-TEST_F(EndpointTest, ShouldNotWaitForAFifoAsLock) {
+TEST_F(EndpointTest, ShouldNotWaitForAFifoAsLock)
+{
     ASSERT_EQ(0, mkfifo(lock_path("a").c_str(), 0600));
     struct sfd_endpoint e;
     EXPECT_EQ(-EEXIST, sfd_endpoint_open(&e, dir_.c_str(), "a"));
 }
 
-TEST_F(EndpointTest, ShouldMakeTheDirectoryPrivateWhenItIsMissing) {
+TEST_F(EndpointTest, ShouldMakeTheDirectoryPrivateWhenItIsMissing)
+{
     const std::string dir = dir_ + "/run";
     struct sfd_endpoint e;
     ASSERT_EQ(0, sfd_endpoint_open(&e, dir.c_str(), "a"));
@@ -247,7 +275,8 @@ TEST_F(EndpointTest, ShouldMakeTheDirectoryPrivateWhenItIsMissing) {
     EXPECT_EQ(-ENOENT, sfd_endpoint_open(&e, (dir_ + "/no/such").c_str(), "a"));
 }
 
-TEST_F(EndpointTest, ShouldRefuseNamesThatLeaveTheDirectoryOrDoNotFit) {
+TEST_F(EndpointTest, ShouldRefuseNamesThatLeaveTheDirectoryOrDoNotFit)
+{
     struct sfd_endpoint e;
     EXPECT_EQ(-EINVAL, sfd_endpoint_open(&e, dir_.c_str(), ""));
     EXPECT_EQ(-EINVAL, sfd_endpoint_open(&e, dir_.c_str(), "../a"));
@@ -260,14 +289,16 @@ TEST_F(EndpointTest, ShouldRefuseNamesThatLeaveTheDirectoryOrDoNotFit) {
 std::string lock_to_remove;
 int removals;
 
-int flock_after_removal(int fd, int operation) {
+int flock_after_removal(int fd, int operation)
+{
     if (removals-- > 0) {
         unlink(lock_to_remove.c_str());
     }
     return sfd_sys_setup_linux.flock(fd, operation);
 }
 
-TEST_F(EndpointTest, ShouldNotTrustALockWhoseFileWasRemovedMeanwhile) {
+TEST_F(EndpointTest, ShouldNotTrustALockWhoseFileWasRemovedMeanwhile)
+{
     struct sfd_sys_setup sys = sfd_sys_setup_linux;
     sys.flock = flock_after_removal;
     lock_to_remove = lock_path("a");
@@ -284,29 +315,37 @@ TEST_F(EndpointTest, ShouldNotTrustALockWhoseFileWasRemovedMeanwhile) {
     EXPECT_EQ(-EAGAIN, sfd_endpoint_open_with(&e, &sys, dir_.c_str(), "a"));
 }
 
-int failing_setsockopt(int, int, int, const void *, socklen_t) {
+int failing_setsockopt(int, int, int, const void *, socklen_t)
+{
     return -ENOBUFS;
 }
-int failing_fchmod(int, mode_t) {
+int failing_fchmod(int, mode_t)
+{
     return -EINVAL;
 }
-int failing_bind(int, const struct sockaddr *, socklen_t) {
+int failing_bind(int, const struct sockaddr *, socklen_t)
+{
     return -EROFS;
 }
-ssize_t failing_pwrite(int, const void *, size_t, off_t) {
+ssize_t failing_pwrite(int, const void *, size_t, off_t)
+{
     return -ENOSPC;
 }
-ssize_t short_pwrite(int, const void *, size_t, off_t) {
+ssize_t short_pwrite(int, const void *, size_t, off_t)
+{
     return 1;
 }
-int failing_ftruncate(int, off_t) {
+int failing_ftruncate(int, off_t)
+{
     return -EIO;
 }
-int failing_socket(int, int, int) {
+int failing_socket(int, int, int)
+{
     return -EMFILE;
 }
 
-TEST_F(EndpointTest, ShouldLeaveNothingBehindWhenAStepFails) {
+TEST_F(EndpointTest, ShouldLeaveNothingBehindWhenAStepFails)
+{
     struct {
         void (*set)(struct sfd_sys_setup *);
         int expected;

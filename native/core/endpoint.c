@@ -15,16 +15,19 @@
 /* A lock file that its last owner removes between our open and our flock; more than a few times is not chance. */
 enum { LOCK_ATTEMPTS = 16 };
 
-void sfd_endpoint_init(struct sfd_endpoint *e) {
+void sfd_endpoint_init(struct sfd_endpoint *e)
+{
     *e = (struct sfd_endpoint){.fd = -1, .dir_fd = -1, .lock_fd = -1, .sys = &sfd_sys_setup_linux};
 }
 
-static int file_name(char *out, const char *name, const char *suffix) {
+static int file_name(char *out, const char *name, const char *suffix)
+{
     const int n = snprintf(out, SFD_ENDPOINT_FILE_MAX, "sendfiled.%s.%s", name, suffix);
     return n < 0 || (size_t)n >= SFD_ENDPOINT_FILE_MAX ? -ENAMETOOLONG : 0;
 }
 
-static int set_names(struct sfd_endpoint *e, const char *name) {
+static int set_names(struct sfd_endpoint *e, const char *name)
+{
     if (name[0] == '\0' || strchr(name, '/') != NULL) {
         return -EINVAL;
     }
@@ -32,7 +35,8 @@ static int set_names(struct sfd_endpoint *e, const char *name) {
     return result < 0 ? result : file_name(e->lock_file, name, "lock");
 }
 
-static int socket_address(struct sockaddr_un *out, const char *dir, const char *file) {
+static int socket_address(struct sockaddr_un *out, const char *dir, const char *file)
+{
     memset(out, 0, sizeof *out);
     out->sun_family = AF_UNIX;
     const size_t length = strlen(dir);
@@ -41,7 +45,8 @@ static int socket_address(struct sockaddr_un *out, const char *dir, const char *
     return n < 0 || (size_t)n >= sizeof out->sun_path ? -ENAMETOOLONG : 0;
 }
 
-static int open_dir(const struct sfd_sys_setup *sys, const char *dir) {
+static int open_dir(const struct sfd_sys_setup *sys, const char *dir)
+{
     const int made = sys->mkdir(dir, 0700);
     if (made < 0 && made != -EEXIST) {
         /* A read-only or foreign parent says EROFS or EACCES even where the directory exists: let openat decide. */
@@ -52,7 +57,8 @@ static int open_dir(const struct sfd_sys_setup *sys, const char *dir) {
 }
 
 /* Whether the locked descriptor is still the file of that name: its last owner may have removed it meanwhile. */
-static int is_current(const struct sfd_endpoint *e, int fd) {
+static int is_current(const struct sfd_endpoint *e, int fd)
+{
     struct stat opened;
     struct stat named;
     int result = e->sys->fstat(fd, &opened);
@@ -72,11 +78,12 @@ static int is_current(const struct sfd_endpoint *e, int fd) {
     return opened.st_ino == named.st_ino && opened.st_dev == named.st_dev;
 }
 
-static int take_lock(struct sfd_endpoint *e) {
+static int take_lock(struct sfd_endpoint *e)
+{
     for (int attempt = 0; attempt < LOCK_ATTEMPTS; attempt++) {
         /* O_NONBLOCK: a FIFO of that name must not hold up the start. */
-        const int fd = e->sys->openat(
-            e->dir_fd, e->lock_file, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
+        const int fd = e->sys->openat(e->dir_fd, e->lock_file,
+                                      O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
         if (fd < 0) {
             return fd == -ELOOP ? -EEXIST : fd;
         }
@@ -96,7 +103,8 @@ static int take_lock(struct sfd_endpoint *e) {
     return -EAGAIN;
 }
 
-static int write_pid(const struct sfd_endpoint *e) {
+static int write_pid(const struct sfd_endpoint *e)
+{
     char text[24];
     const int length = snprintf(text, sizeof text, "%ld\n", (long)getpid());
     /* Whatever the umask was: the next start must be able to open the file when this one was killed. */
@@ -116,7 +124,8 @@ static int write_pid(const struct sfd_endpoint *e) {
  * Under the lock no instance of ours serves that name, but the original sendfiled knows no lock, and a cleaner of /tmp
  * may have removed ours: a socket that takes a connection is somebody's. connect(2) alone sends nothing.
  */
-static int remove_stale(const struct sfd_endpoint *e, const struct sockaddr_un *address) {
+static int remove_stale(const struct sfd_endpoint *e, const struct sockaddr_un *address)
+{
     struct stat st;
     int result = e->sys->fstatat(e->dir_fd, e->socket_file, &st, AT_SYMLINK_NOFOLLOW);
     if (result < 0) {
@@ -141,7 +150,8 @@ static int remove_stale(const struct sfd_endpoint *e, const struct sockaddr_un *
     return result == -ENOENT ? 0 : result;
 }
 
-static int bind_socket(struct sfd_endpoint *e, const struct sockaddr_un *address) {
+static int bind_socket(struct sfd_endpoint *e, const struct sockaddr_un *address)
+{
     const int fd = e->sys->socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0) {
         return fd;
@@ -176,15 +186,17 @@ static int bind_socket(struct sfd_endpoint *e, const struct sockaddr_un *address
     return result;
 }
 
-static void close_fd(const struct sfd_endpoint *e, int *fd) {
+static void close_fd(const struct sfd_endpoint *e, int *fd)
+{
     if (*fd >= 0) {
         e->sys->close(*fd);
         *fd = -1;
     }
 }
 
-int sfd_endpoint_open_with(
-    struct sfd_endpoint *e, const struct sfd_sys_setup *sys, const char *dir, const char *name) {
+int sfd_endpoint_open_with(struct sfd_endpoint *e, const struct sfd_sys_setup *sys, const char *dir,
+                           const char *name)
+{
     sfd_endpoint_init(e);
     e->sys = sys;
     struct sockaddr_un address;
@@ -230,11 +242,13 @@ fail:
     return result;
 }
 
-int sfd_endpoint_open(struct sfd_endpoint *e, const char *dir, const char *name) {
+int sfd_endpoint_open(struct sfd_endpoint *e, const char *dir, const char *name)
+{
     return sfd_endpoint_open_with(e, &sfd_sys_setup_linux, dir, name);
 }
 
-int sfd_endpoint_holder(const char *dir, const char *name) {
+int sfd_endpoint_holder(const char *dir, const char *name)
+{
     const struct sfd_sys_setup *sys = &sfd_sys_setup_linux;
     struct sfd_endpoint e;
     sfd_endpoint_init(&e);
@@ -265,7 +279,8 @@ int sfd_endpoint_holder(const char *dir, const char *name) {
     return result;
 }
 
-void sfd_endpoint_close(struct sfd_endpoint *e) {
+void sfd_endpoint_close(struct sfd_endpoint *e)
+{
     if (e->fd >= 0) {
         e->sys->unlinkat(e->dir_fd, e->socket_file, 0);
     }

@@ -24,7 +24,8 @@ enum { ENTRY_BYTES = 64 * 1024, GROUPS_MAX = 65536 };
 /* ---- identity ------------------------------------------------------------------------------------------------- */
 
 /* A decimal id; 2^32 - 1 means "unchanged" to setresuid(2) and is nobody's. */
-static bool parse_id(const char *text, uint32_t *out) {
+static bool parse_id(const char *text, uint32_t *out)
+{
     if (text[0] < '0' || text[0] > '9') {
         return false;
     }
@@ -37,7 +38,8 @@ static bool parse_id(const char *text, uint32_t *out) {
     return true;
 }
 
-int sfd_process_user(const char *user, uid_t *uid, gid_t *gid) {
+int sfd_process_user(const char *user, uid_t *uid, gid_t *gid)
+{
     struct passwd entry;
     struct passwd *found = NULL;
     char *buf = malloc(ENTRY_BYTES);
@@ -65,7 +67,8 @@ int sfd_process_user(const char *user, uid_t *uid, gid_t *gid) {
     return result;
 }
 
-int sfd_process_group(const char *group, gid_t *gid) {
+int sfd_process_group(const char *group, gid_t *gid)
+{
     struct group entry;
     struct group *found = NULL;
     char *buf = malloc(ENTRY_BYTES);
@@ -87,7 +90,8 @@ int sfd_process_group(const char *group, gid_t *gid) {
 }
 
 /* The groups of UID as the group database has them, GID among them; a uid without an entry has GID only. */
-static int groups_of(uid_t uid, gid_t gid, gid_t *groups, int *count) {
+static int groups_of(uid_t uid, gid_t gid, gid_t *groups, int *count)
+{
     struct passwd entry;
     struct passwd *found = NULL;
     char *buf = malloc(ENTRY_BYTES);
@@ -106,7 +110,8 @@ static int groups_of(uid_t uid, gid_t gid, gid_t *groups, int *count) {
     return result;
 }
 
-static bool contains(const gid_t *groups, int count, gid_t gid) {
+static bool contains(const gid_t *groups, int count, gid_t gid)
+{
     for (int i = 0; i < count; i++) {
         if (groups[i] == gid) {
             return true;
@@ -115,7 +120,8 @@ static bool contains(const gid_t *groups, int count, gid_t gid) {
     return false;
 }
 
-static int verify_ids(const struct sfd_sys_setup *sys, uid_t uid, gid_t gid) {
+static int verify_ids(const struct sfd_sys_setup *sys, uid_t uid, gid_t gid)
+{
     uid_t ruid;
     uid_t euid;
     uid_t suid;
@@ -130,11 +136,13 @@ static int verify_ids(const struct sfd_sys_setup *sys, uid_t uid, gid_t gid) {
     if (result < 0) {
         return result;
     }
-    const bool same = ruid == uid && euid == uid && suid == uid && rgid == gid && egid == gid && sgid == gid;
+    const bool same =
+        ruid == uid && euid == uid && suid == uid && rgid == gid && egid == gid && sgid == gid;
     return same ? 0 : -ENOTRECOVERABLE;
 }
 
-int sfd_process_become(const struct sfd_sys_setup *sys, uid_t uid, gid_t gid) {
+int sfd_process_become(const struct sfd_sys_setup *sys, uid_t uid, gid_t gid)
+{
     uid_t ruid;
     uid_t euid;
     uid_t suid;
@@ -196,7 +204,8 @@ done:
 
 /* ---- limits --------------------------------------------------------------------------------------------------- */
 
-int64_t sfd_process_raise_open_files(const struct sfd_sys_setup *sys) {
+int64_t sfd_process_raise_open_files(const struct sfd_sys_setup *sys)
+{
     struct rlimit limit;
     const int result = sys->getrlimit(RLIMIT_NOFILE, &limit);
     if (result < 0) {
@@ -226,7 +235,8 @@ static struct sigaction previous_int;
 /* The counter of an eventfd adds up, so a wait can tell which signals came; no number of signals fills 2^64 - 2. */
 enum { INT_WEIGHT = 1, TERM_WEIGHT = 1 << 20 };
 
-static void note_signal(int number) {
+static void note_signal(int number)
+{
     const int saved = errno; /* the interrupted code's */
     const uint64_t value = number == SIGTERM ? TERM_WEIGHT : INT_WEIGHT;
     const ssize_t n = write((int)signal_fd, &value, sizeof value);
@@ -234,7 +244,8 @@ static void note_signal(int number) {
     errno = saved;
 }
 
-int sfd_process_signals_open(void) {
+int sfd_process_signals_open(void)
+{
     const struct sfd_sys_setup *sys = &sfd_sys_setup_linux;
     if (signal_fd >= 0) {
         return -EALREADY;
@@ -273,7 +284,8 @@ fail:
     return result;
 }
 
-int sfd_process_signal_wait(int fd) {
+int sfd_process_signal_wait(int fd)
+{
     uint64_t value = 0;
     const ssize_t n = sfd_sys_setup_linux.read(fd, &value, sizeof value);
     if (n < 0) {
@@ -282,7 +294,8 @@ int sfd_process_signal_wait(int fd) {
     return value >= TERM_WEIGHT ? SIGTERM : SIGINT;
 }
 
-void sfd_process_signals_close(int fd) {
+void sfd_process_signals_close(int fd)
+{
     const struct sfd_sys_setup *sys = &sfd_sys_setup_linux;
     if (fd < 0 || fd != (int)signal_fd) {
         return;
@@ -299,7 +312,8 @@ void sfd_process_signals_close(int fd) {
  * A JVM that was given nothing on descriptor 3 has a file of its own there, opened for reading; a report there, and
  * the close after it, would be the end of it.
  */
-int sfd_process_report_check(int fd) {
+int sfd_process_report_check(int fd)
+{
     const struct sfd_sys_setup *sys = &sfd_sys_setup_linux;
     const int flags = sys->fcntl(fd, F_GETFL, 0);
     if (flags < 0) {
@@ -315,7 +329,8 @@ int sfd_process_report_check(int fd) {
     return takes && (flags & O_ACCMODE) != O_RDONLY ? 0 : -EBADF;
 }
 
-int sfd_process_report(int fd, int value) {
+int sfd_process_report(int fd, int value)
+{
     const struct sfd_sys_setup *sys = &sfd_sys_setup_linux;
     const ssize_t n = sys->write(fd, &value, sizeof value);
     sys->close(fd);
@@ -327,15 +342,17 @@ int sfd_process_report(int fd, int value) {
 /* The numbers 0 to 3 are what the child gets; what must survive until it has them stands above. */
 enum { CHILD_FD_FLOOR = 10, CLOSE_ALL_FALLBACK = 65536 };
 
-static int move_up(const struct sfd_sys_setup *sys, int fd) {
+static int move_up(const struct sfd_sys_setup *sys, int fd)
+{
     const int moved = sys->fcntl(fd, F_DUPFD_CLOEXEC, CHILD_FD_FLOOR);
     sys->close(fd);
     return moved;
 }
 
 /* After fork in a program with threads: calls that are async-signal-safe only (signal-safety(7)). */
-static _Noreturn void run_child(
-    const struct sfd_sys_setup *sys, const char *path, char *const argv[], int null_fd, int report_fd) {
+static _Noreturn void run_child(const struct sfd_sys_setup *sys, const char *path,
+                                char *const argv[], int null_fd, int report_fd)
+{
     struct sigaction standard = {.sa_flags = 0};
     standard.sa_handler = SIG_DFL;
     for (int number = 1; number < NSIG; number++) {
@@ -376,7 +393,8 @@ static _Noreturn void run_child(
     _exit(127);
 }
 
-static int read_report(const struct sfd_sys_setup *sys, int fd) {
+static int read_report(const struct sfd_sys_setup *sys, int fd)
+{
     int value = 0;
     size_t got = 0;
     while (got < sizeof value) {
@@ -392,7 +410,8 @@ static int read_report(const struct sfd_sys_setup *sys, int fd) {
     return value;
 }
 
-int sfd_process_spawn_detached(const char *path, char *const argv[]) {
+int sfd_process_spawn_detached(const char *path, char *const argv[])
+{
     const struct sfd_sys_setup *sys = &sfd_sys_setup_linux;
     int fds[2] = {-1, -1};
     int null_fd = -1;
@@ -443,7 +462,8 @@ done:
 }
 
 /* The whole file, however long, and a NUL behind it; the caller frees. */
-static int read_file(const struct sfd_sys_setup *sys, const char *path, char **out, size_t *length) {
+static int read_file(const struct sfd_sys_setup *sys, const char *path, char **out, size_t *length)
+{
     const int fd = sys->openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
     if (fd < 0) {
         return fd;
@@ -482,7 +502,8 @@ static int read_file(const struct sfd_sys_setup *sys, const char *path, char **o
     return 0;
 }
 
-int sfd_process_detach(void) {
+int sfd_process_detach(void)
+{
     const struct sfd_sys_setup *sys = &sfd_sys_setup_linux;
     char path[PATH_MAX];
     char *line = NULL;
@@ -523,7 +544,8 @@ done:
     return result;
 }
 
-int sfd_process_detached_finish(void) {
+int sfd_process_detached_finish(void)
+{
     const struct sfd_sys_setup *sys = &sfd_sys_setup_linux;
     int result = sys->chdir("/");
     if (result < 0) {

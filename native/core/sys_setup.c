@@ -12,15 +12,18 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-static int result(int value) {
+static int result(int value)
+{
     return value < 0 ? -errno : value;
 }
 
-static int sys_mkdir(const char *path, mode_t mode) {
+static int sys_mkdir(const char *path, mode_t mode)
+{
     return result(mkdir(path, mode));
 }
 
-static int sys_openat(int dir, const char *path, int flags, mode_t mode) {
+static int sys_openat(int dir, const char *path, int flags, mode_t mode)
+{
     int fd;
     do {
         fd = openat(dir, path, flags, mode);
@@ -29,11 +32,13 @@ static int sys_openat(int dir, const char *path, int flags, mode_t mode) {
 }
 
 /* Never retried: on Linux the descriptor is gone even when close reports EINTR (close(2)). */
-static int sys_close(int fd) {
+static int sys_close(int fd)
+{
     return result(close(fd));
 }
 
-static int sys_flock(int fd, int operation) {
+static int sys_flock(int fd, int operation)
+{
     int value;
     do {
         value = flock(fd, operation);
@@ -41,27 +46,33 @@ static int sys_flock(int fd, int operation) {
     return result(value);
 }
 
-static int sys_fstat(int fd, struct stat *out) {
+static int sys_fstat(int fd, struct stat *out)
+{
     return result(fstat(fd, out));
 }
 
-static int sys_fstatat(int dir, const char *path, struct stat *out, int flags) {
+static int sys_fstatat(int dir, const char *path, struct stat *out, int flags)
+{
     return result(fstatat(dir, path, out, flags));
 }
 
-static int sys_unlinkat(int dir, const char *path, int flags) {
+static int sys_unlinkat(int dir, const char *path, int flags)
+{
     return result(unlinkat(dir, path, flags));
 }
 
-static int sys_fchmod(int fd, mode_t mode) {
+static int sys_fchmod(int fd, mode_t mode)
+{
     return result(fchmod(fd, mode));
 }
 
-static int sys_fchmodat(int dir, const char *path, mode_t mode) {
+static int sys_fchmodat(int dir, const char *path, mode_t mode)
+{
     return result(fchmodat(dir, path, mode, 0));
 }
 
-static int sys_ftruncate(int fd, off_t length) {
+static int sys_ftruncate(int fd, off_t length)
+{
     int value;
     do {
         value = ftruncate(fd, length);
@@ -69,7 +80,8 @@ static int sys_ftruncate(int fd, off_t length) {
     return result(value);
 }
 
-static ssize_t sys_pread(int fd, void *buf, size_t length, off_t offset) {
+static ssize_t sys_pread(int fd, void *buf, size_t length, off_t offset)
+{
     ssize_t n;
     do {
         n = pread(fd, buf, length, offset);
@@ -77,7 +89,8 @@ static ssize_t sys_pread(int fd, void *buf, size_t length, off_t offset) {
     return n < 0 ? -errno : n;
 }
 
-static ssize_t sys_pwrite(int fd, const void *buf, size_t length, off_t offset) {
+static ssize_t sys_pwrite(int fd, const void *buf, size_t length, off_t offset)
+{
     ssize_t n;
     do {
         n = pwrite(fd, buf, length, offset);
@@ -85,7 +98,8 @@ static ssize_t sys_pwrite(int fd, const void *buf, size_t length, off_t offset) 
     return n < 0 ? -errno : n;
 }
 
-static ssize_t sys_read(int fd, void *buf, size_t length) {
+static ssize_t sys_read(int fd, void *buf, size_t length)
+{
     ssize_t n;
     do {
         n = read(fd, buf, length);
@@ -93,7 +107,8 @@ static ssize_t sys_read(int fd, void *buf, size_t length) {
     return n < 0 ? -errno : n;
 }
 
-static ssize_t sys_write(int fd, const void *buf, size_t length) {
+static ssize_t sys_write(int fd, const void *buf, size_t length)
+{
     ssize_t n;
     do {
         n = write(fd, buf, length);
@@ -101,20 +116,24 @@ static ssize_t sys_write(int fd, const void *buf, size_t length) {
     return n < 0 ? -errno : n;
 }
 
-static ssize_t sys_readlink(const char *path, char *buf, size_t length) {
+static ssize_t sys_readlink(const char *path, char *buf, size_t length)
+{
     const ssize_t n = readlink(path, buf, length);
     return n < 0 ? -errno : n;
 }
 
-static int sys_fcntl(int fd, int command, int argument) {
+static int sys_fcntl(int fd, int command, int argument)
+{
     return result(fcntl(fd, command, argument));
 }
 
-static int sys_pipe2(int fds[2], int flags) {
+static int sys_pipe2(int fds[2], int flags)
+{
     return result(pipe2(fds, flags));
 }
 
-static int sys_dup2(int from, int to) {
+static int sys_dup2(int from, int to)
+{
     int value;
     do {
         value = dup2(from, to);
@@ -122,82 +141,101 @@ static int sys_dup2(int from, int to) {
     return result(value);
 }
 
-static int sys_chdir(const char *path) {
+static int sys_chdir(const char *path)
+{
     return result(chdir(path));
 }
 
-static int sys_socket(int domain, int type, int protocol) {
+static int sys_socket(int domain, int type, int protocol)
+{
     return result(socket(domain, type, protocol));
 }
 
-static int sys_setsockopt(int fd, int level, int option, const void *value, socklen_t length) {
+static int sys_setsockopt(int fd, int level, int option, const void *value, socklen_t length)
+{
     return result(setsockopt(fd, level, option, value, length));
 }
 
-static int sys_bind(int fd, const struct sockaddr *address, socklen_t length) {
+static int sys_bind(int fd, const struct sockaddr *address, socklen_t length)
+{
     return result(bind(fd, address, length));
 }
 
-static int sys_connect(int fd, const struct sockaddr *address, socklen_t length) {
+static int sys_connect(int fd, const struct sockaddr *address, socklen_t length)
+{
     return result(connect(fd, address, length));
 }
 
-static int sys_getresuid(uid_t *real, uid_t *effective, uid_t *saved) {
+static int sys_getresuid(uid_t *real, uid_t *effective, uid_t *saved)
+{
     return result(getresuid(real, effective, saved));
 }
 
-static int sys_getresgid(gid_t *real, gid_t *effective, gid_t *saved) {
+static int sys_getresgid(gid_t *real, gid_t *effective, gid_t *saved)
+{
     return result(getresgid(real, effective, saved));
 }
 
-static int sys_getgroups(int size, gid_t *groups) {
+static int sys_getgroups(int size, gid_t *groups)
+{
     return result(getgroups(size, groups));
 }
 
-static int sys_setgroups(size_t count, const gid_t *groups) {
+static int sys_setgroups(size_t count, const gid_t *groups)
+{
     return result(setgroups(count, groups));
 }
 
-static int sys_setresgid(gid_t real, gid_t effective, gid_t saved) {
+static int sys_setresgid(gid_t real, gid_t effective, gid_t saved)
+{
     return result(setresgid(real, effective, saved));
 }
 
-static int sys_setresuid(uid_t real, uid_t effective, uid_t saved) {
+static int sys_setresuid(uid_t real, uid_t effective, uid_t saved)
+{
     return result(setresuid(real, effective, saved));
 }
 
-static int sys_getrlimit(int resource, struct rlimit *out) {
+static int sys_getrlimit(int resource, struct rlimit *out)
+{
     return result(getrlimit(resource, out));
 }
 
-static int sys_setrlimit(int resource, const struct rlimit *limit) {
+static int sys_setrlimit(int resource, const struct rlimit *limit)
+{
     return result(setrlimit(resource, limit));
 }
 
-static int sys_eventfd(unsigned int value, int flags) {
+static int sys_eventfd(unsigned int value, int flags)
+{
     return result(eventfd(value, flags));
 }
 
-static int sys_sigaction(int number, const struct sigaction *action, struct sigaction *previous) {
+static int sys_sigaction(int number, const struct sigaction *action, struct sigaction *previous)
+{
     return result(sigaction(number, action, previous));
 }
 
-static int sys_thread_sigmask(int how, const sigset_t *set, sigset_t *previous) {
+static int sys_thread_sigmask(int how, const sigset_t *set, sigset_t *previous)
+{
     return -pthread_sigmask(how, set, previous);
 }
 
-static pid_t sys_fork(void) {
+static pid_t sys_fork(void)
+{
     const pid_t pid = fork();
     return pid < 0 ? -errno : pid;
 }
 
-static pid_t sys_setsid(void) {
+static pid_t sys_setsid(void)
+{
     const pid_t sid = setsid();
     return sid < 0 ? -errno : sid;
 }
 
 /* By number: glibc has the function from 2.34 on, the kernel the call from 5.9 on (close_range(2)). */
-static int sys_close_range(unsigned int first, unsigned int last) {
+static int sys_close_range(unsigned int first, unsigned int last)
+{
 #ifdef SYS_close_range
     return result((int)syscall(SYS_close_range, first, last, 0));
 #else
@@ -207,7 +245,8 @@ static int sys_close_range(unsigned int first, unsigned int last) {
 #endif
 }
 
-static int sys_execv(const char *path, char *const argv[]) {
+static int sys_execv(const char *path, char *const argv[])
+{
     return result(execv(path, argv));
 }
 
