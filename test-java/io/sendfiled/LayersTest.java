@@ -1,0 +1,204 @@
+package io.sendfiled;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.TreeSet;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+
+/** Data flows one way, and so do includes and imports: an arrow back is a design fault. */
+final class LayersTest {
+    private static final Path SOURCE = Path.of(System.getProperty("sendfiled.test.source", "."));
+
+    /** Which package may import which others of ours. */
+    private static final Map<String, Set<String>> JAVA_MAY_IMPORT = Map.of(
+            "jni", Set.of(),
+            "protocol", Set.of("jni"),
+            "config", Set.of("jni"),
+            "counters", Set.of("jni"),
+            "daemon", Set.of("protocol", "jni", "config", "counters"),
+            "client", Set.of("protocol", "jni", "config", "counters"),
+            "buffer", Set.of("protocol", "jni", "config", "counters"),
+            "netty", Set.of("protocol", "jni", "config", "counters", "daemon", "client", "buffer"),
+            "tools", Set.of("protocol", "jni", "config", "counters", "daemon", "client", "buffer"));
+
+    /** Libraries that not everybody wants: which packages may import them. */
+    private static final Map<String, Set<String>> LIBRARY_OF = Map.of(
+            "org.apache.commons.cli", Set.of("daemon", "tools"),
+            "com.google.gson", Set.of("tools"),
+            "me.tongfei", Set.of("tools"),
+            "io.netty", Set.of("netty"));
+
+    /** The core's layers; what is not named stands in the middle, beside wire, open, mover and their like. */
+    private static final Map<String, Integer> CORE_LAYER =
+            Map.of("sys", 0, "sys_setup", 0, "fd", 1, "transfer", 3, "loop", 4);
+
+    private static final int MIDDLE_LAYER = 2;
+
+    private static final Pattern IMPORT = Pattern.compile("^import (?:static )?([\\w.]+)", Pattern.MULTILINE);
+    private static final Pattern INCLUDE =
+            Pattern.compile("^\\s*#\\s*include\\s+([\"<])([^\">]+)[\">]", Pattern.MULTILINE);
+
+    @Test
+    void shouldImportOnlyFromTheLayersBelow() {
+        List<String> faults = new ArrayList<>();
+        for (Path file : files("java", ".java")) {
+            String from = SOURCE.resolve("java/io/sendfiled")
+                    .relativize(file)
+                    .getName(0)
+                    .toString();
+            for (Matcher m = IMPORT.matcher(read(file)); m.find(); ) {
+                String imported = m.group(1);
+                if (imported.startsWith("io.sendfiled.")) {
+                    String to = imported.split("\\.")[2];
+                    if (Character.isLowerCase(to.charAt(0))
+                            && !to.equals(from)
+                            && !from.endsWith(".java")
+                            && !JAVA_MAY_IMPORT.getOrDefault(from, Set.of()).contains(to)) {
+                        faults.add(SOURCE.relativize(file) + " imports " + imported);
+                    }
+                }
+                LIBRARY_OF.forEach((library, allowed) -> {
+                    if (imported.startsWith(library + ".") && !allowed.contains(from)) {
+                        faults.add(SOURCE.relativize(file) + " imports " + imported);
+                    }
+                });
+            }
+        }
+        assertEquals(List.of(), faults);
+    }
+
+    @Test
+    void shouldIncludeOnlyFromTheLayersBelow() {
+        List<String> faults = new ArrayList<>();
+        Collection<Path> files = files("native/core", ".c", ".h");
+        assertFalse(files.isEmpty(), "no core sources under " + SOURCE);
+        for (Path file : files) {
+            String from = unit(file.getFileName().toString());
+            for (String header : ownIncludes(file)) {
+                String to = unit(header);
+                boolean ownPublicHeader = header.startsWith("sendfiled/");
+                if (!to.equals(from) && !ownPublicHeader && layer(to) > layer(from)) {
+                    faults.add(SOURCE.relativize(file) + " includes " + header);
+                }
+            }
+            if (read(file).contains("jni.h")) {
+                faults.add(SOURCE.relativize(file) + " knows JNI");
+            }
+        }
+        assertEquals(List.of(), faults);
+    }
+
+    @Test
+    void shouldKeepTheCoresIncludesFreeOfCycles() {
+        Map<String, Set<String>> uses = new TreeMap<>();
+        for (Path file : files("native/core", ".h")) {
+            Set<String> of = uses.computeIfAbsent(unit(file.getFileName().toString()), k -> new TreeSet<>());
+            for (String header : ownIncludes(file)) {
+                if (!header.startsWith("sendfiled/")) {
+                    of.add(unit(header));
+                }
+            }
+        }
+        // Takes away what depends on nothing left, until nothing more can go: what remains goes round.
+        Map<String, Set<String>> left = new HashMap<>(uses);
+        while (left.keySet()
+                .removeIf(unit -> uses.getOrDefault(unit, Set.of()).stream().noneMatch(left::containsKey))) {}
+        assertEquals(Set.of(), left.keySet());
+    }
+
+    @Test
+    void shouldKeepTheClientLibraryToWireFdAndSys() {
+        List<String> faults = new ArrayList<>();
+        Set<String> own = new TreeSet<>(Set.of("wire", "fd", "sys"));
+        for (Path file : files("native/client", ".c", ".h")) {
+            own.add(unit(file.getFileName().toString()));
+        }
+        for (Path file : files("native/client", ".c", ".h")) {
+            for (String header : ownIncludes(file)) {
+                boolean isPublic = header.startsWith("sendfiled/")
+                        || Files.exists(SOURCE.resolve("include/sendfiled").resolve(header));
+                if (!isPublic && !own.contains(unit(header))) {
+                    faults.add(SOURCE.relativize(file) + " includes " + header);
+                }
+            }
+        }
+        assertEquals(List.of(), faults);
+    }
+
+    @Test
+    void shouldLeaveErrnoToTheTableOfSystemCalls() {
+        List<String> faults = new ArrayList<>();
+        Pattern errno = Pattern.compile("(?<![\\w>.\"-])errno(?![\\w.])");
+        for (Path file : files("native", ".c")) {
+            boolean mayReadErrno = unit(file.getFileName().toString()).startsWith("sys")
+                    || file.getParent().endsWith("client");
+            // A signal handler keeps the interrupted code's errno: that is no reading of a result.
+            String code = read(file)
+                    .replaceAll("(?s)/\\*.*?\\*/|//[^\n]*|\"(?:\\\\.|[^\"\\\\])*\"", "")
+                    .replaceAll("#\\s*include[^\n]*", "")
+                    .replaceAll("const int saved = errno;|errno = saved;", "");
+            if (!mayReadErrno && errno.matcher(code).find()) {
+                faults.add(SOURCE.relativize(file) + " reads errno");
+            }
+        }
+        assertEquals(List.of(), faults);
+    }
+
+    private static int layer(String unit) {
+        return CORE_LAYER.getOrDefault(unit, MIDDLE_LAYER);
+    }
+
+    /** A source's name without directory and ending: {@code fd} for {@code core/fd.h}. */
+    private static String unit(String file) {
+        String name = file.substring(file.lastIndexOf('/') + 1);
+        return name.substring(0, name.lastIndexOf('.'));
+    }
+
+    /** The includes of ours: in quotes, or under sendfiled/. */
+    private static List<String> ownIncludes(Path file) {
+        List<String> includes = new ArrayList<>();
+        for (Matcher m = INCLUDE.matcher(read(file)); m.find(); ) {
+            if (m.group(1).equals("\"") || m.group(2).startsWith("sendfiled/")) {
+                includes.add(m.group(2));
+            }
+        }
+        return includes;
+    }
+
+    private static Collection<Path> files(String directory, String... endings) {
+        Path root = SOURCE.resolve(directory);
+        if (!Files.isDirectory(root)) {
+            return List.of();
+        }
+        try (Stream<Path> all = Files.walk(root)) {
+            return all.filter(p -> Stream.of(endings).anyMatch(e -> p.toString().endsWith(e)))
+                    .sorted()
+                    .toList();
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    private static String read(Path file) {
+        try {
+            return Files.readString(file);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+}
