@@ -3,12 +3,11 @@
 
 #include <cerrno>
 #include <cstdint>
-#include <cstring>
-#include <fstream>
 #include <map>
-#include <sstream>
 #include <string>
 #include <vector>
+
+#include "golden.h"
 
 extern "C" {
 #include "wire.h"
@@ -16,75 +15,6 @@ extern "C" {
 
 namespace
 {
-
-using Bytes = std::vector<unsigned char>;
-
-struct Vector {
-    std::string name;
-    std::string kind;
-    std::map<std::string, std::string> fields;
-    Bytes bytes;
-};
-
-Bytes parseBytes(const std::string &text)
-{
-    Bytes bytes;
-    std::istringstream groups(text);
-    std::string group;
-
-    while (groups >> group) {
-        const auto star = group.find('*');
-        const std::string hex = group.substr(0, star);
-        const unsigned long times =
-            star == std::string::npos ? 1 : std::stoul(group.substr(star + 1));
-
-        for (unsigned long n = 0; n < times; n++) {
-            for (size_t i = 0; i < hex.size(); i += 2) {
-                bytes.push_back(
-                    static_cast<unsigned char>(std::stoul(hex.substr(i, 2), nullptr, 16)));
-            }
-        }
-    }
-    return bytes;
-}
-
-std::vector<Vector> readVectors()
-{
-    std::ifstream file(SENDFILED_SOURCE_DIR "/test-native/golden/messages.txt");
-    std::vector<Vector> vectors;
-    std::string line;
-
-    while (std::getline(file, line)) {
-        if (line.empty() || line[0] == '#') {
-            continue;
-        }
-        const auto first = line.find('|');
-        const auto second = line.find('|', first + 1);
-        Vector vector;
-        std::istringstream words(line.substr(first + 1, second - first - 1));
-        std::string word;
-
-        std::istringstream(line.substr(0, first)) >> vector.name;
-        words >> vector.kind;
-        while (words >> word) {
-            const auto equals = word.find('=');
-            vector.fields[word.substr(0, equals)] = word.substr(equals + 1);
-        }
-        vector.bytes = parseBytes(line.substr(second + 1));
-        vectors.push_back(vector);
-    }
-    return vectors;
-}
-
-uint64_t unsignedField(const Vector &v, const std::string &key)
-{
-    return std::stoull(v.fields.at(key));
-}
-
-int64_t signedField(const Vector &v, const std::string &key)
-{
-    return std::stoll(v.fields.at(key));
-}
 
 int errnoByName(const std::string &name)
 {
@@ -95,64 +25,64 @@ int errnoByName(const std::string &name)
     return numbers.at(name);
 }
 
-Bytes encodeRequest(const Vector &v)
+Bytes encodeRequest(const GoldenVector &v)
 {
-    const auto cmd = static_cast<uint8_t>(unsignedField(v, "command"));
+    const auto cmd = static_cast<uint8_t>(v.number("command"));
     Bytes bytes(SFD_WIRE_MAX_REQUEST_SIZE, 0xee);
 
-    if (v.fields.count("path") == 0) {
-        bytes.resize(sfd_wire_put_transfer_request(bytes.data(), cmd, unsignedField(v, "id")));
+    if (!v.has("path")) {
+        bytes.resize(sfd_wire_put_transfer_request(bytes.data(), cmd, v.number("id")));
         return bytes;
     }
-    bytes.resize(sfd_wire_put_path_request(bytes.data(), cmd, signedField(v, "offset"),
-                                           unsignedField(v, "length")));
+    bytes.resize(
+        sfd_wire_put_path_request(bytes.data(), cmd, v.signedNumber("offset"), v.number("length")));
     const Bytes path = parseBytes(v.fields.at("path"));
     bytes.insert(bytes.end(), path.begin(), path.end());
     bytes.push_back(0);
     return bytes;
 }
 
-void expectRequest(const Vector &v)
+void expectRequest(const GoldenVector &v)
 {
     sfd_wire_request request = {};
 
     ASSERT_EQ(sfd_wire_get_request(v.bytes.data(), v.bytes.size(), &request), 0);
-    EXPECT_EQ(request.cmd, unsignedField(v, "command"));
-    if (v.fields.count("path") == 0) {
-        EXPECT_EQ(request.id, unsignedField(v, "id"));
+    EXPECT_EQ(request.cmd, v.number("command"));
+    if (!v.has("path")) {
+        EXPECT_EQ(request.id, v.number("id"));
         return;
     }
-    EXPECT_EQ(request.offset, signedField(v, "offset"));
-    EXPECT_EQ(request.length, unsignedField(v, "length"));
+    EXPECT_EQ(request.offset, v.signedNumber("offset"));
+    EXPECT_EQ(request.length, v.number("length"));
     EXPECT_EQ(Bytes(request.path, request.path + request.path_length),
               parseBytes(v.fields.at("path")));
     EXPECT_EQ(request.path[request.path_length], '\0');
 }
 
-Bytes encodeResponse(const Vector &v)
+Bytes encodeResponse(const GoldenVector &v)
 {
     Bytes bytes(SFD_WIRE_MAX_RESPONSE_SIZE, 0xee);
     size_t size = 0;
 
     if (v.kind == "file_info") {
         const sfd_wire_file_info info = {
-            unsignedField(v, "size"), signedField(v, "atime"), signedField(v, "mtime"),
-            signedField(v, "ctime"),  unsignedField(v, "id"),
+            v.number("size"),        v.signedNumber("atime"), v.signedNumber("mtime"),
+            v.signedNumber("ctime"), v.number("id"),
         };
         size = sfd_wire_put_file_info(bytes.data(), &info);
     } else if (v.kind == "progress") {
-        size = sfd_wire_put_xfer_stat(bytes.data(), unsignedField(v, "moved"));
+        size = sfd_wire_put_xfer_stat(bytes.data(), v.number("moved"));
     } else if (v.kind == "complete") {
         size = sfd_wire_put_complete(bytes.data());
     } else {
-        size = sfd_wire_put_error(bytes.data(), static_cast<uint8_t>(unsignedField(v, "command")),
-                                  static_cast<int>(signedField(v, "errno")));
+        size = sfd_wire_put_error(bytes.data(), static_cast<uint8_t>(v.number("command")),
+                                  static_cast<int>(v.signedNumber("errno")));
     }
     bytes.resize(size);
     return bytes;
 }
 
-void expectResponse(const Vector &v)
+void expectResponse(const GoldenVector &v)
 {
     Bytes bytes = v.bytes;
     sfd_wire_response response = {};
@@ -162,20 +92,20 @@ void expectResponse(const Vector &v)
               static_cast<int>(v.bytes.size()));
     if (v.kind == "file_info") {
         EXPECT_EQ(response.kind, SFD_WIRE_RESPONSE_INFO);
-        EXPECT_EQ(response.info.size, unsignedField(v, "size"));
-        EXPECT_EQ(response.info.atime, signedField(v, "atime"));
-        EXPECT_EQ(response.info.mtime, signedField(v, "mtime"));
-        EXPECT_EQ(response.info.ctime, signedField(v, "ctime"));
-        EXPECT_EQ(response.info.id, unsignedField(v, "id"));
+        EXPECT_EQ(response.info.size, v.number("size"));
+        EXPECT_EQ(response.info.atime, v.signedNumber("atime"));
+        EXPECT_EQ(response.info.mtime, v.signedNumber("mtime"));
+        EXPECT_EQ(response.info.ctime, v.signedNumber("ctime"));
+        EXPECT_EQ(response.info.id, v.number("id"));
     } else if (v.kind == "progress") {
         EXPECT_EQ(response.kind, SFD_WIRE_RESPONSE_PROGRESS);
-        EXPECT_EQ(response.moved, unsignedField(v, "moved"));
+        EXPECT_EQ(response.moved, v.number("moved"));
     } else if (v.kind == "complete") {
         EXPECT_EQ(response.kind, SFD_WIRE_RESPONSE_COMPLETE);
     } else {
         EXPECT_EQ(response.kind, SFD_WIRE_RESPONSE_ERROR);
-        EXPECT_EQ(response.cmd, unsignedField(v, "command"));
-        EXPECT_EQ(response.errnum, signedField(v, "errno"));
+        EXPECT_EQ(response.cmd, v.number("command"));
+        EXPECT_EQ(response.errnum, v.signedNumber("errno"));
     }
 }
 
@@ -183,7 +113,7 @@ TEST(Wire, shouldAgreeWithTheGoldenVectors)
 {
     std::map<std::string, int> seen;
 
-    for (const Vector &v : readVectors()) {
+    for (const GoldenVector &v : readGoldenVectors()) {
         SCOPED_TRACE(v.name);
         sfd_wire_request request = {};
         sfd_wire_response response = {};
@@ -234,7 +164,7 @@ TEST(Wire, shouldNeverReadPastTheLengthGiven)
 {
     // An exactly sized heap block for each prefix of each vector: the sanitizer build watches the
     // end.
-    for (const Vector &v : readVectors()) {
+    for (const GoldenVector &v : readGoldenVectors()) {
         const size_t longest = v.bytes.size() < 64 ? v.bytes.size() : 64;
 
         for (size_t size = 0; size <= longest; size++) {

@@ -25,8 +25,9 @@
  *     EAGAIN        only when you made srv_sockfd non-blocking: the daemon's queue is full. Nothing
  *                   was sent; try again when the socket is writable
  *     EBADF         srv_sockfd or destination_fd is not an open descriptor
- *     ECONNREFUSED  the daemon has gone (ENOTCONN, EPIPE: the socket is no connection to one).
- *                   Connect again
+ *     ECONNREFUSED ENOTCONN
+ *                   the daemon has gone: connect again. (The kernel says ECONNREFUSED once, forgets
+ *                   the connection and says ENOTCONN from then on. EPIPE: after shutdown(2).)
  *     EINVAL        path is NULL
  *     EMFILE ENFILE out of descriptors
  *     ENAMETOOLONG  path is longer than 4095 bytes

@@ -1,0 +1,625 @@
+// Tests of native/client/client.c, through libsendfiled.so, against a socket that stands in for the
+// daemon: what exactly is sent, and that no descriptor leaks on any path.
+#include <gtest/gtest.h>
+
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <sendfiled/sendfiled.h>
+
+#include "await.h"
+#include "descriptors.h"
+#include "golden.h"
+#include "temporary_directory.h"
+
+namespace
+{
+
+struct Received {
+    Bytes bytes;
+    std::vector<OwnedFd> descriptors;
+};
+
+// The daemon's end: a bound request socket.
+class RequestSocket
+{
+  public:
+    RequestSocket(const std::string &directory, const std::string &name, int type = SOCK_DGRAM)
+        : fd_(socket(AF_UNIX, type | SOCK_CLOEXEC, 0))
+    {
+        sockaddr_un address = {};
+        const std::string path = directory + "/sendfiled." + name + ".socket";
+
+        address.sun_family = AF_UNIX;
+        path.copy(address.sun_path, sizeof address.sun_path - 1);
+        if (bind(fd_.get(), reinterpret_cast<const sockaddr *>(&address), sizeof address) != 0) {
+            throw std::runtime_error("bind " + path);
+        }
+    }
+
+    // Takes one request, which must be there.
+    Received receive()
+    {
+        Received received;
+        received.bytes.resize(65536);
+        alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int) * 8)];
+        iovec iov = {received.bytes.data(), received.bytes.size()};
+        msghdr message = {};
+
+        message.msg_iov = &iov;
+        message.msg_iovlen = 1;
+        message.msg_control = control;
+        message.msg_controllen = sizeof control;
+        const ssize_t size = recvmsg(fd_.get(), &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+        if (size < 0) {
+            ADD_FAILURE() << "no request: " << std::strerror(errno);
+            received.bytes.clear();
+            return received;
+        }
+        received.bytes.resize(static_cast<size_t>(size));
+        for (cmsghdr *c = CMSG_FIRSTHDR(&message); c != nullptr; c = CMSG_NXTHDR(&message, c)) {
+            EXPECT_EQ(c->cmsg_type, SCM_RIGHTS);
+            for (size_t at = 0; at < c->cmsg_len - CMSG_LEN(0); at += sizeof(int)) {
+                int fd;
+                std::memcpy(&fd, CMSG_DATA(c) + at, sizeof fd);
+                received.descriptors.emplace_back(fd);
+            }
+        }
+        return received;
+    }
+
+    bool isEmpty() const
+    {
+        pollfd waiting = {fd_.get(), POLLIN, 0};
+        return poll(&waiting, 1, 0) == 0;
+    }
+
+  private:
+    OwnedFd fd_;
+};
+
+bool isNonblocking(int fd)
+{
+    return (fcntl(fd, F_GETFL) & O_NONBLOCK) != 0;
+}
+
+bool isCloseOnExec(int fd)
+{
+    return (fcntl(fd, F_GETFD) & FD_CLOEXEC) != 0;
+}
+
+// Whether two descriptors name the same file, pipe or socket.
+bool isSameObject(int a, int b)
+{
+    struct stat left = {};
+    struct stat right = {};
+    return fstat(a, &left) == 0 && fstat(b, &right) == 0 && left.st_dev == right.st_dev &&
+           left.st_ino == right.st_ino;
+}
+
+struct Pipe {
+    OwnedFd readEnd;
+    OwnedFd writeEnd;
+
+    Pipe()
+    {
+        int fds[2];
+        if (pipe2(fds, O_CLOEXEC) != 0) {
+            throw std::runtime_error("pipe2");
+        }
+        readEnd.reset(fds[0]);
+        writeEnd.reset(fds[1]);
+    }
+};
+
+class ClientTest : public DescriptorCountingTest
+{
+  protected:
+    void SetUp() override
+    {
+        DescriptorCountingTest::SetUp();
+        directory_ = std::make_unique<TemporaryDirectory>();
+        server_ = std::make_unique<RequestSocket>(directory_->path(), "test");
+        client_.reset(sfd_connect(directory_->path().c_str(), "test"));
+        ASSERT_GE(client_.get(), 0);
+    }
+
+    void TearDown() override
+    {
+        client_.reset();
+        server_.reset();
+        directory_.reset();
+        DescriptorCountingTest::TearDown();
+    }
+
+    int connectErrno(const std::string &directory, const char *name)
+    {
+        errno = 0;
+        const int fd = sfd_connect(directory.c_str(), name);
+        const int error = errno;
+        EXPECT_EQ(fd, -1);
+        OwnedFd{fd};
+        return error;
+    }
+
+    // Every request, with the errno that it fails with; all five have to fail alike.
+    void expectRequestsFail(int srv, int error)
+    {
+        Pipe destination;
+        const int to = destination.writeEnd.get();
+        const auto before = openDescriptors();
+
+        errno = 0;
+        EXPECT_EQ(sfd_read(srv, "f", 0, 0, true), -1);
+        EXPECT_EQ(errno, error) << "sfd_read";
+        errno = 0;
+        EXPECT_EQ(sfd_read(srv, "f", 0, 0, false), -1);
+        EXPECT_EQ(errno, error) << "sfd_read, blocking";
+        errno = 0;
+        EXPECT_EQ(sfd_send(srv, "f", to, 0, 0, true), -1);
+        EXPECT_EQ(errno, error) << "sfd_send";
+        errno = 0;
+        EXPECT_EQ(sfd_open(srv, "f", 0, 0, true), -1);
+        EXPECT_EQ(errno, error) << "sfd_open";
+        errno = 0;
+        EXPECT_FALSE(sfd_send_open(srv, 1, to));
+        EXPECT_EQ(errno, error) << "sfd_send_open";
+        errno = 0;
+        EXPECT_FALSE(sfd_cancel(srv, 1));
+        EXPECT_EQ(errno, error) << "sfd_cancel";
+        EXPECT_EQ(openDescriptors(), before);
+    }
+
+    std::unique_ptr<TemporaryDirectory> directory_;
+    std::unique_ptr<RequestSocket> server_;
+    OwnedFd client_;
+};
+
+TEST_F(ClientTest, shouldConnectWithABlockingCloseOnExecSocket)
+{
+    EXPECT_TRUE(isCloseOnExec(client_.get()));
+    EXPECT_FALSE(isNonblocking(client_.get()));
+}
+
+TEST_F(ClientTest, shouldConnectToTheInstanceOfThatName)
+{
+    RequestSocket other(directory_->path(), "other");
+    const OwnedFd client(sfd_connect(directory_->path().c_str(), "other"));
+
+    ASSERT_TRUE(sfd_cancel(client.get(), 1));
+    EXPECT_TRUE(server_->isEmpty());
+    EXPECT_FALSE(other.isEmpty());
+}
+
+TEST_F(ClientTest, shouldSayWhyItCannotConnect)
+{
+    const std::string &directory = directory_->path();
+
+    EXPECT_EQ(connectErrno(directory, "absent"), ENOENT);
+    EXPECT_EQ(connectErrno(directory + "/absent", "test"), ENOENT);
+    EXPECT_EQ(connectErrno(directory, ""), EINVAL);
+    EXPECT_EQ(connectErrno(directory, "a/b"), EINVAL);
+    EXPECT_EQ(connectErrno(directory, nullptr), EINVAL);
+    EXPECT_EQ(sfd_connect(nullptr, "test"), -1);
+    EXPECT_EQ(errno, EINVAL);
+    {
+        RequestSocket gone(directory, "gone");
+    }
+    EXPECT_EQ(connectErrno(directory, "gone"), ECONNREFUSED);
+    RequestSocket stream(directory, "stream", SOCK_STREAM);
+    EXPECT_EQ(connectErrno(directory, "stream"), EPROTOTYPE);
+}
+
+TEST_F(ClientTest, shouldConnectWithTheLongestSocketPathAndNoLonger)
+{
+    const size_t around = directory_->path().size() + std::strlen("/sendfiled..socket");
+    const std::string longest(107 - around, 'n');
+    RequestSocket server(directory_->path(), longest);
+
+    const OwnedFd client(sfd_connect(directory_->path().c_str(), longest.c_str()));
+    EXPECT_GE(client.get(), 0);
+    EXPECT_EQ(connectErrno(directory_->path(), (longest + "n").c_str()), ENAMETOOLONG);
+    EXPECT_EQ(connectErrno(std::string(100000, 'd'), "test"), ENAMETOOLONG);
+}
+
+TEST_F(ClientTest, shouldSendReadFileWithTheStatusPipe)
+{
+    const OwnedFd status(sfd_read(client_.get(), "x", 1, 2, true));
+    const Received request = server_->receive();
+
+    EXPECT_EQ(request.bytes, goldenVector("read_file_range").bytes);
+    ASSERT_EQ(request.descriptors.size(), 1u);
+    ASSERT_EQ(write(request.descriptors[0].get(), "data", 4), 4);
+    std::array<char, 8> got = {};
+    EXPECT_EQ(read(status.get(), got.data(), got.size()), 4);
+    EXPECT_STREQ(got.data(), "data");
+}
+
+TEST_F(ClientTest, shouldSendSendFileWithStatusPipeThenDestination)
+{
+    Pipe destination;
+    const OwnedFd status(
+        sfd_send(client_.get(), "dir/file", destination.writeEnd.get(), 65535, 65537, true));
+    const Received request = server_->receive();
+
+    EXPECT_EQ(request.bytes, goldenVector("send_file_range").bytes);
+    ASSERT_EQ(request.descriptors.size(), 2u);
+    EXPECT_TRUE(isSameObject(request.descriptors[0].get(), status.get()));
+    EXPECT_TRUE(isSameObject(request.descriptors[1].get(), destination.writeEnd.get()));
+}
+
+TEST_F(ClientTest, shouldSendOpenFileWithTheStatusPipe)
+{
+    const OwnedFd status(sfd_open(client_.get(), "/var/data/a b", 4096, 8192, true));
+    const Received request = server_->receive();
+
+    EXPECT_EQ(request.bytes, goldenVector("open_file_range").bytes);
+    ASSERT_EQ(request.descriptors.size(), 1u);
+    EXPECT_TRUE(isSameObject(request.descriptors[0].get(), status.get()));
+}
+
+TEST_F(ClientTest, shouldSendSendOpenFileWithTheDestination)
+{
+    Pipe destination;
+
+    ASSERT_TRUE(sfd_send_open(client_.get(), 0x1122334455667788, destination.writeEnd.get()));
+    const Received request = server_->receive();
+    EXPECT_EQ(request.bytes, goldenVector("send_open_file").bytes);
+    ASSERT_EQ(request.descriptors.size(), 1u);
+    EXPECT_TRUE(isSameObject(request.descriptors[0].get(), destination.writeEnd.get()));
+}
+
+TEST_F(ClientTest, shouldSendCancelWithoutDescriptors)
+{
+    ASSERT_TRUE(sfd_cancel(client_.get(), SIZE_MAX));
+    const Received request = server_->receive();
+    EXPECT_EQ(request.bytes, goldenVector("cancel_id_all_ones").bytes);
+    EXPECT_TRUE(request.descriptors.empty());
+}
+
+TEST_F(ClientTest, shouldGiveAStatusChannelThatBlocksOnlyWhenAsked)
+{
+    for (const bool nonblock : {true, false}) {
+        const OwnedFd read(sfd_read(client_.get(), "f", 0, 0, nonblock));
+        const OwnedFd open(sfd_open(client_.get(), "f", 0, 0, nonblock));
+        const OwnedFd sent(sfd_send(client_.get(), "f", STDOUT_FILENO, 0, 0, nonblock));
+
+        for (const OwnedFd *status : {&read, &open, &sent}) {
+            ASSERT_GE(status->get(), 0);
+            EXPECT_EQ(isNonblocking(status->get()), nonblock);
+            EXPECT_TRUE(isCloseOnExec(status->get()));
+        }
+        for (int i = 0; i < 3; i++) {
+            EXPECT_TRUE(isNonblocking(server_->receive().descriptors.at(0).get()));
+        }
+    }
+}
+
+TEST_F(ClientTest, shouldSeeEndOfFileWhenTheDaemonClosesTheStatusChannel)
+{
+    const OwnedFd status(sfd_read(client_.get(), "f", 0, 0, false));
+
+    server_->receive().descriptors.clear();
+    char byte;
+    EXPECT_EQ(read(status.get(), &byte, 1), 0);
+}
+
+TEST_F(ClientTest, shouldLeaveTheDestinationAsItWas)
+{
+    Pipe destination;
+    const int to = destination.writeEnd.get();
+
+    const OwnedFd status(sfd_send(client_.get(), "f", to, 0, 0, true));
+    ASSERT_TRUE(sfd_send_open(client_.get(), 1, to));
+    server_->receive();
+    server_->receive();
+    EXPECT_FALSE(isNonblocking(to));
+    EXPECT_EQ(write(to, "x", 1), 1);
+}
+
+TEST_F(ClientTest, shouldPassPathsAsBytes)
+{
+    for (const char *name : {"read_file_path_not_utf8", "read_file_path_utf8"}) {
+        const GoldenVector v = goldenVector(name);
+        const Bytes path = parseBytes(v.fields.at("path"));
+        const OwnedFd status(
+            sfd_read(client_.get(), std::string(path.begin(), path.end()).c_str(), 0, 0, true));
+
+        EXPECT_EQ(server_->receive().bytes, v.bytes);
+    }
+}
+
+TEST_F(ClientTest, shouldSendTheLongestPathAndNoLonger)
+{
+    const std::string longest(4095, 'a');
+    const OwnedFd status(sfd_read(client_.get(), longest.c_str(), 0, 0, true));
+
+    EXPECT_EQ(server_->receive().bytes, goldenVector("read_file_longest_path").bytes);
+    EXPECT_EQ(sfd_read(client_.get(), (longest + "a").c_str(), 0, 0, true), -1);
+    EXPECT_EQ(errno, ENAMETOOLONG);
+    EXPECT_EQ(sfd_open(client_.get(), (longest + "a").c_str(), 0, 0, true), -1);
+    EXPECT_EQ(errno, ENAMETOOLONG);
+    EXPECT_EQ(sfd_send(client_.get(), (longest + "a").c_str(), 1, 0, 0, true), -1);
+    EXPECT_EQ(errno, ENAMETOOLONG);
+    EXPECT_TRUE(server_->isEmpty());
+}
+
+TEST_F(ClientTest, shouldRefuseANullPath)
+{
+    EXPECT_EQ(sfd_read(client_.get(), nullptr, 0, 0, true), -1);
+    EXPECT_EQ(errno, EINVAL);
+    EXPECT_EQ(sfd_open(client_.get(), nullptr, 0, 0, true), -1);
+    EXPECT_EQ(errno, EINVAL);
+    EXPECT_EQ(sfd_send(client_.get(), nullptr, 1, 0, 0, true), -1);
+    EXPECT_EQ(errno, EINVAL);
+    EXPECT_TRUE(server_->isEmpty());
+}
+
+TEST_F(ClientTest, shouldLeaveJudgementOfRangesToTheDaemon)
+{
+    const OwnedFd status(sfd_read(client_.get(), "a", -1, 0, true));
+
+    EXPECT_EQ(server_->receive().bytes, goldenVector("refused_offset_minus_one").bytes);
+}
+
+TEST_F(ClientTest, shouldFailOnDescriptorsThatAreNone)
+{
+    expectRequestsFail(-1, EBADF);
+    expectRequestsFail(987654, EBADF);
+    Pipe pipe;
+    expectRequestsFail(pipe.writeEnd.get(), ENOTSOCK);
+
+    for (const int destination : {-1, 987654}) {
+        EXPECT_EQ(sfd_send(client_.get(), "f", destination, 0, 0, true), -1);
+        EXPECT_EQ(errno, EBADF);
+        EXPECT_FALSE(sfd_send_open(client_.get(), 1, destination));
+        EXPECT_EQ(errno, EBADF);
+    }
+    EXPECT_TRUE(server_->isEmpty());
+}
+
+TEST_F(ClientTest, shouldFailWhenTheDaemonHasGone)
+{
+    server_.reset();
+    EXPECT_FALSE(sfd_cancel(client_.get(), 1));
+    EXPECT_EQ(errno, ECONNREFUSED);
+    // The kernel says so once and forgets the connection.
+    expectRequestsFail(client_.get(), ENOTCONN);
+}
+
+TEST_F(ClientTest, shouldFailOnASocketThatIsNotConnected)
+{
+    const OwnedFd lonely(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+
+    expectRequestsFail(lonely.get(), ENOTCONN);
+}
+
+TEST_F(ClientTest, shouldNotRaiseSigpipeOnASocketThatWasShutDown)
+{
+    ASSERT_EQ(shutdown(client_.get(), SHUT_WR), 0);
+    expectRequestsFail(client_.get(), EPIPE);
+}
+
+TEST_F(ClientTest, shouldNotLeakWhenDescriptorsRunOut)
+{
+    rlimit before = {};
+    ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
+    const auto open = openDescriptors();
+    const rlim_t used = static_cast<rlim_t>(open.back()) + 1;
+    int failures = 0;
+
+    // From no free number to more than a request needs. The limit is about numbers, not a count.
+    for (rlim_t limit = 3; limit <= used + 4; limit++) {
+        const rlimit tight = {limit, before.rlim_max};
+        ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &tight), 0);
+        OwnedFd results[4];
+        results[0].reset(sfd_connect(directory_->path().c_str(), "test"));
+        const int connectError = results[0].get() < 0 ? errno : 0;
+        results[0].reset();
+        results[1].reset(sfd_read(client_.get(), "f", 0, 0, false));
+        const int readError = results[1].get() < 0 ? errno : 0;
+        results[1].reset();
+        results[2].reset(sfd_open(client_.get(), "f", 0, 0, true));
+        const int openError = results[2].get() < 0 ? errno : 0;
+        results[2].reset();
+        results[3].reset(sfd_send(client_.get(), "f", client_.get(), 0, 0, true));
+        const int sendError = results[3].get() < 0 ? errno : 0;
+        results[3].reset();
+        ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
+
+        for (const int error : {connectError, readError, openError, sendError}) {
+            EXPECT_TRUE(error == 0 || error == EMFILE) << std::strerror(error);
+            failures += error == EMFILE;
+        }
+        EXPECT_EQ(openDescriptors(), open) << "with a limit of " << limit;
+        while (!server_->isEmpty()) {
+            server_->receive();
+        }
+    }
+    EXPECT_GT(failures, 4);
+}
+
+TEST_F(ClientTest, shouldSayEagainWhenTheQueueIsFullAndTheSocketNonblocking)
+{
+    ASSERT_EQ(fcntl(client_.get(), F_SETFL, O_NONBLOCK), 0);
+    int sent = 0;
+
+    while (sent < 10000 && sfd_cancel(client_.get(), 1)) {
+        sent++;
+    }
+    EXPECT_GE(sent, 1);
+    expectRequestsFail(client_.get(), EAGAIN);
+
+    server_->receive();
+    const OwnedFd status(sfd_read(client_.get(), "f", 0, 0, true));
+    EXPECT_GE(status.get(), 0);
+}
+
+// Sends requests from another thread until they have all been taken.
+class SendingThread
+{
+  public:
+    SendingThread(int client, int count)
+        : thread_([this, client, count] {
+              for (int i = 0; i < count; i++) {
+                  if (!sfd_cancel(client, static_cast<size_t>(i))) {
+                      failed_ = errno;
+                      return;
+                  }
+                  sent_++;
+              }
+          })
+    {
+    }
+    SendingThread(const SendingThread &) = delete;
+    SendingThread &operator=(const SendingThread &) = delete;
+    ~SendingThread()
+    {
+        join();
+    }
+
+    void join()
+    {
+        if (thread_.joinable()) {
+            thread_.join();
+        }
+    }
+    pthread_t handle()
+    {
+        return thread_.native_handle();
+    }
+    int sent() const
+    {
+        return sent_;
+    }
+    int failed() const
+    {
+        return failed_;
+    }
+
+  private:
+    std::atomic<int> sent_{0};
+    std::atomic<int> failed_{0};
+    std::thread thread_; // last: it uses the others
+};
+
+int queueLength()
+{
+    int length = 10;
+    std::ifstream("/proc/sys/net/unix/max_dgram_qlen") >> length;
+    return length;
+}
+
+void takeInOrder(RequestSocket &server, int count)
+{
+    for (int i = 0; i < count; i++) {
+        ASSERT_TRUE(await([&] { return !server.isEmpty(); }));
+        uint64_t id = 0;
+        const Received request = server.receive();
+        ASSERT_EQ(request.bytes.size(), 16u);
+        std::memcpy(&id, request.bytes.data() + 8, sizeof id);
+        EXPECT_EQ(id, static_cast<uint64_t>(i));
+    }
+}
+
+TEST_F(ClientTest, shouldWaitWhileTheQueueIsFull)
+{
+    const int count = queueLength() + 20;
+    SendingThread sender(client_.get(), count);
+
+    EXPECT_TRUE(await([&] { return sender.sent() >= queueLength(); }));
+    EXPECT_LT(sender.sent(), count);
+    takeInOrder(*server_, count);
+    sender.join();
+    EXPECT_EQ(sender.failed(), 0);
+    EXPECT_EQ(sender.sent(), count);
+}
+
+TEST_F(ClientTest, shouldFailRatherThanHangWhenTheDaemonEndsWithAFullQueue)
+{
+    SendingThread sender(client_.get(), queueLength() + 20);
+
+    EXPECT_TRUE(await([&] { return sender.sent() >= queueLength(); }));
+    server_.reset();
+    sender.join();
+    EXPECT_EQ(sender.failed(), ECONNREFUSED);
+}
+
+std::atomic<int> signalsHandled{0};
+
+TEST_F(ClientTest, shouldGoOnWaitingAfterASignal)
+{
+    struct sigaction action = {};
+    struct sigaction before = {};
+    action.sa_handler = [](int) { signalsHandled++; }; // without SA_RESTART
+    ASSERT_EQ(sigaction(SIGUSR1, &action, &before), 0);
+
+    const int count = queueLength() + 20;
+    SendingThread sender(client_.get(), count);
+    EXPECT_TRUE(await([&] { return sender.sent() >= queueLength(); }));
+    for (int i = 1; i <= 20; i++) {
+        ASSERT_EQ(pthread_kill(sender.handle(), SIGUSR1), 0);
+        ASSERT_TRUE(await([&] { return signalsHandled >= i; }));
+    }
+    takeInOrder(*server_, count);
+    sender.join();
+    EXPECT_EQ(sender.failed(), 0);
+    ASSERT_EQ(sigaction(SIGUSR1, &before, nullptr), 0);
+}
+
+TEST_F(ClientTest, shouldServeSeveralThreadsOnOneConnection)
+{
+    constexpr int threads = 4;
+    constexpr int each = 200;
+    std::vector<std::thread> clients;
+    std::atomic<int> right{0};
+    std::atomic<int> taken{0};
+
+    // The stand-in daemon answers each request with the path that it asked for.
+    std::thread daemon([&] {
+        while (taken < threads * each && await([&] { return !server_->isEmpty(); })) {
+            const Received request = server_->receive();
+            const size_t size = request.bytes.size() - 24;
+            EXPECT_EQ(write(request.descriptors.at(0).get(), request.bytes.data() + 24, size),
+                      static_cast<ssize_t>(size));
+            taken++;
+        }
+    });
+    for (int t = 0; t < threads; t++) {
+        clients.emplace_back([&, t] {
+            for (int i = 0; i < each; i++) {
+                const std::string path = std::to_string(t) + "/" + std::to_string(i);
+                const OwnedFd status(sfd_read(client_.get(), path.c_str(), 0, 0, false));
+                std::array<char, 64> got = {};
+                if (read(status.get(), got.data(), got.size()) > 0 && path == got.data()) {
+                    right++;
+                }
+            }
+        });
+    }
+    for (std::thread &client : clients) {
+        client.join();
+    }
+    daemon.join();
+    EXPECT_EQ(right, threads * each);
+}
+
+} // namespace

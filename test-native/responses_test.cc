@@ -1,0 +1,144 @@
+// Tests of native/client/responses.c, through libsendfiled.so.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstring>
+#include <iterator>
+
+#include <sendfiled/sendfiled.h>
+
+#include "golden.h"
+
+namespace
+{
+
+// A struct full of a pattern, to see whether a function left it alone. Bytes, because copying a
+// struct need not copy its padding.
+template <typename Pdu> class Patterned
+{
+  public:
+    Patterned()
+    {
+        std::memset(bytes_, 0x5a, sizeof bytes_);
+    }
+    Pdu *pdu()
+    {
+        return reinterpret_cast<Pdu *>(bytes_);
+    }
+    bool isUntouched() const
+    {
+        return std::count(bytes_, std::end(bytes_), 0x5a) == sizeof bytes_;
+    }
+
+  private:
+    alignas(Pdu) unsigned char bytes_[sizeof(Pdu)];
+};
+
+void expectNoFileInfo(const void *buf)
+{
+    Patterned<sfd_file_info> info;
+
+    EXPECT_FALSE(sfd_unmarshal_file_info(info.pdu(), buf));
+    EXPECT_TRUE(info.isUntouched());
+}
+
+void expectNoTransferStatus(const void *buf)
+{
+    Patterned<sfd_xfer_stat> progress;
+
+    EXPECT_FALSE(sfd_unmarshal_xfer_stat(progress.pdu(), buf));
+    EXPECT_TRUE(progress.isUntouched());
+}
+
+void expectFileInfo(const GoldenVector &v)
+{
+    sfd_file_info info;
+
+    ASSERT_TRUE(sfd_unmarshal_file_info(&info, v.bytes.data()));
+    EXPECT_EQ(info.cmd, SFD_FILE_INFO);
+    EXPECT_EQ(info.stat, SFD_STAT_OK);
+    EXPECT_EQ(info.size, v.number("size"));
+    EXPECT_EQ(info.atime, v.signedNumber("atime"));
+    EXPECT_EQ(info.mtime, v.signedNumber("mtime"));
+    EXPECT_EQ(info.ctime, v.signedNumber("ctime"));
+    EXPECT_EQ(info.txnid, v.number("id"));
+    expectNoTransferStatus(v.bytes.data());
+}
+
+void expectTransferStatus(const GoldenVector &v)
+{
+    sfd_xfer_stat progress;
+
+    ASSERT_TRUE(sfd_unmarshal_xfer_stat(&progress, v.bytes.data()));
+    EXPECT_EQ(progress.cmd, SFD_XFER_STAT);
+    EXPECT_EQ(progress.stat, SFD_STAT_OK);
+    EXPECT_EQ(sfd_xfer_complete(&progress), v.kind == "complete");
+    EXPECT_EQ(progress.size, v.kind == "complete" ? SIZE_MAX : v.number("moved"));
+    expectNoFileInfo(v.bytes.data());
+}
+
+void expectError(const GoldenVector &v)
+{
+    EXPECT_EQ(sfd_get_cmd(v.bytes.data()), v.signedNumber("command"));
+    EXPECT_EQ(sfd_get_stat(v.bytes.data()), v.signedNumber("errno"));
+    expectNoFileInfo(v.bytes.data());
+    expectNoTransferStatus(v.bytes.data());
+}
+
+// The vectors' bytes are exactly as long as the message: the sanitizer build watches the end.
+TEST(Responses, shouldReadTheGoldenVectors)
+{
+    int read = 0;
+
+    for (const GoldenVector &v : readGoldenVectors()) {
+        SCOPED_TRACE(v.name);
+        if (v.kind == "file_info") {
+            expectFileInfo(v);
+        } else if (v.kind == "progress" || v.kind == "complete") {
+            expectTransferStatus(v);
+        } else if (v.kind == "error") {
+            expectError(v);
+        } else {
+            continue;
+        }
+        read++;
+    }
+    EXPECT_GT(read, 20);
+}
+
+TEST(Responses, shouldRefuseBytesThatAreNoResponse)
+{
+    for (const GoldenVector &v : readGoldenVectors()) {
+        if (v.kind != "malformed") {
+            continue;
+        }
+        SCOPED_TRACE(v.name);
+        expectNoFileInfo(v.bytes.data());
+        expectNoTransferStatus(v.bytes.data());
+    }
+}
+
+TEST(Responses, shouldReadAtAnyAlignment)
+{
+    const GoldenVector v = goldenVector("file_info");
+    unsigned char buffer[8 + 48];
+
+    for (size_t shift = 0; shift < 8; shift++) {
+        sfd_file_info info;
+
+        std::memcpy(buffer + shift, v.bytes.data(), v.bytes.size());
+        ASSERT_TRUE(sfd_unmarshal_file_info(&info, buffer + shift));
+        EXPECT_EQ(info.txnid, v.number("id"));
+    }
+}
+
+TEST(Responses, shouldHaveTheLayoutOfTheWire)
+{
+    // Programs of the original read the bytes straight into these structs.
+    EXPECT_EQ(sizeof(sfd_file_info), SFD_MAX_RESP_SIZE);
+    EXPECT_EQ(sizeof(sfd_xfer_stat), 16u);
+    EXPECT_EQ(offsetof(sfd_file_info, txnid), 40u);
+    EXPECT_EQ(offsetof(sfd_xfer_stat, size), 8u);
+}
+
+} // namespace
