@@ -1,0 +1,113 @@
+package io.sendfiled.bench;
+
+import com.google.gson.Gson;
+import com.google.gson.JsonSyntaxException;
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.InputStreamReader;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+
+/** Runs the native load client and the bare loops; both report one line of JSON. */
+final class LoadClient {
+    /** What the load client reports; times in microseconds, of the server's CPU for each request. */
+    record Result(
+            long requests,
+            long failures,
+            double seconds,
+            double rate,
+            double mb_per_s,
+            double p50_us,
+            double p99_us,
+            double max_us,
+            double server_cpu_us,
+            String first_failure) {}
+
+    /** What a bare loop reports. */
+    record Bare(long bytes, double seconds, double mb_per_s) {}
+
+    /** A load client that goes on while something else is measured. */
+    record Running(Process process, BufferedReader output) {
+        boolean isRunning() {
+            return process.isAlive();
+        }
+
+        Result result() throws IOException {
+            try (BufferedReader rest = output) {
+                return checked(rest.readLine());
+            } finally {
+                process.destroyForcibly();
+            }
+        }
+    }
+
+    private static final long TIMEOUT_MS = 90_000;
+    private static final Gson GSON = new Gson();
+
+    private final Programs programs;
+
+    LoadClient(Programs programs) {
+        this.programs = programs;
+    }
+
+    /** Runs to the end; blocks. Any failed request is an error: a benchmark of failures says nothing. */
+    Result run(Server server, Object... options) throws IOException, InterruptedException {
+        return checked(Programs.run(command(server, options), TIMEOUT_MS));
+    }
+
+    /** Returns once its requests begin. */
+    Running start(Server server, Object... options) throws IOException {
+        List<String> command = command(server, options);
+        command.add("--announce");
+        Process process = new ProcessBuilder(command)
+                .redirectError(ProcessBuilder.Redirect.INHERIT)
+                .start();
+        BufferedReader output =
+                new BufferedReader(new InputStreamReader(process.getInputStream(), StandardCharsets.UTF_8));
+        if (!"started".equals(output.readLine())) {
+            process.destroyForcibly();
+            throw new IOException("the load client did not start: " + command);
+        }
+        return new Running(process, output);
+    }
+
+    Bare bare(Path file, String channel, int connections) throws IOException, InterruptedException {
+        String json = Programs.run(
+                Programs.command(
+                        programs.helper("bare"), "--file", file, "--to", channel, "--connections", connections),
+                TIMEOUT_MS);
+        return parse(json, Bare.class);
+    }
+
+    private List<String> command(Server server, Object... options) throws IOException {
+        List<String> command = new ArrayList<>(
+                Programs.command(programs.helper("load"), "--socket", server.socket(), "--server-pid", server.pid()));
+        for (Object option : options) {
+            command.add(option.toString());
+        }
+        return command;
+    }
+
+    private static Result checked(@org.jspecify.annotations.Nullable String json) throws IOException {
+        Result result = parse(json == null ? "" : json, Result.class);
+        if (result.failures() > 0) {
+            throw new IOException(result.failures() + " of " + result.requests() + " requests failed, the first: "
+                    + result.first_failure());
+        }
+        return result;
+    }
+
+    private static <T> T parse(String json, Class<T> type) throws IOException {
+        try {
+            T value = GSON.fromJson(json, type);
+            if (value != null) {
+                return value;
+            }
+        } catch (JsonSyntaxException e) {
+            throw new IOException("not what a helper should print: " + json, e);
+        }
+        throw new IOException("a helper printed nothing (see its message above)");
+    }
+}

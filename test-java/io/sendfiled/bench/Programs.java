@@ -1,0 +1,83 @@
+package io.sendfiled.bench;
+
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+
+/**
+ * Where the programs are that the harness starts, and how one is started and waited for.
+ *
+ * <p>{@code sendfiled.test.bin} holds the native helpers, {@code sendfiled.test.dist} the runnable tree.
+ */
+record Programs(Path helpers, Path dist) {
+    /** How long a server may take until it answers; a JVM on a busy machine is the slowest. */
+    static final long START_TIMEOUT_MS = 15_000;
+
+    static Programs fromSystemProperties() {
+        return new Programs(
+                Path.of(System.getProperty("sendfiled.test.bin", "target/cmake/bin")),
+                Path.of(System.getProperty("sendfiled.test.dist", "target/dist")));
+    }
+
+    Path helper(String name) throws IOException {
+        return existing(helpers.resolve(name));
+    }
+
+    Path daemon() throws IOException {
+        return existing(dist.resolve("bin/sendfiled"));
+    }
+
+    boolean hasHelper(String name) {
+        return Files.isExecutable(helpers.resolve(name));
+    }
+
+    private static Path existing(Path program) throws IOException {
+        if (!Files.isExecutable(program)) {
+            throw new IOException(program + " is missing: run ./dev build");
+        }
+        return program.toAbsolutePath();
+    }
+
+    /** Runs a program to its end. Blocks. Its standard output is returned, its standard error is the caller's. */
+    static String run(List<String> command, long timeoutMs) throws IOException, InterruptedException {
+        Process process = new ProcessBuilder(command)
+                .redirectError(ProcessBuilder.Redirect.INHERIT)
+                .start();
+        try {
+            process.getOutputStream().close();
+            String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+            if (!process.waitFor(timeoutMs, TimeUnit.MILLISECONDS)) {
+                throw new IOException(command.get(0) + " did not end within " + timeoutMs + " ms");
+            }
+            return output.strip();
+        } finally {
+            process.destroyForcibly();
+        }
+    }
+
+    static List<String> command(Path program, Object... args) {
+        List<String> command = new ArrayList<>();
+        command.add(program.toString());
+        for (Object arg : args) {
+            command.add(arg.toString());
+        }
+        return command;
+    }
+
+    /** SIGTERM, and after five seconds SIGKILL. Returns the exit status. */
+    static int stop(Process process) throws InterruptedException {
+        process.destroy();
+        if (!process.waitFor(5, TimeUnit.SECONDS)) {
+            process.destroyForcibly();
+        }
+        return process.waitFor();
+    }
+
+    static void signal(Process process, String signal) throws IOException, InterruptedException {
+        run(List.of("kill", "-" + signal, Long.toString(process.pid())), START_TIMEOUT_MS);
+    }
+}

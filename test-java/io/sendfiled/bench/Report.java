@@ -1,0 +1,143 @@
+package io.sendfiled.bench;
+
+import com.google.gson.Gson;
+import com.google.gson.GsonBuilder;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What a run measured: samples of each round, medians, and ratios between things measured in the same run.
+ *
+ * <p>Collects; {@link #writeJson} writes. Not thread-safe.
+ */
+final class Report {
+    /** One number of one subject in one case, with the samples of its rounds. */
+    record Metric(String scenario, String testCase, String subject, String name, String unit, List<Double> samples) {
+        double median() {
+            return Units.median(
+                    samples.stream().mapToDouble(Double::doubleValue).toArray());
+        }
+    }
+
+    /** A ratio within this run, and what it should be. */
+    record Comparison(
+            String scenario,
+            String testCase,
+            String what,
+            double ratio,
+            @Nullable Goal goal,
+            @Nullable Boolean met) {}
+
+    /** A bound on a ratio. */
+    record Goal(boolean atLeast, double bound) {
+        static Goal atLeast(double bound) {
+            return new Goal(true, bound);
+        }
+
+        static Goal atMost(double bound) {
+            return new Goal(false, bound);
+        }
+
+        boolean isMetBy(double ratio) {
+            return atLeast ? ratio >= bound : ratio <= bound;
+        }
+
+        @Override
+        public String toString() {
+            return (atLeast ? "≥ " : "≤ ") + Units.ratio(bound);
+        }
+    }
+
+    private static final Gson GSON =
+            new GsonBuilder().setPrettyPrinting().disableHtmlEscaping().create();
+
+    private final Map<String, Metric> metrics = new LinkedHashMap<>();
+    private final List<Comparison> comparisons = new ArrayList<>();
+    private final Map<String, String> skipped = new LinkedHashMap<>();
+
+    void sample(String scenario, String testCase, String subject, String name, String unit, double value) {
+        metrics.computeIfAbsent(
+                        String.join("\0", scenario, testCase, subject, name),
+                        key -> new Metric(scenario, testCase, subject, name, unit, new ArrayList<>()))
+                .samples()
+                .add(value);
+    }
+
+    /** Why a scenario, or a part of it, was left out: said in the output, so that nobody takes silence for success. */
+    void skip(String scenario, String why) {
+        skipped.put(scenario, why);
+    }
+
+    /** The median, or NaN when nothing was measured. */
+    double median(String scenario, String testCase, String subject, String name) {
+        Metric metric = metrics.get(String.join("\0", scenario, testCase, subject, name));
+        return metric == null ? Double.NaN : metric.median();
+    }
+
+    /** Adds a ratio unless one of its sides was not measured. */
+    void compare(String scenario, String testCase, String what, double ours, double theirs, @Nullable Goal goal) {
+        double ratio = ours / theirs;
+        if (Double.isFinite(ratio)) {
+            comparisons.add(
+                    new Comparison(scenario, testCase, what, ratio, goal, goal == null ? null : goal.isMetBy(ratio)));
+        }
+    }
+
+    List<Comparison> comparisons() {
+        return comparisons;
+    }
+
+    Map<String, String> skipped() {
+        return skipped;
+    }
+
+    void writeJson(Path file, int rounds) throws IOException {
+        Map<String, Object> root = new LinkedHashMap<>();
+        root.put("environment", environment(rounds));
+        List<Map<String, Object>> values = new ArrayList<>();
+        for (Metric metric : metrics.values()) {
+            Map<String, Object> value = new LinkedHashMap<>();
+            value.put("scenario", metric.scenario());
+            value.put("case", metric.testCase());
+            value.put("subject", metric.subject());
+            value.put("metric", metric.name());
+            value.put("unit", metric.unit());
+            value.put("median", metric.median());
+            value.put("samples", metric.samples());
+            values.add(value);
+        }
+        root.put("metrics", values);
+        root.put("comparisons", comparisons);
+        root.put("skipped", skipped);
+        Files.writeString(file, GSON.toJson(root) + "\n");
+    }
+
+    private static Map<String, Object> environment(int rounds) throws IOException {
+        Map<String, Object> environment = new LinkedHashMap<>();
+        environment.put("time", Instant.now().truncatedTo(ChronoUnit.SECONDS).toString());
+        environment.put("kernel", System.getProperty("os.version"));
+        environment.put("arch", System.getProperty("os.arch"));
+        environment.put("cpus", Runtime.getRuntime().availableProcessors());
+        environment.put("java", System.getProperty("java.runtime.version"));
+        environment.put("cpu", cpuModel());
+        environment.put("rounds", rounds);
+        return environment;
+    }
+
+    private static String cpuModel() throws IOException {
+        for (String line : Files.readAllLines(Path.of("/proc/cpuinfo"))) {
+            if (line.startsWith("model name")) {
+                return line.substring(line.indexOf(':') + 1).strip();
+            }
+        }
+        return "unknown";
+    }
+}

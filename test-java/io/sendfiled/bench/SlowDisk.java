@@ -1,0 +1,67 @@
+package io.sendfiled.bench;
+
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.InputStreamReader;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+
+/**
+ * A mounted slowfs: the files of a directory, with a wait before each read of up to 128 KiB. Closing unmounts it.
+ *
+ * <p>Owns the process and the mount. Files are cold until they are read, and again after {@link #evict}.
+ */
+final class SlowDisk implements AutoCloseable {
+    private final Process process;
+    private final Path mountPoint;
+
+    private SlowDisk(Process process, Path mountPoint) {
+        this.process = process;
+        this.mountPoint = mountPoint;
+    }
+
+    /** Whether this machine can mount one, and if not, why. */
+    static String unavailableBecause(Programs programs) {
+        if (!programs.hasHelper("slowfs")) {
+            return "slowfs was not built (libfuse3 missing)";
+        }
+        return Files.isWritable(Path.of("/dev/fuse")) ? "" : "/dev/fuse is not there or not writable";
+    }
+
+    /** Mounts; blocks until files can be opened. The mount point is created. */
+    static SlowDisk mount(Programs programs, Path mountPoint, Path directory, long readMs) throws IOException {
+        Files.createDirectories(mountPoint);
+        Process process = new ProcessBuilder(
+                        Programs.command(programs.helper("slowfs"), mountPoint, directory, "--read-ms", readMs))
+                .redirectError(ProcessBuilder.Redirect.INHERIT)
+                .start();
+        BufferedReader out =
+                new BufferedReader(new InputStreamReader(process.getInputStream(), StandardCharsets.UTF_8));
+        if (!"ready".equals(out.readLine())) {
+            process.destroy();
+            throw new IOException("slowfs could not be mounted at " + mountPoint);
+        }
+        return new SlowDisk(process, mountPoint);
+    }
+
+    /** Drops a file's pages from the page cache: dd(1) with nocache and count=0 is posix_fadvise(DONTNEED), no more. */
+    static void evict(Path file) throws IOException, InterruptedException {
+        Programs.run(List.of("dd", "if=" + file, "iflag=nocache", "count=0", "status=none"), Programs.START_TIMEOUT_MS);
+    }
+
+    Path mountPoint() {
+        return mountPoint;
+    }
+
+    @Override
+    public void close() {
+        try {
+            Programs.stop(process);
+        } catch (InterruptedException e) {
+            process.destroyForcibly();
+            Thread.currentThread().interrupt();
+        }
+    }
+}

@@ -1,0 +1,142 @@
+package io.sendfiled.bench;
+
+import io.sendfiled.bench.Report.Goal;
+import io.sendfiled.bench.Screen.Cell;
+import io.sendfiled.bench.Screen.Column;
+import io.sendfiled.bench.Screen.Tone;
+import java.io.IOException;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/** Warm 4 KiB files: requests a second, latency, and what one costs the server. */
+final class SmallRequests implements Scenario {
+    private record Case(
+            String title,
+            String operation,
+            int depth,
+            @Nullable Goal rateGoal) {}
+
+    private static final int SIZE = 4096;
+    private static final String FILE = "small-4k";
+    private static final Goal AS_FAST_AS_THE_ORIGINAL = Goal.atLeast(1.0);
+
+    private static final List<Case> CASES = List.of(
+            new Case("Read File, depth 1", "read", 1, null),
+            new Case("Read File, depth 32", "read", 32, AS_FAST_AS_THE_ORIGINAL),
+            new Case("Send File, depth 32", "send", 32, AS_FAST_AS_THE_ORIGINAL));
+
+    private static final List<Column> COLUMNS = List.of(
+            Column.left("4 KiB, warm", 20),
+            Column.left("server", 16),
+            Column.right("requests", 11),
+            Column.right("p50", 8),
+            Column.right("p99", 8),
+            Column.right("CPU each", 9),
+            Column.right("rate ratio", 10));
+
+    @Override
+    public String name() {
+        return "small";
+    }
+
+    @Override
+    public String question() {
+        return "How many small requests a second, beside the fewest calls and the original's?";
+    }
+
+    @Override
+    public void run(Setting setting) throws IOException, InterruptedException {
+        TestFiles.warm(TestFiles.file(setting.files(), FILE, SIZE));
+        Map<Server.Kind, Server> servers = new LinkedHashMap<>();
+        try {
+            for (Server.Kind kind : setting.servers()) {
+                servers.put(kind, Server.start(setting.programs(), kind, setting.files(), setting.sockets()));
+            }
+            setting.screen().header(COLUMNS);
+            for (Case test : CASES) {
+                measure(setting, test, servers);
+                print(setting, test);
+            }
+        } finally {
+            servers.values().forEach(Server::close);
+        }
+    }
+
+    private void measure(Setting setting, Case test, Map<Server.Kind, Server> servers)
+            throws IOException, InterruptedException {
+        Report report = setting.report();
+        // Short and many: where the scheduler puts two processes on two CPUs decides more than a longer run averages.
+        int rounds = setting.rounds() * 3;
+        for (int round = 0; round < rounds; round++) {
+            setting.screen().working(test.title() + ", round " + (round + 1) + " of " + rounds);
+            for (Map.Entry<Server.Kind, Server> entry : servers.entrySet()) {
+                LoadClient.Result result = setting.load()
+                        .run(
+                                entry.getValue(),
+                                "--op",
+                                test.operation(),
+                                "--to",
+                                "unix",
+                                "--path",
+                                FILE,
+                                "--reference",
+                                setting.files().resolve(FILE),
+                                "--depth",
+                                test.depth(),
+                                "--warmup",
+                                round == 0 ? 20_000 : 500,
+                                "--seconds",
+                                setting.quick() ? 0.2 : 0.4);
+                String subject = entry.getKey().title;
+                report.sample(name(), test.title(), subject, "rate", "requests/s", result.rate());
+                report.sample(name(), test.title(), subject, "p50", "us", result.p50_us());
+                report.sample(name(), test.title(), subject, "p99", "us", result.p99_us());
+                report.sample(name(), test.title(), subject, "server-cpu", "us/request", result.server_cpu_us());
+            }
+        }
+        double ours = report.median(name(), test.title(), Server.Kind.DAEMON.title, "rate");
+        report.compare(
+                name(),
+                test.title(),
+                "sendfiled of the original's calls, rate",
+                ours,
+                report.median(name(), test.title(), Server.Kind.ORIGINAL.title, "rate"),
+                test.rateGoal());
+        report.compare(
+                name(),
+                test.title(),
+                "sendfiled of the fewest calls, rate",
+                ours,
+                report.median(name(), test.title(), Server.Kind.FEWEST.title, "rate"),
+                null);
+    }
+
+    private void print(Setting setting, Case test) {
+        Report report = setting.report();
+        double ours = report.median(name(), test.title(), Server.Kind.DAEMON.title, "rate");
+        boolean first = true;
+        for (Server.Kind kind : setting.servers()) {
+            double rate = report.median(name(), test.title(), kind.title, "rate");
+            Tone tone = kind == Server.Kind.DAEMON ? Tone.PLAIN : Tone.FAINT;
+            Goal goal = kind == Server.Kind.ORIGINAL ? test.rateGoal() : null;
+            setting.screen()
+                    .row(
+                            COLUMNS,
+                            List.of(
+                                    Cell.of(first ? test.title() : ""),
+                                    new Cell(kind.title, tone),
+                                    new Cell(Units.rate(rate), tone),
+                                    new Cell(
+                                            Units.micros(report.median(name(), test.title(), kind.title, "p50")), tone),
+                                    new Cell(
+                                            Units.micros(report.median(name(), test.title(), kind.title, "p99")), tone),
+                                    new Cell(
+                                            Units.micros(report.median(name(), test.title(), kind.title, "server-cpu")),
+                                            tone),
+                                    kind == Server.Kind.DAEMON ? Cell.faint("1") : Bench.ratioCell(ours / rate, goal)));
+            first = false;
+        }
+    }
+}
