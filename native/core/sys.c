@@ -6,11 +6,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <poll.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <sys/random.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <sys/vfs.h>
 #include <time.h>
 #include <unistd.h>
@@ -225,6 +228,28 @@ void sfd_sys_event_clear(int eventfd)
     do {
         n = read(eventfd, &count, sizeof(count));
     } while (n < 0 && errno == EINTR);
+}
+
+int sfd_sys_unix_datagram(void)
+{
+    RETRY(int, socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+}
+
+int sfd_sys_unix_connect(int socket, const char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    const size_t length = strlen(path);
+
+    if (length >= sizeof(address.sun_path)) return -ENAMETOOLONG;
+    memcpy(address.sun_path, path, length + 1);
+    RETRY(int, connect(socket, (const struct sockaddr *)&address, sizeof(address)));
+}
+
+int sfd_sys_wait_writable(int fd, int timeout_ms)
+{
+    struct pollfd poll_fd = {.fd = fd, .events = POLLOUT};
+
+    RETRY(int, poll(&poll_fd, 1, timeout_ms));
 }
 
 int sfd_sys_openat(int dir, const char *path, int flags)

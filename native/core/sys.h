@@ -80,6 +80,15 @@ int sfd_sys_epoll(void);
 void sfd_sys_event_signal(int eventfd);
 void sfd_sys_event_clear(int eventfd);
 
+/* CLOEXEC AF_UNIX datagram socket: a descriptor or -errno. */
+int sfd_sys_unix_datagram(void);
+
+/* Connects to (or, when it is connected, reconnects to) the socket at `path`: 0 or -errno. -ENAMETOOLONG above 107 bytes. */
+int sfd_sys_unix_connect(int socket, const char *path);
+
+/* Waits until `fd` can be written to: 1, 0 after timeout_ms (negative: no limit), or -errno. */
+int sfd_sys_wait_writable(int fd, int timeout_ms);
+
 /* openat(2) with CLOEXEC added: a descriptor or -errno. May block as long as the disk likes. */
 int sfd_sys_openat(int dir, const char *path, int flags);
 

@@ -9,9 +9,13 @@
 
 /* One line a glue file; each is defined in jni_<name>.c. */
 static jint sfd_jni_register_library(JNIEnv *env);
+jint sfd_jni_register_descriptors(JNIEnv *env);
+jint sfd_jni_register_client(JNIEnv *env);
 
 static jint (*const registrars[])(JNIEnv *) = {
     sfd_jni_register_library,
+    sfd_jni_register_descriptors,
+    sfd_jni_register_client,
 };
 
 static jstring library_version(JNIEnv *env, jclass class)
@@ -34,11 +38,9 @@ JNIEXPORT jint JNICALL JNI_OnLoad(JavaVM *vm, void *reserved)
     JNIEnv *env;
 
     (void)reserved;
-    if ((*vm)->GetEnv(vm, (void **)&env, SFD_JNI_VERSION) != JNI_OK)
-        return JNI_ERR;
+    if ((*vm)->GetEnv(vm, (void **)&env, SFD_JNI_VERSION) != JNI_OK) return JNI_ERR;
     for (size_t i = 0; i < sizeof(registrars) / sizeof(registrars[0]); i++) {
-        if (registrars[i](env) != JNI_OK)
-            return JNI_ERR;
+        if (registrars[i](env) != JNI_OK) return JNI_ERR;
     }
     return SFD_JNI_VERSION;
 }

@@ -1,0 +1,67 @@
+package io.sendfiled.jni;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.util.Arrays;
+
+/**
+ * The natives of the client: the request socket. Thread-safe; only {@link #waitWritable} blocks.
+ *
+ * <p>Results are the kernel's: 0 or more, or {@code -errno}.
+ */
+public final class ClientNative {
+    private ClientNative() {}
+
+    /**
+     * Opens a request socket that is not connected yet.
+     *
+     * @throws NativeIoException if there are no descriptors left (EMFILE)
+     */
+    public static OwnedFd openSocket() throws IOException {
+        NativeLibrary.ensureAvailable(); // the others need a socket first
+        return OwnedFd.take(Errno.check(openSocket0(), "open a socket"));
+    }
+
+    /**
+     * Connects a request socket, or connects it anew after the daemon was restarted.
+     *
+     * @param socket a request socket, borrowed
+     * @param path the bytes of the daemon's socket's path, at most 107
+     * @return 0, or -errno: ENOENT, ECONNREFUSED (nobody listens), EACCES, ENAMETOOLONG, EPROTOTYPE
+     */
+    public static int connect(int socket, byte[] path) {
+        return connectSocket0(socket, Arrays.copyOf(path, path.length + 1));
+    }
+
+    /**
+     * Sends one request. Never blocks.
+     *
+     * @param socket a connected request socket, borrowed
+     * @param request a direct buffer that begins with the request
+     * @param length the request's bytes
+     * @param first the first descriptor to pass, or -1
+     * @param second the second descriptor to pass, or -1; both are borrowed
+     * @return 0, or -errno: EAGAIN (the daemon's queue is full), ECONNREFUSED, ENOTCONN, EBADF, ETOOMANYREFS
+     */
+    public static int send(int socket, ByteBuffer request, int length, int first, int second) {
+        return sendRequest0(socket, request, length, first, second);
+    }
+
+    /**
+     * Waits until the daemon's queue may have room.
+     *
+     * @param timeoutMs milliseconds; negative: no limit
+     * @return 1, 0 when the time is over, or -errno
+     */
+    public static int waitWritable(int socket, int timeoutMs) {
+        return waitWritable0(socket, timeoutMs);
+    }
+
+    private static native int openSocket0();
+
+    private static native int connectSocket0(int socket, byte[] pathAndNul);
+
+    private static native int sendRequest0(int socket, ByteBuffer request, int length, int first, int second);
+
+    private static native int waitWritable0(int socket, int timeoutMs);
+}

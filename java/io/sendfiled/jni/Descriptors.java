@@ -1,0 +1,185 @@
+package io.sendfiled.jni;
+
+import java.io.FileDescriptor;
+import java.io.IOException;
+import java.nio.channels.AsynchronousCloseException;
+import java.nio.channels.Channel;
+import java.nio.channels.ClosedChannelException;
+import java.nio.channels.FileChannel;
+import java.nio.channels.SelectableChannel;
+
+/**
+ * Descriptors out of Java objects: the one place that looks into the JDK.
+ *
+ * <p>A channel's number alone is worthless: after {@code close()} the object keeps the old one, which the next socket
+ * reuses. So the rule here is: duplicate first, ask whether the channel is open <em>then</em>, and drop the duplicate if
+ * not. All methods are thread-safe and none blocks.
+ *
+ * <p>The library is loaded by the methods, not by a static initializer: loading it initializes this class, and two threads
+ * that begin at different ends would wait for each other.
+ */
+public final class Descriptors {
+    /** Which field of a class of channels holds the descriptor. Looked up once for each class, lazily. */
+    private static final ClassValue<Long> SELECTABLE_FIELDS = new ClassValue<>() {
+        @Override
+        protected Long computeValue(Class<?> type) {
+            return fieldId0(type, "fdVal", "I");
+        }
+    };
+
+    private static final ClassValue<Long> FILE_FIELDS = new ClassValue<>() {
+        @Override
+        protected Long computeValue(Class<?> type) {
+            return fieldId0(type, "fd", "Ljava/io/FileDescriptor;");
+        }
+    };
+
+    private static final ClassValue<Long> NUMBER_FIELDS = new ClassValue<>() {
+        @Override
+        protected Long computeValue(Class<?> type) {
+            return fieldId0(type, "fd", "I");
+        }
+    };
+
+    private Descriptors() {}
+
+    /**
+     * A duplicate of a channel's descriptor, with {@code FD_CLOEXEC}, which the caller closes.
+     *
+     * <p>It shares the description (position, {@code O_NONBLOCK}) with the channel, and keeps it alive: a socket sends
+     * no FIN before the last duplicate is closed.
+     *
+     * @param channel a selectable channel of the JDK's default provider (TCP or UNIX-domain socket, datagram, pipe) or a
+     *     {@link FileChannel}
+     * @throws ClosedChannelException if the channel is closed
+     * @throws UnsupportedDescriptorException if this JDK or this kind of channel shows no descriptor
+     * @throws NativeIoException if there are no descriptors left (EMFILE)
+     */
+    public static OwnedFd duplicate(Channel channel) throws IOException {
+        if (!channel.isOpen()) {
+            throw new ClosedChannelException();
+        }
+        OwnedFd duplicate = duplicate(numberOf(channel));
+        if (!channel.isOpen()) {
+            duplicate.close();
+            throw new AsynchronousCloseException();
+        }
+        return duplicate;
+    }
+
+    /**
+     * A duplicate of a {@code FileDescriptor}, such as a stream's {@code getFD()}.
+     *
+     * @throws ClosedChannelException if it is not valid (any more)
+     * @throws UnsupportedDescriptorException if this JDK's class is unknown
+     * @throws NativeIoException if there are no descriptors left (EMFILE)
+     */
+    public static OwnedFd duplicate(FileDescriptor descriptor) throws IOException {
+        if (!descriptor.valid()) {
+            throw new ClosedChannelException();
+        }
+        OwnedFd duplicate = duplicate(numberOf(descriptor));
+        if (!descriptor.valid()) {
+            duplicate.close();
+            throw new AsynchronousCloseException();
+        }
+        return duplicate;
+    }
+
+    /**
+     * A duplicate of an owned descriptor.
+     *
+     * @throws ClosedChannelException if it is closed
+     * @throws NativeIoException if there are no descriptors left (EMFILE)
+     */
+    public static OwnedFd duplicate(OwnedFd descriptor) throws IOException {
+        if (!descriptor.isOpen()) {
+            throw new ClosedChannelException();
+        }
+        OwnedFd duplicate = duplicate(descriptor.fd());
+        if (!descriptor.isOpen()) {
+            duplicate.close();
+            throw new AsynchronousCloseException();
+        }
+        return duplicate;
+    }
+
+    /**
+     * A duplicate of a number. It is the caller's business that the number stays the same thing for the length of this
+     * call.
+     *
+     * @throws NativeIoException EBADF if it is no open descriptor, EMFILE if there are none left
+     */
+    public static OwnedFd duplicate(int fd) throws IOException {
+        NativeLibrary.ensureAvailable();
+        return OwnedFd.take(Errno.check(duplicate0(fd), "duplicate a descriptor"));
+    }
+
+    /**
+     * A channel's descriptor itself, borrowed: only for a channel that nobody else can close meanwhile.
+     *
+     * @throws UnsupportedDescriptorException if this JDK or this kind of channel shows no descriptor
+     */
+    public static int numberOf(Channel channel) throws UnsupportedDescriptorException {
+        NativeLibrary.ensureAvailable();
+        Class<?> type = channel.getClass();
+        if (channel instanceof SelectableChannel) {
+            return intField0(channel, known(SELECTABLE_FIELDS.get(type), type));
+        }
+        if (channel instanceof FileChannel) {
+            Object descriptor = objectField0(channel, known(FILE_FIELDS.get(type), type));
+            if (descriptor instanceof FileDescriptor inner) {
+                return numberOf(inner);
+            }
+        }
+        throw new UnsupportedDescriptorException(type);
+    }
+
+    private static int numberOf(FileDescriptor descriptor) throws UnsupportedDescriptorException {
+        NativeLibrary.ensureAvailable();
+        return intField0(descriptor, known(NUMBER_FIELDS.get(FileDescriptor.class), FileDescriptor.class));
+    }
+
+    private static long known(long fieldId, Class<?> type) throws UnsupportedDescriptorException {
+        if (fieldId == 0) {
+            throw new UnsupportedDescriptorException(type);
+        }
+        return fieldId;
+    }
+
+    /**
+     * Keeps a channel's descriptor out of the programs that this process starts. {@code Pipe.open()} forgets to.
+     *
+     * @param channel a channel that nobody else can close meanwhile
+     * @throws UnsupportedDescriptorException if this JDK or this kind of channel shows no descriptor
+     * @throws NativeIoException if the kernel refuses, which it has no reason to
+     */
+    public static void setCloseOnExec(Channel channel) throws IOException {
+        Errno.check(setCloseOnExec0(numberOf(channel)), "set FD_CLOEXEC");
+    }
+
+    /** Whether a descriptor is a terminal; false when it is not open. */
+    public static boolean isTerminal(int fd) {
+        NativeLibrary.ensureAvailable();
+        return isTerminal0(fd);
+    }
+
+    static void close(int fd) throws IOException {
+        NativeLibrary.ensureAvailable();
+        Errno.check(close0(fd), "close");
+    }
+
+    private static native long fieldId0(Class<?> type, String name, String signature);
+
+    private static native int intField0(Object object, long fieldId);
+
+    private static native Object objectField0(Object object, long fieldId);
+
+    private static native int duplicate0(int fd);
+
+    private static native int setCloseOnExec0(int fd);
+
+    private static native int close0(int fd);
+
+    private static native boolean isTerminal0(int fd);
+}

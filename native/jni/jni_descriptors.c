@@ -1,0 +1,91 @@
+/*
+ * Natives of io.sendfiled.jni.Descriptors: fields of JDK objects that hold a descriptor, and fcntl(2).
+ *
+ * Thread: any. Owns nothing; a field id belongs to the Java side, which keeps it for as long as its class lives.
+ * Never blocks, but in close0, as close(2) does.
+ */
+#include "jni_util.h"
+
+#include "sys.h"
+
+#include <fcntl.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <unistd.h>
+
+/* The id of a field of `class` or of a class above it, 0 when there is none. JNI ignores access control. */
+static jlong field_id(JNIEnv *env, jclass self, jclass class, jstring name, jstring signature)
+{
+    const char *name_chars = NULL;
+    const char *signature_chars = NULL;
+    jfieldID id = NULL;
+
+    (void)self;
+    name_chars = (*env)->GetStringUTFChars(env, name, NULL);
+    if (name_chars == NULL) goto done;
+    signature_chars = (*env)->GetStringUTFChars(env, signature, NULL);
+    if (signature_chars == NULL) goto done;
+    id = (*env)->GetFieldID(env, class, name_chars, signature_chars);
+    if (id == NULL)
+        (*env)->ExceptionClear(env); /* NoSuchFieldError; the caller knows the JDK to blame */
+done:
+    if (signature_chars != NULL) (*env)->ReleaseStringUTFChars(env, signature, signature_chars);
+    if (name_chars != NULL) (*env)->ReleaseStringUTFChars(env, name, name_chars);
+    return (jlong)(intptr_t)id;
+}
+
+static jint int_field(JNIEnv *env, jclass self, jobject object, jlong id)
+{
+    (void)self;
+    return (*env)->GetIntField(env, object, (jfieldID)(intptr_t)id);
+}
+
+static jobject object_field(JNIEnv *env, jclass self, jobject object, jlong id)
+{
+    (void)self;
+    return (*env)->GetObjectField(env, object, (jfieldID)(intptr_t)id);
+}
+
+static jint duplicate(JNIEnv *env, jclass self, jint fd)
+{
+    (void)env;
+    (void)self;
+    return sfd_sys_linux.fcntl(fd, F_DUPFD_CLOEXEC, 0);
+}
+
+static jint set_close_on_exec(JNIEnv *env, jclass self, jint fd)
+{
+    (void)env;
+    (void)self;
+    return sfd_sys_linux.fcntl(fd, F_SETFD, FD_CLOEXEC);
+}
+
+static jint close_fd(JNIEnv *env, jclass self, jint fd)
+{
+    (void)env;
+    (void)self;
+    return sfd_sys_linux.close(fd);
+}
+
+static jboolean is_terminal(JNIEnv *env, jclass self, jint fd)
+{
+    (void)env;
+    (void)self;
+    return isatty(fd) == 1 ? JNI_TRUE : JNI_FALSE;
+}
+
+jint sfd_jni_register_descriptors(JNIEnv *env)
+{
+    static const JNINativeMethod methods[] = {
+        SFD_JNI_METHOD("fieldId0", "(Ljava/lang/Class;Ljava/lang/String;Ljava/lang/String;)J",
+                       field_id),
+        SFD_JNI_METHOD("intField0", "(Ljava/lang/Object;J)I", int_field),
+        SFD_JNI_METHOD("objectField0", "(Ljava/lang/Object;J)Ljava/lang/Object;", object_field),
+        SFD_JNI_METHOD("duplicate0", "(I)I", duplicate),
+        SFD_JNI_METHOD("setCloseOnExec0", "(I)I", set_close_on_exec),
+        SFD_JNI_METHOD("close0", "(I)I", close_fd),
+        SFD_JNI_METHOD("isTerminal0", "(I)Z", is_terminal),
+    };
+
+    return sfd_jni_register(env, "io/sendfiled/jni/Descriptors", methods, SFD_JNI_COUNT(methods));
+}
