@@ -1,0 +1,21 @@
+package io.sendfiled.client;
+
+import io.sendfiled.jni.Errno;
+import java.io.IOException;
+
+/** No daemon listens where the client looked; the message says where that was, and what to do. */
+public final class DaemonUnavailableException extends IOException {
+    private static final long serialVersionUID = 1L;
+
+    private final int errno;
+
+    DaemonUnavailableException(String message, int errno) {
+        super(message);
+        this.errno = errno;
+    }
+
+    /** Why, as a number of {@link Errno}: ENOENT (no such socket), ECONNREFUSED (a dead one), EACCES. */
+    public int errno() {
+        return errno;
+    }
+}

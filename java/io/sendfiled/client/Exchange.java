@@ -1,0 +1,369 @@
+package io.sendfiled.client;
+
+import io.sendfiled.jni.Errno;
+import io.sendfiled.jni.NativeIoException;
+import io.sendfiled.protocol.ResponseDecoder;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.ClosedChannelException;
+import java.nio.channels.Pipe;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.Objects;
+import java.util.concurrent.CancellationException;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One request and what comes back on its status channel: the client's side of a transfer.
+ *
+ * <p>Owns the read end of the status channel and closes it at the end, which comes exactly once, by {@link #finish}.
+ * Messages are handled on the watcher's thread; {@link #cancel} may be called from any.
+ */
+abstract non-sealed class Exchange implements Transfer {
+    private static final System.Logger LOG = System.getLogger(Exchange.class.getName());
+
+    final StatusWatcher watcher;
+    final RequestSender sender;
+    final FileRequest request;
+    private final Pipe.@Nullable SourceChannel source; // null: there was no descriptor left for it
+    private final ResponseDecoder decoder = new ResponseDecoder();
+    private final CompletableFuture<FileInfo> info = new CompletableFuture<>();
+    private final CompletableFuture<TransferResult> result = new CompletableFuture<>();
+    private final AtomicBoolean over = new AtomicBoolean();
+    private volatile Operation operation;
+    private volatile long startedNs = System.nanoTime();
+    private volatile long moved;
+    private volatile boolean cancelled;
+    private volatile @Nullable FileInfo fileInfo;
+    private volatile @Nullable ProgressListener listener;
+    private volatile long transferId; // 0 until the File Information came
+
+    Exchange(
+            Operation operation,
+            FileRequest request,
+            Pipe.@Nullable SourceChannel source,
+            StatusWatcher watcher,
+            RequestSender sender) {
+        this.operation = operation;
+        this.request = request;
+        this.source = source;
+        this.watcher = watcher;
+        this.sender = sender;
+        var unused = result.whenComplete((value, failure) -> {
+            if (!over.get()) { // completed from outside: result().cancel(true), result().orTimeout(...)
+                cancel();
+            }
+        });
+    }
+
+    // ---- Transfer ----
+
+    @Override
+    public final FileRequest request() {
+        return request;
+    }
+
+    @Override
+    public final CompletableFuture<FileInfo> info() {
+        return info;
+    }
+
+    @Override
+    public final CompletableFuture<TransferResult> result() {
+        return result;
+    }
+
+    @Override
+    public final long bytesMoved() {
+        return moved;
+    }
+
+    @Override
+    public Transfer onProgress(ProgressListener newListener) {
+        listener = newListener;
+        return this;
+    }
+
+    @Override
+    public final void cancel() {
+        if (over.get() || cancelled) {
+            return;
+        }
+        cancelled = true;
+        if (!watcher.execute(this::onCancel)) { // the client is closed
+            onCancel();
+        }
+    }
+
+    @Override
+    public final TransferResult await() throws IOException, InterruptedException {
+        try {
+            return result.get();
+        } catch (ExecutionException e) {
+            throw failureOf(e.getCause());
+        } catch (CancellationException e) {
+            throw failureOf(e);
+        }
+    }
+
+    @Override
+    public final TransferResult await(Duration timeout) throws IOException, TimeoutException, InterruptedException {
+        try {
+            return result.get(timeout.toNanos(), TimeUnit.NANOSECONDS);
+        } catch (ExecutionException e) {
+            throw failureOf(e.getCause());
+        } catch (CancellationException e) {
+            throw failureOf(e);
+        }
+    }
+
+    private IOException failureOf(@Nullable Throwable cause) {
+        if (cause
+                instanceof
+                TransferException first) { // a new one: the caller's stack, and the first failure as its cause
+            return first.rethrown();
+        }
+        if (cause instanceof CancellationException) {
+            return failure(Errno.ECANCELED, false, null, cause);
+        }
+        if (cause instanceof TimeoutException) { // result().orTimeout(...)
+            return failure(Errno.ETIMEDOUT, false, null, cause);
+        }
+        return failure(Errno.EIO, false, "unexpected failure", cause);
+    }
+
+    // ---- what subclasses decide ----
+
+    /** How many bytes may be read from the status channel now. */
+    int readLimit() {
+        return Integer.MAX_VALUE;
+    }
+
+    /** The File Information has come. True to read on. */
+    abstract boolean onFileInfo(FileInfo value);
+
+    /** A cancel was asked for, on the watcher's thread. */
+    void onCancel() {
+        if (!over.get()) {
+            sendCancel();
+        }
+    }
+
+    // ---- on the watcher's thread ----
+
+    /** The status channel, of an exchange that was submitted. */
+    final Pipe.SourceChannel source() {
+        return Objects.requireNonNull(source);
+    }
+
+    /** Reads what there is. The watcher calls again as long as there is more. */
+    final void onReadable(ByteBuffer buffer) {
+        int count;
+        buffer.clear().limit(Math.min(buffer.capacity(), readLimit()));
+        try {
+            count = source().read(buffer);
+        } catch (IOException e) {
+            fail(e);
+            return;
+        }
+        if (count < 0) {
+            onEnd();
+            return;
+        }
+        buffer.flip();
+        boolean more = true;
+        while (more && !over.get()) {
+            more = onMessage(decoder.next(buffer));
+        }
+    }
+
+    private boolean onMessage(ResponseDecoder.Event event) {
+        switch (event) {
+            case FILE_INFO:
+                return onFileInfoMessage();
+            case PROGRESS:
+                addMoved(decoder.size());
+                return true;
+            case COMPLETE:
+                onComplete();
+                return false;
+            case REFUSED:
+                finish(null, failure(decoder.errno(), true, null, null));
+                return false;
+            case FAILED:
+                finish(null, failure(decoder.errno(), false, null, null));
+                return false;
+            case MALFORMED:
+                finish(null, failure(Errno.EBADMSG, false, "the daemon sent bytes that are no response", null));
+                return false;
+            case NEED_MORE:
+                break;
+        }
+        return false;
+    }
+
+    private boolean onFileInfoMessage() {
+        FileInfo value = new FileInfo(
+                decoder.size(),
+                Instant.ofEpochSecond(decoder.accessTime()),
+                Instant.ofEpochSecond(decoder.modificationTime()),
+                Instant.ofEpochSecond(decoder.changeTime()));
+        fileInfo = value;
+        transferId = decoder.transferId();
+        if (cancelled) {
+            onCancel();
+        }
+        info.complete(value);
+        return onFileInfo(value);
+    }
+
+    private void onComplete() {
+        FileInfo value = fileInfo;
+        if (value == null) {
+            finish(null, failure(Errno.EBADMSG, false, "the daemon sent no file information", null));
+            return;
+        }
+        if (moved < value.size()) {
+            addMoved(value.size() - moved);
+        }
+        finish(value, null);
+    }
+
+    private void onEnd() {
+        finish(
+                null,
+                cancelled
+                        ? cancellation()
+                        : failure(Errno.ECONNABORTED, false, "the daemon ended the transfer without a word", null));
+    }
+
+    // ---- for subclasses, any thread ----
+
+    final boolean isOver() {
+        return over.get();
+    }
+
+    final boolean isCancelled() {
+        return cancelled;
+    }
+
+    final Operation operation() {
+        return operation;
+    }
+
+    /** Begins the second half of Open File and Send Open File. */
+    final void restartAs(Operation next) {
+        operation = next;
+        startedNs = System.nanoTime();
+    }
+
+    final long transferId() {
+        return transferId;
+    }
+
+    /** Tells the daemon to stop; does nothing before the daemon said what the transfer's id is. */
+    final void sendCancel() {
+        if (transferId != 0) {
+            sender.cancel(transferId);
+        }
+    }
+
+    /** Counts bytes and tells the listener. One thread at a time. */
+    @SuppressWarnings("NonAtomicVolatileUpdate") // written by one thread at a time, read by any
+    final void addMoved(long bytes) {
+        moved += bytes;
+        ProgressListener current = listener;
+        FileInfo value = fileInfo;
+        if (current != null && value != null) {
+            try {
+                current.onProgress(moved, value.size());
+            } catch (RuntimeException e) {
+                LOG.log(System.Logger.Level.WARNING, "the progress listener of " + this + " failed", e);
+            }
+        }
+    }
+
+    final TransferException failure(int errno, boolean refusal, @Nullable String detail, @Nullable Throwable cause) {
+        return new TransferException(operation, request.path(), errno, moved, refusal, detail, cause);
+    }
+
+    final TransferException cancellation() {
+        return failure(Errno.ECANCELED, false, "cancelled", null);
+    }
+
+    /** The request could not be submitted. */
+    final void refuse(int errno, @Nullable String detail) {
+        finish(null, failure(errno, true, detail, null));
+    }
+
+    /** Something on this side went wrong before anything could be written to the destination. */
+    final void refuse(IOException e) {
+        sendCancel();
+        finish(null, failure(errnoOf(e), true, e.getMessage(), e));
+    }
+
+    /** Something on this side went wrong. */
+    final void fail(IOException e) {
+        sendCancel();
+        finish(null, failure(errnoOf(e), false, e.getMessage(), e));
+    }
+
+    private static int errnoOf(IOException e) {
+        if (e instanceof NativeIoException kernels) {
+            return kernels.errno();
+        }
+        if (e instanceof ClosedChannelException) {
+            return Errno.EBADF;
+        }
+        return Errno.EIO;
+    }
+
+    /** The client is being closed. */
+    void abandon() {
+        sendCancel();
+        finish(null, failure(Errno.ECANCELED, false, "the client was closed", null));
+    }
+
+    /** The end: with a result, or with a failure. False if it has come already. */
+    final boolean finish(@Nullable FileInfo success, @Nullable TransferException failure) {
+        if (!over.compareAndSet(false, true)) {
+            return false;
+        }
+        closeSource();
+        if (success != null) {
+            result.complete(new TransferResult(success, moved, Duration.ofNanos(System.nanoTime() - startedNs)));
+        } else if (failure != null) {
+            info.completeExceptionally(failure);
+            onFailure(failure);
+            result.completeExceptionally(failure);
+        }
+        return true;
+    }
+
+    /** Fails further futures; before {@link #result()} does. */
+    void onFailure(TransferException failure) {}
+
+    final void closeSource() {
+        if (source == null) {
+            return;
+        }
+        try {
+            source.close();
+            if (source.isRegistered()) { // the descriptor goes with the key, and the key with the next selection
+                watcher.wakeUp();
+            }
+        } catch (IOException e) {
+            LOG.log(System.Logger.Level.WARNING, "cannot close a status channel", e);
+        }
+    }
+
+    @Override
+    public String toString() {
+        return operation + " " + request + " (" + moved + " bytes moved" + (over.get() ? ", over)" : ")");
+    }
+}

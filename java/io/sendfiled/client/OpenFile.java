@@ -1,0 +1,59 @@
+package io.sendfiled.client;
+
+import java.io.IOException;
+import java.util.concurrent.atomic.AtomicBoolean;
+
+/**
+ * A file that the daemon holds open for this process, until it is sent, closed, or not sent in time (the daemon's
+ * open-file timeout). Thread-safe.
+ *
+ * <p>For answers that begin with the file's size: open, write the headers, send.
+ */
+public final class OpenFile implements AutoCloseable {
+    private final OpenExchange exchange;
+    private final FileInfo info;
+    private final AtomicBoolean used = new AtomicBoolean();
+
+    OpenFile(OpenExchange exchange, FileInfo info) {
+        this.exchange = exchange;
+        this.info = info;
+    }
+
+    /** The file's size and times. */
+    public FileInfo info() {
+        return info;
+    }
+
+    /** What was opened. */
+    public FileRequest request() {
+        return exchange.request();
+    }
+
+    /**
+     * Sends the file, or the range that was opened. Once only. Never blocks.
+     *
+     * @param destination where to; stays the caller's
+     * @return the transfer; it fails with {@code ETIMEDOUT} if the daemon has given the file up meanwhile
+     * @throws IllegalStateException if it was sent or closed before
+     */
+    public Transfer send(Destination destination) {
+        if (!used.compareAndSet(false, true)) {
+            throw new IllegalStateException(exchange.request() + " was sent or closed before");
+        }
+        exchange.restartAs(Operation.SEND_OPEN);
+        try {
+            exchange.sender.sendOpened(exchange, destination.duplicate());
+        } catch (IOException e) {
+            exchange.refuse(e);
+        }
+        return exchange;
+    }
+
+    /** Gives the file up, unless it was sent: then this does nothing. Idempotent, never blocks. */
+    @Override
+    public void close() {
+        if (used.compareAndSet(false, true)) {
+            exchange.cancel();
+        }
+    }
+}

@@ -1,0 +1,238 @@
+package io.sendfiled.client;
+
+import io.sendfiled.jni.ClientNative;
+import io.sendfiled.jni.Descriptors;
+import io.sendfiled.jni.Errno;
+import io.sendfiled.jni.OwnedFd;
+import io.sendfiled.protocol.RequestEncoder;
+import io.sendfiled.protocol.Wire;
+import java.io.Closeable;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.Pipe;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Queue;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Sends requests to a daemon, and never makes the caller wait for it.
+ *
+ * <p>Owns the request socket. A request goes at once, on the caller's thread. The kernel queues no more than ten for one
+ * daemon: when that queue is full, a thread of its own sends the rest in order as room comes, and ends when there is no
+ * more. Descriptors that travel are taken: they are closed once the request is sent, or has failed.
+ */
+final class RequestSender {
+    private static final System.Logger LOG = System.getLogger(RequestSender.class.getName());
+    private static final int WAIT_MS = 100;
+
+    /** A request on its way; {@code exchange} is null for a Cancel, {@code request} for what goes by its id. */
+    private record Pending(
+            int command,
+            @Nullable Exchange exchange,
+            @Nullable FileRequest request,
+            long transferId,
+            Pipe.@Nullable SinkChannel status,
+            @Nullable OwnedFd destination) {}
+
+    private final Object lock = new Object();
+    private final String name;
+    private final String socketPath;
+    private final byte[] socketPathBytes;
+    private final int maxQueued;
+    // all below: under the lock
+    private final OwnedFd socket;
+    private final ByteBuffer buffer = ByteBuffer.allocateDirect(Wire.MAX_REQUEST_SIZE);
+    private final Queue<Pending> queue = new ArrayDeque<>();
+    private @Nullable Thread submitter;
+    private boolean closed;
+
+    /**
+     * Takes a connected socket.
+     *
+     * @param name of the thread
+     * @param socketPath where the daemon listens, to connect again when it was restarted
+     * @param maxQueued how many requests may wait for room
+     */
+    RequestSender(String name, OwnedFd socket, String socketPath, byte[] socketPathBytes, int maxQueued) {
+        this.name = name;
+        this.socket = socket;
+        this.socketPath = socketPath;
+        this.socketPathBytes = socketPathBytes;
+        this.maxQueued = maxQueued;
+    }
+
+    String socketPath() {
+        return socketPath;
+    }
+
+    /** Submits Open, Read or Send File. Takes the status channel's write end and the destination. */
+    void submit(int command, Exchange exchange, Pipe.SinkChannel status, @Nullable OwnedFd destination) {
+        submit(new Pending(command, exchange, exchange.request(), 0, status, destination));
+    }
+
+    /** Submits Send Open File. Takes the destination. */
+    void sendOpened(Exchange exchange, OwnedFd destination) {
+        submit(new Pending(Wire.SEND_OPEN_FILE, exchange, null, exchange.transferId(), null, destination));
+    }
+
+    /** Submits Cancel. */
+    void cancel(long transferId) {
+        submit(new Pending(Wire.CANCEL, null, null, transferId, null, null));
+    }
+
+    private void submit(Pending pending) {
+        int result;
+        synchronized (lock) {
+            if (closed) {
+                result = -Errno.ECANCELED;
+            } else {
+                result = queue.isEmpty() ? send(pending) : -Errno.EAGAIN; // nobody overtakes
+                if (result == -Errno.EAGAIN && (pending.exchange() == null || queue.size() < maxQueued)) {
+                    queue.add(pending);
+                    startSubmitter();
+                    return;
+                }
+            }
+        }
+        settle(pending, result);
+    }
+
+    /** Sends what waits, as room comes. Runs on the submitter's thread, and closes the socket if it is the last. */
+    private void drain() {
+        while (true) {
+            Pending pending;
+            int result;
+            synchronized (lock) {
+                pending = queue.peek();
+                if (pending == null) {
+                    submitter = null;
+                    if (closed) {
+                        closeSocket();
+                    }
+                    return;
+                }
+                Exchange exchange = pending.exchange();
+                boolean wanted = exchange == null || !(exchange.isOver() || exchange.isCancelled());
+                result = wanted ? send(pending) : 0; // unwanted: closing its status channel ends it
+                if (result != -Errno.EAGAIN) {
+                    queue.remove();
+                }
+            }
+            if (result == -Errno.EAGAIN) {
+                ClientNative.waitWritable(socket.fd(), WAIT_MS);
+            } else {
+                settle(pending, result);
+            }
+        }
+    }
+
+    private void startSubmitter() {
+        if (submitter == null) {
+            submitter = new Thread(this::drain, name);
+            submitter.setDaemon(true);
+            submitter.start();
+        }
+    }
+
+    private int send(Pending pending) {
+        encode(pending);
+        int first = -1;
+        int second = -1;
+        try {
+            Pipe.SinkChannel status = pending.status();
+            OwnedFd destination = pending.destination();
+            if (status != null) {
+                first = Descriptors.numberOf(status); // nobody else has this channel
+                second = destination == null ? -1 : destination.fd();
+            } else if (destination != null) {
+                first = destination.fd();
+            }
+        } catch (IOException e) {
+            LOG.log(System.Logger.Level.ERROR, "cannot pass a status channel", e);
+            return -Errno.EBADF;
+        }
+        int result = ClientNative.send(socket.fd(), buffer, buffer.position(), first, second);
+        if (isUnconnected(result) && ClientNative.connect(socket.fd(), socketPathBytes) == 0) {
+            result = ClientNative.send(socket.fd(), buffer, buffer.position(), first, second);
+        }
+        return result;
+    }
+
+    private static boolean isUnconnected(int result) {
+        return result == -Errno.ECONNREFUSED || result == -Errno.ENOTCONN || result == -Errno.ECONNRESET;
+    }
+
+    private void encode(Pending pending) {
+        buffer.clear();
+        FileRequest request = pending.request();
+        if (request != null) {
+            RequestEncoder.putFileRequest(
+                    buffer, pending.command(), request.pathBytes(), request.offset(), request.length());
+        } else if (pending.command() == Wire.SEND_OPEN_FILE) {
+            RequestEncoder.putSendOpenFile(buffer, pending.transferId());
+        } else {
+            RequestEncoder.putCancel(buffer, pending.transferId());
+        }
+    }
+
+    private void settle(Pending pending, int result) {
+        close(pending);
+        Exchange exchange = pending.exchange();
+        if (result == 0 || exchange == null) { // a Cancel that finds no daemon has nothing to cancel
+            return;
+        }
+        if (isUnconnected(result)) {
+            exchange.refuse(Errno.ECONNREFUSED, "no daemon listens at " + socketPath);
+        } else if (result == -Errno.EAGAIN) {
+            exchange.refuse(Errno.EAGAIN, maxQueued + " requests wait for the daemon already");
+        } else if (result == -Errno.ECANCELED) {
+            exchange.refuse(Errno.ECANCELED, "the client is closed");
+        } else {
+            exchange.refuse(-result, null);
+        }
+    }
+
+    private static void close(Pending pending) {
+        close(pending.status());
+        close(pending.destination());
+    }
+
+    private static void close(@Nullable Closeable passedOn) {
+        try {
+            if (passedOn != null) {
+                passedOn.close();
+            }
+        } catch (IOException e) { // an earlier write's of the destination's owner; nothing of ours
+            LOG.log(System.Logger.Level.DEBUG, "closing what was passed on", e);
+        }
+    }
+
+    private void closeSocket() {
+        try {
+            socket.close();
+        } catch (IOException e) {
+            LOG.log(System.Logger.Level.WARNING, "cannot close the request socket", e);
+        }
+    }
+
+    /** Drops what waits and closes the socket: at once, or as soon as the submitter sees it. Idempotent. */
+    void close() {
+        List<Pending> dropped;
+        synchronized (lock) {
+            if (closed) {
+                return;
+            }
+            closed = true;
+            dropped = new ArrayList<>(queue);
+            queue.clear();
+            if (submitter == null) {
+                closeSocket();
+            }
+        }
+        for (Pending pending : dropped) {
+            settle(pending, -Errno.ECANCELED);
+        }
+    }
+}

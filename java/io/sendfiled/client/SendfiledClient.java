@@ -1,0 +1,341 @@
+package io.sendfiled.client;
+
+import io.sendfiled.config.SocketDirectories;
+import io.sendfiled.jni.ClientNative;
+import io.sendfiled.jni.Descriptors;
+import io.sendfiled.jni.Errno;
+import io.sendfiled.jni.OwnedFd;
+import io.sendfiled.protocol.Wire;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.channels.Channel;
+import java.nio.channels.Pipe;
+import java.nio.channels.SelectableChannel;
+import java.nio.channels.SocketChannel;
+import java.nio.channels.WritableByteChannel;
+import java.nio.charset.Charset;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.Objects;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.Executor;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A connection to a sendfiled daemon: hand over a file's name and a socket, and go on.
+ *
+ * <pre>{@code
+ * try (SendfiledClient client = SendfiledClient.connect()) {
+ *     client.send("videos/a.mp4", socket).result()
+ *             .whenCompleteAsync((result, failure) -> ..., eventLoop);
+ * }
+ * }</pre>
+ *
+ * <p>No method for a transfer blocks or throws because of the daemon, the disk or the destination: what goes wrong, goes
+ * wrong in the transfer's futures, so that there is one place for it. Thread-safe; one client serves a whole process. It
+ * has one thread, which watches the status channels and completes the futures, and needs one pipe for each transfer. A
+ * daemon that was restarted is found again by the next request.
+ */
+public final class SendfiledClient implements AutoCloseable {
+    /** The instance that is asked for when none is named. */
+    public static final String DEFAULT_NAME = "default";
+
+    private static final AtomicInteger CLIENTS = new AtomicInteger();
+
+    private final StatusWatcher watcher;
+    private final RequestSender sender;
+    private final Copying copying;
+    private final AtomicBoolean closed = new AtomicBoolean();
+
+    private SendfiledClient(StatusWatcher watcher, RequestSender sender, Copying copying) {
+        this.watcher = watcher;
+        this.sender = sender;
+        this.copying = copying;
+    }
+
+    /**
+     * Connects to the instance {@value #DEFAULT_NAME} in the usual place: {@code $XDG_RUNTIME_DIR},
+     * {@code /run/sendfiled}, {@code /tmp/sendfiled-UID}, whichever holds its socket first.
+     *
+     * @throws DaemonUnavailableException if no daemon listens there
+     */
+    public static SendfiledClient connect() throws IOException {
+        return builder().connect();
+    }
+
+    /**
+     * Connects to the named instance in the usual place.
+     *
+     * @throws DaemonUnavailableException if no daemon listens there
+     */
+    public static SendfiledClient connect(String name) throws IOException {
+        return builder().name(name).connect();
+    }
+
+    /**
+     * Connects to the named instance in a directory.
+     *
+     * @throws DaemonUnavailableException if no daemon listens there
+     */
+    public static SendfiledClient connect(Path socketDirectory, String name) throws IOException {
+        return builder().socketDirectory(socketDirectory).name(name).connect();
+    }
+
+    /** For what else can be chosen. */
+    public static Builder builder() {
+        return new Builder();
+    }
+
+    // ---- reading ----
+
+    /** Reads a whole file; see {@link #read(FileRequest)}. */
+    public ReadTransfer read(String path) {
+        return read(FileRequest.of(path));
+    }
+
+    /** Reads a file through a pipe, whose read end becomes {@link ReadTransfer#content()}. */
+    public ReadTransfer read(FileRequest request) {
+        Opened opened = Opened.open(null);
+        ReadExchange exchange = new ReadExchange(request, opened.source(), watcher, sender);
+        start(Wire.READ_FILE, exchange, opened);
+        return exchange;
+    }
+
+    /** Reads a whole file into a channel; see {@link #readTo(FileRequest, WritableByteChannel)}. */
+    public Transfer readTo(String path, WritableByteChannel target) {
+        return readTo(FileRequest.of(path), target);
+    }
+
+    /**
+     * Reads a file and writes it to any kind of channel, on a thread of {@link Builder#copyExecutor}. For a socket, a
+     * pipe or a file, {@link #send(FileRequest, Destination)} does without that thread and without the copy.
+     *
+     * @param target where to, in blocking mode; stays the caller's
+     * @throws IllegalArgumentException if it is a channel in non-blocking mode
+     */
+    public Transfer readTo(FileRequest request, WritableByteChannel target) {
+        if (target instanceof SelectableChannel channel && !channel.isBlocking()) {
+            throw new IllegalArgumentException("the target is in non-blocking mode: use send, or read");
+        }
+        Opened opened = Opened.open(null);
+        ReadToExchange exchange = new ReadToExchange(request, opened.source(), watcher, sender, target, copying);
+        start(Wire.READ_FILE, exchange, opened);
+        return exchange;
+    }
+
+    // ---- sending ----
+
+    /** Sends a whole file to a socket; see {@link #send(FileRequest, Destination)}. */
+    public Transfer send(String path, SocketChannel destination) {
+        return send(FileRequest.of(path), Destination.of(destination));
+    }
+
+    /** Sends a file to a socket; see {@link #send(FileRequest, Destination)}. */
+    public Transfer send(FileRequest request, SocketChannel destination) {
+        return send(request, Destination.of(destination));
+    }
+
+    /** Sends a whole file; see {@link #send(FileRequest, Destination)}. */
+    public Transfer send(String path, Destination destination) {
+        return send(FileRequest.of(path), destination);
+    }
+
+    /**
+     * Sends a file to a descriptor. The bytes never pass through this process.
+     *
+     * @param destination where to; stays the caller's, who leaves it alone until the result is there
+     */
+    public Transfer send(FileRequest request, Destination destination) {
+        Opened opened = Opened.open(destination);
+        SendExchange exchange = new SendExchange(request, opened.source(), watcher, sender);
+        start(Wire.SEND_FILE, exchange, opened);
+        return exchange;
+    }
+
+    /** Opens a whole file; see {@link #open(FileRequest)}. */
+    public CompletableFuture<OpenFile> open(String path) {
+        return open(FileRequest.of(path));
+    }
+
+    /**
+     * Opens a file now, to send it later: for an answer whose headers need the file's size.
+     *
+     * @return the opened file, or a {@link TransferException}; completing the future from outside gives the file up
+     */
+    public CompletableFuture<OpenFile> open(FileRequest request) {
+        Opened opened = Opened.open(null);
+        OpenExchange exchange = new OpenExchange(request, opened.source(), watcher, sender);
+        start(Wire.OPEN_FILE, exchange, opened);
+        return exchange.opened();
+    }
+
+    private void start(int command, Exchange exchange, Opened opened) {
+        Pipe.SinkChannel sink = opened.sink();
+        if (sink == null) {
+            exchange.refuse(Objects.requireNonNull(opened.failure()));
+            return;
+        }
+        if (exchange instanceof ReadToExchange copy) {
+            copying.track(copy);
+        }
+        sender.submit(command, exchange, sink, opened.destination());
+        if (!exchange.isOver() && !watcher.execute(() -> watcher.watch(exchange))) {
+            exchange.abandon();
+        }
+    }
+
+    /**
+     * Cancels what is under way, except reads whose content was handed over, and lets go of everything. Idempotent; waits
+     * for at most a second.
+     */
+    @Override
+    public void close() {
+        if (closed.compareAndSet(false, true)) {
+            copying.close();
+            watcher.close();
+            sender.close();
+        }
+    }
+
+    @Override
+    public String toString() {
+        return "SendfiledClient[" + sender.socketPath() + (closed.get() ? ", closed]" : "]");
+    }
+
+    /** The descriptors of a new request: a pipe for its status, a duplicate of its destination. */
+    private record Opened(
+            Pipe.@Nullable SourceChannel source,
+            Pipe.@Nullable SinkChannel sink,
+            @Nullable OwnedFd destination,
+            @Nullable IOException failure) {
+
+        static Opened open(@Nullable Destination destination) {
+            Pipe pipe = null;
+            boolean complete = false;
+            try {
+                pipe = Pipe.open();
+                Descriptors.setCloseOnExec(pipe.source());
+                Descriptors.setCloseOnExec(pipe.sink());
+                OwnedFd duplicate = destination == null ? null : destination.duplicate();
+                complete = true;
+                return new Opened(pipe.source(), pipe.sink(), duplicate, null);
+            } catch (IOException e) {
+                return new Opened(null, null, null, e);
+            } finally {
+                if (!complete && pipe != null) {
+                    closeQuietly(pipe.source());
+                    closeQuietly(pipe.sink());
+                }
+            }
+        }
+
+        private static void closeQuietly(Channel channel) {
+            try {
+                channel.close();
+            } catch (IOException e) { // a pipe's close does not fail
+                throw new UncheckedIOException(e);
+            }
+        }
+    }
+
+    /** What can be chosen. Not thread-safe. */
+    public static final class Builder {
+        private static final int DEFAULT_MAX_QUEUED = 1_024;
+
+        private String name = DEFAULT_NAME;
+        private @Nullable Path socketDirectory;
+        private @Nullable Executor copyExecutor;
+        private int maxQueuedRequests = DEFAULT_MAX_QUEUED;
+
+        private Builder() {}
+
+        /** The instance's name; {@value SendfiledClient#DEFAULT_NAME} by default. */
+        public Builder name(String value) {
+            name = value;
+            return this;
+        }
+
+        /** The directory of the instance's socket; the usual places by default. */
+        public Builder socketDirectory(Path value) {
+            socketDirectory = value;
+            return this;
+        }
+
+        /**
+         * Where {@link SendfiledClient#readTo} copies: one task a transfer, which blocks. Stays the caller's. By default
+         * the client has threads of its own, as many as there are copies at once.
+         */
+        public Builder copyExecutor(Executor value) {
+            copyExecutor = value;
+            return this;
+        }
+
+        /**
+         * How many requests may wait in this client while the daemon's queue is full, from 1; 1,024 by default. Those
+         * above it are refused with {@code EAGAIN}. Each waits with two or three descriptors.
+         *
+         * @throws IllegalArgumentException if it is below 1
+         */
+        public Builder maxQueuedRequests(int value) {
+            if (value < 1) {
+                throw new IllegalArgumentException("maxQueuedRequests " + value + " is below 1");
+            }
+            maxQueuedRequests = value;
+            return this;
+        }
+
+        /**
+         * Connects. Does not wait for the daemon.
+         *
+         * @throws DaemonUnavailableException if no daemon listens there
+         * @throws IOException if this process has no descriptors left
+         */
+        public SendfiledClient connect() throws IOException {
+            Path directory = socketDirectory != null ? socketDirectory : SocketDirectories.find(name);
+            if (directory == null) {
+                throw new DaemonUnavailableException(
+                        "no sendfiled named " + name + " in " + searched() + "; start one, or say where it is",
+                        Errno.ENOENT);
+            }
+            String path = directory.resolve(SocketDirectories.socketFile(name)).toString();
+            byte[] pathBytes = path.getBytes(fileNameCharset());
+            OwnedFd socket = ClientNative.openSocket();
+            StatusWatcher watcher = null;
+            try {
+                int result = ClientNative.connect(socket.fd(), pathBytes);
+                if (result < 0) {
+                    throw new DaemonUnavailableException(
+                            "no daemon listens at " + path + ": " + Errno.message(-result) + " (" + Errno.name(-result)
+                                    + ")",
+                            -result);
+                }
+                String thread = "sendfiled-client-" + CLIENTS.incrementAndGet();
+                watcher = new StatusWatcher(thread);
+                RequestSender sender =
+                        new RequestSender(thread + "-submit", socket, path, pathBytes, maxQueuedRequests);
+                watcher.start();
+                return new SendfiledClient(watcher, sender, new Copying(copyExecutor, thread));
+            } finally {
+                if (watcher == null) {
+                    socket.close();
+                }
+            }
+        }
+
+        private static String searched() {
+            StringBuilder text = new StringBuilder();
+            for (Path directory : SocketDirectories.candidates()) {
+                text.append(text.length() == 0 ? "" : ", ").append(directory);
+            }
+            return text.toString();
+        }
+
+        /** How the JDK turns the bytes of file names into text, and so how to get them back. */
+        private static Charset fileNameCharset() {
+            String name = System.getProperty("sun.jnu.encoding");
+            return name != null && Charset.isSupported(name) ? Charset.forName(name) : StandardCharsets.UTF_8;
+        }
+    }
+}
