@@ -198,12 +198,12 @@ static int sys_setresuid(uid_t real, uid_t effective, uid_t saved)
 
 static int sys_getrlimit(int resource, struct rlimit *out)
 {
-    return result(getrlimit(resource, out));
+    return result(getrlimit((unsigned)resource, out));
 }
 
 static int sys_setrlimit(int resource, const struct rlimit *limit)
 {
-    return result(setrlimit(resource, limit));
+    return result(setrlimit((unsigned)resource, limit));
 }
 
 static int sys_eventfd(unsigned int value, int flags)
