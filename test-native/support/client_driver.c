@@ -351,7 +351,8 @@ static bool is_success(enum operation operation, const struct outcome *o, bool t
 
 static void print_outcome(FILE *to, const struct outcome *o)
 {
-    printf(
+    fprintf(
+        to,
         "{\"size\":%zu,\"atime\":%jd,\"mtime\":%jd,\"ctime\":%jd,\"id\":\"%zu\",\"moved\":%" PRIu64
         ",\"received\":%" PRIu64
         ",\"complete\":%s,\"refused\":%s,\"errno\":%d,\"sha256\":\"%s\"}\n",
