@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <sys/stat.h>
 
 static enum sfd_fd_kind socket_kind(const struct sfd_sys *sys, int fd)
@@ -65,6 +66,14 @@ bool sfd_fd_close_may_block(const struct sfd_sys *sys, int fd, enum sfd_fd_kind 
     if (kind == SFD_FD_PIPE) return false;
     if (!sfd_fd_is_socket(kind)) return true;
     return sys->get_linger(fd, &linger) < 0 || (linger.l_onoff != 0 && linger.l_linger > 0);
+}
+
+int sfd_fd_reopen_pipe(int fd)
+{
+    char path[sizeof("/proc/self/fd/") + 12];
+
+    (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+    return sfd_sys_openat(AT_FDCWD, path, O_WRONLY | O_NONBLOCK);
 }
 
 void sfd_fd_close(const struct sfd_sys *sys, int *fd)

@@ -46,6 +46,12 @@ static inline bool sfd_fd_is_socket(enum sfd_fd_kind kind)
  */
 bool sfd_fd_close_may_block(const struct sfd_sys *sys, int fd, enum sfd_fd_kind kind);
 
+/*
+ * Opens the pipe behind `fd` (borrowed) once more, for writing and with O_NONBLOCK: a description of our own. The
+ * descriptor, given to the caller, or -errno. Only pipes: the open of anything else could block.
+ */
+int sfd_fd_reopen_pipe(int fd);
+
 /* Closes *fd unless it is -1 and sets it to -1. Idempotent. Blocks as close(2) does. */
 void sfd_fd_close(const struct sfd_sys *sys, int *fd);
 

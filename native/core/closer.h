@@ -1,0 +1,32 @@
+/*
+ * Descriptors whose close(2) can block, on their way to the disk pool.
+ *
+ * Role: closes at once what can be closed at once and collects the rest for the disk pool.
+ * Thread: one event loop. Owns the descriptors that it holds.
+ */
+#ifndef SFD_CORE_CLOSER_H
+#define SFD_CORE_CLOSER_H
+
+#include <stddef.h>
+
+#include "fd.h"
+
+struct sfd_closer {
+    const struct sfd_sys *sys;
+    int *fds;
+    size_t count;
+    size_t capacity;
+};
+
+void sfd_closer_init(struct sfd_closer *closer, const struct sfd_sys *sys);
+
+/* Closes what is left; may block. Idempotent. */
+void sfd_closer_deinit(struct sfd_closer *closer);
+
+/* Takes *fd of a known kind, unless it is -1, and sets it to -1. Never blocks while memory lasts. */
+void sfd_closer_take(struct sfd_closer *closer, int *fd, enum sfd_fd_kind kind);
+
+/* The same for a descriptor that nobody has looked at yet. */
+void sfd_closer_take_unknown(struct sfd_closer *closer, int *fd);
+
+#endif

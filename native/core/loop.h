@@ -1,0 +1,87 @@
+/*
+ * One event loop: receives requests, gives every ready transfer its turn, waits for the rest.
+ *
+ * Role: the orchestrator. One call of sfd_loop_poll is one turn; its events are left in the turn buffer, where the Java
+ * dispatcher decodes and authorizes the requests in place and hands lent transfers to the disk pool. The next turn
+ * begins with the verdicts. Thread: poll: one thread, always the same; work: any (the disk pool); wake, stop: any.
+ * Never: makes a call that a disk or a client can block, apart from a page that is evicted between probe and move.
+ */
+#ifndef SFD_CORE_LOOP_H
+#define SFD_CORE_LOOP_H
+
+#include "mailbox.h"
+#include "receive.h"
+#include "transfer.h"
+#include "turns.h"
+
+#define SFD_LOOPS_MAX 8
+#define SFD_ROOTS_MAX 16
+#define SFD_LENDS_MAX 128
+
+/* A task for the disk pool: pass `task` to sfd_loop_work on a thread of queue `queue`. */
+struct sfd_lend {
+    uint64_t task;
+    int32_t queue; /* enum sfd_queue */
+    int32_t reserved;
+};
+
+/*
+ * The turn buffer, shared with the dispatcher. Layout contract with io.sendfiled.jni.Turn:
+ *     0 requests | 4 lends | 64 lend[128] of 16 bytes | 4096 slot[16] of 4352 bytes
+ */
+struct sfd_turn {
+    int32_t requests; /* slots filled by C; after the dispatcher's pass, slots with a verdict */
+    int32_t lends;
+    char reserved0[56];
+    struct sfd_lend lend[SFD_LENDS_MAX];
+    char reserved1[4096 - 64 - SFD_LENDS_MAX * sizeof(struct sfd_lend)];
+    struct sfd_slot slot[SFD_BATCH_MAX];
+};
+
+struct sfd_loop;
+
+struct sfd_settings {
+    uint32_t loops;
+    uint32_t max_transfers;
+    uint32_t open_timeout_ms;
+    uint32_t buffer_size; /* bytes; of read-write, one a loop */
+    uint64_t quantum;     /* bytes */
+};
+
+/* What the loops of one engine share. Filled before the first loop starts; borrowed by the loops. */
+struct sfd_shared {
+    struct sfd_settings settings;
+    struct sfd_machine machine;
+    struct sfd_devices devices;
+    int request_fd;            /* borrowed */
+    int roots[SFD_ROOTS_MAX];  /* O_PATH directories, owned by the engine */
+    atomic_uint transfers;     /* in all tables */
+    struct sfd_loop *loops[SFD_LOOPS_MAX];
+};
+
+/* A new loop in *out; nothing runs yet. 0 or -errno. */
+int sfd_loop_create(struct sfd_loop **out, struct sfd_shared *shared, uint32_t index);
+
+/* Aborts what is left. Neither poll nor work may be running. NULL is allowed. */
+void sfd_loop_destroy(struct sfd_loop *loop);
+
+/* The turn buffer, and the counters; both live as long as the loop. */
+struct sfd_turn *sfd_loop_turn(struct sfd_loop *loop);
+struct sfd_counters *sfd_loop_counters(struct sfd_loop *loop);
+
+/*
+ * One turn. Waits, in epoll only, until there is something to do. 0, with events in the turn buffer; -ESHUTDOWN after
+ * stop, when nothing is lent any more; another -errno when epoll itself fails.
+ */
+int sfd_loop_poll(struct sfd_loop *loop);
+
+/* Runs a lent task; blocks as long as the disk likes. */
+void sfd_loop_work(struct sfd_task *task);
+
+/* Ends the wait of a poll that is under way. */
+void sfd_loop_wake(struct sfd_loop *loop);
+
+/* Refuses what comes, aborts what is there. Returns at once; poll tells when it is over. */
+void sfd_loop_stop(struct sfd_loop *loop);
+
+#endif

@@ -1,0 +1,59 @@
+/*
+ * What this kernel can do: each probe makes the real call on something harmless.
+ */
+#include "machine.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <unistd.h>
+
+#include "fd.h"
+
+#ifndef RESOLVE_CACHED
+#define RESOLVE_CACHED 0x20
+#endif
+
+/* Pipes learnt RWF_NOWAIT long after files did; before that the flag is refused with EOPNOTSUPP. */
+static bool pipe_takes_nowait(const struct sfd_sys *sys)
+{
+    int ends[2];
+    char byte = 0;
+    struct iovec iov = {.iov_base = &byte, .iov_len = 1};
+
+    if (pipe2(ends, O_CLOEXEC) < 0) return false;
+    const int64_t n = sys->pwritev2(ends[1], &iov, 1, -1, RWF_NOWAIT);
+    sfd_fd_close(sys, &ends[0]);
+    sfd_fd_close(sys, &ends[1]);
+    return n == 1;
+}
+
+static bool resolves_cached(const struct sfd_sys *sys)
+{
+    const struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_CACHED};
+    int fd = sys->openat2(AT_FDCWD, "/", &how);
+
+    if (fd < 0) return fd == -EAGAIN;
+    sfd_fd_close(sys, &fd);
+    return true;
+}
+
+int sfd_machine_init(struct sfd_machine *machine, const struct sfd_sys *sys)
+{
+    struct sfd_cachestat_range range = {.offset = 0, .length = 1};
+    struct sfd_cachestat stat;
+
+    *machine = (struct sfd_machine){.sys = sys, .null_fd = -1};
+    const int fd = sfd_sys_openat(AT_FDCWD, "/dev/null", O_WRONLY | O_NOCTTY);
+    if (fd < 0) return fd;
+    machine->null_fd = fd;
+    machine->pipe_write_flags = pipe_takes_nowait(sys) ? RWF_NOWAIT : 0;
+    machine->resolve_cached = resolves_cached(sys);
+    machine->cachestat = sys->cachestat(fd, &range, &stat) != -ENOSYS;
+    return 0;
+}
+
+void sfd_machine_deinit(struct sfd_machine *machine)
+{
+    if (machine->sys != NULL) sfd_fd_close(machine->sys, &machine->null_fd);
+}

@@ -1,0 +1,28 @@
+/*
+ * What this kernel can do, found out once at start.
+ *
+ * Role: every optional call has its answer here, so that nobody else asks twice. Floor: Linux 5.10.
+ * Thread: filled at start, constant afterwards, read by all. Owns `null_fd`.
+ */
+#ifndef SFD_CORE_MACHINE_H
+#define SFD_CORE_MACHINE_H
+
+#include <stdbool.h>
+
+#include "sys.h"
+
+struct sfd_machine {
+    const struct sfd_sys *sys; /* borrowed */
+    int null_fd;               /* /dev/null: where windows are sent to make them resident */
+    int pipe_write_flags;      /* RWF_NOWAIT, or 0 where pipes must be reopened with O_NONBLOCK */
+    bool resolve_cached;       /* openat2(RESOLVE_CACHED), 5.12 */
+    bool cachestat;            /* cachestat(2), 6.5 */
+};
+
+/* Asks the kernel. 0, or -errno when not even /dev/null opens. */
+int sfd_machine_init(struct sfd_machine *machine, const struct sfd_sys *sys);
+
+/* Idempotent. */
+void sfd_machine_deinit(struct sfd_machine *machine);
+
+#endif

@@ -1,0 +1,57 @@
+/*
+ * Opening a regular file inside a root, and checking a range against it.
+ */
+#include "open.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#include "fd.h"
+
+#ifndef RESOLVE_CACHED
+#define RESOLVE_CACHED 0x20
+#endif
+
+int sfd_open_path(const struct sfd_machine *machine, int root, const char *path, bool cached,
+                  struct sfd_opened *out)
+{
+    /* O_NONBLOCK: the open of a FIFO or of a leased file does not wait. O_NOCTTY: a terminal is not adopted. */
+    const struct open_how how = {
+        .flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
+        .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | (cached ? RESOLVE_CACHED : 0u),
+    };
+    const unsigned mask = STATX_TYPE | STATX_SIZE | STATX_ATIME | STATX_MTIME | STATX_CTIME;
+    const int sync = cached ? AT_STATX_DONT_SYNC : AT_STATX_SYNC_AS_STAT;
+    struct statx st;
+
+    if (cached && !machine->resolve_cached) return -EAGAIN;
+    int fd = machine->sys->openat2(root, path, &how);
+    if (fd < 0) return fd;
+    int result = machine->sys->statx(fd, "", AT_EMPTY_PATH | sync, mask, &st);
+    if (result == 0 && !S_ISREG(st.stx_mode)) result = -EINVAL;
+    if (result < 0) {
+        sfd_fd_close(machine->sys, &fd);
+        return result;
+    }
+    *out = (struct sfd_opened){
+        .fd = fd,
+        .dev = makedev(st.stx_dev_major, st.stx_dev_minor),
+        .size = st.stx_size,
+        .atime = st.stx_atime.tv_sec,
+        .mtime = st.stx_mtime.tv_sec,
+        .ctime = st.stx_ctime.tv_sec,
+    };
+    return 0;
+}
+
+int sfd_open_range(uint64_t size, int64_t offset, uint64_t length, uint64_t *end)
+{
+    if (offset < 0 || (uint64_t)offset > size) return -ERANGE;
+    const uint64_t rest = size - (uint64_t)offset;
+    if (length > rest) return -ERANGE;
+    *end = (uint64_t)offset + (length == 0 ? rest : length);
+    return 0;
+}

@@ -1,0 +1,35 @@
+/*
+ * Opening a regular file inside a root.
+ *
+ * Role: the only place that turns a client's path into a descriptor. Resolution stays under the root (openat2,
+ * RESOLVE_IN_ROOT): "..", absolute symbolic links and magic links cannot leave it.
+ * Thread: with `cached` an event loop, never blocks; without, the disk pool, blocks as long as the disk likes.
+ */
+#ifndef SFD_CORE_OPEN_H
+#define SFD_CORE_OPEN_H
+
+#include "machine.h"
+
+struct sfd_opened {
+    int fd; /* given to the caller */
+    uint64_t dev;
+    uint64_t size;
+    int64_t atime;
+    int64_t mtime;
+    int64_t ctime;
+};
+
+/*
+ * Opens `path` (bytes, NUL at the end) for reading below `root` (O_PATH directory, borrowed). 0, or -errno, among them
+ * -EINVAL: not a regular file; -EAGAIN with `cached`: only the disk can tell; -EAGAIN without: a lease is being broken.
+ */
+int sfd_open_path(const struct sfd_machine *machine, int root, const char *path, bool cached,
+                  struct sfd_opened *out);
+
+/*
+ * The end of the range that a request asks for, in *end. `length` 0 means to the end of the file; an offset at the end is
+ * an empty range. 0, or -ERANGE when the range is not inside the file.
+ */
+int sfd_open_range(uint64_t size, int64_t offset, uint64_t length, uint64_t *end);
+
+#endif

@@ -1,0 +1,75 @@
+/*
+ * Receipt of requests: datagrams, credentials and descriptors, a batch at a time.
+ *
+ * Role: fills the slots of a turn. Thread: one event loop. Every descriptor that the kernel hands over is either in a
+ * slot, whose reader then owns it, or given to the closer before sfd_receive returns. Never blocks, never allocates.
+ */
+#ifndef SFD_CORE_RECEIVE_H
+#define SFD_CORE_RECEIVE_H
+
+#include <stdint.h>
+
+#include <sys/socket.h>
+
+#include "closer.h"
+
+/* net.unix.max_dgram_qlen is 10: a queue holds 11 datagrams, so a batch of 16 empties it. */
+#define SFD_BATCH_MAX 16
+
+#define SFD_SLOT_FDS 2
+#define SFD_SLOT_BYTES 4272
+
+/* Why a datagram cannot be a request, whatever its bytes say. */
+enum sfd_slot_fault {
+    SFD_SLOT_SOUND = 0,
+    SFD_SLOT_MALFORMED = 1, /* longer than any request, or surplus descriptors */
+    SFD_SLOT_ANONYMOUS = 2, /* without credentials */
+};
+
+/*
+ * One request on its way through Java: C fills the first part, the dispatcher decodes `bytes` in place and writes its
+ * verdict into the second. The layout is a contract with io.sendfiled.jni.Turn: native-endian, offsets as drawn.
+ *
+ *     0 length | 4 fault | 8 uid | 12 gid | 16 pid | 20 fd count | 24 fds[2]
+ *    32 verdict | 36 command | 40 offset | 48 length | 56 transfer id | 64 root | 68 path | 72 path length | 76 -
+ *    80 bytes
+ */
+struct sfd_slot {
+    int32_t length; /* of the datagram, bytes */
+    int32_t fault;
+    uint32_t uid;
+    uint32_t gid;
+    int32_t pid;
+    int32_t fd_count;
+    int32_t fds[SFD_SLOT_FDS]; /* -1 where there is none */
+
+    int32_t verdict; /* 0: granted, else the errno to refuse with */
+    int32_t command;
+    int64_t range_offset;
+    uint64_t range_length;
+    uint64_t id;
+    int32_t root;        /* index of a granted root */
+    int32_t path;        /* position in `bytes`, NUL-terminated there */
+    int32_t path_length; /* without the NUL */
+    int32_t reserved;
+
+    char bytes[SFD_SLOT_BYTES];
+};
+
+struct sfd_receiver {
+    struct mmsghdr messages[SFD_BATCH_MAX];
+    struct iovec iov[SFD_BATCH_MAX];
+    /* Room for two descriptors more than a request has: a few surplus ones are told from a truncated message. */
+    union {
+        size_t align; /* what struct cmsghdr asks for */
+        char bytes[CMSG_SPACE(sizeof(struct ucred)) + CMSG_SPACE(sizeof(int) * (SFD_SLOT_FDS + 2))];
+    } control[SFD_BATCH_MAX];
+};
+
+/*
+ * Receives what waits on the request socket `fd`, at most SFD_BATCH_MAX datagrams, into `slots`. The number of slots
+ * filled, 0 when nothing waits, or -errno (for example -ENOBUFS: try again later).
+ */
+int sfd_receive(struct sfd_receiver *receiver, struct sfd_closer *closer, int fd, struct sfd_slot *slots);
+
+#endif

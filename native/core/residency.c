@@ -1,0 +1,163 @@
+/*
+ * Residency of file windows in the page cache.
+ *
+ * Measured on 6.18: cachestat 0.7-1.4 us cold and 7.5 us for a resident MiB, preadv2(RWF_NOWAIT) of one byte 0.9 us warm
+ * but 70-85 us cold, because it starts readahead. So cachestat comes first and answers for cold windows alone. It counts
+ * pages that are still being read; readahead fills a window front to back, so the first and the last byte speak for it.
+ */
+#include "residency.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <unistd.h>
+
+#include "fd.h"
+
+#ifndef XFS_SUPER_MAGIC
+#define XFS_SUPER_MAGIC 0x58465342
+#endif
+#ifndef F2FS_SUPER_MAGIC
+#define F2FS_SUPER_MAGIC 0xF2F52010
+#endif
+
+void sfd_devices_init(struct sfd_devices *devices)
+{
+    pthread_mutex_init(&devices->lock, NULL);
+    atomic_init(&devices->count, 0);
+}
+
+void sfd_devices_deinit(struct sfd_devices *devices)
+{
+    pthread_mutex_destroy(&devices->lock);
+}
+
+int sfd_devices_find(const struct sfd_devices *devices, uint64_t dev)
+{
+    const unsigned count = atomic_load_explicit(&devices->count, memory_order_acquire);
+
+    for (unsigned i = 0; i < count; i++) {
+        if (devices->at[i].dev == dev) return (int)i;
+    }
+    return -ENOENT;
+}
+
+static bool reads_nowait(const struct sfd_machine *machine, int fd)
+{
+    char byte;
+    const struct iovec iov = {.iov_base = &byte, .iov_len = 1};
+    const int64_t n = machine->sys->preadv2(fd, &iov, 1, 0, RWF_NOWAIT);
+
+    return n >= 0 || n == -EAGAIN;
+}
+
+static enum sfd_medium medium_of(const struct sfd_machine *machine, int fd)
+{
+    uint64_t type = 0;
+
+    if (machine->sys->fstatfs_type(fd, &type) < 0) return SFD_MEDIUM_REMOTE;
+    switch (type) {
+    case TMPFS_MAGIC:
+    case RAMFS_MAGIC:
+    case HUGETLBFS_MAGIC:
+        return SFD_MEDIUM_MEMORY;
+    case EXT4_SUPER_MAGIC: /* ext2 and ext3 as well */
+    case XFS_SUPER_MAGIC:
+    case BTRFS_SUPER_MAGIC:
+    case F2FS_SUPER_MAGIC:
+    case OVERLAYFS_SUPER_MAGIC:
+        return reads_nowait(machine, fd) ? SFD_MEDIUM_LOCAL : SFD_MEDIUM_REMOTE;
+    default:
+        return SFD_MEDIUM_REMOTE;
+    }
+}
+
+int sfd_devices_learn(struct sfd_devices *devices, const struct sfd_machine *machine, int fd, uint64_t dev)
+{
+    int index = sfd_devices_find(devices, dev);
+
+    if (index >= 0) return index;
+    const enum sfd_medium medium = medium_of(machine, fd); /* outside the lock: it can block */
+    pthread_mutex_lock(&devices->lock);
+    index = sfd_devices_find(devices, dev);
+    if (index < 0) {
+        const unsigned count = atomic_load_explicit(&devices->count, memory_order_relaxed);
+        if (count == SFD_DEVICES_MAX) {
+            index = SFD_DEVICES_MAX - 1;
+        } else {
+            /* The last entry stands for all that do not fit: treat them as the slowest. */
+            const bool last = count == SFD_DEVICES_MAX - 1;
+            devices->at[count] =
+                (struct sfd_device){.dev = dev, .medium = last ? SFD_MEDIUM_REMOTE : medium};
+            atomic_store_explicit(&devices->count, count + 1, memory_order_release);
+            index = (int)count;
+        }
+    }
+    pthread_mutex_unlock(&devices->lock);
+    return index;
+}
+
+static bool byte_is_ready(const struct sfd_machine *machine, int fd, uint64_t offset)
+{
+    char byte;
+    const struct iovec iov = {.iov_base = &byte, .iov_len = 1};
+
+    /* 0: the file has become shorter, and the move will find out without waiting. */
+    return machine->sys->preadv2(fd, &iov, 1, (int64_t)offset, RWF_NOWAIT) >= 0;
+}
+
+static uint64_t pages_between(uint64_t offset, uint64_t length)
+{
+    const uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+
+    return (offset + length - 1) / page - offset / page + 1;
+}
+
+static bool pages_present(const struct sfd_machine *machine, int fd, uint64_t offset, uint64_t length)
+{
+    const struct sfd_cachestat_range range = {.offset = offset, .length = length};
+    struct sfd_cachestat stat;
+
+    if (!machine->cachestat) return true; /* before 6.5 the bytes alone must answer */
+    if (machine->sys->cachestat(fd, &range, &stat) < 0) return false;
+    return stat.nr_cache >= pages_between(offset, length);
+}
+
+uint64_t sfd_residency_probe(const struct sfd_machine *machine, enum sfd_medium medium, int fd, uint64_t offset,
+                             uint64_t length)
+{
+    if (medium == SFD_MEDIUM_MEMORY) return length;
+    if (medium != SFD_MEDIUM_LOCAL || length == 0) return 0;
+    if (!pages_present(machine, fd, offset, length)) return 0;
+    if (!byte_is_ready(machine, fd, offset)) return 0;
+    if (length > 1 && !byte_is_ready(machine, fd, offset + length - 1)) return 0;
+    return length;
+}
+
+int64_t sfd_residency_load(const struct sfd_machine *machine, int fd, uint64_t offset, uint64_t length,
+                           uint64_t ahead)
+{
+    uint64_t loaded = 0;
+
+    if (ahead > 0) {
+        /* Only advice: a file system that does not know it is as slow as before. */
+        (void)machine->sys->fadvise(fd, offset, length + ahead, POSIX_FADV_WILLNEED);
+    }
+    while (loaded < length) {
+        int64_t at = (int64_t)(offset + loaded);
+        const int64_t n = machine->sys->sendfile(machine->null_fd, fd, &at, (size_t)(length - loaded));
+        if (n < 0) return loaded > 0 ? (int64_t)loaded : n;
+        if (n == 0) break;
+        loaded += (uint64_t)n;
+    }
+    return (int64_t)loaded;
+}
+
+bool sfd_residency_stays(const struct sfd_machine *machine, int fd, uint64_t offset, uint64_t length)
+{
+    const struct sfd_cachestat_range range = {.offset = offset, .length = length};
+    struct sfd_cachestat stat;
+
+    if (!machine->cachestat || machine->sys->cachestat(fd, &range, &stat) < 0) return false;
+    return stat.nr_cache >= pages_between(offset, length);
+}

@@ -1,0 +1,64 @@
+/*
+ * Residency: can the next bytes of a file be moved without waiting for its disk?
+ *
+ * Role: knows the media behind files, asks the page cache, and loads windows.
+ * Thread: find, probe: event loops, never block. learn, load, read: the disk pool, block as long as the disk likes.
+ * What is known of a file system is learnt once, by the disk pool, and shared by all loops.
+ */
+#ifndef SFD_CORE_RESIDENCY_H
+#define SFD_CORE_RESIDENCY_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdint.h>
+
+#include "machine.h"
+
+enum sfd_medium {
+    SFD_MEDIUM_UNKNOWN = 0,
+    SFD_MEDIUM_MEMORY, /* tmpfs and its kin: always resident */
+    SFD_MEDIUM_LOCAL,  /* the page cache tells the truth and preadv2(RWF_NOWAIT) works */
+    SFD_MEDIUM_REMOTE, /* FUSE, network: only what the disk pool has read is known to be ready */
+};
+
+#define SFD_DEVICES_MAX 64
+
+struct sfd_device {
+    uint64_t dev; /* st_dev */
+    enum sfd_medium medium;
+};
+
+/* Append-only table of the file systems seen so far. A full table answers with its last entry, which is REMOTE. */
+struct sfd_devices {
+    pthread_mutex_t lock; /* writers only */
+    atomic_uint count;
+    struct sfd_device at[SFD_DEVICES_MAX];
+};
+
+void sfd_devices_init(struct sfd_devices *devices);
+void sfd_devices_deinit(struct sfd_devices *devices);
+
+/* The index of `dev`, or -ENOENT. Never blocks. */
+int sfd_devices_find(const struct sfd_devices *devices, uint64_t dev);
+
+/* Finds or adds the device of the open file `fd` (borrowed): its index. Blocks: asks the file system what it is. */
+int sfd_devices_learn(struct sfd_devices *devices, const struct sfd_machine *machine, int fd, uint64_t dev);
+
+/*
+ * How many bytes from `offset`, at most `length`, can be moved now. 0 when the disk is needed first. Never blocks and
+ * starts no I/O on files that are wholly cold.
+ */
+uint64_t sfd_residency_probe(const struct sfd_machine *machine, enum sfd_medium medium, int fd, uint64_t offset,
+                             uint64_t length);
+
+/*
+ * Makes a window resident by sending it to /dev/null, which copies nothing, after asking the kernel for the `ahead`
+ * bytes behind it. Gives the bytes that are ready (fewer than `length` at the end of the file) or -errno. Blocks.
+ */
+int64_t sfd_residency_load(const struct sfd_machine *machine, int fd, uint64_t offset, uint64_t length,
+                           uint64_t ahead);
+
+/* True when a window that was just loaded has left pages in the cache; direct I/O leaves none. */
+bool sfd_residency_stays(const struct sfd_machine *machine, int fd, uint64_t offset, uint64_t length);
+
+#endif

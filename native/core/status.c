@@ -1,0 +1,62 @@
+/*
+ * The status channel of one transfer.
+ */
+#include "status.h"
+
+#include <errno.h>
+
+#include "fd.h"
+
+/* File Information, progress and one terminal message: far below PIPE_BUF, so a pipe takes all of it or nothing. */
+#define STATUS_BYTES_MAX 128
+
+void sfd_status_init(struct sfd_status *status)
+{
+    *status = (struct sfd_status){.fd = -1};
+}
+
+void sfd_status_deinit(struct sfd_status *status, const struct sfd_machine *machine)
+{
+    sfd_fd_close(machine->sys, &status->fd);
+}
+
+void sfd_status_complete(struct sfd_status *status)
+{
+    if (status->terminal != SFD_TERMINAL_NONE) return;
+    status->terminal = SFD_TERMINAL_COMPLETE;
+    status->progress = 0; /* complete says it all */
+}
+
+void sfd_status_fail(struct sfd_status *status, uint8_t command, int error)
+{
+    if (status->terminal != SFD_TERMINAL_NONE) return;
+    status->terminal = SFD_TERMINAL_ERROR;
+    status->error_command = command;
+    status->error = (uint8_t)(error < 0 && error > -256 ? -error : EIO);
+    if (command == SFD_WIRE_FILE_INFO) status->info_due = false; /* a refusal stands in its place */
+}
+
+int sfd_status_flush(struct sfd_status *status, const struct sfd_machine *machine)
+{
+    char buffer[STATUS_BYTES_MAX];
+    size_t length = 0;
+
+    if (status->info_due) length += sfd_wire_put_file_info(buffer + length, &status->info);
+    if (status->progress > 0) length += sfd_wire_put_xfer_stat(buffer + length, status->progress);
+    if (status->terminal == SFD_TERMINAL_COMPLETE) {
+        length += sfd_wire_put_complete(buffer + length);
+    } else if (status->terminal == SFD_TERMINAL_ERROR) {
+        length += sfd_wire_put_error(buffer + length, status->error_command, status->error);
+    }
+    if (length == 0) return 1;
+
+    const struct iovec iov = {.iov_base = buffer, .iov_len = length};
+    const int64_t n =
+        machine->sys->pwritev2(status->fd, &iov, 1, -1, machine->pipe_write_flags);
+    if (n == -EAGAIN || n == -ENOMEM || n == -ENOBUFS) return 0;
+    if (n < 0) return (int)n;
+    /* Atomic below PIPE_BUF (pipe(7)), so n == length: the messages are gone and none is cut. */
+    status->info_due = false;
+    status->progress = 0;
+    return 1;
+}

@@ -1,0 +1,175 @@
+/*
+ * One transfer: an explicit, resumable state machine.
+ *
+ *     OPENING --> PARKED --> MOVING --> ENDING --> (gone)
+ *        |           (Open File only)      ^
+ *        +---------------- refused --------+
+ *
+ * Role: owns everything that one request needs and decides what happens next; where it waits is the loop's business.
+ * Thread: its loop, except between SFD_NEXT_POOL and the hand-back, when only the disk pool touches it
+ * (sfd_transfer_work). Owns the file, the destination and the status channel.
+ * Never: blocks on the loop; has two terminal messages; reports complete before the destination took every byte.
+ */
+#ifndef SFD_CORE_TRANSFER_H
+#define SFD_CORE_TRANSFER_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "closer.h"
+#include "counters.h"
+#include "machine.h"
+#include "mover.h"
+#include "residency.h"
+#include "status.h"
+#include "timer.h"
+
+/* Progress is merged into at most 20 messages a second: each one wakes the client. */
+#define SFD_PROGRESS_INTERVAL_MS 50
+
+/* Queues of the disk pool. Devices follow: SFD_QUEUE_DEVICES + index in struct sfd_devices. */
+enum sfd_queue {
+    SFD_QUEUE_CLOSE = 0,
+    SFD_QUEUE_OPEN = 1,
+    SFD_QUEUE_DEVICES = 2,
+};
+#define SFD_QUEUES (SFD_QUEUE_DEVICES + SFD_DEVICES_MAX)
+
+/* What all transfers of one loop share; `machine` and `devices` are the same for all loops. */
+struct sfd_context {
+    struct sfd_machine machine;
+    struct sfd_closer closer;
+    struct sfd_counters counters;
+    struct sfd_timers timers;
+    char *buffer; /* of read-write, for the length of one step */
+    size_t buffer_size;
+    uint64_t quantum; /* bytes that one transfer may move a turn */
+    uint32_t open_timeout_ms;
+    uint64_t now_ms; /* of this turn */
+    int epoll;       /* the loop's; a registered descriptor leaves it before it is closed */
+    struct sfd_devices *devices;
+};
+
+struct sfd_loop;
+
+/* Something that another thread works on and hands back to the loop. */
+struct sfd_task {
+    struct sfd_task *next; /* in the mailbox, or among the tasks that wait for the dispatcher */
+    struct sfd_loop *loop; /* to hand it back to */
+    uint8_t kind;          /* of the loop */
+    uint8_t queue;         /* of the disk pool */
+};
+
+enum sfd_state {
+    SFD_STATE_OPENING, /* lent to the disk pool for its open */
+    SFD_STATE_PARKED,  /* Open File: waits for Send Open File */
+    SFD_STATE_MOVING,
+    SFD_STATE_ENDING, /* all that is left is a message that has no room in the status channel */
+};
+
+/* What a transfer needs from the loop after each call. */
+enum sfd_next {
+    SFD_NEXT_AGAIN,  /* another turn */
+    SFD_NEXT_DEST,   /* until the destination takes bytes, or the client is gone */
+    SFD_NEXT_STATUS, /* until the status channel takes bytes */
+    SFD_NEXT_POOL,   /* lend it to the disk pool, queue `task.queue` */
+    SFD_NEXT_PARK,   /* until Send Open File, Cancel, hang-up of the status channel or the timer */
+    SFD_NEXT_END,    /* over and closed: forget it */
+};
+
+struct sfd_client;
+
+struct sfd_transfer {
+    struct sfd_task task; /* first: the mailbox carries it */
+
+    /* the loop's */
+    struct sfd_client *client;
+    struct sfd_transfer *ready_next;
+    uint64_t id;
+    bool ready;              /* in the ready queue */
+    bool lent;               /* only the disk pool may touch the rest */
+    bool dest_registered;    /* with epoll */
+    bool status_registered;  /* with epoll */
+    bool hangup_watched;     /* epoll tells when the status channel loses its reader */
+    atomic_bool cancelled;   /* by the loop, also while lent */
+
+    struct sfd_timer timer; /* parked: the open-file timeout; moving: progress that is due */
+    struct sfd_status status;
+    int file;
+    int dest; /* -1: the status channel itself (Read File) */
+    uint8_t command;
+    uint8_t state;
+    uint8_t dest_kind;
+    uint8_t technique;
+    uint8_t copy_technique; /* regular destinations: what works so far */
+    uint8_t medium;
+    uint8_t job;         /* what the disk pool does */
+    bool bounce_only;    /* the page cache keeps nothing of this file: the disk pool reads it into memory */
+    uint8_t cold_rounds; /* loads in a row that left nothing resident */
+    int16_t device;      /* index, or -1 */
+
+    uint64_t begin;        /* of the range */
+    uint64_t offset;       /* of the next byte */
+    uint64_t end;          /* of the range */
+    uint64_t resident_end; /* bytes before it were ready at resident_ms */
+    uint64_t resident_ms;
+    uint64_t reported_ms; /* when progress was last written */
+    uint32_t window;      /* bytes that the disk pool loads next */
+
+    char *bounce; /* bytes that the disk pool read; NULL when there are none */
+    uint32_t bounce_length;
+    uint32_t bounce_position;
+
+    /* the job's input and outcome */
+    char *path; /* owned; cold opens only */
+    int root;   /* borrowed descriptor */
+    int64_t want_offset;
+    uint64_t want_length;
+    int job_error;
+    uint64_t job_moved;
+};
+
+/* Everything -1 or zero; deinit is legal from here on. */
+void sfd_transfer_init(struct sfd_transfer *transfer);
+
+/* What a request asks for; the descriptors are taken. */
+struct sfd_transfer_request {
+    uint8_t command;  /* SFD_WIRE_OPEN_FILE, READ_FILE or SEND_FILE */
+    int root;         /* borrowed, outlives the transfer */
+    const char *path; /* borrowed for the call */
+    int64_t offset;
+    uint64_t length;
+    uint64_t id;
+    int status;
+    int dest; /* -1 unless SEND_FILE */
+    struct sfd_fd_info dest_info;
+};
+
+/* Begins a transfer; opens the file at once if its path is cached. Takes the descriptors, also on failure. */
+enum sfd_next sfd_transfer_begin(struct sfd_context *context, struct sfd_transfer *transfer,
+                                 const struct sfd_transfer_request *request);
+
+/* Goes on: after a hand-back of the disk pool, when a descriptor is writable, or for its next quantum. */
+enum sfd_next sfd_transfer_run(struct sfd_context *context, struct sfd_transfer *transfer);
+
+/* Send Open File on a PARKED transfer. Takes `dest`. */
+enum sfd_next sfd_transfer_send(struct sfd_context *context, struct sfd_transfer *transfer, int dest);
+
+/* The timer is due. */
+enum sfd_next sfd_transfer_timeout(struct sfd_context *context, struct sfd_transfer *transfer);
+
+/*
+ * Ends it without a further message: Cancel, or the client is gone. Not while it is lent: then set `cancelled`, and run
+ * obeys after the hand-back.
+ */
+enum sfd_next sfd_transfer_cancel(struct sfd_context *context, struct sfd_transfer *transfer);
+
+/* Ends it with an error message if there is room for one now (the engine stops). */
+void sfd_transfer_abort(struct sfd_context *context, struct sfd_transfer *transfer, int error);
+
+/* The disk pool's part: one blocking job. Any thread, as long as the transfer is lent. */
+void sfd_transfer_work(const struct sfd_context *context, struct sfd_transfer *transfer);
+
+#endif

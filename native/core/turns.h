@@ -1,0 +1,46 @@
+/*
+ * Whose turn it is: the ready transfers of one loop, round-robin by client.
+ *
+ * Role: a client with a thousand ready transfers gets one quantum, then the next client gets one. Thread: one event
+ * loop. Owns the clients; a client lives as long as it has transfers. Every call is O(1).
+ */
+#ifndef SFD_CORE_TURNS_H
+#define SFD_CORE_TURNS_H
+
+#include "transfer.h"
+
+#define SFD_CLIENT_BUCKETS 64
+
+/* One process that has transfers in this loop. */
+struct sfd_client {
+    int32_t pid;
+    uint32_t uid;
+    uint32_t transfers;
+    struct sfd_client *bucket_next;
+    struct sfd_client *turn_next; /* meaningful while it has ready transfers */
+    struct sfd_transfer *first;   /* ready */
+    struct sfd_transfer *last;
+};
+
+struct sfd_turns {
+    struct sfd_client *buckets[SFD_CLIENT_BUCKETS];
+    struct sfd_client *first; /* clients with ready transfers */
+    struct sfd_client *last;
+    uint32_t ready; /* transfers */
+};
+
+void sfd_turns_init(struct sfd_turns *turns);
+
+/* Counts a transfer in for its client: the client, or NULL without memory. */
+struct sfd_client *sfd_turns_enter(struct sfd_turns *turns, int32_t pid, uint32_t uid);
+
+/* Counts a transfer out that is not ready. The client may be gone afterwards. */
+void sfd_turns_leave(struct sfd_turns *turns, struct sfd_client *client);
+
+/* Makes a transfer ready; a ready one stays where it is. */
+void sfd_turns_push(struct sfd_turns *turns, struct sfd_transfer *transfer);
+
+/* The next one in turn, no longer ready; NULL when none is. */
+struct sfd_transfer *sfd_turns_pop(struct sfd_turns *turns);
+
+#endif
