@@ -16,6 +16,11 @@ static jint (*const registrars[])(JNIEnv *) = {
     sfd_jni_register_library,
     sfd_jni_register_descriptors,
     sfd_jni_register_client,
+jint sfd_jni_register_engine(JNIEnv *env);
+
+static jint (*const registrars[])(JNIEnv *) = {
+    sfd_jni_register_library,
+    sfd_jni_register_engine,
 };
 
 static jstring library_version(JNIEnv *env, jclass class)

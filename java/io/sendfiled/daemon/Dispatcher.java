@@ -1,0 +1,71 @@
+package io.sendfiled.daemon;
+
+import io.sendfiled.jni.Errno;
+import io.sendfiled.jni.Turn;
+import io.sendfiled.protocol.RequestDecoder;
+import io.sendfiled.protocol.Wire;
+
+/**
+ * Decodes and authorizes the requests of one turn, in place.
+ *
+ * <p>The verdict on each request goes back into its slot: an errno, or a grant (which root, which path inside it, which
+ * range), and the loop obeys it at the start of its next turn. One instance belongs to one loop's thread. Allocates nothing.
+ */
+final class Dispatcher {
+    /** The only root so far; exports will add more. */
+    private static final int ROOT = 0;
+
+    private static final int SUPERUSER = 0;
+
+    private final Turn turn;
+    private final int uid;
+    private final RequestDecoder request = new RequestDecoder();
+
+    /**
+     * @param uid whose requests are served, beside the superuser's
+     */
+    Dispatcher(Turn turn, int uid) {
+        this.turn = turn;
+        this.uid = uid;
+    }
+
+    /** Gives every request of the turn its verdict. */
+    void dispatch() {
+        int count = turn.requests();
+        for (int slot = 0; slot < count; slot++) {
+            int errno = authorize(slot);
+            if (errno == 0) {
+                errno = request.decode(turn.memory(), turn.bytesAt(slot), turn.length(slot));
+            }
+            if (errno == 0) {
+                grant(slot);
+            } else {
+                turn.refuse(slot, errno);
+            }
+        }
+    }
+
+    private int authorize(int slot) {
+        if (turn.fault(slot) != 0) {
+            return Errno.EBADMSG;
+        }
+        int sender = turn.uid(slot);
+        return sender == uid || sender == SUPERUSER ? 0 : Errno.EACCES;
+    }
+
+    private void grant(int slot) {
+        int command = request.command();
+        if (command == Wire.SEND_OPEN_FILE || command == Wire.CANCEL) {
+            turn.grantTransfer(slot, command, request.transferId());
+        } else {
+            turn.grantFile(
+                    slot,
+                    command,
+                    request.offset(),
+                    request.length(),
+                    ROOT,
+                    request.pathPosition(),
+                    request.pathLength());
+        }
+    }
+}

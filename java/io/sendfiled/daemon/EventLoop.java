@@ -1,0 +1,62 @@
+package io.sendfiled.daemon;
+
+import io.sendfiled.jni.EngineNative;
+import io.sendfiled.jni.Errno;
+import io.sendfiled.jni.Turn;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One event loop's thread: a turn in C, then the dispatch of what it left, over and over.
+ *
+ * <p>Waits in epoll only. Allocates nothing for a request that needs no disk; a task for the disk pool costs one object.
+ */
+final class EventLoop implements Runnable {
+    private final long loop;
+    private final Turn turn;
+    private final Dispatcher dispatcher;
+    private final DiskPool diskPool;
+    private volatile @Nullable Throwable failure;
+
+    EventLoop(long loop, int uid, DiskPool diskPool) {
+        this.loop = loop;
+        this.turn = new Turn(loop);
+        this.dispatcher = new Dispatcher(turn, uid);
+        this.diskPool = diskPool;
+    }
+
+    @Override
+    public void run() {
+        try {
+            int result = EngineNative.poll(loop);
+            while (result >= 0) {
+                dispatcher.dispatch();
+                lend();
+                result = EngineNative.poll(loop);
+            }
+            if (result != -Errno.ESHUTDOWN) {
+                failure = new IllegalStateException("an event loop has ended: " + Errno.message(-result) + " ("
+                        + Errno.name(-result) + ")");
+            }
+        } catch (Throwable t) { // told by failure(); the loop's clients see EOF
+            failure = t;
+            throw t;
+        }
+    }
+
+    private void lend() {
+        int count = turn.lends();
+        for (int i = 0; i < count; i++) {
+            diskPool.execute(turn.queue(i), turn.task(i));
+        }
+    }
+
+    /** Makes {@link #run} return as soon as nothing is with the disk pool any more. Any thread. */
+    void stop() {
+        EngineNative.stop(loop);
+    }
+
+    /** Why the loop has ended before it was stopped; null if it has not. */
+    @Nullable Throwable failure() {
+        return failure;
+    }
+}

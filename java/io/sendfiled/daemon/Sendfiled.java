@@ -1,0 +1,158 @@
+package io.sendfiled.daemon;
+
+import io.sendfiled.config.SendfiledConfig;
+import io.sendfiled.counters.Counters;
+import io.sendfiled.jni.EngineNative;
+import io.sendfiled.jni.Errno;
+import io.sendfiled.jni.NativeIoException;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A running engine: the request socket, its event loops and its disk pool, inside this JVM. The program {@code sendfiled}
+ * is a command line around this class.
+ *
+ * <pre>{@code
+ * try (Sendfiled server = Sendfiled.launch(SendfiledConfig.builder().name("web").root(Path.of("/srv")).build())) {
+ *     ... // clients connect to server.socketPath()
+ * }
+ * }</pre>
+ *
+ * All methods may be called by any thread. The engine's threads are daemon threads: they do not keep a JVM alive.
+ */
+public final class Sendfiled implements AutoCloseable {
+    /** How long {@link #close} waits for disks before it leaves their threads behind, in seconds. */
+    public static final int CLOSE_SECONDS = 10;
+
+    private final SendfiledConfig config;
+    private final long engine;
+    private final DiskPool diskPool;
+    private final EventLoop[] loops;
+    private final Thread[] threads;
+    private final Counters counters;
+    private boolean closed;
+
+    private Sendfiled(SendfiledConfig config, long engine) {
+        this.config = config;
+        this.engine = engine;
+        diskPool = new DiskPool(config.diskThreads());
+        loops = new EventLoop[config.loops()];
+        threads = new Thread[loops.length];
+        ByteBuffer[] memory = new ByteBuffer[loops.length];
+        int uid = EngineNative.effectiveUid();
+        for (int i = 0; i < loops.length; i++) {
+            long loop = EngineNative.loop(engine, i);
+            memory[i] = EngineNative.counters(loop);
+            loops[i] = new EventLoop(loop, uid, diskPool);
+            threads[i] = new Thread(loops[i], "sendfiled-loop-" + i);
+            threads[i].setDaemon(true);
+        }
+        counters = new Counters(memory);
+    }
+
+    /**
+     * Starts an engine. Clients can connect when this returns.
+     *
+     * @throws NativeIoException with the errno, when the socket or the root cannot be had: {@code EADDRINUSE} if an
+     *     instance of that name is running in that directory, {@code ENOENT} or {@code ENOTDIR} for the root
+     * @throws UnsatisfiedLinkError when there is no native library for this machine
+     */
+    public static Sendfiled launch(SendfiledConfig config) throws NativeIoException {
+        long result = EngineNative.create(
+                bytes(config.socketDirectory()),
+                config.name().getBytes(StandardCharsets.UTF_8),
+                bytes(config.root()),
+                config.loops(),
+                config.maxTransfers(),
+                config.openTimeoutMs(),
+                config.bufferBytes(),
+                config.quantumBytes());
+        if (result < 0) {
+            Errno.check((int) result, "start instance " + config.name() + " at " + config.socketPath() + " for root "
+                    + config.root());
+        }
+        Sendfiled sendfiled = new Sendfiled(config, result);
+        for (Thread thread : sendfiled.threads) {
+            thread.start();
+        }
+        return sendfiled;
+    }
+
+    /** A path's bytes as the file system has them; on Linux the JVM decodes names with sun.jnu.encoding. */
+    private static byte[] bytes(Path path) {
+        return path.toString().getBytes(StandardCharsets.UTF_8);
+    }
+
+    /** What it was launched with. */
+    public SendfiledConfig config() {
+        return config;
+    }
+
+    /** The request socket that clients connect to. */
+    public Path socketPath() {
+        return config.socketPath();
+    }
+
+    /** What it has done since it was launched; readable after {@link #close} as well. */
+    public Counters counters() {
+        return counters;
+    }
+
+    /** Why an event loop has ended although nobody closed the engine; null while all is well. */
+    public @Nullable Throwable failure() {
+        for (EventLoop loop : loops) {
+            Throwable failure = loop.failure();
+            if (failure != null) {
+                return failure;
+            }
+        }
+        return null;
+    }
+
+    /**
+     * Stops: no further request is taken, transfers that are under way end with {@code ESHUTDOWN}, the socket is removed,
+     * all descriptors are closed. Idempotent. Waits for tasks that disks are still working on, at most
+     * {@value #CLOSE_SECONDS} seconds; a disk that takes longer keeps its threads and their memory.
+     */
+    @Override
+    public synchronized void close() {
+        if (closed) {
+            return;
+        }
+        closed = true;
+        boolean interrupted = false;
+        boolean ended = false;
+        for (EventLoop loop : loops) {
+            loop.stop();
+        }
+        try {
+            ended = awaitEnd(System.nanoTime() + TimeUnit.SECONDS.toNanos(CLOSE_SECONDS));
+        } catch (InterruptedException e) {
+            interrupted = true;
+        }
+        counters.close();
+        if (ended) {
+            EngineNative.destroy(engine);
+        } else {
+            // A loop that waits for a disk has let go of the socket long ago, so its name can go as well.
+            EngineNative.closeEndpoint(engine);
+        }
+        if (interrupted) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    private boolean awaitEnd(long deadline) throws InterruptedException {
+        for (Thread thread : threads) {
+            thread.join(Math.max(1, TimeUnit.NANOSECONDS.toMillis(deadline - System.nanoTime())));
+            if (thread.isAlive()) {
+                return false;
+            }
+        }
+        diskPool.close();
+        return diskPool.awaitTermination(deadline - System.nanoTime());
+    }
+}

@@ -1,0 +1,68 @@
+package io.sendfiled.jni;
+
+import java.nio.ByteBuffer;
+
+/**
+ * Natives of the engine and its loops. Handles are owned by {@code io.sendfiled.daemon}; a handle that was destroyed must
+ * not be used again.
+ *
+ * <p>Only {@link #poll} and {@link #work} wait: the first in epoll, the second for as long as a disk likes.
+ */
+public final class EngineNative {
+    /** Queue of the disk pool for closes that can block; see {@code enum sfd_queue}. */
+    public static final int QUEUE_CLOSE = 0;
+
+    /** Queue of the disk pool for opens. */
+    public static final int QUEUE_OPEN = 1;
+
+    /** How many queues there are: close, open, and one for each device. */
+    public static final int QUEUES = 2 + 64;
+
+    static {
+        NativeLibrary.ensureAvailable();
+    }
+
+    private EngineNative() {}
+
+    /**
+     * Binds the request socket, opens the root and makes the loops. May block on the disk.
+     *
+     * @return a handle (above 0), or -errno: {@code EADDRINUSE} when an instance of that name is running
+     */
+    public static native long create(
+            byte[] socketDirectory,
+            byte[] name,
+            byte[] root,
+            int loops,
+            int maxTransfers,
+            int openTimeoutMs,
+            int bufferBytes,
+            long quantumBytes);
+
+    /** The user that this process acts as. */
+    public static native int effectiveUid();
+
+    /** Removes the request socket; idempotent. No loop may receive any more: each is stopped, or waits for the disk pool. */
+    public static native void closeEndpoint(long engine);
+
+    /** Frees the engine and its loops. No thread may be in {@link #poll} or {@link #work}. */
+    public static native void destroy(long engine);
+
+    /** The handle of a loop, valid until {@link #destroy}. */
+    public static native long loop(long engine, int index);
+
+    /** The loop's turn buffer, laid out as {@link Turn} says; valid until {@link #destroy}. */
+    public static native ByteBuffer turn(long loop);
+
+    /** The loop's counters: native-endian 64-bit numbers; valid until {@link #destroy}. */
+    public static native ByteBuffer counters(long loop);
+
+    /** One turn of a loop, always on the same thread: 0, or -errno, {@code ESHUTDOWN} when the loop has stopped. */
+    public static native int poll(long loop);
+
+    /** Runs one lent task of a turn on the calling thread, exactly once. Blocks as long as the disk likes. */
+    public static native void work(long task);
+
+    /** Makes the loop stop; {@link #poll} tells when it has. Any thread. */
+    public static native void stop(long loop);
+}

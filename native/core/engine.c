@@ -1,0 +1,70 @@
+/*
+ * One engine.
+ */
+#include "engine.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+
+int sfd_engine_create(struct sfd_engine **out, const struct sfd_settings *settings, const char *dir, const char *name,
+                      const char *root)
+{
+    int result = -EINVAL;
+    struct sfd_engine *engine = NULL;
+
+    if (settings->loops == 0 || settings->loops > SFD_LOOPS_MAX || settings->quantum == 0 ||
+        settings->buffer_size == 0) {
+        return -EINVAL;
+    }
+    engine = calloc(1, sizeof(*engine));
+    if (engine == NULL) return -ENOMEM;
+    struct sfd_shared *shared = &engine->shared;
+    shared->settings = *settings;
+    shared->machine.null_fd = -1;
+    for (int i = 0; i < SFD_ROOTS_MAX; i++) shared->roots[i] = -1;
+    atomic_init(&shared->transfers, 0);
+    sfd_devices_init(&shared->devices);
+    sfd_endpoint_init(&engine->endpoint);
+
+    result = sfd_machine_init(&shared->machine, &sfd_sys_linux);
+    if (result < 0) goto fail;
+    result = sfd_sys_openat(AT_FDCWD, root, O_PATH | O_DIRECTORY);
+    if (result < 0) goto fail;
+    shared->roots[0] = result;
+    result = sfd_endpoint_open(&engine->endpoint, dir, name);
+    if (result < 0) goto fail;
+    shared->request_fd = engine->endpoint.fd;
+    for (uint32_t i = 0; i < settings->loops; i++) {
+        result = sfd_loop_create(&shared->loops[i], shared, i);
+        if (result < 0) goto fail;
+    }
+    *out = engine;
+    return 0;
+fail:
+    sfd_engine_destroy(engine);
+    return result;
+}
+
+struct sfd_loop *sfd_engine_loop(struct sfd_engine *engine, uint32_t index)
+{
+    return engine->shared.loops[index];
+}
+
+void sfd_engine_close_endpoint(struct sfd_engine *engine)
+{
+    sfd_endpoint_close(&engine->endpoint);
+}
+
+void sfd_engine_destroy(struct sfd_engine *engine)
+{
+    if (engine == NULL) return;
+    for (uint32_t i = 0; i < SFD_LOOPS_MAX; i++) sfd_loop_destroy(engine->shared.loops[i]);
+    for (int i = 0; i < SFD_ROOTS_MAX; i++) {
+        if (engine->shared.roots[i] >= 0) (void)sfd_sys_linux.close(engine->shared.roots[i]);
+    }
+    sfd_endpoint_close(&engine->endpoint);
+    sfd_machine_deinit(&engine->shared.machine);
+    sfd_devices_deinit(&engine->shared.devices);
+    free(engine);
+}

@@ -1,0 +1,35 @@
+/*
+ * One engine: the request socket, the roots and the loops of one instance.
+ *
+ * Role: start and stop in order; everything that works is a loop's. Thread: whoever starts the engine; may touch the
+ * disk. Owns the endpoint, the roots and the loops.
+ */
+#ifndef SFD_CORE_ENGINE_H
+#define SFD_CORE_ENGINE_H
+
+#include "endpoint.h"
+#include "loop.h"
+
+struct sfd_engine {
+    struct sfd_shared shared;
+    struct sfd_endpoint endpoint;
+};
+
+/*
+ * Binds `dir`/sendfiled.NAME.socket, opens `root` and makes the loops; clients may send from here on, and are served as
+ * soon as the loops are polled. The engine in *out, and 0; or -errno, among them -EADDRINUSE (an instance of that name is
+ * running), -ENOENT and -ENOTDIR (the root).
+ */
+int sfd_engine_create(struct sfd_engine **out, const struct sfd_settings *settings, const char *dir, const char *name,
+                      const char *root);
+
+/* The loop of that index, below settings.loops. */
+struct sfd_loop *sfd_engine_loop(struct sfd_engine *engine, uint32_t index);
+
+/* Takes no more requests: removes the socket. The loops go on until they are stopped. Idempotent. */
+void sfd_engine_close_endpoint(struct sfd_engine *engine);
+
+/* Frees all. No thread may be in poll or work any more. NULL is allowed. */
+void sfd_engine_destroy(struct sfd_engine *engine);
+
+#endif

@@ -1,0 +1,136 @@
+/*
+ * Natives of io.sendfiled.jni.EngineNative: the engine and its loops.
+ *
+ * Handles are pointers; their validity is the Java class's business. Results are values or -errno.
+ */
+#include "jni_util.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "engine.h"
+
+static void *pointer(jlong handle)
+{
+    return (void *)(uintptr_t)handle;
+}
+
+/* A NUL-terminated copy of a byte array; NULL without memory. Paths are bytes, not text. */
+static char *copy_bytes(JNIEnv *env, jbyteArray array)
+{
+    const jsize length = (*env)->GetArrayLength(env, array);
+    char *bytes = malloc((size_t)length + 1);
+
+    if (bytes == NULL) return NULL;
+    (*env)->GetByteArrayRegion(env, array, 0, length, (jbyte *)bytes);
+    bytes[length] = '\0';
+    return bytes;
+}
+
+static jlong engine_create(JNIEnv *env, jclass class, jbyteArray dir, jbyteArray name, jbyteArray root, jint loops,
+                           jint max_transfers, jint open_timeout_ms, jint buffer_size, jlong quantum)
+{
+    const struct sfd_settings settings = {
+        .loops = (uint32_t)loops,
+        .max_transfers = (uint32_t)max_transfers,
+        .open_timeout_ms = (uint32_t)open_timeout_ms,
+        .buffer_size = (uint32_t)buffer_size,
+        .quantum = (uint64_t)quantum,
+    };
+    struct sfd_engine *engine = NULL;
+    int result = -ENOMEM;
+    char *dir_bytes = copy_bytes(env, dir);
+    char *name_bytes = copy_bytes(env, name);
+    char *root_bytes = copy_bytes(env, root);
+
+    (void)class;
+    if (dir_bytes != NULL && name_bytes != NULL && root_bytes != NULL) {
+        result = sfd_engine_create(&engine, &settings, dir_bytes, name_bytes, root_bytes);
+    }
+    free(dir_bytes);
+    free(name_bytes);
+    free(root_bytes);
+    return result < 0 ? result : (jlong)(uintptr_t)engine;
+}
+
+static jint effective_uid(JNIEnv *env, jclass class)
+{
+    (void)env;
+    (void)class;
+    return (jint)geteuid();
+}
+
+static void engine_close_endpoint(JNIEnv *env, jclass class, jlong engine)
+{
+    (void)env;
+    (void)class;
+    sfd_engine_close_endpoint(pointer(engine));
+}
+
+static void engine_destroy(JNIEnv *env, jclass class, jlong engine)
+{
+    (void)env;
+    (void)class;
+    sfd_engine_destroy(pointer(engine));
+}
+
+static jlong engine_loop(JNIEnv *env, jclass class, jlong engine, jint index)
+{
+    (void)env;
+    (void)class;
+    return (jlong)(uintptr_t)sfd_engine_loop(pointer(engine), (uint32_t)index);
+}
+
+static jobject loop_turn(JNIEnv *env, jclass class, jlong loop)
+{
+    (void)class;
+    return (*env)->NewDirectByteBuffer(env, sfd_loop_turn(pointer(loop)), (jlong)sizeof(struct sfd_turn));
+}
+
+static jobject loop_counters(JNIEnv *env, jclass class, jlong loop)
+{
+    (void)class;
+    return (*env)->NewDirectByteBuffer(env, sfd_loop_counters(pointer(loop)),
+                                       (jlong)sizeof(struct sfd_counters));
+}
+
+static jint loop_poll(JNIEnv *env, jclass class, jlong loop)
+{
+    (void)env;
+    (void)class;
+    return sfd_loop_poll(pointer(loop));
+}
+
+static void loop_work(JNIEnv *env, jclass class, jlong task)
+{
+    (void)env;
+    (void)class;
+    sfd_loop_work(pointer(task));
+}
+
+static void loop_stop(JNIEnv *env, jclass class, jlong loop)
+{
+    (void)env;
+    (void)class;
+    sfd_loop_stop(pointer(loop));
+}
+
+jint sfd_jni_register_engine(JNIEnv *env)
+{
+    static const JNINativeMethod methods[] = {
+        SFD_JNI_METHOD("create", "([B[B[BIIIIJ)J", engine_create),
+        SFD_JNI_METHOD("effectiveUid", "()I", effective_uid),
+        SFD_JNI_METHOD("closeEndpoint", "(J)V", engine_close_endpoint),
+        SFD_JNI_METHOD("destroy", "(J)V", engine_destroy),
+        SFD_JNI_METHOD("loop", "(JI)J", engine_loop),
+        SFD_JNI_METHOD("turn", "(J)Ljava/nio/ByteBuffer;", loop_turn),
+        SFD_JNI_METHOD("counters", "(J)Ljava/nio/ByteBuffer;", loop_counters),
+        SFD_JNI_METHOD("poll", "(J)I", loop_poll),
+        SFD_JNI_METHOD("work", "(J)V", loop_work),
+        SFD_JNI_METHOD("stop", "(J)V", loop_stop),
+    };
+
+    return sfd_jni_register(env, "io/sendfiled/jni/EngineNative", methods, SFD_JNI_COUNT(methods));
+}
