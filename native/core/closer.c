@@ -12,7 +12,8 @@ void sfd_closer_init(struct sfd_closer *closer, const struct sfd_sys *sys)
 
 void sfd_closer_deinit(struct sfd_closer *closer)
 {
-    for (size_t i = 0; i < closer->count; i++) sfd_fd_close(closer->sys, &closer->fds[i]);
+    for (size_t i = 0; i < closer->count; i++)
+        sfd_fd_close(closer->sys, &closer->fds[i]);
     free(closer->fds);
     sfd_closer_init(closer, closer->sys);
 }

@@ -12,17 +12,17 @@
 
 /* The order is part of the contract with io.sendfiled.counters.Counter; add at the end. */
 enum sfd_counter {
-    SFD_COUNTER_REQUESTS,         /* datagrams received */
-    SFD_COUNTER_REFUSED,          /* requests that were answered with an error, or could not be answered */
-    SFD_COUNTER_COMPLETED,        /* transfers that moved every byte */
-    SFD_COUNTER_FAILED,           /* transfers that ended with an error after they had begun */
-    SFD_COUNTER_CANCELLED,        /* by request, or because the client is gone */
-    SFD_COUNTER_BYTES,            /* taken by destinations */
-    SFD_COUNTER_COLD_OPENS,       /* opens that went to the disk pool */
-    SFD_COUNTER_COLD_WINDOWS,     /* windows that the disk pool loaded */
-    SFD_COUNTER_BLOCKED,          /* times that a transfer waited for its client */
-    SFD_COUNTER_OPEN_TIMEOUTS,    /* opened files that nobody sent in time */
-    SFD_COUNTER_TRANSFERS,        /* in the table now */
+    SFD_COUNTER_REQUESTS,  /* datagrams received */
+    SFD_COUNTER_REFUSED,   /* requests that were answered with an error, or could not be answered */
+    SFD_COUNTER_COMPLETED, /* transfers that moved every byte */
+    SFD_COUNTER_FAILED,    /* transfers that ended with an error after they had begun */
+    SFD_COUNTER_CANCELLED, /* by request, or because the client is gone */
+    SFD_COUNTER_BYTES,     /* taken by destinations */
+    SFD_COUNTER_COLD_OPENS,    /* opens that went to the disk pool */
+    SFD_COUNTER_COLD_WINDOWS,  /* windows that the disk pool loaded */
+    SFD_COUNTER_BLOCKED,       /* times that a transfer waited for its client */
+    SFD_COUNTER_OPEN_TIMEOUTS, /* opened files that nobody sent in time */
+    SFD_COUNTER_TRANSFERS,     /* in the table now */
     SFD_COUNTERS,
 };
 
@@ -31,7 +31,8 @@ struct sfd_counters {
 };
 
 /* One writer: a load and a store are enough, and cost less than a locked add. */
-static inline void sfd_counters_add(struct sfd_counters *counters, enum sfd_counter counter, uint64_t n)
+static inline void sfd_counters_add(struct sfd_counters *counters, enum sfd_counter counter,
+                                    uint64_t n)
 {
     const uint64_t before = atomic_load_explicit(&counters->at[counter], memory_order_relaxed);
     atomic_store_explicit(&counters->at[counter], before + n, memory_order_relaxed);

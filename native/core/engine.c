@@ -7,8 +7,8 @@
 #include <fcntl.h>
 #include <stdlib.h>
 
-int sfd_engine_create(struct sfd_engine **out, const struct sfd_settings *settings, const char *dir, const char *name,
-                      const char *root)
+int sfd_engine_create(struct sfd_engine **out, const struct sfd_settings *settings, const char *dir,
+                      const char *name, const char *root)
 {
     int result = -EINVAL;
     struct sfd_engine *engine = NULL;
@@ -22,7 +22,8 @@ int sfd_engine_create(struct sfd_engine **out, const struct sfd_settings *settin
     struct sfd_shared *shared = &engine->shared;
     shared->settings = *settings;
     shared->machine.null_fd = -1;
-    for (int i = 0; i < SFD_ROOTS_MAX; i++) shared->roots[i] = -1;
+    for (int i = 0; i < SFD_ROOTS_MAX; i++)
+        shared->roots[i] = -1;
     atomic_init(&shared->transfers, 0);
     sfd_devices_init(&shared->devices);
     sfd_endpoint_init(&engine->endpoint);
@@ -59,7 +60,8 @@ void sfd_engine_close_endpoint(struct sfd_engine *engine)
 void sfd_engine_destroy(struct sfd_engine *engine)
 {
     if (engine == NULL) return;
-    for (uint32_t i = 0; i < SFD_LOOPS_MAX; i++) sfd_loop_destroy(engine->shared.loops[i]);
+    for (uint32_t i = 0; i < SFD_LOOPS_MAX; i++)
+        sfd_loop_destroy(engine->shared.loops[i]);
     for (int i = 0; i < SFD_ROOTS_MAX; i++) {
         if (engine->shared.roots[i] >= 0) (void)sfd_sys_linux.close(engine->shared.roots[i]);
     }

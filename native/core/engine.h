@@ -20,8 +20,8 @@ struct sfd_engine {
  * soon as the loops are polled. The engine in *out, and 0; or -errno, among them -EADDRINUSE (an instance of that name is
  * running), -ENOENT and -ENOTDIR (the root).
  */
-int sfd_engine_create(struct sfd_engine **out, const struct sfd_settings *settings, const char *dir, const char *name,
-                      const char *root);
+int sfd_engine_create(struct sfd_engine **out, const struct sfd_settings *settings, const char *dir,
+                      const char *name, const char *root);
 
 /* The loop of that index, below settings.loops. */
 struct sfd_loop *sfd_engine_loop(struct sfd_engine *engine, uint32_t index);

@@ -25,7 +25,8 @@ static enum sfd_fd_kind file_kind(const struct sfd_sys *sys, int fd)
 {
     struct statx st;
 
-    if (sys->statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &st) < 0) return SFD_FD_OTHER;
+    if (sys->statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &st) < 0)
+        return SFD_FD_OTHER;
     if (S_ISREG(st.stx_mode)) return SFD_FD_REGULAR;
     if (S_ISCHR(st.stx_mode)) return SFD_FD_CHAR;
     return SFD_FD_OTHER;

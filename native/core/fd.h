@@ -15,7 +15,8 @@
 #include "sys.h"
 
 enum sfd_fd_kind {
-    SFD_FD_OTHER = 0,   /* anything not below: directories, epoll, netlink, datagram sockets, O_PATH, ... */
+    SFD_FD_OTHER =
+        0, /* anything not below: directories, epoll, netlink, datagram sockets, O_PATH, ... */
     SFD_FD_PIPE,        /* pipe(2) or an opened FIFO */
     SFD_FD_TCP,         /* AF_INET or AF_INET6, SOCK_STREAM */
     SFD_FD_UNIX_STREAM, /* AF_UNIX, SOCK_STREAM */

@@ -17,12 +17,12 @@ _Static_assert(offsetof(struct sfd_turn, slot) == 4096, "layout shared with Java
 
 /* Transfers that move in one turn before the loop looks for requests again: 64 quanta of 256 KiB are some 4 ms. */
 #define TURN_TRANSFERS 64
-#define TURN_BYTES ((uint64_t)4 * 1024 * 1024)
+#define TURN_BYTES     ((uint64_t)4 * 1024 * 1024)
 
 /* epoll data: a transfer id, with this bit when the descriptor is the status channel; or one of the two below. */
-#define EVENT_STATUS SFD_ID_MAX
+#define EVENT_STATUS   SFD_ID_MAX
 #define EVENT_REQUESTS UINT64_MAX
-#define EVENT_MAILBOX 0
+#define EVENT_MAILBOX  0
 
 enum task_kind {
     TASK_TRANSFER,
@@ -88,8 +88,8 @@ static void forget(struct sfd_loop *loop, struct sfd_transfer *t)
 static int watch(struct sfd_loop *loop, int fd, uint32_t events, uint64_t data, bool *registered)
 {
     struct epoll_event event = {.events = events | EPOLLONESHOT, .data.u64 = data};
-    const int result =
-        loop->context.machine.sys->epoll_ctl(loop->epoll, *registered ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &event);
+    const int result = loop->context.machine.sys->epoll_ctl(
+        loop->epoll, *registered ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &event);
 
     if (result == 0) *registered = true;
     return result;
@@ -104,7 +104,8 @@ static int watch_status(struct sfd_loop *loop, struct sfd_transfer *t, uint32_t 
 
 static int watch_dest(struct sfd_loop *loop, struct sfd_transfer *t)
 {
-    if (t->dest < 0) return watch_status(loop, t, EPOLLOUT); /* Read File: the data goes there too */
+    if (t->dest < 0)
+        return watch_status(loop, t, EPOLLOUT); /* Read File: the data goes there too */
     /* The status channel's reader going away is the client going away, however long the destination stays full. */
     const int result = watch_status(loop, t, 0);
     return result < 0 ? result : watch(loop, t->dest, EPOLLOUT, t->id, &t->dest_registered);
@@ -148,7 +149,8 @@ static void place(struct sfd_loop *loop, struct sfd_transfer *t, enum sfd_next n
 static void cancel(struct sfd_loop *loop, struct sfd_transfer *t)
 {
     if (t->lent || t->ready) {
-        atomic_store_explicit(&t->cancelled, true, memory_order_relaxed); /* obeyed on return or in its turn */
+        atomic_store_explicit(&t->cancelled, true,
+                              memory_order_relaxed); /* obeyed on return or in its turn */
         return;
     }
     place(loop, t, sfd_transfer_cancel(&loop->context, t));
@@ -171,15 +173,18 @@ static void refuse(struct sfd_loop *loop, struct sfd_slot *slot, int error)
         /* A pipe without room for two bytes is not the fresh pipe that the protocol asks for. */
         (void)sfd_status_flush(&status, &loop->context.machine);
     }
-    for (int i = 0; i < SFD_SLOT_FDS; i++) sfd_closer_take_unknown(&loop->context.closer, &slot->fds[i]);
+    for (int i = 0; i < SFD_SLOT_FDS; i++)
+        sfd_closer_take_unknown(&loop->context.closer, &slot->fds[i]);
 }
 
-static struct sfd_transfer *new_transfer(struct sfd_loop *loop, const struct sfd_slot *slot, int *error)
+static struct sfd_transfer *new_transfer(struct sfd_loop *loop, const struct sfd_slot *slot,
+                                         int *error)
 {
     struct sfd_shared *shared = loop->shared;
     struct sfd_transfer *t = NULL;
 
-    if (atomic_fetch_add_explicit(&shared->transfers, 1, memory_order_relaxed) >= shared->settings.max_transfers) {
+    if (atomic_fetch_add_explicit(&shared->transfers, 1, memory_order_relaxed) >=
+        shared->settings.max_transfers) {
         *error = -EMFILE;
         goto fail;
     }
@@ -242,7 +247,8 @@ fail:
 }
 
 /* Takes `dest`. Only the process that opened a file may send or cancel it; what does not fit is ignored. */
-static void command_transfer(struct sfd_loop *loop, uint64_t id, int32_t pid, uint32_t uid, int dest)
+static void command_transfer(struct sfd_loop *loop, uint64_t id, int32_t pid, uint32_t uid,
+                             int dest)
 {
     struct sfd_transfer *t = sfd_table_find(&loop->table, id);
     const bool own = t != NULL && t->client->pid == pid && t->client->uid == uid;
@@ -262,10 +268,12 @@ static void forward(struct sfd_loop *loop, struct sfd_slot *slot)
     const int wanted = slot->command == SFD_WIRE_SEND_OPEN_FILE ? 1 : 0;
     const uint32_t index = sfd_table_loop_of(slot->id);
 
-    if (slot->fd_count != wanted || slot->id >= SFD_ID_MAX || index >= loop->shared->settings.loops) {
+    if (slot->fd_count != wanted || slot->id >= SFD_ID_MAX ||
+        index >= loop->shared->settings.loops) {
         /* There is no status channel to answer on: the descriptor is a destination. */
         sfd_counters_add(&loop->context.counters, SFD_COUNTER_REFUSED, 1);
-        for (int i = 0; i < SFD_SLOT_FDS; i++) sfd_closer_take_unknown(&loop->context.closer, &slot->fds[i]);
+        for (int i = 0; i < SFD_SLOT_FDS; i++)
+            sfd_closer_take_unknown(&loop->context.closer, &slot->fds[i]);
         return;
     }
     if (index == loop->index) {
@@ -290,7 +298,8 @@ static void forward(struct sfd_loop *loop, struct sfd_slot *slot)
 static void serve(struct sfd_loop *loop, struct sfd_slot *slot)
 {
     const bool path_sound = slot->root >= 0 && slot->root < SFD_ROOTS_MAX && slot->path >= 0 &&
-                            slot->path_length >= 0 && slot->path < SFD_SLOT_BYTES - slot->path_length;
+                            slot->path_length >= 0 &&
+                            slot->path < SFD_SLOT_BYTES - slot->path_length;
 
     if (slot->verdict != 0) {
         refuse(loop, slot, -slot->verdict);
@@ -321,14 +330,15 @@ static void serve_requests(struct sfd_loop *loop)
 {
     const int32_t count = loop->turn->requests;
 
-    for (int32_t i = 0; i < count && i < SFD_BATCH_MAX; i++) serve(loop, &loop->turn->slot[i]);
+    for (int32_t i = 0; i < count && i < SFD_BATCH_MAX; i++)
+        serve(loop, &loop->turn->slot[i]);
     loop->turn->requests = 0;
 }
 
 static void receive_requests(struct sfd_loop *loop)
 {
-    const int n =
-        sfd_receive(&loop->receiver, &loop->context.closer, loop->shared->request_fd, loop->turn->slot);
+    const int n = sfd_receive(&loop->receiver, &loop->context.closer, loop->shared->request_fd,
+                              loop->turn->slot);
 
     if (n <= 0) return; /* ENOBUFS, ENOMEM: they wait in the socket, and the next turn asks again */
     sfd_counters_add(&loop->context.counters, SFD_COUNTER_REQUESTS, (uint64_t)n);
@@ -427,7 +437,8 @@ static void transfer_event(struct sfd_loop *loop, const struct epoll_event *even
 static int wait_for_events(struct sfd_loop *loop)
 {
     struct epoll_event events[EVENTS_MAX];
-    const bool busy = loop->turns.ready > 0 || loop->lend_first != NULL || loop->context.closer.count > 0;
+    const bool busy =
+        loop->turns.ready > 0 || loop->lend_first != NULL || loop->context.closer.count > 0;
     const int timeout = busy ? 0 : sfd_timers_timeout(&loop->context.timers, sfd_sys_now_ms());
 
     const int n = loop->context.machine.sys->epoll_wait(loop->epoll, events, EVENTS_MAX, timeout);
@@ -450,7 +461,8 @@ static void begin_stop(struct sfd_loop *loop)
     uint32_t position = 0;
 
     loop->stopping = true;
-    (void)loop->context.machine.sys->epoll_ctl(loop->epoll, EPOLL_CTL_DEL, loop->shared->request_fd, NULL);
+    (void)loop->context.machine.sys->epoll_ctl(loop->epoll, EPOLL_CTL_DEL, loop->shared->request_fd,
+                                               NULL);
     while ((t = sfd_table_next(&loop->table, &position)) != NULL) {
         if (t->lent || t->ready) {
             atomic_store_explicit(&t->cancelled, true, memory_order_relaxed);
@@ -464,7 +476,8 @@ static void begin_stop(struct sfd_loop *loop)
 int sfd_loop_poll(struct sfd_loop *loop)
 {
     loop->context.now_ms = sfd_sys_now_ms();
-    if (!loop->stopping && atomic_load_explicit(&loop->stop, memory_order_relaxed)) begin_stop(loop);
+    if (!loop->stopping && atomic_load_explicit(&loop->stop, memory_order_relaxed))
+        begin_stop(loop);
     serve_requests(loop);
     take_mail(loop);
     give_turns(loop);

@@ -53,9 +53,9 @@ struct sfd_shared {
     struct sfd_settings settings;
     struct sfd_machine machine;
     struct sfd_devices devices;
-    int request_fd;            /* borrowed */
-    int roots[SFD_ROOTS_MAX];  /* O_PATH directories, owned by the engine */
-    atomic_uint transfers;     /* in all tables */
+    int request_fd;           /* borrowed */
+    int roots[SFD_ROOTS_MAX]; /* O_PATH directories, owned by the engine */
+    atomic_uint transfers;    /* in all tables */
     struct sfd_loop *loops[SFD_LOOPS_MAX];
 };
 

@@ -51,14 +51,16 @@ static bool take(struct sfd_progress *progress, int64_t result)
     return false;
 }
 
-static struct sfd_progress step_sendfile(const struct sfd_move *move, uint64_t offset, uint64_t limit)
+static struct sfd_progress step_sendfile(const struct sfd_move *move, uint64_t offset,
+                                         uint64_t limit)
 {
     struct sfd_progress progress = {.step = SFD_STEP_MORE};
 
     while (progress.moved < limit) {
         int64_t at = (int64_t)(offset + progress.moved);
         const size_t count = call_size(limit - progress.moved);
-        if (!take(&progress, move->machine->sys->sendfile(move->dest, move->file, &at, count))) break;
+        if (!take(&progress, move->machine->sys->sendfile(move->dest, move->file, &at, count)))
+            break;
     }
     return progress;
 }
@@ -93,12 +95,14 @@ struct sfd_progress sfd_mover_read(const struct sfd_move *move, uint64_t offset,
     return (struct sfd_progress){.step = SFD_STEP_FAILED, .error = n == 0 ? -ENODATA : (int)n};
 }
 
-static struct sfd_progress step_read_write(const struct sfd_move *move, uint64_t offset, uint64_t limit)
+static struct sfd_progress step_read_write(const struct sfd_move *move, uint64_t offset,
+                                           uint64_t limit)
 {
     struct sfd_progress progress = {.step = SFD_STEP_MORE};
 
     while (progress.moved < limit) {
-        const struct sfd_progress got = sfd_mover_read(move, offset + progress.moved, limit - progress.moved);
+        const struct sfd_progress got =
+            sfd_mover_read(move, offset + progress.moved, limit - progress.moved);
         if (got.step != SFD_STEP_MORE) {
             progress.step = got.step;
             progress.error = got.error;
@@ -117,8 +121,8 @@ static struct sfd_progress step_read_write(const struct sfd_move *move, uint64_t
     return progress;
 }
 
-struct sfd_progress sfd_mover_step(const struct sfd_move *move, enum sfd_technique technique, uint64_t offset,
-                                   uint64_t limit)
+struct sfd_progress sfd_mover_step(const struct sfd_move *move, enum sfd_technique technique,
+                                   uint64_t offset, uint64_t limit)
 {
     switch (technique) {
     case SFD_TECHNIQUE_SENDFILE:
@@ -145,8 +149,8 @@ static void advance(struct iovec **iov, int *count, uint64_t bytes)
     }
 }
 
-struct sfd_progress sfd_mover_memory(const struct sfd_machine *machine, int dest, enum sfd_fd_kind dest_kind,
-                                     struct iovec *iov, int count)
+struct sfd_progress sfd_mover_memory(const struct sfd_machine *machine, int dest,
+                                     enum sfd_fd_kind dest_kind, struct iovec *iov, int count)
 {
     struct sfd_progress progress = {.step = SFD_STEP_MORE};
     uint64_t before;
@@ -168,7 +172,8 @@ struct sfd_progress sfd_mover_memory(const struct sfd_machine *machine, int dest
 }
 
 /* Plain read and write; the last resort between two files. A write that fails has put the bytes before it in place. */
-static struct sfd_progress copy_read_write(const struct sfd_move *move, uint64_t offset, uint64_t limit)
+static struct sfd_progress copy_read_write(const struct sfd_move *move, uint64_t offset,
+                                           uint64_t limit)
 {
     struct sfd_progress progress = {.step = SFD_STEP_MORE};
     const struct sfd_sys *sys = move->machine->sys;
@@ -179,7 +184,8 @@ static struct sfd_progress copy_read_write(const struct sfd_move *move, uint64_t
             .iov_base = move->buffer,
             .iov_len = rest < move->buffer_size ? (size_t)rest : move->buffer_size,
         };
-        const int64_t got = sys->preadv2(move->file, &iov, 1, (int64_t)(offset + progress.moved), 0);
+        const int64_t got =
+            sys->preadv2(move->file, &iov, 1, (int64_t)(offset + progress.moved), 0);
         if (got <= 0) {
             (void)take(&progress, got);
             return progress;
@@ -199,12 +205,12 @@ static struct sfd_progress copy_read_write(const struct sfd_move *move, uint64_t
 static enum sfd_technique copy_fallback(enum sfd_technique technique, int error)
 {
     switch (error) {
-    case -EXDEV:      /* two file systems that cannot reflink */
-    case -EINVAL:     /* overlapping ranges, O_APPEND, pseudo files */
-    case -EBADF:      /* O_APPEND (copy_file_range) */
+    case -EXDEV:  /* two file systems that cannot reflink */
+    case -EINVAL: /* overlapping ranges, O_APPEND, pseudo files */
+    case -EBADF:  /* O_APPEND (copy_file_range) */
     case -EOPNOTSUPP:
     case -ENOSYS:
-    case -EPERM:      /* immutable or swap file says the same to the next one */
+    case -EPERM: /* immutable or swap file says the same to the next one */
         break;
     default:
         return SFD_TECHNIQUE_AUTO;
@@ -214,8 +220,8 @@ static enum sfd_technique copy_fallback(enum sfd_technique technique, int error)
     return SFD_TECHNIQUE_AUTO;
 }
 
-struct sfd_progress sfd_mover_copy(const struct sfd_move *move, enum sfd_technique *technique, uint64_t offset,
-                                   uint64_t limit)
+struct sfd_progress sfd_mover_copy(const struct sfd_move *move, enum sfd_technique *technique,
+                                   uint64_t offset, uint64_t limit)
 {
     struct sfd_progress progress = {.step = SFD_STEP_MORE};
 
@@ -230,14 +236,15 @@ struct sfd_progress sfd_mover_copy(const struct sfd_move *move, enum sfd_techniq
         }
         int64_t at = (int64_t)(offset + progress.moved);
         const size_t count = call_size(limit - progress.moved);
-        const int64_t n = *technique == SFD_TECHNIQUE_COPY_FILE_RANGE
-                              ? move->machine->sys->copy_file_range(move->file, &at, move->dest, count)
-                              : move->machine->sys->sendfile(move->dest, move->file, &at, count);
+        const int64_t n =
+            *technique == SFD_TECHNIQUE_COPY_FILE_RANGE
+                ? move->machine->sys->copy_file_range(move->file, &at, move->dest, count)
+                : move->machine->sys->sendfile(move->dest, move->file, &at, count);
         /* Some kernels answer 0 for files that have no length of their own: let the next technique see. */
-        const enum sfd_technique next =
-            n == 0 && *technique == SFD_TECHNIQUE_COPY_FILE_RANGE ? SFD_TECHNIQUE_SENDFILE
-            : n < 0 ? copy_fallback(*technique, (int)n)
-                    : SFD_TECHNIQUE_AUTO;
+        const enum sfd_technique next = n == 0 && *technique == SFD_TECHNIQUE_COPY_FILE_RANGE
+                                            ? SFD_TECHNIQUE_SENDFILE
+                                        : n < 0 ? copy_fallback(*technique, (int)n)
+                                                : SFD_TECHNIQUE_AUTO;
         if (next != SFD_TECHNIQUE_AUTO) {
             *technique = next;
         } else if (!take(&progress, n)) {

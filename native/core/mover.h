@@ -15,7 +15,7 @@
 #include "machine.h"
 
 enum sfd_step {
-    SFD_STEP_MORE,    /* moved all that was asked for, or stopped for no reason of the destination's */
+    SFD_STEP_MORE, /* moved all that was asked for, or stopped for no reason of the destination's */
     SFD_STEP_BLOCKED, /* the destination is full */
     SFD_STEP_COLD,    /* the next bytes need the disk */
     SFD_STEP_FAILED,  /* `error` says why; -ENODATA: the file has become shorter */
@@ -64,12 +64,12 @@ struct sfd_move {
  * Moves at most `limit` bytes from `offset` of the file to a pipe or socket. Does not block as long as the file's
  * bytes are resident (sendfile, splice) or at all (read-write).
  */
-struct sfd_progress sfd_mover_step(const struct sfd_move *move, enum sfd_technique technique, uint64_t offset,
-                                   uint64_t limit);
+struct sfd_progress sfd_mover_step(const struct sfd_move *move, enum sfd_technique technique,
+                                   uint64_t offset, uint64_t limit);
 
 /* Writes memory to a pipe or socket: `moved` bytes of `iov` were taken. Never blocks. `iov` is used up. */
-struct sfd_progress sfd_mover_memory(const struct sfd_machine *machine, int dest, enum sfd_fd_kind dest_kind,
-                                     struct iovec *iov, int count);
+struct sfd_progress sfd_mover_memory(const struct sfd_machine *machine, int dest,
+                                     enum sfd_fd_kind dest_kind, struct iovec *iov, int count);
 
 /* Reads into memory without waiting for a disk: `moved` bytes are in `buffer`; COLD, or FAILED as a step does. */
 struct sfd_progress sfd_mover_read(const struct sfd_move *move, uint64_t offset, uint64_t limit);
@@ -78,7 +78,7 @@ struct sfd_progress sfd_mover_read(const struct sfd_move *move, uint64_t offset,
  * Moves at most `limit` bytes to a regular file at its current position. Blocks: disk pool only. Tries copy_file_range,
  * sendfile and read-write in turn; *technique remembers which one works for this pair of files.
  */
-struct sfd_progress sfd_mover_copy(const struct sfd_move *move, enum sfd_technique *technique, uint64_t offset,
-                                   uint64_t limit);
+struct sfd_progress sfd_mover_copy(const struct sfd_move *move, enum sfd_technique *technique,
+                                   uint64_t offset, uint64_t limit);
 
 #endif

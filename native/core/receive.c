@@ -31,13 +31,15 @@ static void prepare(struct sfd_receiver *receiver, struct sfd_slot *slots)
 }
 
 /* Keeps the first descriptors and gives the surplus to the closer. */
-static void take_descriptors(struct sfd_slot *slot, struct sfd_closer *closer, const struct cmsghdr *header)
+static void take_descriptors(struct sfd_slot *slot, struct sfd_closer *closer,
+                             const struct cmsghdr *header)
 {
     const size_t count = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
 
     for (size_t i = 0; i < count; i++) {
         int fd;
-        memcpy(&fd, CMSG_DATA(header) + i * sizeof(int), sizeof(fd)); /* control data is not aligned for int */
+        memcpy(&fd, CMSG_DATA(header) + i * sizeof(int),
+               sizeof(fd)); /* control data is not aligned for int */
         if (slot->fd_count < SFD_SLOT_FDS) {
             slot->fds[slot->fd_count++] = fd;
         } else {
@@ -55,14 +57,16 @@ static void fill(struct sfd_slot *slot, struct sfd_closer *closer, struct mmsghd
     /* Everything but the bytes, which the kernel has just written. */
     memset(slot, 0, offsetof(struct sfd_slot, bytes));
     slot->length = (int32_t)message->msg_len;
-    for (int i = 0; i < SFD_SLOT_FDS; i++) slot->fds[i] = -1;
+    for (int i = 0; i < SFD_SLOT_FDS; i++)
+        slot->fds[i] = -1;
     if ((header->msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0) slot->fault = SFD_SLOT_MALFORMED;
 
     for (struct cmsghdr *c = CMSG_FIRSTHDR(header); c != NULL; c = CMSG_NXTHDR(header, c)) {
         if (c->cmsg_level != SOL_SOCKET) continue;
         if (c->cmsg_type == SCM_RIGHTS) {
             take_descriptors(slot, closer, c);
-        } else if (c->cmsg_type == SCM_CREDENTIALS && c->cmsg_len == CMSG_LEN(sizeof(struct ucred))) {
+        } else if (c->cmsg_type == SCM_CREDENTIALS &&
+                   c->cmsg_len == CMSG_LEN(sizeof(struct ucred))) {
             struct ucred peer;
             memcpy(&peer, CMSG_DATA(c), sizeof(peer));
             slot->uid = peer.uid;
@@ -74,12 +78,14 @@ static void fill(struct sfd_slot *slot, struct sfd_closer *closer, struct mmsghd
     if (!known) slot->fault = SFD_SLOT_ANONYMOUS;
 }
 
-int sfd_receive(struct sfd_receiver *receiver, struct sfd_closer *closer, int fd, struct sfd_slot *slots)
+int sfd_receive(struct sfd_receiver *receiver, struct sfd_closer *closer, int fd,
+                struct sfd_slot *slots)
 {
     prepare(receiver, slots);
-    const int n =
-        closer->sys->recvmmsg(fd, receiver->messages, SFD_BATCH_MAX, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    const int n = closer->sys->recvmmsg(fd, receiver->messages, SFD_BATCH_MAX,
+                                        MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
     if (n == -EAGAIN) return 0;
-    for (int i = 0; i < n; i++) fill(&slots[i], closer, &receiver->messages[i]);
+    for (int i = 0; i < n; i++)
+        fill(&slots[i], closer, &receiver->messages[i]);
     return n;
 }

@@ -16,7 +16,7 @@
 /* net.unix.max_dgram_qlen is 10: a queue holds 11 datagrams, so a batch of 16 empties it. */
 #define SFD_BATCH_MAX 16
 
-#define SFD_SLOT_FDS 2
+#define SFD_SLOT_FDS   2
 #define SFD_SLOT_BYTES 4272
 
 /* Why a datagram cannot be a request, whatever its bytes say. */
@@ -70,6 +70,7 @@ struct sfd_receiver {
  * Receives what waits on the request socket `fd`, at most SFD_BATCH_MAX datagrams, into `slots`. The number of slots
  * filled, 0 when nothing waits, or -errno (for example -ENOBUFS: try again later).
  */
-int sfd_receive(struct sfd_receiver *receiver, struct sfd_closer *closer, int fd, struct sfd_slot *slots);
+int sfd_receive(struct sfd_receiver *receiver, struct sfd_closer *closer, int fd,
+                struct sfd_slot *slots);
 
 #endif

@@ -72,7 +72,8 @@ static enum sfd_medium medium_of(const struct sfd_machine *machine, int fd)
     }
 }
 
-int sfd_devices_learn(struct sfd_devices *devices, const struct sfd_machine *machine, int fd, uint64_t dev)
+int sfd_devices_learn(struct sfd_devices *devices, const struct sfd_machine *machine, int fd,
+                      uint64_t dev)
 {
     int index = sfd_devices_find(devices, dev);
 
@@ -113,7 +114,8 @@ static uint64_t pages_between(uint64_t offset, uint64_t length)
     return (offset + length - 1) / page - offset / page + 1;
 }
 
-static bool pages_present(const struct sfd_machine *machine, int fd, uint64_t offset, uint64_t length)
+static bool pages_present(const struct sfd_machine *machine, int fd, uint64_t offset,
+                          uint64_t length)
 {
     const struct sfd_cachestat_range range = {.offset = offset, .length = length};
     struct sfd_cachestat stat;
@@ -123,8 +125,8 @@ static bool pages_present(const struct sfd_machine *machine, int fd, uint64_t of
     return stat.nr_cache >= pages_between(offset, length);
 }
 
-uint64_t sfd_residency_probe(const struct sfd_machine *machine, enum sfd_medium medium, int fd, uint64_t offset,
-                             uint64_t length)
+uint64_t sfd_residency_probe(const struct sfd_machine *machine, enum sfd_medium medium, int fd,
+                             uint64_t offset, uint64_t length)
 {
     if (medium == SFD_MEDIUM_MEMORY) return length;
     if (medium != SFD_MEDIUM_LOCAL || length == 0) return 0;
@@ -134,8 +136,8 @@ uint64_t sfd_residency_probe(const struct sfd_machine *machine, enum sfd_medium 
     return length;
 }
 
-int64_t sfd_residency_load(const struct sfd_machine *machine, int fd, uint64_t offset, uint64_t length,
-                           uint64_t ahead)
+int64_t sfd_residency_load(const struct sfd_machine *machine, int fd, uint64_t offset,
+                           uint64_t length, uint64_t ahead)
 {
     uint64_t loaded = 0;
 
@@ -145,7 +147,8 @@ int64_t sfd_residency_load(const struct sfd_machine *machine, int fd, uint64_t o
     }
     while (loaded < length) {
         int64_t at = (int64_t)(offset + loaded);
-        const int64_t n = machine->sys->sendfile(machine->null_fd, fd, &at, (size_t)(length - loaded));
+        const int64_t n =
+            machine->sys->sendfile(machine->null_fd, fd, &at, (size_t)(length - loaded));
         if (n < 0) return loaded > 0 ? (int64_t)loaded : n;
         if (n == 0) break;
         loaded += (uint64_t)n;
@@ -153,7 +156,8 @@ int64_t sfd_residency_load(const struct sfd_machine *machine, int fd, uint64_t o
     return (int64_t)loaded;
 }
 
-bool sfd_residency_stays(const struct sfd_machine *machine, int fd, uint64_t offset, uint64_t length)
+bool sfd_residency_stays(const struct sfd_machine *machine, int fd, uint64_t offset,
+                         uint64_t length)
 {
     const struct sfd_cachestat_range range = {.offset = offset, .length = length};
     struct sfd_cachestat stat;

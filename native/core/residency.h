@@ -42,23 +42,25 @@ void sfd_devices_deinit(struct sfd_devices *devices);
 int sfd_devices_find(const struct sfd_devices *devices, uint64_t dev);
 
 /* Finds or adds the device of the open file `fd` (borrowed): its index. Blocks: asks the file system what it is. */
-int sfd_devices_learn(struct sfd_devices *devices, const struct sfd_machine *machine, int fd, uint64_t dev);
+int sfd_devices_learn(struct sfd_devices *devices, const struct sfd_machine *machine, int fd,
+                      uint64_t dev);
 
 /*
  * How many bytes from `offset`, at most `length`, can be moved now. 0 when the disk is needed first. Never blocks and
  * starts no I/O on files that are wholly cold.
  */
-uint64_t sfd_residency_probe(const struct sfd_machine *machine, enum sfd_medium medium, int fd, uint64_t offset,
-                             uint64_t length);
+uint64_t sfd_residency_probe(const struct sfd_machine *machine, enum sfd_medium medium, int fd,
+                             uint64_t offset, uint64_t length);
 
 /*
  * Makes a window resident by sending it to /dev/null, which copies nothing, after asking the kernel for the `ahead`
  * bytes behind it. Gives the bytes that are ready (fewer than `length` at the end of the file) or -errno. Blocks.
  */
-int64_t sfd_residency_load(const struct sfd_machine *machine, int fd, uint64_t offset, uint64_t length,
-                           uint64_t ahead);
+int64_t sfd_residency_load(const struct sfd_machine *machine, int fd, uint64_t offset,
+                           uint64_t length, uint64_t ahead);
 
 /* True when a window that was just loaded has left pages in the cache; direct I/O leaves none. */
-bool sfd_residency_stays(const struct sfd_machine *machine, int fd, uint64_t offset, uint64_t length);
+bool sfd_residency_stays(const struct sfd_machine *machine, int fd, uint64_t offset,
+                         uint64_t length);
 
 #endif

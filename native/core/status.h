@@ -24,9 +24,10 @@ struct sfd_status {
     int fd;
     bool info_due; /* File Information has not been written yet */
     uint8_t terminal;
-    uint8_t error_command; /* SFD_WIRE_FILE_INFO refuses, SFD_WIRE_XFER_STAT ends a transfer that had begun */
-    uint8_t error;         /* errno */
-    uint64_t progress;     /* bytes that the client does not know about yet */
+    uint8_t
+        error_command; /* SFD_WIRE_FILE_INFO refuses, SFD_WIRE_XFER_STAT ends a transfer that had begun */
+    uint8_t error;     /* errno */
+    uint64_t progress; /* bytes that the client does not know about yet */
     struct sfd_wire_file_info info;
 };
 

@@ -7,9 +7,9 @@
 #include <stdlib.h>
 
 #define POSITION_BITS 20
-#define LOOP_BITS 3
-#define RANDOM_SHIFT (POSITION_BITS + LOOP_BITS)
-#define RANDOM_MASK ((SFD_ID_MAX >> RANDOM_SHIFT) - 1)
+#define LOOP_BITS     3
+#define RANDOM_SHIFT  (POSITION_BITS + LOOP_BITS)
+#define RANDOM_MASK   ((SFD_ID_MAX >> RANDOM_SHIFT) - 1)
 
 void sfd_table_init(struct sfd_table *table, uint32_t loop)
 {
@@ -30,7 +30,8 @@ static int grow(struct sfd_table *table)
     struct sfd_table_entry *entries = realloc(table->entries, capacity * sizeof(*entries));
     if (entries == NULL) return -ENOMEM;
     for (uint32_t i = table->capacity; i < capacity; i++) {
-        entries[i] = (struct sfd_table_entry){.next_free = i + 1 < capacity ? i + 1 : SFD_TABLE_MAX};
+        entries[i] =
+            (struct sfd_table_entry){.next_free = i + 1 < capacity ? i + 1 : SFD_TABLE_MAX};
     }
     table->free = table->capacity;
     table->entries = entries;

@@ -22,7 +22,8 @@ int sfd_timers_reserve(struct sfd_timers *timers, size_t count)
 {
     if (count < timers->capacity) return 0;
     size_t capacity = timers->capacity == 0 ? 64 : timers->capacity;
-    while (capacity <= count) capacity *= 2;
+    while (capacity <= count)
+        capacity *= 2;
     struct sfd_timer **heap = realloc(timers->heap, capacity * sizeof(*heap));
     if (heap == NULL) return -ENOMEM;
     timers->heap = heap;
@@ -50,7 +51,8 @@ static void sift_down(struct sfd_timers *timers, struct sfd_timer *timer, size_t
     for (;;) {
         size_t child = at * 2;
         if (child > timers->count) break;
-        if (child < timers->count && timers->heap[child + 1]->due_ms < timers->heap[child]->due_ms) child++;
+        if (child < timers->count && timers->heap[child + 1]->due_ms < timers->heap[child]->due_ms)
+            child++;
         if (timers->heap[child]->due_ms >= timer->due_ms) break;
         place(timers, timers->heap[child], at);
         at = child;

@@ -23,14 +23,14 @@ enum sfd_job {
 #define BOUNCE_MAX ((uint32_t)256 * 1024)
 
 /* One probe costs 2 us and 7.5 us a MiB; a partly cached file is looked at in smaller pieces. */
-#define PROBE_BYTES ((uint64_t)1024 * 1024)
+#define PROBE_BYTES       ((uint64_t)1024 * 1024)
 #define PROBE_BYTES_SMALL ((uint64_t)64 * 1024)
 
 /* Ready pages can be evicted: what is older than this is asked for again. */
 #define RESIDENT_MS 1000
 
 /* A job between two files ends after this many bytes, so that a cancel is obeyed and progress is told. */
-#define COPY_BYTES ((uint64_t)8 * 1024 * 1024)
+#define COPY_BYTES  ((uint64_t)8 * 1024 * 1024)
 #define COPY_BUFFER ((size_t)64 * 1024)
 
 /* Unprivileged users share 64 MiB of pipe buffers (pipe(7)): a bigger pipe is only for reads that gain by it. */
@@ -104,7 +104,8 @@ static enum sfd_next fail(struct sfd_context *context, struct sfd_transfer *t, i
 
     if (!begun) return refuse(context, t, error);
     sfd_counters_add(&context->counters, SFD_COUNTER_FAILED, 1);
-    if (t->command == SFD_WIRE_READ_FILE) return release(context, t); /* EOF before `size` bytes says it */
+    if (t->command == SFD_WIRE_READ_FILE)
+        return release(context, t); /* EOF before `size` bytes says it */
     sfd_status_fail(&t->status, SFD_WIRE_XFER_STAT, error);
     return end(context, t);
 }
@@ -140,7 +141,8 @@ static bool tell(struct sfd_context *context, struct sfd_transfer *t)
 
 static bool progress_is_due(const struct sfd_context *context, const struct sfd_transfer *t)
 {
-    return t->status.info_due || (t->status.progress > 0 && context->now_ms >= t->reported_ms + SFD_PROGRESS_INTERVAL_MS);
+    return t->status.info_due ||
+           (t->status.progress > 0 && context->now_ms >= t->reported_ms + SFD_PROGRESS_INTERVAL_MS);
 }
 
 /* Leaves the turn with `next`, having told the client what is due. */
@@ -167,7 +169,8 @@ static void account(struct sfd_context *context, struct sfd_transfer *t, uint64_
 
 /* ------------------------------------------------------------------ moving */
 
-static enum sfd_next lend(struct sfd_context *context, struct sfd_transfer *t, enum sfd_job job, uint8_t queue)
+static enum sfd_next lend(struct sfd_context *context, struct sfd_transfer *t, enum sfd_job job,
+                          uint8_t queue)
 {
     t->job = (uint8_t)job;
     t->job_error = 0;
@@ -194,8 +197,8 @@ static int dest_of(const struct sfd_transfer *t)
 }
 
 /* Header and data of a Read File in one write, as long as the header is due. */
-static struct sfd_progress memory_step(struct sfd_context *context, struct sfd_transfer *t, char *bytes,
-                                       uint64_t length)
+static struct sfd_progress memory_step(struct sfd_context *context, struct sfd_transfer *t,
+                                       char *bytes, uint64_t length)
 {
     char header[SFD_WIRE_MAX_RESPONSE_SIZE];
     struct iovec iov[2];
@@ -208,7 +211,8 @@ static struct sfd_progress memory_step(struct sfd_context *context, struct sfd_t
         iov[count++] = (struct iovec){.iov_base = header, .iov_len = (size_t)header_length};
     }
     iov[count++] = (struct iovec){.iov_base = bytes, .iov_len = (size_t)length};
-    struct sfd_progress p = sfd_mover_memory(&context->machine, dest_of(t), (enum sfd_fd_kind)t->dest_kind, iov, count);
+    struct sfd_progress p =
+        sfd_mover_memory(&context->machine, dest_of(t), (enum sfd_fd_kind)t->dest_kind, iov, count);
     if (header_length > 0) {
         if (p.moved >= header_length) {
             p.moved -= header_length;
@@ -221,10 +225,12 @@ static struct sfd_progress memory_step(struct sfd_context *context, struct sfd_t
     return p;
 }
 
-static struct sfd_progress bounce_step(struct sfd_context *context, struct sfd_transfer *t, uint64_t limit)
+static struct sfd_progress bounce_step(struct sfd_context *context, struct sfd_transfer *t,
+                                       uint64_t limit)
 {
     const uint64_t rest = t->bounce_length - t->bounce_position;
-    const struct sfd_progress p = memory_step(context, t, t->bounce + t->bounce_position, min_u64(rest, limit));
+    const struct sfd_progress p =
+        memory_step(context, t, t->bounce + t->bounce_position, min_u64(rest, limit));
 
     t->bounce_position += (uint32_t)p.moved;
     if (t->bounce_position == t->bounce_length) {
@@ -255,10 +261,11 @@ static uint64_t ready_bytes(struct sfd_context *context, struct sfd_transfer *t)
     if (!fresh || t->offset >= t->resident_end) {
         const enum sfd_medium medium = (enum sfd_medium)t->medium;
         const uint64_t rest = t->end - t->offset;
-        uint64_t ready =
-            sfd_residency_probe(&context->machine, medium, t->file, t->offset, min_u64(rest, PROBE_BYTES));
+        uint64_t ready = sfd_residency_probe(&context->machine, medium, t->file, t->offset,
+                                             min_u64(rest, PROBE_BYTES));
         if (ready == 0 && medium == SFD_MEDIUM_LOCAL && rest > PROBE_BYTES_SMALL) {
-            ready = sfd_residency_probe(&context->machine, medium, t->file, t->offset, PROBE_BYTES_SMALL);
+            ready = sfd_residency_probe(&context->machine, medium, t->file, t->offset,
+                                        PROBE_BYTES_SMALL);
         }
         t->resident_end = t->offset + ready;
         t->resident_ms = context->now_ms;
@@ -266,7 +273,8 @@ static uint64_t ready_bytes(struct sfd_context *context, struct sfd_transfer *t)
     return t->resident_end - t->offset;
 }
 
-static struct sfd_progress file_step(struct sfd_context *context, struct sfd_transfer *t, uint64_t limit)
+static struct sfd_progress file_step(struct sfd_context *context, struct sfd_transfer *t,
+                                     uint64_t limit)
 {
     const struct sfd_move move = move_of(context, t);
     enum sfd_technique technique = (enum sfd_technique)t->technique;
@@ -281,7 +289,8 @@ static struct sfd_progress file_step(struct sfd_context *context, struct sfd_tra
         if (t->medium == SFD_MEDIUM_REMOTE) t->bounce_only = true;
         if (t->bounce_only) return (struct sfd_progress){.step = SFD_STEP_COLD};
         const struct sfd_progress got = sfd_mover_read(&move, t->offset, limit);
-        return got.step == SFD_STEP_MORE ? memory_step(context, t, context->buffer, got.moved) : got;
+        return got.step == SFD_STEP_MORE ? memory_step(context, t, context->buffer, got.moved)
+                                         : got;
     }
 
     const uint64_t ready = t->bounce_only ? 0 : ready_bytes(context, t);
@@ -322,7 +331,8 @@ static enum sfd_next move_bytes(struct sfd_context *context, struct sfd_transfer
     return complete(context, t);
 }
 
-static enum sfd_next start_moving(struct sfd_context *context, struct sfd_transfer *t, bool nonblock)
+static enum sfd_next start_moving(struct sfd_context *context, struct sfd_transfer *t,
+                                  bool nonblock)
 {
     const uint64_t size = t->end - t->begin;
 
@@ -352,8 +362,8 @@ static int lock_range(const struct sfd_context *context, const struct sfd_transf
 }
 
 /* Takes over an opened file whose device is known. Loop or disk pool. */
-static int adopt(const struct sfd_context *context, struct sfd_transfer *t, const struct sfd_opened *opened,
-                 int device)
+static int adopt(const struct sfd_context *context, struct sfd_transfer *t,
+                 const struct sfd_opened *opened, int device)
 {
     t->file = opened->fd;
     t->device = (int16_t)device;
@@ -414,7 +424,8 @@ static int check_dest(const struct sfd_fd_info *info)
     }
 }
 
-static enum sfd_next open_in_pool(struct sfd_context *context, struct sfd_transfer *t, const char *path)
+static enum sfd_next open_in_pool(struct sfd_context *context, struct sfd_transfer *t,
+                                  const char *path)
 {
     t->path = strdup(path);
     if (t->path == NULL) return refuse(context, t, -ENOMEM);
@@ -497,7 +508,8 @@ static enum sfd_next after_open(struct sfd_context *context, struct sfd_transfer
 static enum sfd_next after_load(struct sfd_context *context, struct sfd_transfer *t)
 {
     if (t->job_error < 0) return fail(context, t, t->job_error);
-    if (t->job_moved == 0) return fail(context, t, -ENODATA); /* the file ends before its range does */
+    if (t->job_moved == 0)
+        return fail(context, t, -ENODATA); /* the file ends before its range does */
     t->resident_end = t->offset + t->job_moved;
     t->resident_ms = context->now_ms;
     if (t->window < WINDOW_MAX) t->window *= 2;
@@ -528,7 +540,8 @@ static enum sfd_next after_job(struct sfd_context *context, struct sfd_transfer 
 
 enum sfd_next sfd_transfer_run(struct sfd_context *context, struct sfd_transfer *t)
 {
-    if (atomic_load_explicit(&t->cancelled, memory_order_relaxed)) return sfd_transfer_cancel(context, t);
+    if (atomic_load_explicit(&t->cancelled, memory_order_relaxed))
+        return sfd_transfer_cancel(context, t);
     if (t->job != SFD_JOB_NONE) return after_job(context, t);
     switch (t->state) {
     case SFD_STATE_MOVING:
@@ -600,16 +613,18 @@ static void work_open(const struct sfd_context *context, struct sfd_transfer *t)
         result = sfd_open_path(&context->machine, t->root, t->path, false, &file);
     }
     if (result == 0) {
-        result = adopt(context, t, &file, sfd_devices_learn(context->devices, &context->machine, file.fd, file.dev));
+        result = adopt(context, t, &file,
+                       sfd_devices_learn(context->devices, &context->machine, file.fd, file.dev));
     }
     if (result < 0) {
         t->job_error = result;
         return;
     }
     /* The first window on the way: one hand-over less. What goes wrong shows again when it is moved. */
-    const bool moves = t->command != SFD_WIRE_OPEN_FILE && t->dest_kind != SFD_FD_REGULAR && t->offset < t->end;
-    if (moves && sfd_residency_probe(&context->machine, (enum sfd_medium)t->medium, t->file, t->offset,
-                                     min_u64(t->window, t->end - t->offset)) == 0) {
+    const bool moves =
+        t->command != SFD_WIRE_OPEN_FILE && t->dest_kind != SFD_FD_REGULAR && t->offset < t->end;
+    if (moves && sfd_residency_probe(&context->machine, (enum sfd_medium)t->medium, t->file,
+                                     t->offset, min_u64(t->window, t->end - t->offset)) == 0) {
         work_load(context, t);
         t->job_error = 0;
     }
@@ -636,7 +651,8 @@ static void work_copy(const struct sfd_context *context, struct sfd_transfer *t)
 
 void sfd_transfer_work(const struct sfd_context *context, struct sfd_transfer *t)
 {
-    if (atomic_load_explicit(&t->cancelled, memory_order_relaxed)) return; /* run obeys after the hand-back */
+    if (atomic_load_explicit(&t->cancelled, memory_order_relaxed))
+        return; /* run obeys after the hand-back */
     switch (t->job) {
     case SFD_JOB_OPEN:
         work_open(context, t);

@@ -88,12 +88,12 @@ struct sfd_transfer {
     struct sfd_client *client;
     struct sfd_transfer *ready_next;
     uint64_t id;
-    bool ready;              /* in the ready queue */
-    bool lent;               /* only the disk pool may touch the rest */
-    bool dest_registered;    /* with epoll */
-    bool status_registered;  /* with epoll */
-    bool hangup_watched;     /* epoll tells when the status channel loses its reader */
-    atomic_bool cancelled;   /* by the loop, also while lent */
+    bool ready;             /* in the ready queue */
+    bool lent;              /* only the disk pool may touch the rest */
+    bool dest_registered;   /* with epoll */
+    bool status_registered; /* with epoll */
+    bool hangup_watched;    /* epoll tells when the status channel loses its reader */
+    atomic_bool cancelled;  /* by the loop, also while lent */
 
     struct sfd_timer timer; /* parked: the open-file timeout; moving: progress that is due */
     struct sfd_status status;
@@ -105,8 +105,9 @@ struct sfd_transfer {
     uint8_t technique;
     uint8_t copy_technique; /* regular destinations: what works so far */
     uint8_t medium;
-    uint8_t job;         /* what the disk pool does */
-    bool bounce_only;    /* the page cache keeps nothing of this file: the disk pool reads it into memory */
+    uint8_t job; /* what the disk pool does */
+    bool
+        bounce_only; /* the page cache keeps nothing of this file: the disk pool reads it into memory */
     uint8_t cold_rounds; /* loads in a row that left nothing resident */
     int16_t device;      /* index, or -1 */
 
@@ -155,7 +156,8 @@ enum sfd_next sfd_transfer_begin(struct sfd_context *context, struct sfd_transfe
 enum sfd_next sfd_transfer_run(struct sfd_context *context, struct sfd_transfer *transfer);
 
 /* Send Open File on a PARKED transfer. Takes `dest`. */
-enum sfd_next sfd_transfer_send(struct sfd_context *context, struct sfd_transfer *transfer, int dest);
+enum sfd_next sfd_transfer_send(struct sfd_context *context, struct sfd_transfer *transfer,
+                                int dest);
 
 /* The timer is due. */
 enum sfd_next sfd_transfer_timeout(struct sfd_context *context, struct sfd_transfer *transfer);

@@ -37,7 +37,8 @@ void sfd_turns_leave(struct sfd_turns *turns, struct sfd_client *client)
     struct sfd_client **at = bucket_of(turns, client->pid);
 
     if (--client->transfers > 0) return;
-    while (*at != client) at = &(*at)->bucket_next;
+    while (*at != client)
+        at = &(*at)->bucket_next;
     *at = client->bucket_next;
     free(client);
 }

@@ -29,8 +29,9 @@ static char *copy_bytes(JNIEnv *env, jbyteArray array)
     return bytes;
 }
 
-static jlong engine_create(JNIEnv *env, jclass class, jbyteArray dir, jbyteArray name, jbyteArray root, jint loops,
-                           jint max_transfers, jint open_timeout_ms, jint buffer_size, jlong quantum)
+static jlong engine_create(JNIEnv *env, jclass class, jbyteArray dir, jbyteArray name,
+                           jbyteArray root, jint loops, jint max_transfers, jint open_timeout_ms,
+                           jint buffer_size, jlong quantum)
 {
     const struct sfd_settings settings = {
         .loops = (uint32_t)loops,
@@ -86,7 +87,8 @@ static jlong engine_loop(JNIEnv *env, jclass class, jlong engine, jint index)
 static jobject loop_turn(JNIEnv *env, jclass class, jlong loop)
 {
     (void)class;
-    return (*env)->NewDirectByteBuffer(env, sfd_loop_turn(pointer(loop)), (jlong)sizeof(struct sfd_turn));
+    return (*env)->NewDirectByteBuffer(env, sfd_loop_turn(pointer(loop)),
+                                       (jlong)sizeof(struct sfd_turn));
 }
 
 static jobject loop_counters(JNIEnv *env, jclass class, jlong loop)

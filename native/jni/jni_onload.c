@@ -11,15 +11,12 @@
 static jint sfd_jni_register_library(JNIEnv *env);
 jint sfd_jni_register_descriptors(JNIEnv *env);
 jint sfd_jni_register_client(JNIEnv *env);
+jint sfd_jni_register_engine(JNIEnv *env);
 
 static jint (*const registrars[])(JNIEnv *) = {
     sfd_jni_register_library,
     sfd_jni_register_descriptors,
     sfd_jni_register_client,
-jint sfd_jni_register_engine(JNIEnv *env);
-
-static jint (*const registrars[])(JNIEnv *) = {
-    sfd_jni_register_library,
     sfd_jni_register_engine,
 };
 

@@ -25,8 +25,7 @@ static inline jint sfd_jni_register(JNIEnv *env, const char *class_name,
     jclass class = (*env)->FindClass(env, class_name);
     jint result;
 
-    if (class == NULL)
-        return JNI_ERR;
+    if (class == NULL) return JNI_ERR;
     result = (*env)->RegisterNatives(env, class, methods, count);
     (*env)->DeleteLocalRef(env, class);
     return result;

@@ -44,9 +44,25 @@ final class LayersTest {
             "io.netty", Set.of("netty"));
 
     /** The core's layers; what is not named stands in the middle, beside wire, open, mover and their like. */
-    private static final Map<String, Integer> CORE_LAYER =
-            Map.of("sys", 0, "sys_setup", 0, "fd", 1, "transfer", 3, "turns", 3, "table", 3, "mailbox", 3, "loop", 4,
-                    "engine", 5);
+    private static final Map<String, Integer> CORE_LAYER = Map.of(
+            "sys",
+            0,
+            "sys_setup",
+            0,
+            "fd",
+            1,
+            "transfer",
+            3,
+            "turns",
+            3,
+            "table",
+            3,
+            "mailbox",
+            3,
+            "loop",
+            4,
+            "engine",
+            5);
 
     private static final int MIDDLE_LAYER = 2;
 

@@ -1,27 +1,38 @@
 package io.sendfiled.counters;
 
-/** What the engine counts; the order is that of {@code enum sfd_counter}. */
+/** What the engine counts; the indexes are those of {@code enum sfd_counter}. */
 public enum Counter {
     /** Datagrams received. */
-    REQUESTS,
+    REQUESTS(0),
     /** Requests answered with an error, or that could not be answered. */
-    REFUSED,
+    REFUSED(1),
     /** Transfers that moved every byte. */
-    COMPLETED,
+    COMPLETED(2),
     /** Transfers that ended with an error after they had begun. */
-    FAILED,
+    FAILED(3),
     /** Transfers cancelled by request, or because their client went away. */
-    CANCELLED,
+    CANCELLED(4),
     /** Bytes that destinations have taken. */
-    BYTES,
+    BYTES(5),
     /** Opens that went to the disk pool. */
-    COLD_OPENS,
+    COLD_OPENS(6),
     /** Windows that the disk pool loaded. */
-    COLD_WINDOWS,
+    COLD_WINDOWS(7),
     /** Times that a transfer waited for its receiver. */
-    BLOCKED,
+    BLOCKED(8),
     /** Opened files that nobody sent in time. */
-    OPEN_TIMEOUTS,
+    OPEN_TIMEOUTS(9),
     /** Transfers in the table now; the only one that can fall. */
-    TRANSFERS
+    TRANSFERS(10);
+
+    private final int index;
+
+    Counter(int index) {
+        this.index = index;
+    }
+
+    /** Where the loops keep it. */
+    int index() {
+        return index;
+    }
 }

@@ -26,11 +26,11 @@ public final class Counters implements AutoCloseable {
     /** The value of one counter now. */
     public synchronized long get(Counter counter) {
         if (closed) {
-            return last[counter.ordinal()];
+            return last[counter.index()];
         }
         long sum = 0;
         for (ByteBuffer loop : loops) {
-            sum += loop.getLong(counter.ordinal() * Long.BYTES);
+            sum += loop.getLong(counter.index() * Long.BYTES);
         }
         return sum;
     }
@@ -39,7 +39,7 @@ public final class Counters implements AutoCloseable {
     @Override
     public synchronized void close() {
         for (Counter counter : Counter.values()) {
-            last[counter.ordinal()] = get(counter);
+            last[counter.index()] = get(counter);
         }
         closed = true;
     }

@@ -34,8 +34,8 @@ final class EventLoop implements Runnable {
                 result = EngineNative.poll(loop);
             }
             if (result != -Errno.ESHUTDOWN) {
-                failure = new IllegalStateException("an event loop has ended: " + Errno.message(-result) + " ("
-                        + Errno.name(-result) + ")");
+                failure = new IllegalStateException(
+                        "an event loop has ended: " + Errno.message(-result) + " (" + Errno.name(-result) + ")");
             }
         } catch (Throwable t) { // told by failure(); the loop's clients see EOF
             failure = t;
@@ -56,7 +56,8 @@ final class EventLoop implements Runnable {
     }
 
     /** Why the loop has ended before it was stopped; null if it has not. */
-    @Nullable Throwable failure() {
+    @Nullable
+    Throwable failure() {
         return failure;
     }
 }

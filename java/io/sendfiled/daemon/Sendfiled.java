@@ -71,8 +71,9 @@ public final class Sendfiled implements AutoCloseable {
                 config.bufferBytes(),
                 config.quantumBytes());
         if (result < 0) {
-            Errno.check((int) result, "start instance " + config.name() + " at " + config.socketPath() + " for root "
-                    + config.root());
+            Errno.check(
+                    (int) result,
+                    "start instance " + config.name() + " at " + config.socketPath() + " for root " + config.root());
         }
         Sendfiled sendfiled = new Sendfiled(config, result);
         for (Thread thread : sendfiled.threads) {
