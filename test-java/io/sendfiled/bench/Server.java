@@ -25,7 +25,7 @@ final class Server implements AutoCloseable {
         }
     }
 
-    static final String INSTANCE = "bench";
+    private static final String INSTANCE = "bench";
     private static final int MAX_TRANSFERS = 1000;
     private static final long POLL_MS = 5;
 
@@ -44,13 +44,24 @@ final class Server implements AutoCloseable {
      */
     static Server start(Programs programs, Kind kind, Path root, Path socketDirectory)
             throws IOException, InterruptedException {
+        return start(programs, kind, INSTANCE, root, socketDirectory);
+    }
+
+    /** Starts the daemon under a name; otherwise the same. */
+    static Server startDaemon(Programs programs, String instance, Path root, Path socketDirectory)
+            throws IOException, InterruptedException {
+        return start(programs, Kind.DAEMON, instance, root, socketDirectory);
+    }
+
+    private static Server start(Programs programs, Kind kind, String instance, Path root, Path socketDirectory)
+            throws IOException, InterruptedException {
         Path socket;
         List<String> command;
         switch (kind) {
             case DAEMON -> {
-                socket = socketDirectory.resolve("sendfiled." + INSTANCE + ".socket");
+                socket = socketDirectory.resolve("sendfiled." + instance + ".socket");
                 command = Programs.command(
-                        programs.daemon(), "-s", INSTANCE, "-r", root, "-S", socketDirectory, "-n", MAX_TRANSFERS);
+                        programs.daemon(), "-s", instance, "-r", root, "-S", socketDirectory, "-n", MAX_TRANSFERS);
             }
             case ORIGINAL, FEWEST -> {
                 String name = kind == Kind.ORIGINAL ? "server_original" : "server_fewest";
