@@ -1,9 +1,12 @@
 // Tests of native/core/wire.c: the golden vectors, and what a table of vectors cannot say.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdint>
+#include <cstring>
 #include <map>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -176,6 +179,41 @@ TEST(Wire, shouldNeverReadPastTheLengthGiven)
             EXPECT_LE(sfd_wire_get_request(prefix.data(), prefix.size(), &request), 0);
             EXPECT_LE(sfd_wire_get_response(prefix.data(), prefix.size(), &response),
                       static_cast<int>(prefix.size()));
+        }
+    }
+}
+
+TEST(Wire, shouldAnswerRandomBytesWithinItsRules)
+{
+    std::mt19937 random(20261120);
+    const std::vector<GoldenVector> vectors = readGoldenVectors();
+
+    for (int n = 0; n < 200000; n++) {
+        Bytes bytes = vectors[random() % vectors.size()].bytes;
+
+        bytes.resize(random() % 4 == 0 ? random() % 64 : std::min<size_t>(bytes.size(), 64));
+        for (unsigned change = random() % 4; change > 0 && !bytes.empty(); change--) {
+            bytes[random() % bytes.size()] = static_cast<unsigned char>(random());
+        }
+
+        sfd_wire_request request = {};
+        const int result = sfd_wire_get_request(bytes.data(), bytes.size(), &request);
+        if (result != 0) {
+            ASSERT_TRUE(result == -EBADMSG || result == -EPROTONOSUPPORT || result == -ENOENT ||
+                        result == -ERANGE)
+                << result;
+            continue;
+        }
+        ASSERT_GE(request.cmd, 1);
+        ASSERT_LE(request.cmd, 5);
+        if (request.cmd <= SFD_WIRE_SEND_FILE) {
+            ASSERT_GE(request.offset, 0);
+            ASSERT_LE(static_cast<uint64_t>(request.offset) + request.length,
+                      static_cast<uint64_t>(INT64_MAX));
+            ASSERT_EQ(std::strlen(request.path), request.path_length);
+            ASSERT_EQ(SFD_WIRE_PATH_REQUEST_SIZE + request.path_length + 1, bytes.size());
+        } else {
+            ASSERT_EQ(bytes.size(), 16u);
         }
     }
 }
