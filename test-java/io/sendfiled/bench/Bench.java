@@ -4,6 +4,7 @@ import io.sendfiled.bench.Report.Goal;
 import io.sendfiled.bench.Screen.Cell;
 import io.sendfiled.bench.Screen.Tone;
 import java.io.IOException;
+import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -25,6 +26,7 @@ import org.jspecify.annotations.Nullable;
  */
 public final class Bench {
     private static final List<Scenario> SCENARIOS = List.of(new Throughput(), new SmallRequests(), new ColdIsolation());
+    private static final double BUSY_LOAD = 0.75;
     private static final int DEFAULT_ROUNDS = 5;
     private static final int QUICK_ROUNDS = 3;
 
@@ -115,7 +117,13 @@ public final class Bench {
         Files.createDirectories(files);
         Path sockets = Files.createTempDirectory("sfd-bench");
         Screen screen = Screen.onStandardOutput();
-        Report report = new Report();
+        double load = ManagementFactory.getOperatingSystemMXBean().getSystemLoadAverage();
+        Report report = new Report(load);
+        if (load > BUSY_LOAD * Runtime.getRuntime().availableProcessors()) {
+            screen.warn(
+                    "busy machine",
+                    Units.format("load average %.1f: others are in every number, and in the ratios too", load));
+        }
         Scenario.Setting setting = new Scenario.Setting(
                 programs, new LoadClient(programs), servers, files, sockets, rounds, quick, report, screen);
         try {

@@ -24,11 +24,11 @@ final class ColdIsolation implements Scenario {
     private static final List<Column> COLUMNS = List.of(
             Column.left("warm 4 KiB beside 16 cold", 26),
             Column.right("alone p50", 10),
-            Column.right("p99", 9),
             Column.right("beside p50", 10),
-            Column.right("p99", 9),
+            Column.right("beside p99", 10),
             Column.right("p50 ratio", 9),
-            Column.right("16 cold", 9));
+            Column.right("16 cold", 8),
+            Column.right("one cold", 8));
 
     @Override
     public String name() {
@@ -73,20 +73,16 @@ final class ColdIsolation implements Scenario {
             for (int round = 0; round < setting.rounds(); round++) {
                 setting.screen().working(kind.title + ", round " + (round + 1) + " of " + setting.rounds());
                 record(setting, kind, "alone", warm(setting, server, 100, 0.5));
-                List<Object> options = new ArrayList<>(List.of("--count", COLD_FILES, "--threads", COLD_FILES));
-                for (int i = 0; i < COLD_FILES; i++) {
-                    SlowDisk.evict(disk.mountPoint().resolve("cold-" + i));
-                    options.add("--path");
-                    options.add(MOUNT + "/cold-" + i);
-                }
-                LoadClient.Running cold = setting.load().start(server, options.toArray());
+                double one = cold(setting, server, disk, 1).result().seconds();
+                setting.report().sample(name(), "one cold", kind.title, "seconds", "s", one);
+                LoadClient.Running cold = cold(setting, server, disk, COLD_FILES);
                 record(setting, kind, "beside", warm(setting, server, 0, 0.5));
                 boolean stillCold = cold.isRunning();
                 LoadClient.Result coldResult = cold.result();
                 if (!stillCold && coldResult.seconds() < 0.3) {
                     throw new IOException("the cold files were not cold: all came in " + coldResult.seconds() + " s");
                 }
-                setting.report().sample(name(), "cold", kind.title, "seconds", "s", coldResult.seconds());
+                setting.report().sample(name(), "16 cold", kind.title, "seconds", "s", coldResult.seconds());
             }
             Report report = setting.report();
             report.compare(
@@ -97,6 +93,18 @@ final class ColdIsolation implements Scenario {
                     report.median(name(), "alone", kind.title, "p50"),
                     kind == Server.Kind.DAEMON ? UNDISTURBED : null);
         }
+    }
+
+    /** Starts the downloads of that many cold files, all at once. */
+    private static LoadClient.Running cold(Setting setting, Server server, SlowDisk disk, int count)
+            throws IOException, InterruptedException {
+        List<Object> options = new ArrayList<>(List.of("--count", count, "--threads", count));
+        for (int i = 0; i < count; i++) {
+            SlowDisk.evict(disk.mountPoint().resolve("cold-" + i));
+            options.add("--path");
+            options.add(MOUNT + "/cold-" + i);
+        }
+        return setting.load().start(server, options.toArray());
     }
 
     private static LoadClient.Result warm(Setting setting, Server server, int warmup, double seconds)
@@ -122,12 +130,14 @@ final class ColdIsolation implements Scenario {
                         List.of(
                                 new Cell(kind.title, tone),
                                 new Cell(Units.micros(alone), tone),
-                                new Cell(Units.micros(report.median(name(), "alone", kind.title, "p99")), tone),
                                 new Cell(Units.micros(beside), tone),
                                 new Cell(Units.micros(report.median(name(), "beside", kind.title, "p99")), tone),
                                 Bench.ratioCell(beside / alone, kind == Server.Kind.DAEMON ? UNDISTURBED : null),
-                                new Cell(
-                                        Units.micros(1e6 * report.median(name(), "cold", kind.title, "seconds")),
-                                        tone)));
+                                new Cell(seconds(report, kind, "16 cold"), tone),
+                                new Cell(seconds(report, kind, "one cold"), tone)));
+    }
+
+    private String seconds(Report report, Server.Kind kind, String testCase) {
+        return Units.micros(1e6 * report.median(name(), testCase, kind.title, "seconds"));
     }
 }

@@ -62,6 +62,12 @@ final class Report {
     private final Map<String, Metric> metrics = new LinkedHashMap<>();
     private final List<Comparison> comparisons = new ArrayList<>();
     private final Map<String, String> skipped = new LinkedHashMap<>();
+    private final double loadBefore;
+
+    /** Of the last minute before the run: others on the machine are in every number. */
+    Report(double loadBefore) {
+        this.loadBefore = loadBefore;
+    }
 
     void sample(String scenario, String testCase, String subject, String name, String unit, double value) {
         metrics.computeIfAbsent(
@@ -120,7 +126,7 @@ final class Report {
         Files.writeString(file, GSON.toJson(root) + "\n");
     }
 
-    private static Map<String, Object> environment(int rounds) throws IOException {
+    private Map<String, Object> environment(int rounds) throws IOException {
         Map<String, Object> environment = new LinkedHashMap<>();
         environment.put("time", Instant.now().truncatedTo(ChronoUnit.SECONDS).toString());
         environment.put("kernel", System.getProperty("os.version"));
@@ -128,6 +134,7 @@ final class Report {
         environment.put("cpus", Runtime.getRuntime().availableProcessors());
         environment.put("java", System.getProperty("java.runtime.version"));
         environment.put("cpu", cpuModel());
+        environment.put("loadAverageBefore", loadBefore);
         environment.put("rounds", rounds);
         return environment;
     }
