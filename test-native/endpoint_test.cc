@@ -33,7 +33,7 @@ int count_open_descriptors()
     return count;
 }
 
-class EndpointTest : public ::testing::Test
+class Endpoint : public ::testing::Test
 {
   protected:
     void SetUp() override
@@ -90,7 +90,7 @@ class EndpointTest : public ::testing::Test
     int descriptors_ = 0;
 };
 
-TEST_F(EndpointTest, ShouldReceiveDatagramsWithTheSendersCredentials)
+TEST_F(Endpoint, shouldReceiveDatagramsWithTheSendersCredentials)
 {
     struct sfd_endpoint e;
     ASSERT_EQ(0, sfd_endpoint_open(&e, dir_.c_str(), "a"));
@@ -113,7 +113,7 @@ TEST_F(EndpointTest, ShouldReceiveDatagramsWithTheSendersCredentials)
     sfd_endpoint_close(&e);
 }
 
-TEST_F(EndpointTest, ShouldGiveANonBlockingCloexecSocketThatOnlyTheOwnerMayUse)
+TEST_F(Endpoint, shouldGiveANonBlockingCloexecSocketThatOnlyTheOwnerMayUse)
 {
     struct sfd_endpoint e;
     ASSERT_EQ(0, sfd_endpoint_open(&e, dir_.c_str(), "a"));
@@ -137,7 +137,7 @@ int looking_bind(int fd, const struct sockaddr *address, socklen_t length)
     return result;
 }
 
-TEST_F(EndpointTest, ShouldNeverLetOthersSendBetweenBindAndChmodD22)
+TEST_F(Endpoint, shouldNeverLetOthersSendBetweenBindAndChmodD22)
 {
     struct sfd_sys_setup sys = sfd_sys_setup_linux;
     sys.bind = looking_bind;
@@ -150,7 +150,7 @@ TEST_F(EndpointTest, ShouldNeverLetOthersSendBetweenBindAndChmodD22)
     EXPECT_EQ(0u, umask(before)) << "the process-wide umask was changed";
 }
 
-TEST_F(EndpointTest, ShouldBeReachableByItsOwnerUnderAHostileUmask)
+TEST_F(Endpoint, shouldBeReachableByItsOwnerUnderAHostileUmask)
 {
     const mode_t before = umask(0777);
     struct sfd_endpoint e;
@@ -160,7 +160,7 @@ TEST_F(EndpointTest, ShouldBeReachableByItsOwnerUnderAHostileUmask)
     sfd_endpoint_close(&e);
 }
 
-TEST_F(EndpointTest, ShouldRefuseASecondInstanceAndNameTheFirst)
+TEST_F(Endpoint, shouldRefuseASecondInstanceAndNameTheFirst)
 {
     struct sfd_endpoint first;
     struct sfd_endpoint second;
@@ -174,7 +174,7 @@ TEST_F(EndpointTest, ShouldRefuseASecondInstanceAndNameTheFirst)
     sfd_endpoint_close(&first);
 }
 
-TEST_F(EndpointTest, ShouldServeSeveralNamesInOneDirectory)
+TEST_F(Endpoint, shouldServeSeveralNamesInOneDirectory)
 {
     struct sfd_endpoint a;
     struct sfd_endpoint b;
@@ -186,7 +186,7 @@ TEST_F(EndpointTest, ShouldServeSeveralNamesInOneDirectory)
     sfd_endpoint_close(&b);
 }
 
-TEST_F(EndpointTest, ShouldRemoveBothNamesOnCloseAndStartAgain)
+TEST_F(Endpoint, shouldRemoveBothNamesOnCloseAndStartAgain)
 {
     for (int i = 0; i < 3; i++) {
         struct sfd_endpoint e;
@@ -199,7 +199,7 @@ TEST_F(EndpointTest, ShouldRemoveBothNamesOnCloseAndStartAgain)
     }
 }
 
-TEST_F(EndpointTest, ShouldReplaceTheSocketOfAKilledInstanceD35)
+TEST_F(Endpoint, shouldReplaceTheSocketOfAKilledInstanceD35)
 {
     const pid_t pid = fork();
     if (pid == 0) {
@@ -224,7 +224,7 @@ TEST_F(EndpointTest, ShouldReplaceTheSocketOfAKilledInstanceD35)
     sfd_endpoint_close(&e);
 }
 
-TEST_F(EndpointTest, ShouldLeaveAForeignServersSocketAlone)
+TEST_F(Endpoint, shouldLeaveAForeignServersSocketAlone)
 {
     const int foreign = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     struct sockaddr_un address = {};
@@ -238,7 +238,7 @@ TEST_F(EndpointTest, ShouldLeaveAForeignServersSocketAlone)
     close(foreign);
 }
 
-TEST_F(EndpointTest, ShouldNotRemoveWhatIsNotASocket)
+TEST_F(Endpoint, shouldNotRemoveWhatIsNotASocket)
 {
     std::ofstream(socket_path("a")) << "precious";
     struct sfd_endpoint e;
@@ -246,7 +246,7 @@ TEST_F(EndpointTest, ShouldNotRemoveWhatIsNotASocket)
     EXPECT_TRUE(exists(socket_path("a")));
 }
 
-TEST_F(EndpointTest, ShouldNotFollowASymbolicLinkAsLock)
+TEST_F(Endpoint, shouldNotFollowASymbolicLinkAsLock)
 {
     const std::string victim = dir_ + "/victim";
     std::ofstream(victim) << "precious";
@@ -258,14 +258,14 @@ TEST_F(EndpointTest, ShouldNotFollowASymbolicLinkAsLock)
     EXPECT_EQ("precious", content);
 }
 
-TEST_F(EndpointTest, ShouldNotWaitForAFifoAsLock)
+TEST_F(Endpoint, shouldNotWaitForAFifoAsLock)
 {
     ASSERT_EQ(0, mkfifo(lock_path("a").c_str(), 0600));
     struct sfd_endpoint e;
     EXPECT_EQ(-EEXIST, sfd_endpoint_open(&e, dir_.c_str(), "a"));
 }
 
-TEST_F(EndpointTest, ShouldMakeTheDirectoryPrivateWhenItIsMissing)
+TEST_F(Endpoint, shouldMakeTheDirectoryPrivateWhenItIsMissing)
 {
     const std::string dir = dir_ + "/run";
     struct sfd_endpoint e;
@@ -275,7 +275,7 @@ TEST_F(EndpointTest, ShouldMakeTheDirectoryPrivateWhenItIsMissing)
     EXPECT_EQ(-ENOENT, sfd_endpoint_open(&e, (dir_ + "/no/such").c_str(), "a"));
 }
 
-TEST_F(EndpointTest, ShouldRefuseNamesThatLeaveTheDirectoryOrDoNotFit)
+TEST_F(Endpoint, shouldRefuseNamesThatLeaveTheDirectoryOrDoNotFit)
 {
     struct sfd_endpoint e;
     EXPECT_EQ(-EINVAL, sfd_endpoint_open(&e, dir_.c_str(), ""));
@@ -297,7 +297,7 @@ int flock_after_removal(int fd, int operation)
     return sfd_sys_setup_linux.flock(fd, operation);
 }
 
-TEST_F(EndpointTest, ShouldNotTrustALockWhoseFileWasRemovedMeanwhile)
+TEST_F(Endpoint, shouldNotTrustALockWhoseFileWasRemovedMeanwhile)
 {
     struct sfd_sys_setup sys = sfd_sys_setup_linux;
     sys.flock = flock_after_removal;
@@ -344,7 +344,7 @@ int failing_socket(int, int, int)
     return -EMFILE;
 }
 
-TEST_F(EndpointTest, ShouldLeaveNothingBehindWhenAStepFails)
+TEST_F(Endpoint, shouldLeaveNothingBehindWhenAStepFails)
 {
     struct {
         void (*set)(struct sfd_sys_setup *);

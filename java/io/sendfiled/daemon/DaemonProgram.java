@@ -1,0 +1,210 @@
+package io.sendfiled.daemon;
+
+import io.sendfiled.config.InvalidSettingException;
+import io.sendfiled.config.SendfiledConfig;
+import io.sendfiled.config.Setting;
+import io.sendfiled.jni.Errno;
+import io.sendfiled.jni.NativeIoException;
+import io.sendfiled.jni.NativeLibrary;
+import io.sendfiled.jni.ProcessNative;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.util.Arrays;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The life of the program around the engine: read the command line, settle who and where to be, start the engine, say
+ * that it is ready, wait for a signal, stop the engine. What can be embedded is in the engine; what cannot is here.
+ *
+ * <p>Runs on the main thread from start to end. Owns the report descriptor until the report is made.
+ */
+final class DaemonProgram {
+    static final int OK = 0;
+    static final int FAILED = 1;
+    static final int USAGE = 2;
+
+    /* Of a transfer: file, destination or data, status channel; of the rest: loops, pools, the JVM's own files. */
+    private static final int DESCRIPTORS_A_TRANSFER = 3;
+    private static final int OTHER_DESCRIPTORS = 64;
+
+    /** Starts an engine that takes requests when this returns. */
+    interface Launcher {
+        AutoCloseable launch(SendfiledConfig config) throws IOException;
+    }
+
+    private final Launcher launcher;
+    private final Map<String, String> environment;
+    private final PrintStream out;
+    private final PrintStream err;
+    private boolean reports;
+
+    DaemonProgram(Launcher launcher, Map<String, String> environment, PrintStream out, PrintStream err) {
+        this.launcher = launcher;
+        this.environment = environment;
+        this.out = out;
+        this.err = err;
+    }
+
+    /** Runs to the end and gives the exit status. */
+    int run(String[] args) {
+        try {
+            CommandLine line = CommandLine.parse(args, environment);
+            switch (line.action()) {
+                case HELP -> out.print(HelpText.text());
+                case VERSION -> out.println("sendfiled " + NativeLibrary.version());
+                case RUN -> start(line.settings());
+            }
+            return OK;
+        } catch (UsageException e) {
+            complain(e.getMessage());
+            reports = reports || Arrays.asList(args).contains("-" + Setting.SYNC_PARENT.shortName());
+            report(Errno.EINVAL);
+            return USAGE;
+        } catch (StartException e) {
+            complain(e.getMessage());
+            report(e.errno());
+            return FAILED;
+        } catch (LinkageError e) {
+            // No native library: nothing can be reported but in words.
+            complain(e.getMessage());
+            return FAILED;
+        }
+    }
+
+    private void start(SendfiledConfig.Builder settings) throws StartException, UsageException {
+        boolean detached = Boolean.getBoolean(ProcessNative.DETACHED_PROPERTY);
+        if (detached || settings.flag(Setting.SYNC_PARENT)) {
+            check(
+                    ProcessNative.checkReport(ProcessNative.REPORT_FD),
+                    "--sync: descriptor " + ProcessNative.REPORT_FD + " is not one that a parent waits on");
+            reports = true;
+        }
+        Identity identity = Identity.decide(settings);
+        if (settings.flag(Setting.DAEMONIZE) && !detached) {
+            detach();
+            return;
+        }
+        int signals = check(ProcessNative.openSignals(), "cannot handle signals");
+        identity.assume();
+        SendfiledConfig config = fitOpenFiles(settings, build(settings));
+        AutoCloseable engine = launch(config);
+        try {
+            announce(config, detached);
+            ProcessNative.awaitSignal(signals);
+        } finally {
+            close(engine);
+        }
+    }
+
+    private void detach() throws StartException {
+        int result = ProcessNative.detach();
+        if (result == -Errno.ECHILD) {
+            throw new StartException(Errno.ECHILD, "the background process ended before it was ready");
+        }
+        check(result, "cannot start the background process");
+        if (result > 0) {
+            // It said why on the standard error that both have.
+            throw new StartException(result, null);
+        }
+        if (report(0) < 0) {
+            throw new StartException(Errno.EPIPE, "the parent at descriptor 3 is gone");
+        }
+    }
+
+    /** Fewer transfers when nobody asked for a number; a refusal when somebody asked for too many. */
+    private static SendfiledConfig fitOpenFiles(SendfiledConfig.Builder settings, SendfiledConfig config)
+            throws StartException, UsageException {
+        long limit = ProcessNative.raiseOpenFiles();
+        if (limit < 0) {
+            throw new StartException((int) -limit, "cannot read the limit of open files");
+        }
+        long wanted = config.maxTransfers();
+        long most = (limit - OTHER_DESCRIPTORS) / DESCRIPTORS_A_TRANSFER;
+        if (wanted <= most) {
+            return config;
+        }
+        if (settings.isSet(Setting.MAX_TRANSFERS) || most < 1) {
+            throw new StartException(
+                    Errno.EMFILE,
+                    "--max-transfers: " + wanted + " transfers need "
+                            + (wanted * DESCRIPTORS_A_TRANSFER + OTHER_DESCRIPTORS) + " descriptors, but only " + limit
+                            + " may be open (ulimit -Hn): at most " + Math.max(most, 0) + " fit");
+        }
+        settings.maxTransfers((int) most);
+        return build(settings);
+    }
+
+    private static SendfiledConfig build(SendfiledConfig.Builder settings) throws StartException, UsageException {
+        try {
+            return settings.build();
+        } catch (InvalidSettingException e) {
+            if (settings.isSet(e.setting())) {
+                throw new UsageException("--" + e.getMessage(), e);
+            }
+            throw new StartException(Errno.EINVAL, "--" + e.getMessage(), e);
+        }
+    }
+
+    private AutoCloseable launch(SendfiledConfig config) throws StartException {
+        try {
+            return launcher.launch(config);
+        } catch (NativeIoException e) {
+            throw new StartException(e.errno(), explain(config, e), e);
+        } catch (IOException e) {
+            throw new StartException(Errno.EIO, "cannot start: " + e.getMessage(), e);
+        }
+    }
+
+    private static String explain(SendfiledConfig config, NativeIoException e) {
+        if (e.errno() != Errno.EADDRINUSE) {
+            return "cannot start: " + e.getMessage();
+        }
+        int pid = ProcessNative.instanceHolder(config.socketDirectory().toString(), config.name());
+        return "an instance named '" + config.name() + "' is already running" + (pid > 0 ? " (pid " + pid + ")" : "")
+                + " at " + config.socketPath();
+    }
+
+    private void announce(SendfiledConfig config, boolean detached) throws StartException {
+        if (detached) {
+            check(ProcessNative.finishDetach(), "cannot let go of the terminal");
+        } else if (!reports) {
+            err.println(
+                    "sendfiled: serving " + config.root() + " as '" + config.name() + "' at " + config.socketPath());
+        }
+        if (report(0) < 0) {
+            throw new StartException(Errno.EPIPE, "the parent at descriptor 3 is gone");
+        }
+    }
+
+    private static void close(AutoCloseable engine) throws StartException {
+        try {
+            engine.close();
+        } catch (Exception e) {
+            throw new StartException(Errno.EIO, "did not end cleanly: " + e.getMessage(), e);
+        }
+    }
+
+    /** Once only: the descriptor is closed by it. */
+    private int report(int errno) {
+        if (!reports) {
+            return 0;
+        }
+        reports = false;
+        return ProcessNative.report(ProcessNative.REPORT_FD, errno);
+    }
+
+    private void complain(@Nullable String message) {
+        if (message != null) {
+            err.println("sendfiled: " + message);
+        }
+    }
+
+    private static int check(int result, String problem) throws StartException {
+        if (result < 0) {
+            throw new StartException(
+                    -result, problem + ": " + Errno.message(-result) + " (" + Errno.name(-result) + ")");
+        }
+        return result;
+    }
+}

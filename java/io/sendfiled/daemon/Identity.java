@@ -1,0 +1,81 @@
+package io.sendfiled.daemon;
+
+import io.sendfiled.config.SendfiledConfig;
+import io.sendfiled.config.Setting;
+import io.sendfiled.jni.Errno;
+import io.sendfiled.jni.NativeIoException;
+import io.sendfiled.jni.ProcessNative;
+
+/**
+ * Who the daemon runs as: decided first, so that a refusal comes before anything is touched, and put into effect before
+ * anything is opened. Main thread; a look-up may ask a directory service.
+ */
+final class Identity {
+    private static final int ROOT = 0;
+
+    private final boolean changes;
+    private final int uid;
+    private final int gid;
+
+    private Identity(boolean changes, int uid, int gid) {
+        this.changes = changes;
+        this.uid = uid;
+        this.gid = gid;
+    }
+
+    static Identity decide(SendfiledConfig.Builder settings) throws StartException {
+        String user = settings.text(Setting.USER);
+        String group = settings.text(Setting.GROUP);
+        int current = ProcessNative.effectiveUid();
+        ProcessNative.UserIds target = user == null ? null : lookUpUser(user);
+        int uid = target == null ? current : target.uid();
+        if (uid == ROOT && !settings.flag(Setting.ALLOW_ROOT)) {
+            throw new StartException(
+                    Errno.EPERM,
+                    "refusing to run as root: give the user to become with --user, or --allow-root where root is"
+                            + " meant, as in a container (" + CommandLine.ALLOW_ROOT_VARIABLE + "=1 does the same)");
+        }
+        if (current != ROOT && uid != current) {
+            throw new StartException(Errno.EPERM, "--user: " + user + ": only root can become another user");
+        }
+        if (group != null) {
+            return new Identity(true, uid, lookUpGroup(group));
+        }
+        return target == null || current != ROOT ? new Identity(false, uid, 0) : new Identity(true, uid, target.gid());
+    }
+
+    /** The group is given up as well: {@code -g} alone, or the user's own, and no groups but those of the user. */
+    void assume() throws StartException {
+        if (!changes) {
+            return;
+        }
+        int result = ProcessNative.become(uid, gid);
+        if (result < 0) {
+            throw new StartException(
+                    -result,
+                    "cannot become uid " + Integer.toUnsignedString(uid) + ", gid " + Integer.toUnsignedString(gid)
+                            + ": " + Errno.message(-result) + " (" + Errno.name(-result) + ")");
+        }
+    }
+
+    private static ProcessNative.UserIds lookUpUser(String user) throws StartException {
+        try {
+            return ProcessNative.lookupUser(user);
+        } catch (NativeIoException e) {
+            throw notFound("--user: " + user, "user", e);
+        }
+    }
+
+    private static int lookUpGroup(String group) throws StartException {
+        try {
+            return ProcessNative.lookupGroup(group);
+        } catch (NativeIoException e) {
+            throw notFound("--group: " + group, "group", e);
+        }
+    }
+
+    private static StartException notFound(String what, String kind, NativeIoException e) {
+        String reason = e.errno() == Errno.ENOENT ? "no such " + kind : Errno.message(e.errno());
+        return new StartException(e.errno(), what + ": " + reason, e);
+    }
+}

@@ -1,0 +1,104 @@
+package io.sendfiled.jni;
+
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
+
+/**
+ * The daemon as a process: identity, limits, signals, the report to a waiting parent, the detached child. Each method
+ * gives a value from 0 up, or a negated errno, and is described in native/core/process.h.
+ *
+ * <p>For the program's main thread; {@link #awaitSignal} and {@link #detach} block. An embedded engine uses none of it.
+ */
+public final class ProcessNative {
+    /** Where a waiting parent listens. */
+    public static final int REPORT_FD = 3;
+
+    /** The system property that a detached child is started with. */
+    public static final String DETACHED_PROPERTY = "sendfiled.detached";
+
+    static {
+        NativeLibrary.ensureAvailable();
+    }
+
+    private ProcessNative() {}
+
+    /** A user and its group, by number. */
+    public record UserIds(int uid, int gid) {}
+
+    /** The effective user of this process. */
+    public static native int effectiveUid();
+
+    /**
+     * Looks a user up, by name or number. May ask a directory service, so it may block.
+     *
+     * @throws NativeIoException ENOENT when there is no such user
+     */
+    public static UserIds lookupUser(String user) throws NativeIoException {
+        ByteBuffer buffer = strings(user);
+        Errno.check(lookupUser0(buffer), "look up user " + user);
+        return new UserIds(buffer.getInt(0), buffer.getInt(Integer.BYTES));
+    }
+
+    /**
+     * Looks a group up, by name or number; as {@link #lookupUser}.
+     *
+     * @throws NativeIoException ENOENT when there is no such group
+     */
+    public static int lookupGroup(String group) throws NativeIoException {
+        ByteBuffer buffer = strings(group);
+        Errno.check(lookupGroup0(buffer), "look up group " + group);
+        return buffer.getInt(0);
+    }
+
+    /** Becomes that user and group for good, with all threads, and reads everything back. */
+    public static native int become(int uid, int gid);
+
+    /** Raises the soft limit of open files to the hard one; gives the limit that holds then. */
+    public static native long raiseOpenFiles();
+
+    /** From here on SIGTERM and SIGINT are only noted, and SIGHUP is ignored; gives a descriptor to wait on. */
+    public static native int openSignals();
+
+    /** Blocks until a signal was noted; gives its number. */
+    public static native int awaitSignal(int fd);
+
+    /** Takes the descriptor, and gives both signals back what they did before. */
+    public static native void closeSignals(int fd);
+
+    /** Whether a descriptor can take a report: 0, or a negated errno. */
+    public static native int checkReport(int fd);
+
+    /** Writes one native int, 0 or a positive errno, and closes the descriptor. */
+    public static native int report(int fd, int value);
+
+    /**
+     * Runs this program again in a session of its own and waits for its report: 0 when it is ready, a positive errno
+     * when it failed, a negated one when it could not be run or ended in silence.
+     */
+    public static native int detach();
+
+    /** In the detached child, once ready: lets go of standard error and the working directory. */
+    public static native int finishDetach();
+
+    /** The pid of the running instance of that name in that directory; 0 when there is none. */
+    public static int instanceHolder(String directory, String name) {
+        return instanceHolder0(strings(directory, name));
+    }
+
+    /** 1 when the descriptor is a terminal, else 0. */
+    public static native int isTerminal(int fd);
+
+    private static native int lookupUser0(ByteBuffer buffer);
+
+    private static native int lookupGroup0(ByteBuffer buffer);
+
+    private static native int instanceHolder0(ByteBuffer buffer);
+
+    /** Each string and a NUL, and room for two ints. */
+    private static ByteBuffer strings(String... strings) {
+        byte[] bytes = (String.join("\0", strings) + "\0").getBytes(StandardCharsets.UTF_8);
+        ByteBuffer buffer = ByteBuffer.allocateDirect(Math.max(bytes.length, 2 * Integer.BYTES));
+        return buffer.order(ByteOrder.nativeOrder()).put(bytes).clear();
+    }
+}

@@ -1,0 +1,159 @@
+package io.sendfiled.config;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertSame;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.nio.file.Path;
+import java.util.HashSet;
+import java.util.Set;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.EnumSource;
+
+final class SendfiledConfigTest {
+    private static SendfiledConfig.Builder builder() {
+        return SendfiledConfig.builder().socketDirectory(Path.of("/run/test"));
+    }
+
+    private static String refusal(Setting setting, String value) {
+        InvalidSettingException e = assertThrows(
+                InvalidSettingException.class,
+                () -> builder().set(setting, value).build());
+        assertSame(setting, e.setting());
+        return String.valueOf(e.getMessage());
+    }
+
+    @Test
+    void shouldDecideEveryDefault() {
+        SendfiledConfig config = builder().build();
+
+        assertEquals("default", config.name());
+        assertEquals(Path.of("").toAbsolutePath(), config.root());
+        assertEquals(Path.of("/run/test/sendfiled.default.socket"), config.socketPath());
+        assertEquals(1000, config.maxTransfers());
+        assertEquals(30_000, config.openTimeoutMs());
+        assertEquals(Math.min(4, Runtime.getRuntime().availableProcessors()), config.loops());
+        assertEquals(8, config.diskThreads());
+        assertEquals(256 << 10, config.quantumBytes());
+        assertEquals(256 << 10, config.bufferBytes());
+        assertNull(config.user());
+        assertNull(config.group());
+        assertFalse(config.daemonize() || config.syncParent() || config.allowRoot());
+    }
+
+    @Test
+    void shouldGiveBackWhatWasSet() {
+        SendfiledConfig config = SendfiledConfig.builder()
+                .name("web")
+                .root(Path.of("/srv"))
+                .socketDirectory(Path.of("/run/web"))
+                .maxTransfers(7)
+                .openTimeoutMs(8)
+                .user("www")
+                .group("web")
+                .daemonize(true)
+                .syncParent(true)
+                .loops(2)
+                .diskThreads(3)
+                .quantumBytes(4096)
+                .bufferBytes(8192)
+                .allowRoot(true)
+                .build();
+
+        assertEquals("web", config.name());
+        assertEquals(Path.of("/srv"), config.root());
+        assertEquals(Path.of("/run/web"), config.socketDirectory());
+        assertEquals(7, config.maxTransfers());
+        assertEquals(8, config.openTimeoutMs());
+        assertEquals("www", config.user());
+        assertEquals("web", config.group());
+        assertTrue(config.daemonize() && config.syncParent() && config.allowRoot());
+        assertEquals(2, config.loops());
+        assertEquals(3, config.diskThreads());
+        assertEquals(4096, config.quantumBytes());
+        assertEquals(8192, config.bufferBytes());
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "4096, 4096",
+        "4k, 4096",
+        "64KiB, 65536",
+        "1M, 1048576",
+        "16mib, 16777216",
+    })
+    void shouldReadBytesWithUnits(String text, int bytes) {
+        assertEquals(bytes, builder().set(Setting.QUANTUM_BYTES, text).build().quantumBytes());
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "LOOPS | 99 | loops: 99 is out of range (1..8)",
+                "LOOPS | 0 | loops: 0 is out of range (1..8)",
+                "LOOPS | -1 | loops: -1 is out of range (1..8)",
+                "LOOPS | many | loops: 'many' is not a number (1..8)",
+                "LOOPS | '' | loops: '' is not a number (1..8)",
+                "LOOPS | +2 | loops: '+2' is not a number (1..8)",
+                "LOOPS | ٢ | loops: '٢' is not a number (1..8)",
+                "LOOPS | - | loops: '-' is not a number (1..8)",
+                "LOOPS | 2k | loops: '2k' is not a number (1..8)",
+                "LOOPS | 99999999999999999999 | loops: 99999999999999999999 is out of range (1..8)",
+                "QUANTUM_BYTES | 1k | quantum: 1KiB is out of range (4KiB..16MiB)",
+                "QUANTUM_BYTES | 17M | quantum: 17MiB is out of range (4KiB..16MiB)",
+                "QUANTUM_BYTES | 9223372036854775807G | quantum: 9223372036854775807G is out of range (4KiB..16MiB)",
+                "QUANTUM_BYTES | 4096iB | quantum: '4096iB' is not a number of bytes (4KiB..16MiB)",
+                "QUANTUM_BYTES | k | quantum: 'k' is not a number of bytes (4KiB..16MiB)",
+                "NAME | '' | name: must not be empty",
+                "NAME | ../a | name: '../a' has a character that is not allowed (control characters and '/')",
+                "ROOT | '' | root: must not be empty",
+                "DAEMONIZE | maybe | daemon: 'maybe' is neither on nor off",
+                "OPEN_TIMEOUT_MS | 3600001 | open-timeout: 3600001 is out of range (1..3600000)",
+            })
+    void shouldRefuseWithKeyValueAndWhatIsAllowed(Setting setting, String value, String message) {
+        assertEquals(message, refusal(setting, value));
+    }
+
+    @Test
+    void shouldRefuseASocketPathThatNoAddressHolds() {
+        InvalidSettingException e = assertThrows(InvalidSettingException.class, () -> SendfiledConfig.builder()
+                .socketDirectory(Path.of("/" + "d".repeat(99)))
+                .build());
+
+        assertTrue(String.valueOf(e.getMessage()).contains("(at most 107)"), e.getMessage());
+    }
+
+    @Test
+    void shouldMakeRelativePathsAbsolute() {
+        assertTrue(builder().root(Path.of("some/dir")).build().root().isAbsolute());
+        assertTrue(builder().set(Setting.ROOT, ".").build().root().isAbsolute());
+    }
+
+    @ParameterizedTest
+    @EnumSource(Setting.class)
+    void shouldDescribeEverySettingInTheTable(Setting setting) {
+        assertTrue(setting.key().matches("[a-z]+(-[a-z]+)*"), setting.key());
+        assertFalse(setting.sentence().isEmpty());
+        assertFalse(setting.sentence().endsWith("."));
+        assertEquals(setting.kind() == Setting.Kind.FLAG, setting.argument().isEmpty());
+        boolean bounded = setting.kind() == Setting.Kind.NUMBER || setting.kind() == Setting.Kind.BYTES;
+        assertEquals(bounded, !setting.range().isEmpty());
+    }
+
+    @Test
+    void shouldGiveEachSettingAKeyAndLetterOfItsOwn() {
+        Set<String> seen = new HashSet<>();
+        for (Setting setting : Setting.values()) {
+            assertTrue(seen.add(setting.key()));
+            if (setting.hasShortName()) {
+                assertTrue(seen.add(Character.toString(setting.shortName())));
+            }
+        }
+    }
+}
