@@ -1,10 +1,12 @@
 /* The request socket and the instance lock, on a real directory; faults through a copied table. */
+#include "descriptors.h"
+#include "temporary_directory.h"
+
 #include <gtest/gtest.h>
 
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
-#include <dirent.h>
 #include <fcntl.h>
 #include <fstream>
 #include <string>
@@ -22,35 +24,9 @@ extern "C" {
 namespace
 {
 
-int count_open_descriptors()
-{
-    DIR *dir = opendir("/proc/self/fd");
-    int count = 0;
-    while (readdir(dir) != nullptr) {
-        count++;
-    }
-    closedir(dir);
-    return count;
-}
-
-class Endpoint : public ::testing::Test
+class Endpoint : public DescriptorCountingTest
 {
   protected:
-    void SetUp() override
-    {
-        descriptors_ = count_open_descriptors();
-        char pattern[] = "/tmp/sfd-endpoint-XXXXXX";
-        ASSERT_NE(nullptr, mkdtemp(pattern));
-        dir_ = pattern;
-    }
-
-    void TearDown() override
-    {
-        const std::string command = "rm -rf '" + dir_ + "'";
-        ASSERT_EQ(0, std::system(command.c_str()));
-        EXPECT_EQ(descriptors_, count_open_descriptors()) << "a descriptor leaked";
-    }
-
     std::string socket_path(const std::string &name) const
     {
         return dir_ + "/sendfiled." + name + ".socket";
@@ -86,8 +62,8 @@ class Endpoint : public ::testing::Test
         return fd;
     }
 
-    std::string dir_;
-    int descriptors_ = 0;
+    const TemporaryDirectory directory_;
+    const std::string dir_ = directory_.path();
 };
 
 TEST_F(Endpoint, shouldReceiveDatagramsWithTheSendersCredentials)
