@@ -122,13 +122,6 @@ static jint instance_holder(JNIEnv *env, jclass class, jobject buffer)
     return sfd_endpoint_holder(data, data + strlen(data) + 1);
 }
 
-static jint is_terminal(JNIEnv *env, jclass class, jint fd)
-{
-    (void)env;
-    (void)class;
-    return isatty(fd);
-}
-
 jint sfd_jni_register_process(JNIEnv *env)
 {
     static const JNINativeMethod methods[] = {
@@ -145,7 +138,6 @@ jint sfd_jni_register_process(JNIEnv *env)
         SFD_JNI_METHOD("detach", "()I", detach),
         SFD_JNI_METHOD("finishDetach", "()I", finish_detach),
         SFD_JNI_METHOD("instanceHolder0", "(Ljava/nio/ByteBuffer;)I", instance_holder),
-        SFD_JNI_METHOD("isTerminal", "(I)I", is_terminal),
     };
 
     return sfd_jni_register(env, "io/sendfiled/jni/ProcessNative", methods, SFD_JNI_COUNT(methods));

@@ -63,7 +63,8 @@ final class CommandLine {
             }
         }
         if (!parsed.getArgList().isEmpty()) {
-            throw new UsageException("'" + parsed.getArgList().get(0) + "': unexpected argument");
+            throw new UsageException(
+                    "'" + parsed.getArgList().get(0) + "': unexpected argument (see sendfiled --help)");
         }
         return new CommandLine(action, settings);
     }

@@ -86,9 +86,6 @@ public final class ProcessNative {
         return instanceHolder0(strings(directory, name));
     }
 
-    /** 1 when the descriptor is a terminal, else 0. */
-    public static native int isTerminal(int fd);
-
     private static native int lookupUser0(ByteBuffer buffer);
 
     private static native int lookupGroup0(ByteBuffer buffer);
