@@ -306,18 +306,21 @@ TEST_F(Process, shouldNoteSignalsInsteadOfDying)
                       return 10;
                   }
                   raise(SIGHUP);
+                  if (sfd_process_signal_wait(fd, 0) != 0) {
+                      return 9;
+                  }
                   raise(SIGINT);
                   raise(SIGINT);
-                  if (sfd_process_signal_wait(fd) != SIGINT) {
+                  if (sfd_process_signal_wait(fd, -1) != SIGINT) {
                       return 11;
                   }
                   raise(SIGINT);
                   raise(SIGTERM);
-                  if (sfd_process_signal_wait(fd) != SIGTERM) {
+                  if (sfd_process_signal_wait(fd, -1) != SIGTERM) {
                       return 12;
                   }
                   std::thread later([] { kill(getpid(), SIGTERM); });
-                  const int noted = sfd_process_signal_wait(fd);
+                  const int noted = sfd_process_signal_wait(fd, -1);
                   later.join();
                   if (noted != SIGTERM) {
                       return 13;

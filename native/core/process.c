@@ -284,10 +284,15 @@ fail:
     return result;
 }
 
-int sfd_process_signal_wait(int fd)
+int sfd_process_signal_wait(int fd, int timeout_ms)
 {
+    const struct sfd_sys_setup *sys = &sfd_sys_setup_linux;
+    const int ready = sys->await_readable(fd, timeout_ms);
+    if (ready <= 0) {
+        return ready;
+    }
     uint64_t value = 0;
-    const ssize_t n = sfd_sys_setup_linux.read(fd, &value, sizeof value);
+    const ssize_t n = sys->read(fd, &value, sizeof value);
     if (n < 0) {
         return (int)n;
     }

@@ -45,8 +45,11 @@ int64_t sfd_process_raise_open_files(const struct sfd_sys_setup *sys);
  */
 int sfd_process_signals_open(void);
 
-/* Blocks until a signal was noted since the last wait; returns its number, or -errno. */
-int sfd_process_signal_wait(int fd);
+/*
+ * Blocks until a signal was noted since the last wait, at most timeout_ms (-1: for ever); returns its number, 0 when
+ * none came, or -errno.
+ */
+int sfd_process_signal_wait(int fd, int timeout_ms);
 
 /* Takes fd; SIGTERM and SIGINT get the dispositions that they had before open. */
 void sfd_process_signals_close(int fd);

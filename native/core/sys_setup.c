@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/file.h>
 #include <sys/syscall.h>
@@ -211,6 +212,17 @@ static int sys_eventfd(unsigned int value, int flags)
     return result(eventfd(value, flags));
 }
 
+/* EINTR starts the time again: who waits here looks around after each wait anyway. */
+static int sys_await_readable(int fd, int timeout_ms)
+{
+    struct pollfd entry = {.fd = fd, .events = POLLIN};
+    int value;
+    do {
+        value = poll(&entry, 1, timeout_ms);
+    } while (value < 0 && errno == EINTR);
+    return result(value);
+}
+
 static int sys_sigaction(int number, const struct sigaction *action, struct sigaction *previous)
 {
     return result(sigaction(number, action, previous));
@@ -283,6 +295,7 @@ const struct sfd_sys_setup sfd_sys_setup_linux = {
     .getrlimit = sys_getrlimit,
     .setrlimit = sys_setrlimit,
     .eventfd = sys_eventfd,
+    .await_readable = sys_await_readable,
     .sigaction = sys_sigaction,
     .thread_sigmask = sys_thread_sigmask,
     .fork = sys_fork,

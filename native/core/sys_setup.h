@@ -53,6 +53,7 @@ struct sfd_sys_setup {
     int (*setrlimit)(int resource, const struct rlimit *limit);
     /* signals and processes */
     int (*eventfd)(unsigned int value, int flags);
+    int (*await_readable)(int fd, int timeout_ms); /* poll(2): 1, or 0 when the time is over */
     int (*sigaction)(int number, const struct sigaction *action, struct sigaction *previous);
     int (*thread_sigmask)(int how, const sigset_t *set,
                           sigset_t *previous); /* of the calling thread */

@@ -71,11 +71,11 @@ static jint open_signals(JNIEnv *env, jclass class)
     return sfd_process_signals_open();
 }
 
-static jint await_signal(JNIEnv *env, jclass class, jint fd)
+static jint await_signal(JNIEnv *env, jclass class, jint fd, jint timeout_ms)
 {
     (void)env;
     (void)class;
-    return sfd_process_signal_wait(fd);
+    return sfd_process_signal_wait(fd, timeout_ms);
 }
 
 static void close_signals(JNIEnv *env, jclass class, jint fd)
@@ -131,7 +131,7 @@ jint sfd_jni_register_process(JNIEnv *env)
         SFD_JNI_METHOD("become", "(II)I", become),
         SFD_JNI_METHOD("raiseOpenFiles", "()J", raise_open_files),
         SFD_JNI_METHOD("openSignals", "()I", open_signals),
-        SFD_JNI_METHOD("awaitSignal", "(I)I", await_signal),
+        SFD_JNI_METHOD("awaitSignal", "(II)I", await_signal),
         SFD_JNI_METHOD("closeSignals", "(I)V", close_signals),
         SFD_JNI_METHOD("checkReport", "(I)I", check_report),
         SFD_JNI_METHOD("report", "(II)I", report),

@@ -7,7 +7,6 @@ import io.sendfiled.jni.Errno;
 import io.sendfiled.jni.NativeIoException;
 import io.sendfiled.jni.NativeLibrary;
 import io.sendfiled.jni.ProcessNative;
-import java.io.IOException;
 import java.io.PrintStream;
 import java.util.Arrays;
 import java.util.Map;
@@ -28,19 +27,15 @@ final class DaemonProgram {
     private static final int DESCRIPTORS_A_TRANSFER = 3;
     private static final int OTHER_DESCRIPTORS = 64;
 
-    /** Starts an engine that takes requests when this returns. */
-    interface Launcher {
-        AutoCloseable launch(SendfiledConfig config) throws IOException;
-    }
+    /* How long a dead engine may go unnoticed; a signal is noticed at once. */
+    private static final int WATCH_MS = 1000;
 
-    private final Launcher launcher;
     private final Map<String, String> environment;
     private final PrintStream out;
     private final PrintStream err;
     private boolean reports;
 
-    DaemonProgram(Launcher launcher, Map<String, String> environment, PrintStream out, PrintStream err) {
-        this.launcher = launcher;
+    DaemonProgram(Map<String, String> environment, PrintStream out, PrintStream err) {
         this.environment = environment;
         this.out = out;
         this.err = err;
@@ -88,12 +83,23 @@ final class DaemonProgram {
         int signals = check(ProcessNative.openSignals(), "cannot handle signals");
         identity.assume();
         SendfiledConfig config = fitOpenFiles(settings, build(settings));
-        AutoCloseable engine = launch(config);
+        Sendfiled engine = launch(config);
         try {
             announce(config, detached);
-            ProcessNative.awaitSignal(signals);
+            awaitEnd(engine, signals);
         } finally {
-            close(engine);
+            engine.close();
+        }
+    }
+
+    private static void awaitEnd(Sendfiled engine, int signals) throws StartException {
+        int signal = 0;
+        while (signal == 0) {
+            signal = check(ProcessNative.awaitSignal(signals, WATCH_MS), "cannot wait for signals");
+            Throwable failure = engine.failure();
+            if (failure != null) {
+                throw new StartException(Errno.EIO, "an event loop ended: " + failure, failure);
+            }
         }
     }
 
@@ -146,13 +152,11 @@ final class DaemonProgram {
         }
     }
 
-    private AutoCloseable launch(SendfiledConfig config) throws StartException {
+    private static Sendfiled launch(SendfiledConfig config) throws StartException {
         try {
-            return launcher.launch(config);
+            return Sendfiled.launch(config);
         } catch (NativeIoException e) {
             throw new StartException(e.errno(), explain(config, e), e);
-        } catch (IOException e) {
-            throw new StartException(Errno.EIO, "cannot start: " + e.getMessage(), e);
         }
     }
 
@@ -174,14 +178,6 @@ final class DaemonProgram {
         }
         if (report(0) < 0) {
             throw new StartException(Errno.EPIPE, "the parent at descriptor 3 is gone");
-        }
-    }
-
-    private static void close(AutoCloseable engine) throws StartException {
-        try {
-            engine.close();
-        } catch (Exception e) {
-            throw new StartException(Errno.EIO, "did not end cleanly: " + e.getMessage(), e);
         }
     }
 

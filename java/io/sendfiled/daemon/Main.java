@@ -1,0 +1,10 @@
+package io.sendfiled.daemon;
+
+/** The program {@code sendfiled}: a command line around {@link Sendfiled}. */
+public final class Main {
+    private Main() {}
+
+    public static void main(String[] args) {
+        System.exit(new DaemonProgram(System.getenv(), System.out, System.err).run(args));
+    }
+}
