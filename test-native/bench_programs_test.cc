@@ -1,0 +1,136 @@
+// Tests of the benchmark's programs: numbers of servers and of a load client that are wrong are worse than none.
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <memory>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "descriptors.h"
+#include "helper_process.h"
+#include "temporary_directory.h"
+
+namespace
+{
+
+class BenchProgramsTest : public DescriptorCountingTest
+{
+  protected:
+    void SetUp() override
+    {
+        DescriptorCountingTest::SetUp();
+        if (!helperExists("load")) {
+            GTEST_SKIP() << "the build with sanitizers leaves the benchmark's programs out";
+        }
+        directory_ = std::make_unique<TemporaryDirectory>();
+        std::mt19937 random(1);
+        std::ofstream small(*directory_ / "small");
+        std::ofstream big(*directory_ / "big");
+        for (int i = 0; i < 4096; i++) {
+            small.put(static_cast<char>(random()));
+        }
+        for (int i = 0; i < (3 << 20) + 1; i++) {
+            big.put(static_cast<char>(random()));
+        }
+    }
+
+    void TearDown() override
+    {
+        server_.reset();
+        directory_.reset();
+        DescriptorCountingTest::TearDown();
+    }
+
+    void serveWith(const std::string &program)
+    {
+        server_ = std::make_unique<HelperProcess>(
+            std::vector<std::string>{helper(program), *directory_ / "socket", directory_->path()});
+        ASSERT_EQ(server_->readLine(), "ready");
+    }
+
+    // The load client's report on this many transfers of one file, every byte compared.
+    std::string load(const std::string &file, std::vector<std::string> options)
+    {
+        options.insert(options.begin(),
+                       {helper("load"), "--socket", *directory_ / "socket", "--path", file,
+                        "--reference", *directory_ / file, "--timeout", "20"});
+        HelperProcess client(options);
+        const std::string report = client.readLine();
+        client.wait();
+        return report;
+    }
+
+    std::unique_ptr<TemporaryDirectory> directory_;
+    std::unique_ptr<HelperProcess> server_;
+};
+
+constexpr char kAllWell[] = "{\"requests\":40,\"failures\":0,";
+
+#define EXPECT_ALL_WELL(report)                                                                    \
+    EXPECT_EQ((report).substr(0, sizeof kAllWell - 1), kAllWell) << (report)
+
+TEST_F(BenchProgramsTest, ShouldServeEveryOperationWithTheOriginalsCalls)
+{
+    serveWith("server_original");
+    for (const char *operation : {"read", "send", "open"}) {
+        for (const char *channel : {"tcp", "unix", "pipe"}) {
+            for (const char *file : {"small", "big"}) {
+                EXPECT_ALL_WELL(load(file, {"--op", operation, "--to", channel, "--depth", "4",
+                                            "--count", "40", "--eof"}))
+                    << operation << " " << channel << " " << file;
+            }
+        }
+    }
+}
+
+TEST_F(BenchProgramsTest, ShouldServeReadsAndSendsWithTheFewestCalls)
+{
+    serveWith("server_fewest");
+    for (const char *operation : {"read", "send"}) {
+        for (const char *file : {"small", "big"}) {
+            EXPECT_ALL_WELL(
+                load(file, {"--op", operation, "--to", "tcp", "--count", "40", "--eof"}))
+                << operation << " " << file;
+        }
+    }
+}
+
+TEST_F(BenchProgramsTest, ShouldServeARange)
+{
+    serveWith("server_original");
+    EXPECT_ALL_WELL(
+        load("big", {"--offset", "4095", "--length", "70001", "--count", "40", "--eof"}));
+}
+
+TEST_F(BenchProgramsTest, ShouldReportARefusalAsAFailure)
+{
+    serveWith("server_original");
+    HelperProcess client(
+        {helper("load"), "--socket", *directory_ / "socket", "--path", "missing", "--count", "1"});
+    const std::string report = client.readLine();
+    EXPECT_NE(report.find("\"failures\":1"), std::string::npos) << report;
+    EXPECT_NE(report.find("\"first_errno\":2"), std::string::npos) << report;
+    EXPECT_EQ(client.wait(), 1);
+}
+
+TEST_F(BenchProgramsTest, ShouldReportWrongBytesAsAFailure)
+{
+    serveWith("server_original");
+    HelperProcess client({helper("load"), "--socket", *directory_ / "socket", "--path", "small",
+                          "--reference", *directory_ / "big", "--count", "1"});
+    EXPECT_NE(client.readLine().find("\"failures\":1"), std::string::npos);
+    EXPECT_EQ(client.wait(), 1);
+}
+
+TEST_F(BenchProgramsTest, ShouldMoveEveryByteInABareLoop)
+{
+    for (const char *channel : {"tcp", "unix", "pipe"}) {
+        HelperProcess bare(
+            {helper("bare"), "--file", *directory_ / "big", "--to", channel, "--connections", "2"});
+        EXPECT_EQ(bare.readLine().rfind("{\"bytes\":6291458,", 0), 0U) << channel;
+        EXPECT_EQ(bare.wait(), 0);
+    }
+}
+
+} // namespace
