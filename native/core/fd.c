@@ -8,14 +8,12 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
-static enum sfd_fd_kind socket_kind(const struct sfd_sys *sys, int fd)
+static enum sfd_fd_kind socket_kind(const struct sfd_sys *sys, int fd, int domain)
 {
-    int domain = 0;
     int type = 0;
 
-    if (sys->getsockopt_int(fd, SOL_SOCKET, SO_DOMAIN, &domain) < 0) return SFD_FD_OTHER;
-    if (sys->getsockopt_int(fd, SOL_SOCKET, SO_TYPE, &type) < 0) return SFD_FD_OTHER;
-    if (type != SOCK_STREAM) return SFD_FD_OTHER;
+    if (sys->getsockopt_int(fd, SOL_SOCKET, SO_TYPE, &type) < 0 || type != SOCK_STREAM)
+        return SFD_FD_OTHER;
     if (domain == AF_UNIX) return SFD_FD_UNIX_STREAM;
     if (domain == AF_INET || domain == AF_INET6) return SFD_FD_TCP;
     return SFD_FD_OTHER;
@@ -32,6 +30,11 @@ static enum sfd_fd_kind file_kind(const struct sfd_sys *sys, int fd)
     return SFD_FD_OTHER;
 }
 
+bool sfd_fd_is_pipe(const struct sfd_sys *sys, int fd)
+{
+    return sys->fcntl(fd, F_GETPIPE_SZ, 0) > 0; /* EBADF for all else, O_PATH among them */
+}
+
 int sfd_fd_classify(const struct sfd_sys *sys, int fd, struct sfd_fd_info *out)
 {
     struct sfd_fd_info info = {.kind = SFD_FD_OTHER};
@@ -45,13 +48,11 @@ int sfd_fd_classify(const struct sfd_sys *sys, int fd, struct sfd_fd_info *out)
         info.writable = mode != O_RDONLY;
         info.nonblock = (flags & O_NONBLOCK) != 0;
 
-        /* A pipe is by far the most frequent: one call and known. */
-        const int capacity = sys->fcntl(fd, F_GETPIPE_SZ, 0);
-        if (capacity > 0) {
+        const int result = sys->getsockopt_int(fd, SOL_SOCKET, SO_DOMAIN, &domain);
+        if (result != -ENOTSOCK) {
+            info.kind = result == 0 ? socket_kind(sys, fd, domain) : SFD_FD_OTHER;
+        } else if (sfd_fd_is_pipe(sys, fd)) {
             info.kind = SFD_FD_PIPE;
-            info.capacity = (uint32_t)capacity;
-        } else if (sys->getsockopt_int(fd, SOL_SOCKET, SO_DOMAIN, &domain) != -ENOTSOCK) {
-            info.kind = socket_kind(sys, fd);
         } else {
             info.kind = file_kind(sys, fd);
         }

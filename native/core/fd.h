@@ -28,12 +28,14 @@ struct sfd_fd_info {
     enum sfd_fd_kind kind;
     bool readable;
     bool writable;
-    bool nonblock;     /* O_NONBLOCK of the description, at the moment of asking */
-    uint32_t capacity; /* of a pipe, bytes */
+    bool nonblock; /* O_NONBLOCK of the description, at the moment of asking */
 };
 
 /* Says what `fd` (borrowed) is. 0, or -EBADF when it is no open descriptor. Never blocks. */
 int sfd_fd_classify(const struct sfd_sys *sys, int fd, struct sfd_fd_info *out);
+
+/* Whether `fd` (borrowed) is a pipe or FIFO, in one call. Never blocks. */
+bool sfd_fd_is_pipe(const struct sfd_sys *sys, int fd);
 
 /* True for the two kinds of stream socket. */
 static inline bool sfd_fd_is_socket(enum sfd_fd_kind kind)

@@ -161,12 +161,10 @@ static void cancel(struct sfd_loop *loop, struct sfd_transfer *t)
 /* Answers on the first descriptor if it can be a status channel, and lets all descriptors go. */
 static void refuse(struct sfd_loop *loop, struct sfd_slot *slot, int error)
 {
-    struct sfd_fd_info info;
     struct sfd_status status;
 
     sfd_counters_add(&loop->context.counters, SFD_COUNTER_REFUSED, 1);
-    if (slot->fds[0] >= 0 && sfd_fd_classify(loop->context.machine.sys, slot->fds[0], &info) == 0 &&
-        info.kind == SFD_FD_PIPE && info.writable) {
+    if (slot->fds[0] >= 0 && sfd_fd_is_pipe(loop->context.machine.sys, slot->fds[0])) {
         sfd_status_init(&status);
         status.fd = slot->fds[0];
         sfd_status_fail(&status, SFD_WIRE_FILE_INFO, error);
@@ -215,7 +213,6 @@ fail:
 static void begin(struct sfd_loop *loop, struct sfd_slot *slot)
 {
     const int wanted = slot->command == SFD_WIRE_SEND_FILE ? 2 : 1;
-    struct sfd_fd_info status_info = {.kind = SFD_FD_OTHER};
     struct sfd_transfer_request request = {
         .command = (uint8_t)slot->command,
         .root = loop->shared->roots[slot->root],
@@ -227,10 +224,8 @@ static void begin(struct sfd_loop *loop, struct sfd_slot *slot)
     int error = -EBADMSG;
 
     if (slot->fd_count != wanted) goto fail;
-    if (sfd_fd_classify(loop->context.machine.sys, slot->fds[0], &status_info) < 0 ||
-        status_info.kind != SFD_FD_PIPE || !status_info.writable) {
-        goto fail;
-    }
+    /* A read end passes here; the first write to it tells, and there is nobody to tell. */
+    if (!sfd_fd_is_pipe(loop->context.machine.sys, slot->fds[0])) goto fail;
     if (wanted == 2) {
         error = sfd_fd_classify(loop->context.machine.sys, slot->fds[1], &request.dest_info);
         if (error < 0) goto fail;

@@ -331,13 +331,13 @@ static enum sfd_next move_bytes(struct sfd_context *context, struct sfd_transfer
     return complete(context, t);
 }
 
-static enum sfd_next start_moving(struct sfd_context *context, struct sfd_transfer *t,
-                                  bool nonblock)
+static enum sfd_next start_moving(struct sfd_context *context, struct sfd_transfer *t)
 {
     const uint64_t size = t->end - t->begin;
 
     t->state = SFD_STATE_MOVING;
-    t->technique = (uint8_t)sfd_technique_choose((enum sfd_fd_kind)t->dest_kind, nonblock, size);
+    t->technique =
+        (uint8_t)sfd_technique_choose((enum sfd_fd_kind)t->dest_kind, t->dest_nonblock, size);
     t->copy_technique = SFD_TECHNIQUE_COPY_FILE_RANGE;
     return move_bytes(context, t);
 }
@@ -393,12 +393,7 @@ static enum sfd_next opened(struct sfd_context *context, struct sfd_transfer *t)
         /* 3.5 times the throughput; EPERM at the user's limit only means the old size. */
         (void)context->machine.sys->fcntl(t->status.fd, F_SETPIPE_SZ, PIPE_BYTES);
     }
-    struct sfd_fd_info info = {.nonblock = true};
-    if (sfd_fd_is_socket((enum sfd_fd_kind)t->dest_kind)) {
-        const int flags = context->machine.sys->fcntl(t->dest, F_GETFL, 0);
-        info.nonblock = flags >= 0 && (flags & O_NONBLOCK) != 0;
-    }
-    return start_moving(context, t, info.nonblock);
+    return start_moving(context, t);
 }
 
 /* A pipe that cannot be told per call not to block gets a description of our own that never does. */
@@ -452,6 +447,7 @@ enum sfd_next sfd_transfer_begin(struct sfd_context *context, struct sfd_transfe
     make_private(&context->machine, &t->status.fd);
     if (t->command == SFD_WIRE_SEND_FILE) {
         t->dest_kind = (uint8_t)request->dest_info.kind;
+        t->dest_nonblock = request->dest_info.nonblock;
         result = check_dest(&request->dest_info);
         if (result < 0) return refuse(context, t, result);
         if (t->dest_kind == SFD_FD_PIPE) make_private(&context->machine, &t->dest);
@@ -480,6 +476,7 @@ enum sfd_next sfd_transfer_send(struct sfd_context *context, struct sfd_transfer
     int result = sfd_fd_classify(context->machine.sys, dest, &info);
     if (result == 0) {
         t->dest_kind = (uint8_t)info.kind;
+        t->dest_nonblock = info.nonblock;
         result = check_dest(&info);
     }
     if (result < 0) {
@@ -488,7 +485,7 @@ enum sfd_next sfd_transfer_send(struct sfd_context *context, struct sfd_transfer
         return end(context, t);
     }
     if (t->dest_kind == SFD_FD_PIPE) make_private(&context->machine, &t->dest);
-    return start_moving(context, t, info.nonblock);
+    return start_moving(context, t);
 }
 
 /* ------------------------------------------------------------------ going on */

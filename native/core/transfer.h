@@ -102,6 +102,7 @@ struct sfd_transfer {
     uint8_t command;
     uint8_t state;
     uint8_t dest_kind;
+    bool dest_nonblock; /* when it arrived */
     uint8_t technique;
     uint8_t copy_technique; /* regular destinations: what works so far */
     uint8_t medium;
