@@ -28,6 +28,7 @@ enum task_kind {
     TASK_TRANSFER,
     TASK_CLOSE,   /* descriptors whose close can block; nobody gets it back */
     TASK_MESSAGE, /* Send Open File or Cancel that another loop received */
+    TASK_RECEIVE, /* the turn to receive requests */
 };
 
 struct close_task {
@@ -56,8 +57,11 @@ struct sfd_loop {
     struct sfd_turn *turn;
     struct sfd_task *lend_first; /* for the dispatcher, when the turn buffer is full */
     struct sfd_task *lend_last;
-    uint32_t lent; /* transfers that the disk pool has */
+    uint32_t lent;           /* transfers that the disk pool has */
+    struct sfd_task receive; /* how another loop hands over the receiving */
+    atomic_uint load;        /* transfers in the table, for the other loops to read */
     atomic_bool stop;
+    bool receiving; /* this loop has the request socket in its epoll; one of all loops has */
     bool stopping;
 };
 
@@ -79,8 +83,6 @@ static void forget(struct sfd_loop *loop, struct sfd_transfer *t)
     sfd_table_remove(&loop->table, t);
     sfd_turns_leave(&loop->turns, t->client);
     atomic_fetch_sub_explicit(&loop->shared->transfers, 1, memory_order_relaxed);
-    atomic_store_explicit(&loop->context.counters.at[SFD_COUNTER_TRANSFERS], loop->table.count,
-                          memory_order_relaxed);
     free(t);
 }
 
@@ -200,8 +202,6 @@ static struct sfd_transfer *new_transfer(struct sfd_loop *loop, const struct sfd
         sfd_turns_leave(&loop->turns, t->client);
         goto fail;
     }
-    atomic_store_explicit(&loop->context.counters.at[SFD_COUNTER_TRANSFERS], loop->table.count,
-                          memory_order_relaxed);
     return t;
 fail:
     atomic_fetch_sub_explicit(&shared->transfers, 1, memory_order_relaxed);
@@ -340,6 +340,49 @@ static void receive_requests(struct sfd_loop *loop)
     loop->turn->requests = n;
 }
 
+/*
+ * One loop receives. On two cores, two loops that both wake for a batch cost 18 % more CPU a request and 17 % of the rate;
+ * so the others sleep until one is less loaded than the one that receives, which then hands over. A transfer stays
+ * where its request was received: bulk transfers spread over the loops, and small requests find the idlest one.
+ */
+static void start_receiving(struct sfd_loop *loop)
+{
+    struct epoll_event event = {.events = EPOLLIN, .data.u64 = EVENT_REQUESTS};
+
+    if (loop->stopping) return;
+    /* Without memory for the registration nobody would receive: the next turn tries again. */
+    loop->receiving = loop->context.machine.sys->epoll_ctl(loop->epoll, EPOLL_CTL_ADD,
+                                                           loop->shared->request_fd, &event) == 0;
+    if (!loop->receiving) sfd_mailbox_push(&loop->mailbox, &loop->receive);
+}
+
+static void stop_receiving(struct sfd_loop *loop)
+{
+    if (!loop->receiving) return;
+    (void)loop->context.machine.sys->epoll_ctl(loop->epoll, EPOLL_CTL_DEL, loop->shared->request_fd,
+                                               NULL);
+    loop->receiving = false;
+}
+
+static void hand_over_receiving(struct sfd_loop *loop)
+{
+    struct sfd_loop *idlest = loop;
+    uint32_t least = loop->table.count;
+
+    if (!loop->receiving) return;
+    for (uint32_t i = 0; i < loop->shared->settings.loops; i++) {
+        struct sfd_loop *other = loop->shared->loops[i];
+        const uint32_t load = atomic_load_explicit(&other->load, memory_order_relaxed);
+        if (load < least) {
+            least = load;
+            idlest = other;
+        }
+    }
+    if (idlest == loop) return;
+    stop_receiving(loop);
+    sfd_mailbox_push(&idlest->mailbox, &idlest->receive);
+}
+
 /* ------------------------------------------------------------------ the parts of a turn */
 
 static void take_mail(struct sfd_loop *loop)
@@ -352,6 +395,8 @@ static void take_mail(struct sfd_loop *loop)
             struct message *message = (struct message *)task;
             command_transfer(loop, message->id, message->pid, message->uid, message->dest);
             free(message);
+        } else if (task->kind == TASK_RECEIVE) {
+            start_receiving(loop);
         } else {
             struct sfd_transfer *t = (struct sfd_transfer *)task;
             t->lent = false;
@@ -440,7 +485,7 @@ static int wait_for_events(struct sfd_loop *loop)
     if (n < 0) return n;
     for (int i = 0; i < n; i++) {
         if (events[i].data.u64 == EVENT_REQUESTS) {
-            if (!loop->stopping) receive_requests(loop);
+            receive_requests(loop);
         } else if (events[i].data.u64 == EVENT_MAILBOX) {
             sfd_sys_event_clear(loop->mailbox.eventfd);
         } else {
@@ -456,8 +501,7 @@ static void begin_stop(struct sfd_loop *loop)
     uint32_t position = 0;
 
     loop->stopping = true;
-    (void)loop->context.machine.sys->epoll_ctl(loop->epoll, EPOLL_CTL_DEL, loop->shared->request_fd,
-                                               NULL);
+    stop_receiving(loop);
     while ((t = sfd_table_next(&loop->table, &position)) != NULL) {
         if (t->lent || t->ready) {
             atomic_store_explicit(&t->cancelled, true, memory_order_relaxed);
@@ -466,6 +510,13 @@ static void begin_stop(struct sfd_loop *loop)
             forget(loop, t);
         }
     }
+}
+
+static void publish_load(struct sfd_loop *loop)
+{
+    atomic_store_explicit(&loop->load, loop->table.count, memory_order_relaxed);
+    atomic_store_explicit(&loop->context.counters.at[SFD_COUNTER_TRANSFERS], loop->table.count,
+                          memory_order_relaxed);
 }
 
 int sfd_loop_poll(struct sfd_loop *loop)
@@ -482,6 +533,8 @@ int sfd_loop_poll(struct sfd_loop *loop)
         if (loop->turn->lends == 0) return -ESHUTDOWN;
         return 0;
     }
+    publish_load(loop);
+    hand_over_receiving(loop);
     const int result = wait_for_events(loop);
     publish_lends(loop);
     return result;
@@ -525,20 +578,9 @@ struct sfd_counters *sfd_loop_counters(struct sfd_loop *loop)
     return &loop->context.counters;
 }
 
-static int register_sources(struct sfd_loop *loop)
-{
-    const struct sfd_sys *sys = loop->context.machine.sys;
-    struct epoll_event mailbox = {.events = EPOLLIN, .data.u64 = EVENT_MAILBOX};
-    /* One loop wakes for a datagram, not all of them. Level-triggered: what stays behind wakes again. */
-    struct epoll_event requests = {.events = EPOLLIN | EPOLLEXCLUSIVE, .data.u64 = EVENT_REQUESTS};
-
-    const int result = sys->epoll_ctl(loop->epoll, EPOLL_CTL_ADD, loop->mailbox.eventfd, &mailbox);
-    if (result < 0) return result;
-    return sys->epoll_ctl(loop->epoll, EPOLL_CTL_ADD, loop->shared->request_fd, &requests);
-}
-
 int sfd_loop_create(struct sfd_loop **out, struct sfd_shared *shared, uint32_t index)
 {
+    struct epoll_event mailbox = {.events = EPOLLIN, .data.u64 = EVENT_MAILBOX};
     int result = -ENOMEM;
     struct sfd_loop *loop = calloc(1, sizeof(*loop));
 
@@ -559,6 +601,8 @@ int sfd_loop_create(struct sfd_loop **out, struct sfd_shared *shared, uint32_t i
     sfd_table_init(&loop->table, index);
     sfd_turns_init(&loop->turns);
     atomic_init(&loop->stop, false);
+    atomic_init(&loop->load, 0);
+    loop->receive.kind = TASK_RECEIVE;
 
     loop->context.buffer = malloc(loop->context.buffer_size);
     loop->turn = calloc(1, sizeof(*loop->turn));
@@ -569,8 +613,10 @@ int sfd_loop_create(struct sfd_loop **out, struct sfd_shared *shared, uint32_t i
     if (result < 0) goto fail;
     loop->epoll = result;
     loop->context.epoll = loop->epoll;
-    result = register_sources(loop);
+    result =
+        shared->machine.sys->epoll_ctl(loop->epoll, EPOLL_CTL_ADD, loop->mailbox.eventfd, &mailbox);
     if (result < 0) goto fail;
+    if (index == 0) sfd_mailbox_push(&loop->mailbox, &loop->receive);
     *out = loop;
     return 0;
 fail:
