@@ -187,8 +187,7 @@ abstract non-sealed class Exchange implements Transfer {
             case FILE_INFO:
                 return onFileInfoMessage();
             case PROGRESS:
-                addMoved(decoder.size());
-                return true;
+                return decoder.size() < 0 ? onNonsense() : addMoved(decoder.size());
             case COMPLETE:
                 onComplete();
                 return false;
@@ -199,8 +198,7 @@ abstract non-sealed class Exchange implements Transfer {
                 finish(null, failure(decoder.errno(), false, null, null));
                 return false;
             case MALFORMED:
-                finish(null, failure(Errno.EBADMSG, false, "the daemon sent bytes that are no response", null));
-                return false;
+                return onNonsense();
             case NEED_MORE:
                 break;
         }
@@ -208,11 +206,14 @@ abstract non-sealed class Exchange implements Transfer {
     }
 
     private boolean onFileInfoMessage() {
+        if (decoder.size() < 0 || fileInfo != null) {
+            return onNonsense();
+        }
         FileInfo value = new FileInfo(
                 decoder.size(),
-                Instant.ofEpochSecond(decoder.accessTime()),
-                Instant.ofEpochSecond(decoder.modificationTime()),
-                Instant.ofEpochSecond(decoder.changeTime()));
+                instant(decoder.accessTime()),
+                instant(decoder.modificationTime()),
+                instant(decoder.changeTime()));
         fileInfo = value;
         transferId = decoder.transferId();
         if (cancelled) {
@@ -222,10 +223,22 @@ abstract non-sealed class Exchange implements Transfer {
         return onFileInfo(value);
     }
 
+    /** File systems keep any 64-bit number as a time; an Instant ends at the year 1,000,000,000. */
+    private static Instant instant(long seconds) {
+        return Instant.ofEpochSecond(
+                Math.max(Instant.MIN.getEpochSecond(), Math.min(Instant.MAX.getEpochSecond(), seconds)));
+    }
+
+    private boolean onNonsense() {
+        sendCancel();
+        finish(null, failure(Errno.EBADMSG, false, "the daemon's answer makes no sense", null));
+        return false;
+    }
+
     private void onComplete() {
         FileInfo value = fileInfo;
-        if (value == null) {
-            finish(null, failure(Errno.EBADMSG, false, "the daemon sent no file information", null));
+        if (value == null || moved > value.size()) {
+            onNonsense();
             return;
         }
         if (moved < value.size()) {
@@ -273,9 +286,9 @@ abstract non-sealed class Exchange implements Transfer {
         }
     }
 
-    /** Counts bytes and tells the listener. One thread at a time. */
+    /** Counts bytes and tells the listener. One thread at a time. Always true: read on. */
     @SuppressWarnings("NonAtomicVolatileUpdate") // written by one thread at a time, read by any
-    final void addMoved(long bytes) {
+    final boolean addMoved(long bytes) {
         moved += bytes;
         ProgressListener current = listener;
         FileInfo value = fileInfo;
@@ -286,6 +299,7 @@ abstract non-sealed class Exchange implements Transfer {
                 LOG.log(System.Logger.Level.WARNING, "the progress listener of " + this + " failed", e);
             }
         }
+        return true;
     }
 
     final TransferException failure(int errno, boolean refusal, @Nullable String detail, @Nullable Throwable cause) {

@@ -59,12 +59,8 @@ public final class Descriptors {
         if (!channel.isOpen()) {
             throw new ClosedChannelException();
         }
-        OwnedFd duplicate = duplicate(numberOf(channel));
-        if (!channel.isOpen()) {
-            duplicate.close();
-            throw new AsynchronousCloseException();
-        }
-        return duplicate;
+        int duplicate = duplicate0(numberOf(channel));
+        return ifStillOpen(duplicate, channel.isOpen());
     }
 
     /**
@@ -78,12 +74,8 @@ public final class Descriptors {
         if (!descriptor.valid()) {
             throw new ClosedChannelException();
         }
-        OwnedFd duplicate = duplicate(numberOf(descriptor));
-        if (!descriptor.valid()) {
-            duplicate.close();
-            throw new AsynchronousCloseException();
-        }
-        return duplicate;
+        int duplicate = duplicate0(numberOf(descriptor));
+        return ifStillOpen(duplicate, descriptor.valid());
     }
 
     /**
@@ -96,12 +88,20 @@ public final class Descriptors {
         if (!descriptor.isOpen()) {
             throw new ClosedChannelException();
         }
-        OwnedFd duplicate = duplicate(descriptor.fd());
-        if (!descriptor.isOpen()) {
-            duplicate.close();
-            throw new AsynchronousCloseException();
+        NativeLibrary.ensureAvailable();
+        int duplicate = duplicate0(descriptor.fd());
+        return ifStillOpen(duplicate, descriptor.isOpen());
+    }
+
+    /** What was duplicated, unless the object was closed meanwhile: then it may be anything. */
+    private static OwnedFd ifStillOpen(int duplicate, boolean open) throws IOException {
+        if (open) {
+            return OwnedFd.take(Errno.check(duplicate, "duplicate a descriptor"));
         }
-        return duplicate;
+        if (duplicate >= 0) {
+            close(duplicate);
+        }
+        throw new AsynchronousCloseException();
     }
 
     /**

@@ -1,0 +1,114 @@
+package io.sendfiled.protocol;
+
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+
+/** The vectors of {@code test-native/golden/messages.txt}, which the C tests read as well. */
+final class GoldenVectors {
+    /** One line: its name, what it is, the fields by name, the bytes. */
+    static final class Vector {
+        private final String name;
+        private final String kind;
+        private final Map<String, String> fields;
+        private final byte[] bytes;
+
+        Vector(String name, String kind, Map<String, String> fields, byte[] bytes) {
+            this.name = name;
+            this.kind = kind;
+            this.fields = fields;
+            this.bytes = bytes;
+        }
+
+        String kind() {
+            return kind;
+        }
+
+        byte[] bytes() {
+            return bytes;
+        }
+
+        boolean has(String field) {
+            return fields.containsKey(field);
+        }
+
+        String field(String field) {
+            String value = fields.get(field);
+            if (value == null) {
+                throw new IllegalStateException(name + " has no field " + field);
+            }
+            return value;
+        }
+
+        long number(String field) {
+            String value = field(field);
+            return value.startsWith("-") ? Long.parseLong(value) : Long.parseUnsignedLong(value);
+        }
+
+        int command() {
+            return (int) number("command");
+        }
+
+        byte[] path() {
+            return hex(field("path"));
+        }
+
+        @Override
+        public String toString() {
+            return name;
+        }
+    }
+
+    private GoldenVectors() {}
+
+    static List<Vector> ofKind(String kind) {
+        List<Vector> found = all().stream().filter(v -> v.kind().equals(kind)).toList();
+        if (found.isEmpty()) {
+            throw new IllegalStateException("no golden vector of kind " + kind);
+        }
+        return found;
+    }
+
+    private static List<Vector> all() {
+        Path file = Path.of(System.getProperty("sendfiled.test.source", "."), "test-native/golden/messages.txt");
+        try {
+            return Files.readAllLines(file).stream()
+                    .filter(line -> !line.isBlank() && !line.startsWith("#"))
+                    .map(GoldenVectors::parse)
+                    .toList();
+        } catch (IOException e) {
+            throw new IllegalStateException("cannot read " + file, e);
+        }
+    }
+
+    private static Vector parse(String line) {
+        String[] parts = line.split("\\|", -1);
+        String[] words = parts[1].trim().split("\\s+");
+        Map<String, String> fields = new HashMap<>();
+        for (int i = 1; i < words.length; i++) {
+            int equals = words[i].indexOf('=');
+            fields.put(words[i].substring(0, equals), words[i].substring(equals + 1));
+        }
+        return new Vector(parts[0].trim(), words[0], fields, hex(parts[2].trim()));
+    }
+
+    /** Groups of hexadecimal digits, each perhaps with {@code *COUNT}. */
+    private static byte[] hex(String text) {
+        ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+        for (String group : text.split("\\s+")) {
+            int star = group.indexOf('*');
+            String digits = star < 0 ? group : group.substring(0, star);
+            int count = star < 0 ? 1 : Integer.parseInt(group.substring(star + 1));
+            for (int i = 0; i < count; i++) {
+                for (int d = 0; d < digits.length(); d += 2) {
+                    bytes.write(Integer.parseInt(digits.substring(d, d + 2), 16));
+                }
+            }
+        }
+        return bytes.toByteArray();
+    }
+}
