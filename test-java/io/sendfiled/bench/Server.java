@@ -31,10 +31,12 @@ final class Server implements AutoCloseable {
 
     private final Process process;
     private final Path socket;
+    private final Path log;
 
-    private Server(Process process, Path socket) {
+    private Server(Process process, Path socket, Path log) {
         this.process = process;
         this.socket = socket;
+        this.log = log;
     }
 
     /**
@@ -70,13 +72,14 @@ final class Server implements AutoCloseable {
             }
             default -> throw new AssertionError(kind);
         }
+        Path log = socketDirectory.resolve(kind + ".log"); // not into the table that is being printed
         ProcessBuilder builder = new ProcessBuilder(command)
                 .redirectOutput(ProcessBuilder.Redirect.DISCARD)
-                .redirectError(ProcessBuilder.Redirect.INHERIT);
+                .redirectError(log.toFile());
         builder.environment().put("SENDFILED_ALLOW_ROOT", "1");
         Process process = builder.start();
         process.getOutputStream().close();
-        Server server = new Server(process, socket);
+        Server server = new Server(process, socket, log);
         try {
             server.awaitSocket(kind);
         } catch (IOException | InterruptedException | RuntimeException e) {
@@ -91,7 +94,8 @@ final class Server implements AutoCloseable {
         long deadlineNs = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(Programs.START_TIMEOUT_MS);
         while (!Files.exists(socket)) {
             if (process.waitFor(POLL_MS, TimeUnit.MILLISECONDS)) {
-                throw new IOException(kind.title + " ended at once, exit status " + process.exitValue());
+                throw new IOException(kind.title + " ended at once, exit status " + process.exitValue() + ": "
+                        + Files.readString(log).strip());
             }
             if (System.nanoTime() > deadlineNs) {
                 throw new IOException(kind.title + " made no socket within " + Programs.START_TIMEOUT_MS + " ms");
