@@ -4,7 +4,7 @@
  * Role: a read-only FUSE file system that passes everything through to a directory and waits before it answers. The
  *   kernel's page cache is on (unless --direct-io), so a file is cold once and warm afterwards, as on a real disk.
  * Threads: the main thread waits for signals; WORKERS threads answer requests. A wait blocks one worker, nothing else.
- * Owns: the mount, from "ready" on stdout until SIGTERM or SIGINT.
+ * Owns: the mount, from "ready" on stdout until SIGTERM, SIGINT or SIGHUP.
  * Never: writes to the directory behind it.
  *
  * Signals: SIGUSR1 opens the gate of --hold (held reads go on, later ones pass), SIGUSR2 closes it again.
@@ -322,6 +322,7 @@ int main(int argc, char **argv)
     sigemptyset(&signals);
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGHUP); /* A terminal that closes must not leave the mount behind. */
     sigaddset(&signals, SIGUSR1);
     sigaddset(&signals, SIGUSR2);
     pthread_sigmask(SIG_BLOCK, &signals, NULL);

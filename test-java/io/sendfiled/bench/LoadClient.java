@@ -61,9 +61,8 @@ final class LoadClient {
     Running start(Server server, Object... options) throws IOException {
         List<String> command = command(server, options);
         command.add("--announce");
-        Process process = new ProcessBuilder(command)
-                .redirectError(ProcessBuilder.Redirect.INHERIT)
-                .start();
+        Process process =
+                Programs.startAttached(new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.INHERIT));
         BufferedReader output =
                 new BufferedReader(new InputStreamReader(process.getInputStream(), StandardCharsets.UTF_8));
         if (!"started".equals(output.readLine())) {

@@ -68,6 +68,14 @@ record Programs(Path helpers, Path dist) {
         return command;
     }
 
+    /** Starts a process that ends with this one at the latest, however this one ends (but for SIGKILL). */
+    static Process startAttached(ProcessBuilder builder) throws IOException {
+        Process process = builder.start();
+        Thread end = new Thread(process::destroy, "end of " + builder.command().get(0));
+        Runtime.getRuntime().addShutdownHook(end);
+        return process;
+    }
+
     /** SIGTERM, and after five seconds SIGKILL. Returns the exit status. */
     static int stop(Process process) throws InterruptedException {
         process.destroy();

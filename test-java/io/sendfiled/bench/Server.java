@@ -77,7 +77,7 @@ final class Server implements AutoCloseable {
                 .redirectOutput(ProcessBuilder.Redirect.DISCARD)
                 .redirectError(log.toFile());
         builder.environment().put("SENDFILED_ALLOW_ROOT", "1");
-        Process process = builder.start();
+        Process process = Programs.startAttached(builder);
         process.getOutputStream().close();
         Server server = new Server(process, socket, log);
         try {

@@ -31,12 +31,18 @@ final class SlowDisk implements AutoCloseable {
     }
 
     /** Mounts; blocks until files can be opened. The mount point is created. */
-    static SlowDisk mount(Programs programs, Path mountPoint, Path directory, long readMs) throws IOException {
+    static SlowDisk mount(Programs programs, Path mountPoint, Path directory, long readMs)
+            throws IOException, InterruptedException {
+        // One that was killed leaves its mount, which then answers ENOTCONN to everything.
+        new ProcessBuilder("fusermount3", "-q", "-u", "-z", mountPoint.toString())
+                .redirectErrorStream(true)
+                .redirectOutput(ProcessBuilder.Redirect.DISCARD)
+                .start()
+                .waitFor();
         Files.createDirectories(mountPoint);
-        Process process = new ProcessBuilder(
+        Process process = Programs.startAttached(new ProcessBuilder(
                         Programs.command(programs.helper("slowfs"), mountPoint, directory, "--read-ms", readMs))
-                .redirectError(ProcessBuilder.Redirect.INHERIT)
-                .start();
+                .redirectError(ProcessBuilder.Redirect.INHERIT));
         BufferedReader out =
                 new BufferedReader(new InputStreamReader(process.getInputStream(), StandardCharsets.UTF_8));
         if (!"ready".equals(out.readLine())) {

@@ -41,6 +41,13 @@ final class TestFiles {
         }
     }
 
+    /** Writes a file's pages to the disk: only clean ones can be dropped from the page cache. Blocks. */
+    static void flush(Path file) throws IOException {
+        try (FileChannel channel = FileChannel.open(file, StandardOpenOption.WRITE)) {
+            channel.force(false);
+        }
+    }
+
     /** Reads a file once, so that its pages are in the page cache. Blocks. */
     static void warm(Path file) throws IOException {
         ByteBuffer buffer = ByteBuffer.allocateDirect(BLOCK);
