@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
@@ -14,7 +15,9 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include <thread>
 #include <unistd.h>
+#include <vector>
 
 extern "C" {
 #include "endpoint.h"
@@ -289,6 +292,39 @@ TEST_F(Endpoint, shouldNotTrustALockWhoseFileWasRemovedMeanwhile)
     sfd_endpoint_close(&e);
     removals = 1000;
     EXPECT_EQ(-EAGAIN, sfd_endpoint_open_with(&e, &sys, dir_.c_str(), "a"));
+}
+
+/* Start and stop at the same time from all sides: the lock file comes and goes, yet there is never a second owner. */
+TEST_F(Endpoint, shouldHaveOneOwnerAtATimeHoweverManyComeAndGo)
+{
+    std::atomic<int> owners{0};
+    std::atomic<int> opened{0};
+    std::atomic<int> wrong{0};
+    std::vector<std::thread> threads;
+    for (int i = 0; i < 4; i++) {
+        threads.emplace_back([&] {
+            for (int round = 0; round < 400; round++) {
+                struct sfd_endpoint e;
+                const int result = sfd_endpoint_open(&e, dir_.c_str(), "a");
+                if (result == 0) {
+                    opened++;
+                    wrong += owners.fetch_add(1) != 0;
+                    std::this_thread::yield();
+                    owners--;
+                    sfd_endpoint_close(&e);
+                } else if (result != -EADDRINUSE && result != -EAGAIN) {
+                    ADD_FAILURE() << "open: " << result;
+                }
+            }
+        });
+    }
+    for (std::thread &thread : threads) {
+        thread.join();
+    }
+    EXPECT_EQ(0, wrong);
+    EXPECT_GT(opened, 0);
+    EXPECT_FALSE(exists(socket_path("a")));
+    EXPECT_FALSE(exists(lock_path("a")));
 }
 
 int failing_setsockopt(int, int, int, const void *, socklen_t)

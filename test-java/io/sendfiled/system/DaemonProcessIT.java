@@ -20,6 +20,7 @@ import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
@@ -352,6 +353,33 @@ final class DaemonProcessIT {
                         Files.readString(task.resolve("status")).contains("Uid:\t54321\t54321\t54321\t54321\n"),
                         "a thread kept its user");
             }
+        }
+    }
+
+    @Test
+    void shouldServeTheUserThatItBecame() throws Exception {
+        assumeTrue(Program.ROOT, "only root can become another user");
+        assumeTrue(Files.isExecutable(Path.of("/usr/bin/setpriv")), "setpriv (util-linux) is not here");
+        for (Path directory : List.of(scratch, sockets, root)) {
+            Files.setPosixFilePermissions(directory, PosixFilePermissions.fromString("rwxrwxrwx"));
+        }
+        // The build may stand in a directory that the other user cannot enter.
+        Path build = Path.of(System.getProperty("sendfiled.test.bin", "target/cmake/bin"));
+        Path driver = Files.copy(build.resolve("client_driver"), scratch.resolve("client_driver"));
+        Files.copy(build.resolveSibling("lib/libsendfiled.so.1"), scratch.resolve("libsendfiled.so.1"));
+        Files.setPosixFilePermissions(driver, PosixFilePermissions.fromString("rwxr-xr-x"));
+        String[] become = {"/usr/bin/setpriv", "--reuid=54321", "--regid=54321", "--clear-groups"};
+        List<String> client = new ArrayList<>(List.of(become));
+        client.addAll(List.of(driver.toString(), sockets.toString(), "a", "send", "file", "unix"));
+        try (Program program = start("-u", "54321")) {
+            try (Program reading = Program.start(scratch, client, Map.of("LD_LIBRARY_PATH", scratch.toString()))) {
+                String outcome = reading.output();
+                assertEquals(0, reading.awaitExit(), reading.errors());
+                assertTrue(outcome.contains("\"received\":11,\"complete\":true"), outcome);
+            }
+            program.signal("TERM");
+            assertEquals(0, program.awaitExit(), "it removes its socket as the other user");
+            assertFalse(exists(socket("a")));
         }
     }
 
