@@ -86,6 +86,12 @@ static void forget(struct sfd_loop *loop, struct sfd_transfer *t)
     free(t);
 }
 
+static void abort_transfer(struct sfd_loop *loop, struct sfd_transfer *t, int error)
+{
+    sfd_transfer_abort(&loop->context, t, error);
+    forget(loop, t);
+}
+
 /* One-shot, so that a descriptor that is not waited for cannot wake the loop. */
 static int watch(struct sfd_loop *loop, int fd, uint32_t events, uint64_t data, bool *registered)
 {
@@ -143,8 +149,7 @@ static void place(struct sfd_loop *loop, struct sfd_transfer *t, enum sfd_next n
     }
     if (result < 0) {
         /* What cannot be watched (memory, the user's limit of watches) cannot be waited for. */
-        sfd_transfer_abort(&loop->context, t, result);
-        forget(loop, t);
+        abort_transfer(loop, t, result);
     }
 }
 
@@ -414,6 +419,10 @@ static void give_turns(struct sfd_loop *loop)
     uint32_t count = loop->turns.ready < TURN_TRANSFERS ? loop->turns.ready : TURN_TRANSFERS;
     for (; count > 0; count--) {
         struct sfd_transfer *t = sfd_turns_pop(&loop->turns);
+        if (loop->stopping) {
+            abort_transfer(loop, t, -ESHUTDOWN);
+            continue;
+        }
         place(loop, t, sfd_transfer_run(&loop->context, t));
         if (loop->context.counters.at[SFD_COUNTER_BYTES] - before >= TURN_BYTES) break;
     }
@@ -504,10 +513,10 @@ static void begin_stop(struct sfd_loop *loop)
     stop_receiving(loop);
     while ((t = sfd_table_next(&loop->table, &position)) != NULL) {
         if (t->lent || t->ready) {
+            /* Its turn comes, and is its last; the disk pool need not begin any more. */
             atomic_store_explicit(&t->cancelled, true, memory_order_relaxed);
         } else {
-            sfd_transfer_abort(&loop->context, t, -ESHUTDOWN);
-            forget(loop, t);
+            abort_transfer(loop, t, -ESHUTDOWN);
         }
     }
 }

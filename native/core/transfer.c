@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "open.h"
 
@@ -34,7 +35,7 @@ enum sfd_job {
 #define COPY_BUFFER ((size_t)64 * 1024)
 
 /* Unprivileged users share 64 MiB of pipe buffers (pipe(7)): a bigger pipe is only for reads that gain by it. */
-#define PIPE_BYTES (1024 * 1024)
+#define PIPE_BYTES ((uint64_t)1024 * 1024)
 
 #define OPEN_TRIES 3 /* against EAGAIN of a rename that races with the resolution, openat2(2) */
 
@@ -58,12 +59,27 @@ static void leave_epoll(struct sfd_context *context, int fd, bool *registered)
     *registered = false;
 }
 
+/*
+ * On a local file system there is nothing to flush and no server to ask; but the last close of a file that was deleted
+ * meanwhile frees its blocks, which can take long for a long file.
+ */
+static bool file_closes_at_once(const struct sfd_context *context, const struct sfd_transfer *t)
+{
+    struct statx st;
+
+    if (t->medium != SFD_MEDIUM_LOCAL && t->medium != SFD_MEDIUM_MEMORY) return false;
+    if (t->file < 0 || t->end - t->begin <= context->quantum) return true;
+    return context->machine.sys->statx(t->file, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_NLINK,
+                                       &st) == 0 &&
+           st.stx_nlink > 0;
+}
+
 static void close_data(struct sfd_context *context, struct sfd_transfer *t)
 {
     if (t->dest >= 0) leave_epoll(context, t->dest, &t->dest_registered);
     sfd_closer_take(&context->closer, &t->dest, (enum sfd_fd_kind)t->dest_kind);
-    if (t->medium == SFD_MEDIUM_LOCAL || t->medium == SFD_MEDIUM_MEMORY) {
-        sfd_fd_close(context->machine.sys, &t->file); /* nothing to flush, no server to ask */
+    if (file_closes_at_once(context, t)) {
+        sfd_fd_close(context->machine.sys, &t->file);
     } else {
         sfd_closer_take(&context->closer, &t->file, SFD_FD_REGULAR);
     }
@@ -391,7 +407,8 @@ static enum sfd_next opened(struct sfd_context *context, struct sfd_transfer *t)
     if (t->command == SFD_WIRE_OPEN_FILE) return park(context, t);
     if (t->command == SFD_WIRE_READ_FILE && t->end - t->begin > PROBE_BYTES_SMALL) {
         /* 3.5 times the throughput; EPERM at the user's limit only means the old size. */
-        (void)context->machine.sys->fcntl(t->status.fd, F_SETPIPE_SZ, PIPE_BYTES);
+        const uint64_t wanted = min_u64(t->end - t->begin + SFD_WIRE_MAX_RESPONSE_SIZE, PIPE_BYTES);
+        (void)context->machine.sys->fcntl(t->status.fd, F_SETPIPE_SZ, (int64_t)wanted);
     }
     return start_moving(context, t);
 }
