@@ -8,6 +8,7 @@ import io.sendfiled.jni.NativeIoException;
 import io.sendfiled.jni.NativeLibrary;
 import io.sendfiled.jni.ProcessNative;
 import java.io.PrintStream;
+import java.nio.file.Files;
 import java.util.Arrays;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
@@ -160,13 +161,23 @@ final class DaemonProgram {
         }
     }
 
+    /** Names the option to change: the errno alone does not tell which of the directories it is about. */
     private static String explain(SendfiledConfig config, NativeIoException e) {
-        if (e.errno() != Errno.EADDRINUSE) {
-            return "cannot start: " + e.getMessage();
+        String reason = Errno.message(e.errno()) + " (" + Errno.name(e.errno()) + ")";
+        if (e.errno() == Errno.EADDRINUSE) {
+            int pid = ProcessNative.instanceHolder(config.socketDirectory().toString(), config.name());
+            return "an instance named '" + config.name() + "' is already running"
+                    + (pid > 0 ? " (pid " + pid + ")" : "") + " at " + config.socketPath();
         }
-        int pid = ProcessNative.instanceHolder(config.socketDirectory().toString(), config.name());
-        return "an instance named '" + config.name() + "' is already running" + (pid > 0 ? " (pid " + pid + ")" : "")
-                + " at " + config.socketPath();
+        if (!Files.isDirectory(config.root())) {
+            return "--root: " + config.root() + ": " + reason;
+        }
+        return switch (e.errno()) {
+            case Errno.ENOENT, Errno.ENOTDIR, Errno.EACCES, Errno.EPERM, Errno.EROFS ->
+                "--socket-dir: " + config.socketDirectory() + ": " + reason;
+            case Errno.EEXIST -> config.socketPath() + " or its lock is there and not ours: " + reason;
+            default -> "cannot start: " + e.getMessage();
+        };
     }
 
     private void announce(SendfiledConfig config, boolean detached) throws StartException {

@@ -453,10 +453,30 @@ final class DaemonProcessIT {
     }
 
     @Test
-    void shouldRefuseADirectoryThatIsNone() throws Exception {
-        try (Program program = Program.start(scratch, "-S", sockets.toString(), "-r", root + "/file")) {
+    void shouldNameTheOptionWhoseDirectoryIsNone() throws Exception {
+        Path file = root.resolve("file");
+        assertRefused("--root: " + file + ": not a directory (ENOTDIR)", "-S", sockets.toString(), "-r", "root/file");
+        assertRefused(
+                "--root: " + scratch + "/missing: no such file or directory (ENOENT)",
+                "-S",
+                sockets.toString(),
+                "-r",
+                "missing");
+        assertRefused("--socket-dir: " + file + ": not a directory (ENOTDIR)", "-S", file.toString());
+        assertRefused("--socket-dir: " + scratch + "/a/b: no such file or directory (ENOENT)", "-S", scratch + "/a/b");
+    }
+
+    @Test
+    void shouldNotRemoveWhatIsNotItsOwn() throws Exception {
+        Files.writeString(socket("a"), "precious");
+        assertRefused(socket("a") + " or its lock is there and not ours: file exists (EEXIST)", arguments());
+        assertEquals("precious", Files.readString(socket("a")));
+    }
+
+    private void assertRefused(String message, String... arguments) throws Exception {
+        try (Program program = Program.start(scratch, arguments)) {
             assertEquals(1, program.awaitExit());
-            assertTrue(program.errors().matches("sendfiled: .*not a directory \\(ENOTDIR\\)\n"), program.errors());
+            assertEquals("sendfiled: " + message + "\n", program.errors());
         }
     }
 }
