@@ -412,8 +412,14 @@ TEST_F(ClientTest, shouldFailOnASocketThatIsNotConnected)
     expectRequestsFail(lonely.get(), ENOTCONN);
 }
 
-TEST_F(ClientTest, shouldNotRaiseSigpipeOnASocketThatWasShutDown)
+TEST_F(ClientTest, shouldNotRaiseSigpipe)
 {
+    // Only a stream socket, passed by mistake, would raise it.
+    int fds[2];
+    ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+    const OwnedFd mistaken(fds[0]);
+    close(fds[1]);
+    expectRequestsFail(mistaken.get(), EPIPE);
     ASSERT_EQ(shutdown(client_.get(), SHUT_WR), 0);
     expectRequestsFail(client_.get(), EPIPE);
 }

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -212,8 +213,12 @@ TEST_F(SpawnTest, shouldSayEinvalWhenTheDaemonRefusesItsArguments)
 
 TEST_F(SpawnTest, shouldEndAProgramThatWillNeverSayAWord)
 {
+    const auto start = std::chrono::steady_clock::now();
+
     EXPECT_EQ(spawn("mute"), -1);
     EXPECT_EQ(errno, EIO);
+    // By itself it ends after ten.
+    EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(9));
 }
 
 TEST_F(SpawnTest, shouldFailWithoutAProgramOnPath)
