@@ -15,11 +15,8 @@ jint sfd_jni_register_engine(JNIEnv *env);
 jint sfd_jni_register_process(JNIEnv *env);
 
 static jint (*const registrars[])(JNIEnv *) = {
-    sfd_jni_register_library,
-    sfd_jni_register_descriptors,
-    sfd_jni_register_client,
-    sfd_jni_register_engine,
-    sfd_jni_register_process,
+    sfd_jni_register_library, sfd_jni_register_descriptors, sfd_jni_register_client,
+    sfd_jni_register_engine,  sfd_jni_register_process,
 };
 
 static jstring library_version(JNIEnv *env, jclass class)
