@@ -20,9 +20,6 @@ class BenchProgramsTest : public DescriptorCountingTest
     void SetUp() override
     {
         DescriptorCountingTest::SetUp();
-        if (!helperExists("load")) {
-            GTEST_SKIP() << "the build with sanitizers leaves the benchmark's programs out";
-        }
         directory_ = std::make_unique<TemporaryDirectory>();
         std::mt19937 random(1);
         std::ofstream small(*directory_ / "small");

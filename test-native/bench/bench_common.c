@@ -123,7 +123,7 @@ void print_json_string(const char *text)
 size_t put_request(void *out, const struct request *request)
 {
     uint8_t *bytes = out;
-    memset(bytes, 0, REQUEST_HEADER_SIZE);
+    memset(bytes, 0, 8);
     bytes[0] = (uint8_t)request->cmd;
     if (request->cmd == CMD_SEND_OPEN || request->cmd == CMD_CANCEL) {
         memcpy(bytes + 8, &request->id, 8);

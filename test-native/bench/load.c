@@ -406,6 +406,17 @@ static void stop_receivers(struct worker *w)
     }
 }
 
+static void free_worker(struct worker *w)
+{
+    if (w->failures > 0) {
+        return; /* A receiver may still be at work; the process's end takes all along. */
+    }
+    close(w->socket);
+    free(w->samples);
+    free(w->buffer);
+    free(w->slots);
+}
+
 static int report(struct worker *workers, uint64_t elapsed_ns, uint64_t server_ns, uint64_t own_ns)
 {
     uint64_t requests = 0;
@@ -613,7 +624,7 @@ int main(int argc, char **argv)
         files.rlim_cur = files.rlim_max;
         setrlimit(RLIMIT_NOFILE, &files);
     }
-    struct worker *workers = allocate(opt.threads * sizeof *workers);
+    static struct worker workers[MAX_THREADS];
     pthread_barrier_init(&begin, NULL, (unsigned)opt.threads);
     for (size_t i = 0; i < opt.threads; i++) {
         make_worker(&workers[i], i);
@@ -631,5 +642,9 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < opt.threads; i++) {
         stop_receivers(&workers[i]);
     }
-    return report(workers, elapsed_ns, server_ns, own_ns);
+    int status = report(workers, elapsed_ns, server_ns, own_ns);
+    for (size_t i = 0; i < opt.threads; i++) {
+        free_worker(&workers[i]);
+    }
+    return status;
 }
