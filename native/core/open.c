@@ -29,6 +29,8 @@ int sfd_open_path(const struct sfd_machine *machine, int root, const char *path,
 
     if (cached && !machine->resolve_cached) return -EAGAIN;
     int fd = machine->sys->openat2(root, path, &how);
+    if (fd == -ENXIO)
+        return -EINVAL; /* a socket, or a device without a driver: no regular file either */
     if (fd < 0) return fd;
     int result = machine->sys->statx(fd, "", AT_EMPTY_PATH | sync, mask, &st);
     if (result == 0 && !S_ISREG(st.stx_mode)) result = -EINVAL;
