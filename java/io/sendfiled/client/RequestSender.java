@@ -137,6 +137,10 @@ final class RequestSender {
     }
 
     private int send(Pending pending) {
+        FileRequest file = pending.request();
+        if (file != null && file.pathBytes().length > Wire.MAX_PATH_LENGTH) { // as the daemon would say
+            return -Errno.ENAMETOOLONG;
+        }
         encode(pending);
         int first = -1;
         int second = -1;
