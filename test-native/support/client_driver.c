@@ -7,6 +7,9 @@
  *   client_driver SOCKDIR NAME open PATH          open, then wait for what happens (the timeout)
  *   client_driver SOCKDIR NAME cancel PATH        open and cancel: end of file without a message
  *   client_driver SOCKDIR NAME cancel-send PATH   cancel a Send File whose reader takes nothing
+ *   client_driver SOCKDIR NAME cancel-id ID       cancel a transfer, most likely of another process
+ *   client_driver SOCKDIR NAME send-id ID         send an opened file, most likely of another process, to a
+ *                                   pipe, and print how many bytes arrived
  *   client_driver SOCKDIR NAME many COUNT PARALLEL ROOT PATH...
  *                                   COUNT transfers of these files of all kinds, PARALLEL at once,
  *                                   each compared with the file of that path under ROOT
@@ -463,6 +466,28 @@ static int run_many(int srv, int argc, char **argv)
     return failed == 0 && leaked == 0 ? 0 : EXIT_FAILED;
 }
 
+/* ---- somebody's transfer --------------------------------------------------------------------- */
+
+static int run_cancel_id(int srv, const char *id)
+{
+    return sfd_cancel(srv, strtoull(id, NULL, 10)) ? 0 : EXIT_FAILED;
+}
+
+static int run_send_id(int srv, const char *id)
+{
+    struct transfer t = {.operation = SEND, .srv = srv, .status = -1, .data = -1};
+    int dest = open_destination("pipe", &t.data);
+
+    sha256_init(&t.sha);
+    if (!sfd_send_open(srv, strtoull(id, NULL, 10), dest)) {
+        return EXIT_FAILED;
+    }
+    close_fd(&dest);
+    run(&t);
+    printf("%" PRIu64 "\n", t.outcome.received);
+    return 0;
+}
+
 /* ---- the command line ---------------------------------------------------------------------- */
 
 static int usage(void)
@@ -528,8 +553,17 @@ int main(int argc, char **argv)
         return EXIT_NO_DAEMON;
     }
 
-    const int result = strcmp(argv[3], "many") == 0 ? run_many(srv, argc - 4, argv + 4)
-                                                    : run_command(srv, argv[3], argc - 4, argv + 4);
+    int result;
+
+    if (strcmp(argv[3], "many") == 0) {
+        result = run_many(srv, argc - 4, argv + 4);
+    } else if (strcmp(argv[3], "cancel-id") == 0) {
+        result = run_cancel_id(srv, argv[4]);
+    } else if (strcmp(argv[3], "send-id") == 0) {
+        result = run_send_id(srv, argv[4]);
+    } else {
+        result = run_command(srv, argv[3], argc - 4, argv + 4);
+    }
 
     close_fd(&srv);
     return result == EXIT_USAGE ? usage() : result;
