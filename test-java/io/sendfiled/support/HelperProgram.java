@@ -1,0 +1,49 @@
+package io.sendfiled.support;
+
+import com.google.gson.JsonObject;
+import com.google.gson.JsonParser;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+
+/** The tests' native programs, {@code test-native/support/*.c}: where they are, and running one to its end. */
+public final class HelperProgram {
+    private HelperProgram() {}
+
+    /** Where a program is. */
+    public static Path path(String name) {
+        return Path.of(System.getProperty("sendfiled.test.bin", "target/cmake/bin"), name)
+                .toAbsolutePath();
+    }
+
+    public static boolean exists(String name) {
+        return Files.isExecutable(path(name));
+    }
+
+    /** The command line of a program. */
+    public static List<String> command(String name, Object... arguments) {
+        List<String> command = new ArrayList<>(List.of(path(name).toString()));
+        for (Object argument : arguments) {
+            command.add(argument.toString());
+        }
+        return command;
+    }
+
+    /** Starts one; its standard error is the test's, its standard input is empty. */
+    public static Process start(String name, Object... arguments) throws IOException {
+        Process process = new ProcessBuilder(command(name, arguments))
+                .redirectError(ProcessBuilder.Redirect.INHERIT)
+                .start();
+        process.getOutputStream().close();
+        return process;
+    }
+
+    /** Waits for the end of one that prints a line of JSON. */
+    public static JsonObject json(Process process) throws IOException {
+        String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+        return JsonParser.parseString(output).getAsJsonObject();
+    }
+}

@@ -1,0 +1,171 @@
+package io.sendfiled.system;
+
+import static org.junit.jupiter.api.Assertions.assertNull;
+
+import io.sendfiled.client.FileRequest;
+import io.sendfiled.client.SendfiledClient;
+import io.sendfiled.client.Transfer;
+import io.sendfiled.config.SendfiledConfig;
+import io.sendfiled.config.SocketDirectories;
+import io.sendfiled.daemon.Sendfiled;
+import io.sendfiled.support.Await;
+import io.sendfiled.support.Content;
+import io.sendfiled.support.OpenDescriptors;
+import io.sendfiled.support.RawClient;
+import io.sendfiled.support.TestDestination;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.concurrent.TimeoutException;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A daemon for one test class: the engine inside this JVM, or the program as a process of its own. The tests' one body
+ * does not know which.
+ *
+ * <p>Owns the daemon and a client; the directories are the test's.
+ */
+final class TestDaemon implements AutoCloseable {
+    /** Where it runs. */
+    enum Kind {
+        EMBEDDED,
+        FORKED
+    }
+
+    /** What a test chooses; the rest is as everywhere. */
+    record Options(int maxTransfers, int openTimeoutMs, int loops) {
+        static final Options STANDARD = new Options(500, 60_000, 2);
+
+        Options withMaxTransfers(int value) {
+            return new Options(value, openTimeoutMs, loops);
+        }
+
+        Options withOpenTimeoutMs(int value) {
+            return new Options(maxTransfers, value, loops);
+        }
+
+        Options withLoops(int value) {
+            return new Options(maxTransfers, openTimeoutMs, value);
+        }
+    }
+
+    static final String NAME = "test";
+    private static final String WARM = ".warm";
+
+    private final Path directory;
+    private final @Nullable Sendfiled embedded;
+    private final @Nullable DaemonProcess forked;
+    private final SendfiledClient client;
+    private int descriptors;
+    private boolean stopped;
+
+    private TestDaemon(
+            Path directory, @Nullable Sendfiled embedded, @Nullable DaemonProcess forked, SendfiledClient client) {
+        this.directory = directory;
+        this.embedded = embedded;
+        this.forked = forked;
+        this.client = client;
+    }
+
+    /** Starts one that serves {@code directory/root}; its socket is in {@code directory}. */
+    static TestDaemon start(Kind kind, Path directory, Options options) throws Exception {
+        Path root = directory.resolve("root");
+        Files.createDirectories(root);
+        Sendfiled embedded = kind == Kind.EMBEDDED ? launch(directory, root, options) : null;
+        DaemonProcess forked = kind == Kind.FORKED ? fork(directory, root, options) : null;
+        TestDaemon daemon = new TestDaemon(directory, embedded, forked, SendfiledClient.connect(directory, NAME));
+        daemon.warmUp();
+        return daemon;
+    }
+
+    private static Sendfiled launch(Path directory, Path root, Options options) throws IOException {
+        return Sendfiled.launch(SendfiledConfig.builder()
+                .name(NAME)
+                .root(root)
+                .socketDirectory(directory)
+                .maxTransfers(options.maxTransfers())
+                .openTimeoutMs(options.openTimeoutMs())
+                .loops(options.loops())
+                .build());
+    }
+
+    private static DaemonProcess fork(Path directory, Path root, Options options) throws IOException {
+        return DaemonProcess.start(
+                directory,
+                NAME,
+                root,
+                "--max-transfers=" + options.maxTransfers(),
+                "--open-timeout=" + options.openTimeoutMs(),
+                "--loops=" + options.loops());
+    }
+
+    /** What is opened once and stays open, on both sides, is open when this returns. */
+    private void warmUp() throws IOException, InterruptedException, TimeoutException {
+        Content.write(root().resolve(WARM), 1);
+        for (TestDestination.Type type : TestDestination.Type.values()) {
+            try (TestDestination destination = TestDestination.open(type, directory)) {
+                Transfer transfer = client.send(FileRequest.of(WARM), destination.destination());
+                transfer.await(Await.LONG);
+            }
+        }
+        rememberDescriptors();
+    }
+
+    /** From now on, what is open is open with good reason. */
+    void rememberDescriptors() {
+        descriptors = openDescriptors();
+    }
+
+    SendfiledClient client() {
+        return client;
+    }
+
+    /** A client that can send anything. */
+    RawClient rawClient() throws IOException {
+        return new RawClient(socket());
+    }
+
+    Path directory() {
+        return directory;
+    }
+
+    Path root() {
+        return directory.resolve("root");
+    }
+
+    Path socket() {
+        return directory.resolve(SocketDirectories.socketFile(NAME));
+    }
+
+    private int openDescriptors() {
+        return forked != null ? forked.openDescriptors() : OpenDescriptors.count();
+    }
+
+    /** Demands that the daemon has no more descriptors than at its start, soon; and that it is well. */
+    void expectNoLeak() {
+        Await.until("the daemon's descriptors to be " + descriptors + " again", () -> openDescriptors() <= descriptors);
+        if (embedded != null) {
+            assertNull(embedded.failure());
+        }
+    }
+
+    /** Stops the daemon; a second time it does nothing. */
+    void stop() {
+        if (stopped) {
+            return;
+        }
+        stopped = true;
+        if (embedded != null) {
+            embedded.close();
+        }
+        if (forked != null) {
+            forked.close();
+        }
+    }
+
+    @Override
+    public void close() {
+        client.close();
+        stop();
+    }
+}
