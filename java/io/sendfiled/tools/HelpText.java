@@ -1,0 +1,59 @@
+package io.sendfiled.tools;
+
+import org.jspecify.annotations.Nullable;
+
+/** The texts of {@code --help}, made from {@link Command} and {@link OptionSpec}. Pure. */
+final class HelpText {
+    private static final int COLUMN = 30;
+
+    private HelpText() {}
+
+    static String of(@Nullable Command command) {
+        StringBuilder text = new StringBuilder();
+        if (command == null) {
+            general(text);
+        } else {
+            text.append("Usage: sfd ").append(command.word()).append(' ').append(command.arguments());
+            text.append(" [OPTION]...\n")
+                    .append(Character.toUpperCase(command.sentence().charAt(0)));
+            text.append(command.sentence().substring(1));
+            text.append(".\nPATH is relative to the daemon's root.\n\n");
+            for (OptionSpec option : OptionSpec.values()) {
+                if (option.belongsTo(command)) {
+                    option(text, option);
+                }
+            }
+        }
+        text.append("\nExit status: 0 done, 1 failed, 2 wrong usage, 3 no daemon, 4 not permitted,\n");
+        text.append("5 partial or cancelled, 6 timeout, 130 interrupted.\n");
+        return text.toString();
+    }
+
+    private static void general(StringBuilder text) {
+        text.append("Usage: sfd COMMAND PATH [OPTION]...\n");
+        text.append("Read, send and look at files through a sendfiled daemon.\n\n");
+        for (Command command : Command.values()) {
+            entry(text, "  " + command.word() + " " + command.arguments(), command.sentence());
+        }
+        text.append('\n');
+        option(text, OptionSpec.HELP);
+        option(text, OptionSpec.VERSION);
+        text.append("\nsfd COMMAND --help tells the options of a command.\n");
+    }
+
+    private static void option(StringBuilder text, OptionSpec option) {
+        String letter = option.letter() == null ? "      " : "  -" + option.letter() + ", ";
+        String argument = option.hasArgument() ? " " + option.argument() : "";
+        entry(text, letter + "--" + option.word() + argument, option.sentence());
+    }
+
+    private static void entry(StringBuilder text, String left, String right) {
+        text.append(left);
+        if (left.length() + 1 >= COLUMN) {
+            text.append('\n').append(" ".repeat(COLUMN));
+        } else {
+            text.append(" ".repeat(COLUMN - left.length()));
+        }
+        text.append(right).append('\n');
+    }
+}

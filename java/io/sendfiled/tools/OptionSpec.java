@@ -1,0 +1,68 @@
+package io.sendfiled.tools;
+
+import static io.sendfiled.tools.Command.READ;
+import static io.sendfiled.tools.Command.SEND;
+import static io.sendfiled.tools.Command.STAT;
+
+import org.jspecify.annotations.Nullable;
+
+/** The options, in one table for the parser and for the help. */
+enum OptionSpec {
+    OFFSET("", "offset", "BYTES", "start here; K, M and G mean 2^10, 2^20 and 2^30", READ, SEND),
+    LENGTH("", "length", "BYTES", "so many bytes and not to the end of the file", READ, SEND),
+    OUTPUT("o", "output", "FILE", "write to this file and not to standard output", READ),
+    TO("", "to", "DESTINATION", "tcp:HOST:PORT, unix:PATH, a file, or - for standard output", SEND),
+    TIMEOUT("t", "timeout", "SECONDS", "give up after this time", READ, SEND, STAT),
+    SOCKET_DIRECTORY("S", "socket-dir", "DIRECTORY", "where the daemon's socket is", READ, SEND, STAT),
+    NAME("s", "name", "NAME", "the daemon's name (default: default)", READ, SEND, STAT),
+    JSON("j", "json", "", "tell the result, or the failure, as one JSON object", READ, SEND, STAT),
+    QUIET("q", "quiet", "", "no progress bar and no summary", READ, SEND, STAT),
+    HELP("h", "help", "", "show this text", READ, SEND, STAT),
+    VERSION("V", "version", "", "show the version");
+
+    private final String letter;
+    private final String word;
+    private final String argument;
+    private final String sentence;
+    private final String commands; // their words, each between blanks: an enum has no mutable set
+
+    OptionSpec(String letter, String word, String argument, String sentence, Command... commands) {
+        this.letter = letter;
+        this.word = word;
+        this.argument = argument;
+        this.sentence = sentence;
+        StringBuilder words = new StringBuilder(" ");
+        for (Command command : commands) {
+            words.append(command.word()).append(' ');
+        }
+        this.commands = words.toString();
+    }
+
+    /** The short form, or null. */
+    @Nullable
+    String letter() {
+        return letter.isEmpty() ? null : letter;
+    }
+
+    /** The long form. */
+    String word() {
+        return word;
+    }
+
+    /** The argument's name; empty when there is none. */
+    String argument() {
+        return argument;
+    }
+
+    boolean hasArgument() {
+        return !argument.isEmpty();
+    }
+
+    boolean belongsTo(Command command) {
+        return commands.contains(" " + command.word() + " ");
+    }
+
+    String sentence() {
+        return sentence;
+    }
+}

@@ -1,0 +1,134 @@
+package io.sendfiled.tools;
+
+import com.google.gson.JsonObject;
+import io.sendfiled.client.FileInfo;
+import io.sendfiled.client.TransferResult;
+import io.sendfiled.jni.Descriptors;
+import io.sendfiled.jni.Errno;
+import java.io.OutputStream;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.util.Locale;
+
+/**
+ * What a command tells about its end: as text or as JSON, on standard output unless the file's bytes go there. One
+ * thread.
+ */
+final class Report {
+    private static final int STDERR = 2;
+    private static final String[] UNITS = {"bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+
+    private final Arguments arguments;
+    private final OutputStream out;
+    private final PrintStream err;
+
+    Report(Arguments arguments, OutputStream out, PrintStream err) {
+        this.arguments = arguments;
+        this.out = out;
+        this.err = err;
+    }
+
+    /** Standard error. */
+    PrintStream messages() {
+        return err;
+    }
+
+    /** Whether somebody wants to see a progress bar, if there is a terminal. */
+    boolean wantsProgress() {
+        return !arguments.isSet(OptionSpec.JSON) && !arguments.isSet(OptionSpec.QUIET);
+    }
+
+    void info(FileInfo info) {
+        if (arguments.isSet(OptionSpec.JSON)) {
+            print(result(info));
+            return;
+        }
+        PrintStream stream = data();
+        stream.println("path      " + SfdException.printable(arguments.pathText()));
+        stream.println(
+                "size      " + info.size() + (info.size() < 1024 ? " bytes" : " bytes (" + human(info.size()) + ")"));
+        stream.println("modified  " + info.modified());
+        stream.println("changed   " + info.changed());
+        stream.println("accessed  " + info.accessed());
+        stream.flush();
+    }
+
+    void transferred(TransferResult result) {
+        double seconds = Math.max(result.elapsed().toNanos(), 1) / 1e9;
+        if (arguments.isSet(OptionSpec.JSON)) {
+            JsonObject object = result(result.info());
+            object.addProperty("bytesMoved", result.bytesMoved());
+            object.addProperty("elapsedMs", result.elapsed().toNanos() / 1_000 / 1e3);
+            print(object);
+        } else if (wantsProgress() && Descriptors.isTerminal(STDERR)) {
+            err.println(String.format(
+                    Locale.ROOT,
+                    "%s: %s in %.2f s, %s/s",
+                    SfdException.printable(arguments.pathText()),
+                    human(result.bytesMoved()),
+                    seconds,
+                    human((long) (result.bytesMoved() / seconds))));
+        }
+    }
+
+    void failure(SfdException e) {
+        if (!arguments.isSet(OptionSpec.JSON)) {
+            err.println("sfd: " + e.getMessage());
+            return;
+        }
+        JsonObject object = begin();
+        object.addProperty("error", e.getMessage());
+        if (e.errno() != 0) {
+            object.addProperty("errno", e.errno());
+            object.addProperty("errnoName", Errno.name(e.errno()));
+        }
+        object.addProperty("bytesMoved", e.bytesMoved());
+        object.addProperty("exitCode", e.exitCode());
+        print(object);
+    }
+
+    private JsonObject begin() {
+        JsonObject object = new JsonObject();
+        object.addProperty("command", arguments.requiredCommand().word());
+        object.addProperty("path", arguments.pathText());
+        return object;
+    }
+
+    private JsonObject result(FileInfo info) {
+        JsonObject object = begin();
+        object.addProperty("size", info.size());
+        object.addProperty("modified", info.modified().toString());
+        object.addProperty("changed", info.changed().toString());
+        object.addProperty("accessed", info.accessed().toString());
+        return object;
+    }
+
+    private void print(JsonObject object) {
+        PrintStream stream = dataGoToStandardOutput() ? err : data();
+        stream.println(object);
+        stream.flush();
+    }
+
+    private boolean dataGoToStandardOutput() {
+        return switch (arguments.requiredCommand()) {
+            case READ -> arguments.value(OptionSpec.OUTPUT) == null;
+            case SEND -> "-".equals(arguments.value(OptionSpec.TO));
+            case STAT -> false;
+        };
+    }
+
+    private PrintStream data() {
+        return new PrintStream(out, false, StandardCharsets.UTF_8);
+    }
+
+    /** A number of bytes for people: {@code "1.5 GiB"}. */
+    static String human(long bytes) {
+        int unit = 0;
+        double value = bytes;
+        while (value >= 1024 && unit < UNITS.length - 1) {
+            value /= 1024;
+            unit++;
+        }
+        return unit == 0 ? bytes + " bytes" : String.format(Locale.ROOT, "%.1f %s", value, UNITS[unit]);
+    }
+}

@@ -1,0 +1,102 @@
+package io.sendfiled.tools;
+
+import io.sendfiled.client.Destination;
+import io.sendfiled.client.OpenFile;
+import io.sendfiled.client.SendfiledClient;
+import io.sendfiled.client.Transfer;
+import io.sendfiled.jni.Errno;
+import io.sendfiled.jni.NativeIoException;
+import java.io.FileDescriptor;
+import java.io.IOException;
+import java.net.InetSocketAddress;
+import java.net.SocketAddress;
+import java.net.UnixDomainSocketAddress;
+import java.nio.channels.FileChannel;
+import java.nio.channels.SocketChannel;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+
+/** {@code sfd send}: opens the destination here, and has the daemon write to it. */
+final class SendCommand {
+    private static final String TCP = "tcp:";
+    private static final String UNIX = "unix:";
+    private static final int MAX_PORT = 65_535;
+
+    private SendCommand() {}
+
+    static void run(Arguments arguments, SendfiledClient client, UnderWay underWay, Report report)
+            throws SfdException, IOException, InterruptedException {
+        String to = String.valueOf(arguments.value(OptionSpec.TO));
+        if (to.equals("-")) {
+            send(client.send(arguments.request(), Destination.of(FileDescriptor.out)), arguments, underWay, report);
+        } else if (to.startsWith(TCP) || to.startsWith(UNIX)) {
+            try (SocketChannel socket = connect(to)) {
+                send(client.send(arguments.request(), socket), arguments, underWay, report);
+            }
+        } else {
+            try (OpenFile file = Waiting.forOpen(arguments, client); // first: a refusal must not cost the old file
+                    FileChannel target = create(to)) {
+                send(file.send(Destination.of(target)), arguments, underWay, report);
+            }
+        }
+    }
+
+    private static void send(Transfer transfer, Arguments arguments, UnderWay underWay, Report report)
+            throws SfdException, InterruptedException {
+        underWay.begin(transfer);
+        try {
+            var unused = Waiting.limited(arguments, transfer.result());
+            report.transferred(Waiting.forResult(transfer, arguments, report));
+        } finally {
+            underWay.end();
+        }
+    }
+
+    private static SocketChannel connect(String to) throws SfdException {
+        SocketAddress address =
+                to.startsWith(TCP) ? tcpAddress(to) : UnixDomainSocketAddress.of(to.substring(UNIX.length()));
+        try {
+            return SocketChannel.open(address);
+        } catch (java.nio.channels.UnresolvedAddressException e) {
+            throw SfdException.of(to, new IOException("unknown host"));
+        } catch (IOException e) {
+            throw SfdException.of(to, e);
+        }
+    }
+
+    private static InetSocketAddress tcpAddress(String to) throws SfdException {
+        String text = to.substring(TCP.length());
+        int colon = text.lastIndexOf(':');
+        String host = colon < 0 ? "" : text.substring(0, colon);
+        if (host.startsWith("[") && host.endsWith("]")) { // [::1]
+            host = host.substring(1, host.length() - 1);
+        }
+        try {
+            int port = Integer.parseInt(text.substring(colon + 1));
+            if (!host.isEmpty() && port > 0 && port <= MAX_PORT) {
+                return new InetSocketAddress(host, port);
+            }
+        } catch (NumberFormatException e) {
+            throw notAnAddress(to);
+        }
+        throw notAnAddress(to);
+    }
+
+    private static SfdException notAnAddress(String to) {
+        return SfdException.usage("--to: '" + SfdException.printable(to) + "' is not tcp:HOST:PORT");
+    }
+
+    static FileChannel create(String file) throws SfdException {
+        try {
+            return FileChannel.open(
+                    Path.of(file),
+                    StandardOpenOption.WRITE,
+                    StandardOpenOption.CREATE,
+                    StandardOpenOption.TRUNCATE_EXISTING);
+        } catch (java.nio.file.InvalidPathException e) {
+            throw SfdException.of(file, new NativeIoException("open", Errno.EINVAL));
+        } catch (IOException e) {
+            throw SfdException.of(file, e);
+        }
+    }
+}

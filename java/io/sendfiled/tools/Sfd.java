@@ -1,0 +1,87 @@
+package io.sendfiled.tools;
+
+import io.sendfiled.client.SendfiledClient;
+import io.sendfiled.jni.NativeLibrary;
+import java.io.FileDescriptor;
+import java.io.FileOutputStream;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.io.PrintStream;
+
+/**
+ * The program {@code sfd}: reads, sends and looks at files through a sendfiled daemon.
+ *
+ * <p>A command line around {@link SendfiledClient}. Data go to standard output, everything else to standard error. What
+ * not every run needs (JSON, the progress bar) is loaded when it is needed: it should start faster than one can blink.
+ */
+public final class Sfd {
+    private final OutputStream out;
+    private final PrintStream err;
+    private final UnderWay underWay = new UnderWay();
+
+    /**
+     * @param out for data; a {@link FileOutputStream} is written to through its channel
+     * @param err for messages
+     */
+    public Sfd(OutputStream out, PrintStream err) {
+        this.out = out;
+        this.err = err;
+    }
+
+    /** Runs a command and ends the JVM with its exit status. */
+    public static void main(String[] args) {
+        Sfd sfd = new Sfd(new FileOutputStream(FileDescriptor.out), System.err);
+        Runtime.getRuntime().addShutdownHook(new Thread(sfd::onShutdown, "sfd-shutdown"));
+        System.exit(sfd.run(args));
+    }
+
+    /** Runs a command; gives one of the statuses of {@link ExitCode}. Blocks until it is done. */
+    public int run(String... args) {
+        Arguments arguments;
+        try {
+            arguments = Arguments.parse(args);
+        } catch (SfdException e) {
+            err.println("sfd: " + e.getMessage());
+            return e.exitCode();
+        }
+        if (arguments.help()) {
+            return print(HelpText.of(arguments.command()));
+        }
+        if (arguments.version()) {
+            return print("sfd " + NativeLibrary.version() + "\n");
+        }
+        Report report = new Report(arguments, out, err);
+        try (SendfiledClient client = arguments.connect()) {
+            switch (arguments.requiredCommand()) {
+                case READ -> ReadCommand.run(arguments, client, underWay, out, report);
+                case SEND -> SendCommand.run(arguments, client, underWay, report);
+                case STAT -> StatCommand.run(arguments, client, report);
+            }
+            return ExitCode.OK;
+        } catch (SfdException e) {
+            report.failure(e);
+            return e.exitCode();
+        } catch (IOException e) {
+            SfdException failure = SfdException.of(arguments.pathText(), e);
+            report.failure(failure);
+            return failure.exitCode();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            return ExitCode.INTERRUPTED;
+        }
+    }
+
+    private int print(String text) {
+        PrintStream stream = new PrintStream(out, false);
+        stream.print(text);
+        stream.flush();
+        return stream.checkError() ? ExitCode.FAILED : ExitCode.OK;
+    }
+
+    /** Ctrl-C: the daemon has the destination too, so it has to be told. */
+    private void onShutdown() {
+        if (underWay.cancel()) {
+            err.println("sfd: interrupted");
+        }
+    }
+}

@@ -1,0 +1,133 @@
+package io.sendfiled.tools;
+
+import io.sendfiled.client.DaemonUnavailableException;
+import io.sendfiled.client.TransferException;
+import io.sendfiled.jni.Errno;
+import io.sendfiled.jni.NativeIoException;
+import java.io.IOException;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.FileSystemException;
+import java.nio.file.NoSuchFileException;
+import java.util.Locale;
+import org.jspecify.annotations.Nullable;
+
+/** The one way in which a command fails: what to say, and what to end with. */
+final class SfdException extends Exception {
+    private static final long serialVersionUID = 1L;
+    private static final int LAST_ERRNO = 133;
+
+    private final int exitCode;
+    private final int errno;
+    private final long bytesMoved;
+
+    private SfdException(String message, int exitCode, int errno, long bytesMoved, @Nullable Throwable cause) {
+        super(message, cause);
+        this.exitCode = exitCode;
+        this.errno = errno;
+        this.bytesMoved = bytesMoved;
+    }
+
+    /** Wrong arguments. */
+    static SfdException usage(String message) {
+        return new SfdException(message, ExitCode.USAGE, 0, 0, null);
+    }
+
+    /** A failure that concerns something: a path, an address, standard output. */
+    static SfdException of(String subject, IOException cause) {
+        return of(subject, cause, 0);
+    }
+
+    /** As {@link #of(String, IOException)}, after so many bytes. */
+    static SfdException of(String subject, IOException cause, long bytesMoved) {
+        if (cause instanceof DaemonUnavailableException gone) {
+            int exitCode = gone.errno() == Errno.EACCES ? ExitCode.PERMISSION : ExitCode.UNREACHABLE;
+            return new SfdException(String.valueOf(gone.getMessage()), exitCode, gone.errno(), 0, gone);
+        }
+        if (cause instanceof TransferException failure) {
+            return ofTransfer(subject, failure);
+        }
+        int errno = errnoOf(cause);
+        String reason = errno != 0 ? describe(errno) : reasonOf(cause);
+        return new SfdException(
+                printable(subject) + ": " + reason + after(bytesMoved),
+                ExitCode.of(errno, bytesMoved),
+                errno,
+                bytesMoved,
+                cause);
+    }
+
+    private static SfdException ofTransfer(String subject, TransferException failure) {
+        int errno = failure.errno();
+        long bytesMoved = failure.bytesMoved();
+        if (errno == Errno.ECONNREFUSED && failure.isRefusal()) {
+            return new SfdException("the daemon has ended", ExitCode.UNREACHABLE, errno, 0, failure);
+        }
+        String reason = errno == Errno.ECONNABORTED
+                ? "the daemon ended the transfer without a word (" + Errno.name(errno) + ")"
+                : describe(errno);
+        return new SfdException(
+                printable(subject) + ": " + reason + after(bytesMoved),
+                ExitCode.of(errno, bytesMoved),
+                errno,
+                bytesMoved,
+                failure);
+    }
+
+    private static String describe(int errno) {
+        return Errno.message(errno) + " (" + Errno.name(errno) + ")";
+    }
+
+    private static String after(long bytesMoved) {
+        return bytesMoved == 0 ? "" : " after " + bytesMoved + " bytes";
+    }
+
+    /** The JDK keeps the errno to itself, and shows only its text. */
+    private static int errnoOf(IOException e) {
+        if (e instanceof NativeIoException kernels) {
+            return kernels.errno();
+        }
+        if (e instanceof NoSuchFileException) {
+            return Errno.ENOENT;
+        }
+        if (e instanceof AccessDeniedException) {
+            return Errno.EACCES;
+        }
+        String text = reasonOf(e).toLowerCase(Locale.ROOT);
+        for (int errno = 1; errno <= LAST_ERRNO; errno++) {
+            if (Errno.message(errno).equals(text)) {
+                return errno;
+            }
+        }
+        return 0;
+    }
+
+    private static String reasonOf(IOException e) {
+        if (e instanceof FileSystemException named && named.getReason() != null) {
+            return String.valueOf(named.getReason());
+        }
+        return e.getMessage() == null ? e.getClass().getSimpleName() : String.valueOf(e.getMessage());
+    }
+
+    /** A name of a file must not be able to play with the terminal. */
+    static String printable(String text) {
+        StringBuilder safe = new StringBuilder(text.length());
+        for (int i = 0; i < text.length(); i++) {
+            char c = text.charAt(i);
+            safe.append(Character.isISOControl(c) ? '?' : c);
+        }
+        return safe.toString();
+    }
+
+    int exitCode() {
+        return exitCode;
+    }
+
+    /** 0 when there is none. */
+    int errno() {
+        return errno;
+    }
+
+    long bytesMoved() {
+        return bytesMoved;
+    }
+}
