@@ -25,7 +25,6 @@ import org.jspecify.annotations.Nullable;
  * Messages are handled on the watcher's thread; {@link #cancel} may be called from any.
  */
 abstract non-sealed class Exchange implements Transfer {
-    private static final System.Logger LOG = System.getLogger(Exchange.class.getName());
 
     final StatusWatcher watcher;
     final RequestSender sender;
@@ -296,7 +295,7 @@ abstract non-sealed class Exchange implements Transfer {
             try {
                 current.onProgress(moved, value.size());
             } catch (RuntimeException e) {
-                LOG.log(System.Logger.Level.WARNING, "the progress listener of " + this + " failed", e);
+                Log.warning("the progress listener of " + this + " failed", e);
             }
         }
         return true;
@@ -372,7 +371,7 @@ abstract non-sealed class Exchange implements Transfer {
                 watcher.wakeUp();
             }
         } catch (IOException e) {
-            LOG.log(System.Logger.Level.WARNING, "cannot close a status channel", e);
+            Log.warning("cannot close a status channel", e);
         }
     }
 

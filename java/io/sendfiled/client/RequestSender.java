@@ -24,7 +24,6 @@ import org.jspecify.annotations.Nullable;
  * more. Descriptors that travel are taken: they are closed once the request is sent, or has failed.
  */
 final class RequestSender {
-    private static final System.Logger LOG = System.getLogger(RequestSender.class.getName());
     private static final int WAIT_MS = 100;
 
     /** A request on its way; {@code exchange} is null for a Cancel, {@code request} for what goes by its id. */
@@ -154,7 +153,7 @@ final class RequestSender {
                 first = destination.fd();
             }
         } catch (IOException e) {
-            LOG.log(System.Logger.Level.ERROR, "cannot pass a status channel", e);
+            Log.error("cannot pass a status channel", e);
             return -Errno.EBADF;
         }
         int result = ClientNative.send(socket.fd(), buffer, buffer.position(), first, second);
@@ -209,7 +208,7 @@ final class RequestSender {
                 passedOn.close();
             }
         } catch (IOException e) { // an earlier write's of the destination's owner; nothing of ours
-            LOG.log(System.Logger.Level.DEBUG, "closing what was passed on", e);
+            Log.warning("closing what was passed on", e);
         }
     }
 
@@ -217,7 +216,7 @@ final class RequestSender {
         try {
             socket.close();
         } catch (IOException e) {
-            LOG.log(System.Logger.Level.WARNING, "cannot close the request socket", e);
+            Log.warning("cannot close the request socket", e);
         }
     }
 

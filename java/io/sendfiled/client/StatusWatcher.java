@@ -4,7 +4,6 @@ import io.sendfiled.protocol.Wire;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.nio.channels.ClosedChannelException;
 import java.nio.channels.ClosedSelectorException;
 import java.nio.channels.SelectionKey;
 import java.nio.channels.Selector;
@@ -20,7 +19,6 @@ import java.util.concurrent.ConcurrentLinkedQueue;
  * in. Never waits for anything but its selector: dependent actions that block, block all transfers of the client.
  */
 final class StatusWatcher {
-    private static final System.Logger LOG = System.getLogger(StatusWatcher.class.getName());
     private static final int BUFFER_SIZE = 256 * Wire.TRANSFER_STATUS_SIZE;
 
     private final Selector selector;
@@ -62,9 +60,7 @@ final class StatusWatcher {
         try {
             exchange.source().configureBlocking(false);
             exchange.source().register(selector, SelectionKey.OP_READ, exchange);
-        } catch (ClosedChannelException e) {
-            LOG.log(System.Logger.Level.TRACE, "ended before it was watched: {0}", exchange);
-        } catch (IOException e) {
+        } catch (IOException e) { // does nothing to an exchange that has ended already
             exchange.fail(e);
         }
     }
@@ -102,7 +98,7 @@ final class StatusWatcher {
                 }
             }
         } catch (IOException | ClosedSelectorException e) {
-            LOG.log(System.Logger.Level.ERROR, "the client cannot watch its transfers any more", e);
+            Log.error("the client cannot watch its transfers any more", e);
         } finally {
             closing = true;
             endAll();
@@ -117,7 +113,7 @@ final class StatusWatcher {
         try {
             exchange.onReadable(buffer);
         } catch (RuntimeException e) { // a dependent action's, or ours: no reason to let the others down
-            LOG.log(System.Logger.Level.ERROR, "cannot handle " + exchange, e);
+            Log.error("cannot handle " + exchange, e);
             exchange.fail(new IOException("internal error", e));
         }
     }
@@ -127,7 +123,7 @@ final class StatusWatcher {
             try {
                 task.run();
             } catch (RuntimeException e) {
-                LOG.log(System.Logger.Level.ERROR, "a task of the client failed", e);
+                Log.error("a task of the client failed", e);
             }
         }
     }
@@ -159,7 +155,7 @@ final class StatusWatcher {
             }
             selector.close();
         } catch (IOException | ClosedSelectorException e) {
-            LOG.log(System.Logger.Level.WARNING, "cannot close the selector", e);
+            Log.warning("cannot close the selector", e);
         }
     }
 }

@@ -18,7 +18,7 @@ final class RawArguments {
     /** The bytes of {@code word}, which is one of {@code args}; its UTF-8 when the kernel knows no better. */
     static byte[] bytesOf(String[] args, String word) {
         byte[] text = word.getBytes(StandardCharsets.UTF_8);
-        if (word.chars().allMatch(c -> c < 0x80)) {
+        if (isAscii(word)) {
             return text;
         }
         int index = Arrays.asList(args).indexOf(word);
@@ -28,12 +28,20 @@ final class RawArguments {
             return text;
         }
         for (int i = 0; i < args.length; i++) { // only if all the others are what the JVM says
-            boolean ascii = args[i].chars().allMatch(c -> c < 0x80);
-            if (ascii && !Arrays.equals(raw.get(first + i), args[i].getBytes(StandardCharsets.US_ASCII))) {
+            if (isAscii(args[i]) && !Arrays.equals(raw.get(first + i), args[i].getBytes(StandardCharsets.US_ASCII))) {
                 return text;
             }
         }
         return raw.get(first + index);
+    }
+
+    private static boolean isAscii(String word) {
+        for (int i = 0; i < word.length(); i++) {
+            if (word.charAt(i) >= 0x80) {
+                return false;
+            }
+        }
+        return true;
     }
 
     private static List<byte[]> commandLine() {

@@ -58,7 +58,7 @@ final class Report {
         if (arguments.isSet(OptionSpec.JSON)) {
             JsonObject object = result(result.info());
             object.addProperty("bytesMoved", result.bytesMoved());
-            object.addProperty("elapsedMs", result.elapsed().toNanos() / 1_000 / 1e3);
+            object.addProperty("elapsedMs", Math.round(seconds * 1e6) / 1e3);
             print(object);
         } else if (wantsProgress() && Descriptors.isTerminal(STDERR)) {
             err.println(String.format(
