@@ -82,6 +82,34 @@ public final class RawClient implements AutoCloseable {
         socket.close();
     }
 
+    /** A request for the whole of a file, by PROTOCOL.md and not by our encoder. */
+    public static byte[] fileRequest(int command, String path) {
+        return fileRequest(command, path, 0, 0);
+    }
+
+    /** The same for a range, sound or not. */
+    public static byte[] fileRequest(int command, String path, long offset, long length) {
+        byte[] bytes = path.getBytes(StandardCharsets.UTF_8);
+        return ByteBuffer.allocate(24 + bytes.length + 1)
+                .order(ByteOrder.nativeOrder())
+                .put(0, (byte) command)
+                .putLong(8, offset)
+                .putLong(16, length)
+                .put(24, bytes)
+                .array();
+    }
+
+    /** File Information at the beginning of a buffer, by PROTOCOL.md and not by our decoder. */
+    public static Info info(ByteBuffer buffer) {
+        ByteBuffer bytes = buffer.duplicate().order(ByteOrder.nativeOrder());
+        for (int i = 0; i < 8; i++) {
+            if (bytes.get(i) != (i == 0 ? (byte) 0x81 : 0)) {
+                throw new AssertionError("no File Information: it begins with byte " + i + " = " + bytes.get(i));
+            }
+        }
+        return new Info(bytes.getLong(8), bytes.getLong(16), bytes.getLong(24), bytes.getLong(32), bytes.getLong(40));
+    }
+
     /** A status channel: the client's side of it. */
     public static final class Status implements AutoCloseable {
         private final Pipe pipe;
@@ -120,17 +148,11 @@ public final class RawClient implements AutoCloseable {
 
         /** File Information. */
         public Info info() throws IOException {
-            ByteBuffer bytes = ByteBuffer.wrap(read(Wire.FILE_INFO_SIZE)).order(ByteOrder.nativeOrder());
-            if (bytes.limit() != Wire.FILE_INFO_SIZE
-                    || bytes.getLong(0)
-                            != ByteBuffer.allocate(8)
-                                    .order(ByteOrder.nativeOrder())
-                                    .put(0, (byte) Wire.FILE_INFO)
-                                    .getLong(0)) {
-                throw new AssertionError("no File Information: " + Arrays.toString(bytes.array()));
+            byte[] bytes = read(Wire.FILE_INFO_SIZE);
+            if (bytes.length != Wire.FILE_INFO_SIZE) {
+                throw new AssertionError("no File Information: " + Arrays.toString(bytes));
             }
-            return new Info(
-                    bytes.getLong(8), bytes.getLong(16), bytes.getLong(24), bytes.getLong(32), bytes.getLong(40));
+            return RawClient.info(ByteBuffer.wrap(bytes));
         }
 
         /** Everything up to the end. Blocks. */

@@ -321,28 +321,28 @@ final class StatusChannelIT {
         expectError(Errno.EBADMSG, 0xff, 0);
         expectError(Errno.EPROTONOSUPPORT, 0x10, 0);
         expectError(Errno.EPROTONOSUPPORT, 0x7f, 0);
-        byte[] sound = fileRequest(Wire.READ_FILE, "small");
+        byte[] sound = RawClient.fileRequest(Wire.READ_FILE, "small");
         expectError(Errno.EBADMSG, Arrays.copyOf(sound, 24)); // no path at all
         expectError(Errno.EBADMSG, Arrays.copyOf(sound, sound.length - 1)); // no NUL
-        expectError(Errno.EBADMSG, fileRequest(Wire.READ_FILE, "sm\0all"));
-        expectError(Errno.ENOENT, fileRequest(Wire.READ_FILE, ""));
+        expectError(Errno.EBADMSG, RawClient.fileRequest(Wire.READ_FILE, "sm\0all"));
+        expectError(Errno.ENOENT, RawClient.fileRequest(Wire.READ_FILE, ""));
         byte[] bad = sound.clone();
         bad[1] = 5;
         expectError(Errno.EBADMSG, bad); // stat
-        expectError(Errno.ERANGE, fileRequest(Wire.READ_FILE, "small", -1, 0));
-        expectError(Errno.ERANGE, fileRequest(Wire.READ_FILE, "small", 1, Long.MAX_VALUE));
-        expectError(Errno.ERANGE, fileRequest(Wire.READ_FILE, "small", 0, -1));
+        expectError(Errno.ERANGE, RawClient.fileRequest(Wire.READ_FILE, "small", -1, 0));
+        expectError(Errno.ERANGE, RawClient.fileRequest(Wire.READ_FILE, "small", 1, Long.MAX_VALUE));
+        expectError(Errno.ERANGE, RawClient.fileRequest(Wire.READ_FILE, "small", 0, -1));
         expectError(Errno.EBADMSG, Arrays.copyOf(sound, 5_000)); // longer than any request
-        expectError(Errno.EBADMSG, fileRequest(Wire.SEND_FILE, "small")); // no destination
+        expectError(Errno.EBADMSG, RawClient.fileRequest(Wire.SEND_FILE, "small")); // no destination
     }
 
     @Test
     void shouldSurviveRequestsThatCannotBeAnswered() throws Exception {
-        byte[] read = fileRequest(Wire.READ_FILE, "small");
+        byte[] read = RawClient.fileRequest(Wire.READ_FILE, "small");
         client.send(new byte[0], -1, -1);
         client.send(new byte[1], -1, -1);
         client.send(read, -1, -1); // no status channel
-        client.send(fileRequest(Wire.CANCEL, "small"), -1, -1);
+        client.send(RawClient.fileRequest(Wire.CANCEL, "small"), -1, -1);
         client.send(Arrays.copyOf(new byte[] {Wire.CANCEL}, 10), -1, -1);
         try (TestDestination destination = TestDestination.open(TestDestination.Type.TCP, directory);
                 OwnedFd socket = destination.destination().duplicate();
@@ -442,22 +442,6 @@ final class StatusChannelIT {
 
     private static byte[] error(int command, int errno) {
         return new byte[] {(byte) command, (byte) errno};
-    }
-
-    /** Header and path by PROTOCOL.md, not by our encoder. */
-    private static byte[] fileRequest(int command, String path) {
-        return fileRequest(command, path, 0, 0);
-    }
-
-    private static byte[] fileRequest(int command, String path, long offset, long length) {
-        byte[] bytes = path.getBytes(StandardCharsets.UTF_8);
-        return ByteBuffer.allocate(24 + bytes.length + 1)
-                .order(ByteOrder.nativeOrder())
-                .put(0, (byte) command)
-                .putLong(8, offset)
-                .putLong(16, length)
-                .put(24, bytes)
-                .array();
     }
 
     private static long seconds(Path file, String attribute) throws Exception {

@@ -1,0 +1,124 @@
+package io.sendfiled.system;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertInstanceOf;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.sendfiled.client.DaemonUnavailableException;
+import io.sendfiled.client.FileContent;
+import io.sendfiled.client.FileRequest;
+import io.sendfiled.client.SendfiledClient;
+import io.sendfiled.client.Transfer;
+import io.sendfiled.client.TransferException;
+import io.sendfiled.jni.Errno;
+import io.sendfiled.protocol.Wire;
+import io.sendfiled.support.Content;
+import io.sendfiled.support.RawClient;
+import io.sendfiled.support.RawClient.Status;
+import io.sendfiled.support.TestDestination;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.Parameter;
+import org.junit.jupiter.params.ParameterizedClass;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/** The end of a daemon: it tells those whom it lets down, leaves nothing behind, and a new one takes its place. */
+@ParameterizedClass
+@EnumSource(TestDaemon.Kind.class)
+@Timeout(60)
+final class StopIT {
+    private static final int BIG = 20_000_000;
+
+    @TempDir
+    private Path directory;
+
+    @Parameter
+    TestDaemon.Kind kind;
+
+    @Test
+    void shouldTellEveryClientWhoseTransferItEnds() throws Exception {
+        try (TestDaemon daemon = TestDaemon.start(kind, directory, TestDaemon.Options.STANDARD);
+                RawClient raw = daemon.rawClient();
+                Status opened = prepare(daemon, raw);
+                FileContent unread = daemon.client().read("big").content().get(20, TimeUnit.SECONDS)) {
+            List<TestDestination> destinations = new ArrayList<>();
+            List<Transfer> stuck = new ArrayList<>();
+            for (TestDestination.Type type : TestDestination.Type.values()) {
+                if (type != TestDestination.Type.FILE) {
+                    TestDestination destination = TestDestination.open(type, directory);
+                    destinations.add(destination);
+                    Transfer transfer = daemon.client().send(FileRequest.of("big"), destination.destination());
+                    assertEquals(BIG, transfer.info().get(20, TimeUnit.SECONDS).size());
+                    stuck.add(transfer);
+                }
+            }
+
+            daemon.stop();
+
+            assertArrayEquals(new byte[] {(byte) Wire.TRANSFER_STATUS, Errno.ESHUTDOWN}, opened.rest());
+            for (Transfer transfer : stuck) {
+                assertEquals("ESHUTDOWN", failureOf(transfer).errnoName());
+            }
+            assertThrows(TransferException.class, () -> Content.drain(unread));
+            for (TestDestination destination : destinations) {
+                destination.finishSending();
+                assertTrue(Content.drain(destination.receivingEnd()).size() < BIG);
+                destination.close();
+            }
+            assertFalse(Files.exists(daemon.socket()));
+        }
+    }
+
+    @Test
+    void shouldBeFoundAgainByItsClientsAfterARestart() throws Exception {
+        try (TestDaemon first = TestDaemon.start(kind, directory, TestDaemon.Options.STANDARD)) {
+            Content content = Content.write(first.root().resolve("file"), 5_000);
+            assertEquals(content, read(first.client()));
+
+            first.stop();
+            assertThrows(DaemonUnavailableException.class, () -> SendfiledClient.connect(directory, TestDaemon.NAME));
+            assertInstanceOf(
+                    TransferException.class,
+                    assertThrows(
+                                    CompletionException.class,
+                                    () -> first.client().read("file").content().join())
+                            .getCause());
+
+            try (TestDaemon second = TestDaemon.start(kind, directory, TestDaemon.Options.STANDARD)) {
+                assertEquals(content, read(first.client()));
+                second.expectNoLeak();
+            }
+        }
+    }
+
+    /** An opened file, and files that the tests stop in the middle of. */
+    private static Status prepare(TestDaemon daemon, RawClient raw) throws Exception {
+        Content.write(daemon.root().resolve("big"), BIG);
+        Status opened = raw.request(Wire.OPEN_FILE, "big");
+        assertEquals(BIG, opened.info().size());
+        return opened;
+    }
+
+    private static Content read(SendfiledClient client) throws Exception {
+        try (FileContent content = client.read("file").content().get(20, TimeUnit.SECONDS)) {
+            return Content.drain(content);
+        }
+    }
+
+    private static TransferException failureOf(Transfer transfer) {
+        CompletionException failure = assertThrows(
+                CompletionException.class,
+                () -> transfer.result().orTimeout(20, TimeUnit.SECONDS).join());
+        return assertInstanceOf(TransferException.class, failure.getCause());
+    }
+}
