@@ -21,6 +21,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -32,6 +33,7 @@ abstract class Route implements AutoCloseable {
     private static final int BUFFER_BYTES = 256 * 1024; // as the native load client and the bare loop
     private static final Duration TIMEOUT = Duration.ofSeconds(30);
 
+    private static final AtomicInteger COUNTER = new AtomicInteger(); // a UNIX socket's path is used once
     private final ByteBuffer buffer = ByteBuffer.allocateDirect(BUFFER_BYTES);
 
     /**
@@ -52,7 +54,8 @@ abstract class Route implements AutoCloseable {
 
     static Route unixSocket(Path directory) throws IOException {
         return SocketRoute.connect(
-                StandardProtocolFamily.UNIX, UnixDomainSocketAddress.of(directory.resolve("receiver.socket")));
+                StandardProtocolFamily.UNIX,
+                UnixDomainSocketAddress.of(directory.resolve("receiver-" + COUNTER.incrementAndGet() + ".socket")));
     }
 
     static Route tcpSocket() throws IOException {
