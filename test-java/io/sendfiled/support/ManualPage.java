@@ -21,7 +21,10 @@ public final class ManualPage {
     /** Adds an option: what stands left is markup, the sentence is text without a full stop. */
     public ManualPage entry(String left, String sentence) {
         entries.append(left).append("\n\t");
-        entries.append(Character.toUpperCase(sentence.charAt(0))).append(escape(sentence.substring(1)));
+        // What begins with something to type, such as tcp:HOST, is not changed.
+        boolean word = sentence.matches("[a-z]+ .*");
+        char first = sentence.charAt(0);
+        entries.append(word ? Character.toUpperCase(first) : first).append(escape(sentence.substring(1)));
         entries.append(".\n\n");
         return this;
     }
