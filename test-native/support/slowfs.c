@@ -7,7 +7,8 @@
  * Owns: the mount, from "ready" on stdout until SIGTERM, SIGINT or SIGHUP.
  * Never: writes to the directory behind it.
  *
- * Signals: SIGUSR1 opens the gate of --hold (held reads go on, later ones pass), SIGUSR2 closes it again.
+ * Signals: SIGUSR1 opens the gate of --hold (held calls go on, later ones pass), SIGUSR2 closes it again. What is held is
+ *   reading, unless --hold-calls says otherwise.
  */
 #define FUSE_USE_VERSION 31
 
@@ -35,6 +36,7 @@ struct slowfs {
     long read_ms, open_ms, getattr_ms, flush_ms, release_ms;
     bool direct_io;
     const char *hold;
+    const char *hold_calls;
     pthread_mutex_t lock;
     pthread_cond_t gate_opened;
     bool gate_open;
@@ -42,6 +44,7 @@ struct slowfs {
 
 static struct slowfs fs = {
     .root = -1,
+    .hold_calls = "read",
     .lock = PTHREAD_MUTEX_INITIALIZER,
     .gate_opened = PTHREAD_COND_INITIALIZER,
 };
@@ -53,10 +56,11 @@ static void wait_ms(long ms)
     }
 }
 
-static void wait_at_gate(const char *path)
+static void wait_at_gate(const char *path, const char *call)
 {
     const char *name = strrchr(path, '/');
-    if (fs.hold == NULL || strstr(name != NULL ? name : path, fs.hold) == NULL) {
+    if (fs.hold == NULL || strstr(fs.hold_calls, call) == NULL ||
+        strstr(name != NULL ? name : path, fs.hold) == NULL) {
         return;
     }
     pthread_mutex_lock(&fs.lock);
@@ -97,6 +101,7 @@ static void *slow_init(struct fuse_conn_info *conn, struct fuse_config *config)
 
 static int slow_getattr(const char *path, struct stat *st, struct fuse_file_info *fi)
 {
+    wait_at_gate(path, "getattr");
     wait_ms(fs.getattr_ms);
     int result = fi != NULL ? fstat((int)fi->fh, st)
                             : fstatat(fs.root, relative(path), st, AT_SYMLINK_NOFOLLOW);
@@ -118,6 +123,7 @@ static int slow_open(const char *path, struct fuse_file_info *fi)
     if ((fi->flags & O_ACCMODE) != O_RDONLY) {
         return -EROFS;
     }
+    wait_at_gate(path, "open");
     wait_ms(fs.open_ms);
     int fd = openat(fs.root, relative(path), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0) {
@@ -130,7 +136,7 @@ static int slow_open(const char *path, struct fuse_file_info *fi)
 static int slow_read(const char *path, char *buf, size_t size, off_t offset,
                      struct fuse_file_info *fi)
 {
-    wait_at_gate(path);
+    wait_at_gate(path, "read");
     wait_ms(fs.read_ms);
     ssize_t n = pread((int)fi->fh, buf, size, offset);
     return n < 0 ? -errno : (int)n;
@@ -138,8 +144,8 @@ static int slow_read(const char *path, char *buf, size_t size, off_t offset,
 
 static int slow_flush(const char *path, struct fuse_file_info *fi)
 {
-    (void)path;
     (void)fi;
+    wait_at_gate(path, "flush");
     wait_ms(fs.flush_ms);
     return 0;
 }
@@ -228,6 +234,7 @@ static void usage(FILE *to)
 {
     fputs("usage: slowfs MOUNTPOINT DIRECTORY [--read-ms N] [--open-ms N] [--getattr-ms N]\n"
           "              [--flush-ms N] [--release-ms N] [--hold PATTERN] [--direct-io]\n"
+          "              [--hold-calls read,open,getattr,flush]\n"
           "Prints \"ready\" once mounted; SIGTERM unmounts. SIGUSR1 opens the gate of --hold, "
           "SIGUSR2 closes it.\n",
           to);
@@ -254,6 +261,7 @@ static void parse_options(int argc, char **argv)
         {"flush-ms", required_argument, NULL, 'f'},
         {"release-ms", required_argument, NULL, 'e'},
         {"hold", required_argument, NULL, 'h'},
+        {"hold-calls", required_argument, NULL, 'c'},
         {"direct-io", no_argument, NULL, 'd'},
         {"help", no_argument, NULL, '?'},
         {NULL, 0, NULL, 0},
@@ -277,6 +285,9 @@ static void parse_options(int argc, char **argv)
             break;
         case 'h':
             fs.hold = optarg;
+            break;
+        case 'c':
+            fs.hold_calls = optarg;
             break;
         case 'd':
             fs.direct_io = true;

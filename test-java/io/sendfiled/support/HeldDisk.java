@@ -1,10 +1,12 @@
 package io.sendfiled.support;
 
 import java.io.BufferedReader;
+import java.io.BufferedWriter;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 
 /**
@@ -14,9 +16,15 @@ import java.util.List;
  */
 public final class HeldDisk implements AutoCloseable {
     private final Process process;
+    private final Process shell;
+    private final BufferedWriter signals;
+    private final BufferedReader answers;
 
-    private HeldDisk(Process process) {
+    private HeldDisk(Process process, Process shell) {
         this.process = process;
+        this.shell = shell;
+        signals = shell.outputWriter(StandardCharsets.US_ASCII);
+        answers = shell.inputReader(StandardCharsets.US_ASCII);
     }
 
     /** Why there can be none on this machine; empty if there can. */
@@ -32,40 +40,51 @@ public final class HeldDisk implements AutoCloseable {
      *
      * @param mountPoint is created
      * @param held reads of files whose name contains this wait for {@link #release}
+     * @param options more options of slowfs
      */
-    public static HeldDisk mount(Path mountPoint, Path directory, String held) throws IOException {
+    public static HeldDisk mount(Path mountPoint, Path directory, String held, String... options) throws IOException {
         Files.createDirectories(mountPoint);
-        Process process = HelperProgram.start("slowfs", mountPoint, directory, "--hold", held);
+        List<Object> arguments = new ArrayList<>(List.of(mountPoint, directory, "--hold", held));
+        arguments.addAll(List.of(options));
+        Process process = HelperProgram.start("slowfs", arguments.toArray());
         BufferedReader out = process.inputReader(StandardCharsets.US_ASCII);
         if (!"ready".equals(out.readLine())) {
             process.destroyForcibly();
             throw new IOException("slowfs could not be mounted at " + mountPoint);
         }
-        return new HeldDisk(process);
+        /*
+         * Started now: a process that is started while a file of the disk is open closes its copy of the descriptor, and
+         * that waits for the disk.
+         */
+        Process shell = new ProcessBuilder(
+                        "sh", "-c", "while read name; do kill -$name " + process.pid() + " && echo sent; done")
+                .redirectError(ProcessBuilder.Redirect.INHERIT)
+                .start();
+        return new HeldDisk(process, shell);
     }
 
     /** Lets the reads that are held, and all later ones, go on. */
-    public void release() throws IOException, InterruptedException {
+    public void release() throws IOException {
         signal("USR1");
     }
 
     /** Holds reads again. */
-    public void hold() throws IOException, InterruptedException {
+    public void hold() throws IOException {
         signal("USR2");
     }
 
-    private void signal(String name) throws IOException, InterruptedException {
-        int status = new ProcessBuilder(List.of("kill", "-" + name, Long.toString(process.pid())))
-                .inheritIO()
-                .start()
-                .waitFor();
-        if (status != 0) {
-            throw new IOException("kill: exit status " + status);
+    private void signal(String name) throws IOException {
+        signals.write(name + "\n");
+        signals.flush();
+        String answer = answers.readLine();
+        if (!"sent".equals(answer)) {
+            throw new IOException("no signal could be sent: " + answer);
         }
     }
 
     @Override
     public void close() {
+        shell.destroy();
         process.destroy();
         try {
             Await.until("slowfs to end after SIGTERM", () -> !process.isAlive());

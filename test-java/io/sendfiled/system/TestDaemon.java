@@ -169,6 +169,10 @@ final class TestDaemon implements AutoCloseable {
         }
     }
 
+    boolean hasMoreDescriptorsThanAtItsStart(int more) {
+        return openDescriptors() >= descriptors + more;
+    }
+
     /** Stops the daemon; a second time it does nothing. */
     void stop() {
         if (stopped) {
