@@ -5,39 +5,50 @@
 
 #include <stdlib.h>
 
-void sfd_closer_init(struct sfd_closer *closer, const struct sfd_sys *sys)
+void sfd_closer_init(struct sfd_closer *closer, const struct sfd_sys *sys, uint8_t queue)
 {
-    *closer = (struct sfd_closer){.sys = sys};
+    *closer = (struct sfd_closer){.sys = sys, .queue = queue};
 }
 
 void sfd_closer_deinit(struct sfd_closer *closer)
 {
     for (size_t i = 0; i < closer->count; i++)
-        sfd_fd_close(closer->sys, &closer->fds[i]);
-    free(closer->fds);
-    sfd_closer_init(closer, closer->sys);
+        sfd_fd_close(closer->sys, &closer->closes[i].fd);
+    free(closer->closes);
+    sfd_closer_init(closer, closer->sys, closer->queue);
 }
 
-static bool make_room(struct sfd_closer *closer)
+static bool put(struct sfd_closer *closer, int fd, uint8_t queue)
 {
-    if (closer->count < closer->capacity) return true;
-    const size_t capacity = closer->capacity == 0 ? 16 : closer->capacity * 2;
-    int *fds = realloc(closer->fds, capacity * sizeof(*fds));
-    if (fds == NULL) return false;
-    closer->fds = fds;
-    closer->capacity = capacity;
+    if (closer->count == closer->capacity) {
+        const size_t capacity = closer->capacity == 0 ? 16 : closer->capacity * 2;
+        struct sfd_close *closes = realloc(closer->closes, capacity * sizeof(*closes));
+        if (closes == NULL) return false;
+        closer->closes = closes;
+        closer->capacity = capacity;
+    }
+    closer->closes[closer->count++] = (struct sfd_close){.fd = fd, .queue = queue};
     return true;
+}
+
+void sfd_closer_take_file(struct sfd_closer *closer, int *fd, uint8_t queue)
+{
+    if (*fd < 0) return;
+    if (put(closer, *fd, queue)) {
+        *fd = -1;
+    } else {
+        sfd_fd_close(closer->sys, fd);
+    }
 }
 
 void sfd_closer_take(struct sfd_closer *closer, int *fd, enum sfd_fd_kind kind)
 {
     if (*fd < 0) return;
-    if (sfd_fd_close_may_block(closer->sys, *fd, kind) && make_room(closer)) {
-        closer->fds[closer->count++] = *fd;
-        *fd = -1;
-        return;
+    if (sfd_fd_close_may_block(closer->sys, *fd, kind)) {
+        sfd_closer_take_file(closer, fd, closer->queue);
+    } else {
+        sfd_fd_close(closer->sys, fd);
     }
-    sfd_fd_close(closer->sys, fd);
 }
 
 void sfd_closer_take_unknown(struct sfd_closer *closer, int *fd)
@@ -50,4 +61,23 @@ void sfd_closer_take_unknown(struct sfd_closer *closer, int *fd)
         return;
     }
     sfd_closer_take(closer, fd, info.kind);
+}
+
+bool sfd_closer_split(struct sfd_closer *closer, struct sfd_closer *out)
+{
+    size_t kept = 0;
+
+    sfd_closer_init(out, closer->sys, closer->closes[0].queue);
+    out->closes = malloc(closer->count * sizeof(*out->closes));
+    if (out->closes == NULL) return false;
+    out->capacity = closer->count;
+    for (size_t i = 0; i < closer->count; i++) {
+        if (closer->closes[i].queue == out->queue) {
+            out->closes[out->count++] = closer->closes[i];
+        } else {
+            closer->closes[kept++] = closer->closes[i];
+        }
+    }
+    closer->count = kept;
+    return true;
 }

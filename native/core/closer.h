@@ -11,14 +11,20 @@
 
 #include "fd.h"
 
+struct sfd_close {
+    int fd;
+    uint8_t queue; /* of the disk pool */
+};
+
 struct sfd_closer {
     const struct sfd_sys *sys;
-    int *fds;
+    uint8_t queue; /* for descriptors of no known device */
+    struct sfd_close *closes;
     size_t count;
     size_t capacity;
 };
 
-void sfd_closer_init(struct sfd_closer *closer, const struct sfd_sys *sys);
+void sfd_closer_init(struct sfd_closer *closer, const struct sfd_sys *sys, uint8_t queue);
 
 /* Closes what is left; may block. Idempotent. */
 void sfd_closer_deinit(struct sfd_closer *closer);
@@ -26,7 +32,13 @@ void sfd_closer_deinit(struct sfd_closer *closer);
 /* Takes *fd of a known kind, unless it is -1, and sets it to -1. Never blocks while memory lasts. */
 void sfd_closer_take(struct sfd_closer *closer, int *fd, enum sfd_fd_kind kind);
 
+/* The same for a file, whose close is its device's business: never closes it at once while memory lasts. */
+void sfd_closer_take_file(struct sfd_closer *closer, int *fd, uint8_t queue);
+
 /* The same for a descriptor that nobody has looked at yet. */
 void sfd_closer_take_unknown(struct sfd_closer *closer, int *fd);
+
+/* Moves all descriptors of the first one's queue to `out`, which is initialized here. False without memory. */
+bool sfd_closer_split(struct sfd_closer *closer, struct sfd_closer *out);
 
 #endif

@@ -23,11 +23,12 @@ enum sfd_counter {
     SFD_COUNTER_BLOCKED,       /* times that a transfer waited for its client */
     SFD_COUNTER_OPEN_TIMEOUTS, /* opened files that nobody sent in time */
     SFD_COUNTER_TRANSFERS,     /* in the table now */
+    SFD_COUNTER_STUCK,         /* turns that sat in one call for too long */
     SFD_COUNTERS,
 };
 
 struct sfd_counters {
-    _Atomic uint64_t at[SFD_COUNTERS];
+    _Atomic(uint64_t) at[SFD_COUNTERS];
 };
 
 /* One writer: a load and a store are enough, and cost less than a locked add. */

@@ -25,9 +25,12 @@ int sfd_engine_create(struct sfd_engine **out, const struct sfd_settings *settin
     for (int i = 0; i < SFD_ROOTS_MAX; i++)
         shared->roots[i] = -1;
     atomic_init(&shared->transfers, 0);
+    atomic_init(&shared->receiver, 0);
     sfd_devices_init(&shared->devices);
     sfd_endpoint_init(&engine->endpoint);
 
+    result = sfd_sys_wake_signal();
+    shared->wake_signal = result < 0 ? 0 : result; /* without one, only the receiving moves on */
     result = sfd_machine_init(&shared->machine, &sfd_sys_linux);
     if (result < 0) goto fail;
     result = sfd_sys_openat(AT_FDCWD, root, O_PATH | O_DIRECTORY);
@@ -50,6 +53,11 @@ fail:
 struct sfd_loop *sfd_engine_loop(struct sfd_engine *engine, uint32_t index)
 {
     return engine->shared.loops[index];
+}
+
+void sfd_engine_watch(struct sfd_engine *engine)
+{
+    sfd_receiving_watch(&engine->shared);
 }
 
 void sfd_engine_close_endpoint(struct sfd_engine *engine)

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 static enum sfd_fd_kind socket_kind(const struct sfd_sys *sys, int fd, int domain)
 {
@@ -19,15 +20,14 @@ static enum sfd_fd_kind socket_kind(const struct sfd_sys *sys, int fd, int domai
     return SFD_FD_OTHER;
 }
 
-static enum sfd_fd_kind file_kind(const struct sfd_sys *sys, int fd)
+static void classify_file(const struct sfd_sys *sys, int fd, struct sfd_fd_info *info)
 {
     struct statx st;
 
-    if (sys->statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &st) < 0)
-        return SFD_FD_OTHER;
-    if (S_ISREG(st.stx_mode)) return SFD_FD_REGULAR;
-    if (S_ISCHR(st.stx_mode)) return SFD_FD_CHAR;
-    return SFD_FD_OTHER;
+    if (sys->statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &st) < 0) return;
+    if (S_ISREG(st.stx_mode)) info->kind = SFD_FD_REGULAR;
+    if (S_ISCHR(st.stx_mode)) info->kind = SFD_FD_CHAR;
+    info->dev = makedev(st.stx_dev_major, st.stx_dev_minor);
 }
 
 bool sfd_fd_is_pipe(const struct sfd_sys *sys, int fd)
@@ -54,7 +54,7 @@ int sfd_fd_classify(const struct sfd_sys *sys, int fd, struct sfd_fd_info *out)
         } else if (sfd_fd_is_pipe(sys, fd)) {
             info.kind = SFD_FD_PIPE;
         } else {
-            info.kind = file_kind(sys, fd);
+            classify_file(sys, fd, &info);
         }
     }
     *out = info;
@@ -64,9 +64,12 @@ int sfd_fd_classify(const struct sfd_sys *sys, int fd, struct sfd_fd_info *out)
 bool sfd_fd_close_may_block(const struct sfd_sys *sys, int fd, enum sfd_fd_kind kind)
 {
     struct linger linger;
+    int unread = 0;
 
     if (kind == SFD_FD_PIPE) return false;
     if (!sfd_fd_is_socket(kind)) return true;
+    /* Descriptors that nobody has received yet are closed with the socket in whose queue they wait. */
+    if (kind == SFD_FD_UNIX_STREAM) return sys->get_unread(fd, &unread) < 0 || unread > 0;
     return sys->get_linger(fd, &linger) < 0 || (linger.l_onoff != 0 && linger.l_linger > 0);
 }
 

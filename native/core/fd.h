@@ -29,6 +29,7 @@ struct sfd_fd_info {
     bool readable;
     bool writable;
     bool nonblock; /* O_NONBLOCK of the description, at the moment of asking */
+    uint64_t dev;  /* of a regular file: st_dev */
 };
 
 /* Says what `fd` (borrowed) is. 0, or -EBADF when it is no open descriptor. Never blocks. */
@@ -44,8 +45,8 @@ static inline bool sfd_fd_is_socket(enum sfd_fd_kind kind)
 }
 
 /*
- * Can close(2) of this descriptor block? True for what may flush to a file server and for sockets that linger; false for
- * pipes and for ordinary stream sockets. Never blocks itself.
+ * Can close(2) of this descriptor block? True for what may flush to a file server and for sockets that linger or that have
+ * something unread, which can be a descriptor that lingers; false for pipes and for ordinary stream sockets. Never blocks itself.
  */
 bool sfd_fd_close_may_block(const struct sfd_sys *sys, int fd, enum sfd_fd_kind kind);
 

@@ -56,6 +56,8 @@ struct sfd_shared {
     int request_fd;           /* borrowed */
     int roots[SFD_ROOTS_MAX]; /* O_PATH directories, owned by the engine */
     atomic_uint transfers;    /* in all tables */
+    atomic_int receiver;      /* index of the loop whose turn it is to receive */
+    int wake_signal;          /* ends a call that blocks; 0 where no signal was free */
     struct sfd_loop *loops[SFD_LOOPS_MAX];
 };
 
@@ -83,5 +85,11 @@ void sfd_loop_wake(struct sfd_loop *loop);
 
 /* Refuses what comes, aborts what is there. Returns at once; poll tells when it is over. */
 void sfd_loop_stop(struct sfd_loop *loop);
+
+/*
+ * The watch over the loops: takes the receiving away from a loop that is stuck in one call, and frees it with a signal
+ * after 250 ms. Call it every 50 to 100 ms from one thread, never from a loop's.
+ */
+void sfd_receiving_watch(struct sfd_shared *shared);
 
 #endif

@@ -53,6 +53,23 @@ int sfd_machine_init(struct sfd_machine *machine, const struct sfd_sys *sys)
     return 0;
 }
 
+int64_t sfd_machine_write_pipe(const struct sfd_machine *machine, int fd, const struct iovec *iov,
+                               int count)
+{
+    int64_t n = machine->sys->pwritev2(fd, iov, count, -1, machine->pipe_write_flags);
+
+    if (n != -EOPNOTSUPP || machine->pipe_write_flags == 0) return n;
+    /*
+     * A splice(2) into a pipe, ours or the client's, takes RWF_NOWAIT away from that description for good (6.4:
+     * pipe_clear_nowait). A description of our own writes without blocking.
+     */
+    int own = sfd_fd_reopen_pipe(fd);
+    if (own < 0) return own == -ENXIO ? -EPIPE : own; /* a FIFO without a reader */
+    n = machine->sys->pwritev2(own, iov, count, -1, 0);
+    sfd_fd_close(machine->sys, &own);
+    return n;
+}
+
 void sfd_machine_deinit(struct sfd_machine *machine)
 {
     if (machine->sys != NULL) sfd_fd_close(machine->sys, &machine->null_fd);

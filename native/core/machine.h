@@ -22,6 +22,13 @@ struct sfd_machine {
 /* Asks the kernel. 0, or -errno when not even /dev/null opens. */
 int sfd_machine_init(struct sfd_machine *machine, const struct sfd_sys *sys);
 
+/*
+ * Writes memory to a pipe: the bytes taken, or -errno, -EAGAIN when it is full. Does not block if pipe_write_flags is
+ * RWF_NOWAIT; otherwise `fd` must have O_NONBLOCK.
+ */
+int64_t sfd_machine_write_pipe(const struct sfd_machine *machine, int fd, const struct iovec *iov,
+                               int count);
+
 /* Idempotent. */
 void sfd_machine_deinit(struct sfd_machine *machine);
 

@@ -42,7 +42,7 @@ static bool take(struct sfd_progress *progress, int64_t result)
         progress->moved += (uint64_t)result;
         return true;
     }
-    if (result == -EAGAIN) {
+    if (result == -EAGAIN || result == -EINTR) {
         progress->step = SFD_STEP_BLOCKED;
     } else {
         progress->step = SFD_STEP_FAILED;
@@ -51,32 +51,28 @@ static bool take(struct sfd_progress *progress, int64_t result)
     return false;
 }
 
+/*
+ * One call a step: the caller asks before each whether the socket still has O_NONBLOCK. A signal of the watch (EINTR) ends a
+ * call that blocked all the same, and waiting for the socket is what remains.
+ */
 static struct sfd_progress step_sendfile(const struct sfd_move *move, uint64_t offset,
                                          uint64_t limit)
 {
     struct sfd_progress progress = {.step = SFD_STEP_MORE};
+    int64_t at = (int64_t)offset;
 
-    while (progress.moved < limit) {
-        int64_t at = (int64_t)(offset + progress.moved);
-        const size_t count = call_size(limit - progress.moved);
-        if (!take(&progress, move->machine->sys->sendfile(move->dest, move->file, &at, count)))
-            break;
-    }
+    (void)take(&progress,
+               move->machine->sys->sendfile(move->dest, move->file, &at, call_size(limit)));
     return progress;
 }
 
 static struct sfd_progress step_splice(const struct sfd_move *move, uint64_t offset, uint64_t limit)
 {
     struct sfd_progress progress = {.step = SFD_STEP_MORE};
+    int64_t at = (int64_t)offset;
 
-    while (progress.moved < limit) {
-        int64_t at = (int64_t)(offset + progress.moved);
-        const size_t count = call_size(limit - progress.moved);
-        if (!take(&progress, move->machine->sys->splice(move->file, &at, move->dest, count,
-                                                        SPLICE_F_NONBLOCK | SPLICE_F_MOVE))) {
-            break;
-        }
-    }
+    (void)take(&progress, move->machine->sys->splice(move->file, &at, move->dest, call_size(limit),
+                                                     SPLICE_F_NONBLOCK | SPLICE_F_MOVE));
     return progress;
 }
 
@@ -159,7 +155,7 @@ struct sfd_progress sfd_mover_memory(const struct sfd_machine *machine, int dest
     while (count > 0) {
         int64_t n;
         if (dest_kind == SFD_FD_PIPE) {
-            n = machine->sys->pwritev2(dest, iov, count, -1, machine->pipe_write_flags);
+            n = sfd_machine_write_pipe(machine, dest, iov, count);
         } else {
             const struct msghdr message = {.msg_iov = iov, .msg_iovlen = (size_t)count};
             n = machine->sys->sendmsg(dest, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -240,6 +236,7 @@ struct sfd_progress sfd_mover_copy(const struct sfd_move *move, enum sfd_techniq
             *technique == SFD_TECHNIQUE_COPY_FILE_RANGE
                 ? move->machine->sys->copy_file_range(move->file, &at, move->dest, count)
                 : move->machine->sys->sendfile(move->dest, move->file, &at, count);
+        if (n == -EINTR) continue;
         /* Some kernels answer 0 for files that have no length of their own: let the next technique see. */
         const enum sfd_technique next = n == 0 && *technique == SFD_TECHNIQUE_COPY_FILE_RANGE
                                             ? SFD_TECHNIQUE_SENDFILE

@@ -17,6 +17,7 @@
 #define SFD_BATCH_MAX 16
 
 #define SFD_SLOT_FDS   2
+#define SFD_FDS_MAX    253
 #define SFD_SLOT_BYTES 4272
 
 /* Why a datagram cannot be a request, whatever its bytes say. */
@@ -59,10 +60,13 @@ struct sfd_slot {
 struct sfd_receiver {
     struct mmsghdr messages[SFD_BATCH_MAX];
     struct iovec iov[SFD_BATCH_MAX];
-    /* Room for two descriptors more than a request has: a few surplus ones are told from a truncated message. */
+    /*
+     * Room for all that a message can carry (SCM_MAX_FD): what has no room is closed by the kernel inside recvmmsg, on the
+     * loop, and the last close of a socket that lingers takes as long as its client likes.
+     */
     union {
         size_t align; /* what struct cmsghdr asks for */
-        char bytes[CMSG_SPACE(sizeof(struct ucred)) + CMSG_SPACE(sizeof(int) * (SFD_SLOT_FDS + 2))];
+        char bytes[CMSG_SPACE(sizeof(struct ucred)) + CMSG_SPACE(sizeof(int) * SFD_FDS_MAX)];
     } control[SFD_BATCH_MAX];
 };
 

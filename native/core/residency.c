@@ -14,6 +14,9 @@
 
 #include "fd.h"
 
+#ifndef FUSE_SUPER_MAGIC
+#define FUSE_SUPER_MAGIC 0x65735546
+#endif
 #ifndef XFS_SUPER_MAGIC
 #define XFS_SUPER_MAGIC 0x58465342
 #endif
@@ -32,7 +35,7 @@ void sfd_devices_deinit(struct sfd_devices *devices)
     pthread_mutex_destroy(&devices->lock);
 }
 
-int sfd_devices_find(const struct sfd_devices *devices, uint64_t dev)
+int sfd_devices_find(struct sfd_devices *devices, uint64_t dev)
 {
     const unsigned count = atomic_load_explicit(&devices->count, memory_order_acquire);
 
@@ -40,6 +43,35 @@ int sfd_devices_find(const struct sfd_devices *devices, uint64_t dev)
         if (devices->at[i].dev == dev) return (int)i;
     }
     return -ENOENT;
+}
+
+int sfd_devices_add(struct sfd_devices *devices, uint64_t dev)
+{
+    int index = sfd_devices_find(devices, dev);
+
+    if (index >= 0) return index;
+    pthread_mutex_lock(&devices->lock);
+    index = sfd_devices_find(devices, dev);
+    if (index < 0) {
+        const unsigned count = atomic_load_explicit(&devices->count, memory_order_relaxed);
+        if (count == SFD_DEVICES_MAX) {
+            index = SFD_DEVICES_MAX - 1;
+        } else {
+            /* The last entry stands for all that do not fit: it is treated as the slowest. */
+            const bool last = count == SFD_DEVICES_MAX - 1;
+            devices->at[count].dev = dev;
+            atomic_store(&devices->at[count].medium, last ? SFD_MEDIUM_REMOTE : SFD_MEDIUM_UNKNOWN);
+            atomic_store_explicit(&devices->count, count + 1, memory_order_release);
+            index = (int)count;
+        }
+    }
+    pthread_mutex_unlock(&devices->lock);
+    return index;
+}
+
+enum sfd_medium sfd_devices_medium(struct sfd_devices *devices, int index)
+{
+    return (enum sfd_medium)atomic_load_explicit(&devices->at[index].medium, memory_order_relaxed);
 }
 
 static bool reads_nowait(const struct sfd_machine *machine, int fd)
@@ -61,8 +93,11 @@ static enum sfd_medium medium_of(const struct sfd_machine *machine, int fd)
     case RAMFS_MAGIC:
     case HUGETLBFS_MAGIC:
         return SFD_MEDIUM_MEMORY;
-    case EXT4_SUPER_MAGIC: /* ext2 and ext3 as well */
+    case FUSE_SUPER_MAGIC:
+        return SFD_MEDIUM_FUSE;
     case XFS_SUPER_MAGIC:
+        return reads_nowait(machine, fd) ? SFD_MEDIUM_LOCKING : SFD_MEDIUM_REMOTE;
+    case EXT4_SUPER_MAGIC: /* ext2 and ext3 as well */
     case BTRFS_SUPER_MAGIC:
     case F2FS_SUPER_MAGIC:
     case OVERLAYFS_SUPER_MAGIC:
@@ -75,26 +110,14 @@ static enum sfd_medium medium_of(const struct sfd_machine *machine, int fd)
 int sfd_devices_learn(struct sfd_devices *devices, const struct sfd_machine *machine, int fd,
                       uint64_t dev)
 {
-    int index = sfd_devices_find(devices, dev);
+    const int index = sfd_devices_add(devices, dev);
+    const int medium = (int)medium_of(machine, fd);
+    int known = SFD_MEDIUM_UNKNOWN;
 
-    if (index >= 0) return index;
-    const enum sfd_medium medium = medium_of(machine, fd); /* outside the lock: it can block */
-    pthread_mutex_lock(&devices->lock);
-    index = sfd_devices_find(devices, dev);
-    if (index < 0) {
-        const unsigned count = atomic_load_explicit(&devices->count, memory_order_relaxed);
-        if (count == SFD_DEVICES_MAX) {
-            index = SFD_DEVICES_MAX - 1;
-        } else {
-            /* The last entry stands for all that do not fit: treat them as the slowest. */
-            const bool last = count == SFD_DEVICES_MAX - 1;
-            devices->at[count] =
-                (struct sfd_device){.dev = dev, .medium = last ? SFD_MEDIUM_REMOTE : medium};
-            atomic_store_explicit(&devices->count, count + 1, memory_order_release);
-            index = (int)count;
-        }
+    if (!atomic_compare_exchange_strong(&devices->at[index].medium, &known, medium) &&
+        known != medium) {
+        atomic_store(&devices->at[index].medium, SFD_MEDIUM_REMOTE);
     }
-    pthread_mutex_unlock(&devices->lock);
     return index;
 }
 
@@ -129,7 +152,7 @@ uint64_t sfd_residency_probe(const struct sfd_machine *machine, enum sfd_medium 
                              uint64_t offset, uint64_t length)
 {
     if (medium == SFD_MEDIUM_MEMORY) return length;
-    if (medium != SFD_MEDIUM_LOCAL || length == 0) return 0;
+    if (!sfd_medium_is_local(medium) || length == 0) return 0;
     if (!pages_present(machine, fd, offset, length)) return 0;
     if (!byte_is_ready(machine, fd, offset)) return 0;
     if (length > 1 && !byte_is_ready(machine, fd, offset + length - 1)) return 0;
@@ -149,6 +172,7 @@ int64_t sfd_residency_load(const struct sfd_machine *machine, int fd, uint64_t o
         int64_t at = (int64_t)(offset + loaded);
         const int64_t n =
             machine->sys->sendfile(machine->null_fd, fd, &at, (size_t)(length - loaded));
+        if (n == -EINTR) continue;
         if (n < 0) return loaded > 0 ? (int64_t)loaded : n;
         if (n == 0) break;
         loaded += (uint64_t)n;

@@ -16,16 +16,25 @@
 
 enum sfd_medium {
     SFD_MEDIUM_UNKNOWN = 0,
-    SFD_MEDIUM_MEMORY, /* tmpfs and its kin: always resident */
-    SFD_MEDIUM_LOCAL,  /* the page cache tells the truth and preadv2(RWF_NOWAIT) works */
-    SFD_MEDIUM_REMOTE, /* FUSE, network: only what the disk pool has read is known to be ready */
+    SFD_MEDIUM_MEMORY,  /* tmpfs and its kin: always resident */
+    SFD_MEDIUM_LOCAL,   /* the page cache tells the truth and preadv2(RWF_NOWAIT) works */
+    SFD_MEDIUM_LOCKING, /* XFS: the same, but splice waits while somebody writes to the file */
+    SFD_MEDIUM_FUSE,    /* splice takes what the disk pool has loaded; a read can ask the server */
+    SFD_MEDIUM_REMOTE, /* network and unknown: only what the disk pool has read into memory is ready */
 };
+
+/* True for the media whose opens, locks, attributes and closes wait for no server. */
+static inline bool sfd_medium_is_local(enum sfd_medium medium)
+{
+    return medium == SFD_MEDIUM_MEMORY || medium == SFD_MEDIUM_LOCAL ||
+           medium == SFD_MEDIUM_LOCKING;
+}
 
 #define SFD_DEVICES_MAX 64
 
 struct sfd_device {
-    uint64_t dev; /* st_dev */
-    enum sfd_medium medium;
+    uint64_t dev;      /* st_dev */
+    atomic_int medium; /* enum sfd_medium */
 };
 
 /* Append-only table of the file systems seen so far. A full table answers with its last entry, which is REMOTE. */
@@ -39,9 +48,18 @@ void sfd_devices_init(struct sfd_devices *devices);
 void sfd_devices_deinit(struct sfd_devices *devices);
 
 /* The index of `dev`, or -ENOENT. Never blocks. */
-int sfd_devices_find(const struct sfd_devices *devices, uint64_t dev);
+int sfd_devices_find(struct sfd_devices *devices, uint64_t dev);
 
-/* Finds or adds the device of the open file `fd` (borrowed): its index. Blocks: asks the file system what it is. */
+/* Finds or adds `dev`, of a medium that may be unknown: its index. Never blocks for longer than the table is locked. */
+int sfd_devices_add(struct sfd_devices *devices, uint64_t dev);
+
+/* What is known of a device's medium now. */
+enum sfd_medium sfd_devices_medium(struct sfd_devices *devices, int index);
+
+/*
+ * Finds or adds the device of the open file `fd` (borrowed): its index. Blocks: asks the file system what it is, each time,
+ * because the kernel gives the number of an unmounted file system to the next one. A device that has changed is REMOTE.
+ */
 int sfd_devices_learn(struct sfd_devices *devices, const struct sfd_machine *machine, int fd,
                       uint64_t dev);
 

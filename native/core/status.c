@@ -51,7 +51,7 @@ int sfd_status_flush(struct sfd_status *status, const struct sfd_machine *machin
     if (length == 0) return 1;
 
     const struct iovec iov = {.iov_base = buffer, .iov_len = length};
-    const int64_t n = machine->sys->pwritev2(status->fd, &iov, 1, -1, machine->pipe_write_flags);
+    const int64_t n = sfd_machine_write_pipe(machine, status->fd, &iov, 1);
     if (n == -EAGAIN || n == -ENOMEM || n == -ENOBUFS) return 0;
     if (n < 0) return (int)n;
     /* Atomic below PIPE_BUF (pipe(7)), so n == length: the messages are gone and none is cut. */

@@ -7,8 +7,10 @@
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <poll.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/random.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
@@ -95,12 +97,16 @@ static int64_t sys_pwritev2(int fd, const struct iovec *iov, int count, int64_t 
 
 static int64_t sys_sendfile(int out, int in, int64_t *offset, size_t count)
 {
-    RETRY(int64_t, sendfile(out, in, (off_t *)offset, count));
+    const ssize_t n = sendfile(out, in, (off_t *)offset, count);
+
+    return n < 0 ? -errno : n;
 }
 
 static int64_t sys_splice(int in, int64_t *offset, int out, size_t count, unsigned flags)
 {
-    RETRY(int64_t, splice(in, (off_t *)offset, out, NULL, count, flags));
+    const ssize_t n = splice(in, (off_t *)offset, out, NULL, count, flags);
+
+    return n < 0 ? -errno : n;
 }
 
 static int64_t sys_copy_file_range(int in, int64_t *offset, int out, size_t count)
@@ -129,6 +135,15 @@ static int sys_get_linger(int fd, struct linger *out)
     socklen_t size = sizeof(value);
 
     if (getsockopt(fd, SOL_SOCKET, SO_LINGER, &value, &size) < 0) return -errno;
+    *out = value;
+    return 0;
+}
+
+static int sys_get_unread(int fd, int *out)
+{
+    int value = 0;
+
+    if (ioctl(fd, FIONREAD, &value) < 0) return -errno;
     *out = value;
     return 0;
 }
@@ -172,6 +187,7 @@ const struct sfd_sys sfd_sys_linux = {
     .fcntl = sys_fcntl,
     .getsockopt_int = sys_getsockopt_int,
     .get_linger = sys_get_linger,
+    .get_unread = sys_get_unread,
     .recvmmsg = sys_recvmmsg,
     .sendmsg = sys_sendmsg,
     .epoll_ctl = sys_epoll_ctl,
@@ -184,6 +200,34 @@ uint64_t sfd_sys_now_ms(void)
 
     clock_gettime(CLOCK_MONOTONIC_COARSE, &now); /* cannot fail with a valid clock and address */
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+int sfd_sys_thread_id(void)
+{
+    return (int)syscall(SYS_gettid);
+}
+
+static void interrupt(int signal)
+{
+    (void)signal; /* the call that it interrupts is the effect */
+}
+
+int sfd_sys_wake_signal(void)
+{
+    for (int signal = SIGRTMIN + 2; signal < SIGRTMAX - 2; signal++) {
+        struct sigaction action;
+        if (sigaction(signal, NULL, &action) < 0) continue;
+        if (action.sa_handler == interrupt) return signal;
+        if (action.sa_handler != SIG_DFL) continue;
+        action = (struct sigaction){.sa_handler = interrupt};
+        if (sigaction(signal, &action, NULL) == 0) return signal;
+    }
+    return -ENOENT;
+}
+
+void sfd_sys_signal_thread(int thread_id, int signal)
+{
+    (void)syscall(SYS_tgkill, getpid(), thread_id, signal);
 }
 
 int sfd_sys_random(void *out, size_t length)

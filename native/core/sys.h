@@ -4,8 +4,8 @@
  * Role: the only door to the kernel. Tests copy `sfd_sys_linux`, replace entries and so script short writes, EAGAIN or
  * ENOSPC without a line of test code in the product.
  * Thread: any; the table is constant and the functions keep no state.
- * Rule: each function gives >= 0 or -errno. EINTR is retried here (never for close, see close(2)), except where a
- * partial count was reached, which the kernel reports as that count.
+ * Rule: each function gives >= 0 or -errno. EINTR is retried here, but not for close, see close(2), and not for sendfile and
+ * splice: a signal is how the watch frees a loop whose client has made its socket block.
  */
 #ifndef SFD_CORE_SYS_H
 #define SFD_CORE_SYS_H
@@ -55,6 +55,7 @@ struct sfd_sys {
     int (*fcntl)(int fd, int command, int64_t argument);
     int (*getsockopt_int)(int fd, int level, int name, int *out);
     int (*get_linger)(int fd, struct linger *out);
+    int (*get_unread)(int fd, int *out); /* bytes that wait in a socket's receive queue */
     int (*recvmmsg)(int fd, struct mmsghdr *messages, unsigned count, int flags);
     int64_t (*sendmsg)(int fd, const struct msghdr *message, int flags);
 
@@ -68,6 +69,18 @@ extern const struct sfd_sys sfd_sys_linux;
 
 /* Milliseconds of CLOCK_MONOTONIC, at the resolution of the kernel's tick (some ms); never blocks, costs ~5 ns. */
 uint64_t sfd_sys_now_ms(void);
+
+/* The calling thread's id, as sfd_sys_signal_thread takes it. */
+int sfd_sys_thread_id(void);
+
+/*
+ * A real-time signal of this process whose only effect is to interrupt a call: its number, or -ENOENT when none is free.
+ * Installs a handler that does nothing, without SA_RESTART, and leaves it there. Signals that have an owner are passed over.
+ */
+int sfd_sys_wake_signal(void);
+
+/* Sends a signal to one thread of this process; one that has ended is no error. */
+void sfd_sys_signal_thread(int thread_id, int signal);
 
 /* Fills `out` with unpredictable bytes. 0 or -errno. Blocks only before the kernel's pool is ready, early at boot. */
 int sfd_sys_random(void *out, size_t length);

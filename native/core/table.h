@@ -1,7 +1,7 @@
 /*
  * The table of transfers of one loop: transfer id -> transfer.
  *
- * Role: makes ids that cannot be guessed and matches them exactly. An id is 41 random bits, 3 bits of loop index and 20
+ * Role: makes ids that cannot be guessed and matches them exactly. An id is 40 random bits, 3 bits of loop index and 20
  * bits of table position; it is never 0 and never 2^64 - 1. Thread: one event loop, except sfd_table_loop_of (any).
  */
 #ifndef SFD_CORE_TABLE_H

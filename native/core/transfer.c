@@ -13,7 +13,7 @@
 
 enum sfd_job {
     SFD_JOB_NONE = 0,
-    SFD_JOB_OPEN, /* path -> file, device, range, lock; and the first window */
+    SFD_JOB_OPEN, /* path -> file, device, range, lock */
     SFD_JOB_LOAD, /* the next window */
     SFD_JOB_COPY, /* a slice to a regular file */
 };
@@ -44,9 +44,15 @@ static uint64_t min_u64(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
+static uint8_t queue_of(int16_t device)
+{
+    return device < 0 ? SFD_QUEUE_OPEN : (uint8_t)(SFD_QUEUE_DEVICES + device);
+}
+
 void sfd_transfer_init(struct sfd_transfer *transfer)
 {
-    *transfer = (struct sfd_transfer){.file = -1, .dest = -1, .device = -1, .root = -1};
+    *transfer =
+        (struct sfd_transfer){.file = -1, .dest = -1, .device = -1, .dest_device = -1, .root = -1};
     sfd_status_init(&transfer->status);
 }
 
@@ -67,8 +73,8 @@ static bool file_closes_at_once(const struct sfd_context *context, const struct 
 {
     struct statx st;
 
-    if (t->medium != SFD_MEDIUM_LOCAL && t->medium != SFD_MEDIUM_MEMORY) return false;
-    if (t->file < 0 || t->end - t->begin <= context->quantum) return true;
+    if (!sfd_medium_is_local((enum sfd_medium)t->medium)) return false;
+    if (t->file < 0 || t->file_size <= context->quantum) return true;
     return context->machine.sys->statx(t->file, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_NLINK,
                                        &st) == 0 &&
            st.stx_nlink > 0;
@@ -77,11 +83,15 @@ static bool file_closes_at_once(const struct sfd_context *context, const struct 
 static void close_data(struct sfd_context *context, struct sfd_transfer *t)
 {
     if (t->dest >= 0) leave_epoll(context, t->dest, &t->dest_registered);
-    sfd_closer_take(&context->closer, &t->dest, (enum sfd_fd_kind)t->dest_kind);
+    if (t->dest_device >= 0) {
+        sfd_closer_take_file(&context->closer, &t->dest, queue_of(t->dest_device));
+    } else {
+        sfd_closer_take(&context->closer, &t->dest, (enum sfd_fd_kind)t->dest_kind);
+    }
     if (file_closes_at_once(context, t)) {
         sfd_fd_close(context->machine.sys, &t->file);
     } else {
-        sfd_closer_take(&context->closer, &t->file, SFD_FD_REGULAR);
+        sfd_closer_take_file(&context->closer, &t->file, queue_of(t->device));
     }
     free(t->path);
     t->path = NULL;
@@ -116,7 +126,9 @@ static enum sfd_next refuse(struct sfd_context *context, struct sfd_transfer *t,
 
 static enum sfd_next fail(struct sfd_context *context, struct sfd_transfer *t, int error)
 {
-    const bool begun = t->offset > t->begin || !t->status.info_due;
+    /* Before its file is open it has nothing to tell, but it has not begun either. */
+    const bool begun =
+        t->state != SFD_STATE_OPENING && (t->offset > t->begin || !t->status.info_due);
 
     if (!begun) return refuse(context, t, error);
     sfd_counters_add(&context->counters, SFD_COUNTER_FAILED, 1);
@@ -134,7 +146,11 @@ enum sfd_next sfd_transfer_cancel(struct sfd_context *context, struct sfd_transf
 
 void sfd_transfer_abort(struct sfd_context *context, struct sfd_transfer *t, int error)
 {
-    if (t->state != SFD_STATE_ENDING) (void)fail(context, t, error);
+    if (t->state != SFD_STATE_ENDING) {
+        (void)fail(context, t, error);
+    } else if (t->status.fd >= 0) {
+        (void)sfd_status_flush(&t->status, &context->machine); /* there may be room by now */
+    }
     (void)release(context, t);
 }
 
@@ -195,16 +211,11 @@ static enum sfd_next lend(struct sfd_context *context, struct sfd_transfer *t, e
     return pause(context, t, SFD_NEXT_POOL);
 }
 
-static uint8_t device_queue(const struct sfd_transfer *t)
-{
-    return t->device < 0 ? SFD_QUEUE_OPEN : (uint8_t)(SFD_QUEUE_DEVICES + t->device);
-}
-
 static enum sfd_next lend_load(struct sfd_context *context, struct sfd_transfer *t)
 {
     sfd_counters_add(&context->counters, SFD_COUNTER_COLD_WINDOWS, 1);
     if (++t->cold_rounds > 3) t->bounce_only = true;
-    return lend(context, t, SFD_JOB_LOAD, device_queue(t));
+    return lend(context, t, SFD_JOB_LOAD, queue_of(t->device));
 }
 
 static int dest_of(const struct sfd_transfer *t)
@@ -272,14 +283,17 @@ static struct sfd_move move_of(const struct sfd_context *context, const struct s
 /* The bytes from the offset on that can be moved now without the disk; probes at most once a MiB. */
 static uint64_t ready_bytes(struct sfd_context *context, struct sfd_transfer *t)
 {
-    const bool fresh = context->now_ms < t->resident_ms + RESIDENT_MS;
+    const enum sfd_medium medium = (enum sfd_medium)t->medium;
+    const bool locking =
+        medium == SFD_MEDIUM_LOCKING; /* a writer can come at any time: look before each step */
+    const bool fresh = context->now_ms < t->resident_ms + RESIDENT_MS && !locking;
 
     if (!fresh || t->offset >= t->resident_end) {
-        const enum sfd_medium medium = (enum sfd_medium)t->medium;
         const uint64_t rest = t->end - t->offset;
+        const uint64_t piece = locking ? context->quantum : PROBE_BYTES;
         uint64_t ready = sfd_residency_probe(&context->machine, medium, t->file, t->offset,
-                                             min_u64(rest, PROBE_BYTES));
-        if (ready == 0 && medium == SFD_MEDIUM_LOCAL && rest > PROBE_BYTES_SMALL) {
+                                             min_u64(rest, piece));
+        if (ready == 0 && sfd_medium_is_local(medium) && rest > PROBE_BYTES_SMALL) {
             ready = sfd_residency_probe(&context->machine, medium, t->file, t->offset,
                                         PROBE_BYTES_SMALL);
         }
@@ -302,7 +316,7 @@ static struct sfd_progress file_step(struct sfd_context *context, struct sfd_tra
     }
     if (technique == SFD_TECHNIQUE_READ_WRITE) {
         /* A read of a remote file can ask its server although the pages are here; the disk pool reads it. */
-        if (t->medium == SFD_MEDIUM_REMOTE) t->bounce_only = true;
+        if (!sfd_medium_is_local((enum sfd_medium)t->medium)) t->bounce_only = true;
         if (t->bounce_only) return (struct sfd_progress){.step = SFD_STEP_COLD};
         const struct sfd_progress got = sfd_mover_read(&move, t->offset, limit);
         return got.step == SFD_STEP_MORE ? memory_step(context, t, context->buffer, got.moved)
@@ -324,7 +338,8 @@ static enum sfd_next move_bytes(struct sfd_context *context, struct sfd_transfer
     uint64_t budget = context->quantum;
 
     if (t->dest_kind == SFD_FD_REGULAR && t->offset < t->end) {
-        return lend(context, t, SFD_JOB_COPY, device_queue(t));
+        return lend(context, t, SFD_JOB_COPY,
+                    queue_of(t->dest_device)); /* its writes wait longest */
     }
     while (t->offset < t->end) {
         if (budget == 0) return pause(context, t, SFD_NEXT_AGAIN);
@@ -383,7 +398,8 @@ static int adopt(const struct sfd_context *context, struct sfd_transfer *t,
 {
     t->file = opened->fd;
     t->device = (int16_t)device;
-    t->medium = (uint8_t)context->devices->at[device].medium;
+    t->medium = (uint8_t)sfd_devices_medium(context->devices, device);
+    t->file_size = opened->size;
     const int result = sfd_open_range(opened->size, t->want_offset, t->want_length, &t->end);
     if (result < 0) return result;
     t->begin = (uint64_t)t->want_offset;
@@ -397,8 +413,9 @@ static int adopt(const struct sfd_context *context, struct sfd_transfer *t,
         .id = t->id,
     };
     t->status.info_due = true;
-    /* A small file is read and written, and a read of a remote file is the disk pool's. */
-    t->bounce_only = t->medium == SFD_MEDIUM_REMOTE && t->end - t->begin <= SFD_SMALL_BYTES;
+    /* A small file is read and written, and a read from a file server is the disk pool's. */
+    t->bounce_only = t->medium == SFD_MEDIUM_REMOTE ||
+                     (t->medium == SFD_MEDIUM_FUSE && t->end - t->begin <= SFD_SMALL_BYTES);
     return lock_range(context, t);
 }
 
@@ -414,22 +431,30 @@ static enum sfd_next opened(struct sfd_context *context, struct sfd_transfer *t)
 }
 
 /* A pipe that cannot be told per call not to block gets a description of our own that never does. */
-static void make_private(const struct sfd_machine *machine, int *fd)
+static int make_private(const struct sfd_machine *machine, int *fd)
 {
-    if (machine->pipe_write_flags != 0) return;
+    if (machine->pipe_write_flags != 0) return 0;
     const int own = sfd_fd_reopen_pipe(*fd);
-    if (own < 0) return;
+    if (own < 0) return own;
     sfd_fd_close(machine->sys, fd);
     *fd = own;
+    return 0;
 }
 
-static int check_dest(const struct sfd_fd_info *info)
+/* Takes note of what the destination is. 0, or why it cannot be one. */
+static int accept_dest(struct sfd_context *context, struct sfd_transfer *t,
+                       const struct sfd_fd_info *info)
 {
+    t->dest_kind = (uint8_t)info->kind;
+    t->dest_nonblock = info->nonblock;
     switch (info->kind) {
+    case SFD_FD_REGULAR:
+        t->dest_device = (int16_t)sfd_devices_add(context->devices, info->dev);
+        return info->writable ? 0 : -EBADF;
     case SFD_FD_PIPE:
+        return info->writable ? make_private(&context->machine, &t->dest) : -EBADF;
     case SFD_FD_TCP:
     case SFD_FD_UNIX_STREAM:
-    case SFD_FD_REGULAR:
         return info->writable ? 0 : -EBADF;
     default:
         return -EOPNOTSUPP;
@@ -461,22 +486,21 @@ enum sfd_next sfd_transfer_begin(struct sfd_context *context, struct sfd_transfe
     t->want_length = request->length;
     t->dest_kind = SFD_FD_PIPE;
     t->reported_ms = context->now_ms;
-    make_private(&context->machine, &t->status.fd);
+    result = make_private(&context->machine, &t->status.fd);
+    if (result < 0)
+        return sfd_transfer_cancel(context, t); /* nothing can be said without blocking */
     if (t->command == SFD_WIRE_SEND_FILE) {
-        t->dest_kind = (uint8_t)request->dest_info.kind;
-        t->dest_nonblock = request->dest_info.nonblock;
-        result = check_dest(&request->dest_info);
+        result = accept_dest(context, t, &request->dest_info);
         if (result < 0) return refuse(context, t, result);
-        if (t->dest_kind == SFD_FD_PIPE) make_private(&context->machine, &t->dest);
     }
 
     result = sfd_open_path(&context->machine, request->root, request->path, true, &file);
     if (result == -EAGAIN) return open_in_pool(context, t, request->path);
     if (result < 0) return refuse(context, t, result);
     const int device = sfd_devices_find(context->devices, file.dev);
-    if (device < 0 || context->devices->at[device].medium == SFD_MEDIUM_REMOTE) {
+    if (device < 0 || !sfd_medium_is_local(sfd_devices_medium(context->devices, device))) {
         /* Its attributes may be stale and its locks may wait for a server: all of it is the disk pool's. */
-        sfd_closer_take(&context->closer, &file.fd, SFD_FD_REGULAR);
+        sfd_closer_take_file(&context->closer, &file.fd, queue_of((int16_t)device));
         return open_in_pool(context, t, request->path);
     }
     result = adopt(context, t, &file, device);
@@ -491,17 +515,12 @@ enum sfd_next sfd_transfer_send(struct sfd_context *context, struct sfd_transfer
     sfd_timer_disarm(&context->timers, &t->timer);
     t->dest = dest;
     int result = sfd_fd_classify(context->machine.sys, dest, &info);
-    if (result == 0) {
-        t->dest_kind = (uint8_t)info.kind;
-        t->dest_nonblock = info.nonblock;
-        result = check_dest(&info);
-    }
+    if (result == 0) result = accept_dest(context, t, &info);
     if (result < 0) {
         sfd_counters_add(&context->counters, SFD_COUNTER_FAILED, 1);
         sfd_status_fail(&t->status, SFD_WIRE_XFER_STAT, result);
         return end(context, t);
     }
-    if (t->dest_kind == SFD_FD_PIPE) make_private(&context->machine, &t->dest);
     return start_moving(context, t);
 }
 
@@ -512,10 +531,6 @@ static enum sfd_next after_open(struct sfd_context *context, struct sfd_transfer
     free(t->path);
     t->path = NULL;
     if (t->job_error < 0) return refuse(context, t, t->job_error);
-    if (t->job_moved > 0) {
-        t->resident_end = t->offset + t->job_moved;
-        t->resident_ms = context->now_ms;
-    }
     return opened(context, t);
 }
 
@@ -564,6 +579,7 @@ enum sfd_next sfd_transfer_run(struct sfd_context *context, struct sfd_transfer 
     case SFD_STATE_ENDING:
         return end(context, t);
     default: /* PARKED: its File Information has found room */
+        if (t->timer.position == 0) return sfd_transfer_timeout(context, t); /* due meanwhile */
         return tell(context, t) ? SFD_NEXT_PARK : sfd_transfer_cancel(context, t);
     }
 }
@@ -594,7 +610,7 @@ static void work_load(const struct sfd_context *context, struct sfd_transfer *t)
             return;
         }
         t->job_moved = (uint64_t)n;
-        if (n == 0 || t->medium != SFD_MEDIUM_REMOTE) return;
+        if (n == 0 || t->medium != SFD_MEDIUM_FUSE) return;
         if (sfd_residency_stays(machine, t->file, t->offset, (uint64_t)n)) return;
         t->bounce_only = true;
     }
@@ -630,18 +646,7 @@ static void work_open(const struct sfd_context *context, struct sfd_transfer *t)
         result = adopt(context, t, &file,
                        sfd_devices_learn(context->devices, &context->machine, file.fd, file.dev));
     }
-    if (result < 0) {
-        t->job_error = result;
-        return;
-    }
-    /* The first window on the way: one hand-over less. What goes wrong shows again when it is moved. */
-    const bool moves =
-        t->command != SFD_WIRE_OPEN_FILE && t->dest_kind != SFD_FD_REGULAR && t->offset < t->end;
-    if (moves && sfd_residency_probe(&context->machine, (enum sfd_medium)t->medium, t->file,
-                                     t->offset, min_u64(t->window, t->end - t->offset)) == 0) {
-        work_load(context, t);
-        t->job_error = 0;
-    }
+    t->job_error = result;
 }
 
 static void work_copy(const struct sfd_context *context, struct sfd_transfer *t)

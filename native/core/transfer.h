@@ -107,10 +107,11 @@ struct sfd_transfer {
     uint8_t copy_technique; /* regular destinations: what works so far */
     uint8_t medium;
     uint8_t job; /* what the disk pool does */
-    bool
-        bounce_only; /* the page cache keeps nothing of this file: the disk pool reads it into memory */
+    bool bounce_only; /* the disk pool reads it into memory, for lack of pages that stay */
     uint8_t cold_rounds; /* loads in a row that left nothing resident */
-    int16_t device;      /* index, or -1 */
+    int16_t device;      /* of the file: index, or -1 */
+    int16_t dest_device; /* of a regular destination: index, or -1 */
+    uint64_t file_size;
 
     uint64_t begin;        /* of the range */
     uint64_t offset;       /* of the next byte */

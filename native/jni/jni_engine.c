@@ -77,6 +77,13 @@ static void engine_destroy(JNIEnv *env, jclass class, jlong engine)
     sfd_engine_destroy(pointer(engine));
 }
 
+static void engine_watch(JNIEnv *env, jclass class, jlong engine)
+{
+    (void)env;
+    (void)class;
+    sfd_engine_watch(pointer(engine));
+}
+
 static jlong engine_loop(JNIEnv *env, jclass class, jlong engine, jint index)
 {
     (void)env;
@@ -126,6 +133,7 @@ jint sfd_jni_register_engine(JNIEnv *env)
         SFD_JNI_METHOD("effectiveUid", "()I", effective_uid),
         SFD_JNI_METHOD("closeEndpoint", "(J)V", engine_close_endpoint),
         SFD_JNI_METHOD("destroy", "(J)V", engine_destroy),
+        SFD_JNI_METHOD("watch", "(J)V", engine_watch),
         SFD_JNI_METHOD("loop", "(JI)J", engine_loop),
         SFD_JNI_METHOD("turn", "(J)Ljava/nio/ByteBuffer;", loop_turn),
         SFD_JNI_METHOD("counters", "(J)Ljava/nio/ByteBuffer;", loop_counters),

@@ -23,7 +23,9 @@ public enum Counter {
     /** Opened files that nobody sent in time. */
     OPEN_TIMEOUTS(9),
     /** Transfers in the table now; the only one that can fall. */
-    TRANSFERS(10);
+    TRANSFERS(10),
+    /** Turns in which a loop sat in one call for too long. */
+    STUCK(11);
 
     private final int index;
 

@@ -31,7 +31,29 @@ final class DiskPool implements AutoCloseable {
         if (pool == null) {
             pool = create(queue);
         }
-        pool.execute(new Work(task));
+        Work work = new Work(task);
+        try {
+            pool.execute(work);
+        } catch (
+                OutOfMemoryError e) { // no further thread can be started: it waits for one that has been, or for revive
+            if (!pool.getQueue().offer(work)) {
+                throw e;
+            }
+        }
+    }
+
+    /** Starts a thread for tasks that wait although no thread is left; for when threads could not be started. */
+    void revive() {
+        for (int i = 0; i < pools.length(); i++) {
+            ThreadPoolExecutor pool = pools.get(i);
+            if (pool != null && pool.getPoolSize() == 0 && !pool.getQueue().isEmpty()) {
+                try {
+                    pool.prestartCoreThread();
+                } catch (OutOfMemoryError e) {
+                    return; // still no thread to be had: the next round tries again
+                }
+            }
+        }
     }
 
     private synchronized ThreadPoolExecutor create(int queue) {

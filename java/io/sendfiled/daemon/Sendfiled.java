@@ -32,6 +32,8 @@ public final class Sendfiled implements AutoCloseable {
     private final DiskPool diskPool;
     private final EventLoop[] loops;
     private final Thread[] threads;
+    private final Watch watch;
+    private final Thread watchThread;
     private final Counters counters;
     private boolean closed;
 
@@ -51,6 +53,9 @@ public final class Sendfiled implements AutoCloseable {
             threads[i].setDaemon(true);
         }
         counters = new Counters(memory);
+        watch = new Watch(engine, diskPool);
+        watchThread = new Thread(watch, "sendfiled-service");
+        watchThread.setDaemon(true);
     }
 
     /**
@@ -79,6 +84,7 @@ public final class Sendfiled implements AutoCloseable {
         for (Thread thread : sendfiled.threads) {
             thread.start();
         }
+        sendfiled.watchThread.start();
         return sendfiled;
     }
 
@@ -134,6 +140,7 @@ public final class Sendfiled implements AutoCloseable {
         } catch (InterruptedException e) {
             interrupted = true;
         }
+        watch.stop();
         counters.close();
         if (ended) {
             EngineNative.destroy(engine);
@@ -147,13 +154,23 @@ public final class Sendfiled implements AutoCloseable {
     }
 
     private boolean awaitEnd(long deadline) throws InterruptedException {
+        boolean ended = awaitLoops(deadline);
+        watch.stop(); // last: it frees a loop that is stuck
+        watchThread.join();
+        if (!ended) {
+            return false;
+        }
+        diskPool.close();
+        return diskPool.awaitTermination(deadline - System.nanoTime());
+    }
+
+    private boolean awaitLoops(long deadline) throws InterruptedException {
         for (Thread thread : threads) {
             thread.join(Math.max(1, TimeUnit.NANOSECONDS.toMillis(deadline - System.nanoTime())));
             if (thread.isAlive()) {
                 return false;
             }
         }
-        diskPool.close();
-        return diskPool.awaitTermination(deadline - System.nanoTime());
+        return true;
     }
 }

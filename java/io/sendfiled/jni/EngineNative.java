@@ -48,6 +48,12 @@ public final class EngineNative {
     /** Frees the engine and its loops. No thread may be in {@link #poll} or {@link #work}. */
     public static native void destroy(long engine);
 
+    /**
+     * Looks for loops that are stuck in one call: what they would receive goes to another, and after 250 ms a signal frees
+     * them. Every 50 to 100 ms, on one thread. Returns at once.
+     */
+    public static native void watch(long engine);
+
     /** The handle of a loop, valid until {@link #destroy}. */
     public static native long loop(long engine, int index);
 

@@ -1,0 +1,96 @@
+/*
+ * Inside of a loop, for the files that make it up: loop.c (the turn), requests.c (what a request asks for) and
+ * receiving.c (which loop receives, and what happens to one that is stuck).
+ */
+#ifndef SFD_CORE_LOOP_PRIVATE_H
+#define SFD_CORE_LOOP_PRIVATE_H
+
+#include "loop.h"
+#include "table.h"
+
+/* epoll data: a transfer id, with the first bit when the descriptor is the status channel; or one of the others. */
+#define SFD_EVENT_STATUS   SFD_ID_MAX
+#define SFD_EVENT_REQUESTS UINT64_MAX
+#define SFD_EVENT_MAILBOX  0
+
+enum sfd_task_kind {
+    SFD_TASK_TRANSFER,
+    SFD_TASK_CLOSE,   /* descriptors whose close can block; nobody gets it back */
+    SFD_TASK_MESSAGE, /* Send Open File or Cancel that another loop received */
+    SFD_TASK_RECEIVE, /* it may be this loop's turn to receive */
+};
+
+/* Send Open File or Cancel, on its way to the loop that has the transfer. */
+struct sfd_message {
+    struct sfd_task task;
+    uint64_t id;
+    int32_t pid;
+    uint32_t uid;
+    int dest; /* owned; -1: Cancel */
+};
+
+struct sfd_loop {
+    struct sfd_shared *shared;
+    uint32_t index;
+    int epoll;
+    struct sfd_context context;
+    struct sfd_table table;
+    struct sfd_turns turns;
+    struct sfd_mailbox mailbox;
+    struct sfd_receiver receiver;
+    struct sfd_turn *turn;
+    struct sfd_task *lend_first; /* for the dispatcher, when the turn buffer is full */
+    struct sfd_task *lend_last;
+    uint32_t lent;  /* transfers that the disk pool has */
+    int own_tid;    /* of the loop's thread */
+    bool receiving; /* the request socket is in its epoll, as far as it knows */
+    bool stopping;
+    atomic_bool stop;
+
+    /* for the other loops and the watch to read */
+    atomic_uint load;  /* transfers in the table */
+    atomic_uint beats; /* turns begun */
+    atomic_int tid;    /* of the thread that works on a turn; 0 while it waits */
+    atomic_bool stuck; /* in one call for too long, says the watch */
+
+    /* receiving.c */
+    struct sfd_task receive; /* SFD_TASK_RECEIVE; in the mailbox at most once */
+    atomic_bool receive_queued;
+    uint32_t watched_beats; /* the watch's: what it saw, and since when */
+    uint64_t watched_ms;
+};
+
+/* ---- loop.c ---- */
+
+/* Puts a transfer where it has to wait, or forgets it. */
+void sfd_loop_place(struct sfd_loop *loop, struct sfd_transfer *transfer, enum sfd_next next);
+
+/* Forgets a transfer that has ended. */
+void sfd_loop_forget(struct sfd_loop *loop, struct sfd_transfer *transfer);
+
+/* Cancels now, or as soon as the disk pool or the ready queue lets go of it. */
+void sfd_loop_cancel(struct sfd_loop *loop, struct sfd_transfer *transfer);
+
+/* ---- requests.c ---- */
+
+/* Does what the verdict on one request says. Takes the slot's descriptors. */
+void sfd_requests_serve(struct sfd_loop *loop, struct sfd_slot *slot);
+
+/* A message of another loop. Takes `dest`. */
+void sfd_requests_command(struct sfd_loop *loop, uint64_t id, int32_t pid, uint32_t uid, int dest);
+
+/* ---- receiving.c ---- */
+
+/* Lets `loop` look whether it is its turn to receive. Any thread. */
+void sfd_receiving_offer(struct sfd_loop *loop);
+
+/* SFD_TASK_RECEIVE has come. */
+void sfd_receiving_start(struct sfd_loop *loop);
+
+/* Receives no more; whoever has the turn keeps it. */
+void sfd_receiving_stop(struct sfd_loop *loop);
+
+/* Once a turn: hands over if another loop is less loaded. */
+void sfd_receiving_balance(struct sfd_loop *loop);
+
+#endif

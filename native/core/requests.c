@@ -1,0 +1,178 @@
+/*
+ * What one request asks for: from the dispatcher's verdict to a transfer, or to an answer that refuses it.
+ *
+ * Thread: the loop that received it. Every descriptor of a slot goes to a transfer, to another loop or to the closer.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "loop_private.h"
+
+/* A sound Send Open File or Cancel has no status channel: its descriptor is a destination. */
+static bool has_status_channel(const struct sfd_slot *slot, int error)
+{
+    const uint8_t command = slot->length > 0 ? (uint8_t)slot->bytes[0] : 0;
+
+    return error == -EBADMSG || (command != SFD_WIRE_SEND_OPEN_FILE && command != SFD_WIRE_CANCEL);
+}
+
+/* Answers on the first descriptor if it can be a status channel, and lets all descriptors go. */
+static void refuse(struct sfd_loop *loop, struct sfd_slot *slot, int error)
+{
+    struct sfd_status status;
+
+    sfd_counters_add(&loop->context.counters, SFD_COUNTER_REFUSED, 1);
+    if (slot->fds[0] >= 0 && has_status_channel(slot, error) &&
+        sfd_fd_is_pipe(loop->context.machine.sys, slot->fds[0])) {
+        sfd_status_init(&status);
+        status.fd = slot->fds[0];
+        sfd_status_fail(&status, SFD_WIRE_FILE_INFO, error);
+        /* A pipe without room for two bytes is not the fresh pipe that the protocol asks for. */
+        (void)sfd_status_flush(&status, &loop->context.machine);
+    }
+    for (int i = 0; i < SFD_SLOT_FDS; i++)
+        sfd_closer_take_unknown(&loop->context.closer, &slot->fds[i]);
+}
+
+static struct sfd_transfer *new_transfer(struct sfd_loop *loop, const struct sfd_slot *slot,
+                                         int *error)
+{
+    struct sfd_shared *shared = loop->shared;
+    struct sfd_transfer *t = NULL;
+
+    if (atomic_fetch_add_explicit(&shared->transfers, 1, memory_order_relaxed) >=
+        shared->settings.max_transfers) {
+        *error = -EMFILE;
+        goto fail;
+    }
+    *error = sfd_timers_reserve(&loop->context.timers, loop->table.count + 1u);
+    if (*error < 0) goto fail;
+    *error = -ENOMEM;
+    t = malloc(sizeof(*t));
+    if (t == NULL) goto fail;
+    sfd_transfer_init(t);
+    t->task.loop = loop;
+    t->client = sfd_turns_enter(&loop->turns, slot->pid, slot->uid);
+    if (t->client == NULL) goto fail;
+    *error = sfd_table_add(&loop->table, t);
+    if (*error < 0) {
+        sfd_turns_leave(&loop->turns, t->client);
+        goto fail;
+    }
+    return t;
+fail:
+    atomic_fetch_sub_explicit(&shared->transfers, 1, memory_order_relaxed);
+    free(t);
+    return NULL;
+}
+
+/* Open File, Read File, Send File. */
+static void begin(struct sfd_loop *loop, struct sfd_slot *slot)
+{
+    const int wanted = slot->command == SFD_WIRE_SEND_FILE ? 2 : 1;
+    struct sfd_transfer_request request = {
+        .command = (uint8_t)slot->command,
+        .root = loop->shared->roots[slot->root],
+        .path = slot->bytes + slot->path,
+        .offset = slot->range_offset,
+        .length = slot->range_length,
+        .dest = -1,
+    };
+    int error = -EBADMSG;
+
+    if (slot->fd_count != wanted) goto fail;
+    /* A read end passes here; the first write to it tells, and there is nobody to tell. */
+    if (!sfd_fd_is_pipe(loop->context.machine.sys, slot->fds[0])) goto fail;
+    if (wanted == 2) {
+        error = sfd_fd_classify(loop->context.machine.sys, slot->fds[1], &request.dest_info);
+        if (error < 0) goto fail;
+    }
+    struct sfd_transfer *t = new_transfer(loop, slot, &error);
+    if (t == NULL) goto fail;
+    request.id = t->id;
+    request.status = slot->fds[0];
+    request.dest = slot->fds[1];
+    sfd_loop_place(loop, t, sfd_transfer_begin(&loop->context, t, &request));
+    return;
+fail:
+    refuse(loop, slot, error);
+}
+
+/* Takes `dest`. Only the process that opened a file may send or cancel it; what does not fit is ignored. */
+void sfd_requests_command(struct sfd_loop *loop, uint64_t id, int32_t pid, uint32_t uid, int dest)
+{
+    struct sfd_transfer *t = sfd_table_find(&loop->table, id);
+    const bool own = t != NULL && t->client->pid == pid && t->client->uid == uid;
+
+    if (own && dest < 0) {
+        sfd_loop_cancel(loop, t);
+    } else if (own && !t->lent && !t->ready && t->state == SFD_STATE_PARKED) {
+        sfd_loop_place(loop, t, sfd_transfer_send(&loop->context, t, dest));
+    } else {
+        sfd_closer_take_unknown(&loop->context.closer, &dest);
+    }
+}
+
+/* Send Open File, Cancel: by the loop that has the transfer. */
+static void forward(struct sfd_loop *loop, struct sfd_slot *slot)
+{
+    const int wanted = slot->command == SFD_WIRE_SEND_OPEN_FILE ? 1 : 0;
+    const uint32_t index = sfd_table_loop_of(slot->id);
+
+    if (slot->fd_count != wanted || slot->id >= SFD_ID_MAX ||
+        index >= loop->shared->settings.loops) {
+        /* There is no status channel to answer on: the descriptor is a destination. */
+        sfd_counters_add(&loop->context.counters, SFD_COUNTER_REFUSED, 1);
+        for (int i = 0; i < SFD_SLOT_FDS; i++)
+            sfd_closer_take_unknown(&loop->context.closer, &slot->fds[i]);
+        return;
+    }
+    if (index == loop->index) {
+        sfd_requests_command(loop, slot->id, slot->pid, slot->uid, slot->fds[0]);
+        return;
+    }
+    struct sfd_message *message = malloc(sizeof(*message));
+    if (message == NULL) {
+        sfd_closer_take_unknown(&loop->context.closer, &slot->fds[0]);
+        return;
+    }
+    *message = (struct sfd_message){
+        .task.kind = SFD_TASK_MESSAGE,
+        .id = slot->id,
+        .pid = slot->pid,
+        .uid = slot->uid,
+        .dest = slot->fds[0],
+    };
+    sfd_mailbox_push(&loop->shared->loops[index]->mailbox, &message->task);
+}
+
+void sfd_requests_serve(struct sfd_loop *loop, struct sfd_slot *slot)
+{
+    const bool path_sound = slot->root >= 0 && slot->root < SFD_ROOTS_MAX && slot->path >= 0 &&
+                            slot->path_length >= 0 &&
+                            slot->path < SFD_SLOT_BYTES - slot->path_length;
+
+    if (slot->verdict != 0) {
+        refuse(loop, slot, -slot->verdict);
+    } else if (loop->stopping) {
+        refuse(loop, slot, -ESHUTDOWN);
+    } else {
+        switch (slot->command) {
+        case SFD_WIRE_OPEN_FILE:
+        case SFD_WIRE_READ_FILE:
+        case SFD_WIRE_SEND_FILE:
+            if (path_sound && slot->bytes[slot->path + slot->path_length] == '\0') {
+                begin(loop, slot);
+            } else {
+                refuse(loop, slot, -EBADMSG);
+            }
+            break;
+        case SFD_WIRE_SEND_OPEN_FILE:
+        case SFD_WIRE_CANCEL:
+            forward(loop, slot);
+            break;
+        default:
+            refuse(loop, slot, -EBADMSG);
+        }
+    }
+}
