@@ -38,6 +38,7 @@ abstract non-sealed class Exchange implements Transfer {
     private volatile long startedNs = System.nanoTime();
     private volatile long moved;
     private volatile boolean cancelled;
+    private volatile boolean timedOut; // why it was cancelled
     private volatile @Nullable FileInfo fileInfo;
     private volatile @Nullable ProgressListener listener;
     private volatile long transferId; // 0 until the File Information came
@@ -55,6 +56,7 @@ abstract non-sealed class Exchange implements Transfer {
         this.sender = sender;
         var unused = result.whenComplete((value, failure) -> {
             if (!over.get()) { // completed from outside: result().cancel(true), result().orTimeout(...)
+                timedOut = failure instanceof TimeoutException;
                 cancel();
             }
         });
@@ -306,7 +308,9 @@ abstract non-sealed class Exchange implements Transfer {
     }
 
     final TransferException cancellation() {
-        return failure(Errno.ECANCELED, false, "cancelled", null);
+        return timedOut
+                ? failure(Errno.ETIMEDOUT, false, null, null)
+                : failure(Errno.ECANCELED, false, "cancelled", null);
     }
 
     /** The request could not be submitted. */

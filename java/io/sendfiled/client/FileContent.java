@@ -80,8 +80,9 @@ public final class FileContent implements ReadableByteChannel {
         try {
             count = exchange.source().read(target);
         } catch (ClosedChannelException e) { // cancelled, or interrupted
-            exchange.finish(null, exchange.cancellation());
-            throw exchange.failure(Errno.ECANCELED, false, "cancelled", e);
+            TransferException failure = exchange.cancellation();
+            exchange.finish(null, failure);
+            throw failure.rethrown();
         } catch (IOException e) {
             exchange.fail(e);
             throw e;

@@ -18,6 +18,7 @@ public final class TransferException extends IOException {
     private final Operation operation;
     private final String path;
     private final int errno;
+    private final String reason;
     private final long bytesMoved;
     private final boolean refusal;
 
@@ -29,10 +30,11 @@ public final class TransferException extends IOException {
             boolean refusal,
             @Nullable String detail,
             @Nullable Throwable cause) {
-        super(message(operation, path, errno, bytesMoved, detail), cause);
+        super(message(operation, path, errno, bytesMoved, reason(errno, refusal, detail)), cause);
         this.operation = operation;
         this.path = path;
         this.errno = errno;
+        this.reason = reason(errno, refusal, detail);
         this.bytesMoved = bytesMoved;
         this.refusal = refusal;
     }
@@ -47,15 +49,35 @@ public final class TransferException extends IOException {
         operation = first.operation;
         path = first.path;
         errno = first.errno;
+        reason = first.reason;
         bytesMoved = first.bytesMoved;
         refusal = first.refusal;
     }
 
-    private static String message(
-            Operation operation, String path, int errno, long bytesMoved, @Nullable String detail) {
-        String text = operation + " " + path + ": " + (detail != null ? detail : Errno.message(errno)) + " ("
-                + Errno.name(errno) + ")";
+    private static String message(Operation operation, String path, int errno, long bytesMoved, String reason) {
+        String text = operation + " " + path + ": " + reason + " (" + Errno.name(errno) + ")";
         return bytesMoved == 0 ? text : text + " after " + bytesMoved + " bytes";
+    }
+
+    /** What an errno means, where the protocol knows better than strerror(3). */
+    private static String reason(int errno, boolean refusal, @Nullable String detail) {
+        if (detail != null) {
+            return detail;
+        }
+        if (errno == Errno.ETIMEDOUT) {
+            return "timed out"; // no connection did
+        }
+        if (!refusal) {
+            return Errno.message(errno);
+        }
+        return switch (errno) {
+            case Errno.EINVAL -> "not a regular file";
+            case Errno.ERANGE -> "the range is not inside the file";
+            case Errno.EMFILE -> "the daemon serves as many transfers as it may";
+            case Errno.EAGAIN -> "somebody has locked the file for writing";
+            case Errno.EOPNOTSUPP -> "the daemon cannot write to such a destination";
+            default -> Errno.message(errno);
+        };
     }
 
     /** What was asked for. */
@@ -82,9 +104,9 @@ public final class TransferException extends IOException {
         return Errno.name(errno);
     }
 
-    /** {@link #errno()}'s text, such as {@code "permission denied"}. */
-    public String errnoMessage() {
-        return Errno.message(errno);
+    /** Why, in words, such as {@code "permission denied"}. */
+    public String reason() {
+        return reason;
     }
 
     /** The bytes that were moved before, as far as the client knows. */

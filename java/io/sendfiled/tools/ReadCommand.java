@@ -23,13 +23,14 @@ final class ReadCommand {
         underWay.begin(transfer);
         try {
             var unused = Waiting.limited(arguments, transfer.result());
-            FileContent content = Waiting.forValue(transfer.content(), arguments); // only then touch the target
-            String file = arguments.value(OptionSpec.OUTPUT);
-            if (file == null) {
-                copy(content, transfer, standardOutput(out), "standard output", arguments, report);
-            } else {
-                try (FileChannel target = SendCommand.create(file)) {
-                    copy(content, transfer, target, file, arguments, report);
+            try (FileContent content = Waiting.forValue(transfer.content(), arguments)) {
+                String file = arguments.value(OptionSpec.OUTPUT); // only now touch the target
+                if (file == null) {
+                    copy(content, transfer, standardOutput(out), "standard output", arguments, report);
+                } else {
+                    try (FileChannel target = SendCommand.create(file)) {
+                        copy(content, transfer, target, file, arguments, report);
+                    }
                 }
             }
         } finally {
@@ -52,9 +53,7 @@ final class ReadCommand {
         long size = content.info().size();
         ByteBuffer buffer = ByteBuffer.allocateDirect((int) Math.max(1, Math.min(size, BUFFER_SIZE)));
         long moved = 0;
-        try (content;
-                Progress progress =
-                        new Progress(arguments.pathText(), size, report.messages(), report.wantsProgress())) {
+        try (Progress progress = new Progress(arguments.pathText(), size, report.messages(), report.wantsProgress())) {
             while (content.read(buffer.clear()) >= 0) {
                 moved += write(buffer.flip(), target, targetName, moved);
                 progress.update(moved);

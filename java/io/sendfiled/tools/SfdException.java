@@ -62,9 +62,7 @@ final class SfdException extends Exception {
         if (errno == Errno.ECONNREFUSED && failure.isRefusal()) {
             return new SfdException("the daemon has ended", ExitCode.UNREACHABLE, errno, 0, failure);
         }
-        String reason = errno == Errno.ECONNABORTED
-                ? "the daemon ended the transfer without a word (" + Errno.name(errno) + ")"
-                : describe(errno);
+        String reason = failure.reason() + " (" + failure.errnoName() + ")";
         return new SfdException(
                 printable(subject) + ": " + reason + after(bytesMoved),
                 ExitCode.of(errno, bytesMoved),
@@ -74,7 +72,8 @@ final class SfdException extends Exception {
     }
 
     private static String describe(int errno) {
-        return Errno.message(errno) + " (" + Errno.name(errno) + ")";
+        String reason = errno == Errno.ETIMEDOUT ? "timed out" : Errno.message(errno);
+        return reason + " (" + Errno.name(errno) + ")";
     }
 
     private static String after(long bytesMoved) {

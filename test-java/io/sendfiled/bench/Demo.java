@@ -393,7 +393,7 @@ public final class Demo {
             screen.failure("way out of the root", FORBIDDEN + " was served");
         } catch (TransferException e) {
             if (e.errno() == Errno.ENOENT) {
-                screen.step("request refused", FORBIDDEN + ": " + e.errnoMessage() + " (" + e.errnoName() + ")");
+                screen.step("request refused", FORBIDDEN + ": " + e.reason() + " (" + e.errnoName() + ")");
             } else {
                 problems.add(FORBIDDEN + ": " + e.getMessage());
                 screen.failure("request refused", String.valueOf(e.getMessage()));

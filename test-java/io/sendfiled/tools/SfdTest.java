@@ -1,0 +1,367 @@
+package io.sendfiled.tools;
+
+import static io.sendfiled.support.ScriptedDaemon.complete;
+import static io.sendfiled.support.ScriptedDaemon.failure;
+import static io.sendfiled.support.ScriptedDaemon.fileInfo;
+import static io.sendfiled.support.ScriptedDaemon.join;
+import static io.sendfiled.support.ScriptedDaemon.progress;
+import static io.sendfiled.support.ScriptedDaemon.refusal;
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.google.gson.JsonObject;
+import com.google.gson.JsonParser;
+import io.sendfiled.jni.Errno;
+import io.sendfiled.support.OpenDescriptors;
+import io.sendfiled.support.ScriptedDaemon;
+import io.sendfiled.support.ScriptedDaemon.Request;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** The command line against a daemon that does what each test says. */
+@Timeout(60)
+final class SfdTest {
+    private static final long ID = 77;
+
+    private final ByteArrayOutputStream out = new ByteArrayOutputStream();
+    private final ByteArrayOutputStream err = new ByteArrayOutputStream();
+    private Path directory;
+    private ScriptedDaemon daemon;
+    private int descriptorsBefore;
+
+    @BeforeEach
+    void startDaemon(@TempDir Path fresh) throws IOException {
+        directory = fresh;
+        daemon = new ScriptedDaemon(directory, "default");
+        run("stat", "a", "-S", directory.resolve("nowhere").toString()); // loads what stays open
+        err.reset();
+        descriptorsBefore = OpenDescriptors.count();
+    }
+
+    @AfterEach
+    void shouldLeakNoDescriptor() throws IOException {
+        OpenDescriptors.awaitCount(descriptorsBefore);
+        daemon.close();
+    }
+
+    private int run(String... args) {
+        return new Sfd(out, new PrintStream(err, true, StandardCharsets.UTF_8)).run(args);
+    }
+
+    /** Runs a command that gets as far as the daemon. */
+    private CompletableFuture<Integer> start(String... args) {
+        List<String> all = new ArrayList<>(Arrays.asList(args));
+        all.add("-S");
+        all.add(directory.toString());
+        return CompletableFuture.supplyAsync(() -> run(all.toArray(new String[0])));
+    }
+
+    private String out() {
+        return out.toString(StandardCharsets.UTF_8);
+    }
+
+    private String err() {
+        return err.toString(StandardCharsets.UTF_8);
+    }
+
+    // ---- usage ----
+
+    @Test
+    void shouldHelp() {
+        assertEquals(0, run("--help"));
+        assertTrue(out().contains("sfd COMMAND PATH"), out());
+        for (Command command : Command.values()) {
+            out.reset();
+            assertEquals(0, run(command.word(), "--help"));
+            assertTrue(out().startsWith("Usage: sfd " + command.word()), out());
+            assertTrue(out().contains("--timeout SECONDS"), out());
+            for (String line : out().split("\n", -1)) {
+                assertTrue(line.length() <= 100, line);
+            }
+        }
+        assertEquals("", err());
+    }
+
+    @Test
+    void shouldTellItsVersion() {
+        assertEquals(0, run("--version"));
+        assertTrue(out().matches("sfd \\d+\\.\\d+\\.\\d+.*\n"), out());
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "| sfd: no command; see sfd --help",
+                "fly a | sfd: 'fly': unknown command; see sfd --help",
+                "--json stat a | sfd: '--json': the command comes first; see sfd --help",
+                "stat | sfd: no PATH; see sfd stat --help",
+                "stat a b | sfd: 'b': more than one PATH; see sfd stat --help",
+                "stat a --to b | sfd: --to: unknown option; see sfd stat --help",
+                "send a | sfd: no destination: --to is missing; see sfd send --help",
+                "send a --to | sfd: --to: needs a value; see sfd send --help",
+                "read a --offset -1 | sfd: --offset: '-1' is not a number of bytes from 0 to 2^63 - 1",
+                "read a --offset x | sfd: --offset: 'x' is not a number of bytes from 0 to 2^63 - 1",
+                "read a --offset 9G9 | sfd: --offset: '9G9' is not a number of bytes from 0 to 2^63 - 1",
+                "read a --offset 9999999999G | sfd: --offset: '9999999999G' is not a number of bytes from 0 to 2^63 - 1",
+                "read a --length 0 | sfd: --length: '0' is not a number of bytes from 1 to 2^63 - 1",
+                "read a --offset 9223372036854775807 --length 1 | sfd: --offset and --length: their sum is above 2^63 - 1",
+                "read a --timeout 0 | sfd: --timeout: '0' is not a number of seconds above 0",
+                "read a --timeout soon | sfd: --timeout: 'soon' is not a number of seconds above 0",
+            })
+    void shouldRefuseWrongUsageInOneLine(String args, String message) {
+        assertEquals(ExitCode.USAGE, args == null ? run() : run(args.trim().split(" ", -1)));
+
+        assertEquals(message + "\n", err());
+        assertEquals("", out());
+    }
+
+    @ParameterizedTest
+    @CsvSource({"tcp:1234", "tcp::1234", "tcp:host:", "tcp:host:70000", "tcp:host:x"})
+    void shouldRefuseWhatIsNoAddress(String to) throws Exception {
+        assertEquals(ExitCode.USAGE, start("send", "a", "--to", to).get());
+
+        assertEquals("sfd: --to: '" + to + "' is not tcp:HOST:PORT\n", err());
+    }
+
+    // ---- failures ----
+
+    @Test
+    void shouldSayWhereNoDaemonIs() {
+        assertEquals(ExitCode.UNREACHABLE, run("stat", "a", "-S", directory.toString(), "-s", "nobody"));
+
+        assertEquals(
+                "sfd: no daemon listens at " + directory
+                        + "/sendfiled.nobody.socket: no such file or directory (ENOENT)\n",
+                err());
+    }
+
+    @Test
+    void shouldSayWhatIsNotPermitted() throws Exception {
+        CompletableFuture<Integer> status = start("read", "/etc/shadow");
+        daemon.status(daemon.receive(), refusal(Errno.EACCES));
+
+        assertEquals(ExitCode.PERMISSION, status.get());
+
+        assertEquals("sfd: /etc/shadow: permission denied (EACCES)\n", err());
+        assertEquals("", out());
+    }
+
+    @Test
+    void shouldKeepControlCharactersFromTheTerminal() throws Exception {
+        CompletableFuture<Integer> status = start("stat", "a\u001b[31m\nb");
+        daemon.status(daemon.receive(), refusal(Errno.ENOENT));
+
+        assertEquals(ExitCode.FAILED, status.get());
+
+        assertEquals("sfd: a?[31m?b: no such file or directory (ENOENT)\n", err());
+    }
+
+    @Test
+    void shouldEndWithPartialWhenSomeBytesWereMoved() throws Exception {
+        CompletableFuture<Integer> status =
+                start("send", "a", "--to", directory.resolve("out").toString());
+        Request open = daemon.receive();
+        daemon.status(open, fileInfo(100, ID));
+        daemon.receive();
+        daemon.status(open, join(progress(40), failure(Errno.EIO)));
+
+        assertEquals(ExitCode.PARTIAL, status.get());
+
+        assertEquals("sfd: a: input/output error (EIO) after 40 bytes\n", err());
+    }
+
+    @Test
+    void shouldGiveUpAfterTheTimeout() throws Exception {
+        for (String[] command : new String[][] {
+            {"stat", "a"},
+            {"read", "a"},
+            {"send", "a", "--to", directory.resolve("out").toString()}
+        }) {
+            err.reset();
+            String[] args = Arrays.copyOf(command, command.length + 2);
+            args[command.length] = "--timeout";
+            args[command.length + 1] = "0.05";
+            CompletableFuture<Integer> status = start(args);
+            Request request = daemon.receive();
+
+            assertEquals(ExitCode.TIMEOUT, status.get());
+
+            assertEquals("sfd: a: timed out (ETIMEDOUT)\n", err());
+            daemon.end(request);
+        }
+        assertFalse(Files.exists(directory.resolve("out")));
+    }
+
+    @Test
+    void shouldGiveUpInTheMiddleOfTheFile() throws Exception {
+        CompletableFuture<Integer> status = start("read", "a", "--timeout", "0.2");
+        daemon.status(daemon.receive(), join(fileInfo(100, ID), new byte[40]));
+
+        assertEquals(ExitCode.TIMEOUT, status.get());
+
+        assertEquals("sfd: a: timed out (ETIMEDOUT) after 40 bytes\n", err());
+        assertEquals(40, out.size());
+    }
+
+    @Test
+    void shouldTellFailuresAsJson() throws Exception {
+        CompletableFuture<Integer> status = start("stat", "a", "--json");
+        daemon.status(daemon.receive(), refusal(Errno.EACCES));
+
+        assertEquals(ExitCode.PERMISSION, status.get());
+
+        JsonObject object = JsonParser.parseString(out()).getAsJsonObject();
+        assertEquals("a", object.get("path").getAsString());
+        assertEquals("EACCES", object.get("errnoName").getAsString());
+        assertEquals(Errno.EACCES, object.get("errno").getAsInt());
+        assertEquals(ExitCode.PERMISSION, object.get("exitCode").getAsInt());
+        assertEquals("", err());
+    }
+
+    @Test
+    void shouldNotTouchTheOutputOfARefusedRequest() throws Exception {
+        Path old = Files.writeString(directory.resolve("old"), "precious");
+        for (String option : new String[] {"read -o", "send --to"}) {
+            String[] words = option.split(" ", -1);
+            CompletableFuture<Integer> status = start(words[0], "a", words[1], old.toString());
+            daemon.status(daemon.receive(), refusal(Errno.ENOENT));
+
+            assertEquals(ExitCode.FAILED, status.get());
+
+            assertEquals("precious", Files.readString(old));
+        }
+    }
+
+    @Test
+    void shouldSayWhyAnOutputCannotBeMade() throws Exception {
+        CompletableFuture<Integer> status =
+                start("read", "a", "-o", directory.resolve("no/such").toString());
+        daemon.status(daemon.receive(), fileInfo(4, ID));
+
+        assertEquals(ExitCode.FAILED, status.get());
+
+        assertEquals("sfd: " + directory + "/no/such: no such file or directory (ENOENT)\n", err());
+    }
+
+    @Test
+    void shouldSayWhyAnAddressCannotBeReached() throws Exception {
+        String address = "unix:" + directory.resolve("nobody");
+
+        assertEquals(ExitCode.FAILED, start("send", "a", "--to", address).get());
+
+        assertEquals("sfd: " + address + ": no such file or directory (ENOENT)\n", err());
+    }
+
+    // ---- what it does ----
+
+    @Test
+    void shouldReadARange() throws Exception {
+        CompletableFuture<Integer> status = start("read", "--offset", "1K", "a", "--length", "5");
+        Request request = daemon.receive();
+        assertEquals(1024, request.bytes().getLong(8));
+        assertEquals(5, request.bytes().getLong(16));
+        daemon.status(request, join(fileInfo(5, ID), new byte[] {1, 2, 3, 4, 5}));
+
+        assertEquals(0, status.get());
+
+        assertArrayEquals(new byte[] {1, 2, 3, 4, 5}, out.toByteArray());
+        assertEquals("", err());
+    }
+
+    @Test
+    void shouldTellTheResultOfAReadWhereTheDataAreNot() throws Exception {
+        CompletableFuture<Integer> status = start("read", "a", "--json");
+        daemon.status(daemon.receive(), join(fileInfo(2, ID), new byte[] {1, 2}));
+
+        assertEquals(0, status.get());
+
+        assertArrayEquals(new byte[] {1, 2}, out.toByteArray());
+        assertEquals(
+                2,
+                JsonParser.parseString(err())
+                        .getAsJsonObject()
+                        .get("bytesMoved")
+                        .getAsLong());
+    }
+
+    @Test
+    void shouldReadAnEmptyFileIntoAFile() throws Exception {
+        Path file = directory.resolve("out");
+        CompletableFuture<Integer> status = start("read", "a", "-o", file.toString());
+        daemon.status(daemon.receive(), fileInfo(0, ID));
+
+        assertEquals(0, status.get());
+
+        assertEquals(0, Files.size(file));
+    }
+
+    @Test
+    void shouldSendAnOpenedFileToAFile() throws Exception {
+        Path file = directory.resolve("out");
+        CompletableFuture<Integer> status = start("send", "a", "--to", file.toString(), "--json");
+        Request open = daemon.receive();
+        daemon.status(open, fileInfo(3, ID));
+        Request send = daemon.receive();
+        assertEquals(ID, send.transferId());
+        daemon.write(send, 0, new byte[] {1, 2, 3});
+        daemon.status(open, complete());
+
+        assertEquals(0, status.get());
+
+        assertArrayEquals(new byte[] {1, 2, 3}, Files.readAllBytes(file));
+        JsonObject object = JsonParser.parseString(out()).getAsJsonObject();
+        assertEquals("send", object.get("command").getAsString());
+        assertEquals(3, object.get("bytesMoved").getAsLong());
+        assertEquals("2020-09-13T12:26:41Z", object.get("modified").getAsString());
+        assertTrue(object.get("elapsedMs").getAsDouble() > 0);
+    }
+
+    @Test
+    void shouldShowSizeAndTimes() throws Exception {
+        CompletableFuture<Integer> status = start("stat", "a");
+        Request open = daemon.receive();
+        daemon.status(open, fileInfo(1_610_612_736L, ID));
+
+        assertEquals(0, status.get());
+
+        assertEquals("""
+                path      a
+                size      1610612736 bytes (1.5 GiB)
+                modified  2020-09-13T12:26:41Z
+                changed   2020-09-13T12:26:42Z
+                accessed  2020-09-13T12:26:40Z
+                """, out());
+        assertEquals(ID, daemon.receive().transferId()); // given up again
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "0, 0 bytes",
+        "1023, 1023 bytes",
+        "1024, 1.0 KiB",
+        "1536, 1.5 KiB",
+        "1073741824, 1.0 GiB",
+        "9223372036854775807, 8.0 EiB"
+    })
+    void shouldWriteSizesForPeople(long bytes, String text) {
+        assertEquals(text, Report.human(bytes));
+    }
+}
