@@ -159,15 +159,22 @@ uint64_t sfd_residency_probe(const struct sfd_machine *machine, enum sfd_medium 
     return length;
 }
 
+void sfd_residency_request(const struct sfd_machine *machine, int fd, uint64_t from, uint64_t to)
+{
+    /* One call reads no more than the device's read-ahead, often 128 KiB, whatever length it is given (6.18). */
+    const uint64_t piece = 128 * 1024;
+
+    for (uint64_t at = from; at < to; at += piece) {
+        const uint64_t length = to - at < piece ? to - at : piece;
+        if (machine->sys->fadvise(fd, at, length, POSIX_FADV_WILLNEED) < 0) return;
+    }
+}
+
 int64_t sfd_residency_load(const struct sfd_machine *machine, int fd, uint64_t offset,
-                           uint64_t length, uint64_t ahead)
+                           uint64_t length)
 {
     uint64_t loaded = 0;
 
-    if (ahead > 0) {
-        /* Only advice: a file system that does not know it is as slow as before. */
-        (void)machine->sys->fadvise(fd, offset, length + ahead, POSIX_FADV_WILLNEED);
-    }
     while (loaded < length) {
         int64_t at = (int64_t)(offset + loaded);
         const int64_t n =

@@ -71,11 +71,17 @@ uint64_t sfd_residency_probe(const struct sfd_machine *machine, enum sfd_medium 
                              uint64_t offset, uint64_t length);
 
 /*
- * Makes a window resident by sending it to /dev/null, which copies nothing, after asking the kernel for the `ahead`
- * bytes behind it. Gives the bytes that are ready (fewer than `length` at the end of the file) or -errno. Blocks.
+ * Asks the kernel to read the bytes between two offsets and does not wait for them; only advice. May block all the same:
+ * disk pool only.
+ */
+void sfd_residency_request(const struct sfd_machine *machine, int fd, uint64_t from, uint64_t to);
+
+/*
+ * Makes a window resident by sending it to /dev/null, which copies nothing. Gives the bytes that are ready (fewer than
+ * `length` at the end of the file) or -errno. Blocks.
  */
 int64_t sfd_residency_load(const struct sfd_machine *machine, int fd, uint64_t offset,
-                           uint64_t length, uint64_t ahead);
+                           uint64_t length);
 
 /* True when a window that was just loaded has left pages in the cache; direct I/O leaves none. */
 bool sfd_residency_stays(const struct sfd_machine *machine, int fd, uint64_t offset,

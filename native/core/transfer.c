@@ -603,8 +603,12 @@ static void work_load(const struct sfd_context *context, struct sfd_transfer *t)
     const uint64_t length = min_u64(t->window, t->end - t->offset);
 
     if (!t->bounce_only) {
-        const uint64_t ahead = min_u64(t->window, t->end - t->offset - length);
-        const int64_t n = sfd_residency_load(machine, t->file, t->offset, length, ahead);
+        /* This window and the next one: while this one is sent, the disk works on. */
+        const uint64_t ahead = min_u64(t->offset + 2 * length, t->end);
+        sfd_residency_request(machine, t->file,
+                              t->requested_end > t->offset ? t->requested_end : t->offset, ahead);
+        t->requested_end = ahead;
+        const int64_t n = sfd_residency_load(machine, t->file, t->offset, length);
         if (n < 0) {
             t->job_error = (int)n;
             return;

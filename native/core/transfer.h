@@ -106,8 +106,8 @@ struct sfd_transfer {
     uint8_t technique;
     uint8_t copy_technique; /* regular destinations: what works so far */
     uint8_t medium;
-    uint8_t job; /* what the disk pool does */
-    bool bounce_only; /* the disk pool reads it into memory, for lack of pages that stay */
+    uint8_t job;         /* what the disk pool does */
+    bool bounce_only;    /* the disk pool reads it into memory, for lack of pages that stay */
     uint8_t cold_rounds; /* loads in a row that left nothing resident */
     int16_t device;      /* of the file: index, or -1 */
     int16_t dest_device; /* of a regular destination: index, or -1 */
@@ -118,8 +118,9 @@ struct sfd_transfer {
     uint64_t end;          /* of the range */
     uint64_t resident_end; /* bytes before it were ready at resident_ms */
     uint64_t resident_ms;
-    uint64_t reported_ms; /* when progress was last written */
-    uint32_t window;      /* bytes that the disk pool loads next */
+    uint64_t requested_end; /* bytes before it were asked of the disk */
+    uint64_t reported_ms;   /* when progress was last written */
+    uint32_t window;        /* bytes that the disk pool loads next */
 
     char *bounce; /* bytes that the disk pool read; NULL when there are none */
     uint32_t bounce_length;
