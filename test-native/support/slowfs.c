@@ -7,6 +7,7 @@
  * Owns: the mount, from "ready" on stdout until SIGTERM, SIGINT or SIGHUP.
  * Never: writes to the directory behind it.
  *
+ * Output: "ready" once mounted, then "held" for each call that waits for the gate.
  * Signals: SIGUSR1 opens the gate of --hold (held calls go on, later ones pass), SIGUSR2 closes it again. What is held is
  *   reading, unless --hold-calls says otherwise.
  */
@@ -64,6 +65,10 @@ static void wait_at_gate(const char *path, const char *call)
         return;
     }
     pthread_mutex_lock(&fs.lock);
+    if (!fs.gate_open) {
+        puts("held");
+        fflush(stdout);
+    }
     while (!fs.gate_open) {
         pthread_cond_wait(&fs.gate_opened, &fs.lock);
     }

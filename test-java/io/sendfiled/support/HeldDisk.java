@@ -16,12 +16,14 @@ import java.util.List;
  */
 public final class HeldDisk implements AutoCloseable {
     private final Process process;
+    private final BufferedReader out;
     private final Process shell;
     private final BufferedWriter signals;
     private final BufferedReader answers;
 
-    private HeldDisk(Process process, Process shell) {
+    private HeldDisk(Process process, BufferedReader out, Process shell) {
         this.process = process;
+        this.out = out;
         this.shell = shell;
         signals = shell.outputWriter(StandardCharsets.US_ASCII);
         answers = shell.inputReader(StandardCharsets.US_ASCII);
@@ -60,7 +62,15 @@ public final class HeldDisk implements AutoCloseable {
                         "sh", "-c", "while read name; do kill -$name " + process.pid() + " && echo sent; done")
                 .redirectError(ProcessBuilder.Redirect.INHERIT)
                 .start();
-        return new HeldDisk(process, shell);
+        return new HeldDisk(process, out, shell);
+    }
+
+    /** Waits until one more call is held. */
+    public void awaitHeld() throws IOException {
+        String line = out.readLine();
+        if (!"held".equals(line)) {
+            throw new IOException("slowfs says: " + line);
+        }
     }
 
     /** Lets the reads that are held, and all later ones, go on. */

@@ -109,6 +109,7 @@ final class ColdDiskIT {
             received.add(destination.receive());
             transfers.add(daemon.client().send(FileRequest.of("disk/held" + i), destination.destination()));
         }
+        disk.awaitHeld();
 
         for (int i = 0; i < WARM_REQUESTS; i++) {
             expectWarm(daemon, TYPES.get(i % TYPES.size()));
@@ -135,6 +136,7 @@ final class ColdDiskIT {
         for (int i = 0; i < COLD_FILES; i++) {
             transfers.add(daemon.client().read("disk/held" + i));
         }
+        disk.awaitHeld();
         expectWarm(daemon, TestDestination.Type.TCP);
         disk.release();
         for (int i = 0; i < COLD_FILES; i++) {
@@ -150,6 +152,7 @@ final class ColdDiskIT {
         HeldDisk disk = mount(daemon);
         try (TestDestination destination = TestDestination.open(TestDestination.Type.UNIX, directory)) {
             Transfer transfer = daemon.client().send(FileRequest.of("disk/held0"), destination.destination());
+            disk.awaitHeld();
             transfer.cancel();
             expectWarm(daemon, TestDestination.Type.PIPE);
 

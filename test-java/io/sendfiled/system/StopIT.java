@@ -15,6 +15,7 @@ import io.sendfiled.client.Transfer;
 import io.sendfiled.client.TransferException;
 import io.sendfiled.jni.Errno;
 import io.sendfiled.protocol.Wire;
+import io.sendfiled.support.Await;
 import io.sendfiled.support.Content;
 import io.sendfiled.support.RawClient;
 import io.sendfiled.support.RawClient.Status;
@@ -23,8 +24,15 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.junit.jupiter.api.RepeatedTest;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -38,6 +46,11 @@ import org.junit.jupiter.params.provider.EnumSource;
 @Timeout(60)
 final class StopIT {
     private static final int BIG = 20_000_000;
+    private static final int PARALLEL = 16;
+    private static final List<TestDestination.Type> TYPES = List.of(TestDestination.Type.values());
+
+    /** What a client may hear of the end: in words, by the end of its status channel, or by nobody who listens. */
+    private static final Set<String> ENDS = Set.of("ESHUTDOWN", "ECONNABORTED", "ECONNREFUSED");
 
     @TempDir
     private Path directory;
@@ -97,6 +110,51 @@ final class StopIT {
             try (TestDaemon second = TestDaemon.start(kind, directory, TestDaemon.Options.STANDARD)) {
                 assertEquals(content, read(first.client()));
                 second.expectNoLeak();
+            }
+        }
+    }
+
+    @RepeatedTest(3)
+    void shouldEndEveryTransferWhenItStopsUnderLoad() throws Exception {
+        ExecutorService threads = Executors.newFixedThreadPool(PARALLEL);
+        AtomicInteger completed = new AtomicInteger();
+        List<Future<TransferException>> ends = new ArrayList<>();
+        try (TestDaemon daemon = TestDaemon.start(kind, directory, TestDaemon.Options.STANDARD)) {
+            Content.write(daemon.root().resolve("file"), 300_000);
+            for (int i = 0; i < PARALLEL; i++) {
+                int number = i;
+                ends.add(threads.submit(() -> sendUntilFailure(daemon, number, completed)));
+            }
+            Await.until("some transfers", () -> completed.get() > 10 * PARALLEL);
+
+            daemon.stop();
+
+            for (Future<TransferException> end : ends) {
+                String errno = end.get(20, TimeUnit.SECONDS).errnoName();
+                assertTrue(ENDS.contains(errno), errno);
+            }
+            assertFalse(Files.exists(daemon.socket()));
+        } finally {
+            threads.shutdownNow();
+        }
+    }
+
+    private TransferException sendUntilFailure(TestDaemon daemon, int number, AtomicInteger completed)
+            throws Exception {
+        for (int i = number; ; i++) {
+            try (TestDestination destination = TestDestination.open(TYPES.get(i % TYPES.size()), directory)) {
+                CompletableFuture<Content> received = destination.receive();
+                try {
+                    daemon.client()
+                            .send(FileRequest.of("file"), destination.destination())
+                            .await(Await.LONG);
+                    completed.incrementAndGet();
+                } catch (TransferException e) {
+                    return e;
+                } finally {
+                    destination.finishSending();
+                    received.get(20, TimeUnit.SECONDS);
+                }
             }
         }
     }
