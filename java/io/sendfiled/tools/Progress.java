@@ -29,12 +29,12 @@ final class Progress implements AutoCloseable {
     private long nextNs;
     private @Nullable Bar bar;
 
-    Progress(String name, long total, PrintStream err, boolean wanted) {
+    Progress(String name, long total, long startedNs, PrintStream err, boolean wanted) {
         this.name = name;
         this.total = total;
         this.err = err;
         this.wanted = wanted;
-        nextNs = System.nanoTime() + DELAY_MS * 1_000_000;
+        nextNs = startedNs + DELAY_MS * 1_000_000;
     }
 
     /** How far it has come; cheap, to be called often. */

@@ -53,7 +53,8 @@ final class ReadCommand {
         long size = content.info().size();
         ByteBuffer buffer = ByteBuffer.allocateDirect((int) Math.max(1, Math.min(size, BUFFER_SIZE)));
         long moved = 0;
-        try (Progress progress = new Progress(arguments.pathText(), size, report.messages(), report.wantsProgress())) {
+        try (Progress progress = new Progress(
+                arguments.pathText(), size, System.nanoTime(), report.messages(), report.wantsProgress())) {
             while (content.read(buffer.clear()) >= 0) {
                 moved += write(buffer.flip(), target, targetName, moved);
                 progress.update(moved);

@@ -15,6 +15,7 @@ import java.util.Locale;
  * thread.
  */
 final class Report {
+    private static final int STDOUT = 1;
     private static final int STDERR = 2;
     private static final String[] UNITS = {"bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
 
@@ -35,7 +36,9 @@ final class Report {
 
     /** Whether somebody wants to see a progress bar, if there is a terminal. */
     boolean wantsProgress() {
-        return !arguments.isSet(OptionSpec.JSON) && !arguments.isSet(OptionSpec.QUIET);
+        return !arguments.isSet(OptionSpec.JSON)
+                && !arguments.isSet(OptionSpec.QUIET)
+                && !(dataGoToStandardOutput() && Descriptors.isTerminal(STDOUT)); // they would be mixed up
     }
 
     void info(FileInfo info) {

@@ -54,6 +54,7 @@ final class Waiting {
     static TransferResult forResult(Transfer transfer, Arguments arguments, Report report)
             throws SfdException, InterruptedException {
         Duration step = Duration.ofMillis(Progress.DELAY_MS);
+        long started = System.nanoTime();
         Progress progress = null;
         try {
             while (true) {
@@ -65,10 +66,13 @@ final class Waiting {
                     return result;
                 } catch (TimeoutException e) { // not done yet
                     step = Duration.ofMillis(Progress.PERIOD_MS);
-                    if (progress == null && transfer.info().isDone()) {
+                    if (progress == null
+                            && transfer.info().isDone()
+                            && !transfer.info().isCompletedExceptionally()) {
                         progress = new Progress(
                                 arguments.pathText(),
                                 transfer.info().join().size(),
+                                started,
                                 report.messages(),
                                 report.wantsProgress());
                     }
