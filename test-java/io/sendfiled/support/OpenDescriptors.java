@@ -9,6 +9,9 @@ import java.util.TreeMap;
 
 /** The open descriptors of a process, for proving that none leaked. */
 public final class OpenDescriptors {
+    /** So many equal counts, some milliseconds apart. */
+    private static final int SETTLED = 25;
+
     private OpenDescriptors() {}
 
     /** How many descriptors this process has open. */
@@ -19,6 +22,18 @@ public final class OpenDescriptors {
     /** How many descriptors a process has open. */
     public static int count(long pid) {
         return count(Long.toString(pid));
+    }
+
+    /** How many descriptors a process has open once the number does not change any more: it has started, or has ended something. */
+    public static int settledCount(long pid) {
+        int[] last = {0, 0}; // the number, and how often in a row
+        Await.until("the number of descriptors to settle", () -> {
+            int now = count(pid);
+            last[1] = now == last[0] ? last[1] + 1 : 0;
+            last[0] = now;
+            return last[1] == SETTLED;
+        });
+        return last[0];
     }
 
     private static int count(String process) {

@@ -48,7 +48,7 @@ final class CClientIT {
         // What is opened once and kept is open from now on.
         assertEquals(0, drive("read", "first").exit());
         assertEquals(0, drive("send", "first", "tcp").exit());
-        descriptors = daemon.openDescriptors();
+        descriptors = daemon.settledDescriptors();
     }
 
     @AfterEach
@@ -149,7 +149,7 @@ final class CClientIT {
     void shouldEndAnOpenedFileThatIsNotSentInTime() throws IOException, InterruptedException {
         write("file", 10);
         try (DaemonProcess impatient = DaemonProcess.start(sockets, "impatient", root, "-t", "100")) {
-            int before = impatient.openDescriptors();
+            int before = impatient.settledDescriptors();
             Outcome outcome = driveAt("impatient", "open", "file");
 
             assertEquals(Errno.ETIMEDOUT, outcome.number("errno"), outcome.json());

@@ -55,6 +55,11 @@ final class DaemonProcess implements AutoCloseable {
         return OpenDescriptors.count(process.pid());
     }
 
+    /** The same when it has started, and is done with what was asked of it. */
+    int settledDescriptors() {
+        return OpenDescriptors.settledCount(process.pid());
+    }
+
     @Override
     public void close() {
         process.destroy();

@@ -52,9 +52,6 @@ final class TestDaemon implements AutoCloseable {
     static final String NAME = "test";
     private static final String WARM = ".warm";
 
-    /** So many equal counts, some milliseconds apart: what was closed a moment ago is gone. */
-    private static final int SETTLED = 25;
-
     private final Path directory;
     private final @Nullable Sendfiled embedded;
     private final @Nullable DaemonProcess forked;
@@ -116,14 +113,9 @@ final class TestDaemon implements AutoCloseable {
 
     /** From now on, what is open is open with good reason. */
     void rememberDescriptors() {
-        int[] last = {0, 0}; // the number, and how often in a row
-        Await.until("the number of descriptors to settle", () -> {
-            int now = openDescriptors();
-            last[1] = now == last[0] ? last[1] + 1 : 0;
-            last[0] = now;
-            return last[1] == SETTLED;
-        });
-        descriptors = last[0];
+        descriptors = forked != null
+                ? forked.settledDescriptors()
+                : OpenDescriptors.settledCount(ProcessHandle.current().pid());
     }
 
     SendfiledClient client() {
