@@ -124,9 +124,8 @@ abstract non-sealed class Exchange implements Transfer {
     }
 
     private IOException failureOf(@Nullable Throwable cause) {
-        if (cause
-                instanceof
-                TransferException first) { // a new one: the caller's stack, and the first failure as its cause
+        if (cause instanceof TransferException first) {
+            // A new one: with the caller's stack, and the first failure as its cause.
             return first.rethrown();
         }
         if (cause instanceof CancellationException) {
@@ -337,7 +336,8 @@ abstract non-sealed class Exchange implements Transfer {
         if (e instanceof ClosedChannelException) {
             return Errno.EBADF;
         }
-        return Errno.EIO;
+        int errno = Errno.ofMessage(e.getMessage());
+        return errno != 0 ? errno : Errno.EIO;
     }
 
     /** The client is being closed. */

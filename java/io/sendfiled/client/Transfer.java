@@ -12,7 +12,8 @@ import java.util.concurrent.TimeoutException;
  * block, or that belongs to an event loop, has to say so with {@code whenCompleteAsync(action, executor)}.
  *
  * <p>Completing {@link #result()} from outside ends the transfer: {@code result().cancel(true)} and
- * {@code result().orTimeout(5, SECONDS)} both cancel it.
+ * {@code result().orTimeout(5, SECONDS)} both cancel it. Such a result does not wait for the daemon, as that of
+ * {@link #cancel()} does: the destination is fit for being closed, not for being used.
  */
 public sealed interface Transfer permits Exchange, ReadTransfer {
     /** What was asked for. */

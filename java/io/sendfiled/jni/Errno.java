@@ -1,5 +1,7 @@
 package io.sendfiled.jni;
 
+import org.jspecify.annotations.Nullable;
+
 /**
  * Errno values of Linux: their numbers, names and texts, and the one mapping from a native result to an exception.
  *
@@ -176,6 +178,21 @@ public final class Errno {
     /** {@code "permission denied"} for 13; {@code "unknown error 999"} for a number without a name. */
     public static String message(int errno) {
         return known(errno) ? TABLE[errno][1] : "unknown error " + errno;
+    }
+
+    /**
+     * The errno behind an exception of the JDK's, which keeps the number to itself and shows the text.
+     *
+     * @param message an exception's message, such as {@code "Too many open files"}
+     * @return the errno, or 0 when the text is none of an errno's
+     */
+    public static int ofMessage(@Nullable String message) {
+        for (int errno = 1; message != null && errno < TABLE.length; errno++) {
+            if (known(errno) && TABLE[errno][1].equalsIgnoreCase(message)) {
+                return errno;
+            }
+        }
+        return 0;
     }
 
     private static boolean known(int errno) {

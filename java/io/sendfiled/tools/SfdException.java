@@ -8,13 +8,11 @@ import java.io.IOException;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.FileSystemException;
 import java.nio.file.NoSuchFileException;
-import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
 /** The one way in which a command fails: what to say, and what to end with. */
 final class SfdException extends Exception {
     private static final long serialVersionUID = 1L;
-    private static final int LAST_ERRNO = 133;
 
     private final int exitCode;
     private final int errno;
@@ -91,13 +89,7 @@ final class SfdException extends Exception {
         if (e instanceof AccessDeniedException) {
             return Errno.EACCES;
         }
-        String text = reasonOf(e).toLowerCase(Locale.ROOT);
-        for (int errno = 1; errno <= LAST_ERRNO; errno++) {
-            if (Errno.message(errno).equals(text)) {
-                return errno;
-            }
-        }
-        return 0;
+        return Errno.ofMessage(reasonOf(e));
     }
 
     private static String reasonOf(IOException e) {

@@ -256,6 +256,18 @@ final class SendfiledClientTest {
     }
 
     @Test
+    void shouldTellTheErrnoOfAnExceptionOfTheJdk() throws Exception {
+        Transfer transfer = client.send("a", () -> {
+            throw new IOException("Too many open files");
+        });
+
+        TransferException e = assertThrows(TransferException.class, transfer::await);
+
+        assertEquals(Errno.EMFILE, e.errno());
+        assertTrue(e.isRefusal());
+    }
+
+    @Test
     void shouldGoOnWhenAListenerOrADependentActionThrows() throws Exception {
         try (SinkAndSource pipe = new SinkAndSource()) {
             Transfer transfer = client.send("a", Destination.of(pipe.sink()));
@@ -652,7 +664,7 @@ final class SendfiledClientTest {
 
         TransferException e = assertThrows(TransferException.class, transfer::await);
 
-        assertEquals("read a: no space left on device (EIO)", e.getMessage());
+        assertEquals("read a: no space left on device (ENOSPC)", e.getMessage());
         assertEquals(ID, daemon.receive().transferId());
     }
 
