@@ -1,0 +1,232 @@
+// Opening inside a root: what is served, what is refused, and that nothing leaves the root.
+#include "core.h"
+
+#include <linux/openat2.h>
+#include <memory>
+#include <sys/sysmacros.h>
+
+namespace
+{
+
+class OpenTest : public CoreTest
+{
+  protected:
+    void SetUp() override
+    {
+        CoreTest::SetUp();
+        machine_ = std::make_unique<Machine>();
+        directory_ = std::make_unique<TemporaryDirectory>();
+        std::filesystem::create_directory(*directory_ / "root");
+        std::filesystem::create_directory(*directory_ / "root/sub");
+        writeFile(*directory_ / "secret", "outside");
+        writeFile(*directory_ / "root/file", "inside");
+        writeFile(*directory_ / "root/sub/deep", "deeper");
+        root_ = openFile(*directory_ / "root", O_PATH | O_DIRECTORY);
+    }
+    void TearDown() override
+    {
+        root_.reset();
+        directory_.reset();
+        machine_.reset();
+        CoreTest::TearDown();
+    }
+
+    int open(const char *path, bool cached = false)
+    {
+        opened_ = {};
+        const int result = sfd_open_path(&machine_->machine, root_.get(), path, cached, &opened_);
+        if (result == 0) {
+            fd_.reset(opened_.fd);
+        }
+        return result;
+    }
+    std::string content()
+    {
+        return readExactly(fd_.get(), 100);
+    }
+    void link(const std::string &name, const std::string &target)
+    {
+        std::filesystem::create_symlink(target, *directory_ / ("root/" + name));
+    }
+
+    std::unique_ptr<Machine> machine_;
+    std::unique_ptr<TemporaryDirectory> directory_;
+    OwnedFd root_;
+    struct sfd_opened opened_;
+    OwnedFd fd_;
+
+    /* Before CoreTest counts. */
+    void close()
+    {
+        fd_.reset();
+    }
+};
+
+TEST_F(OpenTest, ShouldOpenAFileAndTellItsAttributes)
+{
+    ASSERT_EQ(0, open("file"));
+    struct stat st;
+    ASSERT_EQ(0, fstat(fd_.get(), &st));
+    EXPECT_EQ(6u, opened_.size);
+    EXPECT_EQ(st.st_mtime, opened_.mtime);
+    EXPECT_EQ(st.st_atime, opened_.atime);
+    EXPECT_EQ(st.st_ctime, opened_.ctime);
+    EXPECT_EQ(makedev(major(st.st_dev), minor(st.st_dev)), opened_.dev);
+    EXPECT_EQ("inside", content());
+    close();
+}
+
+TEST_F(OpenTest, ShouldOpenReadOnlyAndCloseOnExec)
+{
+    ASSERT_EQ(0, open("file"));
+    EXPECT_EQ(O_RDONLY, fcntl(fd_.get(), F_GETFL) & O_ACCMODE);
+    EXPECT_NE(0, fcntl(fd_.get(), F_GETFD) & FD_CLOEXEC);
+    close();
+}
+
+TEST_F(OpenTest, ShouldTakeALeadingSlashAsTheRoot)
+{
+    ASSERT_EQ(0, open("/sub/deep"));
+    EXPECT_EQ("deeper", content());
+    close();
+}
+
+TEST_F(OpenTest, ShouldStopAtTheRootHoweverManyDotsLeadUp)
+{
+    EXPECT_EQ(-ENOENT, open("../secret"));
+    EXPECT_EQ(-ENOENT, open("sub/../../../../../../secret"));
+    ASSERT_EQ(0, open("../../file")) << "the parent of the root is the root";
+    EXPECT_EQ("inside", content());
+    close();
+}
+
+TEST_F(OpenTest, ShouldResolveSymbolicLinksInsideTheRoot)
+{
+    link("absolute", "/file");
+    link("climbing", "../secret");
+    link("outside", *directory_ / "secret");
+    ASSERT_EQ(0, open("absolute"));
+    EXPECT_EQ("inside", content());
+    EXPECT_EQ(-ENOENT, open("climbing"));
+    EXPECT_EQ(-ENOENT, open("outside"));
+    close();
+}
+
+TEST_F(OpenTest, ShouldNotFollowMagicLinks)
+{
+    const OwnedFd proc = openFile("/proc/self", O_PATH | O_DIRECTORY);
+    const OwnedFd secret = openFile(*directory_ / "secret", O_RDONLY);
+    const std::string path = "fd/" + std::to_string(secret.get());
+    struct sfd_opened out = {};
+    EXPECT_EQ(-ELOOP, sfd_open_path(&machine_->machine, proc.get(), path.c_str(), false, &out));
+}
+
+TEST_F(OpenTest, ShouldRefuseAllThatIsNoRegularFile) // D17
+{
+    ASSERT_EQ(0, mkfifo((*directory_ / "root/fifo").c_str(), 0600));
+    const OwnedFd dev = openFile("/dev", O_PATH | O_DIRECTORY);
+    const size_t before = openDescriptors().size();
+    struct sfd_opened out = {};
+    EXPECT_EQ(-EINVAL, open("sub"));
+    EXPECT_EQ(-EINVAL, open("/"));
+    EXPECT_EQ(-EINVAL, open("fifo")) << "and without a wait for a writer";
+    EXPECT_EQ(-EINVAL, sfd_open_path(&machine_->machine, dev.get(), "null", false, &out));
+    EXPECT_EQ(before, openDescriptors().size());
+}
+
+TEST_F(OpenTest, ShouldTellWhyAPathDoesNotOpen)
+{
+    EXPECT_EQ(-ENOENT, open("missing"));
+    EXPECT_EQ(-ENOTDIR, open("file/below"));
+    link("circle", "circle");
+    EXPECT_EQ(-ELOOP, open("circle"));
+    EXPECT_EQ(-ENAMETOOLONG, open(std::string(300, 'x').c_str()));
+}
+
+TEST_F(OpenTest, ShouldNotWaitForTheHolderOfALease) // D17
+{
+    const OwnedFd holder = openFile(*directory_ / "root/file", O_RDWR);
+    std::signal(SIGIO, SIG_IGN);
+    if (fcntl(holder.get(), F_SETLEASE, F_WRLCK) < 0) {
+        GTEST_SKIP() << "no leases here: " << std::strerror(errno);
+    }
+    EXPECT_EQ(-EAGAIN, open("file"));
+    EXPECT_EQ(0, fcntl(holder.get(), F_SETLEASE, F_UNLCK));
+}
+
+TEST_F(OpenTest, ShouldOpenFromTheCacheWhatWasJustOpened)
+{
+    if (!machine_->machine.resolve_cached) {
+        GTEST_SKIP() << "RESOLVE_CACHED needs Linux 5.12";
+    }
+    ASSERT_EQ(0, open("sub/deep"));
+    ASSERT_EQ(0, open("sub/deep", true));
+    EXPECT_EQ("deeper", content());
+    close();
+}
+
+TEST_F(OpenTest, ShouldLeaveEveryOpenToTheDiskPoolWithoutCachedResolution)
+{
+    static int calls;
+    calls = 0;
+    struct sfd_sys sys = copyOfSys();
+    sys.openat2 = [](int, const char *, const struct open_how *) {
+        calls++;
+        return -EIO;
+    };
+    machine_->machine.sys = &sys;
+    machine_->machine.resolve_cached = false;
+    EXPECT_EQ(-EAGAIN, open("file", true));
+    EXPECT_EQ(0, calls);
+    machine_->machine.sys = &sfd_sys_linux;
+}
+
+TEST_F(OpenTest, ShouldCloseTheFileWhenItsAttributesCannotBeRead)
+{
+    struct sfd_sys sys = copyOfSys();
+    sys.statx = [](int, const char *, int, unsigned, struct statx *) { return -EIO; };
+    machine_->machine.sys = &sys;
+    EXPECT_EQ(-EIO, open("file")); // the fixture counts the descriptors
+    machine_->machine.sys = &sfd_sys_linux;
+}
+
+struct RangeCase {
+    uint64_t size;
+    int64_t offset;
+    uint64_t length;
+    int result;
+    uint64_t end;
+};
+
+TEST(OpenRangeTest, ShouldAcceptWhatLiesInsideTheFileAndNothingElse)
+{
+    constexpr uint64_t MAX = INT64_MAX;
+    const RangeCase cases[] = {
+        {100, 0, 0, 0, 100},
+        {100, 0, 100, 0, 100},
+        {100, 10, 0, 0, 100},
+        {100, 10, 90, 0, 100},
+        {100, 10, 20, 0, 30},
+        {100, 100, 0, 0, 100}, // D6: offset at the end is an empty range
+        {0, 0, 0, 0, 0},       // D34: an empty file
+        {100, 101, 0, -ERANGE, 0},
+        {100, 100, 1, -ERANGE, 0},
+        {100, 10, 91, -ERANGE, 0},
+        {0, 0, 1, -ERANGE, 0},
+        {100, -1, 0, -ERANGE, 0},
+        {100, INT64_MIN, 0, -ERANGE, 0},
+        {100, 1, UINT64_MAX, -ERANGE, 0}, // D5: the sum wraps
+        {100, INT64_MAX, UINT64_MAX, -ERANGE, 0},
+        {MAX, INT64_MAX, 0, 0, MAX},
+        {MAX, INT64_MAX - 1, 1, 0, MAX},
+        {MAX, INT64_MAX - 1, 2, -ERANGE, 0},
+    };
+    for (const RangeCase &c : cases) {
+        SCOPED_TRACE(testing::Message() << c.size << " " << c.offset << " " << c.length);
+        uint64_t end = 4711;
+        EXPECT_EQ(c.result, sfd_open_range(c.size, c.offset, c.length, &end));
+        EXPECT_EQ(c.result == 0 ? c.end : 4711u, end);
+    }
+}
+
+} // namespace

@@ -1,0 +1,226 @@
+// Receipt: datagrams, credentials, descriptors; each descriptor has one owner, whatever a client sends.
+#include "core.h"
+
+#include <memory>
+#include <sys/resource.h>
+
+namespace
+{
+
+class ReceiveTest : public CoreTest
+{
+  protected:
+    void SetUp() override
+    {
+        CoreTest::SetUp();
+        pair_ = std::make_unique<SocketPair>(SOCK_DGRAM);
+        const int on = 1;
+        ASSERT_EQ(0, setsockopt(pair_->in.get(), SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)));
+        receiver_ = std::make_unique<struct sfd_receiver>();
+        slots_.resize(SFD_BATCH_MAX);
+        for (struct sfd_slot &slot : slots_) {
+            slot.fds[0] = slot.fds[1] = -1;
+        }
+        sfd_closer_init(&closer_, &sfd_sys_linux, SFD_QUEUE_CLOSE);
+    }
+    void TearDown() override
+    {
+        for (struct sfd_slot &slot : slots_) {
+            for (int &fd : slot.fds) {
+                sfd_closer_take_unknown(&closer_, &fd);
+            }
+        }
+        sfd_closer_deinit(&closer_);
+        pair_.reset();
+        CoreTest::TearDown();
+    }
+
+    void send(const std::string &bytes, const std::vector<int> &fds = {})
+    {
+        std::vector<char> control(CMSG_SPACE(fds.size() * sizeof(int)));
+        struct iovec iov = {const_cast<char *>(bytes.data()), bytes.size()};
+        struct msghdr message = {};
+        message.msg_iov = &iov;
+        message.msg_iovlen = 1;
+        if (!fds.empty()) {
+            message.msg_control = control.data();
+            message.msg_controllen = control.size();
+            struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+            header->cmsg_level = SOL_SOCKET;
+            header->cmsg_type = SCM_RIGHTS;
+            header->cmsg_len = CMSG_LEN(fds.size() * sizeof(int));
+            std::memcpy(CMSG_DATA(header), fds.data(), fds.size() * sizeof(int));
+        }
+        ASSERT_EQ(static_cast<ssize_t>(bytes.size()),
+                  sendmsg(pair_->out.get(), &message, MSG_DONTWAIT));
+    }
+    int receive()
+    {
+        for (struct sfd_slot &slot : slots_) {
+            for (int &fd : slot.fds) {
+                sfd_closer_take_unknown(&closer_, &fd);
+            }
+            std::memset(&slot, 0xaa, sizeof(slot)); // what an earlier turn left behind
+            slot.fds[0] = slot.fds[1] = -1;
+        }
+        return sfd_receive(receiver_.get(), &closer_, pair_->in.get(), slots_.data());
+    }
+
+    std::unique_ptr<SocketPair> pair_;
+    std::unique_ptr<struct sfd_receiver> receiver_;
+    std::vector<struct sfd_slot> slots_;
+    struct sfd_closer closer_;
+};
+
+TEST_F(ReceiveTest, ShouldReceiveNothingWithoutAWait)
+{
+    EXPECT_EQ(0, receive());
+}
+
+TEST_F(ReceiveTest, ShouldReceiveBytesAndTheSender)
+{
+    send("request");
+    ASSERT_EQ(1, receive());
+    const struct sfd_slot &slot = slots_[0];
+    EXPECT_EQ(SFD_SLOT_SOUND, slot.fault);
+    EXPECT_EQ("request", std::string(slot.bytes, static_cast<size_t>(slot.length)));
+    EXPECT_EQ(getpid(), slot.pid);
+    EXPECT_EQ(getuid(), slot.uid);
+    EXPECT_EQ(getgid(), slot.gid);
+    EXPECT_EQ(0, slot.fd_count);
+    EXPECT_EQ(-1, slot.fds[0]);
+    EXPECT_EQ(-1, slot.fds[1]);
+}
+
+TEST_F(ReceiveTest, ShouldLeaveNothingOfAnEarlierRequestInASlot) // D25
+{
+    send("x");
+    ASSERT_EQ(1, receive());
+    const struct sfd_slot &slot = slots_[0];
+    EXPECT_EQ(0, slot.verdict);
+    EXPECT_EQ(0, slot.command);
+    EXPECT_EQ(0, slot.range_offset);
+    EXPECT_EQ(0u, slot.range_length);
+    EXPECT_EQ(0u, slot.id);
+    EXPECT_EQ(0, slot.root);
+    EXPECT_EQ(0, slot.path);
+    EXPECT_EQ(0, slot.path_length);
+}
+
+TEST_F(ReceiveTest, ShouldReceiveDescriptorsInOrderAndCloseThemOnExec)
+{
+    const Pipe pipe;
+    send("x", {pipe.in.get(), pipe.out.get()});
+    ASSERT_EQ(1, receive());
+    const struct sfd_slot &slot = slots_[0];
+    EXPECT_EQ(SFD_SLOT_SOUND, slot.fault);
+    ASSERT_EQ(2, slot.fd_count);
+    EXPECT_EQ(O_RDONLY, fcntl(slot.fds[0], F_GETFL) & O_ACCMODE);
+    EXPECT_EQ(O_WRONLY, fcntl(slot.fds[1], F_GETFL) & O_ACCMODE);
+    EXPECT_NE(0, fcntl(slot.fds[0], F_GETFD) & FD_CLOEXEC);
+    EXPECT_NE(0, fcntl(slot.fds[1], F_GETFD) & FD_CLOEXEC);
+}
+
+TEST_F(ReceiveTest, ShouldReceiveABatchInOrder)
+{
+    int sent = 0;
+    while (sent < 10) { // net.unix.max_dgram_qlen is 10
+        send(std::to_string(sent));
+        sent++;
+    }
+    ASSERT_EQ(sent, receive());
+    for (int i = 0; i < sent; i++) {
+        const struct sfd_slot &slot = slots_[static_cast<size_t>(i)];
+        EXPECT_EQ(std::to_string(i), std::string(slot.bytes, static_cast<size_t>(slot.length)));
+    }
+    EXPECT_EQ(0, receive());
+}
+
+TEST_F(ReceiveTest, ShouldReceiveAnEmptyDatagram) // D1
+{
+    send("");
+    send("behind it");
+    ASSERT_EQ(2, receive());
+    EXPECT_EQ(0, slots_[0].length);
+    EXPECT_EQ(9, slots_[1].length);
+}
+
+TEST_F(ReceiveTest, ShouldTakeTheLongestRequestAndCallALongerOneMalformed) // D2
+{
+    send(std::string(SFD_WIRE_MAX_REQUEST_SIZE, 'x'));
+    send(std::string(SFD_SLOT_BYTES + 1, 'x'));
+    send(std::string(100000, 'x'));
+    ASSERT_EQ(3, receive());
+    EXPECT_EQ(SFD_SLOT_SOUND, slots_[0].fault);
+    EXPECT_EQ(SFD_WIRE_MAX_REQUEST_SIZE, slots_[0].length);
+    EXPECT_EQ(SFD_SLOT_MALFORMED, slots_[1].fault);
+    EXPECT_EQ(SFD_SLOT_MALFORMED, slots_[2].fault);
+    EXPECT_LE(slots_[2].length, SFD_SLOT_BYTES);
+}
+
+TEST_F(ReceiveTest, ShouldCloseSurplusDescriptorsAndKeepTheFirstToAnswerOn) // D2, D8
+{
+    const Pipe pipe;
+    for (const size_t count : {3u, 4u, 5u, 50u, 253u}) {
+        SCOPED_TRACE(count);
+        const size_t before = openDescriptors().size();
+        send("x", std::vector<int>(count, pipe.out.get()));
+        ASSERT_EQ(1, receive());
+        EXPECT_EQ(SFD_SLOT_MALFORMED, slots_[0].fault);
+        EXPECT_EQ(SFD_SLOT_FDS, slots_[0].fd_count);
+        EXPECT_EQ(before + SFD_SLOT_FDS, openDescriptors().size()) << "a pipe closes at once";
+        receive();
+        EXPECT_EQ(before, openDescriptors().size());
+    }
+}
+
+TEST_F(ReceiveTest, ShouldGiveSurplusFilesToTheCloser)
+{
+    const OwnedFd file = openFile("/", O_RDONLY | O_DIRECTORY);
+    send("x", std::vector<int>(4, file.get()));
+    ASSERT_EQ(1, receive());
+    EXPECT_EQ(2u, closer_.count);
+}
+
+TEST_F(ReceiveTest, ShouldSurviveADescriptorTableThatIsFull) // D3
+{
+    const Pipe pipe;
+    send("x", {pipe.out.get(), pipe.out.get()});
+    struct rlimit old;
+    ASSERT_EQ(0, getrlimit(RLIMIT_NOFILE, &old));
+    const int next = dup(0); // the number that the kernel would use
+    ASSERT_GE(next, 0);
+    ASSERT_EQ(0, close(next));
+    const struct rlimit full = {static_cast<rlim_t>(next), old.rlim_max};
+    ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &full));
+    const int n = receive();
+    ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &old));
+    ASSERT_EQ(1, n);
+    EXPECT_EQ(SFD_SLOT_MALFORMED, slots_[0].fault) << "its descriptors are lost";
+    EXPECT_EQ(0, slots_[0].fd_count);
+    send("next", {pipe.out.get()});
+    ASSERT_EQ(1, receive());
+    EXPECT_EQ(SFD_SLOT_SOUND, slots_[0].fault);
+    EXPECT_EQ(1, slots_[0].fd_count);
+}
+
+TEST_F(ReceiveTest, ShouldCallADatagramWithoutCredentialsAnonymous)
+{
+    const int off = 0;
+    ASSERT_EQ(0, setsockopt(pair_->in.get(), SOL_SOCKET, SO_PASSCRED, &off, sizeof(off)));
+    send("x");
+    ASSERT_EQ(1, receive());
+    EXPECT_EQ(SFD_SLOT_ANONYMOUS, slots_[0].fault);
+}
+
+TEST_F(ReceiveTest, ShouldGiveOtherErrorsToItsCaller)
+{
+    struct sfd_sys sys = copyOfSys();
+    sys.recvmmsg = [](int, struct mmsghdr *, unsigned, int) { return -ENOBUFS; };
+    struct sfd_closer closer;
+    sfd_closer_init(&closer, &sys, SFD_QUEUE_CLOSE);
+    EXPECT_EQ(-ENOBUFS, sfd_receive(receiver_.get(), &closer, pair_->in.get(), slots_.data()));
+    sfd_closer_deinit(&closer);
+}
+
+} // namespace

@@ -1,0 +1,403 @@
+// Residency: which media there are, what the page cache says, and loading a window.
+#include "core.h"
+
+#include <linux/magic.h>
+#include <memory>
+#include <thread>
+#include <utility>
+
+namespace
+{
+
+constexpr uint64_t FUSE_MAGIC = 0x65735546;
+constexpr uint64_t XFS_MAGIC = 0x58465342;
+
+/* What scripted calls answer. */
+struct Script {
+    uint64_t fs_type;
+    int64_t nowait;         /* of preadv2(RWF_NOWAIT); INT64_MIN: the real call without the flag */
+    uint64_t cold_from;     /* bytes from here on: -EAGAIN */
+    uint64_t present_until; /* cachestat counts the pages before it */
+    int cachestat_error;
+    std::vector<int64_t> loads; /* of sendfile; empty: the real one */
+    std::vector<uint64_t> load_offsets;
+    std::vector<std::pair<uint64_t, uint64_t>> advised; /* offset, length */
+    int advice_error;
+    int nowait_reads;
+};
+Script script;
+
+struct sfd_sys scripted()
+{
+    struct sfd_sys sys = copyOfSys();
+    sys.fstatfs_type = [](int, uint64_t *type) {
+        *type = script.fs_type;
+        return 0;
+    };
+    sys.preadv2 = [](int fd, const struct iovec *iov, int count, int64_t offset, int flags) {
+        if ((flags & RWF_NOWAIT) != 0) {
+            script.nowait_reads++;
+            if (script.nowait != INT64_MIN) {
+                return script.nowait;
+            }
+            if (static_cast<uint64_t>(offset) >= script.cold_from) {
+                return static_cast<int64_t>(-EAGAIN);
+            }
+        }
+        return sfd_sys_linux.preadv2(fd, iov, count, offset, 0);
+    };
+    sys.cachestat = [](int, const struct sfd_cachestat_range *range, struct sfd_cachestat *out) {
+        if (script.cachestat_error < 0) {
+            return script.cachestat_error;
+        }
+        *out = {};
+        const uint64_t last = std::min(range->offset + range->length, script.present_until);
+        if (last > range->offset) {
+            out->nr_cache = (last - 1) / 4096 - range->offset / 4096 + 1;
+        }
+        return 0;
+    };
+    sys.sendfile = [](int to, int from, int64_t *offset, size_t count) {
+        script.load_offsets.push_back(static_cast<uint64_t>(*offset));
+        if (script.loads.empty()) {
+            return sfd_sys_linux.sendfile(to, from, offset, count);
+        }
+        const int64_t n = script.loads.front();
+        script.loads.erase(script.loads.begin());
+        return n;
+    };
+    sys.fadvise = [](int, uint64_t offset, uint64_t length, int advice) {
+        EXPECT_EQ(POSIX_FADV_WILLNEED, advice);
+        script.advised.emplace_back(offset, length);
+        return script.advice_error;
+    };
+    return sys;
+}
+
+class ResidencyTest : public CoreTest
+{
+  protected:
+    void SetUp() override
+    {
+        if (sysconf(_SC_PAGESIZE) != 4096) {
+            GTEST_SKIP() << "the script counts pages of 4096 bytes";
+        }
+        CoreTest::SetUp();
+        script = {};
+        script.fs_type = EXT4_SUPER_MAGIC;
+        script.nowait = INT64_MIN;
+        script.cold_from = UINT64_MAX;
+        script.present_until = UINT64_MAX;
+        sys_ = scripted();
+        machine_ = std::make_unique<Machine>(&sys_);
+        machine_->machine.cachestat = true;
+        sfd_devices_init(&devices_);
+        directory_ = std::make_unique<TemporaryDirectory>();
+        writeFile(*directory_ / "file", pattern(SIZE));
+        file_ = openFile(*directory_ / "file", O_RDONLY);
+        script.load_offsets.clear();
+        script.nowait_reads = 0;
+    }
+    void TearDown() override
+    {
+        if (machine_ == nullptr) {
+            return;
+        }
+        file_.reset();
+        directory_.reset();
+        sfd_devices_deinit(&devices_);
+        machine_.reset();
+        CoreTest::TearDown();
+    }
+
+    enum sfd_medium learn(uint64_t type)
+    {
+        script.fs_type = type;
+        const int index = sfd_devices_learn(&devices_, &machine_->machine, file_.get(), ++dev_);
+        EXPECT_GE(index, 0);
+        return sfd_devices_medium(&devices_, index);
+    }
+    uint64_t probe(uint64_t offset, uint64_t length, enum sfd_medium medium = SFD_MEDIUM_LOCAL)
+    {
+        return sfd_residency_probe(&machine_->machine, medium, file_.get(), offset, length);
+    }
+    int64_t load(uint64_t offset, uint64_t length)
+    {
+        return sfd_residency_load(&machine_->machine, file_.get(), offset, length);
+    }
+
+    static constexpr uint64_t SIZE = 300000;
+    struct sfd_sys sys_;
+    std::unique_ptr<Machine> machine_;
+    struct sfd_devices devices_;
+    std::unique_ptr<TemporaryDirectory> directory_;
+    OwnedFd file_;
+    uint64_t dev_ = 1000;
+};
+
+TEST_F(ResidencyTest, ShouldKnowMemoryFileSystems)
+{
+    EXPECT_EQ(SFD_MEDIUM_MEMORY, learn(TMPFS_MAGIC));
+    EXPECT_EQ(SFD_MEDIUM_MEMORY, learn(RAMFS_MAGIC));
+}
+
+TEST_F(ResidencyTest, ShouldTrustLocalFileSystemsThatAnswerNowait)
+{
+    EXPECT_EQ(SFD_MEDIUM_LOCAL, learn(EXT4_SUPER_MAGIC));
+    EXPECT_EQ(SFD_MEDIUM_LOCAL, learn(BTRFS_SUPER_MAGIC));
+    script.nowait = -EAGAIN;
+    EXPECT_EQ(SFD_MEDIUM_LOCAL, learn(OVERLAYFS_SUPER_MAGIC)) << "cold, but it can tell";
+}
+
+TEST_F(ResidencyTest, ShouldKnowThatXfsLocks)
+{
+    EXPECT_EQ(SFD_MEDIUM_LOCKING, learn(XFS_MAGIC));
+    EXPECT_TRUE(sfd_medium_is_local(SFD_MEDIUM_LOCKING));
+    EXPECT_EQ(SIZE, probe(0, SIZE, SFD_MEDIUM_LOCKING));
+}
+
+TEST_F(ResidencyTest, ShouldTreatALocalFileSystemWithoutNowaitAsRemote)
+{
+    script.nowait = -EOPNOTSUPP;
+    EXPECT_EQ(SFD_MEDIUM_REMOTE, learn(OVERLAYFS_SUPER_MAGIC));
+}
+
+TEST_F(ResidencyTest, ShouldTellFuseFromEverythingElseThatIsRemote)
+{
+    EXPECT_EQ(SFD_MEDIUM_FUSE, learn(FUSE_MAGIC));
+    EXPECT_EQ(SFD_MEDIUM_REMOTE, learn(NFS_SUPER_MAGIC));
+    EXPECT_EQ(SFD_MEDIUM_REMOTE, learn(0x12345678));
+}
+
+TEST_F(ResidencyTest, ShouldRecognizeADevice)
+{
+    EXPECT_EQ(-ENOENT, sfd_devices_find(&devices_, 7));
+    const int index = sfd_devices_learn(&devices_, &machine_->machine, file_.get(), 7);
+    EXPECT_EQ(index, sfd_devices_learn(&devices_, &machine_->machine, file_.get(), 7));
+    EXPECT_EQ(index, sfd_devices_find(&devices_, 7));
+    EXPECT_EQ(index, sfd_devices_add(&devices_, 7));
+    EXPECT_EQ(SFD_MEDIUM_LOCAL, sfd_devices_medium(&devices_, index));
+}
+
+TEST_F(ResidencyTest, ShouldKnowNothingOfADeviceThatWasOnlyAdded)
+{
+    const int index = sfd_devices_add(&devices_, 7);
+    EXPECT_EQ(SFD_MEDIUM_UNKNOWN, sfd_devices_medium(&devices_, index));
+    EXPECT_FALSE(sfd_medium_is_local(SFD_MEDIUM_UNKNOWN));
+    EXPECT_EQ(index, sfd_devices_learn(&devices_, &machine_->machine, file_.get(), 7));
+    EXPECT_EQ(SFD_MEDIUM_LOCAL, sfd_devices_medium(&devices_, index));
+}
+
+TEST_F(ResidencyTest, ShouldTrustADeviceNoMoreThatBecameAnotherFileSystem)
+{
+    const int index = sfd_devices_learn(&devices_, &machine_->machine, file_.get(), 7);
+    script.fs_type = FUSE_MAGIC; /* unmounted, and its number given to the next one */
+    EXPECT_EQ(index, sfd_devices_learn(&devices_, &machine_->machine, file_.get(), 7));
+    EXPECT_EQ(SFD_MEDIUM_REMOTE, sfd_devices_medium(&devices_, index));
+}
+
+TEST_F(ResidencyTest, ShouldShareTheLastEntryAmongTheDevicesThatDoNotFit)
+{
+    for (uint64_t dev = 0; dev < SFD_DEVICES_MAX + 10; dev++) {
+        const int index = sfd_devices_learn(&devices_, &machine_->machine, file_.get(), dev);
+        ASSERT_GE(index, 0);
+        ASSERT_LT(index, SFD_DEVICES_MAX);
+        const bool fits = dev < SFD_DEVICES_MAX - 1;
+        EXPECT_EQ(fits ? SFD_MEDIUM_LOCAL : SFD_MEDIUM_REMOTE, sfd_devices_medium(&devices_, index))
+            << dev;
+    }
+    EXPECT_EQ(-ENOENT, sfd_devices_find(&devices_, SFD_DEVICES_MAX)) << "the loop must not guess";
+}
+
+TEST_F(ResidencyTest, ShouldGiveOneIndexToADeviceThatManyThreadsLearnAtOnce)
+{
+    std::vector<std::thread> threads;
+    std::atomic<int> first(-1);
+    std::atomic<int> wrong(0);
+    struct sfd_machine machine = machine_->machine;
+    machine.sys = &sfd_sys_linux; /* the script is for one thread */
+    for (int i = 0; i < 8; i++) {
+        threads.emplace_back([&] {
+            for (uint64_t dev = 0; dev < 40; dev++) {
+                const int index = sfd_devices_learn(&devices_, &machine, file_.get(), dev);
+                if (index != sfd_devices_find(&devices_, dev)) {
+                    wrong++;
+                }
+            }
+        });
+    }
+    for (std::thread &thread : threads) {
+        thread.join();
+    }
+    EXPECT_EQ(0, wrong);
+    EXPECT_EQ(40u, devices_.count.load());
+}
+
+TEST_F(ResidencyTest, ShouldFindAWarmWindowReady)
+{
+    EXPECT_EQ(SIZE, probe(0, SIZE));
+    EXPECT_EQ(1u, probe(SIZE - 1, 1));
+}
+
+TEST_F(ResidencyTest, ShouldFindMemoryAlwaysReadyAndRemoteNever)
+{
+    script.present_until = 0;
+    EXPECT_EQ(SIZE, probe(0, SIZE, SFD_MEDIUM_MEMORY));
+    script.present_until = UINT64_MAX;
+    EXPECT_EQ(0u, probe(0, SIZE, SFD_MEDIUM_REMOTE));
+    EXPECT_EQ(0u, probe(0, SIZE, SFD_MEDIUM_UNKNOWN));
+}
+
+TEST_F(ResidencyTest, ShouldStartNoReadaheadForAColdWindow)
+{
+    script.present_until = 0;
+    EXPECT_EQ(0u, probe(0, SIZE));
+    EXPECT_EQ(0, script.nowait_reads);
+}
+
+TEST_F(ResidencyTest, ShouldNotTakeAWindowWithAHoleForReady)
+{
+    script.present_until = SIZE - 8192;
+    EXPECT_EQ(0u, probe(0, SIZE));
+    EXPECT_EQ(100000u, probe(0, 100000)) << "the part before it is";
+}
+
+TEST_F(ResidencyTest, ShouldNotTakePagesThatAreStillBeingReadForReady)
+{
+    script.cold_from = 200000; /* cachestat counts them already */
+    EXPECT_EQ(0u, probe(0, SIZE));
+    EXPECT_EQ(0u, probe(200000, 100));
+    EXPECT_EQ(200000u, probe(0, 200000));
+}
+
+TEST_F(ResidencyTest, ShouldCountPagesOfARangeThatBeginsAndEndsInsidePages)
+{
+    /* Bytes 4000..8200 touch three pages. */
+    script.present_until = 8192;
+    EXPECT_EQ(0u, probe(4000, 4201));
+    script.present_until = 8201;
+    EXPECT_EQ(4201u, probe(4000, 4201));
+}
+
+TEST_F(ResidencyTest, ShouldAskTheBytesAloneWithoutCachestat)
+{
+    machine_->machine.cachestat = false;
+    script.cachestat_error = -ENOSYS;
+    EXPECT_EQ(SIZE, probe(0, SIZE));
+    script.cold_from = SIZE - 1;
+    EXPECT_EQ(0u, probe(0, SIZE));
+}
+
+TEST_F(ResidencyTest, ShouldLeaveAFileToTheDiskPoolWhenCachestatFails)
+{
+    script.cachestat_error = -EOPNOTSUPP;
+    EXPECT_EQ(0u, probe(0, SIZE));
+}
+
+TEST_F(ResidencyTest, ShouldFindNothingReadyInAnEmptyWindow)
+{
+    EXPECT_EQ(0u, probe(0, 0));
+}
+
+TEST_F(ResidencyTest, ShouldLoadAWindow)
+{
+    EXPECT_EQ(100000, load(1000, 100000));
+    EXPECT_EQ(1000u, script.load_offsets.front());
+    EXPECT_TRUE(script.advised.empty());
+}
+
+TEST_F(ResidencyTest, ShouldAskForBytesInPiecesThatTheKernelReadsWhole)
+{
+    sfd_residency_request(&machine_->machine, file_.get(), 1000, 1000 + 300000);
+    uint64_t at = 1000;
+    for (const auto &[from, length] : script.advised) {
+        EXPECT_EQ(at, from);
+        EXPECT_LE(length, 128u * 1024);
+        at += length;
+    }
+    EXPECT_EQ(301000u, at);
+}
+
+TEST_F(ResidencyTest, ShouldNotGoOnAskingAFileSystemThatRefusesAdvice)
+{
+    script.advice_error = -EOPNOTSUPP;
+    sfd_residency_request(&machine_->machine, file_.get(), 0, 300000);
+    EXPECT_EQ(1u, script.advised.size());
+}
+
+TEST_F(ResidencyTest, ShouldAskForNothingWhenEverythingWasAskedFor)
+{
+    sfd_residency_request(&machine_->machine, file_.get(), 5000, 5000);
+    sfd_residency_request(&machine_->machine, file_.get(), 5000, 4000);
+    EXPECT_TRUE(script.advised.empty());
+}
+
+TEST_F(ResidencyTest, ShouldLoadOnAfterASignal)
+{
+    script.loads = {4096, -EINTR, 5904};
+    EXPECT_EQ(10000, load(0, 10000));
+}
+
+TEST_F(ResidencyTest, ShouldLoadUpToTheEndOfTheFile)
+{
+    EXPECT_EQ(1000, load(SIZE - 1000, 5000));
+    EXPECT_EQ(0, load(SIZE, 5000));
+}
+
+TEST_F(ResidencyTest, ShouldGoOnAfterAShortLoad)
+{
+    script.loads = {4096, 4096, 1808};
+    EXPECT_EQ(10000, load(0, 10000));
+    EXPECT_EQ((std::vector<uint64_t>{0, 4096, 8192}), script.load_offsets);
+}
+
+TEST_F(ResidencyTest, ShouldTellWhyADiskFails)
+{
+    script.loads = {-EIO};
+    EXPECT_EQ(-EIO, load(0, 10000));
+}
+
+TEST_F(ResidencyTest, ShouldKeepWhatWasLoadedBeforeADiskFailed)
+{
+    script.loads = {4096, -EIO};
+    EXPECT_EQ(4096, load(0, 10000));
+}
+
+TEST_F(ResidencyTest, ShouldTellWhetherALoadedWindowStays)
+{
+    const auto stays = [this] {
+        return sfd_residency_stays(&machine_->machine, file_.get(), 0, SIZE);
+    };
+    EXPECT_TRUE(stays());
+    script.present_until = 0; /* direct I/O */
+    EXPECT_FALSE(stays());
+    script.present_until = UINT64_MAX;
+    script.cachestat_error = -EIO;
+    EXPECT_FALSE(stays());
+    script.cachestat_error = 0;
+    machine_->machine.cachestat = false;
+    EXPECT_FALSE(stays()) << "who cannot ask does not rely on it";
+}
+
+TEST_F(ResidencyTest, ShouldSeeARealFileGetColdAndWarm)
+{
+    struct sfd_machine machine = machine_->machine;
+    machine.sys = &sfd_sys_linux;
+    struct sfd_cachestat stat;
+    const struct sfd_cachestat_range range = {0, 0};
+    if (sfd_sys_linux.cachestat(file_.get(), &range, &stat) < 0) {
+        GTEST_SKIP() << "cachestat needs Linux 6.5";
+    }
+    sfd_devices_learn(&devices_, &machine, file_.get(), 1);
+    if (sfd_devices_medium(&devices_, 0) != SFD_MEDIUM_LOCAL) {
+        GTEST_SKIP() << "the temporary directory is not on a local disk";
+    }
+    ASSERT_EQ(0, fsync(file_.get()));
+    ASSERT_EQ(0, posix_fadvise(file_.get(), 0, 0, POSIX_FADV_DONTNEED));
+    EXPECT_EQ(0u, sfd_residency_probe(&machine, SFD_MEDIUM_LOCAL, file_.get(), 0, SIZE));
+    EXPECT_EQ(static_cast<int64_t>(SIZE), sfd_residency_load(&machine, file_.get(), 0, SIZE));
+    EXPECT_EQ(SIZE, sfd_residency_probe(&machine, SFD_MEDIUM_LOCAL, file_.get(), 0, SIZE));
+    EXPECT_TRUE(sfd_residency_stays(&machine, file_.get(), 0, SIZE));
+}
+
+} // namespace
