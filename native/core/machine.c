@@ -70,6 +70,16 @@ int64_t sfd_machine_write_pipe(const struct sfd_machine *machine, int fd, const 
     return n;
 }
 
+int sfd_machine_own_pipe(const struct sfd_machine *machine, int *fd)
+{
+    if (machine->pipe_write_flags != 0) return 0;
+    const int own = sfd_fd_reopen_pipe(*fd);
+    if (own < 0) return own;
+    sfd_fd_close(machine->sys, fd);
+    *fd = own;
+    return 0;
+}
+
 void sfd_machine_deinit(struct sfd_machine *machine)
 {
     if (machine->sys != NULL) sfd_fd_close(machine->sys, &machine->null_fd);

@@ -24,10 +24,16 @@ int sfd_machine_init(struct sfd_machine *machine, const struct sfd_sys *sys);
 
 /*
  * Writes memory to a pipe: the bytes taken, or -errno, -EAGAIN when it is full. Does not block if pipe_write_flags is
- * RWF_NOWAIT; otherwise `fd` must have O_NONBLOCK.
+ * RWF_NOWAIT or `fd` has O_NONBLOCK (sfd_machine_own_pipe).
  */
 int64_t sfd_machine_write_pipe(const struct sfd_machine *machine, int fd, const struct iovec *iov,
                                int count);
+
+/*
+ * Makes *fd, a pipe that was received, fit for sfd_machine_write_pipe: without RWF_NOWAIT it becomes a description of our
+ * own with O_NONBLOCK. 0, or -errno with *fd as it was: the pipe of another user may not be opened.
+ */
+int sfd_machine_own_pipe(const struct sfd_machine *machine, int *fd);
 
 /* Idempotent. */
 void sfd_machine_deinit(struct sfd_machine *machine);

@@ -23,7 +23,8 @@ static void refuse(struct sfd_loop *loop, struct sfd_slot *slot, int error)
 
     sfd_counters_add(&loop->context.counters, SFD_COUNTER_REFUSED, 1);
     if (slot->fds[0] >= 0 && has_status_channel(slot, error) &&
-        sfd_fd_is_pipe(loop->context.machine.sys, slot->fds[0])) {
+        sfd_fd_is_pipe(loop->context.machine.sys, slot->fds[0]) &&
+        sfd_machine_own_pipe(&loop->context.machine, &slot->fds[0]) == 0) {
         sfd_status_init(&status);
         status.fd = slot->fds[0];
         sfd_status_fail(&status, SFD_WIRE_FILE_INFO, error);

@@ -430,17 +430,6 @@ static enum sfd_next opened(struct sfd_context *context, struct sfd_transfer *t)
     return start_moving(context, t);
 }
 
-/* A pipe that cannot be told per call not to block gets a description of our own that never does. */
-static int make_private(const struct sfd_machine *machine, int *fd)
-{
-    if (machine->pipe_write_flags != 0) return 0;
-    const int own = sfd_fd_reopen_pipe(*fd);
-    if (own < 0) return own;
-    sfd_fd_close(machine->sys, fd);
-    *fd = own;
-    return 0;
-}
-
 /* Takes note of what the destination is. 0, or why it cannot be one. */
 static int accept_dest(struct sfd_context *context, struct sfd_transfer *t,
                        const struct sfd_fd_info *info)
@@ -452,7 +441,7 @@ static int accept_dest(struct sfd_context *context, struct sfd_transfer *t,
         t->dest_device = (int16_t)sfd_devices_add(context->devices, info->dev);
         return info->writable ? 0 : -EBADF;
     case SFD_FD_PIPE:
-        return info->writable ? make_private(&context->machine, &t->dest) : -EBADF;
+        return info->writable ? sfd_machine_own_pipe(&context->machine, &t->dest) : -EBADF;
     case SFD_FD_TCP:
     case SFD_FD_UNIX_STREAM:
         return info->writable ? 0 : -EBADF;
@@ -484,9 +473,9 @@ enum sfd_next sfd_transfer_begin(struct sfd_context *context, struct sfd_transfe
     t->root = request->root;
     t->want_offset = request->offset;
     t->want_length = request->length;
-    t->dest_kind = SFD_FD_PIPE;
+    t->dest_kind = request->dest < 0 ? SFD_FD_PIPE : (uint8_t)request->dest_info.kind;
     t->reported_ms = context->now_ms;
-    result = make_private(&context->machine, &t->status.fd);
+    result = sfd_machine_own_pipe(&context->machine, &t->status.fd);
     if (result < 0)
         return sfd_transfer_cancel(context, t); /* nothing can be said without blocking */
     if (t->command == SFD_WIRE_SEND_FILE) {

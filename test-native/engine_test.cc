@@ -1,0 +1,293 @@
+// One engine: start, end, and a small daemon of threads around it.
+#include "core.h"
+
+#include <condition_variable>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <sys/un.h>
+#include <thread>
+
+namespace
+{
+
+struct sfd_settings settingsOf(uint32_t loops)
+{
+    struct sfd_settings settings = {};
+    settings.loops = loops;
+    settings.max_transfers = 100;
+    settings.open_timeout_ms = 10000;
+    settings.buffer_size = 64 * 1024;
+    settings.quantum = 256 * 1024;
+    return settings;
+}
+
+class EngineTest : public CoreTest
+{
+  protected:
+    void SetUp() override
+    {
+        CoreTest::SetUp();
+        directory_ = std::make_unique<TemporaryDirectory>();
+        std::filesystem::create_directory(*directory_ / "root");
+    }
+    void TearDown() override
+    {
+        sfd_engine_destroy(engine_);
+        directory_.reset();
+        CoreTest::TearDown();
+    }
+
+    int create(const struct sfd_settings &settings, const std::string &root = "root")
+    {
+        return sfd_engine_create(&engine_, &settings, directory_->path().c_str(), "test",
+                                 (*directory_ / root).c_str());
+    }
+    bool socketExists() const
+    {
+        return std::filesystem::exists(*directory_ / "sendfiled.test.socket");
+    }
+
+    std::unique_ptr<TemporaryDirectory> directory_;
+    struct sfd_engine *engine_ = nullptr;
+};
+
+TEST_F(EngineTest, ShouldHaveItsLoopsAndItsSocketFromTheStart)
+{
+    ASSERT_EQ(0, create(settingsOf(SFD_LOOPS_MAX)));
+    EXPECT_TRUE(socketExists());
+    for (uint32_t i = 0; i < SFD_LOOPS_MAX; i++) {
+        EXPECT_NE(nullptr, sfd_engine_loop(engine_, i));
+    }
+}
+
+TEST_F(EngineTest, ShouldRefuseSettingsThatMakeNoSense)
+{
+    for (const uint32_t loops : {0u, SFD_LOOPS_MAX + 1u}) {
+        EXPECT_EQ(-EINVAL, create(settingsOf(loops)));
+    }
+    struct sfd_settings settings = settingsOf(1);
+    settings.quantum = 0;
+    EXPECT_EQ(-EINVAL, create(settings));
+    settings = settingsOf(1);
+    settings.buffer_size = 0;
+    EXPECT_EQ(-EINVAL, create(settings));
+    EXPECT_EQ(nullptr, engine_) << "the output is untouched";
+    EXPECT_FALSE(socketExists());
+}
+
+TEST_F(EngineTest, ShouldRefuseARootThatIsNoDirectory)
+{
+    writeFile(*directory_ / "file", "x");
+    EXPECT_EQ(-ENOENT, create(settingsOf(1), "missing"));
+    EXPECT_EQ(-ENOTDIR, create(settingsOf(1), "file"));
+    EXPECT_FALSE(socketExists());
+}
+
+TEST_F(EngineTest, ShouldRefuseASecondInstanceOfItsName)
+{
+    ASSERT_EQ(0, create(settingsOf(1)));
+    struct sfd_engine *second = nullptr;
+    const struct sfd_settings settings = settingsOf(1);
+    EXPECT_EQ(-EADDRINUSE, sfd_engine_create(&second, &settings, directory_->path().c_str(), "test",
+                                             directory_->path().c_str()));
+    EXPECT_EQ(nullptr, second);
+    EXPECT_TRUE(socketExists());
+}
+
+TEST_F(EngineTest, ShouldCloseItsEndpointOnceAndForAll)
+{
+    ASSERT_EQ(0, create(settingsOf(1)));
+    sfd_engine_close_endpoint(engine_);
+    EXPECT_FALSE(socketExists());
+    sfd_engine_close_endpoint(engine_); // idempotent
+}
+
+TEST_F(EngineTest, ShouldDestroyNothingGracefully)
+{
+    sfd_engine_destroy(nullptr);
+}
+
+/* What io.sendfiled.daemon does, in a page of C++: a thread for each loop, and a disk pool of two. */
+class SmallDaemon
+{
+  public:
+    SmallDaemon(struct sfd_engine *engine, uint32_t loops) : engine_(engine)
+    {
+        for (uint32_t i = 0; i < loops; i++) {
+            loops_.emplace_back([this, i] { runLoop(sfd_engine_loop(engine_, i)); });
+        }
+        for (int i = 0; i < 2; i++) {
+            workers_.emplace_back([this] { runWorker(); });
+        }
+    }
+    SmallDaemon(const SmallDaemon &) = delete;
+    SmallDaemon &operator=(const SmallDaemon &) = delete;
+    ~SmallDaemon()
+    {
+        for (uint32_t i = 0; i < loops_.size(); i++) {
+            sfd_loop_stop(sfd_engine_loop(engine_, i));
+        }
+        for (std::thread &thread : loops_) {
+            thread.join();
+        }
+        {
+            const std::lock_guard<std::mutex> guard(lock_);
+            over_ = true;
+        }
+        changed_.notify_all();
+        for (std::thread &thread : workers_) {
+            thread.join();
+        }
+    }
+
+  private:
+    void runLoop(struct sfd_loop *loop)
+    {
+        struct sfd_turn *turn = sfd_loop_turn(loop);
+        int result = 0;
+        while (result == 0) {
+            result = sfd_loop_poll(loop);
+            for (int i = 0; i < turn->requests; i++) {
+                decide(&turn->slot[i]);
+            }
+            const std::lock_guard<std::mutex> guard(lock_);
+            for (int i = 0; i < turn->lends; i++) {
+                tasks_.push_back(reinterpret_cast<struct sfd_task *>(turn->lend[i].task));
+                changed_.notify_one();
+            }
+            turn->lends = 0;
+        }
+        EXPECT_EQ(-ESHUTDOWN, result);
+    }
+    static void decide(struct sfd_slot *slot)
+    {
+        struct sfd_wire_request request = {};
+        slot->verdict =
+            -sfd_wire_get_request(slot->bytes, static_cast<size_t>(slot->length), &request);
+        slot->command = request.cmd;
+        slot->range_offset = request.offset;
+        slot->range_length = request.length;
+        slot->id = request.id;
+        slot->path = SFD_WIRE_PATH_REQUEST_SIZE;
+        slot->path_length = static_cast<int32_t>(request.path_length);
+    }
+    void runWorker()
+    {
+        std::unique_lock<std::mutex> guard(lock_);
+        while (true) {
+            changed_.wait(guard, [this] { return over_ || !tasks_.empty(); });
+            if (tasks_.empty()) {
+                return;
+            }
+            struct sfd_task *task = tasks_.front();
+            tasks_.pop_front();
+            guard.unlock();
+            sfd_loop_work(task);
+            guard.lock();
+        }
+    }
+
+    struct sfd_engine *engine_;
+    std::mutex lock_;
+    std::condition_variable changed_;
+    std::deque<struct sfd_task *> tasks_;
+    bool over_ = false;
+    std::vector<std::thread> loops_;
+    std::vector<std::thread> workers_;
+};
+
+class EngineLoopsTest : public EngineTest, public testing::WithParamInterface<uint32_t>
+{
+  protected:
+    OwnedFd connected() const
+    {
+        OwnedFd socket(sfd_sys_unix_datagram());
+        EXPECT_EQ(
+            0, sfd_sys_unix_connect(socket.get(), (*directory_ / "sendfiled.test.socket").c_str()));
+        return socket;
+    }
+    static OwnedFd request(int socket, uint8_t command, const std::string &path, int dest = -1)
+    {
+        Pipe status;
+        char header[SFD_WIRE_MAX_REQUEST_SIZE];
+        const size_t n = sfd_wire_put_path_request(header, command, 0, 0);
+        const std::string bytes = std::string(header, n) + path + '\0';
+        const int fds[] = {status.out.get(), dest};
+        int result = 0;
+        do {
+            result = sfd_submit_send(&sfd_sys_linux, socket, bytes.data(), bytes.size(), fds,
+                                     dest < 0 ? 1 : 2);
+            if (result == -EAGAIN) {
+                sfd_sys_wait_writable(socket, 100);
+            }
+        } while (result == -EAGAIN);
+        EXPECT_EQ(0, result);
+        return std::move(status.in);
+    }
+};
+
+TEST_P(EngineLoopsTest, ShouldServeManyTransfersOfSeveralClientsAtOnce)
+{
+    const size_t sizes[] = {0, 1, 4096, 65537, 1048577};
+    for (const size_t size : sizes) {
+        writeFile(*directory_ / ("root/" + std::to_string(size)), pattern(size));
+    }
+    ASSERT_EQ(0, create(settingsOf(GetParam())));
+    {
+        const SmallDaemon daemon(engine_, GetParam());
+        std::vector<std::thread> clients;
+        for (unsigned c = 0; c < 4; c++) {
+            clients.emplace_back([&, c] {
+                const OwnedFd socket = connected();
+                for (unsigned i = 0; i < 40; i++) {
+                    const size_t size = sizes[(c + i) % 5];
+                    const std::string name = std::to_string(size);
+                    if (i % 2 == 0) {
+                        const OwnedFd in = request(socket.get(), SFD_WIRE_READ_FILE, name);
+                        const std::string bytes = readToEnd(in.get());
+                        ASSERT_EQ(SFD_WIRE_FILE_INFO_SIZE + size, bytes.size());
+                        EXPECT_BYTES(pattern(size), bytes.substr(SFD_WIRE_FILE_INFO_SIZE));
+                    } else {
+                        SocketPair pair;
+                        setNonblocking(pair.out.get());
+                        const OwnedFd status =
+                            request(socket.get(), SFD_WIRE_SEND_FILE, name, pair.out.get());
+                        pair.out.reset();
+                        EXPECT_BYTES(pattern(size), readToEnd(pair.in.get()));
+                        EXPECT_EQ("complete", messages(readToEnd(status.get())).back());
+                    }
+                }
+            });
+        }
+        for (std::thread &client : clients) {
+            client.join();
+        }
+    }
+    EXPECT_EQ(0u, engine_->shared.transfers.load());
+}
+
+TEST_P(EngineLoopsTest, ShouldEndWhileTransfersAreUnderWay)
+{
+    writeFile(*directory_ / "root/big", pattern(4 << 20));
+    ASSERT_EQ(0, create(settingsOf(GetParam())));
+    std::vector<OwnedFd> stuck;
+    {
+        const OwnedFd socket = connected();
+        const SmallDaemon daemon(engine_, GetParam());
+        for (int i = 0; i < 30; i++) {
+            stuck.push_back(request(socket.get(), SFD_WIRE_READ_FILE, "big"));
+        }
+        const std::string header = readExactly(stuck.front().get(), SFD_WIRE_FILE_INFO_SIZE);
+        EXPECT_EQ(SFD_WIRE_FILE_INFO_SIZE, header.size());
+    }
+    sfd_engine_close_endpoint(engine_); // requests that nobody has received go with it
+    for (const OwnedFd &in : stuck) {
+        EXPECT_LT(readToEnd(in.get()).size(), SFD_WIRE_FILE_INFO_SIZE + (4u << 20))
+            << "and there is an end";
+    }
+}
+
+INSTANTIATE_TEST_SUITE_P(Loops, EngineLoopsTest, testing::Values(1u, 3u));
+
+} // namespace

@@ -1,0 +1,1160 @@
+// The event loop: requests in, transfers placed, woken, lent and forgotten; one turn at a time on the test's thread.
+//
+// The fixture is the dispatcher (it decodes and grants) and, unless a test holds the tasks back, the disk pool. Every
+// turn is woken beforehand, so that no poll waits.
+#include "core.h"
+
+#include <algorithm>
+#include <deque>
+#include <functional>
+#include <linux/magic.h>
+#include <linux/openat2.h>
+#include <memory>
+#include <random>
+#include <sys/eventfd.h>
+
+namespace
+{
+
+constexpr size_t BIG = 1024 * 1024 + 1;
+
+/* Answers of scripted calls, then the real ones. */
+struct Script {
+    int epoll_add_error; /* of a descriptor that is not a loop's own */
+    int receive_errors;
+    int request_fd;
+    bool cold_opens;
+};
+Script script;
+
+class LoopFixture : public CoreTest
+{
+  protected:
+    void SetUp() override
+    {
+        CoreTest::SetUp();
+        script = {};
+        shared_ = std::make_unique<struct sfd_shared>();
+        shared_->settings.loops = 1;
+        shared_->settings.max_transfers = 300;
+        shared_->settings.open_timeout_ms = 3600 * 1000;
+        shared_->settings.buffer_size = 64 * 1024;
+        shared_->settings.quantum = 256 * 1024;
+        sys_ = copyOfSys();
+        sys_.epoll_ctl = [](int epoll, int operation, int fd, struct epoll_event *event) {
+            if (script.epoll_add_error < 0 && operation == EPOLL_CTL_ADD) {
+                return script.epoll_add_error;
+            }
+            return sfd_sys_linux.epoll_ctl(epoll, operation, fd, event);
+        };
+        sys_.epoll_wait = [](int epoll, struct epoll_event *events, int count, int timeout_ms) {
+            // What would wait for ever returns at once: the only one who could wake it is this thread.
+            return sfd_sys_linux.epoll_wait(epoll, events, count, timeout_ms < 0 ? 0 : timeout_ms);
+        };
+        sys_.recvmmsg = [](int fd, struct mmsghdr *messages, unsigned count, int flags) {
+            if (script.receive_errors > 0) {
+                script.receive_errors--;
+                return -ENOBUFS;
+            }
+            return sfd_sys_linux.recvmmsg(fd, messages, count, flags);
+        };
+        sys_.openat2 = [](int dir, const char *path, const struct open_how *how) {
+            if (script.cold_opens && !working) {
+                return -EAGAIN;
+            }
+            struct open_how uncached =
+                *how; // a busy machine may have dropped the path from its cache
+            uncached.resolve &= ~uint64_t{0x20};
+            return sfd_sys_linux.openat2(dir, path, &uncached);
+        };
+        sys_.fstatfs_type = [](int, uint64_t *type) {
+            *type = TMPFS_MAGIC; // everything is warm, wherever the tests run
+            return 0;
+        };
+        ASSERT_EQ(0, sfd_machine_init(&shared_->machine, &sys_));
+        sfd_devices_init(&shared_->devices);
+        directory_ = std::make_unique<TemporaryDirectory>();
+        root_ = openFile(directory_->path(), O_PATH | O_DIRECTORY);
+        for (int &root : shared_->roots) {
+            root = -1;
+        }
+        shared_->roots[0] = root_.get();
+        requests_ = std::make_unique<SocketPair>(SOCK_DGRAM);
+        const int on = 1;
+        ASSERT_EQ(0, setsockopt(requests_->in.get(), SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)));
+        setNonblocking(requests_->in.get());
+        shared_->request_fd = requests_->in.get();
+        createLoops();
+        turn(); // takes the receiving
+    }
+    virtual void createLoops()
+    {
+        for (uint32_t i = 0; i < shared_->settings.loops; i++) {
+            ASSERT_EQ(0, sfd_loop_create(&shared_->loops[i], shared_.get(), i));
+        }
+    }
+    void destroyLoops()
+    {
+        for (struct sfd_loop *&loop : shared_->loops) {
+            sfd_loop_destroy(loop);
+            loop = nullptr;
+        }
+    }
+    void TearDown() override
+    {
+        releaseHeld();
+        destroyLoops();
+        requests_.reset();
+        root_.reset();
+        directory_.reset();
+        sfd_devices_deinit(&shared_->devices);
+        sfd_machine_deinit(&shared_->machine);
+        CoreTest::TearDown();
+    }
+
+    struct sfd_loop *loop(uint32_t index = 0)
+    {
+        return shared_->loops[index];
+    }
+    struct sfd_turn *buffer(uint32_t index = 0)
+    {
+        return sfd_loop_turn(loop(index));
+    }
+
+    /* What io.sendfiled.daemon.Dispatcher does. */
+    void dispatch(uint32_t index)
+    {
+        struct sfd_turn *turn = buffer(index);
+        for (int i = 0; i < turn->requests; i++) {
+            struct sfd_slot *slot = &turn->slot[i];
+            struct sfd_wire_request request = {};
+            received_++;
+            receivers_.push_back(index);
+            if (pid_ != 0) {
+                slot->pid = pid_;
+            }
+            const int result = slot->fault != 0
+                                   ? -EBADMSG
+                                   : sfd_wire_get_request(
+                                         slot->bytes, static_cast<size_t>(slot->length), &request);
+            slot->verdict = deny_ != 0 ? deny_ : -result;
+            slot->command = request.cmd;
+            slot->range_offset = request.offset;
+            slot->range_length = request.length;
+            slot->id = request.id;
+            slot->root = 0;
+            slot->path = SFD_WIRE_PATH_REQUEST_SIZE;
+            slot->path_length = static_cast<int32_t>(request.path_length);
+        }
+    }
+    void lendTo(uint32_t index)
+    {
+        struct sfd_turn *turn = buffer(index);
+        lends_ = turn->lends;
+        for (int i = 0; i < turn->lends; i++) {
+            lent_total_++;
+            queues_.push_back(turn->lend[i].queue);
+            held_.push_back(reinterpret_cast<struct sfd_task *>(turn->lend[i].task));
+        }
+        turn->lends = 0;
+        if (!hold_) {
+            releaseHeld();
+        }
+    }
+    void releaseHeld()
+    {
+        while (!held_.empty()) {
+            struct sfd_task *task = held_.front();
+            held_.pop_front();
+            working = true;
+            sfd_loop_work(task);
+            working = false;
+        }
+    }
+    int turn(uint32_t index = 0, bool wake = true)
+    {
+        if (wake) { // does not even wait for a timer
+            sfd_loop_wake(loop(index));
+        }
+        const int result = sfd_loop_poll(loop(index));
+        if (result == 0) {
+            dispatch(index);
+        }
+        lendTo(index);
+        return result;
+    }
+    /* Turns until it holds; a thousand are a failure. */
+    void until(const std::function<bool()> &condition)
+    {
+        for (int i = 0; i < 20000; i++) {
+            if (condition()) {
+                return;
+            }
+            for (uint32_t l = 0; l < shared_->settings.loops; l++) {
+                turn(l);
+            }
+        }
+        FAIL() << "it does not come true";
+    }
+    /* Until that many requests were received, and the turn after it has obeyed the verdicts. */
+    void untilServed(int requests)
+    {
+        until([&] { return received_ == requests; });
+        settle();
+    }
+    /* Until nothing is on its way any more. */
+    void settle()
+    {
+        for (int i = 0; i < 20; i++) {
+            for (uint32_t l = 0; l < shared_->settings.loops; l++) {
+                turn(l);
+            }
+        }
+    }
+
+    void file(size_t size, const std::string &name = "file")
+    {
+        content_ = pattern(size);
+        writeFile(*directory_ / name, content_);
+    }
+    /* The device of the directory becomes known. */
+    void warmUp()
+    {
+        writeFile(*directory_ / "first", "x");
+        const OwnedFd in = read("first");
+        untilServed(1);
+        until([&] { return transfers() == 0; });
+        EXPECT_EQ(49u, drain(in.get()).size());
+        received_ = 0;
+        lent_total_ = 0;
+        queues_.clear();
+        receivers_.clear();
+    }
+
+    /* ---- the client */
+
+    void submit(const std::string &bytes, const std::vector<int> &fds)
+    {
+        ASSERT_EQ(0, sfd_submit_send(&sfd_sys_linux, requests_->out.get(), bytes.data(),
+                                     bytes.size(), fds.data(), static_cast<unsigned>(fds.size())));
+    }
+    static std::string pathRequest(uint8_t command, const std::string &path, int64_t offset = 0,
+                                   uint64_t length = 0)
+    {
+        char header[SFD_WIRE_MAX_REQUEST_SIZE];
+        const size_t n = sfd_wire_put_path_request(header, command, offset, length);
+        return std::string(header, n) + path + '\0';
+    }
+    static std::string idRequest(uint8_t command, uint64_t id)
+    {
+        char header[SFD_WIRE_MAX_REQUEST_SIZE];
+        return {header, sfd_wire_put_transfer_request(header, command, id)};
+    }
+    OwnedFd read(const std::string &path = "file", int64_t offset = 0, uint64_t length = 0)
+    {
+        Pipe status;
+        submit(pathRequest(SFD_WIRE_READ_FILE, path, offset, length), {status.out.get()});
+        return std::move(status.in);
+    }
+    OwnedFd send(int dest, const std::string &path = "file")
+    {
+        Pipe status;
+        submit(pathRequest(SFD_WIRE_SEND_FILE, path), {status.out.get(), dest});
+        return std::move(status.in);
+    }
+    OwnedFd open(const std::string &path = "file")
+    {
+        Pipe status;
+        submit(pathRequest(SFD_WIRE_OPEN_FILE, path), {status.out.get()});
+        return std::move(status.in);
+    }
+    /* An opened file: its status channel and id. */
+    OwnedFd opened(uint64_t *id)
+    {
+        OwnedFd status = open();
+        until([&] { return readable(status.get()); });
+        *id = infoOf(drain(status.get())).id;
+        return status;
+    }
+    void sendOpen(uint64_t id, int dest)
+    {
+        submit(idRequest(SFD_WIRE_SEND_OPEN_FILE, id), {dest});
+    }
+    void cancel(uint64_t id)
+    {
+        submit(idRequest(SFD_WIRE_CANCEL, id), {});
+    }
+
+    uint32_t transfers()
+    {
+        return shared_->transfers.load();
+    }
+    uint64_t count(enum sfd_counter counter, uint32_t index = 0)
+    {
+        return sfd_loop_counters(loop(index))->at[counter].load();
+    }
+    static std::string error(uint8_t command, int number)
+    {
+        return "error " + std::to_string(command) + " " + std::to_string(number);
+    }
+
+    static inline bool working = false;
+
+    std::unique_ptr<struct sfd_shared> shared_;
+    struct sfd_sys sys_;
+    std::unique_ptr<TemporaryDirectory> directory_;
+    OwnedFd root_;
+    std::unique_ptr<SocketPair> requests_;
+    std::string content_;
+    int32_t pid_ = 0; // of the sender, unless 0
+    int deny_ = 0;    // the dispatcher's verdict, unless 0
+    int received_ = 0;
+    std::vector<uint32_t> receivers_; // the loop that received each request
+    int lends_ = 0;                   // of the last turn
+    int lent_total_ = 0;
+    std::vector<int32_t> queues_;
+    bool hold_ = false; // the disk is slow
+    std::deque<struct sfd_task *> held_;
+};
+
+using LoopTest = LoopFixture;
+
+/* ------------------------------------------------------------------ serving */
+
+TEST_F(LoopTest, ShouldServeAWarmFileInTheTurnAfterItsRequestWithoutTheDiskPool)
+{
+    warmUp();
+    file(4096);
+    const OwnedFd in = read();
+    turn(); // receives
+    EXPECT_EQ(1, received_);
+    turn(); // serves
+    const std::string bytes = drain(in.get());
+    EXPECT_EQ(4096u, infoOf(bytes).size);
+    EXPECT_BYTES(content_, bytes.substr(SFD_WIRE_FILE_INFO_SIZE));
+    EXPECT_TRUE(atEnd(in.get()));
+    EXPECT_EQ(0, lent_total_);
+    EXPECT_EQ(0u, transfers());
+}
+
+TEST_F(LoopTest, ShouldServeABatchInOneTurn)
+{
+    warmUp();
+    file(100);
+    std::vector<OwnedFd> all;
+    for (int i = 0; i < 10; i++) {
+        all.push_back(read());
+    }
+    turn();
+    EXPECT_EQ(10, received_);
+    turn();
+    for (const OwnedFd &in : all) {
+        EXPECT_EQ(148u, drain(in.get()).size());
+        EXPECT_TRUE(atEnd(in.get()));
+    }
+}
+
+TEST_F(LoopTest, ShouldGoOnWhenAFullDestinationGetsRoom)
+{
+    file(BIG);
+    const Pipe dest;
+    const OwnedFd status = send(dest.out.get());
+    until([&] { return count(SFD_COUNTER_BLOCKED) > 0; });
+    const uint64_t blocked = count(SFD_COUNTER_BLOCKED);
+    settle();
+    EXPECT_EQ(blocked, count(SFD_COUNTER_BLOCKED)) << "nobody wakes who cannot go on";
+    std::string data;
+    until([&] {
+        data += drain(dest.in.get());
+        return transfers() == 0;
+    });
+    data += drain(dest.in.get());
+    EXPECT_BYTES(content_, data);
+    EXPECT_EQ("complete", messages(drain(status.get())).back());
+}
+
+TEST_F(LoopTest, ShouldServeOthersWhileOneIsStuck)
+{
+    warmUp();
+    file(BIG);
+    const Pipe stuck;
+    const OwnedFd stuck_status = send(stuck.out.get());
+    writeFile(*directory_ / "small", "hello");
+    for (int i = 0; i < 50; i++) {
+        const OwnedFd in = read("small");
+        until([&] { return readable(in.get()); });
+        EXPECT_EQ("hello", drain(in.get()).substr(SFD_WIRE_FILE_INFO_SIZE));
+    }
+    EXPECT_EQ(1u, transfers());
+}
+
+TEST_F(LoopTest, ShouldServeOthersWhileOneWaitsForTheDisk)
+{
+    warmUp();
+    file(100);
+    hold_ = true;
+    script.cold_opens = true;
+    const OwnedFd cold = read();
+    settle();
+    EXPECT_EQ(1u, held_.size());
+    EXPECT_EQ(SFD_QUEUE_OPEN, queues_.front());
+    script.cold_opens = false;
+    const OwnedFd warm = read();
+    settle();
+    EXPECT_EQ(148u, drain(warm.get()).size());
+    EXPECT_FALSE(readable(cold.get()));
+    releaseHeld();
+    settle();
+    EXPECT_EQ(148u, drain(cold.get()).size());
+    EXPECT_TRUE(atEnd(cold.get()));
+}
+
+TEST_F(LoopTest, ShouldSendAnOpenedFile)
+{
+    file(BIG);
+    uint64_t id = 0;
+    const OwnedFd status = opened(&id);
+    Pipe dest;
+    sendOpen(id, dest.out.get());
+    dest.out.reset();
+    std::string data;
+    until([&] {
+        data += drain(dest.in.get());
+        return transfers() == 0;
+    });
+    data += drain(dest.in.get());
+    EXPECT_BYTES(content_, data);
+    EXPECT_TRUE(atEnd(dest.in.get()));
+    EXPECT_EQ("complete", messages(drain(status.get())).back());
+    EXPECT_TRUE(atEnd(status.get()));
+}
+
+TEST_F(LoopTest, ShouldSendToARegularFileThroughTheDiskPool) // D9
+{
+    warmUp();
+    file(BIG);
+    OwnedFd out = openFile(*directory_ / "out", O_WRONLY | O_CREAT);
+    const OwnedFd status = send(out.get());
+    out.reset();
+    untilServed(1);
+    until([&] { return transfers() == 0; });
+    settle();
+    EXPECT_BYTES(content_, contentOf(*directory_ / "out"));
+    EXPECT_EQ("complete", messages(drain(status.get())).back());
+    EXPECT_EQ(SFD_QUEUE_DEVICES, queues_.back()) << "its close can block as well";
+}
+
+TEST_F(LoopTest, ShouldCountWhatItDoes)
+{
+    warmUp();
+    file(100);
+    const OwnedFd a = read();
+    const OwnedFd b = read("missing");
+    untilServed(2);
+    until([&] { return transfers() == 0; });
+    EXPECT_EQ(3u, count(SFD_COUNTER_REQUESTS));
+    EXPECT_EQ(2u, count(SFD_COUNTER_COMPLETED));
+    EXPECT_EQ(1u, count(SFD_COUNTER_REFUSED));
+    EXPECT_EQ(101u, count(SFD_COUNTER_BYTES));
+    EXPECT_EQ(0u, count(SFD_COUNTER_TRANSFERS));
+}
+
+/* ------------------------------------------------------------------ refusing */
+
+TEST_F(LoopTest, ShouldTellTheDispatchersVerdict)
+{
+    file(100);
+    deny_ = EACCES;
+    const OwnedFd in = read();
+    until([&] { return readable(in.get()); });
+    EXPECT_EQ(Messages{error(0x81, EACCES)}, messages(drain(in.get())));
+    EXPECT_TRUE(atEnd(in.get()));
+    EXPECT_EQ(0u, transfers());
+}
+
+TEST_F(LoopTest, ShouldAnswerAMalformedRequestThatHasAPipe)
+{
+    const std::string requests[] = {"", "x", std::string(5000, 'x'),
+                                    std::string("\x02\x00", 2) + "short"};
+    for (const std::string &bytes : requests) {
+        Pipe status;
+        submit(bytes, {status.out.get()});
+        status.out.reset();
+        until([&] { return readable(status.in.get()); });
+        EXPECT_EQ(Messages{error(0x81, EBADMSG)}, messages(drain(status.in.get())));
+        EXPECT_TRUE(atEnd(status.in.get()));
+    }
+}
+
+TEST_F(LoopTest, ShouldLetGoOfMalformedRequestsThatHaveNone) // D1
+{
+    const SocketPair socket;
+    const OwnedFd file_fd = openFile(*directory_ / "some", O_RDWR | O_CREAT);
+    submit("", {});
+    submit("x", {socket.out.get()});
+    submit("x", {file_fd.get()});
+    submit(pathRequest(SFD_WIRE_READ_FILE, "file"), {});
+    submit(pathRequest(SFD_WIRE_READ_FILE, "file"), {socket.out.get()});
+    untilServed(5);
+    EXPECT_EQ(5u, count(SFD_COUNTER_REFUSED));
+    EXPECT_FALSE(readable(socket.in.get())) << "an answer would be data there";
+    EXPECT_EQ("", contentOf(*directory_ / "some"));
+}
+
+TEST_F(LoopTest, ShouldRefuseAWrongNumberOfDescriptors) // D21
+{
+    file(100);
+    Pipe status;
+    const SocketPair dest;
+    submit(pathRequest(SFD_WIRE_SEND_FILE, "file"), {status.out.get()});
+    submit(pathRequest(SFD_WIRE_READ_FILE, "file"), {status.out.get(), dest.out.get()});
+    submit(pathRequest(SFD_WIRE_OPEN_FILE, "file"), {status.out.get(), dest.out.get()});
+    status.out.reset();
+    untilServed(3);
+    EXPECT_EQ((Messages{error(0x81, EBADMSG), error(0x81, EBADMSG), error(0x81, EBADMSG)}),
+              messages(drain(status.in.get())));
+    EXPECT_TRUE(atEnd(status.in.get()));
+    EXPECT_FALSE(readable(dest.in.get()));
+}
+
+TEST_F(LoopTest, ShouldCloseDescriptorsOfACancel) // D7
+{
+    file(100);
+    uint64_t id = 0;
+    const OwnedFd status = opened(&id);
+    Pipe extra;
+    submit(idRequest(SFD_WIRE_CANCEL, id), {extra.out.get()});
+    extra.out.reset();
+    untilServed(2);
+    EXPECT_TRUE(atEnd(extra.in.get()));
+    EXPECT_EQ(1u, transfers()) << "a malformed Cancel cancels nothing";
+}
+
+TEST_F(LoopTest, ShouldRefuseWhatDoesNotFitIntoTheTable)
+{
+    destroyLoops();
+    shared_->settings.max_transfers = 3;
+    createLoops();
+    file(100);
+    std::vector<OwnedFd> held;
+    uint64_t id = 0;
+    for (int i = 0; i < 3; i++) {
+        held.push_back(opened(&id));
+    }
+    const OwnedFd over = read();
+    until([&] { return readable(over.get()); });
+    EXPECT_EQ(Messages{error(0x81, EMFILE)}, messages(drain(over.get())));
+    EXPECT_EQ(3u, transfers());
+    cancel(id);
+    until([&] { return transfers() == 2; });
+    const OwnedFd next = read();
+    until([&] { return readable(next.get()); });
+    EXPECT_EQ(148u, drain(next.get()).size());
+}
+
+TEST_F(LoopTest, ShouldNotBlockOnAFullPipeThatWaitsForARefusal) // R4
+{
+    for (const int flags : {shared_->machine.pipe_write_flags, 0}) {
+        SCOPED_TRACE(flags);
+        destroyLoops();
+        shared_->machine.pipe_write_flags = flags;
+        createLoops();
+        const int received = received_;
+        Pipe status; // blocking
+        status.fill();
+        submit("malformed", {status.out.get()});
+        until([&] { return received_ == received + 1; });
+        settle();
+        EXPECT_EQ(0, fcntl(status.out.get(), F_GETFL) & O_NONBLOCK);
+    }
+}
+
+TEST_F(LoopTest, ShouldEndATransferThatEpollCannotWatch)
+{
+    warmUp();
+    file(BIG);
+    script.epoll_add_error = -ENOSPC; // fs.epoll.max_user_watches
+    Pipe dest;
+    const OwnedFd status = send(dest.out.get());
+    dest.out.reset();
+    untilServed(1);
+    until([&] { return transfers() == 0; });
+    EXPECT_EQ(error(0x82, ENOSPC), messages(drain(status.get())).back());
+    drain(dest.in.get());
+    EXPECT_TRUE(atEnd(dest.in.get()));
+}
+
+TEST_F(LoopTest, ShouldReceiveInALaterTurnWhatTheKernelHadNoMemoryFor) // D31
+{
+    file(100);
+    script.receive_errors = 3;
+    const OwnedFd in = read();
+    until([&] { return readable(in.get()); });
+    EXPECT_EQ(0, script.receive_errors);
+}
+
+/* ------------------------------------------------------------------ Send Open File and Cancel */
+
+TEST_F(LoopTest, ShouldIgnoreIdsThatNobodyHas) // D24, D25
+{
+    file(100);
+    uint64_t id = 0;
+    const OwnedFd status = opened(&id);
+    int sent = 1;
+    for (const uint64_t wrong :
+         {uint64_t{0}, UINT64_MAX, id + 1, id ^ (uint64_t{1} << 30), id | SFD_ID_MAX}) {
+        Pipe dest;
+        sendOpen(wrong, dest.out.get());
+        cancel(wrong);
+        dest.out.reset();
+        sent += 2;
+        untilServed(sent);
+        EXPECT_TRUE(atEnd(dest.in.get())) << "the destination is closed";
+    }
+    EXPECT_EQ(1u, transfers());
+    EXPECT_FALSE(readable(status.get()));
+}
+
+TEST_F(LoopTest, ShouldIgnoreAnotherProcess) // D20, R11
+{
+    file(100);
+    uint64_t id = 0;
+    const OwnedFd status = opened(&id);
+    pid_ = getpid() + 1;
+    Pipe dest;
+    sendOpen(id, dest.out.get());
+    cancel(id);
+    dest.out.reset();
+    untilServed(3);
+    EXPECT_TRUE(atEnd(dest.in.get()));
+    EXPECT_FALSE(readable(status.get()));
+    EXPECT_EQ(1u, transfers());
+}
+
+TEST_F(LoopTest, ShouldIgnoreASecondSendOfTheSameFile) // D13
+{
+    file(BIG);
+    uint64_t id = 0;
+    const OwnedFd status = opened(&id);
+    Pipe first;
+    Pipe second;
+    sendOpen(id, first.out.get());
+    sendOpen(id, second.out.get());
+    first.out.reset();
+    second.out.reset();
+    untilServed(3);
+    EXPECT_TRUE(atEnd(second.in.get()));
+    std::string data;
+    until([&] {
+        data += drain(first.in.get());
+        return transfers() == 0;
+    });
+    data += drain(first.in.get());
+    EXPECT_BYTES(content_, data);
+}
+
+TEST_F(LoopTest, ShouldObeyACancelWithEndOfFileAndNoMessage)
+{
+    file(BIG);
+    uint64_t id = 0;
+    const OwnedFd status = opened(&id);
+    cancel(id);
+    until([&] { return transfers() == 0; });
+    EXPECT_TRUE(atEnd(status.get()));
+    EXPECT_EQ(1u, count(SFD_COUNTER_CANCELLED));
+}
+
+TEST_F(LoopTest, ShouldObeyTwoCancelsInOneTurnOnce) // D16
+{
+    file(BIG);
+    uint64_t id = 0;
+    const OwnedFd status = opened(&id);
+    cancel(id);
+    cancel(id);
+    untilServed(3);
+    EXPECT_TRUE(atEnd(status.get()));
+    EXPECT_EQ(1u, count(SFD_COUNTER_CANCELLED));
+    EXPECT_EQ(0u, transfers());
+}
+
+TEST_F(LoopTest, ShouldCancelABlockedTransfer)
+{
+    file(BIG);
+    uint64_t id = 0;
+    const OwnedFd status = opened(&id);
+    Pipe dest;
+    sendOpen(id, dest.out.get());
+    dest.out.reset();
+    until([&] { return count(SFD_COUNTER_BLOCKED) > 0; });
+    cancel(id);
+    until([&] { return transfers() == 0; });
+    drain(dest.in.get());
+    EXPECT_TRUE(atEnd(dest.in.get()));
+    for (const std::string &message : messages(drain(status.get()))) {
+        EXPECT_EQ(0u, message.find("progress")) << message;
+    }
+    EXPECT_TRUE(atEnd(status.get()));
+}
+
+TEST_F(LoopTest, ShouldObeyACancelWhenTheDiskPoolHandsBack)
+{
+    warmUp();
+    file(BIG);
+    uint64_t id = 0;
+    const OwnedFd status = opened(&id);
+    OwnedFd out = openFile(*directory_ / "out", O_WRONLY | O_CREAT);
+    hold_ = true;
+    sendOpen(id, out.get());
+    out.reset();
+    until([&] { return held_.size() == 1; });
+    cancel(id);
+    settle();
+    EXPECT_EQ(1u, transfers()) << "only the disk pool may touch it";
+    EXPECT_FALSE(atEnd(status.get()));
+    hold_ = false;
+    releaseHeld();
+    until([&] { return transfers() == 0; });
+    EXPECT_TRUE(atEnd(status.get()));
+    EXPECT_EQ("", contentOf(*directory_ / "out"));
+    settle();
+}
+
+/* ------------------------------------------------------------------ clients that go, timers, undrained channels */
+
+TEST_F(LoopTest, ShouldForgetAnOpenedFileWhenItsClientGoes)
+{
+    file(100);
+    uint64_t id = 0;
+    OwnedFd status = opened(&id);
+    status.reset();
+    until([&] { return transfers() == 0; });
+    EXPECT_EQ(1u, count(SFD_COUNTER_CANCELLED));
+}
+
+TEST_F(LoopTest, ShouldForgetABlockedTransferWhenItsClientGoes)
+{
+    file(BIG);
+    Pipe dest;
+    OwnedFd status = send(dest.out.get());
+    until([&] { return count(SFD_COUNTER_BLOCKED) > 0; });
+    settle();
+    status.reset(); // the destination stays full, and open
+    until([&] { return transfers() == 0; });
+}
+
+TEST_F(LoopTest, ShouldForgetAReadWhenItsReaderGoes)
+{
+    file(4 * BIG);
+    OwnedFd in = read();
+    until([&] { return count(SFD_COUNTER_BLOCKED) > 0; });
+    in.reset();
+    until([&] { return transfers() == 0; });
+    EXPECT_EQ(1u, count(SFD_COUNTER_CANCELLED) + count(SFD_COUNTER_FAILED));
+}
+
+TEST_F(LoopTest, ShouldForgetALentTransferWhoseClientIsGoneWhenItComesBack) // D14
+{
+    warmUp();
+    file(BIG);
+    uint64_t id = 0;
+    OwnedFd status = opened(&id);
+    OwnedFd out = openFile(*directory_ / "out", O_WRONLY | O_CREAT);
+    hold_ = true;
+    sendOpen(id, out.get());
+    out.reset();
+    until([&] { return held_.size() == 1; });
+    status.reset();
+    settle();
+    EXPECT_EQ(1u, transfers());
+    hold_ = false;
+    releaseHeld();
+    until([&] { return transfers() == 0; });
+    settle();
+}
+
+TEST_F(LoopTest, ShouldKeepTheLastMessageForAClientThatReadsLate) // D10, R3
+{
+    warmUp();
+    file(100);
+    Pipe status;
+    status.fill();
+    Pipe dest;
+    submit(pathRequest(SFD_WIRE_SEND_FILE, "file"), {status.out.get(), dest.out.get()});
+    dest.out.reset();
+    untilServed(1);
+    EXPECT_BYTES(content_, drain(dest.in.get()));
+    EXPECT_TRUE(atEnd(dest.in.get()));
+    EXPECT_EQ(1u, transfers()) << "it counts until its last words are said";
+    const size_t filled = status.capacity();
+    status.out.reset();
+    drain(status.in.get(), filled);
+    until([&] { return transfers() == 0; });
+    EXPECT_EQ((Messages{"info 100", "complete"}), messages(drain(status.in.get())));
+    EXPECT_TRUE(atEnd(status.in.get()));
+}
+
+TEST_F(LoopTest, ShouldForgetATransferWhoseLastMessageNobodyWillRead)
+{
+    warmUp();
+    file(100);
+    Pipe status;
+    status.fill();
+    Pipe dest;
+    submit(pathRequest(SFD_WIRE_SEND_FILE, "file"), {status.out.get(), dest.out.get()});
+    untilServed(1);
+    EXPECT_EQ(1u, transfers());
+    status.out.reset();
+    status.in.reset();
+    until([&] { return transfers() == 0; });
+}
+
+TEST_F(LoopTest, ShouldWaitInEpollForTheOpenTimeoutAndTellIt)
+{
+    destroyLoops();
+    shared_->settings.open_timeout_ms = 20;
+    createLoops();
+    file(100);
+    uint64_t id = 0;
+    const OwnedFd status = opened(&id);
+    int polls = 0;
+    while (transfers() == 1 && polls++ < 1000) {
+        ASSERT_EQ(0, turn(0, false)); // nobody wakes it but the timer
+    }
+    EXPECT_EQ(Messages{error(0x82, ETIMEDOUT)}, messages(drain(status.get())));
+    EXPECT_TRUE(atEnd(status.get()));
+    EXPECT_LT(polls, 40) << "it waits, and does not spin";
+    Pipe dest;
+    sendOpen(id, dest.out.get()); // D27
+    dest.out.reset();
+    untilServed(2);
+    EXPECT_TRUE(atEnd(dest.in.get()));
+}
+
+/* ------------------------------------------------------------------ many at once */
+
+TEST_F(LoopTest, ShouldServeEveryTransferOfManyThatAreReadyAtOnce)
+{
+    warmUp();
+    file(100);
+    hold_ = true;
+    script.cold_opens = true;
+    std::vector<OwnedFd> all;
+    for (int i = 0; i < 200; i++) {
+        all.push_back(read());
+        turn();
+    }
+    hold_ = false;
+    releaseHeld(); // all come back in one turn
+    until([&] { return transfers() == 0; });
+    EXPECT_EQ(201u, count(SFD_COUNTER_COMPLETED));
+}
+
+TEST_F(LoopTest, ShouldLeaveNothingBehindAfterRandomRequests) // R2, R11
+{
+    std::mt19937 random(42);
+    warmUp();
+    file(300000);
+    writeFile(*directory_ / "small", "small");
+    std::vector<OwnedFd> statuses;
+    std::vector<OwnedFd> dests;
+    std::vector<uint64_t> ids = {0};
+    const auto pick = [&](size_t n) { return static_cast<size_t>(random() % n); };
+    for (int i = 0; i < 3000; i++) {
+        const char *path = pick(3) == 0 ? "file" : pick(4) == 0 ? "missing" : "small";
+        Pipe dest;
+        switch (pick(10)) {
+        case 0:
+            statuses.push_back(read(path));
+            break;
+        case 1:
+            statuses.push_back(send(dest.out.get(), path));
+            dests.push_back(std::move(dest.in));
+            break;
+        case 2:
+        case 3:
+            statuses.push_back(open(path));
+            break;
+        case 4:
+            sendOpen(ids[pick(ids.size())], dest.out.get());
+            dests.push_back(std::move(dest.in));
+            break;
+        case 5:
+            cancel(ids[pick(ids.size())]);
+            break;
+        case 6:
+            submit(std::string(pick(60), static_cast<char>(pick(6))), {dest.out.get()});
+            break;
+        case 7:
+            if (!statuses.empty()) {
+                const size_t which = pick(statuses.size());
+                const std::string bytes = drain(statuses[which].get());
+                if (bytes.size() == SFD_WIRE_FILE_INFO_SIZE) {
+                    ids.push_back(infoOf(bytes).id);
+                }
+                if (pick(2) == 0) {
+                    statuses.erase(statuses.begin() + static_cast<std::ptrdiff_t>(which));
+                }
+            }
+            break;
+        case 8:
+            if (!dests.empty()) {
+                dests.erase(dests.begin() + static_cast<std::ptrdiff_t>(pick(dests.size())));
+            }
+            break;
+        default:
+            hold_ = !hold_;
+            script.cold_opens = pick(2) == 0;
+            if (!hold_) {
+                releaseHeld();
+            }
+        }
+        if (pick(3) > 0 || i % 5 == 0) {
+            turn();
+        }
+    }
+    EXPECT_GT(ids.size(), 50u);
+    hold_ = false;
+    releaseHeld();
+    statuses.clear(); // every client goes
+    dests.clear();
+    until([&] { return transfers() == 0; });
+    settle();
+    EXPECT_EQ(0u, count(SFD_COUNTER_TRANSFERS));
+}
+
+/* ------------------------------------------------------------------ the end */
+
+TEST_F(LoopTest, ShouldTellEveryClientOfAStop)
+{
+    warmUp();
+    file(BIG);
+    uint64_t id = 0;
+    const OwnedFd parked = opened(&id);
+    const Pipe dest;
+    const OwnedFd blocked = send(dest.out.get());
+    until([&] { return count(SFD_COUNTER_BLOCKED) > 0; });
+    drain(blocked.get());
+    sfd_loop_stop(loop());
+    int result = 0;
+    for (int i = 0; i < 100 && result == 0; i++) {
+        result = turn();
+    }
+    EXPECT_EQ(-ESHUTDOWN, result);
+    EXPECT_EQ(0u, transfers());
+    EXPECT_EQ(error(0x82, ESHUTDOWN), messages(drain(parked.get())).back());
+    EXPECT_EQ(error(0x82, ESHUTDOWN), messages(drain(blocked.get())).back());
+}
+
+TEST_F(LoopTest, ShouldRefuseRequestsThatWereReceivedBeforeTheStop)
+{
+    file(100);
+    const OwnedFd in = read();
+    until([&] { return received_ == 1; });
+    sfd_loop_stop(loop());
+    until([&] { return turn() == -ESHUTDOWN; });
+    EXPECT_EQ(Messages{error(0x81, ESHUTDOWN)}, messages(drain(in.get())));
+}
+
+TEST_F(LoopTest, ShouldNotEndBeforeTheDiskPoolHasHandedBack)
+{
+    warmUp();
+    file(100);
+    hold_ = true;
+    script.cold_opens = true;
+    Pipe dest;
+    const OwnedFd read_status = read();
+    const OwnedFd send_status = send(dest.out.get());
+    dest.out.reset();
+    until([&] { return held_.size() == 2; });
+    sfd_loop_stop(loop());
+    for (int i = 0; i < 10; i++) {
+        EXPECT_EQ(0, turn());
+    }
+    hold_ = false;
+    releaseHeld();
+    until([&] { return turn() == -ESHUTDOWN; });
+    EXPECT_EQ(Messages{error(0x81, ESHUTDOWN)}, messages(drain(read_status.get())));
+    EXPECT_EQ(Messages{error(0x81, ESHUTDOWN)}, messages(drain(send_status.get())));
+    EXPECT_TRUE(atEnd(dest.in.get()));
+}
+
+TEST_F(LoopTest, ShouldLendTheLastClosesBeforeItEnds)
+{
+    warmUp();
+    file(BIG);
+    const OwnedFd out = openFile(*directory_ / "out", O_WRONLY | O_CREAT);
+    submit("malformed", {out.get()});
+    until([&] { return received_ == 1; });
+    queues_.clear();
+    sfd_loop_stop(loop());
+    until([&] { return turn() == -ESHUTDOWN; });
+    EXPECT_EQ(std::vector<int32_t>{SFD_QUEUE_CLOSE}, queues_);
+}
+
+TEST_F(LoopTest, ShouldLeaveNothingBehindWhenItIsDestroyedInMidWork)
+{
+    warmUp();
+    file(BIG);
+    uint64_t id = 0;
+    const OwnedFd parked = opened(&id);
+    const Pipe dest;
+    const OwnedFd blocked = send(dest.out.get());
+    until([&] { return count(SFD_COUNTER_BLOCKED) > 0; });
+    const OwnedFd received = read();
+    until([&] { return received_ == 3; }); // it has no verdict yet
+    destroyLoops();
+    EXPECT_TRUE(atEnd(received.get()));
+    EXPECT_EQ(error(0x82, ESHUTDOWN), messages(drain(parked.get())).back());
+}
+
+/* ------------------------------------------------------------------ two loops */
+
+class TwoLoopsTest : public LoopFixture
+{
+  protected:
+    void createLoops() override
+    {
+        shared_->settings.loops = 2;
+        LoopFixture::createLoops();
+    }
+
+    void TearDown() override
+    {
+        crowd_.clear();
+        LoopFixture::TearDown();
+    }
+
+    /* Loop 1 gets more to lend in one turn than its buffer holds: the others' messages come all at once. */
+    void crowdLoopOne()
+    {
+        file(100);
+        std::vector<uint64_t> ids;
+        std::vector<OwnedFd> others;
+        for (int i = 0; i < 280; i++) {
+            uint64_t id = 0;
+            OwnedFd status = opened(&id);
+            if (sfd_table_loop_of(id) == 1) {
+                ids.push_back(id);
+            }
+            (sfd_table_loop_of(id) == 1 ? crowd_ : others).push_back(std::move(status));
+        }
+        others.clear();
+        until([&] { return transfers() == crowd_.size(); }); // the clients of loop 0 are gone
+        settle();
+        ASSERT_EQ(140u, crowd_.size());
+        hold_ = true;
+        const OwnedFd out = openFile(*directory_ / "out", O_WRONLY | O_CREAT);
+        for (size_t i = 0; i < ids.size(); i++) {
+            sendOpen(ids[i], out.get());
+            if (i % 8 == 7 || i + 1 == ids.size()) {
+                turn(0);
+                turn(0);
+            }
+        }
+        turn(0);
+        lent_total_ = 0;
+        turn(1);
+        EXPECT_EQ(SFD_LENDS_MAX, lends_);
+    }
+
+    std::vector<OwnedFd> crowd_;
+};
+
+TEST_F(TwoLoopsTest, ShouldLendMoreThanATurnsBufferHoldsInTwoTurns)
+{
+    crowdLoopOne();
+    turn(1);
+    EXPECT_EQ(140 - SFD_LENDS_MAX, lends_);
+    hold_ = false;
+    releaseHeld();
+    until([&] { return transfers() == 0; });
+    for (const OwnedFd &status : crowd_) {
+        EXPECT_EQ(Messages{"complete"}, messages(drain(status.get())));
+    }
+    settle();
+}
+
+TEST_F(TwoLoopsTest, ShouldLeaveNothingBehindWhenTheDiskPoolIsGoneBeforeItsTasks)
+{
+    crowdLoopOne();
+    held_.clear();
+    destroyLoops();
+    for (const OwnedFd &status : crowd_) {
+        drain(status.get());
+        EXPECT_TRUE(atEnd(status.get()));
+    }
+}
+
+TEST_F(TwoLoopsTest, ShouldLetTheIdlerLoopReceive)
+{
+    file(100);
+    std::vector<OwnedFd> parked;
+    for (int i = 0; i < 8; i++) {
+        uint64_t id = 0;
+        parked.push_back(opened(&id));
+    }
+    const auto first = std::count(receivers_.begin(), receivers_.end(), 0u);
+    EXPECT_EQ(4, first) << "they take turns";
+    EXPECT_EQ(8u, transfers());
+}
+
+TEST_F(TwoLoopsTest, ShouldForwardCommandsToTheLoopThatHasTheTransfer)
+{
+    file(100);
+    for (int i = 0; i < 8; i++) {
+        uint64_t sent_id = 0;
+        uint64_t cancelled_id = 0;
+        const OwnedFd sent = opened(&sent_id);
+        const OwnedFd cancelled = opened(&cancelled_id);
+        Pipe dest;
+        sendOpen(sent_id, dest.out.get());
+        cancel(cancelled_id);
+        dest.out.reset();
+        until([&] { return transfers() == 0; });
+        EXPECT_BYTES(content_, drain(dest.in.get()));
+        EXPECT_TRUE(atEnd(dest.in.get()));
+        EXPECT_EQ(Messages{"complete"}, messages(drain(sent.get())));
+        EXPECT_TRUE(atEnd(cancelled.get()));
+    }
+}
+
+TEST_F(TwoLoopsTest, ShouldCloseADestinationThatIsOnItsWayToALoopThatIsDestroyed)
+{
+    file(100);
+    uint64_t ids[2] = {0, 0};
+    const OwnedFd a = opened(&ids[0]);
+    const OwnedFd b = opened(&ids[1]);
+    Pipe dest;
+    sendOpen(ids[0], dest.out.get());
+    sendOpen(ids[1], dest.out.get());
+    dest.out.reset();
+    until([&] { return received_ == 4; });
+    const uint32_t receiver = receivers_.back();
+    turn(receiver); // serves its own, forwards the other
+    destroyLoops();
+    EXPECT_BYTES(content_, drain(dest.in.get()));
+    EXPECT_TRUE(atEnd(dest.in.get()));
+}
+
+TEST_F(TwoLoopsTest, ShouldStopBoth)
+{
+    file(100);
+    uint64_t id = 0;
+    const OwnedFd a = opened(&id);
+    const OwnedFd b = opened(&id);
+    for (uint32_t i = 0; i < 2; i++) {
+        sfd_loop_stop(loop(i));
+        int result = 0;
+        for (int n = 0; n < 100 && result == 0; n++) {
+            result = turn(i);
+        }
+        EXPECT_EQ(-ESHUTDOWN, result);
+    }
+    for (const OwnedFd *status : {&a, &b}) {
+        EXPECT_EQ(Messages{error(0x82, ESHUTDOWN)}, messages(drain(status->get())));
+        EXPECT_TRUE(atEnd(status->get()));
+    }
+    EXPECT_EQ(0u, transfers());
+}
+
+} // namespace

@@ -1,0 +1,1197 @@
+// One transfer: what its client sees, what it asks of the loop, and what the disk pool does for it.
+//
+// The fixture is the loop: it calls run when the transfer could go on, and does the disk pool's work in between. The file
+// system is scripted: which medium it is, which of its bytes are warm, and what its calls answer.
+#include "core.h"
+
+#include <deque>
+#include <functional>
+#include <linux/magic.h>
+#include <linux/openat2.h>
+#include <memory>
+#include <sys/eventfd.h>
+
+#include "await.h"
+
+namespace
+{
+
+constexpr uint64_t QUANTUM = 256 * 1024;
+constexpr uint32_t OPEN_TIMEOUT_MS = 5000;
+constexpr uint64_t START_MS = 100000;
+constexpr uint64_t FUSE_MAGIC = 0x65735546;
+constexpr uint64_t XFS_MAGIC = 0x58465342;
+constexpr size_t BIG = 1024 * 1024 + 1;
+
+struct Script {
+    uint64_t fs_type;
+    uint64_t warm_until; /* bytes before it are in the page cache */
+    bool keeps_nothing;  /* direct I/O: a load leaves no page behind */
+    int load_error;
+    int lock_error;
+    std::vector<uint64_t> loads;       /* lengths */
+    std::deque<int64_t> dest_sendfile; /* answers, then the real call */
+    std::deque<int64_t> copy;
+    std::deque<int> opens; /* of openat2 */
+    int null_fd;
+    int sendfiles;
+    int sends;
+};
+Script script;
+
+struct sfd_sys scripted()
+{
+    struct sfd_sys sys = copyOfSys();
+    sys.fstatfs_type = [](int, uint64_t *type) {
+        *type = script.fs_type;
+        return 0;
+    };
+    sys.openat2 = [](int dir, const char *path, const struct open_how *how) {
+        if (!script.opens.empty()) {
+            const int result = script.opens.front();
+            script.opens.pop_front();
+            if (result < 0) {
+                return result;
+            }
+        }
+        struct open_how uncached = *how; // a busy machine may have dropped the path from its cache
+        uncached.resolve &= ~uint64_t{0x20};
+        return sfd_sys_linux.openat2(dir, path, &uncached);
+    };
+    sys.preadv2 = [](int fd, const struct iovec *iov, int count, int64_t offset, int flags) {
+        if ((flags & RWF_NOWAIT) != 0 && static_cast<uint64_t>(offset) >= script.warm_until) {
+            return static_cast<int64_t>(-EAGAIN);
+        }
+        return sfd_sys_linux.preadv2(fd, iov, count, offset, 0);
+    };
+    sys.cachestat = [](int, const struct sfd_cachestat_range *range, struct sfd_cachestat *out) {
+        const uint64_t page = static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+        const uint64_t last = std::min(range->offset + range->length, script.warm_until);
+        *out = {};
+        if (last > range->offset) {
+            out->nr_cache = (last - 1) / page - range->offset / page + 1;
+        }
+        return 0;
+    };
+    sys.sendfile = [](int to, int from, int64_t *offset, size_t count) {
+        if (to != script.null_fd) {
+            script.sendfiles++;
+            if (!script.dest_sendfile.empty()) {
+                const int64_t n = script.dest_sendfile.front();
+                script.dest_sendfile.pop_front();
+                if (n <= 0) {
+                    return n;
+                }
+                count = std::min(count, static_cast<size_t>(n));
+            }
+            return sfd_sys_linux.sendfile(to, from, offset, count);
+        }
+        script.loads.push_back(count);
+        if (script.load_error < 0) {
+            return static_cast<int64_t>(script.load_error);
+        }
+        const uint64_t begin = static_cast<uint64_t>(*offset);
+        const int64_t n = sfd_sys_linux.sendfile(to, from, offset, count);
+        if (n > 0 && !script.keeps_nothing) {
+            script.warm_until = std::max(script.warm_until, begin + static_cast<uint64_t>(n));
+        }
+        return n;
+    };
+    sys.copy_file_range = [](int from, int64_t *offset, int to, size_t count) {
+        if (!script.copy.empty()) {
+            const int64_t n = script.copy.front();
+            script.copy.pop_front();
+            if (n <= 0) {
+                return n;
+            }
+            count = std::min(count, static_cast<size_t>(n));
+        }
+        return sfd_sys_linux.copy_file_range(from, offset, to, count);
+    };
+    sys.sendmsg = [](int fd, const struct msghdr *message, int flags) {
+        script.sends++;
+        return sfd_sys_linux.sendmsg(fd, message, flags);
+    };
+    sys.ofd_read_lock = [](int fd, uint64_t offset, uint64_t length) {
+        return script.lock_error < 0 ? script.lock_error
+                                     : sfd_sys_linux.ofd_read_lock(fd, offset, length);
+    };
+    return sys;
+}
+
+class TransferFixture : public CoreTest
+{
+  protected:
+    void SetUp() override
+    {
+        CoreTest::SetUp();
+        script = {};
+        script.fs_type = EXT4_SUPER_MAGIC;
+        script.warm_until = UINT64_MAX;
+        sys_ = scripted();
+        context_ = std::make_unique<struct sfd_context>();
+        ASSERT_EQ(0, sfd_machine_init(&context_->machine, &sys_));
+        script.null_fd = context_->machine.null_fd;
+        context_->machine.cachestat = true;
+        context_->machine.resolve_cached = true;
+        sfd_closer_init(&context_->closer, &sys_, SFD_QUEUE_CLOSE);
+        sfd_timers_init(&context_->timers);
+        ASSERT_EQ(0, sfd_timers_reserve(&context_->timers, 16));
+        buffer_.resize(64 * 1024);
+        context_->buffer = buffer_.data();
+        context_->buffer_size = buffer_.size();
+        context_->quantum = QUANTUM;
+        context_->open_timeout_ms = OPEN_TIMEOUT_MS;
+        context_->now_ms = START_MS;
+        context_->epoll = sfd_sys_epoll();
+        sfd_devices_init(&devices_);
+        context_->devices = &devices_;
+        directory_ = std::make_unique<TemporaryDirectory>();
+        root_ = openFile(directory_->path(), O_PATH | O_DIRECTORY);
+        t_ = std::make_unique<struct sfd_transfer>();
+        sfd_transfer_init(t_.get());
+    }
+    void TearDown() override
+    {
+        EXPECT_EQ(-1, t_->file);
+        EXPECT_EQ(-1, t_->dest);
+        EXPECT_EQ(-1, t_->status.fd) << "the transfer has not ended";
+        EXPECT_EQ(0u, context_->timers.count) << "a timer outlived its transfer"; // D11
+        EXPECT_EQ(nullptr, t_->path);
+        EXPECT_EQ(nullptr, t_->bounce);
+        status_.reset();
+        pipe_.reset();
+        pair_.reset();
+        output_.reset();
+        root_.reset();
+        directory_.reset();
+        sfd_devices_deinit(&devices_);
+        sfd_timers_deinit(&context_->timers);
+        sfd_closer_deinit(&context_->closer);
+        close(context_->epoll);
+        sfd_machine_deinit(&context_->machine);
+        CoreTest::TearDown();
+    }
+
+    /* A kernel before 6.4: pipes must be reopened. */
+    void pipesWithoutNowait()
+    {
+        context_->machine.pipe_write_flags = 0;
+    }
+
+    /* The file system of the temporary directory becomes known, as after a first transfer. */
+    void learnDevice()
+    {
+        writeFile(*directory_ / "first", "x");
+        struct sfd_opened opened = {};
+        ASSERT_EQ(0, sfd_open_path(&context_->machine, root_.get(), "first", false, &opened));
+        sfd_devices_learn(&devices_, &context_->machine, opened.fd, opened.dev);
+        close(opened.fd);
+    }
+
+    void file(size_t size)
+    {
+        content_ = pattern(size);
+        writeFile(*directory_ / "file", content_);
+    }
+
+    enum sfd_next begin(uint8_t command, int dest = -1, int64_t offset = 0, uint64_t length = 0,
+                        const char *path = "file")
+    {
+        if (status_ == nullptr) {
+            status_ = std::make_unique<Pipe>();
+        }
+        struct sfd_transfer_request request = {};
+        request.command = command;
+        request.root = root_.get();
+        request.path = path;
+        request.offset = offset;
+        request.length = length;
+        request.id = 0x1234;
+        request.status = take(status_->out);
+        request.dest = dest;
+        if (dest >= 0) {
+            EXPECT_EQ(0, sfd_fd_classify(&sfd_sys_linux, dest, &request.dest_info));
+        }
+        return next_ = sfd_transfer_begin(context_.get(), t_.get(), &request);
+    }
+
+    /* Destinations: the read end stays here, the write end is the transfer's. */
+    int toPipe()
+    {
+        pipe_ = std::make_unique<Pipe>();
+        return take(pipe_->out);
+    }
+    int toPair(SocketPair pair, bool nonblock)
+    {
+        pair_ = std::make_unique<SocketPair>(std::move(pair));
+        const struct timeval patience = {20, 0};
+        setsockopt(pair_->in.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+        if (nonblock) {
+            setNonblocking(pair_->out.get());
+        }
+        return take(pair_->out);
+    }
+    int toFile(int flags = O_WRONLY)
+    {
+        output_ = openFile(*directory_ / "output", flags | O_CREAT);
+        return take(output_);
+    }
+    static int take(OwnedFd &fd)
+    {
+        const int copy = fcntl(fd.get(), F_DUPFD_CLOEXEC, 0);
+        fd.reset();
+        return copy;
+    }
+
+    enum sfd_next run()
+    {
+        return next_ = sfd_transfer_run(context_.get(), t_.get());
+    }
+    void work()
+    {
+        EXPECT_EQ(SFD_NEXT_POOL, next_);
+        sfd_transfer_work(context_.get(), t_.get());
+    }
+    enum sfd_next workAndRun()
+    {
+        work();
+        return run();
+    }
+
+    void collect()
+    {
+        if (status_ != nullptr) {
+            status_bytes_ += drain(status_->in.get());
+        }
+        if (pipe_ != nullptr) {
+            data_ += drain(pipe_->in.get());
+        }
+        if (pair_ != nullptr) {
+            data_ += drain(pair_->in.get());
+        }
+    }
+
+    /* Plays loop, disk pool and client until the transfer is over or parked. */
+    void finish()
+    {
+        for (int i = 0; i < 100000 && next_ != SFD_NEXT_END && next_ != SFD_NEXT_PARK; i++) {
+            collect();
+            if (next_ == SFD_NEXT_POOL) {
+                work();
+            } else if (next_ == SFD_NEXT_DEST) {
+                const int dest = t_->dest < 0 ? t_->status.fd : t_->dest;
+                ASSERT_TRUE(await([&] {
+                    collect();
+                    return sfd_sys_wait_writable(dest, 0) == 1;
+                }));
+            }
+            run();
+        }
+        ASSERT_TRUE(next_ == SFD_NEXT_END || next_ == SFD_NEXT_PARK) << "it does not end";
+        collect();
+        if (next_ == SFD_NEXT_END && pair_ != nullptr) {
+            data_ += readExactly(pair_->in.get(), content_.size() + 1);
+        }
+    }
+
+    /* What the client of a Read File got behind the File Information. */
+    std::string readBytes()
+    {
+        EXPECT_GE(status_bytes_.size(), static_cast<size_t>(SFD_WIRE_FILE_INFO_SIZE));
+        infoOf(status_bytes_);
+        return status_bytes_.substr(
+            std::min(status_bytes_.size(), static_cast<size_t>(SFD_WIRE_FILE_INFO_SIZE)));
+    }
+    Messages told()
+    {
+        collect();
+        return messages(status_bytes_);
+    }
+    bool clientSeesEnd()
+    {
+        collect();
+        return atEnd(status_->in.get());
+    }
+    uint64_t count(enum sfd_counter counter)
+    {
+        return context_->counters.at[counter].load();
+    }
+    /* Sends a whole file: info first, progress that adds up to no more than its size, complete last. */
+    void expectSent(size_t size)
+    {
+        const Messages all = told();
+        ASSERT_GE(all.size(), 2u);
+        EXPECT_EQ("info " + std::to_string(size), all.front());
+        EXPECT_EQ("complete", all.back());
+        size_t sum = 0;
+        for (size_t i = 1; i + 1 < all.size(); i++) {
+            ASSERT_EQ(0u, all[i].find("progress ")) << all[i];
+            sum += std::stoul(all[i].substr(9));
+        }
+        EXPECT_LE(sum, size);
+        EXPECT_TRUE(clientSeesEnd());
+        EXPECT_EQ(1u, count(SFD_COUNTER_COMPLETED));
+        EXPECT_EQ(size, count(SFD_COUNTER_BYTES));
+    }
+    void again()
+    {
+        sfd_transfer_init(t_.get());
+        status_.reset();
+        pipe_.reset();
+        pair_.reset();
+        status_bytes_.clear();
+        data_.clear();
+        for (auto &counter : context_->counters.at) {
+            counter = 0;
+        }
+    }
+
+    struct sfd_sys sys_;
+    std::unique_ptr<struct sfd_context> context_;
+    struct sfd_devices devices_;
+    std::string buffer_;
+    std::unique_ptr<TemporaryDirectory> directory_;
+    OwnedFd root_;
+    std::unique_ptr<struct sfd_transfer> t_;
+    enum sfd_next next_ = SFD_NEXT_END;
+    std::unique_ptr<Pipe> status_;
+    std::unique_ptr<Pipe> pipe_;
+    std::unique_ptr<SocketPair> pair_;
+    OwnedFd output_;
+    std::string content_;
+    std::string status_bytes_;
+    std::string data_;
+};
+
+/* ------------------------------------------------------------------ every medium, every kernel */
+
+struct World {
+    const char *name;
+    uint64_t fs_type;
+    bool warm;
+    bool nowait_pipes;
+    bool keeps_nothing;
+};
+
+class TransferWorldTest : public TransferFixture, public testing::WithParamInterface<World>
+{
+  protected:
+    static constexpr size_t SIZES[] = {0,     1,     4095,  4096,  4097, 32768,
+                                       32769, 65535, 65536, 65537, BIG};
+
+    void SetUp() override
+    {
+        TransferFixture::SetUp();
+        world();
+    }
+    void world()
+    {
+        script.fs_type = GetParam().fs_type;
+        script.warm_until = GetParam().warm ? UINT64_MAX : 0;
+        script.keeps_nothing = GetParam().keeps_nothing;
+        if (!GetParam().nowait_pipes) {
+            pipesWithoutNowait();
+        } else if (context_->machine.pipe_write_flags == 0) {
+            GTEST_SKIP() << "this kernel's pipes do not know RWF_NOWAIT";
+        }
+    }
+    void forEachSize(const std::function<void(size_t)> &body)
+    {
+        for (const size_t size : SIZES) {
+            SCOPED_TRACE(size);
+            again();
+            world();
+            file(size);
+            body(size);
+        }
+    }
+    void send(int dest)
+    {
+        begin(SFD_WIRE_SEND_FILE, dest);
+        finish();
+    }
+};
+
+TEST_P(TransferWorldTest, ShouldReadEveryByteOfAFile)
+{
+    forEachSize([this](size_t size) {
+        begin(SFD_WIRE_READ_FILE);
+        finish();
+        EXPECT_EQ(size, infoOf(status_bytes_).size);
+        EXPECT_BYTES(content_, readBytes());
+        EXPECT_TRUE(clientSeesEnd());
+        EXPECT_EQ(1u, count(SFD_COUNTER_COMPLETED));
+    });
+}
+
+TEST_P(TransferWorldTest, ShouldSendEveryByteToAPipe)
+{
+    forEachSize([this](size_t size) {
+        send(toPipe());
+        EXPECT_BYTES(content_, data_);
+        EXPECT_TRUE(atEnd(pipe_->in.get()));
+        expectSent(size);
+    });
+}
+
+TEST_P(TransferWorldTest, ShouldSendEveryByteToAUnixSocket)
+{
+    forEachSize([this](size_t size) {
+        send(toPair(SocketPair(), true));
+        EXPECT_BYTES(content_, data_);
+        expectSent(size);
+    });
+}
+
+TEST_P(TransferWorldTest, ShouldSendEveryByteToABlockingSocket) // D18
+{
+    forEachSize([this](size_t size) {
+        send(toPair(SocketPair(), false));
+        EXPECT_BYTES(content_, data_);
+        expectSent(size);
+        EXPECT_EQ(0, script.sendfiles) << "it would have blocked";
+    });
+}
+
+TEST_P(TransferWorldTest, ShouldSendEveryByteToATcpSocket)
+{
+    forEachSize([this](size_t size) {
+        send(toPair(tcpPair(), true));
+        EXPECT_BYTES(content_, data_);
+        expectSent(size);
+    });
+}
+
+TEST_P(TransferWorldTest, ShouldSendEveryByteToARegularFile) // D9
+{
+    forEachSize([this](size_t size) {
+        send(toFile(O_WRONLY | O_TRUNC));
+        EXPECT_BYTES(content_, contentOf(*directory_ / "output"));
+        expectSent(size);
+    });
+}
+
+TEST_P(TransferWorldTest, ShouldSendAnOpenedFile)
+{
+    forEachSize([this](size_t size) {
+        begin(SFD_WIRE_OPEN_FILE);
+        finish();
+        ASSERT_EQ(SFD_NEXT_PARK, next_);
+        EXPECT_EQ(Messages{"info " + std::to_string(size)}, told());
+        next_ = sfd_transfer_send(context_.get(), t_.get(), toPair(SocketPair(), true));
+        finish();
+        EXPECT_BYTES(content_, data_);
+        expectSent(size);
+    });
+}
+
+TEST_P(TransferWorldTest, ShouldMoveARangeAndNothingElse)
+{
+    file(BIG);
+    for (const uint64_t length : {uint64_t{1}, uint64_t{5000}, uint64_t{700000}}) {
+        again();
+        begin(SFD_WIRE_READ_FILE, -1, 4711, length);
+        finish();
+        EXPECT_EQ(length, infoOf(status_bytes_).size);
+        EXPECT_BYTES(content_.substr(4711, length), readBytes());
+        again();
+        begin(SFD_WIRE_SEND_FILE, toPair(SocketPair(), true), 4711, length);
+        finish();
+        EXPECT_BYTES(content_.substr(4711, length), data_);
+        expectSent(length);
+    }
+}
+
+TEST_P(TransferWorldTest, ShouldMoveNothingFromTheEndOfAFile) // D6
+{
+    file(100);
+    begin(SFD_WIRE_READ_FILE, -1, 100);
+    finish();
+    EXPECT_EQ(0u, infoOf(status_bytes_).size);
+    EXPECT_EQ("", readBytes());
+}
+
+TEST_P(TransferWorldTest, ShouldServeAReaderThatTakesAByteAtATime)
+{
+    file(40000);
+    begin(SFD_WIRE_READ_FILE);
+    int rounds = 0;
+    while (next_ != SFD_NEXT_END && rounds++ < 1000000) {
+        if (next_ == SFD_NEXT_POOL) {
+            work();
+        }
+        if (next_ == SFD_NEXT_DEST) {
+            while (sfd_sys_wait_writable(t_->status.fd, 0) == 0) {
+                status_bytes_ += drain(status_->in.get(), 1);
+            }
+        }
+        run();
+    }
+    collect();
+    EXPECT_BYTES(content_, readBytes());
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Worlds, TransferWorldTest,
+    testing::Values(World{"Memory", TMPFS_MAGIC, true, true, false},
+                    World{"LocalWarm", EXT4_SUPER_MAGIC, true, true, false},
+                    World{"LocalCold", EXT4_SUPER_MAGIC, false, true, false},
+                    World{"LocalDirect", EXT4_SUPER_MAGIC, false, true, true},
+                    World{"Fuse", FUSE_MAGIC, false, true, false},
+                    World{"Locking", XFS_MAGIC, false, true, false},
+                    World{"Remote", NFS_SUPER_MAGIC, false, true, false},
+                    World{"FuseDirect", FUSE_MAGIC, false, true, true},
+                    World{"LocalWarmOldPipes", EXT4_SUPER_MAGIC, true, false, false},
+                    World{"FuseOldPipes", FUSE_MAGIC, false, false, false}),
+    [](const testing::TestParamInfo<World> &world) { return std::string(world.param.name); });
+
+/* ------------------------------------------------------------------ refusals */
+
+class TransferTest : public TransferFixture
+{
+  protected:
+    void expectRefused(int error)
+    {
+        finish();
+        EXPECT_EQ(SFD_NEXT_END, next_);
+        EXPECT_EQ(Messages{"error 129 " + std::to_string(error)}, told());
+        EXPECT_TRUE(clientSeesEnd());
+        EXPECT_EQ(1u, count(SFD_COUNTER_REFUSED));
+    }
+    /* The transfer is told about its first bytes, and its destination is full. */
+    void blockSendToPipe(size_t size = BIG)
+    {
+        learnDevice();
+        file(size);
+        const int dest = toPipe();
+        ASSERT_EQ(SFD_NEXT_DEST, begin(SFD_WIRE_SEND_FILE, dest));
+        filled_ = static_cast<size_t>(fcntl(pipe_->in.get(), F_GETPIPE_SZ));
+        EXPECT_EQ((Messages{"info " + std::to_string(size), "progress " + std::to_string(filled_)}),
+                  told());
+    }
+    /* The client takes what is there, and as much again fills the destination. */
+    void takeAndRun()
+    {
+        collect();
+        EXPECT_EQ(SFD_NEXT_DEST, run());
+    }
+
+    size_t filled_ = 0; // bytes of a full destination
+};
+
+TEST_F(TransferTest, ShouldRefuseWithTheReasonOfTheOpen)
+{
+    file(10);
+    begin(SFD_WIRE_READ_FILE, -1, 0, 0, "missing");
+    expectRefused(ENOENT);
+    again();
+    begin(SFD_WIRE_SEND_FILE, toPipe(), 0, 0, "/");
+    expectRefused(EINVAL);
+    EXPECT_TRUE(atEnd(pipe_->in.get())) << "the destination is closed";
+    again();
+    begin(SFD_WIRE_OPEN_FILE, -1, 11, 0);
+    expectRefused(ERANGE);
+    again();
+    begin(SFD_WIRE_OPEN_FILE, -1, 1, UINT64_MAX); // D5
+    expectRefused(ERANGE);
+}
+
+TEST_F(TransferTest, ShouldRefuseAlsoWhenTheLoopFoundOut)
+{
+    learnDevice();
+    file(10);
+    EXPECT_EQ(SFD_NEXT_END, begin(SFD_WIRE_READ_FILE, -1, 0, 0, "missing"));
+    EXPECT_EQ(Messages{"error 129 2"}, told());
+    again();
+    EXPECT_EQ(SFD_NEXT_END, begin(SFD_WIRE_READ_FILE, -1, 10, 1));
+    EXPECT_EQ(Messages{"error 129 34"}, told());
+    EXPECT_TRUE(clientSeesEnd());
+}
+
+TEST_F(TransferTest, ShouldRefuseDestinationsThatCannotTakeBytes)
+{
+    file(10);
+    begin(SFD_WIRE_SEND_FILE, eventfd(0, EFD_CLOEXEC));
+    expectRefused(EOPNOTSUPP);
+    again();
+    begin(SFD_WIRE_SEND_FILE, toPair(SocketPair(SOCK_DGRAM), false)); // R7
+    finish();
+    EXPECT_EQ(Messages{"error 129 95"}, told());
+    again();
+    const Pipe read_end;
+    begin(SFD_WIRE_SEND_FILE, dup(read_end.in.get()));
+    expectRefused(EBADF);
+    again();
+    begin(SFD_WIRE_SEND_FILE, toFile(O_RDONLY));
+    expectRefused(EBADF);
+}
+
+TEST_F(TransferTest, ShouldRefuseAFileThatSomebodyHasLockedForWriting)
+{
+    file(1000);
+    const OwnedFd writer = openFile(*directory_ / "file", O_RDWR);
+    struct flock lock = {};
+    lock.l_type = F_WRLCK;
+    lock.l_start = 500;
+    lock.l_len = 100;
+    ASSERT_EQ(0, fcntl(writer.get(), F_OFD_SETLK, &lock));
+    begin(SFD_WIRE_READ_FILE);
+    expectRefused(EAGAIN);
+    again();
+    begin(SFD_WIRE_READ_FILE, -1, 0, 500);
+    finish();
+    EXPECT_BYTES(content_.substr(0, 500), readBytes()) << "a range beside the lock is free";
+}
+
+TEST_F(TransferTest, ShouldHoldAReadLockOnItsRangeAsLongAsItLasts) // D33
+{
+    learnDevice();
+    file(1000);
+    begin(SFD_WIRE_OPEN_FILE, -1, 100, 200);
+    const OwnedFd writer = openFile(*directory_ / "file", O_RDWR);
+    const auto locks = [&](off_t start, off_t length) {
+        struct flock lock = {};
+        lock.l_type = F_WRLCK;
+        lock.l_start = start;
+        lock.l_len = length;
+        return fcntl(writer.get(), F_OFD_SETLK, &lock) == 0;
+    };
+    EXPECT_FALSE(locks(299, 1));
+    EXPECT_TRUE(locks(300, 10));
+    EXPECT_TRUE(locks(0, 100));
+    const OwnedFd other = openFile(*directory_ / "file", O_RDONLY); // and closed
+    EXPECT_FALSE(locks(100, 1));
+    next_ = sfd_transfer_cancel(context_.get(), t_.get());
+    EXPECT_TRUE(locks(0, 0));
+}
+
+TEST_F(TransferTest, ShouldServeFileSystemsThatKnowNoLocks)
+{
+    for (const int error : {-EINVAL, -EOPNOTSUPP, -ENOSYS}) {
+        again();
+        file(10);
+        script.lock_error = error;
+        begin(SFD_WIRE_READ_FILE);
+        finish();
+        EXPECT_BYTES(content_, readBytes());
+    }
+    again();
+    script.lock_error = -ENOLCK;
+    begin(SFD_WIRE_READ_FILE);
+    expectRefused(ENOLCK);
+}
+
+/* ------------------------------------------------------------------ opening */
+
+TEST_F(TransferTest, ShouldOpenInTheDiskPoolOnAFileSystemThatNobodyHasMet)
+{
+    file(100);
+    EXPECT_EQ(SFD_NEXT_POOL, begin(SFD_WIRE_READ_FILE));
+    EXPECT_EQ(SFD_QUEUE_OPEN, t_->task.queue);
+    EXPECT_EQ(1u, count(SFD_COUNTER_COLD_OPENS));
+    EXPECT_EQ(SFD_NEXT_END, workAndRun());
+    again();
+    EXPECT_EQ(SFD_NEXT_END, begin(SFD_WIRE_READ_FILE)) << "from then on inside the turn";
+    EXPECT_EQ(0u, count(SFD_COUNTER_COLD_OPENS));
+}
+
+TEST_F(TransferTest, ShouldOpenInTheDiskPoolWhatIsNotInTheCache)
+{
+    learnDevice();
+    file(100);
+    script.opens = {-EAGAIN};
+    EXPECT_EQ(SFD_NEXT_POOL, begin(SFD_WIRE_READ_FILE));
+    EXPECT_EQ(SFD_NEXT_END, workAndRun());
+    collect();
+    EXPECT_BYTES(content_, readBytes());
+}
+
+TEST_F(TransferTest, ShouldOpenEveryFileOfARemoteFileSystemInTheDiskPool)
+{
+    script.fs_type = NFS_SUPER_MAGIC;
+    learnDevice();
+    file(100);
+    EXPECT_EQ(SFD_NEXT_POOL, begin(SFD_WIRE_READ_FILE));
+    EXPECT_EQ(SFD_QUEUE_OPEN, t_->task.queue);
+    finish();
+    EXPECT_BYTES(content_, readBytes());
+}
+
+TEST_F(TransferTest, ShouldTryAnOpenAgainThatRacedWithARename)
+{
+    file(100);
+    script.opens = {-EAGAIN, -EAGAIN, -EAGAIN};
+    begin(SFD_WIRE_READ_FILE);
+    finish();
+    EXPECT_BYTES(content_, readBytes());
+    again();
+    script.opens = {-EAGAIN, -EAGAIN, -EAGAIN, -EAGAIN}; // a lease: not for ever
+    begin(SFD_WIRE_READ_FILE);
+    expectRefused(EAGAIN);
+}
+
+TEST_F(TransferTest, ShouldRefuseAFileWhoseFirstBytesTheDiskDoesNotGive)
+{
+    script.warm_until = 0;
+    script.load_error = -EIO;
+    file(100);
+    begin(SFD_WIRE_READ_FILE);
+    expectRefused(EIO);
+}
+
+TEST_F(TransferTest, ShouldGrowThePipeOfABigReadOnly)
+{
+    learnDevice();
+    file(BIG);
+    status_ = std::make_unique<Pipe>();
+    const size_t small = status_->capacity();
+    begin(SFD_WIRE_READ_FILE);
+    EXPECT_GT(static_cast<size_t>(fcntl(status_->in.get(), F_GETPIPE_SZ)), small);
+    finish();
+    again();
+    begin(SFD_WIRE_READ_FILE, -1, 0, 60000);
+    EXPECT_EQ(static_cast<int>(small), fcntl(status_->in.get(), F_GETPIPE_SZ));
+    finish();
+}
+
+/* ------------------------------------------------------------------ turns and waiting */
+
+TEST_F(TransferTest, ShouldMoveAtMostAQuantumATurn)
+{
+    learnDevice();
+    file(BIG);
+    context_->quantum = 16384; // fits any socket
+    EXPECT_EQ(SFD_NEXT_AGAIN, begin(SFD_WIRE_SEND_FILE, toPair(SocketPair(), true)));
+    EXPECT_EQ(16384u, count(SFD_COUNTER_BYTES));
+    EXPECT_EQ(SFD_NEXT_AGAIN, run());
+    EXPECT_EQ(32768u, count(SFD_COUNTER_BYTES));
+    finish();
+    EXPECT_BYTES(content_, data_);
+}
+
+TEST_F(TransferTest, ShouldWaitForAFullDestinationAndGoOnWhereItStopped)
+{
+    blockSendToPipe();
+    EXPECT_EQ(1u, count(SFD_COUNTER_BLOCKED));
+    EXPECT_EQ(SFD_NEXT_DEST, run()) << "woken for nothing";
+    finish();
+    EXPECT_BYTES(content_, data_);
+    expectSent(BIG);
+}
+
+TEST_F(TransferTest, ShouldNotLoseTheHeaderOfAReadIntoAFullPipe) // D38
+{
+    for (const size_t size : {size_t{100}, BIG}) {
+        SCOPED_TRACE(size);
+        again();
+        learnDevice();
+        file(size);
+        status_ = std::make_unique<Pipe>();
+        ASSERT_GT(fcntl(status_->out.get(), F_SETPIPE_SZ, 1 << 20), 0); // it will not grow any more
+        const size_t filled = status_->capacity();
+        status_->fill();
+        if (context_->machine.pipe_write_flags == 0) {
+            setNonblocking(status_->out.get());
+        }
+        EXPECT_EQ(SFD_NEXT_DEST, begin(SFD_WIRE_READ_FILE));
+        EXPECT_EQ(0u, count(SFD_COUNTER_BYTES));
+        EXPECT_EQ(std::string(filled, 'f'), drain(status_->in.get(), filled));
+        run();
+        finish();
+        EXPECT_BYTES(content_, readBytes());
+    }
+}
+
+TEST_F(TransferTest, ShouldCloseTheDestinationBeforeItsLastWordsFindRoom)
+{
+    learnDevice();
+    file(100);
+    status_ = std::make_unique<Pipe>(O_NONBLOCK);
+    status_->fill();
+    EXPECT_EQ(SFD_NEXT_STATUS, begin(SFD_WIRE_SEND_FILE, toPipe()));
+    EXPECT_BYTES(content_, drain(pipe_->in.get()));
+    EXPECT_TRUE(atEnd(pipe_->in.get()));
+    EXPECT_EQ(-1, t_->file);
+    EXPECT_EQ(SFD_NEXT_STATUS, run()) << "still no room";
+    drain(status_->in.get());
+    EXPECT_EQ(SFD_NEXT_END, run());
+    EXPECT_EQ((Messages{"info 100", "complete"}), told());
+    EXPECT_TRUE(clientSeesEnd());
+}
+
+TEST_F(TransferTest, ShouldDeliverARefusalThatFindsNoRoomAtFirst)
+{
+    learnDevice();
+    status_ = std::make_unique<Pipe>(O_NONBLOCK);
+    status_->fill();
+    EXPECT_EQ(SFD_NEXT_STATUS, begin(SFD_WIRE_READ_FILE, -1, 0, 0, "missing"));
+    drain(status_->in.get());
+    EXPECT_EQ(SFD_NEXT_END, run());
+    EXPECT_EQ(Messages{"error 129 2"}, told());
+}
+
+TEST_F(TransferTest, ShouldMergeProgressIntoOneMessageAnInterval)
+{
+    blockSendToPipe(4 * BIG);
+    for (int i = 0; i < 3; i++) {
+        takeAndRun();
+    }
+    EXPECT_EQ(2u, told().size()) << "nothing new within the interval";
+    context_->now_ms += SFD_PROGRESS_INTERVAL_MS;
+    takeAndRun();
+    EXPECT_EQ("progress " + std::to_string(4 * filled_), told().back());
+    EXPECT_EQ(3u, told().size());
+    next_ = sfd_transfer_cancel(context_.get(), t_.get());
+}
+
+TEST_F(TransferTest, ShouldTellProgressInTimeWhileTheDestinationStaysFull)
+{
+    blockSendToPipe();
+    takeAndRun();
+    EXPECT_EQ(nullptr,
+              sfd_timers_expire(&context_->timers, START_MS + SFD_PROGRESS_INTERVAL_MS - 1));
+    context_->now_ms += SFD_PROGRESS_INTERVAL_MS;
+    ASSERT_EQ(&t_->timer, sfd_timers_expire(&context_->timers, context_->now_ms));
+    EXPECT_EQ(SFD_NEXT_DEST, sfd_transfer_timeout(context_.get(), t_.get()));
+    EXPECT_EQ("progress " + std::to_string(filled_), told().back());
+    EXPECT_EQ(3u, told().size());
+    next_ = sfd_transfer_cancel(context_.get(), t_.get());
+}
+
+/* ------------------------------------------------------------------ failures after the beginning */
+
+TEST_F(TransferTest, ShouldTellWhatWasMovedAndWhyWhenThePeerGoesAway) // D29
+{
+    blockSendToPipe();
+    takeAndRun();
+    pipe_.reset();
+    EXPECT_EQ(SFD_NEXT_END, run());
+    const std::string moved = "progress " + std::to_string(filled_);
+    EXPECT_EQ((Messages{"info " + std::to_string(BIG), moved, moved,
+                        "error 130 " + std::to_string(EPIPE)}),
+              told());
+    EXPECT_TRUE(clientSeesEnd());
+    EXPECT_EQ(1u, count(SFD_COUNTER_FAILED));
+    EXPECT_EQ(0u, count(SFD_COUNTER_COMPLETED));
+}
+
+TEST_F(TransferTest, ShouldReportTruncationWhenTheFileShrinksMidTransfer) // D4
+{
+    blockSendToPipe();
+    drain(pipe_->in.get());
+    ASSERT_EQ(0, truncate((*directory_ / "file").c_str(), static_cast<off_t>(filled_)));
+    script.warm_until = filled_;
+    run();
+    finish();
+    EXPECT_EQ((Messages{"info " + std::to_string(BIG), "progress " + std::to_string(filled_),
+                        "error 130 " + std::to_string(ENODATA)}),
+              told());
+}
+
+TEST_F(TransferTest, ShouldEndAReadEarlyWhenTheFileShrinks)
+{
+    learnDevice();
+    file(4 * BIG);
+    ASSERT_EQ(SFD_NEXT_AGAIN, begin(SFD_WIRE_READ_FILE));
+    ASSERT_EQ(0, truncate((*directory_ / "file").c_str(), 10));
+    finish();
+    EXPECT_EQ(4 * BIG, infoOf(status_bytes_).size);
+    EXPECT_LT(readBytes().size(), 4 * BIG); // spliced pages that were cut off read as zeros
+    EXPECT_TRUE(clientSeesEnd());
+    EXPECT_EQ(1u, count(SFD_COUNTER_FAILED));
+}
+
+TEST_F(TransferTest, ShouldReportAFailingDisk)
+{
+    learnDevice();
+    file(BIG);
+    script.warm_until = 100000;
+    begin(SFD_WIRE_SEND_FILE, toPair(SocketPair(), true));
+    while (next_ != SFD_NEXT_POOL && next_ != SFD_NEXT_END) {
+        collect();
+        run();
+    }
+    script.load_error = -EIO;
+    ASSERT_EQ(SFD_NEXT_POOL, next_);
+    EXPECT_EQ(SFD_NEXT_END, workAndRun());
+    const Messages all = told();
+    ASSERT_EQ(3u, all.size());
+    EXPECT_EQ("progress 65536", all[1]) << "the resident part, probed in pieces of 64 KiB";
+    EXPECT_EQ("error 130 5", all[2]);
+}
+
+TEST_F(TransferTest, ShouldReportAFullDisk)
+{
+    learnDevice();
+    file(BIG);
+    script.copy = {1000, -ENOSPC};
+    begin(SFD_WIRE_SEND_FILE, toFile());
+    EXPECT_EQ(SFD_NEXT_END, workAndRun());
+    EXPECT_EQ((Messages{"info " + std::to_string(BIG), "progress 1000",
+                        "error 130 " + std::to_string(ENOSPC)}),
+              told());
+}
+
+TEST_F(TransferTest, ShouldHaveNoSecondTerminalMessage)
+{
+    blockSendToPipe();
+    pipe_.reset();
+    EXPECT_EQ(SFD_NEXT_END, run());
+    sfd_transfer_abort(context_.get(), t_.get(), -ESHUTDOWN);
+    EXPECT_EQ((Messages{"info " + std::to_string(BIG), "progress " + std::to_string(filled_),
+                        "error 130 32"}),
+              told());
+}
+
+/* ------------------------------------------------------------------ the disk pool */
+
+TEST_F(TransferTest, ShouldLendAColdWindowToTheQueueOfItsDevice)
+{
+    learnDevice();
+    file(BIG);
+    script.warm_until = 0;
+    EXPECT_EQ(SFD_NEXT_POOL, begin(SFD_WIRE_SEND_FILE, toPair(SocketPair(), true)));
+    EXPECT_EQ(SFD_QUEUE_DEVICES, t_->task.queue);
+    EXPECT_EQ(Messages{"info " + std::to_string(BIG)}, told()) << "told before the wait";
+    EXPECT_EQ(1u, count(SFD_COUNTER_COLD_WINDOWS));
+    finish();
+    EXPECT_BYTES(content_, data_);
+}
+
+TEST_F(TransferTest, ShouldLoadBiggerWindowsAsItGoes)
+{
+    learnDevice();
+    file(8 * BIG);
+    script.warm_until = 0;
+    begin(SFD_WIRE_READ_FILE);
+    finish();
+    EXPECT_BYTES(content_, readBytes());
+    ASSERT_GE(script.loads.size(), 4u);
+    EXPECT_EQ(128u * 1024, script.loads[0]);
+    EXPECT_EQ(256u * 1024, script.loads[1]);
+    EXPECT_LE(script.loads.size(), 10u) << "few hand-overs for a big file";
+}
+
+TEST_F(TransferTest, ShouldReadIntoMemoryWhatThePageCacheDoesNotKeep)
+{
+    learnDevice();
+    file(BIG);
+    script.warm_until = 0;
+    script.keeps_nothing = true;
+    begin(SFD_WIRE_SEND_FILE, toPair(SocketPair(), true));
+    finish();
+    EXPECT_BYTES(content_, data_);
+    EXPECT_LT(count(SFD_COUNTER_COLD_WINDOWS), 40u) << "no circle of loading and forgetting";
+}
+
+TEST_F(TransferTest, ShouldAskAgainForPagesThatWereReadyASecondAgo)
+{
+    learnDevice();
+    file(BIG);
+    ASSERT_EQ(SFD_NEXT_DEST, begin(SFD_WIRE_SEND_FILE, toPipe()));
+    script.warm_until = 0; // evicted
+    drain(pipe_->in.get());
+    context_->now_ms += 1000;
+    EXPECT_EQ(SFD_NEXT_POOL, run());
+    next_ = sfd_transfer_cancel(context_.get(), t_.get());
+}
+
+TEST_F(TransferTest, ShouldObeyACancelThatCameWhileItWasLent)
+{
+    learnDevice();
+    file(BIG);
+    script.warm_until = 0;
+    ASSERT_EQ(SFD_NEXT_POOL, begin(SFD_WIRE_READ_FILE));
+    t_->cancelled = true;
+    work();
+    EXPECT_TRUE(script.loads.empty()) << "nobody wants the window any more";
+    EXPECT_EQ(SFD_NEXT_END, run());
+    EXPECT_EQ("", drain(status_->in.get()));
+    EXPECT_TRUE(clientSeesEnd());
+    EXPECT_EQ(1u, count(SFD_COUNTER_CANCELLED));
+}
+
+TEST_F(TransferTest, ShouldNotServeAFileThatShrankWhileItWasLent)
+{
+    learnDevice();
+    file(100);
+    script.warm_until = 0;
+    ASSERT_EQ(SFD_NEXT_POOL, begin(SFD_WIRE_SEND_FILE, toPipe()));
+    ASSERT_EQ(0, truncate((*directory_ / "file").c_str(), 0));
+    finish();
+    EXPECT_EQ((Messages{"info 100", "error 130 " + std::to_string(ENODATA)}), told());
+}
+
+TEST_F(TransferTest, ShouldCopyToARegularFileInSlicesThatACancelCanStop)
+{
+    learnDevice();
+    file(20 * BIG);
+    ASSERT_EQ(SFD_NEXT_POOL, begin(SFD_WIRE_SEND_FILE, toFile()));
+    EXPECT_EQ(Messages{"info " + std::to_string(20 * BIG)}, told());
+    context_->now_ms += SFD_PROGRESS_INTERVAL_MS;
+    EXPECT_EQ(SFD_NEXT_POOL, workAndRun());
+    EXPECT_EQ("progress 8388608", told().back());
+    t_->cancelled = true;
+    work();
+    EXPECT_EQ(SFD_NEXT_END, run());
+    EXPECT_EQ(8388608u, std::filesystem::file_size(*directory_ / "output"));
+}
+
+/* ------------------------------------------------------------------ O_NONBLOCK is the client's */
+
+TEST_F(TransferTest, ShouldStopUsingSendfileWhenTheClientClearsNonblock) // D18
+{
+    learnDevice();
+    file(4 * BIG);
+    SocketPair pair;
+    const OwnedFd client(dup(pair.out.get()));
+    begin(SFD_WIRE_SEND_FILE, toPair(std::move(pair), true));
+    EXPECT_GT(script.sendfiles, 0);
+    ASSERT_EQ(0, fcntl(client.get(), F_SETFL, 0));
+    script.sendfiles = 0;
+    while (next_ == SFD_NEXT_AGAIN) {
+        run();
+    }
+    EXPECT_EQ(SFD_NEXT_DEST, next_);
+    EXPECT_EQ(0, script.sendfiles);
+    EXPECT_GT(script.sends, 0);
+    EXPECT_EQ(0, fcntl(client.get(), F_GETFL) & O_NONBLOCK);
+    next_ = sfd_transfer_cancel(context_.get(), t_.get());
+}
+
+TEST_F(TransferTest, ShouldNotBlockOnPipesOfKernelsWithoutNowait)
+{
+    pipesWithoutNowait();
+    learnDevice();
+    file(10000);
+    status_ = std::make_unique<Pipe>(); // blocking
+    status_->fill();
+    EXPECT_EQ(SFD_NEXT_DEST, begin(SFD_WIRE_READ_FILE));
+    const size_t filled = static_cast<size_t>(fcntl(status_->in.get(), F_GETPIPE_SZ));
+    drain(status_->in.get(), filled);
+    finish();
+    EXPECT_BYTES(content_, readBytes());
+    EXPECT_TRUE(clientSeesEnd()) << "both descriptions are closed";
+}
+
+TEST_F(TransferTest, ShouldLeaveTheCloseToTheDiskPoolAlsoWhenNothingCanBeSaid)
+{
+    pipesWithoutNowait();
+    file(100);
+    ASSERT_EQ(0, mkfifo((*directory_ / "fifo").c_str(), 0600));
+    status_ = std::make_unique<Pipe>();
+    status_->in = openFile(*directory_ / "fifo", O_RDONLY | O_NONBLOCK);
+    status_->out = openFile(*directory_ / "fifo", O_WRONLY);
+    status_->in.reset(); // nobody can open it for writing any more
+    EXPECT_EQ(SFD_NEXT_END, begin(SFD_WIRE_SEND_FILE, toFile()));
+    EXPECT_EQ(1u, context_->closer.count) << "the close of a file can block";
+    status_.reset();
+}
+
+/* ------------------------------------------------------------------ Open File */
+
+TEST_F(TransferTest, ShouldEndAnOpenedFileThatNobodySendsInTime)
+{
+    learnDevice();
+    file(100);
+    ASSERT_EQ(SFD_NEXT_PARK, begin(SFD_WIRE_OPEN_FILE));
+    EXPECT_EQ(nullptr, sfd_timers_expire(&context_->timers, START_MS + OPEN_TIMEOUT_MS - 1));
+    ASSERT_EQ(&t_->timer, sfd_timers_expire(&context_->timers, START_MS + OPEN_TIMEOUT_MS));
+    EXPECT_EQ(SFD_NEXT_END, sfd_transfer_timeout(context_.get(), t_.get()));
+    EXPECT_EQ((Messages{"info 100", "error 130 " + std::to_string(ETIMEDOUT)}), told());
+    EXPECT_TRUE(clientSeesEnd());
+    EXPECT_EQ(1u, count(SFD_COUNTER_OPEN_TIMEOUTS));
+}
+
+TEST_F(TransferTest, ShouldForgetTheOpenTimeoutOnceTheFileIsSent) // D28
+{
+    learnDevice();
+    file(BIG);
+    ASSERT_EQ(SFD_NEXT_PARK, begin(SFD_WIRE_OPEN_FILE));
+    SocketPair pair;
+    pair.fill();
+    next_ = sfd_transfer_send(context_.get(), t_.get(), toPair(std::move(pair), true));
+    ASSERT_EQ(SFD_NEXT_DEST, next_);
+    EXPECT_EQ(nullptr, sfd_timers_expire(&context_->timers, START_MS + 10 * OPEN_TIMEOUT_MS));
+    next_ = sfd_transfer_cancel(context_.get(), t_.get());
+}
+
+TEST_F(TransferTest, ShouldEndAnOpenedFileWithAnErrorWhenItsDestinationTakesNoBytes)
+{
+    learnDevice();
+    file(100);
+    ASSERT_EQ(SFD_NEXT_PARK, begin(SFD_WIRE_OPEN_FILE));
+    EXPECT_EQ(SFD_NEXT_END, sfd_transfer_send(context_.get(), t_.get(), eventfd(0, EFD_CLOEXEC)));
+    EXPECT_EQ((Messages{"info 100", "error 130 " + std::to_string(EOPNOTSUPP)}), told());
+}
+
+TEST_F(TransferTest, ShouldTellAboutAnOpenedFileWhenThePipeGetsRoom)
+{
+    learnDevice();
+    file(100);
+    status_ = std::make_unique<Pipe>(O_NONBLOCK);
+    status_->fill();
+    ASSERT_EQ(SFD_NEXT_PARK, begin(SFD_WIRE_OPEN_FILE));
+    EXPECT_TRUE(t_->status.info_due);
+    drain(status_->in.get());
+    EXPECT_EQ(SFD_NEXT_PARK, run());
+    EXPECT_EQ(Messages{"info 100"}, told());
+    next_ = sfd_transfer_cancel(context_.get(), t_.get());
+}
+
+TEST_F(TransferTest, ShouldNotKeepAFileOpenForAClientThatIsGone)
+{
+    learnDevice();
+    file(100);
+    status_ = std::make_unique<Pipe>();
+    status_->in.reset();
+    EXPECT_EQ(SFD_NEXT_END, begin(SFD_WIRE_OPEN_FILE));
+    status_.reset();
+    EXPECT_EQ(1u, count(SFD_COUNTER_CANCELLED));
+}
+
+/* ------------------------------------------------------------------ cancel and abort */
+
+TEST_F(TransferTest, ShouldEndWithoutAWordWhenItIsCancelled)
+{
+    blockSendToPipe();
+    EXPECT_EQ(SFD_NEXT_END, next_ = sfd_transfer_cancel(context_.get(), t_.get()));
+    EXPECT_EQ(2u, told().size()) << "nothing behind the progress";
+    EXPECT_TRUE(clientSeesEnd());
+    EXPECT_TRUE(atEnd(pipe_->in.get()));
+    EXPECT_EQ(1u, count(SFD_COUNTER_CANCELLED));
+}
+
+TEST_F(TransferTest, ShouldSayWhyItIsAborted)
+{
+    blockSendToPipe();
+    sfd_transfer_abort(context_.get(), t_.get(), -ESHUTDOWN);
+    EXPECT_EQ("error 130 " + std::to_string(ESHUTDOWN), told().back());
+    EXPECT_TRUE(clientSeesEnd());
+}
+
+TEST_F(TransferTest, ShouldRefuseWhatIsAbortedBeforeItsFileIsOpen)
+{
+    file(100);
+    ASSERT_EQ(SFD_NEXT_POOL, begin(SFD_WIRE_SEND_FILE, toPipe()));
+    sfd_transfer_abort(context_.get(), t_.get(), -ESHUTDOWN);
+    EXPECT_EQ(Messages{"error 129 " + std::to_string(ESHUTDOWN)}, told())
+        << "an error of a transfer that had begun would be a message out of order";
+}
+
+TEST_F(TransferTest, ShouldTimeOutAnOpenedFileWhoseTimerWasDueWhileItWaitedForItsTurn)
+{
+    learnDevice();
+    file(100);
+    status_ = std::make_unique<Pipe>(O_NONBLOCK);
+    status_->fill();
+    ASSERT_EQ(SFD_NEXT_PARK, begin(SFD_WIRE_OPEN_FILE));
+    drain(status_->in.get());
+    ASSERT_NE(nullptr, sfd_timers_expire(&context_->timers, START_MS + OPEN_TIMEOUT_MS));
+    context_->now_ms += OPEN_TIMEOUT_MS; // the loop leaves ready transfers alone: their turn comes
+    EXPECT_EQ(SFD_NEXT_END, run());
+    EXPECT_EQ((Messages{"info 100", "error 130 " + std::to_string(ETIMEDOUT)}), told());
+}
+
+} // namespace
