@@ -91,7 +91,11 @@ final class StatusWatcher {
     private void run() {
         try {
             while (!closing) {
-                selector.select(this::ready);
+                if (intake.isEmpty()) { // handOver may have used up the wake-up of a task that came meanwhile
+                    selector.select(this::ready);
+                } else {
+                    selector.selectNow(this::ready);
+                }
                 runTasks();
                 while (!handOvers.isEmpty()) {
                     handOver();

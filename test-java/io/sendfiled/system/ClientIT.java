@@ -32,7 +32,9 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.LongAdder;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -110,6 +112,33 @@ final class ClientIT {
                     destination.close();
                 }
             }
+        }
+    }
+
+    @Test
+    void shouldReadThousandsOfSmallFilesWithoutForgettingOne() throws Exception {
+        int count = 20_000;
+        int size = 100;
+        Content.write(daemon.root().resolve("small"), size);
+        FileRequest request = FileRequest.of("small");
+        Semaphore slots = new Semaphore(32);
+        LongAdder bytes = new LongAdder();
+        for (int i = 0; i < count; i++) {
+            assertTrue(slots.tryAcquire(Await.LONG.toSeconds(), TimeUnit.SECONDS), "stuck at " + i);
+            var unused = daemon.client().read(request).content().whenComplete((content, failure) -> {
+                bytes.add(readAll(content));
+                slots.release();
+            });
+        }
+        assertTrue(slots.tryAcquire(32, Await.LONG.toSeconds(), TimeUnit.SECONDS), "stuck at the end");
+        assertEquals((long) count * size, bytes.sum());
+    }
+
+    private static long readAll(FileContent content) {
+        try {
+            return Content.drain(content).size();
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
         }
     }
 
