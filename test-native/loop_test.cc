@@ -472,6 +472,20 @@ TEST_F(LoopTest, ShouldTellTheDispatchersVerdict)
     EXPECT_EQ(0u, transfers());
 }
 
+TEST_F(LoopTest, ShouldNotAnswerOnTheDestinationOfASendThatIsDenied)
+{
+    file(100);
+    uint64_t id = 0;
+    const OwnedFd status = opened(&id);
+    deny_ = EACCES;
+    Pipe dest;
+    sendOpen(id, dest.out.get());
+    dest.out.reset();
+    untilServed(2);
+    EXPECT_TRUE(atEnd(dest.in.get())) << "an answer would be data there";
+    EXPECT_EQ(1u, transfers());
+}
+
 TEST_F(LoopTest, ShouldAnswerAMalformedRequestThatHasAPipe)
 {
     const std::string requests[] = {"", "x", std::string(5000, 'x'),
@@ -943,6 +957,23 @@ TEST_F(LoopTest, ShouldTellEveryClientOfAStop)
     EXPECT_EQ(0u, transfers());
     EXPECT_EQ(error(0x82, ESHUTDOWN), messages(drain(parked.get())).back());
     EXPECT_EQ(error(0x82, ESHUTDOWN), messages(drain(blocked.get())).back());
+}
+
+TEST_F(LoopTest, ShouldTellATransferOfAStopThatIsWaitingForItsTurn)
+{
+    destroyLoops();
+    shared_->settings.quantum = 16384;
+    createLoops();
+    file(BIG);
+    const SocketPair dest;
+    setNonblocking(dest.out.get());
+    const OwnedFd status = send(dest.out.get());
+    until([&] { return count(SFD_COUNTER_BYTES) > 0; });
+    ASSERT_EQ(0u, count(SFD_COUNTER_BLOCKED)) << "it is ready";
+    sfd_loop_stop(loop());
+    until([&] { return turn() == -ESHUTDOWN; });
+    EXPECT_EQ(error(0x82, ESHUTDOWN), messages(drain(status.get())).back());
+    EXPECT_EQ(0u, transfers());
 }
 
 TEST_F(LoopTest, ShouldRefuseRequestsThatWereReceivedBeforeTheStop)
