@@ -32,7 +32,9 @@ public final class Sfd {
     public static void main(String[] args) {
         Sfd sfd = new Sfd(new FileOutputStream(FileDescriptor.out), System.err);
         Runtime.getRuntime().addShutdownHook(new Thread(sfd::onShutdown, "sfd-shutdown"));
-        System.exit(sfd.run(args));
+        int status = sfd.run(args);
+        sfd.underWay.end(); // from here on there is nothing to interrupt
+        System.exit(status);
     }
 
     /** Runs a command; gives one of the statuses of {@link ExitCode}. Blocks until it is done. */

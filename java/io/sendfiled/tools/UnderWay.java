@@ -10,19 +10,29 @@ import org.jspecify.annotations.Nullable;
 final class UnderWay {
     private static final long GRACE_MS = 500;
 
-    private volatile @Nullable Transfer transfer;
+    private @Nullable Transfer transfer;
+    private boolean ended;
 
-    void begin(Transfer started) {
+    synchronized void begin(Transfer started) {
         transfer = started;
+        notifyAll();
     }
 
-    void end() {
+    synchronized void end() {
         transfer = null;
+        ended = true;
+        notifyAll();
     }
 
     /** Cancels the transfer, if there is one, and gives the daemon a moment to let go of its destination. */
     boolean cancel() {
-        Transfer current = transfer;
+        Transfer current;
+        try {
+            current = awaitBegin();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            return false;
+        }
         if (current == null || current.result().isDone()) {
             return false;
         }
@@ -35,5 +45,18 @@ final class UnderWay {
             Thread.currentThread().interrupt();
         }
         return true;
+    }
+
+    /** A transfer runs before its client can say so here: what comes at that moment waits for it. */
+    private synchronized @Nullable Transfer awaitBegin() throws InterruptedException {
+        long deadlineNs = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(GRACE_MS);
+        while (transfer == null && !ended) {
+            long leftMs = TimeUnit.NANOSECONDS.toMillis(deadlineNs - System.nanoTime());
+            if (leftMs <= 0) {
+                break;
+            }
+            wait(leftMs);
+        }
+        return transfer;
     }
 }
