@@ -212,7 +212,6 @@ TEST_F(ResidencyTest, ShouldShareTheLastEntryAmongTheDevicesThatDoNotFit)
 TEST_F(ResidencyTest, ShouldGiveOneIndexToADeviceThatManyThreadsLearnAtOnce)
 {
     std::vector<std::thread> threads;
-    std::atomic<int> first(-1);
     std::atomic<int> wrong(0);
     struct sfd_machine machine = machine_->machine;
     machine.sys = &sfd_sys_linux; /* the script is for one thread */

@@ -615,9 +615,9 @@ TEST_F(TransferTest, ShouldRefuseDestinationsThatCannotTakeBytes)
     begin(SFD_WIRE_SEND_FILE, eventfd(0, EFD_CLOEXEC));
     expectRefused(EOPNOTSUPP);
     again();
-    begin(SFD_WIRE_SEND_FILE, toPair(SocketPair(SOCK_DGRAM), false)); // R7
-    finish();
-    EXPECT_EQ(Messages{"error 129 95"}, told());
+    const SocketPair datagrams(SOCK_DGRAM);
+    begin(SFD_WIRE_SEND_FILE, dup(datagrams.out.get())); // R7
+    expectRefused(EOPNOTSUPP);
     again();
     const Pipe read_end;
     begin(SFD_WIRE_SEND_FILE, dup(read_end.in.get()));
