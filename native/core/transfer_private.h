@@ -1,0 +1,39 @@
+/*
+ * Inside of a transfer, for the files that make it up: transfer.c (the state machine), transfer_step.c (one step on the
+ * loop) and transfer_work.c (one job in the disk pool).
+ */
+#ifndef SFD_CORE_TRANSFER_PRIVATE_H
+#define SFD_CORE_TRANSFER_PRIVATE_H
+
+#include "open.h"
+#include "transfer.h"
+
+enum sfd_job {
+    SFD_JOB_NONE = 0,
+    SFD_JOB_OPEN, /* path -> file, device, range, lock */
+    SFD_JOB_LOAD, /* the next window */
+    SFD_JOB_COPY, /* a slice to a regular file */
+};
+
+static inline uint64_t sfd_min_u64(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* ---- transfer_step.c ---- */
+
+/* Moves at most `limit` bytes from where the transfer stands; `offset` is the caller's to advance. Loop only. */
+struct sfd_progress sfd_transfer_step(struct sfd_context *context, struct sfd_transfer *transfer,
+                                      uint64_t limit);
+
+/* The transfer's descriptors and the loop's buffer, as a mover takes them. */
+struct sfd_move sfd_transfer_move(const struct sfd_context *context,
+                                  const struct sfd_transfer *transfer);
+
+/* ---- transfer_work.c ---- */
+
+/* Takes over an opened file whose device is known: range, lock, File Information. 0 or -errno. Any of the two threads. */
+int sfd_transfer_adopt(const struct sfd_context *context, struct sfd_transfer *transfer,
+                       const struct sfd_opened *opened, int device);
+
+#endif

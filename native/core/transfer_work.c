@@ -1,0 +1,150 @@
+/*
+ * One job of a transfer in the disk pool: open its file, load its next window, copy a slice to a regular file. Blocks as long
+ * as the disk likes. The loop does not touch the transfer meanwhile, but for `cancelled`.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "transfer_private.h"
+
+/* Windows of the disk pool grow with sequential progress: the first bytes soon, then few hand-overs. */
+#define WINDOW_MIN ((uint32_t)128 * 1024)
+#define WINDOW_MAX ((uint32_t)2 * 1024 * 1024)
+#define BOUNCE_MAX ((uint32_t)256 * 1024)
+
+/* A job between two files ends after this many bytes, so that a cancel is obeyed and progress is told. */
+#define COPY_BYTES  ((uint64_t)8 * 1024 * 1024)
+#define COPY_BUFFER ((size_t)64 * 1024)
+
+#define OPEN_TRIES 3 /* against EAGAIN of a rename that races with the resolution, openat2(2) */
+
+/* An advisory lock, as the original promised. File systems that know no locks are served all the same. */
+static int lock_range(const struct sfd_context *context, const struct sfd_transfer *t)
+{
+    if (t->begin == t->end) return 0; /* length 0 would mean "to the end" */
+    const int result = context->machine.sys->ofd_read_lock(t->file, t->begin, t->end - t->begin);
+    if (result == -EINVAL || result == -EOPNOTSUPP || result == -ENOSYS) return 0;
+    return result == -EACCES ? -EAGAIN : result;
+}
+
+int sfd_transfer_adopt(const struct sfd_context *context, struct sfd_transfer *t,
+                       const struct sfd_opened *opened, int device)
+{
+    t->file = opened->fd;
+    t->device = (int16_t)device;
+    t->medium = (uint8_t)sfd_devices_medium(context->devices, device);
+    t->file_size = opened->size;
+    const int result = sfd_open_range(opened->size, t->want_offset, t->want_length, &t->end);
+    if (result < 0) return result;
+    t->begin = (uint64_t)t->want_offset;
+    t->offset = t->begin;
+    t->window = WINDOW_MIN;
+    t->status.info = (struct sfd_wire_file_info){
+        .size = t->end - t->begin,
+        .atime = opened->atime,
+        .mtime = opened->mtime,
+        .ctime = opened->ctime,
+        .id = t->id,
+    };
+    t->status.info_due = true;
+    /* A small file is read and written, and a read from a file server is the disk pool's. */
+    t->bounce_only = t->medium == SFD_MEDIUM_REMOTE ||
+                     (t->medium == SFD_MEDIUM_FUSE && t->end - t->begin <= SFD_SMALL_BYTES);
+    return lock_range(context, t);
+}
+
+/* Loads the next window: into the page cache, or into memory where the page cache keeps nothing. */
+static void work_load(const struct sfd_context *context, struct sfd_transfer *t)
+{
+    const struct sfd_machine *machine = &context->machine;
+    const uint64_t length = sfd_min_u64(t->window, t->end - t->offset);
+
+    if (t->window < WINDOW_MAX) t->window *= 2;
+
+    if (!t->bounce_only) {
+        /* This window and the next one: while this one is sent, the disk works on. */
+        const uint64_t ahead = sfd_min_u64(t->offset + 2 * length, t->end);
+        sfd_residency_request(machine, t->file,
+                              t->requested_end > t->offset ? t->requested_end : t->offset, ahead);
+        t->requested_end = ahead;
+        const int64_t n = sfd_residency_load(machine, t->file, t->offset, length);
+        if (n < 0) {
+            t->job_error = (int)n;
+            return;
+        }
+        t->job_moved = (uint64_t)n;
+        if (n == 0 || t->medium != SFD_MEDIUM_FUSE) return;
+        if (sfd_residency_stays(machine, t->file, t->offset, (uint64_t)n)) return;
+        t->bounce_only = true;
+    }
+
+    struct iovec iov = {.iov_len = (size_t)sfd_min_u64(length, BOUNCE_MAX)};
+    t->job_moved = 0;
+    iov.iov_base = malloc(iov.iov_len);
+    if (iov.iov_base == NULL) {
+        t->job_error = -ENOMEM;
+        return;
+    }
+    const int64_t n = machine->sys->preadv2(t->file, &iov, 1, (int64_t)t->offset, 0);
+    if (n <= 0) {
+        free(iov.iov_base);
+        t->job_error = (int)n;
+        return;
+    }
+    t->bounce = iov.iov_base;
+    t->bounce_length = (uint32_t)n;
+    t->bounce_position = 0;
+    t->job_moved = (uint64_t)n;
+}
+
+static void work_open(const struct sfd_context *context, struct sfd_transfer *t)
+{
+    struct sfd_opened file;
+    int result = -EAGAIN;
+
+    for (int i = 0; i < OPEN_TRIES && result == -EAGAIN; i++) {
+        result = sfd_open_path(&context->machine, t->root, t->path, false, &file);
+    }
+    if (result == 0) {
+        result = sfd_transfer_adopt(
+            context, t, &file,
+            sfd_devices_learn(context->devices, &context->machine, file.fd, file.dev));
+    }
+    t->job_error = result;
+}
+
+static void work_copy(const struct sfd_context *context, struct sfd_transfer *t)
+{
+    struct sfd_move move = sfd_transfer_move(context, t);
+    enum sfd_technique technique = (enum sfd_technique)t->copy_technique;
+
+    move.buffer_size = COPY_BUFFER;
+    move.buffer = malloc(move.buffer_size); /* the loop's own buffer is the loop's */
+    if (move.buffer == NULL) {
+        t->job_error = -ENOMEM;
+        return;
+    }
+    const struct sfd_progress p =
+        sfd_mover_copy(&move, &technique, t->offset, sfd_min_u64(COPY_BYTES, t->end - t->offset));
+    free(move.buffer);
+    t->copy_technique = (uint8_t)technique;
+    t->job_moved = p.moved;
+    t->job_error = p.step == SFD_STEP_BLOCKED ? -EAGAIN : p.error;
+}
+
+void sfd_transfer_work(const struct sfd_context *context, struct sfd_transfer *t)
+{
+    if (atomic_load_explicit(&t->cancelled, memory_order_relaxed))
+        return; /* run obeys after the hand-back */
+    switch (t->job) {
+    case SFD_JOB_OPEN:
+        work_open(context, t);
+        break;
+    case SFD_JOB_LOAD:
+        work_load(context, t);
+        break;
+    default:
+        work_copy(context, t);
+        break;
+    }
+}
