@@ -397,7 +397,7 @@ TEST_F(LoopTest, ShouldServeOthersWhileOneWaitsForTheDisk)
     const OwnedFd cold = read();
     settle();
     EXPECT_EQ(1u, held_.size());
-    EXPECT_EQ(SFD_QUEUE_OPEN, queues_.front());
+    EXPECT_EQ(SFD_QUEUE_DEVICES, queues_.front()) << "its disk's own";
     script.cold_opens = false;
     const OwnedFd warm = read();
     settle();

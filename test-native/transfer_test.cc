@@ -688,12 +688,22 @@ TEST_F(TransferTest, ShouldOpenInTheDiskPoolOnAFileSystemThatNobodyHasMet)
 {
     file(100);
     EXPECT_EQ(SFD_NEXT_POOL, begin(SFD_WIRE_READ_FILE));
-    EXPECT_EQ(SFD_QUEUE_OPEN, t_->task.queue);
+    EXPECT_EQ(SFD_QUEUE_DEVICES, t_->task.queue) << "the root's own";
     EXPECT_EQ(1u, count(SFD_COUNTER_COLD_OPENS));
     EXPECT_EQ(SFD_NEXT_END, workAndRun());
     again();
     EXPECT_EQ(SFD_NEXT_END, begin(SFD_WIRE_READ_FILE)) << "from then on inside the turn";
     EXPECT_EQ(0u, count(SFD_COUNTER_COLD_OPENS));
+}
+
+TEST_F(TransferTest, ShouldOpenOnTheCommonQueueWhatOnlyTheDiskCanPlace)
+{
+    learnDevice();
+    script.opens = {-EAGAIN, -EAGAIN}; // the file, then its directory
+    EXPECT_EQ(SFD_NEXT_POOL, begin(SFD_WIRE_READ_FILE, -1, 0, 0, "directory/file"));
+    EXPECT_EQ(SFD_QUEUE_OPEN, t_->task.queue);
+    finish();
+    expectRefused(ENOENT);
 }
 
 TEST_F(TransferTest, ShouldOpenInTheDiskPoolWhatIsNotInTheCache)
@@ -713,7 +723,7 @@ TEST_F(TransferTest, ShouldOpenEveryFileOfARemoteFileSystemInTheDiskPool)
     learnDevice();
     file(100);
     EXPECT_EQ(SFD_NEXT_POOL, begin(SFD_WIRE_READ_FILE));
-    EXPECT_EQ(SFD_QUEUE_OPEN, t_->task.queue);
+    EXPECT_EQ(SFD_QUEUE_DEVICES, t_->task.queue) << "the root's own";
     finish();
     EXPECT_BYTES(content_, readBytes());
 }

@@ -5,7 +5,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/openat2.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
@@ -47,6 +49,38 @@ int sfd_open_path(const struct sfd_machine *machine, int root, const char *path,
         .ctime = st.stx_ctime.tv_sec,
     };
     return 0;
+}
+
+static int device_of(const struct sfd_machine *machine, int fd, uint64_t *dev)
+{
+    struct statx st;
+    const int result =
+        machine->sys->statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &st);
+
+    if (result == 0) *dev = makedev(st.stx_dev_major, st.stx_dev_minor);
+    return result;
+}
+
+int sfd_open_device(const struct sfd_machine *machine, int root, const char *path, uint64_t *dev)
+{
+    const struct open_how how = {
+        .flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
+        .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | RESOLVE_CACHED,
+    };
+    const char *slash = strrchr(path, '/');
+    char directory[PATH_MAX];
+
+    if (slash == NULL || slash == path) return device_of(machine, root, dev);
+    if (!machine->resolve_cached) return -EAGAIN;
+    const size_t length = (size_t)(slash - path);
+    if (length >= sizeof(directory)) return -ENAMETOOLONG;
+    memcpy(directory, path, length);
+    directory[length] = '\0';
+    int fd = machine->sys->openat2(root, directory, &how);
+    if (fd < 0) return fd;
+    const int result = device_of(machine, fd, dev);
+    sfd_fd_close(machine->sys, &fd);
+    return result;
 }
 
 int sfd_open_range(uint64_t size, int64_t offset, uint64_t length, uint64_t *end)

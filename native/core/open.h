@@ -27,6 +27,12 @@ int sfd_open_path(const struct sfd_machine *machine, int root, const char *path,
                   struct sfd_opened *out);
 
 /*
+ * The st_dev of the directory that `path` names a file in, as far as the kernel's caches tell: 0, or -errno (-EAGAIN: only the
+ * disk can tell). Never blocks.
+ */
+int sfd_open_device(const struct sfd_machine *machine, int root, const char *path, uint64_t *dev);
+
+/*
  * The end of the range that a request asks for, in *end. `length` 0 means to the end of the file; an offset at the end is
  * an empty range. 0, or -ERANGE when the range is not inside the file.
  */

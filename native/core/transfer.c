@@ -268,14 +268,20 @@ static int accept_dest(struct sfd_context *context, struct sfd_transfer *t,
     }
 }
 
+/* The open waits on its disk's own queue, as long as the kernel knows without the disk which one that is. */
 static enum sfd_next open_in_pool(struct sfd_context *context, struct sfd_transfer *t,
                                   const char *path)
 {
+    uint64_t dev = 0;
+    uint8_t queue = SFD_QUEUE_OPEN;
+
+    if (sfd_open_device(&context->machine, t->root, path, &dev) == 0)
+        queue = queue_of((int16_t)sfd_devices_add(context->devices, dev));
     t->path = strdup(path);
     if (t->path == NULL) return refuse(context, t, -ENOMEM);
     sfd_counters_add(&context->counters, SFD_COUNTER_COLD_OPENS, 1);
     t->state = SFD_STATE_OPENING;
-    return lend(context, t, SFD_JOB_OPEN, SFD_QUEUE_OPEN);
+    return lend(context, t, SFD_JOB_OPEN, queue);
 }
 
 enum sfd_next sfd_transfer_begin(struct sfd_context *context, struct sfd_transfer *t,

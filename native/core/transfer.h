@@ -32,7 +32,7 @@
 /* Queues of the disk pool. Devices follow: SFD_QUEUE_DEVICES + index in struct sfd_devices. */
 enum sfd_queue {
     SFD_QUEUE_CLOSE = 0,
-    SFD_QUEUE_OPEN = 1,
+    SFD_QUEUE_OPEN = 1, /* of files whose device only the disk can tell */
     SFD_QUEUE_DEVICES = 2,
 };
 #define SFD_QUEUES (SFD_QUEUE_DEVICES + SFD_DEVICES_MAX)

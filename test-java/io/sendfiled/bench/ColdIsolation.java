@@ -79,7 +79,8 @@ final class ColdIsolation implements Scenario {
                 record(setting, kind, "beside", warm(setting, server, 0, 0.5));
                 boolean stillCold = cold.isRunning();
                 LoadClient.Result coldResult = cold.result();
-                // Read ahead, a cold file takes a handful of the disk's 20 ms; a cached one takes less than one of them.
+                // Read ahead, a cold file takes a handful of the disk's 20 ms; a cached one takes less than one of
+                // them.
                 if (!stillCold && coldResult.seconds() < 0.1) {
                     throw new IOException("the cold files were not cold: all came in " + coldResult.seconds() + " s");
                 }

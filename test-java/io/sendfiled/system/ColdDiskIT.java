@@ -11,6 +11,7 @@ import io.sendfiled.client.FileRequest;
 import io.sendfiled.client.ReadTransfer;
 import io.sendfiled.client.Transfer;
 import io.sendfiled.client.TransferException;
+import io.sendfiled.jni.Errno;
 import io.sendfiled.support.Await;
 import io.sendfiled.support.Content;
 import io.sendfiled.support.HeldDisk;
@@ -114,6 +115,10 @@ final class ColdDiskIT {
         for (int i = 0; i < WARM_REQUESTS; i++) {
             expectWarm(daemon, TYPES.get(i % TYPES.size()));
         }
+        // Not in the kernel's caches either, but on a disk that answers: its threads are its own.
+        ReadTransfer missing = daemon.client().read("missing-" + call);
+        TransferException refused = assertThrows(TransferException.class, () -> missing.await(Await.LONG));
+        assertEquals(Errno.ENOENT, refused.errno());
         for (Transfer transfer : transfers) {
             assertTrue(call.equals("flush") || !transfer.result().isDone(), transfer.toString());
         }
