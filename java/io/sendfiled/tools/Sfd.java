@@ -61,16 +61,21 @@ public final class Sfd {
             }
             return ExitCode.OK;
         } catch (SfdException e) {
-            report.failure(e);
-            return e.exitCode();
+            return fail(report, e);
         } catch (IOException e) {
-            SfdException failure = SfdException.of(arguments.pathText(), e);
-            report.failure(failure);
-            return failure.exitCode();
+            return fail(report, SfdException.of(arguments.pathText(), e));
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             return ExitCode.INTERRUPTED;
         }
+    }
+
+    private int fail(Report report, SfdException failure) {
+        if (underWay.isCancelled()) {
+            return ExitCode.INTERRUPTED; // the shutdown hook says so
+        }
+        report.failure(failure);
+        return failure.exitCode();
     }
 
     private int print(String text) {

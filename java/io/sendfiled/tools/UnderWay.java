@@ -12,6 +12,7 @@ final class UnderWay {
 
     private @Nullable Transfer transfer;
     private boolean ended;
+    private volatile boolean cancelled;
 
     synchronized void begin(Transfer started) {
         transfer = started;
@@ -36,6 +37,7 @@ final class UnderWay {
         if (current == null || current.result().isDone()) {
             return false;
         }
+        cancelled = true; // first: whoever waits for the result learns of its end at once
         current.cancel();
         try {
             current.result().get(GRACE_MS, TimeUnit.MILLISECONDS);
@@ -45,6 +47,11 @@ final class UnderWay {
             Thread.currentThread().interrupt();
         }
         return true;
+    }
+
+    /** Whether {@link #cancel} has ended the transfer, so that its failure is no news. */
+    boolean isCancelled() {
+        return cancelled;
     }
 
     /** A transfer runs before its client can say so here: what comes at that moment waits for it. */
