@@ -1,7 +1,6 @@
 /*
  * One event loop.
  */
-
 #include <errno.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -426,9 +425,7 @@ void sfd_loop_destroy(struct sfd_loop *loop)
 
     if (loop == NULL) return;
     for (int32_t i = 0; loop->turn != NULL && i < loop->turn->requests; i++) {
-        for (int j = 0; j < SFD_SLOT_FDS; j++) {
-            sfd_closer_take_unknown(&loop->context.closer, &loop->turn->slot[i].fds[j]);
-        }
+        sfd_requests_drop(loop, &loop->turn->slot[i]);
     }
     for (struct sfd_task *task = sfd_mailbox_take(&loop->mailbox); task != NULL; task = next) {
         next = task->next;

@@ -76,6 +76,9 @@ void sfd_loop_cancel(struct sfd_loop *loop, struct sfd_transfer *transfer);
 /* Does what the verdict on one request says. Takes the slot's descriptors. */
 void sfd_requests_serve(struct sfd_loop *loop, struct sfd_slot *slot);
 
+/* Lets go of a slot's descriptors without an answer. */
+void sfd_requests_drop(struct sfd_loop *loop, struct sfd_slot *slot);
+
 /* A message of another loop. Takes `dest`. */
 void sfd_requests_command(struct sfd_loop *loop, uint64_t id, int32_t pid, uint32_t uid, int dest);
 

@@ -8,6 +8,12 @@
 
 #include "loop_private.h"
 
+void sfd_requests_drop(struct sfd_loop *loop, struct sfd_slot *slot)
+{
+    for (int i = 0; i < SFD_SLOT_FDS; i++)
+        sfd_closer_take_unknown(&loop->context.closer, &slot->fds[i]);
+}
+
 /* A sound Send Open File or Cancel has no status channel: its descriptor is a destination. */
 static bool has_status_channel(const struct sfd_slot *slot, int error)
 {
@@ -31,8 +37,7 @@ static void refuse(struct sfd_loop *loop, struct sfd_slot *slot, int error)
         /* A pipe without room for two bytes is not the fresh pipe that the protocol asks for. */
         (void)sfd_status_flush(&status, &loop->context.machine);
     }
-    for (int i = 0; i < SFD_SLOT_FDS; i++)
-        sfd_closer_take_unknown(&loop->context.closer, &slot->fds[i]);
+    sfd_requests_drop(loop, slot);
 }
 
 static struct sfd_transfer *new_transfer(struct sfd_loop *loop, const struct sfd_slot *slot,
@@ -124,8 +129,7 @@ static void forward(struct sfd_loop *loop, struct sfd_slot *slot)
         index >= loop->shared->settings.loops) {
         /* There is no status channel to answer on: the descriptor is a destination. */
         sfd_counters_add(&loop->context.counters, SFD_COUNTER_REFUSED, 1);
-        for (int i = 0; i < SFD_SLOT_FDS; i++)
-            sfd_closer_take_unknown(&loop->context.closer, &slot->fds[i]);
+        sfd_requests_drop(loop, slot);
         return;
     }
     if (index == loop->index) {

@@ -143,7 +143,6 @@ static bool pages_present(const struct sfd_machine *machine, int fd, uint64_t of
     const struct sfd_cachestat_range range = {.offset = offset, .length = length};
     struct sfd_cachestat stat;
 
-    if (!machine->cachestat) return true; /* before 6.5 the bytes alone must answer */
     if (machine->sys->cachestat(fd, &range, &stat) < 0) return false;
     return stat.nr_cache >= pages_between(offset, length);
 }
@@ -153,7 +152,8 @@ uint64_t sfd_residency_probe(const struct sfd_machine *machine, enum sfd_medium 
 {
     if (medium == SFD_MEDIUM_MEMORY) return length;
     if (!sfd_medium_is_local(medium) || length == 0) return 0;
-    if (!pages_present(machine, fd, offset, length)) return 0;
+    /* Before 6.5 the bytes alone must answer. */
+    if (machine->cachestat && !pages_present(machine, fd, offset, length)) return 0;
     if (!byte_is_ready(machine, fd, offset)) return 0;
     if (length > 1 && !byte_is_ready(machine, fd, offset + length - 1)) return 0;
     return length;
@@ -190,9 +190,5 @@ int64_t sfd_residency_load(const struct sfd_machine *machine, int fd, uint64_t o
 bool sfd_residency_stays(const struct sfd_machine *machine, int fd, uint64_t offset,
                          uint64_t length)
 {
-    const struct sfd_cachestat_range range = {.offset = offset, .length = length};
-    struct sfd_cachestat stat;
-
-    if (!machine->cachestat || machine->sys->cachestat(fd, &range, &stat) < 0) return false;
-    return stat.nr_cache >= pages_between(offset, length);
+    return machine->cachestat && pages_present(machine, fd, offset, length);
 }
