@@ -9,6 +9,8 @@
 
 _Static_assert(sizeof(struct sfd_lend) == 16, "layout shared with Java");
 _Static_assert(offsetof(struct sfd_turn, lend) == 64, "layout shared with Java");
+_Static_assert(sizeof(struct sfd_choice) == 32, "layout shared with Java");
+_Static_assert(offsetof(struct sfd_turn, choice) == 2112, "layout shared with Java");
 _Static_assert(offsetof(struct sfd_turn, slot) == 4096, "layout shared with Java");
 
 #define EVENTS_MAX 64
@@ -219,8 +221,12 @@ static void publish_lends(struct sfd_loop *loop)
         struct sfd_task *task = loop->lend_first;
         loop->lend_first = task->next;
         if (loop->lend_first == NULL) loop->lend_last = NULL;
-        loop->turn->lend[count++] =
-            (struct sfd_lend){.task = (uint64_t)(uintptr_t)task, .queue = (int32_t)task->queue};
+        loop->turn->lend[count++] = (struct sfd_lend){
+            .task = (uint64_t)(uintptr_t)task,
+            .queue = (int16_t)task->queue,
+            .urgent = task->urgent ? 1 : 0,
+            .client = task->client,
+        };
     }
     loop->turn->lends = count;
 }
@@ -384,6 +390,11 @@ int sfd_loop_create(struct sfd_loop **out, struct sfd_shared *shared, uint32_t i
         .buffer_size = shared->settings.buffer_size,
         .quantum = shared->settings.quantum,
         .open_timeout_ms = shared->settings.open_timeout_ms,
+        .idle_timeout_ms = shared->settings.idle_timeout_ms,
+        .drain_timeout_ms = shared->settings.drain_timeout_ms,
+        .selector = shared->settings.selector,
+        .rules = shared->settings.rules,
+        .rule_count = shared->settings.rule_count,
     };
     sfd_closer_init(&loop->context.closer, shared->machine.sys, SFD_QUEUE_CLOSE);
     sfd_timers_init(&loop->context.timers);

@@ -14,27 +14,43 @@
 #include "transfer.h"
 #include "turns.h"
 
-#define SFD_LOOPS_MAX 8
-#define SFD_ROOTS_MAX 16
-#define SFD_LENDS_MAX 128
+#define SFD_LOOPS_MAX   8
+#define SFD_ROOTS_MAX   16
+#define SFD_LENDS_MAX   128
+#define SFD_CHOICES_MAX 32
 
 /* A task for the disk pool: pass `task` to sfd_loop_work on a thread of queue `queue`. */
 struct sfd_lend {
     uint64_t task;
-    int32_t queue; /* enum sfd_queue */
+    int16_t queue;  /* enum sfd_queue */
+    int16_t urgent; /* 1: goes before the others of its client */
+    int32_t client; /* whose it is (a process id), for fair turns in the queue; 0: nobody's */
+};
+
+/* A transfer that waits for the selector to name its technique. */
+struct sfd_choice {
+    uint64_t id;
+    uint64_t size;    /* bytes that it will move */
+    int32_t kind;     /* of the destination, enum sfd_fd_kind */
+    int32_t blocking; /* 1: the destination's description has no O_NONBLOCK */
+    int32_t verdict;  /* enum sfd_technique; what is none of them leaves it to the rules */
     int32_t reserved;
 };
 
 /*
  * The turn buffer, shared with the dispatcher. Layout contract with io.sendfiled.jni.Turn:
- *     0 requests | 4 lends | 64 lend[128] of 16 bytes | 4096 slot[16] of 4352 bytes
+ *     0 requests | 4 lends | 8 choices | 64 lend[128] of 16 bytes | 2112 choice[32] of 32 bytes
+ *  4096 slot[16] of 4352 bytes
  */
 struct sfd_turn {
     int32_t requests; /* slots filled by C; after the dispatcher's pass, slots with a verdict */
     int32_t lends;
-    char reserved0[56];
+    int32_t choices; /* filled by C; after the dispatcher's pass, with a verdict */
+    char reserved0[52];
     struct sfd_lend lend[SFD_LENDS_MAX];
-    char reserved1[4096 - 64 - SFD_LENDS_MAX * sizeof(struct sfd_lend)];
+    struct sfd_choice choice[SFD_CHOICES_MAX];
+    char reserved1[4096 - 64 - SFD_LENDS_MAX * sizeof(struct sfd_lend) -
+                   SFD_CHOICES_MAX * sizeof(struct sfd_choice)];
     struct sfd_slot slot[SFD_BATCH_MAX];
 };
 
@@ -44,8 +60,13 @@ struct sfd_settings {
     uint32_t loops;
     uint32_t max_transfers;
     uint32_t open_timeout_ms;
-    uint32_t buffer_size; /* bytes; of read-write, one a loop */
-    uint64_t quantum;     /* bytes */
+    uint32_t buffer_size;      /* bytes; of read-write, one a loop */
+    uint64_t quantum;          /* bytes */
+    uint32_t idle_timeout_ms;  /* without a byte moved; 0: never */
+    uint32_t drain_timeout_ms; /* for room for the last message; 0: never */
+    bool selector;             /* the dispatcher chooses techniques: leave it choices */
+    uint8_t rule_count;
+    struct sfd_rule rules[SFD_RULES_MAX]; /* for `auto`, the first that matches and fits */
 };
 
 /* What the loops of one engine share. Filled before the first loop starts; borrowed by the loops. */

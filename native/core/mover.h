@@ -37,6 +37,16 @@ enum sfd_technique {
     SFD_TECHNIQUES,
 };
 
+#define SFD_RULES_MAX 16
+
+/* One line of the table by which `auto` decides. */
+struct sfd_rule {
+    uint64_t max_size; /* bytes; longer transfers do not match */
+    uint16_t kinds;    /* of destinations: bit per enum sfd_fd_kind */
+    uint8_t blocking;  /* 0: any, 1: without O_NONBLOCK, 2: with it */
+    uint8_t technique; /* enum sfd_technique */
+};
+
 /* "sendfile", "read-write", ... Never NULL. */
 const char *sfd_technique_name(enum sfd_technique technique);
 

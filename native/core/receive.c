@@ -8,10 +8,12 @@
 #include <string.h>
 
 _Static_assert(offsetof(struct sfd_slot, fds) == 24, "layout shared with Java");
-_Static_assert(offsetof(struct sfd_slot, verdict) == 32, "layout shared with Java");
-_Static_assert(offsetof(struct sfd_slot, range_offset) == 40, "layout shared with Java");
-_Static_assert(offsetof(struct sfd_slot, root) == 64, "layout shared with Java");
-_Static_assert(offsetof(struct sfd_slot, bytes) == 80, "layout shared with Java");
+_Static_assert(offsetof(struct sfd_slot, verdict) == 40, "layout shared with Java");
+_Static_assert(offsetof(struct sfd_slot, range_offset) == 48, "layout shared with Java");
+_Static_assert(offsetof(struct sfd_slot, root) == 72, "layout shared with Java");
+_Static_assert(offsetof(struct sfd_slot, technique) == 84, "layout shared with Java");
+_Static_assert(offsetof(struct sfd_slot, rate) == 88, "layout shared with Java");
+_Static_assert(offsetof(struct sfd_slot, bytes) == 112, "layout shared with Java");
 _Static_assert(sizeof(struct sfd_slot) == 4352, "layout shared with Java");
 
 static void prepare(struct sfd_receiver *receiver, struct sfd_slot *slots)

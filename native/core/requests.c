@@ -58,6 +58,7 @@ static struct sfd_transfer *new_transfer(struct sfd_loop *loop, const struct sfd
     if (t == NULL) goto fail;
     sfd_transfer_init(t);
     t->task.loop = loop;
+    t->task.client = slot->pid;
     t->client = sfd_turns_enter(&loop->turns, slot->pid, slot->uid);
     if (t->client == NULL) goto fail;
     *error = sfd_table_add(&loop->table, t);
@@ -82,6 +83,15 @@ static void begin(struct sfd_loop *loop, struct sfd_slot *slot)
         .path = slot->bytes + slot->path,
         .offset = slot->range_offset,
         .length = slot->range_length,
+        .extended = slot->extended != 0,
+        .options =
+            {
+                .rate = slot->rate,
+                .idle_ms = slot->idle_ms,
+                .deadline_ms = slot->deadline_ms,
+                .technique = slot->technique,
+                .flags = slot->flags,
+            },
         .dest = -1,
     };
     int error = -EBADMSG;

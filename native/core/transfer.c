@@ -295,6 +295,8 @@ enum sfd_next sfd_transfer_begin(struct sfd_context *context, struct sfd_transfe
     t->status.fd = request->status;
     t->dest = request->dest;
     t->root = request->root;
+    t->extended = request->extended;
+    t->options = request->options;
     t->want_offset = request->offset;
     t->want_length = request->length;
     t->dest_kind = request->dest < 0 ? SFD_FD_PIPE : (uint8_t)request->dest_info.kind;

@@ -47,8 +47,13 @@ struct sfd_context {
     size_t buffer_size;
     uint64_t quantum; /* bytes that one transfer may move a turn */
     uint32_t open_timeout_ms;
-    uint64_t now_ms; /* of this turn */
-    int epoll;       /* the loop's; a registered descriptor leaves it before it is closed */
+    uint32_t idle_timeout_ms;  /* 0: never */
+    uint32_t drain_timeout_ms; /* 0: never */
+    bool selector;             /* somebody outside chooses techniques */
+    uint8_t rule_count;
+    const struct sfd_rule *rules; /* borrowed */
+    uint64_t now_ms;              /* of this turn */
+    int epoll; /* the loop's; a registered descriptor leaves it before it is closed */
     struct sfd_devices *devices;
 };
 
@@ -60,6 +65,8 @@ struct sfd_task {
     struct sfd_loop *loop; /* to hand it back to */
     uint8_t kind;          /* of the loop */
     uint8_t queue;         /* of the disk pool */
+    bool urgent;           /* before the others of its client in that queue */
+    int32_t client;        /* whose it is; 0: nobody's */
 };
 
 enum sfd_state {
@@ -99,6 +106,11 @@ struct sfd_transfer {
     struct sfd_status status;
     int file;
     int dest; /* -1: the status channel itself (Read File) */
+    struct sfd_options options;
+    uint64_t started_ns;   /* of receipt; extended requests only */
+    uint32_t cold_windows; /* that the disk pool loaded for it */
+    uint8_t used;          /* technique that moved its bytes */
+    bool extended;         /* answers with Refusal and Result */
     uint8_t command;
     uint8_t state;
     uint8_t dest_kind;
@@ -146,6 +158,8 @@ struct sfd_transfer_request {
     int64_t offset;
     uint64_t length;
     uint64_t id;
+    bool extended;
+    struct sfd_options options;
     int status;
     int dest; /* -1 unless SEND_FILE */
     struct sfd_fd_info dest_info;

@@ -21,6 +21,15 @@ struct sfd_wire_file_info {
     uint64_t id; /* transfer id */
 };
 
+/* What an extended request asks for beside its range. All 0: what a version 1 request gets. */
+struct sfd_options {
+    uint64_t rate;        /* bytes a second; 0: as fast as it goes */
+    uint32_t idle_ms;     /* ends when no byte moved for so long; 0: the daemon's setting */
+    uint32_t deadline_ms; /* ends so long after its receipt; 0: never */
+    uint8_t technique;    /* enum sfd_technique; 0: auto */
+    uint8_t flags;
+};
+
 /*
  * Responses, written by the daemon. Each returns the number of bytes written; buf has room for
  * SFD_WIRE_MAX_RESPONSE_SIZE and needs no alignment.

@@ -29,18 +29,44 @@ static char *copy_bytes(JNIEnv *env, jbyteArray array)
     return bytes;
 }
 
+/* The rules as EngineNative.create has them: two numbers each. False when there are too many. */
+static bool copy_rules(JNIEnv *env, jlongArray array, struct sfd_settings *settings)
+{
+    jlong numbers[2 * SFD_RULES_MAX];
+    const jsize length = (*env)->GetArrayLength(env, array);
+
+    if (length > 2 * SFD_RULES_MAX) return false;
+    (*env)->GetLongArrayRegion(env, array, 0, length, numbers);
+    settings->rule_count = (uint8_t)(length / 2);
+    for (jsize i = 0; i < length / 2; i++) {
+        const uint64_t packed = (uint64_t)numbers[2 * i + 1];
+        settings->rules[i] = (struct sfd_rule){
+            .max_size = (uint64_t)numbers[2 * i],
+            .kinds = (uint16_t)packed,
+            .blocking = (uint8_t)(packed >> 16),
+            .technique = (uint8_t)(packed >> 24),
+        };
+    }
+    return true;
+}
+
 static jlong engine_create(JNIEnv *env, jclass class, jbyteArray dir, jbyteArray name,
                            jbyteArray root, jint loops, jint max_transfers, jint open_timeout_ms,
-                           jint buffer_size, jlong quantum)
+                           jint idle_timeout_ms, jint drain_timeout_ms, jint buffer_size,
+                           jlong quantum, jlongArray rules, jboolean selector)
 {
-    const struct sfd_settings settings = {
+    struct sfd_settings settings = {
         .loops = (uint32_t)loops,
         .max_transfers = (uint32_t)max_transfers,
         .open_timeout_ms = (uint32_t)open_timeout_ms,
         .buffer_size = (uint32_t)buffer_size,
         .quantum = (uint64_t)quantum,
+        .idle_timeout_ms = (uint32_t)idle_timeout_ms,
+        .drain_timeout_ms = (uint32_t)drain_timeout_ms,
+        .selector = selector == JNI_TRUE,
     };
     struct sfd_engine *engine = NULL;
+    if (!copy_rules(env, rules, &settings)) return -E2BIG;
     int result = -ENOMEM;
     char *dir_bytes = copy_bytes(env, dir);
     char *name_bytes = copy_bytes(env, name);
@@ -129,7 +155,7 @@ static void loop_stop(JNIEnv *env, jclass class, jlong loop)
 jint sfd_jni_register_engine(JNIEnv *env)
 {
     static const JNINativeMethod methods[] = {
-        SFD_JNI_METHOD("create", "([B[B[BIIIIJ)J", engine_create),
+        SFD_JNI_METHOD("create", "([B[B[BIIIIIIJ[JZ)J", engine_create),
         SFD_JNI_METHOD("effectiveUid", "()I", effective_uid),
         SFD_JNI_METHOD("closeEndpoint", "(J)V", engine_close_endpoint),
         SFD_JNI_METHOD("destroy", "(J)V", engine_destroy),

@@ -28,7 +28,7 @@ final class LayersTest {
     private static final Map<String, Set<String>> JAVA_MAY_IMPORT = Map.of(
             "jni", Set.of(),
             "protocol", Set.of("jni"),
-            "config", Set.of("jni"),
+            "config", Set.of("protocol", "jni"),
             "counters", Set.of("jni"),
             "daemon", Set.of("protocol", "jni", "config", "counters"),
             "client", Set.of("protocol", "jni", "config", "counters"),

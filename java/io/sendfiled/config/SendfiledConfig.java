@@ -32,6 +32,9 @@ public final class SendfiledConfig {
     private final int diskThreads;
     private final int quantumBytes;
     private final int bufferBytes;
+    private final int idleTimeoutMs;
+    private final int drainTimeoutMs;
+    private final TechniqueRules techniques;
     private final boolean allowRoot;
 
     private SendfiledConfig(Builder builder) {
@@ -50,6 +53,9 @@ public final class SendfiledConfig {
         diskThreads = builder.number(Setting.DISK_THREADS);
         quantumBytes = builder.number(Setting.QUANTUM_BYTES);
         bufferBytes = builder.number(Setting.BUFFER_BYTES);
+        idleTimeoutMs = builder.number(Setting.IDLE_TIMEOUT_MS);
+        drainTimeoutMs = builder.number(Setting.DRAIN_TIMEOUT_MS);
+        techniques = TechniqueRules.parse(builder.text(Setting.TECHNIQUES, Setting.TECHNIQUES.standard()));
         allowRoot = builder.flag(Setting.ALLOW_ROOT);
         int bytes = socketPath().toString().getBytes(StandardCharsets.UTF_8).length;
         if (bytes > SOCKET_PATH_BYTES) {
@@ -139,6 +145,21 @@ public final class SendfiledConfig {
         return bufferBytes;
     }
 
+    /** Milliseconds without a byte moved after which a transfer ends, 1..86,400,000; 0: never. */
+    public int idleTimeoutMs() {
+        return idleTimeoutMs;
+    }
+
+    /** Milliseconds that a finished transfer waits for room for its last message, 1..86,400,000; 0: for ever. */
+    public int drainTimeoutMs() {
+        return drainTimeoutMs;
+    }
+
+    /** By what a technique is chosen when a request leaves it open. */
+    public TechniqueRules techniques() {
+        return techniques;
+    }
+
     /** Whether the program may run as root; not obeyed by an embedded engine. */
     public boolean allowRoot() {
         return allowRoot;
@@ -215,6 +236,19 @@ public final class SendfiledConfig {
 
         public Builder bufferBytes(int bytes) {
             return put(Setting.BUFFER_BYTES, Setting.BUFFER_BYTES.checkNumber(bytes));
+        }
+
+        public Builder idleTimeoutMs(int timeoutMs) {
+            return put(Setting.IDLE_TIMEOUT_MS, Setting.IDLE_TIMEOUT_MS.checkNumber(timeoutMs));
+        }
+
+        public Builder drainTimeoutMs(int timeoutMs) {
+            return put(Setting.DRAIN_TIMEOUT_MS, Setting.DRAIN_TIMEOUT_MS.checkNumber(timeoutMs));
+        }
+
+        /** Rules, written as {@link TechniqueRules} says. */
+        public Builder techniques(String rules) {
+            return put(Setting.TECHNIQUES, Setting.TECHNIQUES.checkText(rules));
         }
 
         public Builder allowRoot(boolean on) {

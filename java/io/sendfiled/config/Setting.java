@@ -72,6 +72,34 @@ public enum Setting {
             16 << 20,
             "256KiB",
             "size of a loop's buffer for the read-write technique"),
+    IDLE_TIMEOUT_MS(
+            "idle-timeout",
+            '\0',
+            Kind.NUMBER,
+            "MS",
+            0,
+            86_400_000,
+            "300000",
+            "milliseconds without a byte moved after which a transfer ends with ETIMEDOUT; 0 means never"),
+    DRAIN_TIMEOUT_MS(
+            "drain-timeout",
+            '\0',
+            Kind.NUMBER,
+            "MS",
+            0,
+            86_400_000,
+            "30000",
+            "milliseconds that a finished transfer waits for room for its last message; 0 means for ever"),
+    TECHNIQUES(
+            "techniques",
+            '\0',
+            Kind.TEXT,
+            "RULES",
+            1,
+            2048,
+            "any<=32KiB=read-write, pipe=splice, socket=sendfile, file=copy-file-range",
+            "how bytes are moved when a request leaves it open: the first rule"
+                    + " DEST[/blocking|/nonblocking][<=SIZE]=TECHNIQUE that matches and fits"),
     ALLOW_ROOT(
             "allow-root",
             '\0',
@@ -164,7 +192,7 @@ public enum Setting {
     public String range() {
         return switch (kind) {
             case NUMBER -> min + ".." + max;
-            case BYTES -> formatBytes(min) + ".." + formatBytes(max);
+            case BYTES -> ByteSizes.format(min) + ".." + ByteSizes.format(max);
             case TEXT, PATH, FLAG -> "";
         };
     }
@@ -174,7 +202,7 @@ public enum Setting {
         return switch (kind) {
             case TEXT -> checkText(text);
             case PATH -> parsePath(text);
-            case NUMBER -> checkNumber(parseNumber(text, text, 1));
+            case NUMBER -> checkNumber(parseNumber(text));
             case BYTES -> checkNumber(parseBytes(text));
             case FLAG -> parseFlag(text);
         };
@@ -197,12 +225,15 @@ public enum Setting {
                                 + (this == NAME ? " and '/')" : ")"));
             }
         }
+        if (this == TECHNIQUES) {
+            TechniqueRules.parse(text);
+        }
         return text;
     }
 
     Long checkNumber(long value) {
         if (value < min || value > max) {
-            String shown = kind == Kind.BYTES ? formatBytes(value) : Long.toString(value);
+            String shown = kind == Kind.BYTES ? ByteSizes.format(value) : Long.toString(value);
             throw new InvalidSettingException(this, shown + " is out of range (" + range() + ")");
         }
         return value;
@@ -232,59 +263,35 @@ public enum Setting {
     }
 
     private long parseBytes(String text) {
-        String upper = text.toUpperCase(Locale.ROOT);
-        String digits = upper.endsWith("IB") ? upper.substring(0, upper.length() - 2) : upper;
-        int last = digits.length() - 1;
-        long factor =
-                switch (last < 0 ? ' ' : digits.charAt(last)) {
-                    case 'K' -> 1L << 10;
-                    case 'M' -> 1L << 20;
-                    case 'G' -> 1L << 30;
-                    default -> 1;
-                };
-        if (factor == 1 && digits.length() != upper.length()) {
-            throw notANumber(text);
-        }
-        return parseNumber(text, factor == 1 ? digits : digits.substring(0, last), factor);
-    }
-
-    private long parseNumber(String text, String digits, long factor) {
-        if (digits.isEmpty() || !isDecimal(digits)) {
-            throw notANumber(text);
-        }
         try {
-            return Math.multiplyExact(Long.parseLong(digits), factor);
-        } catch (NumberFormatException | ArithmeticException e) {
-            throw new InvalidSettingException(this, text + " is out of range (" + range() + ")", e);
+            return ByteSizes.parse(text);
+        } catch (NumberFormatException e) {
+            throw notANumber(text, e);
+        } catch (ArithmeticException e) {
+            throw outOfRange(text, e);
         }
     }
 
-    /* Long.parseLong takes a plus sign and the digits of every script. */
-    private static boolean isDecimal(String text) {
-        for (int i = text.charAt(0) == '-' ? 1 : 0; i < text.length(); i++) {
-            if (text.charAt(i) < '0' || text.charAt(i) > '9') {
-                return false;
-            }
+    private long parseNumber(String text) {
+        try {
+            return ByteSizes.parse(text, 1);
+        } catch (NumberFormatException e) {
+            throw notANumber(text, e);
+        } catch (ArithmeticException e) {
+            throw outOfRange(text, e);
         }
-        return !text.equals("-");
     }
 
-    private InvalidSettingException notANumber(String text) {
+    private InvalidSettingException outOfRange(String text, Throwable cause) {
+        return new InvalidSettingException(this, text + " is out of range (" + range() + ")", cause);
+    }
+
+    private InvalidSettingException notANumber(String text, Throwable cause) {
         String what = kind == Kind.BYTES ? " is not a number of bytes (" : " is not a number (";
-        return new InvalidSettingException(this, quote(text) + what + range() + ")");
+        return new InvalidSettingException(this, quote(text) + what + range() + ")", cause);
     }
 
     private static String quote(String text) {
         return "'" + text + "'";
-    }
-
-    private static String formatBytes(long bytes) {
-        if (bytes >= 1 << 20 && bytes % (1 << 20) == 0) {
-            return (bytes >> 20) + "MiB";
-        }
-        if (bytes >= 1 << 10 && bytes % (1 << 10) == 0) {
-            return (bytes >> 10) + "KiB";
-        }
-        return Long.toString(bytes);
     }
 }

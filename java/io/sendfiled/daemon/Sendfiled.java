@@ -73,8 +73,12 @@ public final class Sendfiled implements AutoCloseable {
                 config.loops(),
                 config.maxTransfers(),
                 config.openTimeoutMs(),
+                config.idleTimeoutMs(),
+                config.drainTimeoutMs(),
                 config.bufferBytes(),
-                config.quantumBytes());
+                config.quantumBytes(),
+                config.techniques().packed(),
+                false);
         if (result < 0) {
             Errno.check(
                     (int) result,

@@ -27,6 +27,9 @@ public final class EngineNative {
     /**
      * Binds the request socket, opens the root and makes the loops. May block on the disk.
      *
+     * @param rules two numbers each, at most 16: most bytes; kinds of destinations (bits 0-15), blocking (16-23) and
+     *     technique (24-31)
+     * @param selector whether somebody answers the choices that turns leave
      * @return a handle (above 0), or -errno: {@code EADDRINUSE} when an instance of that name is running
      */
     public static native long create(
@@ -36,8 +39,12 @@ public final class EngineNative {
             int loops,
             int maxTransfers,
             int openTimeoutMs,
+            int idleTimeoutMs,
+            int drainTimeoutMs,
             int bufferBytes,
-            long quantumBytes);
+            long quantumBytes,
+            long[] rules,
+            boolean selector);
 
     /** The user that this process acts as. */
     public static native int effectiveUid();

@@ -41,6 +41,9 @@ final class SendfiledConfigTest {
         assertEquals(8, config.diskThreads());
         assertEquals(256 << 10, config.quantumBytes());
         assertEquals(256 << 10, config.bufferBytes());
+        assertEquals(300_000, config.idleTimeoutMs());
+        assertEquals(30_000, config.drainTimeoutMs());
+        assertEquals(4, config.techniques().rules().size());
         assertNull(config.user());
         assertNull(config.group());
         assertFalse(config.daemonize() || config.syncParent() || config.allowRoot());
@@ -62,6 +65,9 @@ final class SendfiledConfigTest {
                 .diskThreads(3)
                 .quantumBytes(4096)
                 .bufferBytes(8192)
+                .idleTimeoutMs(9)
+                .drainTimeoutMs(10)
+                .techniques("pipe=splice")
                 .allowRoot(true)
                 .build();
 
@@ -77,6 +83,9 @@ final class SendfiledConfigTest {
         assertEquals(3, config.diskThreads());
         assertEquals(4096, config.quantumBytes());
         assertEquals(8192, config.bufferBytes());
+        assertEquals(9, config.idleTimeoutMs());
+        assertEquals(10, config.drainTimeoutMs());
+        assertEquals(1, config.techniques().rules().size());
     }
 
     @ParameterizedTest
