@@ -29,6 +29,8 @@ struct Script {
     bool keeps_nothing;  /* direct I/O: a load leaves no page behind */
     int load_error;
     int lock_error;
+    int locks;
+    int late_lock_error;               // of the lock itself, not of the question before it
     std::vector<uint64_t> loads;       /* lengths */
     std::deque<int64_t> dest_sendfile; /* answers, then the real call */
     std::deque<int64_t> copy;
@@ -113,8 +115,16 @@ struct sfd_sys scripted()
         return sfd_sys_linux.sendmsg(fd, message, flags);
     };
     sys.ofd_read_lock = [](int fd, uint64_t offset, uint64_t length) {
+        script.locks++;
+        if (script.late_lock_error < 0) {
+            return script.late_lock_error;
+        }
         return script.lock_error < 0 ? script.lock_error
                                      : sfd_sys_linux.ofd_read_lock(fd, offset, length);
+    };
+    sys.ofd_test_read_lock = [](int fd, uint64_t offset, uint64_t length) {
+        return script.lock_error < 0 ? script.lock_error
+                                     : sfd_sys_linux.ofd_test_read_lock(fd, offset, length);
     };
     return sys;
 }
@@ -664,6 +674,40 @@ TEST_F(TransferTest, ShouldHoldAReadLockOnItsRangeAsLongAsItLasts) // D33
     EXPECT_FALSE(locks(100, 1));
     next_ = sfd_transfer_cancel(context_.get(), t_.get());
     EXPECT_TRUE(locks(0, 0));
+}
+
+TEST_F(TransferTest, ShouldLockASmallFileOnlyWhenItHasToWait)
+{
+    learnDevice();
+    file(1000);
+    const OwnedFd writer = openFile(*directory_ / "file", O_RDWR);
+    struct flock lock = {};
+    lock.l_type = F_WRLCK;
+    EXPECT_EQ(SFD_NEXT_END, begin(SFD_WIRE_SEND_FILE, toPipe()));
+    EXPECT_EQ(0, script.locks) << "served within the turn";
+    again();
+
+    const int dest = toPipe();
+    const std::string full(static_cast<size_t>(fcntl(dest, F_GETPIPE_SZ)), 'x');
+    ASSERT_EQ(static_cast<ssize_t>(full.size()), write(dest, full.data(), full.size()));
+    ASSERT_EQ(SFD_NEXT_DEST, begin(SFD_WIRE_SEND_FILE, dest));
+    EXPECT_EQ(-1, fcntl(writer.get(), F_OFD_SETLK, &lock));
+    EXPECT_EQ(1, script.locks);
+    collect();
+    EXPECT_EQ(SFD_NEXT_END, run());
+    EXPECT_EQ(0, fcntl(writer.get(), F_OFD_SETLK, &lock));
+}
+
+TEST_F(TransferTest, ShouldEndASmallTransferThatHasToWaitWhileSomebodyWrites)
+{
+    learnDevice();
+    file(1000);
+    const int dest = toPipe();
+    const std::string full(static_cast<size_t>(fcntl(dest, F_GETPIPE_SZ)), 'x');
+    ASSERT_EQ(static_cast<ssize_t>(full.size()), write(dest, full.data(), full.size()));
+    script.late_lock_error = -EAGAIN;
+    EXPECT_EQ(SFD_NEXT_END, begin(SFD_WIRE_SEND_FILE, dest));
+    EXPECT_EQ(Messages{"error 129 " + std::to_string(EAGAIN)}, told());
 }
 
 TEST_F(TransferTest, ShouldServeFileSystemsThatKnowNoLocks)

@@ -74,15 +74,29 @@ static int sys_cachestat(int fd, const struct sfd_cachestat_range *range, struct
     RETRY(int, syscall(__NR_cachestat, fd, range, out, 0));
 }
 
-static int sys_ofd_read_lock(int fd, uint64_t offset, uint64_t length)
+static struct flock read_lock(uint64_t offset, uint64_t length)
 {
-    struct flock lock = {
+    return (struct flock){
         .l_type = F_RDLCK,
         .l_whence = SEEK_SET,
         .l_start = (off_t)offset,
         .l_len = (off_t)length,
     };
+}
+
+static int sys_ofd_read_lock(int fd, uint64_t offset, uint64_t length)
+{
+    struct flock lock = read_lock(offset, length);
+
     RETRY(int, fcntl(fd, F_OFD_SETLK, &lock));
+}
+
+static int sys_ofd_test_read_lock(int fd, uint64_t offset, uint64_t length)
+{
+    struct flock lock = read_lock(offset, length);
+
+    if (fcntl(fd, F_OFD_GETLK, &lock) < 0) return -errno;
+    return lock.l_type == F_UNLCK ? 0 : -EAGAIN;
 }
 
 static int64_t sys_preadv2(int fd, const struct iovec *iov, int count, int64_t offset, int flags)
@@ -179,6 +193,7 @@ const struct sfd_sys sfd_sys_linux = {
     .fadvise = sys_fadvise,
     .cachestat = sys_cachestat,
     .ofd_read_lock = sys_ofd_read_lock,
+    .ofd_test_read_lock = sys_ofd_test_read_lock,
     .preadv2 = sys_preadv2,
     .pwritev2 = sys_pwritev2,
     .sendfile = sys_sendfile,

@@ -43,6 +43,7 @@ struct sfd_sys {
     int (*fadvise)(int fd, uint64_t offset, uint64_t length, int advice);
     int (*cachestat)(int fd, const struct sfd_cachestat_range *range, struct sfd_cachestat *out);
     int (*ofd_read_lock)(int fd, uint64_t offset, uint64_t length);
+    int (*ofd_test_read_lock)(int fd, uint64_t offset, uint64_t length); /* takes none */
 
     /* bytes */
     int64_t (*preadv2)(int fd, const struct iovec *iov, int count, int64_t offset, int flags);

@@ -146,9 +146,12 @@ static bool progress_is_due(const struct sfd_context *context, const struct sfd_
            (t->status.progress > 0 && context->now_ms >= t->reported_ms + SFD_PROGRESS_INTERVAL_MS);
 }
 
-/* Leaves the turn with `next`, having told the client what is due. */
+/* Leaves the turn with `next`, holding the lock, having told the client what is due. */
 static enum sfd_next pause(struct sfd_context *context, struct sfd_transfer *t, enum sfd_next next)
 {
+    const int locked = t->file < 0 ? 0 : sfd_transfer_lock(context, t);
+
+    if (locked < 0) return fail(context, t, locked);
     if (progress_is_due(context, t) && !tell(context, t)) return sfd_transfer_cancel(context, t);
     if (next == SFD_NEXT_DEST) {
         sfd_counters_add(&context->counters, SFD_COUNTER_BLOCKED, 1);

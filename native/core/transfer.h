@@ -119,6 +119,7 @@ struct sfd_transfer {
     uint8_t copy_technique; /* regular destinations: what works so far */
     uint8_t medium;
     uint8_t job;         /* what the disk pool does */
+    bool locked;         /* the range has our read lock */
     bool bounce_only;    /* the disk pool reads it into memory, for lack of pages that stay */
     uint8_t cold_rounds; /* loads in a row that left nothing resident */
     int16_t device;      /* of the file: index, or -1 */

@@ -36,4 +36,10 @@ struct sfd_move sfd_transfer_move(const struct sfd_context *context,
 int sfd_transfer_adopt(const struct sfd_context *context, struct sfd_transfer *transfer,
                        const struct sfd_opened *opened, int device);
 
+/*
+ * Takes the advisory read lock on the range, which the original promised; idempotent. 0 or -errno, -EAGAIN while somebody
+ * writes under a lock.
+ */
+int sfd_transfer_lock(const struct sfd_context *context, struct sfd_transfer *transfer);
+
 #endif

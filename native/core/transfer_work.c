@@ -18,13 +18,35 @@
 
 #define OPEN_TRIES 3 /* against EAGAIN of a rename that races with the resolution, openat2(2) */
 
-/* An advisory lock, as the original promised. File systems that know no locks are served all the same. */
-static int lock_range(const struct sfd_context *context, const struct sfd_transfer *t)
+/* File systems that know no locks are served all the same. */
+static int lock_result(int result)
 {
-    if (t->begin == t->end) return 0; /* length 0 would mean "to the end" */
-    const int result = context->machine.sys->ofd_read_lock(t->file, t->begin, t->end - t->begin);
     if (result == -EINVAL || result == -EOPNOTSUPP || result == -ENOSYS) return 0;
     return result == -EACCES ? -EAGAIN : result;
+}
+
+int sfd_transfer_lock(const struct sfd_context *context, struct sfd_transfer *t)
+{
+    const uint64_t size = t->end - t->begin;
+
+    if (t->locked || size == 0) return 0; /* length 0 would mean "to the end" */
+    const int result = lock_result(context->machine.sys->ofd_read_lock(t->file, t->begin, size));
+    t->locked = result == 0;
+    return result;
+}
+
+/*
+ * A file that one step will read is only asked about: a lock that lives for some microseconds keeps nobody out, and costs a
+ * tenth of a small request. A transfer that has to wait after all takes the lock before it does.
+ */
+static int lock_or_test(const struct sfd_context *context, struct sfd_transfer *t)
+{
+    const uint64_t size = t->end - t->begin;
+
+    if (size == 0 || size > SFD_SMALL_BYTES || t->command == SFD_WIRE_OPEN_FILE ||
+        !sfd_medium_is_local((enum sfd_medium)t->medium))
+        return sfd_transfer_lock(context, t);
+    return lock_result(context->machine.sys->ofd_test_read_lock(t->file, t->begin, size));
 }
 
 int sfd_transfer_adopt(const struct sfd_context *context, struct sfd_transfer *t,
@@ -50,7 +72,7 @@ int sfd_transfer_adopt(const struct sfd_context *context, struct sfd_transfer *t
     /* A small file is read and written, and a read from a file server is the disk pool's. */
     t->bounce_only = t->medium == SFD_MEDIUM_REMOTE ||
                      (t->medium == SFD_MEDIUM_FUSE && t->end - t->begin <= SFD_SMALL_BYTES);
-    return lock_range(context, t);
+    return lock_or_test(context, t);
 }
 
 /* Loads the next window: into the page cache, or into memory where the page cache keeps nothing. */
