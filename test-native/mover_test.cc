@@ -213,32 +213,10 @@ class MoverTest : public CoreTest
         EXPECT_EQ(expected_error, p_.error);                                                       \
     } while (0)
 
-TEST_F(MoverTest, ShouldNameEveryTechnique)
-{
-    EXPECT_STREQ("auto", sfd_technique_name(SFD_TECHNIQUE_AUTO));
-    EXPECT_STREQ("sendfile", sfd_technique_name(SFD_TECHNIQUE_SENDFILE));
-    EXPECT_STREQ("splice", sfd_technique_name(SFD_TECHNIQUE_SPLICE));
-    EXPECT_STREQ("read-write", sfd_technique_name(SFD_TECHNIQUE_READ_WRITE));
-    EXPECT_STREQ("copy_file_range", sfd_technique_name(SFD_TECHNIQUE_COPY_FILE_RANGE));
-    EXPECT_STREQ("unknown", sfd_technique_name(SFD_TECHNIQUES));
-}
-
-TEST_F(MoverTest, ShouldChooseByDestinationAndSize)
-{
-    constexpr uint64_t BIG = SFD_SMALL_BYTES + 1;
-    EXPECT_EQ(SFD_TECHNIQUE_READ_WRITE, sfd_technique_choose(SFD_FD_PIPE, false, SFD_SMALL_BYTES));
-    EXPECT_EQ(SFD_TECHNIQUE_SPLICE, sfd_technique_choose(SFD_FD_PIPE, false, BIG));
-    EXPECT_EQ(SFD_TECHNIQUE_READ_WRITE, sfd_technique_choose(SFD_FD_TCP, true, SFD_SMALL_BYTES));
-    EXPECT_EQ(SFD_TECHNIQUE_SENDFILE, sfd_technique_choose(SFD_FD_TCP, true, BIG));
-    EXPECT_EQ(SFD_TECHNIQUE_SENDFILE, sfd_technique_choose(SFD_FD_UNIX_STREAM, true, BIG));
-    EXPECT_EQ(SFD_TECHNIQUE_READ_WRITE, sfd_technique_choose(SFD_FD_TCP, false, BIG))
-        << "sendfile to a blocking socket blocks";
-    EXPECT_EQ(SFD_TECHNIQUE_COPY_FILE_RANGE, sfd_technique_choose(SFD_FD_REGULAR, true, 1));
-}
-
 TEST_F(MoverTest, ShouldMoveARangeToAPipeByEachTechnique)
 {
-    for (const auto technique : {SFD_TECHNIQUE_SPLICE, SFD_TECHNIQUE_READ_WRITE}) {
+    for (const auto technique :
+         {SFD_TECHNIQUE_SPLICE, SFD_TECHNIQUE_MMAP, SFD_TECHNIQUE_READ_WRITE}) {
         SCOPED_TRACE(sfd_technique_name(technique));
         const struct sfd_move move = toPipe();
         EXPECT_PROGRESS(40000, SFD_STEP_MORE, 0, sfd_mover_step(&move, technique, 5000, 40000));
@@ -248,7 +226,8 @@ TEST_F(MoverTest, ShouldMoveARangeToAPipeByEachTechnique)
 
 TEST_F(MoverTest, ShouldMoveARangeToASocketByEachTechnique)
 {
-    for (const auto technique : {SFD_TECHNIQUE_SENDFILE, SFD_TECHNIQUE_READ_WRITE}) {
+    for (const auto technique :
+         {SFD_TECHNIQUE_SENDFILE, SFD_TECHNIQUE_MMAP, SFD_TECHNIQUE_READ_WRITE}) {
         SCOPED_TRACE(sfd_technique_name(technique));
         const struct sfd_move move = toSocket();
         EXPECT_PROGRESS(40000, SFD_STEP_MORE, 0, sfd_mover_step(&move, technique, 5000, 40000));
@@ -313,7 +292,8 @@ TEST_F(MoverTest, ShouldReportTheBytesThatPassedBeforeTheDestinationWasFull)
     ASSERT_GE(fcntl(pipe_->out.get(), F_SETPIPE_SZ, 16384), 0);
     const uint64_t room = pipe_->capacity();
     ASSERT_LT(room, SIZE);
-    for (const auto technique : {SFD_TECHNIQUE_SPLICE, SFD_TECHNIQUE_READ_WRITE}) {
+    for (const auto technique :
+         {SFD_TECHNIQUE_SPLICE, SFD_TECHNIQUE_MMAP, SFD_TECHNIQUE_READ_WRITE}) {
         SCOPED_TRACE(sfd_technique_name(technique));
         if (technique == SFD_TECHNIQUE_READ_WRITE && machine_->machine.pipe_write_flags == 0) {
             continue; /* such a pipe is reopened with O_NONBLOCK first */
@@ -436,7 +416,7 @@ TEST_F(MoverTest, ShouldWriteMemoryWhollyAfterShortWrites)
         char body[] = "and body";
         struct iovec iov[] = {{header, 0}, {header, 4}, {header, 0}, {body, 8}};
         EXPECT_PROGRESS(12, SFD_STEP_MORE, 0,
-                        sfd_mover_memory(move.machine, move.dest, move.dest_kind, iov, 4));
+                        sfd_mover_memory(move.machine, move.dest, move.dest_kind, iov, 4, false));
         EXPECT_EQ("headand body", drain(socket ? pair_->in.get() : pipe_->in.get()));
     }
 }
@@ -449,7 +429,7 @@ TEST_F(MoverTest, ShouldResumeMemoryWhereItWasBlocked)
     char body[] = "and body";
     struct iovec iov[] = {{header, 4}, {body, 8}};
     EXPECT_PROGRESS(6, SFD_STEP_BLOCKED, 0,
-                    sfd_mover_memory(move.machine, move.dest, move.dest_kind, iov, 2));
+                    sfd_mover_memory(move.machine, move.dest, move.dest_kind, iov, 2, false));
     EXPECT_EQ("headan", drain(pipe_->in.get()));
 }
 
@@ -459,7 +439,7 @@ TEST_F(MoverTest, ShouldWriteNoMemoryAtOnce)
     struct iovec none = {nullptr, 0};
     script.calls = 0;
     EXPECT_PROGRESS(0, SFD_STEP_MORE, 0,
-                    sfd_mover_memory(move.machine, move.dest, move.dest_kind, &none, 1));
+                    sfd_mover_memory(move.machine, move.dest, move.dest_kind, &none, 1, false));
     EXPECT_EQ(0, script.calls);
 }
 

@@ -141,6 +141,7 @@ class TransferFixture : public CoreTest
         sys_ = scripted();
         context_ = std::make_unique<struct sfd_context>();
         ASSERT_EQ(0, sfd_machine_init(&context_->machine, &sys_));
+        script.sendfiles = 0; // of the techniques' probe
         script.null_fd = context_->machine.null_fd;
         context_->machine.cachestat = true;
         context_->machine.resolve_cached = true;

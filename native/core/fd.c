@@ -20,13 +20,37 @@ static enum sfd_fd_kind socket_kind(const struct sfd_sys *sys, int fd, int domai
     return SFD_FD_OTHER;
 }
 
+static enum sfd_fd_device device_of(unsigned major, unsigned minor)
+{
+    /* Documentation/admin-guide/devices.txt; what is not named there as a tty is none of ours. */
+    switch (major) {
+    case 1: /* mem */
+        if (minor == 3 || minor == 5) return SFD_FD_DEVICE_NULL;
+        return minor == 7 ? SFD_FD_DEVICE_FULL : SFD_FD_DEVICE_OTHER;
+    case 4: /* virtual consoles, serial lines; 0 is whichever console is in front */
+        return minor == 0 ? SFD_FD_DEVICE_OTHER : SFD_FD_DEVICE_TERMINAL;
+    case 3:   /* slaves of BSD ptys */
+    case 166: /* USB modems */
+    case 188: /* USB serial lines */
+    case 204: /* serial lines of boards */
+    case 229: /* consoles of hypervisors */
+        return SFD_FD_DEVICE_TERMINAL;
+    default:
+        /* slaves of UNIX98 ptys */
+        return major >= 136 && major <= 143 ? SFD_FD_DEVICE_TERMINAL : SFD_FD_DEVICE_OTHER;
+    }
+}
+
 static void classify_file(const struct sfd_sys *sys, int fd, struct sfd_fd_info *info)
 {
     struct statx st;
 
     if (sys->statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &st) < 0) return;
     if (S_ISREG(st.stx_mode)) info->kind = SFD_FD_REGULAR;
-    if (S_ISCHR(st.stx_mode)) info->kind = SFD_FD_CHAR;
+    if (S_ISCHR(st.stx_mode)) {
+        info->kind = SFD_FD_CHAR;
+        info->device = device_of(st.stx_rdev_major, st.stx_rdev_minor);
+    }
     info->dev = makedev(st.stx_dev_major, st.stx_dev_minor);
 }
 
@@ -73,12 +97,17 @@ bool sfd_fd_close_may_block(const struct sfd_sys *sys, int fd, enum sfd_fd_kind 
     return sys->get_linger(fd, &linger) < 0 || (linger.l_onoff != 0 && linger.l_linger > 0);
 }
 
-int sfd_fd_reopen_pipe(int fd)
+int sfd_fd_reopen(int fd, int flags)
 {
     char path[sizeof("/proc/self/fd/") + 12];
 
     (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-    return sfd_sys_openat(AT_FDCWD, path, O_WRONLY | O_NONBLOCK);
+    return sfd_sys_openat(AT_FDCWD, path, flags);
+}
+
+int sfd_fd_reopen_pipe(int fd)
+{
+    return sfd_fd_reopen(fd, O_WRONLY | O_NONBLOCK);
 }
 
 void sfd_fd_close(const struct sfd_sys *sys, int *fd)

@@ -24,8 +24,18 @@ enum sfd_fd_kind {
     SFD_FD_CHAR,        /* character device */
 };
 
+/* Which character device it is; the ones that can be a destination have a name. */
+enum sfd_fd_device {
+    SFD_FD_DEVICE_OTHER =
+        0, /* also /dev/tty, /dev/console and the master of a pty: to open them again opens another one */
+    SFD_FD_DEVICE_NULL,     /* /dev/null, /dev/zero */
+    SFD_FD_DEVICE_FULL,     /* /dev/full */
+    SFD_FD_DEVICE_TERMINAL, /* a line of a tty driver, the slave of a pty among them */
+};
+
 struct sfd_fd_info {
     enum sfd_fd_kind kind;
+    enum sfd_fd_device device; /* of SFD_FD_CHAR */
     bool readable;
     bool writable;
     bool nonblock; /* O_NONBLOCK of the description, at the moment of asking */
@@ -51,9 +61,13 @@ static inline bool sfd_fd_is_socket(enum sfd_fd_kind kind)
 bool sfd_fd_close_may_block(const struct sfd_sys *sys, int fd, enum sfd_fd_kind kind);
 
 /*
- * Opens the pipe behind `fd` (borrowed) once more, for writing and with O_NONBLOCK: a description of our own. The
- * descriptor, given to the caller, or -errno. Only pipes: the open of anything else could block.
+ * Opens what is behind `fd` (borrowed) once more, with these flags: a description of our own. The descriptor, given to the
+ * caller, or -errno: we may not be allowed what the client was. Blocks as its open does: never for a pipe or a terminal with
+ * O_NONBLOCK, as long as the disk likes for a file.
  */
+int sfd_fd_reopen(int fd, int flags);
+
+/* The same for the write end of a pipe, with O_NONBLOCK. Never blocks. */
 int sfd_fd_reopen_pipe(int fd);
 
 /* Closes *fd unless it is -1 and sets it to -1. Idempotent. Blocks as close(2) does. */

@@ -42,6 +42,7 @@ int sfd_machine_init(struct sfd_machine *machine, const struct sfd_sys *sys)
 {
     struct sfd_cachestat_range range = {.offset = 0, .length = 1};
     struct sfd_cachestat stat;
+    int missing[SFD_TECHNIQUES];
 
     *machine = (struct sfd_machine){.sys = sys, .null_fd = -1};
     const int fd = sfd_sys_openat(AT_FDCWD, "/dev/null", O_WRONLY | O_NOCTTY);
@@ -50,6 +51,10 @@ int sfd_machine_init(struct sfd_machine *machine, const struct sfd_sys *sys)
     machine->pipe_write_flags = pipe_takes_nowait(sys) ? RWF_NOWAIT : 0;
     machine->resolve_cached = resolves_cached(sys);
     machine->cachestat = sys->cachestat(fd, &range, &stat) != -ENOSYS;
+    sfd_techniques_probe(sys, missing);
+    for (int i = SFD_TECHNIQUE_AUTO + 1; i < SFD_TECHNIQUES; i++) {
+        if (missing[i] == 0) machine->techniques |= SFD_TECHNIQUE_BIT(i);
+    }
     return 0;
 }
 

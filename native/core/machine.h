@@ -9,7 +9,7 @@
 
 #include <stdbool.h>
 
-#include "sys.h"
+#include "technique.h"
 
 struct sfd_machine {
     const struct sfd_sys *sys; /* borrowed */
@@ -17,6 +17,7 @@ struct sfd_machine {
     int pipe_write_flags;      /* RWF_NOWAIT, or 0 where pipes must be reopened with O_NONBLOCK */
     bool resolve_cached;       /* openat2(RESOLVE_CACHED), 5.12 */
     bool cachestat;            /* cachestat(2), 6.5 */
+    uint32_t techniques;       /* mask of those that work here, sfd_techniques_probe */
 };
 
 /* Asks the kernel. 0, or -errno when not even /dev/null opens. */

@@ -1,34 +1,21 @@
 /*
- * Movers: sendfile, splice, read-write to pipes and sockets; copy_file_range and its stand-ins to regular files.
+ * Movers: sendfile, splice, mmap, read-write to pipes, sockets and devices; copy_file_range and its stand-ins to regular files.
  */
 #include "mover.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "destination.h"
 
 /* The largest count that one system call takes; keeps every count far away from SSIZE_MAX. */
 #define CALL_BYTES_MAX ((uint64_t)1 << 30)
 
-static const char *const technique_names[SFD_TECHNIQUES] = {
-    [SFD_TECHNIQUE_AUTO] = "auto",
-    [SFD_TECHNIQUE_SENDFILE] = "sendfile",
-    [SFD_TECHNIQUE_SPLICE] = "splice",
-    [SFD_TECHNIQUE_READ_WRITE] = "read-write",
-    [SFD_TECHNIQUE_COPY_FILE_RANGE] = "copy_file_range",
-};
-
-const char *sfd_technique_name(enum sfd_technique technique)
-{
-    return (unsigned)technique < SFD_TECHNIQUES ? technique_names[technique] : "unknown";
-}
-
-enum sfd_technique sfd_technique_choose(enum sfd_fd_kind destination, bool nonblock, uint64_t size)
-{
-    if (destination == SFD_FD_REGULAR) return SFD_TECHNIQUE_COPY_FILE_RANGE;
-    if (size <= SFD_SMALL_BYTES) return SFD_TECHNIQUE_READ_WRITE;
-    if (destination == SFD_FD_PIPE) return SFD_TECHNIQUE_SPLICE;
-    return nonblock ? SFD_TECHNIQUE_SENDFILE : SFD_TECHNIQUE_READ_WRITE;
-}
+/* A mapping lives for one step: as much as one takes, and no more page tables than that. */
+#define MAPPING_BYTES_MAX ((uint64_t)1024 * 1024)
 
 static size_t call_size(uint64_t bytes)
 {
@@ -52,8 +39,8 @@ static bool take(struct sfd_progress *progress, int64_t result)
 }
 
 /*
- * One call a step: the caller asks before each whether the socket still has O_NONBLOCK. A signal of the watch (EINTR) ends a
- * call that blocked all the same, and waiting for the socket is what remains.
+ * One call a step: the caller asks before each whether the destination still has O_NONBLOCK. A signal of the watch (EINTR) ends
+ * a call that blocked all the same, and waiting for the destination is what remains; a device is never full.
  */
 static struct sfd_progress step_sendfile(const struct sfd_move *move, uint64_t offset,
                                          uint64_t limit)
@@ -61,9 +48,18 @@ static struct sfd_progress step_sendfile(const struct sfd_move *move, uint64_t o
     struct sfd_progress progress = {.step = SFD_STEP_MORE};
     int64_t at = (int64_t)offset;
 
-    (void)take(&progress,
-               move->machine->sys->sendfile(move->dest, move->file, &at, call_size(limit)));
+    const int64_t n = move->machine->sys->sendfile(move->dest, move->file, &at, call_size(limit));
+    if (n != -EINTR || move->dest_kind != SFD_FD_CHAR) (void)take(&progress, n);
     return progress;
+}
+
+static int file_size(const struct sfd_sys *sys, int fd, uint64_t *size)
+{
+    struct statx st;
+    const int result = sys->statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_SIZE, &st);
+
+    if (result == 0) *size = st.stx_size;
+    return result;
 }
 
 static struct sfd_progress step_splice(const struct sfd_move *move, uint64_t offset, uint64_t limit)
@@ -105,8 +101,9 @@ static struct sfd_progress step_read_write(const struct sfd_move *move, uint64_t
             break;
         }
         struct iovec iov = {.iov_base = move->buffer, .iov_len = (size_t)got.moved};
+        const bool more = move->more || progress.moved + got.moved < limit;
         const struct sfd_progress put =
-            sfd_mover_memory(move->machine, move->dest, move->dest_kind, &iov, 1);
+            sfd_mover_memory(move->machine, move->dest, move->dest_kind, &iov, 1, more);
         progress.moved += put.moved;
         if (put.step != SFD_STEP_MORE) {
             progress.step = put.step;
@@ -117,19 +114,81 @@ static struct sfd_progress step_read_write(const struct sfd_move *move, uint64_t
     return progress;
 }
 
+int sfd_mover_map(const struct sfd_move *move, uint64_t offset, uint64_t limit,
+                  struct sfd_mapping *out)
+{
+    const struct sfd_sys *sys = move->machine->sys;
+    const uint64_t before = offset % (uint64_t)sysconf(_SC_PAGESIZE);
+    uint64_t size = 0;
+
+    /* The last page of a file goes on behind its end, as zeros that no write would refuse. */
+    int result = file_size(sys, move->file, &size);
+    if (result < 0) return result;
+    if (size <= offset) return -ENODATA;
+    if (limit > size - offset) limit = size - offset;
+    if (limit > MAPPING_BYTES_MAX) limit = MAPPING_BYTES_MAX;
+    struct sfd_mapping mapping = {.length = (size_t)(before + limit)};
+    result = sys->mmap(mapping.length, PROT_READ, MAP_SHARED, move->file, offset - before,
+                       &mapping.address);
+    if (result < 0) return result;
+    mapping.bytes = (struct iovec){
+        .iov_base = (char *)mapping.address + before,
+        .iov_len = (size_t)limit,
+    };
+    *out = mapping;
+    return 0;
+}
+
+void sfd_mover_unmap(const struct sfd_move *move, const struct sfd_mapping *mapping,
+                     uint64_t offset, struct sfd_progress *progress)
+{
+    const struct sfd_sys *sys = move->machine->sys;
+    uint64_t size = 0;
+
+    (void)sys->munmap(mapping->address, mapping->length);
+    if (progress->error == -EFAULT) progress->error = -EIO; /* pages that cannot be read */
+    if (file_size(sys, move->file, &size) == 0 &&
+        size < offset + progress->moved + (progress->step == SFD_STEP_FAILED)) {
+        progress->step = SFD_STEP_FAILED;
+        progress->error = -ENODATA;
+    }
+}
+
+/*
+ * Only the kernel touches the mapping: where the file has shrunk meanwhile a write stops short or says EFAULT, and a load of
+ * ours would have raised SIGBUS.
+ */
+static struct sfd_progress step_mmap(const struct sfd_move *move, uint64_t offset, uint64_t limit)
+{
+    struct sfd_progress progress = {.step = SFD_STEP_MORE};
+    struct sfd_mapping mapping;
+
+    const int result = sfd_mover_map(move, offset, limit, &mapping);
+    if (result < 0) {
+        (void)take(&progress, result);
+        return progress;
+    }
+    const bool more = move->more || mapping.bytes.iov_len < limit;
+    progress =
+        sfd_mover_memory(move->machine, move->dest, move->dest_kind, &mapping.bytes, 1, more);
+    sfd_mover_unmap(move, &mapping, offset, &progress);
+    return progress;
+}
+
 struct sfd_progress sfd_mover_step(const struct sfd_move *move, enum sfd_technique technique,
                                    uint64_t offset, uint64_t limit)
 {
-    switch (technique) {
-    case SFD_TECHNIQUE_SENDFILE:
-        return step_sendfile(move, offset, limit);
-    case SFD_TECHNIQUE_SPLICE:
-        return step_splice(move, offset, limit);
-    case SFD_TECHNIQUE_READ_WRITE:
-        return step_read_write(move, offset, limit);
-    default:
+    static struct sfd_progress (*const steps[SFD_TECHNIQUES])(const struct sfd_move *, uint64_t,
+                                                              uint64_t) = {
+        [SFD_TECHNIQUE_SENDFILE] = step_sendfile,
+        [SFD_TECHNIQUE_SPLICE] = step_splice,
+        [SFD_TECHNIQUE_MMAP] = step_mmap,
+        [SFD_TECHNIQUE_READ_WRITE] = step_read_write,
+    };
+
+    if ((unsigned)technique >= SFD_TECHNIQUES || steps[technique] == NULL)
         return (struct sfd_progress){.step = SFD_STEP_FAILED, .error = -EINVAL};
-    }
+    return steps[technique](move, offset, limit);
 }
 
 static void advance(struct iovec **iov, int *count, uint64_t bytes)
@@ -146,22 +205,16 @@ static void advance(struct iovec **iov, int *count, uint64_t bytes)
 }
 
 struct sfd_progress sfd_mover_memory(const struct sfd_machine *machine, int dest,
-                                     enum sfd_fd_kind dest_kind, struct iovec *iov, int count)
+                                     enum sfd_fd_kind dest_kind, struct iovec *iov, int count,
+                                     bool more)
 {
     struct sfd_progress progress = {.step = SFD_STEP_MORE};
-    uint64_t before;
 
     advance(&iov, &count, 0);
     while (count > 0) {
-        int64_t n;
-        if (dest_kind == SFD_FD_PIPE) {
-            n = sfd_machine_write_pipe(machine, dest, iov, count);
-        } else {
-            const struct msghdr message = {.msg_iov = iov, .msg_iovlen = (size_t)count};
-            n = machine->sys->sendmsg(dest, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
-        }
-        before = progress.moved;
-        if (!take(&progress, n)) break;
+        const uint64_t before = progress.moved;
+        if (!take(&progress, sfd_destination_write(machine, dest, dest_kind, iov, count, more)))
+            break;
         advance(&iov, &count, progress.moved - before);
     }
     return progress;

@@ -2,7 +2,7 @@
  * Movers: the techniques that take bytes from a file (or from memory) to a destination.
  *
  * Role: one bounded, non-blocking move at a time; no memory of its own, so any move can be resumed at any offset.
- * Thread: an event loop, for pipes and sockets; the disk pool, for regular files. Owns nothing, borrows all descriptors.
+ * Thread: an event loop, for pipes, sockets and devices; the disk pool, for regular files. Owns nothing, borrows all descriptors.
  * Never: changes O_NONBLOCK of a destination. It belongs to the description, which is the client's too.
  */
 #ifndef SFD_CORE_MOVER_H
@@ -11,8 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "fd.h"
 #include "machine.h"
+#include "technique.h"
 
 enum sfd_step {
     SFD_STEP_MORE, /* moved all that was asked for, or stopped for no reason of the destination's */
@@ -28,58 +28,47 @@ struct sfd_progress {
     enum sfd_step step;
 };
 
-enum sfd_technique {
-    SFD_TECHNIQUE_AUTO = 0,
-    SFD_TECHNIQUE_SENDFILE,
-    SFD_TECHNIQUE_SPLICE,
-    SFD_TECHNIQUE_READ_WRITE,
-    SFD_TECHNIQUE_COPY_FILE_RANGE, /* regular destinations only */
-    SFD_TECHNIQUES,
-};
-
-#define SFD_RULES_MAX 16
-
-/* One line of the table by which `auto` decides. */
-struct sfd_rule {
-    uint64_t max_size; /* bytes; longer transfers do not match */
-    uint16_t kinds;    /* of destinations: bit per enum sfd_fd_kind */
-    uint8_t blocking;  /* 0: any, 1: without O_NONBLOCK, 2: with it */
-    uint8_t technique; /* enum sfd_technique */
-};
-
-/* "sendfile", "read-write", ... Never NULL. */
-const char *sfd_technique_name(enum sfd_technique technique);
-
-/* Up to this many bytes one read and one write beat every other technique. */
-#define SFD_SMALL_BYTES ((uint64_t)32 * 1024)
-
-/*
- * What `auto` decides for a transfer of `size` bytes. Measured: a
- * sendfile to a socket without O_NONBLOCK would block; sendfile and splice are equal on pipes, but only splice can be told
- * not to block there.
- */
-enum sfd_technique sfd_technique_choose(enum sfd_fd_kind destination, bool nonblock, uint64_t size);
-
 struct sfd_move {
     const struct sfd_machine *machine;
     int file;
     int dest;
     enum sfd_fd_kind dest_kind;
     bool memory_file; /* the source cannot answer RWF_NOWAIT and needs no disk */
-    char *buffer;     /* of read-write; the caller's, `buffer_size` bytes */
+    bool
+        more; /* further bytes follow this move: a packet that is not full may wait for them (TCP) */
+    char *buffer; /* of read-write; the caller's, `buffer_size` bytes */
     size_t buffer_size;
 };
 
 /*
- * Moves at most `limit` bytes from `offset` of the file to a pipe or socket. Does not block as long as the file's
- * bytes are resident (sendfile, splice) or at all (read-write).
+ * Moves at most `limit` bytes from `offset` of the file to a pipe, socket or device. Does not block as long as the
+ * file's bytes are resident (sendfile, splice, mmap) or at all (read-write).
  */
 struct sfd_progress sfd_mover_step(const struct sfd_move *move, enum sfd_technique technique,
                                    uint64_t offset, uint64_t limit);
 
-/* Writes memory to a pipe or socket: `moved` bytes of `iov` were taken. Never blocks. `iov` is used up. */
+/*
+ * Writes memory to a pipe, socket or device: `moved` bytes of `iov` were taken. `more`: as in a move. Never blocks. `iov` is
+ * used up.
+ */
 struct sfd_progress sfd_mover_memory(const struct sfd_machine *machine, int dest,
-                                     enum sfd_fd_kind dest_kind, struct iovec *iov, int count);
+                                     enum sfd_fd_kind dest_kind, struct iovec *iov, int count,
+                                     bool more);
+
+/* A part of the file as memory, for the kernel to read and nobody else. */
+struct sfd_mapping {
+    struct iovec bytes; /* from the offset that was asked for */
+    void *address;
+    size_t length;
+};
+
+/* Maps at most `limit` bytes from `offset`, which are inside the file now. 0 or -errno, -ENODATA behind its end. */
+int sfd_mover_map(const struct sfd_move *move, uint64_t offset, uint64_t limit,
+                  struct sfd_mapping *out);
+
+/* Ends a mapping; `progress` is what came of its bytes, and says -ENODATA afterwards if the file has shrunk below them. */
+void sfd_mover_unmap(const struct sfd_move *move, const struct sfd_mapping *mapping,
+                     uint64_t offset, struct sfd_progress *progress);
 
 /* Reads into memory without waiting for a disk: `moved` bytes are in `buffer`; COLD, or FAILED as a step does. */
 struct sfd_progress sfd_mover_read(const struct sfd_move *move, uint64_t offset, uint64_t limit);

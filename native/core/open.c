@@ -17,29 +17,16 @@
 #define RESOLVE_CACHED 0x20
 #endif
 
-int sfd_open_path(const struct sfd_machine *machine, int root, const char *path, bool cached,
-                  struct sfd_opened *out)
+/* Fills *out if `fd` is a regular file: 0 or -errno. With `cached` never blocks. */
+static int describe(const struct sfd_machine *machine, int fd, bool cached, struct sfd_opened *out)
 {
-    /* O_NONBLOCK: the open of a FIFO or of a leased file does not wait. O_NOCTTY: a terminal is not adopted. */
-    const struct open_how how = {
-        .flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
-        .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | (cached ? RESOLVE_CACHED : 0u),
-    };
     const unsigned mask = STATX_TYPE | STATX_SIZE | STATX_ATIME | STATX_MTIME | STATX_CTIME;
     const int sync = cached ? AT_STATX_DONT_SYNC : AT_STATX_SYNC_AS_STAT;
     struct statx st;
 
-    if (cached && !machine->resolve_cached) return -EAGAIN;
-    int fd = machine->sys->openat2(root, path, &how);
-    if (fd == -ENXIO)
-        return -EINVAL; /* a socket, or a device without a driver: no regular file either */
-    if (fd < 0) return fd;
-    int result = machine->sys->statx(fd, "", AT_EMPTY_PATH | sync, mask, &st);
-    if (result == 0 && !S_ISREG(st.stx_mode)) result = -EINVAL;
-    if (result < 0) {
-        sfd_fd_close(machine->sys, &fd);
-        return result;
-    }
+    const int result = machine->sys->statx(fd, "", AT_EMPTY_PATH | sync, mask, &st);
+    if (result < 0) return result;
+    if (!S_ISREG(st.stx_mode)) return -EINVAL;
     *out = (struct sfd_opened){
         .fd = fd,
         .dev = makedev(st.stx_dev_major, st.stx_dev_minor),
@@ -49,6 +36,57 @@ int sfd_open_path(const struct sfd_machine *machine, int root, const char *path,
         .ctime = st.stx_ctime.tv_sec,
     };
     return 0;
+}
+
+int sfd_open_path(const struct sfd_machine *machine, int root, const char *path, bool cached,
+                  struct sfd_opened *out)
+{
+    /* O_NONBLOCK: the open of a FIFO or of a leased file does not wait. O_NOCTTY: a terminal is not adopted. */
+    const struct open_how how = {
+        .flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
+        .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | (cached ? RESOLVE_CACHED : 0u),
+    };
+
+    if (cached && !machine->resolve_cached) return -EAGAIN;
+    int fd = machine->sys->openat2(root, path, &how);
+    if (fd == -ENXIO)
+        return -EINVAL; /* a socket, or a device without a driver: no regular file either */
+    if (fd < 0) return fd;
+    const int result = describe(machine, fd, cached, out);
+    if (result < 0) sfd_fd_close(machine->sys, &fd);
+    return result;
+}
+
+int sfd_open_descriptor(const struct sfd_machine *machine, int *fd, bool cached,
+                        struct sfd_opened *out)
+{
+    const struct sfd_sys *sys = machine->sys;
+    struct sfd_opened opened;
+
+    const int flags = sys->fcntl(*fd, F_GETFL, 0);
+    if (flags < 0) return flags;
+    if ((flags & O_PATH) != 0 || (flags & O_ACCMODE) == O_WRONLY) return -EBADF;
+    const int result = describe(machine, *fd, cached, &opened);
+    if (result < 0) return result;
+    opened.shared = true;
+    if ((flags & O_DIRECT) != 0) {
+        if (cached) return -EAGAIN;
+        const int own = sfd_fd_reopen(*fd, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+        if (own < 0) return -EINVAL;
+        sfd_fd_close(sys, fd);
+        opened.fd = own;
+        opened.shared = false;
+    }
+    *fd = -1;
+    *out = opened;
+    return 0;
+}
+
+bool sfd_open_turned_direct(const struct sfd_machine *machine, int fd)
+{
+    const int flags = machine->sys->fcntl(fd, F_GETFL, 0);
+
+    return flags < 0 || (flags & O_DIRECT) != 0;
 }
 
 static int device_of(const struct sfd_machine *machine, int fd, uint64_t *dev)

@@ -17,6 +17,8 @@ struct sfd_opened {
     int64_t atime;
     int64_t mtime;
     int64_t ctime;
+    bool
+        shared; /* the description is the client's: no lock, no lseek, O_DIRECT may come (sfd_open_turned_direct) */
 };
 
 /*
@@ -25,6 +27,23 @@ struct sfd_opened {
  */
 int sfd_open_path(const struct sfd_machine *machine, int root, const char *path, bool cached,
                   struct sfd_opened *out);
+
+/*
+ * Takes a file that the client opened itself, and passed as *fd. 0 with *fd -1 and the descriptor in out->fd; or, with *fd as it
+ * was: -EBADF (not open for reading, or O_PATH), -EINVAL (not a regular file, or O_DIRECT and no way round it), -EAGAIN with
+ * `cached`: the disk pool has to look. With `cached` never blocks and believes the attributes that the kernel has.
+ *
+ * The description stays the client's, and out->shared says so: its position is neither used nor moved, none of its flags is
+ * changed, and nothing is locked, because the lock would be the client's own: it would turn a write lock of the client's
+ * into a read lock, and outlive the transfer. A client that wants a lock can take it. Opening the file once more, for a
+ * description of our own, would ask for rights that the daemon need not have; only O_DIRECT, which waits for the disk in
+ * every call, makes us try.
+ */
+int sfd_open_descriptor(const struct sfd_machine *machine, int *fd, bool cached,
+                        struct sfd_opened *out);
+
+/* True when a client has set O_DIRECT on a description that we share: its pages are no longer where they are looked for. */
+bool sfd_open_turned_direct(const struct sfd_machine *machine, int fd);
 
 /*
  * The st_dev of the directory that `path` names a file in, as far as the kernel's caches tell: 0, or -errno (-EAGAIN: only the

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
@@ -97,6 +98,30 @@ static int sys_ofd_test_read_lock(int fd, uint64_t offset, uint64_t length)
 
     if (fcntl(fd, F_OFD_GETLK, &lock) < 0) return -errno;
     return lock.l_type == F_UNLCK ? 0 : -EAGAIN;
+}
+
+static int64_t sys_lseek(int fd, int64_t offset, int whence)
+{
+    RETRY(int64_t, lseek(fd, (off_t)offset, whence));
+}
+
+static int sys_fallocate(int fd, int mode, uint64_t offset, uint64_t length)
+{
+    RETRY(int, fallocate(fd, mode, (off_t)offset, (off_t)length));
+}
+
+static int sys_mmap(size_t length, int protection, int flags, int fd, uint64_t offset, void **out)
+{
+    void *const address = mmap(NULL, length, protection, flags, fd, (off_t)offset);
+
+    if (address == MAP_FAILED) return -errno;
+    *out = address;
+    return 0;
+}
+
+static int sys_munmap(void *address, size_t length)
+{
+    return munmap(address, length) < 0 ? -errno : 0;
 }
 
 static int64_t sys_preadv2(int fd, const struct iovec *iov, int count, int64_t offset, int flags)
@@ -194,6 +219,10 @@ const struct sfd_sys sfd_sys_linux = {
     .cachestat = sys_cachestat,
     .ofd_read_lock = sys_ofd_read_lock,
     .ofd_test_read_lock = sys_ofd_test_read_lock,
+    .lseek = sys_lseek,
+    .fallocate = sys_fallocate,
+    .mmap = sys_mmap,
+    .munmap = sys_munmap,
     .preadv2 = sys_preadv2,
     .pwritev2 = sys_pwritev2,
     .sendfile = sys_sendfile,
@@ -287,6 +316,11 @@ void sfd_sys_event_clear(int eventfd)
     do {
         n = read(eventfd, &count, sizeof(count));
     } while (n < 0 && errno == EINTR);
+}
+
+int sfd_sys_memory_file(const char *name)
+{
+    RETRY(int, memfd_create(name, MFD_CLOEXEC));
 }
 
 int sfd_sys_unix_datagram(void)

@@ -44,6 +44,10 @@ struct sfd_sys {
     int (*cachestat)(int fd, const struct sfd_cachestat_range *range, struct sfd_cachestat *out);
     int (*ofd_read_lock)(int fd, uint64_t offset, uint64_t length);
     int (*ofd_test_read_lock)(int fd, uint64_t offset, uint64_t length); /* takes none */
+    int64_t (*lseek)(int fd, int64_t offset, int whence);
+    int (*fallocate)(int fd, int mode, uint64_t offset, uint64_t length);
+    int (*mmap)(size_t length, int protection, int flags, int fd, uint64_t offset, void **out);
+    int (*munmap)(void *address, size_t length);
 
     /* bytes */
     int64_t (*preadv2)(int fd, const struct iovec *iov, int count, int64_t offset, int flags);
@@ -93,6 +97,9 @@ int sfd_sys_epoll(void);
 /* Adds to / empties an eventfd of sfd_sys_eventfd; a counter that is already full or empty is no error. */
 void sfd_sys_event_signal(int eventfd);
 void sfd_sys_event_clear(int eventfd);
+
+/* CLOEXEC, nameless memory file (memfd_create): a descriptor or -errno. `name` is for who looks into /proc. */
+int sfd_sys_memory_file(const char *name);
 
 /* CLOEXEC AF_UNIX datagram socket: a descriptor or -errno. */
 int sfd_sys_unix_datagram(void);

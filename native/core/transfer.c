@@ -52,11 +52,8 @@ static bool file_closes_at_once(const struct sfd_context *context, const struct 
 static void close_data(struct sfd_context *context, struct sfd_transfer *t)
 {
     if (t->dest >= 0) leave_epoll(context, t->dest, &t->dest_registered);
-    if (t->dest_device >= 0) {
-        sfd_closer_take_file(&context->closer, &t->dest, queue_of(t->dest_device));
-    } else {
-        sfd_closer_take(&context->closer, &t->dest, (enum sfd_fd_kind)t->dest_kind);
-    }
+    sfd_destination_close(&context->closer, &t->dest, (enum sfd_fd_kind)t->dest_kind,
+                          queue_of(t->dest_device));
     if (file_closes_at_once(context, t)) {
         sfd_fd_close(context->machine.sys, &t->file);
     } else {
@@ -194,7 +191,7 @@ static enum sfd_next move_bytes(struct sfd_context *context, struct sfd_transfer
 {
     uint64_t budget = context->quantum;
 
-    if (t->dest_kind == SFD_FD_REGULAR && t->offset < t->end) {
+    if (sfd_destination_is_pooled((enum sfd_fd_kind)t->dest_kind) && t->offset < t->end) {
         return lend(context, t, SFD_JOB_COPY,
                     queue_of(t->dest_device)); /* its writes wait longest */
     }
@@ -220,12 +217,18 @@ static enum sfd_next move_bytes(struct sfd_context *context, struct sfd_transfer
 
 static enum sfd_next start_moving(struct sfd_context *context, struct sfd_transfer *t)
 {
-    const uint64_t size = t->end - t->begin;
+    const struct sfd_destination dest = {.kind = (enum sfd_fd_kind)t->dest_kind,
+                                         .fits = t->dest_fits};
+    const struct sfd_subject subject = {
+        .size = t->end - t->begin,
+        .kind = dest.kind,
+        .nonblock = t->dest_nonblock,
+        .fits = sfd_destination_fits(&dest, (enum sfd_medium)t->medium),
+    };
 
     t->state = SFD_STATE_MOVING;
-    t->technique =
-        (uint8_t)sfd_technique_choose((enum sfd_fd_kind)t->dest_kind, t->dest_nonblock, size);
-    t->copy_technique = SFD_TECHNIQUE_COPY_FILE_RANGE;
+    t->technique = (uint8_t)sfd_technique_choose(context->rules, context->rule_count, &subject);
+    if (t->technique == SFD_TECHNIQUE_AUTO) return fail(context, t, -EOPNOTSUPP);
     return move_bytes(context, t);
 }
 
@@ -251,24 +254,26 @@ static enum sfd_next opened(struct sfd_context *context, struct sfd_transfer *t)
     return start_moving(context, t);
 }
 
+static void take_dest(struct sfd_transfer *t, const struct sfd_destination *dest)
+{
+    t->dest_kind = (uint8_t)dest->kind;
+    t->dest_nonblock = dest->nonblock;
+    t->dest_device = dest->device;
+    t->dest_fits = (uint8_t)dest->fits;
+}
+
 /* Takes note of what the destination is. 0, or why it cannot be one. */
 static int accept_dest(struct sfd_context *context, struct sfd_transfer *t,
                        const struct sfd_fd_info *info)
 {
-    t->dest_kind = (uint8_t)info->kind;
-    t->dest_nonblock = info->nonblock;
-    switch (info->kind) {
-    case SFD_FD_REGULAR:
-        t->dest_device = (int16_t)sfd_devices_add(context->devices, info->dev);
-        return info->writable ? 0 : -EBADF;
-    case SFD_FD_PIPE:
-        return info->writable ? sfd_machine_own_pipe(&context->machine, &t->dest) : -EBADF;
-    case SFD_FD_TCP:
-    case SFD_FD_UNIX_STREAM:
-        return info->writable ? 0 : -EBADF;
-    default:
-        return -EOPNOTSUPP;
-    }
+    struct sfd_destination dest;
+
+    t->dest_kind = (uint8_t)info->kind; /* also of one that is refused: it is closed by its kind */
+    const int result =
+        sfd_destination_accept(&context->machine, context->devices, info, &t->dest, &dest);
+    if (result < 0) return result;
+    take_dest(t, &dest);
+    return 0;
 }
 
 /* The open waits on its disk's own queue, as long as the kernel knows without the disk which one that is. */
@@ -310,6 +315,10 @@ enum sfd_next sfd_transfer_begin(struct sfd_context *context, struct sfd_transfe
     if (t->command == SFD_WIRE_SEND_FILE) {
         result = accept_dest(context, t, &request->dest_info);
         if (result < 0) return refuse(context, t, result);
+    } else if (t->command == SFD_WIRE_READ_FILE) {
+        const struct sfd_destination channel =
+            sfd_destination_of_channel(&context->machine, t->status.fd);
+        take_dest(t, &channel);
     }
 
     result = sfd_open_path(&context->machine, request->root, request->path, true, &file);

@@ -20,6 +20,7 @@
 
 #include "closer.h"
 #include "counters.h"
+#include "destination.h"
 #include "machine.h"
 #include "mover.h"
 #include "residency.h"
@@ -115,8 +116,9 @@ struct sfd_transfer {
     uint8_t state;
     uint8_t dest_kind;
     bool dest_nonblock; /* when it arrived */
-    uint8_t technique;
-    uint8_t copy_technique; /* regular destinations: what works so far */
+    uint8_t dest_fits;  /* mask of techniques */
+    uint8_t technique;  /* what moves it now; regular destinations: what works so far */
+    bool file_shared;   /* its description is the client's, sfd_open_descriptor */
     uint8_t medium;
     uint8_t job;         /* what the disk pool does */
     bool locked;         /* the range has our read lock */

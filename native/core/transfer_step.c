@@ -20,10 +20,20 @@ static int dest_of(const struct sfd_transfer *t)
     return t->command == SFD_WIRE_READ_FILE ? t->status.fd : t->dest;
 }
 
+/*
+ * Whether bytes follow those before `offset`: the rest of the transfer. Each part but the last may then leave a packet that is
+ * not full to the next (TCP); the last one pushes all out.
+ */
+static bool more_after(const struct sfd_transfer *t, uint64_t offset)
+{
+    return offset < t->end;
+}
+
 /* Header and data of a Read File in one write, as long as the header is due. */
 static struct sfd_progress memory_step(struct sfd_context *context, struct sfd_transfer *t,
                                        char *bytes, uint64_t length)
 {
+    const bool more = more_after(t, t->offset + length);
     char header[SFD_WIRE_MAX_RESPONSE_SIZE];
     struct iovec iov[2];
     int count = 0;
@@ -35,8 +45,8 @@ static struct sfd_progress memory_step(struct sfd_context *context, struct sfd_t
         iov[count++] = (struct iovec){.iov_base = header, .iov_len = (size_t)header_length};
     }
     iov[count++] = (struct iovec){.iov_base = bytes, .iov_len = (size_t)length};
-    struct sfd_progress p =
-        sfd_mover_memory(&context->machine, dest_of(t), (enum sfd_fd_kind)t->dest_kind, iov, count);
+    struct sfd_progress p = sfd_mover_memory(&context->machine, dest_of(t),
+                                             (enum sfd_fd_kind)t->dest_kind, iov, count, more);
     if (header_length > 0) {
         if (p.moved >= header_length) {
             p.moved -= header_length;
@@ -56,6 +66,7 @@ static struct sfd_progress bounce_step(struct sfd_context *context, struct sfd_t
     const struct sfd_progress p =
         memory_step(context, t, t->bounce + t->bounce_position, sfd_min_u64(rest, limit));
 
+    t->technique = SFD_TECHNIQUE_READ_WRITE; /* whatever was wanted: this is what moves it */
     t->bounce_position += (uint32_t)p.moved;
     if (t->bounce_position == t->bounce_length) {
         free(t->bounce);
@@ -100,18 +111,25 @@ static uint64_t ready_bytes(struct sfd_context *context, struct sfd_transfer *t)
     return t->resident_end - t->offset;
 }
 
+/* O_NONBLOCK is shared with the client, who may change it at any time: asked for before each batch. A device has no need of it. */
+static bool dest_may_block(const struct sfd_context *context, const struct sfd_transfer *t)
+{
+    if (t->dest_kind == SFD_FD_CHAR) return false;
+    const int flags = context->machine.sys->fcntl(dest_of(t), F_GETFL, 0);
+    return flags < 0 || (flags & O_NONBLOCK) == 0;
+}
+
 static struct sfd_progress file_step(struct sfd_context *context, struct sfd_transfer *t,
                                      uint64_t limit)
 {
-    const struct sfd_move move = sfd_transfer_move(context, t);
-    enum sfd_technique technique = (enum sfd_technique)t->technique;
+    struct sfd_move move = sfd_transfer_move(context, t);
 
-    if (technique == SFD_TECHNIQUE_SENDFILE) {
-        /* O_NONBLOCK is shared with the client, who may change it at any time: ask before each batch. */
-        const int flags = context->machine.sys->fcntl(t->dest, F_GETFL, 0);
-        if (flags < 0 || (flags & O_NONBLOCK) == 0) technique = SFD_TECHNIQUE_READ_WRITE;
-    }
-    if (technique == SFD_TECHNIQUE_READ_WRITE) {
+    if (t->file_shared && sfd_open_turned_direct(&context->machine, t->file))
+        return (struct sfd_progress){.step = SFD_STEP_FAILED, .error = -EINVAL};
+    if (t->technique == SFD_TECHNIQUE_SENDFILE && dest_may_block(context, t))
+        t->technique =
+            SFD_TECHNIQUE_READ_WRITE; /* for the rest: who clears it once may do so again */
+    if (t->technique == SFD_TECHNIQUE_READ_WRITE) {
         /* A read of a remote file can ask its server although the pages are here; the disk pool reads it. */
         if (!sfd_medium_is_local((enum sfd_medium)t->medium)) t->bounce_only = true;
         if (t->bounce_only) return (struct sfd_progress){.step = SFD_STEP_COLD};
@@ -127,7 +145,9 @@ static struct sfd_progress file_step(struct sfd_context *context, struct sfd_tra
         if (told == 0) return (struct sfd_progress){.step = SFD_STEP_BLOCKED};
         if (told < 0) return (struct sfd_progress){.step = SFD_STEP_FAILED, .error = told};
     }
-    return sfd_mover_step(&move, technique, t->offset, sfd_min_u64(limit, ready));
+    limit = sfd_min_u64(limit, ready);
+    move.more = more_after(t, t->offset + limit);
+    return sfd_mover_step(&move, (enum sfd_technique)t->technique, t->offset, limit);
 }
 
 struct sfd_progress sfd_transfer_step(struct sfd_context *context, struct sfd_transfer *t,

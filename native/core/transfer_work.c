@@ -42,10 +42,12 @@ int sfd_transfer_lock(const struct sfd_context *context, struct sfd_transfer *t)
 static int lock_or_test(const struct sfd_context *context, struct sfd_transfer *t)
 {
     const uint64_t size = t->end - t->begin;
+    const bool waits = size > SFD_SMALL_BYTES || t->command == SFD_WIRE_OPEN_FILE ||
+                       !sfd_medium_is_local((enum sfd_medium)t->medium);
 
-    if (size == 0 || size > SFD_SMALL_BYTES || t->command == SFD_WIRE_OPEN_FILE ||
-        !sfd_medium_is_local((enum sfd_medium)t->medium))
-        return sfd_transfer_lock(context, t);
+    /* On the client's own description the lock would be the client's: it is never taken (sfd_open_descriptor). */
+    t->locked = t->file_shared;
+    if (size == 0 || (waits && !t->file_shared)) return sfd_transfer_lock(context, t);
     return lock_result(context->machine.sys->ofd_test_read_lock(t->file, t->begin, size));
 }
 
@@ -53,6 +55,7 @@ int sfd_transfer_adopt(const struct sfd_context *context, struct sfd_transfer *t
                        const struct sfd_opened *opened, int device)
 {
     t->file = opened->fd;
+    t->file_shared = opened->shared;
     t->device = (int16_t)device;
     t->medium = (uint8_t)sfd_devices_medium(context->devices, device);
     t->file_size = opened->size;
@@ -69,9 +72,7 @@ int sfd_transfer_adopt(const struct sfd_context *context, struct sfd_transfer *t
         .id = t->id,
     };
     t->status.info_due = true;
-    /* A small file is read and written, and a read from a file server is the disk pool's. */
-    t->bounce_only = t->medium == SFD_MEDIUM_REMOTE ||
-                     (t->medium == SFD_MEDIUM_FUSE && t->end - t->begin <= SFD_SMALL_BYTES);
+    t->bounce_only = t->medium == SFD_MEDIUM_REMOTE;
     return lock_or_test(context, t);
 }
 
@@ -138,7 +139,7 @@ static void work_open(const struct sfd_context *context, struct sfd_transfer *t)
 static void work_copy(const struct sfd_context *context, struct sfd_transfer *t)
 {
     struct sfd_move move = sfd_transfer_move(context, t);
-    enum sfd_technique technique = (enum sfd_technique)t->copy_technique;
+    enum sfd_technique technique = (enum sfd_technique)t->technique;
 
     move.buffer_size = COPY_BUFFER;
     move.buffer = malloc(move.buffer_size); /* the loop's own buffer is the loop's */
@@ -149,7 +150,7 @@ static void work_copy(const struct sfd_context *context, struct sfd_transfer *t)
     const struct sfd_progress p =
         sfd_mover_copy(&move, &technique, t->offset, sfd_min_u64(COPY_BYTES, t->end - t->offset));
     free(move.buffer);
-    t->copy_technique = (uint8_t)technique;
+    t->technique = (uint8_t)technique;
     t->job_moved = p.moved;
     t->job_error = p.step == SFD_STEP_BLOCKED ? -EAGAIN : p.error;
 }

@@ -204,7 +204,7 @@ final class RefusalIT {
                             .send("file", Destination.of(in.getFD()))
                             .result()));
         }
-        try (RandomAccessFile device = new RandomAccessFile("/dev/null", "rw")) {
+        try (RandomAccessFile device = new RandomAccessFile("/dev/urandom", "rw")) {
             expectRefusal(
                     Errno.EOPNOTSUPP,
                     failureOf(daemon.client()

@@ -1,0 +1,122 @@
+/*
+ * Destinations: accepting, writing, closing, by type.
+ */
+#include "destination.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/socket.h>
+
+#define BIT SFD_TECHNIQUE_BIT
+
+/* What a write of memory can do, every destination can take. */
+#define FITS_MEMORY (BIT(SFD_TECHNIQUE_MMAP) | BIT(SFD_TECHNIQUE_READ_WRITE))
+
+static uint32_t fits_device(enum sfd_fd_device device)
+{
+    switch (device) {
+    case SFD_FD_DEVICE_NULL:
+        return FITS_MEMORY | BIT(SFD_TECHNIQUE_SENDFILE);
+    case SFD_FD_DEVICE_FULL: /* no splice_write: sendfile says EINVAL where a write says ENOSPC */
+    case SFD_FD_DEVICE_TERMINAL:
+        return FITS_MEMORY;
+    default:
+        return 0;
+    }
+}
+
+static uint32_t fits_kind(const struct sfd_fd_info *info, bool nonblock)
+{
+    const uint32_t sendfile = nonblock ? BIT(SFD_TECHNIQUE_SENDFILE) : 0;
+
+    switch (info->kind) {
+    case SFD_FD_TCP:
+    case SFD_FD_UNIX_STREAM:
+        return FITS_MEMORY | sendfile;
+    case SFD_FD_PIPE:
+        return FITS_MEMORY | sendfile | BIT(SFD_TECHNIQUE_SPLICE);
+    case SFD_FD_REGULAR:
+        return FITS_MEMORY | BIT(SFD_TECHNIQUE_SENDFILE) | BIT(SFD_TECHNIQUE_COPY_FILE_RANGE);
+    case SFD_FD_CHAR:
+        return fits_device(info->device);
+    default:
+        return 0;
+    }
+}
+
+/* A terminal's O_NONBLOCK is its other users' too, often a whole session's; ours is set on a description of our own. */
+static int own_terminal(const struct sfd_machine *machine, int *fd)
+{
+    const int own = sfd_fd_reopen(*fd, O_WRONLY | O_NONBLOCK | O_NOCTTY);
+
+    if (own < 0) return own;
+    sfd_fd_close(machine->sys, fd); /* not the last close of it: ours is open */
+    *fd = own;
+    return 0;
+}
+
+int sfd_destination_accept(const struct sfd_machine *machine, struct sfd_devices *devices,
+                           const struct sfd_fd_info *info, int *fd, struct sfd_destination *out)
+{
+    struct sfd_destination destination = {
+        .kind = info->kind, .nonblock = info->nonblock, .device = -1};
+    int result = 0;
+
+    if (fits_kind(info, false) == 0) return -EOPNOTSUPP;
+    if (!info->writable) return -EBADF;
+    if (info->kind == SFD_FD_PIPE) {
+        result = sfd_machine_own_pipe(machine, fd);
+        if (machine->pipe_write_flags == 0) destination.nonblock = true;
+    } else if (info->device == SFD_FD_DEVICE_TERMINAL) {
+        result = own_terminal(machine, fd);
+        destination.nonblock = true;
+    } else if (info->kind == SFD_FD_REGULAR) {
+        destination.device = (int16_t)sfd_devices_add(devices, info->dev);
+    }
+    if (result < 0) return result;
+    destination.fits = fits_kind(info, destination.nonblock) & machine->techniques;
+    *out = destination;
+    return 0;
+}
+
+struct sfd_destination sfd_destination_of_channel(const struct sfd_machine *machine, int fd)
+{
+    const struct sfd_fd_info info = {.kind = SFD_FD_PIPE};
+    const int flags = machine->sys->fcntl(fd, F_GETFL, 0);
+    const bool nonblock = flags >= 0 && (flags & O_NONBLOCK) != 0;
+
+    return (struct sfd_destination){
+        .kind = SFD_FD_PIPE,
+        .nonblock = nonblock,
+        .device = -1,
+        .fits = fits_kind(&info, nonblock) & machine->techniques,
+    };
+}
+
+uint32_t sfd_destination_fits(const struct sfd_destination *destination, enum sfd_medium source)
+{
+    /* Of such a file only memory that the disk pool has filled is ready; the disk pool itself may wait for it. */
+    if (source == SFD_MEDIUM_REMOTE && !sfd_destination_is_pooled(destination->kind))
+        return destination->fits & BIT(SFD_TECHNIQUE_READ_WRITE);
+    return destination->fits;
+}
+
+int64_t sfd_destination_write(const struct sfd_machine *machine, int fd, enum sfd_fd_kind kind,
+                              const struct iovec *iov, int count, bool more)
+{
+    if (kind == SFD_FD_PIPE) return sfd_machine_write_pipe(machine, fd, iov, count);
+    if (kind == SFD_FD_CHAR) return machine->sys->pwritev2(fd, iov, count, -1, 0);
+    /* Without MSG_MORE on the last write nothing of what went before stays behind either. */
+    const struct msghdr message = {.msg_iov = (struct iovec *)iov, .msg_iovlen = (size_t)count};
+    return machine->sys->sendmsg(
+        fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL | (more && kind == SFD_FD_TCP ? MSG_MORE : 0));
+}
+
+void sfd_destination_close(struct sfd_closer *closer, int *fd, enum sfd_fd_kind kind, uint8_t queue)
+{
+    if (sfd_destination_is_pooled(kind)) {
+        sfd_closer_take_file(closer, fd, queue);
+    } else {
+        sfd_closer_take(closer, fd, kind);
+    }
+}

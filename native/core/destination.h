@@ -1,0 +1,70 @@
+/*
+ * Destinations: the rules of each type of descriptor that can take bytes.
+ *
+ * Role: the one place that says what is accepted as a destination, what must be done to it first, which techniques fit it,
+ * how memory is written to it, and how it is closed.
+ *
+ *   type               fits                                      how it is kept from blocking
+ *   stream socket      sendfile mmap read-write                  O_NONBLOCK, asked for before each batch, else MSG_DONTWAIT
+ *     blocking         mmap read-write                           MSG_DONTWAIT
+ *   pipe               splice mmap read-write                    SPLICE_F_NONBLOCK; RWF_NOWAIT or a description of our own
+ *     O_NONBLOCK       and sendfile                              O_NONBLOCK, asked for before each batch
+ *   regular, memory    copy-file-range sendfile mmap read-write  it does block: all of it is the disk pool's
+ *   null, zero         sendfile mmap read-write                  never blocks
+ *   full               mmap read-write (it knows no splice)      never blocks
+ *   terminal           mmap read-write                           a description of our own with O_NONBLOCK
+ *   all else           none: EOPNOTSUPP
+ *
+ * Thread: an event loop (accept, write, close never block); the copy itself is the disk pool's. Owns nothing.
+ * Never: changes O_NONBLOCK of a client's description.
+ */
+#ifndef SFD_CORE_DESTINATION_H
+#define SFD_CORE_DESTINATION_H
+
+#include "closer.h"
+#include "machine.h"
+#include "residency.h"
+#include "technique.h"
+
+struct sfd_destination {
+    enum sfd_fd_kind kind;
+    bool nonblock;  /* its description had O_NONBLOCK when it came, or is our own */
+    int16_t device; /* of a regular file: its index; -1: it belongs to no disk */
+    uint32_t fits;  /* mask of techniques, of those that this machine has */
+};
+
+/*
+ * Accepts *fd, classified as `info`, as a destination. 0 with *out filled, and *fd perhaps replaced by a description of our own
+ * (the client's is closed then); or, with *fd as it was: -EBADF when it cannot be written to, -EOPNOTSUPP when it is nothing that
+ * takes a file's bytes, or the -errno for which no description of our own can be had. Never blocks.
+ */
+int sfd_destination_accept(const struct sfd_machine *machine, struct sfd_devices *devices,
+                           const struct sfd_fd_info *info, int *fd, struct sfd_destination *out);
+
+/* The destination of a Read File: the status channel, a pipe that sfd_machine_own_pipe has made fit. */
+struct sfd_destination sfd_destination_of_channel(const struct sfd_machine *machine, int fd);
+
+/* Of the techniques that fit a destination, those that can take a source on that medium. */
+uint32_t sfd_destination_fits(const struct sfd_destination *destination, enum sfd_medium source);
+
+/* True when the disk pool moves the bytes, because every write to it may wait for a disk. */
+static inline bool sfd_destination_is_pooled(enum sfd_fd_kind kind)
+{
+    return kind == SFD_FD_REGULAR;
+}
+
+/*
+ * Writes memory to it: the bytes taken, or -errno, -EAGAIN when it is full. `more`: further bytes follow, so a last packet that
+ * is not full may wait for them (TCP; others do not care). Never blocks; not for regular files.
+ */
+int64_t sfd_destination_write(const struct sfd_machine *machine, int fd, enum sfd_fd_kind kind,
+                              const struct iovec *iov, int count, bool more);
+
+/*
+ * Takes *fd and sets it to -1: closes it at once if that cannot block, else leaves it to the closer, on `queue` of the disk pool
+ * for what belongs to a disk.
+ */
+void sfd_destination_close(struct sfd_closer *closer, int *fd, enum sfd_fd_kind kind,
+                           uint8_t queue);
+
+#endif
