@@ -1,6 +1,6 @@
 /*
  * Inside of a transfer, for the files that make it up: transfer.c (the state machine), transfer_step.c (one step on the
- * loop) and transfer_work.c (one job in the disk pool).
+ * loop), transfer_wait.c (between two steps), transfer_end.c (after the last) and transfer_work.c (one job in the disk pool).
  */
 #ifndef SFD_CORE_TRANSFER_PRIVATE_H
 #define SFD_CORE_TRANSFER_PRIVATE_H
@@ -20,6 +20,12 @@ static inline uint64_t sfd_min_u64(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
+/* The disk pool's queue for a device, or for one that is not known. */
+static inline uint8_t sfd_transfer_queue(int device)
+{
+    return device < 0 ? SFD_QUEUE_OPEN : (uint8_t)(SFD_QUEUE_DEVICES + device);
+}
+
 /* ---- transfer_step.c ---- */
 
 /* Moves at most `limit` bytes from where the transfer stands; `offset` is the caller's to advance. Loop only. */
@@ -29,6 +35,32 @@ struct sfd_progress sfd_transfer_step(struct sfd_context *context, struct sfd_tr
 /* The transfer's descriptors and the loop's buffer, as a mover takes them. */
 struct sfd_move sfd_transfer_move(const struct sfd_context *context,
                                   const struct sfd_transfer *transfer);
+
+/* ---- transfer_wait.c ---- */
+
+/* Tells the client what is due. False when it is gone. */
+bool sfd_transfer_tell(struct sfd_context *context, struct sfd_transfer *transfer);
+
+/* Leaves the turn with `next`, holding the lock, having told the client what is due. */
+enum sfd_next sfd_transfer_pause(struct sfd_context *context, struct sfd_transfer *transfer,
+                                 enum sfd_next next);
+
+/* ---- transfer_end.c ---- */
+
+/* Every byte was taken. */
+enum sfd_next sfd_transfer_complete(struct sfd_context *context, struct sfd_transfer *transfer);
+
+/* Ends it with an error: a refusal if nothing has begun yet. */
+enum sfd_next sfd_transfer_fail(struct sfd_context *context, struct sfd_transfer *transfer,
+                                int error);
+enum sfd_next sfd_transfer_refuse(struct sfd_context *context, struct sfd_transfer *transfer,
+                                  int error);
+
+/*
+ * All but the last words is done, or they have found room: the file and the destination go first, so that EOF on the status
+ * channel means EOF everywhere.
+ */
+enum sfd_next sfd_transfer_end(struct sfd_context *context, struct sfd_transfer *transfer);
 
 /* ---- transfer_work.c ---- */
 
