@@ -39,10 +39,12 @@ class BenchProgramsTest : public DescriptorCountingTest
         DescriptorCountingTest::TearDown();
     }
 
-    void serveWith(const std::string &program)
+    void serveWith(const std::string &program, const std::vector<std::string> &options = {})
     {
-        server_ = std::make_unique<HelperProcess>(
-            std::vector<std::string>{helper(program), *directory_ / "socket", directory_->path()});
+        std::vector<std::string> command{helper(program), *directory_ / "socket",
+                                         directory_->path()};
+        command.insert(command.end(), options.begin(), options.end());
+        server_ = std::make_unique<HelperProcess>(command);
         ASSERT_EQ(server_->readLine(), "ready");
     }
 
@@ -120,14 +122,39 @@ TEST_F(BenchProgramsTest, ShouldReportWrongBytesAsAFailure)
     EXPECT_EQ(client.wait(), 1);
 }
 
-TEST_F(BenchProgramsTest, ShouldMoveEveryByteInABareLoop)
+TEST_F(BenchProgramsTest, ShouldMoveEveryByteInABareLoopHoweverItWaits)
 {
-    for (const char *channel : {"tcp", "unix", "pipe"}) {
-        HelperProcess bare(
-            {helper("bare"), "--file", *directory_ / "big", "--to", channel, "--connections", "2"});
-        EXPECT_EQ(bare.readLine().rfind("{\"bytes\":6291458,", 0), 0U) << channel;
-        EXPECT_EQ(bare.wait(), 0);
+    for (const char *way : {"blocking", "polling", "loops", "one-loop"}) {
+        serveWith("server_bare", {way});
+        EXPECT_ALL_WELL(load("big", {"--op", "read", "--count", "40", "--eof"})) << way;
+        for (const char *channel : {"tcp", "unix"}) {
+            EXPECT_ALL_WELL(load("big", {"--op", "send", "--to", channel, "--threads", "8",
+                                         "--count", "40", "--eof"}))
+                << way << " " << channel;
+        }
+        server_.reset();
     }
+}
+
+TEST_F(BenchProgramsTest, ShouldCompareWhatWasWrittenToAFile)
+{
+    serveWith("server_fewest");
+    EXPECT_ALL_WELL(load("big", {"--op", "send", "--to", "file", "--count", "40", "--eof"}));
+    HelperProcess client({helper("load"), "--socket", *directory_ / "socket", "--path", "small",
+                          "--reference", *directory_ / "big", "--op", "send", "--to", "file",
+                          "--offset", "1", "--count", "1"});
+    EXPECT_NE(client.readLine().find("\"failures\":1"), std::string::npos);
+}
+
+TEST_F(BenchProgramsTest, ShouldEndEarlyWithAReportWhenAsked)
+{
+    serveWith("server_fewest");
+    HelperProcess client({helper("load"), "--socket", *directory_ / "socket", "--path", "small",
+                          "--seconds", "20", "--announce"});
+    EXPECT_EQ(client.readLine(), "started");
+    client.signal(SIGTERM);
+    EXPECT_NE(client.readLine().find("\"failures\":0,"), std::string::npos);
+    EXPECT_EQ(client.wait(), 0);
 }
 
 } // namespace

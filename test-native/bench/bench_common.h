@@ -1,8 +1,7 @@
 /*
- * What the benchmark programs share: clocks, samples, PROTOCOL.md's messages, channels to send into.
+ * What the benchmark programs share: clocks, samples, request sockets, channels to send into, files to make cold.
  *
- * Role: written from the protocol's description alone, so that it checks the daemon rather than repeats its code.
- *   These are programs of the harness: they print and exit on errors, which the product never does.
+ * Role: these are programs of the harness: they print and exit on errors, which the product never does.
  */
 #ifndef SFD_BENCH_COMMON_H
 #define SFD_BENCH_COMMON_H
@@ -12,35 +11,9 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-enum {
-    CMD_OPEN = 0x01,
-    CMD_READ = 0x02,
-    CMD_SEND = 0x03,
-    CMD_SEND_OPEN = 0x04,
-    CMD_CANCEL = 0x05,
-    RSP_FILE_INFO = 0x81,
-    RSP_XFER_STAT = 0x82,
-};
+#include "wire_common.h"
 
-enum { HEADER_SIZE = 2, ERROR_SIZE = 2, FILE_INFO_SIZE = 48, XFER_STAT_SIZE = 16 };
-enum { REQUEST_HEADER_SIZE = 24, ID_REQUEST_SIZE = 16, REQUEST_MAX = REQUEST_HEADER_SIZE + 4096 };
 enum { MAX_FDS = 2 };
-
-#define XFER_COMPLETE UINT64_MAX
-
-struct file_info {
-    uint64_t size;
-    int64_t atime, mtime, ctime;
-    uint64_t id;
-};
-
-struct request {
-    int cmd;
-    int64_t offset;
-    uint64_t length;
-    uint64_t id;
-    char path[4096];
-};
 
 /* One received datagram: its bytes, its descriptors, and who sent it. */
 struct datagram {
@@ -67,14 +40,6 @@ double samples_us(const uint64_t *sorted, size_t count, double percent);
 /* Prints text as a JSON string, quotes included. */
 void print_json_string(const char *text);
 
-size_t put_request(void *out, const struct request *request);
-bool get_request(struct request *request, const void *bytes, size_t length);
-size_t put_file_info(void *out, const struct file_info *info);
-void get_file_info(struct file_info *info, const void *bytes);
-size_t put_xfer_stat(void *out, uint64_t size);
-uint64_t get_xfer_size(const void *bytes);
-size_t put_error(void *out, int cmd, int error);
-
 int request_socket_bind(const char *path);
 int request_socket_connect(const char *path);
 /* Blocks while the daemon's queue is full. */
@@ -83,10 +48,10 @@ void send_datagram(int socket, const void *bytes, size_t length, const int *fds,
 struct msghdr;
 void take_control(struct msghdr *message, struct datagram *datagram);
 
-enum channel_kind { CHANNEL_TCP, CHANNEL_UNIX, CHANNEL_PIPE };
+enum channel_kind { CHANNEL_TCP, CHANNEL_UNIX, CHANNEL_PIPE, CHANNEL_FILE, CHANNEL_NULL };
 
 enum channel_kind parse_channel(const char *name);
-/* Makes a connected channel: bytes written to *sink arrive at *source. */
+/* Makes a connected channel: bytes written to *sink arrive at *source, which is -1 for a file and for /dev/null. */
 void channel_open(enum channel_kind kind, int *source, int *sink);
 /* Reads exactly `bytes` bytes, comparing them with the reference when there is one. */
 void drain(int source, uint64_t bytes, void *buffer, size_t buffer_size, const uint8_t *reference);
@@ -94,5 +59,10 @@ enum { DRAIN_BUFFER = 256 * 1024 };
 
 /* Maps a whole file for comparison. */
 const uint8_t *map_reference(const char *path, uint64_t *size);
+
+/* Drops a file's pages from the page cache, and makes sure that none is left. */
+void make_cold(const char *path);
+/* As many open files as the hard limit allows, at least `wanted`; false (and how many there are) if it does not. */
+bool raise_open_files(uint64_t wanted, uint64_t *allowed);
 
 #endif

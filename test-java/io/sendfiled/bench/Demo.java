@@ -119,7 +119,8 @@ public final class Demo {
         try (@Nullable SlowDisk disk = mountSlowDisk(root)) {
             long start = System.nanoTime();
             screen.working("starting the daemon");
-            try (Server server = Server.startDaemon(programs, INSTANCE, root, sockets)) {
+            try (Server server = Server.startDaemon(programs, INSTANCE, root, sockets);
+                    Server bare = Server.startBare(programs, "blocking", root, sockets)) {
                 screen.step(
                         "daemon started",
                         "pid " + server.pid() + ", ready after " + Units.micros((System.nanoTime() - start) / 1e3)
@@ -127,7 +128,7 @@ public final class Demo {
                                         Tone.FAINT, "  …/" + server.socket().getFileName()));
                 try (SendfiledClient client = SendfiledClient.connect(sockets, INSTANCE)) {
                     warmUp(client, files.get(0));
-                    showTransfers(client, files, root, sockets);
+                    showTransfers(client, files, bare, sockets);
                     screen.blank();
                     showCold(client, files.get(0), disk, root);
                     showRefusal(client);
@@ -222,7 +223,7 @@ public final class Demo {
         screen.blank();
     }
 
-    private void showTransfers(SendfiledClient client, List<DemoFile> files, Path root, Path sockets)
+    private void showTransfers(SendfiledClient client, List<DemoFile> files, Server limit, Path sockets)
             throws IOException, InterruptedException, TimeoutException {
         screen.header(COLUMNS);
         for (Destination destination : List.of(
@@ -232,13 +233,14 @@ public final class Demo {
             String title = destination.title();
             for (DemoFile file : files) {
                 screen.working(destination.title() + ", " + Units.size(file.size()));
-                showTransfer(client, destination, file, root, title);
+                showTransfer(client, destination, file, limit, title);
                 title = "";
             }
         }
     }
 
-    private void showTransfer(SendfiledClient client, Destination destination, DemoFile file, Path root, String title)
+    private void showTransfer(
+            SendfiledClient client, Destination destination, DemoFile file, Server bareLoop, String title)
             throws IOException, InterruptedException, TimeoutException {
         MessageDigest digest = newDigest();
         try (Route route = destination.routes().make()) {
@@ -266,8 +268,7 @@ public final class Demo {
             double[] ours = new double[THROUGHPUT_ROUNDS];
             double[] limit = new double[THROUGHPUT_ROUNDS];
             for (int i = 0; i < THROUGHPUT_ROUNDS; i++) { // alternating: a drifting machine drifts for both
-                limit[i] = load.bare(root.resolve(file.name()), destination.channel(), 1)
-                        .mb_per_s();
+                limit[i] = load.throughput(bareLoop, destination.channel(), file.name(), 1);
                 try (Route route = destination.routes().make()) { // as the loop does: TCP learns its windows anew
                     long ns = route.transfer(client, file.name(), file.size(), null);
                     ours[i] = file.size() * 1e3 / ns;

@@ -6,11 +6,10 @@ import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 
-/** Runs the native load client and the bare loops; both report one line of JSON. */
+/** Runs the native load client, which reports one line of JSON. */
 final class LoadClient {
     /** What the load client reports; times in microseconds, of the server's CPU for each request. */
     record Result(
@@ -24,9 +23,6 @@ final class LoadClient {
             double max_us,
             double server_cpu_us,
             String first_failure) {}
-
-    /** What a bare loop reports. */
-    record Bare(long bytes, double seconds, double mb_per_s) {}
 
     /** A load client that goes on while something else is measured. */
     record Running(Process process, BufferedReader output) {
@@ -57,6 +53,28 @@ final class LoadClient {
         return checked(Programs.run(command(server, options), TIMEOUT_MS));
     }
 
+    /**
+     * MB/s of a file that so many connections take at once, each with a receiver of its own. Blocks.
+     *
+     * @param channel "pipe" is a Read File, anything else a Send File
+     */
+    double throughput(Server server, String channel, String path, int connections)
+            throws IOException, InterruptedException {
+        return run(
+                        server,
+                        "--op",
+                        channel.equals("pipe") ? "read" : "send",
+                        "--to",
+                        channel,
+                        "--path",
+                        path,
+                        "--threads",
+                        connections,
+                        "--count",
+                        connections)
+                .mb_per_s();
+    }
+
     /** Returns once its requests begin. */
     Running start(Server server, Object... options) throws IOException {
         List<String> command = command(server, options);
@@ -70,14 +88,6 @@ final class LoadClient {
             throw new IOException("the load client did not start: " + command);
         }
         return new Running(process, output);
-    }
-
-    Bare bare(Path file, String channel, int connections) throws IOException, InterruptedException {
-        String json = Programs.run(
-                Programs.command(
-                        programs.helper("bare"), "--file", file, "--to", channel, "--connections", connections),
-                TIMEOUT_MS);
-        return parse(json, Bare.class);
     }
 
     private List<String> command(Server server, Object... options) throws IOException {

@@ -26,6 +26,9 @@ final class Server implements AutoCloseable {
     }
 
     private static final String INSTANCE = "bench";
+    /** How the bare loop's threads wait: which is the fastest depends on the machine and on the connections. */
+    static final List<String> BARE_WAYS = List.of("blocking", "polling", "loops", "one-loop");
+
     private static final int MAX_TRANSFERS = 1000;
     private static final long POLL_MS = 5;
 
@@ -46,42 +49,59 @@ final class Server implements AutoCloseable {
      */
     static Server start(Programs programs, Kind kind, Path root, Path socketDirectory)
             throws IOException, InterruptedException {
-        return start(programs, kind, INSTANCE, root, socketDirectory);
+        return switch (kind) {
+            case DAEMON -> startDaemon(programs, INSTANCE, root, socketDirectory);
+            case ORIGINAL -> startHelper(programs, "server_original", "server_original", root, socketDirectory);
+            case FEWEST -> startHelper(programs, "server_fewest", "server_fewest", root, socketDirectory);
+        };
     }
 
     /** Starts the daemon under a name; otherwise the same. */
     static Server startDaemon(Programs programs, String instance, Path root, Path socketDirectory)
             throws IOException, InterruptedException {
-        return start(programs, Kind.DAEMON, instance, root, socketDirectory);
+        return startDaemon(programs, instance, MAX_TRANSFERS, root, socketDirectory);
     }
 
-    private static Server start(Programs programs, Kind kind, String instance, Path root, Path socketDirectory)
+    /** Starts the daemon for as many transfers at once; otherwise the same. */
+    static Server startDaemon(Programs programs, String instance, int maxTransfers, Path root, Path socketDirectory)
             throws IOException, InterruptedException {
-        Path socket;
-        List<String> command;
-        switch (kind) {
-            case DAEMON -> {
-                socket = socketDirectory.resolve("sendfiled." + instance + ".socket");
-                command = Programs.command(
-                        programs.daemon(), "-s", instance, "-r", root, "-S", socketDirectory, "-n", MAX_TRANSFERS);
-            }
-            case ORIGINAL, FEWEST -> {
-                String name = kind == Kind.ORIGINAL ? "server_original" : "server_fewest";
-                socket = socketDirectory.resolve(name + ".socket");
-                command = Programs.command(programs.helper(name), socket, root);
-            }
-            default -> throw new AssertionError(kind);
+        return start(
+                "sendfiled " + instance,
+                socketDirectory.resolve("sendfiled." + instance + ".socket"),
+                Programs.command(
+                        programs.daemon(), "-s", instance, "-r", root, "-S", socketDirectory, "-n", maxTransfers));
+    }
+
+    /** Starts the bare loop, one of {@link #BARE_WAYS}; otherwise the same. */
+    static Server startBare(Programs programs, String way, Path root, Path socketDirectory)
+            throws IOException, InterruptedException {
+        return startHelper(programs, "server_bare", "bare-" + way, root, socketDirectory, way);
+    }
+
+    private static Server startHelper(
+            Programs programs, String program, String name, Path root, Path socketDirectory, Object... options)
+            throws IOException, InterruptedException {
+        Path socket = socketDirectory.resolve(name + ".socket");
+        List<String> command = Programs.command(programs.helper(program), socket, root);
+        for (Object option : options) {
+            command.add(option.toString());
         }
-        Path log = socketDirectory.resolve(kind + ".log"); // not into the table that is being printed
+        return start(name, socket, command);
+    }
+
+    private static Server start(String name, Path socket, List<String> command)
+            throws IOException, InterruptedException {
+        Path log = socket.resolveSibling(socket.getFileName() + ".log"); // not into the table that is being printed
         ProcessBuilder builder = new ProcessBuilder(command)
                 .redirectOutput(ProcessBuilder.Redirect.DISCARD)
                 .redirectError(log.toFile());
         builder.environment().put("SENDFILED_ALLOW_ROOT", "1");
+        Files.deleteIfExists(socket); // of one that was killed: this one's is what is waited for
         Process process = Programs.startAttached(builder);
         process.getOutputStream().close();
         Server server = new Server(process, socket, log);
         try {
-            server.awaitSocket(kind);
+            server.awaitSocket(name);
         } catch (IOException | InterruptedException | RuntimeException e) {
             server.close();
             throw e;
@@ -90,15 +110,15 @@ final class Server implements AutoCloseable {
     }
 
     /** A socket that is bound keeps what it gets until the server reads it, so its file is all there is to wait for. */
-    private void awaitSocket(Kind kind) throws IOException, InterruptedException {
+    private void awaitSocket(String name) throws IOException, InterruptedException {
         long deadlineNs = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(Programs.START_TIMEOUT_MS);
         while (!Files.exists(socket)) {
             if (process.waitFor(POLL_MS, TimeUnit.MILLISECONDS)) {
-                throw new IOException(kind.title + " ended at once, exit status " + process.exitValue() + ": "
+                throw new IOException(name + " ended at once, exit status " + process.exitValue() + ": "
                         + Files.readString(log).strip());
             }
             if (System.nanoTime() > deadlineNs) {
-                throw new IOException(kind.title + " made no socket within " + Programs.START_TIMEOUT_MS + " ms");
+                throw new IOException(name + " made no socket within " + Programs.START_TIMEOUT_MS + " ms");
             }
         }
     }
