@@ -23,7 +23,7 @@
 struct sfd_lend {
     uint64_t task;
     int16_t queue;  /* enum sfd_queue */
-    int16_t urgent; /* 1: goes before the others of its client */
+    int16_t urgent; /* 1: goes before those that are not */
     int32_t client; /* whose it is (a process id), for fair turns in the queue; 0: nobody's */
 };
 

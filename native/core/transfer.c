@@ -31,10 +31,18 @@ static void account(struct sfd_context *context, struct sfd_transfer *t, uint64_
     sfd_counters_add(&context->counters, SFD_COUNTER_BYTES, moved);
 }
 
+/* What somebody waits for who has got nothing yet: opens, first windows, and so all of a small file. */
+static bool is_urgent(const struct sfd_transfer *t, enum sfd_job job)
+{
+    if (job == SFD_JOB_COPY) return t->end - t->begin <= SFD_SMALL_BYTES;
+    return job == SFD_JOB_OPEN || t->offset == t->begin;
+}
+
 static enum sfd_next lend(struct sfd_context *context, struct sfd_transfer *t, enum sfd_job job,
                           uint8_t queue)
 {
     t->job = (uint8_t)job;
+    t->task.urgent = is_urgent(t, job);
     t->job_error = 0;
     t->job_moved = 0;
     t->task.queue = queue;

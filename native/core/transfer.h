@@ -66,7 +66,7 @@ struct sfd_task {
     struct sfd_loop *loop; /* to hand it back to */
     uint8_t kind;          /* of the loop */
     uint8_t queue;         /* of the disk pool */
-    bool urgent;           /* before the others of its client in that queue */
+    bool urgent;           /* before those that are not, in that queue */
     int32_t client;        /* whose it is; 0: nobody's */
 };
 

@@ -5,69 +5,93 @@ import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReferenceArray;
+import java.util.function.LongConsumer;
 
 /**
  * The threads that may wait for a disk: one small pool for each device, one for opens, one for closes, so that a dead disk
- * takes only its own threads. A pool is made when its device is first met, and its threads go when it is idle.
+ * takes only its own threads. A pool is made when its device is first met, and its threads go when it is idle. In which
+ * order a disk's tasks are worked on is {@link FairTasks}' business.
  *
  * <p>Any thread may call {@link #execute}; it never waits. A queue is as long as the transfers that the daemon allows.
  */
 final class DiskPool implements AutoCloseable {
     private static final long IDLE_SECONDS = 30;
 
+    /** Opens of which nobody knows whose disk they will wait for: rare, and any dead disk can keep some of their threads. */
+    private static final int OPEN_FACTOR = 4;
+
     private final int threads;
-    private final AtomicReferenceArray<ThreadPoolExecutor> pools = new AtomicReferenceArray<>(EngineNative.QUEUES);
+    private final LongConsumer work;
+    private final AtomicReferenceArray<Pool> pools = new AtomicReferenceArray<>(EngineNative.QUEUES);
 
     /**
      * @param threads of each queue
+     * @param work does one task, for as long as its disk likes
      */
-    DiskPool(int threads) {
+    DiskPool(int threads, LongConsumer work) {
         this.threads = threads;
+        this.work = work;
     }
 
-    /** Has a task of a turn worked on. */
-    void execute(int queue, long task) {
-        ThreadPoolExecutor pool = pools.get(queue);
+    /**
+     * Has a task of a turn worked on.
+     *
+     * @param urgent whether it comes before those that are not
+     * @param client among whose tasks and others' turns are given
+     */
+    void execute(int queue, long task, boolean urgent, int client) {
+        Pool pool = pools.get(queue);
         if (pool == null) {
             pool = create(queue);
         }
-        Work work = new Work(task);
+        pool.tasks.add(task, urgent, client);
         try {
-            pool.execute(work);
+            pool.threads.execute(pool.turn);
         } catch (
                 OutOfMemoryError e) { // no further thread can be started: it waits for one that has been, or for revive
-            if (!pool.getQueue().offer(work)) {
+            if (!pool.threads.getQueue().offer(pool.turn)) {
                 throw e;
             }
         }
     }
 
-    /** Starts a thread for tasks that wait although no thread is left; for when threads could not be started. */
-    void revive() {
+    /**
+     * Starts a thread for tasks that wait although no thread is left; for when threads could not be started.
+     *
+     * @return whether tasks wait for the next try
+     */
+    boolean revive() {
+        boolean waiting = false;
         for (int i = 0; i < pools.length(); i++) {
-            ThreadPoolExecutor pool = pools.get(i);
-            if (pool != null && pool.getPoolSize() == 0 && !pool.getQueue().isEmpty()) {
+            Pool pool = pools.get(i);
+            if (pool != null
+                    && pool.threads.getPoolSize() == 0
+                    && !pool.threads.getQueue().isEmpty()) {
                 try {
-                    pool.prestartCoreThread();
+                    pool.threads.prestartCoreThread();
                 } catch (OutOfMemoryError e) {
-                    return; // still no thread to be had: the next round tries again
+                    waiting = true; // still no thread to be had
                 }
             }
         }
+        return waiting;
     }
 
-    private synchronized ThreadPoolExecutor create(int queue) {
-        ThreadPoolExecutor existing = pools.get(queue);
+    private synchronized Pool create(int queue) {
+        Pool existing = pools.get(queue);
         if (existing != null) {
             return existing;
         }
-        ThreadPoolExecutor pool = new ThreadPoolExecutor(
-                threads, threads, IDLE_SECONDS, TimeUnit.SECONDS, new LinkedBlockingQueue<>(), work -> {
-                    Thread thread = new Thread(work, "sendfiled-disk-" + nameOf(queue));
+        int count = queue == EngineNative.QUEUE_OPEN ? OPEN_FACTOR * threads : threads;
+        ThreadPoolExecutor executor = new ThreadPoolExecutor(
+                count, count, IDLE_SECONDS, TimeUnit.SECONDS, new LinkedBlockingQueue<>(), runnable -> {
+                    Thread thread = new Thread(runnable, "sendfiled-disk-" + nameOf(queue));
                     thread.setDaemon(true);
                     return thread;
                 });
-        pool.allowCoreThreadTimeOut(true);
+        executor.allowCoreThreadTimeOut(true);
+        FairTasks tasks = new FairTasks();
+        Pool pool = new Pool(executor, tasks, () -> work.accept(tasks.next()));
         pools.set(queue, pool);
         return pool;
     }
@@ -84,9 +108,9 @@ final class DiskPool implements AutoCloseable {
     @Override
     public void close() {
         for (int i = 0; i < pools.length(); i++) {
-            ThreadPoolExecutor pool = pools.get(i);
+            Pool pool = pools.get(i);
             if (pool != null) {
-                pool.shutdown();
+                pool.threads.shutdown();
             }
         }
     }
@@ -99,18 +123,18 @@ final class DiskPool implements AutoCloseable {
     boolean awaitTermination(long timeoutNs) throws InterruptedException {
         long deadline = System.nanoTime() + timeoutNs;
         for (int i = 0; i < pools.length(); i++) {
-            ThreadPoolExecutor pool = pools.get(i);
-            if (pool != null && !pool.awaitTermination(deadline - System.nanoTime(), TimeUnit.NANOSECONDS)) {
+            Pool pool = pools.get(i);
+            if (pool != null && !pool.threads.awaitTermination(deadline - System.nanoTime(), TimeUnit.NANOSECONDS)) {
                 return false;
             }
         }
         return true;
     }
 
-    private record Work(long task) implements Runnable {
-        @Override
-        public void run() {
-            EngineNative.work(task);
-        }
-    }
+    /**
+     * The threads of one queue, and what they work on.
+     *
+     * @param turn works on the task whose turn it is; executed once for each task
+     */
+    private record Pool(ThreadPoolExecutor threads, FairTasks tasks, Runnable turn) {}
 }

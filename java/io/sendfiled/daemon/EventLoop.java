@@ -46,7 +46,7 @@ final class EventLoop implements Runnable {
     private void lend() {
         int count = turn.lends();
         for (int i = 0; i < count; i++) {
-            diskPool.execute(turn.queue(i), turn.task(i));
+            diskPool.execute(turn.queue(i), turn.task(i), turn.isUrgent(i), turn.client(i));
         }
     }
 

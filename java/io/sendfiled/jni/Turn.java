@@ -68,7 +68,7 @@ public final class Turn {
         return memory.getShort(LENDS + lend * LEND_SIZE + 8);
     }
 
-    /** Whether a task goes before the others of its client. */
+    /** Whether a task goes before those that are not urgent. */
     public boolean isUrgent(int lend) {
         return memory.getShort(LENDS + lend * LEND_SIZE + 10) != 0;
     }

@@ -1,0 +1,160 @@
+package io.sendfiled.daemon;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.CountDownLatch;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+final class FairTasksTest {
+    private static final int ALICE = 100;
+    private static final int BOB = 200;
+    private static final int CAROL = 300;
+
+    private final FairTasks tasks = new FairTasks();
+
+    @Test
+    void shouldBeEmptyAtFirst() {
+        assertEquals(FairTasks.NONE, tasks.next());
+    }
+
+    @Test
+    void shouldKeepTheOrderOfOneClient() {
+        addOrdinary(ALICE, 1, 2, 3);
+
+        assertEquals(List.of(1L, 2L, 3L), rest());
+    }
+
+    @Test
+    void shouldGiveEachClientItsTurnHoweverManyTasksAnotherHas() {
+        addOrdinary(ALICE, 11, 12, 13, 14);
+        addOrdinary(BOB, 21);
+        addOrdinary(CAROL, 31, 32);
+
+        assertEquals(List.of(11L, 21L, 31L, 12L, 32L, 13L, 14L), rest());
+    }
+
+    @Test
+    void shouldLetAClientThatComesLaterWaitForOneTurnOfEachOther() {
+        addOrdinary(ALICE, 11, 12, 13);
+        addOrdinary(BOB, 21, 22);
+        assertEquals(11, tasks.next());
+        addOrdinary(CAROL, 31);
+
+        assertEquals(List.of(21L, 12L, 31L, 22L, 13L), rest());
+    }
+
+    @Test
+    void shouldServeAClientAgainThatHadNothingToDo() {
+        addOrdinary(ALICE, 11);
+        assertEquals(List.of(11L), rest());
+        addOrdinary(ALICE, 12);
+        addOrdinary(BOB, 21);
+
+        assertEquals(List.of(12L, 21L), rest());
+    }
+
+    @Test
+    void shouldPreferUrgentTasks() {
+        addOrdinary(ALICE, 11, 12);
+        addUrgent(BOB, 21);
+
+        assertEquals(List.of(21L, 11L, 12L), rest());
+    }
+
+    @Test
+    void shouldGiveEachClientItsTurnAmongUrgentTasks() {
+        addUrgent(ALICE, 11, 12);
+        addUrgent(BOB, 21);
+
+        assertEquals(List.of(11L, 21L, 12L), rest());
+    }
+
+    @Test
+    void shouldStarveNobodyForUrgentTasks() {
+        addOrdinary(ALICE, 1, 2);
+        for (int i = 0; i < 2 * FairTasks.URGENT_RUN + 1; i++) {
+            addUrgent(BOB, 100 + i);
+        }
+
+        List<Long> order = rest();
+
+        assertEquals(FairTasks.URGENT_RUN, order.indexOf(1L));
+        assertEquals(2 * FairTasks.URGENT_RUN + 1, order.indexOf(2L));
+    }
+
+    @Test
+    void shouldCountARunOfUrgentTasksOnlyWhileOthersWait() {
+        for (int i = 0; i < FairTasks.URGENT_RUN; i++) {
+            addUrgent(BOB, 100 + i);
+            assertEquals(100 + i, tasks.next());
+        }
+        addOrdinary(ALICE, 1);
+        addUrgent(BOB, 2);
+
+        assertEquals(List.of(2L, 1L), rest());
+    }
+
+    @Test
+    @Timeout(30)
+    void shouldLoseNoTaskWhenThreadsAddAndTakeAtOnce() throws Exception {
+        int each = 20_000;
+        CountDownLatch start = new CountDownLatch(1);
+        List<Thread> threads = new ArrayList<>();
+        for (int thread = 1; thread <= 2; thread++) {
+            long first = (long) thread * each;
+            int client = thread;
+            threads.add(new Thread(() -> {
+                awaitStart(start);
+                for (int i = 0; i < each; i++) {
+                    tasks.add(first + i, i % 3 == 0, client);
+                }
+            }));
+        }
+        Set<Long> taken = new HashSet<>();
+        threads.forEach(Thread::start);
+        start.countDown();
+        while (taken.size() < 2 * each) {
+            long task = tasks.next();
+            if (task != FairTasks.NONE) {
+                taken.add(task);
+            }
+        }
+        for (Thread thread : threads) {
+            thread.join();
+        }
+        assertEquals(FairTasks.NONE, tasks.next());
+    }
+
+    private static void awaitStart(CountDownLatch start) {
+        try {
+            start.await();
+        } catch (InterruptedException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    private void addOrdinary(int client, long... handles) {
+        for (long handle : handles) {
+            tasks.add(handle, false, client);
+        }
+    }
+
+    private void addUrgent(int client, long... handles) {
+        for (long handle : handles) {
+            tasks.add(handle, true, client);
+        }
+    }
+
+    private List<Long> rest() {
+        List<Long> order = new ArrayList<>();
+        for (long task = tasks.next(); task != FairTasks.NONE; task = tasks.next()) {
+            order.add(task);
+        }
+        return order;
+    }
+}
