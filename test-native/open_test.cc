@@ -190,6 +190,125 @@ TEST_F(OpenTest, ShouldCloseTheFileWhenItsAttributesCannotBeRead)
     machine_->machine.sys = &sfd_sys_linux;
 }
 
+/* Opens with one device, and tells which part of the path the caches were said to know. */
+class OpenOnDeviceTest : public OpenTest
+{
+  protected:
+    void SetUp() override
+    {
+        OpenTest::SetUp();
+        known = SIZE_MAX;
+        sys_ = copyOfSys();
+        sys_.openat2 = [](int dir, const char *path, const struct open_how *how) {
+            struct open_how real = *how;
+            if ((how->resolve & RESOLVE_CACHED_FLAG) != 0) {
+                if (std::strlen(path) > known) {
+                    return -EAGAIN;
+                }
+                real.resolve &= ~RESOLVE_CACHED_FLAG; // a busy machine may have dropped it
+            }
+            return sfd_sys_linux.openat2(dir, path, &real);
+        };
+        machine_->machine.sys = &sys_;
+        machine_->machine.resolve_cached = true;
+    }
+    void TearDown() override
+    {
+        close();
+        machine_->machine.sys = &sfd_sys_linux;
+        OpenTest::TearDown();
+    }
+    int open(const char *path)
+    {
+        const int result = sfd_open_on_device(&machine_->machine, root_.get(), path, &opened_);
+        if (result == 0) {
+            fd_.reset(opened_.fd);
+        }
+        return result;
+    }
+    uint64_t device(int root, const char *path)
+    {
+        uint64_t dev = 0;
+        EXPECT_EQ(0, sfd_open_device(&machine_->machine, root, path, &dev)) << path;
+        return dev;
+    }
+    static uint64_t deviceOf(const std::string &path)
+    {
+        struct stat st = {};
+        EXPECT_EQ(0, stat(path.c_str(), &st)) << path;
+        return makedev(major(st.st_dev), minor(st.st_dev));
+    }
+
+    static constexpr uint64_t RESOLVE_CACHED_FLAG = 0x20;
+    static size_t known; /* longest path that is cached */
+    struct sfd_sys sys_;
+};
+size_t OpenOnDeviceTest::known;
+
+TEST_F(OpenOnDeviceTest, ShouldOpenWhatLiesBelowTheRootOrADirectoryThatIsKnown)
+{
+    for (const size_t length : {size_t{0}, SIZE_MAX}) {
+        known = length;
+        for (const char *path :
+             {"sub/deep", "/sub/deep", "//sub//deep", "sub/./deep", "sub/../sub/deep"}) {
+            ASSERT_EQ(0, open(path)) << path;
+            EXPECT_EQ("deeper", content()) << path;
+        }
+        ASSERT_EQ(0, open("/file"));
+        EXPECT_EQ("inside", content());
+    }
+}
+
+TEST_F(OpenOnDeviceTest, ShouldTellTheDeviceOfTheLastDirectoryThatIsKnown)
+{
+    const OwnedFd slash = openFile("/", O_PATH | O_DIRECTORY);
+    const uint64_t proc = deviceOf("/proc");
+    ASSERT_NE(deviceOf("/"), proc);
+    EXPECT_EQ(proc, device(slash.get(), "proc/1/status"));
+    EXPECT_EQ(proc, device(slash.get(), "/proc/version"));
+    EXPECT_EQ(deviceOf("/"), device(slash.get(), "version"));
+    known = std::strlen("proc/");
+    EXPECT_EQ(proc, device(slash.get(), "proc/no/such/directory"))
+        << "mount points are always known";
+    known = 0;
+    EXPECT_EQ(deviceOf("/"), device(slash.get(), "proc/1/status")) << "all that is left to go by";
+}
+
+TEST_F(OpenOnDeviceTest, ShouldNotFollowAPathToAnotherDevice)
+{
+    std::filesystem::create_directory(*directory_ / "root/empty");
+    link("away", "/proc/version");
+    const OwnedFd slash = openFile("/", O_PATH | O_DIRECTORY);
+    const std::string away = (*directory_ / "root/away").substr(1);
+    EXPECT_EQ(-EXDEV, sfd_open_on_device(&machine_->machine, slash.get(), away.c_str(), &opened_));
+    known = 0;
+    EXPECT_EQ(-EXDEV,
+              sfd_open_on_device(&machine_->machine, slash.get(), "proc/version", &opened_));
+}
+
+TEST_F(OpenOnDeviceTest, ShouldLeaveTheRestToAnOpenThatMayWaitForAnyDevice)
+{
+    link("absolute", "/file");
+    link("climbing", "../secret");
+    for (const char *path : {"absolute", "climbing", "/", ""}) {
+        EXPECT_EQ(-EXDEV, open(path)) << path;
+    }
+    known = 0;
+    EXPECT_EQ(-EXDEV, open("sub/../../file"))
+        << "above the root is the root, but not from below it";
+    machine_->machine.resolve_cached = false;
+    EXPECT_EQ(-EXDEV, open("sub/deep")) << "nobody knows";
+    EXPECT_EQ(0, open("file")) << "below the root itself everybody does";
+}
+
+TEST_F(OpenOnDeviceTest, ShouldTellWhyAPathDoesNotOpen)
+{
+    EXPECT_EQ(-ENOENT, open("missing"));
+    EXPECT_EQ(-ENOTDIR, open("file/"));
+    EXPECT_EQ(-EINVAL, open("sub"));
+    EXPECT_EQ(-EINVAL, open("sub/"));
+}
+
 struct RangeCase {
     uint64_t size;
     int64_t offset;

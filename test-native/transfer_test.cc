@@ -744,11 +744,67 @@ TEST_F(TransferTest, ShouldOpenInTheDiskPoolOnAFileSystemThatNobodyHasMet)
 TEST_F(TransferTest, ShouldOpenOnTheCommonQueueWhatOnlyTheDiskCanPlace)
 {
     learnDevice();
-    script.opens = {-EAGAIN, -EAGAIN}; // the file, then its directory
+    context_->machine.resolve_cached = false;
     EXPECT_EQ(SFD_NEXT_POOL, begin(SFD_WIRE_READ_FILE, -1, 0, 0, "directory/file"));
     EXPECT_EQ(SFD_QUEUE_OPEN, t_->task.queue);
     finish();
     expectRefused(ENOENT);
+}
+
+TEST_F(TransferTest, ShouldOpenOnItsDisksQueueWhateverTheCachesHaveForgotten)
+{
+    learnDevice();
+    std::filesystem::create_directory(*directory_ / "directory");
+    script.opens = {-EAGAIN, -EAGAIN}; // the file, then its directory
+    EXPECT_EQ(SFD_NEXT_POOL, begin(SFD_WIRE_READ_FILE, -1, 0, 0, "directory/file"));
+    EXPECT_EQ(SFD_QUEUE_DEVICES, t_->task.queue) << "the root's own";
+    finish();
+    expectRefused(ENOENT);
+}
+
+TEST_F(TransferTest, ShouldMoveToTheCommonQueueWhenALinkLeadsAwayFromTheDisk)
+{
+    learnDevice();
+    file(100);
+    std::filesystem::create_symlink("/file", *directory_ / "link");
+    script.opens = {-EAGAIN};
+    EXPECT_EQ(SFD_NEXT_POOL, begin(SFD_WIRE_READ_FILE, -1, 0, 0, "link"));
+    EXPECT_EQ(SFD_QUEUE_DEVICES, t_->task.queue) << "the root's own";
+    EXPECT_EQ(SFD_NEXT_POOL, workAndRun());
+    EXPECT_EQ(SFD_QUEUE_OPEN, t_->task.queue);
+    EXPECT_EQ(1u, count(SFD_COUNTER_COLD_OPENS));
+    finish();
+    EXPECT_BYTES(content_, readBytes());
+}
+
+TEST_F(TransferTest, ShouldBeUrgentUntilItsFirstBytesAreThere)
+{
+    script.warm_until = 0;
+    file(BIG);
+    EXPECT_EQ(SFD_NEXT_POOL, begin(SFD_WIRE_SEND_FILE, toPipe()));
+    EXPECT_TRUE(t_->task.urgent) << "the open";
+    EXPECT_EQ(SFD_NEXT_POOL, workAndRun());
+    EXPECT_TRUE(t_->task.urgent) << "the first window";
+    while (next_ != SFD_NEXT_POOL || t_->offset == 0) {
+        next_ == SFD_NEXT_POOL ? workAndRun() : run();
+        collect();
+    }
+    EXPECT_FALSE(t_->task.urgent);
+    finish();
+    EXPECT_BYTES(content_, data_);
+}
+
+TEST_F(TransferTest, ShouldBeUrgentWhenItCopiesASmallFileOnly)
+{
+    learnDevice();
+    for (const size_t size : {size_t{100}, BIG}) {
+        again();
+        file(size);
+        EXPECT_EQ(SFD_NEXT_POOL, begin(SFD_WIRE_SEND_FILE, toFile(O_WRONLY | O_TRUNC)));
+        EXPECT_EQ(size < BIG, t_->task.urgent);
+        finish();
+        EXPECT_BYTES(content_, contentOf(*directory_ / "output"));
+    }
 }
 
 TEST_F(TransferTest, ShouldOpenInTheDiskPoolWhatIsNotInTheCache)

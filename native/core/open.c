@@ -17,6 +17,12 @@
 #define RESOLVE_CACHED 0x20
 #endif
 
+/* Resolution inside the root, whatever a path says. */
+#define RESOLVE_INSIDE ((uint64_t)(RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS))
+
+/* Resolution that ends with -EXDEV where it would leave the directory or its mount. */
+#define RESOLVE_NEAR ((uint64_t)(RESOLVE_BENEATH | RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS))
+
 /* Fills *out if `fd` is a regular file: 0 or -errno. With `cached` never blocks. */
 static int describe(const struct sfd_machine *machine, int fd, bool cached, struct sfd_opened *out)
 {
@@ -38,23 +44,29 @@ static int describe(const struct sfd_machine *machine, int fd, bool cached, stru
     return 0;
 }
 
-int sfd_open_path(const struct sfd_machine *machine, int root, const char *path, bool cached,
-                  struct sfd_opened *out)
+static int open_file(const struct sfd_machine *machine, int directory, const char *path,
+                     uint64_t resolve, bool cached, struct sfd_opened *out)
 {
     /* O_NONBLOCK: the open of a FIFO or of a leased file does not wait. O_NOCTTY: a terminal is not adopted. */
     const struct open_how how = {
         .flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
-        .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | (cached ? RESOLVE_CACHED : 0u),
+        .resolve = resolve | (cached ? RESOLVE_CACHED : 0u),
     };
 
-    if (cached && !machine->resolve_cached) return -EAGAIN;
-    int fd = machine->sys->openat2(root, path, &how);
+    int fd = machine->sys->openat2(directory, path, &how);
     if (fd == -ENXIO)
         return -EINVAL; /* a socket, or a device without a driver: no regular file either */
     if (fd < 0) return fd;
     const int result = describe(machine, fd, cached, out);
     if (result < 0) sfd_fd_close(machine->sys, &fd);
     return result;
+}
+
+int sfd_open_path(const struct sfd_machine *machine, int root, const char *path, bool cached,
+                  struct sfd_opened *out)
+{
+    if (cached && !machine->resolve_cached) return -EAGAIN;
+    return open_file(machine, root, path, RESOLVE_INSIDE, cached, out);
 }
 
 int sfd_open_descriptor(const struct sfd_machine *machine, int *fd, bool cached,
@@ -89,35 +101,78 @@ bool sfd_open_turned_direct(const struct sfd_machine *machine, int fd)
     return flags < 0 || (flags & O_DIRECT) != 0;
 }
 
-static int device_of(const struct sfd_machine *machine, int fd, uint64_t *dev)
+/* The position of a path's last name; 0 when that is all there is. */
+static size_t last_name(const char *path, size_t length)
 {
-    struct statx st;
-    const int result =
-        machine->sys->statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &st);
+    while (length > 0 && path[length - 1] == '/')
+        length--;
+    while (length > 0 && path[length - 1] != '/')
+        length--;
+    return length;
+}
 
-    if (result == 0) *dev = makedev(st.stx_dev_major, st.stx_dev_minor);
-    return result;
+/*
+ * Opens the longest part of `path` that the kernel's caches know as a directory: an O_PATH descriptor for the caller, or -1
+ * for the root itself; *rest is what follows. Mount points never leave the caches, nor do the directories above them: so all
+ * that follows is on the same device, unless symbolic links or ".." lead away. -errno when the caches cannot tell.
+ */
+static int open_known_part(const struct sfd_machine *machine, int root, const char *path,
+                           size_t *rest, int *directory)
+{
+    const struct open_how how = {
+        .flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
+        .resolve = RESOLVE_INSIDE | RESOLVE_CACHED,
+    };
+    const size_t slashes = strspn(path, "/"); /* the root */
+    size_t end = strlen(path);
+    char part[PATH_MAX];
+
+    if (end >= sizeof(part)) return -ENAMETOOLONG;
+    memcpy(part, path, end);
+    for (end = last_name(path, end); end > slashes; end = last_name(path, end)) {
+        if (!machine->resolve_cached) return -EAGAIN;
+        part[end] = '\0';
+        const int fd = machine->sys->openat2(root, part, &how);
+        if (fd < 0 && fd != -EAGAIN) return fd;
+        if (fd >= 0) {
+            *rest = end;
+            *directory = fd;
+            return 0;
+        }
+    }
+    *rest = slashes;
+    *directory = -1;
+    return 0;
 }
 
 int sfd_open_device(const struct sfd_machine *machine, int root, const char *path, uint64_t *dev)
 {
-    const struct open_how how = {
-        .flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
-        .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | RESOLVE_CACHED,
-    };
-    const char *slash = strrchr(path, '/');
-    char directory[PATH_MAX];
+    struct statx st;
+    size_t rest = 0;
+    int directory = -1;
 
-    if (slash == NULL || slash == path) return device_of(machine, root, dev);
-    if (!machine->resolve_cached) return -EAGAIN;
-    const size_t length = (size_t)(slash - path);
-    if (length >= sizeof(directory)) return -ENAMETOOLONG;
-    memcpy(directory, path, length);
-    directory[length] = '\0';
-    int fd = machine->sys->openat2(root, directory, &how);
-    if (fd < 0) return fd;
-    const int result = device_of(machine, fd, dev);
-    sfd_fd_close(machine->sys, &fd);
+    int result = open_known_part(machine, root, path, &rest, &directory);
+    if (result < 0) return result;
+    result = machine->sys->statx(directory < 0 ? root : directory, "",
+                                 AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &st);
+    if (result == 0) *dev = makedev(st.stx_dev_major, st.stx_dev_minor);
+    sfd_fd_close(machine->sys, &directory);
+    return result;
+}
+
+int sfd_open_on_device(const struct sfd_machine *machine, int root, const char *path,
+                       struct sfd_opened *out)
+{
+    size_t rest = 0;
+    int directory = -1;
+
+    if (open_known_part(machine, root, path, &rest, &directory) < 0) return -EXDEV;
+    int result = -EXDEV;
+    if (path[rest] != '\0') {
+        result = open_file(machine, directory < 0 ? root : directory, path + rest, RESOLVE_NEAR,
+                           false, out);
+    }
+    sfd_fd_close(machine->sys, &directory);
     return result;
 }
 

@@ -46,10 +46,17 @@ int sfd_open_descriptor(const struct sfd_machine *machine, int *fd, bool cached,
 bool sfd_open_turned_direct(const struct sfd_machine *machine, int fd);
 
 /*
- * The st_dev of the directory that `path` names a file in, as far as the kernel's caches tell: 0, or -errno (-EAGAIN: only the
- * disk can tell). Never blocks.
+ * The st_dev that the open of `path` will most likely wait for: that of the last directory on the way which the kernel's
+ * caches know. 0, or -errno (-EAGAIN: only the disk can tell). Never blocks.
  */
 int sfd_open_device(const struct sfd_machine *machine, int root, const char *path, uint64_t *dev);
+
+/*
+ * sfd_open_path without `cached` that waits for no other device than the one that sfd_open_device tells: -EXDEV when the path
+ * leads away from it, by a symbolic link for example.
+ */
+int sfd_open_on_device(const struct sfd_machine *machine, int root, const char *path,
+                       struct sfd_opened *out);
 
 /*
  * The end of the range that a request asks for, in *end. `length` 0 means to the end of the file; an offset at the end is

@@ -145,7 +145,7 @@ static int accept_dest(struct sfd_context *context, struct sfd_transfer *t,
     return 0;
 }
 
-/* The open waits on its disk's own queue, as long as the kernel knows without the disk which one that is. */
+/* The open waits on the queue of its disk, as far as the kernel knows without any disk which one that is. */
 static enum sfd_next open_in_pool(struct sfd_context *context, struct sfd_transfer *t,
                                   const char *path)
 {
@@ -224,6 +224,10 @@ enum sfd_next sfd_transfer_send(struct sfd_context *context, struct sfd_transfer
 
 static enum sfd_next after_open(struct sfd_context *context, struct sfd_transfer *t)
 {
+    if (t->job_error == -EXDEV && t->task.queue != SFD_QUEUE_OPEN) {
+        /* A link leads to another disk, which may be a dead one. */
+        return lend(context, t, SFD_JOB_OPEN, SFD_QUEUE_OPEN);
+    }
     free(t->path);
     t->path = NULL;
     if (t->job_error < 0) return sfd_transfer_refuse(context, t, t->job_error);

@@ -126,7 +126,10 @@ static void work_open(const struct sfd_context *context, struct sfd_transfer *t)
     int result = -EAGAIN;
 
     for (int i = 0; i < OPEN_TRIES && result == -EAGAIN; i++) {
-        result = sfd_open_path(&context->machine, t->root, t->path, false, &file);
+        /* A thread of one disk waits for no other. */
+        result = t->task.queue == SFD_QUEUE_OPEN
+                     ? sfd_open_path(&context->machine, t->root, t->path, false, &file)
+                     : sfd_open_on_device(&context->machine, t->root, t->path, &file);
     }
     if (result == 0) {
         result = sfd_transfer_adopt(
