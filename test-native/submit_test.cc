@@ -91,8 +91,8 @@ TEST_F(Submit, ShouldPassBytesAndDescriptorsInOrder)
     const OwnedFd read_end(pipe_fds[0]);
     const OwnedFd write_end(pipe_fds[1]);
 
-    for (size_t count = 0; count <= 2; count++) {
-        const std::vector<int> all = {write_end.get(), read_end.get()};
+    for (size_t count = 0; count <= SFD_SUBMIT_MAX_FDS; count++) {
+        const std::vector<int> all = {write_end.get(), read_end.get(), write_end.get()};
         std::vector<int> received;
 
         ASSERT_EQ(
@@ -101,10 +101,12 @@ TEST_F(Submit, ShouldPassBytesAndDescriptorsInOrder)
 
         ASSERT_EQ(receive(&received), "request");
         ASSERT_EQ(received.size(), count);
-        if (count == 2) {
-            char byte = 0;
+        if (count == SFD_SUBMIT_MAX_FDS) {
+            char bytes[3] = {};
             ASSERT_EQ(write(received[0], "x", 1), 1);
-            ASSERT_EQ(read(received[1], &byte, 1), 1);
+            ASSERT_EQ(write(received[2], "y", 1), 1);
+            ASSERT_EQ(read(received[1], bytes, sizeof(bytes)), 2);
+            ASSERT_STREQ(bytes, "xy");
         }
         for (const int fd : received) {
             close(fd);
@@ -114,7 +116,7 @@ TEST_F(Submit, ShouldPassBytesAndDescriptorsInOrder)
 
 TEST_F(Submit, ShouldRefuseMoreDescriptorsThanARequestHas)
 {
-    EXPECT_EQ(send("request", {0, 1, 2}), -EINVAL);
+    EXPECT_EQ(send("request", {0, 1, 2, 0}), -EINVAL);
 }
 
 TEST_F(Submit, ShouldTellADescriptorThatIsNone)

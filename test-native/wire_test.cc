@@ -23,7 +23,7 @@ int errnoByName(const std::string &name)
 {
     static const std::map<std::string, int> numbers = {
         {"EBADMSG", EBADMSG}, {"ENAMETOOLONG", ENAMETOOLONG},       {"ENOENT", ENOENT},
-        {"ERANGE", ERANGE},   {"EPROTONOSUPPORT", EPROTONOSUPPORT},
+        {"ERANGE", ERANGE},   {"EPROTONOSUPPORT", EPROTONOSUPPORT}, {"EINVAL", EINVAL},
     };
     return numbers.at(name);
 }
@@ -51,6 +51,8 @@ void expectRequest(const GoldenVector &v)
 
     ASSERT_EQ(sfd_wire_get_request(v.bytes.data(), v.bytes.size(), &request), 0);
     EXPECT_EQ(request.cmd, v.number("command"));
+    EXPECT_FALSE(request.extended);
+    EXPECT_FALSE(sfd_wire_is_extended(v.bytes.data(), v.bytes.size()));
     if (!v.has("path")) {
         EXPECT_EQ(request.id, v.number("id"));
         return;
@@ -60,6 +62,64 @@ void expectRequest(const GoldenVector &v)
     EXPECT_EQ(Bytes(request.path, request.path + request.path_length),
               parseBytes(v.fields.at("path")));
     EXPECT_EQ(request.path[request.path_length], '\0');
+}
+
+sfd_options optionsOf(const GoldenVector &v)
+{
+    sfd_options options = {};
+
+    options.rate = v.number("rate");
+    options.idle_ms = static_cast<uint32_t>(v.number("idle"));
+    options.deadline_ms = static_cast<uint32_t>(v.number("deadline"));
+    options.technique = static_cast<uint8_t>(v.number("technique"));
+    options.flags = static_cast<uint8_t>(v.number("flags"));
+    return options;
+}
+
+Bytes encodeExtended(const GoldenVector &v)
+{
+    const sfd_options options = optionsOf(v);
+    const Bytes path = v.has("path") ? parseBytes(v.fields.at("path")) : Bytes();
+    Bytes bytes(SFD_WIRE_MAX_REQUEST_SIZE, 0xee);
+
+    bytes.resize(sfd_wire_put_extended_request(
+        bytes.data(), static_cast<uint8_t>(v.number("command")), v.signedNumber("offset"),
+        v.number("length"), &options, path.size()));
+    if (v.has("path")) {
+        bytes.insert(bytes.end(), path.begin(), path.end());
+        bytes.push_back(0);
+    }
+    return bytes;
+}
+
+void expectExtended(const GoldenVector &v)
+{
+    const sfd_options options = optionsOf(v);
+    sfd_wire_request request = {};
+
+    ASSERT_EQ(sfd_wire_get_request(v.bytes.data(), v.bytes.size(), &request), 0);
+    EXPECT_EQ(request.cmd, v.number("asks"));
+    EXPECT_TRUE(request.extended);
+    EXPECT_EQ(request.offset, v.signedNumber("offset"));
+    EXPECT_EQ(request.length, v.number("length"));
+    EXPECT_EQ(request.options.rate, options.rate);
+    EXPECT_EQ(request.options.idle_ms, options.idle_ms);
+    EXPECT_EQ(request.options.deadline_ms, options.deadline_ms);
+    EXPECT_EQ(request.options.technique, options.technique);
+    EXPECT_EQ(request.options.flags, options.flags);
+    if (!v.has("path")) {
+        EXPECT_EQ(request.path, nullptr);
+        return;
+    }
+    EXPECT_EQ(Bytes(request.path, request.path + request.path_length),
+              parseBytes(v.fields.at("path")));
+    EXPECT_EQ(request.path[request.path_length], '\0');
+}
+
+sfd_wire_result resultOf(const GoldenVector &v)
+{
+    return {v.number("moved"), v.number("elapsed"), static_cast<uint32_t>(v.number("cold")),
+            static_cast<uint8_t>(v.number("technique"))};
 }
 
 Bytes encodeResponse(const GoldenVector &v)
@@ -77,6 +137,13 @@ Bytes encodeResponse(const GoldenVector &v)
         size = sfd_wire_put_xfer_stat(bytes.data(), v.number("moved"));
     } else if (v.kind == "complete") {
         size = sfd_wire_put_complete(bytes.data());
+    } else if (v.kind == "refusal" || v.kind == "refusal_encode") {
+        size = sfd_wire_put_refusal(bytes.data(), static_cast<int>(v.signedNumber("errno")),
+                                    static_cast<uint32_t>(v.number("fits")));
+    } else if (v.kind == "result" || v.kind == "result_encode") {
+        const sfd_wire_result result = resultOf(v);
+        size =
+            sfd_wire_put_result(bytes.data(), static_cast<int>(v.signedNumber("errno")), &result);
     } else {
         size = sfd_wire_put_error(bytes.data(), static_cast<uint8_t>(v.number("command")),
                                   static_cast<int>(v.signedNumber("errno")));
@@ -105,6 +172,18 @@ void expectResponse(const GoldenVector &v)
         EXPECT_EQ(response.moved, v.number("moved"));
     } else if (v.kind == "complete") {
         EXPECT_EQ(response.kind, SFD_WIRE_RESPONSE_COMPLETE);
+    } else if (v.kind == "refusal") {
+        EXPECT_EQ(response.kind, SFD_WIRE_RESPONSE_REFUSAL);
+        EXPECT_EQ(response.errnum, v.signedNumber("errno"));
+        EXPECT_EQ(response.fits, v.number("fits"));
+    } else if (v.kind == "result") {
+        const sfd_wire_result result = resultOf(v);
+        EXPECT_EQ(response.kind, SFD_WIRE_RESPONSE_RESULT);
+        EXPECT_EQ(response.errnum, v.signedNumber("errno"));
+        EXPECT_EQ(response.result.moved, result.moved);
+        EXPECT_EQ(response.result.elapsed_ns, result.elapsed_ns);
+        EXPECT_EQ(response.result.cold_windows, result.cold_windows);
+        EXPECT_EQ(response.result.technique, result.technique);
     } else {
         EXPECT_EQ(response.kind, SFD_WIRE_RESPONSE_ERROR);
         EXPECT_EQ(response.cmd, v.number("command"));
@@ -127,11 +206,18 @@ TEST(Wire, shouldAgreeWithTheGoldenVectors)
             expectRequest(v);
         } else if (v.kind == "request_decode") {
             expectRequest(v);
+        } else if (v.kind == "extended") {
+            EXPECT_EQ(encodeExtended(v), v.bytes);
+            expectExtended(v);
+        } else if (v.kind == "extended_decode") {
+            expectExtended(v);
         } else if (v.kind == "refused") {
             EXPECT_EQ(sfd_wire_get_request(v.bytes.data(), v.bytes.size(), &request),
                       -errnoByName(v.fields.at("errno")));
             EXPECT_EQ(request.cmd, 0); // untouched
-        } else if (v.kind == "error_encode") {
+            EXPECT_EQ(sfd_wire_is_extended(v.bytes.data(), v.bytes.size()), v.has("extended"));
+        } else if (v.kind == "error_encode" || v.kind == "refusal_encode" ||
+                   v.kind == "result_encode") {
             EXPECT_EQ(encodeResponse(v), v.bytes);
         } else if (v.kind == "incomplete") {
             EXPECT_EQ(sfd_wire_get_response(v.bytes.data(), v.bytes.size(), &response), 0);
@@ -142,8 +228,10 @@ TEST(Wire, shouldAgreeWithTheGoldenVectors)
             expectResponse(v);
         }
     }
-    for (const char *kind : {"request", "request_decode", "refused", "file_info", "progress",
-                             "complete", "error", "error_encode", "incomplete", "malformed"}) {
+    for (const char *kind :
+         {"request", "request_decode", "extended", "extended_decode", "refused", "file_info",
+          "progress", "complete", "error", "error_encode", "refusal", "refusal_encode", "result",
+          "result_encode", "incomplete", "malformed"}) {
         EXPECT_GT(seen[kind], 0) << "no vector of kind " << kind;
     }
 }
@@ -192,6 +280,10 @@ TEST(Wire, shouldAnswerRandomBytesWithinItsRules)
         Bytes bytes = vectors[random() % vectors.size()].bytes;
 
         bytes.resize(random() % 4 == 0 ? random() % 64 : std::min<size_t>(bytes.size(), 64));
+        if (bytes.size() > 8 && bytes[0] >= 0x11 && bytes[0] <= 0x14 && random() % 2 == 0) {
+            const auto total = static_cast<uint32_t>(bytes.size()); // past the first checks
+            memcpy(&bytes[4], &total, sizeof total);
+        }
         for (unsigned change = random() % 4; change > 0 && !bytes.empty(); change--) {
             bytes[random() % bytes.size()] = static_cast<unsigned char>(random());
         }
@@ -200,20 +292,27 @@ TEST(Wire, shouldAnswerRandomBytesWithinItsRules)
         const int result = sfd_wire_get_request(bytes.data(), bytes.size(), &request);
         if (result != 0) {
             ASSERT_TRUE(result == -EBADMSG || result == -EPROTONOSUPPORT || result == -ENOENT ||
-                        result == -ERANGE)
+                        result == -ERANGE || result == -EINVAL)
                 << result;
             continue;
         }
         ASSERT_GE(request.cmd, 1);
-        ASSERT_LE(request.cmd, 5);
-        if (request.cmd <= SFD_WIRE_SEND_FILE) {
-            ASSERT_GE(request.offset, 0);
-            ASSERT_LE(static_cast<uint64_t>(request.offset) + request.length,
-                      static_cast<uint64_t>(INT64_MAX));
-            ASSERT_EQ(std::strlen(request.path), request.path_length);
-            ASSERT_EQ(SFD_WIRE_PATH_REQUEST_SIZE + request.path_length + 1, bytes.size());
-        } else {
+        ASSERT_TRUE(request.cmd <= 5 || request.cmd == SFD_WIRE_SEND_DESCRIPTOR);
+        ASSERT_EQ(sfd_wire_is_extended(bytes.data(), bytes.size()), request.extended);
+        ASSERT_LT(request.options.technique, SFD_TECHNIQUES);
+        ASSERT_LE(request.options.flags, SFD_OPTIONS_ALL);
+        if (request.cmd == SFD_WIRE_SEND_OPEN_FILE || request.cmd == SFD_WIRE_CANCEL) {
             ASSERT_EQ(bytes.size(), 16u);
+            continue;
+        }
+        ASSERT_GE(request.offset, 0);
+        ASSERT_LE(static_cast<uint64_t>(request.offset) + request.length,
+                  static_cast<uint64_t>(INT64_MAX));
+        if (request.cmd == SFD_WIRE_SEND_DESCRIPTOR) {
+            ASSERT_EQ(bytes.size(), 48u);
+        } else {
+            ASSERT_EQ(std::strlen(request.path), request.path_length);
+            ASSERT_EQ((request.extended ? 48 : 24) + request.path_length + 1, bytes.size());
         }
     }
 }

@@ -56,17 +56,73 @@
  *   | cmd | errno |
  *   +-----+-------+
  *
- * Extensions have the command ids 0x10-0x7f (requests) and 0x90-0xff (responses):
+ * Extensions have the command ids 0x10-0x7f (requests) and 0x90-0xff (responses). All of them start
+ * alike; version is 1, and total length is the whole message's:
  *
  *   0     1      2             4                  8
  *   +-----+------+-------------+------------------+------+
  *   | cmd | stat | u16 version | u32 total length | ...  |
  *   +-----+------+-------------+------------------+------+
+ *
+ * A request of an id or a version that the daemon does not know is refused with the 2-byte error
+ * 0x81/EPROTONOSUPPORT, one whose total length is not the datagram's with 0x81/EBADMSG. From there on
+ * its client is known to understand extended responses, and gets these: a Refusal in place of the
+ * error 0x81, and a Result in place of the last Transfer Status and of the error 0x82. File
+ * Information and progress are those of version 1.
+ *
+ * Extended requests on a path (0x11 Open File, 0x12 Read File, 0x13 Send File) and on a descriptor
+ * (0x14 Send Descriptor: nothing after the padding, the total length is 48)
+ *
+ *   0     1      2             4                  8            16           24         32
+ *   +-----+------+-------------+------------------+------------+------------+----------+
+ *   | cmd | stat | u16 version | u32 total length | i64 offset | u64 length | u64 rate |
+ *   +-----+------+-------------+------------------+------------+------------+----------+
+ *   32                 36             40             41         42          48
+ *   +------------------+--------------+--------------+----------+-----------+---------------+-----+
+ *   | u32 idle timeout | u32 deadline | u8 technique | u8 flags | 6 padding | path, n bytes | NUL |
+ *   +------------------+--------------+--------------+----------+-----------+---------------+-----+
+ *
+ *   rate is in bytes per second, 0: no limit; idle timeout in milliseconds, 0: the daemon's; deadline
+ *   in milliseconds from receipt, 0: none; technique and flags as in options.h. A technique or flag
+ *   that the daemon does not know: EINVAL. A Send Open File of a file that was opened by 0x11 goes by
+ *   the options that came with that.
+ *   Descriptors: status (0x11, 0x12); status, destination (0x13); status, destination, source (0x14:
+ *   a regular file opened for reading; the offset counts from the file's beginning, and the file
+ *   position is neither used nor moved).
+ *
+ *   Read File (0x12) with success: File Information, the file's bytes, a Result, end of file.
+ *
+ * Refusal (0x91)
+ *
+ *   0     1       2             4                       8                 12        16
+ *   +-----+-------+-------------+-----------------------+-----------------+---------+
+ *   | cmd | errno | u16 version | u32 total length = 16 | u32 techniques  | u32 0   |
+ *   +-----+-------+-------------+-----------------------+-----------------+---------+
+ *
+ *   techniques: bit n is set if technique n would do for this file and destination; 0: the refusal is
+ *   not a matter of technique.
+ *
+ * Result (0x92)
+ *
+ *   0     1       2             4                       8           16             24
+ *   +-----+-------+-------------+-----------------------+-----------+----------------+
+ *   | cmd | errno | u16 version | u32 total length = 32 | u64 bytes | u64 elapsed ns |
+ *   +-----+-------+-------------+-----------------------+-----------+----------------+
+ *   24                 28             29          32
+ *   +------------------+--------------+-----------+
+ *   | u32 cold windows | u8 technique | 3 padding |
+ *   +------------------+--------------+-----------+
+ *
+ *   errno 0: complete, every byte was accepted by the destination. bytes: moved in all; elapsed: from
+ *   receipt of the request that started it to the last byte accepted; cold windows: how many times it
+ *   had to wait for the disk; technique: the one that moved the bytes. It is the last message.
  */
 #ifndef SENDFILED_WIRE_H
 #define SENDFILED_WIRE_H
 
 #include <stdint.h>
+
+#include "options.h"
 
 enum sfd_wire_command {
     SFD_WIRE_OPEN_FILE = 0x01,
@@ -76,25 +132,38 @@ enum sfd_wire_command {
     SFD_WIRE_CANCEL = 0x05,
 
     SFD_WIRE_EXTENDED_REQUEST_FIRST = 0x10,
+    SFD_WIRE_OPEN_FILE_EXT = 0x11,
+    SFD_WIRE_READ_FILE_EXT = 0x12,
+    SFD_WIRE_SEND_FILE_EXT = 0x13,
+    SFD_WIRE_SEND_DESCRIPTOR = 0x14,
     SFD_WIRE_EXTENDED_REQUEST_LAST = 0x7f,
 
     SFD_WIRE_FILE_INFO = 0x81,
     SFD_WIRE_XFER_STAT = 0x82,
 
     SFD_WIRE_EXTENDED_RESPONSE_FIRST = 0x90,
+    SFD_WIRE_REFUSAL = 0x91,
+    SFD_WIRE_RESULT = 0x92,
     SFD_WIRE_EXTENDED_RESPONSE_LAST = 0xff
 };
 
 /* Sizes in bytes. */
 #define SFD_WIRE_PREFIX_SIZE           2    /* cmd and stat, the start of every message */
+#define SFD_WIRE_EXTENDED_PREFIX_SIZE  8    /* the start of every extended message */
 #define SFD_WIRE_PATH_REQUEST_SIZE     24   /* Open, Read and Send File up to the path */
+#define SFD_WIRE_EXTENDED_REQUEST_SIZE 48   /* their extended forms, and all of Send Descriptor */
 #define SFD_WIRE_TRANSFER_REQUEST_SIZE 16   /* Send Open File and Cancel */
 #define SFD_WIRE_MAX_PATH              4095 /* without the NUL: PATH_MAX - 1 */
-#define SFD_WIRE_MAX_REQUEST_SIZE      (SFD_WIRE_PATH_REQUEST_SIZE + SFD_WIRE_MAX_PATH + 1)
+#define SFD_WIRE_MAX_REQUEST_SIZE      (SFD_WIRE_EXTENDED_REQUEST_SIZE + SFD_WIRE_MAX_PATH + 1)
 #define SFD_WIRE_FILE_INFO_SIZE        48
 #define SFD_WIRE_XFER_STAT_SIZE        16
 #define SFD_WIRE_ERROR_SIZE            2
+#define SFD_WIRE_REFUSAL_SIZE          16
+#define SFD_WIRE_RESULT_SIZE           32
 #define SFD_WIRE_MAX_RESPONSE_SIZE     SFD_WIRE_FILE_INFO_SIZE
+
+/* The version field of extended messages. */
+#define SFD_WIRE_VERSION 1
 
 /* The size field of the last Transfer Status of a successful transfer. */
 #define SFD_WIRE_COMPLETE UINT64_MAX

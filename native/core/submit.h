@@ -13,11 +13,11 @@
 
 #include "sys.h"
 
-/* A status channel and a destination. */
-enum { SFD_SUBMIT_MAX_FDS = 2 };
+/* A status channel, a destination and a source. */
+enum { SFD_SUBMIT_MAX_FDS = 3 };
 
 /*
- * Sends `length` bytes and the `count` (0 to 2) descriptors of `fds` as one request. 0 or -errno: -EAGAIN when the
+ * Sends `length` bytes and the `count` (0 to 3) descriptors of `fds` as one request. 0 or -errno: -EAGAIN when the
  * daemon's queue is full, -ECONNREFUSED or -ENOTCONN when nobody listens any more (connect again, the daemon may have
  * been restarted), -EBADF when one of the descriptors is none.
  */

@@ -1,8 +1,8 @@
 /*
- * Techniques: the ways in which bytes pass from a file to a destination; their numbers, names and choice.
+ * Techniques: the ways in which bytes pass from a file to a destination; their names and choice.
  *
- * Role: one table of what exists, what this machine has of it, and which one a transfer takes. What fits a kind of destination
- * is destination.h's to say; how a technique moves bytes is mover.h's and copy.h's.
+ * Role: one table of what exists (the numbers are public: enum sfd_technique), what this machine has of it, and which one a
+ * transfer takes. What fits a kind of destination is destination.h's to say; how a technique moves bytes is mover.h's and copy.h's.
  * Thread: any; there is no state. Owns nothing.
  */
 #ifndef SFD_CORE_TECHNIQUE_H
@@ -11,18 +11,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "fd.h"
+#include <sendfiled/options.h>
 
-/* The numbers are on the wire and in io.sendfiled.protocol.Technique. */
-enum sfd_technique {
-    SFD_TECHNIQUE_AUTO = 0,
-    SFD_TECHNIQUE_SENDFILE = 1,
-    SFD_TECHNIQUE_SPLICE = 2,
-    SFD_TECHNIQUE_MMAP = 3,
-    SFD_TECHNIQUE_READ_WRITE = 4,
-    SFD_TECHNIQUE_COPY_FILE_RANGE = 5, /* regular destinations only */
-    SFD_TECHNIQUES,
-};
+#include "fd.h"
 
 /* Its bit in a mask of techniques. `auto` is in no mask: it is not a technique but a request to choose one. */
 #define SFD_TECHNIQUE_BIT(technique) (1u << (unsigned)(technique))

@@ -22,7 +22,24 @@ enum {
     AT_ATIME = 16,
     AT_MTIME = 24,
     AT_CTIME = 32,
-    AT_INFO_ID = 40
+    AT_INFO_ID = 40,
+
+    AT_VERSION = 2,
+    AT_TOTAL = 4,
+
+    AT_RATE = 24,
+    AT_IDLE = 32,
+    AT_DEADLINE = 36,
+    AT_TECHNIQUE = 40,
+    AT_FLAGS = 41,
+    AT_EXTENDED_PATH = SFD_WIRE_EXTENDED_REQUEST_SIZE,
+
+    AT_FITS = 8,
+
+    AT_MOVED = 8,
+    AT_ELAPSED = 16,
+    AT_COLD_WINDOWS = 24,
+    AT_USED = 28
 };
 
 static void put_u64(unsigned char *message, size_t at, uint64_t value)
@@ -31,6 +48,16 @@ static void put_u64(unsigned char *message, size_t at, uint64_t value)
 }
 
 static void put_i64(unsigned char *message, size_t at, int64_t value)
+{
+    memcpy(message + at, &value, sizeof value);
+}
+
+static void put_u32(unsigned char *message, size_t at, uint32_t value)
+{
+    memcpy(message + at, &value, sizeof value);
+}
+
+static void put_u16(unsigned char *message, size_t at, uint16_t value)
 {
     memcpy(message + at, &value, sizeof value);
 }
@@ -49,6 +76,20 @@ static int64_t get_i64(const unsigned char *message, size_t at)
     return value;
 }
 
+static uint32_t get_u32(const unsigned char *message, size_t at)
+{
+    uint32_t value;
+    memcpy(&value, message + at, sizeof value);
+    return value;
+}
+
+static uint16_t get_u16(const unsigned char *message, size_t at)
+{
+    uint16_t value;
+    memcpy(&value, message + at, sizeof value);
+    return value;
+}
+
 /* Clears the padding as well: what is not a field must not carry our memory to another process. */
 static unsigned char *start(void *buf, size_t size, uint8_t cmd)
 {
@@ -57,6 +98,22 @@ static unsigned char *start(void *buf, size_t size, uint8_t cmd)
     memset(message, 0, size);
     message[AT_CMD] = cmd;
     return message;
+}
+
+/* The same for an extended message: `size` bytes of it are ours, `total` is what it will be. */
+static unsigned char *start_extended(void *buf, size_t size, uint8_t cmd, size_t total)
+{
+    unsigned char *message = start(buf, size, cmd);
+
+    put_u16(message, AT_VERSION, SFD_WIRE_VERSION);
+    put_u32(message, AT_TOTAL, (uint32_t)total);
+    return message;
+}
+
+/* An errno that one byte carries; 0 would read as success. */
+static unsigned char error_byte(int errnum)
+{
+    return (unsigned char)(errnum >= 1 && errnum <= UINT8_MAX ? errnum : EIO);
 }
 
 size_t sfd_wire_put_file_info(void *buf, const struct sfd_wire_file_info *info)
@@ -88,8 +145,31 @@ size_t sfd_wire_put_error(void *buf, uint8_t cmd, int errnum)
 {
     unsigned char *message = start(buf, SFD_WIRE_ERROR_SIZE, cmd);
 
-    message[AT_STAT] = (unsigned char)(errnum >= 1 && errnum <= UINT8_MAX ? errnum : EIO);
+    message[AT_STAT] = error_byte(errnum);
     return SFD_WIRE_ERROR_SIZE;
+}
+
+size_t sfd_wire_put_refusal(void *buf, int errnum, uint32_t fits)
+{
+    unsigned char *message =
+        start_extended(buf, SFD_WIRE_REFUSAL_SIZE, SFD_WIRE_REFUSAL, SFD_WIRE_REFUSAL_SIZE);
+
+    message[AT_STAT] = error_byte(errnum);
+    put_u32(message, AT_FITS, fits);
+    return SFD_WIRE_REFUSAL_SIZE;
+}
+
+size_t sfd_wire_put_result(void *buf, int errnum, const struct sfd_wire_result *result)
+{
+    unsigned char *message =
+        start_extended(buf, SFD_WIRE_RESULT_SIZE, SFD_WIRE_RESULT, SFD_WIRE_RESULT_SIZE);
+
+    message[AT_STAT] = errnum == 0 ? 0 : error_byte(errnum);
+    put_u64(message, AT_MOVED, result->moved);
+    put_u64(message, AT_ELAPSED, result->elapsed_ns);
+    put_u32(message, AT_COLD_WINDOWS, result->cold_windows);
+    message[AT_USED] = result->technique;
+    return SFD_WIRE_RESULT_SIZE;
 }
 
 size_t sfd_wire_put_path_request(void *buf, uint8_t cmd, int64_t offset, uint64_t length)
@@ -109,43 +189,118 @@ size_t sfd_wire_put_transfer_request(void *buf, uint8_t cmd, uint64_t id)
     return SFD_WIRE_TRANSFER_REQUEST_SIZE;
 }
 
-static bool in_file_range(int64_t offset, uint64_t length)
+size_t sfd_wire_put_extended_request(void *buf, uint8_t cmd, int64_t offset, uint64_t length,
+                                     const struct sfd_options *options, size_t path_length)
 {
-    return offset >= 0 && length <= (uint64_t)(INT64_MAX - offset);
+    const size_t follows = cmd == SFD_WIRE_SEND_DESCRIPTOR ? 0 : path_length + 1;
+    unsigned char *message = start_extended(buf, SFD_WIRE_EXTENDED_REQUEST_SIZE, cmd,
+                                            SFD_WIRE_EXTENDED_REQUEST_SIZE + follows);
+
+    put_i64(message, AT_OFFSET, offset);
+    put_u64(message, AT_LENGTH, length);
+    put_u64(message, AT_RATE, options->rate);
+    put_u32(message, AT_IDLE, options->idle_ms);
+    put_u32(message, AT_DEADLINE, options->deadline_ms);
+    message[AT_TECHNIQUE] = options->technique;
+    message[AT_FLAGS] = options->flags;
+    return SFD_WIRE_EXTENDED_REQUEST_SIZE;
 }
 
-static int get_path_request(const unsigned char *message, size_t len, struct sfd_wire_request *out)
+/* Of a request whose path begins at `at`: 0 or -errno. */
+static int check_path(const unsigned char *message, size_t len, size_t at)
 {
-    if (len < AT_PATH + 1) {
+    if (len < at + 1) {
         return -EBADMSG;
     }
 
-    const char *path = (const char *)message + AT_PATH;
-    const size_t path_length = len - AT_PATH - 1;
+    const size_t path_length = len - at - 1;
 
-    if (path[path_length] != '\0' || memchr(path, '\0', path_length) != NULL) {
+    if (message[len - 1] != '\0' || memchr(message + at, '\0', path_length) != NULL) {
         return -EBADMSG;
     }
     if (path_length > SFD_WIRE_MAX_PATH) {
         return -ENAMETOOLONG;
     }
-    if (path_length == 0) {
-        return -ENOENT;
-    }
+    return path_length == 0 ? -ENOENT : 0;
+}
 
+static int check_range(const unsigned char *message)
+{
     const int64_t offset = get_i64(message, AT_OFFSET);
-    const uint64_t length = get_u64(message, AT_LENGTH);
 
-    if (!in_file_range(offset, length)) {
-        return -ERANGE;
+    return offset < 0 || get_u64(message, AT_LENGTH) > (uint64_t)(INT64_MAX - offset) ? -ERANGE : 0;
+}
+
+static int get_path_request(const unsigned char *message, size_t len, struct sfd_wire_request *out)
+{
+    int result = check_path(message, len, AT_PATH);
+
+    if (result == 0) {
+        result = check_range(message);
+    }
+    if (result < 0) {
+        return result;
     }
 
     *out = (struct sfd_wire_request){
         .cmd = message[AT_CMD],
-        .offset = offset,
-        .length = length,
-        .path = path,
-        .path_length = path_length,
+        .offset = get_i64(message, AT_OFFSET),
+        .length = get_u64(message, AT_LENGTH),
+        .path = (const char *)message + AT_PATH,
+        .path_length = len - AT_PATH - 1,
+    };
+    return 0;
+}
+
+/* What every extended request of ours begins with. 0 or -errno. */
+static int check_extended_prefix(const unsigned char *message, size_t len)
+{
+    if (len < SFD_WIRE_EXTENDED_PREFIX_SIZE) {
+        return -EBADMSG;
+    }
+    if (get_u16(message, AT_VERSION) != SFD_WIRE_VERSION) {
+        return -EPROTONOSUPPORT;
+    }
+    return get_u32(message, AT_TOTAL) == len ? 0 : -EBADMSG;
+}
+
+static int get_extended_request(const unsigned char *message, size_t len,
+                                struct sfd_wire_request *out)
+{
+    const bool on_path = message[AT_CMD] != SFD_WIRE_SEND_DESCRIPTOR;
+    int result = check_extended_prefix(message, len);
+
+    if (result == 0 && on_path) {
+        result = check_path(message, len, AT_EXTENDED_PATH);
+    } else if (result == 0 && len != SFD_WIRE_EXTENDED_REQUEST_SIZE) {
+        result = -EBADMSG;
+    }
+    if (result == 0 &&
+        (message[AT_TECHNIQUE] >= SFD_TECHNIQUES || (message[AT_FLAGS] & ~SFD_OPTIONS_ALL) != 0)) {
+        result = -EINVAL;
+    }
+    if (result == 0) {
+        result = check_range(message);
+    }
+    if (result < 0) {
+        return result;
+    }
+
+    *out = (struct sfd_wire_request){
+        .cmd = on_path ? message[AT_CMD] & 0x0f : SFD_WIRE_SEND_DESCRIPTOR,
+        .extended = true,
+        .offset = get_i64(message, AT_OFFSET),
+        .length = get_u64(message, AT_LENGTH),
+        .path = on_path ? (const char *)message + AT_EXTENDED_PATH : NULL,
+        .path_length = on_path ? len - AT_EXTENDED_PATH - 1 : 0,
+        .options =
+            {
+                .rate = get_u64(message, AT_RATE),
+                .idle_ms = get_u32(message, AT_IDLE),
+                .deadline_ms = get_u32(message, AT_DEADLINE),
+                .technique = message[AT_TECHNIQUE],
+                .flags = message[AT_FLAGS],
+            },
     };
     return 0;
 }
@@ -182,11 +337,25 @@ int sfd_wire_get_request(const void *buf, size_t len, struct sfd_wire_request *o
     case SFD_WIRE_SEND_OPEN_FILE:
     case SFD_WIRE_CANCEL:
         return get_transfer_request(message, len, out);
+    case SFD_WIRE_OPEN_FILE_EXT:
+    case SFD_WIRE_READ_FILE_EXT:
+    case SFD_WIRE_SEND_FILE_EXT:
+    case SFD_WIRE_SEND_DESCRIPTOR:
+        return get_extended_request(message, len, out);
     default:
         return cmd >= SFD_WIRE_EXTENDED_REQUEST_FIRST && cmd <= SFD_WIRE_EXTENDED_REQUEST_LAST
                    ? -EPROTONOSUPPORT
                    : -EBADMSG;
     }
+}
+
+bool sfd_wire_is_extended(const void *buf, size_t len)
+{
+    const unsigned char *message = buf;
+
+    return len >= SFD_WIRE_PREFIX_SIZE && message[AT_STAT] == 0 &&
+           message[AT_CMD] >= SFD_WIRE_OPEN_FILE_EXT &&
+           message[AT_CMD] <= SFD_WIRE_SEND_DESCRIPTOR && check_extended_prefix(message, len) == 0;
 }
 
 static int get_file_info(const unsigned char *message, size_t len, struct sfd_wire_response *out)
@@ -227,6 +396,56 @@ static int get_xfer_stat(const unsigned char *message, size_t len, struct sfd_wi
     return SFD_WIRE_XFER_STAT_SIZE;
 }
 
+static int get_refusal(const unsigned char *message, struct sfd_wire_response *out)
+{
+    if (message[AT_STAT] == 0) {
+        return -EBADMSG;
+    }
+
+    *out = (struct sfd_wire_response){
+        .kind = SFD_WIRE_RESPONSE_REFUSAL,
+        .cmd = SFD_WIRE_REFUSAL,
+        .errnum = message[AT_STAT],
+        .fits = get_u32(message, AT_FITS),
+    };
+    return SFD_WIRE_REFUSAL_SIZE;
+}
+
+static int get_result(const unsigned char *message, struct sfd_wire_response *out)
+{
+    *out = (struct sfd_wire_response){
+        .kind = SFD_WIRE_RESPONSE_RESULT,
+        .cmd = SFD_WIRE_RESULT,
+        .errnum = message[AT_STAT],
+        .result =
+            {
+                .moved = get_u64(message, AT_MOVED),
+                .elapsed_ns = get_u64(message, AT_ELAPSED),
+                .cold_windows = get_u32(message, AT_COLD_WINDOWS),
+                .technique = message[AT_USED],
+            },
+    };
+    return SFD_WIRE_RESULT_SIZE;
+}
+
+static int get_extended_response(const unsigned char *message, size_t len,
+                                 struct sfd_wire_response *out)
+{
+    const bool refusal = message[AT_CMD] == SFD_WIRE_REFUSAL;
+    const size_t size = refusal ? SFD_WIRE_REFUSAL_SIZE : SFD_WIRE_RESULT_SIZE;
+
+    if (len < SFD_WIRE_EXTENDED_PREFIX_SIZE) {
+        return 0;
+    }
+    if (get_u16(message, AT_VERSION) != SFD_WIRE_VERSION || get_u32(message, AT_TOTAL) != size) {
+        return -EBADMSG;
+    }
+    if (len < size) {
+        return 0;
+    }
+    return refusal ? get_refusal(message, out) : get_result(message, out);
+}
+
 int sfd_wire_get_response(const void *buf, size_t len, struct sfd_wire_response *out)
 {
     const unsigned char *message = buf;
@@ -237,7 +456,14 @@ int sfd_wire_get_response(const void *buf, size_t len, struct sfd_wire_response 
 
     const uint8_t cmd = message[AT_CMD];
 
-    if (cmd != SFD_WIRE_FILE_INFO && cmd != SFD_WIRE_XFER_STAT) {
+    switch (cmd) {
+    case SFD_WIRE_REFUSAL:
+    case SFD_WIRE_RESULT:
+        return get_extended_response(message, len, out);
+    case SFD_WIRE_FILE_INFO:
+    case SFD_WIRE_XFER_STAT:
+        break;
+    default:
         return -EBADMSG;
     }
     if (message[AT_STAT] != 0) {

@@ -8,6 +8,7 @@
 #ifndef SFD_CORE_WIRE_H
 #define SFD_CORE_WIRE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,15 +20,6 @@ struct sfd_wire_file_info {
     int64_t mtime;
     int64_t ctime;
     uint64_t id; /* transfer id */
-};
-
-/* What an extended request asks for beside its range. All 0: what a version 1 request gets. */
-struct sfd_options {
-    uint64_t rate;        /* bytes a second; 0: as fast as it goes */
-    uint32_t idle_ms;     /* ends when no byte moved for so long; 0: the daemon's setting */
-    uint32_t deadline_ms; /* ends so long after its receipt; 0: never */
-    uint8_t technique;    /* enum sfd_technique; 0: auto */
-    uint8_t flags;
 };
 
 /*
@@ -45,6 +37,21 @@ size_t sfd_wire_put_complete(void *buf);
    not carry (0 would read as success), becomes EIO. */
 size_t sfd_wire_put_error(void *buf, uint8_t cmd, int errnum);
 
+/* What a Result tells beside the errno. */
+struct sfd_wire_result {
+    uint64_t moved;        /* bytes, in all */
+    uint64_t elapsed_ns;   /* from receipt of the request to the last byte accepted */
+    uint32_t cold_windows; /* how many times it waited for the disk */
+    uint8_t technique;     /* of enum sfd_technique: the one that moved the bytes */
+};
+
+/* The refusal of an extended request; errnum as in sfd_wire_put_error. `fits`: bit n is set if technique
+   n would do, 0 when that is not the matter. */
+size_t sfd_wire_put_refusal(void *buf, int errnum, uint32_t fits);
+
+/* The end of an extended transfer. errnum 0: complete; else as in sfd_wire_put_error. */
+size_t sfd_wire_put_result(void *buf, int errnum, const struct sfd_wire_result *result);
+
 /*
  * Requests, written by a client. Each returns the number of bytes written.
  */
@@ -55,41 +62,63 @@ size_t sfd_wire_put_path_request(void *buf, uint8_t cmd, int64_t offset, uint64_
 /* cmd is SFD_WIRE_SEND_OPEN_FILE or SFD_WIRE_CANCEL. */
 size_t sfd_wire_put_transfer_request(void *buf, uint8_t cmd, uint64_t id);
 
+/*
+ * cmd is SFD_WIRE_OPEN_FILE_EXT, _READ_FILE_EXT or _SEND_FILE_EXT: a path of `path_length` bytes and its
+ * NUL follow these bytes. Or SFD_WIRE_SEND_DESCRIPTOR: nothing follows, path_length is ignored.
+ */
+size_t sfd_wire_put_extended_request(void *buf, uint8_t cmd, int64_t offset, uint64_t length,
+                                     const struct sfd_options *options, size_t path_length);
+
 struct sfd_wire_request {
-    uint8_t cmd;
-    int64_t offset;     /* path requests */
-    uint64_t length;    /* path requests; 0: to the end of the file */
-    const char *path;   /* path requests: borrowed from the datagram, NUL-terminated */
-    size_t path_length; /* without the NUL, 1..SFD_WIRE_MAX_PATH */
-    uint64_t id;        /* transfer requests */
+    uint8_t cmd;    /* SFD_WIRE_OPEN_FILE .. _CANCEL, for the extended ones too; _SEND_DESCRIPTOR */
+    bool extended;  /* answered with extended responses */
+    int64_t offset; /* path requests, Send Descriptor */
+    uint64_t length;            /* path requests, Send Descriptor; 0: to the end of the file */
+    const char *path;           /* path requests: borrowed from the datagram, NUL-terminated */
+    size_t path_length;         /* without the NUL, 1..SFD_WIRE_MAX_PATH */
+    uint64_t id;                /* transfer requests */
+    struct sfd_options options; /* extended requests; else zeros */
 };
 
 /*
- * Checks and decodes one datagram. 0, or with *out untouched:
- *   -EBADMSG          shorter than 2 bytes, stat not 0, an unknown command, a wrong length, no NUL
- *                     at the end of the path or another one inside
- *   -EPROTONOSUPPORT  a command of the extensions (0x10-0x7f)
+ * Checks and decodes one datagram. 0, or with *out untouched, the first of these that applies:
+ *   -EBADMSG          shorter than 2 bytes, stat not 0, a command that is no request's
+ *   -EPROTONOSUPPORT  a command of the extensions (0x10-0x7f) that is unknown
+ *   -EBADMSG          an extended request shorter than 8 bytes
+ *   -EPROTONOSUPPORT  an extended request of another version
+ *   -EBADMSG          a wrong length, no NUL at the end of the path or another one inside
  *   -ENAMETOOLONG     a path longer than SFD_WIRE_MAX_PATH
  *   -ENOENT           an empty path
+ *   -EINVAL           an unknown technique or flag
  *   -ERANGE           a negative offset, or an end beyond INT64_MAX
- * The first that applies, in this order. Padding is not looked at. The daemon's own decoder is
- * io.sendfiled.protocol.RequestDecoder; the golden vectors hold the two to the same answers.
+ * Padding is not looked at. The daemon's own decoder is io.sendfiled.protocol.RequestDecoder; the
+ * golden vectors hold the two to the same answers.
  */
 int sfd_wire_get_request(const void *buf, size_t len, struct sfd_wire_request *out);
+
+/*
+ * Whether the answer to a datagram, sound or not, may be an extended one: its command and version are
+ * known and its total length is its own.
+ */
+bool sfd_wire_is_extended(const void *buf, size_t len);
 
 enum sfd_wire_response_kind {
     SFD_WIRE_RESPONSE_INFO,
     SFD_WIRE_RESPONSE_PROGRESS,
     SFD_WIRE_RESPONSE_COMPLETE,
-    SFD_WIRE_RESPONSE_ERROR
+    SFD_WIRE_RESPONSE_ERROR,
+    SFD_WIRE_RESPONSE_REFUSAL,
+    SFD_WIRE_RESPONSE_RESULT
 };
 
 struct sfd_wire_response {
     enum sfd_wire_response_kind kind;
     uint8_t cmd;                    /* ERROR: which message failed */
-    int errnum;                     /* ERROR: 1..255 */
+    int errnum;                     /* ERROR, REFUSAL: 1..255; RESULT: 0 (complete) .. 255 */
     uint64_t moved;                 /* PROGRESS: bytes since the previous one */
     struct sfd_wire_file_info info; /* INFO */
+    uint32_t fits;                  /* REFUSAL: set of techniques; 0: not the matter */
+    struct sfd_wire_result result;  /* RESULT */
 };
 
 /*

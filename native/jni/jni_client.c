@@ -33,15 +33,17 @@ static jint connect_socket(JNIEnv *env, jclass self, jint socket, jbyteArray pat
 
 /* `request` is direct; a descriptor of -1 is none, and none follows it. */
 static jint send_request(JNIEnv *env, jclass self, jint socket, jobject request, jint length,
-                         jint first, jint second)
+                         jint first, jint second, jint third)
 {
     const char *const bytes = (*env)->GetDirectBufferAddress(env, request);
-    const int fds[SFD_SUBMIT_MAX_FDS] = {first, second};
-    const unsigned count = first < 0 ? 0 : second < 0 ? 1 : 2;
+    const int fds[SFD_SUBMIT_MAX_FDS] = {first, second, third};
+    unsigned count = 0;
 
     (void)self;
     if (bytes == NULL || length < 0 || length > (*env)->GetDirectBufferCapacity(env, request))
         return -EINVAL;
+    while (count < SFD_SUBMIT_MAX_FDS && fds[count] >= 0)
+        count++;
     return sfd_submit_send(&sfd_sys_linux, socket, bytes, (size_t)length, fds, count);
 }
 
@@ -57,7 +59,7 @@ jint sfd_jni_register_client(JNIEnv *env)
     static const JNINativeMethod methods[] = {
         SFD_JNI_METHOD("openSocket0", "()I", open_socket),
         SFD_JNI_METHOD("connectSocket0", "(I[B)I", connect_socket),
-        SFD_JNI_METHOD("sendRequest0", "(ILjava/nio/ByteBuffer;III)I", send_request),
+        SFD_JNI_METHOD("sendRequest0", "(ILjava/nio/ByteBuffer;IIII)I", send_request),
         SFD_JNI_METHOD("waitWritable0", "(II)I", wait_writable),
     };
 

@@ -197,6 +197,8 @@ abstract non-sealed class Exchange implements Transfer {
             case FAILED:
                 finish(null, failure(decoder.errno(), false, null, null));
                 return false;
+            case REFUSED_EXTENDED: // answers to requests that nobody sends yet
+            case RESULT:
             case MALFORMED:
                 return onNonsense();
             case NEED_MORE:

@@ -34,17 +34,25 @@ public final class ClientNative {
     }
 
     /**
-     * Sends one request. Never blocks.
+     * Sends one request with at most two descriptors: {@link #send(int, ByteBuffer, int, int, int, int)}.
+     */
+    public static int send(int socket, ByteBuffer request, int length, int first, int second) {
+        return sendRequest0(socket, request, length, first, second, -1);
+    }
+
+    /**
+     * Sends one request. Never blocks. A descriptor of -1 is none, and none follows it; the others are borrowed.
      *
      * @param socket a connected request socket, borrowed
      * @param request a direct buffer that begins with the request
      * @param length the request's bytes
      * @param first the first descriptor to pass, or -1
-     * @param second the second descriptor to pass, or -1; both are borrowed
+     * @param second the second, or -1
+     * @param third the third, or -1
      * @return 0, or -errno: EAGAIN (the daemon's queue is full), ECONNREFUSED, ENOTCONN, EBADF, ETOOMANYREFS
      */
-    public static int send(int socket, ByteBuffer request, int length, int first, int second) {
-        return sendRequest0(socket, request, length, first, second);
+    public static int send(int socket, ByteBuffer request, int length, int first, int second, int third) {
+        return sendRequest0(socket, request, length, first, second, third);
     }
 
     /**
@@ -61,7 +69,8 @@ public final class ClientNative {
 
     private static native int connectSocket0(int socket, byte[] pathAndNul);
 
-    private static native int sendRequest0(int socket, ByteBuffer request, int length, int first, int second);
+    private static native int sendRequest0(
+            int socket, ByteBuffer request, int length, int first, int second, int third);
 
     private static native int waitWritable0(int socket, int timeoutMs);
 }

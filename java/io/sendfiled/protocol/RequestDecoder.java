@@ -5,11 +5,12 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 
 /**
- * Decodes version 1 requests in place.
+ * Decodes requests, those of version 1 and extended ones, in place.
  *
  * <p>Runs on an event loop, once for each request: it never allocates, never copies the path and never trusts a byte.
  * One instance belongs to one thread and is used over and over; the accessors tell about the last request that
- * {@link #decode} accepted. The C twin is {@code sfd_wire_get_request}.
+ * {@link #decode} accepted, and {@link #extended} about a refused one as well. The C twin is {@code
+ * sfd_wire_get_request}: the same checks in the same order.
  */
 public final class RequestDecoder {
     private int command;
@@ -18,6 +19,12 @@ public final class RequestDecoder {
     private long transferId;
     private int pathPosition;
     private int pathLength;
+    private boolean extended;
+    private long rate;
+    private int idleMs;
+    private int deadlineMs;
+    private int technique;
+    private int flags;
 
     /**
      * Decodes the request in {@code buf[position, position + size)}.
@@ -27,21 +34,25 @@ public final class RequestDecoder {
      * @param buf a buffer in native byte order
      * @param position where the datagram begins
      * @param size how many bytes the datagram has; 0 is legal, and refused
-     * @return 0, or the errno with which the request is to be refused: {@code EBADMSG} (malformed),
-     *     {@code EPROTONOSUPPORT} (an extension that this version does not know), {@code ENAMETOOLONG}, {@code ENOENT}
-     *     (empty path) or {@code ERANGE} (offset and length do not fit into a file)
+     * @return 0, or the errno with which the request is to be refused; the first of these that applies:
+     *     <ol>
+     *       <li>{@code EBADMSG}: shorter than 2 bytes, stat not 0, a command that is no request's
+     *       <li>{@code EPROTONOSUPPORT}: a command of the extensions (0x10-0x7f) that is unknown
+     *       <li>{@code EBADMSG}: an extended request shorter than 8 bytes
+     *       <li>{@code EPROTONOSUPPORT}: an extended request of another version
+     *       <li>{@code EBADMSG}: a wrong length, no NUL at the end of the path or another one inside
+     *       <li>{@code ENAMETOOLONG}: a path longer than 4095 bytes
+     *       <li>{@code ENOENT}: an empty path
+     *       <li>{@code EINVAL}: an unknown technique or flag
+     *       <li>{@code ERANGE}: offset and length do not fit into a file
+     *     </ol>
      * @throws IllegalArgumentException if the buffer is not in native byte order
      */
     public int decode(ByteBuffer buf, int position, int size) {
         if (buf.order() != ByteOrder.nativeOrder()) {
             throw new IllegalArgumentException("the buffer is not in native byte order");
         }
-        command = 0;
-        offset = 0;
-        length = 0;
-        transferId = 0;
-        pathPosition = 0;
-        pathLength = 0;
+        forget();
         if (size < Wire.ERROR_SIZE || buf.get(position + Wire.STAT) != 0) {
             return Errno.EBADMSG;
         }
@@ -59,6 +70,11 @@ public final class RequestDecoder {
                 command = cmd;
                 transferId = buf.getLong(position + Wire.REQUEST_ID);
                 return 0;
+            case Wire.OPEN_FILE_EXT:
+            case Wire.READ_FILE_EXT:
+            case Wire.SEND_FILE_EXT:
+            case Wire.SEND_DESCRIPTOR:
+                return decodeExtended(cmd, buf, position, size);
             default:
                 return cmd >= Wire.FIRST_EXTENDED_REQUEST && cmd <= Wire.LAST_EXTENDED_REQUEST
                         ? Errno.EPROTONOSUPPORT
@@ -66,12 +82,77 @@ public final class RequestDecoder {
         }
     }
 
+    private void forget() {
+        command = 0;
+        offset = 0;
+        length = 0;
+        transferId = 0;
+        pathPosition = 0;
+        pathLength = 0;
+        extended = false;
+        rate = 0;
+        idleMs = 0;
+        deadlineMs = 0;
+        technique = 0;
+        flags = 0;
+    }
+
     private int decodeFileRequest(int cmd, ByteBuffer buf, int position, int size) {
-        if (size <= Wire.FILE_REQUEST_HEADER_SIZE || buf.get(position + size - 1) != 0) {
+        int errno = checkPath(buf, position, size, Wire.FILE_REQUEST_HEADER_SIZE);
+        if (errno == 0) {
+            errno = checkRange(buf, position);
+        }
+        if (errno == 0) {
+            accept(cmd, buf, position);
+            acceptPath(position, size, Wire.FILE_REQUEST_HEADER_SIZE);
+        }
+        return errno;
+    }
+
+    private int decodeExtended(int cmd, ByteBuffer buf, int position, int size) {
+        if (size < Wire.EXTENDED_PREFIX_SIZE) {
             return Errno.EBADMSG;
         }
-        int first = position + Wire.FILE_REQUEST_HEADER_SIZE;
-        int count = size - Wire.FILE_REQUEST_HEADER_SIZE - 1;
+        if (buf.getShort(position + Wire.EXTENDED_VERSION) != Wire.VERSION) {
+            return Errno.EPROTONOSUPPORT;
+        }
+        if (buf.getInt(position + Wire.EXTENDED_TOTAL) != size) {
+            return Errno.EBADMSG;
+        }
+        extended = true;
+        int errno = 0;
+        if (cmd != Wire.SEND_DESCRIPTOR) {
+            errno = checkPath(buf, position, size, Wire.EXTENDED_REQUEST_HEADER_SIZE);
+        } else if (size != Wire.EXTENDED_REQUEST_HEADER_SIZE) {
+            errno = Errno.EBADMSG;
+        }
+        if (errno == 0) {
+            errno = checkOptions(buf, position);
+        }
+        if (errno == 0) {
+            errno = checkRange(buf, position);
+        }
+        if (errno != 0) {
+            return errno;
+        }
+        accept(cmd == Wire.SEND_DESCRIPTOR ? cmd : cmd & 0x0f, buf, position);
+        if (cmd != Wire.SEND_DESCRIPTOR) {
+            acceptPath(position, size, Wire.EXTENDED_REQUEST_HEADER_SIZE);
+        }
+        rate = buf.getLong(position + Wire.REQUEST_RATE);
+        idleMs = buf.getInt(position + Wire.REQUEST_IDLE);
+        deadlineMs = buf.getInt(position + Wire.REQUEST_DEADLINE);
+        technique = buf.get(position + Wire.REQUEST_TECHNIQUE);
+        flags = buf.get(position + Wire.REQUEST_FLAGS);
+        return 0;
+    }
+
+    private static int checkPath(ByteBuffer buf, int position, int size, int header) {
+        if (size <= header || buf.get(position + size - 1) != 0) {
+            return Errno.EBADMSG;
+        }
+        int first = position + header;
+        int count = size - header - 1;
         for (int i = first; i < first + count; i++) {
             if (buf.get(i) == 0) { // a path cut at its first NUL would name another file
                 return Errno.EBADMSG;
@@ -80,33 +161,48 @@ public final class RequestDecoder {
         if (count > Wire.MAX_PATH_LENGTH) {
             return Errno.ENAMETOOLONG;
         }
-        if (count == 0) {
-            return Errno.ENOENT;
-        }
-        long from = buf.getLong(position + Wire.REQUEST_OFFSET);
-        long bytes = buf.getLong(position + Wire.REQUEST_LENGTH);
-        if (from < 0 || bytes < 0 || from > Long.MAX_VALUE - bytes) { // bytes < 0: an unsigned number above 2^63
-            return Errno.ERANGE;
-        }
-        command = cmd;
-        offset = from;
-        length = bytes;
-        pathPosition = first;
-        pathLength = count;
-        return 0;
+        return count == 0 ? Errno.ENOENT : 0;
     }
 
-    /** The command id, {@link Wire#OPEN_FILE} to {@link Wire#CANCEL}; 0 after a refusal. */
+    private static int checkOptions(ByteBuffer buf, int position) {
+        return Technique.of(buf.get(position + Wire.REQUEST_TECHNIQUE)) == null
+                        || (buf.get(position + Wire.REQUEST_FLAGS) & ~Wire.ALL_FLAGS) != 0
+                ? Errno.EINVAL
+                : 0;
+    }
+
+    private static int checkRange(ByteBuffer buf, int position) {
+        long from = buf.getLong(position + Wire.REQUEST_OFFSET);
+        long bytes = buf.getLong(position + Wire.REQUEST_LENGTH);
+        // bytes < 0: an unsigned number above 2^63
+        return from < 0 || bytes < 0 || from > Long.MAX_VALUE - bytes ? Errno.ERANGE : 0;
+    }
+
+    private void accept(int cmd, ByteBuffer buf, int position) {
+        command = cmd;
+        offset = buf.getLong(position + Wire.REQUEST_OFFSET);
+        length = buf.getLong(position + Wire.REQUEST_LENGTH);
+    }
+
+    private void acceptPath(int position, int size, int header) {
+        pathPosition = position + header;
+        pathLength = size - header - 1;
+    }
+
+    /**
+     * What is asked for: {@link Wire#OPEN_FILE} to {@link Wire#CANCEL}, for their extended forms too, or {@link
+     * Wire#SEND_DESCRIPTOR}; 0 after a refusal.
+     */
     public int command() {
         return command;
     }
 
-    /** Of a file request: the first byte of the range, at least 0. */
+    /** Of a file request or Send Descriptor: the first byte of the range, at least 0. */
     public long offset() {
         return offset;
     }
 
-    /** Of a file request: the bytes of the range; 0 means "to the end of the file". */
+    /** Of a file request or Send Descriptor: the bytes of the range; 0 means "to the end of the file". */
     public long length() {
         return length;
     }
@@ -124,5 +220,38 @@ public final class RequestDecoder {
     /** Of a file request: the path's length in bytes, 1 to 4095, without the NUL that follows it in the buffer. */
     public int pathLength() {
         return pathLength;
+    }
+
+    /**
+     * Whether the answer is to be made of extended responses. True also after a refusal for anything behind the first 8
+     * bytes of an extended request: who sends these of a version that we know understands a {@link Wire#REFUSAL}.
+     */
+    public boolean extended() {
+        return extended;
+    }
+
+    /** Of an extended request: the most bytes per second; 0: no limit. An unsigned number. */
+    public long rate() {
+        return rate;
+    }
+
+    /** Of an extended request: the longest time without a byte accepted, in ms; 0: the daemon's. An unsigned number. */
+    public int idleMs() {
+        return idleMs;
+    }
+
+    /** Of an extended request: the longest time from receipt to the end, in ms; 0: none. An unsigned number. */
+    public int deadlineMs() {
+        return deadlineMs;
+    }
+
+    /** Of an extended request: {@link Technique#code} of one that exists; else 0. */
+    public int technique() {
+        return technique;
+    }
+
+    /** Of an extended request: {@link Wire#FLAG_DROP_BEHIND}, {@link Wire#FLAG_MORE}; no others. */
+    public int flags() {
+        return flags;
     }
 }

@@ -4,10 +4,10 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 
 /**
- * Encodes version 1 requests. Stateless; any thread.
+ * Encodes requests. Stateless; any thread.
  *
- * <p>Checks nothing but its caller's mistakes: what the daemon would refuse (an empty path, a range beyond 2^63 - 1) can
- * be encoded, so that tests can send it.
+ * <p>Checks nothing but its caller's mistakes: what the daemon would refuse (an empty path, a range beyond 2^63 - 1, an
+ * unknown technique) can be encoded, so that tests can send it.
  */
 public final class RequestEncoder {
     private RequestEncoder() {}
@@ -25,6 +25,36 @@ public final class RequestEncoder {
     public static void putFileRequest(ByteBuffer buf, int command, byte[] path, long offset, long length) {
         putHeader(buf, command);
         buf.putLong(offset).putLong(length).put(path).put((byte) 0);
+    }
+
+    /**
+     * Puts the extended Open, Read or Send File at the buffer's position and advances it.
+     *
+     * @param buf where to; its byte order is set to the native one
+     * @param command {@link Wire#OPEN_FILE_EXT}, {@link Wire#READ_FILE_EXT} or {@link Wire#SEND_FILE_EXT}
+     * @param path the path's bytes without a NUL
+     * @param offset the first byte of the range
+     * @param length the bytes of the range; 0 means "to the end of the file"
+     * @param options what is asked for
+     * @throws java.nio.BufferOverflowException if the request does not fit
+     */
+    public static void putFileRequest(
+            ByteBuffer buf, int command, byte[] path, long offset, long length, RequestOptions options) {
+        int total = Wire.EXTENDED_REQUEST_HEADER_SIZE + path.length + 1;
+        putExtended(buf, command, total, offset, length, options);
+        buf.put(path).put((byte) 0);
+    }
+
+    /**
+     * Puts Send Descriptor at the buffer's position and advances it.
+     *
+     * @param buf where to; its byte order is set to the native one
+     * @param offset the first byte of the range, from the file's beginning
+     * @param length the bytes of the range; 0 means "to the end of the file"
+     * @param options what is asked for
+     */
+    public static void putSendDescriptor(ByteBuffer buf, long offset, long length, RequestOptions options) {
+        putExtended(buf, Wire.SEND_DESCRIPTOR, Wire.EXTENDED_REQUEST_HEADER_SIZE, offset, length, options);
     }
 
     /**
@@ -47,6 +77,16 @@ public final class RequestEncoder {
     public static void putCancel(ByteBuffer buf, long transferId) {
         putHeader(buf, Wire.CANCEL);
         buf.putLong(transferId);
+    }
+
+    private static void putExtended(
+            ByteBuffer buf, int command, int total, long offset, long length, RequestOptions options) {
+        buf.order(ByteOrder.nativeOrder());
+        buf.put((byte) command).put((byte) 0).putShort((short) Wire.VERSION).putInt(total);
+        buf.putLong(offset).putLong(length).putLong(options.rate());
+        buf.putInt(options.idleMs()).putInt(options.deadlineMs());
+        buf.put((byte) options.technique()).put((byte) options.flags());
+        buf.putShort((short) 0).putInt(0); // padding
     }
 
     private static void putHeader(ByteBuffer buf, int command) {

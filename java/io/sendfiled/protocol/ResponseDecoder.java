@@ -8,7 +8,7 @@ import java.nio.ByteOrder;
  *
  * <p>A message may arrive in pieces and several may arrive at once: call {@link #next} until it says
  * {@link Event#NEED_MORE}. It takes exactly the bytes of one message, so that what follows the File Information of a
- * Read File (the file's bytes) stays in the buffer. One thread at a time.
+ * Read File (the file's bytes) stays in the buffer. One thread at a time. The C twin is {@code sfd_wire_get_response}.
  */
 public final class ResponseDecoder {
     /** What {@link #next} found. */
@@ -25,6 +25,16 @@ public final class ResponseDecoder {
         REFUSED,
         /** The transfer ended early, with {@link #errno()}. The last message. */
         FAILED,
+        /**
+         * The extended request is refused, with {@link #errno()}; {@link #fits()} tells which techniques would do. The
+         * last message.
+         */
+        REFUSED_EXTENDED,
+        /**
+         * The extended transfer is over: complete if {@link #errno()} is 0. See {@link #size()}, {@link #elapsedNs()},
+         * {@link #coldWindows()} and {@link #technique()}. The last message.
+         */
+        RESULT,
         /** Bytes that are no response: the channel is out of step and cannot be read on. */
         MALFORMED
     }
@@ -64,7 +74,28 @@ public final class ResponseDecoder {
             }
             return size() == Wire.COMPLETE ? Event.COMPLETE : Event.PROGRESS;
         }
+        if (command == Wire.REFUSAL || command == Wire.RESULT) {
+            return nextExtended(in, command, error);
+        }
         return Event.MALFORMED;
+    }
+
+    private Event nextExtended(ByteBuffer in, int command, boolean error) {
+        int size = command == Wire.REFUSAL ? Wire.REFUSAL_SIZE : Wire.RESULT_SIZE;
+        if (!fill(in, Wire.EXTENDED_PREFIX_SIZE)) {
+            return Event.NEED_MORE;
+        }
+        if (message.getShort(Wire.EXTENDED_VERSION) != Wire.VERSION || message.getInt(Wire.EXTENDED_TOTAL) != size) {
+            return Event.MALFORMED;
+        }
+        if (!fill(in, size)) {
+            return Event.NEED_MORE;
+        }
+        if (command == Wire.REFUSAL && !error) {
+            return Event.MALFORMED;
+        }
+        delivered = true;
+        return command == Wire.REFUSAL ? Event.REFUSED_EXTENDED : Event.RESULT;
     }
 
     private boolean fill(ByteBuffer in, int size) {
@@ -79,7 +110,10 @@ public final class ResponseDecoder {
         return !delivered && message.position() > 0;
     }
 
-    /** Of FILE_INFO: the bytes that this transfer will move. Of PROGRESS: the bytes moved since the last one. */
+    /**
+     * Of FILE_INFO: the bytes that this transfer will move. Of PROGRESS: the bytes moved since the last one. Of RESULT: the
+     * bytes moved in all.
+     */
     public long size() {
         return message.getLong(Wire.INFO_SIZE);
     }
@@ -104,8 +138,28 @@ public final class ResponseDecoder {
         return message.getLong(Wire.INFO_ID);
     }
 
-    /** Of REFUSED and FAILED: the errno, 1 to 255. */
+    /** Of REFUSED, FAILED and REFUSED_EXTENDED: the errno, 1 to 255. Of RESULT: the same, or 0, which is success. */
     public int errno() {
         return message.get(Wire.STAT) & 0xff;
+    }
+
+    /** Of REFUSED_EXTENDED: the techniques that would do, for {@link Technique#setOf}; 0: that is not the matter. */
+    public int fits() {
+        return message.getInt(Wire.REFUSAL_FITS);
+    }
+
+    /** Of RESULT: nanoseconds from the daemon's receipt of the request to the last byte accepted. */
+    public long elapsedNs() {
+        return message.getLong(Wire.RESULT_ELAPSED);
+    }
+
+    /** Of RESULT: how many times the transfer waited for the disk. An unsigned number. */
+    public int coldWindows() {
+        return message.getInt(Wire.RESULT_COLD_WINDOWS);
+    }
+
+    /** Of RESULT: the code of the technique that moved the bytes, for {@link Technique#of(int)}. */
+    public int technique() {
+        return message.get(Wire.RESULT_TECHNIQUE) & 0xff;
     }
 }

@@ -1,11 +1,14 @@
 package io.sendfiled.protocol;
 
+import java.util.Collections;
+import java.util.EnumSet;
 import java.util.Locale;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
  * The ways that the engine moves a file's bytes. The codes are on the wire, in masks of what fits (bit {@code code}), and
- * those of {@code enum sfd_technique}.
+ * those of {@code enum sfd_technique} in {@code include/sendfiled/options.h}.
  */
 public enum Technique {
     /** The daemon decides, by its rules. */
@@ -53,5 +56,21 @@ public enum Technique {
             }
         }
         return null;
+    }
+
+    /** The techniques of a mask, in the order of their codes; bits that are none's are left out. Unmodifiable. */
+    public static Set<Technique> setOf(int mask) {
+        Set<Technique> set = EnumSet.noneOf(Technique.class);
+        for (Technique technique : VALUES) {
+            if (technique.isIn(mask)) {
+                set.add(technique);
+            }
+        }
+        return Collections.unmodifiableSet(set);
+    }
+
+    /** Whether a mask has this technique. */
+    public boolean isIn(int mask) {
+        return (mask & 1 << code) != 0;
     }
 }

@@ -12,6 +12,13 @@ package io.sendfiled.protocol;
  * File Information            u8 cmd | u8 stat | 6 padding | u64 size | i64 atime | i64 mtime | i64 ctime | u64 id
  * Transfer Status             u8 cmd | u8 stat | 6 padding | u64 bytes moved since the last one, or COMPLETE
  * Error                       u8 cmd | u8 errno
+ *
+ * Extended requests           u8 cmd | u8 stat | u16 version | u32 total length | i64 offset | u64 length |
+ *                             u64 rate | u32 idle timeout | u32 deadline | u8 technique | u8 flags | 6 padding |
+ *                             path bytes | NUL        (Send Descriptor: no path, no NUL)
+ * Refusal                     u8 cmd | u8 errno | u16 version | u32 total length | u32 techniques that fit | u32 0
+ * Result                      u8 cmd | u8 errno | u16 version | u32 total length | u64 bytes | u64 elapsed ns |
+ *                             u32 cold windows | u8 technique | 3 padding
  * </pre>
  */
 public final class Wire {
@@ -28,6 +35,14 @@ public final class Wire {
 
     /** The first command id of extended requests. */
     public static final int FIRST_EXTENDED_REQUEST = 0x10;
+    /** Request: {@link #OPEN_FILE} with options. */
+    public static final int OPEN_FILE_EXT = 0x11;
+    /** Request: {@link #READ_FILE} with options. */
+    public static final int READ_FILE_EXT = 0x12;
+    /** Request: {@link #SEND_FILE} with options. */
+    public static final int SEND_FILE_EXT = 0x13;
+    /** Request: send what a descriptor reads. Passed along: the status channel, the destination, the source. */
+    public static final int SEND_DESCRIPTOR = 0x14;
     /** The last command id of extended requests. */
     public static final int LAST_EXTENDED_REQUEST = 0x7f;
 
@@ -36,11 +51,30 @@ public final class Wire {
     /** Response: progress, the completion, or the error that ended a transfer. */
     public static final int TRANSFER_STATUS = 0x82;
 
+    /** Response to an extended request: why it is refused, and which techniques would do. */
+    public static final int REFUSAL = 0x91;
+    /** Response to an extended request: the end of the transfer, complete or not, with its figures. */
+    public static final int RESULT = 0x92;
+
+    /** The version in extended messages. */
+    public static final int VERSION = 1;
+
+    /** Flag of an extended request: do not keep in the page cache what this transfer had to load into it. */
+    public static final int FLAG_DROP_BEHIND = 1;
+    /** Flag of an extended request: the client writes more to the destination afterwards. */
+    public static final int FLAG_MORE = 2;
+
+    static final int ALL_FLAGS = FLAG_DROP_BEHIND | FLAG_MORE;
+
     /** The {@code size} of a Transfer Status that is the last message of a complete transfer. */
     public static final long COMPLETE = -1L;
 
     /** Bytes before the path of a file request. */
     public static final int FILE_REQUEST_HEADER_SIZE = 24;
+    /** Bytes before the path of an extended file request, and all bytes of Send Descriptor. */
+    public static final int EXTENDED_REQUEST_HEADER_SIZE = 48;
+    /** Bytes of what every extended message begins with. */
+    public static final int EXTENDED_PREFIX_SIZE = 8;
     /** Bytes of Send Open File and of Cancel. */
     public static final int ID_REQUEST_SIZE = 16;
     /** Bytes of an Error, and of what every message begins with. */
@@ -49,10 +83,14 @@ public final class Wire {
     public static final int FILE_INFO_SIZE = 48;
     /** Bytes of Transfer Status. */
     public static final int TRANSFER_STATUS_SIZE = 16;
+    /** Bytes of Refusal. */
+    public static final int REFUSAL_SIZE = 16;
+    /** Bytes of Result. */
+    public static final int RESULT_SIZE = 32;
     /** The longest path in bytes, without its NUL: {@code PATH_MAX - 1}. */
     public static final int MAX_PATH_LENGTH = 4095;
     /** Bytes of the longest request. */
-    public static final int MAX_REQUEST_SIZE = FILE_REQUEST_HEADER_SIZE + MAX_PATH_LENGTH + 1;
+    public static final int MAX_REQUEST_SIZE = EXTENDED_REQUEST_HEADER_SIZE + MAX_PATH_LENGTH + 1;
 
     static final int COMMAND = 0;
     static final int STAT = 1;
@@ -65,6 +103,19 @@ public final class Wire {
     static final int INFO_CTIME = 32;
     static final int INFO_ID = 40;
     static final int STATUS_SIZE = 8;
+
+    static final int EXTENDED_VERSION = 2;
+    static final int EXTENDED_TOTAL = 4;
+    static final int REQUEST_RATE = 24;
+    static final int REQUEST_IDLE = 32;
+    static final int REQUEST_DEADLINE = 36;
+    static final int REQUEST_TECHNIQUE = 40;
+    static final int REQUEST_FLAGS = 41;
+    static final int REFUSAL_FITS = 8;
+    static final int RESULT_MOVED = 8;
+    static final int RESULT_ELAPSED = 16;
+    static final int RESULT_COLD_WINDOWS = 24;
+    static final int RESULT_TECHNIQUE = 28;
 
     private Wire() {}
 }

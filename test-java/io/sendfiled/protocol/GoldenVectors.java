@@ -53,6 +53,12 @@ final class GoldenVectors {
             return (int) number("command");
         }
 
+        RequestOptions options() {
+            return new RequestOptions(
+                    number("rate"), (int) number("idle"), (int) number("deadline"), (int) number("technique"), (int)
+                            number("flags"));
+        }
+
         byte[] path() {
             return hex(field("path"));
         }

@@ -2,6 +2,7 @@ package io.sendfiled.protocol;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -10,6 +11,7 @@ import io.sendfiled.jni.Errno;
 import java.lang.management.ManagementFactory;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.util.Arrays;
 import java.util.List;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.Test;
@@ -29,6 +31,14 @@ final class RequestDecoderTest {
         return GoldenVectors.ofKind("request_decode");
     }
 
+    static List<GoldenVectors.Vector> extended() {
+        return GoldenVectors.ofKind("extended");
+    }
+
+    static List<GoldenVectors.Vector> extendedWithPadding() {
+        return GoldenVectors.ofKind("extended_decode");
+    }
+
     static List<GoldenVectors.Vector> refused() {
         return GoldenVectors.ofKind("refused");
     }
@@ -41,16 +51,45 @@ final class RequestDecoderTest {
         assertEquals(0, decoder.decode(buf, POSITION, vector.bytes().length));
 
         assertEquals(vector.command(), decoder.command());
+        assertFalse(decoder.extended());
         if (vector.has("id")) {
             assertEquals(vector.number("id"), decoder.transferId());
         } else {
             assertEquals(vector.number("offset"), decoder.offset());
             assertEquals(vector.number("length"), decoder.length());
-            byte[] path = new byte[decoder.pathLength()];
-            buf.get(decoder.pathPosition(), path);
-            assertArrayEquals(vector.path(), path);
-            assertEquals(0, buf.get(decoder.pathPosition() + decoder.pathLength()));
+            assertPath(vector, buf);
         }
+    }
+
+    @ParameterizedTest
+    @MethodSource({"extended", "extendedWithPadding"})
+    void shouldDecodeGoldenExtendedRequests(GoldenVectors.Vector vector) {
+        ByteBuffer buf = bufferWith(vector.bytes());
+
+        assertEquals(0, decoder.decode(buf, POSITION, vector.bytes().length));
+
+        assertEquals(vector.number("asks"), decoder.command());
+        assertTrue(decoder.extended());
+        assertEquals(vector.number("offset"), decoder.offset());
+        assertEquals(vector.number("length"), decoder.length());
+        assertEquals(vector.options(), optionsOf(decoder));
+        if (vector.has("path")) {
+            assertPath(vector, buf);
+        } else {
+            assertEquals(0, decoder.pathLength());
+        }
+    }
+
+    private void assertPath(GoldenVectors.Vector vector, ByteBuffer buf) {
+        byte[] path = new byte[decoder.pathLength()];
+        buf.get(decoder.pathPosition(), path);
+        assertArrayEquals(vector.path(), path);
+        assertEquals(0, buf.get(decoder.pathPosition() + decoder.pathLength()));
+    }
+
+    private static RequestOptions optionsOf(RequestDecoder request) {
+        return new RequestOptions(
+                request.rate(), request.idleMs(), request.deadlineMs(), request.technique(), request.flags());
     }
 
     @ParameterizedTest
@@ -60,16 +99,19 @@ final class RequestDecoderTest {
 
         assertEquals(vector.field("errno"), Errno.name(errno));
         assertEquals(0, decoder.command());
+        assertEquals(vector.has("extended"), decoder.extended());
     }
 
     @Test
     void shouldForgetTheRequestBeforeARefusedOne() {
-        byte[] good = requests().get(1).bytes();
+        byte[] good = extended().get(2).bytes();
         assertEquals(0, decoder.decode(bufferWith(good), POSITION, good.length));
 
         assertEquals(Errno.EBADMSG, decoder.decode(bufferWith(good), POSITION, 1));
 
         assertEquals(0, decoder.command() | decoder.offset() | decoder.length() | decoder.pathLength());
+        assertEquals(RequestOptions.NONE, optionsOf(decoder));
+        assertFalse(decoder.extended());
     }
 
     @Test
@@ -84,7 +126,6 @@ final class RequestDecoderTest {
     @Test
     void shouldAcceptOnlyWhatTheEncoderWouldWriteAgain() {
         SplittableRandom random = new SplittableRandom(20261120);
-        ByteBuffer again = ByteBuffer.allocate(POSITION + 256);
         int accepted = 0;
         for (int i = 0; i < 200_000; i++) {
             byte[] bytes = new byte[random.nextInt(64)];
@@ -97,38 +138,75 @@ final class RequestDecoderTest {
             for (int p = 2; p < Math.min(8, bytes.length); p++) {
                 bytes[p] = 0;
             }
-            ByteBuffer buf = bufferWith(bytes);
-            if (decoder.decode(buf, POSITION, bytes.length) != 0) {
-                continue;
-            }
-            accepted++;
-            again.clear();
-            if (decoder.command() == Wire.CANCEL) {
-                RequestEncoder.putCancel(again, decoder.transferId());
-            } else if (decoder.command() == Wire.SEND_OPEN_FILE) {
-                RequestEncoder.putSendOpenFile(again, decoder.transferId());
-            } else {
-                byte[] path = new byte[decoder.pathLength()];
-                buf.get(decoder.pathPosition(), path);
-                RequestEncoder.putFileRequest(again, decoder.command(), path, decoder.offset(), decoder.length());
-            }
-            assertEquals(ByteBuffer.wrap(bytes), again.flip());
+            accepted += acceptOnlyWhatIsEncodedAgain(bytes);
         }
         assertTrue(accepted > 1_000, "only " + accepted + " were accepted");
     }
 
     @Test
-    void shouldAllocateNothing() {
-        byte[] bytes = requests().get(1).bytes();
+    void shouldAcceptOnlyExtendedRequestsThatTheEncoderWouldWriteAgain() {
+        SplittableRandom random = new SplittableRandom(20261120);
+        List<GoldenVectors.Vector> vectors = extended();
+        int accepted = 0;
+        for (int i = 0; i < 200_000; i++) {
+            byte[] golden = vectors.get(random.nextInt(vectors.size())).bytes();
+            byte[] bytes = Arrays.copyOf(golden, Math.min(golden.length, 42 + random.nextInt(28)));
+            bytes[random.nextInt(42)] = (byte) random.nextInt(256);
+            if (bytes.length > Wire.EXTENDED_REQUEST_HEADER_SIZE) { // a path
+                bytes[bytes.length - 1] = (byte) random.nextInt(2);
+            }
+            if (random.nextInt(8) != 0) {
+                ByteBuffer.wrap(bytes).order(ByteOrder.nativeOrder()).putInt(4, bytes.length);
+            }
+            accepted += acceptOnlyWhatIsEncodedAgain(bytes);
+        }
+        assertTrue(accepted > 1_000, "only " + accepted + " were accepted");
+    }
+
+    /** 1 if the decoder accepts the bytes. */
+    private int acceptOnlyWhatIsEncodedAgain(byte[] bytes) {
+        ByteBuffer again = ByteBuffer.allocate(256);
         ByteBuffer buf = bufferWith(bytes);
+        if (decoder.decode(buf, POSITION, bytes.length) != 0) {
+            return 0;
+        }
+        byte[] path = new byte[decoder.pathLength()];
+        buf.get(decoder.pathPosition(), path);
+        long offset = decoder.offset();
+        long length = decoder.length();
+        switch (decoder.command()) {
+            case Wire.CANCEL -> RequestEncoder.putCancel(again, decoder.transferId());
+            case Wire.SEND_OPEN_FILE -> RequestEncoder.putSendOpenFile(again, decoder.transferId());
+            case Wire.SEND_DESCRIPTOR -> RequestEncoder.putSendDescriptor(again, offset, length, optionsOf(decoder));
+            default -> {
+                if (decoder.extended()) {
+                    int command = decoder.command() | 0x10;
+                    RequestEncoder.putFileRequest(again, command, path, offset, length, optionsOf(decoder));
+                } else {
+                    RequestEncoder.putFileRequest(again, decoder.command(), path, offset, length);
+                }
+            }
+        }
+        assertEquals(ByteBuffer.wrap(bytes), again.flip());
+        return 1;
+    }
+
+    @Test
+    void shouldAllocateNothing() {
+        byte[] plain = requests().get(1).bytes();
+        byte[] options = extended().get(2).bytes();
+        ByteBuffer plainBuf = bufferWith(plain);
+        ByteBuffer optionsBuf = bufferWith(options);
         ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
-        decodeMany(buf, bytes.length); // warm
+        decodeMany(plainBuf, plain.length); // warm
+        decodeMany(optionsBuf, options.length);
 
         long before = threads.getCurrentThreadAllocatedBytes();
-        decodeMany(buf, bytes.length);
+        decodeMany(plainBuf, plain.length);
+        decodeMany(optionsBuf, options.length);
         long allocated = threads.getCurrentThreadAllocatedBytes() - before;
 
-        assertTrue(allocated < 1_000, allocated + " bytes for 100,000 requests");
+        assertTrue(allocated < 1_000, allocated + " bytes for 200,000 requests");
     }
 
     private void decodeMany(ByteBuffer buf, int size) {

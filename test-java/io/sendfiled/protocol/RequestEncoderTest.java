@@ -12,13 +12,14 @@ final class RequestEncoderTest {
         return GoldenVectors.ofKind("request");
     }
 
+    static List<GoldenVectors.Vector> extended() {
+        return GoldenVectors.ofKind("extended");
+    }
+
     @ParameterizedTest
     @MethodSource("requests")
     void shouldEncodeGoldenRequests(GoldenVectors.Vector vector) {
-        ByteBuffer buf = ByteBuffer.allocate(Wire.MAX_REQUEST_SIZE);
-        for (int i = 0; i < buf.capacity(); i++) {
-            buf.put(i, (byte) 0xaa); // what an earlier request left
-        }
+        ByteBuffer buf = usedBuffer();
 
         switch (vector.command()) {
             case Wire.SEND_OPEN_FILE -> RequestEncoder.putSendOpenFile(buf, vector.number("id"));
@@ -29,5 +30,29 @@ final class RequestEncoderTest {
         }
 
         assertEquals(ByteBuffer.wrap(vector.bytes()), buf.flip());
+    }
+
+    @ParameterizedTest
+    @MethodSource("extended")
+    void shouldEncodeGoldenExtendedRequests(GoldenVectors.Vector vector) {
+        ByteBuffer buf = usedBuffer();
+        long offset = vector.number("offset");
+        long length = vector.number("length");
+
+        if (vector.command() == Wire.SEND_DESCRIPTOR) {
+            RequestEncoder.putSendDescriptor(buf, offset, length, vector.options());
+        } else {
+            RequestEncoder.putFileRequest(buf, vector.command(), vector.path(), offset, length, vector.options());
+        }
+
+        assertEquals(ByteBuffer.wrap(vector.bytes()), buf.flip());
+    }
+
+    private static ByteBuffer usedBuffer() {
+        ByteBuffer buf = ByteBuffer.allocate(Wire.MAX_REQUEST_SIZE);
+        for (int i = 0; i < buf.capacity(); i++) {
+            buf.put(i, (byte) 0xaa); // what an earlier request left
+        }
+        return buf;
     }
 }

@@ -18,7 +18,7 @@ final class ResponseDecoderTest {
 
     static List<GoldenVectors.Vector> responses() {
         List<GoldenVectors.Vector> all = new ArrayList<>();
-        for (String kind : List.of("file_info", "progress", "complete", "error")) {
+        for (String kind : List.of("file_info", "progress", "complete", "error", "refusal", "result")) {
             all.addAll(GoldenVectors.ofKind(kind));
         }
         return all;
@@ -115,6 +115,19 @@ final class ResponseDecoderTest {
                 assertEquals(vector.number("moved"), decoder.size());
             }
             case "complete" -> assertEquals(Event.COMPLETE, event);
+            case "refusal" -> {
+                assertEquals(Event.REFUSED_EXTENDED, event);
+                assertEquals(vector.number("errno"), decoder.errno());
+                assertEquals((int) vector.number("fits"), decoder.fits());
+            }
+            case "result" -> {
+                assertEquals(Event.RESULT, event);
+                assertEquals(vector.number("errno"), decoder.errno());
+                assertEquals(vector.number("moved"), decoder.size());
+                assertEquals(vector.number("elapsed"), decoder.elapsedNs());
+                assertEquals((int) vector.number("cold"), decoder.coldWindows());
+                assertEquals(vector.number("technique"), decoder.technique());
+            }
             default -> {
                 assertEquals(vector.command() == Wire.FILE_INFO ? Event.REFUSED : Event.FAILED, event);
                 assertEquals(vector.number("errno"), decoder.errno());

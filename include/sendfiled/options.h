@@ -1,0 +1,54 @@
+/*
+ * What a transfer may be asked for beyond version 1 of the protocol: how its bytes are moved, how fast
+ * and for how long. Included by sendfiled.h; the numbers travel as they are (wire.h).
+ */
+#ifndef SENDFILED_OPTIONS_H
+#define SENDFILED_OPTIONS_H
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/*
+ * The ways to move bytes. In a set of them, technique n is bit n. Which ones fit depends on the
+ * destination; a technique that was asked for and does not fit is refused with EOPNOTSUPP, and the
+ * refusal says which ones do.
+ */
+enum sfd_technique {
+    SFD_TECHNIQUE_AUTO = 0, /* the daemon chooses */
+    SFD_TECHNIQUE_SENDFILE = 1,
+    SFD_TECHNIQUE_SPLICE = 2, /* pipes */
+    SFD_TECHNIQUE_MMAP = 3,   /* write(2) from a mapping; never chosen by the daemon itself */
+    SFD_TECHNIQUE_READ_WRITE = 4,
+    SFD_TECHNIQUE_COPY_FILE_RANGE = 5, /* regular files; shares or clones blocks where it can */
+    SFD_TECHNIQUES                     /* how many there are */
+};
+
+/* Flags of struct sfd_options. */
+enum {
+    /* Do not keep in the page cache what this transfer had to load into it. */
+    SFD_OPTION_DROP_BEHIND = 1,
+    /* The client writes more to the destination afterwards: the last packet may wait for that. */
+    SFD_OPTION_MORE = 2
+};
+
+/* All flags that there are. */
+#define SFD_OPTIONS_ALL (SFD_OPTION_DROP_BEHIND | SFD_OPTION_MORE)
+
+/* All zeros asks for nothing. */
+struct sfd_options {
+    uint64_t rate;        /* most bytes per second; 0: no limit */
+    uint32_t idle_ms;     /* longest time without a byte accepted; 0: the daemon's */
+    uint32_t deadline_ms; /* longest time from receipt of the request to the end; 0: none */
+    uint8_t technique;    /* of enum sfd_technique */
+    uint8_t flags;        /* SFD_OPTION_* */
+    uint8_t reserved[6];  /* 0 */
+};
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

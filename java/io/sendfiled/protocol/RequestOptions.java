@@ -1,0 +1,15 @@
+package io.sendfiled.protocol;
+
+/**
+ * What an extended request asks for, in the numbers of the wire; nothing is checked.
+ *
+ * @param rate the most bytes per second; 0: no limit
+ * @param idleMs the longest time without a byte accepted, in milliseconds (32 bits, unsigned); 0: the daemon's
+ * @param deadlineMs the longest time from receipt to the end, in milliseconds (32 bits, unsigned); 0: none
+ * @param technique {@link Technique#code}
+ * @param flags {@link Wire#FLAG_DROP_BEHIND} and {@link Wire#FLAG_MORE}
+ */
+public record RequestOptions(long rate, int idleMs, int deadlineMs, int technique, int flags) {
+    /** Asks for nothing. */
+    public static final RequestOptions NONE = new RequestOptions(0, 0, 0, 0, 0);
+}
