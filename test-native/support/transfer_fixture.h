@@ -1,0 +1,378 @@
+// One transfer between a scripted file system and a client: what tests of transfers share.
+//
+// The fixture is the loop: it calls run when the transfer could go on, and does the disk pool's work in between. The file
+// system is scripted: which medium it is, which of its bytes are warm, and what its calls answer.
+#ifndef SFD_TEST_TRANSFER_FIXTURE_H
+#define SFD_TEST_TRANSFER_FIXTURE_H
+
+#include "core.h"
+
+#include <deque>
+#include <functional>
+#include <linux/magic.h>
+#include <linux/openat2.h>
+#include <memory>
+#include <sys/eventfd.h>
+
+#include "await.h"
+
+constexpr uint64_t QUANTUM = 256 * 1024;
+constexpr uint32_t OPEN_TIMEOUT_MS = 5000;
+constexpr uint64_t START_MS = 100000;
+constexpr uint64_t FUSE_MAGIC = 0x65735546;
+constexpr uint64_t XFS_MAGIC = 0x58465342;
+constexpr size_t BIG = 1024 * 1024 + 1;
+
+struct Script {
+    uint64_t fs_type;
+    uint64_t warm_until; /* bytes before it are in the page cache */
+    bool keeps_nothing;  /* direct I/O: a load leaves no page behind */
+    int load_error;
+    int lock_error;
+    int locks;
+    int late_lock_error;               // of the lock itself, not of the question before it
+    std::vector<uint64_t> loads;       /* lengths */
+    std::deque<int64_t> dest_sendfile; /* answers, then the real call */
+    std::deque<int64_t> copy;
+    std::deque<int> opens; /* of openat2 */
+    int null_fd;
+    int sendfiles;
+    int sends;
+};
+inline Script script;
+
+inline struct sfd_sys scripted()
+{
+    struct sfd_sys sys = copyOfSys();
+    sys.fstatfs_type = [](int, uint64_t *type) {
+        *type = script.fs_type;
+        return 0;
+    };
+    sys.openat2 = [](int dir, const char *path, const struct open_how *how) {
+        if (!script.opens.empty()) {
+            const int result = script.opens.front();
+            script.opens.pop_front();
+            if (result < 0) {
+                return result;
+            }
+        }
+        struct open_how uncached = *how; // a busy machine may have dropped the path from its cache
+        uncached.resolve &= ~uint64_t{0x20};
+        return sfd_sys_linux.openat2(dir, path, &uncached);
+    };
+    sys.preadv2 = [](int fd, const struct iovec *iov, int count, int64_t offset, int flags) {
+        if ((flags & RWF_NOWAIT) != 0 && static_cast<uint64_t>(offset) >= script.warm_until) {
+            return static_cast<int64_t>(-EAGAIN);
+        }
+        return sfd_sys_linux.preadv2(fd, iov, count, offset, 0);
+    };
+    sys.cachestat = [](int, const struct sfd_cachestat_range *range, struct sfd_cachestat *out) {
+        const uint64_t page = static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+        const uint64_t last = std::min(range->offset + range->length, script.warm_until);
+        *out = {};
+        if (last > range->offset) {
+            out->nr_cache = (last - 1) / page - range->offset / page + 1;
+        }
+        return 0;
+    };
+    sys.sendfile = [](int to, int from, int64_t *offset, size_t count) {
+        if (to != script.null_fd) {
+            script.sendfiles++;
+            if (!script.dest_sendfile.empty()) {
+                const int64_t n = script.dest_sendfile.front();
+                script.dest_sendfile.pop_front();
+                if (n <= 0) {
+                    return n;
+                }
+                count = std::min(count, static_cast<size_t>(n));
+            }
+            return sfd_sys_linux.sendfile(to, from, offset, count);
+        }
+        script.loads.push_back(count);
+        if (script.load_error < 0) {
+            return static_cast<int64_t>(script.load_error);
+        }
+        const uint64_t begin = static_cast<uint64_t>(*offset);
+        const int64_t n = sfd_sys_linux.sendfile(to, from, offset, count);
+        if (n > 0 && !script.keeps_nothing) {
+            script.warm_until = std::max(script.warm_until, begin + static_cast<uint64_t>(n));
+        }
+        return n;
+    };
+    sys.copy_file_range = [](int from, int64_t *offset, int to, size_t count) {
+        if (!script.copy.empty()) {
+            const int64_t n = script.copy.front();
+            script.copy.pop_front();
+            if (n <= 0) {
+                return n;
+            }
+            count = std::min(count, static_cast<size_t>(n));
+        }
+        return sfd_sys_linux.copy_file_range(from, offset, to, count);
+    };
+    sys.sendmsg = [](int fd, const struct msghdr *message, int flags) {
+        script.sends++;
+        return sfd_sys_linux.sendmsg(fd, message, flags);
+    };
+    sys.ofd_read_lock = [](int fd, uint64_t offset, uint64_t length) {
+        script.locks++;
+        if (script.late_lock_error < 0) {
+            return script.late_lock_error;
+        }
+        return script.lock_error < 0 ? script.lock_error
+                                     : sfd_sys_linux.ofd_read_lock(fd, offset, length);
+    };
+    sys.ofd_test_read_lock = [](int fd, uint64_t offset, uint64_t length) {
+        return script.lock_error < 0 ? script.lock_error
+                                     : sfd_sys_linux.ofd_test_read_lock(fd, offset, length);
+    };
+    return sys;
+}
+
+class TransferFixture : public CoreTest
+{
+  protected:
+    void SetUp() override
+    {
+        CoreTest::SetUp();
+        script = {};
+        script.fs_type = EXT4_SUPER_MAGIC;
+        script.warm_until = UINT64_MAX;
+        sys_ = scripted();
+        context_ = std::make_unique<struct sfd_context>();
+        ASSERT_EQ(0, sfd_machine_init(&context_->machine, &sys_));
+        script.sendfiles = 0; // of the techniques' probe
+        script.null_fd = context_->machine.null_fd;
+        context_->machine.cachestat = true;
+        context_->machine.resolve_cached = true;
+        sfd_closer_init(&context_->closer, &sys_, SFD_QUEUE_CLOSE);
+        sfd_timers_init(&context_->timers);
+        ASSERT_EQ(0, sfd_timers_reserve(&context_->timers, 16));
+        buffer_.resize(64 * 1024);
+        context_->buffer = buffer_.data();
+        context_->buffer_size = buffer_.size();
+        context_->quantum = QUANTUM;
+        context_->open_timeout_ms = OPEN_TIMEOUT_MS;
+        context_->now_ms = START_MS;
+        context_->epoll = sfd_sys_epoll();
+        sfd_devices_init(&devices_);
+        context_->devices = &devices_;
+        directory_ = std::make_unique<TemporaryDirectory>();
+        root_ = openFile(directory_->path(), O_PATH | O_DIRECTORY);
+        t_ = std::make_unique<struct sfd_transfer>();
+        sfd_transfer_init(t_.get());
+    }
+    void TearDown() override
+    {
+        EXPECT_EQ(-1, t_->file);
+        EXPECT_EQ(-1, t_->dest);
+        EXPECT_EQ(-1, t_->status.fd) << "the transfer has not ended";
+        EXPECT_EQ(0u, context_->timers.count) << "a timer outlived its transfer"; // D11
+        EXPECT_EQ(nullptr, t_->path);
+        EXPECT_EQ(nullptr, t_->bounce);
+        status_.reset();
+        pipe_.reset();
+        pair_.reset();
+        output_.reset();
+        root_.reset();
+        directory_.reset();
+        sfd_devices_deinit(&devices_);
+        sfd_timers_deinit(&context_->timers);
+        sfd_closer_deinit(&context_->closer);
+        close(context_->epoll);
+        sfd_machine_deinit(&context_->machine);
+        CoreTest::TearDown();
+    }
+
+    /* A kernel before 6.4: pipes must be reopened. */
+    void pipesWithoutNowait()
+    {
+        context_->machine.pipe_write_flags = 0;
+    }
+
+    /* The file system of the temporary directory becomes known, as after a first transfer. */
+    void learnDevice()
+    {
+        writeFile(*directory_ / "first", "x");
+        struct sfd_opened opened = {};
+        ASSERT_EQ(0, sfd_open_path(&context_->machine, root_.get(), "first", false, &opened));
+        sfd_devices_learn(&devices_, &context_->machine, opened.fd, opened.dev);
+        close(opened.fd);
+    }
+
+    void file(size_t size)
+    {
+        content_ = pattern(size);
+        writeFile(*directory_ / "file", content_);
+    }
+
+    enum sfd_next begin(uint8_t command, int dest = -1, int64_t offset = 0, uint64_t length = 0,
+                        const char *path = "file")
+    {
+        if (status_ == nullptr) {
+            status_ = std::make_unique<Pipe>();
+        }
+        struct sfd_transfer_request request = {};
+        request.command = command;
+        request.root = root_.get();
+        request.path = path;
+        request.offset = offset;
+        request.length = length;
+        request.id = 0x1234;
+        request.status = take(status_->out);
+        request.dest = dest;
+        if (dest >= 0) {
+            EXPECT_EQ(0, sfd_fd_classify(&sfd_sys_linux, dest, &request.dest_info));
+        }
+        return next_ = sfd_transfer_begin(context_.get(), t_.get(), &request);
+    }
+
+    /* Destinations: the read end stays here, the write end is the transfer's. */
+    int toPipe()
+    {
+        pipe_ = std::make_unique<Pipe>();
+        return take(pipe_->out);
+    }
+    int toPair(SocketPair pair, bool nonblock)
+    {
+        pair_ = std::make_unique<SocketPair>(std::move(pair));
+        const struct timeval patience = {20, 0};
+        setsockopt(pair_->in.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+        if (nonblock) {
+            setNonblocking(pair_->out.get());
+        }
+        return take(pair_->out);
+    }
+    int toFile(int flags = O_WRONLY)
+    {
+        output_ = openFile(*directory_ / "output", flags | O_CREAT);
+        return take(output_);
+    }
+    static int take(OwnedFd &fd)
+    {
+        const int copy = fcntl(fd.get(), F_DUPFD_CLOEXEC, 0);
+        fd.reset();
+        return copy;
+    }
+
+    enum sfd_next run()
+    {
+        return next_ = sfd_transfer_run(context_.get(), t_.get());
+    }
+    void work()
+    {
+        EXPECT_EQ(SFD_NEXT_POOL, next_);
+        sfd_transfer_work(context_.get(), t_.get());
+    }
+    enum sfd_next workAndRun()
+    {
+        work();
+        return run();
+    }
+
+    void collect()
+    {
+        if (status_ != nullptr) {
+            status_bytes_ += drain(status_->in.get());
+        }
+        if (pipe_ != nullptr) {
+            data_ += drain(pipe_->in.get());
+        }
+        if (pair_ != nullptr) {
+            data_ += drain(pair_->in.get());
+        }
+    }
+
+    /* Plays loop, disk pool and client until the transfer is over or parked. */
+    void finish()
+    {
+        for (int i = 0; i < 100000 && next_ != SFD_NEXT_END && next_ != SFD_NEXT_PARK; i++) {
+            collect();
+            if (next_ == SFD_NEXT_POOL) {
+                work();
+            } else if (next_ == SFD_NEXT_DEST) {
+                const int dest = t_->dest < 0 ? t_->status.fd : t_->dest;
+                ASSERT_TRUE(await([&] {
+                    collect();
+                    return sfd_sys_wait_writable(dest, 0) == 1;
+                }));
+            }
+            run();
+        }
+        ASSERT_TRUE(next_ == SFD_NEXT_END || next_ == SFD_NEXT_PARK) << "it does not end";
+        collect();
+        if (next_ == SFD_NEXT_END && pair_ != nullptr) {
+            data_ += readExactly(pair_->in.get(), content_.size() + 1);
+        }
+    }
+
+    /* What the client of a Read File got behind the File Information. */
+    std::string readBytes()
+    {
+        EXPECT_GE(status_bytes_.size(), static_cast<size_t>(SFD_WIRE_FILE_INFO_SIZE));
+        infoOf(status_bytes_);
+        return status_bytes_.substr(
+            std::min(status_bytes_.size(), static_cast<size_t>(SFD_WIRE_FILE_INFO_SIZE)));
+    }
+    Messages told()
+    {
+        collect();
+        return messages(status_bytes_);
+    }
+    bool clientSeesEnd()
+    {
+        collect();
+        return atEnd(status_->in.get());
+    }
+    uint64_t count(enum sfd_counter counter)
+    {
+        return context_->counters.at[counter].load();
+    }
+    /* Sends a whole file: info first, progress that adds up to no more than its size, complete last. */
+    void expectSent(size_t size)
+    {
+        const Messages all = told();
+        ASSERT_GE(all.size(), 2u);
+        EXPECT_EQ("info " + std::to_string(size), all.front());
+        EXPECT_EQ("complete", all.back());
+        size_t sum = 0;
+        for (size_t i = 1; i + 1 < all.size(); i++) {
+            ASSERT_EQ(0u, all[i].find("progress ")) << all[i];
+            sum += std::stoul(all[i].substr(9));
+        }
+        EXPECT_LE(sum, size);
+        EXPECT_TRUE(clientSeesEnd());
+        EXPECT_EQ(1u, count(SFD_COUNTER_COMPLETED));
+        EXPECT_EQ(size, count(SFD_COUNTER_BYTES));
+    }
+    void again()
+    {
+        sfd_transfer_init(t_.get());
+        status_.reset();
+        pipe_.reset();
+        pair_.reset();
+        status_bytes_.clear();
+        data_.clear();
+        for (auto &counter : context_->counters.at) {
+            counter = 0;
+        }
+    }
+
+    struct sfd_sys sys_;
+    std::unique_ptr<struct sfd_context> context_;
+    struct sfd_devices devices_;
+    std::string buffer_;
+    std::unique_ptr<TemporaryDirectory> directory_;
+    OwnedFd root_;
+    std::unique_ptr<struct sfd_transfer> t_;
+    enum sfd_next next_ = SFD_NEXT_END;
+    std::unique_ptr<Pipe> status_;
+    std::unique_ptr<Pipe> pipe_;
+    std::unique_ptr<SocketPair> pair_;
+    OwnedFd output_;
+    std::string content_;
+    std::string status_bytes_;
+    std::string data_;
+};
+
+#endif
