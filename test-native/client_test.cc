@@ -160,7 +160,7 @@ class ClientTest : public DescriptorCountingTest
         return error;
     }
 
-    // Every request, with the errno that it fails with; all five have to fail alike.
+    // Every request, with the errno that it fails with; all have to fail alike.
     void expectRequestsFail(int srv, int error)
     {
         Pipe destination;
@@ -185,6 +185,18 @@ class ClientTest : public DescriptorCountingTest
         errno = 0;
         EXPECT_FALSE(sfd_cancel(srv, 1));
         EXPECT_EQ(errno, error) << "sfd_cancel";
+        errno = 0;
+        EXPECT_EQ(sfd_read_with(srv, "f", 0, 0, true, nullptr), -1);
+        EXPECT_EQ(errno, error) << "sfd_read_with";
+        errno = 0;
+        EXPECT_EQ(sfd_send_with(srv, "f", to, 0, 0, true, nullptr), -1);
+        EXPECT_EQ(errno, error) << "sfd_send_with";
+        errno = 0;
+        EXPECT_EQ(sfd_open_with(srv, "f", 0, 0, true, nullptr), -1);
+        EXPECT_EQ(errno, error) << "sfd_open_with";
+        errno = 0;
+        EXPECT_EQ(sfd_send_fd(srv, to, to, 0, 0, true, nullptr), -1);
+        EXPECT_EQ(errno, error) << "sfd_send_fd";
         EXPECT_EQ(openDescriptors(), before);
     }
 
@@ -295,19 +307,155 @@ TEST_F(ClientTest, shouldSendCancelWithoutDescriptors)
     EXPECT_TRUE(request.descriptors.empty());
 }
 
+sfd_options optionsOf(const GoldenVector &v)
+{
+    sfd_options options = {};
+
+    options.rate = v.number("rate");
+    options.idle_ms = static_cast<uint32_t>(v.number("idle"));
+    options.deadline_ms = static_cast<uint32_t>(v.number("deadline"));
+    options.technique = static_cast<uint8_t>(v.number("technique"));
+    options.flags = static_cast<uint8_t>(v.number("flags"));
+    return options;
+}
+
+TEST_F(ClientTest, shouldSendReadFileWithOptions)
+{
+    const GoldenVector v = goldenVector("extended_read_file");
+    const sfd_options options = optionsOf(v);
+
+    const OwnedFd status(sfd_read_with(client_.get(), "/var/a b", 4096, 8192, true, &options));
+    const Received request = server_->receive();
+
+    EXPECT_EQ(request.bytes, v.bytes);
+    ASSERT_EQ(request.descriptors.size(), 1u);
+    EXPECT_TRUE(isSameObject(request.descriptors[0].get(), status.get()));
+}
+
+TEST_F(ClientTest, shouldSendSendFileWithOptions)
+{
+    const GoldenVector v = goldenVector("extended_send_file_splice");
+    const sfd_options options = optionsOf(v);
+    Pipe destination;
+
+    const OwnedFd status(
+        sfd_send_with(client_.get(), "f", destination.writeEnd.get(), 0, 0, true, &options));
+    const Received request = server_->receive();
+
+    EXPECT_EQ(request.bytes, v.bytes);
+    ASSERT_EQ(request.descriptors.size(), 2u);
+    EXPECT_TRUE(isSameObject(request.descriptors[0].get(), status.get()));
+    EXPECT_TRUE(isSameObject(request.descriptors[1].get(), destination.writeEnd.get()));
+}
+
+TEST_F(ClientTest, shouldSendOpenFileAskingForNothing)
+{
+    const OwnedFd status(sfd_open_with(client_.get(), "a", 0, 0, true, nullptr));
+    const Received request = server_->receive();
+
+    EXPECT_EQ(request.bytes, goldenVector("extended_open_file").bytes);
+    ASSERT_EQ(request.descriptors.size(), 1u);
+    EXPECT_TRUE(isSameObject(request.descriptors[0].get(), status.get()));
+}
+
+TEST_F(ClientTest, shouldSendSendDescriptorWithStatusPipeDestinationAndSource)
+{
+    const GoldenVector v = goldenVector("extended_send_descriptor_range");
+    const sfd_options options = optionsOf(v);
+    Pipe destination;
+    const OwnedFd source(open("/proc/self/exe", O_RDONLY | O_CLOEXEC));
+
+    const OwnedFd status(sfd_send_fd(client_.get(), source.get(), destination.writeEnd.get(), 65535,
+                                     65537, true, &options));
+    const Received request = server_->receive();
+
+    EXPECT_EQ(request.bytes, v.bytes);
+    ASSERT_EQ(request.descriptors.size(), 3u);
+    EXPECT_TRUE(isSameObject(request.descriptors[0].get(), status.get()));
+    EXPECT_TRUE(isSameObject(request.descriptors[1].get(), destination.writeEnd.get()));
+    EXPECT_TRUE(isSameObject(request.descriptors[2].get(), source.get()));
+}
+
+TEST_F(ClientTest, shouldSendTheLongestPathWithOptionsAndNoLonger)
+{
+    const std::string longest(4095, 'a');
+    const OwnedFd status(sfd_read_with(client_.get(), longest.c_str(), 0, 0, true, nullptr));
+
+    EXPECT_EQ(server_->receive().bytes, goldenVector("extended_read_file_longest_path").bytes);
+    EXPECT_EQ(sfd_read_with(client_.get(), (longest + "a").c_str(), 0, 0, true, nullptr), -1);
+    EXPECT_EQ(errno, ENAMETOOLONG);
+    EXPECT_TRUE(server_->isEmpty());
+}
+
+TEST_F(ClientTest, shouldLeaveJudgementOfOptionsToTheDaemon)
+{
+    sfd_options options = {};
+    options.technique = 255;
+
+    const OwnedFd status(sfd_send_fd(client_.get(), 0, 1, 0, 0, true, &options));
+
+    EXPECT_EQ(server_->receive().bytes, goldenVector("refused_extended_technique_255").bytes);
+}
+
+TEST_F(ClientTest, shouldRefuseOptionsWithReservedFieldsSetAndNullPaths)
+{
+    for (size_t i = 0; i < sizeof(sfd_options::reserved); i++) {
+        sfd_options options = {};
+        options.reserved[i] = 1;
+
+        EXPECT_EQ(sfd_read_with(client_.get(), "f", 0, 0, true, &options), -1);
+        EXPECT_EQ(errno, EINVAL);
+        EXPECT_EQ(sfd_send_fd(client_.get(), 0, 1, 0, 0, true, &options), -1);
+        EXPECT_EQ(errno, EINVAL);
+    }
+    EXPECT_EQ(sfd_open_with(client_.get(), nullptr, 0, 0, true, nullptr), -1);
+    EXPECT_EQ(errno, EINVAL);
+    EXPECT_TRUE(server_->isEmpty());
+}
+
+TEST_F(ClientTest, shouldFailToPassASourceThatIsNone)
+{
+    for (const int source : {-1, 987654}) {
+        EXPECT_EQ(sfd_send_fd(client_.get(), source, STDOUT_FILENO, 0, 0, true, nullptr), -1);
+        EXPECT_EQ(errno, EBADF);
+    }
+    EXPECT_TRUE(server_->isEmpty());
+}
+
+TEST(Techniques, shouldBeFoundByTheirNames)
+{
+    const char *const names[SFD_TECHNIQUES] = {"auto", "sendfile",   "splice",
+                                               "mmap", "read-write", "copy-file-range"};
+
+    for (int technique = 0; technique < SFD_TECHNIQUES; technique++) {
+        EXPECT_STREQ(sfd_get_technique_name(technique), names[technique]);
+        EXPECT_EQ(sfd_find_technique(names[technique]), technique);
+    }
+    for (const int none : {-1, static_cast<int>(SFD_TECHNIQUES)}) {
+        EXPECT_EQ(sfd_get_technique_name(none), nullptr);
+    }
+    for (const char *none : {"", "Sendfile", "send", static_cast<const char *>(nullptr)}) {
+        errno = 0;
+        EXPECT_EQ(sfd_find_technique(none), -1);
+        EXPECT_EQ(errno, EINVAL);
+    }
+}
+
 TEST_F(ClientTest, shouldGiveAStatusChannelThatBlocksOnlyWhenAsked)
 {
     for (const bool nonblock : {true, false}) {
         const OwnedFd read(sfd_read(client_.get(), "f", 0, 0, nonblock));
         const OwnedFd open(sfd_open(client_.get(), "f", 0, 0, nonblock));
         const OwnedFd sent(sfd_send(client_.get(), "f", STDOUT_FILENO, 0, 0, nonblock));
+        const OwnedFd fd(
+            sfd_send_fd(client_.get(), STDIN_FILENO, STDOUT_FILENO, 0, 0, nonblock, nullptr));
 
-        for (const OwnedFd *status : {&read, &open, &sent}) {
+        for (const OwnedFd *status : {&read, &open, &sent, &fd}) {
             ASSERT_GE(status->get(), 0);
             EXPECT_EQ(isNonblocking(status->get()), nonblock);
             EXPECT_TRUE(isCloseOnExec(status->get()));
         }
-        for (int i = 0; i < 3; i++) {
+        for (int i = 0; i < 4; i++) {
             EXPECT_TRUE(isNonblocking(server_->receive().descriptors.at(0).get()));
         }
     }

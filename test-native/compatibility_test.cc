@@ -38,6 +38,17 @@ static_assert(std::is_same_v<decltype(sfd_xfer_stat::cmd), uint8_t>);
 static_assert(std::is_same_v<decltype(sfd_xfer_stat::stat), uint8_t>);
 static_assert(std::is_same_v<decltype(sfd_xfer_stat::size), size_t>);
 
+// Ours, which have to stay as well.
+static_assert(std::is_same_v<decltype(sfd_read_with),
+                             int(int, const char *, off_t, size_t, bool, const sfd_options *)>);
+static_assert(std::is_same_v<decltype(sfd_send_with), int(int, const char *, int, off_t, size_t,
+                                                          bool, const sfd_options *)>);
+static_assert(std::is_same_v<decltype(sfd_open_with),
+                             int(int, const char *, off_t, size_t, bool, const sfd_options *)>);
+static_assert(std::is_same_v<decltype(sfd_send_fd),
+                             int(int, int, int, off_t, size_t, bool, const sfd_options *)>);
+static_assert(sizeof(sfd_options) == 24 && sizeof(sfd_refusal) == 8 && sizeof(sfd_result) == 24);
+
 static_assert(SFD_FILE_INFO == 0x81 && SFD_XFER_STAT == 0x82 && SFD_STAT_OK == 0);
 static_assert(std::is_same_v<decltype(SFD_HDR_SIZE), size_t> && SFD_HDR_SIZE == 2);
 static_assert(std::is_same_v<decltype(SFD_MAX_RESP_SIZE), size_t> && SFD_MAX_RESP_SIZE == 48);

@@ -77,6 +77,44 @@ void expectTransferStatus(const GoldenVector &v)
     expectNoFileInfo(v.bytes.data());
 }
 
+void expectNoExtendedResponse(const void *buf)
+{
+    Patterned<sfd_refusal> refusal;
+    Patterned<sfd_result> result;
+
+    EXPECT_FALSE(sfd_unmarshal_refusal(refusal.pdu(), buf));
+    EXPECT_TRUE(refusal.isUntouched());
+    EXPECT_FALSE(sfd_unmarshal_result(result.pdu(), buf));
+    EXPECT_TRUE(result.isUntouched());
+}
+
+void expectRefusal(const GoldenVector &v)
+{
+    sfd_refusal refusal;
+
+    ASSERT_TRUE(sfd_unmarshal_refusal(&refusal, v.bytes.data()));
+    EXPECT_EQ(refusal.cmd, SFD_REFUSAL);
+    EXPECT_EQ(refusal.stat, v.number("errno"));
+    EXPECT_EQ(refusal.fits, v.number("fits"));
+    expectNoFileInfo(v.bytes.data());
+    expectNoTransferStatus(v.bytes.data());
+}
+
+void expectResult(const GoldenVector &v)
+{
+    sfd_result result;
+
+    ASSERT_TRUE(sfd_unmarshal_result(&result, v.bytes.data()));
+    EXPECT_EQ(result.cmd, SFD_RESULT);
+    EXPECT_EQ(result.stat, v.number("errno"));
+    EXPECT_EQ(result.moved, v.number("moved"));
+    EXPECT_EQ(result.elapsed_ns, v.number("elapsed"));
+    EXPECT_EQ(result.cold_windows, v.number("cold"));
+    EXPECT_EQ(result.technique, v.number("technique"));
+    expectNoFileInfo(v.bytes.data());
+    expectNoTransferStatus(v.bytes.data());
+}
+
 void expectError(const GoldenVector &v)
 {
     EXPECT_EQ(sfd_get_cmd(v.bytes.data()), v.signedNumber("command"));
@@ -98,12 +136,20 @@ TEST(Responses, shouldReadTheGoldenVectors)
             expectTransferStatus(v);
         } else if (v.kind == "error") {
             expectError(v);
+        } else if (v.kind == "refusal") {
+            expectRefusal(v);
+        } else if (v.kind == "result") {
+            expectResult(v);
         } else {
             continue;
         }
+        if (v.kind != "refusal" && v.kind != "result") {
+            expectNoExtendedResponse(v.bytes.data());
+        }
+        EXPECT_EQ(sfd_get_size(v.bytes.data()), v.bytes.size());
         read++;
     }
-    EXPECT_GT(read, 20);
+    EXPECT_GT(read, 25);
 }
 
 TEST(Responses, shouldRefuseBytesThatAreNoResponse)
@@ -115,6 +161,21 @@ TEST(Responses, shouldRefuseBytesThatAreNoResponse)
         SCOPED_TRACE(v.name);
         expectNoFileInfo(v.bytes.data());
         expectNoTransferStatus(v.bytes.data());
+
+        // Longer than what is malformed about them.
+        Bytes bytes = v.bytes;
+        bytes.resize(SFD_MAX_RESP_SIZE);
+        expectNoExtendedResponse(bytes.data());
+    }
+}
+
+TEST(Responses, shouldHaveNoSizeForWhatIsNoResponse)
+{
+    for (int command = 0; command <= 255; command++) {
+        const unsigned char header[SFD_HDR_SIZE] = {static_cast<unsigned char>(command), 0};
+        const bool known = command == 0x81 || command == 0x82 || command == 0x91 || command == 0x92;
+
+        EXPECT_EQ(sfd_get_size(header) != 0, known) << command;
     }
 }
 

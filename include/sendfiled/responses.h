@@ -11,8 +11,15 @@
  *   - end of file, always. End of file before "complete" (Read File: before as many bytes as
  *     sfd_file_info.size promised) means that the transfer failed or was cancelled.
  *
- * Several messages may wait in the pipe. Read the first SFD_HDR_SIZE bytes, and the rest of the
- * message only when sfd_get_stat() says SFD_STAT_OK, or read more and cut it up.
+ * The answer to a request with options (sfd_send_with() and its like) has, instead:
+ *   - struct sfd_refusal (16 bytes) when the request is refused;
+ *   - struct sfd_result (32 bytes) at the end, whether "complete" or an error; in a Read File behind
+ *     the last of the file's bytes, only if it is complete. End of file without it means that the
+ *     transfer failed or was cancelled.
+ * A daemon that knows no options answers with the 2-byte error SFD_FILE_INFO, EPROTONOSUPPORT.
+ *
+ * Several messages may wait in the pipe. Read the first SFD_HDR_SIZE bytes and then up to
+ * sfd_get_size() of them, or read more and cut it up.
  *
  * The functions below are pure: they never block, never touch errno, and may be called by any
  * thread at any time.
@@ -37,7 +44,9 @@ extern "C" {
 /* Command ids of the responses. */
 enum {
     SFD_FILE_INFO = 0x81, /* file information, or the refusal of a request */
-    SFD_XFER_STAT = 0x82  /* progress, completion or failure of a transfer */
+    SFD_XFER_STAT = 0x82, /* progress, completion or failure of a transfer */
+    SFD_REFUSAL = 0x91,   /* the refusal of a request with options */
+    SFD_RESULT = 0x92     /* completion or failure of a transfer with options */
 };
 
 /* Status of a response; any other value is an errno. */
@@ -63,7 +72,30 @@ struct sfd_xfer_stat {
     size_t size; /* bytes moved since the previous message; all ones: complete */
 };
 
-/* Bytes at the start of every response: command and status. An error consists of nothing else. */
+/* Why a request with options is refused. */
+struct sfd_refusal {
+    uint8_t cmd;  /* SFD_REFUSAL */
+    uint8_t stat; /* the errno */
+
+    /*
+     * The techniques that would do for this file and destination: (fits & 1u << SFD_TECHNIQUE_MMAP)
+     * and so on. 0: the refusal is not a matter of technique.
+     */
+    uint32_t fits;
+};
+
+/* The end of a transfer with options. */
+struct sfd_result {
+    uint8_t cmd;  /* SFD_RESULT */
+    uint8_t stat; /* SFD_STAT_OK: every byte has been accepted by the destination; else an errno */
+
+    uint8_t technique;     /* of enum sfd_technique: the one that moved the bytes */
+    uint32_t cold_windows; /* how many times it had to wait for the disk */
+    uint64_t moved;        /* bytes, in all */
+    uint64_t elapsed_ns;   /* from the daemon's receipt of the request to the last byte accepted */
+};
+
+/* Bytes at the start of every response: command and status. A 2-byte error is nothing else. */
 #define SFD_HDR_SIZE ((size_t)2)
 
 /* Bytes of the longest response. */
@@ -74,6 +106,12 @@ int sfd_get_cmd(const void *buf) SFD_API;
 
 /* The status of a response: SFD_STAT_OK or an errno. buf: at least SFD_HDR_SIZE bytes, borrowed. */
 int sfd_get_stat(const void *buf) SFD_API;
+
+/*
+ * How many bytes the response has of which the first SFD_HDR_SIZE are in buf (borrowed):
+ * SFD_HDR_SIZE to SFD_MAX_RESP_SIZE, or 0 when no response starts like this.
+ */
+size_t sfd_get_size(const void *buf) SFD_API;
 
 /*
  * Reads a File Information message. buf (borrowed, any alignment) holds at least SFD_HDR_SIZE
@@ -94,6 +132,19 @@ bool sfd_unmarshal_xfer_stat(struct sfd_xfer_stat *pdu, const void *buf) SFD_API
  * destination. pdu: filled by sfd_unmarshal_xfer_stat(), borrowed.
  */
 bool sfd_xfer_complete(const struct sfd_xfer_stat *pdu) SFD_API;
+
+/*
+ * Reads a Refusal message. buf (borrowed, any alignment) holds at least 1 byte, and the whole 16 when
+ * that is SFD_REFUSAL. False, with *pdu untouched, when buf starts with another command or is of a
+ * version that this library does not know.
+ */
+bool sfd_unmarshal_refusal(struct sfd_refusal *pdu, const void *buf) SFD_API;
+
+/*
+ * Reads a Result message, be it of success or of failure (pdu->stat). buf (borrowed, any alignment)
+ * holds at least 1 byte, and the whole 32 when that is SFD_RESULT. False as sfd_unmarshal_refusal().
+ */
+bool sfd_unmarshal_result(struct sfd_result *pdu, const void *buf) SFD_API;
 
 #ifdef __cplusplus
 }

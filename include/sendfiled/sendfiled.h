@@ -21,14 +21,15 @@
  *     destination as soon as a call has returned, but a socket stays connected until the transfer
  *     is over, because its duplicate does.
  *
- * Errors that every request (sfd_read, sfd_send, sfd_open, sfd_send_open, sfd_cancel) may give:
+ * Errors that every request (sfd_read, sfd_send, sfd_open, sfd_send_open, sfd_cancel, and those with
+ * options) may give:
  *     EAGAIN        only when you made srv_sockfd non-blocking: the daemon's queue is full. Nothing
  *                   was sent; try again when the socket is writable
- *     EBADF         srv_sockfd or destination_fd is not an open descriptor
+ *     EBADF         srv_sockfd, destination_fd or source_fd is not an open descriptor
  *     ECONNREFUSED ENOTCONN
  *                   the daemon has gone: connect again. (The kernel says ECONNREFUSED once, forgets
  *                   the connection and says ENOTCONN from then on. EPIPE: after shutdown(2).)
- *     EINVAL        path is NULL
+ *     EINVAL        path is NULL; a reserved field of struct sfd_options is not 0
  *     EMFILE ENFILE out of descriptors
  *     ENAMETOOLONG  path is longer than 4095 bytes
  *     ENOBUFS ENOMEM out of memory
@@ -40,6 +41,7 @@
 #ifndef SENDFILED_SENDFILED_H
 #define SENDFILED_SENDFILED_H
 
+#include "options.h"
 #include "responses.h"
 
 #ifdef __cplusplus
@@ -149,6 +151,52 @@ bool sfd_send_open(int srv_sockfd, size_t txnid, int destination_fd) SFD_API;
  * txnid: sfd_file_info.txnid. True: the request was sent. Blocking and errno: as sfd_read().
  */
 bool sfd_cancel(int srv_sockfd, size_t txnid) SFD_API;
+
+/*
+ * Requests with options: how the bytes are moved, how fast, for how long; options.h has them. They are
+ * otherwise the same, and can be mixed with those without options on one connection.
+ *
+ *     struct sfd_options options = {.rate = 10000000, .idle_ms = 30000};
+ *     int status = sfd_send_with(srv, "index.html", client_socket, 0, 0, true, &options);
+ *
+ * They are answered with struct sfd_refusal and struct sfd_result in place of errors and "complete".
+ * The daemon judges the options: it refuses a technique that does not fit (EOPNOTSUPP; the refusal says
+ * which ones do), a technique or flag that it does not know (EINVAL) and, if it is older than options,
+ * all of it (the 2-byte error SFD_FILE_INFO, EPROTONOSUPPORT). A deadline or an idle timeout that is
+ * reached ends the transfer with ETIMEDOUT.
+ *
+ * options: borrowed; NULL asks for nothing, but for a struct sfd_result. The other parameters, what is
+ * returned, blocking and errno: as sfd_read(), sfd_send() and sfd_open().
+ */
+int sfd_read_with(int srv_sockfd, const char *path, off_t offset, size_t len, bool dest_fd_nonblock,
+                  const struct sfd_options *options) SFD_API;
+
+int sfd_send_with(int srv_sockfd, const char *path, int destination_fd, off_t offset, size_t len,
+                  bool stat_fd_nonblock, const struct sfd_options *options) SFD_API;
+
+/* The options are those of the transfer that sfd_send_open() begins; its deadline begins here. */
+int sfd_open_with(int srv_sockfd, const char *path, off_t offset, size_t len, bool stat_fd_nonblock,
+                  const struct sfd_options *options) SFD_API;
+
+/*
+ * Send Descriptor: as sfd_send_with(), from a file that the caller has opened, wherever it is.
+ *
+ *   source_fd        a regular file, opened for reading; else the daemon refuses with EINVAL or EBADF
+ *   offset           from the file's beginning, >= 0; the file position is neither used nor moved
+ */
+int sfd_send_fd(int srv_sockfd, int source_fd, int destination_fd, off_t offset, size_t len,
+                bool stat_fd_nonblock, const struct sfd_options *options) SFD_API;
+
+/*
+ * The name of a technique, "auto", "sendfile", "splice", "mmap", "read-write" or "copy-file-range":
+ * a constant string, or NULL when `technique` is none of enum sfd_technique. Neither blocks nor fails.
+ */
+const char *sfd_get_technique_name(int technique) SFD_API;
+
+/*
+ * The technique of this name, >= 0. Does not block. -1 with EINVAL when there is none, or name is NULL.
+ */
+int sfd_find_technique(const char *name) SFD_API;
 
 #ifdef __cplusplus
 }

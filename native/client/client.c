@@ -20,10 +20,11 @@
 
 #include "fd.h"
 #include "sys.h"
+#include "technique.h"
 #include "wire.h"
 
-/* The most descriptors that a request carries: status and destination of Send File. */
-#define MAX_DESCRIPTORS 2
+/* The most descriptors that a request carries: status, destination and source of Send Descriptor. */
+#define MAX_DESCRIPTORS 3
 
 static const struct sfd_sys *const sys = &sfd_sys_linux;
 
@@ -159,20 +160,19 @@ static int make_status_pipe(bool nonblock, int out[2])
     return 0;
 }
 
-/* A request on a path; destination is borrowed, NULL: none. The status channel or -errno. */
-static int request_path(int srv, uint8_t cmd, const char *path, const int *destination,
-                        off_t offset, size_t length, bool nonblock)
+/* A request that is answered: its bytes, and what is passed behind the status channel. */
+struct request {
+    unsigned char head[SFD_WIRE_EXTENDED_REQUEST_SIZE];
+    size_t head_size;
+    const char *path;                /* borrowed; NULL: none */
+    size_t path_size;                /* with the NUL */
+    int passed[MAX_DESCRIPTORS - 1]; /* borrowed: destination, source */
+    size_t passed_count;
+};
+
+/* Makes the status pipe and sends the request. Our end of the pipe, or -errno. */
+static int submit(int srv, const struct request *request, bool nonblock)
 {
-    if (path == NULL) {
-        return -EINVAL;
-    }
-
-    const size_t path_length = strnlen(path, SFD_WIRE_MAX_PATH + 1);
-
-    if (path_length > SFD_WIRE_MAX_PATH) {
-        return -ENAMETOOLONG;
-    }
-
     int status[2] = {-1, -1};
     const int made = make_status_pipe(nonblock, status);
 
@@ -180,11 +180,12 @@ static int request_path(int srv, uint8_t cmd, const char *path, const int *desti
         return made;
     }
 
-    unsigned char head[SFD_WIRE_PATH_REQUEST_SIZE];
-    const size_t head_size = sfd_wire_put_path_request(head, cmd, offset, length);
-    const int descriptors[MAX_DESCRIPTORS] = {status[1], destination == NULL ? -1 : *destination};
-    const int sent = send_request(srv, head, head_size, path, path_length + 1, descriptors,
-                                  destination == NULL ? 1 : 2);
+    int descriptors[MAX_DESCRIPTORS] = {status[1]};
+
+    memcpy(descriptors + 1, request->passed, sizeof(int) * request->passed_count);
+
+    const int sent = send_request(srv, request->head, request->head_size, request->path,
+                                  request->path_size, descriptors, 1 + request->passed_count);
 
     /* The daemon's duplicate has to be the only write end, or its close would not be seen as EOF.
      */
@@ -194,6 +195,81 @@ static int request_path(int srv, uint8_t cmd, const char *path, const int *desti
         return sent;
     }
     return status[0];
+}
+
+/* 0, or -errno for a path that no request can carry. */
+static int set_path(struct request *request, const char *path)
+{
+    if (path == NULL) {
+        return -EINVAL;
+    }
+
+    const size_t length = strnlen(path, SFD_WIRE_MAX_PATH + 1);
+
+    if (length > SFD_WIRE_MAX_PATH) {
+        return -ENAMETOOLONG;
+    }
+    request->path = path;
+    request->path_size = length + 1;
+    return 0;
+}
+
+static void pass(struct request *request, int fd)
+{
+    request->passed[request->passed_count++] = fd;
+}
+
+/* A version 1 request on a path; destination is borrowed, NULL: none. The status channel or -errno. */
+static int request_path(int srv, uint8_t cmd, const char *path, const int *destination,
+                        off_t offset, size_t length, bool nonblock)
+{
+    struct request request = {.path = NULL};
+    const int set = set_path(&request, path);
+
+    if (set < 0) {
+        return set;
+    }
+    if (destination != NULL) {
+        pass(&request, *destination);
+    }
+    request.head_size = sfd_wire_put_path_request(request.head, cmd, offset, length);
+    return submit(srv, &request, nonblock);
+}
+
+/*
+ * Fills the head of an extended request and sends it. Unknown techniques and flags are the daemon's to
+ * judge: it may be newer than we are.
+ */
+static int submit_extended(int srv, uint8_t cmd, struct request *request, off_t offset,
+                           size_t length, bool nonblock, const struct sfd_options *options)
+{
+    static const struct sfd_options none = {0};
+    const struct sfd_options *asked = options == NULL ? &none : options;
+
+    if (memcmp(asked->reserved, none.reserved, sizeof none.reserved) != 0) {
+        return -EINVAL;
+    }
+    request->head_size =
+        sfd_wire_put_extended_request(request->head, cmd, offset, length, asked,
+                                      request->path == NULL ? 0 : request->path_size - 1);
+    return submit(srv, request, nonblock);
+}
+
+/* As request_path. */
+static int request_path_with(int srv, uint8_t cmd, const char *path, const int *destination,
+                             off_t offset, size_t length, bool nonblock,
+                             const struct sfd_options *options)
+{
+    struct request request = {.path = NULL};
+    const int set = set_path(&request, path);
+
+    if (set < 0) {
+        return set;
+    }
+    if (destination != NULL) {
+        pass(&request, *destination);
+    }
+    return submit_extended(srv, cmd, &request, offset, length, nonblock, options);
 }
 
 int sfd_read(int srv_sockfd, const char *path, off_t offset, size_t len, bool dest_fd_nonblock)
@@ -233,4 +309,53 @@ bool sfd_send_open(int srv_sockfd, size_t txnid, int destination_fd)
 bool sfd_cancel(int srv_sockfd, size_t txnid)
 {
     return api_result(request_transfer(srv_sockfd, SFD_WIRE_CANCEL, txnid, NULL)) == 0;
+}
+
+int sfd_read_with(int srv_sockfd, const char *path, off_t offset, size_t len, bool dest_fd_nonblock,
+                  const struct sfd_options *options)
+{
+    return api_result(request_path_with(srv_sockfd, SFD_WIRE_READ_FILE_EXT, path, NULL, offset, len,
+                                        dest_fd_nonblock, options));
+}
+
+int sfd_send_with(int srv_sockfd, const char *path, int destination_fd, off_t offset, size_t len,
+                  bool stat_fd_nonblock, const struct sfd_options *options)
+{
+    return api_result(request_path_with(srv_sockfd, SFD_WIRE_SEND_FILE_EXT, path, &destination_fd,
+                                        offset, len, stat_fd_nonblock, options));
+}
+
+int sfd_open_with(int srv_sockfd, const char *path, off_t offset, size_t len, bool stat_fd_nonblock,
+                  const struct sfd_options *options)
+{
+    return api_result(request_path_with(srv_sockfd, SFD_WIRE_OPEN_FILE_EXT, path, NULL, offset, len,
+                                        stat_fd_nonblock, options));
+}
+
+int sfd_send_fd(int srv_sockfd, int source_fd, int destination_fd, off_t offset, size_t len,
+                bool stat_fd_nonblock, const struct sfd_options *options)
+{
+    struct request request = {.path = NULL};
+
+    pass(&request, destination_fd);
+    pass(&request, source_fd);
+    return api_result(submit_extended(srv_sockfd, SFD_WIRE_SEND_DESCRIPTOR, &request, offset, len,
+                                      stat_fd_nonblock, options));
+}
+
+const char *sfd_get_technique_name(int technique)
+{
+    return technique >= 0 && technique < SFD_TECHNIQUES
+               ? sfd_technique_name((enum sfd_technique)technique)
+               : NULL;
+}
+
+int sfd_find_technique(const char *name)
+{
+    for (int technique = 0; name != NULL && technique < SFD_TECHNIQUES; technique++) {
+        if (strcmp(name, sfd_get_technique_name(technique)) == 0) {
+            return technique;
+        }
+    }
+    return api_result(-EINVAL);
 }

@@ -20,6 +20,24 @@ int sfd_get_stat(const void *buf)
     return ((const unsigned char *)buf)[1];
 }
 
+size_t sfd_get_size(const void *buf)
+{
+    const bool error = sfd_get_stat(buf) != SFD_STAT_OK;
+
+    switch (sfd_get_cmd(buf)) {
+    case SFD_FILE_INFO:
+        return error ? SFD_WIRE_ERROR_SIZE : SFD_WIRE_FILE_INFO_SIZE;
+    case SFD_XFER_STAT:
+        return error ? SFD_WIRE_ERROR_SIZE : SFD_WIRE_XFER_STAT_SIZE;
+    case SFD_REFUSAL:
+        return SFD_WIRE_REFUSAL_SIZE;
+    case SFD_RESULT:
+        return SFD_WIRE_RESULT_SIZE;
+    default:
+        return 0;
+    }
+}
+
 bool sfd_unmarshal_file_info(struct sfd_file_info *pdu, const void *buf)
 {
     struct sfd_wire_response response;
@@ -63,4 +81,41 @@ bool sfd_unmarshal_xfer_stat(struct sfd_xfer_stat *pdu, const void *buf)
 bool sfd_xfer_complete(const struct sfd_xfer_stat *pdu)
 {
     return pdu->size == SIZE_MAX;
+}
+
+bool sfd_unmarshal_refusal(struct sfd_refusal *pdu, const void *buf)
+{
+    struct sfd_wire_response response;
+
+    if (sfd_get_cmd(buf) != SFD_REFUSAL ||
+        sfd_wire_get_response(buf, SFD_WIRE_REFUSAL_SIZE, &response) <= 0) {
+        return false;
+    }
+
+    *pdu = (struct sfd_refusal){
+        .cmd = SFD_REFUSAL,
+        .stat = (uint8_t)response.errnum,
+        .fits = response.fits,
+    };
+    return true;
+}
+
+bool sfd_unmarshal_result(struct sfd_result *pdu, const void *buf)
+{
+    struct sfd_wire_response response;
+
+    if (sfd_get_cmd(buf) != SFD_RESULT ||
+        sfd_wire_get_response(buf, SFD_WIRE_RESULT_SIZE, &response) <= 0) {
+        return false;
+    }
+
+    *pdu = (struct sfd_result){
+        .cmd = SFD_RESULT,
+        .stat = (uint8_t)response.errnum,
+        .technique = response.result.technique,
+        .cold_windows = response.result.cold_windows,
+        .moved = response.result.moved,
+        .elapsed_ns = response.result.elapsed_ns,
+    };
+    return true;
 }
