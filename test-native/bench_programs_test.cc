@@ -1,6 +1,7 @@
 // Tests of the benchmark's programs: numbers of servers and of a load client that are wrong are worse than none.
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <fstream>
 #include <memory>
 #include <random>
@@ -155,6 +156,102 @@ TEST_F(BenchProgramsTest, ShouldEndEarlyWithAReportWhenAsked)
     client.signal(SIGTERM);
     EXPECT_NE(client.readLine().find("\"failures\":0,"), std::string::npos);
     EXPECT_EQ(client.wait(), 0);
+}
+
+// The reads that reach a disk which holds them until its gate opens: proof that a file was cold.
+class ColdProgramsTest : public BenchProgramsTest
+{
+  protected:
+    void SetUp() override
+    {
+        BenchProgramsTest::SetUp();
+        if (!helperExists("slowfs")) {
+            GTEST_SKIP() << "slowfs was not built: libfuse3 is missing";
+        }
+        if (access("/dev/fuse", R_OK | W_OK) != 0) {
+            GTEST_SKIP() << "/dev/fuse is missing or not allowed";
+        }
+        std::filesystem::create_directory(*directory_ / "source");
+        std::filesystem::create_directory(*directory_ / "mount");
+        std::ofstream(*directory_ / "source/a") << std::string(100000, 'a');
+        std::ofstream(*directory_ / "source/b") << std::string(100000, 'b');
+        disk_ = std::make_unique<HelperProcess>(std::vector<std::string>{
+            helper("slowfs"), *directory_ / "mount", *directory_ / "source", "--hold", "a"});
+        ASSERT_EQ(disk_->readLine(), "ready");
+        disk_->signal(SIGUSR1); // the gate is open: files become warm
+        for (const char *file : {"a", "b"}) {
+            std::ifstream in(*directory_ / (std::string("mount/") + file));
+            ASSERT_EQ(std::string(std::istreambuf_iterator<char>(in), {}).size(), 100000U);
+        }
+        disk_->signal(SIGUSR2);
+    }
+
+    void TearDown() override
+    {
+        server_.reset();
+        disk_.reset();
+        BenchProgramsTest::TearDown();
+    }
+
+    std::unique_ptr<HelperProcess> disk_;
+};
+
+TEST_F(ColdProgramsTest, ShouldReadFilesWithCatThatAreColdAgain)
+{
+    HelperProcess cats({helper("cats"), *directory_ / "mount/a", *directory_ / "mount/b"});
+    EXPECT_EQ(disk_->readLine(), "held");
+    disk_->signal(SIGUSR1);
+    EXPECT_EQ(cats.readLine().rfind("{\"requests\":2,\"failures\":0,", 0), 0U);
+    EXPECT_EQ(cats.wait(), 0);
+}
+
+TEST_F(ColdProgramsTest, ShouldReadFilesWithCatUntilAskedToEnd)
+{
+    HelperProcess cats({helper("cats"), "--loop", *directory_ / "mount/a"});
+    EXPECT_EQ(cats.readLine(), "started");
+    EXPECT_EQ(disk_->readLine(), "held");
+    EXPECT_EQ(cats.stop(), 0);
+}
+
+TEST_F(ColdProgramsTest, ShouldMakeTheFileOfEachRequestCold)
+{
+    serveWith("server_original");
+    HelperProcess client({helper("load"), "--socket", *directory_ / "socket", "--path", "mount/a",
+                          "--cold", directory_->path(), "--reference", *directory_ / "source/a",
+                          "--count", "2"});
+    EXPECT_EQ(disk_->readLine(), "held");
+    disk_->signal(SIGUSR1);
+    EXPECT_EQ(client.readLine().rfind("{\"requests\":2,\"failures\":0,", 0), 0U);
+    EXPECT_EQ(client.wait(), 0);
+}
+
+TEST_F(BenchProgramsTest, ShouldHoldTransfersThatAreStuckUntilAskedToEnd)
+{
+    serveWith("server_original");
+    for (const char *operation : {"read", "send"}) {
+        HelperProcess stuck({helper("stuck"), "--socket", *directory_ / "socket", "--path", "big",
+                             "--op", operation, "--count", "100"});
+        EXPECT_EQ(stuck.readLine(), "holding 100");
+        EXPECT_EQ(stuck.stop(), 0);
+    }
+}
+
+TEST_F(BenchProgramsTest, ShouldNotHoldWhatIsNotStuck)
+{
+    serveWith("server_original");
+    HelperProcess stuck(
+        {helper("stuck"), "--socket", *directory_ / "socket", "--path", "small", "--count", "1"});
+    EXPECT_EQ(stuck.readLine(), "");
+    EXPECT_EQ(stuck.wait(), 1);
+}
+
+TEST_F(BenchProgramsTest, ShouldMeasureWhatIdleProcessesUse)
+{
+    serveWith("server_original");
+    HelperProcess idle({helper("idle"), "--seconds", "0.1", std::to_string(server_->pid()),
+                        std::to_string(getpid())});
+    EXPECT_EQ(idle.readLine().rfind("{\"seconds\":", 0), 0U);
+    EXPECT_EQ(idle.wait(), 0);
 }
 
 } // namespace

@@ -35,13 +35,18 @@ static bool may_submit(long *number)
     return opt.count == 0 || *number < opt.count;
 }
 
+static void make_own_cold(const struct worker *w)
+{
+    char file[8192];
+    snprintf(file, sizeof file, "%s/%s", opt.cold, opt.paths[w->number % opt.path_count]);
+    make_cold(file);
+}
+
 static void submit_number(struct worker *w, struct slot *slot, long number)
 {
     const char *path = opt.paths[(opt.cold != NULL ? w->number : (size_t)number) % opt.path_count];
-    if (opt.cold != NULL) {
-        char file[8192];
-        snprintf(file, sizeof file, "%s/%s", opt.cold, path);
-        make_cold(file);
+    if (opt.cold != NULL && w->requests > 0) {
+        make_own_cold(w); /* the first time before the clock started */
     }
     submit(w, slot, path);
 }
@@ -54,7 +59,7 @@ static void keep_busy(struct worker *w, long limit)
     for (long mine = 0;;) {
         while (more && busy < opt.depth) {
             long number = mine;
-            more = limit > 0 ? mine < limit : may_submit(&number);
+            more = limit > 0 ? ended == 0 && mine < limit : may_submit(&number);
             if (more) {
                 submit_number(w, &w->slots[(head + busy) % opt.depth], number);
                 busy++;
@@ -85,6 +90,9 @@ static void *run_worker(void *arg)
             w->requests = w->bytes = w->sample_count = 0;
         }
     }
+    if (opt.cold != NULL) {
+        make_own_cold(w);
+    }
     if (pthread_barrier_wait(&begin) == PTHREAD_BARRIER_SERIAL_THREAD) {
         start_server_cpu_ns = process_cpu_ns(opt.server_pid);
         start_own_cpu_ns = own_cpu_ns();
@@ -96,7 +104,7 @@ static void *run_worker(void *arg)
         }
     }
     pthread_barrier_wait(&begin);
-    keep_busy(w, 0);
+    keep_busy(w, opt.cold != NULL ? opt.count / (long)opt.threads : 0);
     return NULL;
 }
 

@@ -39,7 +39,8 @@ static void usage(FILE *to)
         "  --technique NAME         force one, by an extended request\n"
         "  --limit BYTES            a second, of each transfer, by an extended request\n"
         "  --cold DIRECTORY         drop DIRECTORY/PATH from the page cache before each request;\n"
-        "                           each thread then asks for one path only, its own\n"
+        "                           each thread asks for one path only, its own, COUNT/THREADS "
+        "times\n"
         "  --reference FILE         compare every byte with this file\n"
         "  --pipe-size N            grow the pipes that receive data\n"
         "  --eof                    also wait for the end of the status channel\n"
@@ -205,8 +206,10 @@ void parse_options(int argc, char **argv)
         usage(stderr);
         exit(2);
     }
-    if (opt.cold != NULL && opt.path_count < opt.threads) {
-        die("--cold: %zu threads need as many paths of their own", opt.threads);
+    if (opt.cold != NULL && (opt.path_count < opt.threads || opt.depth > 1 ||
+                             (opt.count > 0 && opt.count < (long)opt.threads))) {
+        die("--cold: depth 1; %zu threads need as many paths of their own, and requests",
+            opt.threads);
     }
     signal(SIGALRM, on_timeout);
     alarm((unsigned)timeout);

@@ -65,6 +65,11 @@ class HelperProcess
         return line;
     }
 
+    pid_t pid() const
+    {
+        return pid_;
+    }
+
     void signal(int number)
     {
         kill(pid_, number);

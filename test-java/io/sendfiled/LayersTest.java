@@ -48,7 +48,16 @@ final class LayersTest {
             Set.of("sys", "sys_setup"),
             Set.of("fd"),
             Set.of(),
-            Set.of("transfer", "transfer_private", "transfer_step", "transfer_wait", "transfer_end", "transfer_work", "turns", "table", "mailbox"),
+            Set.of(
+                    "transfer",
+                    "transfer_private",
+                    "transfer_step",
+                    "transfer_wait",
+                    "transfer_end",
+                    "transfer_work",
+                    "turns",
+                    "table",
+                    "mailbox"),
             Set.of("loop", "loop_private", "requests", "receiving"),
             Set.of("engine"));
 

@@ -25,7 +25,8 @@ import org.jspecify.annotations.Nullable;
  * <p>All load stays on loopback and UNIX sockets and is bounded in count and time.
  */
 public final class Bench {
-    private static final List<Scenario> SCENARIOS = List.of(new Throughput(), new SmallRequests(), new ColdIsolation());
+    private static final List<Scenario> SCENARIOS =
+            List.of(new Throughput(), new SmallRequests(), new ColdIsolation(), new ColdThroughput());
     private static final double BUSY_LOAD = 0.75;
     private static final int DEFAULT_ROUNDS = 5;
     private static final int QUICK_ROUNDS = 3;

@@ -5,30 +5,46 @@ import io.sendfiled.bench.Screen.Cell;
 import io.sendfiled.bench.Screen.Column;
 import io.sendfiled.bench.Screen.Tone;
 import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
-/** Does one slow file stall the others? Warm requests alone, and beside 16 downloads from a disk with 20 ms a read. */
+/**
+ * Does one slow file stall the others? Warm requests on 4 connections alone, and while 16 or 256 cold files are always under
+ * way.
+ *
+ * <p>The slow disk, its readers and the warm load share the processors. So two controls stand beside each number: the same
+ * warm load on a server that serves nothing else, beside the same cold load on the daemon, and beside as many cat(1). What
+ * these lose as well is the machine's.
+ */
 final class ColdIsolation implements Scenario {
-    private static final int COLD_FILES = 16;
-    private static final int COLD_SIZE = 4 << 20;
+    private static final int FEW = 16;
+    private static final int MANY = 256;
     private static final int WARM_SIZE = 4096;
     private static final int WARM_CONNECTIONS = 4;
-    private static final long READ_MS = 20;
+    private static final int ORIGINAL_ROUNDS = 2;
+    /** Cached pages of the many, and of the files behind them. */
+    private static final long MEMORY_FOR_MANY = 2L * MANY * ColdFiles.SIZE;
+
     private static final String WARM = "small-4k";
-    private static final String MOUNT = "slow";
-    private static final Goal UNDISTURBED = Goal.atMost(1.5);
+    private static final Goal MEDIAN_GOAL = Goal.atMost(1.1);
+    private static final Goal P99_GOAL = Goal.atMost(1.5);
+
+    private static final String DAEMON = Server.Kind.DAEMON.title;
+    private static final String ORIGINAL = Server.Kind.ORIGINAL.title;
+    private static final String SAME_COLD_LOAD = "control: no disk of its own";
+    private static final String CATS = "control: beside cats";
 
     private static final List<Column> COLUMNS = List.of(
-            Column.left("warm 4 KiB beside 16 cold", 26),
-            Column.right("alone p50", 10),
-            Column.right("beside p50", 10),
-            Column.right("beside p99", 10),
-            Column.right("p50 ratio", 9),
-            Column.right("16 cold", 8),
-            Column.right("one cold", 8));
+            Column.left("warm 4 KiB", 10),
+            Column.left("server", 27),
+            Column.right("alone p50", 9),
+            Column.right("beside", 8),
+            Column.right("ratio", 6),
+            Column.right("alone p99", 9),
+            Column.right("beside", 8),
+            Column.right("ratio", 6),
+            Column.right("cold", 9));
 
     @Override
     public String name() {
@@ -42,71 +58,111 @@ final class ColdIsolation implements Scenario {
 
     @Override
     public void run(Setting setting) throws IOException, InterruptedException {
-        String missing = SlowDisk.unavailableBecause(setting.programs());
-        if (!missing.isEmpty()) {
-            setting.report().skip(name(), missing);
-            setting.screen().warn("cold", "left out: " + missing);
+        if (!ColdFiles.available(setting, name())) {
             return;
         }
-        Path sources = setting.files().resolveSibling("cold-sources");
-        for (int i = 0; i < COLD_FILES; i++) {
-            setting.screen().working("making cold files");
-            TestFiles.file(sources, "cold-" + i, COLD_SIZE);
-        }
+        long memory = Machine.availableMemory();
+        boolean many = memory >= MEMORY_FOR_MANY;
         TestFiles.warm(TestFiles.file(setting.files(), WARM, WARM_SIZE));
-        try (SlowDisk disk = SlowDisk.mount(setting.programs(), setting.files().resolve(MOUNT), sources, READ_MS)) {
+        try (ColdFiles files = ColdFiles.mount(setting, many ? MANY : FEW)) {
             setting.screen().header(COLUMNS);
-            for (Server.Kind kind : setting.servers()) {
-                if (kind != Server.Kind.FEWEST) {
-                    measure(setting, kind, disk);
-                    print(setting, kind);
-                }
+            measure(setting, files, FEW, setting.quick() ? 2 : setting.rounds() * 2);
+            if (many) {
+                measure(setting, files, MANY, setting.quick() ? 1 : setting.rounds());
+            } else {
+                String why = Units.size(memory) + " of memory are free, " + Units.size(MEMORY_FOR_MANY) + " are needed";
+                setting.report().skip(name() + ", " + MANY + " files", why);
+                setting.screen().warn(MANY + " cold files", "left out: " + why);
             }
-        } finally {
-            Files.deleteIfExists(setting.files().resolve(MOUNT));
         }
     }
 
-    private void measure(Setting setting, Server.Kind kind, SlowDisk disk) throws IOException, InterruptedException {
-        try (Server server = Server.start(setting.programs(), kind, setting.files(), setting.sockets())) {
-            warm(setting, server, 2000, 0.3); // The first requests of a process pay for its start.
-            for (int round = 0; round < setting.rounds(); round++) {
-                setting.screen().working(kind.title + ", round " + (round + 1) + " of " + setting.rounds());
-                record(setting, kind, "alone", warm(setting, server, 100, 0.5));
-                double one = cold(setting, server, disk, 1).result().seconds();
-                setting.report().sample(name(), "one cold", kind.title, "seconds", "s", one);
-                LoadClient.Running cold = cold(setting, server, disk, COLD_FILES);
-                record(setting, kind, "beside", warm(setting, server, 0, 0.5));
-                boolean stillCold = cold.isRunning();
-                LoadClient.Result coldResult = cold.result();
-                // Read ahead, a cold file takes a handful of the disk's 20 ms; a cached one takes less than one of
-                // them.
-                if (!stillCold && coldResult.seconds() < 0.1) {
-                    throw new IOException("the cold files were not cold: all came in " + coldResult.seconds() + " s");
-                }
-                setting.report().sample(name(), "16 cold", kind.title, "seconds", "s", coldResult.seconds());
-            }
-            Report report = setting.report();
-            report.compare(
-                    name(),
-                    "warm beside cold",
-                    kind.title + ", median beside of alone",
-                    report.median(name(), "beside", kind.title, "p50"),
-                    report.median(name(), "alone", kind.title, "p50"),
-                    kind == Server.Kind.DAEMON ? UNDISTURBED : null);
-        }
-    }
-
-    /** Starts the downloads of that many cold files, all at once. */
-    private static LoadClient.Running cold(Setting setting, Server server, SlowDisk disk, int count)
+    private void measure(Setting setting, ColdFiles files, int count, int rounds)
             throws IOException, InterruptedException {
-        List<Object> options = new ArrayList<>(List.of("--count", count, "--threads", count));
-        for (int i = 0; i < count; i++) {
-            SlowDisk.evict(disk.mountPoint().resolve("cold-" + i));
-            options.add("--path");
-            options.add(MOUNT + "/cold-" + i);
+        try (Server fewest = Server.start(setting.programs(), Server.Kind.FEWEST, setting.files(), setting.sockets())) {
+            warm(setting, fewest, 500, 0.2);
+            if (setting.measures(Server.Kind.DAEMON)) {
+                try (Server daemon =
+                        Server.start(setting.programs(), Server.Kind.DAEMON, setting.files(), setting.sockets())) {
+                    warm(setting, daemon, 5000, 0.3); // The first requests of a process pay for its start.
+                    for (int round = 0; round < rounds; round++) {
+                        setting.screen().working(testCase(count) + ", round " + (round + 1) + " of " + rounds);
+                        measureDaemon(setting, files, count, daemon, fewest);
+                        measureCats(setting, files, count, fewest);
+                    }
+                }
+            }
         }
+        compare(setting, count);
+        print(setting, count, DAEMON);
+        print(setting, count, SAME_COLD_LOAD);
+        print(setting, count, CATS);
+        if (count == FEW && setting.measures(Server.Kind.ORIGINAL)) {
+            measureOriginal(setting, files, count);
+            print(setting, count, ORIGINAL);
+        }
+    }
+
+    private void measureDaemon(Setting setting, ColdFiles files, int count, Server daemon, Server fewest)
+            throws IOException, InterruptedException {
+        double seconds = seconds(setting);
+        record(setting, count, DAEMON, "alone", warm(setting, daemon, 100, seconds));
+        record(setting, count, SAME_COLD_LOAD, "alone", warm(setting, fewest, 100, seconds));
+        try (LoadClient.Running cold = coldOn(setting, files, count, daemon)) {
+            record(setting, count, DAEMON, "beside", warm(setting, daemon, 0, seconds));
+            record(setting, count, SAME_COLD_LOAD, "beside", warm(setting, fewest, 0, seconds));
+            end(setting, count, DAEMON, cold);
+        }
+    }
+
+    private void measureCats(Setting setting, ColdFiles files, int count, Server fewest)
+            throws IOException, InterruptedException {
+        record(setting, count, CATS, "alone", warm(setting, fewest, 100, seconds(setting)));
+        try (LoadClient.Running cold = setting.load().startCats(files.paths(count))) {
+            record(setting, count, CATS, "beside", warm(setting, fewest, 0, seconds(setting)));
+            end(setting, count, CATS, cold);
+        }
+    }
+
+    /** One loop does it all, and waits with each page: its warm requests take part in every wait. */
+    private void measureOriginal(Setting setting, ColdFiles files, int count) throws IOException, InterruptedException {
+        try (Server original =
+                Server.start(setting.programs(), Server.Kind.ORIGINAL, setting.files(), setting.sockets())) {
+            for (int round = 0; round < ORIGINAL_ROUNDS; round++) {
+                setting.screen().working(ORIGINAL + ", round " + (round + 1) + " of " + ORIGINAL_ROUNDS);
+                record(setting, count, ORIGINAL, "alone", warm(setting, original, 500, seconds(setting)));
+                try (LoadClient.Running cold = coldOn(setting, files, count, original)) {
+                    record(setting, count, ORIGINAL, "beside", warm(setting, original, 0, seconds(setting)));
+                    end(setting, count, ORIGINAL, cold);
+                }
+            }
+        }
+    }
+
+    private static double seconds(Setting setting) {
+        return setting.quick() ? 0.3 : 0.5;
+    }
+
+    /** Each of its threads reads its own cold file, again and again, until it is ended. */
+    private static LoadClient.Running coldOn(Setting setting, ColdFiles files, int count, Server server)
+            throws IOException {
+        List<Object> options = new ArrayList<>(files.loadOptions(count));
+        options.addAll(List.of("--seconds", 60));
         return setting.load().start(server, options.toArray());
+    }
+
+    private void end(Setting setting, int count, String subject, LoadClient.Running cold) throws IOException {
+        if (!cold.isRunning()) {
+            throw new IOException("the cold load ended before the warm one");
+        }
+        setting.report()
+                .sample(
+                        name(),
+                        testCase(count),
+                        subject,
+                        "cold throughput",
+                        "MB/s",
+                        cold.end().mb_per_s());
     }
 
     private static LoadClient.Result warm(Setting setting, Server server, int warmup, double seconds)
@@ -115,31 +171,66 @@ final class ColdIsolation implements Scenario {
                 .run(server, "--path", WARM, "--threads", WARM_CONNECTIONS, "--warmup", warmup, "--seconds", seconds);
     }
 
-    private void record(Setting setting, Server.Kind kind, String testCase, LoadClient.Result result) {
-        setting.report().sample(name(), testCase, kind.title, "p50", "us", result.p50_us());
-        setting.report().sample(name(), testCase, kind.title, "p99", "us", result.p99_us());
-        setting.report().sample(name(), testCase, kind.title, "rate", "requests/s", result.rate());
+    private static String testCase(int count) {
+        return "beside " + count + " cold";
     }
 
-    private void print(Setting setting, Server.Kind kind) {
+    private void record(Setting setting, int count, String subject, String when, LoadClient.Result result) {
         Report report = setting.report();
-        Tone tone = kind == Server.Kind.DAEMON ? Tone.PLAIN : Tone.FAINT;
-        double alone = report.median(name(), "alone", kind.title, "p50");
-        double beside = report.median(name(), "beside", kind.title, "p50");
+        report.sample(name(), testCase(count), subject, when + " p50", "us", result.p50_us());
+        report.sample(name(), testCase(count), subject, when + " p99", "us", result.p99_us());
+        report.sample(name(), testCase(count), subject, when + " rate", "requests/s", result.rate());
+    }
+
+    private void compare(Setting setting, int count) {
+        for (String subject : List.of(DAEMON, SAME_COLD_LOAD, CATS)) {
+            compare(setting, count, subject, "p50", subject.equals(DAEMON) ? MEDIAN_GOAL : null);
+            compare(setting, count, subject, "p99", subject.equals(DAEMON) ? P99_GOAL : null);
+        }
+    }
+
+    private void compare(Setting setting, int count, String subject, String metric, @Nullable Goal goal) {
+        setting.report()
+                .compare(
+                        name(),
+                        testCase(count),
+                        subject + ", " + metric + " beside of alone",
+                        median(setting, count, subject, "beside " + metric),
+                        median(setting, count, subject, "alone " + metric),
+                        goal);
+    }
+
+    private double median(Setting setting, int count, String subject, String metric) {
+        return setting.report().median(name(), testCase(count), subject, metric);
+    }
+
+    private void print(Setting setting, int count, String subject) {
+        boolean isOurs = subject.equals(DAEMON);
+        Tone tone = isOurs ? Tone.PLAIN : Tone.FAINT;
+        double alone = median(setting, count, subject, "alone p50");
+        double beside = median(setting, count, subject, "beside p50");
+        double aloneP99 = median(setting, count, subject, "alone p99");
+        double besideP99 = median(setting, count, subject, "beside p99");
+        if (Double.isNaN(beside)) {
+            return; // Not measured: --without-daemon.
+        }
         setting.screen()
                 .row(
                         COLUMNS,
                         List.of(
-                                new Cell(kind.title, tone),
+                                Cell.of(isOurs ? "beside " + count : ""),
+                                new Cell(subject, tone),
                                 new Cell(Units.micros(alone), tone),
                                 new Cell(Units.micros(beside), tone),
-                                new Cell(Units.micros(report.median(name(), "beside", kind.title, "p99")), tone),
-                                Bench.ratioCell(beside / alone, kind == Server.Kind.DAEMON ? UNDISTURBED : null),
-                                new Cell(seconds(report, kind, "16 cold"), tone),
-                                new Cell(seconds(report, kind, "one cold"), tone)));
+                                Bench.ratioCell(beside / alone, isOurs ? MEDIAN_GOAL : null),
+                                new Cell(Units.micros(aloneP99), tone),
+                                new Cell(Units.micros(besideP99), tone),
+                                Bench.ratioCell(besideP99 / aloneP99, isOurs ? P99_GOAL : null),
+                                new Cell(coldSpeed(median(setting, count, subject, "cold throughput")), tone)));
     }
 
-    private String seconds(Report report, Server.Kind kind, String testCase) {
-        return Units.micros(1e6 * report.median(name(), testCase, kind.title, "seconds"));
+    /** Nothing for the control that shares the daemon's cold load, and where no file was through in the time. */
+    private static String coldSpeed(double megabytes) {
+        return megabytes > 0 ? Units.megabytesPerSecond(megabytes) : "–";
     }
 }

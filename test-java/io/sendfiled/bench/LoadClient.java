@@ -6,6 +6,7 @@ import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -24,10 +25,21 @@ final class LoadClient {
             double server_cpu_us,
             String first_failure) {}
 
-    /** A load client that goes on while something else is measured. */
-    record Running(Process process, BufferedReader output) {
+    /** A load that goes on while something else is measured. */
+    record Running(Process process, BufferedReader output) implements AutoCloseable {
         boolean isRunning() {
             return process.isAlive();
+        }
+
+        /** Lets it finish what is under way, and no more; the result. Blocks. */
+        Result end() throws IOException {
+            process.toHandle().destroy(); // Process.destroy() would close its output as well
+            return result();
+        }
+
+        @Override
+        public void close() {
+            process.destroyForcibly();
         }
 
         Result result() throws IOException {
@@ -79,13 +91,29 @@ final class LoadClient {
     Running start(Server server, Object... options) throws IOException {
         List<String> command = command(server, options);
         command.add("--announce");
+        return start(command);
+    }
+
+    /** As many cat(1) processes as files, once; makes them cold before. Blocks. */
+    Result cats(List<Path> files) throws IOException, InterruptedException {
+        return checked(Programs.run(Programs.command(programs.helper("cats"), files.toArray()), TIMEOUT_MS));
+    }
+
+    /** The same again and again, until it is ended. */
+    Running startCats(List<Path> files) throws IOException {
+        List<String> command = Programs.command(programs.helper("cats"), "--loop");
+        files.forEach(file -> command.add(file.toString()));
+        return start(command);
+    }
+
+    private static Running start(List<String> command) throws IOException {
         Process process =
                 Programs.startAttached(new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.INHERIT));
         BufferedReader output =
                 new BufferedReader(new InputStreamReader(process.getInputStream(), StandardCharsets.UTF_8));
         if (!"started".equals(output.readLine())) {
             process.destroyForcibly();
-            throw new IOException("the load client did not start: " + command);
+            throw new IOException("the load did not start: " + command);
         }
         return new Running(process, output);
     }

@@ -1,0 +1,50 @@
+package io.sendfiled.bench;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+
+/** What this machine allows, and what a process uses of it: files of /proc. */
+final class Machine {
+    private Machine() {}
+
+    /** Bytes that can be had without swapping. */
+    static long availableMemory() throws IOException {
+        return kibibytes(Path.of("/proc/meminfo"), "MemAvailable:") * 1024;
+    }
+
+    /** Resident bytes of a process, shared pages included; exact, unlike those of its status file. */
+    static long residentBytes(long pid) throws IOException {
+        return kibibytes(rollup(pid), "Rss:") * 1024;
+    }
+
+    /** Resident bytes of a process, each page divided by those who share it. */
+    static long proportionalBytes(long pid) throws IOException {
+        return kibibytes(rollup(pid), "Pss:") * 1024;
+    }
+
+    /** The hard limit of open files, for this process and those it starts. */
+    static long openFilesLimit() throws IOException {
+        for (String line : Files.readAllLines(Path.of("/proc/self/limits"))) {
+            if (line.startsWith("Max open files")) {
+                String hard = line.strip().split("\\s{2,}")[2];
+                return hard.equals("unlimited") ? Long.MAX_VALUE : Long.parseLong(hard);
+            }
+        }
+        throw new IOException("/proc/self/limits tells no limit of open files");
+    }
+
+    private static Path rollup(long pid) {
+        return Path.of("/proc/" + pid + "/smaps_rollup");
+    }
+
+    private static long kibibytes(Path file, String key) throws IOException {
+        for (String line : Files.readAllLines(file)) {
+            if (line.startsWith(key)) {
+                return Long.parseLong(
+                        line.substring(key.length()).replace("kB", "").strip());
+            }
+        }
+        throw new IOException(file + " has no " + key);
+    }
+}
