@@ -25,20 +25,22 @@ static uint32_t fits_device(enum sfd_fd_device device)
     }
 }
 
-static uint32_t fits_kind(const struct sfd_fd_info *info, bool nonblock)
+uint32_t sfd_destination_type_fits(const struct sfd_fd_info *info)
 {
-    const uint32_t sendfile = nonblock ? BIT(SFD_TECHNIQUE_SENDFILE) : 0;
+    /* With O_APPEND sendfile(2) says EINVAL, whatever the descriptor is, unless a pipe; copy_file_range(2) says EBADF. */
+    const uint32_t sendfile = info->append ? 0 : BIT(SFD_TECHNIQUE_SENDFILE);
 
     switch (info->kind) {
     case SFD_FD_TCP:
     case SFD_FD_UNIX_STREAM:
-        return FITS_MEMORY | sendfile;
+        return FITS_MEMORY | (info->nonblock ? sendfile : 0);
     case SFD_FD_PIPE:
-        return FITS_MEMORY | sendfile | BIT(SFD_TECHNIQUE_SPLICE);
+        return FITS_MEMORY | (info->nonblock ? BIT(SFD_TECHNIQUE_SENDFILE) : 0) |
+               BIT(SFD_TECHNIQUE_SPLICE);
     case SFD_FD_REGULAR:
-        return FITS_MEMORY | BIT(SFD_TECHNIQUE_SENDFILE) | BIT(SFD_TECHNIQUE_COPY_FILE_RANGE);
+        return FITS_MEMORY | sendfile | (info->append ? 0 : BIT(SFD_TECHNIQUE_COPY_FILE_RANGE));
     case SFD_FD_CHAR:
-        return fits_device(info->device);
+        return fits_device(info->device) & (FITS_MEMORY | sendfile);
     default:
         return 0;
     }
@@ -55,42 +57,47 @@ static int own_terminal(const struct sfd_machine *machine, int *fd)
     return 0;
 }
 
+static struct sfd_destination describe(const struct sfd_machine *machine,
+                                       const struct sfd_fd_info *info)
+{
+    return (struct sfd_destination){
+        .kind = info->kind,
+        .nonblock = info->nonblock,
+        .device = -1,
+        .fits = sfd_destination_type_fits(info) & machine->techniques,
+    };
+}
+
 int sfd_destination_accept(const struct sfd_machine *machine, struct sfd_devices *devices,
                            const struct sfd_fd_info *info, int *fd, struct sfd_destination *out)
 {
-    struct sfd_destination destination = {
-        .kind = info->kind, .nonblock = info->nonblock, .device = -1};
+    struct sfd_fd_info now = *info;
     int result = 0;
 
-    if (fits_kind(info, false) == 0) return -EOPNOTSUPP;
+    if (sfd_destination_type_fits(info) == 0) return -EOPNOTSUPP;
     if (!info->writable) return -EBADF;
     if (info->kind == SFD_FD_PIPE) {
         result = sfd_machine_own_pipe(machine, fd);
-        if (machine->pipe_write_flags == 0) destination.nonblock = true;
-    } else if (info->device == SFD_FD_DEVICE_TERMINAL) {
+        now.nonblock = info->nonblock || machine->pipe_write_flags == 0;
+    } else if (info->kind == SFD_FD_CHAR && info->device == SFD_FD_DEVICE_TERMINAL) {
         result = own_terminal(machine, fd);
-        destination.nonblock = true;
-    } else if (info->kind == SFD_FD_REGULAR) {
-        destination.device = (int16_t)sfd_devices_add(devices, info->dev);
+        now.nonblock = true;
     }
     if (result < 0) return result;
-    destination.fits = fits_kind(info, destination.nonblock) & machine->techniques;
-    *out = destination;
+    *out = describe(machine, &now);
+    if (info->kind == SFD_FD_REGULAR) out->device = (int16_t)sfd_devices_add(devices, info->dev);
     return 0;
 }
 
 struct sfd_destination sfd_destination_of_channel(const struct sfd_machine *machine, int fd)
 {
-    const struct sfd_fd_info info = {.kind = SFD_FD_PIPE};
     const int flags = machine->sys->fcntl(fd, F_GETFL, 0);
-    const bool nonblock = flags >= 0 && (flags & O_NONBLOCK) != 0;
-
-    return (struct sfd_destination){
+    const struct sfd_fd_info info = {
         .kind = SFD_FD_PIPE,
-        .nonblock = nonblock,
-        .device = -1,
-        .fits = fits_kind(&info, nonblock) & machine->techniques,
+        .nonblock = flags >= 0 && (flags & O_NONBLOCK) != 0,
     };
+
+    return describe(machine, &info);
 }
 
 uint32_t sfd_destination_fits(const struct sfd_destination *destination, enum sfd_medium source)

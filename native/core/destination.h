@@ -14,6 +14,7 @@
  *   full               mmap read-write (it knows no splice)      never blocks
  *   terminal           mmap read-write                           a description of our own with O_NONBLOCK
  *   all else           none: EOPNOTSUPP
+ *   With O_APPEND neither sendfile nor copy-file-range fits anything but a pipe.
  *
  * Thread: an event loop (accept, write, close never block); the copy itself is the disk pool's. Owns nothing.
  * Never: changes O_NONBLOCK of a client's description.
@@ -43,6 +44,9 @@ int sfd_destination_accept(const struct sfd_machine *machine, struct sfd_devices
 
 /* The destination of a Read File: the status channel, a pipe that sfd_machine_own_pipe has made fit. */
 struct sfd_destination sfd_destination_of_channel(const struct sfd_machine *machine, int fd);
+
+/* Mask of what fits such a descriptor; 0 when it can be no destination. Whether this machine has it is another question. */
+uint32_t sfd_destination_type_fits(const struct sfd_fd_info *info);
 
 /* Of the techniques that fit a destination, those that can take a source on that medium. */
 uint32_t sfd_destination_fits(const struct sfd_destination *destination, enum sfd_medium source);

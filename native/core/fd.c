@@ -71,6 +71,7 @@ int sfd_fd_classify(const struct sfd_sys *sys, int fd, struct sfd_fd_info *out)
         info.readable = mode != O_WRONLY;
         info.writable = mode != O_RDONLY;
         info.nonblock = (flags & O_NONBLOCK) != 0;
+        info.append = (flags & O_APPEND) != 0;
 
         const int result = sys->getsockopt_int(fd, SOL_SOCKET, SO_DOMAIN, &domain);
         if (result != -ENOTSOCK) {
@@ -95,6 +96,15 @@ bool sfd_fd_close_may_block(const struct sfd_sys *sys, int fd, enum sfd_fd_kind 
     /* Descriptors that nobody has received yet are closed with the socket in whose queue they wait. */
     if (kind == SFD_FD_UNIX_STREAM) return sys->get_unread(fd, &unread) < 0 || unread > 0;
     return sys->get_linger(fd, &linger) < 0 || (linger.l_onoff != 0 && linger.l_linger > 0);
+}
+
+int sfd_fd_size(const struct sfd_sys *sys, int fd, uint64_t *size)
+{
+    struct statx st;
+    const int result = sys->statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_SIZE, &st);
+
+    if (result == 0) *size = st.stx_size;
+    return result;
 }
 
 int sfd_fd_reopen(int fd, int flags)

@@ -39,6 +39,7 @@ struct sfd_fd_info {
     bool readable;
     bool writable;
     bool nonblock; /* O_NONBLOCK of the description, at the moment of asking */
+    bool append;   /* its O_APPEND, likewise */
     uint64_t dev;  /* of a regular file: st_dev */
 };
 
@@ -59,6 +60,9 @@ static inline bool sfd_fd_is_socket(enum sfd_fd_kind kind)
  * something unread, which can be a descriptor that lingers; false for pipes and for ordinary stream sockets. Never blocks itself.
  */
 bool sfd_fd_close_may_block(const struct sfd_sys *sys, int fd, enum sfd_fd_kind kind);
+
+/* The size of a file as the kernel knows it, in *size. 0 or -errno. Never blocks. */
+int sfd_fd_size(const struct sfd_sys *sys, int fd, uint64_t *size);
 
 /*
  * Opens what is behind `fd` (borrowed) once more, with these flags: a description of our own. The descriptor, given to the

@@ -1,5 +1,5 @@
 /*
- * Movers: sendfile, splice, mmap, read-write to pipes, sockets and devices; copy_file_range and its stand-ins to regular files.
+ * Movers: sendfile, splice, mmap, read-write to pipes, sockets and devices.
  */
 #include "mover.h"
 
@@ -11,19 +11,10 @@
 
 #include "destination.h"
 
-/* The largest count that one system call takes; keeps every count far away from SSIZE_MAX. */
-#define CALL_BYTES_MAX ((uint64_t)1 << 30)
-
 /* A mapping lives for one step: as much as one takes, and no more page tables than that. */
 #define MAPPING_BYTES_MAX ((uint64_t)1024 * 1024)
 
-static size_t call_size(uint64_t bytes)
-{
-    return (size_t)(bytes < CALL_BYTES_MAX ? bytes : CALL_BYTES_MAX);
-}
-
-/* Adds the result of one moving call; false when the step is over. 0 bytes before the end: the file has shrunk. */
-static bool take(struct sfd_progress *progress, int64_t result)
+bool sfd_progress_take(struct sfd_progress *progress, int64_t result)
 {
     if (result > 0) {
         progress->moved += (uint64_t)result;
@@ -48,18 +39,10 @@ static struct sfd_progress step_sendfile(const struct sfd_move *move, uint64_t o
     struct sfd_progress progress = {.step = SFD_STEP_MORE};
     int64_t at = (int64_t)offset;
 
-    const int64_t n = move->machine->sys->sendfile(move->dest, move->file, &at, call_size(limit));
-    if (n != -EINTR || move->dest_kind != SFD_FD_CHAR) (void)take(&progress, n);
+    const int64_t n =
+        move->machine->sys->sendfile(move->dest, move->file, &at, sfd_mover_call_size(limit));
+    if (n != -EINTR || move->dest_kind != SFD_FD_CHAR) (void)sfd_progress_take(&progress, n);
     return progress;
-}
-
-static int file_size(const struct sfd_sys *sys, int fd, uint64_t *size)
-{
-    struct statx st;
-    const int result = sys->statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_SIZE, &st);
-
-    if (result == 0) *size = st.stx_size;
-    return result;
 }
 
 static struct sfd_progress step_splice(const struct sfd_move *move, uint64_t offset, uint64_t limit)
@@ -67,8 +50,9 @@ static struct sfd_progress step_splice(const struct sfd_move *move, uint64_t off
     struct sfd_progress progress = {.step = SFD_STEP_MORE};
     int64_t at = (int64_t)offset;
 
-    (void)take(&progress, move->machine->sys->splice(move->file, &at, move->dest, call_size(limit),
-                                                     SPLICE_F_NONBLOCK | SPLICE_F_MOVE));
+    (void)sfd_progress_take(&progress, move->machine->sys->splice(
+                                           move->file, &at, move->dest, sfd_mover_call_size(limit),
+                                           SPLICE_F_NONBLOCK | SPLICE_F_MOVE));
     return progress;
 }
 
@@ -122,7 +106,7 @@ int sfd_mover_map(const struct sfd_move *move, uint64_t offset, uint64_t limit,
     uint64_t size = 0;
 
     /* The last page of a file goes on behind its end, as zeros that no write would refuse. */
-    int result = file_size(sys, move->file, &size);
+    int result = sfd_fd_size(sys, move->file, &size);
     if (result < 0) return result;
     if (size <= offset) return -ENODATA;
     if (limit > size - offset) limit = size - offset;
@@ -147,7 +131,7 @@ void sfd_mover_unmap(const struct sfd_move *move, const struct sfd_mapping *mapp
 
     (void)sys->munmap(mapping->address, mapping->length);
     if (progress->error == -EFAULT) progress->error = -EIO; /* pages that cannot be read */
-    if (file_size(sys, move->file, &size) == 0 &&
+    if (sfd_fd_size(sys, move->file, &size) == 0 &&
         size < offset + progress->moved + (progress->step == SFD_STEP_FAILED)) {
         progress->step = SFD_STEP_FAILED;
         progress->error = -ENODATA;
@@ -165,7 +149,7 @@ static struct sfd_progress step_mmap(const struct sfd_move *move, uint64_t offse
 
     const int result = sfd_mover_map(move, offset, limit, &mapping);
     if (result < 0) {
-        (void)take(&progress, result);
+        (void)sfd_progress_take(&progress, result);
         return progress;
     }
     const bool more = move->more || mapping.bytes.iov_len < limit;
@@ -213,93 +197,10 @@ struct sfd_progress sfd_mover_memory(const struct sfd_machine *machine, int dest
     advance(&iov, &count, 0);
     while (count > 0) {
         const uint64_t before = progress.moved;
-        if (!take(&progress, sfd_destination_write(machine, dest, dest_kind, iov, count, more)))
+        if (!sfd_progress_take(&progress,
+                               sfd_destination_write(machine, dest, dest_kind, iov, count, more)))
             break;
         advance(&iov, &count, progress.moved - before);
-    }
-    return progress;
-}
-
-/* Plain read and write; the last resort between two files. A write that fails has put the bytes before it in place. */
-static struct sfd_progress copy_read_write(const struct sfd_move *move, uint64_t offset,
-                                           uint64_t limit)
-{
-    struct sfd_progress progress = {.step = SFD_STEP_MORE};
-    const struct sfd_sys *sys = move->machine->sys;
-
-    while (progress.moved < limit) {
-        const uint64_t rest = limit - progress.moved;
-        struct iovec iov = {
-            .iov_base = move->buffer,
-            .iov_len = rest < move->buffer_size ? (size_t)rest : move->buffer_size,
-        };
-        const int64_t got =
-            sys->preadv2(move->file, &iov, 1, (int64_t)(offset + progress.moved), 0);
-        if (got <= 0) {
-            (void)take(&progress, got);
-            return progress;
-        }
-        iov.iov_len = (size_t)got;
-        while (iov.iov_len > 0) {
-            const int64_t put = sys->pwritev2(move->dest, &iov, 1, -1, 0);
-            if (!take(&progress, put == 0 ? -ENOSPC : put)) return progress;
-            iov.iov_base = (char *)iov.iov_base + put;
-            iov.iov_len -= (size_t)put;
-        }
-    }
-    return progress;
-}
-
-/* The technique to try after one that this pair of files refuses; AUTO when none is left. */
-static enum sfd_technique copy_fallback(enum sfd_technique technique, int error)
-{
-    switch (error) {
-    case -EXDEV:  /* two file systems that cannot reflink */
-    case -EINVAL: /* overlapping ranges, O_APPEND, pseudo files */
-    case -EBADF:  /* O_APPEND (copy_file_range) */
-    case -EOPNOTSUPP:
-    case -ENOSYS:
-    case -EPERM: /* immutable or swap file says the same to the next one */
-        break;
-    default:
-        return SFD_TECHNIQUE_AUTO;
-    }
-    if (technique == SFD_TECHNIQUE_COPY_FILE_RANGE) return SFD_TECHNIQUE_SENDFILE;
-    if (technique == SFD_TECHNIQUE_SENDFILE) return SFD_TECHNIQUE_READ_WRITE;
-    return SFD_TECHNIQUE_AUTO;
-}
-
-struct sfd_progress sfd_mover_copy(const struct sfd_move *move, enum sfd_technique *technique,
-                                   uint64_t offset, uint64_t limit)
-{
-    struct sfd_progress progress = {.step = SFD_STEP_MORE};
-
-    while (progress.moved < limit) {
-        if (*technique == SFD_TECHNIQUE_READ_WRITE) {
-            const struct sfd_progress rest =
-                copy_read_write(move, offset + progress.moved, limit - progress.moved);
-            progress.moved += rest.moved;
-            progress.step = rest.step;
-            progress.error = rest.error;
-            return progress;
-        }
-        int64_t at = (int64_t)(offset + progress.moved);
-        const size_t count = call_size(limit - progress.moved);
-        const int64_t n =
-            *technique == SFD_TECHNIQUE_COPY_FILE_RANGE
-                ? move->machine->sys->copy_file_range(move->file, &at, move->dest, count)
-                : move->machine->sys->sendfile(move->dest, move->file, &at, count);
-        if (n == -EINTR) continue;
-        /* Some kernels answer 0 for files that have no length of their own: let the next technique see. */
-        const enum sfd_technique next = n == 0 && *technique == SFD_TECHNIQUE_COPY_FILE_RANGE
-                                            ? SFD_TECHNIQUE_SENDFILE
-                                        : n < 0 ? copy_fallback(*technique, (int)n)
-                                                : SFD_TECHNIQUE_AUTO;
-        if (next != SFD_TECHNIQUE_AUTO) {
-            *technique = next;
-        } else if (!take(&progress, n)) {
-            break;
-        }
     }
     return progress;
 }

@@ -1,8 +1,9 @@
 /*
  * Movers: the techniques that take bytes from a file (or from memory) to a destination.
  *
- * Role: one bounded, non-blocking move at a time; no memory of its own, so any move can be resumed at any offset.
- * Thread: an event loop, for pipes, sockets and devices; the disk pool, for regular files. Owns nothing, borrows all descriptors.
+ * Role: one bounded, non-blocking move at a time; no memory of its own, so any move can be resumed at any offset. Between two
+ * files the bytes move in copy.h.
+ * Thread: an event loop. Owns nothing, borrows all descriptors.
  * Never: changes O_NONBLOCK of a destination. It belongs to the description, which is the client's too.
  */
 #ifndef SFD_CORE_MOVER_H
@@ -27,6 +28,17 @@ struct sfd_progress {
     int error; /* 0 or -errno */
     enum sfd_step step;
 };
+
+/* Adds the result of one call that moves bytes; false when the step is over. 0 before the end: the file has shrunk. */
+bool sfd_progress_take(struct sfd_progress *progress, int64_t result);
+
+/* What one call is asked for: far away from SSIZE_MAX. */
+static inline size_t sfd_mover_call_size(uint64_t bytes)
+{
+    const uint64_t most = (uint64_t)1 << 30;
+
+    return (size_t)(bytes < most ? bytes : most);
+}
 
 struct sfd_move {
     const struct sfd_machine *machine;
@@ -72,12 +84,5 @@ void sfd_mover_unmap(const struct sfd_move *move, const struct sfd_mapping *mapp
 
 /* Reads into memory without waiting for a disk: `moved` bytes are in `buffer`; COLD, or FAILED as a step does. */
 struct sfd_progress sfd_mover_read(const struct sfd_move *move, uint64_t offset, uint64_t limit);
-
-/*
- * Moves at most `limit` bytes to a regular file at its current position. Blocks: disk pool only. Tries copy_file_range,
- * sendfile and read-write in turn; *technique remembers which one works for this pair of files.
- */
-struct sfd_progress sfd_mover_copy(const struct sfd_move *move, enum sfd_technique *technique,
-                                   uint64_t offset, uint64_t limit);
 
 #endif

@@ -111,12 +111,13 @@ static uint64_t ready_bytes(struct sfd_context *context, struct sfd_transfer *t)
     return t->resident_end - t->offset;
 }
 
-/* O_NONBLOCK is shared with the client, who may change it at any time: asked for before each batch. A device has no need of it. */
-static bool dest_may_block(const struct sfd_context *context, const struct sfd_transfer *t)
+/* The flags are shared with the client, who may change them at any time: asked for before each batch. */
+static bool sendfile_still_fits(const struct sfd_context *context, const struct sfd_transfer *t)
 {
-    if (t->dest_kind == SFD_FD_CHAR) return false;
     const int flags = context->machine.sys->fcntl(dest_of(t), F_GETFL, 0);
-    return flags < 0 || (flags & O_NONBLOCK) == 0;
+
+    if (flags < 0) return false;
+    return ((flags & O_NONBLOCK) != 0 || t->dest_kind == SFD_FD_CHAR) && (flags & O_APPEND) == 0;
 }
 
 static struct sfd_progress file_step(struct sfd_context *context, struct sfd_transfer *t,
@@ -126,7 +127,7 @@ static struct sfd_progress file_step(struct sfd_context *context, struct sfd_tra
 
     if (t->file_shared && sfd_open_turned_direct(&context->machine, t->file))
         return (struct sfd_progress){.step = SFD_STEP_FAILED, .error = -EINVAL};
-    if (t->technique == SFD_TECHNIQUE_SENDFILE && dest_may_block(context, t))
+    if (t->technique == SFD_TECHNIQUE_SENDFILE && !sendfile_still_fits(context, t))
         t->technique =
             SFD_TECHNIQUE_READ_WRITE; /* for the rest: who clears it once may do so again */
     if (t->technique == SFD_TECHNIQUE_READ_WRITE) {

@@ -3,8 +3,10 @@
  * as the disk likes. The loop does not touch the transfer meanwhile, but for `cancelled`.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 
+#include "copy.h"
 #include "transfer_private.h"
 
 /* Windows of the disk pool grow with sequential progress: the first bytes soon, then few hand-overs. */
@@ -139,21 +141,45 @@ static void work_open(const struct sfd_context *context, struct sfd_transfer *t)
     t->job_error = result;
 }
 
+/*
+ * To look for holes moves a description's position, and one that the client shares has a position of the client's. Here, where
+ * an open may wait, one of our own can be had, if we are allowed to; without it the holes become zeros.
+ */
+static void own_source(const struct sfd_context *context, struct sfd_transfer *t)
+{
+    const int own = sfd_fd_reopen(t->file, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+
+    if (own < 0) return;
+    sfd_fd_close(context->machine.sys, &t->file);
+    t->file = own;
+    t->file_shared = false;
+}
+
 static void work_copy(const struct sfd_context *context, struct sfd_transfer *t)
 {
-    struct sfd_move move = sfd_transfer_move(context, t);
-    enum sfd_technique technique = (enum sfd_technique)t->technique;
+    const bool first = t->offset == t->begin;
 
-    move.buffer_size = COPY_BUFFER;
-    move.buffer = malloc(move.buffer_size); /* the loop's own buffer is the loop's */
-    if (move.buffer == NULL) {
+    if (first && t->file_shared) own_source(context, t);
+    struct sfd_copy copy = {
+        .move = sfd_transfer_move(context, t),
+        .offset = t->offset,
+        .end = t->end,
+        .budget = COPY_BYTES,
+        .forced = t->options.technique != SFD_TECHNIQUE_AUTO,
+        .seeks = !t->file_shared,
+        .technique = (enum sfd_technique)t->technique,
+    };
+    t->job_error = first ? sfd_copy_check(&copy) : 0;
+    if (t->job_error < 0) return;
+    copy.move.buffer_size = COPY_BUFFER;
+    copy.move.buffer = malloc(copy.move.buffer_size); /* the loop's own buffer is the loop's */
+    if (copy.move.buffer == NULL) {
         t->job_error = -ENOMEM;
         return;
     }
-    const struct sfd_progress p =
-        sfd_mover_copy(&move, &technique, t->offset, sfd_min_u64(COPY_BYTES, t->end - t->offset));
-    free(move.buffer);
-    t->technique = (uint8_t)technique;
+    const struct sfd_progress p = sfd_copy_run(&copy);
+    free(copy.move.buffer);
+    t->technique = (uint8_t)copy.technique;
     t->job_moved = p.moved;
     t->job_error = p.step == SFD_STEP_BLOCKED ? -EAGAIN : p.error;
 }

@@ -12,14 +12,12 @@
 class TemporaryDirectory
 {
   public:
-    TemporaryDirectory()
+    explicit TemporaryDirectory(const std::string &parent = "/tmp")
+        : path_(parent + "/sendfiled-test-XXXXXX") // short: sockets in it have 107 bytes at most
     {
-        char path[] = "/tmp/sendfiled-test-XXXXXX"; // short: sockets in it have 107 bytes at most
-
-        if (mkdtemp(path) == nullptr) {
+        if (mkdtemp(path_.data()) == nullptr) {
             throw std::runtime_error("mkdtemp");
         }
-        path_ = path;
     }
     TemporaryDirectory(const TemporaryDirectory &) = delete;
     TemporaryDirectory &operator=(const TemporaryDirectory &) = delete;
