@@ -1,0 +1,45 @@
+/*
+ * Glue of io.sendfiled.jni.TechniquesNative: what this machine has, and what fits what. Any thread.
+ * Owns nothing.
+ */
+#include "jni_util.h"
+
+#include "destination.h"
+
+#include <string.h>
+
+jint sfd_jni_register_techniques(JNIEnv *env);
+
+/* Out: i32 for each technique, 0 or -errno. */
+static void probe(JNIEnv *env, jclass class, jobject buffer)
+{
+    int error[SFD_TECHNIQUES];
+
+    (void)class;
+    sfd_techniques_probe(&sfd_sys_linux, error);
+    memcpy((*env)->GetDirectBufferAddress(env, buffer), error, sizeof error);
+}
+
+static jint fits(JNIEnv *env, jclass class, jint kind, jint device, jboolean nonblocking)
+{
+    const struct sfd_fd_info info = {
+        .kind = (enum sfd_fd_kind)kind,
+        .device = (enum sfd_fd_device)device,
+        .nonblock = nonblocking == JNI_TRUE,
+    };
+
+    (void)env;
+    (void)class;
+    return (jint)sfd_destination_type_fits(&info);
+}
+
+jint sfd_jni_register_techniques(JNIEnv *env)
+{
+    static const JNINativeMethod methods[] = {
+        SFD_JNI_METHOD("probe0", "(Ljava/nio/ByteBuffer;)V", probe),
+        SFD_JNI_METHOD("fits", "(IIZ)I", fits),
+    };
+
+    return sfd_jni_register(env, "io/sendfiled/jni/TechniquesNative", methods,
+                            SFD_JNI_COUNT(methods));
+}
