@@ -4,6 +4,8 @@
  *   client_driver SOCKDIR NAME read PATH [OFFSET [LENGTH]]
  *   client_driver SOCKDIR NAME send PATH DESTINATION [OFFSET [LENGTH]]
  *   client_driver SOCKDIR NAME open-send PATH DESTINATION [OFFSET [LENGTH]]
+ *   client_driver SOCKDIR NAME send-fd FILE DESTINATION [OFFSET [LENGTH]]
+ *                                   Send Descriptor: a local FILE, opened here
  *   client_driver SOCKDIR NAME open PATH          open, then wait for what happens (the timeout)
  *   client_driver SOCKDIR NAME cancel PATH        open and cancel: end of file without a message
  *   client_driver SOCKDIR NAME cancel-send PATH   cancel a Send File whose reader takes nothing
@@ -15,13 +17,17 @@
  *                                   each compared with the file of that path under ROOT
  *   client_driver hash FILE                       SHA-256 of a local file
  *
- * DESTINATION: pipe, unix, tcp (made here and read from here), or file:NAME (written from its start).
+ * DESTINATION: as driver_common.h has them.
+ *
+ * Options, anywhere behind NAME, make requests extended: --technique=NAME, --rate=BYTES, --idle=MS,
+ * --deadline=MS, --drop-behind, --more; or --extended, which asks for nothing.
  *
  * One line of JSON on stdout tells the outcome:
  *   {"size":N,"atime":N,"mtime":N,"ctime":N,"id":"N","moved":N,"received":N,"complete":B,"refused":B,
- *    "errno":N,"sha256":"..."}
+ *    "errno":N,"sha256":"...","ended":B,"total":N,"technique":"...","elapsedNs":N,"coldWindows":N,"fits":N}
  * size to id: File Information (0 when refused). moved: sum of the progress. received, sha256: of the
- * bytes that arrived. errno: of the error message, 0 without one.
+ * bytes that arrived. errno: of the error message, the refusal or the result, 0 without one.
+ * ended: a Result came; total to coldWindows are its. fits: the techniques of an extended refusal.
  * many: {"done":N,"failed":N,"descriptors":N}, descriptors being the difference of our own open ones.
  *
  * Exit: 0 the transfer ended as it should (cancel: as it should when cancelled), 1 it did not, 2 usage,
@@ -29,12 +35,8 @@
  */
 #include <sendfiled/sendfiled.h>
 
-#include <arpa/inet.h>
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -42,17 +44,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
+#include "driver_common.h"
 #include "sha256_common.h"
 
-enum { EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_NO_DAEMON = 3, EXIT_STUCK = 4 };
+enum { EXIT_NO_DAEMON = 3, EXIT_STUCK = 4 };
 
 #define PATIENCE_MS  60000
 #define MAX_PARALLEL 1024
 
-enum operation { READ, SEND, OPEN_SEND, OPEN, CANCEL, CANCEL_SEND };
+enum operation { READ, SEND, SEND_FD, OPEN_SEND, OPEN, CANCEL, CANCEL_SEND };
 
 struct outcome {
     struct sfd_file_info info;
@@ -61,6 +63,9 @@ struct outcome {
     bool complete;
     bool refused;
     int error;
+    bool ended; /* by the result */
+    struct sfd_result result;
+    uint32_t fits;
     char sha256[SHA256_HEX_SIZE];
 };
 
@@ -71,81 +76,14 @@ struct transfer {
     int status; /* the status channel */
     int data;   /* where the bytes arrive; Read File: the same as status */
     int target; /* Open File: where to send to, once the information is here */
-    bool informed;
+    bool extended;
     unsigned char message[SFD_MAX_RESP_SIZE]; /* the response that is being received */
     size_t have;
     struct sha256 sha;
     struct outcome outcome;
 };
 
-static void die(const char *what)
-{
-    fprintf(stderr, "client_driver: %s: %s\n", what, strerror(errno));
-    exit(EXIT_FAILED);
-}
-
-static void close_fd(int *fd)
-{
-    if (*fd >= 0) {
-        close(*fd);
-        *fd = -1;
-    }
-}
-
-/* A connected pair of TCP sockets on loopback. */
-static void tcp_pair(int out[2])
-{
-    struct sockaddr_in address = {.sin_family = AF_INET};
-    socklen_t size = sizeof address;
-    const int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    out[1] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (listener < 0 || out[1] < 0 ||
-        bind(listener, (const struct sockaddr *)&address, sizeof address) < 0 ||
-        listen(listener, 1) < 0 || getsockname(listener, (struct sockaddr *)&address, &size) < 0 ||
-        connect(out[1], (const struct sockaddr *)&address, sizeof address) < 0) {
-        die("tcp");
-    }
-    out[0] = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-    if (out[0] < 0) {
-        die("accept");
-    }
-    close(listener);
-}
-
-/* Makes a destination: *data is our end (-1 for a file), the result the daemon's. */
-static int open_destination(const char *destination, int *data)
-{
-    int fds[2] = {-1, -1};
-
-    if (strcmp(destination, "pipe") == 0) {
-        if (pipe2(fds, O_CLOEXEC | O_NONBLOCK) < 0) {
-            die("pipe");
-        }
-    } else if (strcmp(destination, "unix") == 0) {
-        if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds) < 0) {
-            die("socketpair");
-        }
-    } else if (strcmp(destination, "tcp") == 0) {
-        tcp_pair(fds);
-    } else if (strncmp(destination, "file:", 5) == 0) {
-        fds[1] = open(destination + 5, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-        if (fds[1] < 0) {
-            die(destination);
-        }
-    } else {
-        fprintf(stderr, "client_driver: %s: no destination\n", destination);
-        exit(EXIT_USAGE);
-    }
-    if (fds[0] >= 0 && fcntl(fds[0], F_SETFL, O_NONBLOCK) < 0) {
-        die("fcntl");
-    }
-    *data = fds[0];
-    return fds[1];
-}
-
-/* Reads what is there. Bytes, 0 at end of file or -1 when there is nothing yet. */
+/* Reads what is there. Bytes, 0 at the end, or -1 when there is nothing yet. */
 static ssize_t take(int fd, void *buffer, size_t size)
 {
     ssize_t n;
@@ -154,50 +92,75 @@ static ssize_t take(int fd, void *buffer, size_t size)
         n = read(fd, buffer, size);
     } while (n < 0 && errno == EINTR);
     if (n < 0 && errno != EAGAIN) {
-        /* A reset connection ends the data as well; the status channel says why. */
-        return errno == ECONNRESET ? 0 : (die("read"), -1);
+        /* A reset connection, whose cause the status channel tells; a terminal that nobody has. */
+        if (errno != ECONNRESET && errno != EIO) {
+            driver_die("read");
+        }
+        return 0;
     }
     return n;
+}
+
+/* An extended Read File has a message behind the file's bytes. */
+static size_t data_limit(const struct transfer *t, size_t limit)
+{
+    const uint64_t left = t->outcome.info.size - t->outcome.received;
+
+    return t->extended && t->data == t->status && left < limit ? (size_t)left : limit;
 }
 
 static void take_data(struct transfer *t)
 {
     static _Thread_local unsigned char buffer[256 * 1024];
-    const ssize_t n = take(t->data, buffer, sizeof buffer);
+    const ssize_t n = take(t->data, buffer, data_limit(t, sizeof buffer));
 
     if (n == 0) {
         if (t->data == t->status) {
             t->status = -1;
         }
-        close_fd(&t->data);
+        driver_close(&t->data);
     } else if (n > 0) {
         sha256_update(&t->sha, buffer, (size_t)n);
         t->outcome.received += (uint64_t)n;
+        if (data_limit(t, 1) == 0) {
+            t->data = -1;
+        }
     }
 }
 
 static void on_information(struct transfer *t)
 {
-    t->informed = true;
     if (t->operation == OPEN_SEND) {
         if (!sfd_send_open(t->srv, t->outcome.info.txnid, t->target)) {
-            die("sfd_send_open");
+            driver_die("sfd_send_open");
         }
-        close_fd(&t->target);
+        driver_close(&t->target);
     } else if (t->operation == CANCEL || t->operation == CANCEL_SEND) {
         if (!sfd_cancel(t->srv, t->outcome.info.txnid)) {
-            die("sfd_cancel");
+            driver_die("sfd_cancel");
         }
     } else if (t->operation == READ) {
         t->data = t->status;
+        if (data_limit(t, 1) == 0) {
+            t->data = -1;
+        }
     }
 }
 
 static void on_message(struct transfer *t)
 {
     struct sfd_xfer_stat progress;
+    struct sfd_refusal refusal;
 
-    if (sfd_get_stat(t->message) != SFD_STAT_OK) {
+    if (sfd_unmarshal_refusal(&refusal, t->message)) {
+        t->outcome.refused = true;
+        t->outcome.error = refusal.stat;
+        t->outcome.fits = refusal.fits;
+    } else if (sfd_unmarshal_result(&t->outcome.result, t->message)) {
+        t->outcome.ended = true;
+        t->outcome.error = t->outcome.result.stat;
+        t->outcome.complete = t->outcome.error == 0;
+    } else if (sfd_get_stat(t->message) != SFD_STAT_OK) {
         t->outcome.error = sfd_get_stat(t->message);
         t->outcome.refused = sfd_get_cmd(t->message) == SFD_FILE_INFO;
     } else if (sfd_unmarshal_file_info(&t->outcome.info, t->message)) {
@@ -210,17 +173,20 @@ static void on_message(struct transfer *t)
         }
     } else {
         fprintf(stderr, "client_driver: response with command %d\n", sfd_get_cmd(t->message));
-        exit(EXIT_FAILED);
+        exit(DRIVER_FAILED);
     }
 }
 
 /* Bytes of the response that has begun, as far as it is known. */
 static size_t message_size(const struct transfer *t)
 {
-    if (t->have < SFD_HDR_SIZE || sfd_get_stat(t->message) != SFD_STAT_OK) {
-        return SFD_HDR_SIZE;
+    const size_t size = t->have < SFD_HDR_SIZE ? SFD_HDR_SIZE : sfd_get_size(t->message);
+
+    if (size == 0) {
+        fprintf(stderr, "client_driver: response with command %d\n", sfd_get_cmd(t->message));
+        exit(DRIVER_FAILED);
     }
-    return sfd_get_cmd(t->message) == SFD_FILE_INFO ? SFD_MAX_RESP_SIZE : 16;
+    return size;
 }
 
 static void take_status(struct transfer *t)
@@ -234,10 +200,10 @@ static void take_status(struct transfer *t)
     if (n == 0) {
         if (t->have != 0) {
             fprintf(stderr, "client_driver: end of file inside a response\n");
-            exit(EXIT_FAILED);
+            exit(DRIVER_FAILED);
         }
-        close_fd(&t->status);
-        close_fd(&t->target);
+        driver_close(&t->status);
+        driver_close(&t->target);
         return;
     }
     t->have += (size_t)n;
@@ -270,79 +236,104 @@ static void run(struct transfer *t)
             take_data(t);
         }
     }
-    close_fd(&t->data);
+    driver_close(&t->data);
+}
+
+/* What all transfers of this program ask for. */
+struct asked {
+    bool extended; /* whether to ask at all */
+    struct sfd_options options;
+};
+
+/* Makes a request of version 1. The status channel or -1. */
+static int submit(const struct transfer *t, const char *path, off_t offset, size_t length)
+{
+    switch (t->operation) {
+    case READ:
+        return sfd_read(t->srv, path, offset, length, true);
+    case SEND:
+    case CANCEL_SEND:
+        return sfd_send(t->srv, path, t->target, offset, length, true);
+    default:
+        return sfd_open(t->srv, path, offset, length, true);
+    }
+}
+
+static int send_local_file(const struct transfer *t, const char *path, off_t offset, size_t length,
+                           const struct sfd_options *options)
+{
+    int source = open(path, O_RDONLY | O_CLOEXEC);
+
+    if (source < 0) {
+        driver_die(path);
+    }
+
+    const int status = sfd_send_fd(t->srv, source, t->target, offset, length, true, options);
+
+    driver_close(&source);
+    return status;
+}
+
+static int submit_extended(const struct transfer *t, const char *path, off_t offset, size_t length,
+                           const struct sfd_options *options)
+{
+    switch (t->operation) {
+    case READ:
+        return sfd_read_with(t->srv, path, offset, length, true, options);
+    case SEND:
+    case CANCEL_SEND:
+        return sfd_send_with(t->srv, path, t->target, offset, length, true, options);
+    case SEND_FD:
+        return send_local_file(t, path, offset, length, options);
+    default:
+        return sfd_open_with(t->srv, path, offset, length, true, options);
+    }
 }
 
 /* Makes a request and sees it through. */
-static struct outcome transfer(int srv, enum operation operation, const char *path,
-                               const char *destination, off_t offset, size_t length)
+static struct outcome transfer(int srv, enum operation operation, const struct asked *asked,
+                               const char *path, const char *destination, off_t offset,
+                               size_t length)
 {
     struct transfer t = {
-        .operation = operation, .srv = srv, .status = -1, .data = -1, .target = -1};
+        .operation = operation,
+        .srv = srv,
+        .status = -1,
+        .data = -1,
+        .target = -1,
+        .extended = asked->extended || operation == SEND_FD,
+    };
 
     sha256_init(&t.sha);
     if (destination != NULL) {
-        t.target = open_destination(destination, &t.data);
+        t.target = driver_open_destination(destination, &t.data);
     }
-    switch (operation) {
-    case READ:
-        t.status = sfd_read(srv, path, offset, length, true);
-        break;
-    case SEND:
-    case CANCEL_SEND:
-        t.status = sfd_send(srv, path, t.target, offset, length, true);
-        close_fd(&t.target);
-        break;
-    case OPEN_SEND:
-    case OPEN:
-    case CANCEL:
-        t.status = sfd_open(srv, path, offset, length, true);
-        break;
-    }
+    t.status = t.extended ? submit_extended(&t, path, offset, length, &asked->options)
+                          : submit(&t, path, offset, length);
     if (t.status < 0) {
-        die("request");
+        driver_die("request");
+    }
+    if (operation != OPEN_SEND) {
+        driver_close(&t.target);
     }
     run(&t);
     sha256_finish(&t.sha, t.outcome.sha256);
     return t.outcome;
 }
 
-static void hash_range(const char *path, off_t offset, size_t length, char hex[SHA256_HEX_SIZE])
+static bool is_success(enum operation operation, bool extended, const struct outcome *o,
+                       bool unread)
 {
-    static _Thread_local unsigned char buffer[64 * 1024];
-    struct sha256 sha;
-    const int fd = open(path, O_RDONLY | O_CLOEXEC);
-    size_t left = length == 0 ? SIZE_MAX : length;
-
-    if (fd < 0) {
-        die(path);
-    }
-    sha256_init(&sha);
-    for (ssize_t n; left > 0; left -= (size_t)n, offset += n) {
-        n = pread(fd, buffer, left < sizeof buffer ? left : sizeof buffer, offset);
-        if (n < 0) {
-            die(path);
-        }
-        if (n == 0) {
-            break;
-        }
-        sha256_update(&sha, buffer, (size_t)n);
-    }
-    close(fd);
-    sha256_finish(&sha, hex);
-}
-
-static bool is_success(enum operation operation, const struct outcome *o, bool to_file)
-{
-    if (o->error != 0) {
+    if (o->error != 0 || (o->ended && o->complete && o->result.moved != o->info.size)) {
         return false;
     }
     switch (operation) {
     case READ:
-        return o->received == o->info.size;
+        return o->received == o->info.size && (!extended || o->complete);
     case SEND:
+    case SEND_FD:
     case OPEN_SEND:
-        return o->complete && o->moved <= o->info.size && (to_file || o->received == o->info.size);
+        return o->complete && o->moved <= o->info.size && (unread || o->received == o->info.size);
     case OPEN:
         return false; /* it was never sent: the timeout is an error */
     case CANCEL:
@@ -357,17 +348,25 @@ static void print_outcome(FILE *to, const struct outcome *o)
     fprintf(
         to,
         "{\"size\":%zu,\"atime\":%jd,\"mtime\":%jd,\"ctime\":%jd,\"id\":\"%zu\",\"moved\":%" PRIu64
-        ",\"received\":%" PRIu64
-        ",\"complete\":%s,\"refused\":%s,\"errno\":%d,\"sha256\":\"%s\"}\n",
+        ",\"received\":%" PRIu64 ",\"complete\":%s,\"refused\":%s,\"errno\":%d,\"sha256\":\"%s\"",
         o->info.size, (intmax_t)o->info.atime, (intmax_t)o->info.mtime, (intmax_t)o->info.ctime,
         o->info.txnid, o->moved, o->received, o->complete ? "true" : "false",
         o->refused ? "true" : "false", o->error, o->sha256);
+
+    const char *technique = sfd_get_technique_name(o->result.technique);
+
+    fprintf(to,
+            ",\"ended\":%s,\"total\":%" PRIu64 ",\"technique\":\"%s\",\"elapsedNs\":%" PRIu64
+            ",\"coldWindows\":%" PRIu32 ",\"fits\":%" PRIu32 "}\n",
+            o->ended ? "true" : "false", o->result.moved, technique == NULL ? "?" : technique,
+            o->result.elapsed_ns, o->result.cold_windows, o->fits);
 }
 
 /* ---- many ---------------------------------------------------------------------------------- */
 
 struct many {
     int srv;
+    const struct asked *asked;
     int count;
     char **paths;
     char (*hashes)[SHA256_HEX_SIZE]; /* of the files of these paths */
@@ -383,9 +382,9 @@ static bool run_one(const struct many *m, int n)
     const char *destination = destinations[n / 3 % 3];
     const enum operation operation = n % 3 == 0 ? READ : n % 3 == 1 ? SEND : OPEN_SEND;
     const struct outcome o =
-        transfer(m->srv, operation, path, operation == READ ? NULL : destination, 0, 0);
-    const bool right =
-        is_success(operation, &o, false) && strcmp(o.sha256, m->hashes[n % m->path_count]) == 0;
+        transfer(m->srv, operation, m->asked, path, operation == READ ? NULL : destination, 0, 0);
+    const bool right = is_success(operation, m->asked->extended, &o, false) &&
+                       strcmp(o.sha256, m->hashes[n % m->path_count]) == 0;
 
     if (!right) {
         fprintf(stderr, "client_driver: transfer %d of %s failed: ", n, path);
@@ -406,43 +405,34 @@ static void *run_some(void *argument)
     return NULL;
 }
 
-static int count_descriptors(void)
-{
-    int count = 0;
-    DIR *directory = opendir("/proc/self/fd");
-
-    if (directory == NULL) {
-        die("/proc/self/fd");
-    }
-    while (readdir(directory) != NULL) {
-        count++;
-    }
-    closedir(directory);
-    return count;
-}
-
-static int run_many(int srv, int argc, char **argv)
+static int run_many(int srv, const struct asked *asked, int argc, char **argv)
 {
     if (argc < 4) {
-        return EXIT_USAGE;
+        return DRIVER_USAGE;
     }
 
     const int parallel = atoi(argv[1]);
-    const int before = count_descriptors();
-    struct many m = {.srv = srv, .count = atoi(argv[0]), .paths = argv + 3, .path_count = argc - 3};
+    const int before = driver_count_descriptors();
+    struct many m = {
+        .srv = srv,
+        .asked = asked,
+        .count = atoi(argv[0]),
+        .paths = argv + 3,
+        .path_count = argc - 3,
+    };
 
     if (parallel < 1 || parallel > MAX_PARALLEL) {
-        return EXIT_USAGE;
+        return DRIVER_USAGE;
     }
     m.hashes = calloc((size_t)m.path_count, sizeof *m.hashes);
     if (m.hashes == NULL) {
-        die("calloc");
+        driver_die("calloc");
     }
     for (int i = 0; i < m.path_count; i++) {
         char local[4096];
 
         (void)snprintf(local, sizeof local, "%s/%s", argv[2], m.paths[i]);
-        hash_range(local, 0, 0, m.hashes[i]);
+        driver_hash_range(local, 0, 0, m.hashes[i]);
     }
 
     pthread_t threads[MAX_PARALLEL];
@@ -450,7 +440,7 @@ static int run_many(int srv, int argc, char **argv)
     for (int i = 0; i < parallel; i++) {
         errno = pthread_create(&threads[i], NULL, run_some, &m);
         if (errno != 0) {
-            die("pthread_create");
+            driver_die("pthread_create");
         }
     }
     for (int i = 0; i < parallel; i++) {
@@ -460,29 +450,29 @@ static int run_many(int srv, int argc, char **argv)
     free(m.hashes);
 
     const int failed = atomic_load(&m.failed);
-    const int leaked = count_descriptors() - before;
+    const int leaked = driver_count_descriptors() - before;
 
     printf("{\"done\":%d,\"failed\":%d,\"descriptors\":%d}\n", m.count - failed, failed, leaked);
-    return failed == 0 && leaked == 0 ? 0 : EXIT_FAILED;
+    return failed == 0 && leaked == 0 ? 0 : DRIVER_FAILED;
 }
 
 /* ---- somebody's transfer --------------------------------------------------------------------- */
 
 static int run_cancel_id(int srv, const char *id)
 {
-    return sfd_cancel(srv, strtoull(id, NULL, 10)) ? 0 : EXIT_FAILED;
+    return sfd_cancel(srv, strtoull(id, NULL, 10)) ? 0 : DRIVER_FAILED;
 }
 
 static int run_send_id(int srv, const char *id)
 {
     struct transfer t = {.operation = SEND, .srv = srv, .status = -1, .data = -1};
-    int dest = open_destination("pipe", &t.data);
+    int dest = driver_open_destination("pipe", &t.data);
 
     sha256_init(&t.sha);
     if (!sfd_send_open(srv, strtoull(id, NULL, 10), dest)) {
-        return EXIT_FAILED;
+        return DRIVER_FAILED;
     }
-    close_fd(&dest);
+    driver_close(&dest);
     run(&t);
     printf("%" PRIu64 "\n", t.outcome.received);
     return 0;
@@ -493,7 +483,7 @@ static int run_send_id(int srv, const char *id)
 static int usage(void)
 {
     fprintf(stderr, "usage: see the top of client_driver.c\n");
-    return EXIT_USAGE;
+    return DRIVER_USAGE;
 }
 
 static const struct command {
@@ -501,11 +491,16 @@ static const struct command {
     enum operation operation;
     bool has_destination;
 } commands[] = {
-    {"read", READ, false}, {"send", SEND, true},      {"open-send", OPEN_SEND, true},
-    {"open", OPEN, false}, {"cancel", CANCEL, false}, {"cancel-send", CANCEL_SEND, false},
+    {"read", READ, false},
+    {"send", SEND, true},
+    {"open-send", OPEN_SEND, true},
+    {"send-fd", SEND_FD, true},
+    {"open", OPEN, false},
+    {"cancel", CANCEL, false},
+    {"cancel-send", CANCEL_SEND, false},
 };
 
-static int run_command(int srv, const char *name, int argc, char **argv)
+static int run_command(int srv, const struct asked *asked, const char *name, int argc, char **argv)
 {
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
         const struct command *c = &commands[i];
@@ -523,21 +518,76 @@ static int run_command(int srv, const char *name, int argc, char **argv)
                                                                 : NULL;
         const off_t offset = argc > range ? (off_t)strtoll(argv[range], NULL, 0) : 0;
         const size_t length = argc > range + 1 ? strtoull(argv[range + 1], NULL, 0) : 0;
-        const bool to_file = destination != NULL && strncmp(destination, "file:", 5) == 0;
-        const struct outcome o = transfer(srv, c->operation, argv[0], destination, offset, length);
+        const bool unread = destination != NULL && driver_is_unread(destination);
+        const struct outcome o =
+            transfer(srv, c->operation, asked, argv[0], destination, offset, length);
 
         print_outcome(stdout, &o);
-        return is_success(c->operation, &o, to_file) ? 0 : EXIT_FAILED;
+        return is_success(c->operation, asked->extended, &o, unread) ? 0 : DRIVER_FAILED;
     }
     return usage();
 }
 
+/* The value of --NAME=VALUE, or NULL. */
+static const char *value_of(const char *argument, const char *name)
+{
+    const size_t size = strlen(name);
+
+    return strncmp(argument, name, size) == 0 && argument[size] == '=' ? argument + size + 1 : NULL;
+}
+
+/* Takes an option; false if it is none that we know. */
+static bool ask(struct asked *asked, const char *argument)
+{
+    const char *value;
+
+    asked->extended = true;
+    if ((value = value_of(argument, "--technique")) != NULL) {
+        const int technique = sfd_find_technique(value);
+
+        asked->options.technique = (uint8_t)technique; /* a number: perhaps one that is none */
+        return technique >= 0 || sscanf(value, "%" SCNu8, &asked->options.technique) == 1;
+    }
+    if ((value = value_of(argument, "--rate")) != NULL) {
+        asked->options.rate = strtoull(value, NULL, 0);
+    } else if ((value = value_of(argument, "--idle")) != NULL) {
+        asked->options.idle_ms = (uint32_t)strtoul(value, NULL, 0);
+    } else if ((value = value_of(argument, "--deadline")) != NULL) {
+        asked->options.deadline_ms = (uint32_t)strtoul(value, NULL, 0);
+    } else if (strcmp(argument, "--drop-behind") == 0) {
+        asked->options.flags |= SFD_OPTION_DROP_BEHIND;
+    } else if (strcmp(argument, "--more") == 0) {
+        asked->options.flags |= SFD_OPTION_MORE;
+    } else {
+        return strcmp(argument, "--extended") == 0;
+    }
+    return true;
+}
+
+/* Takes the options out of the arguments. How many are left, or -1. */
+static int take_options(struct asked *asked, int argc, char **argv)
+{
+    int left = 0;
+
+    for (int i = 0; i < argc; i++) {
+        if (strncmp(argv[i], "--", 2) != 0) {
+            argv[left++] = argv[i];
+        } else if (!ask(asked, argv[i])) {
+            return -1;
+        }
+    }
+    return left;
+}
+
 int main(int argc, char **argv)
 {
+    struct asked asked = {.extended = false};
+
+    argc = take_options(&asked, argc, argv);
     if (argc == 3 && strcmp(argv[1], "hash") == 0) {
         char hex[SHA256_HEX_SIZE];
 
-        hash_range(argv[2], 0, 0, hex);
+        driver_hash_range(argv[2], 0, 0, hex);
         puts(hex);
         return 0;
     }
@@ -556,15 +606,15 @@ int main(int argc, char **argv)
     int result;
 
     if (strcmp(argv[3], "many") == 0) {
-        result = run_many(srv, argc - 4, argv + 4);
+        result = run_many(srv, &asked, argc - 4, argv + 4);
     } else if (strcmp(argv[3], "cancel-id") == 0) {
         result = run_cancel_id(srv, argv[4]);
     } else if (strcmp(argv[3], "send-id") == 0) {
         result = run_send_id(srv, argv[4]);
     } else {
-        result = run_command(srv, argv[3], argc - 4, argv + 4);
+        result = run_command(srv, &asked, argv[3], argc - 4, argv + 4);
     }
 
-    close_fd(&srv);
-    return result == EXIT_USAGE ? usage() : result;
+    driver_close(&srv);
+    return result == DRIVER_USAGE ? usage() : result;
 }
