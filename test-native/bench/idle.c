@@ -1,7 +1,7 @@
 /*
  * idle: what processes use while nothing is asked of them.
  *
- * Role: sleeps, and tells for each process how much processor time it took meanwhile and how often its threads woke up.
+ * Role: lets them come to rest, sleeps, and tells for each process how much processor time it took meanwhile and how often its threads woke up.
  *   One line of JSON on stdout.
  * Threads: one. Never: wakes the processes that it watches.
  */
@@ -13,7 +13,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { MAX_PROCESSES = 16 };
+enum { MAX_PROCESSES = 16, SETTLE_MS = 500 };
 
 struct use {
     uint64_t cpu_ns, wakeups;
@@ -71,6 +71,8 @@ int main(int argc, char **argv)
         seconds > 60) {
         die("usage: idle --seconds S PID...");
     }
+    static const struct timespec settle = {.tv_nsec = SETTLE_MS * 1000000L};
+    nanosleep(&settle, NULL);
     for (int i = 0; i < count; i++) {
         pids[i] = (pid_t)parse_number("pid", argv[3 + i], 1, INT32_MAX);
         before[i] = use_of(pids[i]);
@@ -82,7 +84,10 @@ int main(int argc, char **argv)
     const double elapsed = (double)(now_ns() - start_ns) / 1e9;
     printf("{\"seconds\":%.3f,\"processes\":[", elapsed);
     for (int i = 0; i < count; i++) {
-        const struct use after = use_of(pids[i]);
+        struct use after = use_of(pids[i]);
+        if (after.wakeups < before[i].wakeups) {
+            after.wakeups = before[i].wakeups; /* a thread has ended, and took its count along */
+        }
         printf("%s{\"cpu_us_per_s\":%.3f,\"wakeups_per_s\":%.1f}", i > 0 ? "," : "",
                (double)(after.cpu_ns - before[i].cpu_ns) / 1e3 / elapsed,
                (double)(after.wakeups - before[i].wakeups) / elapsed);

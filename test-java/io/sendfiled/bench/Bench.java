@@ -25,8 +25,8 @@ import org.jspecify.annotations.Nullable;
  * <p>All load stays on loopback and UNIX sockets and is bounded in count and time.
  */
 public final class Bench {
-    private static final List<Scenario> SCENARIOS =
-            List.of(new Throughput(), new SmallRequests(), new ColdIsolation(), new ColdThroughput());
+    private static final List<Scenario> SCENARIOS = List.of(
+            new Throughput(), new SmallRequests(), new ColdIsolation(), new ColdThroughput(), new StuckReceivers());
     private static final double BUSY_LOAD = 0.75;
     private static final int DEFAULT_ROUNDS = 5;
     private static final int QUICK_ROUNDS = 3;
@@ -185,8 +185,8 @@ public final class Bench {
             if (goal == null) {
                 continue;
             }
-            String detail = Units.ratio(comparison.ratio()) + " (" + goal + ")  " + comparison.what();
-            if (goal.isMetBy(comparison.ratio())) {
+            String detail = comparison.shown() + " (" + goal + ")  " + comparison.what();
+            if (goal.isMetBy(comparison.value())) {
                 screen.step(comparison.testCase(), detail);
             } else {
                 met = false;

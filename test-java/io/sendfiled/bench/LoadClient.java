@@ -25,6 +25,11 @@ final class LoadClient {
             double server_cpu_us,
             String first_failure) {}
 
+    /** What the helper idle reports of each process, in the order that they were given. */
+    record Idle(double seconds, List<Use> processes) {
+        record Use(double cpu_us_per_s, double wakeups_per_s) {}
+    }
+
     /** A load that goes on while something else is measured. */
     record Running(Process process, BufferedReader output) implements AutoCloseable {
         boolean isRunning() {
@@ -91,7 +96,7 @@ final class LoadClient {
     Running start(Server server, Object... options) throws IOException {
         List<String> command = command(server, options);
         command.add("--announce");
-        return start(command);
+        return start(command, "started");
     }
 
     /** As many cat(1) processes as files, once; makes them cold before. Blocks. */
@@ -103,17 +108,40 @@ final class LoadClient {
     Running startCats(List<Path> files) throws IOException {
         List<String> command = Programs.command(programs.helper("cats"), "--loop");
         files.forEach(file -> command.add(file.toString()));
-        return start(command);
+        return start(command, "started");
     }
 
-    private static Running start(List<String> command) throws IOException {
+    /** Returns once so many transfers of a file are stuck, because nobody receives them. Blocks. */
+    Running stuck(Server server, String operation, String path, int count) throws IOException {
+        return start(
+                Programs.command(
+                        programs.helper("stuck"),
+                        "--socket",
+                        server.socket(),
+                        "--op",
+                        operation,
+                        "--path",
+                        path,
+                        "--count",
+                        count),
+                "holding " + count);
+    }
+
+    /** What servers use while nothing is asked of them. Blocks for as long. */
+    Idle idle(double seconds, List<Server> servers) throws IOException, InterruptedException {
+        List<String> command = Programs.command(programs.helper("idle"), "--seconds", seconds);
+        servers.forEach(server -> command.add(Long.toString(server.pid())));
+        return parse(Programs.run(command, TIMEOUT_MS), Idle.class);
+    }
+
+    private static Running start(List<String> command, String announcement) throws IOException {
         Process process =
                 Programs.startAttached(new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.INHERIT));
         BufferedReader output =
                 new BufferedReader(new InputStreamReader(process.getInputStream(), StandardCharsets.UTF_8));
-        if (!"started".equals(output.readLine())) {
+        if (!announcement.equals(output.readLine())) {
             process.destroyForcibly();
-            throw new IOException("the load did not start: " + command);
+            throw new IOException("did not start (see its message above): " + command.get(0));
         }
         return new Running(process, output);
     }

@@ -27,16 +27,22 @@ final class Report {
         }
     }
 
-    /** A ratio within this run, and what it should be. */
+    /** A ratio within this run (unit {@link #RATIO}) or a number with a unit, and what it should be. */
     record Comparison(
             String scenario,
             String testCase,
             String what,
-            double ratio,
+            double value,
+            String unit,
             @Nullable Goal goal,
-            @Nullable Boolean met) {}
+            @Nullable Boolean met) {
+        /** The value as people read it. */
+        String shown() {
+            return Units.ratio(value) + (unit.equals(RATIO) ? "" : " " + unit);
+        }
+    }
 
-    /** A bound on a ratio. */
+    /** A bound on a ratio or a number. */
     record Goal(boolean atLeast, double bound) {
         static Goal atLeast(double bound) {
             return new Goal(true, bound);
@@ -55,6 +61,8 @@ final class Report {
             return (atLeast ? "≥ " : "≤ ") + Units.ratio(bound);
         }
     }
+
+    private static final String RATIO = "ratio";
 
     private static final Gson GSON =
             new GsonBuilder().setPrettyPrinting().disableHtmlEscaping().create();
@@ -90,10 +98,18 @@ final class Report {
 
     /** Adds a ratio unless one of its sides was not measured. */
     void compare(String scenario, String testCase, String what, double ours, double theirs, @Nullable Goal goal) {
-        double ratio = ours / theirs;
-        if (Double.isFinite(ratio)) {
-            comparisons.add(
-                    new Comparison(scenario, testCase, what, ratio, goal, goal == null ? null : goal.isMetBy(ratio)));
+        add(scenario, testCase, what, ours / theirs, RATIO, goal);
+    }
+
+    /** Adds a number that has a goal of its own, unless it was not measured. */
+    void judge(String scenario, String testCase, String what, double value, String unit, @Nullable Goal goal) {
+        add(scenario, testCase, what, value, unit, goal);
+    }
+
+    private void add(String scenario, String testCase, String what, double value, String unit, @Nullable Goal goal) {
+        if (Double.isFinite(value)) {
+            Boolean met = goal == null ? null : goal.isMetBy(value);
+            comparisons.add(new Comparison(scenario, testCase, what, value, unit, goal, met));
         }
     }
 
