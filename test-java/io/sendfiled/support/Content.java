@@ -23,6 +23,9 @@ import java.util.SplittableRandom;
 public record Content(long size, String sha256) {
     private static final int BLOCK = 256 * 1024;
 
+    /** No bytes at all. */
+    public static final Content NOTHING = new Hash().content();
+
     /** Makes a file of random bytes, which are the same for the same size and name. */
     public static Content write(Path file, long size) throws IOException {
         Path name = file.getFileName();

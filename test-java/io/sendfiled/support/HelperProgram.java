@@ -46,4 +46,21 @@ public final class HelperProgram {
         String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
         return JsonParser.parseString(output).getAsJsonObject();
     }
+
+    /**
+     * What one of the system's programs prints, without the white space around it.
+     *
+     * @throws IOException if it ends with another status than 0
+     */
+    public static String output(String... command) throws IOException, InterruptedException {
+        Process process = new ProcessBuilder(command)
+                .redirectError(ProcessBuilder.Redirect.INHERIT)
+                .start();
+        process.getOutputStream().close();
+        String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+        if (process.waitFor() != 0) {
+            throw new IOException(String.join(" ", command) + " failed");
+        }
+        return output.strip();
+    }
 }

@@ -33,14 +33,19 @@ public final class RawClient implements AutoCloseable {
 
     /** Sends any bytes with up to two descriptors, which stay the caller's; -1: none. */
     public void send(byte[] bytes, int first, int second) throws IOException {
-        buffer.clear().put(bytes);
-        send(first, second);
+        send(bytes, first, second, -1);
     }
 
-    private void send(int first, int second) throws IOException {
+    /** Sends any bytes with up to three descriptors, which stay the caller's; -1: none. */
+    public void send(byte[] bytes, int first, int second, int third) throws IOException {
+        buffer.clear().put(bytes);
+        send(first, second, third);
+    }
+
+    private void send(int first, int second, int third) throws IOException {
         int result;
         do {
-            result = ClientNative.send(socket.fd(), buffer, buffer.position(), first, second);
+            result = ClientNative.send(socket.fd(), buffer, buffer.position(), first, second, third);
         } while (result == -Errno.EAGAIN && ClientNative.waitWritable(socket.fd(), PATIENCE_MS) > 0);
         Errno.check(result, "send a request");
     }
@@ -60,7 +65,19 @@ public final class RawClient implements AutoCloseable {
             throws IOException {
         buffer.clear();
         RequestEncoder.putFileRequest(buffer, command, path.getBytes(StandardCharsets.UTF_8), offset, length);
-        send(Descriptors.numberOf(status.pipe.sink()), destination);
+        send(Descriptors.numberOf(status.pipe.sink()), destination, -1);
+        status.pipe.sink().close();
+        return status;
+    }
+
+    /** Sends an extended request with the descriptors that it needs, -1: none, and gives the status channel. */
+    public Status request(ExtendedRequest request, int destination, int source) throws IOException {
+        return request(new Status(), request, destination, source);
+    }
+
+    /** The same with a status channel that the test has prepared. */
+    public Status request(Status status, ExtendedRequest request, int destination, int source) throws IOException {
+        send(request.bytes(), Descriptors.numberOf(status.pipe.sink()), destination, source);
         status.pipe.sink().close();
         return status;
     }
@@ -68,13 +85,13 @@ public final class RawClient implements AutoCloseable {
     public void sendOpenFile(long id, int destination) throws IOException {
         buffer.clear();
         RequestEncoder.putSendOpenFile(buffer, id);
-        send(destination, -1);
+        send(destination, -1, -1);
     }
 
     public void cancel(long id) throws IOException {
         buffer.clear();
         RequestEncoder.putCancel(buffer, id);
-        send(-1, -1);
+        send(-1, -1, -1);
     }
 
     @Override

@@ -1,22 +1,28 @@
 package io.sendfiled.support;
 
 import io.sendfiled.client.Destination;
-import java.io.Closeable;
+import io.sendfiled.jni.Descriptors;
+import java.io.BufferedReader;
 import java.io.IOException;
+import java.io.InputStream;
 import java.net.Inet6Address;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.SocketAddress;
 import java.net.StandardProtocolFamily;
 import java.net.UnixDomainSocketAddress;
+import java.nio.channels.Channel;
+import java.nio.channels.Channels;
 import java.nio.channels.FileChannel;
 import java.nio.channels.Pipe;
 import java.nio.channels.ReadableByteChannel;
 import java.nio.channels.ServerSocketChannel;
 import java.nio.channels.SocketChannel;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import org.jspecify.annotations.Nullable;
@@ -37,12 +43,14 @@ public final class TestDestination implements AutoCloseable {
         FILE
     }
 
+    private static final int CONTENT_SIZE = 3_000;
+
     private final Destination destination;
-    private final Closeable sendingEnd;
+    private final Channel sendingEnd;
     private final ReadableByteChannel receivingEnd;
     private final CompletableFuture<@Nullable Void> sent = new CompletableFuture<>();
 
-    private TestDestination(Destination destination, Closeable sendingEnd, ReadableByteChannel receivingEnd) {
+    private TestDestination(Destination destination, Channel sendingEnd, ReadableByteChannel receivingEnd) {
         this.destination = destination;
         this.sendingEnd = sendingEnd;
         this.receivingEnd = receivingEnd;
@@ -102,9 +110,78 @@ public final class TestDestination implements AutoCloseable {
         return new TestDestination(Destination.of(sending), sending, receiving);
     }
 
+    /** A pipe whose sending end has {@code O_NONBLOCK}. */
+    static TestDestination nonBlockingPipe() throws IOException {
+        Pipe pipe = Pipe.open();
+        pipe.sink().configureBlocking(false);
+        return new TestDestination(Destination.of(pipe.sink()), pipe.sink(), pipe.source());
+    }
+
+    /**
+     * A file that holds something already, which is not to be received: the position is behind it, or the file is open
+     * for appending. What is written over or moved shows in what is received.
+     */
+    static TestDestination fileWithContent(Path directory, boolean append) throws IOException {
+        Path name = Files.createTempFile(directory, "d", "");
+        Files.write(name, new byte[CONTENT_SIZE]);
+        FileChannel sending = FileChannel.open(name, append ? StandardOpenOption.APPEND : StandardOpenOption.WRITE);
+        FileChannel receiving = FileChannel.open(name, StandardOpenOption.READ).position(CONTENT_SIZE);
+        Files.delete(name);
+        sending.position(CONTENT_SIZE);
+        return new TestDestination(Destination.of(sending), sending, receiving);
+    }
+
+    /** A file that has no name and no disk, {@code memfd_create(2)}. */
+    static TestDestination memoryFile() throws IOException {
+        return memoryFile(List.of());
+    }
+
+    /** One that is sealed against writing. */
+    public static TestDestination sealedMemoryFile(int size) throws IOException {
+        return memoryFile(List.of("--sealed", size));
+    }
+
+    private static TestDestination memoryFile(List<Object> arguments) throws IOException {
+        Process helper = new ProcessBuilder(HelperProgram.command("memory_file", arguments.toArray()))
+                .redirectError(ProcessBuilder.Redirect.INHERIT)
+                .start();
+        try (BufferedReader out = helper.inputReader(StandardCharsets.US_ASCII)) {
+            Path name = Path.of(out.readLine());
+            FileChannel sending = FileChannel.open(name, StandardOpenOption.WRITE);
+            FileChannel receiving = FileChannel.open(name, StandardOpenOption.READ);
+            return new TestDestination(Destination.of(sending), sending, receiving);
+        } finally {
+            helper.getOutputStream().close(); // it ends; the file stays
+        }
+    }
+
+    /** {@code /dev/null}; nothing is ever received. */
+    static TestDestination nullDevice() throws IOException {
+        FileChannel sending = FileChannel.open(Path.of("/dev/null"), StandardOpenOption.WRITE);
+        return new TestDestination(
+                Destination.of(sending), sending, Channels.newChannel(InputStream.nullInputStream()));
+    }
+
+    /** The slave of a pseudo-terminal in raw mode; its master is a helper's. */
+    static TestDestination terminal() throws IOException {
+        Process helper = HelperProgram.start("terminal");
+        InputStream out = helper.getInputStream();
+        StringBuilder name = new StringBuilder();
+        for (int c = out.read(); c > '\n'; c = out.read()) {
+            name.append((char) c);
+        }
+        FileChannel sending = FileChannel.open(Path.of(name.toString()), StandardOpenOption.WRITE);
+        return new TestDestination(Destination.of(sending), sending, Channels.newChannel(out));
+    }
+
     /** For the client. */
     public Destination destination() {
         return destination;
+    }
+
+    /** The sending end's descriptor, borrowed. */
+    public int fd() throws IOException {
+        return Descriptors.numberOf(sendingEnd);
     }
 
     /** Where the bytes come out, in blocking mode. */

@@ -6,6 +6,7 @@ import io.sendfiled.client.FileRequest;
 import io.sendfiled.client.SendfiledClient;
 import io.sendfiled.client.Transfer;
 import io.sendfiled.config.SendfiledConfig;
+import io.sendfiled.config.Setting;
 import io.sendfiled.config.SocketDirectories;
 import io.sendfiled.daemon.Sendfiled;
 import io.sendfiled.support.Await;
@@ -16,6 +17,8 @@ import io.sendfiled.support.TestDestination;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Map;
+import java.util.TreeMap;
 import java.util.concurrent.TimeoutException;
 import org.jspecify.annotations.Nullable;
 
@@ -32,20 +35,33 @@ final class TestDaemon implements AutoCloseable {
         FORKED
     }
 
-    /** What a test chooses; the rest is as everywhere. */
-    record Options(int maxTransfers, int openTimeoutMs, int loops) {
-        static final Options STANDARD = new Options(500, 60_000, 2);
+    /**
+     * What a test chooses; the rest is as everywhere.
+     *
+     * @param settings by key, as on the command line
+     */
+    record Options(Map<String, String> settings) {
+        static final Options STANDARD = new Options(Map.of())
+                .with("max-transfers", 500)
+                .with("open-timeout", 60_000)
+                .withLoops(2);
+
+        Options with(String key, Object value) {
+            Map<String, String> changed = new TreeMap<>(settings);
+            changed.put(key, value.toString());
+            return new Options(changed);
+        }
 
         Options withMaxTransfers(int value) {
-            return new Options(value, openTimeoutMs, loops);
+            return with("max-transfers", value);
         }
 
         Options withOpenTimeoutMs(int value) {
-            return new Options(maxTransfers, value, loops);
+            return with("open-timeout", value);
         }
 
         Options withLoops(int value) {
-            return new Options(maxTransfers, openTimeoutMs, value);
+            return with("loops", value);
         }
     }
 
@@ -79,14 +95,15 @@ final class TestDaemon implements AutoCloseable {
     }
 
     private static Sendfiled launch(Path directory, Path root, Options options) throws IOException {
-        return Sendfiled.launch(SendfiledConfig.builder()
-                .name(NAME)
-                .root(root)
-                .socketDirectory(directory)
-                .maxTransfers(options.maxTransfers())
-                .openTimeoutMs(options.openTimeoutMs())
-                .loops(options.loops())
-                .build());
+        SendfiledConfig.Builder config =
+                SendfiledConfig.builder().name(NAME).root(root).socketDirectory(directory);
+        for (Setting setting : Setting.values()) {
+            String value = options.settings().get(setting.key());
+            if (value != null) {
+                config.set(setting, value);
+            }
+        }
+        return Sendfiled.launch(config.build());
     }
 
     private static DaemonProcess fork(Path directory, Path root, Options options) throws IOException {
@@ -94,9 +111,9 @@ final class TestDaemon implements AutoCloseable {
                 directory,
                 NAME,
                 root,
-                "--max-transfers=" + options.maxTransfers(),
-                "--open-timeout=" + options.openTimeoutMs(),
-                "--loops=" + options.loops());
+                options.settings().entrySet().stream()
+                        .map(setting -> "--" + setting.getKey() + "=" + setting.getValue())
+                        .toArray(String[]::new));
     }
 
     /** What is opened once and stays open, on both sides, is open when this returns. */
