@@ -397,7 +397,7 @@ TEST_F(LoopTest, ShouldCancelABlockedTransfer)
     EXPECT_TRUE(atEnd(status.get()));
 }
 
-TEST_F(LoopTest, ShouldObeyACancelWhenTheDiskPoolHandsBack)
+TEST_F(LoopTest, ShouldObeyACancelAtOnceAndCloseTheFilesWhenTheDiskPoolHandsBack)
 {
     warmUp();
     file(BIG);
@@ -410,13 +410,14 @@ TEST_F(LoopTest, ShouldObeyACancelWhenTheDiskPoolHandsBack)
     until([&] { return held_.size() == 1; });
     cancel(id);
     settle();
-    EXPECT_EQ(1u, transfers()) << "only the disk pool may touch it";
-    EXPECT_FALSE(atEnd(status.get()));
+    EXPECT_TRUE(atEnd(status.get())) << "its client need not wait for a disk";
+    EXPECT_EQ(1u, transfers()) << "the disk pool works with the rest";
+    EXPECT_EQ(1u, count(SFD_COUNTER_CANCELLED));
     hold_ = false;
     releaseHeld();
     until([&] { return transfers() == 0; });
-    EXPECT_TRUE(atEnd(status.get()));
     EXPECT_EQ("", contentOf(*directory_ / "out"));
+    EXPECT_EQ(1u, count(SFD_COUNTER_CANCELLED));
     settle();
 }
 

@@ -152,6 +152,53 @@ TEST_F(StatusTest, ShouldNotCutAMessageWhenThePipeHasRoomForAPartOfIt)
     EXPECT_EQ(Messages{"info 1234"}, messages(received()));
 }
 
+TEST_F(StatusTest, ShouldTellAResultInPlaceOfCompleteAndOfAnErrorToAnExtendedRequest)
+{
+    for (const int error : {0, EPIPE}) {
+        status_.extended = true;
+        status_.terminal = SFD_TERMINAL_NONE;
+        infoIsDue();
+        status_.progress = 77;
+        status_.result = {1234, 5678, 9, SFD_TECHNIQUE_SPLICE};
+        if (error == 0) {
+            sfd_status_complete(&status_);
+        } else {
+            sfd_status_fail(&status_, SFD_WIRE_XFER_STAT, -error);
+        }
+        EXPECT_EQ(1, flush());
+        const std::string bytes = received();
+        EXPECT_EQ((Messages{"info 1234", "result " + std::to_string(error) + " moved 1234 by 2"}),
+                  messages(bytes));
+        struct sfd_wire_response response = {};
+        EXPECT_EQ(SFD_WIRE_RESULT_SIZE,
+                  sfd_wire_get_response(bytes.data() + SFD_WIRE_FILE_INFO_SIZE,
+                                        SFD_WIRE_RESULT_SIZE, &response));
+        EXPECT_EQ(5678u, response.result.elapsed_ns);
+        EXPECT_EQ(9u, response.result.cold_windows);
+    }
+}
+
+TEST_F(StatusTest, ShouldRefuseAnExtendedRequestWithTheTechniquesThatWouldDo)
+{
+    status_.extended = true;
+    status_.fits = 6;
+    infoIsDue();
+    sfd_status_fail(&status_, SFD_WIRE_FILE_INFO, -EOPNOTSUPP);
+    EXPECT_EQ(1, flush());
+    EXPECT_EQ(Messages{"refusal " + std::to_string(EOPNOTSUPP) + " fits 6"}, messages(received()));
+}
+
+TEST_F(StatusTest, ShouldKeepAResultUntilThereIsRoom)
+{
+    pipe_->fill();
+    status_.extended = true;
+    sfd_status_complete(&status_);
+    EXPECT_EQ(0, flush());
+    received();
+    EXPECT_EQ(1, flush());
+    EXPECT_EQ(Messages{"result 0 moved 0 by 0"}, messages(received()));
+}
+
 TEST_F(StatusTest, ShouldSayThatNobodyReads)
 {
     pipe_->in.reset();

@@ -593,7 +593,7 @@ TEST_F(TransferTest, ShouldTellProgressInTimeWhileTheDestinationStaysFull)
               sfd_timers_expire(&context_->timers, START_MS + SFD_PROGRESS_INTERVAL_MS - 1));
     context_->now_ms += SFD_PROGRESS_INTERVAL_MS;
     ASSERT_EQ(&t_->timer, sfd_timers_expire(&context_->timers, context_->now_ms));
-    EXPECT_EQ(SFD_NEXT_DEST, sfd_transfer_timeout(context_.get(), t_.get()));
+    EXPECT_EQ(SFD_NEXT_WAIT, sfd_transfer_timeout(context_.get(), t_.get()));
     EXPECT_EQ("progress " + std::to_string(filled_), told().back());
     EXPECT_EQ(3u, told().size());
     next_ = sfd_transfer_cancel(context_.get(), t_.get());
@@ -836,9 +836,9 @@ TEST_F(TransferTest, ShouldEndAnOpenedFileThatNobodySendsInTime)
     learnDevice();
     file(100);
     ASSERT_EQ(SFD_NEXT_PARK, begin(SFD_WIRE_OPEN_FILE));
-    EXPECT_EQ(nullptr, sfd_timers_expire(&context_->timers, START_MS + OPEN_TIMEOUT_MS - 1));
-    ASSERT_EQ(&t_->timer, sfd_timers_expire(&context_->timers, START_MS + OPEN_TIMEOUT_MS));
-    EXPECT_EQ(SFD_NEXT_END, sfd_transfer_timeout(context_.get(), t_.get()));
+    EXPECT_FALSE(fires(OPEN_TIMEOUT_MS - 1));
+    ASSERT_TRUE(fires(1));
+    EXPECT_EQ(SFD_NEXT_END, next_);
     EXPECT_EQ((Messages{"info 100", "error 130 " + std::to_string(ETIMEDOUT)}), told());
     EXPECT_TRUE(clientSeesEnd());
     EXPECT_EQ(1u, count(SFD_COUNTER_OPEN_TIMEOUTS));

@@ -48,7 +48,7 @@ void sfd_loop_forget(struct sfd_loop *loop, struct sfd_transfer *t)
 static void abort_transfer(struct sfd_loop *loop, struct sfd_transfer *t, int error)
 {
     sfd_transfer_abort(&loop->context, t, error);
-    sfd_loop_forget(loop, t);
+    if (!t->lent) sfd_loop_forget(loop, t);
 }
 
 /* One-shot, so that a descriptor that is not waited for cannot wake the loop. */
@@ -78,6 +78,24 @@ static int watch_dest(struct sfd_loop *loop, struct sfd_transfer *t)
     return result < 0 ? result : watch(loop, t->dest, EPOLLOUT, t->id, &t->dest_registered);
 }
 
+/* Leaves the selector a choice; when the turn has no room for it, in the next one. */
+static void leave_choice(struct sfd_loop *loop, struct sfd_transfer *t)
+{
+    const struct sfd_subject subject = sfd_transfer_subject(t);
+
+    if (loop->turn->choices == SFD_CHOICES_MAX) {
+        sfd_turns_push(&loop->turns, t);
+        return;
+    }
+    loop->turn->choice[loop->turn->choices++] = (struct sfd_choice){
+        .id = t->id,
+        .size = subject.size,
+        .kind = (int32_t)subject.kind,
+        .blocking = subject.nonblock ? 0 : 1,
+        .fits = subject.fits,
+    };
+}
+
 void sfd_loop_place(struct sfd_loop *loop, struct sfd_transfer *t, enum sfd_next next)
 {
     int result = 0;
@@ -95,7 +113,17 @@ void sfd_loop_place(struct sfd_loop *loop, struct sfd_transfer *t, enum sfd_next
     case SFD_NEXT_PARK:
         result = watch_status(loop, t, t->status.info_due ? EPOLLOUT : 0);
         break;
+    case SFD_NEXT_TIMER:
+        result = watch_status(loop, t, 0);
+        break;
+    case SFD_NEXT_CHOOSE:
+        leave_choice(loop, t);
+        break;
+    case SFD_NEXT_WAIT:
+        break;
     case SFD_NEXT_POOL:
+        /* Its client may go before its disk answers. If that cannot be watched, it is seen later. */
+        (void)watch_status(loop, t, 0);
         t->lent = true;
         loop->lent++;
         t->task.kind = SFD_TASK_TRANSFER;
@@ -113,9 +141,8 @@ void sfd_loop_place(struct sfd_loop *loop, struct sfd_transfer *t, enum sfd_next
 
 void sfd_loop_cancel(struct sfd_loop *loop, struct sfd_transfer *t)
 {
-    if (t->lent || t->ready) {
-        atomic_store_explicit(&t->cancelled, true,
-                              memory_order_relaxed); /* obeyed on return or in its turn */
+    if (t->ready) {
+        atomic_store_explicit(&t->cancelled, true, memory_order_relaxed); /* obeyed in its turn */
         return;
     }
     sfd_loop_place(loop, t, sfd_transfer_cancel(&loop->context, t));
@@ -130,6 +157,18 @@ static void serve_requests(struct sfd_loop *loop)
     for (int32_t i = 0; i < count && i < SFD_BATCH_MAX; i++)
         sfd_requests_serve(loop, &loop->turn->slot[i]);
     loop->turn->requests = 0;
+}
+
+/* What the selector has chosen for transfers of the turn before; one may have ended meanwhile. */
+static void take_choices(struct sfd_loop *loop)
+{
+    for (int32_t i = 0; i < loop->turn->choices && i < SFD_CHOICES_MAX; i++) {
+        struct sfd_transfer *t = sfd_table_find(&loop->table, loop->turn->choice[i].id);
+        if (t == NULL || t->state != SFD_STATE_CHOOSING) continue;
+        sfd_transfer_choose(t, loop->turn->choice[i].verdict);
+        sfd_turns_push(&loop->turns, t);
+    }
+    loop->turn->choices = 0;
 }
 
 static void receive_requests(struct sfd_loop *loop)
@@ -187,8 +226,7 @@ static void run_timers(struct sfd_loop *loop)
     while ((timer = sfd_timers_expire(&loop->context.timers, loop->context.now_ms)) != NULL) {
         struct sfd_transfer *t =
             (struct sfd_transfer *)(void *)((char *)timer - offsetof(struct sfd_transfer, timer));
-        if (t->ready || t->lent)
-            continue; /* its turn comes anyway, and it sees that its timer is gone */
+        if (t->ready) continue; /* its turn comes anyway, and it looks at the clock */
         sfd_loop_place(loop, t, sfd_transfer_timeout(&loop->context, t));
     }
 }
@@ -242,6 +280,8 @@ static void transfer_event(struct sfd_loop *loop, const struct epoll_event *even
         sfd_loop_cancel(loop, t); /* nobody reads the status channel any more: the client is gone */
     } else if (!t->lent) {
         sfd_turns_push(&loop->turns, t);
+    } else if (t->state == SFD_STATE_ENDING) {
+        sfd_loop_place(loop, t, sfd_transfer_run(&loop->context, t)); /* its last words have room */
     }
 }
 
@@ -262,9 +302,10 @@ static void mark_waiting(struct sfd_loop *loop)
 static int wait_for_events(struct sfd_loop *loop)
 {
     struct epoll_event events[EVENTS_MAX];
-    const bool busy =
-        loop->turns.ready > 0 || loop->lend_first != NULL || loop->context.closer.count > 0;
-    const int timeout = busy ? 0 : sfd_timers_timeout(&loop->context.timers, sfd_sys_now_ms());
+    const bool busy = loop->turns.ready > 0 || loop->turn->choices > 0 ||
+                      loop->lend_first != NULL || loop->context.closer.count > 0;
+    const int timeout =
+        busy ? 0 : sfd_timers_timeout(&loop->context.timers, loop->context.machine.sys->now_ms());
 
     mark_waiting(loop);
     const int n = loop->context.machine.sys->epoll_wait(loop->epoll, events, EVENTS_MAX, timeout);
@@ -290,12 +331,8 @@ static void begin_stop(struct sfd_loop *loop)
     loop->stopping = true;
     sfd_receiving_stop(loop);
     while ((t = sfd_table_next(&loop->table, &position)) != NULL) {
-        if (t->lent || t->ready) {
-            /* Its turn comes, and is its last; the disk pool need not begin any more. */
-            atomic_store_explicit(&t->cancelled, true, memory_order_relaxed);
-        } else {
-            abort_transfer(loop, t, -ESHUTDOWN);
-        }
+        if (!t->ready)
+            abort_transfer(loop, t, -ESHUTDOWN); /* else its turn comes, and is its last */
     }
 }
 
@@ -308,9 +345,10 @@ static void publish_load(struct sfd_loop *loop)
 
 static int run_turn(struct sfd_loop *loop)
 {
-    loop->context.now_ms = sfd_sys_now_ms();
+    loop->context.now_ms = loop->context.machine.sys->now_ms();
     if (!loop->stopping && atomic_load_explicit(&loop->stop, memory_order_relaxed))
         begin_stop(loop);
+    take_choices(loop);
     serve_requests(loop);
     take_mail(loop);
     give_turns(loop);
@@ -450,6 +488,7 @@ void sfd_loop_destroy(struct sfd_loop *loop)
         if (task->kind == SFD_TASK_CLOSE) sfd_loop_work(task);
     }
     while ((t = sfd_table_next(&loop->table, &position)) != NULL) {
+        t->lent = false; /* nobody works on it any more */
         sfd_transfer_abort(&loop->context, t, -ESHUTDOWN);
         sfd_turns_leave(&loop->turns, t->client);
         free(t);

@@ -33,8 +33,9 @@ struct sfd_choice {
     uint64_t size;    /* bytes that it will move */
     int32_t kind;     /* of the destination, enum sfd_fd_kind */
     int32_t blocking; /* 1: the destination's description has no O_NONBLOCK */
-    int32_t verdict;  /* enum sfd_technique; what is none of them leaves it to the rules */
-    int32_t reserved;
+    int32_t
+        verdict; /* enum sfd_technique; AUTO leaves it to the rules, and so does what does not fit */
+    uint32_t fits; /* mask of techniques */
 };
 
 /*

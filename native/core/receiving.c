@@ -109,7 +109,7 @@ static void watch_loop(struct sfd_loop *loop, uint64_t now_ms)
 
 void sfd_receiving_watch(struct sfd_shared *shared)
 {
-    const uint64_t now_ms = sfd_sys_now_ms();
+    const uint64_t now_ms = shared->machine.sys->now_ms();
 
     for (uint32_t i = 0; i < shared->settings.loops; i++)
         watch_loop(shared->loops[i], now_ms);

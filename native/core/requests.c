@@ -33,6 +33,7 @@ static void refuse(struct sfd_loop *loop, struct sfd_slot *slot, int error)
         sfd_machine_own_pipe(&loop->context.machine, &slot->fds[0]) == 0) {
         sfd_status_init(&status);
         status.fd = slot->fds[0];
+        status.extended = slot->extended != 0;
         sfd_status_fail(&status, SFD_WIRE_FILE_INFO, error);
         /* A pipe without room for two bytes is not the fresh pipe that the protocol asks for. */
         (void)sfd_status_flush(&status, &loop->context.machine);
@@ -73,14 +74,16 @@ fail:
     return NULL;
 }
 
-/* Open File, Read File, Send File. */
+/* Open File, Read File, Send File, Send Descriptor. */
 static void begin(struct sfd_loop *loop, struct sfd_slot *slot)
 {
-    const int wanted = slot->command == SFD_WIRE_SEND_FILE ? 2 : 1;
+    const bool descriptor = slot->command == SFD_WIRE_SEND_DESCRIPTOR;
+    const bool sends = descriptor || slot->command == SFD_WIRE_SEND_FILE;
+    const int wanted = descriptor ? 3 : sends ? 2 : 1;
     struct sfd_transfer_request request = {
-        .command = (uint8_t)slot->command,
+        .command = sends ? SFD_WIRE_SEND_FILE : (uint8_t)slot->command,
         .root = loop->shared->roots[slot->root],
-        .path = slot->bytes + slot->path,
+        .path = descriptor ? NULL : slot->bytes + slot->path,
         .offset = slot->range_offset,
         .length = slot->range_length,
         .extended = slot->extended != 0,
@@ -99,7 +102,7 @@ static void begin(struct sfd_loop *loop, struct sfd_slot *slot)
     if (slot->fd_count != wanted) goto fail;
     /* A read end passes here; the first write to it tells, and there is nobody to tell. */
     if (!sfd_fd_is_pipe(loop->context.machine.sys, slot->fds[0])) goto fail;
-    if (wanted == 2) {
+    if (sends) {
         error = sfd_fd_classify(loop->context.machine.sys, slot->fds[1], &request.dest_info);
         if (error < 0) goto fail;
     }
@@ -108,6 +111,7 @@ static void begin(struct sfd_loop *loop, struct sfd_slot *slot)
     request.id = t->id;
     request.status = slot->fds[0];
     request.dest = slot->fds[1];
+    request.source = slot->fds[2];
     sfd_loop_place(loop, t, sfd_transfer_begin(&loop->context, t, &request));
     return;
 fail:
@@ -181,6 +185,9 @@ void sfd_requests_serve(struct sfd_loop *loop, struct sfd_slot *slot)
             } else {
                 refuse(loop, slot, -EBADMSG);
             }
+            break;
+        case SFD_WIRE_SEND_DESCRIPTOR:
+            begin(loop, slot);
             break;
         case SFD_WIRE_SEND_OPEN_FILE:
         case SFD_WIRE_CANCEL:

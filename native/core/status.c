@@ -33,7 +33,21 @@ void sfd_status_fail(struct sfd_status *status, uint8_t command, int error)
     status->terminal = SFD_TERMINAL_ERROR;
     status->error_command = command;
     status->error = (uint8_t)(error < 0 && error > -256 ? -error : EIO);
+    if (status->extended) status->progress = 0;                  /* a Result says it all */
     if (command == SFD_WIRE_FILE_INFO) status->info_due = false; /* a refusal stands in its place */
+}
+
+static size_t put_terminal(char *buffer, const struct sfd_status *status)
+{
+    const bool complete = status->terminal == SFD_TERMINAL_COMPLETE;
+
+    if (!status->extended) {
+        return complete ? sfd_wire_put_complete(buffer)
+                        : sfd_wire_put_error(buffer, status->error_command, status->error);
+    }
+    if (!complete && status->error_command == SFD_WIRE_FILE_INFO)
+        return sfd_wire_put_refusal(buffer, status->error, status->fits);
+    return sfd_wire_put_result(buffer, complete ? 0 : status->error, &status->result);
 }
 
 int sfd_status_flush(struct sfd_status *status, const struct sfd_machine *machine)
@@ -43,11 +57,7 @@ int sfd_status_flush(struct sfd_status *status, const struct sfd_machine *machin
 
     if (status->info_due) length += sfd_wire_put_file_info(buffer + length, &status->info);
     if (status->progress > 0) length += sfd_wire_put_xfer_stat(buffer + length, status->progress);
-    if (status->terminal == SFD_TERMINAL_COMPLETE) {
-        length += sfd_wire_put_complete(buffer + length);
-    } else if (status->terminal == SFD_TERMINAL_ERROR) {
-        length += sfd_wire_put_error(buffer + length, status->error_command, status->error);
-    }
+    if (status->terminal != SFD_TERMINAL_NONE) length += put_terminal(buffer + length, status);
     if (length == 0) return 1;
 
     const struct iovec iov = {.iov_base = buffer, .iov_len = length};

@@ -1,7 +1,8 @@
 /*
  * The status channel of one transfer: a pipe to the client.
  *
- * Role: one slot for File Information, one for merged progress, one for the terminal message. What does not fit into the
+ * Role: one slot for File Information, one for merged progress, one for the terminal message, in the words of version 1 or, if
+ * `extended`, with a Refusal and a Result. What does not fit into the
  * pipe stays in its slot; File Information and the terminal message are never lost, progress is merged.
  * Thread: the transfer's loop. Owns the descriptor. Never blocks.
  */
@@ -27,8 +28,11 @@ struct sfd_status {
     uint8_t
         error_command; /* SFD_WIRE_FILE_INFO refuses, SFD_WIRE_XFER_STAT ends a transfer that had begun */
     uint8_t error;     /* errno */
+    bool extended;     /* its client takes a Refusal and a Result for the error and the end */
+    uint32_t fits;     /* of a Refusal: mask of techniques */
     uint64_t progress; /* bytes that the client does not know about yet */
     struct sfd_wire_file_info info;
+    struct sfd_wire_result result; /* of a Result */
 };
 
 void sfd_status_init(struct sfd_status *status);
@@ -42,7 +46,10 @@ void sfd_status_deinit(struct sfd_status *status, const struct sfd_machine *mach
  */
 int sfd_status_flush(struct sfd_status *status, const struct sfd_machine *machine);
 
-/* A terminal message; the first one stays. `command` is SFD_WIRE_FILE_INFO or SFD_WIRE_XFER_STAT, `error` is -errno. */
+/*
+ * A terminal message; the first one stays. `command` is SFD_WIRE_FILE_INFO (refuses) or SFD_WIRE_XFER_STAT, `error` is -errno.
+ * With `extended` set, `fits` and `result` are to be filled before.
+ */
 void sfd_status_complete(struct sfd_status *status);
 void sfd_status_fail(struct sfd_status *status, uint8_t command, int error);
 

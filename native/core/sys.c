@@ -210,6 +210,22 @@ static int sys_epoll_wait(int epoll, struct epoll_event *events, int count, int 
     return errno == EINTR ? 0 : -errno;
 }
 
+uint64_t sfd_sys_now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &now); /* cannot fail with a valid clock and address */
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+static uint64_t sys_now_ns(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
 const struct sfd_sys sfd_sys_linux = {
     .openat2 = sys_openat2,
     .statx = sys_statx,
@@ -236,15 +252,9 @@ const struct sfd_sys sfd_sys_linux = {
     .sendmsg = sys_sendmsg,
     .epoll_ctl = sys_epoll_ctl,
     .epoll_wait = sys_epoll_wait,
+    .now_ms = sfd_sys_now_ms,
+    .now_ns = sys_now_ns,
 };
-
-uint64_t sfd_sys_now_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC_COARSE, &now); /* cannot fail with a valid clock and address */
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
 
 int sfd_sys_thread_id(void)
 {

@@ -20,6 +20,12 @@
 #define SFD_TECHNIQUES_ALL                                                                         \
     (SFD_TECHNIQUE_BIT(SFD_TECHNIQUES) - 1u - SFD_TECHNIQUE_BIT(SFD_TECHNIQUE_AUTO))
 
+/* Whether a number, of any origin, is that of a technique in a mask. */
+static inline bool sfd_technique_is_in(unsigned technique, uint32_t mask)
+{
+    return technique < SFD_TECHNIQUES && (mask & SFD_TECHNIQUE_BIT(technique)) != 0;
+}
+
 /* "sendfile", "read-write", ... Never NULL. */
 const char *sfd_technique_name(enum sfd_technique technique);
 

@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 struct sfd_timer {
-    uint64_t due_ms; /* of sfd_sys_now_ms */
+    uint64_t due_ms; /* of struct sfd_sys, now_ms */
     size_t position; /* in the heap, from 1; 0: not armed */
 };
 

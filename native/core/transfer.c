@@ -1,18 +1,20 @@
 /*
- * One transfer: the state machine. How a step moves bytes is in transfer_step.c, what the disk pool does in transfer_work.c,
- * how it waits in transfer_wait.c, and how it ends in transfer_end.c.
+ * One transfer: the state machine. How it comes by its file is in transfer_open.c, how a step moves bytes in
+ * transfer_step.c, what the disk pool does in transfer_work.c, how it waits in transfer_wait.c, how it ends in transfer_end.c.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "transfer_private.h"
 
 /* Unprivileged users share 64 MiB of pipe buffers (pipe(7)): a bigger pipe is only for reads that gain by it. */
 #define PIPE_BYTES          ((uint64_t)1024 * 1024)
 #define PIPE_BYTES_STANDARD ((uint64_t)64 * 1024)
+
+/* A job between two files ends after this many bytes, so that a cancel is obeyed and progress is told. */
+#define COPY_BYTES ((uint64_t)8 * 1024 * 1024)
 
 void sfd_transfer_init(struct sfd_transfer *transfer)
 {
@@ -27,7 +29,11 @@ static void account(struct sfd_context *context, struct sfd_transfer *t, uint64_
 {
     t->offset += moved;
     if (t->command != SFD_WIRE_READ_FILE) t->status.progress += moved;
-    if (moved > 0) t->cold_rounds = 0;
+    if (moved > 0) {
+        t->cold_rounds = 0;
+        t->since_ms = context->now_ms;
+        sfd_transfer_rate_spend(t, moved);
+    }
     sfd_counters_add(&context->counters, SFD_COUNTER_BYTES, moved);
 }
 
@@ -38,8 +44,8 @@ static bool is_urgent(const struct sfd_transfer *t, enum sfd_job job)
     return job == SFD_JOB_OPEN || t->offset == t->begin;
 }
 
-static enum sfd_next lend(struct sfd_context *context, struct sfd_transfer *t, enum sfd_job job,
-                          uint8_t queue)
+enum sfd_next sfd_transfer_lend(struct sfd_context *context, struct sfd_transfer *t,
+                                enum sfd_job job, uint8_t queue)
 {
     t->job = (uint8_t)job;
     t->task.urgent = is_urgent(t, job);
@@ -52,20 +58,35 @@ static enum sfd_next lend(struct sfd_context *context, struct sfd_transfer *t, e
 static enum sfd_next lend_load(struct sfd_context *context, struct sfd_transfer *t)
 {
     sfd_counters_add(&context->counters, SFD_COUNTER_COLD_WINDOWS, 1);
+    t->cold_windows++;
     if (++t->cold_rounds > 3) t->bounce_only = true;
-    return lend(context, t, SFD_JOB_LOAD, sfd_transfer_queue(t->device));
+    return sfd_transfer_lend(context, t, SFD_JOB_LOAD, sfd_transfer_queue(t->device));
+}
+
+/* Its turn is over: it gets another one, or has to wait until its rate allows more. */
+static enum sfd_next rest(struct sfd_context *context, struct sfd_transfer *t)
+{
+    const bool may_go_on = sfd_transfer_rate_take(context, t, 1) > 0;
+
+    return sfd_transfer_pause(context, t, may_go_on ? SFD_NEXT_AGAIN : SFD_NEXT_TIMER);
+}
+
+static enum sfd_next lend_copy(struct sfd_context *context, struct sfd_transfer *t)
+{
+    t->job_limit = sfd_transfer_rate_take(context, t, sfd_min_u64(COPY_BYTES, t->end - t->offset));
+    if (t->job_limit == 0) return rest(context, t);
+    return sfd_transfer_lend(context, t, SFD_JOB_COPY,
+                             sfd_transfer_queue(t->dest_device)); /* its writes wait longest */
 }
 
 static enum sfd_next move_bytes(struct sfd_context *context, struct sfd_transfer *t)
 {
-    uint64_t budget = context->quantum;
+    if (t->offset == t->end) return sfd_transfer_complete(context, t);
+    if (sfd_destination_is_pooled((enum sfd_fd_kind)t->dest_kind)) return lend_copy(context, t);
 
-    if (sfd_destination_is_pooled((enum sfd_fd_kind)t->dest_kind) && t->offset < t->end) {
-        return lend(context, t, SFD_JOB_COPY,
-                    sfd_transfer_queue(t->dest_device)); /* its writes wait longest */
-    }
+    uint64_t budget = sfd_transfer_rate_take(context, t, context->quantum);
     while (t->offset < t->end) {
-        if (budget == 0) return sfd_transfer_pause(context, t, SFD_NEXT_AGAIN);
+        if (budget == 0) return rest(context, t);
         const uint64_t limit = sfd_min_u64(budget, t->end - t->offset);
         const struct sfd_progress p = sfd_transfer_step(context, t, limit);
         account(context, t, p.moved);
@@ -84,35 +105,101 @@ static enum sfd_next move_bytes(struct sfd_context *context, struct sfd_transfer
     return sfd_transfer_complete(context, t);
 }
 
-static enum sfd_next start_moving(struct sfd_context *context, struct sfd_transfer *t)
+struct sfd_subject sfd_transfer_subject(const struct sfd_transfer *t)
 {
     const struct sfd_destination dest = {.kind = (enum sfd_fd_kind)t->dest_kind,
                                          .fits = t->dest_fits};
-    const struct sfd_subject subject = {
+
+    return (struct sfd_subject){
         .size = t->end - t->begin,
         .kind = dest.kind,
         .nonblock = t->dest_nonblock,
         .fits = sfd_destination_fits(&dest, (enum sfd_medium)t->medium),
     };
+}
 
+static enum sfd_next move_by(struct sfd_context *context, struct sfd_transfer *t,
+                             enum sfd_technique technique)
+{
     t->state = SFD_STATE_MOVING;
-    t->technique = (uint8_t)sfd_technique_choose(context->rules, context->rule_count, &subject);
-    if (t->technique == SFD_TECHNIQUE_AUTO) return sfd_transfer_fail(context, t, -EOPNOTSUPP);
+    t->technique = (uint8_t)technique;
+    t->since_ms = context->now_ms;
+    sfd_transfer_rate_start(context, t);
     return move_bytes(context, t);
+}
+
+/* None that fits, or not the one that was asked for: whoever can be told learns which would do. */
+static enum sfd_next unfit(struct sfd_context *context, struct sfd_transfer *t, uint32_t fits)
+{
+    t->status.fits = fits;
+    return sfd_transfer_fail(context, t, -EOPNOTSUPP);
+}
+
+static enum sfd_next move_by_rules(struct sfd_context *context, struct sfd_transfer *t,
+                                   const struct sfd_subject *subject)
+{
+    const enum sfd_technique technique =
+        sfd_technique_choose(context->rules, context->rule_count, subject);
+
+    if (technique == SFD_TECHNIQUE_AUTO) return unfit(context, t, 0);
+    return move_by(context, t, technique);
+}
+
+static enum sfd_next start_moving(struct sfd_context *context, struct sfd_transfer *t)
+{
+    const struct sfd_subject subject = sfd_transfer_subject(t);
+    const uint8_t forced = t->options.technique;
+
+    if (forced != SFD_TECHNIQUE_AUTO) {
+        return sfd_technique_is_in(forced, subject.fits)
+                   ? move_by(context, t, (enum sfd_technique)forced)
+                   : unfit(context, t, subject.fits);
+    }
+    if (context->selector && subject.fits != 0) {
+        t->state = SFD_STATE_CHOOSING;
+        return sfd_transfer_pause(context, t, SFD_NEXT_CHOOSE);
+    }
+    return move_by_rules(context, t, &subject);
+}
+
+static enum sfd_next obey_choice(struct sfd_context *context, struct sfd_transfer *t)
+{
+    const struct sfd_subject subject = sfd_transfer_subject(t);
+
+    if (t->technique == SFD_TECHNIQUE_AUTO) return move_by_rules(context, t, &subject);
+    if (sfd_technique_is_in(t->technique, subject.fits))
+        return move_by(context, t, (enum sfd_technique)t->technique);
+    sfd_counters_add(&context->counters, SFD_COUNTER_UNFIT_CHOICES, 1);
+    return move_by_rules(context, t, &subject);
+}
+
+void sfd_transfer_choose(struct sfd_transfer *t, int verdict)
+{
+    t->technique = verdict >= 0 && verdict < UINT8_MAX ? (uint8_t)verdict : UINT8_MAX;
+    t->wait = SFD_NEXT_AGAIN;
 }
 
 static enum sfd_next park(struct sfd_context *context, struct sfd_transfer *t)
 {
     t->state = SFD_STATE_PARKED;
+    t->since_ms = context->now_ms;
     if (!sfd_transfer_tell(context, t)) return sfd_transfer_cancel(context, t);
-    sfd_timer_arm(&context->timers, &t->timer, context->now_ms + context->open_timeout_ms);
+    sfd_transfer_wait(context, t, SFD_NEXT_PARK);
     return SFD_NEXT_PARK;
 }
 
 /* ------------------------------------------------------------------ opening */
 
-static enum sfd_next opened(struct sfd_context *context, struct sfd_transfer *t)
+enum sfd_next sfd_transfer_opened(struct sfd_context *context, struct sfd_transfer *t)
 {
+    t->status.info = (struct sfd_wire_file_info){
+        .size = t->end - t->begin,
+        .atime = t->atime,
+        .mtime = t->mtime,
+        .ctime = t->ctime,
+        .id = t->id,
+    };
+    t->status.info_due = true;
     if (t->command == SFD_WIRE_OPEN_FILE) return park(context, t);
     if (t->command == SFD_WIRE_READ_FILE && t->end - t->begin > PIPE_BYTES_STANDARD) {
         /* 3.5 times the throughput; EPERM at the user's limit only means the old size. */
@@ -145,39 +232,26 @@ static int accept_dest(struct sfd_context *context, struct sfd_transfer *t,
     return 0;
 }
 
-/* The open waits on the queue of its disk, as far as the kernel knows without any disk which one that is. */
-static enum sfd_next open_in_pool(struct sfd_context *context, struct sfd_transfer *t,
-                                  const char *path)
-{
-    uint64_t dev = 0;
-    uint8_t queue = SFD_QUEUE_OPEN;
-
-    if (sfd_open_device(&context->machine, t->root, path, &dev) == 0)
-        queue = sfd_transfer_queue((int16_t)sfd_devices_add(context->devices, dev));
-    t->path = strdup(path);
-    if (t->path == NULL) return sfd_transfer_refuse(context, t, -ENOMEM);
-    sfd_counters_add(&context->counters, SFD_COUNTER_COLD_OPENS, 1);
-    t->state = SFD_STATE_OPENING;
-    return lend(context, t, SFD_JOB_OPEN, queue);
-}
-
 enum sfd_next sfd_transfer_begin(struct sfd_context *context, struct sfd_transfer *t,
                                  const struct sfd_transfer_request *request)
 {
-    struct sfd_opened file;
     int result;
 
+    if (request->path == NULL) t->file = request->source; /* until it is looked at */
     t->command = request->command;
     t->id = request->id;
     t->status.fd = request->status;
     t->dest = request->dest;
     t->root = request->root;
-    t->extended = request->extended;
+    t->status.extended = request->extended;
+    if (request->extended) t->started_ns = context->machine.sys->now_ns();
     t->options = request->options;
     t->want_offset = request->offset;
     t->want_length = request->length;
     t->dest_kind = request->dest < 0 ? SFD_FD_PIPE : (uint8_t)request->dest_info.kind;
     t->reported_ms = context->now_ms;
+    t->since_ms = context->now_ms;
+    if (t->options.deadline_ms > 0) t->deadline_ms = context->now_ms + t->options.deadline_ms;
     result = sfd_machine_own_pipe(&context->machine, &t->status.fd);
     if (result < 0)
         return sfd_transfer_cancel(context, t); /* nothing can be said without blocking */
@@ -190,18 +264,9 @@ enum sfd_next sfd_transfer_begin(struct sfd_context *context, struct sfd_transfe
         take_dest(t, &channel);
     }
 
-    result = sfd_open_path(&context->machine, request->root, request->path, true, &file);
-    if (result == -EAGAIN) return open_in_pool(context, t, request->path);
-    if (result < 0) return sfd_transfer_refuse(context, t, result);
-    const int device = sfd_devices_find(context->devices, file.dev);
-    if (device < 0 || !sfd_medium_is_local(sfd_devices_medium(context->devices, device))) {
-        /* Its attributes may be stale and its locks may wait for a server: all of it is the disk pool's. */
-        sfd_closer_take_file(&context->closer, &file.fd, sfd_transfer_queue((int16_t)device));
-        return open_in_pool(context, t, request->path);
-    }
-    result = sfd_transfer_adopt(context, t, &file, device);
-    if (result < 0) return sfd_transfer_refuse(context, t, result);
-    return opened(context, t);
+    if (request->path != NULL) return sfd_transfer_open_path(context, t, request->path);
+    t->file = -1;
+    return sfd_transfer_open_source(context, t, request->source);
 }
 
 enum sfd_next sfd_transfer_send(struct sfd_context *context, struct sfd_transfer *t, int dest)
@@ -209,30 +274,15 @@ enum sfd_next sfd_transfer_send(struct sfd_context *context, struct sfd_transfer
     struct sfd_fd_info info;
 
     sfd_timer_disarm(&context->timers, &t->timer);
+    if (t->status.extended) t->started_ns = context->machine.sys->now_ns();
     t->dest = dest;
     int result = sfd_fd_classify(context->machine.sys, dest, &info);
     if (result == 0) result = accept_dest(context, t, &info);
-    if (result < 0) {
-        sfd_counters_add(&context->counters, SFD_COUNTER_FAILED, 1);
-        sfd_status_fail(&t->status, SFD_WIRE_XFER_STAT, result);
-        return sfd_transfer_end(context, t);
-    }
+    if (result < 0) return sfd_transfer_fail(context, t, result);
     return start_moving(context, t);
 }
 
 /* ------------------------------------------------------------------ going on */
-
-static enum sfd_next after_open(struct sfd_context *context, struct sfd_transfer *t)
-{
-    if (t->job_error == -EXDEV && t->task.queue != SFD_QUEUE_OPEN) {
-        /* A link leads to another disk, which may be a dead one. */
-        return lend(context, t, SFD_JOB_OPEN, SFD_QUEUE_OPEN);
-    }
-    free(t->path);
-    t->path = NULL;
-    if (t->job_error < 0) return sfd_transfer_refuse(context, t, t->job_error);
-    return opened(context, t);
-}
 
 static enum sfd_next after_load(struct sfd_context *context, struct sfd_transfer *t)
 {
@@ -256,9 +306,10 @@ static enum sfd_next after_job(struct sfd_context *context, struct sfd_transfer 
     const uint8_t job = t->job;
 
     t->job = SFD_JOB_NONE;
+    t->since_ms = context->now_ms; /* the disk's time is not the client's */
     switch (job) {
     case SFD_JOB_OPEN:
-        return after_open(context, t);
+        return sfd_transfer_after_open(context, t);
     case SFD_JOB_LOAD:
         return after_load(context, t);
     default:
@@ -268,17 +319,21 @@ static enum sfd_next after_job(struct sfd_context *context, struct sfd_transfer 
 
 enum sfd_next sfd_transfer_run(struct sfd_context *context, struct sfd_transfer *t)
 {
+    enum sfd_next next;
+
+    if (t->state == SFD_STATE_ENDING) return sfd_transfer_end(context, t);
     if (atomic_load_explicit(&t->cancelled, memory_order_relaxed))
         return sfd_transfer_cancel(context, t);
+    if (sfd_transfer_is_late(context, t)) return sfd_transfer_timeout(context, t);
     if (t->job != SFD_JOB_NONE) return after_job(context, t);
     switch (t->state) {
     case SFD_STATE_MOVING:
-        sfd_timer_disarm(&context->timers, &t->timer); /* no longer blocked, as far as is known */
+        if (t->wait == SFD_NEXT_TIMER) t->since_ms = context->now_ms; /* nor is our pacing */
         return move_bytes(context, t);
-    case SFD_STATE_ENDING:
-        return sfd_transfer_end(context, t);
-    default: /* PARKED: its File Information has found room */
-        if (t->timer.position == 0) return sfd_transfer_timeout(context, t); /* due meanwhile */
-        return sfd_transfer_tell(context, t) ? SFD_NEXT_PARK : sfd_transfer_cancel(context, t);
+    case SFD_STATE_CHOOSING:
+        return t->wait == SFD_NEXT_CHOOSE ? SFD_NEXT_CHOOSE : obey_choice(context, t);
+    default: /* PARKED: its File Information has found room, or its time is over */
+        next = sfd_transfer_timeout(context, t);
+        return next == SFD_NEXT_WAIT ? SFD_NEXT_PARK : next;
     }
 }

@@ -1,13 +1,14 @@
 /*
  * One transfer: an explicit, resumable state machine.
  *
- *     OPENING --> PARKED --> MOVING --> ENDING --> (gone)
- *        |           (Open File only)      ^
- *        +---------------- refused --------+
+ *     OPENING --> PARKED --> CHOOSING --> MOVING --> ENDING --> (gone)
+ *        |   (Open File only) (with a selector)         ^
+ *        +----------------------- refused --------------+
  *
  * Role: owns everything that one request needs and decides what happens next; where it waits is the loop's business.
- * Thread: its loop, except between SFD_NEXT_POOL and the hand-back, when only the disk pool touches it
- * (sfd_transfer_work). Owns the file, the destination and the status channel.
+ * Thread: its loop. Between SFD_NEXT_POOL and the hand-back the disk pool works on it (sfd_transfer_work) and the loop keeps
+ * to what is its own: the status channel, the timer, `state`, `since_ms`, and the destination of what is no copy. So it can
+ * end, for its client, while a dead disk has it. Owns the file, the destination and the status channel.
  * Never: blocks on the loop; has two terminal messages; reports complete before the destination took every byte.
  */
 #ifndef SFD_CORE_TRANSFER_H
@@ -71,8 +72,9 @@ struct sfd_task {
 };
 
 enum sfd_state {
-    SFD_STATE_OPENING, /* lent to the disk pool for its open */
-    SFD_STATE_PARKED,  /* Open File: waits for Send Open File */
+    SFD_STATE_OPENING,  /* lent to the disk pool for its open */
+    SFD_STATE_PARKED,   /* Open File: waits for Send Open File */
+    SFD_STATE_CHOOSING, /* waits for the selector's verdict */
     SFD_STATE_MOVING,
     SFD_STATE_ENDING, /* all that is left is a message that has no room in the status channel */
 };
@@ -84,6 +86,9 @@ enum sfd_next {
     SFD_NEXT_STATUS, /* until the status channel takes bytes */
     SFD_NEXT_POOL,   /* lend it to the disk pool, queue `task.queue` */
     SFD_NEXT_PARK,   /* until Send Open File, Cancel, hang-up of the status channel or the timer */
+    SFD_NEXT_TIMER,  /* until its timer is due, or the client is gone */
+    SFD_NEXT_CHOOSE, /* until the selector has chosen its technique */
+    SFD_NEXT_WAIT,   /* it goes on waiting where it waits */
     SFD_NEXT_END,    /* over and closed: forget it */
 };
 
@@ -97,21 +102,24 @@ struct sfd_transfer {
     struct sfd_transfer *ready_next;
     uint64_t id;
     bool ready;             /* in the ready queue */
-    bool lent;              /* only the disk pool may touch the rest */
+    bool lent;              /* the disk pool has it */
     bool dest_registered;   /* with epoll */
     bool status_registered; /* with epoll */
     bool hangup_watched;    /* epoll tells when the status channel loses its reader */
     atomic_bool cancelled;  /* by the loop, also while lent */
 
-    struct sfd_timer timer; /* parked: the open-file timeout; moving: progress that is due */
+    struct sfd_timer timer; /* for the earliest of its limits, progress and rate; or earlier */
+    uint64_t since_ms;      /* when what it waits for was last seen to go on */
+    uint64_t deadline_ms;   /* of the clock; 0: none */
+    uint64_t started_ns;    /* of receipt; extended requests only */
+    uint64_t rate_ms;       /* when rate_credit was last counted */
+    uint64_t rate_credit;   /* thousandths of a byte */
     struct sfd_status status;
     int file;
     int dest; /* -1: the status channel itself (Read File) */
     struct sfd_options options;
-    uint64_t started_ns;   /* of receipt; extended requests only */
     uint32_t cold_windows; /* that the disk pool loaded for it */
-    uint8_t used;          /* technique that moved its bytes */
-    bool extended;         /* answers with Refusal and Result */
+    uint8_t wait;          /* enum sfd_next: what it waits for */
     uint8_t command;
     uint8_t state;
     uint8_t dest_kind;
@@ -127,6 +135,9 @@ struct sfd_transfer {
     int16_t device;      /* of the file: index, or -1 */
     int16_t dest_device; /* of a regular destination: index, or -1 */
     uint64_t file_size;
+    int64_t atime;
+    int64_t mtime;
+    int64_t ctime;
 
     uint64_t begin;        /* of the range */
     uint64_t offset;       /* of the next byte */
@@ -146,6 +157,7 @@ struct sfd_transfer {
     int root;   /* borrowed descriptor */
     int64_t want_offset;
     uint64_t want_length;
+    uint64_t job_limit; /* bytes to copy */
     int job_error;
     uint64_t job_moved;
 };
@@ -157,14 +169,15 @@ void sfd_transfer_init(struct sfd_transfer *transfer);
 struct sfd_transfer_request {
     uint8_t command;  /* SFD_WIRE_OPEN_FILE, READ_FILE or SEND_FILE */
     int root;         /* borrowed, outlives the transfer */
-    const char *path; /* borrowed for the call */
+    const char *path; /* borrowed for the call; NULL: the source is a descriptor */
     int64_t offset;
     uint64_t length;
     uint64_t id;
     bool extended;
     struct sfd_options options;
     int status;
-    int dest; /* -1 unless SEND_FILE */
+    int dest;   /* -1 unless SEND_FILE */
+    int source; /* without a path */
     struct sfd_fd_info dest_info;
 };
 
@@ -179,16 +192,22 @@ enum sfd_next sfd_transfer_run(struct sfd_context *context, struct sfd_transfer 
 enum sfd_next sfd_transfer_send(struct sfd_context *context, struct sfd_transfer *transfer,
                                 int dest);
 
-/* The timer is due. */
+/* What there is to choose from, for SFD_NEXT_CHOOSE. */
+struct sfd_subject sfd_transfer_subject(const struct sfd_transfer *transfer);
+
+/* The selector's verdict on a CHOOSING transfer: AUTO leaves it to the rules, and so does what does not fit, which is counted. Run obeys. */
+void sfd_transfer_choose(struct sfd_transfer *transfer, int verdict);
+
+/* The timer is due; the transfer may be lent. */
 enum sfd_next sfd_transfer_timeout(struct sfd_context *context, struct sfd_transfer *transfer);
 
 /*
- * Ends it without a further message: Cancel, or the client is gone. Not while it is lent: then set `cancelled`, and run
- * obeys after the hand-back.
+ * Ends it without a further message: Cancel, or the client is gone. A lent one as well: the client sees the end at once, and
+ * run closes the rest after the hand-back.
  */
 enum sfd_next sfd_transfer_cancel(struct sfd_context *context, struct sfd_transfer *transfer);
 
-/* Ends it with an error message if there is room for one now (the engine stops). */
+/* Ends it with an error message if there is room for one now (the engine stops). A lent one is to be run after the hand-back. */
 void sfd_transfer_abort(struct sfd_context *context, struct sfd_transfer *transfer, int error);
 
 /* The disk pool's part: one blocking job. Any thread, as long as the transfer is lent. */

@@ -1,5 +1,8 @@
 /*
  * How a transfer ends: its last words, and the closing of what it owns. Loop only.
+ *
+ * A transfer can end while the disk pool has it: its client is answered, and its status channel and its destination are
+ * closed, at once; the file and what the job works with go when it comes back.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -30,11 +33,9 @@ static bool file_closes_at_once(const struct sfd_context *context, const struct 
            st.stx_nlink > 0;
 }
 
-static void close_data(struct sfd_context *context, struct sfd_transfer *t)
+/* What the disk pool works with, while it has the transfer, stays as it is. */
+static void close_file(struct sfd_context *context, struct sfd_transfer *t)
 {
-    if (t->dest >= 0) leave_epoll(context, t->dest, &t->dest_registered);
-    sfd_destination_close(&context->closer, &t->dest, (enum sfd_fd_kind)t->dest_kind,
-                          sfd_transfer_queue(t->dest_device));
     if (file_closes_at_once(context, t)) {
         sfd_fd_close(context->machine.sys, &t->file);
     } else {
@@ -44,23 +45,60 @@ static void close_data(struct sfd_context *context, struct sfd_transfer *t)
     t->path = NULL;
     free(t->bounce);
     t->bounce = NULL;
-    sfd_timer_disarm(&context->timers, &t->timer);
 }
 
+static void close_data(struct sfd_context *context, struct sfd_transfer *t)
+{
+    sfd_timer_disarm(&context->timers, &t->timer);
+    if (t->lent) {
+        /* It need not begin any more, or go on. */
+        atomic_store_explicit(&t->cancelled, true, memory_order_relaxed);
+    } else {
+        close_file(context, t);
+    }
+    if (t->lent && t->job == SFD_JOB_COPY) return;
+    if (t->dest >= 0) leave_epoll(context, t->dest, &t->dest_registered);
+    sfd_destination_close(&context->closer, &t->dest, (enum sfd_fd_kind)t->dest_kind,
+                          sfd_transfer_queue(t->dest_device));
+}
+
+/* Of a lent transfer all that is the loop's; it comes back, and sfd_transfer_run closes the rest. */
 static enum sfd_next release(struct sfd_context *context, struct sfd_transfer *t)
 {
+    t->state = SFD_STATE_ENDING;
     close_data(context, t);
     if (t->status.fd >= 0) leave_epoll(context, t->status.fd, &t->status_registered);
     sfd_status_deinit(&t->status, &context->machine);
-    return SFD_NEXT_END;
+    return t->lent ? SFD_NEXT_WAIT : SFD_NEXT_END;
 }
 
 enum sfd_next sfd_transfer_end(struct sfd_context *context, struct sfd_transfer *t)
 {
-    close_data(context, t);
+    if (t->state != SFD_STATE_ENDING) t->since_ms = context->now_ms;
     t->state = SFD_STATE_ENDING;
-    if (sfd_status_flush(&t->status, &context->machine) == 0) return SFD_NEXT_STATUS;
+    close_data(context, t);
+    if (t->status.fd < 0 || sfd_status_flush(&t->status, &context->machine) != 0)
+        return release(context, t);
+    sfd_transfer_wait(context, t, SFD_NEXT_STATUS);
+    return SFD_NEXT_STATUS;
+}
+
+enum sfd_next sfd_transfer_give_up(struct sfd_context *context, struct sfd_transfer *t)
+{
+    sfd_counters_add(&context->counters, SFD_COUNTER_DRAIN_TIMEOUTS, 1);
     return release(context, t);
+}
+
+/* What a Result tells. */
+static void sum_up(const struct sfd_context *context, struct sfd_transfer *t)
+{
+    if (!t->status.extended) return;
+    t->status.result = (struct sfd_wire_result){
+        .moved = t->offset - t->begin,
+        .elapsed_ns = context->machine.sys->now_ns() - t->started_ns,
+        .cold_windows = t->cold_windows,
+        .technique = t->technique,
+    };
 }
 
 enum sfd_next sfd_transfer_refuse(struct sfd_context *context, struct sfd_transfer *t, int error)
@@ -74,19 +112,22 @@ enum sfd_next sfd_transfer_fail(struct sfd_context *context, struct sfd_transfer
 {
     /* Before its file is open it has nothing to tell, but it has not begun either. */
     const bool begun =
-        t->state != SFD_STATE_OPENING && (t->offset > t->begin || !t->status.info_due);
+        t->state != SFD_STATE_OPENING &&
+        (t->state == SFD_STATE_PARKED || t->offset > t->begin || !t->status.info_due);
 
     if (!begun) return sfd_transfer_refuse(context, t, error);
     sfd_counters_add(&context->counters, SFD_COUNTER_FAILED, 1);
     if (t->command == SFD_WIRE_READ_FILE)
         return release(context, t); /* EOF before `size` bytes says it */
+    sum_up(context, t);
     sfd_status_fail(&t->status, SFD_WIRE_XFER_STAT, error);
     return sfd_transfer_end(context, t);
 }
 
 enum sfd_next sfd_transfer_cancel(struct sfd_context *context, struct sfd_transfer *t)
 {
-    sfd_counters_add(&context->counters, SFD_COUNTER_CANCELLED, 1);
+    if (t->state != SFD_STATE_ENDING)
+        sfd_counters_add(&context->counters, SFD_COUNTER_CANCELLED, 1);
     return release(context, t);
 }
 
@@ -103,6 +144,7 @@ void sfd_transfer_abort(struct sfd_context *context, struct sfd_transfer *t, int
 enum sfd_next sfd_transfer_complete(struct sfd_context *context, struct sfd_transfer *t)
 {
     sfd_counters_add(&context->counters, SFD_COUNTER_COMPLETED, 1);
-    if (t->command != SFD_WIRE_READ_FILE) sfd_status_complete(&t->status);
+    sum_up(context, t);
+    if (t->command != SFD_WIRE_READ_FILE || t->status.extended) sfd_status_complete(&t->status);
     return sfd_transfer_end(context, t);
 }

@@ -1,6 +1,7 @@
 /*
- * Inside of a transfer, for the files that make it up: transfer.c (the state machine), transfer_step.c (one step on the
- * loop), transfer_wait.c (between two steps), transfer_end.c (after the last) and transfer_work.c (one job in the disk pool).
+ * Inside of a transfer, for the files that make it up: transfer.c (the state machine), transfer_open.c (before the first
+ * step), transfer_step.c (one step on the loop), transfer_wait.c (between two), transfer_end.c (after the last) and
+ * transfer_work.c (one job in the disk pool).
  */
 #ifndef SFD_CORE_TRANSFER_PRIVATE_H
 #define SFD_CORE_TRANSFER_PRIVATE_H
@@ -26,6 +27,26 @@ static inline uint8_t sfd_transfer_queue(int device)
     return device < 0 ? SFD_QUEUE_OPEN : (uint8_t)(SFD_QUEUE_DEVICES + device);
 }
 
+/* ---- transfer.c ---- */
+
+/* Has the disk pool do a job. */
+enum sfd_next sfd_transfer_lend(struct sfd_context *context, struct sfd_transfer *transfer,
+                                enum sfd_job job, uint8_t queue);
+
+/* Its file is open: goes on with what the request asks for. */
+enum sfd_next sfd_transfer_opened(struct sfd_context *context, struct sfd_transfer *transfer);
+
+/* ---- transfer_open.c ---- */
+
+/* Opens a path, or takes the descriptor that a client opened itself. `path` is borrowed, `source` is taken. */
+enum sfd_next sfd_transfer_open_path(struct sfd_context *context, struct sfd_transfer *transfer,
+                                     const char *path);
+enum sfd_next sfd_transfer_open_source(struct sfd_context *context, struct sfd_transfer *transfer,
+                                       int source);
+
+/* The disk pool has opened it, or has not. */
+enum sfd_next sfd_transfer_after_open(struct sfd_context *context, struct sfd_transfer *transfer);
+
 /* ---- transfer_step.c ---- */
 
 /* Moves at most `limit` bytes from where the transfer stands; `offset` is the caller's to advance. Loop only. */
@@ -41,9 +62,25 @@ struct sfd_move sfd_transfer_move(const struct sfd_context *context,
 /* Tells the client what is due. False when it is gone. */
 bool sfd_transfer_tell(struct sfd_context *context, struct sfd_transfer *transfer);
 
-/* Leaves the turn with `next`, holding the lock, having told the client what is due. */
+/* Leaves the turn with `next`, holding the lock, having told the client what is due; waits no longer than its limits. */
 enum sfd_next sfd_transfer_pause(struct sfd_context *context, struct sfd_transfer *transfer,
                                  enum sfd_next next);
+
+/* Takes note of what it waits for, and sees to it that the timer fires when that has lasted too long. */
+void sfd_transfer_wait(struct sfd_context *context, struct sfd_transfer *transfer,
+                       enum sfd_next wait);
+
+/* True when its deadline is over. */
+bool sfd_transfer_is_late(const struct sfd_context *context, const struct sfd_transfer *transfer);
+
+/*
+ * The rate: `start` with the first byte; `take` gives how many of `most` bytes may be moved now, 0 when it has to wait for
+ * the timer first; `spend` counts those that were. Without a rate all of them may.
+ */
+void sfd_transfer_rate_start(struct sfd_context *context, struct sfd_transfer *transfer);
+uint64_t sfd_transfer_rate_take(struct sfd_context *context, struct sfd_transfer *transfer,
+                                uint64_t most);
+void sfd_transfer_rate_spend(struct sfd_transfer *transfer, uint64_t moved);
 
 /* ---- transfer_end.c ---- */
 
@@ -62,9 +99,12 @@ enum sfd_next sfd_transfer_refuse(struct sfd_context *context, struct sfd_transf
  */
 enum sfd_next sfd_transfer_end(struct sfd_context *context, struct sfd_transfer *transfer);
 
+/* Its last message has found no room for too long. */
+enum sfd_next sfd_transfer_give_up(struct sfd_context *context, struct sfd_transfer *transfer);
+
 /* ---- transfer_work.c ---- */
 
-/* Takes over an opened file whose device is known: range, lock, File Information. 0 or -errno. Any of the two threads. */
+/* Takes over an opened file whose device is known: range, times, lock. 0 or -errno. Any of the two threads. */
 int sfd_transfer_adopt(const struct sfd_context *context, struct sfd_transfer *transfer,
                        const struct sfd_opened *opened, int device);
 

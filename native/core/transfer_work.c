@@ -14,8 +14,6 @@
 #define WINDOW_MAX ((uint32_t)2 * 1024 * 1024)
 #define BOUNCE_MAX ((uint32_t)256 * 1024)
 
-/* A job between two files ends after this many bytes, so that a cancel is obeyed and progress is told. */
-#define COPY_BYTES  ((uint64_t)8 * 1024 * 1024)
 #define COPY_BUFFER ((size_t)64 * 1024)
 
 #define OPEN_TRIES 3 /* against EAGAIN of a rename that races with the resolution, openat2(2) */
@@ -66,14 +64,9 @@ int sfd_transfer_adopt(const struct sfd_context *context, struct sfd_transfer *t
     t->begin = (uint64_t)t->want_offset;
     t->offset = t->begin;
     t->window = WINDOW_MIN;
-    t->status.info = (struct sfd_wire_file_info){
-        .size = t->end - t->begin,
-        .atime = opened->atime,
-        .mtime = opened->mtime,
-        .ctime = opened->ctime,
-        .id = t->id,
-    };
-    t->status.info_due = true;
+    t->atime = opened->atime; /* told by the loop: the status channel is its own */
+    t->mtime = opened->mtime;
+    t->ctime = opened->ctime;
     t->bounce_only = t->medium == SFD_MEDIUM_REMOTE;
     return lock_or_test(context, t);
 }
@@ -122,17 +115,26 @@ static void work_load(const struct sfd_context *context, struct sfd_transfer *t)
     t->job_moved = (uint64_t)n;
 }
 
-static void work_open(const struct sfd_context *context, struct sfd_transfer *t)
+static int open_path(const struct sfd_context *context, const struct sfd_transfer *t,
+                     struct sfd_opened *out)
 {
-    struct sfd_opened file;
     int result = -EAGAIN;
 
     for (int i = 0; i < OPEN_TRIES && result == -EAGAIN; i++) {
         /* A thread of one disk waits for no other. */
         result = t->task.queue == SFD_QUEUE_OPEN
-                     ? sfd_open_path(&context->machine, t->root, t->path, false, &file)
-                     : sfd_open_on_device(&context->machine, t->root, t->path, &file);
+                     ? sfd_open_path(&context->machine, t->root, t->path, false, out)
+                     : sfd_open_on_device(&context->machine, t->root, t->path, out);
     }
+    return result;
+}
+
+static void work_open(const struct sfd_context *context, struct sfd_transfer *t)
+{
+    struct sfd_opened file;
+
+    int result = t->path != NULL ? open_path(context, t, &file)
+                                 : sfd_open_descriptor(&context->machine, &t->file, false, &file);
     if (result == 0) {
         result = sfd_transfer_adopt(
             context, t, &file,
@@ -164,7 +166,7 @@ static void work_copy(const struct sfd_context *context, struct sfd_transfer *t)
         .move = sfd_transfer_move(context, t),
         .offset = t->offset,
         .end = t->end,
-        .budget = COPY_BYTES,
+        .budget = t->job_limit,
         .forced = t->options.technique != SFD_TECHNIQUE_AUTO,
         .seeks = !t->file_shared,
         .technique = (enum sfd_technique)t->technique,

@@ -38,6 +38,7 @@ struct Script {
     int null_fd;
     int sendfiles;
     int sends;
+    uint64_t now_ns;
 };
 inline Script script;
 
@@ -126,6 +127,7 @@ inline struct sfd_sys scripted()
         return script.lock_error < 0 ? script.lock_error
                                      : sfd_sys_linux.ofd_test_read_lock(fd, offset, length);
     };
+    sys.now_ns = [] { return script.now_ns; };
     return sys;
 }
 
@@ -221,10 +223,28 @@ class TransferFixture : public CoreTest
         request.id = 0x1234;
         request.status = take(status_->out);
         request.dest = dest;
+        request.extended = extended_;
+        request.options = options_;
+        if (source_.get() >= 0) {
+            request.path = nullptr;
+            request.source = take(source_);
+        }
         if (dest >= 0) {
             EXPECT_EQ(0, sfd_fd_classify(&sfd_sys_linux, dest, &request.dest_info));
         }
         return next_ = sfd_transfer_begin(context_.get(), t_.get(), &request);
+    }
+
+    /* The clock goes on: whether the transfer's timer fired, as it does for a loop, and what it said last. */
+    bool fires(uint64_t ms)
+    {
+        context_->now_ms += ms;
+        script.now_ns += ms * 1000000;
+        if (sfd_timers_expire(&context_->timers, context_->now_ms) == nullptr) {
+            return false;
+        }
+        next_ = sfd_transfer_timeout(context_.get(), t_.get());
+        return true;
     }
 
     /* Destinations: the read end stays here, the write end is the transfer's. */
@@ -373,6 +393,9 @@ class TransferFixture : public CoreTest
     std::string content_;
     std::string status_bytes_;
     std::string data_;
+    bool extended_ = false; // what the next request asks for
+    struct sfd_options options_ = {};
+    OwnedFd source_; // in place of the path, unless -1
 };
 
 #endif

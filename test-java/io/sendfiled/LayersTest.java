@@ -51,6 +51,7 @@ final class LayersTest {
             Set.of(
                     "transfer",
                     "transfer_private",
+                    "transfer_open",
                     "transfer_step",
                     "transfer_wait",
                     "transfer_end",

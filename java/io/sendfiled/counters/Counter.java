@@ -25,7 +25,15 @@ public enum Counter {
     /** Transfers in the table now; the only one that can fall. */
     TRANSFERS(10),
     /** Turns in which a loop sat in one call for too long. */
-    STUCK(11);
+    STUCK(11),
+    /** Transfers that ended because no byte moved for too long. */
+    IDLE_TIMEOUTS(12),
+    /** Transfers that ended because the time that their request gave them was over. */
+    DEADLINES(13),
+    /** Transfers whose last message found no room in the status channel in time. */
+    DRAIN_TIMEOUTS(14),
+    /** Choices of the selector that could not be obeyed, so that the rules stood in. */
+    UNFIT_CHOICES(15);
 
     private final int index;
 

@@ -36,6 +36,15 @@ final class Dispatcher {
             int errno = authorize(slot);
             if (errno == 0) {
                 errno = request.decode(turn.memory(), turn.bytesAt(slot), turn.length(slot));
+                if (request.extended()) {
+                    turn.extended(
+                            slot,
+                            request.technique(),
+                            request.flags(),
+                            request.rate(),
+                            request.idleMs(),
+                            request.deadlineMs());
+                }
             }
             if (errno == 0) {
                 grant(slot);
@@ -57,6 +66,8 @@ final class Dispatcher {
         int command = request.command();
         if (command == Wire.SEND_OPEN_FILE || command == Wire.CANCEL) {
             turn.grantTransfer(slot, command, request.transferId());
+        } else if (command == Wire.SEND_DESCRIPTOR) {
+            turn.grantDescriptor(slot, command, request.offset(), request.length());
         } else {
             turn.grantFile(
                     slot,

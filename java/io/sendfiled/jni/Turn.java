@@ -10,7 +10,7 @@ import java.nio.ByteOrder;
  * <pre>
  *     0 requests | 4 lends | 8 choices | 64 lend[128] | 2112 choice[32] | 4096 slot[16] of 4352 bytes
  * lend, 16 bytes: 0 i64 task | 8 i16 queue | 10 i16 urgent | 12 i32 client
- * choice, 32 bytes: 0 i64 id | 8 i64 size | 16 i32 kind | 20 i32 blocking | 24 i32 verdict | 28 -
+ * choice, 32 bytes: 0 i64 id | 8 i64 size | 16 i32 kind | 20 i32 blocking | 24 i32 verdict | 28 u32 fits
  * slot:
  *     0 length | 4 fault | 8 uid | 12 gid | 16 pid | 20 fd count | 24 fds[3] | 36 -
  *    40 verdict | 44 command | 48 offset | 56 length | 64 transfer id | 72 root | 76 path | 80 path length
@@ -98,7 +98,12 @@ public final class Turn {
         return memory.getInt(CHOICES + choice * CHOICE_SIZE + 20) != 0;
     }
 
-    /** The verdict on a choice: the code of a technique; 0 leaves it to the rules. */
+    /** The techniques that its destination can take: bit {@code n} for code {@code n}. */
+    public int choiceFits(int choice) {
+        return memory.getInt(CHOICES + choice * CHOICE_SIZE + 28);
+    }
+
+    /** The verdict on a choice: the code of a technique; 0 leaves it to the rules, and so does one that does not fit. */
     public void choose(int choice, int technique) {
         memory.putInt(CHOICES + choice * CHOICE_SIZE + 24, technique);
     }
@@ -148,6 +153,15 @@ public final class Turn {
         memory.putInt(at + 72, root);
         memory.putInt(at + 76, path - at - BYTES);
         memory.putInt(at + 80, pathLength);
+        memory.putInt(at + VERDICT, 0);
+    }
+
+    /** The verdict: a Send Descriptor is granted; the file is the client's own. */
+    public void grantDescriptor(int slot, int command, long offset, long length) {
+        int at = at(slot);
+        memory.putInt(at + COMMAND, command);
+        memory.putLong(at + 48, offset);
+        memory.putLong(at + 56, length);
         memory.putInt(at + VERDICT, 0);
     }
 
