@@ -111,6 +111,7 @@ void expectResult(const GoldenVector &v)
     EXPECT_EQ(result.elapsed_ns, v.number("elapsed"));
     EXPECT_EQ(result.cold_windows, v.number("cold"));
     EXPECT_EQ(result.technique, v.number("technique"));
+    EXPECT_EQ(result.fits, v.number("fits"));
     expectNoFileInfo(v.bytes.data());
     expectNoTransferStatus(v.bytes.data());
 }

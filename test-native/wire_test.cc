@@ -119,7 +119,7 @@ void expectExtended(const GoldenVector &v)
 sfd_wire_result resultOf(const GoldenVector &v)
 {
     return {v.number("moved"), v.number("elapsed"), static_cast<uint32_t>(v.number("cold")),
-            static_cast<uint8_t>(v.number("technique"))};
+            static_cast<uint8_t>(v.number("technique")), static_cast<uint8_t>(v.number("fits"))};
 }
 
 Bytes encodeResponse(const GoldenVector &v)
@@ -184,6 +184,7 @@ void expectResponse(const GoldenVector &v)
         EXPECT_EQ(response.result.elapsed_ns, result.elapsed_ns);
         EXPECT_EQ(response.result.cold_windows, result.cold_windows);
         EXPECT_EQ(response.result.technique, result.technique);
+        EXPECT_EQ(response.result.fits, result.fits);
     } else {
         EXPECT_EQ(response.kind, SFD_WIRE_RESPONSE_ERROR);
         EXPECT_EQ(response.cmd, v.number("command"));

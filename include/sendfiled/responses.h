@@ -90,6 +90,7 @@ struct sfd_result {
     uint8_t stat; /* SFD_STAT_OK: every byte has been accepted by the destination; else an errno */
 
     uint8_t technique;     /* of enum sfd_technique: the one that moved the bytes */
+    uint8_t fits;          /* as in struct sfd_refusal, of the destination of sfd_send_open() */
     uint32_t cold_windows; /* how many times it had to wait for the disk */
     uint64_t moved;        /* bytes, in all */
     uint64_t elapsed_ns;   /* from the daemon's receipt of the request to the last byte accepted */

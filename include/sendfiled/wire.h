@@ -108,14 +108,15 @@
  *   +-----+-------+-------------+-----------------------+-----------+----------------+
  *   | cmd | errno | u16 version | u32 total length = 32 | u64 bytes | u64 elapsed ns |
  *   +-----+-------+-------------+-----------------------+-----------+----------------+
- *   24                 28             29          32
- *   +------------------+--------------+-----------+
- *   | u32 cold windows | u8 technique | 3 padding |
- *   +------------------+--------------+-----------+
+ *   24                 28             29              30          32
+ *   +------------------+--------------+---------------+-----------+
+ *   | u32 cold windows | u8 technique | u8 techniques | 2 padding |
+ *   +------------------+--------------+---------------+-----------+
  *
  *   errno 0: complete, every byte was accepted by the destination. bytes: moved in all; elapsed: from
  *   receipt of the request that started it to the last byte accepted; cold windows: how many times it
- *   had to wait for the disk; technique: the one that moved the bytes. It is the last message.
+ *   had to wait for the disk; technique: the one that moved the bytes; techniques: as in a
+ *   Refusal, for the destination of a Send Open File. It is the last message.
  */
 #ifndef SENDFILED_WIRE_H
 #define SENDFILED_WIRE_H

@@ -113,6 +113,7 @@ bool sfd_unmarshal_result(struct sfd_result *pdu, const void *buf)
         .cmd = SFD_RESULT,
         .stat = (uint8_t)response.errnum,
         .technique = response.result.technique,
+        .fits = response.result.fits,
         .cold_windows = response.result.cold_windows,
         .moved = response.result.moved,
         .elapsed_ns = response.result.elapsed_ns,

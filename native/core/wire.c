@@ -39,7 +39,8 @@ enum {
     AT_MOVED = 8,
     AT_ELAPSED = 16,
     AT_COLD_WINDOWS = 24,
-    AT_USED = 28
+    AT_USED = 28,
+    AT_RESULT_FITS = 29
 };
 
 static void put_u64(unsigned char *message, size_t at, uint64_t value)
@@ -169,6 +170,7 @@ size_t sfd_wire_put_result(void *buf, int errnum, const struct sfd_wire_result *
     put_u64(message, AT_ELAPSED, result->elapsed_ns);
     put_u32(message, AT_COLD_WINDOWS, result->cold_windows);
     message[AT_USED] = result->technique;
+    message[AT_RESULT_FITS] = result->fits;
     return SFD_WIRE_RESULT_SIZE;
 }
 
@@ -423,6 +425,7 @@ static int get_result(const unsigned char *message, struct sfd_wire_response *ou
                 .elapsed_ns = get_u64(message, AT_ELAPSED),
                 .cold_windows = get_u32(message, AT_COLD_WINDOWS),
                 .technique = message[AT_USED],
+                .fits = message[AT_RESULT_FITS],
             },
     };
     return SFD_WIRE_RESULT_SIZE;

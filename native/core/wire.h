@@ -43,6 +43,7 @@ struct sfd_wire_result {
     uint64_t elapsed_ns;   /* from receipt of the request to the last byte accepted */
     uint32_t cold_windows; /* how many times it waited for the disk */
     uint8_t technique;     /* of enum sfd_technique: the one that moved the bytes */
+    uint8_t fits;          /* bit n is set if technique n would have done; 0: not the matter */
 };
 
 /* The refusal of an extended request; errnum as in sfd_wire_put_error. `fits`: bit n is set if technique

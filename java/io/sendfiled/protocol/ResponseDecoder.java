@@ -143,9 +143,14 @@ public final class ResponseDecoder {
         return message.get(Wire.STAT) & 0xff;
     }
 
-    /** Of REFUSED_EXTENDED: the techniques that would do, for {@link Technique#setOf}; 0: that is not the matter. */
+    /**
+     * Of REFUSED_EXTENDED, and of a RESULT that is no success: the techniques that would do, for {@link Technique#setOf};
+     * 0: that is not the matter.
+     */
     public int fits() {
-        return message.getInt(Wire.REFUSAL_FITS);
+        return (message.get(Wire.COMMAND) & 0xff) == Wire.RESULT
+                ? message.get(Wire.RESULT_FITS) & 0xff
+                : message.getInt(Wire.REFUSAL_FITS);
     }
 
     /** Of RESULT: nanoseconds from the daemon's receipt of the request to the last byte accepted. */

@@ -18,7 +18,7 @@ package io.sendfiled.protocol;
  *                             path bytes | NUL        (Send Descriptor: no path, no NUL)
  * Refusal                     u8 cmd | u8 errno | u16 version | u32 total length | u32 techniques that fit | u32 0
  * Result                      u8 cmd | u8 errno | u16 version | u32 total length | u64 bytes | u64 elapsed ns |
- *                             u32 cold windows | u8 technique | 3 padding
+ *                             u32 cold windows | u8 technique | u8 techniques that fit | 2 padding
  * </pre>
  */
 public final class Wire {
@@ -116,6 +116,7 @@ public final class Wire {
     static final int RESULT_ELAPSED = 16;
     static final int RESULT_COLD_WINDOWS = 24;
     static final int RESULT_TECHNIQUE = 28;
+    static final int RESULT_FITS = 29;
 
     private Wire() {}
 }

@@ -127,6 +127,7 @@ final class ResponseDecoderTest {
                 assertEquals(vector.number("elapsed"), decoder.elapsedNs());
                 assertEquals((int) vector.number("cold"), decoder.coldWindows());
                 assertEquals(vector.number("technique"), decoder.technique());
+                assertEquals(vector.number("fits"), decoder.fits());
             }
             default -> {
                 assertEquals(vector.command() == Wire.FILE_INFO ? Event.REFUSED : Event.FAILED, event);
