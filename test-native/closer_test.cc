@@ -31,7 +31,7 @@ TEST_F(CloserTest, ShouldCloseAPipeAtOnce)
     const Pipe pipe;
     int fd = dup(pipe.out.get());
     const int number = fd;
-    sfd_closer_take_unknown(&closer_, &fd);
+    sfd_closer_take_unknown(&closer_, &fd, nullptr);
     EXPECT_EQ(-1, fd);
     EXPECT_FALSE(isOpen(number));
     EXPECT_EQ(0u, closer_.count);
@@ -42,7 +42,7 @@ TEST_F(CloserTest, ShouldCloseAnOrdinarySocketAtOnce)
     const SocketPair pair;
     int fd = dup(pair.out.get());
     const int number = fd;
-    sfd_closer_take_unknown(&closer_, &fd);
+    sfd_closer_take_unknown(&closer_, &fd, nullptr);
     EXPECT_FALSE(isOpen(number));
 }
 
@@ -53,7 +53,7 @@ TEST_F(CloserTest, ShouldKeepALingeringSocketForTheDiskPool)
     ASSERT_EQ(0, setsockopt(pair.out.get(), SOL_SOCKET, SO_LINGER, &linger, sizeof(linger)));
     int fd = dup(pair.out.get());
     const int number = fd;
-    sfd_closer_take_unknown(&closer_, &fd);
+    sfd_closer_take_unknown(&closer_, &fd, nullptr);
     EXPECT_EQ(-1, fd);
     EXPECT_TRUE(isOpen(number));
     EXPECT_EQ(1u, closer_.count);
@@ -69,7 +69,7 @@ TEST_F(CloserTest, ShouldKeepFilesForTheDiskPoolInAnyNumber)
         int fd = open(directory.path().c_str(), O_RDONLY | O_CLOEXEC);
         ASSERT_GE(fd, 0);
         numbers.push_back(fd);
-        sfd_closer_take_unknown(&closer_, &fd);
+        sfd_closer_take_unknown(&closer_, &fd, nullptr);
         EXPECT_EQ(-1, fd);
     }
     EXPECT_EQ(numbers.size(), closer_.count);
@@ -88,7 +88,7 @@ TEST_F(CloserTest, ShouldKeepASocketWithSomethingUnreadForTheDiskPool)
     const SocketPair pair;
     ASSERT_EQ(1, write(pair.in.get(), "x", 1)); // it could be a descriptor that lingers
     int fd = dup(pair.out.get());
-    sfd_closer_take_unknown(&closer_, &fd);
+    sfd_closer_take_unknown(&closer_, &fd, nullptr);
     EXPECT_EQ(1u, closer_.count);
 }
 
@@ -97,7 +97,7 @@ TEST_F(CloserTest, ShouldHandOverEachQueueByItself)
     const Pipe pipe;
     for (const uint8_t queue : std::vector<uint8_t>{3, 5, 3, 3}) {
         int fd = dup(pipe.out.get());
-        sfd_closer_take_file(&closer_, &fd, queue);
+        sfd_closer_take_file(&closer_, &fd, queue, nullptr);
         EXPECT_EQ(-1, fd);
     }
     struct sfd_closer first;
@@ -113,9 +113,9 @@ TEST_F(CloserTest, ShouldIgnoreWhatIsNoDescriptor)
 {
     int none = -1;
     int unopened = 1 << 20;
-    sfd_closer_take_unknown(&closer_, &none);
-    sfd_closer_take(&closer_, &none, SFD_FD_REGULAR);
-    sfd_closer_take_unknown(&closer_, &unopened);
+    sfd_closer_take_unknown(&closer_, &none, nullptr);
+    sfd_closer_take(&closer_, &none, SFD_FD_REGULAR, nullptr);
+    sfd_closer_take_unknown(&closer_, &unopened, nullptr);
     EXPECT_EQ(-1, none);
     EXPECT_EQ(-1, unopened);
     EXPECT_EQ(0u, closer_.count);

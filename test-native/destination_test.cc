@@ -264,7 +264,7 @@ TEST_F(DestinationTest, ShouldCloseAtOnceWhatCanNotBlock)
                   fcntl(tcpPair().out.get(), F_DUPFD_CLOEXEC, 0)};
     const enum sfd_fd_kind kinds[] = {SFD_FD_PIPE, SFD_FD_UNIX_STREAM, SFD_FD_TCP};
     for (size_t i = 0; i < std::size(ends); i++) {
-        sfd_destination_close(&closer_, &ends[i], kinds[i], 9);
+        sfd_destination_close(&closer_, &ends[i], kinds[i], 9, nullptr);
         EXPECT_EQ(-1, ends[i]);
     }
     EXPECT_EQ(0u, closer_.count);
@@ -274,17 +274,17 @@ TEST_F(DestinationTest, ShouldCloseAtOnceWhatCanNotBlock)
 TEST_F(DestinationTest, ShouldLeaveFilesToTheirDiskAndTerminalsToTheCloser)
 {
     int regular = fcntl(file(O_WRONLY).get(), F_DUPFD_CLOEXEC, 0);
-    sfd_destination_close(&closer_, &regular, SFD_FD_REGULAR, 9);
+    sfd_destination_close(&closer_, &regular, SFD_FD_REGULAR, 9, nullptr);
     const Pty pty;
     int line = fcntl(pty.line.get(), F_DUPFD_CLOEXEC, 0); // the last close of a line drains it
-    sfd_destination_close(&closer_, &line, SFD_FD_CHAR, 9);
+    sfd_destination_close(&closer_, &line, SFD_FD_CHAR, 9, nullptr);
     EXPECT_EQ(-1, regular);
     EXPECT_EQ(-1, line);
     ASSERT_EQ(2u, closer_.count);
     EXPECT_EQ(9, closer_.closes[0].queue);
     EXPECT_EQ(7, closer_.closes[1].queue);
     int none = -1;
-    sfd_destination_close(&closer_, &none, SFD_FD_REGULAR, 9);
+    sfd_destination_close(&closer_, &none, SFD_FD_REGULAR, 9, nullptr);
     EXPECT_EQ(2u, closer_.count);
 }
 

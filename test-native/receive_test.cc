@@ -29,7 +29,7 @@ class ReceiveTest : public CoreTest
     {
         for (struct sfd_slot &slot : slots_) {
             for (int &fd : slot.fds) {
-                sfd_closer_take_unknown(&closer_, &fd);
+                sfd_closer_take_unknown(&closer_, &fd, nullptr);
             }
         }
         sfd_closer_deinit(&closer_);
@@ -60,7 +60,7 @@ class ReceiveTest : public CoreTest
     {
         for (struct sfd_slot &slot : slots_) {
             for (int &fd : slot.fds) {
-                sfd_closer_take_unknown(&closer_, &fd);
+                sfd_closer_take_unknown(&closer_, &fd, nullptr);
             }
             std::memset(&slot, 0xaa, sizeof(slot)); // what an earlier turn left behind
             std::fill(std::begin(slot.fds), std::end(slot.fds), -1);

@@ -39,6 +39,8 @@ class ReceivingTest : public CoreTest
         ASSERT_EQ(0, sfd_watch_init(&shared_->watch));
         ASSERT_EQ(0, sfd_machine_init(&shared_->machine, &sys_));
         sfd_devices_init(&shared_->devices);
+        const struct sfd_limits limits = {};
+        sfd_accounts_init(&shared_->accounts, &limits);
         directory_ = std::make_unique<TemporaryDirectory>();
         root_ = openFile(directory_->path(), O_PATH | O_DIRECTORY);
         for (int &root : shared_->roots) {
@@ -78,6 +80,7 @@ class ReceivingTest : public CoreTest
         root_.reset();
         directory_.reset();
         sfd_devices_deinit(&shared_->devices);
+        sfd_accounts_deinit(&shared_->accounts);
         sfd_machine_deinit(&shared_->machine);
         sfd_watch_deinit(&shared_->watch);
         CoreTest::TearDown();

@@ -11,7 +11,9 @@ class TurnsTest : public testing::Test
   protected:
     void SetUp() override
     {
-        sfd_turns_init(&turns_);
+        const struct sfd_limits limits = {};
+        sfd_accounts_init(&accounts_, &limits);
+        sfd_turns_init(&turns_, &accounts_);
     }
     void TearDown() override
     {
@@ -23,6 +25,10 @@ class TurnsTest : public testing::Test
         for (const struct sfd_client *client : turns_.buckets) {
             EXPECT_EQ(nullptr, client) << "a client outlived its transfers";
         }
+        for (const struct sfd_account *account : accounts_.buckets) {
+            EXPECT_EQ(nullptr, account) << "an account outlived its clients";
+        }
+        sfd_accounts_deinit(&accounts_);
     }
 
     struct sfd_transfer *enter(int32_t pid, uint32_t uid = 1000)
@@ -34,6 +40,7 @@ class TurnsTest : public testing::Test
         return t;
     }
 
+    struct sfd_accounts accounts_;
     struct sfd_turns turns_;
     std::vector<std::unique_ptr<struct sfd_transfer>> transfers_;
 };

@@ -2,25 +2,29 @@
  * Descriptors whose close(2) can block, on their way to the disk pool.
  *
  * Role: closes at once what can be closed at once and collects the rest for the disk pool.
- * Thread: one event loop. Owns the descriptors that it holds.
+ * Thread: one event loop. Owns the descriptors that it holds; each counts in the account of the client that it came from, or
+ * was opened for, until it is closed.
  */
 #ifndef SFD_CORE_CLOSER_H
 #define SFD_CORE_CLOSER_H
 
 #include <stddef.h>
 
+#include "account.h"
 #include "drop.h"
 #include "fd.h"
 
 struct sfd_close {
     int fd;
-    uint8_t queue;        /* of the disk pool */
-    struct sfd_drop drop; /* leaves the page cache first */
+    uint8_t queue;               /* of the disk pool */
+    struct sfd_drop drop;        /* leaves the page cache first */
+    struct sfd_account *account; /* a reference of its own; NULL: nobody's */
 };
 
 struct sfd_closer {
     const struct sfd_sys *sys;
-    uint8_t queue; /* for descriptors of no known device */
+    struct sfd_counters *counters; /* borrowed; NULL: none */
+    uint8_t queue;                 /* for descriptors of no known device */
     struct sfd_close *closes;
     size_t count;
     size_t capacity;
@@ -31,20 +35,25 @@ void sfd_closer_init(struct sfd_closer *closer, const struct sfd_sys *sys, uint8
 /* Closes what is left; may block. Idempotent. */
 void sfd_closer_deinit(struct sfd_closer *closer);
 
-/* Takes *fd of a known kind, unless it is -1, and sets it to -1. Never blocks while memory lasts. */
-void sfd_closer_take(struct sfd_closer *closer, int *fd, enum sfd_fd_kind kind);
+/*
+ * Takes *fd of a known kind, unless it is -1, and sets it to -1. Never blocks while memory lasts. `account` is borrowed: whose
+ * it is, as long as its close is pending; NULL: nobody's.
+ */
+void sfd_closer_take(struct sfd_closer *closer, int *fd, enum sfd_fd_kind kind,
+                     struct sfd_account *account);
 
 /* The same for a file, whose close is its device's business: never closes it at once while memory lasts. */
-void sfd_closer_take_file(struct sfd_closer *closer, int *fd, uint8_t queue);
+void sfd_closer_take_file(struct sfd_closer *closer, int *fd, uint8_t queue,
+                          struct sfd_account *account);
 
 /* The same for a file of which something is left to drop from the page cache. */
 void sfd_closer_take_dropping(struct sfd_closer *closer, int *fd, uint8_t queue,
-                              const struct sfd_drop *drop);
+                              const struct sfd_drop *drop, struct sfd_account *account);
 
 /* The same for a descriptor that nobody has looked at yet. */
-void sfd_closer_take_unknown(struct sfd_closer *closer, int *fd);
+void sfd_closer_take_unknown(struct sfd_closer *closer, int *fd, struct sfd_account *account);
 
-/* Moves all descriptors of the first one's queue to `out`, which is initialized here. False without memory. */
+/* Moves all descriptors of the first one's queue and account to `out`, which is initialized here. False without memory. */
 bool sfd_closer_split(struct sfd_closer *closer, struct sfd_closer *out);
 
 #endif

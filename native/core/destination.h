@@ -76,7 +76,7 @@ int64_t sfd_destination_write(const struct sfd_machine *machine, int fd, enum sf
  * Takes *fd and sets it to -1: closes it at once if that cannot block, else leaves it to the closer, on `queue` of the disk pool
  * for what belongs to a disk.
  */
-void sfd_destination_close(struct sfd_closer *closer, int *fd, enum sfd_fd_kind kind,
-                           uint8_t queue);
+void sfd_destination_close(struct sfd_closer *closer, int *fd, enum sfd_fd_kind kind, uint8_t queue,
+                           struct sfd_account *account);
 
 #endif

@@ -28,6 +28,7 @@ int sfd_engine_create(struct sfd_engine **out, const struct sfd_settings *settin
     atomic_init(&shared->transfers, 0);
     atomic_init(&shared->receiver, 0);
     sfd_devices_init(&shared->devices);
+    sfd_accounts_init(&shared->accounts, &settings->client);
     sfd_endpoint_init(&engine->endpoint);
 
     result = sfd_sys_wake_signal();
@@ -86,5 +87,6 @@ void sfd_engine_destroy(struct sfd_engine *engine)
     sfd_machine_deinit(&engine->shared.machine);
     sfd_watch_deinit(&engine->shared.watch);
     sfd_devices_deinit(&engine->shared.devices);
+    sfd_accounts_deinit(&engine->shared.accounts);
     free(engine);
 }

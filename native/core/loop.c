@@ -44,6 +44,7 @@ static void push_lend(struct sfd_loop *loop, struct sfd_task *task)
 void sfd_loop_forget(struct sfd_loop *loop, struct sfd_transfer *t)
 {
     sfd_table_remove(&loop->table, t);
+    sfd_account_end(t->account, t->promised, &loop->context.counters);
     sfd_turns_leave(&loop->turns, t->client);
     atomic_fetch_sub_explicit(&loop->shared->transfers, 1, memory_order_relaxed);
     free(t);

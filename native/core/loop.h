@@ -60,6 +60,7 @@ struct sfd_loop;
 struct sfd_settings {
     uint32_t loops;
     uint32_t max_transfers;
+    struct sfd_limits client; /* what one client may have */
     uint32_t open_timeout_ms;
     uint32_t buffer_size;      /* bytes; of read-write, one a loop */
     uint64_t quantum;          /* bytes */
@@ -82,6 +83,7 @@ struct sfd_shared {
     struct sfd_settings settings;
     struct sfd_machine machine;
     struct sfd_devices devices;
+    struct sfd_accounts accounts;
     int request_fd;                 /* borrowed */
     int roots[SFD_ROOTS_MAX];       /* O_PATH directories, owned by the engine */
     bool root_local[SFD_ROOTS_MAX]; /* sfd_residency_opens_here */

@@ -40,9 +40,11 @@ int sfd_loop_create(struct sfd_loop **out, struct sfd_shared *shared, uint32_t i
         .rule_count = shared->settings.rule_count,
     };
     sfd_closer_init(&loop->context.closer, shared->machine.sys, SFD_QUEUE_CLOSE);
+    loop->context.closer.counters = &loop->context.counters;
+    loop->receiver.accounts = &shared->accounts;
     sfd_timers_init(&loop->context.timers);
     sfd_table_init(&loop->table, index);
-    sfd_turns_init(&loop->turns);
+    sfd_turns_init(&loop->turns, &shared->accounts);
     atomic_init(&loop->stop, false);
     atomic_init(&loop->load, 0);
     atomic_init(&loop->beats, 0);
@@ -85,7 +87,7 @@ void sfd_loop_destroy(struct sfd_loop *loop)
         next = task->next;
         if (task->kind != SFD_TASK_MESSAGE) continue;
         struct sfd_message *message = (struct sfd_message *)task;
-        sfd_closer_take_unknown(&loop->context.closer, &message->dest);
+        sfd_closer_take_unknown(&loop->context.closer, &message->dest, NULL);
         free(message);
     }
     for (struct sfd_task *task = loop->lend_first; task != NULL; task = next) {
@@ -95,6 +97,7 @@ void sfd_loop_destroy(struct sfd_loop *loop)
     while ((t = sfd_table_next(&loop->table, &position)) != NULL) {
         t->lent = false; /* nobody works on it any more */
         sfd_transfer_abort(&loop->context, t, -ESHUTDOWN);
+        sfd_account_end(t->account, t->promised, &loop->context.counters);
         sfd_turns_leave(&loop->turns, t->client);
         free(t);
     }

@@ -34,7 +34,7 @@ static void prepare(struct sfd_receiver *receiver, struct sfd_slot *slots)
 
 /* Keeps the first descriptors and gives the surplus to the closer. */
 static void take_descriptors(struct sfd_slot *slot, struct sfd_closer *closer,
-                             const struct cmsghdr *header)
+                             struct sfd_account *account, const struct cmsghdr *header)
 {
     const size_t count = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
 
@@ -46,36 +46,53 @@ static void take_descriptors(struct sfd_slot *slot, struct sfd_closer *closer,
             slot->fds[slot->fd_count++] = fd;
         } else {
             slot->fault = SFD_SLOT_MALFORMED;
-            sfd_closer_take_unknown(closer, &fd);
+            sfd_closer_take_unknown(closer, &fd, account);
         }
     }
 }
 
-static void fill(struct sfd_slot *slot, struct sfd_closer *closer, struct mmsghdr *message)
+/* Who has sent it; false when the kernel does not say. */
+static bool take_credentials(struct sfd_slot *slot, struct msghdr *header)
 {
-    struct msghdr *header = &message->msg_hdr;
-    bool known = false;
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(header); c != NULL; c = CMSG_NXTHDR(header, c)) {
+        struct ucred peer;
+        if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_CREDENTIALS ||
+            c->cmsg_len != CMSG_LEN(sizeof(peer)))
+            continue;
+        memcpy(&peer, CMSG_DATA(c), sizeof(peer));
+        slot->uid = peer.uid;
+        slot->gid = peer.gid;
+        slot->pid = peer.pid;
+        return true;
+    }
+    return false;
+}
 
+/* The account of a sender with more descriptors than any request has; given to the caller. */
+static struct sfd_account *account_of(struct sfd_receiver *receiver, const struct sfd_slot *slot,
+                                      const struct cmsghdr *descriptors)
+{
+    if (receiver->accounts == NULL || descriptors->cmsg_len <= CMSG_LEN(SFD_SLOT_FDS * sizeof(int)))
+        return NULL;
+    return sfd_accounts_get(receiver->accounts, slot->pid, slot->uid);
+}
+
+static void fill(struct sfd_receiver *receiver, struct sfd_slot *slot, struct sfd_closer *closer,
+                 struct msghdr *header, uint32_t length)
+{
     /* Everything but the bytes, which the kernel has just written. */
     memset(slot, 0, offsetof(struct sfd_slot, bytes));
-    slot->length = (int32_t)message->msg_len;
+    slot->length = (int32_t)length;
     for (int i = 0; i < SFD_SLOT_FDS; i++)
         slot->fds[i] = -1;
     if ((header->msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0) slot->fault = SFD_SLOT_MALFORMED;
+    const bool known = take_credentials(slot, header); /* first: the surplus is its sender's */
 
     for (struct cmsghdr *c = CMSG_FIRSTHDR(header); c != NULL; c = CMSG_NXTHDR(header, c)) {
-        if (c->cmsg_level != SOL_SOCKET) continue;
-        if (c->cmsg_type == SCM_RIGHTS) {
-            take_descriptors(slot, closer, c);
-        } else if (c->cmsg_type == SCM_CREDENTIALS &&
-                   c->cmsg_len == CMSG_LEN(sizeof(struct ucred))) {
-            struct ucred peer;
-            memcpy(&peer, CMSG_DATA(c), sizeof(peer));
-            slot->uid = peer.uid;
-            slot->gid = peer.gid;
-            slot->pid = peer.pid;
-            known = true;
-        }
+        if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS) continue;
+        struct sfd_account *account = known ? account_of(receiver, slot, c) : NULL;
+        take_descriptors(slot, closer, account, c);
+        sfd_account_put(account);
     }
     if (!known) slot->fault = SFD_SLOT_ANONYMOUS;
 }
@@ -88,6 +105,7 @@ int sfd_receive(struct sfd_receiver *receiver, struct sfd_closer *closer, int fd
                                         MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
     if (n == -EAGAIN) return 0;
     for (int i = 0; i < n; i++)
-        fill(&slots[i], closer, &receiver->messages[i]);
+        fill(receiver, &slots[i], closer, &receiver->messages[i].msg_hdr,
+             receiver->messages[i].msg_len);
     return n;
 }

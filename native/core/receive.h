@@ -67,6 +67,7 @@ struct sfd_slot {
 };
 
 struct sfd_receiver {
+    struct sfd_accounts *accounts; /* borrowed: whose the surplus is; NULL: nobody's */
     struct mmsghdr messages[SFD_BATCH_MAX];
     struct iovec iov[SFD_BATCH_MAX];
     /*

@@ -8,10 +8,19 @@
 
 #include "loop_private.h"
 
+/* As long as their closes are pending they count for the client that sent them. */
+static void drop(struct sfd_loop *loop, int *fds, int count, int32_t pid, uint32_t uid)
+{
+    struct sfd_account *account = sfd_accounts_get(&loop->shared->accounts, pid, uid);
+
+    for (int i = 0; i < count; i++)
+        sfd_closer_take_unknown(&loop->context.closer, &fds[i], account);
+    sfd_account_put(account);
+}
+
 void sfd_requests_drop(struct sfd_loop *loop, struct sfd_slot *slot)
 {
-    for (int i = 0; i < SFD_SLOT_FDS; i++)
-        sfd_closer_take_unknown(&loop->context.closer, &slot->fds[i]);
+    if (slot->fd_count > 0) drop(loop, slot->fds, SFD_SLOT_FDS, slot->pid, slot->uid);
 }
 
 /* A sound Send Open File or Cancel has no status channel: its descriptor is a destination. */
@@ -41,35 +50,62 @@ static void refuse(struct sfd_loop *loop, struct sfd_slot *slot, int error)
     sfd_requests_drop(loop, slot);
 }
 
+/* What a request can come to hold: its status channel, the file, and the destination, also of a Send Open File. */
+static uint8_t descriptors_of(int32_t command)
+{
+    return command == SFD_WIRE_READ_FILE ? 2 : 3;
+}
+
+/* Counts a transfer in, within the limits of its client and of the daemon: 0 or -errno. */
+static int admit(struct sfd_loop *loop, struct sfd_transfer *t, uint8_t descriptors)
+{
+    struct sfd_shared *shared = loop->shared;
+    const int result = sfd_account_begin(t->account, descriptors, &loop->context.counters);
+
+    if (result < 0) return result;
+    if (atomic_fetch_add_explicit(&shared->transfers, 1, memory_order_relaxed) >=
+        shared->settings.max_transfers) {
+        atomic_fetch_sub_explicit(&shared->transfers, 1, memory_order_relaxed);
+        sfd_account_end(t->account, descriptors, &loop->context.counters);
+        sfd_counters_add(&loop->context.counters, SFD_COUNTER_REFUSED_TRANSFERS, 1);
+        return -EMFILE;
+    }
+    t->promised = descriptors;
+    return 0;
+}
+
+static void dismiss(struct sfd_loop *loop, struct sfd_transfer *t)
+{
+    sfd_account_end(t->account, t->promised, &loop->context.counters);
+    atomic_fetch_sub_explicit(&loop->shared->transfers, 1, memory_order_relaxed);
+}
+
 static struct sfd_transfer *new_transfer(struct sfd_loop *loop, const struct sfd_slot *slot,
                                          int *error)
 {
-    struct sfd_shared *shared = loop->shared;
     struct sfd_transfer *t = NULL;
 
-    if (atomic_fetch_add_explicit(&shared->transfers, 1, memory_order_relaxed) >=
-        shared->settings.max_transfers) {
-        *error = -EMFILE;
-        goto fail;
-    }
     *error = sfd_timers_reserve(&loop->context.timers, loop->table.count + 1u);
-    if (*error < 0) goto fail;
+    if (*error < 0) return NULL;
     *error = -ENOMEM;
     t = malloc(sizeof(*t));
-    if (t == NULL) goto fail;
+    if (t == NULL) return NULL;
     sfd_transfer_init(t);
     t->task.loop = loop;
     t->task.client = slot->pid;
     t->client = sfd_turns_enter(&loop->turns, slot->pid, slot->uid);
     if (t->client == NULL) goto fail;
+    t->account = t->client->account;
+    *error = admit(loop, t, descriptors_of(slot->command));
+    if (*error < 0) goto fail;
     *error = sfd_table_add(&loop->table, t);
     if (*error < 0) {
-        sfd_turns_leave(&loop->turns, t->client);
+        dismiss(loop, t);
         goto fail;
     }
     return t;
 fail:
-    atomic_fetch_sub_explicit(&shared->transfers, 1, memory_order_relaxed);
+    if (t->client != NULL) sfd_turns_leave(&loop->turns, t->client);
     free(t);
     return NULL;
 }
@@ -123,14 +159,14 @@ fail:
 void sfd_requests_command(struct sfd_loop *loop, uint64_t id, int32_t pid, uint32_t uid, int dest)
 {
     struct sfd_transfer *t = sfd_table_find(&loop->table, id);
-    const bool own = t != NULL && t->client->pid == pid && t->client->uid == uid;
+    const bool own = t != NULL && t->account->pid == pid && t->account->uid == uid;
 
     if (own && dest < 0) {
         sfd_loop_cancel(loop, t);
     } else if (own && !t->lent && !t->ready && t->state == SFD_STATE_PARKED) {
         sfd_loop_place(loop, t, sfd_transfer_send(&loop->context, t, dest));
-    } else {
-        sfd_closer_take_unknown(&loop->context.closer, &dest);
+    } else if (dest >= 0) {
+        drop(loop, &dest, 1, pid, uid);
     }
 }
 
@@ -153,7 +189,7 @@ static void forward(struct sfd_loop *loop, struct sfd_slot *slot)
     }
     struct sfd_message *message = malloc(sizeof(*message));
     if (message == NULL) {
-        sfd_closer_take_unknown(&loop->context.closer, &slot->fds[0]);
+        sfd_requests_drop(loop, slot);
         return;
     }
     *message = (struct sfd_message){

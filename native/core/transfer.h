@@ -19,6 +19,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "account.h"
 #include "closer.h"
 #include "counters.h"
 #include "destination.h"
@@ -99,6 +100,7 @@ struct sfd_transfer {
 
     /* the loop's */
     struct sfd_client *client;
+    struct sfd_account *account; /* the client's, borrowed; NULL: nobody's */
     struct sfd_transfer *ready_next;
     uint64_t id;
     bool ready;             /* in the ready queue */
@@ -106,6 +108,7 @@ struct sfd_transfer {
     bool dest_registered;   /* with epoll */
     bool status_registered; /* with epoll */
     bool hangup_watched;    /* epoll tells when the status channel loses its reader */
+    uint8_t promised;       /* descriptors that its account counts for it */
     atomic_bool cancelled;  /* by the loop, also while lent */
 
     struct sfd_timer timer; /* for the earliest of its limits, progress and rate; or earlier */

@@ -38,11 +38,11 @@ static void close_file(struct sfd_context *context, struct sfd_transfer *t)
 {
     if (t->drop.own != 0) {
         sfd_closer_take_dropping(&context->closer, &t->file, sfd_transfer_queue(t->device),
-                                 &t->drop);
+                                 &t->drop, t->account);
     } else if (file_closes_at_once(context, t)) {
         sfd_fd_close(context->machine.sys, &t->file);
     } else {
-        sfd_closer_take_file(&context->closer, &t->file, sfd_transfer_queue(t->device));
+        sfd_closer_take_file(&context->closer, &t->file, sfd_transfer_queue(t->device), t->account);
     }
     free(t->path);
     t->path = NULL;
@@ -62,7 +62,19 @@ static void close_data(struct sfd_context *context, struct sfd_transfer *t)
     if (t->lent && t->job == SFD_JOB_COPY) return;
     if (t->dest >= 0) leave_epoll(context, t->dest, &t->dest_registered);
     sfd_destination_close(&context->closer, &t->dest, (enum sfd_fd_kind)t->dest_kind,
-                          sfd_transfer_queue(t->dest_device));
+                          sfd_transfer_queue(t->dest_device), t->account);
+}
+
+/* It has ended and stays: what it was promised and does not have any more is its client's again. */
+static void settle(struct sfd_context *context, struct sfd_transfer *t)
+{
+    const int file =
+        t->lent || t->file >= 0 ? 1 : 0; /* of a lent one the file is the disk pool's */
+    const int held = file + (t->status.fd >= 0 ? 1 : 0) + (t->dest >= 0 ? 1 : 0);
+
+    if (held >= t->promised) return;
+    sfd_account_release(t->account, (uint32_t)(t->promised - held), &context->counters);
+    t->promised = (uint8_t)held;
 }
 
 /* Of a lent transfer all that is the loop's; it comes back, and sfd_transfer_run closes the rest. */
@@ -72,7 +84,9 @@ static enum sfd_next release(struct sfd_context *context, struct sfd_transfer *t
     close_data(context, t);
     if (t->status.fd >= 0) leave_epoll(context, t->status.fd, &t->status_registered);
     sfd_status_deinit(&t->status, &context->machine);
-    return t->lent ? SFD_NEXT_WAIT : SFD_NEXT_END;
+    if (!t->lent) return SFD_NEXT_END;
+    settle(context, t);
+    return SFD_NEXT_WAIT;
 }
 
 enum sfd_next sfd_transfer_end(struct sfd_context *context, struct sfd_transfer *t)
@@ -82,6 +96,7 @@ enum sfd_next sfd_transfer_end(struct sfd_context *context, struct sfd_transfer 
     close_data(context, t);
     if (t->status.fd < 0 || sfd_status_flush(&t->status, &context->machine) != 0)
         return release(context, t);
+    settle(context, t);
     sfd_transfer_wait(context, t, SFD_NEXT_STATUS);
     return SFD_NEXT_STATUS;
 }

@@ -64,7 +64,8 @@ enum sfd_next sfd_transfer_open_path(struct sfd_context *context, struct sfd_tra
     if (is_local(context, device)) return take_over(context, t, &file, device);
     /* Nobody has met its device: what it can do is for the disk pool to find out. */
     device = sfd_devices_add(context->devices, file.dev);
-    sfd_closer_take_file(&context->closer, &file.fd, sfd_transfer_queue((int16_t)device));
+    sfd_closer_take_file(&context->closer, &file.fd, sfd_transfer_queue((int16_t)device),
+                         t->account);
     return open_in_pool(context, t, path, device);
 }
 
@@ -87,7 +88,7 @@ enum sfd_next sfd_transfer_open_source(struct sfd_context *context, struct sfd_t
         t->file = source;
         device = sfd_devices_add(context->devices, info.dev);
     } else {
-        sfd_closer_take_unknown(&context->closer, &source);
+        sfd_closer_take_unknown(&context->closer, &source, t->account);
         return sfd_transfer_refuse(context, t, result);
     }
     return lend_open(context, t, sfd_transfer_queue(device));

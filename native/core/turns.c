@@ -5,9 +5,9 @@
 
 #include <stdlib.h>
 
-void sfd_turns_init(struct sfd_turns *turns)
+void sfd_turns_init(struct sfd_turns *turns, struct sfd_accounts *accounts)
 {
-    *turns = (struct sfd_turns){0};
+    *turns = (struct sfd_turns){.accounts = accounts};
 }
 
 static struct sfd_client **bucket_of(struct sfd_turns *turns, int32_t pid)
@@ -20,26 +20,35 @@ struct sfd_client *sfd_turns_enter(struct sfd_turns *turns, int32_t pid, uint32_
     struct sfd_client **bucket = bucket_of(turns, pid);
 
     for (struct sfd_client *c = *bucket; c != NULL; c = c->bucket_next) {
-        if (c->pid == pid && c->uid == uid) {
+        if (c->account->pid == pid && c->account->uid == uid) {
             c->transfers++;
             return c;
         }
     }
     struct sfd_client *client = malloc(sizeof(*client));
     if (client == NULL) return NULL;
-    *client = (struct sfd_client){.pid = pid, .uid = uid, .transfers = 1, .bucket_next = *bucket};
+    *client = (struct sfd_client){
+        .account = sfd_accounts_get(turns->accounts, pid, uid),
+        .transfers = 1,
+        .bucket_next = *bucket,
+    };
+    if (client->account == NULL) {
+        free(client);
+        return NULL;
+    }
     *bucket = client;
     return client;
 }
 
 void sfd_turns_leave(struct sfd_turns *turns, struct sfd_client *client)
 {
-    struct sfd_client **at = bucket_of(turns, client->pid);
+    struct sfd_client **at = bucket_of(turns, client->account->pid);
 
     if (--client->transfers > 0) return;
     while (*at != client)
         at = &(*at)->bucket_next;
     *at = client->bucket_next;
+    sfd_account_put(client->account);
     free(client);
 }
 

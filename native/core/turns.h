@@ -2,7 +2,8 @@
  * Whose turn it is: the ready transfers of one loop, round-robin by client.
  *
  * Role: a client with a thousand ready transfers gets one quantum, then the next client gets one. Thread: one event
- * loop. Owns the clients; a client lives as long as it has transfers. Every call is O(1).
+ * loop. Owns the clients; a client lives as long as it has transfers here, and refers to its account, which all loops share.
+ * Every call is O(1).
  */
 #ifndef SFD_CORE_TURNS_H
 #define SFD_CORE_TURNS_H
@@ -13,8 +14,7 @@
 
 /* One process that has transfers in this loop. */
 struct sfd_client {
-    int32_t pid;
-    uint32_t uid;
+    struct sfd_account *account; /* a reference of its own */
     uint32_t transfers;
     struct sfd_client *bucket_next;
     struct sfd_client *turn_next; /* meaningful while it has ready transfers */
@@ -23,13 +23,15 @@ struct sfd_client {
 };
 
 struct sfd_turns {
+    struct sfd_accounts *accounts;
     struct sfd_client *buckets[SFD_CLIENT_BUCKETS];
     struct sfd_client *first; /* clients with ready transfers */
     struct sfd_client *last;
     uint32_t ready; /* transfers */
 };
 
-void sfd_turns_init(struct sfd_turns *turns);
+/* `accounts` is borrowed. */
+void sfd_turns_init(struct sfd_turns *turns, struct sfd_accounts *accounts);
 
 /* Counts a transfer in for its client: the client, or NULL without memory. */
 struct sfd_client *sfd_turns_enter(struct sfd_turns *turns, int32_t pid, uint32_t uid);

@@ -78,6 +78,7 @@ class LoopFixture : public CoreTest
         scriptCalls(&sys_);
         ASSERT_EQ(0, sfd_machine_init(&shared_->machine, &sys_));
         sfd_devices_init(&shared_->devices);
+        sfd_accounts_init(&shared_->accounts, &limits_);
         directory_ = std::make_unique<TemporaryDirectory>();
         root_ = openFile(directory_->path(), O_PATH | O_DIRECTORY);
         for (int &root : shared_->roots) {
@@ -116,6 +117,10 @@ class LoopFixture : public CoreTest
         root_.reset();
         directory_.reset();
         sfd_devices_deinit(&shared_->devices);
+        for (const struct sfd_account *account : shared_->accounts.buckets) {
+            EXPECT_EQ(nullptr, account) << "an account outlived the loops";
+        }
+        sfd_accounts_deinit(&shared_->accounts);
         sfd_machine_deinit(&shared_->machine);
         CoreTest::TearDown();
     }
@@ -334,6 +339,7 @@ class LoopFixture : public CoreTest
 
     static inline bool working = false;
 
+    struct sfd_limits limits_ = {}; // of each client
     std::unique_ptr<struct sfd_shared> shared_;
     struct sfd_sys sys_;
     std::unique_ptr<TemporaryDirectory> directory_;

@@ -22,7 +22,7 @@ public enum Counter {
     BLOCKED(8),
     /** Opened files that nobody sent in time. */
     OPEN_TIMEOUTS(9),
-    /** Transfers in the table now; the only one that can fall. */
+    /** Transfers in the table now; can fall. */
     TRANSFERS(10),
     /** Turns in which a loop sat in one call for too long. */
     STUCK(11),
@@ -33,7 +33,19 @@ public enum Counter {
     /** Transfers whose last message found no room in the status channel in time. */
     DRAIN_TIMEOUTS(14),
     /** Choices of the selector that could not be obeyed, so that the rules stood in. */
-    UNFIT_CHOICES(15);
+    UNFIT_CHOICES(15),
+    /** Requests refused because there were as many transfers as the daemon allows. */
+    REFUSED_TRANSFERS(16),
+    /** Requests refused because their client had as many transfers as one client may. */
+    REFUSED_CLIENT_TRANSFERS(17),
+    /** Requests refused because their client had as many descriptors as one client may. */
+    REFUSED_CLIENT_DESCRIPTORS(18),
+    /** Requests refused because their client had as many disk tasks as one client may. */
+    REFUSED_CLIENT_DISK_TASKS(19),
+    /** Descriptors that are held for clients now, or promised to their transfers; can fall. */
+    DESCRIPTORS(20),
+    /** Tasks in the disk pool now, in a queue or with a thread; can fall. */
+    DISK_TASKS(21);
 
     private final int index;
 
