@@ -1,0 +1,93 @@
+/*
+ * Fuzz target: receipt (native/core/receive.c) of what the kernel makes of any sendmsg: lengths, descriptors, credentials,
+ * truncation, foreign control messages, in batches.
+ *
+ * R2, D2, D8, D25, D37: each descriptor is in one slot or closed, once; a slot says what came and nothing of the one before.
+ */
+#include "kernel.h"
+#include "receive.h"
+
+static void compose(struct kernel_datagram *datagram)
+{
+    static const enum kernel_kind kinds[] = {KERNEL_PIPE,     KERNEL_TCP,  KERNEL_UNIX,
+                                             KERNEL_FILE,     KERNEL_NULL, KERNEL_OTHER,
+                                             KERNEL_DIRECTORY};
+    static const size_t lengths[] = {0, 1, 2, 16, 26, 4239, 4240, 4241, 4400};
+    const uint8_t how = fuzz_u8(&kernel.bytes);
+    const unsigned count = (how & 3) == 3 ? fuzz_below(&kernel.bytes, 254) : how & 7;
+
+    datagram->length = lengths[fuzz_below(&kernel.bytes, 9)];
+    memset(datagram->bytes, how, datagram->length);
+    datagram->anonymous = (how & 0x08) != 0;
+    datagram->extra = how >> 4 & 3;
+    datagram->pid = 100 + (how >> 6);
+    datagram->uid = 1000u + (how >> 6);
+    for (unsigned i = 0; i < count; i++) {
+        const int fd = kernel_new(kinds[fuzz_below(&kernel.bytes, 7)]);
+        if (fd < 0) break;
+        kernel_fd(fd)->linger = (how & 0x10) != 0;
+        datagram->fds[datagram->fd_count++] = fd;
+    }
+}
+
+static void check_slot(const struct sfd_slot *slot, const struct kernel_datagram *sent)
+{
+    const bool cut = sent->length > SFD_SLOT_BYTES;
+    unsigned kept = 0;
+
+    FUZZ_CHECK(slot->length == (int)(cut ? SFD_SLOT_BYTES : sent->length));
+    FUZZ_CHECK(memcmp(slot->bytes, sent->bytes, (size_t)slot->length) == 0);
+    FUZZ_CHECK(slot->fd_count >= 0 && slot->fd_count <= SFD_SLOT_FDS);
+    for (int i = 0; i < SFD_SLOT_FDS; i++) {
+        FUZZ_CHECK((slot->fds[i] >= 0) == (i < slot->fd_count));
+        if (slot->fds[i] >= 0) FUZZ_CHECK(slot->fds[i] == sent->fds[i] && kernel_fd(sent->fds[i]));
+    }
+    for (unsigned i = 0; i < sent->fd_count; i++)
+        kept += kernel_any(sent->fds[i])->open ? 1 : 0;
+    const bool lost = (unsigned)slot->fd_count < sent->fd_count;
+    if (sent->anonymous) {
+        FUZZ_CHECK(slot->fault == SFD_SLOT_ANONYMOUS);
+        FUZZ_CHECK(slot->pid == 0 && slot->uid == 0 && slot->gid == 0);
+    } else {
+        FUZZ_CHECK(slot->pid == sent->pid && slot->uid == sent->uid && slot->gid == 7);
+        FUZZ_CHECK((slot->fault != SFD_SLOT_SOUND) == (cut || lost));
+    }
+    FUZZ_CHECK(kept >= (unsigned)slot->fd_count);
+    FUZZ_CHECK(slot->verdict == 0 && slot->command == 0 && slot->id == 0 && slot->extended == 0);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static struct sfd_receiver receiver;
+    static struct sfd_slot slots[SFD_BATCH_MAX];
+    static struct kernel_datagram sent[SFD_BATCH_MAX];
+    struct sfd_closer closer;
+
+    kernel_reset(data, size);
+    sfd_closer_init(&closer, &kernel_sys, 0);
+    for (int batch = 0; batch < 4; batch++) {
+        const unsigned count = fuzz_below(&kernel.bytes, SFD_BATCH_MAX + 1);
+        for (unsigned i = 0; i < count && kernel.waiting < SFD_BATCH_MAX; i++)
+            compose(kernel_send());
+        for (unsigned i = 0; i < kernel.waiting; i++)
+            sent[i] = kernel.queue[(kernel.first + i) % 16];
+        const int n = sfd_receive(&receiver, &closer, KERNEL_REQUEST_FD, slots);
+        for (int i = 0; i < n; i++) {
+            check_slot(&slots[i], &sent[i]);
+            for (int k = 0; k < SFD_SLOT_FDS; k++)
+                sfd_closer_take_unknown(&closer, &slots[i].fds[k]);
+        }
+    }
+    kernel.bytes.left = 0;
+    while (kernel.waiting > 0) {
+        const int n = sfd_receive(&receiver, &closer, KERNEL_REQUEST_FD, slots);
+        FUZZ_CHECK(n > 0);
+        for (int i = 0; i < n; i++) {
+            for (int k = 0; k < SFD_SLOT_FDS; k++)
+                sfd_closer_take_unknown(&closer, &slots[i].fds[k]);
+        }
+    }
+    sfd_closer_deinit(&closer);
+    kernel_check_empty();
+    return 0;
+}

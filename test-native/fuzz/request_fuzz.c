@@ -1,0 +1,89 @@
+/*
+ * Fuzz target: the decoder of requests (native/core/wire.c). The input is one datagram.
+ *
+ * R1, R12, D1, D5, D25, D34, D39: an errno of the documented ones with nothing written, or a request that encodes to the same
+ * bytes, whose range fits into a file and whose path has no NUL.
+ */
+#include <errno.h>
+
+#include "fuzz.h"
+#include "wire.h"
+
+__extension__ typedef unsigned __int128 wide;
+
+/* What our encoder makes of a request, in `out`; how many bytes. */
+static size_t encode(const struct sfd_wire_request *r, uint8_t *out)
+{
+    size_t n;
+
+    if (r->cmd == SFD_WIRE_SEND_OPEN_FILE || r->cmd == SFD_WIRE_CANCEL)
+        return sfd_wire_put_transfer_request(out, r->cmd, r->id);
+    if (r->extended) {
+        const uint8_t cmd = r->cmd == SFD_WIRE_SEND_DESCRIPTOR ? r->cmd : r->cmd | 0x10;
+        n = sfd_wire_put_extended_request(out, cmd, r->offset, r->length, &r->options,
+                                          r->path_length);
+    } else {
+        n = sfd_wire_put_path_request(out, r->cmd, r->offset, r->length);
+    }
+    if (r->path == NULL) return n;
+    memcpy(out + n, r->path, r->path_length);
+    out[n + r->path_length] = 0;
+    return n + r->path_length + 1;
+}
+
+/* Bytes that nobody looks at: of a request of version 1 those before its fields, of an extended one those behind. */
+static void clear_padding(const struct sfd_wire_request *r, uint8_t *message)
+{
+    memset(message + (r->extended ? 42 : 2), 0, 6);
+}
+
+static void check_sound(const struct sfd_wire_request *r, const uint8_t *message, size_t size)
+{
+    static uint8_t again[SFD_WIRE_MAX_REQUEST_SIZE];
+    uint8_t *clean = fuzz_exact_copy(message, size);
+
+    FUZZ_CHECK(size <= SFD_WIRE_MAX_REQUEST_SIZE);
+    FUZZ_CHECK(r->offset >= 0);
+    FUZZ_CHECK((wide)r->offset + r->length <= INT64_MAX);
+    FUZZ_CHECK(r->options.technique < SFD_TECHNIQUES);
+    FUZZ_CHECK((r->options.flags & ~SFD_OPTIONS_ALL) == 0);
+    if (r->path != NULL) {
+        FUZZ_CHECK(r->path_length >= 1 && r->path_length <= SFD_WIRE_MAX_PATH);
+        FUZZ_CHECK(strlen(r->path) == r->path_length);
+    }
+    clear_padding(r, clean);
+    FUZZ_CHECK(encode(r, again) == size);
+    FUZZ_CHECK(memcmp(again, clean, size) == 0);
+    free(clean);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct sfd_wire_request request;
+    struct sfd_wire_request untouched;
+    uint8_t *message = fuzz_exact_copy(data, size);
+
+    memset(&request, 0xa5, sizeof(request));
+    memcpy(&untouched, &request, sizeof(request));
+    const int result = sfd_wire_get_request(message, size, &request);
+    const bool extended = sfd_wire_is_extended(message, size);
+    FUZZ_CHECK(memcmp(message, data, size) == 0);
+    switch (result) {
+    case 0:
+        FUZZ_CHECK(request.extended == extended);
+        check_sound(&request, message, size);
+        break;
+    case -EBADMSG:
+    case -EPROTONOSUPPORT:
+    case -ENAMETOOLONG:
+    case -ENOENT:
+    case -EINVAL:
+    case -ERANGE:
+        FUZZ_CHECK(memcmp(&request, &untouched, sizeof(request)) == 0);
+        break;
+    default:
+        FUZZ_FAIL("an errno that is not documented");
+    }
+    free(message);
+    return 0;
+}
