@@ -56,13 +56,27 @@ static void check_slot(const struct sfd_slot *slot, const struct kernel_datagram
     FUZZ_CHECK(slot->verdict == 0 && slot->command == 0 && slot->id == 0 && slot->extended == 0);
 }
 
+/* What the requests' reader does with the descriptors. */
+static void drop(struct sfd_accounts *accounts, struct sfd_closer *closer, struct sfd_slot *slot)
+{
+    struct sfd_account *account = sfd_accounts_get(accounts, slot->pid, slot->uid);
+
+    for (int i = 0; i < SFD_SLOT_FDS; i++)
+        sfd_closer_take_unknown(closer, &slot->fds[i], account);
+    sfd_account_put(account);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct sfd_receiver receiver;
     static struct sfd_slot slots[SFD_BATCH_MAX];
     static struct kernel_datagram sent[SFD_BATCH_MAX];
+    static const struct sfd_limits limits;
+    struct sfd_accounts accounts;
     struct sfd_closer closer;
 
+    sfd_accounts_init(&accounts, &limits);
+    receiver.accounts = &accounts;
     kernel_reset(data, size);
     sfd_closer_init(&closer, &kernel_sys, 0);
     for (int batch = 0; batch < 4; batch++) {
@@ -74,20 +88,20 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         const int n = sfd_receive(&receiver, &closer, KERNEL_REQUEST_FD, slots);
         for (int i = 0; i < n; i++) {
             check_slot(&slots[i], &sent[i]);
-            for (int k = 0; k < SFD_SLOT_FDS; k++)
-                sfd_closer_take_unknown(&closer, &slots[i].fds[k]);
+            drop(&accounts, &closer, &slots[i]);
         }
     }
     kernel.bytes.left = 0;
     while (kernel.waiting > 0) {
         const int n = sfd_receive(&receiver, &closer, KERNEL_REQUEST_FD, slots);
         FUZZ_CHECK(n > 0);
-        for (int i = 0; i < n; i++) {
-            for (int k = 0; k < SFD_SLOT_FDS; k++)
-                sfd_closer_take_unknown(&closer, &slots[i].fds[k]);
-        }
+        for (int i = 0; i < n; i++)
+            drop(&accounts, &closer, &slots[i]);
     }
     sfd_closer_deinit(&closer);
+    for (int i = 0; i < SFD_ACCOUNT_BUCKETS; i++)
+        FUZZ_CHECK(accounts.buckets[i] == NULL); /* nothing is pending any more */
+    sfd_accounts_deinit(&accounts);
     kernel_check_empty();
     return 0;
 }
