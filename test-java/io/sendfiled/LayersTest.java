@@ -45,7 +45,7 @@ final class LayersTest {
 
     /** The core's layers, from the bottom; what is not named stands in {@link #MIDDLE_LAYER}, beside wire, open and mover. */
     private static final List<Set<String>> CORE_LAYERS = List.of(
-            Set.of("sys", "sys_setup"),
+            Set.of("sys", "sys_setup", "sys_sandbox"),
             Set.of("fd"),
             Set.of(),
             Set.of(
