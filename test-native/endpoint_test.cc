@@ -9,6 +9,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <fcntl.h>
+#include <filesystem>
 #include <fstream>
 #include <string>
 #include <sys/socket.h>
@@ -252,6 +253,106 @@ TEST_F(Endpoint, shouldMakeTheDirectoryPrivateWhenItIsMissing)
     EXPECT_EQ(0700u, mode(dir));
     sfd_endpoint_close(&e);
     EXPECT_EQ(-ENOENT, sfd_endpoint_open(&e, (dir_ + "/no/such").c_str(), "a"));
+}
+
+// R15
+TEST_F(Endpoint, shouldRefuseADirectoryInWhichOthersCouldReplaceTheSocket)
+{
+    const std::string dir = dir_ + "/run";
+    ASSERT_EQ(0, mkdir(dir.c_str(), 0700));
+    struct sfd_endpoint e;
+    for (const mode_t mode : {0757, 0777, 0702}) {
+        ASSERT_EQ(0, chmod(dir.c_str(), mode));
+        EXPECT_EQ(-EPERM, sfd_endpoint_open(&e, dir.c_str(), "a")) << std::oct << mode;
+        EXPECT_EQ(-1, e.fd);
+        EXPECT_TRUE(std::filesystem::is_empty(dir));
+    }
+    for (const mode_t mode : {01777, 0775, 0755, 0700}) { // the last but one: our own group
+        ASSERT_EQ(0, chmod(dir.c_str(), mode));
+        EXPECT_EQ(0, sfd_endpoint_open(&e, dir.c_str(), "a")) << std::oct << mode;
+        sfd_endpoint_close(&e);
+    }
+}
+
+// R15
+TEST_F(Endpoint, shouldRefuseADirectoryOfAnotherUserOrGroup)
+{
+    if (geteuid() != 0) {
+        GTEST_SKIP() << "only root can give a directory away";
+    }
+    const std::string dir = dir_ + "/run";
+    struct sfd_endpoint e;
+    ASSERT_EQ(0, mkdir(dir.c_str(), 0700));
+    ASSERT_EQ(0, chown(dir.c_str(), 54321, 0));
+    EXPECT_EQ(-EPERM, sfd_endpoint_open(&e, dir.c_str(), "a"));
+    ASSERT_EQ(0, chown(dir.c_str(), 0, 54321));
+    ASSERT_EQ(0, chmod(dir.c_str(), 0770));
+    EXPECT_EQ(-EPERM, sfd_endpoint_open(&e, dir.c_str(), "a"));
+    ASSERT_EQ(0, chmod(dir.c_str(), 0750));
+    EXPECT_EQ(0, sfd_endpoint_open(&e, dir.c_str(), "a"));
+    sfd_endpoint_close(&e);
+}
+
+// R15: a drained instance's name is free for nobody until its end, but cannot be connected to.
+TEST_F(Endpoint, shouldHideItsSocketAndKeepItsLock)
+{
+    struct sfd_endpoint e;
+    struct sfd_endpoint second;
+    ASSERT_EQ(0, sfd_endpoint_open(&e, dir_.c_str(), "a"));
+    sfd_endpoint_hide(&e);
+    sfd_endpoint_hide(&e);
+    EXPECT_EQ(-ENOENT, client("a"));
+    EXPECT_EQ(-EADDRINUSE, sfd_endpoint_open(&second, dir_.c_str(), "a"));
+    EXPECT_EQ(getpid(), sfd_endpoint_holder(dir_.c_str(), "a"));
+    sfd_endpoint_close(&e);
+    EXPECT_FALSE(exists(lock_path("a")));
+}
+
+// R15
+TEST_F(Endpoint, shouldNotRemoveTheSocketAndTheLockThatReplacedItsOwn)
+{
+    struct sfd_endpoint e;
+    ASSERT_EQ(0, sfd_endpoint_open(&e, dir_.c_str(), "a"));
+    ASSERT_EQ(0, unlink(socket_path("a").c_str()));
+    ASSERT_EQ(0, unlink(lock_path("a").c_str()));
+    struct sfd_endpoint other;
+    ASSERT_EQ(0, sfd_endpoint_open(&other, dir_.c_str(), "a"));
+    sfd_endpoint_close(&e);
+    EXPECT_TRUE(exists(socket_path("a")));
+    EXPECT_TRUE(exists(lock_path("a")));
+    sfd_endpoint_close(&other);
+    EXPECT_FALSE(exists(socket_path("a")));
+}
+
+// R15: whatever a killed instance wrote, and whoever has its process id now.
+TEST_F(Endpoint, shouldNotBelieveAPidThatNobodyLocks)
+{
+    std::ofstream(lock_path("a")) << getppid() << "\n";
+    EXPECT_EQ(0, sfd_endpoint_holder(dir_.c_str(), "a"));
+    struct sfd_endpoint e;
+    ASSERT_EQ(0, sfd_endpoint_open(&e, dir_.c_str(), "a"));
+    EXPECT_EQ(getpid(), sfd_endpoint_holder(dir_.c_str(), "a"));
+    sfd_endpoint_close(&e);
+}
+
+pid_t holder_at_bind = -1;
+int holder_looking_bind(int fd, const struct sockaddr *address, socklen_t length)
+{
+    const std::string path = path_to_look_at;
+    holder_at_bind = sfd_endpoint_holder(path.substr(0, path.rfind('/')).c_str(), "a");
+    return sfd_sys_setup_linux.bind(fd, address, length);
+}
+
+TEST_F(Endpoint, shouldNameItselfBeforeItCanBeMetInPlaceOfAKilledInstance)
+{
+    std::ofstream(lock_path("a")) << getppid() << "\n";
+    struct sfd_sys_setup sys = sfd_sys_setup_linux;
+    sys.bind = holder_looking_bind;
+    path_to_look_at = socket_path("a");
+    struct sfd_endpoint e;
+    ASSERT_EQ(0, sfd_endpoint_open_with(&e, &sys, dir_.c_str(), "a"));
+    EXPECT_EQ(getpid(), holder_at_bind);
+    sfd_endpoint_close(&e);
 }
 
 TEST_F(Endpoint, shouldRefuseNamesThatLeaveTheDirectoryOrDoNotFit)

@@ -45,15 +45,46 @@ static int socket_address(struct sockaddr_un *out, const char *dir, const char *
     return n < 0 || (size_t)n >= sizeof out->sun_path ? -ENAMETOOLONG : 0;
 }
 
+/*
+ * Who may write to the directory may put a socket of its own in the place of ours. The groups of root and our own are
+ * trusted: a umask of 002 makes directories that the user's own group may write to.
+ */
+static int check_dir(const struct sfd_sys_setup *sys, int fd)
+{
+    uid_t ruid;
+    uid_t euid;
+    uid_t suid;
+    gid_t rgid;
+    gid_t egid;
+    gid_t sgid;
+    struct stat st;
+    int result = sys->fstat(fd, &st);
+    if (result == 0) result = sys->getresuid(&ruid, &euid, &suid);
+    if (result == 0) result = sys->getresgid(&rgid, &egid, &sgid);
+    if (result < 0) {
+        return result;
+    }
+    if (st.st_uid != 0 && st.st_uid != euid) {
+        return -EPERM;
+    }
+    const mode_t foreign = S_IWOTH | (st.st_gid == 0 || st.st_gid == egid ? 0U : S_IWGRP);
+    return (st.st_mode & foreign) != 0 && (st.st_mode & S_ISVTX) == 0 ? -EPERM : 0;
+}
+
 static int open_dir(const struct sfd_sys_setup *sys, const char *dir)
 {
     const int made = sys->mkdir(dir, 0700);
-    if (made < 0 && made != -EEXIST) {
-        /* A read-only or foreign parent says EROFS or EACCES even where the directory exists: let openat decide. */
-        const int fd = sys->openat(AT_FDCWD, dir, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
-        return fd == -ENOENT ? made : fd;
+    const int fd = sys->openat(AT_FDCWD, dir, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
+    if (fd < 0) {
+        /* A read-only or foreign parent says EROFS or EACCES even where the directory exists: openat has decided. */
+        return fd == -ENOENT && made < 0 && made != -EEXIST ? made : fd;
     }
-    return sys->openat(AT_FDCWD, dir, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
+    const int result = check_dir(sys, fd);
+    if (result < 0) {
+        sys->close(fd);
+        return result;
+    }
+    return fd;
 }
 
 /* Whether the locked descriptor is still the file of that name: its last owner may have removed it meanwhile. */
@@ -182,8 +213,12 @@ static int bind_socket(struct sfd_endpoint *e, const struct sockaddr_un *address
     }
     if (result < 0) {
         e->sys->unlinkat(e->dir_fd, e->socket_file, 0);
+        return result;
     }
-    return result;
+    e->socket_dev = st.st_dev;
+    e->socket_ino = st.st_ino;
+    e->named = true;
+    return 0;
 }
 
 static void close_fd(const struct sfd_endpoint *e, int *fd)
@@ -217,17 +252,17 @@ int sfd_endpoint_open_with(struct sfd_endpoint *e, const struct sfd_sys_setup *s
     if (result < 0) {
         goto fail;
     }
+    /* At once: what a killed instance left in the file would be taken for ours. */
+    result = write_pid(e);
+    if (result < 0) {
+        goto fail;
+    }
     result = remove_stale(e, &address);
     if (result < 0) {
         goto fail;
     }
     result = bind_socket(e, &address);
     if (result < 0) {
-        goto fail;
-    }
-    result = write_pid(e);
-    if (result < 0) {
-        e->sys->unlinkat(e->dir_fd, e->socket_file, 0);
         goto fail;
     }
     return 0;
@@ -279,14 +314,23 @@ int sfd_endpoint_holder(const char *dir, const char *name)
     return result;
 }
 
-void sfd_endpoint_close(struct sfd_endpoint *e)
+void sfd_endpoint_hide(struct sfd_endpoint *e)
 {
-    if (e->fd >= 0) {
+    struct stat st;
+    /* Ours might be gone, removed by a cleaner of /tmp, and another server's stand there. */
+    if (e->named && e->sys->fstatat(e->dir_fd, e->socket_file, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+        st.st_dev == e->socket_dev && st.st_ino == e->socket_ino) {
         e->sys->unlinkat(e->dir_fd, e->socket_file, 0);
     }
+    e->named = false;
+}
+
+void sfd_endpoint_close(struct sfd_endpoint *e)
+{
+    sfd_endpoint_hide(e);
     close_fd(e, &e->fd);
     /* The lock's name goes while the lock is held; who opened it before sees in is_current that it is gone. */
-    if (e->lock_fd >= 0) {
+    if (e->lock_fd >= 0 && is_current(e, e->lock_fd) > 0) {
         e->sys->unlinkat(e->dir_fd, e->lock_file, 0);
     }
     close_fd(e, &e->lock_fd);

@@ -10,6 +10,8 @@
 #ifndef SFD_CORE_ENDPOINT_H
 #define SFD_CORE_ENDPOINT_H
 
+#include <stdbool.h>
+#include <sys/types.h>
 #include <sys/un.h>
 
 struct sfd_sys_setup;
@@ -21,6 +23,10 @@ struct sfd_endpoint {
     int fd; /* the bound request socket: non-blocking, CLOEXEC, SO_PASSCRED; -1 when closed */
     int dir_fd; /* O_PATH on DIR: names are removed from the directory that was bound, even if it was renamed */
     int lock_fd; /* holds the flock */
+    bool
+        named; /* the socket's name is ours to remove; the next two tell whether it still is our socket's */
+    dev_t socket_dev;
+    ino_t socket_ino;
     const struct sfd_sys_setup *sys;
     char socket_file[SFD_ENDPOINT_FILE_MAX];
     char lock_file[SFD_ENDPOINT_FILE_MAX];
@@ -36,6 +42,7 @@ void sfd_endpoint_init(struct sfd_endpoint *e);
  *   -EINVAL        NAME is empty or contains a slash
  *   -ENAMETOOLONG  DIR/sendfiled.NAME.socket does not fit a socket address (107 bytes)
  *   -EEXIST        something that is not a socket has the socket's name, or not a regular file the lock's
+ *   -EPERM         DIR belongs to neither root nor this user, or others may write to it and it is not sticky
  *   -ENOTDIR, -ENOENT, -EACCES, ... from the directory
  */
 int sfd_endpoint_open(struct sfd_endpoint *e, const char *dir, const char *name);
@@ -47,7 +54,10 @@ int sfd_endpoint_open_with(struct sfd_endpoint *e, const struct sfd_sys_setup *s
 /* The pid in the lock file of a running instance: > 0, 0 when none runs, or -errno. Takes no lock away. */
 int sfd_endpoint_holder(const char *dir, const char *name);
 
-/* Removes both names and closes. Idempotent. */
+/* Removes the socket's name: nobody can connect any more, who is connected can still send. Idempotent. */
+void sfd_endpoint_hide(struct sfd_endpoint *e);
+
+/* Removes both names, if they are still ours, and closes. Idempotent. */
 void sfd_endpoint_close(struct sfd_endpoint *e);
 
 #endif
