@@ -1,4 +1,5 @@
 // One engine: start, end, and a small daemon of threads around it.
+#include "await.h"
 #include "core.h"
 
 #include <condition_variable>
@@ -285,6 +286,75 @@ TEST_P(EngineLoopsTest, ShouldEndWhileTransfersAreUnderWay)
     for (const OwnedFd &in : stuck) {
         EXPECT_LT(readToEnd(in.get()).size(), SFD_WIRE_FILE_INFO_SIZE + (4u << 20))
             << "and there is an end";
+    }
+}
+
+// R15: while it drains, what was accepted goes on, and nothing new begins.
+TEST_P(EngineLoopsTest, ShouldFinishWhatItHasAndTakeNothingNewWhileItDrains)
+{
+    writeFile(*directory_ / "root/big", pattern(1 << 20));
+    ASSERT_EQ(0, create(settingsOf(GetParam())));
+    const SmallDaemon daemon(engine_, GetParam());
+    const OwnedFd socket = connected();
+    SocketPair pair;
+    setNonblocking(pair.out.get());
+    const OwnedFd sending = request(socket.get(), SFD_WIRE_SEND_FILE, "big", pair.out.get());
+    const OwnedFd cancelled = request(socket.get(), SFD_WIRE_OPEN_FILE, "big");
+    const OwnedFd opened = request(socket.get(), SFD_WIRE_OPEN_FILE, "big");
+    (void)readExactly(sending.get(), SFD_WIRE_FILE_INFO_SIZE);
+    const uint64_t other = infoOf(readExactly(cancelled.get(), SFD_WIRE_FILE_INFO_SIZE)).id;
+    const uint64_t id = infoOf(readExactly(opened.get(), SFD_WIRE_FILE_INFO_SIZE)).id;
+    EXPECT_EQ(3u, sfd_engine_transfers(engine_));
+
+    sfd_engine_drain(engine_);
+    sfd_engine_drain(engine_); // idempotent
+
+    EXPECT_FALSE(socketExists());
+    const Messages refused{"error " + std::to_string(SFD_WIRE_FILE_INFO) + " " +
+                           std::to_string(ESHUTDOWN)};
+    for (const uint8_t command : {SFD_WIRE_OPEN_FILE, SFD_WIRE_READ_FILE}) {
+        const OwnedFd status = request(socket.get(), command, "big");
+        EXPECT_EQ(refused, messages(readToEnd(status.get())));
+    }
+    char header[SFD_WIRE_MAX_REQUEST_SIZE];
+    size_t n = sfd_wire_put_transfer_request(header, SFD_WIRE_CANCEL, other);
+    ASSERT_EQ(0, sfd_submit_send(&sfd_sys_linux, socket.get(), header, n, nullptr, 0));
+    EXPECT_EQ("", readToEnd(cancelled.get()));
+    Pipe data;
+    const int fd = data.out.get();
+    n = sfd_wire_put_transfer_request(header, SFD_WIRE_SEND_OPEN_FILE, id);
+    ASSERT_EQ(0, sfd_submit_send(&sfd_sys_linux, socket.get(), header, n, &fd, 1));
+    data.out.reset();
+    EXPECT_BYTES(pattern(1 << 20), readToEnd(data.in.get()));
+    EXPECT_EQ("complete", messages(readToEnd(opened.get())).back());
+    pair.out.reset();
+    EXPECT_BYTES(pattern(1 << 20), readToEnd(pair.in.get()));
+    EXPECT_EQ("complete", messages(readToEnd(sending.get())).back());
+    EXPECT_TRUE(await([this] { return sfd_engine_transfers(engine_) == 0; }));
+}
+
+// R15: a request that was sent in time gets an answer, not just the end of its status channel.
+TEST_P(EngineLoopsTest, ShouldRefuseInWordsWhatWaitsInTheSocketAtItsEnd)
+{
+    writeFile(*directory_ / "root/file", "x");
+    ASSERT_EQ(0, create(settingsOf(GetParam())));
+    const OwnedFd socket = connected();
+    std::vector<OwnedFd> waiting;
+    ASSERT_EQ(0, sfd_loop_poll(sfd_engine_loop(engine_, 0))); // from now on it receives
+    for (int i = 0; i < 5; i++) {
+        waiting.push_back(request(socket.get(), SFD_WIRE_READ_FILE, "file"));
+    }
+    for (uint32_t i = 0; i < GetParam(); i++) {
+        sfd_loop_stop(sfd_engine_loop(engine_, i));
+    }
+    {
+        const SmallDaemon daemon(engine_, GetParam());
+    }
+    sfd_engine_close_endpoint(engine_);
+    for (const OwnedFd &in : waiting) {
+        EXPECT_EQ(Messages{"error " + std::to_string(SFD_WIRE_FILE_INFO) + " " +
+                           std::to_string(ESHUTDOWN)},
+                  messages(readToEnd(in.get())));
     }
 }
 

@@ -311,12 +311,18 @@ TEST_F(Process, shouldNoteSignalsInsteadOfDying)
                   }
                   raise(SIGINT);
                   raise(SIGINT);
-                  if (sfd_process_signal_wait(fd, -1) != SIGINT) {
+                  if (sfd_process_signal_wait(fd, -1) != SIGINT ||
+                      sfd_process_signal_wait(fd, 0) != SIGINT ||
+                      sfd_process_signal_wait(fd, 0) != 0) {
                       return 11;
                   }
                   raise(SIGINT);
                   raise(SIGTERM);
-                  if (sfd_process_signal_wait(fd, -1) != SIGTERM) {
+                  raise(SIGTERM);
+                  if (sfd_process_signal_wait(fd, -1) != SIGTERM ||
+                      sfd_process_signal_wait(fd, 0) != SIGTERM ||
+                      sfd_process_signal_wait(fd, 0) != SIGINT ||
+                      sfd_process_signal_wait(fd, 0) != 0) {
                       return 12;
                   }
                   std::thread later([] { kill(getpid(), SIGTERM); });

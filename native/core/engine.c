@@ -27,6 +27,7 @@ int sfd_engine_create(struct sfd_engine **out, const struct sfd_settings *settin
         shared->roots[i] = -1;
     atomic_init(&shared->transfers, 0);
     atomic_init(&shared->receiver, 0);
+    atomic_init(&shared->draining, false);
     sfd_devices_init(&shared->devices);
     sfd_accounts_init(&shared->accounts, &settings->client);
     sfd_endpoint_init(&engine->endpoint);
@@ -68,6 +69,17 @@ void sfd_engine_watch(struct sfd_engine *engine, bool pending)
 void sfd_engine_wake_watch(struct sfd_engine *engine)
 {
     sfd_watch_wake(&engine->shared.watch);
+}
+
+void sfd_engine_drain(struct sfd_engine *engine)
+{
+    atomic_store(&engine->shared.draining, true);
+    sfd_endpoint_hide(&engine->endpoint);
+}
+
+uint32_t sfd_engine_transfers(struct sfd_engine *engine)
+{
+    return atomic_load(&engine->shared.transfers);
 }
 
 void sfd_engine_close_endpoint(struct sfd_engine *engine)

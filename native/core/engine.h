@@ -35,6 +35,15 @@ void sfd_engine_watch(struct sfd_engine *engine, bool pending);
 /* Ends a wait of sfd_engine_watch, or the next one. Any thread. */
 void sfd_engine_wake_watch(struct sfd_engine *engine);
 
+/*
+ * From here on requests for new transfers are refused with -ESHUTDOWN and nobody can connect; what was accepted goes on,
+ * and can be sent and cancelled. Not on a loop's thread, and not while another thread closes the endpoint. Idempotent.
+ */
+void sfd_engine_drain(struct sfd_engine *engine);
+
+/* How many transfers there are, those among them that wait for room for their last message. Any thread. */
+uint32_t sfd_engine_transfers(struct sfd_engine *engine);
+
 /* Takes no more requests: removes the socket. The loops go on until they are stopped. Idempotent. */
 void sfd_engine_close_endpoint(struct sfd_engine *engine);
 

@@ -23,6 +23,9 @@ _Static_assert(offsetof(struct sfd_turn, slot) == 4096, "layout shared with Java
 #define TURN_BYTES           ((uint64_t)4 * 1024 * 1024)
 #define TURN_BYTES_RECEIVING ((uint64_t)512 * 1024)
 
+/* Of requests that a loop receives after its stop: more than a queue holds, and a flooder cannot keep it. */
+#define LAST_BATCHES 64
+
 struct close_task {
     struct sfd_task task;
     struct sfd_closer closer;
@@ -297,7 +300,8 @@ static int wait_for_events(struct sfd_loop *loop)
 {
     struct epoll_event events[EVENTS_MAX];
     const bool busy = loop->turns.ready > 0 || loop->turn->choices > 0 ||
-                      loop->lend_first != NULL || loop->context.closer.count > 0;
+                      loop->turn->requests > 0 || loop->lend_first != NULL ||
+                      loop->context.closer.count > 0;
     const int timeout =
         busy ? 0 : sfd_timers_timeout(&loop->context.timers, loop->context.machine.sys->now_ms());
 
@@ -323,6 +327,7 @@ static void begin_stop(struct sfd_loop *loop)
     uint32_t position = 0;
 
     loop->stopping = true;
+    loop->last_batches = loop->receiving ? LAST_BATCHES : 0;
     sfd_receiving_stop(loop);
     while ((t = sfd_table_next(&loop->table, &position)) != NULL) {
         if (!t->ready)
@@ -344,13 +349,18 @@ static int run_turn(struct sfd_loop *loop)
         begin_stop(loop);
     take_choices(loop);
     serve_requests(loop);
+    if (loop->last_batches > 0) {
+        /* What waits in the socket is refused in words: its end would let those clients go without. */
+        receive_requests(loop);
+        loop->last_batches = loop->turn->requests > 0 ? loop->last_batches - 1 : 0;
+    }
     take_mail(loop);
     give_turns(loop);
     run_timers(loop);
     publish_load(loop);
     if (loop->stopping && loop->lent == 0 && loop->turns.ready == 0) {
         publish_lends(loop); /* closes, and nothing else */
-        return loop->turn->lends == 0 ? -ESHUTDOWN : 0;
+        return loop->turn->lends == 0 && loop->turn->requests == 0 ? -ESHUTDOWN : 0;
     }
     sfd_receiving_balance(loop);
     const int result = wait_for_events(loop);

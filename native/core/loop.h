@@ -89,6 +89,7 @@ struct sfd_shared {
     bool root_local[SFD_ROOTS_MAX]; /* sfd_residency_opens_here */
     atomic_uint transfers;          /* in all tables */
     atomic_int receiver;            /* index of the loop whose turn it is to receive */
+    atomic_bool draining;           /* no new transfers; those that are there go on */
     int wake_signal;                /* ends a call that blocks; 0 where no signal was free */
     struct sfd_watch watch;
     struct sfd_loop *loops[SFD_LOOPS_MAX];

@@ -45,6 +45,7 @@ struct sfd_loop {
     int own_tid;    /* of the loop's thread */
     bool receiving; /* the request socket is in its epoll, as far as it knows */
     bool stopping;
+    int last_batches; /* of requests that wait in the socket, still to be refused */
     atomic_bool stop;
 
     /* for the other loops and the watch to read */

@@ -46,8 +46,8 @@ int64_t sfd_process_raise_open_files(const struct sfd_sys_setup *sys);
 int sfd_process_signals_open(void);
 
 /*
- * Blocks until a signal was noted since the last wait, at most timeout_ms (-1: for ever); returns its number, 0 when
- * none came, or -errno.
+ * Blocks until a signal was noted that no wait has returned, at most timeout_ms (-1: for ever); returns its number, 0
+ * when none came, or -errno. Each signal that was noted ends one wait, SIGTERM before SIGINT.
  */
 int sfd_process_signal_wait(int fd, int timeout_ms);
 

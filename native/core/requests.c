@@ -137,6 +137,10 @@ static void begin(struct sfd_loop *loop, struct sfd_slot *slot)
     int error = -EBADMSG;
 
     if (slot->fd_count != wanted) goto fail;
+    if (atomic_load_explicit(&loop->shared->draining, memory_order_relaxed)) {
+        error = -ESHUTDOWN;
+        goto fail;
+    }
     /* A read end passes here; the first write to it tells, and there is nobody to tell. */
     if (!sfd_fd_is_pipe(loop->context.machine.sys, slot->fds[0])) goto fail;
     if (sends) {

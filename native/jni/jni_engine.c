@@ -89,6 +89,20 @@ static jint effective_uid(JNIEnv *env, jclass class)
     return (jint)geteuid();
 }
 
+static void engine_drain(JNIEnv *env, jclass class, jlong engine)
+{
+    (void)env;
+    (void)class;
+    sfd_engine_drain(pointer(engine));
+}
+
+static jint engine_transfers(JNIEnv *env, jclass class, jlong engine)
+{
+    (void)env;
+    (void)class;
+    return (jint)sfd_engine_transfers(pointer(engine));
+}
+
 static void engine_close_endpoint(JNIEnv *env, jclass class, jlong engine)
 {
     (void)env;
@@ -171,6 +185,8 @@ jint sfd_jni_register_engine(JNIEnv *env)
     static const JNINativeMethod methods[] = {
         SFD_JNI_METHOD("create", "([B[B[BIIIIIIJ[JZ)J", engine_create),
         SFD_JNI_METHOD("effectiveUid", "()I", effective_uid),
+        SFD_JNI_METHOD("drain", "(J)V", engine_drain),
+        SFD_JNI_METHOD("transfers", "(J)I", engine_transfers),
         SFD_JNI_METHOD("closeEndpoint", "(J)V", engine_close_endpoint),
         SFD_JNI_METHOD("destroy", "(J)V", engine_destroy),
         SFD_JNI_METHOD("watch", "(JZ)V", engine_watch),

@@ -34,6 +34,7 @@ public final class SendfiledConfig {
     private final int bufferBytes;
     private final int idleTimeoutMs;
     private final int drainTimeoutMs;
+    private final int stopTimeoutMs;
     private final TechniqueRules techniques;
     private final boolean allowRoot;
 
@@ -55,6 +56,7 @@ public final class SendfiledConfig {
         bufferBytes = builder.number(Setting.BUFFER_BYTES);
         idleTimeoutMs = builder.number(Setting.IDLE_TIMEOUT_MS);
         drainTimeoutMs = builder.number(Setting.DRAIN_TIMEOUT_MS);
+        stopTimeoutMs = builder.number(Setting.STOP_TIMEOUT_MS);
         techniques = TechniqueRules.parse(builder.text(Setting.TECHNIQUES, Setting.TECHNIQUES.standard()));
         allowRoot = builder.flag(Setting.ALLOW_ROOT);
         int bytes = socketPath().toString().getBytes(StandardCharsets.UTF_8).length;
@@ -155,6 +157,14 @@ public final class SendfiledConfig {
         return drainTimeoutMs;
     }
 
+    /**
+     * Milliseconds that transfers may go on after a signal to end, 0..3,600,000; obeyed by the program. Who embeds an engine
+     * gives it to {@code Sendfiled.close(Duration)}.
+     */
+    public int stopTimeoutMs() {
+        return stopTimeoutMs;
+    }
+
     /** By what a technique is chosen when a request leaves it open. */
     public TechniqueRules techniques() {
         return techniques;
@@ -244,6 +254,10 @@ public final class SendfiledConfig {
 
         public Builder drainTimeoutMs(int timeoutMs) {
             return put(Setting.DRAIN_TIMEOUT_MS, Setting.DRAIN_TIMEOUT_MS.checkNumber(timeoutMs));
+        }
+
+        public Builder stopTimeoutMs(int timeoutMs) {
+            return put(Setting.STOP_TIMEOUT_MS, Setting.STOP_TIMEOUT_MS.checkNumber(timeoutMs));
         }
 
         /** Rules, written as {@link TechniqueRules} says. */

@@ -90,6 +90,15 @@ public enum Setting {
             86_400_000,
             "30000",
             "milliseconds that a finished transfer waits for room for its last message; 0 means for ever"),
+    STOP_TIMEOUT_MS(
+            "stop-timeout",
+            '\0',
+            Kind.NUMBER,
+            "MS",
+            0,
+            3_600_000,
+            "5000",
+            "milliseconds that transfers may go on after SIGTERM or SIGINT, before they end with ESHUTDOWN"),
     TECHNIQUES(
             "techniques",
             '\0',

@@ -11,6 +11,7 @@ import java.io.PrintStream;
 import java.nio.file.Files;
 import java.util.Arrays;
 import java.util.Map;
+import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -27,6 +28,8 @@ final class DaemonProgram {
     /* Of a transfer: file, destination or data, status channel; of the rest: loops, pools, the JVM's own files. */
     private static final int DESCRIPTORS_A_TRANSFER = 3;
     private static final int OTHER_DESCRIPTORS = 64;
+
+    private static final int DISK_WAIT_MS = 1000;
 
     private final Map<String, String> environment;
     private final PrintStream out;
@@ -86,8 +89,21 @@ final class DaemonProgram {
             engine.onFailure(() -> ProcessNative.wakeSignals(signals));
             announce(config, detached);
             awaitEnd(engine, signals);
+            drain(engine, signals, config.stopTimeoutMs());
         } finally {
-            engine.close();
+            // A disk that is still at work ends with the process: nothing is lost but its answer.
+            engine.end(TimeUnit.MILLISECONDS.toNanos(DISK_WAIT_MS));
+        }
+    }
+
+    /** Until the last transfer has ended, the time is over, or another signal comes. */
+    private static void drain(Sendfiled engine, int signals, int timeoutMs) throws StartException {
+        long begin = System.nanoTime();
+        engine.beginDrain();
+        while (!engine.isDrained() && System.nanoTime() - begin < TimeUnit.MILLISECONDS.toNanos(timeoutMs)) {
+            if (check(ProcessNative.awaitSignal(signals, Sendfiled.DRAIN_LOOK_MS), "cannot wait for signals") != 0) {
+                return;
+            }
         }
     }
 
@@ -170,8 +186,13 @@ final class DaemonProgram {
         if (!Files.isDirectory(config.root())) {
             return "--root: " + config.root() + ": " + reason;
         }
+        if (e.errno() == Errno.EPERM) {
+            return "--socket-dir: " + config.socketDirectory() + ": " + reason
+                    + ": it must belong to this user or to root, and nobody else may write to it unless it is sticky"
+                    + " (chmod go-w)";
+        }
         return switch (e.errno()) {
-            case Errno.ENOENT, Errno.ENOTDIR, Errno.EACCES, Errno.EPERM, Errno.EROFS ->
+            case Errno.ENOENT, Errno.ENOTDIR, Errno.EACCES, Errno.EROFS ->
                 "--socket-dir: " + config.socketDirectory() + ": " + reason;
             case Errno.EEXIST -> config.socketPath() + " or its lock is there and not ours: " + reason;
             default -> "cannot start: " + e.getMessage();

@@ -21,8 +21,8 @@ final class HelpText {
         }
         entry(out, "  -h, --help", "show this text");
         entry(out, "  -V, --version", "show the version");
-        out.append("\nSIGTERM and SIGINT end it cleanly. Exit status: 0 ended when asked to,\n");
-        out.append("1 could not start, 2 wrong usage.\n");
+        out.append("\nSIGTERM and SIGINT end it cleanly, a second one at once. Exit status: 0 ended\n");
+        out.append("when asked to, 1 could not start, 2 wrong usage.\n");
         return out.toString();
     }
 

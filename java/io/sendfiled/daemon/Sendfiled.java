@@ -8,6 +8,8 @@ import io.sendfiled.jni.NativeIoException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.time.Duration;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
@@ -27,6 +29,9 @@ public final class Sendfiled implements AutoCloseable {
     /** How long {@link #close} waits for disks before it leaves their threads behind, in seconds. */
     public static final int CLOSE_SECONDS = 10;
 
+    /** How often a drain looks whether it is over. */
+    static final int DRAIN_LOOK_MS = 10;
+
     private final SendfiledConfig config;
     private final long engine;
     private final DiskPool diskPool;
@@ -35,6 +40,7 @@ public final class Sendfiled implements AutoCloseable {
     private final Watch watch;
     private final Thread watchThread;
     private final Counters counters;
+    private final CountDownLatch hurry = new CountDownLatch(1); // open: a drain that is under way ends
     private boolean closed;
 
     private Sendfiled(SendfiledConfig config, @Nullable TechniqueSelector selector, long engine) {
@@ -149,10 +155,62 @@ public final class Sendfiled implements AutoCloseable {
     /**
      * Stops: no further request is taken, transfers that are under way end with {@code ESHUTDOWN}, the socket is removed,
      * all descriptors are closed. Idempotent. Waits for tasks that disks are still working on, at most
-     * {@value #CLOSE_SECONDS} seconds; a disk that takes longer keeps its threads and their memory.
+     * {@value #CLOSE_SECONDS} seconds; a disk that takes longer keeps its threads and their memory. Ends a
+     * {@link #close(Duration)} of another thread.
      */
     @Override
-    public synchronized void close() {
+    public void close() {
+        hurry.countDown();
+        end(TimeUnit.SECONDS.toNanos(CLOSE_SECONDS));
+    }
+
+    /**
+     * Lets transfers that are under way go on until they have ended, but no longer than {@code drain}, and then stops as
+     * {@link #close()} does. Meanwhile nobody can connect, and requests for new transfers are refused with
+     * {@code ESHUTDOWN}; opened files can still be sent, and transfers cancelled. Idempotent. Blocks for as long as that
+     * takes; a thread that is interrupted, or another one that calls {@link #close()}, stops at once.
+     *
+     * @param drain not negative
+     * @throws IllegalArgumentException when it is negative
+     */
+    public void close(Duration drain) {
+        if (drain.isNegative()) {
+            throw new IllegalArgumentException("drain: " + drain + " is negative");
+        }
+        boolean interrupted = false;
+        long begin = System.nanoTime();
+        try {
+            if (!drain.isZero()) {
+                beginDrain();
+            }
+            while (!isDrained() && drain.compareTo(Duration.ofNanos(System.nanoTime() - begin)) > 0) {
+                if (hurry.await(DRAIN_LOOK_MS, TimeUnit.MILLISECONDS)) {
+                    break;
+                }
+            }
+        } catch (InterruptedException e) {
+            interrupted = true;
+        }
+        close();
+        if (interrupted) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    /** From here on nothing new begins; {@link #isDrained} tells when the rest has ended. Idempotent. */
+    synchronized void beginDrain() {
+        if (!closed) {
+            EngineNative.drain(engine);
+        }
+    }
+
+    /** Whether no transfer is under way; also after {@link #close}. */
+    synchronized boolean isDrained() {
+        return closed || EngineNative.transfers(engine) == 0;
+    }
+
+    /** As {@link #close()}, but waits for disks no longer than that. */
+    synchronized void end(long diskWaitNs) {
         if (closed) {
             return;
         }
@@ -163,7 +221,7 @@ public final class Sendfiled implements AutoCloseable {
             loop.stop();
         }
         try {
-            ended = awaitEnd(System.nanoTime() + TimeUnit.SECONDS.toNanos(CLOSE_SECONDS));
+            ended = awaitEnd(System.nanoTime() + diskWaitNs);
         } catch (InterruptedException e) {
             interrupted = true;
         }

@@ -49,6 +49,15 @@ public final class EngineNative {
     /** The user that this process acts as. */
     public static native int effectiveUid();
 
+    /**
+     * From here on nobody can connect, and requests for new transfers are refused with {@code ESHUTDOWN}; those that were
+     * accepted go on. Idempotent. Any thread but a loop's.
+     */
+    public static native void drain(long engine);
+
+    /** How many transfers there are, those among them that wait for room for their last message. Any thread. */
+    public static native int transfers(long engine);
+
     /** Removes the request socket; idempotent. No loop may receive any more: each is stopped, or waits for the disk pool. */
     public static native void closeEndpoint(long engine);
 

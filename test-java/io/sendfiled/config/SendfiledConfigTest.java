@@ -43,6 +43,7 @@ final class SendfiledConfigTest {
         assertEquals(256 << 10, config.bufferBytes());
         assertEquals(300_000, config.idleTimeoutMs());
         assertEquals(30_000, config.drainTimeoutMs());
+        assertEquals(5_000, config.stopTimeoutMs());
         assertEquals(4, config.techniques().rules().size());
         assertNull(config.user());
         assertNull(config.group());
@@ -67,6 +68,7 @@ final class SendfiledConfigTest {
                 .bufferBytes(8192)
                 .idleTimeoutMs(9)
                 .drainTimeoutMs(10)
+                .stopTimeoutMs(11)
                 .techniques("pipe=splice")
                 .allowRoot(true)
                 .build();
@@ -85,6 +87,7 @@ final class SendfiledConfigTest {
         assertEquals(8192, config.bufferBytes());
         assertEquals(9, config.idleTimeoutMs());
         assertEquals(10, config.drainTimeoutMs());
+        assertEquals(11, config.stopTimeoutMs());
         assertEquals(1, config.techniques().rules().size());
     }
 

@@ -60,9 +60,23 @@ final class DaemonProcess implements AutoCloseable {
         return OpenDescriptors.settledCount(process.pid());
     }
 
+    /** Sends SIGTERM. */
+    void terminate() {
+        process.destroy();
+    }
+
+    /** Sends SIGKILL and waits for the end; there is nothing left to close then. */
+    void kill() throws InterruptedException {
+        process.destroyForcibly().waitFor();
+    }
+
+    long pid() {
+        return process.pid();
+    }
+
     @Override
     public void close() {
-        process.destroy();
+        terminate();
         try {
             if (!process.waitFor(STOP_SECONDS, TimeUnit.SECONDS)) {
                 throw new AssertionError("the daemon lives " + STOP_SECONDS + " s after SIGTERM");

@@ -9,7 +9,10 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.sendfiled.client.SendfiledClient;
 import io.sendfiled.jni.Errno;
+import io.sendfiled.protocol.Wire;
 import io.sendfiled.support.Await;
+import io.sendfiled.support.RawClient;
+import io.sendfiled.support.RawClient.Status;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -118,6 +121,32 @@ final class DaemonProcessIT {
             program.signal("TERM");
             assertEquals(0, program.awaitExit());
         }
+    }
+
+    /* R15: both may be noted before the program looks. */
+    @Test
+    void shouldNotWaitForTransfersWhenItIsAskedTwice() throws Exception {
+        try (Program program = start("--stop-timeout=3600000");
+                RawClient raw = new RawClient(socket("a"));
+                Status opened = raw.request(Wire.OPEN_FILE, "file")) {
+            assertEquals("the content".length(), opened.info().size());
+            program.signal("TERM");
+            program.signal("TERM");
+            assertEquals(0, program.awaitExit());
+            assertArrayEquals(new byte[] {(byte) Wire.TRANSFER_STATUS, Errno.ESHUTDOWN}, opened.rest());
+            assertFalse(exists(lock("a")));
+        }
+    }
+
+    /* R15 */
+    @Test
+    void shouldRefuseASocketDirectoryThatOthersCanWriteTo() throws Exception {
+        Files.setPosixFilePermissions(sockets, PosixFilePermissions.fromString("rwxr-xrwx"));
+        assertRefused(
+                "--socket-dir: " + sockets + ": operation not permitted (EPERM): it must belong to this user or to"
+                        + " root, and nobody else may write to it unless it is sticky (chmod go-w)",
+                arguments());
+        assertFalse(exists(lock("a")));
     }
 
     @Test
@@ -341,9 +370,7 @@ final class DaemonProcessIT {
     @Test
     void shouldBecomeTheUserWithoutTheGroupsOfRootD23() throws Exception {
         assumeTrue(Program.ROOT, "only root can become another user");
-        for (Path directory : List.of(scratch, sockets, root)) {
-            Files.setPosixFilePermissions(directory, PosixFilePermissions.fromString("rwxrwxrwx"));
-        }
+        openToAll(scratch, sockets, root);
         try (Program program = Program.shell(
                 scratch, "exec \"$@\"", arguments("-u", "54321", "-g", "54322", "--socket-dir", sockets + "/own"))) {
             Path socket = sockets.resolve("own/sendfiled.a.socket");
@@ -369,9 +396,7 @@ final class DaemonProcessIT {
     void shouldServeTheUserThatItBecame() throws Exception {
         assumeTrue(Program.ROOT, "only root can become another user");
         assumeTrue(Files.isExecutable(Path.of("/usr/bin/setpriv")), "setpriv (util-linux) is not here");
-        for (Path directory : List.of(scratch, sockets, root)) {
-            Files.setPosixFilePermissions(directory, PosixFilePermissions.fromString("rwxrwxrwx"));
-        }
+        openToAll(scratch, sockets, root);
         // The build may stand in a directory that the other user cannot enter.
         Path build = Path.of(System.getProperty("sendfiled.test.bin", "target/cmake/bin"));
         Path driver = Files.copy(build.resolve("client_driver"), scratch.resolve("client_driver"));
@@ -389,6 +414,13 @@ final class DaemonProcessIT {
             program.signal("TERM");
             assertEquals(0, program.awaitExit(), "it removes its socket as the other user");
             assertFalse(exists(socket("a")));
+        }
+    }
+
+    /** As /tmp is: everybody may write, but replace only what is his own. */
+    private static void openToAll(Path... directories) throws IOException {
+        for (Path directory : directories) {
+            Files.setAttribute(directory, "unix:mode", 01777);
         }
     }
 

@@ -17,6 +17,7 @@ import io.sendfiled.support.TestDestination;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.TimeoutException;
@@ -44,6 +45,7 @@ final class TestDaemon implements AutoCloseable {
         static final Options STANDARD = new Options(Map.of())
                 .with("max-transfers", 500)
                 .with("open-timeout", 60_000)
+                .with("stop-timeout", 0)
                 .withLoops(2);
 
         Options with(String key, Object value) {
@@ -182,17 +184,27 @@ final class TestDaemon implements AutoCloseable {
         return openDescriptors() >= descriptors + more;
     }
 
-    /** Stops the daemon; a second time it does nothing. */
+    /** Stops the daemon, which takes as long as {@code stop-timeout} allows; a second time it does nothing. */
     void stop() {
         if (stopped) {
             return;
         }
         stopped = true;
         if (embedded != null) {
-            embedded.close();
+            embedded.close(Duration.ofMillis(embedded.config().stopTimeoutMs()));
         }
         if (forked != null) {
             forked.close();
+        }
+    }
+
+    /** Asks again while another thread is in {@link #stop}: it ends at once. */
+    void hurry() {
+        if (embedded != null) {
+            embedded.close();
+        }
+        if (forked != null) {
+            forked.terminate();
         }
     }
 
