@@ -43,6 +43,8 @@ void kernel_reset(const uint8_t *data, size_t size)
 {
     kernel.bytes = (struct fuzz_bytes){.at = data, .left = size};
     kernel.quiet = (fuzz_u8(&kernel.bytes) & 3) == 0;
+    kernel.zeros = false;
+    kernel.epoll = -1;
     kernel.now_ms = 1000000;
     kernel.fd_count = 0;
     kernel.open_count = 0;
@@ -85,6 +87,7 @@ int kernel_new(enum kernel_kind kind)
         entry->size = sizes[what % 10];
         entry->hole = what < 0xc0 ? UINT64_MAX : entry->size / 2;
         entry->device = 100 + (what >> 4) % 3;
+        if (entry->hole < entry->size) kernel.zeros = true;
     }
     return KERNEL_FD_BASE + (int)kernel.fd_count - 1;
 }
@@ -94,6 +97,12 @@ void kernel_check_empty(void)
     for (unsigned i = 0; i < kernel.fd_count; i++)
         FUZZ_CHECK(!kernel.fds[i].open); /* R2: leaked */
     FUZZ_CHECK(kernel.mappings == 0);
+}
+
+/* Of a file without end no more can be read into memory than its last pages: the test would take as long as the file. */
+static bool readable_at(const struct kernel_fd *file, uint64_t offset)
+{
+    return file->size < UINT32_MAX || file->size - offset < 65536 || offset >= file->size;
 }
 
 static uint8_t byte_at(const struct kernel_fd *file, uint64_t offset)
@@ -204,7 +213,8 @@ static void take_byte(struct kernel_fd *dest, uint8_t byte)
         hear(dest, &response);
         return;
     }
-    FUZZ_CHECK(byte == 0 || byte == byte_at(&solid, dest->begin + dest->taken)); /* R3 */
+    FUZZ_CHECK((byte == 0 && kernel.zeros) ||
+               byte == byte_at(&solid, dest->begin + dest->taken)); /* R3 */
     take(dest, 1, NULL);
 }
 
@@ -372,10 +382,11 @@ static int k_mmap(size_t length, int protection, int flags, int fd, uint64_t off
     FUZZ_CHECK(offset % 4096 == 0 && length > 0);
     const int error = FAULT(ENOMEM, EAGAIN, ENODEV, EACCES, ENFILE);
     if (error < 0) return error;
+    if (!readable_at(file, offset)) return -ENOMEM;
     uint8_t *bytes = malloc(length);
     FUZZ_CHECK(bytes != NULL);
     for (size_t i = 0; i < length; i++)
-        bytes[i] = byte_at(file, offset + i);
+        bytes[i] = offset + i < file->size ? byte_at(file, offset + i) : 0;
     kernel.mappings++;
     *out = bytes;
     return 0;
@@ -401,6 +412,7 @@ static int64_t k_preadv2(int fd, const struct iovec *iov, int count, int64_t off
     const int error = FAULT(EIO, EINTR, ENOMEM, EOPNOTSUPP, EAGAIN);
     if (error < 0) return error;
     if ((flags & RWF_NOWAIT) != 0 && fuzz_u8(&kernel.bytes) >= 0xa0) return -EAGAIN;
+    if (!readable_at(file, (uint64_t)offset)) return -EIO;
     if ((uint64_t)offset >= file->size) return 0;
     limit = file->size - (uint64_t)offset;
     if (limit > total(iov, count)) limit = total(iov, count);
@@ -428,7 +440,10 @@ static int64_t k_pwritev2(int fd, const struct iovec *iov, int count, int64_t of
     if (error < 0) return error;
     const bool atomic = dest->kind == KERNEL_PIPE && n <= 4096;
     const uint64_t some = share(n);
-    if (dest->kind == KERNEL_PIPE && (some == 0 || (atomic && some < n))) return -EAGAIN;
+    if (dest->kind == KERNEL_PIPE && (some == 0 || (atomic && some < n))) {
+        dest->full = true;
+        return -EAGAIN;
+    }
     n = some == 0 ? n : some;
     take_memory(dest, iov, count, n);
     dest->position += n;
@@ -640,10 +655,24 @@ static int k_recvmmsg(int fd, struct mmsghdr *messages, unsigned count, int flag
 
 /* ------------------------------------------------------------------ waiting */
 
+static int request_socket(int epoll, int operation)
+{
+    const bool was = kernel.epoll == epoll;
+
+    if (operation == EPOLL_CTL_DEL) {
+        if (was) kernel.epoll = -1;
+        return was ? 0 : -ENOENT;
+    }
+    if (was) return -EEXIST;
+    const int error = FAULT(ENOMEM, ENOSPC);
+    if (error == 0) kernel.epoll = epoll;
+    return error;
+}
+
 static int k_epoll_ctl(int epoll, int operation, int fd, struct epoll_event *event)
 {
-    (void)epoll;
-    if (!kernel_is_ours(fd)) return 0; /* the mailbox, the request socket: always looked at */
+    if (fd == KERNEL_REQUEST_FD) return request_socket(epoll, operation);
+    if (!kernel_is_ours(fd)) return 0; /* the mailbox: it is looked at in each turn */
     struct kernel_fd *entry = kernel_fd(fd);
     if (operation == EPOLL_CTL_DEL) {
         const bool was = entry->registered;
@@ -656,6 +685,8 @@ static int k_epoll_ctl(int epoll, int operation, int fd, struct epoll_event *eve
     const int error = operation == EPOLL_CTL_ADD ? FAULT(ENOMEM, ENOSPC) : 0;
     if (error < 0) return error;
     FUZZ_CHECK((event->events & EPOLLONESHOT) != 0);
+    FUZZ_CHECK(!entry->registered || entry->epoll == epoll);
+    entry->epoll = epoll;
     entry->registered = entry->armed = true;
     entry->events = event->events;
     entry->data = event->data.u64;
@@ -666,14 +697,16 @@ static int k_epoll_wait(int epoll, struct epoll_event *events, int count, int ti
 {
     int n = 0;
 
-    (void)epoll;
     const int error = FAULT(EINTR);
     if (error < 0) return 0;
-    if (kernel.waiting > 0) events[n++] = (struct epoll_event){EPOLLIN, {.u64 = UINT64_MAX}};
+    if (kernel.waiting > 0 && kernel.epoll == epoll)
+        events[n++] = (struct epoll_event){EPOLLIN, {.u64 = UINT64_MAX}};
     for (unsigned i = 0; i < kernel.fd_count && n < count; i++) {
         struct kernel_fd *entry = &kernel.fds[i];
         const uint32_t gone = entry->gone ? EPOLLERR | EPOLLOUT : 0;
-        if (!entry->armed || (gone == 0 && (entry->events & EPOLLOUT) == 0)) continue;
+        if (!entry->armed || entry->epoll != epoll ||
+            (gone == 0 && (entry->events & EPOLLOUT) == 0))
+            continue;
         if (fuzz_u8(&kernel.bytes) >= 0xc0) continue;
         entry->armed = false;
         events[n++] = (struct epoll_event){gone | (entry->events & EPOLLOUT), {.u64 = entry->data}};

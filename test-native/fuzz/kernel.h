@@ -36,8 +36,8 @@ enum kernel_kind {
 struct kernel_open {
     uint64_t id; /* 0: not told yet */
     int pid;
-    int status; /* descriptor */
-    int dest;   /* that takes the bytes; -1: none has so far */
+    uint64_t begin; /* of the range */
+    int dest;       /* that takes the bytes; -1: none has so far */
 };
 
 /* What a status channel has said. */
@@ -60,12 +60,14 @@ struct kernel_fd {
 
     /* epoll */
     bool registered;
+    int epoll; /* with this one */
     bool armed;
     uint32_t events;
     uint64_t data;
 
     /* a pipe or socket: the client's end */
     bool gone; /* nobody reads */
+    bool full; /* it has refused bytes at least once */
     bool linger;
 
     /* a file */
@@ -102,6 +104,8 @@ struct kernel_datagram {
 struct kernel {
     struct fuzz_bytes bytes;
     bool quiet; /* no faults; still short counts and full pipes */
+    bool zeros; /* some file has or gets holes, or has lost its end: zeros can stand for any byte */
+    int epoll;  /* that the request socket is registered with; -1: none */
     uint64_t now_ms;
     unsigned fd_count;
     struct kernel_fd fds[KERNEL_FDS_MAX];
