@@ -454,6 +454,59 @@ TEST_F(LoopTest, ShouldForgetAReadWhenItsReaderGoes)
     EXPECT_EQ(1u, count(SFD_COUNTER_CANCELLED) + count(SFD_COUNTER_FAILED));
 }
 
+/* A status channel that we can read, too, would never say that its client has gone. */
+class ReadableStatusTest : public LoopTest
+{
+  protected:
+    /* Our end, and what is passed on. */
+    static OwnedFd readableChannel(OwnedFd *status)
+    {
+        Pipe pipe;
+        const std::string name = "/proc/self/fd/" + std::to_string(pipe.in.get());
+        status->reset(::open(name.c_str(), O_RDWR | O_CLOEXEC));
+        EXPECT_GE(status->get(), 0);
+        return std::move(pipe.in);
+    }
+};
+
+TEST_F(ReadableStatusTest, ShouldNotParkAFileWhoseClientCannotBeSeenToGo) // R14, D30
+{
+    file(100);
+    OwnedFd status;
+    OwnedFd in = readableChannel(&status);
+    submit(pathRequest(SFD_WIRE_OPEN_FILE, "file"), {status.get()});
+    status.reset();
+    until([&] { return count(SFD_COUNTER_FAILED) > 0; });
+    EXPECT_EQ(0u, transfers());
+    const std::string said = {'\x82', EBADMSG};
+    EXPECT_EQ(said, drain(in.get()).substr(SFD_WIRE_FILE_INFO_SIZE));
+}
+
+TEST_F(ReadableStatusTest, ShouldNotWaitForAReaderThatCannotBeSeenToGo) // R14, D30
+{
+    file(BIG);
+    OwnedFd status;
+    OwnedFd in = readableChannel(&status);
+    struct sfd_options options = {};
+    options.idle_ms = UINT32_MAX;
+    submit(extendedRequest(SFD_WIRE_READ_FILE_EXT, options, "file"), {status.get()});
+    status.reset();
+    until([&] { return count(SFD_COUNTER_FAILED) > 0; });
+    EXPECT_EQ(0u, transfers());
+}
+
+TEST_F(ReadableStatusTest, ShouldServeWhatNeedsNoWaiting)
+{
+    warmUp();
+    file(100);
+    OwnedFd status;
+    OwnedFd in = readableChannel(&status);
+    submit(pathRequest(SFD_WIRE_READ_FILE, "file"), {status.get()});
+    status.reset();
+    until([&] { return count(SFD_COUNTER_COMPLETED) > 1; });
+    EXPECT_EQ(SFD_WIRE_FILE_INFO_SIZE + 100u, drain(in.get()).size());
+}
+
 TEST_F(LoopTest, ShouldForgetALentTransferWhoseClientIsGoneWhenItComesBack) // D14
 {
     warmUp();

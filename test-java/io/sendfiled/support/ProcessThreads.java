@@ -1,0 +1,70 @@
+package io.sendfiled.support;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.function.Predicate;
+
+/** The threads of a process as the kernel sees them: which there are, and what an event loop waits for. */
+public final class ProcessThreads {
+    /** epoll_wait(2)'s timeout among a thread's system call and its arguments (proc_pid_syscall(5)). */
+    private static final int EPOLL_TIMEOUT = 4;
+
+    private ProcessThreads() {}
+
+    /** How many threads of each name whose name begins so; the kernel keeps 15 characters of a name. */
+    public static Map<String, Integer> count(long pid, String prefix) {
+        Map<String, Integer> counts = new TreeMap<>();
+        all(pid, thread -> {
+            String name = Files.readString(thread.resolve("comm")).strip();
+            if (name.startsWith(prefix)) {
+                counts.merge(name, 1, Integer::sum);
+            }
+            return true;
+        });
+        return counts;
+    }
+
+    /** Whether every thread whose name begins so sleeps in epoll_wait(2) without a time limit: it has no timer. */
+    public static boolean sleepWithoutTimer(long pid, String prefix) {
+        return all(pid, thread -> {
+            if (!Files.readString(thread.resolve("comm")).startsWith(prefix)) {
+                return true;
+            }
+            String[] call = Files.readString(thread.resolve("syscall")).strip().split(" ");
+            return call.length > EPOLL_TIMEOUT
+                    && (int) Long.parseUnsignedLong(call[EPOLL_TIMEOUT].substring(2), 16) == -1;
+        });
+    }
+
+    @FunctionalInterface
+    private interface Look {
+        boolean holds(Path thread) throws IOException;
+    }
+
+    private static boolean all(long pid, Look look) {
+        Predicate<Path> holds = thread -> {
+            try {
+                return look.holds(thread);
+            } catch (NoSuchFileException e) {
+                return true; // it has ended meanwhile
+            } catch (IOException e) {
+                throw new UncheckedIOException(e);
+            }
+        };
+        try (DirectoryStream<Path> threads = Files.newDirectoryStream(Path.of("/proc/" + pid + "/task"))) {
+            boolean all = true;
+            for (Path thread : threads) {
+                all &= holds.test(thread);
+            }
+            return all;
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+}
