@@ -51,6 +51,14 @@ final class DaemonProcess implements AutoCloseable {
                 .toAbsolutePath();
     }
 
+    long pid() {
+        return process.pid();
+    }
+
+    boolean isAlive() {
+        return process.isAlive();
+    }
+
     int openDescriptors() {
         return OpenDescriptors.count(process.pid());
     }

@@ -158,6 +158,16 @@ final class TestDaemon implements AutoCloseable {
         return directory.resolve(SocketDirectories.socketFile(NAME));
     }
 
+    /** The process that it runs in: this one for an embedded engine. */
+    long pid() {
+        return forked != null ? forked.pid() : ProcessHandle.current().pid();
+    }
+
+    /** Whether it still runs, and nothing has gone wrong in it. */
+    boolean isAlive() {
+        return forked != null ? forked.isAlive() : embedded != null && embedded.failure() == null;
+    }
+
     private int openDescriptors() {
         return forked != null ? forked.openDescriptors() : OpenDescriptors.count();
     }
