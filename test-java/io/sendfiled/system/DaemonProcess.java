@@ -78,10 +78,6 @@ final class DaemonProcess implements AutoCloseable {
         process.destroyForcibly().waitFor();
     }
 
-    long pid() {
-        return process.pid();
-    }
-
     @Override
     public void close() {
         terminate();
