@@ -19,6 +19,11 @@ public final class HelperProgram {
                 .toAbsolutePath();
     }
 
+    /** Where a library is that can be preloaded into a program: {@code test-native/support/preload/*.c}. */
+    public static Path preload(String name) {
+        return path("../lib/lib" + name + ".so").normalize();
+    }
+
     public static boolean exists(String name) {
         return Files.isExecutable(path(name));
     }

@@ -7,6 +7,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.TimeUnit;
 
 /**
@@ -27,6 +28,13 @@ final class DaemonProcess implements AutoCloseable {
 
     /** Starts {@code sendfiled -S socketDirectory -s name -r root} with more options and waits for its socket. */
     static DaemonProcess start(Path socketDirectory, String name, Path root, String... options) throws IOException {
+        return start(Map.of(), socketDirectory, name, root, options);
+    }
+
+    /** The same with more in its environment. */
+    static DaemonProcess start(
+            Map<String, String> environment, Path socketDirectory, String name, Path root, String... options)
+            throws IOException {
         List<String> command = new ArrayList<>(
                 List.of(program().toString(), "-S", socketDirectory.toString(), "-s", name, "-r", root.toString()));
         command.addAll(List.of(options));
@@ -34,6 +42,7 @@ final class DaemonProcess implements AutoCloseable {
                 .redirectOutput(ProcessBuilder.Redirect.DISCARD)
                 .redirectError(ProcessBuilder.Redirect.INHERIT);
         builder.environment().put("SENDFILED_ALLOW_ROOT", "1");
+        builder.environment().putAll(environment);
         Process process = builder.start();
         process.getOutputStream().close();
         DaemonProcess daemon = new DaemonProcess(process, socketDirectory.resolve("sendfiled." + name + ".socket"));

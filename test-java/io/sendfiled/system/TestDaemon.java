@@ -40,9 +40,10 @@ final class TestDaemon implements AutoCloseable {
      * What a test chooses; the rest is as everywhere.
      *
      * @param settings by key, as on the command line
+     * @param environment of a process of its own, beside what it inherits
      */
-    record Options(Map<String, String> settings) {
-        static final Options STANDARD = new Options(Map.of())
+    record Options(Map<String, String> settings, Map<String, String> environment) {
+        static final Options STANDARD = new Options(Map.of(), Map.of())
                 .with("max-transfers", 500)
                 .with("open-timeout", 60_000)
                 .with("stop-timeout", 0)
@@ -51,7 +52,13 @@ final class TestDaemon implements AutoCloseable {
         Options with(String key, Object value) {
             Map<String, String> changed = new TreeMap<>(settings);
             changed.put(key, value.toString());
-            return new Options(changed);
+            return new Options(changed, environment);
+        }
+
+        Options withEnvironment(String name, Object value) {
+            Map<String, String> changed = new TreeMap<>(environment);
+            changed.put(name, value.toString());
+            return new Options(settings, changed);
         }
 
         Options withMaxTransfers(int value) {
@@ -110,6 +117,7 @@ final class TestDaemon implements AutoCloseable {
 
     private static DaemonProcess fork(Path directory, Path root, Options options) throws IOException {
         return DaemonProcess.start(
+                options.environment(),
                 directory,
                 NAME,
                 root,
