@@ -149,6 +149,15 @@ void sfd_account_release(struct sfd_account *account, uint32_t descriptors,
     gauge(counters, SFD_COUNTER_DESCRIPTORS, -(int64_t)descriptors);
 }
 
+int sfd_account_ask_task(struct sfd_account *account, struct sfd_counters *counters)
+{
+    if (account == NULL) return 0;
+    const uint32_t limit = account->owner->limits.disk_tasks;
+    if (limit == 0 || atomic_load_explicit(&account->disk_tasks, memory_order_relaxed) < limit)
+        return 0;
+    return refuse(counters, SFD_COUNTER_REFUSED_CLIENT_DISK_TASKS);
+}
+
 bool sfd_account_begin_task(struct sfd_account *account, struct sfd_counters *counters)
 {
     if (account != NULL && !take(&account->disk_tasks, 1, account->owner->limits.disk_tasks))

@@ -82,6 +82,9 @@ void sfd_account_hold(struct sfd_account *account, uint32_t descriptors,
 void sfd_account_release(struct sfd_account *account, uint32_t descriptors,
                          struct sfd_counters *counters);
 
+/* Whether a job for the disk pool has room now: 0, or -EDQUOT. Takes nothing: who begins it may have to wait all the same. */
+int sfd_account_ask_task(struct sfd_account *account, struct sfd_counters *counters);
+
 /* A job for the disk pool: false at the limit. */
 bool sfd_account_begin_task(struct sfd_account *account, struct sfd_counters *counters);
 void sfd_account_end_task(struct sfd_account *account, struct sfd_counters *counters);

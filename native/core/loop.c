@@ -26,23 +26,7 @@ _Static_assert(offsetof(struct sfd_turn, slot) == 4096, "layout shared with Java
 /* Of requests that a loop receives after its stop: more than a queue holds, and a flooder cannot keep it. */
 #define LAST_BATCHES 64
 
-struct close_task {
-    struct sfd_task task;
-    struct sfd_closer closer;
-};
-
 /* ------------------------------------------------------------------ placing transfers */
-
-static void push_lend(struct sfd_loop *loop, struct sfd_task *task)
-{
-    task->next = NULL;
-    if (loop->lend_last == NULL) {
-        loop->lend_first = task;
-    } else {
-        loop->lend_last->next = task;
-    }
-    loop->lend_last = task;
-}
 
 void sfd_loop_forget(struct sfd_loop *loop, struct sfd_transfer *t)
 {
@@ -55,6 +39,7 @@ void sfd_loop_forget(struct sfd_loop *loop, struct sfd_transfer *t)
 
 static void abort_transfer(struct sfd_loop *loop, struct sfd_transfer *t, int error)
 {
+    if (t->waiting) sfd_lending_withdraw(loop, t);
     sfd_transfer_abort(&loop->context, t, error);
     if (!t->lent) sfd_loop_forget(loop, t);
 }
@@ -124,6 +109,10 @@ void sfd_loop_place(struct sfd_loop *loop, struct sfd_transfer *t, enum sfd_next
 {
     int result = 0;
 
+    if (t->waiting && t->state == SFD_STATE_ENDING) {
+        sfd_lending_withdraw(loop, t); /* it has ended before the disk pool had it */
+        next = sfd_transfer_run(&loop->context, t);
+    }
     switch (next) {
     case SFD_NEXT_AGAIN:
         sfd_turns_push(&loop->turns, t);
@@ -148,10 +137,7 @@ void sfd_loop_place(struct sfd_loop *loop, struct sfd_transfer *t, enum sfd_next
     case SFD_NEXT_POOL:
         /* Its client may go before its disk answers. If that cannot be watched, it is seen later. */
         (void)watch_status(loop, t, 0);
-        t->lent = true;
-        loop->lent++;
-        t->task.kind = SFD_TASK_TRANSFER;
-        push_lend(loop, &t->task);
+        sfd_lending_add(loop, t);
         break;
     case SFD_NEXT_END:
         sfd_loop_forget(loop, t);
@@ -217,10 +203,11 @@ static void take_mail(struct sfd_loop *loop)
             free(message);
         } else if (task->kind == SFD_TASK_RECEIVE) {
             sfd_receiving_start(loop);
+        } else if (task->kind == SFD_TASK_LOOK) {
+            sfd_lending_look(loop);
         } else {
             struct sfd_transfer *t = (struct sfd_transfer *)task;
-            t->lent = false;
-            loop->lent--;
+            sfd_lending_take_back(loop, t);
             sfd_turns_push(&loop->turns, t);
         }
     }
@@ -254,44 +241,6 @@ static void run_timers(struct sfd_loop *loop)
         if (t->ready) continue; /* its turn comes anyway, and it looks at the clock */
         sfd_loop_place(loop, t, sfd_transfer_timeout(&loop->context, t));
     }
-}
-
-/* Descriptors that may block in close: one task a queue. Without memory for it they wait for the next turn. */
-static void lend_closes(struct sfd_loop *loop)
-{
-    struct sfd_closer *closer = &loop->context.closer;
-
-    while (closer->count > 0) {
-        struct close_task *task = malloc(sizeof(*task));
-        if (task == NULL) return;
-        *task = (struct close_task){
-            .task = {.kind = SFD_TASK_CLOSE, .queue = closer->closes[0].queue},
-        };
-        if (!sfd_closer_split(closer, &task->closer)) {
-            free(task);
-            return;
-        }
-        push_lend(loop, &task->task);
-    }
-}
-
-static void publish_lends(struct sfd_loop *loop)
-{
-    int32_t count = 0;
-
-    lend_closes(loop);
-    while (loop->lend_first != NULL && count < SFD_LENDS_MAX) {
-        struct sfd_task *task = loop->lend_first;
-        loop->lend_first = task->next;
-        if (loop->lend_first == NULL) loop->lend_last = NULL;
-        loop->turn->lend[count++] = (struct sfd_lend){
-            .task = (uint64_t)(uintptr_t)task,
-            .queue = (int16_t)task->queue,
-            .urgent = task->urgent ? 1 : 0,
-            .client = task->client,
-        };
-    }
-    loop->turn->lends = count;
 }
 
 static void transfer_event(struct sfd_loop *loop, const struct epoll_event *event)
@@ -373,12 +322,12 @@ static int run_turn(struct sfd_loop *loop)
     run_timers(loop);
     publish_load(loop);
     if (loop->stopping && loop->lent == 0 && loop->turns.ready == 0) {
-        publish_lends(loop); /* closes, and nothing else */
+        sfd_lending_publish(loop); /* closes, and nothing else */
         return loop->turn->lends == 0 && loop->turn->requests == 0 ? -ESHUTDOWN : 0;
     }
     sfd_receiving_balance(loop);
     const int result = wait_for_events(loop);
-    publish_lends(loop);
+    sfd_lending_publish(loop);
     return result;
 }
 
@@ -399,9 +348,7 @@ int sfd_loop_poll(struct sfd_loop *loop)
 void sfd_loop_work(struct sfd_task *task)
 {
     if (task->kind == SFD_TASK_CLOSE) {
-        struct close_task *closes = (struct close_task *)task;
-        sfd_closer_deinit(&closes->closer);
-        free(closes);
+        sfd_lending_close(task);
         return;
     }
     struct sfd_loop *loop = task->loop;

@@ -52,6 +52,9 @@ int sfd_loop_create(struct sfd_loop **out, struct sfd_shared *shared, uint32_t i
     atomic_init(&loop->stuck, false);
     atomic_init(&loop->receive_queued, false);
     loop->receive.kind = SFD_TASK_RECEIVE;
+    atomic_init(&loop->look_queued, false);
+    atomic_init(&loop->waiting, 0);
+    loop->look.kind = SFD_TASK_LOOK;
 
     loop->context.buffer = malloc(loop->context.buffer_size);
     loop->turn = calloc(1, sizeof(*loop->turn));

@@ -1,6 +1,6 @@
 /*
  * Inside of a loop, for the files that make it up: loop.c (the turn), loop_life.c (its creation and its end), requests.c
- * (what a request asks for), receiving.c (which loop receives) and watch.c (what happens to one that is stuck).
+ * (what a request asks for), lending.c (what goes to the disk pool), receiving.c (which loop receives) and watch.c (what happens to one that is stuck).
  */
 #ifndef SFD_CORE_LOOP_PRIVATE_H
 #define SFD_CORE_LOOP_PRIVATE_H
@@ -18,6 +18,7 @@ enum sfd_task_kind {
     SFD_TASK_CLOSE,   /* descriptors whose close can block; nobody gets it back */
     SFD_TASK_MESSAGE, /* Send Open File or Cancel that another loop received */
     SFD_TASK_RECEIVE, /* it may be this loop's turn to receive */
+    SFD_TASK_LOOK,    /* a client of this loop may have room for another disk task */
 };
 
 /* Send Open File or Cancel, on its way to the loop that has the transfer. */
@@ -58,6 +59,11 @@ struct sfd_loop {
     struct sfd_task receive; /* SFD_TASK_RECEIVE; in the mailbox at most once */
     atomic_bool receive_queued;
 
+    /* lending.c */
+    struct sfd_task look; /* SFD_TASK_LOOK; in the mailbox at most once */
+    atomic_bool look_queued;
+    atomic_uint waiting; /* lent transfers that are not in the disk pool yet */
+
     /* watch.c: what it saw, and since when */
     uint32_t watched_beats;
     uint64_t watched_ms;
@@ -84,6 +90,26 @@ void sfd_requests_drop(struct sfd_loop *loop, struct sfd_slot *slot);
 
 /* A message of another loop. Takes `dest`. */
 void sfd_requests_command(struct sfd_loop *loop, uint64_t id, int32_t pid, uint32_t uid, int dest);
+
+/* ---- lending.c ---- */
+
+/* Lends a transfer: to the disk pool, or until its client may have another task there. */
+void sfd_lending_add(struct sfd_loop *loop, struct sfd_transfer *transfer);
+
+/* The disk pool is done with it: somebody who waits may follow. */
+void sfd_lending_take_back(struct sfd_loop *loop, struct sfd_transfer *transfer);
+
+/* A transfer that waits is lent no more. */
+void sfd_lending_withdraw(struct sfd_loop *loop, struct sfd_transfer *transfer);
+
+/* SFD_TASK_LOOK has come. */
+void sfd_lending_look(struct sfd_loop *loop);
+
+/* At the end of a turn: leaves the dispatcher what is for the disk pool, closes as well. */
+void sfd_lending_publish(struct sfd_loop *loop);
+
+/* SFD_TASK_CLOSE. The disk pool. */
+void sfd_lending_close(struct sfd_task *task);
 
 /* ---- receiving.c ---- */
 

@@ -104,7 +104,8 @@ struct sfd_transfer {
     struct sfd_transfer *ready_next;
     uint64_t id;
     bool ready;             /* in the ready queue */
-    bool lent;              /* the disk pool has it */
+    bool lent;              /* the disk pool has it, or will */
+    bool waiting;           /* lent, and not in the disk pool yet: its client has too much there */
     bool dest_registered;   /* with epoll */
     bool status_registered; /* with epoll */
     bool hangup_watched;    /* epoll tells when the status channel loses its reader */

@@ -9,6 +9,9 @@
 
 static enum sfd_next lend_open(struct sfd_context *context, struct sfd_transfer *t, uint8_t queue)
 {
+    /* The last moment to refuse: what is accepted waits when its client has too much in the disk pool. */
+    const int result = sfd_account_ask_task(t->account, &context->counters);
+    if (result < 0) return sfd_transfer_refuse(context, t, result);
     sfd_counters_add(&context->counters, SFD_COUNTER_COLD_OPENS, 1);
     t->state = SFD_STATE_OPENING;
     return sfd_transfer_lend(context, t, SFD_JOB_OPEN, queue);

@@ -20,6 +20,9 @@ struct sfd_client {
     struct sfd_client *turn_next; /* meaningful while it has ready transfers */
     struct sfd_transfer *first;   /* ready */
     struct sfd_transfer *last;
+    struct sfd_task
+        *waiting_first; /* transfers that wait for a place in the disk pool, lending.c */
+    struct sfd_task *waiting_last;
 };
 
 struct sfd_turns {

@@ -178,6 +178,7 @@ class LoopFixture : public CoreTest
         for (int i = 0; i < turn->lends; i++) {
             lent_total_++;
             queues_.push_back(turn->lend[i].queue);
+            clients_.push_back(turn->lend[i].client);
             held_.push_back(reinterpret_cast<struct sfd_task *>(turn->lend[i].task));
         }
         turn->lends = 0;
@@ -252,6 +253,7 @@ class LoopFixture : public CoreTest
         received_ = 0;
         lent_total_ = 0;
         queues_.clear();
+        clients_.clear();
         receivers_.clear();
     }
 
@@ -353,7 +355,8 @@ class LoopFixture : public CoreTest
     int lends_ = 0;                   // of the last turn
     int lent_total_ = 0;
     std::vector<int32_t> queues_;
-    bool hold_ = false; // the disk is slow
+    std::vector<int32_t> clients_; // whose each task is
+    bool hold_ = false;            // the disk is slow
     std::deque<struct sfd_task *> held_;
     int verdict_ = SFD_TECHNIQUE_AUTO; // the selector's
     std::vector<struct sfd_choice> choices_;

@@ -60,7 +60,7 @@ final class LayersTest {
                     "turns",
                     "table",
                     "mailbox"),
-            Set.of("loop", "loop_private", "loop_life", "requests", "receiving", "watch"),
+            Set.of("loop", "loop_private", "loop_life", "requests", "lending", "receiving", "watch"),
             Set.of("engine"));
 
     private static final int MIDDLE_LAYER = 2;

@@ -1,0 +1,158 @@
+// What a client has of the daemon: counted exactly, by all threads together.
+#include "core.h"
+
+#include <thread>
+
+namespace
+{
+
+class AccountTest : public testing::Test
+{
+  protected:
+    void SetUp() override
+    {
+        const struct sfd_limits limits = {3, 7, 2};
+        sfd_accounts_init(&accounts_, &limits);
+    }
+    void TearDown() override
+    {
+        for (const struct sfd_account *account : accounts_.buckets) {
+            EXPECT_EQ(nullptr, account);
+        }
+        sfd_accounts_deinit(&accounts_);
+    }
+    uint64_t count(enum sfd_counter counter)
+    {
+        return counters_.at[counter].load();
+    }
+
+    struct sfd_accounts accounts_;
+    struct sfd_counters counters_ = {};
+};
+
+TEST_F(AccountTest, ShouldHaveOneAccountForAProcess)
+{
+    struct sfd_account *a = sfd_accounts_get(&accounts_, 1, 1000);
+    struct sfd_account *again = sfd_accounts_get(&accounts_, 1, 1000);
+    struct sfd_account *neighbour = sfd_accounts_get(&accounts_, 1 + SFD_ACCOUNT_BUCKETS, 1000);
+    struct sfd_account *successor = sfd_accounts_get(&accounts_, 1, 1001);
+    EXPECT_EQ(a, again);
+    EXPECT_NE(a, neighbour) << "the same bucket";
+    EXPECT_NE(a, successor) << "the number was used again by somebody else";
+    for (struct sfd_account *account : {a, again, neighbour, successor}) {
+        sfd_account_put(account);
+    }
+}
+
+TEST_F(AccountTest, ShouldForgetAnAccountWithItsLastReference)
+{
+    struct sfd_account *a = sfd_accounts_get(&accounts_, 1, 1000);
+    EXPECT_EQ(a, sfd_account_share(a));
+    sfd_account_put(a);
+    EXPECT_EQ(a, accounts_.buckets[1]);
+    sfd_account_put(a);
+    EXPECT_EQ(nullptr, accounts_.buckets[1]);
+}
+
+TEST_F(AccountTest, ShouldTakeATransferWithItsDescriptorsOrNothing)
+{
+    struct sfd_account *a = sfd_accounts_get(&accounts_, 1, 1000);
+    EXPECT_EQ(0, sfd_account_begin(a, 3, &counters_));
+    EXPECT_EQ(0, sfd_account_begin(a, 3, &counters_));
+    EXPECT_EQ(-EDQUOT, sfd_account_begin(a, 3, &counters_)) << "of 7 descriptors 6 are taken";
+    EXPECT_EQ(1u, count(SFD_COUNTER_REFUSED_CLIENT_DESCRIPTORS));
+    EXPECT_EQ(2u, a->transfers.load());
+    EXPECT_EQ(6u, a->descriptors.load());
+    EXPECT_EQ(0, sfd_account_begin(a, 1, &counters_));
+    EXPECT_EQ(-EDQUOT, sfd_account_begin(a, 0, &counters_)) << "3 transfers";
+    EXPECT_EQ(1u, count(SFD_COUNTER_REFUSED_CLIENT_TRANSFERS));
+    EXPECT_EQ(7u, count(SFD_COUNTER_DESCRIPTORS));
+    for (const uint32_t descriptors : {3u, 3u, 1u}) {
+        sfd_account_end(a, descriptors, &counters_);
+    }
+    EXPECT_EQ(0u, a->transfers.load());
+    EXPECT_EQ(0u, count(SFD_COUNTER_DESCRIPTORS));
+    sfd_account_put(a);
+}
+
+TEST_F(AccountTest, ShouldCountWhatArrivedUnaskedBeyondTheLimitAndRefuseThen)
+{
+    struct sfd_account *a = sfd_accounts_get(&accounts_, 1, 1000);
+    sfd_account_hold(a, 100, &counters_);
+    EXPECT_EQ(100u, count(SFD_COUNTER_DESCRIPTORS));
+    EXPECT_EQ(-EDQUOT, sfd_account_begin(a, 1, &counters_));
+    sfd_account_release(a, 94, &counters_);
+    EXPECT_EQ(0, sfd_account_begin(a, 1, &counters_));
+    sfd_account_end(a, 1, &counters_);
+    sfd_account_release(a, 6, &counters_);
+    sfd_account_put(a);
+}
+
+TEST_F(AccountTest, ShouldLimitTheDiskTasksOfEachClientAlone)
+{
+    struct sfd_account *a = sfd_accounts_get(&accounts_, 1, 1000);
+    struct sfd_account *b = sfd_accounts_get(&accounts_, 2, 1000);
+    EXPECT_TRUE(sfd_account_begin_task(a, &counters_));
+    EXPECT_EQ(0, sfd_account_ask_task(a, &counters_));
+    EXPECT_TRUE(sfd_account_begin_task(a, &counters_));
+    EXPECT_FALSE(sfd_account_begin_task(a, &counters_));
+    EXPECT_EQ(0u, count(SFD_COUNTER_REFUSED_CLIENT_DISK_TASKS)) << "who was accepted waits";
+    EXPECT_EQ(-EDQUOT, sfd_account_ask_task(a, &counters_));
+    EXPECT_EQ(1u, count(SFD_COUNTER_REFUSED_CLIENT_DISK_TASKS));
+    EXPECT_TRUE(sfd_account_begin_task(b, &counters_));
+    EXPECT_EQ(3u, count(SFD_COUNTER_DISK_TASKS));
+    sfd_account_end_task(a, &counters_);
+    EXPECT_TRUE(sfd_account_begin_task(a, &counters_));
+    sfd_account_end_task(a, &counters_);
+    sfd_account_end_task(a, &counters_);
+    sfd_account_end_task(b, &counters_);
+    EXPECT_EQ(0u, count(SFD_COUNTER_DISK_TASKS));
+    sfd_account_put(a);
+    sfd_account_put(b);
+}
+
+TEST_F(AccountTest, ShouldLimitNothingWithoutALimitOrAnAccount)
+{
+    accounts_.limits = {};
+    struct sfd_account *a = sfd_accounts_get(&accounts_, 1, 1000);
+    EXPECT_EQ(0, sfd_account_begin(a, 100000, &counters_));
+    EXPECT_TRUE(sfd_account_begin_task(a, nullptr));
+    sfd_account_end_task(a, nullptr);
+    sfd_account_end(a, 100000, &counters_);
+    sfd_account_put(a);
+    EXPECT_EQ(0, sfd_account_begin(nullptr, 3, nullptr));
+    sfd_account_end(nullptr, 3, nullptr);
+    EXPECT_TRUE(sfd_account_begin_task(nullptr, nullptr));
+    sfd_account_end_task(nullptr, nullptr);
+    EXPECT_EQ(nullptr, sfd_account_share(nullptr));
+    sfd_account_put(nullptr);
+}
+
+TEST_F(AccountTest, ShouldNeverExceedALimitWhoeverAsksAtTheSameTime)
+{
+    std::atomic<uint32_t> most{0};
+    std::vector<std::thread> threads;
+    for (int n = 0; n < 4; n++) {
+        threads.emplace_back([&] {
+            for (int i = 0; i < 5000;
+                 i++) { // comes and goes: accounts are made and freed all the time
+                struct sfd_account *a = sfd_accounts_get(&accounts_, 1, 1000);
+                if (sfd_account_begin(a, 2, nullptr) == 0) {
+                    const uint32_t now = a->transfers.load();
+                    uint32_t before = most.load();
+                    while (now > before && !most.compare_exchange_weak(before, now)) {
+                    }
+                    sfd_account_end(a, 2, nullptr);
+                }
+                sfd_account_put(a);
+            }
+        });
+    }
+    for (std::thread &thread : threads) {
+        thread.join();
+    }
+    EXPECT_GE(3u, most.load());
+    EXPECT_LE(1u, most.load());
+}
+
+} // namespace
