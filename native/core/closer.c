@@ -3,6 +3,7 @@
  */
 #include "closer.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 void sfd_closer_init(struct sfd_closer *closer, const struct sfd_sys *sys, uint8_t queue)
@@ -76,11 +77,13 @@ void sfd_closer_take_unknown(struct sfd_closer *closer, int *fd, struct sfd_acco
     struct sfd_fd_info info;
 
     if (*fd < 0) return;
-    if (sfd_fd_classify(closer->sys, *fd, &info) < 0) {
+    const int result = sfd_fd_classify(closer->sys, *fd, &info);
+    if (result == -EBADF) {
         *fd = -1; /* no descriptor at all */
         return;
     }
-    sfd_closer_take(closer, fd, info.kind, account);
+    /* One that cannot be looked at is closed where it may take its time. */
+    sfd_closer_take(closer, fd, result < 0 ? SFD_FD_OTHER : info.kind, account);
 }
 
 bool sfd_closer_split(struct sfd_closer *closer, struct sfd_closer *out)

@@ -27,6 +27,9 @@
 #define __NR_cachestat 451
 #endif
 
+/* No kernel fails this often for want of anything (eventfd(2)): the rest is a descriptor that is none. */
+#define SIGNAL_TRIES 1000
+
 /* Evaluates a call until it is not interrupted; yields its result or -errno. */
 #define RETRY(type, call)                                                                          \
     do {                                                                                           \
@@ -96,8 +99,12 @@ static int sys_ofd_read_lock(int fd, uint64_t offset, uint64_t length)
 static int sys_ofd_test_read_lock(int fd, uint64_t offset, uint64_t length)
 {
     struct flock lock = read_lock(offset, length);
+    int result;
 
-    if (fcntl(fd, F_OFD_GETLK, &lock) < 0) return -errno;
+    do {
+        result = fcntl(fd, F_OFD_GETLK, &lock);
+    } while (result < 0 && errno == EINTR);
+    if (result < 0) return -errno;
     return lock.l_type == F_UNLCK ? 0 : -EAGAIN;
 }
 
@@ -159,31 +166,38 @@ static int sys_fcntl(int fd, int command, int64_t argument)
     RETRY(int, fcntl(fd, command, (long)argument));
 }
 
+static int get_option(int fd, int level, int name, void *value, socklen_t size)
+{
+    RETRY(int, getsockopt(fd, level, name, value, &size));
+}
+
 static int sys_getsockopt_int(int fd, int level, int name, int *out)
 {
     int value = 0;
-    socklen_t size = sizeof(value);
+    const int result = get_option(fd, level, name, &value, sizeof(value));
 
-    if (getsockopt(fd, level, name, &value, &size) < 0) return -errno;
-    *out = value;
-    return 0;
+    if (result == 0) *out = value;
+    return result;
 }
 
 static int sys_get_linger(int fd, struct linger *out)
 {
     struct linger value = {0};
-    socklen_t size = sizeof(value);
+    const int result = get_option(fd, SOL_SOCKET, SO_LINGER, &value, sizeof(value));
 
-    if (getsockopt(fd, SOL_SOCKET, SO_LINGER, &value, &size) < 0) return -errno;
-    *out = value;
-    return 0;
+    if (result == 0) *out = value;
+    return result;
 }
 
 static int sys_get_unread(int fd, int *out)
 {
     int value = 0;
+    int result;
 
-    if (ioctl(fd, FIONREAD, &value) < 0) return -errno;
+    do {
+        result = ioctl(fd, FIONREAD, &value);
+    } while (result < 0 && errno == EINTR);
+    if (result < 0) return -errno;
     *out = value;
     return 0;
 }
@@ -329,10 +343,12 @@ void sfd_sys_event_signal(int eventfd)
 {
     const uint64_t one = 1;
     ssize_t n;
+    int tries = SIGNAL_TRIES;
 
+    /* A wake-up that is lost is lost for good: only EAGAIN, a counter that is full already, is as good as success. */
     do {
         n = write(eventfd, &one, sizeof(one));
-    } while (n < 0 && errno == EINTR);
+    } while (n < 0 && errno != EAGAIN && --tries > 0);
 }
 
 void sfd_sys_event_clear(int eventfd)
