@@ -200,7 +200,7 @@ static void take_mail(struct sfd_loop *loop)
         if (task->kind == SFD_TASK_MESSAGE) {
             struct sfd_message *message = (struct sfd_message *)task;
             sfd_requests_command(loop, message->id, message->pid, message->uid, message->dest);
-            free(message);
+            sfd_requests_free(message);
         } else if (task->kind == SFD_TASK_RECEIVE) {
             sfd_receiving_start(loop);
         } else if (task->kind == SFD_TASK_LOOK) {

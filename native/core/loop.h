@@ -78,6 +78,20 @@ struct sfd_watch {
     uint32_t quiet_looks; /* in a row */
 };
 
+/* Send Open File or Cancel, on its way to the loop that has the transfer. */
+struct sfd_message {
+    struct sfd_task task;
+    uint64_t id;
+    int32_t pid;
+    uint32_t uid;
+    int dest;          /* owned; -1: Cancel */
+    bool reserved;     /* of the reserve */
+    atomic_bool taken; /* then: it is under way */
+};
+
+/* Under way at once without memory for them: neither request can be refused, there is no channel to say so. One batch. */
+#define SFD_MESSAGES_RESERVED SFD_BATCH_MAX
+
 /* What the loops of one engine share. Filled before the first loop starts; borrowed by the loops. */
 struct sfd_shared {
     struct sfd_settings settings;
@@ -92,6 +106,7 @@ struct sfd_shared {
     atomic_bool draining;           /* no new transfers; those that are there go on */
     int wake_signal;                /* ends a call that blocks; 0 where no signal was free */
     struct sfd_watch watch;
+    struct sfd_message messages[SFD_MESSAGES_RESERVED]; /* the reserve */
     struct sfd_loop *loops[SFD_LOOPS_MAX];
 };
 

@@ -91,7 +91,7 @@ void sfd_loop_destroy(struct sfd_loop *loop)
         if (task->kind != SFD_TASK_MESSAGE) continue;
         struct sfd_message *message = (struct sfd_message *)task;
         sfd_closer_take_unknown(&loop->context.closer, &message->dest, NULL);
-        free(message);
+        sfd_requests_free(message);
     }
     for (struct sfd_task *task = loop->lend_first; task != NULL; task = next) {
         next = task->next;

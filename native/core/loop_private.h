@@ -21,15 +21,6 @@ enum sfd_task_kind {
     SFD_TASK_LOOK,    /* a client of this loop may have room for another disk task */
 };
 
-/* Send Open File or Cancel, on its way to the loop that has the transfer. */
-struct sfd_message {
-    struct sfd_task task;
-    uint64_t id;
-    int32_t pid;
-    uint32_t uid;
-    int dest; /* owned; -1: Cancel */
-};
-
 struct sfd_loop {
     struct sfd_shared *shared;
     uint32_t index;
@@ -87,6 +78,9 @@ void sfd_requests_serve(struct sfd_loop *loop, struct sfd_slot *slot);
 
 /* Lets go of a slot's descriptors without an answer. */
 void sfd_requests_drop(struct sfd_loop *loop, struct sfd_slot *slot);
+
+/* What a message was made of is free again. */
+void sfd_requests_free(struct sfd_message *message);
 
 /* A message of another loop. Takes `dest`. */
 void sfd_requests_command(struct sfd_loop *loop, uint64_t id, int32_t pid, uint32_t uid, int dest);

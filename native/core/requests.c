@@ -174,6 +174,34 @@ void sfd_requests_command(struct sfd_loop *loop, uint64_t id, int32_t pid, uint3
     }
 }
 
+/* NULL when there is no memory and all of the reserve is under way. */
+static struct sfd_message *new_message(struct sfd_shared *shared)
+{
+    struct sfd_message *message = malloc(sizeof(*message));
+
+    if (message != NULL) {
+        message->reserved = false;
+        return message;
+    }
+    for (size_t i = 0; i < SFD_MESSAGES_RESERVED; i++) {
+        message = &shared->messages[i];
+        if (!atomic_exchange(&message->taken, true)) {
+            message->reserved = true;
+            return message;
+        }
+    }
+    return NULL;
+}
+
+void sfd_requests_free(struct sfd_message *message)
+{
+    if (message->reserved) {
+        atomic_store(&message->taken, false);
+    } else {
+        free(message);
+    }
+}
+
 /* Send Open File, Cancel: by the loop that has the transfer. */
 static void forward(struct sfd_loop *loop, struct sfd_slot *slot)
 {
@@ -191,18 +219,16 @@ static void forward(struct sfd_loop *loop, struct sfd_slot *slot)
         sfd_requests_command(loop, slot->id, slot->pid, slot->uid, slot->fds[0]);
         return;
     }
-    struct sfd_message *message = malloc(sizeof(*message));
+    struct sfd_message *message = new_message(loop->shared);
     if (message == NULL) {
         sfd_requests_drop(loop, slot);
         return;
     }
-    *message = (struct sfd_message){
-        .task.kind = SFD_TASK_MESSAGE,
-        .id = slot->id,
-        .pid = slot->pid,
-        .uid = slot->uid,
-        .dest = slot->fds[0],
-    };
+    message->task = (struct sfd_task){.kind = SFD_TASK_MESSAGE};
+    message->id = slot->id;
+    message->pid = slot->pid;
+    message->uid = slot->uid;
+    message->dest = slot->fds[0];
     sfd_mailbox_push(&loop->shared->loops[index]->mailbox, &message->task);
 }
 
