@@ -60,6 +60,10 @@ final class DaemonProcess implements AutoCloseable {
                 .toAbsolutePath();
     }
 
+    Path socket() {
+        return socket;
+    }
+
     long pid() {
         return process.pid();
     }
