@@ -270,30 +270,6 @@ TEST_F(LoopTest, ShouldNotBlockOnAFullPipeThatWaitsForARefusal) // R4
     }
 }
 
-TEST_F(LoopTest, ShouldEndATransferThatEpollCannotWatch)
-{
-    warmUp();
-    file(BIG);
-    script.epoll_add_error = -ENOSPC; // fs.epoll.max_user_watches
-    Pipe dest;
-    const OwnedFd status = send(dest.out.get());
-    dest.out.reset();
-    untilServed(1);
-    until([&] { return transfers() == 0; });
-    EXPECT_EQ(error(0x82, ENOSPC), messages(drain(status.get())).back());
-    drain(dest.in.get());
-    EXPECT_TRUE(atEnd(dest.in.get()));
-}
-
-TEST_F(LoopTest, ShouldReceiveInALaterTurnWhatTheKernelHadNoMemoryFor) // D31
-{
-    file(100);
-    script.receive_errors = 3;
-    const OwnedFd in = read();
-    until([&] { return readable(in.get()); });
-    EXPECT_EQ(0, script.receive_errors);
-}
-
 /* ------------------------------------------------------------------ Send Open File and Cancel */
 
 TEST_F(LoopTest, ShouldIgnoreIdsThatNobodyHas) // D24, D25

@@ -204,6 +204,7 @@ TEST_F(StatusTest, ShouldSayThatNobodyReads)
     pipe_->in.reset();
     infoIsDue();
     EXPECT_EQ(-EPIPE, flush());
+    EXPECT_TRUE(sfd_status_is_lost(-EPIPE));
 }
 
 TEST_F(StatusTest, ShouldTryAgainAfterWantOfMemory)
@@ -220,8 +221,11 @@ TEST_F(StatusTest, ShouldTryAgainAfterWantOfMemory)
     };
     machine_->machine.sys = &sys;
     infoIsDue();
-    for (int i = 0; i < 3; i++) {
-        EXPECT_EQ(0, flush());
+    for (const int expected : {-ENOMEM, -ENOBUFS, 0}) {
+        const int told = flush();
+        EXPECT_EQ(expected, told)
+            << "an event tells when there is room, and none when there is memory";
+        EXPECT_FALSE(sfd_status_is_lost(told));
     }
     EXPECT_EQ(1, flush());
     EXPECT_EQ(Messages{"info 1234"}, messages(received()));

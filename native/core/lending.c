@@ -142,26 +142,33 @@ void sfd_lending_withdraw(struct sfd_loop *loop, struct sfd_transfer *t)
 
 /* ------------------------------------------------------------------ closes */
 
-/* Descriptors that may block in close: one task a queue and client. Without memory for it they wait for the next turn. */
+bool sfd_lending_has_closes(const struct sfd_loop *loop)
+{
+    return loop->context.closer.count > 0 && loop->close_again.position == 0;
+}
+
+/* Descriptors that may block in close: one task a queue and client. Without memory for it they wait for the timer. */
 static void lend_closes(struct sfd_loop *loop)
 {
     struct sfd_closer *closer = &loop->context.closer;
 
-    while (closer->count > 0) {
+    while (sfd_lending_has_closes(loop)) {
         const struct sfd_close *first = &closer->closes[0];
         struct close_task *task = malloc(sizeof(*task));
-        if (task == NULL) return;
-        *task = (struct close_task){
-            .task =
-                {
-                    .loop = loop,
-                    .kind = SFD_TASK_CLOSE,
-                    .queue = first->queue,
-                    .client = first->account == NULL ? 0 : first->account->pid,
-                },
-        };
-        if (!sfd_closer_split(closer, &task->closer)) {
+        if (task != NULL) {
+            *task = (struct close_task){
+                .task =
+                    {
+                        .loop = loop,
+                        .kind = SFD_TASK_CLOSE,
+                        .queue = first->queue,
+                        .client = first->account == NULL ? 0 : first->account->pid,
+                    },
+            };
+        }
+        if (task == NULL || !sfd_closer_split(closer, &task->closer)) {
             free(task);
+            sfd_loop_defer(loop, &loop->close_again);
             return;
         }
         (void)sfd_account_begin_task(NULL, &loop->context.counters);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "loop_private.h"
+#include "policy.h"
 
 _Static_assert(sizeof(struct sfd_lend) == 16, "layout shared with Java");
 _Static_assert(offsetof(struct sfd_turn, lend) == 64, "layout shared with Java");
@@ -26,6 +27,9 @@ _Static_assert(offsetof(struct sfd_turn, slot) == 4096, "layout shared with Java
 /* Of requests that a loop receives after its stop: more than a queue holds, and a flooder cannot keep it. */
 #define LAST_BATCHES 64
 
+/* What a loop itself lacks memory for is tried again after this. */
+#define SHORTAGE_MS 10
+
 /* ------------------------------------------------------------------ placing transfers */
 
 void sfd_loop_forget(struct sfd_loop *loop, struct sfd_transfer *t)
@@ -44,12 +48,21 @@ static void abort_transfer(struct sfd_loop *loop, struct sfd_transfer *t, int er
     if (!t->lent) sfd_loop_forget(loop, t);
 }
 
+int sfd_loop_watch(struct sfd_loop *loop, int fd, struct epoll_event event, bool registered)
+{
+    const struct sfd_sys *sys = loop->context.machine.sys;
+    const int result =
+        sys->epoll_ctl(loop->epoll, registered ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &event);
+
+    if (result == 0 || sfd_policy(SFD_PLACE_WATCH, result) != SFD_REMEDY_PASS) return result;
+    return sys->epoll_ctl(loop->epoll, EPOLL_CTL_MOD, fd, &event); /* it is in there already */
+}
+
 /* One-shot, so that a descriptor that is not waited for cannot wake the loop. */
 static int watch(struct sfd_loop *loop, int fd, uint32_t events, uint64_t data, bool *registered)
 {
-    struct epoll_event event = {.events = events | EPOLLONESHOT, .data.u64 = data};
-    const int result = loop->context.machine.sys->epoll_ctl(
-        loop->epoll, *registered ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &event);
+    const struct epoll_event event = {.events = events | EPOLLONESHOT, .data.u64 = data};
+    const int result = sfd_loop_watch(loop, fd, event, *registered);
 
     if (result == 0) *registered = true;
     return result;
@@ -78,6 +91,14 @@ static int watch_status(struct sfd_loop *loop, struct sfd_transfer *t, uint32_t 
     return result;
 }
 
+/* For what has its timer all the same: when its client goes unwatched, it is seen later. */
+static int watch_hangup(struct sfd_loop *loop, struct sfd_transfer *t)
+{
+    const int result = watch_status(loop, t, 0);
+
+    return result < 0 && sfd_policy(SFD_PLACE_WATCH, result) == SFD_REMEDY_DEFER ? 0 : result;
+}
+
 static int watch_dest(struct sfd_loop *loop, struct sfd_transfer *t)
 {
     if (t->dest < 0)
@@ -85,6 +106,16 @@ static int watch_dest(struct sfd_loop *loop, struct sfd_transfer *t)
     /* The status channel's reader going away is the client going away, however long the destination stays full. */
     const int result = watch_status(loop, t, 0);
     return result < 0 ? result : watch(loop, t->dest, EPOLLOUT, t->id, &t->dest_registered);
+}
+
+/* What could not be watched: the transfer looks by its timer, where watching fails for want of something that may be there later. */
+static void go_unwatched(struct sfd_loop *loop, struct sfd_transfer *t, int error)
+{
+    if (sfd_policy(SFD_PLACE_WATCH, error) == SFD_REMEDY_DEFER) {
+        sfd_transfer_unwatched(&loop->context, t);
+    } else {
+        abort_transfer(loop, t, error);
+    }
 }
 
 /* Leaves the selector a choice; when the turn has no room for it, in the next one. */
@@ -124,10 +155,15 @@ void sfd_loop_place(struct sfd_loop *loop, struct sfd_transfer *t, enum sfd_next
         result = watch_status(loop, t, EPOLLOUT);
         break;
     case SFD_NEXT_PARK:
-        result = watch_status(loop, t, t->status.info_due ? EPOLLOUT : 0);
+        if (t->status.info_due && t->retry_ms == 0) {
+            result = watch_status(loop, t, EPOLLOUT);
+            break;
+        }
+        result = watch_hangup(loop, t);
         break;
     case SFD_NEXT_TIMER:
-        result = watch_status(loop, t, 0);
+    case SFD_NEXT_RETRY:
+        result = watch_hangup(loop, t);
         break;
     case SFD_NEXT_CHOOSE:
         leave_choice(loop, t);
@@ -135,7 +171,6 @@ void sfd_loop_place(struct sfd_loop *loop, struct sfd_transfer *t, enum sfd_next
     case SFD_NEXT_WAIT:
         break;
     case SFD_NEXT_POOL:
-        /* Its client may go before its disk answers. If that cannot be watched, it is seen later. */
         (void)watch_status(loop, t, 0);
         sfd_lending_add(loop, t);
         break;
@@ -143,10 +178,7 @@ void sfd_loop_place(struct sfd_loop *loop, struct sfd_transfer *t, enum sfd_next
         sfd_loop_forget(loop, t);
         break;
     }
-    if (result < 0) {
-        /* What cannot be watched (memory, the user's limit of watches) cannot be waited for. */
-        abort_transfer(loop, t, result);
-    }
+    if (result < 0) go_unwatched(loop, t, result);
 }
 
 void sfd_loop_cancel(struct sfd_loop *loop, struct sfd_transfer *t)
@@ -156,6 +188,12 @@ void sfd_loop_cancel(struct sfd_loop *loop, struct sfd_transfer *t)
         return;
     }
     sfd_loop_place(loop, t, sfd_transfer_cancel(&loop->context, t));
+}
+
+void sfd_loop_defer(struct sfd_loop *loop, struct sfd_timer *timer)
+{
+    sfd_counters_add(&loop->context.counters, SFD_COUNTER_SHORTAGES, 1);
+    sfd_timer_arm(&loop->context.timers, timer, loop->context.now_ms + SHORTAGE_MS);
 }
 
 /* ------------------------------------------------------------------ the parts of a turn */
@@ -186,7 +224,8 @@ static void receive_requests(struct sfd_loop *loop)
     const int n = sfd_receive(&loop->receiver, &loop->context.closer, loop->shared->request_fd,
                               loop->turn->slot);
 
-    if (n <= 0) return; /* ENOBUFS, ENOMEM: they wait in the socket, and the next turn asks again */
+    if (n < 0) sfd_receiving_pause(loop); /* they wait in the socket */
+    if (n <= 0) return;
     sfd_counters_add(&loop->context.counters, SFD_COUNTER_REQUESTS, (uint64_t)n);
     loop->turn->requests = n;
 }
@@ -236,6 +275,8 @@ static void run_timers(struct sfd_loop *loop)
     struct sfd_timer *timer;
 
     while ((timer = sfd_timers_expire(&loop->context.timers, loop->context.now_ms)) != NULL) {
+        if (timer == &loop->receive_again) sfd_receiving_resume(loop);
+        if (timer == &loop->receive_again || timer == &loop->close_again) continue;
         struct sfd_transfer *t =
             (struct sfd_transfer *)(void *)((char *)timer - offsetof(struct sfd_transfer, timer));
         if (t->ready) continue; /* its turn comes anyway, and it looks at the clock */
@@ -259,19 +300,28 @@ static void transfer_event(struct sfd_loop *loop, const struct epoll_event *even
     }
 }
 
+/* Without epoll there is nothing to wait for, and a loop that asks and asks is no help to a machine that lacks something. */
+static int survive_wait(struct sfd_loop *loop, int error)
+{
+    if (sfd_policy(SFD_PLACE_WAIT, error) == SFD_REMEDY_END) return error;
+    sfd_counters_add(&loop->context.counters, SFD_COUNTER_SHORTAGES, 1);
+    (void)sfd_sys_wait_readable(-1, SHORTAGE_MS); /* of no descriptor: only the time passes */
+    return 0;
+}
+
 static int wait_for_events(struct sfd_loop *loop)
 {
     struct epoll_event events[EVENTS_MAX];
     const bool busy = loop->turns.ready > 0 || loop->turn->choices > 0 ||
                       loop->turn->requests > 0 || loop->lend_first != NULL ||
-                      loop->context.closer.count > 0;
+                      sfd_lending_has_closes(loop);
     const int timeout =
         busy ? 0 : sfd_timers_timeout(&loop->context.timers, loop->context.machine.sys->now_ms());
 
     sfd_watch_waiting(loop);
     const int n = loop->context.machine.sys->epoll_wait(loop->epoll, events, EVENTS_MAX, timeout);
     sfd_watch_working(loop);
-    if (n < 0) return n;
+    if (n < 0) return survive_wait(loop, n);
     for (int i = 0; i < n; i++) {
         if (events[i].data.u64 == SFD_EVENT_REQUESTS) {
             receive_requests(loop);

@@ -59,6 +59,8 @@ int sfd_loop_create(struct sfd_loop **out, struct sfd_shared *shared, uint32_t i
     loop->context.buffer = malloc(loop->context.buffer_size);
     loop->turn = calloc(1, sizeof(*loop->turn));
     if (loop->context.buffer == NULL || loop->turn == NULL) goto fail;
+    result = sfd_timers_reserve(&loop->context.timers, SFD_LOOP_TIMERS);
+    if (result < 0) goto fail;
     result = sfd_mailbox_init(&loop->mailbox);
     if (result < 0) goto fail;
     result = sfd_sys_epoll();

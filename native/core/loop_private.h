@@ -21,6 +21,9 @@ enum sfd_task_kind {
     SFD_TASK_LOOK,    /* a client of this loop may have room for another disk task */
 };
 
+/* A loop's own timers, which always have room. */
+#define SFD_LOOP_TIMERS 2
+
 struct sfd_loop {
     struct sfd_shared *shared;
     uint32_t index;
@@ -46,6 +49,9 @@ struct sfd_loop {
     atomic_int tid;    /* of the thread that works on a turn; 0 while it waits */
     atomic_bool stuck; /* in one call for too long, says the watch */
 
+    struct sfd_timer receive_again; /* until then it looks away from the request socket */
+    struct sfd_timer close_again;   /* until then there is no memory for the tasks that close */
+
     /* receiving.c */
     struct sfd_task receive; /* SFD_TASK_RECEIVE; in the mailbox at most once */
     atomic_bool receive_queued;
@@ -61,6 +67,12 @@ struct sfd_loop {
 };
 
 /* ---- loop.c ---- */
+
+/* epoll_ctl: adds, or modifies what is `registered` or turns out to be. 0 or -errno. */
+int sfd_loop_watch(struct sfd_loop *loop, int fd, struct epoll_event event, bool registered);
+
+/* Something of the loop's own has to wait, for want of memory or the like: arms that timer of its own. */
+void sfd_loop_defer(struct sfd_loop *loop, struct sfd_timer *timer);
 
 /* Puts a transfer where it has to wait, or forgets it. */
 void sfd_loop_place(struct sfd_loop *loop, struct sfd_transfer *transfer, enum sfd_next next);
@@ -96,6 +108,9 @@ void sfd_lending_take_back(struct sfd_loop *loop, struct sfd_transfer *transfer)
 /* A transfer that waits is lent no more. */
 void sfd_lending_withdraw(struct sfd_loop *loop, struct sfd_transfer *transfer);
 
+/* Whether descriptors wait for a task that closes them, for which there may be memory. */
+bool sfd_lending_has_closes(const struct sfd_loop *loop);
+
 /* SFD_TASK_LOOK has come. */
 void sfd_lending_look(struct sfd_loop *loop);
 
@@ -110,8 +125,12 @@ void sfd_lending_close(struct sfd_task *task);
 /* Lets `loop` look whether it is its turn to receive. Any thread. */
 void sfd_receiving_offer(struct sfd_loop *loop);
 
-/* SFD_TASK_RECEIVE has come. */
+/* SFD_TASK_RECEIVE has come: receives, if it is its turn. */
 void sfd_receiving_start(struct sfd_loop *loop);
+
+/* The requests that wait cannot be received now: looks away from them until a timer fires, and resumes. */
+void sfd_receiving_pause(struct sfd_loop *loop);
+void sfd_receiving_resume(struct sfd_loop *loop);
 
 /* Receives no more; whoever has the turn keeps it. */
 void sfd_receiving_stop(struct sfd_loop *loop);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "destination.h"
+#include "policy.h"
 
 /* A mapping lives for one step: as much as one takes, and no more page tables than that. */
 #define MAPPING_BYTES_MAX ((uint64_t)1024 * 1024)
@@ -20,11 +21,19 @@ bool sfd_progress_take(struct sfd_progress *progress, int64_t result)
         progress->moved += (uint64_t)result;
         return true;
     }
-    if (result == -EAGAIN || result == -EINTR) {
+    const int error = result == 0 ? -ENODATA : (int)result;
+    switch (sfd_policy(SFD_PLACE_MOVE, error)) {
+    case SFD_REMEDY_READY:
         progress->step = SFD_STEP_BLOCKED;
-    } else {
+        break;
+    case SFD_REMEDY_DEFER:
+        progress->step = SFD_STEP_SHORT;
+        progress->error = error;
+        break;
+    default:
         progress->step = SFD_STEP_FAILED;
-        progress->error = result == 0 ? -ENODATA : (int)result;
+        progress->error = error;
+        break;
     }
     return false;
 }
@@ -66,8 +75,8 @@ struct sfd_progress sfd_mover_read(const struct sfd_move *move, uint64_t offset,
     const int64_t n = move->machine->sys->preadv2(move->file, &iov, 1, (int64_t)offset, flags);
 
     if (n > 0) return (struct sfd_progress){.moved = (uint64_t)n, .step = SFD_STEP_MORE};
-    /* EOPNOTSUPP: this file, unlike its neighbours on the device, cannot be read without waiting. */
-    if (n == -EAGAIN || n == -EOPNOTSUPP) return (struct sfd_progress){.step = SFD_STEP_COLD};
+    if (n < 0 && sfd_policy(SFD_PLACE_READ, (int)n) == SFD_REMEDY_POOL)
+        return (struct sfd_progress){.step = SFD_STEP_COLD};
     return (struct sfd_progress){.step = SFD_STEP_FAILED, .error = n == 0 ? -ENODATA : (int)n};
 }
 
@@ -119,7 +128,8 @@ int sfd_mover_map(const struct sfd_move *move, uint64_t offset, uint64_t limit,
     /* Populated: 1.5 to 2 times the throughput of a page fault for each 64 KiB. */
     result = sys->mmap(mapping.length, PROT_READ, MAP_SHARED | MAP_POPULATE, move->file,
                        offset - before, &mapping.address);
-    if (result < 0) return result;
+    /* EAGAIN is about memory that may not be locked, mmap(2), and no destination's. */
+    if (result < 0) return result == -EAGAIN ? -ENOMEM : result;
     mapping.bytes = (struct iovec){
         .iov_base = (char *)mapping.address + before,
         .iov_len = (size_t)limit,

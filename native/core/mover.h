@@ -19,6 +19,7 @@ enum sfd_step {
     SFD_STEP_MORE, /* moved all that was asked for, or stopped for no reason of the destination's */
     SFD_STEP_BLOCKED, /* the destination is full */
     SFD_STEP_COLD,    /* the next bytes need the disk */
+    SFD_STEP_SHORT,   /* the machine lacks something for now; `error` says what */
     SFD_STEP_FAILED,  /* `error` says why; -ENODATA: the file has become shorter */
 };
 

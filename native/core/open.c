@@ -12,6 +12,7 @@
 #include <sys/sysmacros.h>
 
 #include "fd.h"
+#include "policy.h"
 
 #ifndef RESOLVE_CACHED
 #define RESOLVE_CACHED 0x20
@@ -90,7 +91,7 @@ int sfd_open_descriptor(const struct sfd_machine *machine, int *fd, bool cached,
     if ((flags & O_DIRECT) != 0) {
         if (cached) return -EAGAIN;
         const int own = sfd_fd_reopen(*fd, O_RDONLY | O_NONBLOCK | O_NOCTTY);
-        if (own < 0) return -EINVAL;
+        if (own < 0) return sfd_policy(SFD_PLACE_OPEN, own) == SFD_REMEDY_DEFER ? own : -EINVAL;
         sfd_fd_close(sys, fd);
         opened.fd = own;
         opened.shared = false;

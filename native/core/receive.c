@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "policy.h"
+
 _Static_assert(offsetof(struct sfd_slot, fds) == 24, "layout shared with Java");
 _Static_assert(offsetof(struct sfd_slot, verdict) == 40, "layout shared with Java");
 _Static_assert(offsetof(struct sfd_slot, range_offset) == 48, "layout shared with Java");
@@ -103,7 +105,7 @@ int sfd_receive(struct sfd_receiver *receiver, struct sfd_closer *closer, int fd
     prepare(receiver, slots);
     const int n = closer->sys->recvmmsg(fd, receiver->messages, SFD_BATCH_MAX,
                                         MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-    if (n == -EAGAIN) return 0;
+    if (n < 0 && sfd_policy(SFD_PLACE_RECEIVE, n) == SFD_REMEDY_READY) return 0;
     for (int i = 0; i < n; i++)
         fill(receiver, &slots[i], closer, &receiver->messages[i].msg_hdr,
              receiver->messages[i].msg_len);

@@ -10,8 +10,6 @@
  *
  * Threads: the loops, and the service thread in sfd_receiving_take_away.
  */
-#include <errno.h>
-
 #include "loop_private.h"
 
 void sfd_receiving_offer(struct sfd_loop *loop)
@@ -21,17 +19,32 @@ void sfd_receiving_offer(struct sfd_loop *loop)
     sfd_mailbox_push(&loop->mailbox, &loop->receive);
 }
 
+static int look_for(struct sfd_loop *loop, uint32_t events)
+{
+    const struct epoll_event event = {.events = events, .data.u64 = SFD_EVENT_REQUESTS};
+
+    return sfd_loop_watch(loop, loop->shared->request_fd, event, loop->receiving);
+}
+
 void sfd_receiving_start(struct sfd_loop *loop)
 {
-    struct epoll_event event = {.events = EPOLLIN, .data.u64 = SFD_EVENT_REQUESTS};
-
     atomic_store(&loop->receive_queued, false); /* before the look: a later offer comes again */
+    sfd_receiving_resume(loop);
+}
+
+void sfd_receiving_resume(struct sfd_loop *loop)
+{
     if (loop->stopping || atomic_load(&loop->shared->receiver) != (int)loop->index) return;
-    const int result = loop->context.machine.sys->epoll_ctl(loop->epoll, EPOLL_CTL_ADD,
-                                                            loop->shared->request_fd, &event);
-    loop->receiving = result == 0 || result == -EEXIST;
+    loop->receiving = look_for(loop, EPOLLIN) == 0;
     if (!loop->receiving)
-        sfd_receiving_offer(loop); /* no memory for it: without another try nobody would receive */
+        sfd_loop_defer(loop, &loop->receive_again); /* without another try nobody would receive */
+}
+
+void sfd_receiving_pause(struct sfd_loop *loop)
+{
+    if (loop->receiving)
+        (void)look_for(loop, 0); /* the socket stays readable: it would wake the loop for nothing */
+    sfd_loop_defer(loop, &loop->receive_again);
 }
 
 static void unregister(struct sfd_loop *loop)

@@ -85,7 +85,7 @@ static struct sfd_transfer *new_transfer(struct sfd_loop *loop, const struct sfd
 {
     struct sfd_transfer *t = NULL;
 
-    *error = sfd_timers_reserve(&loop->context.timers, loop->table.count + 1u);
+    *error = sfd_timers_reserve(&loop->context.timers, loop->table.count + 1u + SFD_LOOP_TIMERS);
     if (*error < 0) return NULL;
     *error = -ENOMEM;
     t = malloc(sizeof(*t));

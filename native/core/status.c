@@ -6,6 +6,7 @@
 #include <errno.h>
 
 #include "fd.h"
+#include "policy.h"
 
 /* File Information, progress and one terminal message: far below PIPE_BUF, so a pipe takes all of it or nothing. */
 #define STATUS_BYTES_MAX 128
@@ -62,10 +63,14 @@ int sfd_status_flush(struct sfd_status *status, const struct sfd_machine *machin
 
     const struct iovec iov = {.iov_base = buffer, .iov_len = length};
     const int64_t n = sfd_machine_write_pipe(machine, status->fd, &iov, 1);
-    if (n == -EAGAIN || n == -ENOMEM || n == -ENOBUFS) return 0;
-    if (n < 0) return (int)n;
+    if (n < 0) return sfd_policy(SFD_PLACE_STATUS, (int)n) == SFD_REMEDY_READY ? 0 : (int)n;
     /* Atomic below PIPE_BUF (pipe(7)), so n == length: the messages are gone and none is cut. */
     status->info_due = false;
     status->progress = 0;
     return 1;
+}
+
+bool sfd_status_is_lost(int flushed)
+{
+    return flushed < 0 && sfd_policy(SFD_PLACE_STATUS, flushed) == SFD_REMEDY_END;
 }

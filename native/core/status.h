@@ -42,9 +42,12 @@ void sfd_status_deinit(struct sfd_status *status, const struct sfd_machine *mach
 
 /*
  * Writes everything that is due, in order, as one atomic write: 1 when nothing is due any more, 0 when the pipe has no
- * room, -errno when nobody will ever read it (-EPIPE).
+ * room, -errno when it could not be written to: all is still due.
  */
 int sfd_status_flush(struct sfd_status *status, const struct sfd_machine *machine);
+
+/* What a flush has given: true when nobody will ever read the channel (-EPIPE), false also when it can be tried again. */
+bool sfd_status_is_lost(int flushed);
 
 /*
  * A terminal message; the first one stays. `command` is SFD_WIRE_FILE_INFO (refuses) or SFD_WIRE_XFER_STAT, `error` is -errno.

@@ -8,6 +8,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "policy.h"
+
 static const char *const names[SFD_TECHNIQUES] = {
     [SFD_TECHNIQUE_AUTO] = "auto",
     [SFD_TECHNIQUE_SENDFILE] = "sendfile",
@@ -24,9 +26,12 @@ const char *sfd_technique_name(enum sfd_technique technique)
 
 /* ------------------------------------------------------------------ what this machine has */
 
+/* Want of memory at the start says nothing about what the kernel can do. */
 static int failure(int64_t result)
 {
-    return result < 0 ? (int)result : 0;
+    const bool lacks = result < 0 && sfd_policy(SFD_PLACE_MOVE, (int)result) == SFD_REMEDY_END;
+
+    return lacks ? (int)result : 0;
 }
 
 static int probe_mmap(const struct sfd_sys *sys, int file, int pipe)

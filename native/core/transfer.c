@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "policy.h"
 #include "transfer_private.h"
 
 /* Unprivileged users share 64 MiB of pipe buffers (pipe(7)): a bigger pipe is only for reads that gain by it. */
@@ -15,6 +16,9 @@
 
 /* A job between two files ends after this many bytes, so that a cancel is obeyed and progress is told. */
 #define COPY_BYTES ((uint64_t)8 * 1024 * 1024)
+
+/* This often in a row epoll may call a destination ready that takes nothing: then it is asked by the timer. */
+#define VAIN_RUNS_MAX 8
 
 void sfd_transfer_init(struct sfd_transfer *transfer)
 {
@@ -32,6 +36,7 @@ static void account(struct sfd_context *context, struct sfd_transfer *t, uint64_
     if (moved > 0) {
         t->cold_rounds = 0;
         t->since_ms = context->now_ms;
+        sfd_transfer_got_on(t);
         sfd_transfer_rate_spend(t, moved);
     }
     sfd_counters_add(&context->counters, SFD_COUNTER_BYTES, moved);
@@ -89,6 +94,21 @@ static enum sfd_next lend_copy(struct sfd_context *context, struct sfd_transfer 
     return sfd_transfer_lend(context, t, SFD_JOB_COPY, copy_queue(t));
 }
 
+/*
+ * A destination is full. One that is ready all the same, whenever epoll is asked, must not keep the loop busy: TCP has no other
+ * word for a machine that is short of memory, and a server may answer a read with EAGAIN.
+ */
+static enum sfd_next wait_for_dest(struct sfd_context *context, struct sfd_transfer *t)
+{
+    if (t->vain_runs < VAIN_RUNS_MAX) {
+        t->vain_runs++;
+        return sfd_transfer_pause(context, t, SFD_NEXT_DEST);
+    }
+    sfd_transfer_retry(context, t);
+    const enum sfd_next next = sfd_transfer_pause(context, t, SFD_NEXT_DEST);
+    return next == SFD_NEXT_DEST ? SFD_NEXT_RETRY : next;
+}
+
 static enum sfd_next move_bytes(struct sfd_context *context, struct sfd_transfer *t)
 {
     if (t->offset == t->end) return sfd_transfer_complete(context, t);
@@ -105,9 +125,11 @@ static enum sfd_next move_bytes(struct sfd_context *context, struct sfd_transfer
         case SFD_STEP_MORE:
             break;
         case SFD_STEP_BLOCKED:
-            return sfd_transfer_pause(context, t, SFD_NEXT_DEST);
+            return wait_for_dest(context, t);
         case SFD_STEP_COLD:
             return lend_load(context, t);
+        case SFD_STEP_SHORT:
+            return sfd_transfer_defer(context, t, p.error);
         case SFD_STEP_FAILED:
             return sfd_transfer_fail(context, t, p.error);
         }
@@ -325,6 +347,10 @@ enum sfd_next sfd_transfer_send(struct sfd_context *context, struct sfd_transfer
 
 static enum sfd_next after_load(struct sfd_context *context, struct sfd_transfer *t)
 {
+    if (t->job_error < 0 && sfd_policy(SFD_PLACE_LOAD, t->job_error) == SFD_REMEDY_DEFER) {
+        t->cold_rounds--; /* that one says nothing about its pages */
+        return sfd_transfer_defer(context, t, t->job_error);
+    }
     if (t->job_error < 0) return sfd_transfer_fail(context, t, t->job_error);
     if (t->job_moved == 0)
         return sfd_transfer_fail(context, t, -ENODATA); /* the file ends before its range does */
@@ -343,6 +369,8 @@ static void take_copied(struct sfd_context *context, struct sfd_transfer *t)
 
 static enum sfd_next after_copy(struct sfd_context *context, struct sfd_transfer *t)
 {
+    if (t->job_error < 0 && sfd_policy(SFD_PLACE_COPY, t->job_error) == SFD_REMEDY_DEFER)
+        return sfd_transfer_defer(context, t, t->job_error);
     if (t->job_error < 0) return sfd_transfer_fail(context, t, t->job_error);
     return move_bytes(context, t);
 }
@@ -367,6 +395,7 @@ enum sfd_next sfd_transfer_run(struct sfd_context *context, struct sfd_transfer 
 {
     enum sfd_next next;
 
+    t->retry_ms = 0;
     if (t->state == SFD_STATE_ENDING) return sfd_transfer_end(context, t);
     if (atomic_load_explicit(&t->cancelled, memory_order_relaxed))
         return sfd_transfer_cancel(context, t);
@@ -379,6 +408,8 @@ enum sfd_next sfd_transfer_run(struct sfd_context *context, struct sfd_transfer 
         return move_bytes(context, t);
     case SFD_STATE_CHOOSING:
         return t->wait == SFD_NEXT_CHOOSE ? SFD_NEXT_CHOOSE : obey_choice(context, t);
+    case SFD_STATE_OPENING:
+        return sfd_transfer_open_again(context, t);
     default: /* PARKED: its File Information has found room, or its time is over */
         next = sfd_transfer_timeout(context, t);
         return next == SFD_NEXT_WAIT ? SFD_NEXT_PARK : next;

@@ -88,6 +88,7 @@ enum sfd_next {
     SFD_NEXT_POOL,   /* lend it to the disk pool, queue `task.queue` */
     SFD_NEXT_PARK,   /* until Send Open File, Cancel, hang-up of the status channel or the timer */
     SFD_NEXT_TIMER,  /* until its timer is due, or the client is gone */
+    SFD_NEXT_RETRY,  /* the same, because the machine lacks what it needs */
     SFD_NEXT_CHOOSE, /* until the selector has chosen its technique */
     SFD_NEXT_WAIT,   /* it goes on waiting where it waits */
     SFD_NEXT_END,    /* over and closed: forget it */
@@ -116,14 +117,18 @@ struct sfd_transfer {
     uint64_t since_ms;      /* when what it waits for was last seen to go on */
     uint64_t deadline_ms;   /* of the clock; 0: none */
     uint64_t started_ns;    /* of receipt; extended requests only */
-    uint64_t rate_ms;       /* when rate_credit was last counted */
-    uint64_t rate_credit;   /* thousandths of a byte */
+    uint64_t retry_ms; /* when it tries again what no event announces; 0: it waits for an event */
+    uint64_t short_ms; /* since when the machine lacks what it needs; 0: it lacks nothing */
+    uint64_t rate_ms;  /* when rate_credit was last counted */
+    uint64_t rate_credit; /* thousandths of a byte */
     struct sfd_status status;
     int file;
     int dest; /* -1: the status channel itself (Read File) */
     struct sfd_options options;
     uint32_t cold_windows; /* that the disk pool loaded for it */
     uint8_t wait;          /* enum sfd_next: what it waits for */
+    uint8_t retries;       /* in a row */
+    uint8_t vain_runs;     /* in a row: epoll called the destination ready, and it took nothing */
     uint8_t command;
     uint8_t state;
     uint8_t dest_kind;
@@ -210,6 +215,9 @@ void sfd_transfer_choose(struct sfd_transfer *transfer, int verdict);
 
 /* The timer is due; the transfer may be lent. */
 enum sfd_next sfd_transfer_timeout(struct sfd_context *context, struct sfd_transfer *transfer);
+
+/* Epoll cannot watch what it waits for: it looks itself, by its timer. May be lent. */
+void sfd_transfer_unwatched(struct sfd_context *context, struct sfd_transfer *transfer);
 
 /*
  * Ends it without a further message: Cancel, or the client is gone. A lent one as well: the client sees the end at once, and

@@ -94,11 +94,12 @@ enum sfd_next sfd_transfer_end(struct sfd_context *context, struct sfd_transfer 
     if (t->state != SFD_STATE_ENDING) t->since_ms = context->now_ms;
     t->state = SFD_STATE_ENDING;
     close_data(context, t);
-    if (t->status.fd < 0 || sfd_status_flush(&t->status, &context->machine) != 0)
-        return release(context, t);
+    const int told = t->status.fd < 0 ? 1 : sfd_status_flush(&t->status, &context->machine);
+    if (told == 1 || sfd_status_is_lost(told)) return release(context, t);
     settle(context, t);
+    if (told < 0) sfd_transfer_retry(context, t); /* there is room, but no memory to use it */
     sfd_transfer_wait(context, t, SFD_NEXT_STATUS);
-    return SFD_NEXT_STATUS;
+    return told < 0 ? SFD_NEXT_RETRY : SFD_NEXT_STATUS;
 }
 
 enum sfd_next sfd_transfer_give_up(struct sfd_context *context, struct sfd_transfer *t)

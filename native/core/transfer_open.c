@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "policy.h"
 #include "transfer_private.h"
 
 static enum sfd_next lend_open(struct sfd_context *context, struct sfd_transfer *t, uint8_t queue)
@@ -40,6 +41,12 @@ static bool is_local(const struct sfd_context *context, int device)
     return device >= 0 && sfd_medium_is_local(sfd_devices_medium(context->devices, device));
 }
 
+/* The caches, or a descriptor of ours, are not enough: the disk pool may wait. */
+static bool is_for_pool(int result)
+{
+    return result < 0 && sfd_policy(SFD_PLACE_OPEN_CACHED, result) == SFD_REMEDY_POOL;
+}
+
 static enum sfd_next take_over(struct sfd_context *context, struct sfd_transfer *t,
                                const struct sfd_opened *file, int device)
 {
@@ -56,11 +63,11 @@ enum sfd_next sfd_transfer_open_path(struct sfd_context *context, struct sfd_tra
     int device = -1;
 
     int result = root_is_local ? sfd_open_cached(&context->machine, t->root, path, &file) : -EXDEV;
-    if (result == -EXDEV || result == -EAGAIN) {
+    if (is_for_pool(result)) {
         device = device_of(context, t, path, &dev);
         if (result == -EXDEV && is_local(context, device))
             result = sfd_open_cached_on_device(&context->machine, t->root, path, dev, &file);
-        if (result == -EXDEV || result == -EAGAIN) return open_in_pool(context, t, path, device);
+        if (is_for_pool(result)) return open_in_pool(context, t, path, device);
     }
     if (result < 0) return sfd_transfer_refuse(context, t, result);
     device = sfd_devices_find(context->devices, file.dev);
@@ -87,7 +94,7 @@ enum sfd_next sfd_transfer_open_source(struct sfd_context *context, struct sfd_t
                                 file.fd, file.dev))
             return take_over(context, t, &file, device);
         t->file = file.fd;
-    } else if (result == -EAGAIN && sfd_fd_classify(context->machine.sys, source, &info) == 0) {
+    } else if (is_for_pool(result) && sfd_fd_classify(context->machine.sys, source, &info) == 0) {
         t->file = source;
         device = sfd_devices_add(context->devices, info.dev);
     } else {
@@ -103,8 +110,22 @@ enum sfd_next sfd_transfer_after_open(struct sfd_context *context, struct sfd_tr
         /* A link leads to another disk, which may be a dead one. */
         return sfd_transfer_lend(context, t, SFD_JOB_OPEN, SFD_QUEUE_OPEN);
     }
+    if (t->job_error < 0 && sfd_policy(SFD_PLACE_OPEN, t->job_error) == SFD_REMEDY_DEFER) {
+        /* What was opened in vain is opened anew; a descriptor of the client's is all there is. */
+        if (t->path != NULL)
+            sfd_closer_take_file(&context->closer, &t->file, sfd_transfer_queue(t->device),
+                                 t->account);
+        t->begin = t->offset = t->end = 0;
+        return sfd_transfer_defer(context, t, t->job_error);
+    }
+    sfd_transfer_got_on(t);
     free(t->path);
     t->path = NULL;
     if (t->job_error < 0) return sfd_transfer_refuse(context, t, t->job_error);
     return sfd_transfer_opened(context, t);
+}
+
+enum sfd_next sfd_transfer_open_again(struct sfd_context *context, struct sfd_transfer *t)
+{
+    return sfd_transfer_lend(context, t, SFD_JOB_OPEN, t->task.queue);
 }

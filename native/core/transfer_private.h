@@ -53,6 +53,9 @@ enum sfd_next sfd_transfer_open_source(struct sfd_context *context, struct sfd_t
 /* The disk pool has opened it, or has not. */
 enum sfd_next sfd_transfer_after_open(struct sfd_context *context, struct sfd_transfer *transfer);
 
+/* Has the disk pool try once more. */
+enum sfd_next sfd_transfer_open_again(struct sfd_context *context, struct sfd_transfer *transfer);
+
 /* ---- transfer_step.c ---- */
 
 /* Moves at most `limit` bytes from where the transfer stands; `offset` is the caller's to advance. Loop only. */
@@ -75,6 +78,19 @@ enum sfd_next sfd_transfer_pause(struct sfd_context *context, struct sfd_transfe
 /* Takes note of what it waits for, and sees to it that the timer fires when that has lasted too long. */
 void sfd_transfer_wait(struct sfd_context *context, struct sfd_transfer *transfer,
                        enum sfd_next wait);
+
+/*
+ * The machine lacks what the transfer needs, `error` says what: tries again by the timer, with longer and longer pauses, and ends
+ * with the error when it has had nothing for as long as its client may be idle; an open is refused after a second.
+ */
+enum sfd_next sfd_transfer_defer(struct sfd_context *context, struct sfd_transfer *transfer,
+                                 int error);
+
+/* Nothing will announce what it waits for: lets the timer say when to try again. Before sfd_transfer_wait or a pause. */
+void sfd_transfer_retry(struct sfd_context *context, struct sfd_transfer *transfer);
+
+/* It has got on: the next shortage is a new one. */
+void sfd_transfer_got_on(struct sfd_transfer *transfer);
 
 /* True when its deadline is over. */
 bool sfd_transfer_is_late(const struct sfd_context *context, const struct sfd_transfer *transfer);

@@ -144,9 +144,12 @@ static struct sfd_progress file_step(struct sfd_context *context, struct sfd_tra
     const uint64_t ready = t->bounce_only ? 0 : ready_bytes(context, t);
     if (ready == 0) return (struct sfd_progress){.step = SFD_STEP_COLD};
     if (t->command == SFD_WIRE_READ_FILE && t->status.info_due) {
+        struct sfd_progress header = {.moved = 0};
         const int told = sfd_status_flush(&t->status, &context->machine);
-        if (told == 0) return (struct sfd_progress){.step = SFD_STEP_BLOCKED};
-        if (told < 0) return (struct sfd_progress){.step = SFD_STEP_FAILED, .error = told};
+        if (told <= 0) {
+            (void)sfd_progress_take(&header, told == 0 ? -EAGAIN : told);
+            return header;
+        }
     }
     limit = sfd_min_u64(limit, ready);
     move.more = more_after(t, t->offset + limit);

@@ -7,12 +7,20 @@
  */
 #include <errno.h>
 
+#include "policy.h"
 #include "transfer_private.h"
 
 #define NEVER UINT64_MAX
 
 /* Nobody reads a status channel that is full: it is tried again after a second, not after the interval of progress. */
 #define FULL_MS 950
+
+/* What the machine lacks can be there at any time: tried again soon, and if in vain less and less often. */
+#define RETRY_MS     10
+#define RETRY_MAX_MS 1000
+
+/* A request whose file cannot be opened for want of something is refused then: its client knows whether to ask again. */
+#define OPEN_PATIENCE_MS 1000
 
 /* A transfer with a rate sends what is due this often, and may catch up on this much after its receiver was slow. */
 #define RATE_STEPS_A_SECOND 20
@@ -28,8 +36,10 @@ bool sfd_transfer_tell(struct sfd_context *context, struct sfd_transfer *t)
 {
     if (t->command == SFD_WIRE_READ_FILE) return true; /* the header goes with the first bytes */
     const int told = sfd_status_flush(&t->status, &context->machine);
-    t->reported_ms = context->now_ms + (told == 0 ? FULL_MS : 0);
-    return told >= 0;
+    t->reported_ms = context->now_ms + (told == 1 ? 0 : FULL_MS);
+    /* An opened file is told at once when there is room, and no event says when there is memory. */
+    if (told < 0 && t->state == SFD_STATE_PARKED) sfd_transfer_retry(context, t);
+    return !sfd_status_is_lost(told);
 }
 
 static bool progress_is_due(const struct sfd_context *context, const struct sfd_transfer *t)
@@ -97,10 +107,21 @@ static uint64_t after(uint64_t since_ms, uint32_t limit_ms)
     return limit_ms == 0 ? NEVER : since_ms + limit_ms;
 }
 
+static uint32_t idle_limit(const struct sfd_context *context, const struct sfd_transfer *t)
+{
+    return t->options.idle_ms > 0 ? t->options.idle_ms : context->idle_timeout_ms;
+}
+
 static uint64_t idle_ms(const struct sfd_context *context, const struct sfd_transfer *t)
 {
-    return after(t->since_ms,
-                 t->options.idle_ms > 0 ? t->options.idle_ms : context->idle_timeout_ms);
+    return after(t->since_ms, idle_limit(context, t));
+}
+
+/* When a shortage has lasted too long. */
+static uint64_t patience_ms(const struct sfd_context *context, const struct sfd_transfer *t)
+{
+    return after(t->short_ms,
+                 t->state == SFD_STATE_OPENING ? OPEN_PATIENCE_MS : idle_limit(context, t));
 }
 
 /* When the wait that the transfer is in has lasted too long. */
@@ -131,6 +152,7 @@ static uint64_t due_ms(const struct sfd_context *context, const struct sfd_trans
 {
     uint64_t due = limit_ms(context, t);
 
+    if (t->retry_ms > 0) due = sfd_min_u64(due, t->retry_ms);
     if (t->wait == SFD_NEXT_STATUS) return due;
     if (t->deadline_ms > 0) due = sfd_min_u64(due, t->deadline_ms);
     if (t->wait == SFD_NEXT_TIMER) due = sfd_min_u64(due, rate_due_ms(context, t));
@@ -157,13 +179,47 @@ enum sfd_next sfd_transfer_pause(struct sfd_context *context, struct sfd_transfe
 {
     const int locked = t->file < 0 ? 0 : sfd_transfer_lock(context, t);
 
-    if (locked < 0) return sfd_transfer_fail(context, t, locked);
+    /* Want of memory for a lock is no reason to end: it is asked for again before the next wait. */
+    if (locked < 0 && sfd_policy(SFD_PLACE_LOCK, locked) != SFD_REMEDY_DEFER)
+        return sfd_transfer_fail(context, t, locked);
     if (progress_is_due(context, t) && !sfd_transfer_tell(context, t))
         return sfd_transfer_cancel(context, t);
     if (next == SFD_NEXT_AGAIN) return next;
     if (next == SFD_NEXT_DEST) sfd_counters_add(&context->counters, SFD_COUNTER_BLOCKED, 1);
     sfd_transfer_wait(context, t, next);
     return next;
+}
+
+void sfd_transfer_got_on(struct sfd_transfer *t)
+{
+    t->short_ms = 0;
+    t->retries = 0;
+    t->vain_runs = 0;
+}
+
+void sfd_transfer_retry(struct sfd_context *context, struct sfd_transfer *t)
+{
+    const uint64_t pause = sfd_min_u64((uint64_t)RETRY_MS << t->retries, RETRY_MAX_MS);
+
+    sfd_counters_add(&context->counters, SFD_COUNTER_SHORTAGES, 1);
+    if (pause < RETRY_MAX_MS) t->retries++;
+    t->retry_ms = context->now_ms + pause;
+}
+
+enum sfd_next sfd_transfer_defer(struct sfd_context *context, struct sfd_transfer *t, int error)
+{
+    if (t->short_ms == 0) t->short_ms = context->now_ms;
+    const uint64_t last_ms = patience_ms(context, t);
+    if (context->now_ms >= last_ms) return sfd_transfer_fail(context, t, error);
+    sfd_transfer_retry(context, t);
+    t->retry_ms = sfd_min_u64(t->retry_ms, last_ms);
+    return sfd_transfer_pause(context, t, SFD_NEXT_RETRY);
+}
+
+void sfd_transfer_unwatched(struct sfd_context *context, struct sfd_transfer *t)
+{
+    sfd_transfer_retry(context, t);
+    sfd_transfer_wait(context, t, (enum sfd_next)t->wait);
 }
 
 static enum sfd_next expire(struct sfd_context *context, struct sfd_transfer *t,
@@ -189,6 +245,10 @@ enum sfd_next sfd_transfer_timeout(struct sfd_context *context, struct sfd_trans
             return sfd_transfer_cancel(context, t);
         if (t->wait == SFD_NEXT_TIMER && context->now_ms >= rate_due_ms(context, t))
             return SFD_NEXT_AGAIN;
+    }
+    if (t->retry_ms > 0 && context->now_ms >= t->retry_ms) {
+        t->retry_ms = 0;
+        if (!t->lent || t->state == SFD_STATE_ENDING) return SFD_NEXT_AGAIN;
     }
     sfd_transfer_wait(context, t, (enum sfd_next)t->wait);
     return SFD_NEXT_WAIT;

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "copy.h"
+#include "policy.h"
 #include "transfer_private.h"
 
 #define COPY_BUFFER ((size_t)64 * 1024)
@@ -16,7 +17,7 @@
 /* File systems that know no locks are served all the same. */
 static int lock_result(int result)
 {
-    if (result == -EINVAL || result == -EOPNOTSUPP || result == -ENOSYS) return 0;
+    if (result < 0 && sfd_policy(SFD_PLACE_LOCK, result) == SFD_REMEDY_PASS) return 0;
     return result == -EACCES ? -EAGAIN : result;
 }
 

@@ -45,7 +45,9 @@ public enum Counter {
     /** Descriptors that are held for clients now, or promised to their transfers; can fall. */
     DESCRIPTORS(20),
     /** Tasks in the disk pool now, in a queue or with a thread; can fall. */
-    DISK_TASKS(21);
+    DISK_TASKS(21),
+    /** Times that something had to wait and be tried again because the machine lacked memory, descriptors or the like. */
+    SHORTAGES(22);
 
     private final int index;
 
