@@ -300,44 +300,43 @@ TEST_F(Process, shouldLiveWithALimitThatCannotBeRaised)
 
 TEST_F(Process, shouldNoteSignalsInsteadOfDying)
 {
-    EXPECT_EQ(0, in_child([] {
-                  const int fd = sfd_process_signals_open();
-                  if (fd < 0 || sfd_process_signals_open() != -EALREADY) {
-                      return 10;
-                  }
-                  raise(SIGHUP);
-                  if (sfd_process_signal_wait(fd, 0) != 0) {
-                      return 9;
-                  }
-                  raise(SIGINT);
-                  raise(SIGINT);
-                  if (sfd_process_signal_wait(fd, -1) != SIGINT ||
-                      sfd_process_signal_wait(fd, 0) != SIGINT ||
-                      sfd_process_signal_wait(fd, 0) != 0) {
-                      return 11;
-                  }
-                  raise(SIGINT);
-                  raise(SIGTERM);
-                  raise(SIGTERM);
-                  if (sfd_process_signal_wait(fd, -1) != SIGTERM ||
-                      sfd_process_signal_wait(fd, 0) != SIGTERM ||
-                      sfd_process_signal_wait(fd, 0) != SIGINT ||
-                      sfd_process_signal_wait(fd, 0) != 0) {
-                      return 12;
-                  }
-                  std::thread later([] { kill(getpid(), SIGTERM); });
-                  const int noted = sfd_process_signal_wait(fd, -1);
-                  later.join();
-                  if (noted != SIGTERM) {
-                      return 13;
-                  }
-                  sfd_process_signal_wake(fd);
-                  if (sfd_process_signal_wait(fd, -1) != SIGINT) {
-                      return 15;
-                  }
-                  sfd_process_signals_close(fd);
-                  return sfd_process_signals_open() >= 0 ? 0 : 14;
-              }));
+    EXPECT_EQ(
+        0, in_child([] {
+            const int fd = sfd_process_signals_open();
+            if (fd < 0 || sfd_process_signals_open() != -EALREADY) {
+                return 10;
+            }
+            raise(SIGHUP);
+            if (sfd_process_signal_wait(fd, 0) != 0) {
+                return 9;
+            }
+            raise(SIGINT);
+            raise(SIGINT);
+            if (sfd_process_signal_wait(fd, -1) != SIGINT ||
+                sfd_process_signal_wait(fd, 0) != SIGINT || sfd_process_signal_wait(fd, 0) != 0) {
+                return 11;
+            }
+            raise(SIGINT);
+            raise(SIGTERM);
+            raise(SIGTERM);
+            if (sfd_process_signal_wait(fd, -1) != SIGTERM ||
+                sfd_process_signal_wait(fd, 0) != SIGTERM ||
+                sfd_process_signal_wait(fd, 0) != SIGINT || sfd_process_signal_wait(fd, 0) != 0) {
+                return 12;
+            }
+            std::thread later([] { kill(getpid(), SIGTERM); });
+            const int noted = sfd_process_signal_wait(fd, -1);
+            later.join();
+            if (noted != SIGTERM) {
+                return 13;
+            }
+            sfd_process_signal_wake(fd);
+            if (sfd_process_signal_wait(fd, -1) != SIGINT) {
+                return 15;
+            }
+            sfd_process_signals_close(fd);
+            return sfd_process_signals_open() >= 0 ? 0 : 14;
+        }));
 }
 
 TEST_F(Process, shouldGiveSignalsBackWhatTheyDidBefore)

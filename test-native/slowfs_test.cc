@@ -91,6 +91,30 @@ TEST_F(SlowfsTest, ShouldWaitBeforeAColdReadOnly)
     slowfs_->signal(SIGCONT);
 }
 
+TEST_F(SlowfsTest, ShouldFailReadsBeyondAnOffsetAndServeWhatIsBefore)
+{
+    std::ofstream(*directory_ / "source/bad.txt") << std::string(20000, 'b');
+    std::ofstream(*directory_ / "source/good.txt") << std::string(20000, 'g');
+    mount({"--faulty", "bad", "--eio-at", "8192"});
+    const OwnedFd bad(open((*directory_ / "mount/bad.txt").c_str(), O_RDONLY | O_CLOEXEC));
+    char bytes[20000];
+    EXPECT_EQ(pread(bad.get(), bytes, 8192, 0), 8192);
+    EXPECT_EQ(pread(bad.get(), bytes, 4096, 8192), -1);
+    EXPECT_EQ(errno, EIO);
+    EXPECT_EQ(content("good.txt"), std::string(20000, 'g'));
+}
+
+TEST_F(SlowfsTest, ShouldShrinkAFileWhileItIsRead)
+{
+    std::ofstream(*directory_ / "source/shrinking.txt") << std::string(20000, 's');
+    mount({"--shrink-to", "9000"});
+    const OwnedFd file(open((*directory_ / "mount/shrinking.txt").c_str(), O_RDONLY | O_CLOEXEC));
+    EXPECT_EQ(std::filesystem::file_size(*directory_ / "mount/shrinking.txt"), 20000u);
+    char bytes[20000];
+    EXPECT_EQ(pread(file.get(), bytes, sizeof bytes, 0), 9000);
+    EXPECT_EQ(pread(file.get(), bytes, sizeof bytes, 9000), 0);
+}
+
 TEST_F(SlowfsTest, ShouldHoldReadsUntilTheGateOpens)
 {
     mount({"--hold", "held"});

@@ -7,6 +7,8 @@
  * Owns: the mount, from "ready" on stdout until SIGTERM, SIGINT or SIGHUP.
  * Never: writes to the directory behind it.
  *
+ * Faults: --eio-at makes reads from that offset on fail, --shrink-to lets files be that short from the first read on; both for
+ *   files whose name contains --faulty.
  * Output: "ready" once mounted, then "held" for each call that waits for the gate.
  * Signals: SIGUSR1 opens the gate of --hold (held calls go on, later ones pass), SIGUSR2 closes it again. What is held is
  *   reading, unless --hold-calls says otherwise.
@@ -22,6 +24,7 @@
 #include <limits.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,6 +41,9 @@ struct slowfs {
     bool direct_io;
     const char *hold;
     const char *hold_calls;
+    const char *faulty;
+    off_t eio_at, shrink_to; /* -1: never */
+    atomic_bool shrunk;
     pthread_mutex_t lock;
     pthread_cond_t gate_opened;
     bool gate_open;
@@ -46,6 +52,9 @@ struct slowfs {
 static struct slowfs fs = {
     .root = -1,
     .hold_calls = "read",
+    .faulty = "",
+    .eio_at = -1,
+    .shrink_to = -1,
     .lock = PTHREAD_MUTEX_INITIALIZER,
     .gate_opened = PTHREAD_COND_INITIALIZER,
 };
@@ -57,11 +66,15 @@ static void wait_ms(long ms)
     }
 }
 
-static void wait_at_gate(const char *path, const char *call)
+static bool name_contains(const char *path, const char *pattern)
 {
     const char *name = strrchr(path, '/');
-    if (fs.hold == NULL || strstr(fs.hold_calls, call) == NULL ||
-        strstr(name != NULL ? name : path, fs.hold) == NULL) {
+    return strstr(name != NULL ? name : path, pattern) != NULL;
+}
+
+static void wait_at_gate(const char *path, const char *call)
+{
+    if (fs.hold == NULL || strstr(fs.hold_calls, call) == NULL || !name_contains(path, fs.hold)) {
         return;
     }
     pthread_mutex_lock(&fs.lock);
@@ -110,6 +123,10 @@ static int slow_getattr(const char *path, struct stat *st, struct fuse_file_info
     wait_ms(fs.getattr_ms);
     int result = fi != NULL ? fstat((int)fi->fh, st)
                             : fstatat(fs.root, relative(path), st, AT_SYMLINK_NOFOLLOW);
+    if (result == 0 && S_ISREG(st->st_mode) && atomic_load(&fs.shrunk) &&
+        name_contains(path, fs.faulty) && st->st_size > fs.shrink_to) {
+        st->st_size = fs.shrink_to;
+    }
     return result < 0 ? -errno : 0;
 }
 
@@ -143,7 +160,18 @@ static int slow_read(const char *path, char *buf, size_t size, off_t offset,
 {
     wait_at_gate(path, "read");
     wait_ms(fs.read_ms);
-    ssize_t n = pread((int)fi->fh, buf, size, offset);
+    off_t end = offset + (off_t)size;
+    if (name_contains(path, fs.faulty)) {
+        /* As a disk with a bad block has it. Not a short answer: to the kernel that is the end of the file. */
+        if (fs.eio_at >= 0 && end > fs.eio_at) {
+            return -EIO;
+        }
+        if (fs.shrink_to >= 0) {
+            atomic_store(&fs.shrunk, true);
+            end = end < fs.shrink_to ? end : offset < fs.shrink_to ? fs.shrink_to : offset;
+        }
+    }
+    ssize_t n = pread((int)fi->fh, buf, (size_t)(end - offset), offset);
     return n < 0 ? -errno : (int)n;
 }
 
@@ -157,7 +185,7 @@ static int slow_flush(const char *path, struct fuse_file_info *fi)
 
 static int slow_release(const char *path, struct fuse_file_info *fi)
 {
-    (void)path;
+    wait_at_gate(path, "release");
     wait_ms(fs.release_ms);
     close((int)fi->fh);
     return 0;
@@ -239,7 +267,8 @@ static void usage(FILE *to)
 {
     fputs("usage: slowfs MOUNTPOINT DIRECTORY [--read-ms N] [--open-ms N] [--getattr-ms N]\n"
           "              [--flush-ms N] [--release-ms N] [--hold PATTERN] [--direct-io]\n"
-          "              [--hold-calls read,open,getattr,flush]\n"
+          "              [--hold-calls read,open,getattr,flush,release]\n"
+          "              [--faulty PATTERN] [--eio-at OFFSET] [--shrink-to SIZE]\n"
           "Prints \"ready\" once mounted; SIGTERM unmounts. SIGUSR1 opens the gate of --hold, "
           "SIGUSR2 closes it.\n",
           to);
@@ -257,6 +286,17 @@ static long parse_ms(const char *option, const char *text)
     return value;
 }
 
+static off_t parse_offset(const char *option, const char *text)
+{
+    char *end;
+    long long value = strtoll(text, &end, 10);
+    if (end == text || *end != '\0' || value < 0) {
+        fprintf(stderr, "slowfs: --%s: '%s' is not a number of bytes\n", option, text);
+        exit(2);
+    }
+    return (off_t)value;
+}
+
 static void parse_options(int argc, char **argv)
 {
     static const struct option options[] = {
@@ -268,6 +308,9 @@ static void parse_options(int argc, char **argv)
         {"hold", required_argument, NULL, 'h'},
         {"hold-calls", required_argument, NULL, 'c'},
         {"direct-io", no_argument, NULL, 'd'},
+        {"faulty", required_argument, NULL, 'F'},
+        {"eio-at", required_argument, NULL, 'E'},
+        {"shrink-to", required_argument, NULL, 'S'},
         {"help", no_argument, NULL, '?'},
         {NULL, 0, NULL, 0},
     };
@@ -296,6 +339,15 @@ static void parse_options(int argc, char **argv)
             break;
         case 'd':
             fs.direct_io = true;
+            break;
+        case 'F':
+            fs.faulty = optarg;
+            break;
+        case 'E':
+            fs.eio_at = parse_offset(options[i].name, optarg);
+            break;
+        case 'S':
+            fs.shrink_to = parse_offset(options[i].name, optarg);
             break;
         default:
             usage(stderr);

@@ -25,6 +25,7 @@ import java.nio.file.StandardOpenOption;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -194,22 +195,34 @@ public final class TestDestination implements AutoCloseable {
      * sending end; for a file, which has no writer to wait for, nothing is read before {@link #finishSending}.
      */
     public CompletableFuture<Content> receive() {
+        return receive(Content::drain);
+    }
+
+    /** The same, for what has to be looked at byte by byte. */
+    public CompletableFuture<byte[]> receiveBytes() {
+        return receive(in -> Channels.newInputStream(in).readAllBytes());
+    }
+
+    private <T> CompletableFuture<T> receive(Receiver<T> receiver) {
+        Supplier<T> drain = () -> {
+            try {
+                return receiver.drain(receivingEnd);
+            } catch (IOException e) {
+                throw new CompletionException(e);
+            }
+        };
         if (receivingEnd instanceof FileChannel) {
-            return sent.thenApply(unused -> drain());
+            return sent.thenApply(unused -> drain.get());
         }
-        return CompletableFuture.supplyAsync(this::drain, task -> {
+        return CompletableFuture.supplyAsync(drain, task -> {
             Thread thread = new Thread(task, "receiver");
             thread.setDaemon(true);
             thread.start();
         });
     }
 
-    private Content drain() {
-        try {
-            return Content.drain(receivingEnd);
-        } catch (IOException e) {
-            throw new CompletionException(e);
-        }
+    private interface Receiver<T> {
+        T drain(ReadableByteChannel in) throws IOException;
     }
 
     /** Closes this process's sending end. */
