@@ -25,6 +25,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Random;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
@@ -53,6 +54,7 @@ final class DiskFaultIT {
     private static final int BAD = 1_000_000; // neither a page's nor a window's border
     private static final int BIG = 4_000_000;
     private static final int PAGE = 4096;
+    private static final List<Operation> OPERATIONS = List.of(Operation.values());
 
     @TempDir
     private static Path directory;
@@ -208,7 +210,7 @@ final class DiskFaultIT {
                     Sending sending = Sending.start(
                             daemon,
                             client,
-                            Operation.values()[i % Operation.values().length],
+                            OPERATIONS.get(i % OPERATIONS.size()),
                             ExtendedRequest.send("changing").by(way.number()),
                             destination.fd())) {
                 ByteBuffer head = ByteBuffer.allocate(before);
