@@ -9,9 +9,9 @@ import java.util.List;
 import java.util.Map;
 
 /** The vectors of {@code test-native/golden/messages.txt}, which the C tests read as well. */
-final class GoldenVectors {
+public final class GoldenVectors {
     /** One line: its name, what it is, the fields by name, the bytes. */
-    static final class Vector {
+    public static final class Vector {
         private final String name;
         private final String kind;
         private final Map<String, String> fields;
@@ -28,15 +28,15 @@ final class GoldenVectors {
             return kind;
         }
 
-        byte[] bytes() {
+        public byte[] bytes() {
             return bytes;
         }
 
-        boolean has(String field) {
+        public boolean has(String field) {
             return fields.containsKey(field);
         }
 
-        String field(String field) {
+        public String field(String field) {
             String value = fields.get(field);
             if (value == null) {
                 throw new IllegalStateException(name + " has no field " + field);
@@ -71,7 +71,8 @@ final class GoldenVectors {
 
     private GoldenVectors() {}
 
-    static List<Vector> ofKind(String kind) {
+    /** All of one kind; at least one. */
+    public static List<Vector> ofKind(String kind) {
         List<Vector> found = all().stream().filter(v -> v.kind().equals(kind)).toList();
         if (found.isEmpty()) {
             throw new IllegalStateException("no golden vector of kind " + kind);

@@ -110,6 +110,7 @@ final class StatusChannelIT {
         }
     }
 
+    /** R11 */
     @Test
     void shouldGiveUnpredictableIds() throws Exception {
         Set<Long> ids = new HashSet<>();
@@ -163,6 +164,7 @@ final class StatusChannelIT {
         }
     }
 
+    /** D13 */
     @Test
     void shouldSendAnOpenedFileOnceOnly() throws Exception {
         try (TestDestination first = TestDestination.open(TestDestination.Type.UNIX, directory);
@@ -240,6 +242,7 @@ final class StatusChannelIT {
         }
     }
 
+    /** R11 D20 */
     @Test
     void shouldObeyTheProcessThatOpenedAFileOnly() throws Exception {
         try (Status status = client.request(Wire.OPEN_FILE, "small")) {
