@@ -36,6 +36,7 @@ public final class SendfiledConfig {
     private final int drainTimeoutMs;
     private final int stopTimeoutMs;
     private final TechniqueRules techniques;
+    private final SandboxMode sandbox;
     private final boolean allowRoot;
 
     private SendfiledConfig(Builder builder) {
@@ -58,6 +59,7 @@ public final class SendfiledConfig {
         drainTimeoutMs = builder.number(Setting.DRAIN_TIMEOUT_MS);
         stopTimeoutMs = builder.number(Setting.STOP_TIMEOUT_MS);
         techniques = TechniqueRules.parse(builder.text(Setting.TECHNIQUES, Setting.TECHNIQUES.standard()));
+        sandbox = SandboxMode.of(builder.text(Setting.SANDBOX, Setting.SANDBOX.standard()));
         allowRoot = builder.flag(Setting.ALLOW_ROOT);
         int bytes = socketPath().toString().getBytes(StandardCharsets.UTF_8).length;
         if (bytes > SOCKET_PATH_BYTES) {
@@ -170,6 +172,11 @@ public final class SendfiledConfig {
         return techniques;
     }
 
+    /** Whether the program confines itself; not obeyed by an embedded engine, whose process is not its own. */
+    public SandboxMode sandbox() {
+        return sandbox;
+    }
+
     /** Whether the program may run as root; not obeyed by an embedded engine. */
     public boolean allowRoot() {
         return allowRoot;
@@ -263,6 +270,10 @@ public final class SendfiledConfig {
         /** Rules, written as {@link TechniqueRules} says. */
         public Builder techniques(String rules) {
             return put(Setting.TECHNIQUES, Setting.TECHNIQUES.checkText(rules));
+        }
+
+        public Builder sandbox(SandboxMode mode) {
+            return put(Setting.SANDBOX, mode.word());
         }
 
         public Builder allowRoot(boolean on) {

@@ -3,6 +3,7 @@ package io.sendfiled.config;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Locale;
 
 /**
@@ -109,6 +110,13 @@ public enum Setting {
             "any<=32KiB=read-write, pipe=splice, socket=sendfile, file=copy-file-range",
             "how bytes are moved when a request leaves it open: the first rule"
                     + " DEST[/blocking|/nonblocking][<=SIZE]=TECHNIQUE that matches and fits"),
+    SANDBOX(
+            "sandbox",
+            '\0',
+            Kind.CHOICE,
+            "on|off|auto",
+            "auto",
+            "confine the process to what it needs (Landlock, seccomp); auto: as far as the kernel can"),
     ALLOW_ROOT(
             "allow-root",
             '\0',
@@ -128,7 +136,9 @@ public enum Setting {
         /** A number of bytes, plain or with K, M or G (KiB, MiB, GiB): always powers of 1024. */
         BYTES,
         /** On or off; on the command line its presence means on. */
-        FLAG
+        FLAG,
+        /** One of the words that its argument lists. */
+        CHOICE
     }
 
     private final String key;
@@ -197,12 +207,12 @@ public enum Setting {
         return sentence;
     }
 
-    /** The bounds as people write them, {@code 1..8}; empty for paths and flags. */
+    /** The bounds as people write them, {@code 1..8}; empty for texts, paths, flags and choices. */
     public String range() {
         return switch (kind) {
             case NUMBER -> min + ".." + max;
             case BYTES -> ByteSizes.format(min) + ".." + ByteSizes.format(max);
-            case TEXT, PATH, FLAG -> "";
+            case TEXT, PATH, FLAG, CHOICE -> "";
         };
     }
 
@@ -214,6 +224,7 @@ public enum Setting {
             case NUMBER -> checkNumber(parseNumber(text));
             case BYTES -> checkNumber(parseBytes(text));
             case FLAG -> parseFlag(text);
+            case CHOICE -> checkChoice(text);
         };
     }
 
@@ -253,6 +264,14 @@ public enum Setting {
             throw new InvalidSettingException(this, "must not be empty");
         }
         return path.toAbsolutePath();
+    }
+
+    String checkChoice(String text) {
+        String word = text.toLowerCase(Locale.ROOT);
+        if (!List.of(argument.split("\\|", -1)).contains(word)) {
+            throw new InvalidSettingException(this, quote(text) + " is not one of " + argument.replace("|", ", "));
+        }
+        return word;
     }
 
     private Path parsePath(String text) {

@@ -84,6 +84,13 @@ final class DaemonProgram {
         int signals = check(ProcessNative.openSignals(), "cannot handle signals");
         identity.assume();
         SendfiledConfig config = fitOpenFiles(settings, build(settings));
+        if (identity.wasRoot()) {
+            RootCheck.demand(config.root(), ProcessNative.effectiveUid());
+        }
+        String missing = Sandbox.enter(config);
+        if (missing != null && !settings.flag(Setting.SYNC_PARENT)) {
+            complain("no full sandbox: " + missing);
+        }
         Sendfiled engine = launch(config);
         try {
             engine.onFailure(() -> ProcessNative.wakeSignals(signals));

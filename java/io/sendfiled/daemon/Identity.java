@@ -13,11 +13,13 @@ import io.sendfiled.jni.ProcessNative;
 final class Identity {
     private static final int ROOT = 0;
 
+    private final boolean wasRoot;
     private final boolean changes;
     private final int uid;
     private final int gid;
 
-    private Identity(boolean changes, int uid, int gid) {
+    private Identity(boolean wasRoot, boolean changes, int uid, int gid) {
+        this.wasRoot = wasRoot;
         this.changes = changes;
         this.uid = uid;
         this.gid = gid;
@@ -39,9 +41,17 @@ final class Identity {
             throw new StartException(Errno.EPERM, "--user: " + user + ": only root can become another user");
         }
         if (group != null) {
-            return new Identity(true, uid, lookUpGroup(group));
+            return new Identity(current == ROOT, true, uid, lookUpGroup(group));
         }
-        return target == null || current != ROOT ? new Identity(false, uid, 0) : new Identity(true, uid, target.gid());
+        if (target == null || current != ROOT) {
+            return new Identity(current == ROOT, false, uid, 0);
+        }
+        return new Identity(true, true, uid, target.gid());
+    }
+
+    /** Whether the program was started by root, whoever it becomes. */
+    boolean wasRoot() {
+        return wasRoot;
     }
 
     /** The group is given up as well: {@code -g} alone, or the user's own, and no groups but those of the user. */

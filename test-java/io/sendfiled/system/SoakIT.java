@@ -67,6 +67,7 @@ final class SoakIT {
                 .withOpenTimeoutMs(300)
                 .with("idle-timeout", 2_000)
                 .with("drain-timeout", 300)
+                .withEnvironment("SENDFILED_JAVA_OPTS", attachable())
                 .withEnvironment("LD_PRELOAD", HelperProgram.preload("allocations"))
                 .withEnvironment("SENDFILED_TEST_ALLOCATIONS", allocations);
         try (TestDaemon daemon = TestDaemon.start(kind, directory, options)) {
@@ -99,6 +100,11 @@ final class SoakIT {
                 expectAtMost(MOST_RESIDENT_GROWTH, before.residentBytes(), after.residentBytes(), "bytes resident");
             }
         }
+    }
+
+    /** In its sandbox the daemon cannot make the socket that jcmd asks for: it makes it at its start. */
+    private static String attachable() {
+        return System.getenv().getOrDefault("SENDFILED_JAVA_OPTS", "") + " -XX:+StartAttachListener";
     }
 
     private static void expectAtMost(long most, long before, long after, String what) {

@@ -1,0 +1,22 @@
+package io.sendfiled.config;
+
+import java.util.Locale;
+
+/** Whether the daemon's process confines itself to what it needs. */
+public enum SandboxMode {
+    /** It does, or does not start. */
+    ON,
+    /** It does not. */
+    OFF,
+    /** It does as far as the kernel can, and says what is missing. */
+    AUTO;
+
+    /** The word that stands for it on the command line. */
+    public String word() {
+        return name().toLowerCase(Locale.ROOT);
+    }
+
+    static SandboxMode of(String word) {
+        return valueOf(word.toUpperCase(Locale.ROOT));
+    }
+}

@@ -1,0 +1,158 @@
+package io.sendfiled.daemon;
+
+import io.sendfiled.config.SandboxMode;
+import io.sendfiled.config.SendfiledConfig;
+import io.sendfiled.config.Setting;
+import io.sendfiled.jni.Errno;
+import io.sendfiled.jni.SandboxNative;
+import io.sendfiled.jni.SandboxNative.Rule;
+import java.io.File;
+import java.io.IOException;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What the daemon's process may still do once it serves: read the root, have its socket and lock, and what a JVM at work
+ * reads. Put on when the identity is settled and before a request can arrive; how, tells native/core/sandbox.h.
+ *
+ * <p>Main thread, once. Not for an embedded engine: it would confine the program around it.
+ */
+final class Sandbox {
+    private static final int READ = SandboxNative.READ;
+    private static final int READ_ALL = SandboxNative.READ | SandboxNative.LIST;
+    private static final int WRITE = SandboxNative.WRITE;
+
+    /* Libraries that are loaded on demand; times in messages; what the JVM asks about its container and processors. */
+    private static final List<String> READABLE = List.of(
+            "/lib",
+            "/lib64",
+            "/usr/lib",
+            "/usr/lib64",
+            "/usr/local/lib",
+            "/etc/ld.so.cache",
+            "/etc/localtime",
+            "/usr/share/zoneinfo",
+            "/proc",
+            "/sys/fs/cgroup",
+            "/sys/devices/system",
+            "/dev/random",
+            "/dev/urandom");
+
+    private Sandbox() {}
+
+    /**
+     * Puts it on.
+     *
+     * @return what it could not do, for people; null when it did all, or was told to do nothing
+     */
+    static @Nullable String enter(SendfiledConfig config) throws StartException {
+        if (config.sandbox() == SandboxMode.OFF) {
+            return null;
+        }
+        int landlock = SandboxNative.landlock();
+        int seccomp = SandboxNative.seccomp();
+        String missing = missing(landlock, seccomp);
+        if (missing != null && config.sandbox() == SandboxMode.ON) {
+            throw new StartException(landlock < 0 ? -landlock : -seccomp, "--sandbox=on: " + missing);
+        }
+        makeSocketDirectory(config.socketDirectory());
+        if (seccomp >= 0) {
+            check(SandboxNative.filter(), "filter system calls");
+        }
+        if (landlock >= 0) {
+            check(SandboxNative.confine(rules(config)), "confine its threads");
+        }
+        return missing;
+    }
+
+    private static @Nullable String missing(int landlock, int seccomp) {
+        String files =
+                "files are not confined: the kernel has no Landlock, or was started without (lsm=...,landlock): ";
+        String calls = "system calls are not filtered: the kernel has no seccomp filters: ";
+        if (landlock < 0 && seccomp < 0) {
+            return "the kernel has neither Landlock nor seccomp filters: " + reason(landlock);
+        }
+        if (landlock < 0) {
+            return files + reason(landlock);
+        }
+        return seccomp < 0 ? calls + reason(seccomp) : null;
+    }
+
+    private static String reason(int result) {
+        return Errno.message(-result) + " (" + Errno.name(-result) + ")";
+    }
+
+    private static void check(int result, String what) throws StartException {
+        if (result < 0) {
+            throw new StartException(
+                    -result, "--" + Setting.SANDBOX.key() + ": cannot " + what + ": " + reason(result));
+        }
+    }
+
+    /** A rule needs it to exist. What is wrong with it otherwise is for the start of the engine to find and say. */
+    private static void makeSocketDirectory(Path directory) {
+        try {
+            Files.createDirectory(
+                    directory, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
+        } catch (IOException e) {
+            // Most often it is there.
+        }
+    }
+
+    private static List<Rule> rules(SendfiledConfig config) {
+        List<Rule> rules = new ArrayList<>();
+        // Directories are not served, but a client who asks for one shall be told so: EINVAL, and not EACCES.
+        rules.add(new Rule(config.root(), READ_ALL));
+        rules.add(new Rule(config.socketDirectory(), READ | WRITE | SandboxNative.MAKE));
+        rules.add(new Rule(Path.of("/dev/null"), READ | WRITE));
+        for (String path : READABLE) {
+            rules.add(new Rule(Path.of(path), READ_ALL));
+        }
+        addJava(rules);
+        addTerminals(rules);
+        return rules;
+    }
+
+    /** The JVM's own files, which a distribution may have put under /etc, and our jars: classes are loaded on demand. */
+    private static void addJava(List<Rule> rules) {
+        Path home = Path.of(System.getProperty("java.home", "/"));
+        rules.add(new Rule(home, READ_ALL));
+        for (String file : List.of("conf/net.properties", "conf/security/java.security", "lib/jvm.cfg")) {
+            Path directory = realDirectory(home.resolve(file));
+            if (directory != null) {
+                rules.add(new Rule(directory, READ_ALL));
+            }
+        }
+        for (String entry : System.getProperty("java.class.path", "").split(File.pathSeparator, -1)) {
+            if (!entry.isEmpty()) {
+                Path path = Path.of(entry).toAbsolutePath();
+                rules.add(new Rule(Files.isDirectory(path) ? path : path.resolveSibling(""), READ_ALL));
+            }
+        }
+    }
+
+    private static @Nullable Path realDirectory(Path file) {
+        try {
+            return file.toRealPath().getParent();
+        } catch (IOException e) {
+            return null; // this Java has no such file
+        }
+    }
+
+    /** Terminals that clients pass are opened anew (a description of our own does not change theirs). */
+    private static void addTerminals(List<Rule> rules) {
+        rules.add(new Rule(Path.of("/dev/pts"), WRITE));
+        try (DirectoryStream<Path> devices = Files.newDirectoryStream(Path.of("/dev"), "tty?*")) {
+            for (Path device : devices) {
+                rules.add(new Rule(device, WRITE));
+            }
+        } catch (IOException e) {
+            // No such devices, no such clients.
+        }
+    }
+}
