@@ -29,6 +29,7 @@
 
 extern "C" {
 #include "fd.h"
+#include "machine.h"
 #include "sandbox.h"
 #include "sys_sandbox.h"
 }
@@ -295,6 +296,40 @@ TEST_F(Sandbox, shouldLeaveWhatIsOpenAndWhatIsPassedAlone)
         DEMAND(own >= 0 && write(own, "x", 1) == 1);
         /* A file can only be opened anew where a rule allows. */
         DEMAND(sfd_fd_reopen(out, O_RDONLY) == -EACCES);
+    });
+}
+
+/* A splice has taken RWF_NOWAIT away, and the sandbox the way round it: a description of our own. */
+TEST_F(Sandbox, shouldWriteToAFifoThatMayNotBeOpenedAnew)
+{
+    NEEDS_LANDLOCK();
+    in_child([this] {
+        const std::string name = path("out/fifo");
+        DEMAND(mkfifo(name.c_str(), 0600) == 0);
+        const int fifo = open(name.c_str(), O_RDWR);
+        int pipe_fds[2];
+        DEMAND(pipe(pipe_fds) == 0 && write(pipe_fds[1], "spliced", 7) == 7);
+        DEMAND(splice(pipe_fds[0], nullptr, fifo, nullptr, 7, 0) == 7);
+        struct sfd_machine machine = {};
+        DEMAND(sfd_machine_init(&machine, &sfd_sys_linux) == 0);
+        DEMAND(confine() == 0);
+        DEMAND(sfd_fd_reopen_pipe(fifo) == -EACCES);
+
+        char written[] = " written";
+        const struct iovec iov = {written, 8};
+        DEMAND(sfd_machine_write_pipe(&machine, fifo, &iov, 1) == 8);
+        char bytes[16] = {};
+        DEMAND(read(fifo, bytes, 15) == 15 && strcmp(bytes, "spliced written") == 0);
+
+        std::vector<char> more(1 << 20, 'x');
+        const struct iovec all = {more.data(), more.size()};
+        int64_t moved = 0;
+        for (int64_t n = 1; n > 0; moved += n > 0 ? n : 0) {
+            n = sfd_machine_write_pipe(&machine, fifo, &all, 1);
+            DEMAND(n > 0 || n == -EAGAIN);
+        }
+        int held = 0;
+        DEMAND(ioctl(fifo, FIONREAD, &held) == 0 && held == moved && held > 0);
     });
 }
 
