@@ -71,14 +71,7 @@ final class FaultIT {
             "write");
 
     private static final List<Integer> ERRORS = List.of(
-            Errno.EINTR,
-            Errno.EAGAIN,
-            Errno.ENOMEM,
-            Errno.ENOBUFS,
-            Errno.EMFILE,
-            Errno.ENOSPC,
-            Errno.EIO,
-            Errno.EPIPE);
+            Errno.EINTR, Errno.EAGAIN, Errno.ENOMEM, Errno.ENOBUFS, Errno.EMFILE, Errno.ENOSPC, Errno.EIO, Errno.EPIPE);
 
     private static final List<Pattern> PATTERNS =
             List.of(Pattern.FIRST, Pattern.SECOND, Pattern.EVERY_THIRD, Pattern.TWENTY_IN_A_ROW);

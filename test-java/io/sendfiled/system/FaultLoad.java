@@ -103,8 +103,7 @@ final class FaultLoad implements AutoCloseable {
                         null));
         add(
                 "send slowly",
-                c -> send(
-                        c, ExtendedRequest.send("medium").withRate(RATE), TestDestination.Type.TCP, medium, null));
+                c -> send(c, ExtendedRequest.send("medium").withRate(RATE), TestDestination.Type.TCP, medium, null));
         add(
                 "send a descriptor",
                 c -> send(
@@ -231,18 +230,12 @@ final class FaultLoad implements AutoCloseable {
     }
 
     private Answer send(
-            RawClient client,
-            ExtendedRequest request,
-            TestDestination.Type type,
-            byte[] content,
-            @Nullable Path source)
+            RawClient client, ExtendedRequest request, TestDestination.Type type, byte[] content, @Nullable Path source)
             throws Exception {
         try (TestDestination destination = TestDestination.open(type, directory);
                 FileChannel file = source == null ? null : FileChannel.open(source);
                 Status status = client.request(
-                        request,
-                        destination.fd(),
-                        file == null ? -1 : io.sendfiled.jni.Descriptors.numberOf(file))) {
+                        request, destination.fd(), file == null ? -1 : io.sendfiled.jni.Descriptors.numberOf(file))) {
             return judgeSend(status, destination, type, content);
         }
     }
@@ -409,8 +402,7 @@ final class FaultLoad implements AutoCloseable {
         }
         info(all, content);
         int data = Math.min(all.length - Wire.FILE_INFO_SIZE, content.length);
-        int wrong =
-                Arrays.mismatch(all, Wire.FILE_INFO_SIZE, Wire.FILE_INFO_SIZE + data, content, 0, data);
+        int wrong = Arrays.mismatch(all, Wire.FILE_INFO_SIZE, Wire.FILE_INFO_SIZE + data, content, 0, data);
         demand(wrong < 0, "read a wrong byte at " + wrong);
         int rest = all.length - Wire.FILE_INFO_SIZE - data;
         if (data < content.length) {
