@@ -1,6 +1,9 @@
 // The closer: what can block in close waits for the disk pool, the rest goes at once.
 #include "core.h"
 
+#include <sys/epoll.h>
+#include <sys/mman.h>
+
 namespace
 {
 
@@ -10,11 +13,13 @@ class CloserTest : public CoreTest
     void SetUp() override
     {
         CoreTest::SetUp();
-        sfd_closer_init(&closer_, &sfd_sys_linux, 7);
+        sfd_devices_init(&devices_);
+        sfd_closer_init(&closer_, &sfd_sys_linux, &devices_);
     }
     void TearDown() override
     {
         sfd_closer_deinit(&closer_);
+        sfd_devices_deinit(&devices_);
         CoreTest::TearDown();
     }
 
@@ -24,6 +29,7 @@ class CloserTest : public CoreTest
     }
 
     struct sfd_closer closer_;
+    struct sfd_devices devices_;
 };
 
 TEST_F(CloserTest, ShouldCloseAPipeAtOnce)
@@ -56,7 +62,8 @@ TEST_F(CloserTest, ShouldKeepALingeringSocketForTheDiskPool)
     sfd_closer_take_unknown(&closer_, &fd, nullptr);
     EXPECT_EQ(-1, fd);
     EXPECT_TRUE(isOpen(number));
-    EXPECT_EQ(1u, closer_.count);
+    ASSERT_EQ(1u, closer_.count);
+    EXPECT_EQ(SFD_QUEUE_LINGER, closer_.closes[0].queue);
     sfd_closer_deinit(&closer_);
     EXPECT_FALSE(isOpen(number));
 }
@@ -92,21 +99,58 @@ TEST_F(CloserTest, ShouldKeepASocketWithSomethingUnreadForTheDiskPool)
     EXPECT_EQ(1u, closer_.count);
 }
 
-TEST_F(CloserTest, ShouldHandOverEachQueueByItself)
+TEST_F(CloserTest,
+       ShouldLeaveWhatIsStoredToTheQueueOfItsDevice) // R4: a dead disk keeps up its own closes only
+{
+    const TemporaryDirectory directory;
+    writeFile(directory / "file", "x");
+    int fds[] = {open((directory / "file").c_str(), O_RDONLY | O_CLOEXEC),
+                 open(directory.path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC),
+                 open((directory / "file").c_str(), O_PATH | O_CLOEXEC),
+                 open("/proc/self/status", O_RDONLY | O_CLOEXEC),
+                 memfd_create("test", MFD_CLOEXEC),
+                 epoll_create1(EPOLL_CLOEXEC),
+                 open("/dev/null", O_WRONLY | O_CLOEXEC)};
+    for (int &fd : fds) {
+        ASSERT_GE(fd, 0);
+        sfd_closer_take_unknown(&closer_, &fd, nullptr);
+    }
+    const std::vector<int> expected = {
+        SFD_QUEUE_DEVICES,     SFD_QUEUE_DEVICES, SFD_QUEUE_DEVICES, SFD_QUEUE_DEVICES + 1,
+        SFD_QUEUE_DEVICES + 2, SFD_QUEUE_CLOSE,   SFD_QUEUE_CLOSE};
+    ASSERT_EQ(expected.size(), closer_.count);
+    for (size_t i = 0; i < expected.size(); i++) {
+        EXPECT_EQ(expected[i], closer_.closes[i].queue) << i;
+    }
+}
+
+TEST_F(CloserTest, ShouldHandOverEachQueueAndEachClientByItself)
 {
     const Pipe pipe;
-    for (const uint8_t queue : std::vector<uint8_t>{3, 5, 3, 3}) {
+    const std::vector<std::pair<int, int32_t>> closes = {{3, 1}, {5, 1}, {3, 1}, {3, 2}, {3, 1}};
+    const struct sfd_limits limits = {};
+    struct sfd_accounts accounts;
+    sfd_accounts_init(&accounts, &limits);
+    for (const auto &[device, client] : closes) {
         int fd = dup(pipe.out.get());
-        sfd_closer_take_file(&closer_, &fd, queue, nullptr);
+        struct sfd_account *account = sfd_accounts_get(&accounts, client, 0);
+        sfd_closer_take_file(&closer_, &fd, device, account);
+        sfd_account_put(account);
         EXPECT_EQ(-1, fd);
     }
     struct sfd_closer first;
     ASSERT_TRUE(sfd_closer_split(&closer_, &first));
-    EXPECT_EQ(3, first.queue);
-    EXPECT_EQ(3u, first.count);
-    ASSERT_EQ(1u, closer_.count);
-    EXPECT_EQ(5, closer_.closes[0].queue);
+    ASSERT_EQ(3u, first.count);
+    for (size_t i = 0; i < first.count; i++) {
+        EXPECT_EQ(SFD_QUEUE_DEVICES + 3, first.closes[i].queue);
+        EXPECT_EQ(1, first.closes[i].account->pid);
+    }
+    ASSERT_EQ(2u, closer_.count);
+    EXPECT_EQ(SFD_QUEUE_DEVICES + 5, closer_.closes[0].queue);
+    EXPECT_EQ(2, closer_.closes[1].account->pid);
     sfd_closer_deinit(&first);
+    sfd_closer_deinit(&closer_);
+    sfd_accounts_deinit(&accounts);
 }
 
 TEST_F(CloserTest, ShouldIgnoreWhatIsNoDescriptor)
@@ -114,7 +158,7 @@ TEST_F(CloserTest, ShouldIgnoreWhatIsNoDescriptor)
     int none = -1;
     int unopened = 1 << 20;
     sfd_closer_take_unknown(&closer_, &none, nullptr);
-    sfd_closer_take(&closer_, &none, SFD_FD_REGULAR, nullptr);
+    sfd_closer_take_file(&closer_, &none, 0, nullptr);
     sfd_closer_take_unknown(&closer_, &unopened, nullptr);
     EXPECT_EQ(-1, none);
     EXPECT_EQ(-1, unopened);

@@ -29,7 +29,7 @@ class DestinationTest : public CoreTest
         CoreTest::SetUp();
         machine_ = std::make_unique<Machine>();
         sfd_devices_init(&devices_);
-        sfd_closer_init(&closer_, &sfd_sys_linux, 7);
+        sfd_closer_init(&closer_, &sfd_sys_linux, &devices_);
         directory_ = std::make_unique<TemporaryDirectory>();
     }
     void TearDown() override
@@ -281,11 +281,25 @@ TEST_F(DestinationTest, ShouldLeaveFilesToTheirDiskAndTerminalsToTheCloser)
     EXPECT_EQ(-1, regular);
     EXPECT_EQ(-1, line);
     ASSERT_EQ(2u, closer_.count);
-    EXPECT_EQ(9, closer_.closes[0].queue);
-    EXPECT_EQ(7, closer_.closes[1].queue);
+    EXPECT_EQ(SFD_QUEUE_DEVICES + 9, closer_.closes[0].queue);
+    EXPECT_EQ(SFD_QUEUE_CLOSE, closer_.closes[1].queue);
     int none = -1;
     sfd_destination_close(&closer_, &none, SFD_FD_REGULAR, 9, nullptr);
     EXPECT_EQ(2u, closer_.count);
+}
+
+TEST_F(
+    DestinationTest,
+    ShouldLookAtWhatWasRefusedBeforeItIsClosed) // R4: a dead disk's descriptors keep no queue but its own
+{
+    int regular = fcntl(file(O_RDONLY).get(), F_DUPFD_CLOEXEC, 0);
+    sfd_destination_close(&closer_, &regular, SFD_FD_REGULAR, -1, nullptr);
+    int folder =
+        fcntl(openFile(directory_->path(), O_RDONLY | O_DIRECTORY).get(), F_DUPFD_CLOEXEC, 0);
+    sfd_destination_close(&closer_, &folder, SFD_FD_OTHER, -1, nullptr);
+    ASSERT_EQ(2u, closer_.count);
+    EXPECT_EQ(SFD_QUEUE_DEVICES, closer_.closes[0].queue);
+    EXPECT_EQ(SFD_QUEUE_DEVICES, closer_.closes[1].queue);
 }
 
 } // namespace

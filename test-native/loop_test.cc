@@ -1,6 +1,8 @@
 // The event loop: requests in, transfers placed, woken, lent and forgotten; one turn at a time on the test's thread.
 #include "loop_fixture.h"
 
+#include <sys/resource.h>
+
 namespace
 {
 
@@ -229,6 +231,68 @@ TEST_F(LoopTest, ShouldCloseDescriptorsOfACancel) // D7
     untilServed(2);
     EXPECT_TRUE(atEnd(extra.in.get()));
     EXPECT_EQ(1u, transfers()) << "a malformed Cancel cancels nothing";
+}
+
+/* Has the next requests received while this process has no descriptor to spare but so many. */
+class CrowdedTest : public LoopTest
+{
+  protected:
+    void receiveWithRoomFor(int descriptors)
+    {
+        struct rlimit old;
+        ASSERT_EQ(0, getrlimit(RLIMIT_NOFILE, &old));
+        const int next = dup(0); // the number that the kernel would use
+        ASSERT_GE(next, 0);
+        ASSERT_EQ(0, close(next));
+        const struct rlimit crowded = {static_cast<rlim_t>(next + descriptors), old.rlim_max};
+        ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &crowded));
+        const int before = received_;
+        until([&] { return received_ > before; });
+        settle();
+        ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &old));
+    }
+};
+
+TEST_F(CrowdedTest, ShouldSayThatThereIsNoRoomForTheDescriptorsOfARequest) // D3
+{
+    file(100);
+    Pipe status;
+    const SocketPair dest;
+    submit(pathRequest(SFD_WIRE_SEND_FILE, "file"), {status.out.get(), dest.out.get()});
+    status.out.reset();
+    receiveWithRoomFor(1);
+    EXPECT_EQ(Messages{error(0x81, EMFILE)}, messages(drain(status.in.get())));
+    EXPECT_TRUE(atEnd(status.in.get()));
+    EXPECT_FALSE(readable(dest.in.get()));
+    EXPECT_EQ(1u, count(SFD_COUNTER_REFUSED));
+    EXPECT_EQ(1u, count(SFD_COUNTER_CROWDED));
+}
+
+TEST_F(CrowdedTest, ShouldCountARequestThatHasLostItsStatusChannel) // D3
+{
+    file(100);
+    Pipe status;
+    submit(pathRequest(SFD_WIRE_READ_FILE, "file"), {status.out.get()});
+    status.out.reset();
+    receiveWithRoomFor(0);
+    EXPECT_TRUE(atEnd(status.in.get())) << "a client takes that for a failure";
+    EXPECT_EQ(1u, count(SFD_COUNTER_CROWDED));
+    const OwnedFd next = read();
+    until([&] { return readable(next.get()); });
+    EXPECT_EQ(148u, drain(next.get()).size());
+}
+
+TEST_F(CrowdedTest, ShouldEndAnOpenedFileWhoseDestinationWasLost) // D3, R3
+{
+    file(100);
+    uint64_t id = 0;
+    const OwnedFd status = opened(&id);
+    const SocketPair dest;
+    submit(idRequest(SFD_WIRE_SEND_OPEN_FILE, id), {dest.out.get()});
+    receiveWithRoomFor(0);
+    EXPECT_EQ(Messages{error(0x82, EMFILE)}, messages(drain(status.get())));
+    EXPECT_TRUE(atEnd(status.get()));
+    EXPECT_EQ(0u, transfers());
 }
 
 TEST_F(LoopTest, ShouldRefuseWhatDoesNotFitIntoTheTable)
@@ -758,7 +822,7 @@ TEST_F(LoopTest, ShouldLendTheLastClosesBeforeItEnds)
     queues_.clear();
     sfd_loop_stop(loop());
     until([&] { return turn() == -ESHUTDOWN; });
-    EXPECT_EQ(std::vector<int32_t>{SFD_QUEUE_CLOSE}, queues_);
+    EXPECT_EQ(std::vector<int32_t>{SFD_QUEUE_DEVICES}, queues_);
 }
 
 TEST_F(LoopTest, ShouldLeaveNothingBehindWhenItIsDestroyedInMidWork)

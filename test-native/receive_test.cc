@@ -23,7 +23,8 @@ class ReceiveTest : public CoreTest
         for (struct sfd_slot &slot : slots_) {
             std::fill(std::begin(slot.fds), std::end(slot.fds), -1);
         }
-        sfd_closer_init(&closer_, &sfd_sys_linux, SFD_QUEUE_CLOSE);
+        sfd_devices_init(&devices_);
+        sfd_closer_init(&closer_, &sfd_sys_linux, &devices_);
     }
     void TearDown() override
     {
@@ -33,6 +34,7 @@ class ReceiveTest : public CoreTest
             }
         }
         sfd_closer_deinit(&closer_);
+        sfd_devices_deinit(&devices_);
         pair_.reset();
         CoreTest::TearDown();
     }
@@ -72,6 +74,7 @@ class ReceiveTest : public CoreTest
     std::unique_ptr<struct sfd_receiver> receiver_;
     std::vector<struct sfd_slot> slots_;
     struct sfd_closer closer_;
+    struct sfd_devices devices_;
 };
 
 TEST_F(ReceiveTest, ShouldReceiveNothingWithoutAWait)
@@ -194,6 +197,27 @@ TEST_F(ReceiveTest, ShouldGiveSurplusFilesToTheCloser)
     EXPECT_EQ(1u, closer_.count);
 }
 
+TEST_F(ReceiveTest, ShouldKeepWhatArrivedWhenThereIsNoRoomForTheRest) // D3, R2
+{
+    const Pipe pipe;
+    send("x", {pipe.out.get(), pipe.out.get(), pipe.out.get()});
+    const size_t before = openDescriptors().size();
+    const int next = dup(0);
+    ASSERT_GE(next, 0);
+    ASSERT_EQ(0, close(next));
+    struct rlimit old;
+    ASSERT_EQ(0, getrlimit(RLIMIT_NOFILE, &old));
+    const struct rlimit almost = {static_cast<rlim_t>(next) + 1, old.rlim_max};
+    ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &almost));
+    const int n = receive();
+    ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &old));
+    ASSERT_EQ(1, n);
+    EXPECT_EQ(SFD_SLOT_CROWDED, slots_[0].fault);
+    EXPECT_EQ(1, slots_[0].fd_count);
+    EXPECT_EQ(next, slots_[0].fds[0]) << "the status channel comes first";
+    EXPECT_EQ(before + 1, openDescriptors().size());
+}
+
 TEST_F(ReceiveTest, ShouldSurviveADescriptorTableThatIsFull) // D3
 {
     const Pipe pipe;
@@ -208,7 +232,8 @@ TEST_F(ReceiveTest, ShouldSurviveADescriptorTableThatIsFull) // D3
     const int n = receive();
     ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &old));
     ASSERT_EQ(1, n);
-    EXPECT_EQ(SFD_SLOT_MALFORMED, slots_[0].fault) << "its descriptors are lost";
+    EXPECT_EQ(SFD_SLOT_CROWDED, slots_[0].fault) << "its descriptors are lost";
+    EXPECT_EQ(getpid(), slots_[0].pid);
     EXPECT_EQ(0, slots_[0].fd_count);
     send("next", {pipe.out.get()});
     ASSERT_EQ(1, receive());
@@ -230,7 +255,7 @@ TEST_F(ReceiveTest, ShouldGiveOtherErrorsToItsCaller)
     struct sfd_sys sys = copyOfSys();
     sys.recvmmsg = [](int, struct mmsghdr *, unsigned, int) { return -ENOBUFS; };
     struct sfd_closer closer;
-    sfd_closer_init(&closer, &sys, SFD_QUEUE_CLOSE);
+    sfd_closer_init(&closer, &sys, &devices_);
     EXPECT_EQ(-ENOBUFS, sfd_receive(receiver_.get(), &closer, pair_->in.get(), slots_.data()));
     sfd_closer_deinit(&closer);
 }

@@ -35,6 +35,7 @@ enum sfd_counter {
     SFD_COUNTER_DESCRIPTORS, /* held for clients, or promised to their transfers, now */
     SFD_COUNTER_DISK_TASKS,  /* in the disk pool now */
     SFD_COUNTER_SHORTAGES, /* times that something had to wait because the machine lacked memory, descriptors or the like */
+    SFD_COUNTER_CROWDED, /* requests whose descriptors found no number: too many are open */
     SFD_COUNTERS,
 };
 

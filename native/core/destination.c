@@ -137,11 +137,13 @@ int64_t sfd_destination_write(const struct sfd_machine *machine, int fd, enum sf
         fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL | (more && kind == SFD_FD_TCP ? MSG_MORE : 0));
 }
 
-void sfd_destination_close(struct sfd_closer *closer, int *fd, enum sfd_fd_kind kind, uint8_t queue,
+void sfd_destination_close(struct sfd_closer *closer, int *fd, enum sfd_fd_kind kind, int device,
                            struct sfd_account *account)
 {
     if (sfd_destination_is_pooled(kind)) {
-        sfd_closer_take_file(closer, fd, queue, account);
+        sfd_closer_take_file(closer, fd, device, account);
+    } else if (kind == SFD_FD_OTHER) {
+        sfd_closer_take_unknown(closer, fd, account); /* a directory, for example */
     } else {
         sfd_closer_take(closer, fd, kind, account);
     }

@@ -73,10 +73,10 @@ int64_t sfd_destination_write(const struct sfd_machine *machine, int fd, enum sf
                               const struct iovec *iov, int count, bool more);
 
 /*
- * Takes *fd and sets it to -1: closes it at once if that cannot block, else leaves it to the closer, on `queue` of the disk pool
- * for what belongs to a disk.
+ * Takes *fd, the client's, and sets it to -1: closes it at once if that cannot block, else leaves it to the closer. `device` is
+ * that of a regular file, or -1 when nobody has looked.
  */
-void sfd_destination_close(struct sfd_closer *closer, int *fd, enum sfd_fd_kind kind, uint8_t queue,
+void sfd_destination_close(struct sfd_closer *closer, int *fd, enum sfd_fd_kind kind, int device,
                            struct sfd_account *account);
 
 #endif

@@ -41,17 +41,20 @@ static enum sfd_fd_device device_of(unsigned major, unsigned minor)
     }
 }
 
-static void classify_file(const struct sfd_sys *sys, int fd, struct sfd_fd_info *info)
+static void classify_file(const struct sfd_sys *sys, int fd, bool path_only,
+                          struct sfd_fd_info *info)
 {
     struct statx st;
 
     if (sys->statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &st) < 0) return;
+    info->stored = path_only || S_ISREG(st.stx_mode) || S_ISDIR(st.stx_mode);
+    info->dev = makedev(st.stx_dev_major, st.stx_dev_minor);
+    if (path_only) return; /* it takes no byte and gives none */
     if (S_ISREG(st.stx_mode)) info->kind = SFD_FD_REGULAR;
     if (S_ISCHR(st.stx_mode)) {
         info->kind = SFD_FD_CHAR;
         info->device = device_of(st.stx_rdev_major, st.stx_rdev_minor);
     }
-    info->dev = makedev(st.stx_dev_major, st.stx_dev_minor);
 }
 
 bool sfd_fd_is_pipe(const struct sfd_sys *sys, int fd)
@@ -87,12 +90,10 @@ int sfd_fd_classify(const struct sfd_sys *sys, int fd, struct sfd_fd_info *out)
     } else {
         const int asked = sfd_fd_ask(sys, fd, &info);
         if (asked < 0) return asked;
-        if (result != -ENOTSOCK) {
-            info.kind = SFD_FD_OTHER;
-        } else if (sfd_fd_is_pipe(sys, fd)) {
+        if (result == -ENOTSOCK && sfd_fd_is_pipe(sys, fd)) {
             info.kind = SFD_FD_PIPE;
         } else {
-            classify_file(sys, fd, &info);
+            classify_file(sys, fd, result != -ENOTSOCK, &info);
         }
     }
     *out = info;

@@ -41,7 +41,8 @@ struct sfd_fd_info {
     bool asked;    /* for its flags: not of a socket, see sfd_fd_ask */
     bool nonblock; /* O_NONBLOCK of the description, at the moment of asking */
     bool append;   /* its O_APPEND, likewise */
-    uint64_t dev;  /* of a regular file: st_dev */
+    bool stored; /* on a file system, whose business its close is: files, directories, all O_PATH */
+    uint64_t dev; /* where it is stored: st_dev */
 };
 
 /* Says what `fd` (borrowed) is. 0, or -EBADF when it is no open descriptor. Never blocks. */

@@ -84,7 +84,7 @@ struct sfd_message {
     uint64_t id;
     int32_t pid;
     uint32_t uid;
-    int dest;          /* owned; -1: Cancel */
+    int dest;          /* owned; -1: Cancel; another -errno: it was lost on its way here */
     bool reserved;     /* of the reserve */
     atomic_bool taken; /* then: it is under way */
 };

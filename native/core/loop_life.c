@@ -39,7 +39,7 @@ int sfd_loop_create(struct sfd_loop **out, struct sfd_shared *shared, uint32_t i
         .rules = shared->settings.rules,
         .rule_count = shared->settings.rule_count,
     };
-    sfd_closer_init(&loop->context.closer, shared->machine.sys, SFD_QUEUE_CLOSE);
+    sfd_closer_init(&loop->context.closer, shared->machine.sys, &shared->devices);
     loop->context.closer.counters = &loop->context.counters;
     loop->receiver.accounts = &shared->accounts;
     sfd_timers_init(&loop->context.timers);

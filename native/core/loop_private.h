@@ -94,7 +94,7 @@ void sfd_requests_drop(struct sfd_loop *loop, struct sfd_slot *slot);
 /* What a message was made of is free again. */
 void sfd_requests_free(struct sfd_message *message);
 
-/* A message of another loop. Takes `dest`. */
+/* A message, perhaps of another loop. Takes `dest`, which is as in struct sfd_message. */
 void sfd_requests_command(struct sfd_loop *loop, uint64_t id, int32_t pid, uint32_t uid, int dest);
 
 /* ---- lending.c ---- */

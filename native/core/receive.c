@@ -47,7 +47,7 @@ static void take_descriptors(struct sfd_slot *slot, struct sfd_closer *closer,
         if (slot->fd_count < SFD_SLOT_FDS) {
             slot->fds[slot->fd_count++] = fd;
         } else {
-            slot->fault = SFD_SLOT_MALFORMED;
+            if (slot->fault != SFD_SLOT_ANONYMOUS) slot->fault = SFD_SLOT_MALFORMED;
             sfd_closer_take_unknown(closer, &fd, account);
         }
     }
@@ -87,7 +87,9 @@ static void fill(struct sfd_receiver *receiver, struct sfd_slot *slot, struct sf
     slot->length = (int32_t)length;
     for (int i = 0; i < SFD_SLOT_FDS; i++)
         slot->fds[i] = -1;
-    if ((header->msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0) slot->fault = SFD_SLOT_MALFORMED;
+    /* There is room for all control data: what the kernel leaves out are descriptors that find no number, recvmsg(2). */
+    if ((header->msg_flags & MSG_CTRUNC) != 0) slot->fault = SFD_SLOT_CROWDED;
+    if ((header->msg_flags & MSG_TRUNC) != 0) slot->fault = SFD_SLOT_MALFORMED;
     const bool known = take_credentials(slot, header); /* first: the surplus is its sender's */
 
     for (struct cmsghdr *c = CMSG_FIRSTHDR(header); c != NULL; c = CMSG_NXTHDR(header, c)) {

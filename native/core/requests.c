@@ -8,6 +8,8 @@
 
 #include "loop_private.h"
 
+#define NO_DEST (-1) /* of a Cancel */
+
 /* As long as their closes are pending they count for the client that sent them. */
 static void drop(struct sfd_loop *loop, int *fds, int count, int32_t pid, uint32_t uid)
 {
@@ -165,7 +167,7 @@ void sfd_requests_command(struct sfd_loop *loop, uint64_t id, int32_t pid, uint3
     struct sfd_transfer *t = sfd_table_find(&loop->table, id);
     const bool own = t != NULL && t->account->pid == pid && t->account->uid == uid;
 
-    if (own && dest < 0) {
+    if (own && dest == NO_DEST) {
         sfd_loop_cancel(loop, t);
     } else if (own && !t->lent && !t->ready && t->state == SFD_STATE_PARKED) {
         sfd_loop_place(loop, t, sfd_transfer_send(&loop->context, t, dest));
@@ -205,10 +207,13 @@ void sfd_requests_free(struct sfd_message *message)
 /* Send Open File, Cancel: by the loop that has the transfer. */
 static void forward(struct sfd_loop *loop, struct sfd_slot *slot)
 {
-    const int wanted = slot->command == SFD_WIRE_SEND_OPEN_FILE ? 1 : 0;
+    const bool crowded = slot->fault == SFD_SLOT_CROWDED;
+    const bool lost = crowded && slot->fd_count == 0;
+    const int wanted = slot->command == SFD_WIRE_SEND_OPEN_FILE && !lost ? 1 : 0;
     const uint32_t index = sfd_table_loop_of(slot->id);
+    const int dest = lost ? -EMFILE : slot->fds[0];
 
-    if (slot->fd_count != wanted || slot->id >= SFD_ID_MAX ||
+    if (slot->fd_count != wanted || (crowded && !lost) || slot->id >= SFD_ID_MAX ||
         index >= loop->shared->settings.loops) {
         /* There is no status channel to answer on: the descriptor is a destination. */
         sfd_counters_add(&loop->context.counters, SFD_COUNTER_REFUSED, 1);
@@ -216,7 +221,7 @@ static void forward(struct sfd_loop *loop, struct sfd_slot *slot)
         return;
     }
     if (index == loop->index) {
-        sfd_requests_command(loop, slot->id, slot->pid, slot->uid, slot->fds[0]);
+        sfd_requests_command(loop, slot->id, slot->pid, slot->uid, dest);
         return;
     }
     struct sfd_message *message = new_message(loop->shared);
@@ -228,7 +233,7 @@ static void forward(struct sfd_loop *loop, struct sfd_slot *slot)
     message->id = slot->id;
     message->pid = slot->pid;
     message->uid = slot->uid;
-    message->dest = slot->fds[0];
+    message->dest = dest;
     sfd_mailbox_push(&loop->shared->loops[index]->mailbox, &message->task);
 }
 
@@ -238,6 +243,8 @@ void sfd_requests_serve(struct sfd_loop *loop, struct sfd_slot *slot)
                             slot->path_length >= 0 &&
                             slot->path < SFD_SLOT_BYTES - slot->path_length;
 
+    if (slot->fault == SFD_SLOT_CROWDED)
+        sfd_counters_add(&loop->context.counters, SFD_COUNTER_CROWDED, 1);
     if (slot->verdict != 0) {
         refuse(loop, slot, -slot->verdict);
     } else if (loop->stopping) {

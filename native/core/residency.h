@@ -32,6 +32,15 @@ static inline bool sfd_medium_is_local(enum sfd_medium medium)
 
 #define SFD_DEVICES_MAX 64
 
+/* Queues of the disk pool. Devices follow: SFD_QUEUE_DEVICES + index in struct sfd_devices. */
+enum sfd_queue {
+    SFD_QUEUE_CLOSE = 0,  /* closes of what is in no file system */
+    SFD_QUEUE_OPEN = 1,   /* of files whose device only the disk can tell */
+    SFD_QUEUE_LINGER = 2, /* closes of sockets that wait for their peer */
+    SFD_QUEUE_DEVICES = 3,
+};
+#define SFD_QUEUES (SFD_QUEUE_DEVICES + SFD_DEVICES_MAX)
+
 struct sfd_device {
     uint64_t dev;      /* st_dev */
     atomic_int medium; /* enum sfd_medium */

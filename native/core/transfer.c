@@ -336,6 +336,7 @@ enum sfd_next sfd_transfer_send(struct sfd_context *context, struct sfd_transfer
 
     sfd_timer_disarm(&context->timers, &t->timer);
     if (t->status.extended) t->started_ns = context->machine.sys->now_ns();
+    if (dest < 0) return sfd_transfer_fail(context, t, dest);
     t->dest = dest;
     int result = sfd_fd_classify(context->machine.sys, dest, &info);
     if (result == 0) result = accept_dest(context, t, &info);

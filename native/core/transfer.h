@@ -32,14 +32,6 @@
 /* Progress is merged into at most 20 messages a second: each one wakes the client. */
 #define SFD_PROGRESS_INTERVAL_MS 50
 
-/* Queues of the disk pool. Devices follow: SFD_QUEUE_DEVICES + index in struct sfd_devices. */
-enum sfd_queue {
-    SFD_QUEUE_CLOSE = 0,
-    SFD_QUEUE_OPEN = 1, /* of files whose device only the disk can tell */
-    SFD_QUEUE_DEVICES = 2,
-};
-#define SFD_QUEUES (SFD_QUEUE_DEVICES + SFD_DEVICES_MAX)
-
 /* What all transfers of one loop share; `machine` and `devices` are the same for all loops. */
 struct sfd_context {
     struct sfd_machine machine;
@@ -203,7 +195,7 @@ enum sfd_next sfd_transfer_begin(struct sfd_context *context, struct sfd_transfe
 /* Goes on: after a hand-back of the disk pool, when a descriptor is writable, or for its next quantum. */
 enum sfd_next sfd_transfer_run(struct sfd_context *context, struct sfd_transfer *transfer);
 
-/* Send Open File on a PARKED transfer. Takes `dest`. */
+/* Send Open File on a PARKED transfer. Takes `dest`, or the -errno for which there is none. */
 enum sfd_next sfd_transfer_send(struct sfd_context *context, struct sfd_transfer *transfer,
                                 int dest);
 

@@ -37,12 +37,11 @@ static bool file_closes_at_once(const struct sfd_context *context, const struct 
 static void close_file(struct sfd_context *context, struct sfd_transfer *t)
 {
     if (t->drop.own != 0) {
-        sfd_closer_take_dropping(&context->closer, &t->file, sfd_transfer_queue(t->device),
-                                 &t->drop, t->account);
+        sfd_closer_take_dropping(&context->closer, &t->file, t->device, &t->drop, t->account);
     } else if (file_closes_at_once(context, t)) {
         sfd_fd_close(context->machine.sys, &t->file);
     } else {
-        sfd_closer_take_file(&context->closer, &t->file, sfd_transfer_queue(t->device), t->account);
+        sfd_closer_take_file(&context->closer, &t->file, t->device, t->account);
     }
     free(t->path);
     t->path = NULL;
@@ -62,7 +61,7 @@ static void close_data(struct sfd_context *context, struct sfd_transfer *t)
     if (t->lent && t->job == SFD_JOB_COPY) return;
     if (t->dest >= 0) leave_epoll(context, t->dest, &t->dest_registered);
     sfd_destination_close(&context->closer, &t->dest, (enum sfd_fd_kind)t->dest_kind,
-                          sfd_transfer_queue(t->dest_device), t->account);
+                          t->dest_device, t->account);
 }
 
 /* It has ended and stays: what it was promised and does not have any more is its client's again. */

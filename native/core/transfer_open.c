@@ -74,8 +74,7 @@ enum sfd_next sfd_transfer_open_path(struct sfd_context *context, struct sfd_tra
     if (is_local(context, device)) return take_over(context, t, &file, device);
     /* Nobody has met its device: what it can do is for the disk pool to find out. */
     device = sfd_devices_add(context->devices, file.dev);
-    sfd_closer_take_file(&context->closer, &file.fd, sfd_transfer_queue((int16_t)device),
-                         t->account);
+    sfd_closer_take_file(&context->closer, &file.fd, device, t->account);
     return open_in_pool(context, t, path, device);
 }
 
@@ -113,8 +112,7 @@ enum sfd_next sfd_transfer_after_open(struct sfd_context *context, struct sfd_tr
     if (t->job_error < 0 && sfd_policy(SFD_PLACE_OPEN, t->job_error) == SFD_REMEDY_DEFER) {
         /* What was opened in vain is opened anew; a descriptor of the client's is all there is. */
         if (t->path != NULL)
-            sfd_closer_take_file(&context->closer, &t->file, sfd_transfer_queue(t->device),
-                                 t->account);
+            sfd_closer_take_file(&context->closer, &t->file, t->device, t->account);
         t->begin = t->offset = t->end = 0;
         return sfd_transfer_defer(context, t, t->job_error);
     }

@@ -73,12 +73,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static struct kernel_datagram sent[SFD_BATCH_MAX];
     static const struct sfd_limits limits;
     struct sfd_accounts accounts;
+    struct sfd_devices devices;
     struct sfd_closer closer;
 
     sfd_accounts_init(&accounts, &limits);
     receiver.accounts = &accounts;
     kernel_reset(data, size);
-    sfd_closer_init(&closer, &kernel_sys, 0);
+    sfd_devices_init(&devices);
+    sfd_closer_init(&closer, &kernel_sys, &devices);
     for (int batch = 0; batch < 4; batch++) {
         const unsigned count = fuzz_below(&kernel.bytes, SFD_BATCH_MAX + 1);
         for (unsigned i = 0; i < count && kernel.waiting < SFD_BATCH_MAX; i++)
@@ -102,6 +104,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (int i = 0; i < SFD_ACCOUNT_BUCKETS; i++)
         FUZZ_CHECK(accounts.buckets[i] == NULL); /* nothing is pending any more */
     sfd_accounts_deinit(&accounts);
+    sfd_devices_deinit(&devices);
     kernel_check_empty();
     return 0;
 }

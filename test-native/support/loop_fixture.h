@@ -146,10 +146,14 @@ class LoopFixture : public CoreTest
             if (pid_ != 0) {
                 slot->pid = pid_;
             }
-            const int result = slot->fault != 0
-                                   ? -EBADMSG
-                                   : sfd_wire_get_request(
-                                         slot->bytes, static_cast<size_t>(slot->length), &request);
+            const bool crowded = slot->fault == SFD_SLOT_CROWDED;
+            int result = slot->fault != 0 && !crowded
+                             ? -EBADMSG
+                             : sfd_wire_get_request(slot->bytes, static_cast<size_t>(slot->length),
+                                                    &request);
+            if (crowded && result == 0 && request.cmd != SFD_WIRE_SEND_OPEN_FILE) {
+                result = -EMFILE;
+            }
             slot->verdict = deny_ != 0 ? deny_ : -result;
             slot->command = request.cmd;
             slot->range_offset = request.offset;

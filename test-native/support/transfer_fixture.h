@@ -147,7 +147,7 @@ class TransferFixture : public CoreTest
         script.null_fd = context_->machine.null_fd;
         context_->machine.cachestat = true;
         context_->machine.resolve_cached = true;
-        sfd_closer_init(&context_->closer, &sys_, SFD_QUEUE_CLOSE);
+        sfd_closer_init(&context_->closer, &sys_, &devices_);
         sfd_timers_init(&context_->timers);
         ASSERT_EQ(0, sfd_timers_reserve(&context_->timers, 16));
         buffer_.resize(64 * 1024);

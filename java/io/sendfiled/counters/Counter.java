@@ -47,7 +47,9 @@ public enum Counter {
     /** Tasks in the disk pool now, in a queue or with a thread; can fall. */
     DISK_TASKS(21),
     /** Times that something had to wait and be tried again because the machine lacked memory, descriptors or the like. */
-    SHORTAGES(22);
+    SHORTAGES(22),
+    /** Requests some of whose descriptors were lost, because the process had too many open. */
+    CROWDED(23);
 
     private final int index;
 

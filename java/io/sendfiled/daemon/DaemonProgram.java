@@ -176,7 +176,7 @@ final class DaemonProgram {
 
     private static Sendfiled launch(SendfiledConfig config) throws StartException {
         try {
-            return Sendfiled.launch(config);
+            return Sendfiled.launchProgram(config);
         } catch (NativeIoException e) {
             throw new StartException(e.errno(), explain(config, e), e);
         }

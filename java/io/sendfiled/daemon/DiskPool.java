@@ -8,8 +8,8 @@ import java.util.concurrent.atomic.AtomicReferenceArray;
 import java.util.function.LongConsumer;
 
 /**
- * The threads that may wait for a disk: one small pool for each device, one for opens, one for closes, so that a dead disk
- * takes only its own threads. A pool is made when its device is first met, and its threads go when it is idle. In which
+ * The threads that may wait for a disk: one small pool for each device, one for opens whose device nobody knows, two for
+ * closes that wait for no disk, so that a dead disk takes only its own threads. A pool is made when its device is first met, and its threads go when it is idle. In which
  * order a disk's tasks are worked on is {@link FairTasks}' business.
  *
  * <p>Any thread may call {@link #execute}; it never waits. A queue is as long as the transfers that the daemon allows.
@@ -97,22 +97,34 @@ final class DiskPool implements AutoCloseable {
                     return thread;
                 });
         executor.allowCoreThreadTimeOut(true);
-        FairTasks tasks = new FairTasks();
+        FairTasks tasks = new FairTasks(mostOfOneClient(queue, count));
+        // Until nothing is left that may be worked on: what its client's limit has kept waiting has no turn of its own
+        // left.
         Pool pool = new Pool(executor, tasks, () -> {
-            long task = tasks.next();
-            if (task != FairTasks.NONE) { // a turn was queued twice, when a thread could not be started
-                work.accept(task);
+            for (FairTasks.Task task = tasks.next(); task != null; task = tasks.next()) {
+                try {
+                    work.accept(task.handle);
+                } finally {
+                    tasks.finished(task);
+                }
             }
         });
         pools.set(queue, pool);
         return pool;
     }
 
+    /** Closes wait for what a client has made of its descriptors: it keeps half of the threads at most. A disk is a disk's fault. */
+    private static int mostOfOneClient(int queue, int threads) {
+        boolean closes = queue == EngineNative.QUEUE_CLOSE || queue == EngineNative.QUEUE_LINGER;
+        return closes ? Math.max(1, threads / 2) : Integer.MAX_VALUE;
+    }
+
     private static String nameOf(int queue) {
         return switch (queue) {
             case EngineNative.QUEUE_CLOSE -> "close";
             case EngineNative.QUEUE_OPEN -> "open";
-            default -> Integer.toString(queue - EngineNative.QUEUE_OPEN - 1);
+            case EngineNative.QUEUE_LINGER -> "linger";
+            default -> Integer.toString(queue - EngineNative.QUEUE_LINGER - 1);
         };
     }
 

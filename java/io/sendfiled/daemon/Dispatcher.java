@@ -19,14 +19,17 @@ final class Dispatcher {
 
     private final Turn turn;
     private final int uid;
+    private final int refusedPid;
     private final RequestDecoder request = new RequestDecoder();
 
     /**
      * @param uid whose requests are served, beside the superuser's
+     * @param refusedPid a process that is no client, the daemon's own; -1: none
      */
-    Dispatcher(Turn turn, int uid) {
+    Dispatcher(Turn turn, int uid, int refusedPid) {
         this.turn = turn;
         this.uid = uid;
+        this.refusedPid = refusedPid;
     }
 
     /** Gives every request of the turn its verdict. */
@@ -46,6 +49,9 @@ final class Dispatcher {
                             request.deadlineMs());
                 }
             }
+            if (errno == 0 && turn.fault(slot) == Turn.CROWDED && request.command() != Wire.SEND_OPEN_FILE) {
+                errno = Errno.EMFILE; // the transfer of a Send Open File has a status channel of its own
+            }
             if (errno == 0) {
                 grant(slot);
             } else {
@@ -55,11 +61,15 @@ final class Dispatcher {
     }
 
     private int authorize(int slot) {
-        if (turn.fault(slot) != 0) {
+        int fault = turn.fault(slot);
+        if (fault == Turn.ANONYMOUS) {
             return Errno.EBADMSG;
         }
         int sender = turn.uid(slot);
-        return sender == uid || sender == SUPERUSER ? 0 : Errno.EACCES;
+        if ((sender != uid && sender != SUPERUSER) || turn.pid(slot) == refusedPid) {
+            return Errno.EACCES;
+        }
+        return fault == Turn.MALFORMED ? Errno.EBADMSG : 0;
     }
 
     private void grant(int slot) {

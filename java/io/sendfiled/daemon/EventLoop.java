@@ -20,12 +20,14 @@ final class EventLoop implements Runnable {
     private volatile @Nullable Runnable onFailure;
 
     /**
+     * @param turn the loop's
+     * @param dispatcher of that turn
      * @param choices who answers the choices of its turns; null when there is no selector
      */
-    EventLoop(long loop, int uid, DiskPool diskPool, @Nullable Choices choices) {
+    EventLoop(long loop, Turn turn, Dispatcher dispatcher, DiskPool diskPool, @Nullable Choices choices) {
         this.loop = loop;
-        this.turn = new Turn(loop);
-        this.dispatcher = new Dispatcher(turn, uid);
+        this.turn = turn;
+        this.dispatcher = dispatcher;
         this.diskPool = diskPool;
         this.choices = choices;
     }

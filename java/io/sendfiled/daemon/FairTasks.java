@@ -15,39 +15,66 @@ import org.jspecify.annotations.Nullable;
 final class FairTasks {
     static final int URGENT_RUN = 4;
 
-    /** What {@link #next} gives when nothing waits; a task is never 0. */
-    static final long NONE = 0;
-
     /** What has been added and is in no lane yet. */
     private final ConcurrentLinkedQueue<Task> added = new ConcurrentLinkedQueue<>();
 
     private final Lane urgent = new Lane();
     private final Lane ordinary = new Lane();
+
+    /** How many tasks of each client are being worked on. */
+    private final Map<Integer, Integer> running = new HashMap<>();
+
+    private final int most;
     private int urgentRun;
+
+    /**
+     * @param most tasks of one client that are worked on at the same time
+     */
+    FairTasks(int most) {
+        this.most = most;
+    }
 
     /** Takes a task in, behind the others of that client. */
     void add(long task, boolean isUrgent, int client) {
         added.add(new Task(task, isUrgent, client));
     }
 
-    /** Takes out the task whose turn it is, or {@link #NONE}. */
-    synchronized long next() {
+    /**
+     * Takes out the task whose turn it is, to be worked on until {@link #finished}; null when nothing waits but tasks of
+     * clients that have enough under way.
+     */
+    synchronized @Nullable Task next() {
         for (Task task = added.poll(); task != null; task = added.poll()) {
             (task.isUrgent ? urgent : ordinary).add(task);
         }
-        if (ordinary.isEmpty()) {
-            urgentRun = 0;
-            return urgent.next();
+        Task task = choose();
+        if (task != null) {
+            running.merge(task.client, 1, Integer::sum);
         }
-        if (urgent.isEmpty() || urgentRun == URGENT_RUN) {
-            urgentRun = 0;
-            return ordinary.next();
-        }
-        urgentRun++;
-        return urgent.next();
+        return task;
     }
 
-    private static final class Task {
+    private @Nullable Task choose() {
+        Task task = urgentRun < URGENT_RUN ? urgent.next() : null;
+        if (task != null) {
+            urgentRun = ordinary.isEmpty() ? 0 : urgentRun + 1;
+            return task;
+        }
+        urgentRun = 0;
+        task = ordinary.next();
+        return task != null ? task : urgent.next();
+    }
+
+    /** That one was worked on: another one of its client's may be. */
+    synchronized void finished(Task task) {
+        running.computeIfPresent(task.client, (client, count) -> count == 1 ? null : count - 1);
+    }
+
+    private boolean mayRun(Turn turn) {
+        return most == Integer.MAX_VALUE || running.getOrDefault(turn.first.client, 0) < most;
+    }
+
+    static final class Task {
         final long handle;
         final boolean isUrgent;
         final int client;
@@ -77,7 +104,7 @@ final class FairTasks {
     }
 
     /** Tasks in turn: one of each client, then the next one of each. */
-    private static final class Lane {
+    private final class Lane {
         private final Map<Integer, Turn> turns = new HashMap<>();
 
         /** The client that was served last; the one behind it is next. */
@@ -103,21 +130,29 @@ final class FairTasks {
             served = added;
         }
 
-        long next() {
+        @Nullable
+        Task next() {
             if (served == null) {
-                return NONE;
+                return null;
             }
-            Turn turn = served.next;
+            Turn before = served;
+            while (!mayRun(before.next)) {
+                before = before.next;
+                if (before == served) {
+                    return null;
+                }
+            }
+            Turn turn = before.next;
             Task task = turn.first;
             if (task.next != null) {
                 turn.first = task.next;
                 served = turn;
             } else {
                 turns.remove(task.client);
-                served.next = turn.next;
-                served = turn == served ? null : served;
+                before.next = turn.next;
+                served = turn == before ? null : before;
             }
-            return task.handle;
+            return task;
         }
     }
 }

@@ -5,6 +5,7 @@ import io.sendfiled.counters.Counters;
 import io.sendfiled.jni.EngineNative;
 import io.sendfiled.jni.Errno;
 import io.sendfiled.jni.NativeIoException;
+import io.sendfiled.jni.Turn;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -32,6 +33,9 @@ public final class Sendfiled implements AutoCloseable {
     /** How often a drain looks whether it is over. */
     static final int DRAIN_LOOK_MS = 10;
 
+    /** No process has this id. */
+    private static final int NO_PID = -1;
+
     private final SendfiledConfig config;
     private final long engine;
     private final DiskPool diskPool;
@@ -43,7 +47,7 @@ public final class Sendfiled implements AutoCloseable {
     private final CountDownLatch hurry = new CountDownLatch(1); // open: a drain that is under way ends
     private boolean closed;
 
-    private Sendfiled(SendfiledConfig config, @Nullable TechniqueSelector selector, long engine) {
+    private Sendfiled(SendfiledConfig config, @Nullable TechniqueSelector selector, long engine, int refusedPid) {
         this.config = config;
         this.engine = engine;
         diskPool = new DiskPool(config.diskThreads(), EngineNative::beginWork, EngineNative::work);
@@ -55,7 +59,8 @@ public final class Sendfiled implements AutoCloseable {
         for (int i = 0; i < loops.length; i++) {
             long loop = EngineNative.loop(engine, i);
             memory[i] = EngineNative.counters(loop);
-            loops[i] = new EventLoop(loop, uid, diskPool, choices);
+            Turn turn = new Turn(loop);
+            loops[i] = new EventLoop(loop, turn, new Dispatcher(turn, uid, refusedPid), diskPool, choices);
             threads[i] = new Thread(loops[i], "sendfiled-loop-" + i);
             threads[i].setDaemon(true);
         }
@@ -73,7 +78,7 @@ public final class Sendfiled implements AutoCloseable {
      * @throws UnsatisfiedLinkError when there is no native library for this machine
      */
     public static Sendfiled launch(SendfiledConfig config) throws NativeIoException {
-        return start(config, null);
+        return start(config, null, NO_PID);
     }
 
     /**
@@ -83,10 +88,18 @@ public final class Sendfiled implements AutoCloseable {
      * @throws NativeIoException as {@link #launch(SendfiledConfig)}
      */
     public static Sendfiled launch(SendfiledConfig config, TechniqueSelector selector) throws NativeIoException {
-        return start(config, selector);
+        return start(config, selector, NO_PID);
     }
 
-    private static Sendfiled start(SendfiledConfig config, @Nullable TechniqueSelector selector)
+    /**
+     * The same for a process that is the daemon and nothing else, and so never a client of its own: what comes under its
+     * id was brought about by somebody who has the daemon send, and is refused.
+     */
+    static Sendfiled launchProgram(SendfiledConfig config) throws NativeIoException {
+        return start(config, null, (int) ProcessHandle.current().pid());
+    }
+
+    private static Sendfiled start(SendfiledConfig config, @Nullable TechniqueSelector selector, int refusedPid)
             throws NativeIoException {
         long result = EngineNative.create(
                 bytes(config.socketDirectory()),
@@ -106,7 +119,7 @@ public final class Sendfiled implements AutoCloseable {
                     (int) result,
                     "start instance " + config.name() + " at " + config.socketPath() + " for root " + config.root());
         }
-        Sendfiled sendfiled = new Sendfiled(config, selector, result);
+        Sendfiled sendfiled = new Sendfiled(config, selector, result, refusedPid);
         for (Thread thread : sendfiled.threads) {
             thread.start();
         }

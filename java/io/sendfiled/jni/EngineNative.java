@@ -15,8 +15,11 @@ public final class EngineNative {
     /** Queue of the disk pool for opens. */
     public static final int QUEUE_OPEN = 1;
 
-    /** How many queues there are: close, open, and one for each device. */
-    public static final int QUEUES = 2 + 64;
+    /** Queue of the disk pool for closes of sockets that wait for their peer. */
+    public static final int QUEUE_LINGER = 2;
+
+    /** How many queues there are: close, open, linger, and one for each device. */
+    public static final int QUEUES = 3 + 64;
 
     static {
         NativeLibrary.ensureAvailable();

@@ -21,6 +21,15 @@ import java.nio.ByteOrder;
  * Belongs to the loop's thread. Never allocates after construction.
  */
 public final class Turn {
+    /** Fault of a datagram that is longer than any request, or came with surplus descriptors. */
+    public static final int MALFORMED = 1;
+
+    /** Fault of a datagram of which the kernel does not tell the sender. */
+    public static final int ANONYMOUS = 2;
+
+    /** Fault of a datagram whose descriptors were lost: this process has no number left for them. */
+    public static final int CROWDED = 3;
+
     private static final int LENDS = 64;
     private static final int LEND_SIZE = 16;
     private static final int SLOTS = 4096;
@@ -113,9 +122,14 @@ public final class Turn {
         return memory.getInt(at(slot));
     }
 
-    /** 0, or why the datagram cannot be a request: 1 malformed, 2 without credentials. */
+    /** 0, or why the datagram cannot be a request: {@link #MALFORMED}, {@link #ANONYMOUS}, {@link #CROWDED}. */
     public int fault(int slot) {
         return memory.getInt(at(slot) + 4);
+    }
+
+    /** The sender's process id, as the kernel tells it. */
+    public int pid(int slot) {
+        return memory.getInt(at(slot) + 16);
     }
 
     /** The sender's user id, as the kernel tells it. */

@@ -23,7 +23,7 @@ import org.junit.jupiter.api.Timeout;
 @Timeout(30)
 final class DiskPoolTest {
     private static final int THREADS = 2;
-    private static final int SOUND = EngineNative.QUEUE_OPEN + 1;
+    private static final int SOUND = EngineNative.QUEUE_LINGER + 1;
     private static final int DEAD = SOUND + 1;
     private static final int CLIENT = 1;
 
@@ -73,6 +73,27 @@ final class DiskPoolTest {
         for (int queue : List.of(SOUND, EngineNative.QUEUE_OPEN, EngineNative.QUEUE_CLOSE)) {
             pool.execute(queue, 1, false, CLIENT);
             assertEquals(1, take(done));
+        }
+    }
+
+    @Test
+    void shouldLetOneClientKeepHalfOfTheThreadsThatCloseAtMost() throws Exception { // R4
+        for (int queue : List.of(EngineNative.QUEUE_CLOSE, EngineNative.QUEUE_LINGER)) {
+            for (long task = -10; task < 0; task++) {
+                pool.execute(queue, task, false, CLIENT);
+            }
+            take(begun);
+
+            pool.execute(queue, 1, false, CLIENT + 1);
+
+            assertEquals(1, take(done));
+            assertEquals(1, take(begun));
+            assertNull(begun.poll());
+            dead.release(10);
+            for (int i = 0; i < 10; i++) {
+                take(done);
+            }
+            begun.clear();
         }
     }
 

@@ -1,6 +1,7 @@
 package io.sendfiled.daemon;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNull;
 
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -14,12 +15,13 @@ final class FairTasksTest {
     private static final int ALICE = 100;
     private static final int BOB = 200;
     private static final int CAROL = 300;
+    private static final long NONE = 0;
 
-    private final FairTasks tasks = new FairTasks();
+    private final FairTasks tasks = new FairTasks(Integer.MAX_VALUE);
 
     @Test
     void shouldBeEmptyAtFirst() {
-        assertEquals(FairTasks.NONE, tasks.next());
+        assertEquals(NONE, next());
     }
 
     @Test
@@ -42,7 +44,7 @@ final class FairTasksTest {
     void shouldLetAClientThatComesLaterWaitForOneTurnOfEachOther() {
         addOrdinary(ALICE, 11, 12, 13);
         addOrdinary(BOB, 21, 22);
-        assertEquals(11, tasks.next());
+        assertEquals(11, next());
         addOrdinary(CAROL, 31);
 
         assertEquals(List.of(21L, 12L, 31L, 22L, 13L), rest());
@@ -91,7 +93,7 @@ final class FairTasksTest {
     void shouldCountARunOfUrgentTasksOnlyWhileOthersWait() {
         for (int i = 0; i < FairTasks.URGENT_RUN; i++) {
             addUrgent(BOB, 100 + i);
-            assertEquals(100 + i, tasks.next());
+            assertEquals(100 + i, next());
         }
         addOrdinary(ALICE, 1);
         addUrgent(BOB, 2);
@@ -119,15 +121,71 @@ final class FairTasksTest {
         threads.forEach(Thread::start);
         start.countDown();
         while (taken.size() < 2 * each) {
-            long task = tasks.next();
-            if (task != FairTasks.NONE) {
+            long task = next();
+            if (task != NONE) {
                 taken.add(task);
             }
         }
         for (Thread thread : threads) {
             thread.join();
         }
-        assertEquals(FairTasks.NONE, tasks.next());
+        assertEquals(NONE, next());
+    }
+
+    @Test
+    void shouldLeaveTheOtherThreadsToOtherClients() {
+        FairTasks limited = new FairTasks(2);
+        for (long handle = 11; handle <= 14; handle++) {
+            limited.add(handle, handle == 14, ALICE);
+        }
+        FairTasks.Task urgent = taken(limited);
+        assertEquals(14, urgent.handle);
+        assertEquals(11, taken(limited).handle);
+        assertNull(limited.next(), "two are under way");
+
+        limited.add(21, false, BOB);
+        assertEquals(21, taken(limited).handle);
+        assertNull(limited.next());
+
+        limited.finished(urgent);
+        assertEquals(12, taken(limited).handle);
+        assertNull(limited.next());
+    }
+
+    @Test
+    void shouldGoOnWithTheOthersInTurnAroundAClientThatHasEnoughUnderWay() {
+        FairTasks limited = new FairTasks(1);
+        for (long handle : new long[] {11, 12}) {
+            limited.add(handle, false, ALICE);
+        }
+        limited.add(21, false, BOB);
+        limited.add(31, false, CAROL);
+        List<Long> order = new ArrayList<>();
+        for (FairTasks.Task task = limited.next(); task != null; task = limited.next()) {
+            order.add(task.handle);
+            if (task.client != ALICE) {
+                limited.finished(task);
+            }
+        }
+
+        assertEquals(List.of(11L, 21L, 31L), order);
+    }
+
+    private static FairTasks.Task taken(FairTasks from) {
+        FairTasks.Task task = from.next();
+        if (task == null) {
+            throw new AssertionError("nothing may be worked on");
+        }
+        return task;
+    }
+
+    private long next() {
+        FairTasks.Task task = tasks.next();
+        if (task == null) {
+            return NONE;
+        }
+        tasks.finished(task);
+        return task.handle;
     }
 
     private static void awaitStart(CountDownLatch start) {
@@ -152,7 +210,7 @@ final class FairTasksTest {
 
     private List<Long> rest() {
         List<Long> order = new ArrayList<>();
-        for (long task = tasks.next(); task != FairTasks.NONE; task = tasks.next()) {
+        for (long task = next(); task != NONE; task = next()) {
             order.add(task);
         }
         return order;

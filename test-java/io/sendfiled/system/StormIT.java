@@ -50,8 +50,8 @@ final class StormIT {
             .with("drain-timeout", 300)
             .with("disk-threads", 2);
 
-    /** With 2 threads for each queue: 8 for opens, 2 for closes, and what each of a handful of devices has. */
-    private static final int DISK_THREADS = 8 + 2 + 2 * 6;
+    /** With 2 threads for each queue: 8 for opens, 2 and 2 for closes, and what each of a handful of devices has. */
+    private static final int DISK_THREADS = 8 + 2 + 2 + 2 * 6;
 
     @TempDir
     private Path directory;
