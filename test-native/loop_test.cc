@@ -268,6 +268,22 @@ TEST_F(CrowdedTest, ShouldSayThatThereIsNoRoomForTheDescriptorsOfARequest) // D3
     EXPECT_EQ(1u, count(SFD_COUNTER_CROWDED));
 }
 
+TEST_F(CrowdedTest, ShouldHaveRoomForALastWordWhereTheKernelWantsADescriptorForIt) // D3
+{
+    file(100);
+    Pipe status;
+    Pipe other;
+    ASSERT_EQ(
+        1, write(other.out.get(), "x", 1)); // a splice takes RWF_NOWAIT away from a pipe for good
+    ASSERT_EQ(1, splice(other.in.get(), nullptr, status.out.get(), nullptr, 1, 0));
+    ASSERT_EQ("x", drain(status.in.get()));
+    for (int i = 0; i < 2; i++) { // the reserve is there again
+        submit(pathRequest(SFD_WIRE_SEND_FILE, "file"), {status.out.get(), other.out.get()});
+        receiveWithRoomFor(1);
+        EXPECT_EQ(Messages{error(0x81, EMFILE)}, messages(drain(status.in.get())));
+    }
+}
+
 TEST_F(CrowdedTest, ShouldCountARequestThatHasLostItsStatusChannel) // D3
 {
     file(100);

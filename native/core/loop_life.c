@@ -26,6 +26,7 @@ int sfd_loop_create(struct sfd_loop **out, struct sfd_shared *shared, uint32_t i
     loop->shared = shared;
     loop->index = index;
     loop->epoll = -1;
+    loop->spare = -1;
     loop->mailbox.eventfd = -1;
     loop->context = (struct sfd_context){
         .machine = shared->machine,
@@ -39,6 +40,8 @@ int sfd_loop_create(struct sfd_loop **out, struct sfd_shared *shared, uint32_t i
         .rules = shared->settings.rules,
         .rule_count = shared->settings.rule_count,
     };
+    loop->context.machine.spare = &loop->spare;
+    sfd_machine_keep_spare(&loop->context.machine);
     sfd_closer_init(&loop->context.closer, shared->machine.sys, &shared->devices);
     loop->context.closer.counters = &loop->context.counters;
     loop->receiver.accounts = &shared->accounts;
@@ -111,6 +114,7 @@ void sfd_loop_destroy(struct sfd_loop *loop)
     sfd_table_deinit(&loop->table);
     sfd_mailbox_deinit(&loop->mailbox);
     if (loop->epoll >= 0) (void)loop->context.machine.sys->close(loop->epoll);
+    sfd_fd_close(loop->shared->machine.sys, &loop->spare);
     free(loop->context.buffer);
     free(loop->turn);
     free(loop);

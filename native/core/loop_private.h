@@ -28,6 +28,7 @@ struct sfd_loop {
     struct sfd_shared *shared;
     uint32_t index;
     int epoll;
+    int spare; /* sfd_machine_keep_spare */
     struct sfd_context context;
     struct sfd_table table;
     struct sfd_turns turns;

@@ -76,6 +76,22 @@ static int64_t write_by_splice(const struct sfd_machine *machine, int fd, const 
     return n;
 }
 
+void sfd_machine_keep_spare(const struct sfd_machine *machine)
+{
+    if (machine->spare == NULL || *machine->spare >= 0) return;
+    const int fd = machine->sys->fcntl(machine->null_fd, F_DUPFD_CLOEXEC, 0);
+    if (fd >= 0) *machine->spare = fd;
+}
+
+static int reopen_pipe(const struct sfd_machine *machine, int fd)
+{
+    const int own = sfd_fd_reopen_pipe(fd);
+
+    if (own != -EMFILE || machine->spare == NULL || *machine->spare < 0) return own;
+    sfd_fd_close(machine->sys, machine->spare);
+    return sfd_fd_reopen_pipe(fd);
+}
+
 int64_t sfd_machine_write_pipe(const struct sfd_machine *machine, int fd, const struct iovec *iov,
                                int count)
 {
@@ -86,21 +102,23 @@ int64_t sfd_machine_write_pipe(const struct sfd_machine *machine, int fd, const 
      * A splice(2) into a pipe, ours or the client's, takes RWF_NOWAIT away from that description for good (6.4:
      * pipe_clear_nowait). A description of our own writes without blocking.
      */
-    int own = sfd_fd_reopen_pipe(fd);
+    int own = reopen_pipe(machine, fd);
     if (own == -ENXIO) return -EPIPE; /* a FIFO without a reader */
     if (own == -EACCES) return write_by_splice(machine, fd, iov, count);
     if (own < 0) return own;
     n = machine->sys->pwritev2(own, iov, count, -1, 0);
     sfd_fd_close(machine->sys, &own);
+    sfd_machine_keep_spare(machine);
     return n;
 }
 
 int sfd_machine_own_pipe(const struct sfd_machine *machine, int *fd)
 {
     if (machine->pipe_write_flags != 0) return 0;
-    const int own = sfd_fd_reopen_pipe(*fd);
+    const int own = reopen_pipe(machine, *fd);
     if (own < 0) return own;
     sfd_fd_close(machine->sys, fd);
+    sfd_machine_keep_spare(machine);
     *fd = own;
     return 0;
 }

@@ -14,6 +14,7 @@
 struct sfd_machine {
     const struct sfd_sys *sys; /* borrowed */
     int null_fd;               /* /dev/null: where windows are sent to make them resident */
+    int *spare;                /* borrowed, a loop's: see sfd_machine_keep_spare; NULL: none */
     int pipe_write_flags;      /* RWF_NOWAIT, or 0 where pipes must be reopened with O_NONBLOCK */
     bool resolve_cached;       /* openat2(RESOLVE_CACHED), 5.12 */
     bool cachestat;            /* cachestat(2), 6.5 */
@@ -22,6 +23,12 @@ struct sfd_machine {
 
 /* Asks the kernel. 0, or -errno when not even /dev/null opens. */
 int sfd_machine_init(struct sfd_machine *machine, const struct sfd_sys *sys);
+
+/*
+ * Keeps a descriptor in *machine->spare that stands for nothing: when the process has no number left, it makes room for the one
+ * that a last word to a client can need. Not const like the rest: one loop's copy of a machine has it, and no other thread.
+ */
+void sfd_machine_keep_spare(const struct sfd_machine *machine);
 
 /*
  * Writes memory to a pipe: the bytes taken, or -errno, -EAGAIN when it is full. Does not block if pipe_write_flags is
