@@ -57,6 +57,7 @@ void sfd_receiving_stop(struct sfd_loop *loop)
 {
     if (loop->receiving) unregister(loop);
     loop->receiving = false;
+    sfd_timer_disarm(&loop->context.timers, &loop->receive_again);
 }
 
 /* Moves the turn from `loop` to the least loaded loop that is not stuck, if that has less than `most` transfers. */

@@ -525,6 +525,7 @@ static bool is_socket(const struct kernel_fd *entry)
 
 static int k_fcntl(int fd, int command, int64_t argument)
 {
+    if (command == F_DUPFD_CLOEXEC) return -EMFILE; /* a loop's spare descriptor: it has none */
     struct kernel_fd *entry = kernel_fd(fd);
 
     switch (command) {
