@@ -167,6 +167,15 @@ TEST_F(LoopMemoryTest, ShouldHandTheReceivingOnWhileItCannotReceive)
     });
 }
 
+TEST_F(LoopMemoryTest, ShouldNotTakeTheTimerOfThePauseForMail)
+{
+    sfd_receiving_offer(loop());
+    sfd_receiving_resume(loop()); // what the timer does, before the mail was taken
+    sfd_receiving_offer(loop());
+    ASSERT_NE(&loop()->receive, loop()->receive.next) << "it is in the mailbox twice";
+    EXPECT_EQ(0, turn());
+}
+
 /* ------------------------------------------------------------------ waiting */
 
 TEST_F(LoopMemoryTest, ShouldSurviveAWaitThatFails) // R13
@@ -320,6 +329,26 @@ TEST_F(LoopMemoryTest, ShouldSurviveTheFailureOfAnyAllocation) // D12, D15, R3, 
         }
     }
     EXPECT_GE(cases, 60);
+}
+
+TEST_F(LoopMemoryTest, ShouldRefuseARequestForWhoseTimerThereIsNoRoom) // D12
+{
+    file(100);
+    std::vector<OwnedFd> parked;
+    for (int i = 0; i < 150; i++) { // the timers' room is doubled twice meanwhile
+        arm(0, 1);
+        const OwnedFd refused = open();
+        later([&] { return readable(refused.get()); });
+        EXPECT_EQ(1, allocations.failed);
+        ASSERT_EQ(Messages{error(0x81, ENOMEM)}, messages(drain(refused.get()))) << i;
+        parked.push_back(open());
+        later([&] { return readable(parked.back().get()); });
+        ASSERT_EQ(Messages{"info 100"}, messages(drain(parked.back().get()))) << i;
+    }
+    EXPECT_EQ(150u, loop()->context.timers.count);
+    script.now_ms += shared_->settings.open_timeout_ms;
+    later([&] { return transfers() == 0; });
+    EXPECT_EQ(0u, loop()->context.timers.count);
 }
 
 TEST_F(LoopMemoryTest, ShouldSleepWhileThereIsNoMemoryToCloseDescriptorsWith) // R4
