@@ -68,7 +68,7 @@ static int64_t write_by_splice(const struct sfd_machine *machine, int fd, const 
     const struct sfd_sys *sys = machine->sys;
     int ends[2];
 
-    if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0) return -EACCES;
+    if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0) return -EMFILE; /* or ENFILE: for now */
     int64_t n = sys->pwritev2(ends[1], iov, count, -1, 0);
     if (n > 0) n = sys->splice(ends[0], NULL, fd, (size_t)n, SPLICE_F_NONBLOCK);
     sfd_fd_close(sys, &ends[0]);
