@@ -52,6 +52,8 @@ final class SettingPropertyTest {
                 assertEquals(number, setting.parse(ByteSizes.format(number)));
             }
             case FLAG -> assertTrue(value instanceof Boolean);
+            case CHOICE ->
+                assertTrue(Set.of("on", "off", "auto").contains(value) && text.equalsIgnoreCase((String) value));
         }
     }
 
