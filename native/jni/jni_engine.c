@@ -51,13 +51,20 @@ static bool copy_rules(JNIEnv *env, jlongArray array, struct sfd_settings *setti
 }
 
 static jlong engine_create(JNIEnv *env, jclass class, jbyteArray dir, jbyteArray name,
-                           jbyteArray root, jint loops, jint max_transfers, jint open_timeout_ms,
+                           jbyteArray root, jint loops, jint max_transfers, jint client_transfers,
+                           jint client_descriptors, jint client_disk_tasks, jint open_timeout_ms,
                            jint idle_timeout_ms, jint drain_timeout_ms, jint buffer_size,
                            jlong quantum, jlongArray rules, jboolean selector)
 {
     struct sfd_settings settings = {
         .loops = (uint32_t)loops,
         .max_transfers = (uint32_t)max_transfers,
+        .client =
+            {
+                .transfers = (uint32_t)client_transfers,
+                .descriptors = (uint32_t)client_descriptors,
+                .disk_tasks = (uint32_t)client_disk_tasks,
+            },
         .open_timeout_ms = (uint32_t)open_timeout_ms,
         .buffer_size = (uint32_t)buffer_size,
         .quantum = (uint64_t)quantum,
@@ -183,7 +190,7 @@ static void loop_stop(JNIEnv *env, jclass class, jlong loop)
 jint sfd_jni_register_engine(JNIEnv *env)
 {
     static const JNINativeMethod methods[] = {
-        SFD_JNI_METHOD("create", "([B[B[BIIIIIIJ[JZ)J", engine_create),
+        SFD_JNI_METHOD("create", "([B[B[BIIIIIIIIIJ[JZ)J", engine_create),
         SFD_JNI_METHOD("effectiveUid", "()I", effective_uid),
         SFD_JNI_METHOD("drain", "(J)V", engine_drain),
         SFD_JNI_METHOD("transfers", "(J)I", engine_transfers),

@@ -16,6 +16,9 @@ import org.jspecify.annotations.Nullable;
  */
 public final class SendfiledConfig {
     private static final int MOST_STANDARD_LOOPS = 4;
+    /* status channel, destination, file; beside them closes that are pending */
+    private static final int DESCRIPTORS_A_TRANSFER = 3;
+    private static final int MORE_DESCRIPTORS = 64;
     /* sun_path of unix(7), less its NUL */
     private static final int SOCKET_PATH_BYTES = 107;
 
@@ -23,6 +26,9 @@ public final class SendfiledConfig {
     private final Path root;
     private final Path socketDirectory;
     private final int maxTransfers;
+    private final int clientTransfers;
+    private final int clientDescriptors;
+    private final int clientDiskTasks;
     private final int openTimeoutMs;
     private final @Nullable String user;
     private final @Nullable String group;
@@ -44,6 +50,10 @@ public final class SendfiledConfig {
         root = builder.path(Setting.ROOT, Path.of("").toAbsolutePath());
         socketDirectory = socketDirectory(builder.values.get(Setting.SOCKET_DIRECTORY));
         maxTransfers = builder.number(Setting.MAX_TRANSFERS);
+        clientTransfers = builder.number(Setting.CLIENT_TRANSFERS, Math.max(1, maxTransfers * 3 / 4));
+        clientDescriptors =
+                builder.number(Setting.CLIENT_DESCRIPTORS, DESCRIPTORS_A_TRANSFER * clientTransfers + MORE_DESCRIPTORS);
+        clientDiskTasks = builder.number(Setting.CLIENT_DISK_TASKS, clientTransfers);
         openTimeoutMs = builder.number(Setting.OPEN_TIMEOUT_MS);
         user = (String) builder.values.get(Setting.USER);
         group = (String) builder.values.get(Setting.GROUP);
@@ -102,6 +112,21 @@ public final class SendfiledConfig {
     /** Most transfers at once, 1..1,000,000. */
     public int maxTransfers() {
         return maxTransfers;
+    }
+
+    /** Most transfers of one client at once, 1..1,000,000. */
+    public int clientTransfers() {
+        return clientTransfers;
+    }
+
+    /** Most descriptors of one client, held or waiting to be closed, 3..4,000,000. */
+    public int clientDescriptors() {
+        return clientDescriptors;
+    }
+
+    /** Most tasks of one client with the disk pool, 1..1,000,000. */
+    public int clientDiskTasks() {
+        return clientDiskTasks;
     }
 
     /** Milliseconds that an opened file waits to be sent, 1..3,600,000. */
@@ -219,6 +244,18 @@ public final class SendfiledConfig {
             return put(Setting.MAX_TRANSFERS, Setting.MAX_TRANSFERS.checkNumber(count));
         }
 
+        public Builder clientTransfers(int count) {
+            return put(Setting.CLIENT_TRANSFERS, Setting.CLIENT_TRANSFERS.checkNumber(count));
+        }
+
+        public Builder clientDescriptors(int count) {
+            return put(Setting.CLIENT_DESCRIPTORS, Setting.CLIENT_DESCRIPTORS.checkNumber(count));
+        }
+
+        public Builder clientDiskTasks(int count) {
+            return put(Setting.CLIENT_DISK_TASKS, Setting.CLIENT_DISK_TASKS.checkNumber(count));
+        }
+
         public Builder openTimeoutMs(int timeoutMs) {
             return put(Setting.OPEN_TIMEOUT_MS, Setting.OPEN_TIMEOUT_MS.checkNumber(timeoutMs));
         }
@@ -318,6 +355,11 @@ public final class SendfiledConfig {
         private int number(Setting setting) {
             Object value = values.get(setting);
             return ((Long) (value == null ? setting.parse(setting.standard()) : value)).intValue();
+        }
+
+        private int number(Setting setting, int standard) {
+            Object value = values.get(setting);
+            return value == null ? standard : ((Long) value).intValue();
         }
     }
 }

@@ -36,6 +36,9 @@ final class SendfiledConfigTest {
         assertEquals(Path.of("").toAbsolutePath(), config.root());
         assertEquals(Path.of("/run/test/sendfiled.default.socket"), config.socketPath());
         assertEquals(1000, config.maxTransfers());
+        assertEquals(750, config.clientTransfers());
+        assertEquals(3 * 750 + 64, config.clientDescriptors());
+        assertEquals(750, config.clientDiskTasks());
         assertEquals(30_000, config.openTimeoutMs());
         assertEquals(Math.min(4, Runtime.getRuntime().availableProcessors()), config.loops());
         assertEquals(8, config.diskThreads());
@@ -57,6 +60,9 @@ final class SendfiledConfigTest {
                 .root(Path.of("/srv"))
                 .socketDirectory(Path.of("/run/web"))
                 .maxTransfers(7)
+                .clientTransfers(4)
+                .clientDescriptors(5)
+                .clientDiskTasks(6)
                 .openTimeoutMs(8)
                 .user("www")
                 .group("web")
@@ -77,6 +83,9 @@ final class SendfiledConfigTest {
         assertEquals(Path.of("/srv"), config.root());
         assertEquals(Path.of("/run/web"), config.socketDirectory());
         assertEquals(7, config.maxTransfers());
+        assertEquals(4, config.clientTransfers());
+        assertEquals(5, config.clientDescriptors());
+        assertEquals(6, config.clientDiskTasks());
         assertEquals(8, config.openTimeoutMs());
         assertEquals("www", config.user());
         assertEquals("web", config.group());
@@ -89,6 +98,24 @@ final class SendfiledConfigTest {
         assertEquals(10, config.drainTimeoutMs());
         assertEquals(11, config.stopTimeoutMs());
         assertEquals(1, config.techniques().rules().size());
+    }
+
+    @ParameterizedTest
+    @CsvSource({"1, 1", "2, 1", "3, 2", "8, 6", "1000000, 750000"})
+    void shouldLeaveAQuarterOfAllTransfersToOtherClients(int all, int ofOne) {
+        SendfiledConfig config = builder().maxTransfers(all).build();
+
+        assertEquals(ofOne, config.clientTransfers());
+        assertEquals(3 * ofOne + 64, config.clientDescriptors());
+        assertEquals(ofOne, config.clientDiskTasks());
+    }
+
+    @Test
+    void shouldDeriveTheOtherLimitsOfAClientFromItsTransfers() {
+        SendfiledConfig config = builder().clientTransfers(10).build();
+
+        assertEquals(94, config.clientDescriptors());
+        assertEquals(10, config.clientDiskTasks());
     }
 
     @ParameterizedTest

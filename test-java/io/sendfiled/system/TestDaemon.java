@@ -44,7 +44,7 @@ final class TestDaemon implements AutoCloseable {
      */
     record Options(Map<String, String> settings, Map<String, String> environment) {
         static final Options STANDARD = new Options(Map.of(), Map.of())
-                .with("max-transfers", 500)
+                .withMaxTransfers(500)
                 .with("open-timeout", 60_000)
                 .with("stop-timeout", 0)
                 .withLoops(2);
@@ -61,8 +61,9 @@ final class TestDaemon implements AutoCloseable {
             return new Options(settings, changed);
         }
 
+        /** Also of one client: most tests have no other. */
         Options withMaxTransfers(int value) {
-            return with("max-transfers", value);
+            return with("max-transfers", value).with("client-transfers", value);
         }
 
         Options withOpenTimeoutMs(int value) {
