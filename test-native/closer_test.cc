@@ -153,6 +153,39 @@ TEST_F(CloserTest, ShouldHandOverEachQueueAndEachClientByItself)
     sfd_accounts_deinit(&accounts);
 }
 
+TEST_F(CloserTest, ShouldHandOverTheDescriptorsOfEachClientByThemselves)
+{
+    const struct sfd_limits limits = {};
+    struct sfd_accounts accounts;
+    struct sfd_counters counters = {};
+    sfd_accounts_init(&accounts, &limits);
+    struct sfd_account *clients[] = {sfd_accounts_get(&accounts, 1, 1000),
+                                     sfd_accounts_get(&accounts, 2, 1000)};
+    closer_.counters = &counters;
+    const Pipe pipe;
+    for (const size_t client : {0u, 1u, 0u}) {
+        int fd = dup(pipe.out.get());
+        sfd_closer_take_file(&closer_, &fd, 3, clients[client]);
+    }
+    EXPECT_EQ(3u, counters.at[SFD_COUNTER_DESCRIPTORS].load());
+    EXPECT_EQ(2u, clients[0]->descriptors.load());
+    struct sfd_closer first;
+    ASSERT_TRUE(sfd_closer_split(&closer_, &first));
+    EXPECT_EQ(2u, first.count);
+    EXPECT_EQ(1u, closer_.count);
+    sfd_closer_deinit(&first);
+    EXPECT_EQ(0u, clients[0]->descriptors.load());
+    EXPECT_EQ(1u, clients[1]->descriptors.load());
+    sfd_account_put(clients[0]);
+    sfd_account_put(clients[1]); // what waits keeps its client's account
+    EXPECT_EQ(nullptr, accounts.buckets[1]);
+    EXPECT_NE(nullptr, accounts.buckets[2]);
+    sfd_closer_deinit(&closer_);
+    EXPECT_EQ(nullptr, accounts.buckets[2]);
+    EXPECT_EQ(0u, counters.at[SFD_COUNTER_DESCRIPTORS].load());
+    sfd_accounts_deinit(&accounts);
+}
+
 TEST_F(CloserTest, ShouldIgnoreWhatIsNoDescriptor)
 {
     int none = -1;
