@@ -95,13 +95,13 @@ TEST_F(SpawnTest, shouldStartTheDaemonAndEndIt)
     EXPECT_EQ(kill(pid, 0), -1);
 }
 
-TEST_F(SpawnTest, shouldPassTheOriginalsArguments)
+TEST_F(SpawnTest, shouldPassTheOriginalsArgumentsAndLetTheCallerHaveAllTransfers)
 {
     expectCleanEnd(spawn("ready"));
 
-    const std::vector<std::string> expected = {"sendfiled", "-S", "/run/sockets", "-s",
-                                               "disk0",     "-r", "/srv/files",   "-n",
-                                               "100",       "-t", "10000",        "-p"};
+    const std::vector<std::string> expected = {
+        "sendfiled", "-S",    "/run/sockets",       "-s",  "disk0", "-r", "/srv/files", "-n", "100",
+        "-t",        "10000", "--client-transfers", "100", "-p"};
     EXPECT_EQ(logged("argument"), expected);
 }
 

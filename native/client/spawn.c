@@ -217,9 +217,11 @@ pid_t sfd_spawn(const char *server_name, const char *root_dir, const char *sockd
     (void)snprintf(transfers, sizeof transfers, "%d", maxfiles);
     (void)snprintf(timeout, sizeof timeout, "%d", open_fd_timeout_ms);
 
+    /* The original's, and one of ours: the caller may be the only client, and was promised `maxfiles`. */
     const char *const arguments[] = {
-        PROGRAM, "-S",      sockdir, "-s",    server_name, "-r", root_dir,
-        "-n",    transfers, "-t",    timeout, "-p",        NULL,
+        PROGRAM,   "-S", sockdir,   "-s", server_name, "-r",
+        root_dir,  "-n", transfers, "-t", timeout,     "--client-transfers",
+        transfers, "-p", NULL,
     };
     /* execve(2) writes to none of them; its type is older than const. */
     const int result = spawn((char *const *)(uintptr_t)arguments);

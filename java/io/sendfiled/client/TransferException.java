@@ -80,6 +80,8 @@ public final class TransferException extends IOException {
             case Errno.EINVAL -> "not a regular file";
             case Errno.ERANGE -> "the range is not inside the file";
             case Errno.EMFILE -> "the daemon serves as many transfers as it may";
+            case Errno.EDQUOT ->
+                "this process has as much of the daemon as one client may: wait for its other transfers";
             case Errno.EAGAIN -> "somebody has locked the file for writing";
             case Errno.EOPNOTSUPP -> "the daemon cannot write to such a destination";
             case Errno.EPROTONOSUPPORT ->
