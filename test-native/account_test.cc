@@ -128,31 +128,49 @@ TEST_F(AccountTest, ShouldLimitNothingWithoutALimitOrAnAccount)
     sfd_account_put(nullptr);
 }
 
-TEST_F(AccountTest, ShouldNeverExceedALimitWhoeverAsksAtTheSameTime)
+/* Runs it on several threads at the same time. */
+template <typename Body> void together(Body body)
 {
-    accounts_.limits.transfers = 1;
-    std::atomic<uint32_t> most{0};
     std::vector<std::thread> threads;
     for (int n = 0; n < 4; n++) {
-        threads.emplace_back([&] {
-            for (int i = 0; i < 5000;
-                 i++) { // comes and goes: accounts are made and freed all the time
-                struct sfd_account *a = sfd_accounts_get(&accounts_, 1, 1000);
-                if (sfd_account_begin(a, 2, nullptr) == 0) {
-                    const uint32_t now = a->transfers.load();
-                    uint32_t before = most.load();
-                    while (now > before && !most.compare_exchange_weak(before, now)) {
-                    }
-                    sfd_account_end(a, 2, nullptr);
-                }
-                sfd_account_put(a);
-            }
-        });
+        threads.emplace_back(body);
     }
     for (std::thread &thread : threads) {
         thread.join();
     }
+}
+
+TEST_F(AccountTest, ShouldNeverExceedALimitWhoeverAsksAtTheSameTime)
+{
+    accounts_.limits.transfers = 1;
+    struct sfd_account *a = sfd_accounts_get(&accounts_, 1, 1000);
+    std::atomic<uint32_t> most{0};
+    together([&] {
+        for (int i = 0; i < 300000; i++) {
+            if (sfd_account_begin(a, 2, nullptr) == 0) {
+                const uint32_t now = a->transfers.load();
+                if (now > most.load()) {
+                    most = now;
+                }
+                sfd_account_end(a, 2, nullptr);
+            }
+        }
+    });
     EXPECT_EQ(1u, most.load());
+    EXPECT_EQ(0u, a->transfers.load());
+    EXPECT_EQ(0u, a->descriptors.load());
+    sfd_account_put(a);
+}
+
+TEST_F(AccountTest, ShouldBeMadeAndForgottenBySeveralThreadsAtTheSameTime)
+{
+    together([&] {
+        for (int i = 0; i < 10000; i++) {
+            struct sfd_account *a = sfd_accounts_get(&accounts_, 1, 1000);
+            sfd_account_put(sfd_account_share(a));
+            sfd_account_put(a);
+        }
+    });
 }
 
 } // namespace
