@@ -58,19 +58,25 @@ static uint8_t descriptors_of(int32_t command)
     return command == SFD_WIRE_READ_FILE ? 2 : 3;
 }
 
-/* Counts a transfer in, within the limits of its client and of the daemon: 0 or -errno. */
+static int refuse_as_full(struct sfd_loop *loop)
+{
+    sfd_counters_add(&loop->context.counters, SFD_COUNTER_REFUSED_TRANSFERS, 1);
+    return -EMFILE;
+}
+
+/* Counts a transfer in, within the limits of the daemon and of its client, in this order: 0 or -errno. */
 static int admit(struct sfd_loop *loop, struct sfd_transfer *t, uint8_t descriptors)
 {
-    struct sfd_shared *shared = loop->shared;
-    const int result = sfd_account_begin(t->account, descriptors, &loop->context.counters);
+    atomic_uint *all = &loop->shared->transfers;
+    const uint32_t most = loop->shared->settings.max_transfers;
 
+    if (atomic_load_explicit(all, memory_order_relaxed) >= most) return refuse_as_full(loop);
+    const int result = sfd_account_begin(t->account, descriptors, &loop->context.counters);
     if (result < 0) return result;
-    if (atomic_fetch_add_explicit(&shared->transfers, 1, memory_order_relaxed) >=
-        shared->settings.max_transfers) {
-        atomic_fetch_sub_explicit(&shared->transfers, 1, memory_order_relaxed);
+    if (atomic_fetch_add_explicit(all, 1, memory_order_relaxed) >= most) { /* another loop's */
+        atomic_fetch_sub_explicit(all, 1, memory_order_relaxed);
         sfd_account_end(t->account, descriptors, &loop->context.counters);
-        sfd_counters_add(&loop->context.counters, SFD_COUNTER_REFUSED_TRANSFERS, 1);
-        return -EMFILE;
+        return refuse_as_full(loop);
     }
     t->promised = descriptors;
     return 0;
