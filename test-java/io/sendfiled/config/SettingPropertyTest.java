@@ -39,7 +39,6 @@ final class SettingPropertyTest {
         }
         switch (setting.kind()) {
             case TEXT -> assertEquals(text, value);
-            case CHOICE -> assertEquals(text.toLowerCase(Locale.ROOT), value);
             case PATH -> assertEquals(Path.of(text).toAbsolutePath(), value);
             case NUMBER -> {
                 long number = (Long) value;
