@@ -196,6 +196,22 @@ TEST_F(ResidencyTest, ShouldTrustADeviceNoMoreThatBecameAnotherFileSystem)
     EXPECT_EQ(SFD_MEDIUM_REMOTE, sfd_devices_medium(&devices_, index));
 }
 
+// R13: a want of memory at the first file of a device must not make it slow for the daemon's life.
+TEST_F(ResidencyTest, ShouldLearnNothingOfADeviceFromACallThatFailed)
+{
+    script.nowait = -ENOMEM;
+    const int index = sfd_devices_learn(&devices_, &machine_->machine, file_.get(), 7);
+    EXPECT_EQ(SFD_MEDIUM_UNKNOWN, sfd_devices_medium(&devices_, index));
+    script.nowait = INT64_MIN;
+    EXPECT_EQ(index, sfd_devices_learn(&devices_, &machine_->machine, file_.get(), 7));
+    EXPECT_EQ(SFD_MEDIUM_LOCAL, sfd_devices_medium(&devices_, index));
+    script.nowait = -EIO;
+    EXPECT_EQ(index, sfd_devices_learn(&devices_, &machine_->machine, file_.get(), 7));
+    sys_.fstatfs_type = [](int, uint64_t *) { return -ENOMEM; };
+    EXPECT_EQ(index, sfd_devices_learn(&devices_, &machine_->machine, file_.get(), 7));
+    EXPECT_EQ(SFD_MEDIUM_LOCAL, sfd_devices_medium(&devices_, index));
+}
+
 TEST_F(ResidencyTest, ShouldShareTheLastEntryAmongTheDevicesThatDoNotFit)
 {
     for (uint64_t dev = 0; dev < SFD_DEVICES_MAX + 10; dev++) {

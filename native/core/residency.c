@@ -75,20 +75,27 @@ enum sfd_medium sfd_devices_medium(struct sfd_devices *devices, int index)
     return (enum sfd_medium)atomic_load_explicit(&devices->at[index].medium, memory_order_relaxed);
 }
 
-static bool reads_nowait(const struct sfd_machine *machine, int fd)
+/* Whether a read of what is in the page cache can be had without waiting: 1, 0, or -errno when the call does not tell. */
+static int64_t asks_nowait(const struct sfd_machine *machine, int fd)
 {
     char byte;
     const struct iovec iov = {.iov_base = &byte, .iov_len = 1};
     const int64_t n = machine->sys->preadv2(fd, &iov, 1, 0, RWF_NOWAIT);
 
-    return n >= 0 || n == -EAGAIN;
+    if (n >= 0 || n == -EAGAIN) return 1;
+    return n == -EOPNOTSUPP || n == -EINVAL ? 0 : n;
+}
+
+static bool reads_nowait(const struct sfd_machine *machine, int fd)
+{
+    return asks_nowait(machine, fd) > 0;
 }
 
 static enum sfd_medium medium_of_type(const struct sfd_machine *machine, int fd)
 {
     uint64_t type = 0;
 
-    if (machine->sys->fstatfs_type(fd, &type) < 0) return SFD_MEDIUM_REMOTE;
+    if (machine->sys->fstatfs_type(fd, &type) < 0) return SFD_MEDIUM_UNKNOWN;
     switch (type) {
     case TMPFS_MAGIC:
     case RAMFS_MAGIC:
@@ -113,7 +120,10 @@ static enum sfd_medium medium_of(const struct sfd_machine *machine, int fd)
     const enum sfd_medium medium = medium_of_type(machine, fd);
     const bool has_pages = medium == SFD_MEDIUM_LOCAL || medium == SFD_MEDIUM_LOCKING;
 
-    return has_pages && !reads_nowait(machine, fd) ? SFD_MEDIUM_REMOTE : medium;
+    if (!has_pages) return medium;
+    const int64_t asked = asks_nowait(machine, fd);
+    if (asked < 0) return SFD_MEDIUM_UNKNOWN;
+    return asked > 0 ? medium : SFD_MEDIUM_REMOTE;
 }
 
 bool sfd_residency_opens_here(const struct sfd_machine *machine, int fd)
@@ -128,6 +138,8 @@ int sfd_devices_learn(struct sfd_devices *devices, const struct sfd_machine *mac
     const int medium = (int)medium_of(machine, fd);
     int known = SFD_MEDIUM_UNKNOWN;
 
+    /* A call that failed says nothing about a device: what is noted here stays for the daemon's life. */
+    if (medium == SFD_MEDIUM_UNKNOWN) return index;
     if (!atomic_compare_exchange_strong(&devices->at[index].medium, &known, medium) &&
         known != medium) {
         atomic_store(&devices->at[index].medium, SFD_MEDIUM_REMOTE);

@@ -54,6 +54,7 @@ int sfd_transfer_adopt(const struct sfd_context *context, struct sfd_transfer *t
     t->file_shared = opened->shared;
     t->device = (int16_t)device;
     t->medium = (uint8_t)sfd_devices_medium(context->devices, device);
+    if (t->medium == SFD_MEDIUM_UNKNOWN) t->medium = SFD_MEDIUM_REMOTE; /* for this time */
     t->file_size = opened->size;
     const int result = sfd_open_range(opened->size, t->want_offset, t->want_length, &t->end);
     if (result < 0) return result;
