@@ -49,17 +49,29 @@ static int sys_flock(int fd, int operation)
 
 static int sys_fstat(int fd, struct stat *out)
 {
-    return result(fstat(fd, out));
+    int value;
+    do {
+        value = fstat(fd, out);
+    } while (value < 0 && errno == EINTR);
+    return result(value);
 }
 
 static int sys_fstatat(int dir, const char *path, struct stat *out, int flags)
 {
-    return result(fstatat(dir, path, out, flags));
+    int value;
+    do {
+        value = fstatat(dir, path, out, flags);
+    } while (value < 0 && errno == EINTR);
+    return result(value);
 }
 
 static int sys_unlinkat(int dir, const char *path, int flags)
 {
-    return result(unlinkat(dir, path, flags));
+    int value;
+    do {
+        value = unlinkat(dir, path, flags);
+    } while (value < 0 && errno == EINTR);
+    return result(value);
 }
 
 static int sys_fchmod(int fd, mode_t mode)
