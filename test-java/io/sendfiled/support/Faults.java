@@ -67,7 +67,15 @@ public final class Faults {
 
     /** Makes the page for processes that are started with {@link #environment}. */
     public static Faults of(Path directory, String library) throws IOException {
-        Path file = Files.createTempFile(directory, "faults", "");
+        return map(Files.createTempFile(directory, "faults", ""), library);
+    }
+
+    /** The page of this process, which was started with {@link #environment}: its own calls fail. */
+    public static Faults ofThisProcess() throws IOException {
+        return map(Path.of(System.getenv("SENDFILED_FAULTS")), System.getenv("SENDFILED_FAULTS_TARGET"));
+    }
+
+    private static Faults map(Path file, String library) throws IOException {
         try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ, StandardOpenOption.WRITE)) {
             ByteBuffer page =
                     channel.map(FileChannel.MapMode.READ_WRITE, 0, SIZE).order(ByteOrder.nativeOrder());

@@ -37,6 +37,9 @@ import org.jspecify.annotations.Nullable;
  * <p>Owns its files, its clients and its threads. One load at a time.
  */
 final class FaultLoad implements AutoCloseable {
+    /** The operation that is none. */
+    static final String NO_REQUEST = "be refused a request";
+
     private static final int SMALL = 4_000;
     private static final int MEDIUM = 100_000;
     private static final int BIG = 300_000;
@@ -44,7 +47,6 @@ final class FaultLoad implements AutoCloseable {
     private static final long RATE = 2_000_000;
 
     private final Path directory;
-    private final Path socket;
     private final byte[] small;
     private final byte[] medium;
     private final byte[] big;
@@ -65,7 +67,6 @@ final class FaultLoad implements AutoCloseable {
      */
     FaultLoad(Path directory, Path root, Path socket, @Nullable String slow) throws IOException {
         this.directory = directory;
-        this.socket = socket;
         small = write(root.resolve("small"), SMALL);
         medium = write(root.resolve("medium"), MEDIUM);
         big = write(root.resolve("big"), BIG);
@@ -115,7 +116,7 @@ final class FaultLoad implements AutoCloseable {
         add("open and send", c -> openAndSend(c, TestDestination.Type.UNIX));
         add("open and cancel", this::openAndCancel);
         add("be refused a file", c -> judgeRefusal(read(c.request(Wire.READ_FILE, "missing"))));
-        add("be refused a request", this::malformed);
+        add(NO_REQUEST, this::malformed);
     }
 
     /** What one operation came to. */
@@ -186,21 +187,6 @@ final class FaultLoad implements AutoCloseable {
             throw new AssertionError(String.join("; ", faults));
         }
         return results;
-    }
-
-    /** The same for one small request. */
-    void runOne() throws Exception {
-        try (RawClient client = new RawClient(socket)) {
-            Answer answer = threads.submit(() -> read(client, "small", small)).get(20, TimeUnit.SECONDS);
-            if (answer.end() != End.AS_EVER) {
-                throw new AssertionError("after the faults a request ends with " + answer);
-            }
-        }
-    }
-
-    /** Descriptors of this process that stay open between loads. */
-    int clients() {
-        return clients.size();
     }
 
     @Override
