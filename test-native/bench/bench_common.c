@@ -176,7 +176,7 @@ void send_datagram(int socket, const void *bytes, size_t length, const int *fds,
     ssize_t sent;
     do {
         sent = sendmsg(socket, &message, MSG_NOSIGNAL);
-    } while (sent < 0 && errno == EINTR);
+    } while (sent < 0 && (errno == EINTR || errno == EAGAIN));
     if (sent < 0) {
         die_errno("sending a request");
     }

@@ -42,7 +42,7 @@ void print_json_string(const char *text);
 
 int request_socket_bind(const char *path);
 int request_socket_connect(const char *path);
-/* Blocks while the daemon's queue is full. */
+/* Waits while the daemon's queue is full; on a non-blocking socket it tries again and again. */
 void send_datagram(int socket, const void *bytes, size_t length, const int *fds, size_t fd_count);
 /* Takes the descriptors and credentials out of a received message's control data. */
 struct msghdr;

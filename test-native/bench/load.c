@@ -8,6 +8,7 @@
  */
 #include "load.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -84,6 +85,9 @@ static void *run_worker(void *arg)
 {
     struct worker *w = arg;
     w->socket = request_socket_connect(opt.socket);
+    if (opt.rude) {
+        fcntl(w->socket, F_SETFL, O_NONBLOCK);
+    }
     if (opt.warmup > 0) {
         keep_busy(w, opt.warmup);
         if (w->failures == 0) {

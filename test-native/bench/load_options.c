@@ -43,6 +43,7 @@ static void usage(FILE *to)
         "                           each thread asks for one path only, its own, COUNT/THREADS "
         "times\n"
         "  --reference FILE         compare every byte with this file\n"
+        "  --rude                   do not wait for room in the server's queue: try again at once\n"
         "  --pipe-size N            grow the pipes that receive data\n"
         "  --eof                    also wait for the end of the status channel\n"
         "  --server-pid PID         report the server's CPU time for each request\n"
@@ -96,6 +97,7 @@ void parse_options(int argc, char **argv)
         COLD,
         DIRECTORY,
         REFERENCE,
+        RUDE,
         PIPE_SIZE,
         END,
         SERVER_PID,
@@ -120,6 +122,7 @@ void parse_options(int argc, char **argv)
         {"cold", required_argument, NULL, COLD},
         {"directory", required_argument, NULL, DIRECTORY},
         {"reference", required_argument, NULL, REFERENCE},
+        {"rude", no_argument, NULL, RUDE},
         {"pipe-size", required_argument, NULL, PIPE_SIZE},
         {"eof", no_argument, NULL, END},
         {"server-pid", required_argument, NULL, SERVER_PID},
@@ -184,6 +187,9 @@ void parse_options(int argc, char **argv)
             break;
         case REFERENCE:
             opt.reference = map_reference(optarg, &opt.reference_size);
+            break;
+        case RUDE:
+            opt.rude = true;
             break;
         case PIPE_SIZE:
             opt.pipe_size = (int)parse_number(name, optarg, 4096, 1 << 30);

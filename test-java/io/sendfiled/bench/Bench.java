@@ -32,6 +32,7 @@ public final class Bench {
             new ColdIsolation(),
             new ColdThroughput(),
             new StuckReceivers(),
+            new Flooder(),
             new ForcedTechniques(),
             new RateLimit());
     private static final double BUSY_LOAD = 0.75;

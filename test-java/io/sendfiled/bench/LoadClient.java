@@ -44,6 +44,17 @@ final class LoadClient {
             return result();
         }
 
+        /** The same of one whose requests may be refused. */
+        Result endWithFailures() throws IOException {
+            process.toHandle().destroy();
+            try (BufferedReader rest = output) {
+                String json = rest.readLine();
+                return parse(json == null ? "" : json, Result.class);
+            } finally {
+                process.destroyForcibly();
+            }
+        }
+
         @Override
         public void close() {
             process.destroyForcibly();
