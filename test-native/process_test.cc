@@ -14,6 +14,7 @@
 #include <grp.h>
 #include <sstream>
 #include <string>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -94,6 +95,7 @@ TEST_F(Process, shouldRefuseUsersThatDoNotExistOrMeanNobodyInParticular)
     EXPECT_EQ(7u, gid);
 }
 
+/* D23 */
 TEST_F(Process, shouldBecomeAnotherUserInEveryThreadWithoutTheOldGroupsD23)
 {
     if (!is_root()) {
@@ -142,6 +144,24 @@ TEST_F(Process, shouldBecomeAnotherUserInEveryThreadWithoutTheOldGroupsD23)
               }));
 }
 
+/* Who starts the daemon can ask the kernel to leave a process its capabilities over a change of user. */
+TEST_F(Process, shouldNotKeepCapabilitiesThatItCouldTakeAgain)
+{
+    if (!is_root()) {
+        GTEST_SKIP() << "only root has capabilities to keep";
+    }
+    EXPECT_EQ(0, in_child([] {
+                  if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) != 0) {
+                      return 10;
+                  }
+                  const int result = sfd_process_become(&sfd_sys_setup_linux, 54321, 54322);
+                  if (status_line("CapPrm") == "CapPrm:\t0000000000000000") {
+                      return 11; /* the case is not what it should be */
+                  }
+                  return result == -ENOTRECOVERABLE ? 0 : 12;
+              }));
+}
+
 TEST_F(Process, shouldGiveTheGroupsOfTheUserByTheGroupDatabase)
 {
     if (!is_root()) {
@@ -186,6 +206,7 @@ struct {
     bool ignore_setresuid = false;
     bool way_back = false;
     bool keep_groups = false;
+    uint64_t capabilities = 0;
     std::string calls;
 } fake;
 
@@ -228,6 +249,12 @@ int fake_getgroups(int, gid_t *groups)
     return fake.keep_groups ? 2 : 1;
 }
 
+int fake_capabilities(uint64_t *permitted)
+{
+    *permitted = fake.capabilities;
+    return 0;
+}
+
 struct sfd_sys_setup fake_kernel()
 {
     struct sfd_sys_setup sys = sfd_sys_setup_linux;
@@ -238,6 +265,7 @@ struct sfd_sys_setup fake_kernel()
     sys.setresgid = fake_setresgid;
     sys.setresuid = fake_setresuid;
     sys.getgroups = fake_getgroups;
+    sys.capabilities = fake_capabilities;
     return sys;
 }
 
@@ -263,6 +291,9 @@ TEST_F(Process, shouldNotGoOnWhenTheKernelKeptAnything)
     EXPECT_EQ(-ENOTRECOVERABLE, sfd_process_become(&sys, 54321, 54322));
     sys = fake_kernel();
     fake.keep_groups = true;
+    EXPECT_EQ(-ENOTRECOVERABLE, sfd_process_become(&sys, 54321, 54322));
+    sys = fake_kernel();
+    fake.capabilities = 1;
     EXPECT_EQ(-ENOTRECOVERABLE, sfd_process_become(&sys, 54321, 54322));
 }
 

@@ -131,6 +131,23 @@ static int verify_ids(const struct sfd_sys_setup *sys, uid_t uid, gid_t gid)
     return same ? 0 : -ENOTRECOVERABLE;
 }
 
+/*
+ * capabilities(7): a change of user takes the capabilities, unless somebody in front of us has asked the kernel to keep them
+ * (PR_SET_KEEPCAPS, secure bits): what is permitted alone could be made effective again.
+ */
+static int verify_no_way_back(const struct sfd_sys_setup *sys)
+{
+    uint64_t permitted = 0;
+    if (sys->setresuid(0, 0, 0) >= 0) {
+        return -ENOTRECOVERABLE;
+    }
+    const int result = sys->capabilities(&permitted);
+    if (result < 0) {
+        return result;
+    }
+    return permitted == 0 ? 0 : -ENOTRECOVERABLE;
+}
+
 int sfd_process_become(const struct sfd_sys_setup *sys, uid_t uid, gid_t gid)
 {
     uid_t ruid;
@@ -182,8 +199,8 @@ int sfd_process_become(const struct sfd_sys_setup *sys, uid_t uid, gid_t gid)
             goto done;
         }
     }
-    if (uid != 0 && sys->setresuid(0, 0, 0) >= 0) {
-        result = -ENOTRECOVERABLE;
+    if (uid != 0) {
+        result = verify_no_way_back(sys);
     }
 
 done:

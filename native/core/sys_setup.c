@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/file.h>
@@ -209,6 +210,16 @@ static int sys_setresuid(uid_t real, uid_t effective, uid_t saved)
     return result(setresuid(real, effective, saved));
 }
 
+static int sys_capabilities(uint64_t *permitted)
+{
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {{0}};
+
+    if (syscall(SYS_capget, &header, data) < 0) return -errno;
+    *permitted = (uint64_t)data[1].permitted << 32 | data[0].permitted;
+    return 0;
+}
+
 static int sys_getrlimit(int resource, struct rlimit *out)
 {
     return result(getrlimit((unsigned)resource, out));
@@ -304,6 +315,7 @@ const struct sfd_sys_setup sfd_sys_setup_linux = {
     .setgroups = sys_setgroups,
     .setresgid = sys_setresgid,
     .setresuid = sys_setresuid,
+    .capabilities = sys_capabilities,
     .getrlimit = sys_getrlimit,
     .setrlimit = sys_setrlimit,
     .eventfd = sys_eventfd,

@@ -11,6 +11,7 @@
 
 #include <signal.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -49,6 +50,7 @@ struct sfd_sys_setup {
     int (*setgroups)(size_t count, const gid_t *groups);
     int (*setresgid)(gid_t real, gid_t effective, gid_t saved);
     int (*setresuid)(uid_t real, uid_t effective, uid_t saved);
+    int (*capabilities)(uint64_t *permitted); /* of the calling thread: what it has, or may take */
     int (*getrlimit)(int resource, struct rlimit *out);
     int (*setrlimit)(int resource, const struct rlimit *limit);
     /* signals and processes */

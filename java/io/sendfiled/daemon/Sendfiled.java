@@ -24,7 +24,9 @@ import org.jspecify.annotations.Nullable;
  * }
  * }</pre>
  *
- * All methods may be called by any thread. The engine's threads are daemon threads: they do not keep a JVM alive.
+ * <p>It confines nothing: the sandbox of the program {@code sendfiled} is for a process that does nothing else.
+ *
+ * <p>All methods may be called by any thread. The engine's threads are daemon threads: they do not keep a JVM alive.
  */
 public final class Sendfiled implements AutoCloseable {
     /** How long {@link #close} waits for disks before it leaves their threads behind, in seconds. */

@@ -120,9 +120,7 @@ public final class Bench {
         } else {
             programs.daemon(); // Missing: say so now, not after minutes.
         }
-        Path files = Path.of(System.getProperty("sendfiled.test.source", "."), "target", "bench", "files")
-                .toAbsolutePath()
-                .normalize();
+        Path files = Programs.workDirectory("bench").resolve("files");
         Files.createDirectories(files);
         Path sockets = Files.createTempDirectory("sfd-bench");
         Screen screen = Screen.onStandardOutput();

@@ -90,10 +90,8 @@ public final class Demo {
     }
 
     /** No arguments. */
-    public static void main(String[] args) throws InterruptedException {
-        Path work = Path.of(System.getProperty("sendfiled.test.source", "."), "target", "demo")
-                .toAbsolutePath()
-                .normalize();
+    public static void main(String[] args) throws IOException, InterruptedException {
+        Path work = Programs.workDirectory("demo");
         Demo demo = new Demo(Screen.onStandardOutput(), Programs.fromSystemProperties(), work);
         System.exit(demo.run() ? 0 : 1);
     }

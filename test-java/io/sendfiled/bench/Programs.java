@@ -17,10 +17,32 @@ record Programs(Path helpers, Path dist) {
     /** How long a server may take until it answers; a JVM on a busy machine is the slowest. */
     static final long START_TIMEOUT_MS = 15_000;
 
+    private static final int WRITABLE_BY_OTHERS = 0022;
+
     static Programs fromSystemProperties() {
         return new Programs(
                 Path.of(System.getProperty("sendfiled.test.bin", "target/cmake/bin")),
                 Path.of(System.getProperty("sendfiled.test.dist", "target/dist")));
+    }
+
+    /**
+     * Where files to serve are made: {@code target/NAME}; where the harness runs as root in somebody else's checkout, as in a
+     * container, a new directory of root's own, because a daemon of root serves none that others can replace.
+     */
+    static Path workDirectory(String name) throws IOException {
+        Path inTree = Path.of(System.getProperty("sendfiled.test.source", "."), "target", name)
+                .toAbsolutePath()
+                .normalize();
+        int uid = (Integer) Files.getAttribute(Path.of("/proc/self"), "unix:uid");
+        for (Path on = inTree; on != null && uid == 0; on = on.getParent()) {
+            boolean foreign = Files.exists(on)
+                    && ((Integer) Files.getAttribute(on, "unix:uid") != 0
+                            || ((Integer) Files.getAttribute(on, "unix:mode") & WRITABLE_BY_OTHERS) != 0);
+            if (foreign) {
+                return Files.createTempDirectory(Path.of("/var/tmp"), "sendfiled-" + name);
+            }
+        }
+        return inTree;
     }
 
     Path helper(String name) throws IOException {

@@ -367,6 +367,7 @@ final class DaemonProcessIT {
         }
     }
 
+    /** D23 */
     @Test
     void shouldBecomeTheUserWithoutTheGroupsOfRootD23() throws Exception {
         assumeTrue(Program.ROOT, "only root can become another user");
