@@ -248,7 +248,8 @@ final class FaultIT {
 
         Daemon() throws Exception {
             Path root = directory.resolve("root");
-            process = DaemonProcess.start(faults.environment(), directory, NAME, root, "--loops=2");
+            // In the sandbox neither the shim nor its page could be read.
+            process = DaemonProcess.start(faults.environment(), directory, NAME, root, "--loops=2", "--sandbox=off");
             assertTrue(faults.isAttached(), "the shim is not in the daemon");
             load = new FaultLoad(directory, root, process.socket(), disk == null ? null : SLOW);
             expectNoEffect(load.run());
