@@ -367,6 +367,25 @@ TEST_F(Sandbox, shouldReachNoOtherProcess)
     });
 }
 
+/* Each half by itself. */
+TEST_F(Sandbox, shouldSignalNoOtherProcessByEitherHalf)
+{
+    NEEDS_LANDLOCK();
+    NEEDS_SECCOMP();
+    const pid_t parent = getpid();
+    in_child([parent] {
+        DEMAND(sfd_sandbox_filter() == 0);
+        DEMAND(kill(parent, 0) < 0 && errno == EPERM);
+        DEMAND(syscall(SYS_tgkill, parent, parent, 0) < 0 && errno == EPERM);
+    });
+    if (sfd_sandbox_landlock() >= 6 && (sfd_sys_landlock_errata() & 2) != 0) {
+        in_child([this, parent] {
+            DEMAND(confine() == 0);
+            DEMAND(kill(parent, 0) < 0 && errno == EPERM);
+        });
+    }
+}
+
 TEST_F(Sandbox, shouldSignalThreadsThatHaveADomainOfTheirOwn)
 {
     NEEDS_LANDLOCK();
