@@ -8,6 +8,7 @@ import io.sendfiled.client.Transfer;
 import io.sendfiled.config.SendfiledConfig;
 import io.sendfiled.config.Setting;
 import io.sendfiled.config.SocketDirectories;
+import io.sendfiled.counters.Counter;
 import io.sendfiled.daemon.Sendfiled;
 import io.sendfiled.support.Await;
 import io.sendfiled.support.Content;
@@ -196,6 +197,19 @@ final class TestDaemon implements AutoCloseable {
         Await.until("the daemon's descriptors to be " + most + " again", () -> openDescriptors() <= most);
         if (embedded != null) {
             assertNull(embedded.failure());
+        }
+    }
+
+    /** What an embedded engine has counted; 0 of a process, whose counters nobody outside can read. */
+    long count(Counter counter) {
+        return embedded == null ? 0 : embedded.counters().get(counter);
+    }
+
+    /** Demands that an embedded engine has counted so much, soon; nothing of a process. */
+    void expectCounted(Counter counter, long expected) {
+        if (embedded != null) {
+            Await.until(
+                    counter + " to be " + expected, () -> embedded.counters().get(counter) == expected);
         }
     }
 
