@@ -248,6 +248,11 @@ enum sfd_next sfd_transfer_timeout(struct sfd_context *context, struct sfd_trans
     }
     if (t->retry_ms > 0 && context->now_ms >= t->retry_ms) {
         t->retry_ms = 0;
+        if (t->state == SFD_STATE_PARKED) {
+            /* Told just now, and never in the ready queue: there its Send Open File, which can come at once, would not find it parked. */
+            sfd_transfer_wait(context, t, SFD_NEXT_PARK);
+            return SFD_NEXT_PARK;
+        }
         if (!t->lent || t->state == SFD_STATE_ENDING) return SFD_NEXT_AGAIN;
     }
     sfd_transfer_wait(context, t, (enum sfd_next)t->wait);
