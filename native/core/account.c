@@ -89,7 +89,7 @@ void sfd_account_put(struct sfd_account *account)
 /* Never counts beyond the limit, not even for a moment: another loop would refuse what has room. */
 static bool take(atomic_uint *count, uint32_t n, uint32_t limit)
 {
-    unsigned before = atomic_load_explicit(count, memory_order_relaxed);
+    unsigned before = atomic_load(count); /* a refusal counts in the order that lending.c needs */
 
     do {
         if (limit > 0 && (before >= limit || n > limit - before)) return false;
