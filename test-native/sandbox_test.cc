@@ -23,6 +23,7 @@
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <thread>
 #include <unistd.h>
 #include <vector>
@@ -437,6 +438,41 @@ TEST_F(Sandbox, shouldOpenNoNetworkOfItsOwn)
 }
 
 /* With arguments that mean nothing: without the filter each says EFAULT, EINVAL, EBADF or does nothing. */
+TEST_F(Sandbox, shouldRefuseSocketsAndModesOnceTheEngineWorks)
+{
+    NEEDS_SECCOMP();
+    const std::string file = path("in") + "/file";
+    const std::string name = path("socket") + "/s";
+    in_child([&] {
+        struct sockaddr_un address = {};
+        address.sun_family = AF_UNIX;
+        DEMAND(name.size() < sizeof(address.sun_path));
+        memcpy(address.sun_path, name.c_str(), name.size());
+        const auto *at = reinterpret_cast<const struct sockaddr *>(&address);
+        const int server = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+        const int client = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+        const int pair = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+        DEMAND(sfd_sandbox_filter() == 0);
+        /* The start of the engine. */
+        DEMAND(bind(server, at, sizeof(address)) == 0);
+        DEMAND(chmod(name.c_str(), 0600) == 0);
+        DEMAND(connect(client, at, sizeof(address)) == 0);
+
+        DEMAND(sfd_sandbox_filter_at_work() == 0);
+        DEMAND(connect(pair, at, sizeof(address)) < 0 && errno == EPERM);
+        DEMAND(socket(AF_UNIX, SOCK_DGRAM, 0) < 0 && errno == EPERM);
+        DEMAND(bind(pair, at, sizeof(address)) < 0 && errno == EPERM);
+        DEMAND(chmod(file.c_str(), 0777) < 0 && errno == EPERM);
+        DEMAND(fchmodat(AT_FDCWD, file.c_str(), 0777, 0) < 0 && errno == EPERM);
+        DEMAND(chown(file.c_str(), 1, 1) < 0 && errno == EPERM);
+        DEMAND(setxattr(file.c_str(), "user.a", "b", 1, 0) < 0 && errno == EPERM);
+        /* What is connected goes on. */
+        char byte = 'x';
+        DEMAND(send(client, &byte, 1, 0) == 1 && recv(server, &byte, 1, 0) == 1);
+        DEMAND(unlink(name.c_str()) == 0);
+    });
+}
+
 TEST_F(Sandbox, shouldRefuseTheSystemCallsThatADaemonNeverMakes)
 {
     NEEDS_SECCOMP();

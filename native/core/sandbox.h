@@ -11,7 +11,8 @@
  * even execve(2) is left, which a launcher in front of java would have to leave. Descriptors that are open, and those that
  * clients pass, are not touched by either.
  *
- * Main thread, after the identity is settled and before anything of a client can arrive. There is no way back.
+ * Main thread, after the identity is settled and before anything of a client can arrive; the second filter, for what the start
+ * itself needs, as soon as the engine runs. There is no way back.
  */
 #ifndef SFD_CORE_SANDBOX_H
 #define SFD_CORE_SANDBOX_H
@@ -48,8 +49,15 @@ int sfd_sandbox_confine(const struct sfd_sandbox_rule *rules, size_t count);
 /* Puts the filter on every thread, all or none. 0, or -errno. */
 int sfd_sandbox_filter(void);
 
-/* The program of the filter, for a process of that id; at most SFD_SANDBOX_FILTER_MAX instructions. Returns how many. */
+/*
+ * A second filter, once the engine has its socket: no further socket or connection, no mode, owner or attribute of a file. As
+ * above.
+ */
+int sfd_sandbox_filter_at_work(void);
+
+/* The programs of the filters; the first for a process of that id. At most SFD_SANDBOX_FILTER_MAX instructions; how many. */
 enum { SFD_SANDBOX_FILTER_MAX = 320 };
 size_t sfd_sandbox_program(struct sock_filter *out, int process_id);
+size_t sfd_sandbox_program_at_work(struct sock_filter *out);
 
 #endif

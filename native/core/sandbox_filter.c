@@ -35,6 +35,9 @@
 #ifndef SYS_quotactl_fd
 #define SYS_quotactl_fd 443
 #endif
+#define SYS_FCHMODAT2      452
+#define SYS_SETXATTRAT     463
+#define SYS_REMOVEXATTRAT  466
 #define SYS_OPEN_TREE_ATTR 467
 
 static const uint32_t refused[] = {
@@ -121,6 +124,20 @@ static const uint32_t refused[] = {
 #endif
 };
 
+/*
+ * What only the start needs: its socket, and the mode of that. Landlock does not look at connections to sockets that have a
+ * path (whoever serves one could run programs for us), nor at modes, owners and attributes.
+ */
+static const uint32_t refused_at_work[] = {
+    SYS_socket,     SYS_connect,       SYS_bind,        SYS_listen,       SYS_fchmod,
+    SYS_fchmodat,   SYS_FCHMODAT2,     SYS_fchown,      SYS_fchownat,     SYS_setxattr,
+    SYS_lsetxattr,  SYS_fsetxattr,     SYS_removexattr, SYS_lremovexattr, SYS_fremovexattr,
+    SYS_SETXATTRAT, SYS_REMOVEXATTRAT,
+#if defined(__x86_64__)
+    SYS_chmod,      SYS_chown,         SYS_lchown,
+#endif
+};
+
 #ifdef OWN_ARCHITECTURE
 
 enum {
@@ -175,18 +192,34 @@ static void only_if(struct program *p, uint32_t call, int argument, uint32_t val
     refuse(p, EPERM);
 }
 
+/* Leaves the number of the call to be looked at; those of a foreign architecture are refused. */
+static void begin(struct program *p)
+{
+    load(p, offsetof(struct seccomp_data, arch));
+    jump(p, BPF_JEQ, OWN_ARCHITECTURE, 1, 0);
+    refuse(p, EPERM);
+    load(p, offsetof(struct seccomp_data, nr));
+#ifdef FOREIGN_BIT
+    jump(p, BPF_JGE, FOREIGN_BIT, 0, 1);
+    refuse(p, EPERM);
+#endif
+}
+
+/* Refuses these, and allows the rest. */
+static void end(struct program *p, const uint32_t *calls, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        jump(p, BPF_JEQ, calls[i], 0, 1);
+        refuse(p, EPERM);
+    }
+    answer(p, SECCOMP_RET_ALLOW);
+}
+
 size_t sfd_sandbox_program(struct sock_filter *out, int process_id)
 {
     struct program p = {.at = out};
 
-    load(&p, offsetof(struct seccomp_data, arch));
-    jump(&p, BPF_JEQ, OWN_ARCHITECTURE, 1, 0);
-    refuse(&p, EPERM);
-    load(&p, offsetof(struct seccomp_data, nr));
-#ifdef FOREIGN_BIT
-    jump(&p, BPF_JGE, FOREIGN_BIT, 0, 1);
-    refuse(&p, EPERM);
-#endif
+    begin(&p);
     /* Threads, but neither processes nor namespaces. */
     jump(&p, BPF_JEQ, SYS_clone, 0, 5);
     load_argument(&p, 0);
@@ -207,11 +240,16 @@ size_t sfd_sandbox_program(struct sock_filter *out, int process_id)
     jump(&p, BPF_JEQ, TIOCLINUX, 0, 1);
     refuse(&p, EPERM);
     answer(&p, SECCOMP_RET_ALLOW);
-    for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
-        jump(&p, BPF_JEQ, refused[i], 0, 1);
-        refuse(&p, EPERM);
-    }
-    answer(&p, SECCOMP_RET_ALLOW);
+    end(&p, refused, sizeof(refused) / sizeof(refused[0]));
+    return p.count;
+}
+
+size_t sfd_sandbox_program_at_work(struct sock_filter *out)
+{
+    struct program p = {.at = out};
+
+    begin(&p);
+    end(&p, refused_at_work, sizeof(refused_at_work) / sizeof(refused_at_work[0]));
     return p.count;
 }
 
@@ -229,6 +267,12 @@ size_t sfd_sandbox_program(struct sock_filter *out, int process_id)
     return 0;
 }
 
+size_t sfd_sandbox_program_at_work(struct sock_filter *out)
+{
+    (void)out;
+    return 0;
+}
+
 int sfd_sandbox_seccomp(void)
 {
     return -ENOSYS;
@@ -236,11 +280,23 @@ int sfd_sandbox_seccomp(void)
 
 #endif
 
-int sfd_sandbox_filter(void)
+static int put_on(struct sock_filter *instructions, size_t count)
 {
-    struct sock_filter instructions[SFD_SANDBOX_FILTER_MAX];
-    const size_t count = sfd_sandbox_program(instructions, sfd_sys_process_id());
     const struct sock_fprog program = {.len = (unsigned short)count, .filter = instructions};
 
     return count == 0 ? -ENOSYS : sfd_sys_seccomp_filter(&program);
+}
+
+int sfd_sandbox_filter(void)
+{
+    struct sock_filter instructions[SFD_SANDBOX_FILTER_MAX];
+
+    return put_on(instructions, sfd_sandbox_program(instructions, sfd_sys_process_id()));
+}
+
+int sfd_sandbox_filter_at_work(void)
+{
+    struct sock_filter instructions[SFD_SANDBOX_FILTER_MAX];
+
+    return put_on(instructions, sfd_sandbox_program_at_work(instructions));
 }

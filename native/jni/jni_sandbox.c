@@ -1,5 +1,5 @@
 /*
- * Glue of io.sendfiled.jni.SandboxNative: the sandbox of the daemon's process. Main thread, once, before the engine starts.
+ * Glue of io.sendfiled.jni.SandboxNative: the sandbox of the daemon's process. Main thread, at the start.
  * Owns nothing.
  */
 #include "jni_util.h"
@@ -53,6 +53,13 @@ static jint filter(JNIEnv *env, jclass class)
     return sfd_sandbox_filter();
 }
 
+static jint filter_at_work(JNIEnv *env, jclass class)
+{
+    (void)env;
+    (void)class;
+    return sfd_sandbox_filter_at_work();
+}
+
 jint sfd_jni_register_sandbox(JNIEnv *env)
 {
     static const JNINativeMethod methods[] = {
@@ -60,6 +67,7 @@ jint sfd_jni_register_sandbox(JNIEnv *env)
         SFD_JNI_METHOD("seccomp", "()I", seccomp),
         SFD_JNI_METHOD("confine0", "(Ljava/nio/ByteBuffer;I)I", confine),
         SFD_JNI_METHOD("filter", "()I", filter),
+        SFD_JNI_METHOD("filterAtWork", "()I", filter_at_work),
     };
 
     return sfd_jni_register(env, "io/sendfiled/jni/SandboxNative", methods, SFD_JNI_COUNT(methods));

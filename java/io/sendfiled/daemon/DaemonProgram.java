@@ -93,6 +93,7 @@ final class DaemonProgram {
         }
         Sendfiled engine = launch(config);
         try {
+            Sandbox.close(config);
             engine.onFailure(() -> ProcessNative.wakeSignals(signals));
             announce(config, detached);
             awaitEnd(engine, signals);

@@ -20,7 +20,7 @@ import org.jspecify.annotations.Nullable;
  * What the daemon's process may still do once it serves: read the root, have its socket and lock, and what a JVM at work
  * reads. Put on when the identity is settled and before a request can arrive; how, tells native/core/sandbox.h.
  *
- * <p>Main thread, once. Not for an embedded engine: it would confine the program around it.
+ * <p>Main thread, once each. Not for an embedded engine: it would confine the program around it.
  */
 final class Sandbox {
     private static final int READ = SandboxNative.READ;
@@ -68,6 +68,13 @@ final class Sandbox {
             check(SandboxNative.confine(rules(config)), "confine its threads");
         }
         return missing;
+    }
+
+    /** Closes it behind the start, which needed some calls more than the work does: the engine has its socket. */
+    static void close(SendfiledConfig config) throws StartException {
+        if (config.sandbox() != SandboxMode.OFF && SandboxNative.seccomp() >= 0) {
+            check(SandboxNative.filterAtWork(), "filter system calls");
+        }
     }
 
     private static @Nullable String missing(int landlock, int seccomp) {

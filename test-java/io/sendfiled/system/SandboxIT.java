@@ -17,6 +17,7 @@ import io.sendfiled.support.HelperProgram;
 import io.sendfiled.support.TestDestination;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.Channels;
@@ -42,6 +43,9 @@ import org.junit.jupiter.api.io.TempDir;
  */
 @Timeout(120)
 final class SandboxIT {
+    /** One from before the socket is made, one from after. */
+    private static final int FILTERS = 2;
+
     private Path scratch;
     private Path sockets;
     private Path root;
@@ -99,13 +103,27 @@ final class SandboxIT {
         return 0;
     }
 
+    /** Until it has so many filters more than this process; how many these are together. */
+    private static int awaitFilters(long pid, int own) throws IOException {
+        int filters = status(Path.of("/proc/self"), "Seccomp_filters") + own;
+        Await.until("the last filter", () -> {
+            try {
+                return status(Path.of("/proc/" + pid), "Seccomp_filters") == filters;
+            } catch (IOException e) {
+                throw new UncheckedIOException(e);
+            }
+        });
+        return filters;
+    }
+
     private static void assertConfined(long pid) throws IOException {
-        int inherited = status(Path.of("/proc/self"), "Seccomp_filters");
-        try (var tasks = Files.list(Path.of("/proc/" + pid + "/task"))) {
+        int filters = awaitFilters(pid, FILTERS);
+        Path process = Path.of("/proc/" + pid);
+        try (var tasks = Files.list(process.resolve("task"))) {
             for (Path task : tasks.toList()) {
                 assertEquals(1, status(task, "NoNewPrivs"), task.toString());
                 assertEquals(2, status(task, "Seccomp"), task.toString());
-                assertEquals(inherited + 1, status(task, "Seccomp_filters"), task.toString());
+                assertEquals(filters, status(task, "Seccomp_filters"), task.toString());
             }
         }
     }
@@ -262,11 +280,7 @@ final class SandboxIT {
             String errors = program.errors();
             assertTrue(errors.startsWith("sendfiled: no full sandbox: files are not confined: "), errors);
             assertEquals(2, errors.lines().count(), errors);
-            int inherited = status(Path.of("/proc/self"), "Seccomp_filters");
-            assertEquals(
-                    inherited + 2,
-                    status(Path.of("/proc/" + program.pid()), "Seccomp_filters"),
-                    "the filter of the test, and that of the daemon");
+            awaitFilters(program.pid(), 1 + FILTERS); // that of the test, and those of the daemon
         }
     }
 
