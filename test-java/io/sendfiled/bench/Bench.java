@@ -116,7 +116,7 @@ public final class Bench {
         Programs programs = Programs.fromSystemProperties();
         List<Server.Kind> servers = new ArrayList<>(List.of(Server.Kind.values()));
         if (line.hasOption("without-daemon")) {
-            servers.remove(Server.Kind.DAEMON);
+            servers.removeAll(List.of(Server.Kind.DAEMON, Server.Kind.UNCONFINED));
         } else {
             programs.daemon(); // Missing: say so now, not after minutes.
         }

@@ -15,6 +15,8 @@ final class Server implements AutoCloseable {
     /** Who is measured. */
     enum Kind {
         DAEMON("sendfiled"),
+        /** The yardsticks have no sandbox either. */
+        UNCONFINED("without sandbox"),
         ORIGINAL("original's calls"),
         FEWEST("fewest calls");
 
@@ -51,6 +53,8 @@ final class Server implements AutoCloseable {
             throws IOException, InterruptedException {
         return switch (kind) {
             case DAEMON -> startDaemon(programs, INSTANCE, root, socketDirectory);
+            case UNCONFINED ->
+                startDaemon(programs, INSTANCE + "-unconfined", MAX_TRANSFERS, root, socketDirectory, "--sandbox=off");
             case ORIGINAL -> startHelper(programs, "server_original", "server_original", root, socketDirectory);
             case FEWEST -> startHelper(programs, "server_fewest", "server_fewest", root, socketDirectory);
         };
@@ -63,13 +67,13 @@ final class Server implements AutoCloseable {
     }
 
     /** Starts the daemon for as many transfers at once; otherwise the same. */
-    static Server startDaemon(Programs programs, String instance, int maxTransfers, Path root, Path socketDirectory)
+    static Server startDaemon(
+            Programs programs, String instance, int maxTransfers, Path root, Path socketDirectory, String... options)
             throws IOException, InterruptedException {
-        return start(
-                "sendfiled " + instance,
-                socketDirectory.resolve("sendfiled." + instance + ".socket"),
-                Programs.command(
-                        programs.daemon(), "-s", instance, "-r", root, "-S", socketDirectory, "-n", maxTransfers));
+        List<String> command = Programs.command(
+                programs.daemon(), "-s", instance, "-r", root, "-S", socketDirectory, "-n", maxTransfers);
+        command.addAll(List.of(options));
+        return start("sendfiled " + instance, socketDirectory.resolve("sendfiled." + instance + ".socket"), command);
     }
 
     /** Starts the bare loop, one of {@link #BARE_WAYS}; otherwise the same. */

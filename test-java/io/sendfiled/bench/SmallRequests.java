@@ -19,6 +19,9 @@ final class SmallRequests implements Scenario {
             @Nullable Goal rateGoal,
             @Nullable Goal cpuGoal) {}
 
+    /** What the rest is compared with. */
+    private static final Server.Kind BASE = Server.Kind.UNCONFINED;
+
     private static final int SIZE = 4096;
     private static final String FILE = "small-4k";
     private static final Goal AS_FAST_AS_THE_ORIGINAL = Goal.atLeast(1.0);
@@ -97,40 +100,46 @@ final class SmallRequests implements Scenario {
             report.sample(name(), test.title(), subject, "p99", "us", result.p99_us());
             report.sample(name(), test.title(), subject, "server-cpu", "us/request", result.server_cpu_us());
         });
-        double ours = report.median(name(), test.title(), Server.Kind.DAEMON.title, "rate");
-        report.compare(
-                name(),
-                test.title(),
-                "sendfiled of the original's calls, rate",
-                ours,
-                report.median(name(), test.title(), Server.Kind.ORIGINAL.title, "rate"),
-                test.rateGoal());
-        report.compare(
-                name(),
-                test.title(),
-                "sendfiled of the fewest calls, rate",
-                ours,
-                report.median(name(), test.title(), Server.Kind.FEWEST.title, "rate"),
-                null);
-        report.compare(
-                name(),
-                test.title(),
+        compare(report, test, "sendfiled of the original's calls, rate", "rate", Server.Kind.ORIGINAL, test.rateGoal());
+        compare(report, test, "sendfiled of the fewest calls, rate", "rate", Server.Kind.FEWEST, null);
+        compare(
+                report,
+                test,
                 "server CPU a request, sendfiled of the fewest calls",
-                report.median(name(), test.title(), Server.Kind.DAEMON.title, "server-cpu"),
-                report.median(name(), test.title(), Server.Kind.FEWEST.title, "server-cpu"),
+                "server-cpu",
+                Server.Kind.FEWEST,
                 test.cpuGoal());
+        compare(
+                report,
+                test,
+                "server CPU a request, without the sandbox of with it",
+                "server-cpu",
+                Server.Kind.DAEMON,
+                null);
+    }
+
+    /** Like with like: what stands beside it has no sandbox. */
+    private void compare(
+            Report report, Case test, String what, String quantity, Server.Kind other, @Nullable Goal goal) {
+        report.compare(
+                name(),
+                test.title(),
+                what,
+                report.median(name(), test.title(), BASE.title, quantity),
+                report.median(name(), test.title(), other.title, quantity),
+                goal);
     }
 
     private void print(Setting setting, Case test) {
         Report report = setting.report();
-        double ours = report.median(name(), test.title(), Server.Kind.DAEMON.title, "rate");
-        double ourCpu = report.median(name(), test.title(), Server.Kind.DAEMON.title, "server-cpu");
+        double ours = report.median(name(), test.title(), BASE.title, "rate");
+        double ourCpu = report.median(name(), test.title(), BASE.title, "server-cpu");
         boolean first = true;
         for (Server.Kind kind : setting.servers()) {
             double rate = report.median(name(), test.title(), kind.title, "rate");
-            Tone tone = kind == Server.Kind.DAEMON ? Tone.PLAIN : Tone.FAINT;
+            Tone tone = kind == BASE || kind == Server.Kind.DAEMON ? Tone.PLAIN : Tone.FAINT;
             double cpu = report.median(name(), test.title(), kind.title, "server-cpu");
-            boolean isOurs = kind == Server.Kind.DAEMON;
+            boolean isOurs = kind == BASE;
             Goal rateGoal = kind == Server.Kind.ORIGINAL ? test.rateGoal() : null;
             Goal cpuGoal = kind == Server.Kind.FEWEST ? test.cpuGoal() : null;
             setting.screen()
