@@ -157,6 +157,9 @@ final class SoakIT {
 
         /** The histogram of live objects, which collects before it counts, ends with their sum. */
         private static long heap(long pid) throws IOException, InterruptedException {
+            if (pid == ProcessHandle.current().pid()) { // jcmd of JDK 25 waits for ever for the JVM that waits for it
+                return Runtime.getRuntime().totalMemory() - Runtime.getRuntime().freeMemory();
+            }
             String jcmd = Path.of(System.getProperty("java.home"), "bin/jcmd").toString();
             String[] lines = HelperProgram.output(jcmd, Long.toString(pid), "GC.class_histogram")
                     .split("\n");
