@@ -19,15 +19,21 @@ struct close_task {
     struct sfd_closer closer;
 };
 
-static void push(struct sfd_loop *loop, struct sfd_task *task)
+/* To the end of a list. */
+static void append(struct sfd_task **first, struct sfd_task **last, struct sfd_task *task)
 {
     task->next = NULL;
-    if (loop->lend_last == NULL) {
-        loop->lend_first = task;
+    if (*last == NULL) {
+        *first = task;
     } else {
-        loop->lend_last->next = task;
+        (*last)->next = task;
     }
-    loop->lend_last = task;
+    *last = task;
+}
+
+static void push(struct sfd_loop *loop, struct sfd_task *task)
+{
+    append(&loop->lend_first, &loop->lend_last, task);
 }
 
 /* ------------------------------------------------------------------ waiting for room */
@@ -64,13 +70,7 @@ static void wait_for_room(struct sfd_loop *loop, struct sfd_transfer *t)
     struct sfd_client *client = t->client;
 
     t->waiting = true;
-    t->task.next = NULL;
-    if (client->waiting_last == NULL) {
-        client->waiting_first = &t->task;
-    } else {
-        client->waiting_last->next = &t->task;
-    }
-    client->waiting_last = &t->task;
+    append(&client->waiting_first, &client->waiting_last, &t->task);
     atomic_fetch_add(&loop->waiting, 1);
     atomic_fetch_add(&t->account->waiting, 1);
     feed(loop, client); /* another loop may have made room meanwhile */
