@@ -32,11 +32,18 @@ enum {
     SFD_OPTION_DROP_BEHIND = 1,
     /* The client writes more to the destination afterwards: the last packet may wait for that. TCP only,
        and not with sendfile, which cannot say so. */
-    SFD_OPTION_MORE = 2
+    SFD_OPTION_MORE = 2,
+    /*
+     * The destination is a memory file, memfd_create(2) with MFD_ALLOW_SEALING: before the transfer is
+     * "complete", it is sealed against writing and against any change of its size, so that whoever has it can
+     * rely on its bytes. EINVAL for any other destination, EPERM when it may not be sealed, EBUSY at the end
+     * when somebody has it mapped for writing. sfd_read_buffer() does all that.
+     */
+    SFD_OPTION_SEAL = 4
 };
 
 /* All flags that there are. */
-#define SFD_OPTIONS_ALL (SFD_OPTION_DROP_BEHIND | SFD_OPTION_MORE)
+#define SFD_OPTIONS_ALL (SFD_OPTION_DROP_BEHIND | SFD_OPTION_MORE | SFD_OPTION_SEAL)
 
 /* All zeros asks for nothing. */
 struct sfd_options {

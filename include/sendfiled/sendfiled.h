@@ -8,8 +8,8 @@
  *
  *     int srv = sfd_connect("/run/sendfiled", "default");
  *     int status = sfd_send(srv, "index.html", client_socket, 0, 0, true);
- *     ...when poll(2) says that status is readable: read(2), sfd_get_stat(),
- *        sfd_unmarshal_xfer_stat(), sfd_xfer_complete(); at the end close(status)...
+ *     ...when poll(2) says that status is readable: sfd_events_next() (events.h), or by hand read(2),
+ *        sfd_get_stat(), sfd_unmarshal_xfer_stat(), sfd_xfer_complete(); at the end close(status)...
  *
  * For all functions here:
  *   - Failure is -1 (or false) with errno set. Nothing is leaked or left half done: no request was
@@ -41,6 +41,8 @@
 #ifndef SENDFILED_SENDFILED_H
 #define SENDFILED_SENDFILED_H
 
+#include "buffer.h"
+#include "events.h"
 #include "options.h"
 #include "responses.h"
 
@@ -186,6 +188,39 @@ int sfd_open_with(int srv_sockfd, const char *path, off_t offset, size_t len, bo
  */
 int sfd_send_fd(int srv_sockfd, int source_fd, int destination_fd, off_t offset, size_t len,
                 bool stat_fd_nonblock, const struct sfd_options *options) SFD_API;
+
+/*
+ * Read File into a buffer (buffer.h): a file as memory, without a pipe. The daemon fills a memory file that this
+ * call makes, and seals it; when the status channel says that it is complete, sfd_buffer_map() maps it.
+ *
+ *     struct sfd_buffer buffer;
+ *     int status = sfd_read_buffer(srv, "model.bin", 0, 0, true, NULL, &buffer);
+ *     ...on SFD_EVENT_COMPLETE: sfd_buffer_map(&buffer, 0), then buffer.data, buffer.size...
+ *     sfd_buffer_free(&buffer);
+ *
+ *   out      a buffer that is not mapped yet, untouched on failure; the caller frees it, also when the transfer
+ *            failed: at any time, and what the daemon has of it goes with the transfer
+ *
+ * Its name in /proc is the file's. The memory counts for the daemon (its cgroup). The descriptor that is returned, the other
+ * parameters, blocking and errno: as sfd_send_with(), whose SFD_OPTION_SEAL is set in addition; and EMFILE, ENFILE,
+ * ENOMEM for want of a memory file.
+ */
+int sfd_read_buffer(int srv_sockfd, const char *path, off_t offset, size_t len,
+                    bool stat_fd_nonblock, const struct sfd_options *options,
+                    struct sfd_buffer *out) SFD_API;
+
+/*
+ * Send Buffer: as sfd_send_fd(), from a buffer, which is sealed first if it is not, sfd_buffer_seal(): what a socket
+ * has accepted are its very pages, which must not change any more. It stays the caller's, and may be freed as soon as
+ * the call has returned.
+ *
+ *   offset, len   a part of the buffer; len 0: to its end
+ *
+ * errno: as sfd_send_fd(); EBADF (no buffer), ERANGE (the part is not inside of the buffer), and those of
+ * sfd_buffer_seal().
+ */
+int sfd_send_buffer(int srv_sockfd, struct sfd_buffer *buffer, int destination_fd, off_t offset,
+                    size_t len, bool stat_fd_nonblock, const struct sfd_options *options) SFD_API;
 
 /*
  * The name of a technique, "auto", "sendfile", "splice", "mmap", "read-write" or "copy-file-range":

@@ -117,6 +117,14 @@
  *   receipt of the request that started it to the last byte accepted; cold windows: how many times it
  *   had to wait for the disk; technique: the one that moved the bytes; techniques: as in a
  *   Refusal, for the destination of a Send Open File. It is the last message.
+ *
+ * Buffer (0x20): between two clients, over any UNIX socket of their own, never to the daemon. With it travels one
+ * descriptor, a memory file; size is how much of it the buffer is.
+ *
+ *   0     1      2             4                       8          16
+ *   +-----+------+-------------+-----------------------+----------+
+ *   | cmd | stat | u16 version | u32 total length = 16 | u64 size |
+ *   +-----+------+-------------+-----------------------+----------+
  */
 #ifndef SENDFILED_WIRE_H
 #define SENDFILED_WIRE_H
@@ -137,6 +145,7 @@ enum sfd_wire_command {
     SFD_WIRE_READ_FILE_EXT = 0x12,
     SFD_WIRE_SEND_FILE_EXT = 0x13,
     SFD_WIRE_SEND_DESCRIPTOR = 0x14,
+    SFD_WIRE_BUFFER = 0x20, /* to the daemon: a request that it does not know */
     SFD_WIRE_EXTENDED_REQUEST_LAST = 0x7f,
 
     SFD_WIRE_FILE_INFO = 0x81,
@@ -161,6 +170,7 @@ enum sfd_wire_command {
 #define SFD_WIRE_ERROR_SIZE            2
 #define SFD_WIRE_REFUSAL_SIZE          16
 #define SFD_WIRE_RESULT_SIZE           32
+#define SFD_WIRE_BUFFER_SIZE           16
 #define SFD_WIRE_MAX_RESPONSE_SIZE     SFD_WIRE_FILE_INFO_SIZE
 
 /* The version field of extended messages. */

@@ -12,13 +12,16 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "api.h"
 #include "fd.h"
+#include "memory.h"
 #include "sys.h"
 #include "technique.h"
 #include "wire.h"
@@ -27,16 +30,6 @@
 #define MAX_DESCRIPTORS 3
 
 static const struct sfd_sys *const sys = &sfd_sys_linux;
-
-/* Ends a function of the API: the value, or -1 and errno. */
-static int api_result(int result)
-{
-    if (result < 0) {
-        errno = -result;
-        return -1;
-    }
-    return result;
-}
 
 /* The address of a daemon's request socket. 0 or -errno. */
 static int make_address(const char *sockdir, const char *name, struct sockaddr_un *out,
@@ -98,7 +91,7 @@ static int open_connection(const char *sockdir, const char *name)
 
 int sfd_connect(const char *server_sockdir, const char *server_name)
 {
-    return api_result(open_connection(server_sockdir, server_name));
+    return sfd_api_result(open_connection(server_sockdir, server_name));
 }
 
 /*
@@ -274,20 +267,20 @@ static int request_path_with(int srv, uint8_t cmd, const char *path, const int *
 
 int sfd_read(int srv_sockfd, const char *path, off_t offset, size_t len, bool dest_fd_nonblock)
 {
-    return api_result(
+    return sfd_api_result(
         request_path(srv_sockfd, SFD_WIRE_READ_FILE, path, NULL, offset, len, dest_fd_nonblock));
 }
 
 int sfd_send(int srv_sockfd, const char *path, int destination_fd, off_t offset, size_t len,
              bool stat_fd_nonblock)
 {
-    return api_result(request_path(srv_sockfd, SFD_WIRE_SEND_FILE, path, &destination_fd, offset,
-                                   len, stat_fd_nonblock));
+    return sfd_api_result(request_path(srv_sockfd, SFD_WIRE_SEND_FILE, path, &destination_fd,
+                                       offset, len, stat_fd_nonblock));
 }
 
 int sfd_open(int srv_sockfd, const char *path, off_t offset, size_t len, bool stat_fd_nonblock)
 {
-    return api_result(
+    return sfd_api_result(
         request_path(srv_sockfd, SFD_WIRE_OPEN_FILE, path, NULL, offset, len, stat_fd_nonblock));
 }
 
@@ -302,34 +295,35 @@ static int request_transfer(int srv, uint8_t cmd, uint64_t id, const int *destin
 
 bool sfd_send_open(int srv_sockfd, size_t txnid, int destination_fd)
 {
-    return api_result(
+    return sfd_api_result(
                request_transfer(srv_sockfd, SFD_WIRE_SEND_OPEN_FILE, txnid, &destination_fd)) == 0;
 }
 
 bool sfd_cancel(int srv_sockfd, size_t txnid)
 {
-    return api_result(request_transfer(srv_sockfd, SFD_WIRE_CANCEL, txnid, NULL)) == 0;
+    return sfd_api_result(request_transfer(srv_sockfd, SFD_WIRE_CANCEL, txnid, NULL)) == 0;
 }
 
 int sfd_read_with(int srv_sockfd, const char *path, off_t offset, size_t len, bool dest_fd_nonblock,
                   const struct sfd_options *options)
 {
-    return api_result(request_path_with(srv_sockfd, SFD_WIRE_READ_FILE_EXT, path, NULL, offset, len,
-                                        dest_fd_nonblock, options));
+    return sfd_api_result(request_path_with(srv_sockfd, SFD_WIRE_READ_FILE_EXT, path, NULL, offset,
+                                            len, dest_fd_nonblock, options));
 }
 
 int sfd_send_with(int srv_sockfd, const char *path, int destination_fd, off_t offset, size_t len,
                   bool stat_fd_nonblock, const struct sfd_options *options)
 {
-    return api_result(request_path_with(srv_sockfd, SFD_WIRE_SEND_FILE_EXT, path, &destination_fd,
-                                        offset, len, stat_fd_nonblock, options));
+    return sfd_api_result(request_path_with(srv_sockfd, SFD_WIRE_SEND_FILE_EXT, path,
+                                            &destination_fd, offset, len, stat_fd_nonblock,
+                                            options));
 }
 
 int sfd_open_with(int srv_sockfd, const char *path, off_t offset, size_t len, bool stat_fd_nonblock,
                   const struct sfd_options *options)
 {
-    return api_result(request_path_with(srv_sockfd, SFD_WIRE_OPEN_FILE_EXT, path, NULL, offset, len,
-                                        stat_fd_nonblock, options));
+    return sfd_api_result(request_path_with(srv_sockfd, SFD_WIRE_OPEN_FILE_EXT, path, NULL, offset,
+                                            len, stat_fd_nonblock, options));
 }
 
 int sfd_send_fd(int srv_sockfd, int source_fd, int destination_fd, off_t offset, size_t len,
@@ -339,8 +333,103 @@ int sfd_send_fd(int srv_sockfd, int source_fd, int destination_fd, off_t offset,
 
     pass(&request, destination_fd);
     pass(&request, source_fd);
-    return api_result(submit_extended(srv_sockfd, SFD_WIRE_SEND_DESCRIPTOR, &request, offset, len,
-                                      stat_fd_nonblock, options));
+    return sfd_api_result(submit_extended(srv_sockfd, SFD_WIRE_SEND_DESCRIPTOR, &request, offset,
+                                          len, stat_fd_nonblock, options));
+}
+
+/* What comes behind the last slash: how a file is called. */
+static const char *name_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    return slash == NULL ? path : slash + 1;
+}
+
+/* The name of a memory file, cut to what memfd_create(2) takes. */
+static int open_memory(const char *path)
+{
+    char name[SFD_MEMORY_NAME_MAX + 1];
+
+    (void)snprintf(name, sizeof name, "%s", name_of(path));
+    return sfd_memory_open(&sfd_sys_memory_linux, name);
+}
+
+static int read_buffer(int srv, const char *path, off_t offset, size_t len, bool nonblock,
+                       const struct sfd_options *options, struct sfd_buffer *out)
+{
+    struct sfd_options asked = {.flags = 0};
+    struct sfd_buffer buffer = SFD_BUFFER_INIT;
+
+    if (path == NULL) {
+        return -EINVAL;
+    }
+    if (options != NULL) {
+        asked = *options;
+    }
+    asked.flags |= SFD_OPTION_SEAL;
+    buffer.fd = open_memory(path);
+    if (buffer.fd < 0) {
+        return buffer.fd;
+    }
+
+    const int status = request_path_with(srv, SFD_WIRE_SEND_FILE_EXT, path, &buffer.fd, offset, len,
+                                         nonblock, &asked);
+
+    if (status < 0) {
+        sfd_memory_free(&sfd_sys_memory_linux, &buffer);
+        return status;
+    }
+    *out = buffer;
+    return status;
+}
+
+int sfd_read_buffer(int srv_sockfd, const char *path, off_t offset, size_t len,
+                    bool stat_fd_nonblock, const struct sfd_options *options,
+                    struct sfd_buffer *out)
+{
+    return sfd_api_result(
+        read_buffer(srv_sockfd, path, offset, len, stat_fd_nonblock, options, out));
+}
+
+static int send_buffer(int srv, struct sfd_buffer *buffer, int destination, off_t offset,
+                       size_t len, bool nonblock, const struct sfd_options *options)
+{
+    if (buffer->fd < 0) {
+        return -EBADF;
+    }
+    if (offset < 0 || (uint64_t)offset > buffer->size || len > buffer->size - (size_t)offset) {
+        return -ERANGE;
+    }
+
+    int result = sfd_memory_seal(&sfd_sys_memory_linux, buffer);
+    uint64_t end = 0;
+
+    if (result == 0) {
+        result = sfd_sys_memory_linux.file_size(buffer->fd, &end);
+    }
+    if (result < 0) {
+        return result;
+    }
+    /* On the wire no length is "to the end of the file", which may be longer: huge pages are whole. */
+    if (len == 0) {
+        len = buffer->size - (size_t)offset;
+    }
+    if (len == 0) {
+        offset = (off_t)end;
+    }
+
+    struct request request = {.path = NULL};
+
+    pass(&request, destination);
+    pass(&request, buffer->fd);
+    return submit_extended(srv, SFD_WIRE_SEND_DESCRIPTOR, &request, offset, len, nonblock, options);
+}
+
+int sfd_send_buffer(int srv_sockfd, struct sfd_buffer *buffer, int destination_fd, off_t offset,
+                    size_t len, bool stat_fd_nonblock, const struct sfd_options *options)
+{
+    return sfd_api_result(
+        send_buffer(srv_sockfd, buffer, destination_fd, offset, len, stat_fd_nonblock, options));
 }
 
 const char *sfd_get_technique_name(int technique)
@@ -357,7 +446,7 @@ int sfd_find_technique(const char *name)
             return technique;
         }
     }
-    return api_result(-EINVAL);
+    return sfd_api_result(-EINVAL);
 }
 
 void sfd_probe_techniques(int errors[SFD_TECHNIQUES])

@@ -65,6 +65,19 @@ static bool is_sealed(const struct sfd_machine *machine, int fd)
     return seals > 0 && (seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)) != 0;
 }
 
+int sfd_destination_can_seal(const struct sfd_machine *machine, int fd)
+{
+    const int seals = machine->sys->fcntl(fd, F_GET_SEALS, 0);
+
+    if (seals < 0) return -EINVAL;
+    return (seals & F_SEAL_SEAL) != 0 ? -EPERM : 0;
+}
+
+int sfd_destination_seal(const struct sfd_machine *machine, int fd)
+{
+    return machine->sys->fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE);
+}
+
 static struct sfd_destination describe(const struct sfd_machine *machine,
                                        const struct sfd_fd_info *info)
 {

@@ -66,6 +66,18 @@ static inline bool sfd_destination_is_pooled(enum sfd_fd_kind kind)
 }
 
 /*
+ * Whether it is a memory file that can be sealed when all is in it: 0, -EINVAL for anything else, -EPERM when its seals are
+ * sealed. Never blocks.
+ */
+int sfd_destination_can_seal(const struct sfd_machine *machine, int fd);
+
+/*
+ * Seals it, against writing and against changes of its size. 0, or -EBUSY while somebody has it mapped for writing. Looks at each
+ * of its pages and may wait 150 ms for those that are in use: disk pool only.
+ */
+int sfd_destination_seal(const struct sfd_machine *machine, int fd);
+
+/*
  * Writes memory to it: the bytes taken, or -errno, -EAGAIN when it is full. `more`: further bytes follow, so a last packet that
  * is not full may wait for them (TCP; others do not care). Never blocks; not for regular files.
  */

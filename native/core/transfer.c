@@ -89,8 +89,10 @@ static uint8_t copy_queue(const struct sfd_transfer *t)
 
 static enum sfd_next lend_copy(struct sfd_context *context, struct sfd_transfer *t)
 {
-    t->job_limit = sfd_transfer_rate_take(context, t, sfd_min_u64(COPY_BYTES, t->end - t->offset));
-    if (t->job_limit == 0) return rest(context, t);
+    const uint64_t left = t->end - t->offset;
+
+    t->job_limit = sfd_transfer_rate_take(context, t, sfd_min_u64(COPY_BYTES, left));
+    if (t->job_limit == 0 && left > 0) return rest(context, t);
     return sfd_transfer_lend(context, t, SFD_JOB_COPY, copy_queue(t));
 }
 
@@ -111,7 +113,7 @@ static enum sfd_next wait_for_dest(struct sfd_context *context, struct sfd_trans
 
 static enum sfd_next move_bytes(struct sfd_context *context, struct sfd_transfer *t)
 {
-    if (t->offset == t->end) return sfd_transfer_complete(context, t);
+    if (t->offset == t->end && !t->seal_due) return sfd_transfer_complete(context, t);
     if (sfd_destination_is_pooled((enum sfd_fd_kind)t->dest_kind)) return lend_copy(context, t);
 
     uint64_t budget = sfd_transfer_rate_take(context, t, context->quantum);
@@ -290,7 +292,8 @@ static int accept_dest(struct sfd_context *context, struct sfd_transfer *t,
         sfd_destination_accept(&context->machine, context->devices, info, &t->dest, &dest);
     if (result < 0) return result;
     take_dest(t, &dest);
-    return 0;
+    t->seal_due = (t->options.flags & SFD_OPTION_SEAL) != 0;
+    return t->seal_due ? sfd_destination_can_seal(&context->machine, t->dest) : 0;
 }
 
 enum sfd_next sfd_transfer_begin(struct sfd_context *context, struct sfd_transfer *t,
@@ -320,6 +323,8 @@ enum sfd_next sfd_transfer_begin(struct sfd_context *context, struct sfd_transfe
         result = accept_dest(context, t, &request->dest_info);
         if (result < 0) return sfd_transfer_refuse(context, t, result);
     } else if (t->command == SFD_WIRE_READ_FILE) {
+        if ((t->options.flags & SFD_OPTION_SEAL) != 0)
+            return sfd_transfer_refuse(context, t, -EINVAL);
         const struct sfd_destination channel = sfd_destination_of_channel(&context->machine);
         take_dest(t, &channel);
     }

@@ -130,6 +130,8 @@ struct sfd_transfer {
     uint8_t technique;  /* what moves it now; regular destinations: what works so far */
     uint8_t verdict;    /* the selector's */
     bool file_shared;   /* its description is the client's, sfd_open_descriptor */
+    bool
+        seal_due; /* the destination has to be sealed before it is complete; the job's while it copies */
     uint8_t medium;
     uint8_t job;         /* what the disk pool does */
     bool locked;         /* the range has our read lock */

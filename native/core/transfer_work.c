@@ -110,6 +110,25 @@ static void own_source(const struct sfd_context *context, struct sfd_transfer *t
     t->file_shared = false;
 }
 
+/* The next part: what it has moved, and why it went no further. */
+static void copy_slice(const struct sfd_context *context, struct sfd_transfer *t,
+                       struct sfd_copy *copy)
+{
+    copy->move.buffer_size = COPY_BUFFER;
+    copy->move.buffer = malloc(copy->move.buffer_size); /* the loop's own buffer is the loop's */
+    if (copy->move.buffer == NULL) {
+        t->job_error = -ENOMEM;
+        return;
+    }
+    sfd_transfer_claim(context, t, t->job_limit);
+    const struct sfd_progress p = sfd_copy_run(copy);
+    sfd_transfer_drop(context, t, t->offset + p.moved);
+    free(copy->move.buffer);
+    t->job_technique = (uint8_t)copy->technique;
+    t->job_moved = p.moved;
+    t->job_error = p.step == SFD_STEP_BLOCKED ? -EAGAIN : p.error;
+}
+
 static void work_copy(const struct sfd_context *context, struct sfd_transfer *t)
 {
     const bool first = t->offset == t->begin;
@@ -125,20 +144,11 @@ static void work_copy(const struct sfd_context *context, struct sfd_transfer *t)
         .technique = (enum sfd_technique)t->technique,
     };
     t->job_error = first ? sfd_copy_check(&copy) : 0;
-    if (t->job_error < 0) return;
-    copy.move.buffer_size = COPY_BUFFER;
-    copy.move.buffer = malloc(copy.move.buffer_size); /* the loop's own buffer is the loop's */
-    if (copy.move.buffer == NULL) {
-        t->job_error = -ENOMEM;
-        return;
+    if (t->job_error == 0 && t->offset < t->end) copy_slice(context, t, &copy);
+    if (t->job_error == 0 && t->offset + t->job_moved == t->end && t->seal_due) {
+        t->job_error = sfd_destination_seal(&context->machine, t->dest);
+        t->seal_due = t->job_error < 0;
     }
-    sfd_transfer_claim(context, t, t->job_limit);
-    const struct sfd_progress p = sfd_copy_run(&copy);
-    sfd_transfer_drop(context, t, t->offset + p.moved);
-    free(copy.move.buffer);
-    t->job_technique = (uint8_t)copy.technique;
-    t->job_moved = p.moved;
-    t->job_error = p.step == SFD_STEP_BLOCKED ? -EAGAIN : p.error;
 }
 
 void sfd_transfer_work(const struct sfd_context *context, struct sfd_transfer *t)

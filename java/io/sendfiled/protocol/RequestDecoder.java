@@ -250,7 +250,7 @@ public final class RequestDecoder {
         return technique;
     }
 
-    /** Of an extended request: {@link Wire#FLAG_DROP_BEHIND}, {@link Wire#FLAG_MORE}; no others. */
+    /** Of an extended request: {@link Wire#FLAG_DROP_BEHIND}, {@link Wire#FLAG_MORE}, {@link Wire#FLAG_SEAL}; no others. */
     public int flags() {
         return flags;
     }

@@ -7,7 +7,7 @@ package io.sendfiled.protocol;
  * @param idleMs the longest time without a byte accepted, in milliseconds (32 bits, unsigned); 0: the daemon's
  * @param deadlineMs the longest time from receipt to the end, in milliseconds (32 bits, unsigned); 0: none
  * @param technique {@link Technique#code}
- * @param flags {@link Wire#FLAG_DROP_BEHIND} and {@link Wire#FLAG_MORE}
+ * @param flags {@link Wire#FLAG_DROP_BEHIND}, {@link Wire#FLAG_MORE} and {@link Wire#FLAG_SEAL}
  */
 public record RequestOptions(long rate, int idleMs, int deadlineMs, int technique, int flags) {
     /** Asks for nothing. */

@@ -64,7 +64,10 @@ public final class Wire {
     /** Flag of an extended request: the client writes more to the destination afterwards. */
     public static final int FLAG_MORE = 2;
 
-    static final int ALL_FLAGS = FLAG_DROP_BEHIND | FLAG_MORE;
+    /** Seal the destination, a memory file, when all is in it. */
+    public static final int FLAG_SEAL = 4;
+
+    static final int ALL_FLAGS = FLAG_DROP_BEHIND | FLAG_MORE | FLAG_SEAL;
 
     /** The {@code size} of a Transfer Status that is the last message of a complete transfer. */
     public static final long COMPLETE = -1L;

@@ -1,0 +1,218 @@
+/*
+ * Memory that is handed to another process without copying it: a memory file, memfd_create(2), whose
+ * descriptor travels over a UNIX socket. Included by sendfiled.h.
+ *
+ *     struct sfd_buffer buffer;                                       one process:
+ *     if (sfd_buffer_alloc(&buffer, "frame", 64 << 20, 0) < 0) ...
+ *     fill(buffer.data, buffer.size);
+ *     if (sfd_buffer_send(unix_socket, &buffer) < 0) ...
+ *     sfd_buffer_free(&buffer);
+ *
+ *     struct sfd_buffer buffer;                                       the other one:
+ *     if (sfd_buffer_recv(unix_socket, &buffer, 0) > 0)
+ *         use(buffer.data, buffer.size);
+ *     sfd_buffer_free(&buffer);
+ *
+ * "The sender does not write any more" is not left to good manners: a hand-over seals the memory, and the
+ * kernel refuses every later write, also the sender's. So a receiver may check what it got and rely on it,
+ * and one buffer may be sent to many. Its size never changes from the beginning, so that no mapping of it
+ * can raise SIGBUS. A receiver that needs to write takes part in a *move*: the sender calls
+ * sfd_buffer_move() and lets go of the memory, the receiver asks for SFD_BUFFER_WRITABLE.
+ *
+ * What it costs: sending and receiving, some microseconds whatever the size. Sealing, once for each buffer:
+ * the kernel takes the sender's pages out of its address space and looks at each of them, some 20 ms for
+ * 1 GiB (0.2 ms with huge pages). A program with an event loop seals where it fills, sfd_buffer_seal().
+ *
+ * For all functions here:
+ *   - Failure is -1 with errno set. What was passed in is as it was, and nothing is leaked.
+ *   - They may be called by any thread. One buffer is used by one thread at a time; once it is sealed its
+ *     bytes may be read by any number. None is async-signal-safe.
+ *   - The descriptor of a buffer has FD_CLOEXEC set. No file is made in any file system.
+ *   - A process that forks shares its buffers with the child, mapping and all, as with any shared memory.
+ */
+#ifndef SENDFILED_BUFFER_H
+#define SENDFILED_BUFFER_H
+
+#include <stddef.h>
+
+#ifndef SFD_API
+#define SFD_API __attribute__((visibility("default")))
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Flags of sfd_buffer_alloc(). */
+enum {
+    /*
+     * Huge pages of the machine's default size (2 MiB on x86_64), out of those that its administrator has set
+     * aside (sysctl vm.nr_hugepages): fewer page faults and a seal that costs next to nothing, but each buffer takes
+     * whole ones. Never ordinary pages instead: ENOMEM when there are not enough.
+     */
+    SFD_BUFFER_HUGE_PAGES = 1,
+    /* Takes all pages now, instead of each with the first access to it. Blocks for as long as clearing them lasts. */
+    SFD_BUFFER_PREFAULT = 2
+};
+
+/* Flags of sfd_buffer_recv() and sfd_buffer_map(). */
+enum {
+    /*
+     * A buffer to write to: what was moved, and not sealed. The memory is the receiver's, if the sender
+     * keeps the rules; it does not stay as it is if the sender does not.
+     */
+    SFD_BUFFER_WRITABLE = 16,
+    /*
+     * Takes a buffer also if it is only SFD_BUFFER_SEALED_FUTURE: others may still be writing to it. Without this
+     * flag such a one is refused.
+     */
+    SFD_BUFFER_FUTURE_WRITE = 32
+};
+
+/* What the kernel guards of a buffer; its size always. */
+enum sfd_buffer_seal {
+    SFD_BUFFER_UNSEALED = 0,
+    SFD_BUFFER_SEALED_FUTURE = 1, /* only who has it mapped for writing already can write to it */
+    SFD_BUFFER_SEALED = 2         /* nobody can */
+};
+
+/* Callers allocate. Only what is described here is to be read, and nothing to be written. */
+struct sfd_buffer {
+    void *data;    /* the bytes, mapped; NULL when there are none, or they are not mapped (yet) */
+    size_t size;   /* bytes */
+    int fd;        /* the memory file, FD_CLOEXEC; -1: there is no buffer here */
+    int seal;      /* enum sfd_buffer_seal, as far as this process knows */
+    size_t mapped; /* the library's: how long the mapping is */
+    size_t reserved[3];
+};
+
+/* What a buffer is before the first use and after sfd_buffer_free(): nothing. */
+#define SFD_BUFFER_INIT                                                                            \
+    {                                                                                              \
+        NULL, 0, -1, 0, 0,                                                                         \
+        {                                                                                          \
+            0, 0, 0                                                                                \
+        }                                                                                          \
+    }
+
+/*
+ * Allocates a buffer of zeros and maps it for reading and writing.
+ *
+ *   out      filled on success, untouched on failure; the caller frees it, sfd_buffer_free()
+ *   name     for who looks into /proc/PID/maps and /proc/PID/fd, where it shows as "/memfd:NAME"; at most 249
+ *            bytes, need not be unique; NULL: "sendfiled"
+ *   size     bytes; 0 is a buffer without any
+ *   flags    SFD_BUFFER_HUGE_PAGES, SFD_BUFFER_PREFAULT
+ *
+ * Memory is taken page by page when it is first written to, and counts for the process (its cgroup) that does.
+ * Does not block, but see SFD_BUFFER_PREFAULT.
+ *
+ * errno: EINVAL (unknown flags, a name too long), ENOMEM (more than the machine's memory and swap space, not
+ * enough huge pages, or out of memory), EFBIG (more than a file can have), EMFILE, ENFILE, ENOSYS (a kernel without
+ * huge pages).
+ */
+int sfd_buffer_alloc(struct sfd_buffer *out, const char *name, size_t size, unsigned flags) SFD_API;
+
+/*
+ * Seals a buffer: from now on its bytes do not change, neither by this process nor by anybody else. `data`
+ * keeps its address and can be read; a write to it raises SIGSEGV, write(2) to its descriptor says EPERM. Does
+ * nothing to a buffer that is sealed.
+ *
+ * Does not need to be called before sfd_buffer_send(), which does it. Takes some 20 ms per GiB, with huge pages
+ * 0.2 ms; during that no thread may use the bytes.
+ *
+ * Where another process (or a second mapping) has the buffer mapped for writing, or the kernel still reads or writes
+ * it for somebody (splice(2), O_DIRECT), only new writers can be kept out: the result is SFD_BUFFER_SEALED_FUTURE. A
+ * later call tries again.
+ *
+ * Returns 0; buffer->seal says how far it went. errno: EBADF (no buffer), EPERM (its descriptor was made read-only, or
+ * sealed against seals), ENOMEM (no memory to map it again: then data is NULL, and sfd_buffer_map() may try later).
+ */
+int sfd_buffer_seal(struct sfd_buffer *buffer) SFD_API;
+
+/*
+ * Hands a buffer to the process at the other end of a UNIX socket, sealed: sfd_buffer_seal() first if it is not. The
+ * buffer stays the caller's as well, to read and to send to others, until sfd_buffer_free(); the memory goes when the
+ * last one who has it frees it. The receiver's part is sfd_buffer_recv(), which refuses SFD_BUFFER_SEALED_FUTURE
+ * unless it is told otherwise.
+ *
+ *   socket   a connected UNIX socket: stream, datagram or seqpacket; borrowed. Other bytes may travel before and
+ *            behind the buffer
+ *
+ * One message, sent whole or not at all. Blocks while the socket is full, unless the socket is non-blocking, and as
+ * sfd_buffer_seal().
+ *
+ * errno: EAGAIN (the socket is non-blocking and full: wait until it is writable and call again), EBADF (no buffer, or
+ * not a descriptor), EPIPE, ECONNRESET, ECONNREFUSED, ENOTCONN (nobody at the other end), ENOTSOCK, EOPNOTSUPP (not a
+ * UNIX socket), ETOOMANYREFS (too many descriptors of this user are on their way), ENOBUFS, ENOMEM, and those of
+ * sfd_buffer_seal(). No SIGPIPE.
+ */
+int sfd_buffer_send(int socket, struct sfd_buffer *buffer) SFD_API;
+
+/*
+ * Hands a buffer over for writing: unsealed, and gone from this process, whose mapping is removed as by
+ * sfd_buffer_free(); on failure it stays. The receiver asks for SFD_BUFFER_WRITABLE, and can hand it on or back.
+ *
+ * The pages leave this process before the message is sent, and come back if that fails: 15 ms per GiB each time.
+ * Blocking and errno: as sfd_buffer_send(), and EROFS (it is sealed already).
+ */
+int sfd_buffer_move(int socket, struct sfd_buffer *buffer) SFD_API;
+
+/*
+ * Receives a buffer and maps it: for reading, or with SFD_BUFFER_WRITABLE for reading and writing.
+ *
+ *   socket   a UNIX socket, at the point where the other end calls sfd_buffer_send() or sfd_buffer_move(); borrowed
+ *   out      filled when the result is 1, else untouched; the caller frees it
+ *   flags    0, SFD_BUFFER_WRITABLE or SFD_BUFFER_FUTURE_WRITE
+ *
+ * What was sent is taken at its word about nothing: whatever comes that is not a buffer, or is not sealed as the
+ * caller demands, is refused, and all descriptors that came with it are closed. (To close what somebody else has opened
+ * can block, if that is a file of a slow file server: event loops take buffers from whom they know.)
+ *
+ * Returns 1; 0 when the other end has closed the connection; -1 with errno. Blocks until something comes, unless the
+ * socket is non-blocking.
+ *
+ * errno, of what came (it has been taken out of the socket, and the next call receives what follows):
+ *     EBADMSG       the bytes are not those of a buffer's message, or they are cut short
+ *     EPROTONOSUPPORT  a message of a later version
+ *     ENOMSG        no descriptor came with it
+ *     E2BIG         more than one descriptor
+ *     EMEDIUMTYPE   the descriptor is not a memory file
+ *     ERANGE        the buffer is said to be larger than the memory file is
+ *     EPERM         not sealed: neither against changes of its size, nor, as it was not to be written to, against writing
+ *     EBUSY         SFD_BUFFER_SEALED_FUTURE, without SFD_BUFFER_FUTURE_WRITE
+ *     EROFS         sealed, or open for reading only, although it was asked for SFD_BUFFER_WRITABLE
+ *     EACCES        its descriptor is not open for reading
+ *     EMFILE        this process has no descriptor left for it
+ *     ENOMEM        no room to map it
+ * and of the call: EAGAIN (the socket is non-blocking and nothing has come), EBADF, EINVAL (unknown flags), ENOTSOCK,
+ * ENOTCONN, EOPNOTSUPP (not a UNIX socket), ECONNRESET, ENOBUFS.
+ */
+int sfd_buffer_recv(int socket, struct sfd_buffer *out, unsigned flags) SFD_API;
+
+/*
+ * Maps the memory file of a buffer that is not mapped, after the checks of sfd_buffer_recv(): what sfd_read_buffer()
+ * has filled, or a descriptor that came by a way of the caller's own:
+ *
+ *     struct sfd_buffer buffer = SFD_BUFFER_INIT;
+ *     buffer.fd = fd;                          whose owner the buffer is now
+ *     if (sfd_buffer_map(&buffer, 0) < 0) ...
+ *
+ * Its size is the file's. Does nothing to a buffer that is mapped. Does not block.
+ *
+ * flags: as sfd_buffer_recv(). errno: EACCES, EBADF, EBUSY, EINVAL, EMEDIUMTYPE, ENOMEM, EPERM and EROFS
+ * as there.
+ */
+int sfd_buffer_map(struct sfd_buffer *buffer, unsigned flags) SFD_API;
+
+/*
+ * Unmaps and closes a buffer, which is SFD_BUFFER_INIT then. Idempotent; NULL does nothing. errno is not touched.
+ * Does not block, but takes some 15 ms per GiB to unmap.
+ */
+void sfd_buffer_free(struct sfd_buffer *buffer) SFD_API;
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

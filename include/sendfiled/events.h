@@ -1,0 +1,131 @@
+/*
+ * What a status channel says, as typed events: nobody needs to parse messages by hand. Included by sendfiled.h.
+ *
+ *     struct sfd_events events;
+ *     sfd_events_init(&events, SFD_EVENTS_OF_SEND);
+ *     ...when poll(2) says that the status channel is readable:
+ *     struct sfd_event event;
+ *     while (sfd_events_next(&events, status_fd, &event) > 0) {
+ *         switch (event.type) {
+ *         case SFD_EVENT_ACCEPTED: ...event.info.size, event.info.txnid...  break;
+ *         case SFD_EVENT_PROGRESS: ...event.moved...                        break;
+ *         case SFD_EVENT_COMPLETE: ...every byte was accepted...            close(status_fd); return;
+ *         case SFD_EVENT_FAILED:   ...strerror(event.error)...              close(status_fd); return;
+ *         default: break;
+ *         }
+ *     }
+ *
+ * Both forms of request are understood, with options and without, and whatever the pipe cuts in two. Each
+ * transfer ends with exactly one SFD_EVENT_COMPLETE or SFD_EVENT_FAILED.
+ *
+ * sfd_events_next() reads the channel itself. A program whose loop has read already (io_uring, libuv) feeds the bytes
+ * instead: sfd_events_feed(), and sfd_events_end() at end of file.
+ *
+ * A struct sfd_events is used by one thread at a time; it owns nothing, and needs no cleaning up. No function here but
+ * sfd_events_next() touches errno or makes a system call.
+ */
+#ifndef SENDFILED_EVENTS_H
+#define SENDFILED_EVENTS_H
+
+#include "responses.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* What the request was. */
+enum sfd_events_of {
+    SFD_EVENTS_OF_SEND, /* Send File, Send Descriptor, Open File: all that comes are messages */
+    SFD_EVENTS_OF_READ  /* Read File: the file's bytes come too */
+};
+
+enum sfd_event_type {
+    SFD_EVENT_NONE = 0, /* nothing yet: more bytes are needed */
+    SFD_EVENT_ACCEPTED, /* the file is open. Of an Open File: now sfd_send_open() can be called */
+    SFD_EVENT_PROGRESS, /* bytes have been moved */
+    SFD_EVENT_DATA,     /* of a Read File: here are bytes of the file, or they come next */
+    SFD_EVENT_COMPLETE, /* the end: every byte has been accepted by the destination, or has been read */
+    SFD_EVENT_FAILED /* the end: not so */
+};
+
+struct sfd_event {
+    enum sfd_event_type type;
+
+    int error; /* FAILED: an errno. ECONNABORTED: the channel ended without a word (a Cancel, a Read File whose
+                      file became shorter or unreadable, or the daemon has gone); EBADMSG: what came makes no sense */
+    bool
+        refused; /* FAILED: before the transfer had begun; nothing has been written to the destination */
+    uint32_t
+        fits; /* FAILED: techniques that would do, as in struct sfd_refusal; 0: not the matter */
+
+    uint64_t moved; /* bytes moved so far, in all, as far as is known */
+
+    const void *data; /* DATA, of sfd_events_feed(): in what was fed. NULL: see sfd_events_next() */
+    size_t size;      /* DATA, of sfd_events_feed(): bytes */
+
+    struct sfd_file_info info; /* ACCEPTED and later: the file; cmd is 0 when there was none */
+    struct sfd_result result;  /* COMPLETE or FAILED, of a request with options; else cmd is 0 */
+};
+
+/* Callers allocate; the fields are the library's. */
+struct sfd_events {
+    struct sfd_file_info info;
+    uint64_t moved;
+    unsigned char held[48]; /* the beginning of a message, at most SFD_MAX_RESP_SIZE */
+    uint8_t held_size;
+    uint8_t of;
+    uint8_t over;
+    uint8_t reserved[5];
+};
+
+/* Begins with a new status channel. of: enum sfd_events_of. */
+void sfd_events_init(struct sfd_events *events, enum sfd_events_of of) SFD_API;
+
+/*
+ * Reads the status channel, as far as it needs for the next event. Blocks if it is a blocking descriptor.
+ *
+ *   status_fd   what sfd_send() and its like returned; borrowed. The caller closes it after the last event
+ *   event       filled when the result is 1; else its type is SFD_EVENT_NONE
+ *
+ * The bytes of a Read File are not read here: SFD_EVENT_DATA says that they come next. Take up to
+ * sfd_events_data_left() of them out of the channel, by read(2) or splice(2), and tell how many, sfd_events_skip(); as
+ * long as bytes are left, this event comes again. When your read(2) gives 0, the daemon has stopped: sfd_events_end().
+ *
+ * Returns 1, 0 when there is nothing (the channel is non-blocking and empty, or the last event has been), or -1 with
+ * errno: EBADF, EINVAL and the like, of a descriptor that is none of ours.
+ */
+int sfd_events_next(struct sfd_events *events, int status_fd, struct sfd_event *event) SFD_API;
+
+/*
+ * Takes bytes that were read from the status channel, up to the next event.
+ *
+ *   bytes, size   any piece of what came; borrowed
+ *   event         its type is SFD_EVENT_NONE if the bytes end before an event does
+ *
+ * Returns how many bytes it has taken: the rest is for the next call.
+ *
+ *     for (const char *at = bytes; at < bytes + count;) {
+ *         at += sfd_events_feed(&events, at, (size_t)(bytes + count - at), &event);
+ *         if (event.type != SFD_EVENT_NONE) handle(&event);
+ *     }
+ */
+size_t sfd_events_feed(struct sfd_events *events, const void *bytes, size_t size,
+                       struct sfd_event *event) SFD_API;
+
+/*
+ * Says that the status channel is at end of file, or that nobody will read it any more. True, with the last event, if
+ * that has not been yet: SFD_EVENT_FAILED as a rule, SFD_EVENT_COMPLETE for a Read File of which all bytes came.
+ */
+bool sfd_events_end(struct sfd_events *events, struct sfd_event *event) SFD_API;
+
+/* How many bytes of the file come next in the channel, before any message. 0: a message or the end comes next. */
+uint64_t sfd_events_data_left(const struct sfd_events *events) SFD_API;
+
+/* Tells that so many bytes of the file, at most sfd_events_data_left(), were taken out of the channel. */
+void sfd_events_skip(struct sfd_events *events, uint64_t size) SFD_API;
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

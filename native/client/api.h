@@ -1,0 +1,19 @@
+/*
+ * What the files of the client library share: how a function of its API ends.
+ */
+#ifndef SFD_CLIENT_API_H
+#define SFD_CLIENT_API_H
+
+#include <errno.h>
+
+/* The value, or the original's -1 and errno for what is -errno inside. */
+static inline int sfd_api_result(int result)
+{
+    if (result < 0) {
+        errno = -result;
+        return -1;
+    }
+    return result;
+}
+
+#endif

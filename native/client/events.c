@@ -1,0 +1,260 @@
+/*
+ * Events of a status channel: see <sendfiled/events.h>.
+ *
+ * Role: cut what comes into messages, and say what they mean for the transfer. Thread: any, one at a time for each
+ * struct sfd_events. Owns nothing. Makes one system call, the read(2) of sfd_events_next().
+ */
+#include <sendfiled/events.h>
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "wire.h"
+
+_Static_assert(sizeof(((struct sfd_events *)0)->held) == SFD_MAX_RESP_SIZE, "the longest message");
+
+void sfd_events_init(struct sfd_events *events, enum sfd_events_of of)
+{
+    *events = (struct sfd_events){.of = (uint8_t)of};
+}
+
+uint64_t sfd_events_data_left(const struct sfd_events *events)
+{
+    if (events->of != SFD_EVENTS_OF_READ || events->info.cmd == 0 || events->over != 0) {
+        return 0;
+    }
+    return events->info.size - events->moved;
+}
+
+void sfd_events_skip(struct sfd_events *events, uint64_t size)
+{
+    const uint64_t left = sfd_events_data_left(events);
+
+    events->moved += size < left ? size : left;
+}
+
+/* What every event tells. */
+static void begin(const struct sfd_events *events, struct sfd_event *event,
+                  enum sfd_event_type type)
+{
+    *event = (struct sfd_event){.type = type, .moved = events->moved, .info = events->info};
+}
+
+static void finish(struct sfd_events *events, struct sfd_event *event, int error)
+{
+    begin(events, event, error == 0 ? SFD_EVENT_COMPLETE : SFD_EVENT_FAILED);
+    event->error = error;
+    event->refused = error != 0 && events->info.cmd == 0;
+    events->over = 1;
+}
+
+static void on_nonsense(struct sfd_events *events, struct sfd_event *event)
+{
+    finish(events, event, EBADMSG);
+    event->refused = false;
+}
+
+static void on_info(struct sfd_events *events, struct sfd_event *event)
+{
+    if (events->info.cmd != 0 || !sfd_unmarshal_file_info(&events->info, events->held)) {
+        on_nonsense(events, event);
+        return;
+    }
+    begin(events, event, SFD_EVENT_ACCEPTED);
+}
+
+/* More bytes than there are, or more of them than before: no daemon says that. */
+static bool is_plausible(const struct sfd_events *events, uint64_t moved)
+{
+    return events->info.cmd != 0 && moved >= events->moved && moved <= events->info.size;
+}
+
+static void on_progress(struct sfd_events *events, struct sfd_event *event, uint64_t more)
+{
+    if (events->of == SFD_EVENTS_OF_READ || more > events->info.size ||
+        !is_plausible(events, events->moved + more)) {
+        on_nonsense(events, event);
+        return;
+    }
+    events->moved += more;
+    begin(events, event, SFD_EVENT_PROGRESS);
+}
+
+static void on_complete(struct sfd_events *events, struct sfd_event *event)
+{
+    if (events->of == SFD_EVENTS_OF_READ || events->info.cmd == 0) {
+        on_nonsense(events, event);
+        return;
+    }
+    events->moved = events->info.size;
+    finish(events, event, 0);
+}
+
+static void on_refusal(struct sfd_events *events, struct sfd_event *event,
+                       const struct sfd_wire_response *response)
+{
+    finish(events, event, response->errnum);
+    event->refused = true;
+    event->fits = response->fits;
+}
+
+static void on_result(struct sfd_events *events, struct sfd_event *event,
+                      const struct sfd_wire_response *response)
+{
+    struct sfd_result result = {.cmd = 0};
+    const bool complete = response->errnum == 0;
+    const bool plausible = is_plausible(events, response->result.moved);
+
+    if (!sfd_unmarshal_result(&result, events->held) ||
+        (complete && !(plausible && result.moved == events->info.size))) {
+        on_nonsense(events, event);
+        return;
+    }
+    if (plausible) {
+        events->moved = result.moved;
+    }
+    finish(events, event, response->errnum);
+    event->result = result;
+    event->fits = result.fits;
+    /* An opened file, for which no technique fits the destination that came later. */
+    event->refused = !complete && result.fits != 0;
+}
+
+/* The message at the start of what is held, if it is whole: its event, and true. */
+static bool take_message(struct sfd_events *events, struct sfd_event *event)
+{
+    struct sfd_wire_response response;
+    const int size = sfd_wire_get_response(events->held, events->held_size, &response);
+
+    if (size == 0) {
+        return false;
+    }
+    if (size < 0) {
+        on_nonsense(events, event);
+        return true;
+    }
+    switch (response.kind) {
+    case SFD_WIRE_RESPONSE_INFO:
+        on_info(events, event);
+        break;
+    case SFD_WIRE_RESPONSE_PROGRESS:
+        on_progress(events, event, response.moved);
+        break;
+    case SFD_WIRE_RESPONSE_COMPLETE:
+        on_complete(events, event);
+        break;
+    case SFD_WIRE_RESPONSE_ERROR:
+        finish(events, event, response.errnum);
+        event->refused = response.cmd == SFD_FILE_INFO;
+        break;
+    case SFD_WIRE_RESPONSE_REFUSAL:
+        on_refusal(events, event, &response);
+        break;
+    case SFD_WIRE_RESPONSE_RESULT:
+        on_result(events, event, &response);
+        break;
+    }
+    events->held_size = (uint8_t)(events->held_size - size);
+    memmove(events->held, events->held + size, events->held_size);
+    return true;
+}
+
+/* A Read File's bytes: they are where they were fed, nothing is copied. */
+static size_t take_data(struct sfd_events *events, const void *bytes, size_t size,
+                        struct sfd_event *event)
+{
+    const uint64_t left = sfd_events_data_left(events);
+    const size_t taken = size < left ? size : (size_t)left;
+
+    events->moved += taken;
+    begin(events, event, SFD_EVENT_DATA);
+    event->data = bytes;
+    event->size = taken;
+    return taken;
+}
+
+size_t sfd_events_feed(struct sfd_events *events, const void *bytes, size_t size,
+                       struct sfd_event *event)
+{
+    const size_t room = sizeof events->held - events->held_size;
+    const size_t taken = size < room ? size : room;
+
+    begin(events, event, SFD_EVENT_NONE);
+    if (size == 0 || events->over != 0) {
+        return size;
+    }
+    if (take_message(events, event)) { /* of a sfd_events_next() before */
+        return 0;
+    }
+    if (sfd_events_data_left(events) > 0) {
+        return take_data(events, bytes, size, event);
+    }
+    memcpy(events->held + events->held_size, bytes, taken);
+    events->held_size = (uint8_t)(events->held_size + taken);
+    if (!take_message(events, event)) {
+        return taken;
+    }
+
+    /* Before these bytes there was no whole message: what is behind it is all theirs, and comes again. */
+    const size_t behind = events->over != 0 ? 0 : events->held_size;
+
+    events->held_size = 0;
+    return events->over != 0 ? size : taken - behind;
+}
+
+bool sfd_events_end(struct sfd_events *events, struct sfd_event *event)
+{
+    begin(events, event, SFD_EVENT_NONE);
+    if (events->over != 0) {
+        return false;
+    }
+
+    /* Behind the last byte a Result may be missing, when the daemon was too old or has died: the file is whole. */
+    const bool read_whole = events->of == SFD_EVENTS_OF_READ && events->info.cmd != 0 &&
+                            events->moved == events->info.size;
+
+    finish(events, event, read_whole ? 0 : ECONNABORTED);
+    event->refused = false;
+    return true;
+}
+
+/* read(2) that goes on after a signal. */
+static ssize_t read_some(int fd, void *buf, size_t size)
+{
+    ssize_t count;
+
+    do {
+        count = read(fd, buf, size);
+    } while (count < 0 && errno == EINTR);
+    return count;
+}
+
+int sfd_events_next(struct sfd_events *events, int status_fd, struct sfd_event *event)
+{
+    begin(events, event, SFD_EVENT_NONE);
+    for (;;) {
+        if (events->over != 0) {
+            return 0;
+        }
+        if (sfd_events_data_left(events) > 0) {
+            begin(events, event, SFD_EVENT_DATA);
+            return 1;
+        }
+        if (take_message(events, event)) {
+            return 1;
+        }
+
+        /* Before a Read File's information, 48 bytes, there is room for just that: no byte of the file is read. */
+        const ssize_t count = read_some(status_fd, events->held + events->held_size,
+                                        sizeof events->held - events->held_size);
+
+        if (count < 0) {
+            return errno == EAGAIN ? 0 : -1;
+        }
+        if (count == 0) {
+            return sfd_events_end(events, event) ? 1 : 0;
+        }
+        events->held_size = (uint8_t)(events->held_size + count);
+    }
+}
