@@ -111,12 +111,12 @@ int sfd_memory_hide(const struct sfd_sys_memory *sys, struct sfd_buffer *buffer)
 
 int sfd_memory_show(const struct sfd_sys_memory *sys, struct sfd_buffer *buffer)
 {
-    void *same = NULL;
+    void *const at = buffer->data; /* NULL, what was revoked: anywhere */
 
-    if (buffer->data == NULL) return 0;
-    const int result = map_at(sys, buffer, buffer->data, &same);
+    if (buffer->mapped == 0) return 0;
+    const int result = map_at(sys, buffer, at, &buffer->data);
     if (result < 0) {
-        (void)sys->munmap(buffer->data, buffer->mapped);
+        if (at != NULL) (void)sys->munmap(at, buffer->mapped);
         buffer->data = NULL;
         buffer->mapped = 0;
     }
@@ -210,10 +210,8 @@ int sfd_memory_revoke(const struct sfd_sys_memory *sys, struct sfd_buffer *buffe
     const int result =
         sys->mmap(buffer->data, buffer->mapped, PROT_READ | PROT_WRITE, MAP_SHARED, empty, &same);
     (void)sys->close(empty);
-    if (result < 0) return result;
-    buffer->data = NULL;
-    buffer->mapped = 0;
-    return 0;
+    if (result == 0) buffer->data = NULL;
+    return result;
 }
 
 void sfd_memory_release(const struct sfd_sys_memory *sys, void *address, size_t length)

@@ -39,13 +39,13 @@ int sfd_memory_map(const struct sfd_sys_memory *sys, struct sfd_buffer *buffer, 
 /* Takes the pages away and keeps the addresses: an access raises SIGSEGV until sfd_memory_show. 0 or -errno. */
 int sfd_memory_hide(const struct sfd_sys_memory *sys, struct sfd_buffer *buffer);
 
-/* Maps a hidden buffer again, as its seal allows. On failure it is not mapped at all. 0 or -errno. */
+/* Maps again what was hidden, where it was, or revoked, anywhere, as its seal allows. On failure it is not mapped at all. 0 or -errno. */
 int sfd_memory_show(const struct sfd_sys_memory *sys, struct sfd_buffer *buffer);
 
 /*
  * Gives up the mapping but not the addresses, for a program that cannot know who still points there: from now on an access
- * raises SIGBUS, which a JVM makes an InternalError of. The buffer is not mapped any more; sfd_memory_release frees
- * [address, address + length). 0 or -errno.
+ * raises SIGBUS, which a JVM makes an InternalError of. What is done to the buffer next, sealing or moving, maps it elsewhere;
+ * sfd_memory_release frees the addresses. 0 or -errno.
  */
 int sfd_memory_revoke(const struct sfd_sys_memory *sys, struct sfd_buffer *buffer);
 void sfd_memory_release(const struct sfd_sys_memory *sys, void *address, size_t length);

@@ -1,7 +1,7 @@
 /*
  * Natives of io.sendfiled.jni.ClientNative: the client's end of the request socket.
  *
- * Thread: any. Owns nothing: sockets and descriptors belong to Java objects. Blocks in waitWritable0 only.
+ * Thread: any. Owns nothing: sockets and descriptors belong to Java objects. Blocks in waitWritable0 and waitReadable0 only.
  */
 #include "jni_util.h"
 
@@ -54,6 +54,13 @@ static jint wait_writable(JNIEnv *env, jclass self, jint socket, jint timeout_ms
     return sfd_sys_wait_writable(socket, timeout_ms);
 }
 
+static jint wait_readable(JNIEnv *env, jclass self, jint socket, jint timeout_ms)
+{
+    (void)env;
+    (void)self;
+    return sfd_sys_wait_readable(socket, timeout_ms);
+}
+
 jint sfd_jni_register_client(JNIEnv *env)
 {
     static const JNINativeMethod methods[] = {
@@ -61,6 +68,7 @@ jint sfd_jni_register_client(JNIEnv *env)
         SFD_JNI_METHOD("connectSocket0", "(I[B)I", connect_socket),
         SFD_JNI_METHOD("sendRequest0", "(ILjava/nio/ByteBuffer;IIII)I", send_request),
         SFD_JNI_METHOD("waitWritable0", "(II)I", wait_writable),
+        SFD_JNI_METHOD("waitReadable0", "(II)I", wait_readable),
     };
 
     return sfd_jni_register(env, "io/sendfiled/jni/ClientNative", methods, SFD_JNI_COUNT(methods));

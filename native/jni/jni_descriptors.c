@@ -74,6 +74,15 @@ static jboolean is_terminal(JNIEnv *env, jclass self, jint fd)
     return isatty(fd) == 1 ? JNI_TRUE : JNI_FALSE;
 }
 
+static jint is_non_blocking(JNIEnv *env, jclass self, jint fd)
+{
+    const int flags = sfd_sys_linux.fcntl(fd, F_GETFL, 0);
+
+    (void)env;
+    (void)self;
+    return flags < 0 ? flags : (flags & O_NONBLOCK) != 0;
+}
+
 jint sfd_jni_register_descriptors(JNIEnv *env)
 {
     static const JNINativeMethod methods[] = {
@@ -85,6 +94,7 @@ jint sfd_jni_register_descriptors(JNIEnv *env)
         SFD_JNI_METHOD("setCloseOnExec0", "(I)I", set_close_on_exec),
         SFD_JNI_METHOD("close0", "(I)I", close_fd),
         SFD_JNI_METHOD("isTerminal0", "(I)Z", is_terminal),
+        SFD_JNI_METHOD("isNonBlocking0", "(I)I", is_non_blocking),
     };
 
     return sfd_jni_register(env, "io/sendfiled/jni/Descriptors", methods, SFD_JNI_COUNT(methods));

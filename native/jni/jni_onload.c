@@ -11,6 +11,7 @@
 static jint sfd_jni_register_library(JNIEnv *env);
 jint sfd_jni_register_descriptors(JNIEnv *env);
 jint sfd_jni_register_client(JNIEnv *env);
+jint sfd_jni_register_buffer(JNIEnv *env);
 jint sfd_jni_register_engine(JNIEnv *env);
 jint sfd_jni_register_process(JNIEnv *env);
 jint sfd_jni_register_sandbox(JNIEnv *env);
@@ -19,7 +20,7 @@ jint sfd_jni_register_techniques(JNIEnv *env);
 static jint (*const registrars[])(JNIEnv *) = {
     sfd_jni_register_library,    sfd_jni_register_descriptors, sfd_jni_register_client,
     sfd_jni_register_engine,     sfd_jni_register_process,     sfd_jni_register_sandbox,
-    sfd_jni_register_techniques,
+    sfd_jni_register_techniques, sfd_jni_register_buffer,
 };
 
 static jstring library_version(JNIEnv *env, jclass class)

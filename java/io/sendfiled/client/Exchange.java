@@ -396,21 +396,35 @@ abstract non-sealed class Exchange implements Transfer {
     }
 
     /** The end: with a result, or with a failure. False if it has come already. */
-    final boolean finish(@Nullable FileInfo success, @Nullable TransferException failure) {
+    final boolean finish(@Nullable FileInfo success, @Nullable TransferException given) {
         if (!over.compareAndSet(false, true)) {
             return false;
         }
         closeSource();
+        TransferException failure = given;
         if (success != null) {
-            result.complete(
-                    new TransferResult(success, moved, Duration.ofNanos(System.nanoTime() - startedNs), details));
-        } else if (failure != null) {
+            try {
+                onSuccess();
+                result.complete(
+                        new TransferResult(success, moved, Duration.ofNanos(System.nanoTime() - startedNs), details));
+            } catch (IOException e) {
+                failure = failure(errnoOf(e), false, detailOf(e), e);
+            }
+        }
+        if (failure != null) {
             info.completeExceptionally(failure);
             onFailure(failure);
             result.completeExceptionally(failure);
         }
         return true;
     }
+
+    /**
+     * Completes further futures; before {@link #result()} is.
+     *
+     * @throws IOException if that is not possible on this side: the transfer has failed then
+     */
+    void onSuccess() throws IOException {}
 
     /** Fails further futures; before {@link #result()} does. */
     void onFailure(TransferException failure) {}

@@ -1,5 +1,6 @@
 package io.sendfiled.client;
 
+import io.sendfiled.buffer.SharedBuffer;
 import io.sendfiled.jni.Errno;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
@@ -67,20 +68,30 @@ public final class FileRequest {
      * @param source the file; a duplicate is made each time the request is submitted
      */
     public static FileRequest of(Source source) {
-        return new FileRequest(new byte[0], source, 0, 0, TransferOptions.DEFAULT);
+        return new FileRequest(new byte[0], source, 0, source.size(), TransferOptions.DEFAULT);
+    }
+
+    /**
+     * The whole of a buffer, which is sealed when the request is submitted; as {@link #of(Source)}.
+     *
+     * @param buffer the buffer; stays the caller's, and may be closed as soon as the request was submitted
+     */
+    public static FileRequest of(SharedBuffer buffer) {
+        return of(Source.of(buffer));
     }
 
     /**
      * The same file from an offset to its end.
      *
      * @param offset the first byte, from 0 up to the file's size (which gives an empty transfer)
-     * @throws IllegalArgumentException if it is negative
+     * @throws IllegalArgumentException if it is negative, or not below the size of a {@linkplain #of(SharedBuffer) buffer}
      */
     public FileRequest from(long offset) {
         if (offset < 0) {
             throw new IllegalArgumentException("negative offset " + offset);
         }
-        return new FileRequest(path, source, offset, 0, options);
+        long size = source == null ? 0 : source.size();
+        return size > 0 ? range(offset, size - offset) : new FileRequest(path, source, offset, 0, options);
     }
 
     /**

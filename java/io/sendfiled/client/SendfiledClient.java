@@ -1,5 +1,6 @@
 package io.sendfiled.client;
 
+import io.sendfiled.buffer.SharedBuffer;
 import io.sendfiled.config.SocketDirectories;
 import io.sendfiled.jni.ClientNative;
 import io.sendfiled.jni.Descriptors;
@@ -127,6 +128,27 @@ public final class SendfiledClient implements AutoCloseable {
         return exchange;
     }
 
+    /** Reads a whole file into memory; see {@link #readBuffer(FileRequest)}. */
+    public BufferTransfer readBuffer(String path) {
+        return readBuffer(FileRequest.of(path));
+    }
+
+    /**
+     * Reads a file into memory, without a pipe: the daemon fills a {@link SharedBuffer} and seals it, and this process maps
+     * it. For a file of more than some pages, and for who wants to hand it on; the memory counts for the daemon.
+     *
+     * @param request a file in the daemon's root
+     */
+    public BufferTransfer readBuffer(FileRequest request) {
+        checkPath(request, "read");
+        FileRequest sealing = request.with(request.options().withSeal(true));
+        MemoryFile file = new MemoryFile(request);
+        Opened opened = Opened.open(file, null);
+        BufferExchange exchange = new BufferExchange(sealing, opened.status(), watcher, sender, file);
+        start(Wire.SEND_FILE, exchange, opened);
+        return exchange;
+    }
+
     // ---- sending ----
 
     /** Sends a whole file to a socket; see {@link #send(FileRequest, Destination)}. */
@@ -157,6 +179,11 @@ public final class SendfiledClient implements AutoCloseable {
         return exchange;
     }
 
+    /** Sends the whole of a buffer, which is sealed first; see {@link #send(FileRequest, Destination)}. */
+    public Transfer sendBuffer(SharedBuffer buffer, SocketChannel destination) {
+        return send(FileRequest.of(buffer), Destination.of(destination));
+    }
+
     /** Opens a whole file; see {@link #open(FileRequest)}. */
     public CompletableFuture<OpenFile> open(String path) {
         return open(FileRequest.of(path));
@@ -174,10 +201,14 @@ public final class SendfiledClient implements AutoCloseable {
         return exchange.opened();
     }
 
-    private static Opened openForPath(FileRequest request, String what) {
+    private static void checkPath(FileRequest request, String what) {
         if (request.source() != null) {
             throw new IllegalArgumentException(request.path() + " cannot be " + what + " by the daemon, only sent");
         }
+    }
+
+    private static Opened openForPath(FileRequest request, String what) {
+        checkPath(request, what);
         return Opened.open(null, null);
     }
 

@@ -1,5 +1,6 @@
 package io.sendfiled.client;
 
+import io.sendfiled.buffer.SharedBuffer;
 import io.sendfiled.jni.Descriptors;
 import io.sendfiled.jni.OwnedFd;
 import java.io.FileDescriptor;
@@ -31,6 +32,35 @@ public interface Source {
     /** What messages call it. */
     default String name() {
         return "an open file";
+    }
+
+    /** How many bytes of it belong to it; 0: as many as the file has. */
+    default long size() {
+        return 0;
+    }
+
+    /**
+     * Memory. It is {@linkplain SharedBuffer#seal sealed} when the transfer is submitted, if it is not: what a socket has
+     * accepted are its very pages.
+     */
+    static Source of(SharedBuffer buffer) {
+        return new Source() {
+            @Override
+            public OwnedFd duplicate() throws IOException {
+                buffer.seal();
+                return buffer.duplicate();
+            }
+
+            @Override
+            public String name() {
+                return buffer.toString();
+            }
+
+            @Override
+            public long size() { // the file has whole pages, which may be huge
+                return buffer.size();
+            }
+        };
     }
 
     /** A file that is open for reading. */

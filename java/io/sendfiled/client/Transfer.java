@@ -15,7 +15,7 @@ import java.util.concurrent.TimeoutException;
  * {@code result().orTimeout(5, SECONDS)} both cancel it. Such a result does not wait for the daemon, as that of
  * {@link #cancel()} does: the destination is fit for being closed, not for being used.
  */
-public sealed interface Transfer permits Exchange, ReadTransfer {
+public sealed interface Transfer permits Exchange, ReadTransfer, BufferTransfer {
     /** What was asked for. */
     FileRequest request();
 

@@ -27,6 +27,8 @@ import java.time.Duration;
  *     nobody will read soon
  * @param moreFollows whether the caller goes on writing to the destination afterwards, so that the last packet of a TCP
  *     socket may wait for what follows; {@code sendfile(2)} has no way to say so
+ * @param seal whether the destination, a memory file, is sealed against writing and against changes of its size before the
+ *     transfer is complete; any other destination is refused with {@code EINVAL}. {@link SendfiledClient#readBuffer} does this
  * @param details whether the result is to have its details, even if nothing else is asked for
  */
 public record TransferOptions(
@@ -36,6 +38,7 @@ public record TransferOptions(
         Duration deadline,
         boolean dropBehind,
         boolean moreFollows,
+        boolean seal,
         boolean details) {
 
     private static final long NANOS_PER_MS = 1_000_000;
@@ -45,7 +48,7 @@ public record TransferOptions(
 
     /** What holds for a request that says nothing else. */
     public static final TransferOptions DEFAULT =
-            new TransferOptions(Technique.AUTO, 0, Duration.ZERO, Duration.ZERO, false, false, false);
+            new TransferOptions(Technique.AUTO, 0, Duration.ZERO, Duration.ZERO, false, false, false, false);
 
     /**
      * All of them; {@link #DEFAULT} and the methods below read better.
@@ -68,7 +71,7 @@ public record TransferOptions(
 
     /** With this technique, and no other. {@link Technique#AUTO} leaves it to the daemon again. */
     public TransferOptions withTechnique(Technique value) {
-        return new TransferOptions(value, rate, idleTimeout, deadline, dropBehind, moreFollows, details);
+        return new TransferOptions(value, rate, idleTimeout, deadline, dropBehind, moreFollows, seal, details);
     }
 
     /**
@@ -77,7 +80,8 @@ public record TransferOptions(
      * @throws IllegalArgumentException if it is negative
      */
     public TransferOptions withRate(long bytesPerSecond) {
-        return new TransferOptions(technique, bytesPerSecond, idleTimeout, deadline, dropBehind, moreFollows, details);
+        return new TransferOptions(
+                technique, bytesPerSecond, idleTimeout, deadline, dropBehind, moreFollows, seal, details);
     }
 
     /**
@@ -86,7 +90,7 @@ public record TransferOptions(
      * @throws IllegalArgumentException if it is negative or above {@link #MAX_TIME}
      */
     public TransferOptions withIdleTimeout(Duration value) {
-        return new TransferOptions(technique, rate, value, deadline, dropBehind, moreFollows, details);
+        return new TransferOptions(technique, rate, value, deadline, dropBehind, moreFollows, seal, details);
     }
 
     /**
@@ -96,27 +100,34 @@ public record TransferOptions(
      * @throws IllegalArgumentException if it is negative or above {@link #MAX_TIME}
      */
     public TransferOptions withDeadline(Duration value) {
-        return new TransferOptions(technique, rate, idleTimeout, value, dropBehind, moreFollows, details);
+        return new TransferOptions(technique, rate, idleTimeout, value, dropBehind, moreFollows, seal, details);
     }
 
     /** With or without {@link #dropBehind}. */
     public TransferOptions withDropBehind(boolean value) {
-        return new TransferOptions(technique, rate, idleTimeout, deadline, value, moreFollows, details);
+        return new TransferOptions(technique, rate, idleTimeout, deadline, value, moreFollows, seal, details);
     }
 
     /** With or without {@link #moreFollows}. */
     public TransferOptions withMoreFollows(boolean value) {
-        return new TransferOptions(technique, rate, idleTimeout, deadline, dropBehind, value, details);
+        return new TransferOptions(technique, rate, idleTimeout, deadline, dropBehind, value, seal, details);
+    }
+
+    /** With or without {@link #seal}. */
+    public TransferOptions withSeal(boolean value) {
+        return new TransferOptions(technique, rate, idleTimeout, deadline, dropBehind, moreFollows, value, details);
     }
 
     /** With or without the {@linkplain TransferResult#details details} of the result. */
     public TransferOptions withDetails(boolean value) {
-        return new TransferOptions(technique, rate, idleTimeout, deadline, dropBehind, moreFollows, value);
+        return new TransferOptions(technique, rate, idleTimeout, deadline, dropBehind, moreFollows, seal, value);
     }
 
     /** The numbers of the wire. {@link #details} has none: every extended request is answered with them. */
     RequestOptions onTheWire() {
-        int flags = (dropBehind ? Wire.FLAG_DROP_BEHIND : 0) | (moreFollows ? Wire.FLAG_MORE : 0);
+        int flags = (dropBehind ? Wire.FLAG_DROP_BEHIND : 0)
+                | (moreFollows ? Wire.FLAG_MORE : 0)
+                | (seal ? Wire.FLAG_SEAL : 0);
         return new RequestOptions(rate, milliseconds(idleTimeout), milliseconds(deadline), technique.code(), flags);
     }
 

@@ -65,6 +65,16 @@ public final class ClientNative {
         return waitWritable0(socket, timeoutMs);
     }
 
+    /**
+     * Waits until something can be read.
+     *
+     * @param timeoutMs milliseconds; negative: no limit
+     * @return 1, 0 when the time is over, or -errno
+     */
+    public static int waitReadable(int socket, int timeoutMs) {
+        return waitReadable0(socket, timeoutMs);
+    }
+
     private static native int openSocket0();
 
     private static native int connectSocket0(int socket, byte[] pathAndNul);
@@ -73,4 +83,6 @@ public final class ClientNative {
             int socket, ByteBuffer request, int length, int first, int second, int third);
 
     private static native int waitWritable0(int socket, int timeoutMs);
+
+    private static native int waitReadable0(int socket, int timeoutMs);
 }

@@ -164,6 +164,16 @@ public final class Descriptors {
         return isTerminal0(fd);
     }
 
+    /**
+     * Whether a descriptor is in non-blocking mode, which it shares with all its duplicates.
+     *
+     * @throws NativeIoException EBADF if it is not open
+     */
+    public static boolean isNonBlocking(int fd) throws IOException {
+        NativeLibrary.ensureAvailable();
+        return Errno.check(isNonBlocking0(fd), "ask for O_NONBLOCK") != 0;
+    }
+
     static void close(int fd) throws IOException {
         NativeLibrary.ensureAvailable();
         Errno.check(close0(fd), "close");
@@ -182,4 +192,6 @@ public final class Descriptors {
     private static native int close0(int fd);
 
     private static native boolean isTerminal0(int fd);
+
+    private static native int isNonBlocking0(int fd);
 }

@@ -1,0 +1,120 @@
+package io.sendfiled.buffer;
+
+import io.sendfiled.jni.BufferNative;
+import io.sendfiled.jni.Errno;
+import java.nio.ByteBuffer;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What a {@link SharedBuffer} owns, apart from it so that a cleaner can free it: the state that C works with, and the region
+ * where it is mapped. Locked by itself.
+ */
+final class Memory implements Runnable {
+    private final ByteBuffer state;
+    private @Nullable Region region; // since the first view
+
+    /** Takes a state that has a buffer. */
+    Memory(ByteBuffer state) {
+        this.state = state;
+    }
+
+    synchronized boolean isOpen() {
+        return BufferNative.fd(state) >= 0;
+    }
+
+    /** The state of a buffer that is open, for one call under the lock. */
+    private ByteBuffer open() {
+        if (!isOpen()) {
+            throw new IllegalStateException("the buffer is closed");
+        }
+        return state;
+    }
+
+    synchronized int fd() {
+        return BufferNative.fd(open());
+    }
+
+    synchronized int seal() {
+        return BufferNative.sealOf(state);
+    }
+
+    synchronized ByteBuffer view(long offset, int count) {
+        if (BufferNative.address(open()) == 0) { // it has no bytes
+            return ByteBuffer.allocateDirect(0);
+        }
+        if (region == null) {
+            region = new Region(state);
+        }
+        ByteBuffer view = region.view(offset, count);
+        return BufferNative.sealOf(state) == BufferNative.UNSEALED ? view : view.asReadOnlyBuffer();
+    }
+
+    /** Ends all views, so that nobody can write there any more. 0 or -errno. */
+    private int revokeViews() {
+        Region old = region;
+        if (old != null && old.hasViews()) {
+            int result = BufferNative.revoke(state);
+            if (result < 0) {
+                return result;
+            }
+            old.release();
+        }
+        region = null;
+        return 0;
+    }
+
+    /** 0 or -errno. */
+    synchronized int addSeals() {
+        if (BufferNative.sealOf(open()) == BufferNative.SEALED) {
+            return 0;
+        }
+        int result = revokeViews();
+        return result < 0 ? result : BufferNative.seal(state);
+    }
+
+    /** 0 or -errno; sealed even if it was not sent. */
+    synchronized int send(int socket) {
+        int result = BufferNative.sealOf(open()) == BufferNative.UNSEALED ? addSeals() : 0;
+        return result < 0 ? result : BufferNative.send(state, socket);
+    }
+
+    /** 0, and it is closed, or -errno. */
+    synchronized int move(int socket) {
+        if (BufferNative.sealOf(open()) != BufferNative.UNSEALED) {
+            return -Errno.EROFS;
+        }
+        int result = revokeViews();
+        return result < 0 ? result : BufferNative.move(state, socket);
+    }
+
+    /** Frees it now; views that somebody has kept fail from now on. Idempotent. */
+    synchronized void close() {
+        if (revokeViews() < 0) {
+            leaveToViews();
+        }
+        BufferNative.free(state);
+    }
+
+    /** Without a descriptor for revoking, or without an owner who would: the memory goes with the last view. */
+    private void leaveToViews() {
+        Region held = region;
+        if (held != null) {
+            BufferNative.forgetMapping(state);
+            held.release();
+            region = null;
+        }
+    }
+
+    /** The cleaner's: its owner has gone without closing. */
+    @Override
+    public synchronized void run() {
+        if (isOpen()) {
+            System.getLogger("io.sendfiled.buffer")
+                    .log(
+                            System.Logger.Level.WARNING,
+                            "a SharedBuffer of " + BufferNative.size(state) + " bytes was not closed");
+            leaveToViews();
+            BufferNative.free(state);
+        }
+    }
+}

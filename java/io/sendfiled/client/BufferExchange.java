@@ -1,0 +1,53 @@
+package io.sendfiled.client;
+
+import io.sendfiled.buffer.SharedBuffer;
+import java.io.IOException;
+import java.nio.channels.Pipe;
+import java.util.concurrent.CompletableFuture;
+import org.jspecify.annotations.Nullable;
+
+/** Read File into a buffer: to the daemon a Send File to a memory file, which it seals at the end. */
+final class BufferExchange extends Exchange implements BufferTransfer {
+    private final CompletableFuture<SharedBuffer> buffer = new CompletableFuture<>();
+    private final MemoryFile file;
+
+    /** Takes the memory file. */
+    BufferExchange(
+            FileRequest request,
+            Pipe.@Nullable SourceChannel source,
+            StatusWatcher watcher,
+            RequestSender sender,
+            MemoryFile file) {
+        super(Operation.READ, request, source, watcher, sender);
+        this.file = file;
+        var unused = buffer.whenComplete((value, failure) -> {
+            if (failure != null && !isOver()) { // completed from outside
+                cancel();
+            }
+        });
+    }
+
+    @Override
+    public CompletableFuture<SharedBuffer> buffer() {
+        return buffer;
+    }
+
+    @Override
+    boolean onFileInfo(FileInfo value) {
+        return true;
+    }
+
+    @Override
+    void onSuccess() throws IOException {
+        SharedBuffer value = file.toBuffer();
+        if (!buffer.complete(value)) { // nobody wants it any more
+            value.close();
+        }
+    }
+
+    @Override
+    void onFailure(TransferException failure) {
+        buffer.completeExceptionally(failure);
+        file.close();
+    }
+}

@@ -1,0 +1,159 @@
+package io.sendfiled.jni;
+
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+
+/**
+ * Natives of memory that is handed between processes. A buffer's state is laid out by C in a direct buffer of
+ * {@link #STATE_SIZE} bytes, which {@link #newState} makes; one thread at a time may be here with it, and
+ * {@link #free} ends it. What {@code <sendfiled/buffer.h>} says of the C functions holds for these.
+ */
+public final class BufferNative {
+    /** {@code SFD_BUFFER_HUGE_PAGES}, for {@link #allocate}. */
+    public static final int HUGE_PAGES = 1;
+
+    /** {@code SFD_BUFFER_PREFAULT}, for {@link #allocate}. */
+    public static final int PREFAULT = 2;
+
+    /** {@code SFD_BUFFER_WRITABLE}, for {@link #receive} and {@link #map}. */
+    public static final int WRITABLE = 16;
+
+    /** {@code SFD_BUFFER_FUTURE_WRITE}, for {@link #receive} and {@link #map}. */
+    public static final int FUTURE_WRITE = 32;
+
+    /** {@code SFD_BUFFER_UNSEALED}, of {@link #seal(ByteBuffer)}. */
+    public static final int UNSEALED = 0;
+
+    /** {@code SFD_BUFFER_SEALED}: nobody can write. */
+    public static final int SEALED = 2;
+
+    /** The most bytes of a name, without the NUL. */
+    public static final int MAX_NAME = 249;
+
+    private static final int STATE_SIZE = 56;
+    private static final int AT_DATA = 0;
+    private static final int AT_SIZE = 8;
+    private static final int AT_FD = 16;
+    private static final int AT_SEAL = 20;
+    private static final int AT_MAPPED = 24;
+
+    private BufferNative() {}
+
+    /** The state of no buffer. */
+    public static ByteBuffer newState() {
+        NativeLibrary.ensureAvailable(); // the others need a state first, but for openFile
+        ByteBuffer state = ByteBuffer.allocateDirect(STATE_SIZE).order(ByteOrder.nativeOrder());
+        init0(state);
+        return state;
+    }
+
+    /** Where it is mapped; 0: nowhere. */
+    public static long address(ByteBuffer state) {
+        return state.getLong(AT_DATA);
+    }
+
+    /** Bytes. */
+    public static long size(ByteBuffer state) {
+        return state.getLong(AT_SIZE);
+    }
+
+    /** The memory file, borrowed; -1: there is no buffer. */
+    public static int fd(ByteBuffer state) {
+        return state.getInt(AT_FD);
+    }
+
+    /** How far it is sealed: {@link #UNSEALED}, 1 (only old mappings can write), {@link #SEALED}. */
+    public static int sealOf(ByteBuffer state) {
+        return state.getInt(AT_SEAL);
+    }
+
+    /** Bytes of the mapping, whole pages. */
+    public static long mapped(ByteBuffer state) {
+        return state.getLong(AT_MAPPED);
+    }
+
+    /** Allocates; {@code nameAndNul} ends with a NUL. 0 or -errno. */
+    public static int allocate(ByteBuffer state, byte[] nameAndNul, long size, int flags) {
+        return allocate0(state, nameAndNul, size, flags);
+    }
+
+    /** An empty memory file for somebody to fill: a descriptor, the caller's, or -errno. */
+    public static int openFile(byte[] nameAndNul) {
+        NativeLibrary.ensureAvailable();
+        return openFile0(nameAndNul);
+    }
+
+    /** Maps a descriptor, which belongs to the buffer then; on failure it stays the caller's. 0 or -errno. */
+    public static int map(ByteBuffer state, int fd, int flags) {
+        return map0(state, fd, flags);
+    }
+
+    /** Seals. What is mapped keeps its address, unless it was revoked before. 0 or -errno. */
+    public static int seal(ByteBuffer state) {
+        return seal0(state);
+    }
+
+    /** Makes each access to the mapping an {@link InternalError}, and lets go of it: {@link #release}. 0 or -errno. */
+    public static int revoke(ByteBuffer state) {
+        return revoke0(state);
+    }
+
+    /** Frees the addresses of a mapping that was revoked. Nobody may access them any more. */
+    public static void release(long address, long length) {
+        release0(address, length);
+    }
+
+    /** Hands over, sealed. Never blocks but as {@link #seal}. 0 or -errno. */
+    public static int send(ByteBuffer state, int socket) {
+        return send0(state, socket);
+    }
+
+    /** Hands over, unsealed, and frees. Never blocks. 0 or -errno. */
+    public static int move(ByteBuffer state, int socket) {
+        return move0(state, socket);
+    }
+
+    /** Receives: 1, 0 at the end of the connection, or -errno. Never blocks. */
+    public static int receive(ByteBuffer state, int socket, int flags) {
+        return receive0(state, socket, flags);
+    }
+
+    /** Lets go of the mapping without unmapping it: its addresses have another owner, who will {@link #release} them. */
+    public static void forgetMapping(ByteBuffer state) {
+        state.putLong(AT_DATA, 0).putLong(AT_MAPPED, 0);
+    }
+
+    /** Unmaps and closes; idempotent. */
+    public static void free(ByteBuffer state) {
+        free0(state);
+    }
+
+    /** A view of memory, which has to stay mapped, or revoked, for as long as the view or one made from it is reachable. */
+    public static ByteBuffer view(long address, int length) {
+        return view0(address, length);
+    }
+
+    private static native void init0(ByteBuffer state);
+
+    private static native int allocate0(ByteBuffer state, byte[] nameAndNul, long size, int flags);
+
+    private static native int openFile0(byte[] nameAndNul);
+
+    private static native int map0(ByteBuffer state, int fd, int flags);
+
+    private static native int seal0(ByteBuffer state);
+
+    private static native int revoke0(ByteBuffer state);
+
+    private static native void release0(long address, long length);
+
+    private static native int send0(ByteBuffer state, int socket);
+
+    private static native int move0(ByteBuffer state, int socket);
+
+    private static native int receive0(ByteBuffer state, int socket, int flags);
+
+    private static native void free0(ByteBuffer state);
+
+    private static native ByteBuffer view0(long address, int length);
+}
