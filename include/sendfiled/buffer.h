@@ -24,7 +24,8 @@
  * 1 GiB (0.2 ms with huge pages). A program with an event loop seals where it fills, sfd_buffer_seal().
  *
  * For all functions here:
- *   - Failure is -1 with errno set. What was passed in is as it was, and nothing is leaked.
+ *   - Failure is -1 with errno set. What was passed in is as it was, but what was to be sent may be sealed
+ *     already; nothing is leaked.
  *   - They may be called by any thread. One buffer is used by one thread at a time; once it is sealed its
  *     bytes may be read by any number. None is async-signal-safe.
  *   - The descriptor of a buffer has FD_CLOEXEC set. No file is made in any file system.

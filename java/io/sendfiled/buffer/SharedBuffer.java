@@ -36,7 +36,8 @@ import org.jspecify.annotations.Nullable;
  *
  * <p><b>Views.</b> {@link #bytes} and {@link #view} give direct buffers on the memory itself. One that was taken before the
  * buffer was sealed, moved or closed must not be used any more: the JVM answers a read or write of it with an
- * {@link InternalError}, and a system call with {@code EFAULT}; it never reaches the memory, nor anybody else's.
+ * {@link InternalError} (up to JDK 20 some time later, as it does for a mapped file that was cut), the kernel answers a
+ * system call with {@code EFAULT}; it never reaches the memory, nor anybody else's.
  *
  * <p>Thread-safe; the bytes themselves are as safe as any memory. Uses one descriptor, with {@code FD_CLOEXEC}. Whoever
  * forgets to close leaks until the garbage collector finds out, which is logged.
@@ -150,7 +151,8 @@ public final class SharedBuffer implements Closeable {
     }
 
     /**
-     * Hands it to the process at the other end, sealed. It stays open here, to be read and to be sent to others.
+     * Hands it to the process at the other end, sealed: {@link #seal}, whatever the result. It stays open here, to be read
+     * and to be sent to others.
      *
      * @return true when it was sent; false when the socket is non-blocking and full: try again when it is writable
      * @throws IllegalStateException if it is closed
