@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 /* Linux 6.3: not to be executed either. */
 #ifndef MFD_NOEXEC_SEAL
@@ -30,6 +31,11 @@ static int open_file(const struct sfd_sys_memory *sys, const char *name, unsigne
 int sfd_memory_open(const struct sfd_sys_memory *sys, const char *name)
 {
     return open_file(sys, name, 0);
+}
+
+static bool is_huge(uint64_t page)
+{
+    return page > (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
 /* What a mapping of `size` bytes takes up: whole pages of that file system. 0 or -errno. */
@@ -57,6 +63,15 @@ static int map_at(const struct sfd_sys_memory *sys, const struct sfd_buffer *buf
                      writable ? MAP_SHARED : MAP_PRIVATE | MAP_NORESERVE, buffer->fd, out);
 }
 
+/* Takes all pages of what is mapped for writing. 0 or -errno. */
+static int take_pages(const struct sfd_sys_memory *sys, const struct sfd_buffer *buffer)
+{
+    const int result = sys->populate(buffer->data, buffer->mapped);
+
+    /* EFAULT: an access would raise SIGBUS, as it does for want of a page that the machine accounts for, madvise(2). */
+    return result == -EFAULT ? -ENOMEM : result;
+}
+
 /* Gives the new file its size for good, and maps it. */
 static int make(const struct sfd_sys_memory *sys, struct sfd_buffer *buffer, unsigned flags)
 {
@@ -71,8 +86,7 @@ static int make(const struct sfd_sys_memory *sys, struct sfd_buffer *buffer, uns
     if (result < 0 || length == 0) return result;
     buffer->mapped = (size_t)length;
     result = map_at(sys, buffer, NULL, &buffer->data);
-    if (result == 0 && (flags & SFD_BUFFER_PREFAULT) != 0)
-        result = sys->populate(buffer->data, buffer->mapped);
+    if (result == 0 && (flags & SFD_BUFFER_PREFAULT) != 0) result = take_pages(sys, buffer);
     return result == -ENOSPC ? -ENOMEM : result; /* hugetlbfs */
 }
 
@@ -134,10 +148,25 @@ static int add_seals(const struct sfd_sys_memory *sys, int fd)
     return result == 0 ? SFD_BUFFER_SEALED_FUTURE : result;
 }
 
+/*
+ * Huge pages that were never written to are taken while they are still set aside for us. Who maps what is sealed, we too,
+ * needs one of his own for each that is missing, and gets SIGBUS where there is none. 0 or -errno.
+ */
+static int fill_huge(const struct sfd_sys_memory *sys, const struct sfd_buffer *buffer)
+{
+    uint64_t page = 0;
+
+    if (buffer->data == NULL || buffer->seal != SFD_BUFFER_UNSEALED) return 0;
+    const int result = sys->page_size(buffer->fd, &page);
+    return result == 0 && is_huge(page) ? take_pages(sys, buffer) : result;
+}
+
 int sfd_memory_seal(const struct sfd_sys_memory *sys, struct sfd_buffer *buffer)
 {
     if (buffer->fd < 0) return -EBADF;
     if (buffer->seal == SFD_BUFFER_SEALED) return 0;
+    const int filled = fill_huge(sys, buffer);
+    if (filled < 0) return filled;
     /* As long as anybody has it mapped for writing, F_SEAL_WRITE is refused: we are the first of them. */
     const int hidden = sfd_memory_hide(sys, buffer);
     if (hidden < 0) return hidden;
@@ -173,6 +202,21 @@ static int check(const struct sfd_sys_memory *sys, int fd, unsigned flags)
     return seal == SFD_BUFFER_SEALED || (flags & SFD_BUFFER_FUTURE_WRITE) != 0 ? seal : -EBUSY;
 }
 
+/*
+ * Whether a reader can have every page of a sealed file. Of ordinary ones he gets a new one where it has a hole; of huge
+ * ones only if one is left that nobody has set aside, else SIGBUS. 0 or -errno.
+ */
+static int check_holes(const struct sfd_sys_memory *sys, int fd, uint64_t size)
+{
+    uint64_t page = 0;
+    uint64_t allocated = 0;
+    int result = sys->page_size(fd, &page);
+
+    if (result < 0 || !is_huge(page)) return result;
+    result = sys->file_allocated(fd, &allocated);
+    return result == 0 && allocated < size ? -ENOMEM : result;
+}
+
 int sfd_memory_map(const struct sfd_sys_memory *sys, struct sfd_buffer *buffer, uint64_t size,
                    unsigned flags)
 {
@@ -189,6 +233,8 @@ int sfd_memory_map(const struct sfd_sys_memory *sys, struct sfd_buffer *buffer, 
     if (result < 0) return result == -ENODEV ? -EMEDIUMTYPE : result;
     if (size == SFD_MEMORY_WHOLE) size = have;
     if (size > have) return -ERANGE;
+    if (mapped.seal != SFD_BUFFER_UNSEALED) result = check_holes(sys, buffer->fd, have);
+    if (result < 0) return result;
     result = whole_pages(sys, buffer->fd, size, &length);
     if (result < 0) return result;
     mapped.size = (size_t)size;
