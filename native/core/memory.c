@@ -188,7 +188,9 @@ static int check(const struct sfd_sys_memory *sys, int fd, unsigned flags)
     /* First, and never blocks: all that follows is asked of memory files only. */
     const int seals = sys->fcntl(fd, F_GET_SEALS, 0);
 
-    if (seals < 0) return seals == -EINVAL ? -EMEDIUMTYPE : seals;
+    /* O_PATH is the one for which EBADF is said of what is open. */
+    const bool path_only = seals == -EBADF && sys->fcntl(fd, F_GETFD, 0) >= 0;
+    if (seals < 0) return seals == -EINVAL || path_only ? -EMEDIUMTYPE : seals;
     if ((seals & SEAL_SIZE) != SEAL_SIZE) return -EPERM;
     const int seal = seal_of(seals);
     const int mode = sys->fcntl(fd, F_GETFL, 0);
