@@ -368,6 +368,26 @@ TEST_F(MemoryTest, ShouldHideAndShowTheSameBytes)
     EXPECT_EQ(0, writing(data));
 }
 
+TEST_F(MemoryTest, ShouldShowForReadingWhatSomebodyElseHasSealedMeanwhile)
+{
+    create(100); // and moved, but who sent it has kept a descriptor
+    void *const data = buffer_.data;
+    ASSERT_EQ(0, sfd_memory_hide(&sys_, &buffer_));
+    ASSERT_EQ(0, fcntl(buffer_.fd, F_ADD_SEALS, F_SEAL_FUTURE_WRITE | F_SEAL_SEAL));
+    ASSERT_EQ(0, sfd_memory_show(&sys_, &buffer_));
+    EXPECT_EQ(data, buffer_.data);
+    EXPECT_EQ(SFD_BUFFER_SEALED_FUTURE, buffer_.seal);
+    EXPECT_BYTES(content_, bytesOf(buffer_));
+}
+
+TEST_F(MemoryTest, ShouldKeepItsBytesWhenSomebodyElseKeepsItFromBeingSealed)
+{
+    create(100);
+    ASSERT_EQ(0, fcntl(buffer_.fd, F_ADD_SEALS, F_SEAL_FUTURE_WRITE | F_SEAL_SEAL));
+    EXPECT_EQ(-EPERM, seal());
+    EXPECT_BYTES(content_, bytesOf(buffer_));
+}
+
 /* ------------------------------------------------------------------ mapping */
 
 TEST_F(MemoryTest, ShouldMapWhatIsSealed)

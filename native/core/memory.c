@@ -123,12 +123,23 @@ int sfd_memory_hide(const struct sfd_sys_memory *sys, struct sfd_buffer *buffer)
                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, &same);
 }
 
+static int seal_of(int seals)
+{
+    if ((seals & F_SEAL_WRITE) != 0) return SFD_BUFFER_SEALED;
+    return (seals & F_SEAL_FUTURE_WRITE) != 0 ? SFD_BUFFER_SEALED_FUTURE : SFD_BUFFER_UNSEALED;
+}
+
 int sfd_memory_show(const struct sfd_sys_memory *sys, struct sfd_buffer *buffer)
 {
     void *same = NULL;
 
     if (buffer->data == NULL) return 0;
-    const int result = map_at(sys, buffer, buffer->data, &same);
+    int result = map_at(sys, buffer, buffer->data, &same);
+    if (result == -EPERM) { /* somebody has sealed it meanwhile: to read it is still allowed */
+        const int seals = sys->fcntl(buffer->fd, F_GET_SEALS, 0);
+        if (seals > 0) buffer->seal = seal_of(seals);
+        result = map_at(sys, buffer, buffer->data, &same);
+    }
     if (result < 0) {
         (void)sys->munmap(buffer->data, buffer->mapped);
         buffer->data = NULL;
@@ -174,12 +185,6 @@ int sfd_memory_seal(const struct sfd_sys_memory *sys, struct sfd_buffer *buffer)
     if (sealed >= 0) buffer->seal = sealed;
     const int shown = sfd_memory_show(sys, buffer);
     return sealed < 0 ? sealed : shown;
-}
-
-static int seal_of(int seals)
-{
-    if ((seals & F_SEAL_WRITE) != 0) return SFD_BUFFER_SEALED;
-    return (seals & F_SEAL_FUTURE_WRITE) != 0 ? SFD_BUFFER_SEALED_FUTURE : SFD_BUFFER_UNSEALED;
 }
 
 /* Whether a file may be taken for what `flags` demand: its enum sfd_buffer_seal, or -errno. */

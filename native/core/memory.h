@@ -39,7 +39,7 @@ int sfd_memory_map(const struct sfd_sys_memory *sys, struct sfd_buffer *buffer, 
 /* Takes the pages away and keeps the addresses: an access raises SIGSEGV until sfd_memory_show. 0 or -errno. */
 int sfd_memory_hide(const struct sfd_sys_memory *sys, struct sfd_buffer *buffer);
 
-/* Maps a hidden buffer again, as its seal allows. On failure it is not mapped at all. 0 or -errno. */
+/* Maps a hidden buffer again, as its seals allow. On failure it is not mapped at all. 0 or -errno. */
 int sfd_memory_show(const struct sfd_sys_memory *sys, struct sfd_buffer *buffer);
 
 /*
