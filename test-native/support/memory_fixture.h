@@ -182,10 +182,11 @@ inline int reading(const void *address)
     });
 }
 
-inline int writing(void *address)
+inline int writing(void *address) // the byte that is there
 {
     return inChild([address] {
-        *static_cast<volatile char *>(address) = 'x';
+        volatile char *const byte = static_cast<volatile char *>(address);
+        *byte = *byte;
         return 0;
     });
 }
