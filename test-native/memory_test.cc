@@ -305,6 +305,20 @@ TEST_F(MemoryTest, ShouldSealNothing)
     EXPECT_TRUE(isNothing(buffer_));
 }
 
+TEST_F(MemoryTest, ShouldNotSealWhatADaemonIsStillFilling)
+{
+    buffer_.fd = sfd_memory_open(&sys_, "filling");
+    EXPECT_EQ(-EINVAL, seal());
+    EXPECT_EQ(4, write(buffer_.fd, "more", 4));
+    EXPECT_EQ(-EINVAL, seal());
+    EXPECT_EQ(4, write(buffer_.fd, "more", 4));
+    ASSERT_EQ(0, fcntl(buffer_.fd, F_ADD_SEALS, SIZE_SEALS | F_SEAL_WRITE));
+    EXPECT_EQ(-EINVAL, seal()) << "how long it is nobody has asked yet";
+    ASSERT_EQ(0, sfd_memory_map(&sys_, &buffer_, SFD_MEMORY_WHOLE, 0));
+    EXPECT_EQ(0, seal());
+    EXPECT_EQ("moremore", bytesOf(buffer_));
+}
+
 TEST_F(MemoryTest, ShouldKeepNewWritersOutWhereThereIsAnotherOne)
 {
     create(100);
@@ -351,6 +365,7 @@ TEST_F(MemoryTest, ShouldNotSealByADescriptorThatIsReadOnly)
     OwnedFd read_only = reopened(buffer_.fd, O_RDONLY);
     ASSERT_GE(read_only.get(), 0);
     other_.fd = fcntl(read_only.get(), F_DUPFD_CLOEXEC, 0);
+    other_.size = 100;
     EXPECT_EQ(-EPERM, sfd_memory_seal(&sys_, &other_));
     EXPECT_EQ(SFD_BUFFER_UNSEALED, other_.seal);
 }

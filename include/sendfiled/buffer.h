@@ -126,8 +126,9 @@ int sfd_buffer_alloc(struct sfd_buffer *out, const char *name, size_t size, unsi
  * it for somebody (splice(2), O_DIRECT), only new writers can be kept out: the result is SFD_BUFFER_SEALED_FUTURE. A
  * later call tries again.
  *
- * Returns 0; buffer->seal says how far it went. errno: EBADF (no buffer), EPERM (its descriptor was made read-only, or
- * sealed against seals), ENOMEM (no memory to map it again: then data is NULL, and sfd_buffer_map() may try later).
+ * Returns 0; buffer->seal says how far it went. errno: EBADF (no buffer), EINVAL (sfd_read_buffer()'s, and not mapped
+ * yet), EPERM (its descriptor was made read-only, or sealed against seals), ENOMEM (no memory to map it again: then data is
+ * NULL, and sfd_buffer_map() may try later).
  */
 int sfd_buffer_seal(struct sfd_buffer *buffer) SFD_API;
 

@@ -113,6 +113,8 @@ int sfd_handover_move(const struct sfd_sys_memory *sys, int socket, struct sfd_b
 
     if (result < 0) return result;
     if (buffer->seal != SFD_BUFFER_UNSEALED) return -EROFS;
+    result = sfd_memory_check_size(sys, buffer);
+    if (result < 0) return result;
     /* Before: the receiver could not seal what we have mapped for writing. */
     result = sfd_memory_hide(sys, buffer);
     if (result < 0) return result;

@@ -172,12 +172,21 @@ static int fill_huge(const struct sfd_sys_memory *sys, const struct sfd_buffer *
     return result == 0 && is_huge(page) ? take_pages(sys, buffer) : result;
 }
 
+int sfd_memory_check_size(const struct sfd_sys_memory *sys, const struct sfd_buffer *buffer)
+{
+    if (buffer->size > 0 || buffer->seal != SFD_BUFFER_UNSEALED) return 0;
+    const int seals = sys->fcntl(buffer->fd, F_GET_SEALS, 0);
+    if (seals < 0) return seals;
+    return (seals & (SEAL_SIZE | F_SEAL_WRITE)) == SEAL_SIZE ? 0 : -EINVAL;
+}
+
 int sfd_memory_seal(const struct sfd_sys_memory *sys, struct sfd_buffer *buffer)
 {
     if (buffer->fd < 0) return -EBADF;
     if (buffer->seal == SFD_BUFFER_SEALED) return 0;
-    const int filled = fill_huge(sys, buffer);
-    if (filled < 0) return filled;
+    int result = sfd_memory_check_size(sys, buffer);
+    if (result == 0) result = fill_huge(sys, buffer);
+    if (result < 0) return result;
     /* As long as anybody has it mapped for writing, F_SEAL_WRITE is refused: we are the first of them. */
     const int hidden = sfd_memory_hide(sys, buffer);
     if (hidden < 0) return hidden;

@@ -25,6 +25,9 @@ int sfd_memory_create(const struct sfd_sys_memory *sys, const char *name, size_t
 /* Gives an empty memory file that may be sealed: a descriptor or -errno. */
 int sfd_memory_open(const struct sfd_sys_memory *sys, const char *name);
 
+/* 0, or -EINVAL of what a daemon fills, or has filled: its size is not known before sfd_memory_map. */
+int sfd_memory_check_size(const struct sfd_sys_memory *sys, const struct sfd_buffer *buffer);
+
 /* Seals it; what is mapped stays where it is, for reading only. 0 or -errno. */
 int sfd_memory_seal(const struct sfd_sys_memory *sys, struct sfd_buffer *buffer);
 
