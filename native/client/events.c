@@ -209,6 +209,12 @@ bool sfd_events_end(struct sfd_events *events, struct sfd_event *event)
     if (events->over != 0) {
         return false;
     }
+    /* What sfd_events_next() has read and not told yet may be the end. */
+    while (take_message(events, event)) {
+        if (events->over != 0) {
+            return true;
+        }
+    }
 
     /* Behind the last byte a Result may be missing, when the daemon was too old or has died: the file is whole. */
     const bool read_whole = events->of == SFD_EVENTS_OF_READ && events->info.cmd != 0 &&
