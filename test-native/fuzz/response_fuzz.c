@@ -129,6 +129,7 @@ static void listen(struct story *story, const struct sfd_event *event)
     FUZZ_CHECK(event->type == SFD_EVENT_FAILED ? event->error != 0 : event->error == 0);
     FUZZ_CHECK(event->type == SFD_EVENT_FAILED || event->info.cmd != 0);
     FUZZ_CHECK(event->type != SFD_EVENT_COMPLETE || event->moved == event->info.size);
+    FUZZ_CHECK(!event->refused || (event->type == SFD_EVENT_FAILED && event->moved == 0));
     FUZZ_CHECK(!is_data || (event->data != NULL && event->size > 0));
     story->data += is_data ? event->size : 0;
     story->count += is_data && story->in_data ? 0 : 1;
