@@ -1,6 +1,8 @@
 // Transfers to a memory file that is sealed at their end, and buffers as their source.
 #include "transfer_fixture.h"
 
+#include "memory_fixture.h"
+
 #include <sys/mman.h>
 
 namespace
@@ -548,6 +550,37 @@ TEST_F(BufferSourceTest, ShouldSendASealedBufferToEveryDestination)
             EXPECT_BYTES(content_, data_);
             EXPECT_TRUE(endedWith(result(0, size)));
         }
+    }
+}
+
+TEST_F(BufferSourceTest, ShouldSendABufferOfHugePagesToEveryDestination)
+{
+    const size_t huge = HugePages::size();
+    HugePages pages(4); // the closer has those that are sent, until it is asked to close
+    if (huge == 0 || !pages.missing().empty()) {
+        GTEST_SKIP() << (huge == 0 ? "a kernel without huge pages" : pages.missing());
+    }
+    const std::function<int()> destinations[] = {
+        [this] { return toPipe(); }, [this] { return toPair(tcpPair(), true); },
+        [this] { return toPair(SocketPair(), true); }, [this] { return dest(); }};
+    for (const auto &destination : destinations) {
+        next();
+        struct sfd_buffer buffer = SFD_BUFFER_INIT;
+        ASSERT_EQ(0, sfd_memory_create(&sfd_sys_memory_linux, "huge", BIG, SFD_BUFFER_HUGE_PAGES,
+                                       &buffer));
+        content_ = pattern(BIG);
+        std::memcpy(buffer.data, content_.data(), BIG);
+        ASSERT_EQ(0, sfd_memory_seal(&sfd_sys_memory_linux, &buffer));
+        source_.reset(fcntl(buffer.fd, F_DUPFD_CLOEXEC, 0));
+        script.fs_type = HUGETLBFS_MAGIC;
+        sfd_devices_deinit(&devices_);
+        sfd_devices_init(&devices_);
+        begin(SFD_WIRE_SEND_FILE, destination(), 0, BIG);
+        finish();
+        EXPECT_TRUE(endedWith(result(0, BIG)));
+        EXPECT_BYTES(content_, pipe_ || pair_ ? data_ : content());
+        sfd_memory_free(&sfd_sys_memory_linux, &buffer);
+        source_.reset();
     }
 }
 
