@@ -862,6 +862,21 @@ TEST_F(HugeMemoryTest, ShouldStayAsItIsWhenItsPagesCannotBeTakenForTheSeal)
     EXPECT_EQ(0, writing(buffer_.data));
 }
 
+TEST_F(HugeMemoryTest, ShouldSealInTheEndWhenTheOtherWriterHasGone)
+{
+    if (!setAside(1)) {
+        GTEST_SKIP() << pages_->missing();
+    }
+    create(5, SFD_BUFFER_HUGE_PAGES);
+    void *writer = mapForWriting();
+    ASSERT_EQ(0, seal());
+    EXPECT_EQ(SFD_BUFFER_SEALED_FUTURE, buffer_.seal);
+    munmap(writer, buffer_.mapped);
+    ASSERT_EQ(0, seal());
+    EXPECT_EQ(SFD_BUFFER_SEALED, buffer_.seal);
+    EXPECT_BYTES(content_, bytesOf(buffer_));
+}
+
 TEST_F(HugeMemoryTest, ShouldRefuseToMapAPeersFileThatLacksPages)
 {
     // Anybody can make such a file, also where no huge page is set aside: an access would raise SIGBUS.
