@@ -49,7 +49,8 @@ enum {
     /*
      * Huge pages of the machine's default size (2 MiB on x86_64), out of those that its administrator has set
      * aside (sysctl vm.nr_hugepages): fewer page faults and a seal that costs next to nothing, but each buffer takes
-     * whole ones. Never ordinary pages instead: ENOMEM when there are not enough.
+     * whole ones; a seal takes those that were never written to as well. Never ordinary pages instead: ENOMEM when there
+     * are not enough.
      */
     SFD_BUFFER_HUGE_PAGES = 1,
     /* Takes all pages now, instead of each with the first access to it. Blocks for as long as clearing them lasts. */
@@ -126,8 +127,9 @@ int sfd_buffer_alloc(struct sfd_buffer *out, const char *name, size_t size, unsi
  * it for somebody (splice(2), O_DIRECT), only new writers can be kept out: the result is SFD_BUFFER_SEALED_FUTURE. A
  * later call tries again.
  *
- * Returns 0; buffer->seal says how far it went. errno: EBADF (no buffer), EPERM (its descriptor was made read-only, or
- * sealed against seals), ENOMEM (no memory to map it again: then data is NULL, and sfd_buffer_map() may try later).
+ * Returns 0; buffer->seal says how far it went. errno: EBADF (no buffer), EINVAL (sfd_read_buffer()'s, and not mapped
+ * yet), EPERM (its descriptor was made read-only, or sealed against seals), ENOMEM (no memory to map it again: then data is
+ * NULL, and sfd_buffer_map() may try later).
  */
 int sfd_buffer_seal(struct sfd_buffer *buffer) SFD_API;
 
@@ -185,7 +187,7 @@ int sfd_buffer_move(int socket, struct sfd_buffer *buffer) SFD_API;
  *     EROFS         sealed, or open for reading only, although it was asked for SFD_BUFFER_WRITABLE
  *     EACCES        its descriptor is not open for reading
  *     EMFILE        this process has no descriptor left for it
- *     ENOMEM        no room to map it
+ *     ENOMEM        no room to map it, or huge pages that it does not have
  * and of the call: EAGAIN (the socket is non-blocking and nothing has come), EBADF, EINVAL (unknown flags), ENOTSOCK,
  * ENOTCONN, EOPNOTSUPP (not a UNIX socket), ECONNRESET, ENOBUFS.
  */

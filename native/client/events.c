@@ -95,7 +95,7 @@ static void on_refusal(struct sfd_events *events, struct sfd_event *event,
                        const struct sfd_wire_response *response)
 {
     finish(events, event, response->errnum);
-    event->refused = true;
+    event->refused = events->moved == 0;
     event->fits = response->fits;
 }
 
@@ -118,7 +118,7 @@ static void on_result(struct sfd_events *events, struct sfd_event *event,
     event->result = result;
     event->fits = result.fits;
     /* An opened file, for which no technique fits the destination that came later. */
-    event->refused = !complete && result.fits != 0;
+    event->refused = !complete && result.fits != 0 && events->moved == 0;
 }
 
 /* The message at the start of what is held, if it is whole: its event, and true. */
@@ -146,7 +146,7 @@ static bool take_message(struct sfd_events *events, struct sfd_event *event)
         break;
     case SFD_WIRE_RESPONSE_ERROR:
         finish(events, event, response.errnum);
-        event->refused = response.cmd == SFD_FILE_INFO;
+        event->refused = response.cmd == SFD_FILE_INFO && events->moved == 0;
         break;
     case SFD_WIRE_RESPONSE_REFUSAL:
         on_refusal(events, event, &response);
@@ -208,6 +208,12 @@ bool sfd_events_end(struct sfd_events *events, struct sfd_event *event)
     begin(events, event, SFD_EVENT_NONE);
     if (events->over != 0) {
         return false;
+    }
+    /* What sfd_events_next() has read and not told yet may be the end. */
+    while (take_message(events, event)) {
+        if (events->over != 0) {
+            return true;
+        }
     }
 
     /* Behind the last byte a Result may be missing, when the daemon was too old or has died: the file is whole. */

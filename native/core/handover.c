@@ -88,12 +88,21 @@ static int send_message(const struct sfd_sys_memory *sys, int socket,
     return sent < 0 ? (int)sent : 0;
 }
 
+/* What old writers can write to may be sealed for good by now; where it may not be, it is handed on as it came. */
+static int seal(const struct sfd_sys_memory *sys, struct sfd_buffer *buffer)
+{
+    const bool guarded = buffer->seal != SFD_BUFFER_UNSEALED;
+    const int result = sfd_memory_seal(sys, buffer);
+
+    return result == -EPERM && guarded ? 0 : result;
+}
+
 int sfd_handover_send(const struct sfd_sys_memory *sys, int socket, struct sfd_buffer *buffer,
                       int how)
 {
     int result = buffer->fd < 0 ? -EBADF : check_socket(sys, socket);
 
-    if (result == 0 && buffer->seal == SFD_BUFFER_UNSEALED) result = sfd_memory_seal(sys, buffer);
+    if (result == 0) result = seal(sys, buffer);
     return result < 0 ? result : send_message(sys, socket, buffer, how);
 }
 
@@ -104,6 +113,8 @@ int sfd_handover_move(const struct sfd_sys_memory *sys, int socket, struct sfd_b
 
     if (result < 0) return result;
     if (buffer->seal != SFD_BUFFER_UNSEALED) return -EROFS;
+    result = sfd_memory_check_size(sys, buffer);
+    if (result < 0) return result;
     /* Before: the receiver could not seal what we have mapped for writing. */
     result = sfd_memory_hide(sys, buffer);
     if (result < 0) return result;
@@ -179,6 +190,7 @@ int sfd_handover_receive(const struct sfd_sys_memory *sys, int socket, unsigned 
     /* An empty datagram is a message, not an end. */
     if (got == 0 && count == 0 && sys->socket_option(socket, SO_TYPE) != SOCK_DGRAM) return 0;
     result = judge(&message, bytes, (size_t)got, count, &size);
+    if (result == 0 && size == SFD_MEMORY_WHOLE) result = -ERANGE; /* no file is so long */
     if (result == 0) result = sfd_memory_map(sys, &buffer, size, flags);
     if (result < 0) {
         sfd_memory_free(sys, &buffer);

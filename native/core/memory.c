@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 /* Linux 6.3: not to be executed either. */
 #ifndef MFD_NOEXEC_SEAL
@@ -30,6 +31,11 @@ static int open_file(const struct sfd_sys_memory *sys, const char *name, unsigne
 int sfd_memory_open(const struct sfd_sys_memory *sys, const char *name)
 {
     return open_file(sys, name, 0);
+}
+
+static bool is_huge(uint64_t page)
+{
+    return page > (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
 /* What a mapping of `size` bytes takes up: whole pages of that file system. 0 or -errno. */
@@ -57,6 +63,15 @@ static int map_at(const struct sfd_sys_memory *sys, const struct sfd_buffer *buf
                      writable ? MAP_SHARED : MAP_PRIVATE | MAP_NORESERVE, buffer->fd, out);
 }
 
+/* Takes all pages of what is mapped for writing. 0 or -errno. */
+static int take_pages(const struct sfd_sys_memory *sys, const struct sfd_buffer *buffer)
+{
+    const int result = sys->populate(buffer->data, buffer->mapped);
+
+    /* EFAULT: an access would raise SIGBUS, as it does for want of a page that the machine accounts for, madvise(2). */
+    return result == -EFAULT ? -ENOMEM : result;
+}
+
 /* Gives the new file its size for good, and maps it. */
 static int make(const struct sfd_sys_memory *sys, struct sfd_buffer *buffer, unsigned flags)
 {
@@ -71,8 +86,7 @@ static int make(const struct sfd_sys_memory *sys, struct sfd_buffer *buffer, uns
     if (result < 0 || length == 0) return result;
     buffer->mapped = (size_t)length;
     result = map_at(sys, buffer, NULL, &buffer->data);
-    if (result == 0 && (flags & SFD_BUFFER_PREFAULT) != 0)
-        result = sys->populate(buffer->data, buffer->mapped);
+    if (result == 0 && (flags & SFD_BUFFER_PREFAULT) != 0) result = take_pages(sys, buffer);
     return result == -ENOSPC ? -ENOMEM : result; /* hugetlbfs */
 }
 
@@ -109,14 +123,25 @@ int sfd_memory_hide(const struct sfd_sys_memory *sys, struct sfd_buffer *buffer)
                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, &same);
 }
 
+static int seal_of(int seals)
+{
+    if ((seals & F_SEAL_WRITE) != 0) return SFD_BUFFER_SEALED;
+    return (seals & F_SEAL_FUTURE_WRITE) != 0 ? SFD_BUFFER_SEALED_FUTURE : SFD_BUFFER_UNSEALED;
+}
+
 int sfd_memory_show(const struct sfd_sys_memory *sys, struct sfd_buffer *buffer)
 {
-    void *const at = buffer->data; /* NULL, what was revoked: anywhere */
+    void *same = NULL;
 
-    if (buffer->mapped == 0) return 0;
-    const int result = map_at(sys, buffer, at, &buffer->data);
+    if (buffer->data == NULL) return 0;
+    int result = map_at(sys, buffer, buffer->data, &same);
+    if (result == -EPERM) { /* somebody has sealed it meanwhile: to read it is still allowed */
+        const int seals = sys->fcntl(buffer->fd, F_GET_SEALS, 0);
+        if (seals > 0) buffer->seal = seal_of(seals);
+        result = map_at(sys, buffer, buffer->data, &same);
+    }
     if (result < 0) {
-        if (at != NULL) (void)sys->munmap(at, buffer->mapped);
+        (void)sys->munmap(buffer->data, buffer->mapped);
         buffer->data = NULL;
         buffer->mapped = 0;
     }
@@ -134,10 +159,34 @@ static int add_seals(const struct sfd_sys_memory *sys, int fd)
     return result == 0 ? SFD_BUFFER_SEALED_FUTURE : result;
 }
 
+/*
+ * Huge pages that were never written to are taken while they are still set aside for us. Who maps what is sealed, we too,
+ * needs one of his own for each that is missing, and gets SIGBUS where there is none. 0 or -errno.
+ */
+static int fill_huge(const struct sfd_sys_memory *sys, const struct sfd_buffer *buffer)
+{
+    uint64_t page = 0;
+
+    if (buffer->data == NULL || buffer->seal != SFD_BUFFER_UNSEALED) return 0;
+    const int result = sys->page_size(buffer->fd, &page);
+    return result == 0 && is_huge(page) ? take_pages(sys, buffer) : result;
+}
+
+int sfd_memory_check_size(const struct sfd_sys_memory *sys, const struct sfd_buffer *buffer)
+{
+    if (buffer->size > 0 || buffer->seal != SFD_BUFFER_UNSEALED) return 0;
+    const int seals = sys->fcntl(buffer->fd, F_GET_SEALS, 0);
+    if (seals < 0) return seals;
+    return (seals & (SEAL_SIZE | F_SEAL_WRITE)) == SEAL_SIZE ? 0 : -EINVAL;
+}
+
 int sfd_memory_seal(const struct sfd_sys_memory *sys, struct sfd_buffer *buffer)
 {
     if (buffer->fd < 0) return -EBADF;
     if (buffer->seal == SFD_BUFFER_SEALED) return 0;
+    int result = sfd_memory_check_size(sys, buffer);
+    if (result == 0) result = fill_huge(sys, buffer);
+    if (result < 0) return result;
     /* As long as anybody has it mapped for writing, F_SEAL_WRITE is refused: we are the first of them. */
     const int hidden = sfd_memory_hide(sys, buffer);
     if (hidden < 0) return hidden;
@@ -147,19 +196,15 @@ int sfd_memory_seal(const struct sfd_sys_memory *sys, struct sfd_buffer *buffer)
     return sealed < 0 ? sealed : shown;
 }
 
-static int seal_of(int seals)
-{
-    if ((seals & F_SEAL_WRITE) != 0) return SFD_BUFFER_SEALED;
-    return (seals & F_SEAL_FUTURE_WRITE) != 0 ? SFD_BUFFER_SEALED_FUTURE : SFD_BUFFER_UNSEALED;
-}
-
 /* Whether a file may be taken for what `flags` demand: its enum sfd_buffer_seal, or -errno. */
 static int check(const struct sfd_sys_memory *sys, int fd, unsigned flags)
 {
     /* First, and never blocks: all that follows is asked of memory files only. */
     const int seals = sys->fcntl(fd, F_GET_SEALS, 0);
 
-    if (seals < 0) return seals == -EINVAL ? -EMEDIUMTYPE : seals;
+    /* O_PATH is the one for which EBADF is said of what is open. */
+    const bool path_only = seals == -EBADF && sys->fcntl(fd, F_GETFD, 0) >= 0;
+    if (seals < 0) return seals == -EINVAL || path_only ? -EMEDIUMTYPE : seals;
     if ((seals & SEAL_SIZE) != SEAL_SIZE) return -EPERM;
     const int seal = seal_of(seals);
     const int mode = sys->fcntl(fd, F_GETFL, 0);
@@ -171,6 +216,21 @@ static int check(const struct sfd_sys_memory *sys, int fd, unsigned flags)
     if ((mode & O_ACCMODE) == O_WRONLY) return -EACCES;
     if (seal == SFD_BUFFER_UNSEALED) return -EPERM;
     return seal == SFD_BUFFER_SEALED || (flags & SFD_BUFFER_FUTURE_WRITE) != 0 ? seal : -EBUSY;
+}
+
+/*
+ * Whether a reader can have every page of a sealed file. Of ordinary ones he gets a new one where it has a hole; of huge
+ * ones only if one is left that nobody has set aside, else SIGBUS. 0 or -errno.
+ */
+static int check_holes(const struct sfd_sys_memory *sys, int fd, uint64_t size)
+{
+    uint64_t page = 0;
+    uint64_t allocated = 0;
+    int result = sys->page_size(fd, &page);
+
+    if (result < 0 || !is_huge(page)) return result;
+    result = sys->file_allocated(fd, &allocated);
+    return result == 0 && allocated < size ? -ENOMEM : result;
 }
 
 int sfd_memory_map(const struct sfd_sys_memory *sys, struct sfd_buffer *buffer, uint64_t size,
@@ -189,6 +249,8 @@ int sfd_memory_map(const struct sfd_sys_memory *sys, struct sfd_buffer *buffer, 
     if (result < 0) return result == -ENODEV ? -EMEDIUMTYPE : result;
     if (size == SFD_MEMORY_WHOLE) size = have;
     if (size > have) return -ERANGE;
+    if (mapped.seal != SFD_BUFFER_UNSEALED) result = check_holes(sys, buffer->fd, have);
+    if (result < 0) return result;
     result = whole_pages(sys, buffer->fd, size, &length);
     if (result < 0) return result;
     mapped.size = (size_t)size;
@@ -201,16 +263,21 @@ int sfd_memory_map(const struct sfd_sys_memory *sys, struct sfd_buffer *buffer, 
 
 int sfd_memory_revoke(const struct sfd_sys_memory *sys, struct sfd_buffer *buffer)
 {
+    void *elsewhere = NULL;
     void *same = NULL;
 
     if (buffer->data == NULL) return 0;
     /* Behind the end of a file there is nothing to access. */
-    int empty = sfd_memory_open(sys, "sendfiled-revoked");
+    const int empty = sfd_memory_open(sys, "sendfiled-revoked");
     if (empty < 0) return empty;
-    const int result =
-        sys->mmap(buffer->data, buffer->mapped, PROT_READ | PROT_WRITE, MAP_SHARED, empty, &same);
+    int result = map_at(sys, buffer, NULL, &elsewhere);
+    if (result == 0) {
+        result = sys->mmap(buffer->data, buffer->mapped, PROT_READ | PROT_WRITE, MAP_SHARED, empty,
+                           &same);
+        if (result < 0) (void)sys->munmap(elsewhere, buffer->mapped);
+    }
+    if (result == 0) buffer->data = elsewhere;
     (void)sys->close(empty);
-    if (result == 0) buffer->data = NULL;
     return result;
 }
 

@@ -25,6 +25,9 @@ int sfd_memory_create(const struct sfd_sys_memory *sys, const char *name, size_t
 /* Gives an empty memory file that may be sealed: a descriptor or -errno. */
 int sfd_memory_open(const struct sfd_sys_memory *sys, const char *name);
 
+/* 0, or -EINVAL of what a daemon fills, or has filled: its size is not known before sfd_memory_map. */
+int sfd_memory_check_size(const struct sfd_sys_memory *sys, const struct sfd_buffer *buffer);
+
 /* Seals it; what is mapped stays where it is, for reading only. 0 or -errno. */
 int sfd_memory_seal(const struct sfd_sys_memory *sys, struct sfd_buffer *buffer);
 
@@ -39,13 +42,12 @@ int sfd_memory_map(const struct sfd_sys_memory *sys, struct sfd_buffer *buffer, 
 /* Takes the pages away and keeps the addresses: an access raises SIGSEGV until sfd_memory_show. 0 or -errno. */
 int sfd_memory_hide(const struct sfd_sys_memory *sys, struct sfd_buffer *buffer);
 
-/* Maps again what was hidden, where it was, or revoked, anywhere, as its seal allows. On failure it is not mapped at all. 0 or -errno. */
+/* Maps a hidden buffer again, as its seals allow. On failure it is not mapped at all. 0 or -errno. */
 int sfd_memory_show(const struct sfd_sys_memory *sys, struct sfd_buffer *buffer);
 
 /*
- * Gives up the mapping but not the addresses, for a program that cannot know who still points there: from now on an access
- * raises SIGBUS, which a JVM makes an InternalError of. What is done to the buffer next, sealing or moving, maps it elsewhere;
- * sfd_memory_release frees the addresses. 0 or -errno.
+ * Maps it elsewhere, for a program that cannot know who still points to where it was: there an access raises SIGBUS from now on,
+ * which a JVM makes an InternalError of, until sfd_memory_release frees the old addresses. 0, or -errno and nothing has changed.
  */
 int sfd_memory_revoke(const struct sfd_sys_memory *sys, struct sfd_buffer *buffer);
 void sfd_memory_release(const struct sfd_sys_memory *sys, void *address, size_t length);

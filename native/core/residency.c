@@ -99,8 +99,9 @@ static enum sfd_medium medium_of_type(const struct sfd_machine *machine, int fd)
     switch (type) {
     case TMPFS_MAGIC:
     case RAMFS_MAGIC:
-    case HUGETLBFS_MAGIC:
         return SFD_MEDIUM_MEMORY;
+    case HUGETLBFS_MAGIC: /* knows read(2), but neither splice(2) nor sendfile(2) nor RWF_NOWAIT */
+        return SFD_MEDIUM_REMOTE;
     case FUSE_SUPER_MAGIC:
         return SFD_MEDIUM_FUSE;
     case XFS_SUPER_MAGIC:

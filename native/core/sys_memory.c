@@ -59,6 +59,15 @@ static int memory_file_size(int fd, uint64_t *size)
     return 0;
 }
 
+static int memory_file_allocated(int fd, uint64_t *bytes)
+{
+    struct statx st;
+    const int value = result(statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_BLOCKS, &st));
+
+    if (value == 0) *bytes = st.stx_blocks * 512; /* whatever its blocks are, statx(2) */
+    return value;
+}
+
 static int memory_page_size(int fd, uint64_t *size)
 {
     struct statfs st;
@@ -147,6 +156,7 @@ const struct sfd_sys_memory sfd_sys_memory_linux = {
     .ftruncate = memory_ftruncate,
     .fcntl = memory_fcntl,
     .file_size = memory_file_size,
+    .file_allocated = memory_file_allocated,
     .page_size = memory_page_size,
     .memory_total = memory_total,
     .populate = memory_populate,

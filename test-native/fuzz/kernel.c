@@ -132,6 +132,7 @@ static void end_of(struct kernel_fd *status, bool complete)
     if (!complete) return;
     FUZZ_CHECK(status->said.info);                                       /* D38 */
     FUZZ_CHECK((taker == NULL ? 0 : taker->taken) == status->said.size); /* R3 */
+    FUZZ_CHECK(!status->must_seal || taker == NULL || taker->sealed);
 }
 
 static void hear(struct kernel_fd *status, const struct sfd_wire_response *r)
@@ -181,6 +182,7 @@ static void hear(struct kernel_fd *status, const struct sfd_wire_response *r)
 static void take(struct kernel_fd *dest, uint64_t count, const int64_t *offset)
 {
     FUZZ_CHECK(!dest->forbidden); /* R11, D13, D20, D24 */
+    FUZZ_CHECK(!dest->sealed);
     if (offset != NULL) FUZZ_CHECK((uint64_t)*offset == dest->begin + dest->taken);
     if (dest->opened >= 0 && !dest->is_status) {
         struct kernel_open *opened = &kernel.opens[dest->opened];
@@ -523,6 +525,29 @@ static bool is_socket(const struct kernel_fd *entry)
     return entry->kind == KERNEL_TCP || entry->kind == KERNEL_UNIX;
 }
 
+/* Each time what it likes: somebody else may seal it at any time. */
+static int get_seals(const struct kernel_fd *entry)
+{
+    const uint8_t what = fuzz_u8(&kernel.bytes);
+
+    if (entry->kind != KERNEL_FILE || (what > 0 && what < 0x40)) return -EINVAL;
+    if (what >= 0xf0) return F_SEAL_WRITE;
+    return what >= 0xe0 ? F_SEAL_SEAL : 0;
+}
+
+static int add_seals(struct kernel_fd *entry, int seals)
+{
+    const uint8_t what = fuzz_u8(&kernel.bytes);
+
+    FUZZ_CHECK(entry->kind == KERNEL_FILE);
+    FUZZ_CHECK(seals == (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE));
+    if (what >= 0xe0) return -EBUSY;
+    if (what >= 0xc0) return -ENOMEM;
+    if (what >= 0xb0) return -EPERM;
+    entry->sealed = true;
+    return 0;
+}
+
 static int k_fcntl(int fd, int command, int64_t argument)
 {
     if (command == F_DUPFD_CLOEXEC) return -EMFILE; /* a loop's spare descriptor: it has none */
@@ -537,7 +562,9 @@ static int k_fcntl(int fd, int command, int64_t argument)
     case F_SETPIPE_SZ:
         return entry->kind == KERNEL_PIPE && argument < 1 << 20 ? (int)argument : -EPERM;
     case F_GET_SEALS:
-        return fuzz_u8(&kernel.bytes) >= 0xd0 ? F_SEAL_WRITE : -EINVAL;
+        return get_seals(entry);
+    case F_ADD_SEALS:
+        return add_seals(entry, (int)argument);
     default:
         FUZZ_FAIL("a command that nobody uses");
     }

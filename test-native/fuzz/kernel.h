@@ -3,7 +3,8 @@
  * exist in a table only. So millions of faults, short counts, events and clocks a minute, each run the same as the last.
  *
  * It checks what no caller may do: use or close a descriptor that is closed or was never given, forget one in epoll, move
- * other bytes than the file has at that place, write to a status channel behind its last message, or say complete too soon.
+ * other bytes than the file has at that place, write to a status channel behind its last message, or say complete too soon,
+ * before a destination is sealed that has to be.
  * When the bytes are used up every call succeeds, so that all that is under way comes to its end.
  */
 #ifndef SFD_FUZZ_KERNEL_H
@@ -75,10 +76,12 @@ struct kernel_fd {
     uint64_t hole; /* zeros from here on, to the end */
     uint64_t device;
     uint64_t position;
+    bool sealed; /* against all that could change it */
 
     /* a status channel */
     bool is_status;
     bool must_answer;
+    bool must_seal; /* its destination, before complete */
     struct kernel_said said;
     int dest; /* of its request; -1: none, or its own */
 

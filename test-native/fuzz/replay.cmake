@@ -3,7 +3,8 @@
 set(SENDFILED_FUZZ_SECONDS 10 CACHE STRING "Seconds that ctest fuzzes each target; 0: never")
 set(fuzz "${CMAKE_CURRENT_LIST_DIR}")
 
-add_library(fuzz_kernel OBJECT "${fuzz}/kernel.c" "${fuzz}/replay.c" "${native}/client/responses.c")
+add_library(fuzz_kernel OBJECT "${fuzz}/kernel.c" "${fuzz}/replay.c" "${native}/client/responses.c"
+            "${native}/client/events.c")
 target_link_libraries(fuzz_kernel PUBLIC sendfiled_core)
 target_include_directories(fuzz_kernel PUBLIC "${fuzz}")
 file(GLOB fuzz_sources CONFIGURE_DEPENDS "${fuzz}/*_fuzz.c")

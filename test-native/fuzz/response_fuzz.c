@@ -1,12 +1,13 @@
 /*
- * Fuzz target: the client's decoders of responses, the core's (native/core/wire.c) and the C API's (native/client/responses.c).
- * The input is what a status channel says.
+ * Fuzz target: the client's decoders of responses, the core's (native/core/wire.c) and the C API's (native/client/responses.c),
+ * and the events that they make (native/client/events.c). The input is what a status channel says.
  *
  * R1, D25, D39: a message is known by its own bytes, however they are cut up; it encodes to the same bytes; the two decoders agree.
+ * Whatever comes, a transfer has one end, and it is the same however the bytes are cut up.
  */
 #include <errno.h>
 
-#include <sendfiled/responses.h>
+#include <sendfiled/events.h>
 
 #include "fuzz.h"
 #include "wire.h"
@@ -108,8 +109,78 @@ static int decode(const uint8_t *data, size_t size)
     return n;
 }
 
+/* What a channel's events add up to. */
+struct story {
+    struct sfd_event last;
+    unsigned count; /* of events, all DATA together being one */
+    uint64_t data;
+    uint64_t moved;
+    bool in_data;
+    bool over;
+};
+
+static void listen(struct story *story, const struct sfd_event *event)
+{
+    const bool is_data = event->type == SFD_EVENT_DATA;
+
+    FUZZ_CHECK(!story->over);
+    FUZZ_CHECK(event->moved >= story->moved);
+    FUZZ_CHECK(event->info.cmd == 0 || event->moved <= event->info.size);
+    FUZZ_CHECK(event->type == SFD_EVENT_FAILED ? event->error != 0 : event->error == 0);
+    FUZZ_CHECK(event->type == SFD_EVENT_FAILED || event->info.cmd != 0);
+    FUZZ_CHECK(event->type != SFD_EVENT_COMPLETE || event->moved == event->info.size);
+    FUZZ_CHECK(!event->refused || (event->type == SFD_EVENT_FAILED && event->moved == 0));
+    FUZZ_CHECK(!is_data || (event->data != NULL && event->size > 0));
+    story->data += is_data ? event->size : 0;
+    story->count += is_data && story->in_data ? 0 : 1;
+    story->in_data = is_data;
+    story->moved = event->moved;
+    story->over = event->type == SFD_EVENT_COMPLETE || event->type == SFD_EVENT_FAILED;
+    story->last = *event;
+}
+
+/* Feeds the input in pieces of that size. */
+static struct story tell(enum sfd_events_of of, const uint8_t *data, size_t size, size_t piece)
+{
+    struct story story = {.count = 0};
+    struct sfd_events events;
+    struct sfd_event event;
+
+    sfd_events_init(&events, of);
+    for (size_t at = 0; at < size;) {
+        const size_t length = size - at < piece ? size - at : piece;
+        uint8_t *copy = fuzz_exact_copy(data + at, length);
+        const size_t taken = sfd_events_feed(&events, copy, length, &event);
+        free(copy);
+        FUZZ_CHECK(taken > 0 && taken <= length);
+        FUZZ_CHECK(taken == length || event.type != SFD_EVENT_NONE);
+        if (event.type != SFD_EVENT_NONE) listen(&story, &event);
+        at += taken;
+    }
+    if (sfd_events_end(&events, &event)) listen(&story, &event);
+    FUZZ_CHECK(story.over);
+    FUZZ_CHECK(!sfd_events_end(&events, &event));
+    FUZZ_CHECK(sfd_events_data_left(&events) == 0);
+    return story;
+}
+
+static void check_events(enum sfd_events_of of, const uint8_t *data, size_t size)
+{
+    static const size_t pieces[] = {1, 7, 48, 49};
+    const struct story whole = tell(of, data, size, SIZE_MAX);
+
+    for (size_t i = 0; i < sizeof(pieces) / sizeof(pieces[0]); i++) {
+        const struct story cut = tell(of, data, size, pieces[i]);
+        FUZZ_CHECK(cut.count == whole.count && cut.data == whole.data && cut.moved == whole.moved);
+        FUZZ_CHECK(cut.last.type == whole.last.type && cut.last.error == whole.last.error);
+        FUZZ_CHECK(cut.last.refused == whole.last.refused && cut.last.fits == whole.last.fits);
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+    check_events(SFD_EVENTS_OF_SEND, data, size);
+    check_events(SFD_EVENTS_OF_READ, data, size);
     for (int i = 0; i < MESSAGES_MAX; i++) {
         const int n = decode(data, size);
         if (n <= 0) break;

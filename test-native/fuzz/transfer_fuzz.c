@@ -190,7 +190,7 @@ static void compose_begin(struct kernel_datagram *datagram)
         options.idle_ms = (uint32_t)some_number();
         options.deadline_ms = (uint32_t)some_number();
         options.technique = fuzz_u8(&h.ops) % 7;
-        options.flags = fuzz_u8(&h.ops) & 3;
+        options.flags = fuzz_u8(&h.ops) & SFD_OPTIONS_ALL;
         datagram->length =
             sfd_wire_put_extended_request(datagram->bytes, 0x10 | cmd, offset, length, &options, 6);
         if (cmd <= 3) put_path(datagram);
@@ -253,6 +253,7 @@ static void annotate_begin(const struct kernel_datagram *datagram, struct kernel
 {
     const uint64_t begin = (uint64_t)request->offset;
 
+    status->must_seal = (request->options.flags & SFD_OPTION_SEAL) != 0;
     switch (request->cmd) {
     case SFD_WIRE_OPEN_FILE:
         if (kernel.open_count == 256) break;

@@ -63,18 +63,20 @@ final class Memory implements Runnable {
         return 0;
     }
 
+    /** The same, unless no view can write any more and nothing will be done to the mapping. */
+    private int revokeUnlessSealed() {
+        return BufferNative.sealOf(open()) == BufferNative.SEALED ? 0 : revokeViews();
+    }
+
     /** 0 or -errno. */
     synchronized int addSeals() {
-        if (BufferNative.sealOf(open()) == BufferNative.SEALED) {
-            return 0;
-        }
-        int result = revokeViews();
+        int result = revokeUnlessSealed();
         return result < 0 ? result : BufferNative.seal(state);
     }
 
     /** 0 or -errno; sealed even if it was not sent. */
     synchronized int send(int socket) {
-        int result = BufferNative.sealOf(open()) == BufferNative.UNSEALED ? addSeals() : 0;
+        int result = revokeUnlessSealed();
         return result < 0 ? result : BufferNative.send(state, socket);
     }
 

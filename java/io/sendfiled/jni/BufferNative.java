@@ -88,17 +88,17 @@ public final class BufferNative {
         return map0(state, fd, flags);
     }
 
-    /** Seals. What is mapped keeps its address, unless it was revoked before. 0 or -errno. */
+    /** Seals. What is mapped keeps its address. 0 or -errno. */
     public static int seal(ByteBuffer state) {
         return seal0(state);
     }
 
-    /** Makes each access to the mapping an {@link InternalError}, and lets go of it: {@link #release}. 0 or -errno. */
+    /** Maps it elsewhere. Each access to where it was is an {@link InternalError}, until {@link #release}. 0 or -errno. */
     public static int revoke(ByteBuffer state) {
         return revoke0(state);
     }
 
-    /** Frees the addresses of a mapping that was revoked. Nobody may access them any more. */
+    /** Frees addresses that were {@linkplain #revoke revoked}. Nobody may access them any more. */
     public static void release(long address, long length) {
         release0(address, length);
     }
