@@ -84,8 +84,9 @@ pid_t sfd_spawn(const char *server_name, const char *root_dir, const char *sockd
  *
  * errno: EINVAL (NULL, or a name that is empty or contains a slash), ENAMETOOLONG (the socket's
  * path is longer than 107 bytes, the limit of UNIX sockets), ENOENT (no such socket: no daemon of
- * this name), ECONNREFUSED (a socket is there but its daemon has gone), EACCES (another user's
- * daemon), EPROTOTYPE (something else listens there), EMFILE, ENFILE, ENOBUFS, ENOMEM.
+ * this name), ENOTDIR or ELOOP (on the way to it), ECONNREFUSED (a socket is there but its daemon has
+ * gone), EACCES (another user's daemon), EPROTOTYPE (something else listens there), EMFILE, ENFILE,
+ * ENOBUFS, ENOMEM.
  */
 int sfd_connect(const char *server_sockdir, const char *server_name) SFD_API;
 
