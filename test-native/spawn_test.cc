@@ -176,6 +176,38 @@ TEST_F(SpawnTest, shouldGiveTheDaemonDefaultSignals)
     EXPECT_EQ(logged("ignored"), std::vector<std::string>());
 }
 
+TEST_F(SpawnTest, shouldStartTheDaemonInTheCallersDirectory)
+{
+    const std::filesystem::path before = std::filesystem::current_path();
+    std::filesystem::current_path(directory_->path());
+    const pid_t pid = spawn("ready");
+    std::filesystem::current_path(before);
+
+    expectCleanEnd(pid);
+    EXPECT_EQ(logged("directory"), std::vector<std::string>{directory_->path()});
+}
+
+TEST_F(SpawnTest, shouldStartTheDaemonInTheRootDirectoryWhenTheCallersIsGone)
+{
+    const std::filesystem::path before = std::filesystem::current_path();
+    std::filesystem::create_directory(*directory_ / "gone");
+    std::filesystem::current_path(*directory_ / "gone");
+    std::filesystem::remove(*directory_ / "gone");
+    const pid_t relativeRoot = sfd_spawn("disk0", "files", "/run/sockets", 100, 10000);
+    const int relativeRootError = errno;
+    const pid_t relativeSockets = sfd_spawn("disk0", "/srv/files", "sockets", 100, 10000);
+    const int relativeSocketsError = errno;
+    const pid_t pid = spawn("ready");
+    std::filesystem::current_path(before);
+
+    EXPECT_EQ(relativeRoot, -1);
+    EXPECT_EQ(relativeRootError, ENOENT);
+    EXPECT_EQ(relativeSockets, -1);
+    EXPECT_EQ(relativeSocketsError, ENOENT);
+    expectCleanEnd(pid);
+    EXPECT_EQ(logged("directory"), std::vector<std::string>{"/"});
+}
+
 TEST_F(SpawnTest, shouldGiveZeroWhenAnInstanceOfThatNameRuns)
 {
     EXPECT_EQ(spawn(("errno=" + std::to_string(EADDRINUSE)).c_str()), 0);

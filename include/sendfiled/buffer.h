@@ -53,7 +53,10 @@ enum {
      * are not enough.
      */
     SFD_BUFFER_HUGE_PAGES = 1,
-    /* Takes all pages now, instead of each with the first access to it. Blocks for as long as clearing them lasts. */
+    /*
+     * Takes all pages now, instead of each with the first access to it. Blocks for as long as clearing them lasts. Before
+     * Linux 5.14 a want of memory shows as it does with an access: SIGBUS, or the end of some process.
+     */
     SFD_BUFFER_PREFAULT = 2
 };
 
@@ -120,8 +123,8 @@ int sfd_buffer_alloc(struct sfd_buffer *out, const char *name, size_t size, unsi
  * keeps its address and can be read; a write to it raises SIGSEGV, write(2) to its descriptor says EPERM. Does
  * nothing to a buffer that is sealed.
  *
- * Does not need to be called before sfd_buffer_send(), which does it. Takes some 20 ms per GiB, with huge pages
- * 0.2 ms; during that no thread may use the bytes.
+ * Does not need to be called before sfd_buffer_send(), which does it. Waits for nobody, but takes some 20 ms per GiB, with
+ * huge pages 0.2 ms; during that no thread may use the bytes.
  *
  * Where another process (or a second mapping) has the buffer mapped for writing, or the kernel still reads or writes
  * it for somebody (splice(2), O_DIRECT), only new writers can be kept out: the result is SFD_BUFFER_SEALED_FUTURE. A

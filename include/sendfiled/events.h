@@ -21,8 +21,11 @@
  * sfd_events_next() reads the channel itself. A program whose loop has read already (io_uring, libuv) feeds the bytes
  * instead: sfd_events_feed(), and sfd_events_end() at end of file.
  *
- * A struct sfd_events is used by one thread at a time; it owns nothing, and needs no cleaning up. No function here but
- * sfd_events_next() touches errno or makes a system call.
+ * For all functions here:
+ *   - They may be called by any thread; one struct sfd_events is used by one thread at a time. It owns nothing, and needs
+ *     no cleaning up.
+ *   - None blocks but sfd_events_next(), which reads; none else touches errno or makes a system call, so that signal handlers
+ *     may call them, as they may call that one.
  */
 #ifndef SENDFILED_EVENTS_H
 #define SENDFILED_EVENTS_H
@@ -44,19 +47,22 @@ enum sfd_event_type {
     SFD_EVENT_ACCEPTED, /* the file is open. Of an Open File: now sfd_send_open() can be called */
     SFD_EVENT_PROGRESS, /* bytes have been moved */
     SFD_EVENT_DATA,     /* of a Read File: here are bytes of the file, or they come next */
-    SFD_EVENT_COMPLETE, /* the end: every byte has been accepted by the destination, or has been read */
-    SFD_EVENT_FAILED /* the end: not so */
+    SFD_EVENT_COMPLETE, /* the end: every byte has been accepted by the destination, or read */
+    SFD_EVENT_FAILED    /* the end: not so */
 };
 
 struct sfd_event {
     enum sfd_event_type type;
 
-    int error; /* FAILED: an errno. ECONNABORTED: the channel ended without a word (a Cancel, a Read File whose
-                      file became shorter or unreadable, or the daemon has gone); EBADMSG: what came makes no sense */
-    bool
-        refused; /* FAILED: before the transfer had begun; nothing has been written to the destination */
-    uint32_t
-        fits; /* FAILED: techniques that would do, as in struct sfd_refusal; 0: not the matter */
+    /*
+     * FAILED: an errno. ECONNABORTED: the channel ended without a word (a Cancel, a Read File whose file became
+     * shorter or unreadable, or the daemon has gone). EBADMSG: what came makes no sense.
+     */
+    int error;
+    /* FAILED: before the transfer had begun; nothing has been written to the destination. */
+    bool refused;
+    /* FAILED: techniques that would do, as in struct sfd_refusal; 0: not the matter. */
+    uint32_t fits;
 
     uint64_t moved; /* bytes moved so far, in all, as far as is known */
 
@@ -82,7 +88,8 @@ struct sfd_events {
 void sfd_events_init(struct sfd_events *events, enum sfd_events_of of) SFD_API;
 
 /*
- * Reads the status channel, as far as it needs for the next event. Blocks if it is a blocking descriptor.
+ * Reads the status channel, as far as it needs for the next event. Blocks if it is a blocking descriptor, until an event or
+ * the end comes; a signal does not end the wait.
  *
  *   status_fd   what sfd_send() and its like returned; borrowed. The caller closes it after the last event
  *   event       filled when the result is 1; else its type is SFD_EVENT_NONE
@@ -91,8 +98,9 @@ void sfd_events_init(struct sfd_events *events, enum sfd_events_of of) SFD_API;
  * sfd_events_data_left() of them out of the channel, by read(2) or splice(2), and tell how many, sfd_events_skip(); as
  * long as bytes are left, this event comes again. When your read(2) gives 0, the daemon has stopped: sfd_events_end().
  *
- * Returns 1, 0 when there is nothing (the channel is non-blocking and empty, or the last event has been), or -1 with
- * errno: EBADF, EINVAL and the like, of a descriptor that is none of ours.
+ * Returns 1, 0 when there is nothing (the channel is non-blocking and empty, or the last event has been), or -1 with the
+ * errno of read(2), for a descriptor that is no status channel: EBADF (not open for reading), EINVAL, EIO, EISDIR (no
+ * pipe).
  */
 int sfd_events_next(struct sfd_events *events, int status_fd, struct sfd_event *event) SFD_API;
 

@@ -51,9 +51,10 @@ extern "C" {
 #endif
 
 /*
- * Starts a daemon: the program "sendfiled" found on PATH, as a child process, with standard input,
- * output and error on /dev/null, no other descriptor of yours, the environment of the caller, no
- * signal blocked.
+ * Starts a daemon: the program "sendfiled" found on PATH (when that is not set, in the system's default
+ * path), as a child process, with standard input, output and error on /dev/null, no other descriptor of
+ * yours, the environment of the caller, of which it needs nothing, no signal blocked, in the caller's
+ * working directory (in / when that has been removed).
  *
  *   server_name      instance name, for sfd_connect()
  *   root_dir         paths of requests are resolved inside this directory
@@ -69,9 +70,10 @@ extern "C" {
  * run meanwhile, and the wait goes on. When it fails, the child has ended and has been waited for.
  *
  * errno: EINVAL (a NULL argument, a number out of range, or the daemon did not accept its
- * arguments), ENOENT (no program "sendfiled" on PATH), EACCES, EAGAIN or ENOMEM (no process could
- * be made), EMFILE, ENFILE, EIO (the daemon ended without saying why), or the errno of the daemon's
- * failure to start.
+ * arguments), ENOENT (no program "sendfiled" on PATH, or a relative directory when the working directory
+ * has been removed), EACCES (it may not be executed), EAGAIN or ENOMEM (no process could be made), EMFILE,
+ * ENFILE, EIO (the daemon ended without saying why: it finds no Java, as a rule), or the errno of the
+ * daemon's failure to start: EPERM for root without SENDFILED_ALLOW_ROOT=1 in its environment.
  */
 pid_t sfd_spawn(const char *server_name, const char *root_dir, const char *sockdir, int maxfiles,
                 int open_fd_timeout_ms) SFD_API;
@@ -82,8 +84,9 @@ pid_t sfd_spawn(const char *server_name, const char *root_dir, const char *sockd
  *
  * errno: EINVAL (NULL, or a name that is empty or contains a slash), ENAMETOOLONG (the socket's
  * path is longer than 107 bytes, the limit of UNIX sockets), ENOENT (no such socket: no daemon of
- * this name), ECONNREFUSED (a socket is there but its daemon has gone), EACCES (another user's
- * daemon), EPROTOTYPE (something else listens there), EMFILE, ENFILE, ENOBUFS, ENOMEM.
+ * this name), ENOTDIR or ELOOP (on the way to it), ECONNREFUSED (a socket is there but its daemon has
+ * gone), EACCES (another user's daemon), EPROTOTYPE (something else listens there), EMFILE, ENFILE,
+ * ENOBUFS, ENOMEM.
  */
 int sfd_connect(const char *server_sockdir, const char *server_name) SFD_API;
 
@@ -93,8 +96,9 @@ int sfd_connect(const char *server_sockdir, const char *server_name) SFD_API;
  * Returns its status as waitpid(2) gives it (WIFEXITED and so on).
  *
  * errno: EINVAL (pid is not positive: 0, which sfd_spawn() gives for "already running", would be
- * the caller's own process group), ESRCH (no such process), EPERM, ECHILD (not a child of the
- * caller: it has been told to end, but cannot be waited for).
+ * the caller's own process group), ESRCH (no such process), EPERM (another user's), ECHILD (not a
+ * child of the caller: it has been told to end, but cannot be waited for; or SIGCHLD is ignored, and
+ * it has ended, but nobody can tell how).
  */
 int sfd_shutdown(pid_t pid) SFD_API;
 

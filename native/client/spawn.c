@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -99,8 +100,19 @@ static int set_signals(posix_spawnattr_t *attributes)
     return -error;
 }
 
-/* Starts the program with `readiness` (borrowed) as descriptor 3. 0 or -errno. */
-static int start(char *const *arguments, int readiness, pid_t *out)
+/* A directory that was removed, or lies outside of a chroot(2). No JVM starts in one. */
+static bool is_working_directory_gone(void)
+{
+    char path[PATH_MAX];
+
+    return getcwd(path, sizeof path) == NULL;
+}
+
+/*
+ * Starts the program with `readiness` (borrowed) as descriptor 3, in the caller's working directory or,
+ * if it is told so, in the root directory. 0 or -errno.
+ */
+static int start(char *const *arguments, int readiness, bool in_root, pid_t *out)
 {
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
@@ -112,6 +124,9 @@ static int start(char *const *arguments, int readiness, pid_t *out)
     result = -posix_spawnattr_init(&attributes);
     if (result == 0) {
         result = add_descriptors(&actions, readiness);
+        if (result == 0 && in_root) {
+            result = -posix_spawn_file_actions_addchdir_np(&actions, "/");
+        }
         if (result == 0) {
             result = set_signals(&attributes);
         }
@@ -178,7 +193,7 @@ static int judge(pid_t pid, int heard, int said)
     return said > 0 ? -said : -EIO;
 }
 
-static int spawn(char *const *arguments)
+static int spawn(char *const *arguments, bool in_root)
 {
     int fds[2];
     pid_t pid = -1;
@@ -187,7 +202,7 @@ static int spawn(char *const *arguments)
         return -errno;
     }
 
-    int result = start(arguments, fds[1], &pid);
+    int result = start(arguments, fds[1], in_root, &pid);
 
     /* Ours has to go before the read, or the end of a daemon that says nothing would not be seen.
      */
@@ -211,6 +226,13 @@ pid_t sfd_spawn(const char *server_name, const char *root_dir, const char *sockd
         return -1;
     }
 
+    const bool gone = is_working_directory_gone();
+
+    if (gone && (root_dir[0] != '/' || sockdir[0] != '/')) {
+        errno = ENOENT;
+        return -1;
+    }
+
     char transfers[INT_TEXT];
     char timeout[INT_TEXT];
 
@@ -224,7 +246,7 @@ pid_t sfd_spawn(const char *server_name, const char *root_dir, const char *sockd
         transfers, "-p", NULL,
     };
     /* execve(2) writes to none of them; its type is older than const. */
-    const int result = spawn((char *const *)(uintptr_t)arguments);
+    const int result = spawn((char *const *)(uintptr_t)arguments, gone);
 
     if (result < 0) {
         errno = -result;

@@ -50,6 +50,15 @@ static int whole_pages(const struct sfd_sys_memory *sys, int fd, uint64_t size, 
     return 0;
 }
 
+/* EAGAIN is more than may be locked, mlockall(2). From a hand-over it would say that nothing has come, or could go. */
+static int map(const struct sfd_sys_memory *sys, void *at, size_t size, int protection, int flags,
+               int fd, void **out)
+{
+    const int result = sys->mmap(at, size, protection, flags, fd, out);
+
+    return result == -EAGAIN ? -ENOMEM : result;
+}
+
 /*
  * Maps what the buffer is. For reading, private: older kernels allow no shared mapping of what is sealed, not even for
  * reading; nobody writes, so no page is ever copied. Nor must huge pages be set aside for such copies.
@@ -59,8 +68,8 @@ static int map_at(const struct sfd_sys_memory *sys, const struct sfd_buffer *buf
 {
     const bool writable = buffer->seal == SFD_BUFFER_UNSEALED;
 
-    return sys->mmap(at, buffer->mapped, writable ? PROT_READ | PROT_WRITE : PROT_READ,
-                     writable ? MAP_SHARED : MAP_PRIVATE | MAP_NORESERVE, buffer->fd, out);
+    return map(sys, at, buffer->mapped, writable ? PROT_READ | PROT_WRITE : PROT_READ,
+               writable ? MAP_SHARED : MAP_PRIVATE | MAP_NORESERVE, buffer->fd, out);
 }
 
 /* Takes all pages of what is mapped for writing. 0 or -errno. */
@@ -119,8 +128,8 @@ int sfd_memory_hide(const struct sfd_sys_memory *sys, struct sfd_buffer *buffer)
     void *same = NULL;
 
     if (buffer->data == NULL) return 0;
-    return sys->mmap(buffer->data, buffer->mapped, PROT_NONE,
-                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, &same);
+    return map(sys, buffer->data, buffer->mapped, PROT_NONE,
+               MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, &same);
 }
 
 static int seal_of(int seals)
@@ -272,8 +281,8 @@ int sfd_memory_revoke(const struct sfd_sys_memory *sys, struct sfd_buffer *buffe
     if (empty < 0) return empty;
     int result = map_at(sys, buffer, NULL, &elsewhere);
     if (result == 0) {
-        result = sys->mmap(buffer->data, buffer->mapped, PROT_READ | PROT_WRITE, MAP_SHARED, empty,
-                           &same);
+        result = map(sys, buffer->data, buffer->mapped, PROT_READ | PROT_WRITE, MAP_SHARED, empty,
+                     &same);
         if (result < 0) (void)sys->munmap(elsewhere, buffer->mapped);
     }
     if (result == 0) buffer->data = elsewhere;

@@ -8,7 +8,7 @@
  *   exit=N      nothing on descriptor 3, exit N
  *   half        half an int on descriptor 3, exit 1
  *   mute        close descriptor 3, wait for a signal
- * FAKE_DAEMON_LOG names a file for the arguments, open descriptors and signals found at start.
+ * FAKE_DAEMON_LOG names a file for the arguments, working directory, open descriptors and signals found at start.
  */
 #include <dirent.h>
 #include <fcntl.h>
@@ -43,6 +43,13 @@ static void log_descriptors(FILE *log)
     closedir(directory);
 }
 
+static void log_directory(FILE *log)
+{
+    char path[PATH_MAX];
+
+    fprintf(log, "directory %s\n", getcwd(path, sizeof path) == NULL ? "none" : path);
+}
+
 static void log_signals(FILE *log)
 {
     sigset_t blocked;
@@ -71,6 +78,7 @@ static void write_log(int argc, char **argv)
     for (int i = 0; i < argc; i++) {
         fprintf(log, "argument %s\n", argv[i]);
     }
+    log_directory(log);
     log_descriptors(log);
     log_signals(log);
     fclose(log);

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 static int step(const char *what, bool good)
@@ -53,7 +54,17 @@ static bool read_file_info(int fd, struct sfd_file_info *info)
         errno = sfd_get_stat(buf);
         return false;
     }
-    return sfd_unmarshal_file_info(info, buf);
+    return sfd_unmarshal_file_info(info, buf) && info->cmd == SFD_FILE_INFO &&
+           info->stat == SFD_STAT_OK && info->txnid != 0;
+}
+
+/* A file that was made and read a moment ago, or at least not in times to come. */
+static bool is_recent(const struct sfd_file_info *info)
+{
+    const time_t soon = time(NULL) + 1;
+
+    return info->mtime > 0 && info->mtime <= soon && info->ctime > 0 && info->ctime <= soon &&
+           info->atime > 0 && info->atime <= soon;
 }
 
 /* Progress, completion and end of file. */
@@ -64,8 +75,9 @@ static bool read_transfer(int fd, size_t expected)
     size_t total = 0;
 
     do {
-        if (read_all(fd, buf, sizeof(stat)) != sizeof(stat) ||
-            !sfd_unmarshal_xfer_stat(&stat, buf)) {
+        if (read_all(fd, buf, sizeof(stat)) != sizeof(stat) || sfd_get_cmd(buf) != SFD_XFER_STAT ||
+            !sfd_unmarshal_xfer_stat(&stat, buf) || stat.cmd != SFD_XFER_STAT ||
+            stat.stat != SFD_STAT_OK) {
             return false;
         }
         if (!sfd_xfer_complete(&stat)) {
@@ -79,7 +91,7 @@ static int read_file(int srv, const char *path, char *data, size_t *size)
 {
     struct sfd_file_info info;
     const int fd = sfd_read(srv, path, 0, 0, false);
-    bool good = fd != -1 && read_file_info(fd, &info);
+    bool good = fd != -1 && read_file_info(fd, &info) && is_recent(&info);
 
     if (good) {
         *size = info.size;

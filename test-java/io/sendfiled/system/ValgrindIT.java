@@ -15,6 +15,8 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 /** R2: the C client library leaves no memory and no descriptor behind, and reads none that it may not, says Valgrind. */
 @Timeout(300)
@@ -45,14 +47,32 @@ final class ValgrindIT {
         }
     }
 
+    @ParameterizedTest
+    @EnumSource(
+            value = Installed.Linkage.class,
+            names = {"SHARED", "ARCHIVE"})
+    void shouldFindNothingInAProgramWithBuffersAndEvents(Installed.Linkage linkage) throws Exception {
+        Path program = Installed.build(directory, Installed.C99, "test-native/installed/program.c", linkage);
+        try (TestDaemon daemon = TestDaemon.start(TestDaemon.Kind.FORKED, directory, TestDaemon.Options.STANDARD)) {
+            Content.write(daemon.root().resolve("small"), 4_000);
+
+            expectClean(List.of(program.toString(), directory.toString(), TestDaemon.NAME, "small"));
+        }
+    }
+
     private void expectClean(String... arguments) throws Exception {
-        Path script = Path.of(System.getProperty("sendfiled.test.source", "."), "test-native/support/valgrind.sh");
-        List<String> command = new ArrayList<>(List.of("sh", script.toString(), VALGRIND.toString()));
-        command.addAll(HelperProgram.command("client_driver", directory, TestDaemon.NAME));
+        List<String> command = HelperProgram.command("client_driver", directory, TestDaemon.NAME);
         command.addAll(List.of(arguments));
+        expectClean(command);
+    }
+
+    private static void expectClean(List<String> program) throws Exception {
+        Path script = Installed.source("test-native/support/valgrind.sh");
+        List<String> command = new ArrayList<>(List.of("sh", script.toString(), VALGRIND.toString()));
+        command.addAll(program);
         Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
         process.getOutputStream().close();
         String said = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-        assertEquals(0, process.waitFor(), () -> String.join(" ", arguments) + ": " + said);
+        assertEquals(0, process.waitFor(), () -> String.join(" ", program) + ": " + said);
     }
 }

@@ -1,0 +1,107 @@
+/*
+ * A program of the library's users in C99, compiled from the installed tree and nothing else (InstalledLibraryIT): hands a
+ * buffer to itself, has a daemon read a file into another, and sends that one on.
+ *
+ *   program SOCKDIR NAME PATH       PATH: below the daemon's root, 1 to 4096 bytes
+ *
+ * Prints the size of the file. Exit: 0, or 1 with what failed on standard error.
+ */
+#include <sendfiled.h>
+
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static int fail(const char *what)
+{
+    perror(what);
+    return 1;
+}
+
+static int hand_over(void)
+{
+    struct sfd_buffer sent = SFD_BUFFER_INIT;
+    struct sfd_buffer received = SFD_BUFFER_INIT;
+    int ends[2];
+
+    if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == -1) return fail("socketpair");
+    if (sfd_buffer_alloc(&sent, "program", 100000, 0) == -1) return fail("sfd_buffer_alloc");
+    memset(sent.data, 'x', sent.size);
+    if (sfd_buffer_send(ends[0], &sent) == -1) return fail("sfd_buffer_send");
+    if (sfd_buffer_recv(ends[1], &received, 0) != 1) return fail("sfd_buffer_recv");
+    if (received.seal != SFD_BUFFER_SEALED || received.size != sent.size ||
+        memcmp(received.data, sent.data, sent.size) != 0) {
+        return fail("another buffer");
+    }
+    sfd_buffer_free(&received);
+    sfd_buffer_free(&sent);
+    close(ends[0]);
+    close(ends[1]);
+    return 0;
+}
+
+/* Waits for the end of a transfer on its status channel, which is non-blocking, and closes that. */
+static int await_end(int status)
+{
+    struct sfd_events events;
+    struct sfd_event event;
+
+    sfd_events_init(&events, SFD_EVENTS_OF_SEND);
+    do {
+        struct pollfd readable;
+
+        readable.fd = status;
+        readable.events = POLLIN;
+        if (poll(&readable, 1, 60000) != 1) return fail("poll");
+        if (sfd_events_next(&events, status, &event) < 0) return fail("sfd_events_next");
+    } while (event.type < SFD_EVENT_COMPLETE);
+    close(status);
+    if (event.type == SFD_EVENT_COMPLETE) return 0;
+    fprintf(stderr, "transfer: %s\n", strerror(event.error));
+    return 1;
+}
+
+static int send_on(int srv, struct sfd_buffer *buffer)
+{
+    char got[4096];
+    int ends[2];
+
+    if (pipe(ends) == -1) return fail("pipe");
+
+    const int status = sfd_send_buffer(srv, buffer, ends[1], 0, 0, true, NULL);
+
+    if (status == -1) return fail("sfd_send_buffer");
+    if (await_end(status) != 0) return 1;
+    if (read(ends[0], got, sizeof got) != (ssize_t)buffer->size ||
+        memcmp(got, buffer->data, buffer->size) != 0) {
+        return fail("other bytes");
+    }
+    close(ends[0]);
+    close(ends[1]);
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    struct sfd_buffer file = SFD_BUFFER_INIT;
+
+    if (argc != 4) return 2;
+    if (hand_over() != 0) return 1;
+
+    const int srv = sfd_connect(argv[1], argv[2]);
+
+    if (srv == -1) return fail("sfd_connect");
+
+    const int status = sfd_read_buffer(srv, argv[3], 0, 0, true, NULL, &file);
+
+    if (status == -1) return fail("sfd_read_buffer");
+    if (await_end(status) != 0) return 1;
+    if (sfd_buffer_map(&file, 0) == -1) return fail("sfd_buffer_map");
+    if (send_on(srv, &file) != 0) return 1;
+    printf("%lu\n", (unsigned long)file.size);
+    sfd_buffer_free(&file);
+    close(srv);
+    return 0;
+}
