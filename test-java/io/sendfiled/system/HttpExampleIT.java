@@ -369,6 +369,42 @@ final class HttpExampleIT {
         }
     }
 
+    /** Of some of these sizes all but the last is in the socket, which is full, and the daemon has hung up already. */
+    @Test
+    void shouldSleepWhileAClientDoesNotRead() throws Exception {
+        int step = 60_000; // less than a pipe holds
+        for (int last = step; last < 6_000_000; last += step) {
+            try (Socket slow = server.connect()) {
+                send(slow, "GET /big HTTP/1.1\r\nHost: test\r\nRange: bytes=0-" + last + "\r\n\r\n");
+                assertTrue(readHeader(slow.getInputStream()).startsWith("HTTP/1.1 206 "));
+                server.awaitAsleep();
+            }
+        }
+    }
+
+    @Test
+    void shouldSleepWhileADiskDoesNotAnswerInTheMiddleOfAFile() throws Exception {
+        assumeTrue(HeldDisk.unavailableBecause().isEmpty(), HeldDisk.unavailableBecause());
+        Path behind = Files.createDirectories(directory.resolve("half-behind"));
+        Path mounted = daemon.root().resolve("half");
+        Content content = Content.write(behind.resolve("held"), 16 << 20);
+        try (HeldDisk disk = HeldDisk.mount(mounted, behind, "held")) {
+            disk.release();
+            Content.of(mounted.resolve("held"), 0, 2 << 20); // is in memory from now on
+            disk.hold();
+            try (Socket socket = server.connect()) {
+                send(socket, "GET /half/held" + END);
+                InputStream in = socket.getInputStream();
+                assertTrue(readHeader(in).startsWith("HTTP/1.1 200 "));
+                disk.awaitHeld();
+                server.awaitAsleep();
+                disk.release();
+                assertEquals(content, Content.drain(Channels.newChannel(in)));
+            }
+            shouldLeakNoDescriptor();
+        }
+    }
+
     @Test
     void shouldServeManyAtOnce() throws Exception {
         List<String> command = new ArrayList<>(List.of("curl", "-sS", "--fail", "-Z", "--parallel-max", "32"));
@@ -458,6 +494,7 @@ final class HttpExampleIT {
             disk.awaitHeld();
 
             expectThousands("/small.html");
+            server.awaitAsleep();
             for (Program download : downloads) {
                 assertTrue(download.isAlive(), download.errors());
             }
