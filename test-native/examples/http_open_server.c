@@ -1,0 +1,86 @@
+/*
+ * http_open_server: an HTTP/1.1 server for files which never touches a disk, and none of the files' bytes either.
+ *
+ * Each request is an Open File, which tells the size; then comes the header, which this program writes itself; then a
+ * Send Open File, with which the daemon writes the body straight into the client's socket. So a file on a disk that does
+ * not answer keeps nobody waiting but who asked for it.
+ *
+ * One thread, which never blocks: clients, status channels and the daemon's queue of requests are all watched by one
+ * epoll instance (server_common.h). While the daemon has a socket, nothing is written to it here.
+ */
+#include "server_common.h"
+
+#include <errno.h>
+#include <sys/epoll.h>
+
+/* Open File: the whole file first, as only that tells its size, by which a range can be judged. */
+static enum outcome open_file(struct server *server, struct connection *c)
+{
+    const struct http_response *part = &c->response; /* all zeros at first, which is the whole */
+    const int channel =
+        sfd_open(server->daemon.fd, c->request.path, (off_t)part->first, part->length, true);
+
+    if (channel < 0) {
+        return server_ask_again(server, c, errno);
+    }
+    return server_begin_transfer(c, channel, SFD_EVENTS_OF_SEND);
+}
+
+/* Send Open File: the header is in the socket, and from now on the socket is the daemon's. */
+static enum outcome send_file(struct server *server, struct connection *c)
+{
+    if (!http_has_body(&c->request, &c->response)) {
+        return server_finish(server, c);
+    }
+    if (!sfd_send_open(server->daemon.fd, c->transfer, c->client.fd)) {
+        return server_ask_again(server, c, errno);
+    }
+    c->step = STEP_MOVE_BODY;
+    return GO_ON;
+}
+
+static enum outcome watch_body(struct server *server, struct connection *c)
+{
+    struct sfd_event event;
+    int count;
+
+    while ((count = sfd_events_next(&c->events, c->channel.fd, &event)) > 0) {
+        switch (event.type) {
+        case SFD_EVENT_COMPLETE: /* the socket has accepted every byte */
+            c->transfer = 0;
+            return server_finish(server, c);
+        case SFD_EVENT_FAILED: /* the header has promised more: hanging up is the only way to say so */
+            c->transfer = 0;
+            return CLOSE;
+        default: /* progress */
+            break;
+        }
+    }
+    return count < 0 ? CLOSE : server_wait(server, c, 0, EPOLLIN);
+}
+
+static enum outcome take_step(struct server *server, struct connection *c)
+{
+    switch (c->step) {
+    case STEP_READ_REQUEST:
+        return server_read_request(server, c);
+    case STEP_ASK:
+        return open_file(server, c);
+    case STEP_ANSWER:
+        return server_read_answer(server, c);
+    case STEP_WRITE_HEADER:
+        return server_write_header(server, c);
+    case STEP_BEGIN_BODY:
+        return send_file(server, c);
+    case STEP_MOVE_BODY:
+        return watch_body(server, c);
+    case STEP_LINGER:
+        return server_linger(server, c);
+    }
+    return CLOSE;
+}
+
+int main(int argc, char **argv)
+{
+    return server_main(argc, argv, take_step);
+}

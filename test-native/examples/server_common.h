@@ -1,0 +1,125 @@
+/*
+ * What http_open_server.c and http_read_server.c have in common, and what has nothing to do with files: one thread with
+ * an epoll(7) loop, connections, reading request heads and writing response headers.
+ *
+ * A connection goes through the steps below, one request after the other. The server's own function takes one step at a
+ * time, and is called again whenever something has happened that the connection waits for.
+ */
+#ifndef SERVER_COMMON_H
+#define SERVER_COMMON_H
+
+#include <sendfiled.h>
+
+#include "http_common.h"
+
+enum step {
+    STEP_READ_REQUEST, /* until its head is whole */
+    STEP_ASK,          /* the daemon for the file */
+    STEP_ANSWER,       /* of the daemon */
+    STEP_WRITE_HEADER, /* until the socket has taken all of it */
+    STEP_BEGIN_BODY,   /* if there is one */
+    STEP_MOVE_BODY,    /* until it is over */
+    STEP_LINGER        /* the last response is out: until the client has hung up */
+};
+
+enum outcome {
+    GO_ON, /* with the connection's step, which may be another one now */
+    WAIT,  /* until what was asked of server_wait() has happened */
+    CLOSE
+};
+
+struct connection;
+
+/* A descriptor that is watched. */
+struct source {
+    int fd; /* -1: there is none */
+    uint32_t watched;
+    struct connection *connection; /* NULL: the server's own */
+};
+
+struct connection {
+    enum step step;
+    struct source client; /* the socket, non-blocking */
+
+    struct source channel; /* the status channel of the transfer under way */
+    struct sfd_events events;
+    size_t transfer; /* its id; 0: the daemon has not told yet */
+    bool waits_for_daemon;
+
+    struct http_request request;
+    struct http_response response;
+    char head[8192]; /* the request, and what came behind it */
+    size_t head_size, received;
+    char header[HTTP_MAX_HEADER]; /* of the response */
+    size_t header_size, written;
+
+    time_t
+        deadline; /* of the client's next move, in seconds of CLOCK_MONOTONIC; 0: it is not its turn */
+    struct connection *next;
+};
+
+struct server {
+    struct source listener, signals, daemon;
+    int epoll;
+    const char *sockets, *name; /* of the daemon */
+    int patience;               /* seconds */
+    time_t now;
+    enum outcome (*advance)(struct server *server, struct connection *c);
+    struct connection *connections;
+    bool closed; /* some of them are */
+};
+
+/* server_main_common.c */
+
+/* A server's main(): listens on the loopback address until SIGTERM or SIGINT. Returns the exit status. */
+int server_main(int argc, char **argv,
+                enum outcome (*step)(struct server *server, struct connection *c));
+
+/* server_common.c: the loop. */
+
+/* Runs until SIGTERM or SIGINT. False, with errno, if it cannot go on. */
+bool server_run(struct server *server);
+
+/* Watches a descriptor for these events of epoll(7); 0: not any more. False, with errno, if that is impossible. */
+bool server_watch(struct server *server, struct source *source, uint32_t events);
+
+/* Hangs up. The memory stays for server_free_closed(), as an event that is on its way may refer to it. */
+void server_close(struct server *server, struct connection *c);
+void server_free_closed(struct server *server);
+
+/* connection_common.c: the steps that both servers have. */
+enum outcome server_read_request(struct server *server, struct connection *c);
+enum outcome server_write_header(struct server *server, struct connection *c);
+enum outcome server_linger(struct server *server, struct connection *c);
+
+/* Waits for EPOLLIN or EPOLLOUT of the two; always for the client's hanging up, and for its own move not for ever. */
+enum outcome server_wait(struct server *server, struct connection *c, uint32_t client,
+                         uint32_t channel);
+
+/* The answer is an error: next is its header. */
+enum outcome server_refuse(struct server *server, struct connection *c, int status);
+
+/* The response is out: next is another request, or the end. */
+enum outcome server_finish(struct server *server, struct connection *c);
+
+/* transfer_common.c: talking to the daemon. */
+
+/* Connects to it, also anew. False, with errno, if it is not there. */
+bool server_connect(struct server *server);
+
+/*
+ * A request to the daemon has failed with this errno: waits if the daemon's queue is full, connects anew if it has been
+ * restarted, and else answers the client with an error.
+ */
+enum outcome server_ask_again(struct server *server, struct connection *c, int error);
+
+/* A transfer has begun: takes its status channel. The daemon's answer is next. */
+enum outcome server_begin_transfer(struct connection *c, int channel, enum sfd_events_of of);
+
+/* The daemon's answer decides about the response: next is its header, or for a range another request to the daemon. */
+enum outcome server_read_answer(struct server *server, struct connection *c);
+
+/* Ends the transfer, if there is one: cancels it unless it is over, and closes its status channel. */
+void server_end_transfer(struct server *server, struct connection *c);
+
+#endif
