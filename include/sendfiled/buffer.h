@@ -29,7 +29,8 @@
  *   - They may be called by any thread. One buffer is used by one thread at a time; once it is sealed its
  *     bytes may be read by any number. None is async-signal-safe.
  *   - The descriptor of a buffer has FD_CLOEXEC set. No file is made in any file system.
- *   - A process that forks shares its buffers with the child, mapping and all, as with any shared memory.
+ *   - A process that forks shares its buffers with the child, mapping and all, as with any shared memory: until the
+ *     child has ended or started another program it can write, and what is sealed is SFD_BUFFER_SEALED_FUTURE.
  */
 #ifndef SENDFILED_BUFFER_H
 #define SENDFILED_BUFFER_H
@@ -175,7 +176,7 @@ int sfd_buffer_move(int socket, struct sfd_buffer *buffer) SFD_API;
  * caller demands, is refused, and all descriptors that came with it are closed. (To close what somebody else has opened
  * can block, if that is a file of a slow file server: event loops take buffers from whom they know.)
  *
- * Returns 1; 0 when the other end has closed the connection; -1 with errno. Blocks until something comes, unless the
+ * Returns 1; 0 when the other end has closed the connection (or, over seqpacket, sent an empty message); -1 with errno. Blocks until something comes, unless the
  * socket is non-blocking.
  *
  * errno, of what came (it has been taken out of the socket, and the next call receives what follows):
@@ -191,8 +192,8 @@ int sfd_buffer_move(int socket, struct sfd_buffer *buffer) SFD_API;
  *     EACCES        its descriptor is not open for reading
  *     EMFILE        this process has no descriptor left for it
  *     ENOMEM        no room to map it, or huge pages that it does not have
- * and of the call: EAGAIN (the socket is non-blocking and nothing has come), EBADF, EINVAL (unknown flags), ENOTSOCK,
- * ENOTCONN, EOPNOTSUPP (not a UNIX socket), ECONNRESET, ENOBUFS.
+ * and of the call: EAGAIN (the socket is non-blocking and nothing has come), EBADF, EINVAL (unknown flags, or
+ * a stream socket without a connection), ENOTSOCK, ENOTCONN, EOPNOTSUPP (not a UNIX socket), ECONNRESET, ENOBUFS.
  */
 int sfd_buffer_recv(int socket, struct sfd_buffer *out, unsigned flags) SFD_API;
 

@@ -71,6 +71,7 @@ struct sfd_event {
 
     struct sfd_file_info info; /* ACCEPTED and later: the file; cmd is 0 when there was none */
     struct sfd_result result;  /* COMPLETE or FAILED, of a request with options; else cmd is 0 */
+    uint64_t reserved[4];
 };
 
 /* Callers allocate; the fields are the library's. */
@@ -81,7 +82,7 @@ struct sfd_events {
     uint8_t held_size;
     uint8_t of;
     uint8_t over;
-    uint8_t reserved[5];
+    uint8_t reserved[37];
 };
 
 /* Begins with a new status channel. of: enum sfd_events_of. */

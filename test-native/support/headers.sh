@@ -26,10 +26,9 @@ headers=
 reversed=
 for path in "$include"/sendfiled/*.h; do
     header=${path##*/}
-    # As sendfiled/NAME.h, and as the original's programs have it.
-    unit "alone-$header" "sendfiled/$header" "$header" "sendfiled/$header"
+    unit "alone-$header" "sendfiled/$header" "sendfiled/$header"
     headers="$headers sendfiled/$header"
-    reversed="$header $reversed"
+    reversed="sendfiled/$header $reversed"
 done
 # shellcheck disable=SC2086
 unit all $headers
@@ -67,7 +66,7 @@ for compiler in "$@"; do
             compiled=$((compiled + 1))
             # A C++ compiler defines _GNU_SOURCE by itself.
             # shellcheck disable=SC2086
-            "$compiler" -x $language -std=$standard -U_GNU_SOURCE -I"$include" -I"$include/sendfiled" -Wall -Wextra \
+            "$compiler" -x $language -std=$standard -U_GNU_SOURCE -I"$include" -Wall -Wextra \
                 -Wpedantic -Werror -Wundef $more -fsyntax-only "$source" && continue
             echo "FAILED: $compiler -std=$standard ${source##*/}"
             failures=$((failures + 1))

@@ -3,6 +3,7 @@ package io.sendfiled.buffer;
 import io.sendfiled.jni.BufferNative;
 import io.sendfiled.jni.Errno;
 import java.nio.ByteBuffer;
+import java.nio.channels.ClosedChannelException;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -23,14 +24,14 @@ final class Memory implements Runnable {
     }
 
     /** The state of a buffer that is open, for one call under the lock. */
-    private ByteBuffer open() {
+    private ByteBuffer open() throws ClosedChannelException {
         if (!isOpen()) {
-            throw new IllegalStateException("the buffer is closed");
+            throw new ClosedChannelException();
         }
         return state;
     }
 
-    synchronized int fd() {
+    synchronized int fd() throws ClosedChannelException {
         return BufferNative.fd(open());
     }
 
@@ -39,7 +40,10 @@ final class Memory implements Runnable {
     }
 
     synchronized ByteBuffer view(long offset, int count) {
-        if (BufferNative.address(open()) == 0) { // it has no bytes
+        if (!isOpen()) {
+            throw new IllegalStateException("the buffer is closed");
+        }
+        if (BufferNative.address(state) == 0) { // it has no bytes
             return ByteBuffer.allocateDirect(0);
         }
         if (region == null) {
@@ -64,24 +68,24 @@ final class Memory implements Runnable {
     }
 
     /** The same, unless no view can write any more and nothing will be done to the mapping. */
-    private int revokeUnlessSealed() {
+    private int revokeUnlessSealed() throws ClosedChannelException {
         return BufferNative.sealOf(open()) == BufferNative.SEALED ? 0 : revokeViews();
     }
 
     /** 0 or -errno. */
-    synchronized int addSeals() {
+    synchronized int addSeals() throws ClosedChannelException {
         int result = revokeUnlessSealed();
         return result < 0 ? result : BufferNative.seal(state);
     }
 
     /** 0 or -errno; sealed even if it was not sent. */
-    synchronized int send(int socket) {
+    synchronized int send(int socket) throws ClosedChannelException {
         int result = revokeUnlessSealed();
         return result < 0 ? result : BufferNative.send(state, socket);
     }
 
     /** 0, and it is closed, or -errno. */
-    synchronized int move(int socket) {
+    synchronized int move(int socket) throws ClosedChannelException {
         if (BufferNative.sealOf(open()) != BufferNative.UNSEALED) {
             return -Errno.EROFS;
         }

@@ -10,6 +10,7 @@ import java.io.EOFException;
 import java.io.IOException;
 import java.lang.ref.Cleaner;
 import java.nio.ByteBuffer;
+import java.nio.channels.ClosedChannelException;
 import java.nio.channels.SocketChannel;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
@@ -138,7 +139,7 @@ public final class SharedBuffer implements Closeable {
      * <p>Where another process has it mapped for writing, only new writers can be kept out: {@link #isSealed} stays false,
      * and a receiver has to ask for {@link BufferAccess#FUTURE_WRITE}. A later call tries again.
      *
-     * @throws IllegalStateException if it is closed
+     * @throws ClosedChannelException if it is closed
      * @throws NativeIoException {@code EMFILE} if views exist and there is no descriptor left, {@code ENOMEM}
      */
     public void seal() throws IOException {
@@ -155,7 +156,7 @@ public final class SharedBuffer implements Closeable {
      * and to be sent to others.
      *
      * @return true when it was sent; false when the socket is non-blocking and full: try again when it is writable
-     * @throws IllegalStateException if it is closed
+     * @throws ClosedChannelException if it is closed
      * @throws NativeIoException {@code EPIPE}, {@code ECONNRESET} and the like if nobody is at the other end;
      *     {@code EOPNOTSUPP} if it is not a UNIX socket
      */
@@ -173,7 +174,7 @@ public final class SharedBuffer implements Closeable {
      * {@link BufferAccess#WRITABLE}. Views end, whatever the result.
      *
      * @return true when it was moved; false when the socket is non-blocking and full
-     * @throws IllegalStateException if it is closed
+     * @throws ClosedChannelException if it is closed
      * @throws NativeIoException {@code EROFS} if it is sealed; else as {@link #send(BufferSocket)}
      */
     public boolean move(BufferSocket socket) throws IOException {
@@ -185,7 +186,7 @@ public final class SharedBuffer implements Closeable {
     }
 
     private interface Passing {
-        int to(int socket);
+        int to(int socket) throws IOException;
     }
 
     private static boolean pass(BufferSocket socket, Passing passing, String what) throws IOException {
@@ -266,7 +267,7 @@ public final class SharedBuffer implements Closeable {
     /**
      * A duplicate of its descriptor, which the caller closes: for passing it on by a protocol of one's own.
      *
-     * @throws IllegalStateException if it is closed
+     * @throws ClosedChannelException if it is closed
      * @throws NativeIoException {@code EMFILE}
      */
     public OwnedFd duplicate() throws IOException {

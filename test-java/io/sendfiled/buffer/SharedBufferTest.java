@@ -489,9 +489,10 @@ final class SharedBufferTest {
         buffer.close();
         assertFalse(buffer.isOpen());
         assertThrows(IllegalStateException.class, buffer::bytes);
-        assertThrows(IllegalStateException.class, buffer::seal);
-        assertThrows(IllegalStateException.class, () -> buffer.send(pair.left()));
-        assertThrows(IllegalStateException.class, buffer::duplicate);
+        assertThrows(ClosedChannelException.class, buffer::seal);
+        assertThrows(ClosedChannelException.class, () -> buffer.send(pair.left()));
+        assertThrows(ClosedChannelException.class, () -> buffer.move(pair.left()));
+        assertThrows(ClosedChannelException.class, buffer::duplicate);
         expectEnded(() -> bytes.get(0));
         assertEquals("SharedBuffer[100000 bytes, closed]", buffer.toString());
     }
