@@ -90,11 +90,16 @@ enum outcome server_finish(struct server *server, struct connection *c)
     c->response = (struct http_response){.status = 0};
     c->header_size = 0;
     c->written = 0;
+    c->deadline = 0;
     if (c->request.keep_alive) {
         c->received -= c->head_size;
         memmove(c->head, c->head + c->head_size, c->received);
         c->step = STEP_READ_REQUEST;
-        return GO_ON;
+        /*
+         * First it is the others' turn: a client that is always quicker than this loop would keep it for itself. If the
+         * next request is here already, no EPOLLIN will say so, but EPOLLOUT does as soon as it can be answered.
+         */
+        return server_wait(server, c, EPOLLIN | (c->received > 0 ? EPOLLOUT : 0), 0);
     }
     (void)shutdown(c->client.fd, SHUT_WR);
     c->step = STEP_LINGER;

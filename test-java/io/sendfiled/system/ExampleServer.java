@@ -8,7 +8,9 @@ import io.sendfiled.support.Await;
 import io.sendfiled.support.HelperProgram;
 import io.sendfiled.support.OpenDescriptors;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.net.InetAddress;
+import java.net.InetSocketAddress;
 import java.net.Socket;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -50,6 +52,11 @@ final class ExampleServer implements AutoCloseable {
         }
     }
 
+    private static final int RECEIVE_BUFFER = 64 << 10;
+
+    /** So many looks in a row, some milliseconds apart. */
+    private static final int ASLEEP = 25;
+
     private static final String GREETING = "listening on 127.0.0.1:";
 
     private final Process process;
@@ -86,10 +93,32 @@ final class ExampleServer implements AutoCloseable {
         return "http://127.0.0.1:" + port + path;
     }
 
+    /** A connection with little room for what has not been read. */
     Socket connect() throws IOException {
-        Socket socket = new Socket(InetAddress.getLoopbackAddress(), port);
+        Socket socket = new Socket();
+        socket.setReceiveBufferSize(RECEIVE_BUFFER);
+        socket.connect(new InetSocketAddress(InetAddress.getLoopbackAddress(), port));
         socket.setSoTimeout((int) Await.LONG.toMillis());
         return socket;
+    }
+
+    /** Waits until it sleeps, as it should when there is nothing to do: one that is woken all the time never does. */
+    void awaitAsleep() {
+        Path stat = Path.of("/proc", Long.toString(process.pid()), "stat");
+        int[] looks = {0};
+        Await.until("the server to sleep", () -> {
+            try {
+                looks[0] = Files.readString(stat).contains(") S ") ? looks[0] + 1 : 0;
+                return looks[0] == ASLEEP;
+            } catch (IOException e) {
+                throw new UncheckedIOException(e);
+            }
+        });
+    }
+
+    /** Whether it has more descriptors than the one of a connection, of which the test has one. */
+    boolean hasTransfers() {
+        return OpenDescriptors.count(process.pid()) > descriptors + 1;
     }
 
     /** Demands that it has no more descriptors than at its start, soon. */
