@@ -121,8 +121,8 @@ int sfd_buffer_alloc(struct sfd_buffer *out, const char *name, size_t size, unsi
 
 /*
  * Seals a buffer: from now on its bytes do not change, neither by this process nor by anybody else. `data`
- * keeps its address and can be read; a write to it raises SIGSEGV, write(2) to its descriptor says EPERM. Does
- * nothing to a buffer that is sealed.
+ * keeps its address and can be read; a write to it raises SIGSEGV, write(2) to its descriptor says EPERM. (Who
+ * calls mprotect(2) writes to pages of his own, which nobody else sees.) Does nothing to a buffer that is sealed.
  *
  * Does not need to be called before sfd_buffer_send(), which does it. Waits for nobody, but takes some 20 ms per GiB, with
  * huge pages 0.2 ms; during that no thread may use the bytes.

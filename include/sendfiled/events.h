@@ -97,7 +97,9 @@ void sfd_events_init(struct sfd_events *events, enum sfd_events_of of) SFD_API;
  *
  * The bytes of a Read File are not read here: SFD_EVENT_DATA says that they come next. Take up to
  * sfd_events_data_left() of them out of the channel, by read(2) or splice(2), and tell how many, sfd_events_skip(); as
- * long as bytes are left, this event comes again. When your read(2) gives 0, the daemon has stopped: sfd_events_end().
+ * long as bytes are left, this event comes again. When your read(2) gives 0, the daemon has stopped: sfd_events_end(). When
+ * splice(2) gives EAGAIN, either end may be the reason: as long as the channel has bytes (FIONREAD) wait for the other
+ * one, and do not watch the channel meanwhile.
  *
  * Returns 1, 0 when there is nothing (the channel is non-blocking and empty, or the last event has been), or -1 with the
  * errno of read(2), for a descriptor that is no status channel: EBADF (not open for reading), EINVAL, EIO, EISDIR (no
@@ -126,6 +128,12 @@ size_t sfd_events_feed(struct sfd_events *events, const void *bytes, size_t size
  * that has not been yet: SFD_EVENT_FAILED as a rule, SFD_EVENT_COMPLETE for a Read File of which all bytes came.
  */
 bool sfd_events_end(struct sfd_events *events, struct sfd_event *event) SFD_API;
+
+/*
+ * The id of the transfer, for sfd_send_open() and sfd_cancel(). 0: there is nothing to cancel, as it has not been accepted
+ * yet, or is over.
+ */
+size_t sfd_events_txnid(const struct sfd_events *events) SFD_API;
 
 /* How many bytes of the file come next in the channel, before any message. 0: a message or the end comes next. */
 uint64_t sfd_events_data_left(const struct sfd_events *events) SFD_API;

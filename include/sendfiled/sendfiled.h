@@ -103,7 +103,8 @@ int sfd_connect(const char *server_sockdir, const char *server_name) SFD_API;
 int sfd_shutdown(pid_t pid) SFD_API;
 
 /*
- * Read File: the file's bytes come on the returned descriptor, after its File Information.
+ * Read File: the file's bytes come on the returned descriptor, after its File Information, which comes with
+ * the first of them. (Who wants to know the size before the disk has answered uses sfd_open().)
  *
  *   srv_sockfd       of sfd_connect()
  *   path             relative to the daemon's root, with or without a leading slash

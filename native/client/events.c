@@ -27,6 +27,11 @@ uint64_t sfd_events_data_left(const struct sfd_events *events)
     return events->info.size - events->moved;
 }
 
+size_t sfd_events_txnid(const struct sfd_events *events)
+{
+    return events->over != 0 ? 0 : events->info.txnid;
+}
+
 void sfd_events_skip(struct sfd_events *events, uint64_t size)
 {
     const uint64_t left = sfd_events_data_left(events);

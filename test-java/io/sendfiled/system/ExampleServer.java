@@ -55,7 +55,7 @@ final class ExampleServer implements AutoCloseable {
     private static final int RECEIVE_BUFFER = 64 << 10;
 
     /** So many looks in a row, some milliseconds apart. */
-    private static final int ASLEEP = 5;
+    private static final int ASLEEP = 25;
 
     private static final String GREETING = "listening on 127.0.0.1:";
 
@@ -114,6 +114,11 @@ final class ExampleServer implements AutoCloseable {
                 throw new UncheckedIOException(e);
             }
         });
+    }
+
+    /** Whether it has more descriptors than the one of a connection, of which the test has one. */
+    boolean hasTransfers() {
+        return OpenDescriptors.count(process.pid()) > descriptors + 1;
     }
 
     /** Demands that it has no more descriptors than at its start, soon. */
