@@ -598,6 +598,21 @@ TEST_F(EventsTest, shouldTellTheFileWithEveryEventFromAcceptedOn)
     EXPECT_EQ(0, lastOf(SFD_EVENTS_OF_SEND, error(0x81, EIO)).info.cmd) << "there was none";
 }
 
+TEST_F(EventsTest, shouldTellWhichTransferCanBeCancelled)
+{
+    sfd_events events;
+    sfd_event event;
+    const std::string file = info(10);
+    const std::string end = complete();
+
+    sfd_events_init(&events, SFD_EVENTS_OF_SEND);
+    EXPECT_EQ(0u, sfd_events_txnid(&events)) << "nobody knows it yet";
+    sfd_events_feed(&events, file.data(), file.size(), &event);
+    EXPECT_EQ(77u, sfd_events_txnid(&events));
+    sfd_events_feed(&events, end.data(), end.size(), &event);
+    EXPECT_EQ(0u, sfd_events_txnid(&events)) << "it is over";
+}
+
 TEST_F(EventsTest, shouldTellTheFiguresOfAResult)
 {
     for (const int number : {0, EIO}) {

@@ -32,7 +32,7 @@ static enum outcome send_file(struct server *server, struct connection *c)
     if (!http_has_body(&c->request, &c->response)) {
         return server_finish(server, c);
     }
-    if (!sfd_send_open(server->daemon.fd, c->transfer, c->client.fd)) {
+    if (!sfd_send_open(server->daemon.fd, sfd_events_txnid(&c->events), c->client.fd)) {
         return server_ask_again(server, c, errno);
     }
     c->step = STEP_MOVE_BODY;
@@ -47,10 +47,8 @@ static enum outcome watch_body(struct server *server, struct connection *c)
     while ((count = sfd_events_next(&c->events, c->channel.fd, &event)) > 0) {
         switch (event.type) {
         case SFD_EVENT_COMPLETE: /* the socket has accepted every byte */
-            c->transfer = 0;
             return server_finish(server, c);
         case SFD_EVENT_FAILED: /* the header has promised more: hanging up is the only way to say so */
-            c->transfer = 0;
             return CLOSE;
         default: /* progress */
             break;

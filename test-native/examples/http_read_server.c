@@ -62,7 +62,6 @@ static enum outcome move_body(struct server *server, struct connection *c)
 
     while ((count = sfd_events_next(&c->events, c->channel.fd, &event)) > 0) {
         if (event.type == SFD_EVENT_COMPLETE) {
-            c->transfer = 0;
             return server_finish(server, c);
         }
         if (event.type != SFD_EVENT_DATA) {

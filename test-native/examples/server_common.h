@@ -43,7 +43,6 @@ struct connection {
 
     struct source channel; /* the status channel of the transfer under way */
     struct sfd_events events;
-    size_t transfer; /* its id; 0: the daemon has not told yet */
     bool waits_for_daemon;
 
     struct http_request request;

@@ -54,7 +54,6 @@ enum outcome server_read_answer(struct server *server, struct connection *c)
     if (event.type != SFD_EVENT_ACCEPTED) {
         return server_refuse(server, c, http_status_of_errno(event.error));
     }
-    c->transfer = event.info.txnid;
     c->step = STEP_WRITE_HEADER;
     if (is_range) { /* of the file that was judged? The other way round "bytes 0-9/100" would be a lie */
         return event.info.mtime == c->response.modified ? GO_ON : server_refuse(server, c, 503);
@@ -72,12 +71,13 @@ enum outcome server_read_answer(struct server *server, struct connection *c)
 
 void server_end_transfer(struct server *server, struct connection *c)
 {
-    if (c->transfer != 0) {
-        /* It ends at once. Should the daemon's queue be full: closing the channel says the same, a little later. */
-        (void)sfd_cancel(server->daemon.fd, c->transfer);
-        c->transfer = 0;
-    }
     if (c->channel.fd >= 0) {
+        const size_t id = sfd_events_txnid(&c->events); /* 0: it is over */
+
+        /* Should the daemon's queue be full: closing the channel says the same, a little later. */
+        if (id != 0) {
+            (void)sfd_cancel(server->daemon.fd, id);
+        }
         (void)close(c->channel.fd);
         c->channel = (struct source){.fd = -1, .connection = c};
     }
