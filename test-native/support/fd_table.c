@@ -373,6 +373,7 @@ static void add_more(pid_t daemon)
 
     add_lingering();
     add("io_uring", (int)syscall(SYS_io_uring_setup, 4, &parameters));
+    add("memory, huge pages", memfd_create("huge", MFD_CLOEXEC | MFD_HUGETLB));
     add("namespace", open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC));
     add("fanotify", fanotify_init(FAN_CLASS_NOTIF | FAN_CLOEXEC, O_RDONLY));
     add("empty file", open("/proc/self/fdinfo/0", O_RDONLY | O_CLOEXEC));

@@ -24,7 +24,8 @@ import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
 
 /**
- * {@code ./dev demo}: a daemon serves real files to a pipe, a UNIX socket and a TCP socket, and every byte is checked.
+ * {@code ./dev demo}: a daemon serves real files to a pipe, a UNIX socket, a TCP socket and into memory, and every byte is
+ * checked.
  *
  * <p>Under a minute; everything on loopback. Exit status 0 only if all went as it should.
  */
@@ -129,6 +130,8 @@ public final class Demo {
                     showTransfers(client, files, bare, sockets);
                     screen.blank();
                     showCold(client, files.get(0), disk, root);
+                    DemoFile middle = files.get(2);
+                    new DemoMemory(screen, programs).show(client, middle.name(), middle.sha256(), sockets);
                     showRefusal(client);
                 }
                 stop(server);
@@ -182,7 +185,7 @@ public final class Demo {
         return GIB;
     }
 
-    private static MessageDigest newDigest() {
+    static MessageDigest newDigest() {
         try {
             return MessageDigest.getInstance("SHA-256");
         } catch (NoSuchAlgorithmException e) {
