@@ -29,6 +29,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysinfo.h>
 #include <sys/uio.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -66,6 +67,9 @@
     X(getsockopt)                                                                                  \
     X(ioctl)                                                                                       \
     X(recvmmsg)                                                                                    \
+    X(recvmsg)                                                                                     \
+    X(madvise)                                                                                     \
+    X(sysinfo)                                                                                     \
     X(sendmsg)                                                                                     \
     X(epoll_ctl)                                                                                   \
     X(epoll_wait)                                                                                  \
@@ -258,6 +262,9 @@ SHIM(int, getsockopt, (int fd, int level, int name, void *value, socklen_t *size
 SHIM(int, recvmmsg,
      (int fd, struct mmsghdr *messages, unsigned count, int flags, struct timespec *timeout),
      (fd, messages, count, flags, timeout))
+SHIM(ssize_t, recvmsg, (int fd, struct msghdr *message, int flags), (fd, message, flags))
+SHIM(int, madvise, (void *at, size_t size, int advice), (at, size, advice))
+SHIM(int, sysinfo, (struct sysinfo * out), (out))
 SHIM(int, epoll_ctl, (int epoll, int operation, int fd, struct epoll_event *event),
      (epoll, operation, fd, event))
 SHIM(int, epoll_wait, (int epoll, struct epoll_event *events, int count, int timeout),

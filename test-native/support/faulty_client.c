@@ -23,6 +23,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -33,10 +34,11 @@
 
 /* What the library calls; the rest of the shim's calls belong to the engine. */
 static const char *const calls[] = {
-    "socket",   "connect",       "shutdown",     "pipe2",    "fcntl",
-    "sendmsg",  "close",         "read",         "openat",   "memfd_create",
-    "mmap",     "munmap",        "splice",       "sendfile", "copy_file_range",
-    "pwritev2", "spawn_actions", "posix_spawnp", "alloc",
+    "socket",  "connect",    "shutdown",        "pipe2",        "fcntl",         "sendmsg",
+    "close",   "read",       "openat",          "memfd_create", "mmap",          "munmap",
+    "splice",  "sendfile",   "copy_file_range", "pwritev2",     "spawn_actions", "posix_spawnp",
+    "alloc",   "recvmsg",    "madvise",         "sysinfo",      "ftruncate",     "statx",
+    "fstatfs", "getsockopt",
 };
 
 static const int errors[] = {EINTR, EAGAIN, ENOMEM, ENOBUFS, EMFILE, ENOSPC, EIO, EPIPE};
@@ -185,6 +187,109 @@ static void run_open(int srv, bool sends)
     driver_close(&data);
 }
 
+static bool holds_content(const struct sfd_buffer *buffer)
+{
+    return is_content(buffer->data, buffer->size);
+}
+
+/* Waits for the end of a transfer. A channel that cannot be read says so: what becomes of the transfer, nobody knows then. */
+static bool await_complete(int status)
+{
+    struct sfd_events events;
+    struct sfd_event event;
+    int result;
+
+    sfd_events_init(&events, SFD_EVENTS_OF_SEND);
+    while ((result = sfd_events_next(&events, status, &event)) > 0) {
+        if (event.type != SFD_EVENT_COMPLETE && event.type != SFD_EVENT_FAILED) continue;
+        demand(event.type == SFD_EVENT_COMPLETE, "a request that was sent does not succeed");
+        return event.type == SFD_EVENT_COMPLETE;
+    }
+    (void)did(result == 0, "sfd_events_next");
+    return false;
+}
+
+static void run_read_buffer(int srv)
+{
+    struct sfd_buffer buffer = SFD_BUFFER_INIT;
+    int status = sfd_read_buffer(srv, path, 0, 0, false, NULL, &buffer);
+
+    if (did(status >= 0, "sfd_read_buffer")) {
+        if (await_complete(status) && did(sfd_buffer_map(&buffer, 0) == 0, "sfd_buffer_map"))
+            demand(buffer.seal == SFD_BUFFER_SEALED && holds_content(&buffer),
+                   "wrong bytes were read into memory");
+    } else {
+        demand(buffer.fd == -1, "a request that was not sent has left a buffer");
+    }
+    sfd_buffer_free(&buffer);
+    driver_close(&status);
+}
+
+/* A buffer with the file's bytes. False if there is none. */
+static bool fill(struct sfd_buffer *buffer)
+{
+    *buffer = (struct sfd_buffer)SFD_BUFFER_INIT;
+    if (!did(sfd_buffer_alloc(buffer, "faulty", content_size, SFD_BUFFER_PREFAULT) == 0,
+             "sfd_buffer_alloc")) {
+        demand(buffer->fd == -1, "what was not allocated is there");
+        return false;
+    }
+    memcpy(buffer->data, content, content_size);
+    return true;
+}
+
+static void run_send_buffer(int srv)
+{
+    struct sfd_buffer buffer;
+    int data = -1;
+    int dest = driver_open_destination("pipe", &data);
+    int status = -1;
+
+    if (fill(&buffer)) {
+        status = sfd_send_buffer(srv, &buffer, dest, 0, 0, false, NULL);
+        driver_close(&dest);
+        if (did(status >= 0, "sfd_send_buffer") && await_complete(status)) expect_content(data);
+        demand(buffer.data == NULL || holds_content(&buffer), "a buffer's bytes have changed");
+    }
+    sfd_buffer_free(&buffer);
+    driver_close(&status);
+    driver_close(&dest);
+    driver_close(&data);
+}
+
+/* From here to here, over a socket: sealed, or moved. */
+static void run_hand_over(bool moves)
+{
+    struct sfd_buffer given;
+    struct sfd_buffer taken = SFD_BUFFER_INIT;
+    int pair[2];
+
+    if (!fill(&given)) return;
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
+        driver_die("socketpair");
+    const int sent = moves ? sfd_buffer_move(pair[0], &given) : sfd_buffer_send(pair[0], &given);
+
+    if (did(sent == 0, "sfd_buffer_send")) {
+        const int got = sfd_buffer_recv(pair[1], &taken, moves ? SFD_BUFFER_WRITABLE : 0);
+
+        if (did(got == 1, "sfd_buffer_recv")) {
+            demand(holds_content(&taken), "wrong bytes were handed over");
+            demand((taken.seal == SFD_BUFFER_SEALED) == !moves,
+                   "a buffer is sealed or not, but the other way round");
+        } else {
+            demand(taken.fd == -1, "what was not received is there");
+        }
+        demand(!moves || given.fd == -1, "what was moved is still here");
+    } else {
+        demand(given.data == NULL || holds_content(&given),
+               "a buffer that was not sent has changed");
+    }
+    sfd_buffer_free(&given);
+    sfd_buffer_free(&taken);
+    driver_close(&pair[0]);
+    driver_close(&pair[1]);
+}
+
 static void run_probe(void)
 {
     int missing[16];
@@ -213,8 +318,12 @@ static void run_all(void)
         run_send(srv, true);
         run_open(srv, true);
         run_open(srv, false);
+        run_read_buffer(srv);
+        run_send_buffer(srv);
     }
     driver_close(&srv);
+    run_hand_over(false);
+    run_hand_over(true);
     run_probe();
     run_spawn();
 }
