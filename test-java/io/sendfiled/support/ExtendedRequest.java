@@ -30,6 +30,7 @@ public record ExtendedRequest(
 
     public static final int DROP_BEHIND = 1;
     public static final int MORE = 2;
+    public static final int SEAL = 4;
 
     private static final int HEADER_SIZE = 48;
 

@@ -1,5 +1,10 @@
 package io.sendfiled.system;
 
+import io.sendfiled.buffer.BufferAccess;
+import io.sendfiled.buffer.SharedBuffer;
+import io.sendfiled.jni.BufferNative;
+import io.sendfiled.jni.Descriptors;
+import io.sendfiled.jni.OwnedFd;
 import io.sendfiled.protocol.Wire;
 import io.sendfiled.support.Await;
 import io.sendfiled.support.ExtendedRequest;
@@ -93,6 +98,7 @@ final class FaultLoad implements AutoCloseable {
         add("send to a blocking socket", c -> send(c, "medium", TestDestination.Type.UNIX_BLOCKING, medium));
         add("send to a pipe", c -> send(c, "big", TestDestination.Type.PIPE, big));
         add("copy to a file", c -> send(c, "big", TestDestination.Type.FILE, big));
+        add("copy to memory and seal it", c -> fill(c, "big", big));
         add("copy holes", c -> send(c, "sparse", TestDestination.Type.FILE, sparse));
         add(
                 "map",
@@ -220,8 +226,8 @@ final class FaultLoad implements AutoCloseable {
             throws Exception {
         try (TestDestination destination = TestDestination.open(type, directory);
                 FileChannel file = source == null ? null : FileChannel.open(source);
-                Status status = client.request(
-                        request, destination.fd(), file == null ? -1 : io.sendfiled.jni.Descriptors.numberOf(file))) {
+                Status status =
+                        client.request(request, destination.fd(), file == null ? -1 : Descriptors.numberOf(file))) {
             return judgeSend(status, destination, type, content);
         }
     }
@@ -237,6 +243,23 @@ final class FaultLoad implements AutoCloseable {
         byte[] told = drain(status.source());
         byte[] bytes = received == null ? drain(in) : received.get(20, TimeUnit.SECONDS);
         return judgeStatus(told, bytes, content);
+    }
+
+    /** Read File into a buffer. What is called complete is sealed. */
+    private Answer fill(RawClient client, String path, byte[] content) throws IOException {
+        ExtendedRequest request = ExtendedRequest.send(path).withFlags(ExtendedRequest.SEAL);
+        try (OwnedFd memory = OwnedFd.take(BufferNative.openFile(new byte[] {'m', 0}));
+                Status status = client.request(request, memory.fd(), -1)) {
+            byte[] told = drain(status.source());
+            byte[] bytes = Files.readAllBytes(Path.of("/proc/self/fd/" + memory.fd()));
+            Answer answer = judgeStatus(told, bytes, content);
+            if (answer.end() == End.AS_EVER) {
+                try (OwnedFd filled = Descriptors.duplicate(memory)) {
+                    SharedBuffer.of(filled, BufferAccess.SEALED).close();
+                }
+            }
+            return answer;
+        }
     }
 
     private Answer openAndSend(RawClient client, TestDestination.Type type) throws Exception {
