@@ -57,28 +57,10 @@ static enum outcome watch_body(struct server *server, struct connection *c)
     return count < 0 ? CLOSE : server_wait(server, c, 0, EPOLLIN);
 }
 
-static enum outcome take_step(struct server *server, struct connection *c)
-{
-    switch (c->step) {
-    case STEP_READ_REQUEST:
-        return server_read_request(server, c);
-    case STEP_ASK:
-        return open_file(server, c);
-    case STEP_ANSWER:
-        return server_read_answer(server, c);
-    case STEP_WRITE_HEADER:
-        return server_write_header(server, c);
-    case STEP_BEGIN_BODY:
-        return send_file(server, c);
-    case STEP_MOVE_BODY:
-        return watch_body(server, c);
-    case STEP_LINGER:
-        return server_linger(server, c);
-    }
-    return CLOSE;
-}
-
 int main(int argc, char **argv)
 {
-    return server_main(argc, argv, take_step);
+    static const struct server_way way = {
+        .ask = open_file, .begin_body = send_file, .move_body = watch_body};
+
+    return server_main(argc, argv, &way);
 }

@@ -87,28 +87,10 @@ static enum outcome move_body(struct server *server, struct connection *c)
     return count < 0 ? CLOSE : server_wait(server, c, 0, EPOLLIN);
 }
 
-static enum outcome take_step(struct server *server, struct connection *c)
-{
-    switch (c->step) {
-    case STEP_READ_REQUEST:
-        return server_read_request(server, c);
-    case STEP_ASK:
-        return ask_for_file(server, c);
-    case STEP_ANSWER:
-        return server_read_answer(server, c);
-    case STEP_WRITE_HEADER:
-        return server_write_header(server, c);
-    case STEP_BEGIN_BODY:
-        return begin_body(server, c);
-    case STEP_MOVE_BODY:
-        return move_body(server, c);
-    case STEP_LINGER:
-        return server_linger(server, c);
-    }
-    return CLOSE;
-}
-
 int main(int argc, char **argv)
 {
-    return server_main(argc, argv, take_step);
+    static const struct server_way way = {
+        .ask = ask_for_file, .begin_body = begin_body, .move_body = move_body};
+
+    return server_main(argc, argv, &way);
 }

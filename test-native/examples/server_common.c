@@ -60,12 +60,33 @@ void server_free_closed(struct server *server)
     server->closed = false;
 }
 
+static enum outcome take_step(struct server *server, struct connection *c)
+{
+    switch (c->step) {
+    case STEP_READ_REQUEST:
+        return server_read_request(server, c);
+    case STEP_ASK:
+        return server->way->ask(server, c);
+    case STEP_ANSWER:
+        return server_read_answer(server, c);
+    case STEP_WRITE_HEADER:
+        return server_write_header(server, c);
+    case STEP_BEGIN_BODY:
+        return server->way->begin_body(server, c);
+    case STEP_MOVE_BODY:
+        return server->way->move_body(server, c);
+    case STEP_LINGER:
+        return server_linger(server, c);
+    }
+    return CLOSE;
+}
+
 static void advance(struct server *server, struct connection *c)
 {
     enum outcome outcome;
 
     do {
-        outcome = server->advance(server, c);
+        outcome = take_step(server, c);
     } while (outcome == GO_ON);
     if (outcome == CLOSE) {
         server_close(server, c);

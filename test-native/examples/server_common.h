@@ -2,8 +2,8 @@
  * What http_open_server.c and http_read_server.c have in common, and what has nothing to do with files: one thread with
  * an epoll(7) loop, connections, reading request heads and writing response headers.
  *
- * A connection goes through the steps below, one request after the other. The server's own function takes one step at a
- * time, and is called again whenever something has happened that the connection waits for.
+ * A connection goes through the steps below, one request after the other. A step is tried again whenever something has
+ * happened that the connection waits for.
  */
 #ifndef SERVER_COMMON_H
 #define SERVER_COMMON_H
@@ -29,6 +29,14 @@ enum outcome {
 };
 
 struct connection;
+struct server;
+
+/* The steps in which the servers differ. */
+struct server_way {
+    enum outcome (*ask)(struct server *server, struct connection *c);
+    enum outcome (*begin_body)(struct server *server, struct connection *c);
+    enum outcome (*move_body)(struct server *server, struct connection *c);
+};
 
 /* A descriptor that is watched. */
 struct source {
@@ -63,7 +71,7 @@ struct server {
     const char *sockets, *name; /* of the daemon */
     int patience;               /* seconds */
     time_t now;
-    enum outcome (*advance)(struct server *server, struct connection *c);
+    const struct server_way *way;
     struct connection *connections;
     bool closed; /* some of them are */
 };
@@ -71,8 +79,7 @@ struct server {
 /* server_main_common.c */
 
 /* A server's main(): listens on the loopback address until SIGTERM or SIGINT. Returns the exit status. */
-int server_main(int argc, char **argv,
-                enum outcome (*step)(struct server *server, struct connection *c));
+int server_main(int argc, char **argv, const struct server_way *way);
 
 /* server_common.c: the loop. */
 

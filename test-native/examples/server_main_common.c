@@ -80,10 +80,9 @@ static int parse_number(const char *text, int most)
     return *text >= '0' && *text <= '9' && *end == '\0' && number <= most ? (int)number : -1;
 }
 
-int server_main(int argc, char **argv,
-                enum outcome (*step)(struct server *server, struct connection *c))
+int server_main(int argc, char **argv, const struct server_way *way)
 {
-    struct server server = {.listener.fd = -1, .signals.fd = -1, .daemon.fd = -1, .advance = step};
+    struct server server = {.listener.fd = -1, .signals.fd = -1, .daemon.fd = -1, .way = way};
     const int port = argc >= 4 ? parse_number(argv[3], UINT16_MAX) : -1;
     bool ok;
 
