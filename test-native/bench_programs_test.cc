@@ -269,4 +269,33 @@ TEST_F(BenchProgramsTest, ShouldMeasureWhatIdleProcessesUse)
     EXPECT_EQ(idle.wait(), 0);
 }
 
+TEST_F(BenchProgramsTest, ShouldHandMemoryOverInEveryWayAndCheckWhatArrives)
+{
+    for (const std::string way : {"sealed", "unsealed", "socket", "whole-buffer", "whole-socket"}) {
+        HelperProcess handover({helper("handover"), "--way", way, "--size", "4096", "--size",
+                                "3145728", "--count", "3"});
+        const std::string report = handover.readLine();
+        EXPECT_EQ(report.rfind(R"({"way":")" + way + R"(","sizes":[{"bytes":4096,"count":3,)", 0),
+                  0U)
+            << report;
+        EXPECT_NE(report.find(R"({"bytes":3145728,"count":3,)"), std::string::npos) << report;
+        EXPECT_EQ(handover.wait(), 0);
+    }
+}
+
+TEST_F(BenchProgramsTest, ShouldReadTheSameBytesHoweverTheFileIsMapped)
+{
+    std::string sums[2];
+    for (const bool populated : {false, true}) {
+        HelperProcess reader({helper("filereader"), "--way", populated ? "mmap-populate" : "mmap",
+                              "--file", *directory_ / "big", "--count", "2"});
+        const std::string report = reader.readLine();
+        const size_t at = report.find(R"("bytes":3145729,"sum":")");
+        ASSERT_NE(at, std::string::npos) << report;
+        sums[populated ? 1 : 0] = report.substr(at, 40);
+        EXPECT_EQ(reader.wait(), 0);
+    }
+    EXPECT_EQ(sums[0], sums[1]);
+}
+
 } // namespace

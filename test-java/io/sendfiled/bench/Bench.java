@@ -34,7 +34,9 @@ public final class Bench {
             new StuckReceivers(),
             new Flooder(),
             new ForcedTechniques(),
-            new RateLimit());
+            new RateLimit(),
+            new Buffers(),
+            new ReadBuffer());
     private static final double BUSY_LOAD = 0.75;
     private static final int DEFAULT_ROUNDS = 5;
     private static final int QUICK_ROUNDS = 3;

@@ -17,8 +17,7 @@ final class ForcedTechniques implements Scenario {
     private static final String MEMORY_FILE = "memory file"; // copy_file_range wants one file system (EXDEV)
     private static final String AUTO = "auto";
     /** As on the wire: the number is the place. */
-    private static final List<String> TECHNIQUES =
-            List.of(AUTO, "sendfile", "splice", "mmap", "read-write", "copy-file-range");
+    static final List<String> TECHNIQUES = List.of(AUTO, "sendfile", "splice", "mmap", "read-write", "copy-file-range");
 
     private static final List<String> TO_SOCKETS = List.of(AUTO, "sendfile", "mmap", "read-write");
     private static final List<Destination> DESTINATIONS = List.of(

@@ -186,7 +186,8 @@ final class LoadClient {
         return result;
     }
 
-    private static <T> T parse(String json, Class<T> type) throws IOException {
+    /** What a helper has printed, one line of JSON. */
+    static <T> T parse(String json, Class<T> type) throws IOException {
         try {
             T value = GSON.fromJson(json, type);
             if (value != null) {

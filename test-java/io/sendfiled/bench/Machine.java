@@ -13,6 +13,17 @@ final class Machine {
         return kibibytes(Path.of("/proc/meminfo"), "MemAvailable:") * 1024;
     }
 
+    /** Of the default size. */
+    static long hugePageBytes() throws IOException {
+        return kibibytes(Path.of("/proc/meminfo"), "Hugepagesize:") * 1024;
+    }
+
+    /** Huge pages of the default size that nobody has, and nobody has been promised. */
+    static long freeHugePages() throws IOException {
+        Path file = Path.of("/proc/meminfo");
+        return number(file, "HugePages_Free:") - number(file, "HugePages_Rsvd:");
+    }
+
     /** Resident bytes of a process, shared pages included; exact, unlike those of its status file. */
     static long residentBytes(long pid) throws IOException {
         return kibibytes(rollup(pid), "Rss:") * 1024;
@@ -39,6 +50,11 @@ final class Machine {
     }
 
     private static long kibibytes(Path file, String key) throws IOException {
+        return number(file, key);
+    }
+
+    /** What follows a key, without its unit. */
+    private static long number(Path file, String key) throws IOException {
         for (String line : Files.readAllLines(file)) {
             if (line.startsWith(key)) {
                 return Long.parseLong(
