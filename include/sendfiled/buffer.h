@@ -20,8 +20,8 @@
  * sfd_buffer_move() and lets go of the memory, the receiver asks for SFD_BUFFER_WRITABLE.
  *
  * What it costs: sending and receiving, some microseconds whatever the size. Sealing, once for each buffer:
- * the kernel takes the sender's pages out of its address space and looks at each of them, some 20 ms for
- * 1 GiB (0.2 ms with huge pages). A program with an event loop seals where it fills, sfd_buffer_seal().
+ * the kernel takes the sender's pages out of its address space and looks at each of them, 20 to 60 ms for
+ * 1 GiB (half a millisecond with huge pages). A program with an event loop seals where it fills, sfd_buffer_seal().
  *
  * For all functions here:
  *   - Failure is -1 with errno set. What was passed in is as it was, but what was to be sent may be sealed
@@ -124,8 +124,8 @@ int sfd_buffer_alloc(struct sfd_buffer *out, const char *name, size_t size, unsi
  * keeps its address and can be read; a write to it raises SIGSEGV, write(2) to its descriptor says EPERM. (Who
  * calls mprotect(2) writes to pages of his own, which nobody else sees.) Does nothing to a buffer that is sealed.
  *
- * Does not need to be called before sfd_buffer_send(), which does it. Waits for nobody, but takes some 20 ms per GiB, with
- * huge pages 0.2 ms; during that no thread may use the bytes.
+ * Does not need to be called before sfd_buffer_send(), which does it. Waits for nobody, but takes 20 to 60 ms per GiB, with
+ * huge pages half a millisecond; during that no thread may use the bytes.
  *
  * Where another process (or a second mapping) has the buffer mapped for writing, or the kernel still reads or writes
  * it for somebody (splice(2), O_DIRECT), only new writers can be kept out: the result is SFD_BUFFER_SEALED_FUTURE. A
@@ -160,7 +160,7 @@ int sfd_buffer_send(int socket, struct sfd_buffer *buffer) SFD_API;
  * Hands a buffer over for writing: unsealed, and gone from this process, whose mapping is removed as by
  * sfd_buffer_free(); on failure it stays. The receiver asks for SFD_BUFFER_WRITABLE, and can hand it on or back.
  *
- * The pages leave this process before the message is sent, and come back if that fails: 15 ms per GiB each time.
+ * The pages leave this process before the message is sent, and come back if that fails: 20 to 40 ms per GiB each time.
  * Blocking and errno: as sfd_buffer_send(), and EROFS (it is sealed already).
  */
 int sfd_buffer_move(int socket, struct sfd_buffer *buffer) SFD_API;
@@ -214,7 +214,7 @@ int sfd_buffer_map(struct sfd_buffer *buffer, unsigned flags) SFD_API;
 
 /*
  * Unmaps and closes a buffer, which is SFD_BUFFER_INIT then. Idempotent; NULL does nothing. errno is not touched.
- * Does not block, but takes some 15 ms per GiB to unmap.
+ * Does not block, but takes 20 to 50 ms per GiB to unmap.
  */
 void sfd_buffer_free(struct sfd_buffer *buffer) SFD_API;
 

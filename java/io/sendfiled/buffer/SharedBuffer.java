@@ -32,7 +32,7 @@ import org.jspecify.annotations.Nullable;
  * what it has read. A buffer may be sent to many, and each who has it reads the same memory; it goes when the last one
  * closes it. A receiver that needs to write takes what is {@linkplain #move moved}. The size of a buffer never changes.
  *
- * <p>Sending and receiving take some microseconds whatever the size. Sealing takes some 20 ms for 1 GiB (0.2 ms with
+ * <p>Sending and receiving take some microseconds whatever the size. Sealing takes 20 to 60 ms for 1 GiB (half a millisecond with
  * {@linkplain BufferOptions#hugePages huge pages}): a program with an event loop {@linkplain #seal seals} where it fills.
  *
  * <p><b>Views.</b> {@link #bytes} and {@link #view} give direct buffers on the memory itself. One that was taken before the
