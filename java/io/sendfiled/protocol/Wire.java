@@ -63,8 +63,7 @@ public final class Wire {
     public static final int FLAG_DROP_BEHIND = 1;
     /** Flag of an extended request: the client writes more to the destination afterwards. */
     public static final int FLAG_MORE = 2;
-
-    /** Seal the destination, a memory file, when all is in it. */
+    /** Flag of an extended request: seal the destination, a memory file, when all is in it. */
     public static final int FLAG_SEAL = 4;
 
     static final int ALL_FLAGS = FLAG_DROP_BEHIND | FLAG_MORE | FLAG_SEAL;

@@ -41,6 +41,9 @@ final class TransferOptionsTest {
                 new RequestOptions(1_000_000, 5_000, 60_000, 4, Wire.FLAG_DROP_BEHIND | Wire.FLAG_MORE),
                 options.onTheWire());
         assertEquals(Wire.FLAG_MORE, options.withDropBehind(false).onTheWire().flags());
+        assertEquals(
+                Wire.FLAG_SEAL,
+                TransferOptions.DEFAULT.withSeal(true).onTheWire().flags());
     }
 
     @Test

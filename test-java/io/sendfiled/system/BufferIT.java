@@ -134,6 +134,25 @@ final class BufferIT {
     }
 
     @Test
+    void shouldCallTheMemoryAsTheFile() throws Exception {
+        Files.createDirectories(daemon.root().resolve("directory"));
+        String longest = "n".repeat(255);
+        for (String name : List.of("directory/größe", "/big", longest)) {
+            if (!name.equals("/big")) {
+                Content.write(daemon.root().resolve(name), 10);
+            }
+            String shown = name.substring(name.lastIndexOf('/') + 1);
+            try (SharedBuffer buffer = awaited(daemon.client().readBuffer(name));
+                    OwnedFd fd = buffer.duplicate()) {
+                assertEquals(
+                        "/memfd:" + shown.substring(0, Math.min(249, shown.length())) + " (deleted)",
+                        Files.readSymbolicLink(Path.of("/proc/self/fd/" + fd.fd()))
+                                .toString());
+            }
+        }
+    }
+
+    @Test
     void shouldReadARange() throws Exception {
         Content part = Content.of(daemon.root().resolve("big"), 4_099, 9_000_001);
         try (SharedBuffer buffer =
