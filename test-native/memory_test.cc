@@ -615,6 +615,20 @@ TEST_F(MemoryTest, ShouldKeepTheBytesOfWhatIsRevokedElsewhere)
     sfd_memory_release(&sys_, data, length);
 }
 
+TEST_F(MemoryTest, ShouldRevokeWhatSomebodyElseHasSealedMeanwhile)
+{
+    create(100);
+    void *const data = buffer_.data;
+    const size_t length = buffer_.mapped;
+    ASSERT_EQ(0, fcntl(buffer_.fd, F_ADD_SEALS, F_SEAL_FUTURE_WRITE));
+    ASSERT_EQ(0, sfd_memory_revoke(&sys_, &buffer_));
+    EXPECT_EQ(SFD_BUFFER_SEALED_FUTURE, buffer_.seal);
+    EXPECT_BYTES(content_, bytesOf(buffer_));
+    sfd_memory_release(&sys_, data, length);
+    ASSERT_EQ(0, seal());
+    EXPECT_EQ(SFD_BUFFER_SEALED, buffer_.seal) << "the old mapping for writing has gone";
+}
+
 TEST_F(MemoryTest, ShouldRevokeNothing)
 {
     EXPECT_EQ(0, sfd_memory_revoke(&sys_, &buffer_));

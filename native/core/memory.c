@@ -138,17 +138,24 @@ static int seal_of(int seals)
     return (seals & F_SEAL_FUTURE_WRITE) != 0 ? SFD_BUFFER_SEALED_FUTURE : SFD_BUFFER_UNSEALED;
 }
 
+/* The same; if somebody has sealed it meanwhile, as those seals allow: to read it is still possible. */
+static int map_anew(const struct sfd_sys_memory *sys, struct sfd_buffer *buffer, void *at,
+                    void **out)
+{
+    const int result = map_at(sys, buffer, at, out);
+
+    if (result != -EPERM) return result;
+    const int seals = sys->fcntl(buffer->fd, F_GET_SEALS, 0);
+    if (seals > 0) buffer->seal = seal_of(seals);
+    return map_at(sys, buffer, at, out);
+}
+
 int sfd_memory_show(const struct sfd_sys_memory *sys, struct sfd_buffer *buffer)
 {
     void *same = NULL;
 
     if (buffer->data == NULL) return 0;
-    int result = map_at(sys, buffer, buffer->data, &same);
-    if (result == -EPERM) { /* somebody has sealed it meanwhile: to read it is still allowed */
-        const int seals = sys->fcntl(buffer->fd, F_GET_SEALS, 0);
-        if (seals > 0) buffer->seal = seal_of(seals);
-        result = map_at(sys, buffer, buffer->data, &same);
-    }
+    const int result = map_anew(sys, buffer, buffer->data, &same);
     if (result < 0) {
         (void)sys->munmap(buffer->data, buffer->mapped);
         buffer->data = NULL;
@@ -279,7 +286,7 @@ int sfd_memory_revoke(const struct sfd_sys_memory *sys, struct sfd_buffer *buffe
     /* Behind the end of a file there is nothing to access. */
     const int empty = sfd_memory_open(sys, "sendfiled-revoked");
     if (empty < 0) return empty;
-    int result = map_at(sys, buffer, NULL, &elsewhere);
+    int result = map_anew(sys, buffer, NULL, &elsewhere);
     if (result == 0) {
         result = map(sys, buffer->data, buffer->mapped, PROT_READ | PROT_WRITE, MAP_SHARED, empty,
                      &same);
