@@ -172,6 +172,31 @@ final class SharedBufferTest {
     }
 
     @Test
+    void shouldTakeHugePagesAndNoOthers() throws IOException {
+        BufferOptions huge = BufferOptions.DEFAULT.withHugePages(true);
+        if (freeHugePages() == 0) {
+            NativeIoException refused = assertThrows(NativeIoException.class, () -> SharedBuffer.allocate(SIZE, huge));
+            assertEquals(Errno.ENOMEM, refused.errno());
+            expectSays(refused, "100000 bytes in huge pages");
+        } else {
+            try (SharedBuffer buffer = SharedBuffer.allocate(SIZE, huge)) {
+                buffer.bytes().put(SIZE - 1, (byte) 7);
+                buffer.seal();
+                assertEquals(SIZE, buffer.size());
+                assertEquals(7, buffer.bytes().get(SIZE - 1));
+            }
+        }
+    }
+
+    private static long freeHugePages() throws IOException {
+        try (Stream<String> lines = Files.lines(Path.of("/proc/meminfo"))) {
+            return lines.filter(line -> line.startsWith("HugePages_Free:"))
+                    .mapToLong(line -> Long.parseLong(line.replaceAll("\\D", "")))
+                    .sum();
+        }
+    }
+
+    @Test
     void shouldRefuseNamesThatTheKernelDoesNotTake() {
         assertThrows(IllegalArgumentException.class, () -> BufferOptions.DEFAULT.withName("a\0b"));
         assertThrows(IllegalArgumentException.class, () -> BufferOptions.DEFAULT.withName("x".repeat(250)));
