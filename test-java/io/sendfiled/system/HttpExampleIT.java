@@ -437,6 +437,23 @@ final class HttpExampleIT {
     }
 
     @Test
+    void shouldForgetAClientThatIsResetWhileADiskDoesNotAnswer() throws Exception {
+        assumeTrue(HeldDisk.unavailableBecause().isEmpty(), HeldDisk.unavailableBecause());
+        Path behind = Files.createDirectories(directory.resolve("reset-behind"));
+        Content.write(behind.resolve("held"), COLD_SIZE);
+        try (HeldDisk disk = HeldDisk.mount(daemon.root().resolve("reset"), behind, "held")) {
+            try (Socket socket = server.connect()) {
+                send(socket, "GET /reset/held" + END);
+                disk.awaitHeld();
+                socket.setSoLinger(true, 0);
+            }
+            server.expectNoLeak();
+            disk.release();
+            shouldLeakNoDescriptor();
+        }
+    }
+
+    @Test
     void shouldServeManyAtOnce() throws Exception {
         List<String> command = new ArrayList<>(List.of("curl", "-sS", "--fail", "-Z", "--parallel-max", "32"));
         List<Path> copies = new ArrayList<>();
@@ -524,7 +541,7 @@ final class HttpExampleIT {
             }
             disk.awaitHeld();
 
-            expectThousands("/small.html");
+            expectRequests("/small.html", kind.isJava() ? 300 : 2_000); // a JVM has to compile itself first
             server.awaitAsleep();
             for (Program download : downloads) {
                 assertTrue(download.isAlive(), download.errors());
@@ -541,7 +558,7 @@ final class HttpExampleIT {
         }
     }
 
-    private static void expectThousands(String path) throws Exception {
+    private static void expectRequests(String path, int least) throws Exception {
         List<String> command = List.of("wrk", "-t2", "-c16", "-d2s", server.url(path));
         try (Program wrk = Program.start(directory, command, Map.of())) {
             String report = wrk.output();
@@ -549,14 +566,14 @@ final class HttpExampleIT {
             assertFalse(report.contains("Socket errors"), report);
             assertFalse(report.contains("Non-2xx"), report);
             Matcher requests = Pattern.compile("(\\d+) requests in").matcher(report);
-            assertTrue(requests.find() && Integer.parseInt(requests.group(1)) > 2000, report);
+            assertTrue(requests.find() && Integer.parseInt(requests.group(1)) > least, report);
         }
     }
 
     @ParameterizedTest
     @ValueSource(strings = {"--help", "a", "a b", "a b x", "a b 65536", "a b -1", "a b 0 0", "a b 0 1 2"})
     void shouldTellItsUsage(String arguments) throws Exception {
-        List<String> command = new ArrayList<>(List.of(kind.path().toString()));
+        List<String> command = kind.command();
         command.addAll(Arrays.asList(arguments.split(" ")));
         try (Program program = Program.start(directory, command, Map.of())) {
             assertEquals(2, program.awaitExit());
@@ -566,10 +583,11 @@ final class HttpExampleIT {
 
     @Test
     void shouldSayThatThereIsNoDaemon(@TempDir Path nobody) throws Exception {
-        List<String> command = List.of(kind.path().toString(), nobody.toString(), TestDaemon.NAME, "0");
+        List<String> command = kind.command();
+        command.addAll(List.of(nobody.toString(), TestDaemon.NAME, "0"));
         try (Program program = Program.start(directory, command, Map.of())) {
             assertEquals(1, program.awaitExit());
-            assertTrue(program.errors().contains("No such file"), program.errors());
+            assertTrue(program.errors().toLowerCase(Locale.ROOT).contains("no such file"), program.errors());
         }
     }
 }
