@@ -2,6 +2,7 @@ package io.sendfiled.system;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.sendfiled.support.Content;
 import io.sendfiled.support.SystemProgram;
@@ -11,9 +12,12 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
+import javax.tools.JavaCompiler;
+import javax.tools.ToolProvider;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -55,6 +59,56 @@ final class ExampleSourcesIT {
         }
         assertEquals(List.of(), faults);
         assertFalse(sources().isEmpty());
+    }
+
+    private static List<Path> javaSources() throws IOException {
+        try (Stream<Path> files = Files.list(EXAMPLES.resolve("java"))) {
+            return files.sorted().toList();
+        }
+    }
+
+    @Test
+    void shouldBeShortInJavaAndImportNothingThatIsNotInstalled() throws Exception {
+        Pattern imported = Pattern.compile("(?m)^import (?!java\\.|io\\.sendfiled\\.|org\\.jspecify\\.)(.*);");
+        List<String> faults = new ArrayList<>();
+        for (Path source : javaSources()) {
+            String code = Files.readString(source);
+            if (code.lines().count() >= MOST_LINES) {
+                faults.add(source.getFileName() + " is too long");
+            }
+            for (Matcher m = imported.matcher(code); m.find(); ) {
+                faults.add(source.getFileName() + " imports " + m.group(1));
+            }
+        }
+        assertEquals(List.of(), faults);
+        assertTrue(javaSources().size() > 2);
+    }
+
+    @Test
+    void shouldCompileInJavaAndRunFromTheDistribution() throws Exception {
+        Path classes = Files.createDirectory(directory.resolve("classes"));
+        String jar = DIST.resolve("lib/sendfiled.jar").toString();
+        List<String> arguments =
+                new ArrayList<>(List.of("-Xlint:all", "-Werror", "-cp", jar, "-d", classes.toString()));
+        javaSources().forEach(source -> arguments.add(source.toString()));
+        JavaCompiler javac = Objects.requireNonNull(ToolProvider.getSystemJavaCompiler(), "this is no JDK");
+        assertEquals(0, javac.run(null, null, null, arguments.toArray(new String[0])));
+
+        try (TestDaemon daemon = TestDaemon.start(TestDaemon.Kind.FORKED, directory, TestDaemon.Options.STANDARD)) {
+            Content content = Content.write(daemon.root().resolve("file"), 100_000);
+            List<String> command = List.of(
+                    Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                    "-cp",
+                    classes + ":" + jar,
+                    "io.sendfiled.examples.ReadBuffer",
+                    directory.toString(),
+                    TestDaemon.NAME,
+                    "file");
+            try (Program program = Program.start(directory, command, Map.of())) {
+                assertEquals(content, Content.of(program.report()));
+                assertEquals(0, program.awaitExit(), program.errors());
+            }
+        }
     }
 
     @Test

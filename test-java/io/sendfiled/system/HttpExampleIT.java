@@ -26,6 +26,7 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -57,10 +58,18 @@ final class HttpExampleIT {
     @TempDir
     private static Path directory;
 
+    @SuppressWarnings("NullAway.Init") // a test that finds it missing is skipped
     private static TestDaemon daemon;
+
+    @SuppressWarnings("NullAway.Init") // a test that finds it missing is skipped
     private static ExampleServer server;
+
     private static boolean started;
+
+    @SuppressWarnings("NullAway.Init") // a test that finds it missing is skipped
     private static Content small;
+
+    @SuppressWarnings("NullAway.Init") // a test that finds it missing is skipped
     private static Content big;
 
     @Parameter
@@ -69,7 +78,9 @@ final class HttpExampleIT {
     @BeforeParameterizedClassInvocation
     static void start(ExampleServer.Kind kind) throws Exception {
         started = false;
-        kind.require();
+        if (!kind.isThere()) { // its tests are skipped one by one: that of a whole class would not be counted
+            return;
+        }
         SystemProgram.require("curl");
         daemon = TestDaemon.start(TestDaemon.Kind.FORKED, directory, TestDaemon.Options.STANDARD);
         small = Content.write(daemon.root().resolve("small.html"), SMALL);
@@ -93,10 +104,17 @@ final class HttpExampleIT {
         }
     }
 
+    @BeforeEach
+    void require() {
+        assumeTrue(started, "-DskipSanitizers");
+    }
+
     @AfterEach
     void shouldLeakNoDescriptor() {
-        server.expectNoLeak();
-        daemon.expectNoLeak();
+        if (started) {
+            server.expectNoLeak();
+            daemon.expectNoLeak();
+        }
     }
 
     /** What curl has got. */
@@ -419,6 +437,23 @@ final class HttpExampleIT {
     }
 
     @Test
+    void shouldForgetAClientThatIsResetWhileADiskDoesNotAnswer() throws Exception {
+        assumeTrue(HeldDisk.unavailableBecause().isEmpty(), HeldDisk.unavailableBecause());
+        Path behind = Files.createDirectories(directory.resolve("reset-behind"));
+        Content.write(behind.resolve("held"), COLD_SIZE);
+        try (HeldDisk disk = HeldDisk.mount(daemon.root().resolve("reset"), behind, "held")) {
+            try (Socket socket = server.connect()) {
+                send(socket, "GET /reset/held" + END);
+                disk.awaitHeld();
+                socket.setSoLinger(true, 0);
+            }
+            server.expectNoLeak();
+            disk.release();
+            shouldLeakNoDescriptor();
+        }
+    }
+
+    @Test
     void shouldServeManyAtOnce() throws Exception {
         List<String> command = new ArrayList<>(List.of("curl", "-sS", "--fail", "-Z", "--parallel-max", "32"));
         List<Path> copies = new ArrayList<>();
@@ -506,7 +541,7 @@ final class HttpExampleIT {
             }
             disk.awaitHeld();
 
-            expectThousands("/small.html");
+            expectRequests("/small.html", kind.isJava() ? 300 : 2_000); // a JVM has to compile itself first
             server.awaitAsleep();
             for (Program download : downloads) {
                 assertTrue(download.isAlive(), download.errors());
@@ -523,7 +558,7 @@ final class HttpExampleIT {
         }
     }
 
-    private static void expectThousands(String path) throws Exception {
+    private static void expectRequests(String path, int least) throws Exception {
         List<String> command = List.of("wrk", "-t2", "-c16", "-d2s", server.url(path));
         try (Program wrk = Program.start(directory, command, Map.of())) {
             String report = wrk.output();
@@ -531,14 +566,14 @@ final class HttpExampleIT {
             assertFalse(report.contains("Socket errors"), report);
             assertFalse(report.contains("Non-2xx"), report);
             Matcher requests = Pattern.compile("(\\d+) requests in").matcher(report);
-            assertTrue(requests.find() && Integer.parseInt(requests.group(1)) > 2000, report);
+            assertTrue(requests.find() && Integer.parseInt(requests.group(1)) > least, report);
         }
     }
 
     @ParameterizedTest
     @ValueSource(strings = {"--help", "a", "a b", "a b x", "a b 65536", "a b -1", "a b 0 0", "a b 0 1 2"})
     void shouldTellItsUsage(String arguments) throws Exception {
-        List<String> command = new ArrayList<>(List.of(kind.path().toString()));
+        List<String> command = kind.command();
         command.addAll(Arrays.asList(arguments.split(" ")));
         try (Program program = Program.start(directory, command, Map.of())) {
             assertEquals(2, program.awaitExit());
@@ -548,10 +583,11 @@ final class HttpExampleIT {
 
     @Test
     void shouldSayThatThereIsNoDaemon(@TempDir Path nobody) throws Exception {
-        List<String> command = List.of(kind.path().toString(), nobody.toString(), TestDaemon.NAME, "0");
+        List<String> command = kind.command();
+        command.addAll(List.of(nobody.toString(), TestDaemon.NAME, "0"));
         try (Program program = Program.start(directory, command, Map.of())) {
             assertEquals(1, program.awaitExit());
-            assertTrue(program.errors().contains("No such file"), program.errors());
+            assertTrue(program.errors().toLowerCase(Locale.ROOT).contains("no such file"), program.errors());
         }
     }
 }

@@ -100,9 +100,32 @@ final class TestDaemon implements AutoCloseable {
         Files.createDirectories(root);
         Sendfiled embedded = kind == Kind.EMBEDDED ? launch(directory, root, options) : null;
         DaemonProcess forked = kind == Kind.FORKED ? fork(directory, root, options) : null;
-        TestDaemon daemon = new TestDaemon(directory, embedded, forked, SendfiledClient.connect(directory, NAME));
-        daemon.warmUp();
-        return daemon;
+        TestDaemon daemon = null;
+        boolean ready = false;
+        try {
+            daemon = new TestDaemon(directory, embedded, forked, SendfiledClient.connect(directory, NAME));
+            daemon.warmUp();
+            ready = true;
+            return daemon;
+        } finally { // a test that has not got it cannot close it
+            if (!ready) {
+                abandon(daemon, embedded, forked);
+            }
+        }
+    }
+
+    private static void abandon(
+            @Nullable TestDaemon daemon, @Nullable Sendfiled embedded, @Nullable DaemonProcess forked)
+            throws InterruptedException {
+        if (daemon != null) {
+            daemon.client.close();
+        }
+        if (embedded != null) {
+            embedded.close();
+        }
+        if (forked != null) { // not close(): its complaints about the end would hide why there was no beginning
+            forked.kill();
+        }
     }
 
     private static Sendfiled launch(Path directory, Path root, Options options) throws IOException {
