@@ -295,6 +295,12 @@ struct Sequence {
     Events events;
 };
 
+// GoogleTest would print the object's bytes, padding and all, which Valgrind takes ill.
+void PrintTo(const Sequence &sequence, std::ostream *out)
+{
+    *out << sequence.name;
+}
+
 std::string failed(int number, const std::string &rest)
 {
     return "failed " + std::to_string(number) + " " + rest;

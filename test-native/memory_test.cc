@@ -656,6 +656,12 @@ struct Operation {
     bool keeps; // on failure the buffer is as it was, but for its mapping
 };
 
+// GoogleTest would print the object's bytes, padding and all, which Valgrind takes ill.
+void PrintTo(const Operation &operation, std::ostream *out)
+{
+    *out << operation.name;
+}
+
 const Operation OPERATIONS[] = {
     {"create", nullptr,
      [](auto *sys, auto *buffer) {
