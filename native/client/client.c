@@ -23,7 +23,6 @@
 #include "fd.h"
 #include "memory.h"
 #include "sys.h"
-#include "technique.h"
 #include "wire.h"
 
 /* The most descriptors that a request carries: status, destination and source of Send Descriptor. */
@@ -430,32 +429,4 @@ int sfd_send_buffer(int srv_sockfd, struct sfd_buffer *buffer, int destination_f
 {
     return sfd_api_result(
         send_buffer(srv_sockfd, buffer, destination_fd, offset, len, stat_fd_nonblock, options));
-}
-
-const char *sfd_get_technique_name(int technique)
-{
-    return technique >= 0 && technique < SFD_TECHNIQUES
-               ? sfd_technique_name((enum sfd_technique)technique)
-               : NULL;
-}
-
-int sfd_find_technique(const char *name)
-{
-    for (int technique = 0; name != NULL && technique < SFD_TECHNIQUES; technique++) {
-        if (strcmp(name, sfd_get_technique_name(technique)) == 0) {
-            return technique;
-        }
-    }
-    return sfd_api_result(-EINVAL);
-}
-
-void sfd_probe_techniques(int errors[SFD_TECHNIQUES])
-{
-    const int before = errno;
-
-    sfd_techniques_probe(sys, errors);
-    for (int technique = 0; technique < SFD_TECHNIQUES; technique++) {
-        errors[technique] = -errors[technique];
-    }
-    errno = before;
 }
