@@ -9,8 +9,8 @@
 #include <string.h>
 
 #include "api.h"
-#include "handover.h"
-#include "memory.h"
+#include "memory/buffer_handover.h"
+#include "memory/memory.h"
 
 static const struct sfd_sys_memory *const sys = &sfd_sys_memory_linux;
 

@@ -20,10 +20,10 @@
 #include <unistd.h>
 
 #include "api.h"
-#include "fd.h"
-#include "memory.h"
-#include "sys.h"
-#include "wire.h"
+#include "memory/memory.h"
+#include "protocol/wire.h"
+#include "sys/fd.h"
+#include "sys/sys.h"
 
 /* The most descriptors that a request carries: status, destination and source of Send Descriptor. */
 #define MAX_DESCRIPTORS 3

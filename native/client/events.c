@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "wire.h"
+#include "protocol/wire.h"
 
 _Static_assert(sizeof(((struct sfd_events *)0)->held) == SFD_MAX_RESP_SIZE, "the longest message");
 

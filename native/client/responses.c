@@ -5,7 +5,7 @@
  */
 #include <sendfiled/responses.h>
 
-#include "wire.h"
+#include "protocol/wire.h"
 
 _Static_assert(SFD_HDR_SIZE == SFD_WIRE_ERROR_SIZE, "an error is a header and nothing else");
 _Static_assert(SFD_MAX_RESP_SIZE == SFD_WIRE_MAX_RESPONSE_SIZE, "the longest response");

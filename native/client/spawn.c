@@ -16,8 +16,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "fd.h"
-#include "sys.h"
+#include "sys/fd.h"
+#include "sys/sys.h"
 
 #define PROGRAM "sendfiled"
 

@@ -9,8 +9,8 @@
 #include <string.h>
 
 #include "api.h"
-#include "sys.h"
-#include "technique.h"
+#include "protocol/technique.h"
+#include "sys/sys.h"
 
 const char *sfd_get_technique_name(int technique)
 {

@@ -7,8 +7,8 @@
 #ifndef SFD_CORE_ENGINE_H
 #define SFD_CORE_ENGINE_H
 
-#include "endpoint.h"
-#include "loop.h"
+#include "loop/loop.h"
+#include "process/endpoint.h"
 
 struct sfd_engine {
     struct sfd_shared shared;

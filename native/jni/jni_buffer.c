@@ -6,8 +6,8 @@
  */
 #include "jni_util.h"
 
-#include "handover.h"
-#include "memory.h"
+#include "memory/buffer_handover.h"
+#include "memory/memory.h"
 
 #include <errno.h>
 #include <stddef.h>

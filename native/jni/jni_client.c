@@ -5,8 +5,8 @@
  */
 #include "jni_util.h"
 
-#include "submit.h"
-#include "sys.h"
+#include "protocol/submit.h"
+#include "sys/sys.h"
 
 #include <errno.h>
 #include <stddef.h>

@@ -6,7 +6,7 @@
  */
 #include "jni_util.h"
 
-#include "sys.h"
+#include "sys/sys.h"
 
 #include <fcntl.h>
 #include <stddef.h>

@@ -4,9 +4,9 @@
  */
 #include "jni_util.h"
 
-#include "endpoint.h"
-#include "process.h"
-#include "sys_setup.h"
+#include "process/endpoint.h"
+#include "process/process.h"
+#include "sys/sys_setup.h"
 
 #include <string.h>
 #include <unistd.h>

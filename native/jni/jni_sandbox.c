@@ -4,7 +4,7 @@
  */
 #include "jni_util.h"
 
-#include "sandbox.h"
+#include "process/sandbox.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -4,7 +4,7 @@
  */
 #include "jni_util.h"
 
-#include "destination.h"
+#include "transfer/destination.h"
 
 #include <string.h>
 

@@ -1,11 +1,11 @@
 /*
- * Fuzz target: receipt (native/core/receive.c) of what the kernel makes of any sendmsg: lengths, descriptors, credentials,
+ * Fuzz target: receipt (native/core/loop/receive_batch.c) of what the kernel makes of any sendmsg: lengths, descriptors, credentials,
  * truncation, foreign control messages, in batches.
  *
  * R2, D2, D8, D25, D37: each descriptor is in one slot or closed, once; a slot says what came and nothing of the one before.
  */
 #include "kernel.h"
-#include "receive.h"
+#include "loop/receive_batch.h"
 
 static void compose(struct kernel_datagram *datagram)
 {

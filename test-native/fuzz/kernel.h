@@ -13,8 +13,8 @@
 #include <sys/types.h>
 
 #include "fuzz.h"
-#include "sys.h"
-#include "wire.h"
+#include "protocol/wire.h"
+#include "sys/sys.h"
 
 #define KERNEL_FD_BASE    1000000 /* /proc/self/fd has none of these */
 #define KERNEL_FDS_MAX    4096

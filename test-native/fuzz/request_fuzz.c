@@ -7,7 +7,7 @@
 #include <errno.h>
 
 #include "fuzz.h"
-#include "wire.h"
+#include "protocol/wire.h"
 
 __extension__ typedef unsigned __int128 wide;
 

@@ -10,7 +10,7 @@
 #include <sendfiled/events.h>
 
 #include "fuzz.h"
-#include "wire.h"
+#include "protocol/wire.h"
 
 #define MESSAGES_MAX 64
 

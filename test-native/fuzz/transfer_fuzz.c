@@ -1,5 +1,5 @@
 /*
- * Fuzz target: the loop and its transfers (native/core/loop.c, requests.c, transfer*.c, ...) in a kernel whose every answer the
+ * Fuzz target: the loop and its transfers (native/core/loop/loop.c, loop_requests.c, transfer*.c, ...) in a kernel whose every answer the
  * input decides. The input also is the clients (what they send, when they go), the disk pool (when a task runs), the clock and
  * the selector. Here stands the dispatcher, io.sendfiled.daemon.Dispatcher.
  *
@@ -12,7 +12,7 @@
 #include <stddef.h>
 
 #include "kernel.h"
-#include "loop_private.h"
+#include "loop/loop_private.h"
 
 #define OPS_MAX   600
 #define HELD_MAX  4096

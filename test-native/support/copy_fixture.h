@@ -9,7 +9,7 @@
 #include <sys/mman.h>
 
 extern "C" {
-#include "copy.h"
+#include "transfer/copy.h"
 }
 
 constexpr enum sfd_technique COPY_TECHNIQUES[] = {SFD_TECHNIQUE_COPY_FILE_RANGE,

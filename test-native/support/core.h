@@ -23,11 +23,11 @@
 #include <stdatomic.h>
 
 extern "C" {
+#include "disk/open.h"
 #include "engine.h"
-#include "loop.h"
-#include "open.h"
-#include "submit.h"
-#include "table.h"
+#include "loop/loop.h"
+#include "loop/transfer_table.h"
+#include "protocol/submit.h"
 }
 
 #include "descriptors.h"

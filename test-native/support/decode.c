@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "wire.h"
+#include "protocol/wire.h"
 
 struct request_answer {
     uint32_t error; /* errno, or 0: then the rest counts */

@@ -31,7 +31,7 @@
 
 #include "driver_common.h"
 #include "hostile_common.h"
-#include "wire.h"
+#include "protocol/wire.h"
 
 enum { PATIENCE_MS = 10000, ANSWER = 4096 };
 

@@ -16,8 +16,8 @@
 #include <sys/wait.h>
 
 extern "C" {
-#include "handover.h"
-#include "memory.h"
+#include "memory/buffer_handover.h"
+#include "memory/memory.h"
 }
 
 /* Of the calls that the table makes, the one that fails; what was called, and where was mapped. */

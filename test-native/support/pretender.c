@@ -21,7 +21,7 @@
 
 #include "driver_common.h"
 #include "hostile_common.h"
-#include "wire.h"
+#include "protocol/wire.h"
 
 static int requests;
 

@@ -23,8 +23,8 @@
 
 #include "driver_common.h"
 #include "hostile_common.h"
+#include "protocol/wire.h"
 #include "sha256_common.h"
-#include "wire.h"
 
 static atomic_int toggled = -1; /* the destination; -1: none now */
 static atomic_bool over;

@@ -18,7 +18,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * What the daemon's process may still do once it serves: read the root, have its socket and lock, and what a JVM at work
- * reads. Put on when the identity is settled and before a request can arrive; how, tells native/core/sandbox.h.
+ * reads. Put on when the identity is settled and before a request can arrive; how, tells native/core/process/sandbox.h.
  *
  * <p>Main thread, once each. Not for an embedded engine: it would confine the program around it.
  */

@@ -6,7 +6,7 @@ import java.nio.charset.StandardCharsets;
 
 /**
  * The daemon as a process: identity, limits, signals, the report to a waiting parent, the detached child. Each method
- * gives a value from 0 up, or a negated errno, and is described in native/core/process.h.
+ * gives a value from 0 up, or a negated errno, and is described in native/core/process/process.h.
  *
  * <p>For the program's main thread; {@link #awaitSignal} and {@link #detach} block. An embedded engine uses none of it.
  */

@@ -5,7 +5,7 @@ import java.nio.ByteOrder;
 
 /**
  * The engine's table of techniques, without an engine: which ones this machine has, and which ones fit what. Techniques
- * and types are numbers here, those of native/core/technique.h and fd.h. Thread-safe; nothing blocks.
+ * and types are numbers here, those of native/core/protocol/technique.h and sys/fd.h. Thread-safe; nothing blocks.
  */
 public final class TechniquesNative {
     /** How many techniques there are, {@code auto} (0) among them. */

@@ -13,7 +13,7 @@ import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
 import net.jqwik.api.Provide;
 
-/** R12, D5: ranges are what whole numbers of any length say, at every corner of 64 bits. The C twin is range_test.cc. */
+/** R12, D5: ranges are what whole numbers of any length say, at every corner of 64 bits. The C twin is open_range_test.cc. */
 final class RangePropertyTest {
     private static final BigInteger MAX = BigInteger.valueOf(Long.MAX_VALUE);
 

@@ -87,7 +87,7 @@ final class FaultIT {
     private static final List<String> ADVICE =
             List.of("cachestat", "posix_fadvise", "close", "munmap", "recvmmsg", "epoll_wait", "read", "write");
 
-    /** What the machine may lack for a moment, and where somebody waits for it: native/core/policy.h. */
+    /** What the machine may lack for a moment, and where somebody waits for it: native/core/sys/errno_policy.h. */
     private static final List<Integer> TRANSIENT = List.of(Errno.EAGAIN, Errno.ENOMEM, Errno.ENOBUFS);
 
     private static final List<String> PATIENT =

@@ -1,0 +1,173 @@
+/*
+ * What a client has of the daemon.
+ */
+#include "base/client_account.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+void sfd_accounts_init(struct sfd_accounts *accounts, const struct sfd_limits *limits)
+{
+    *accounts = (struct sfd_accounts){.limits = *limits};
+    pthread_mutex_init(&accounts->lock, NULL);
+}
+
+void sfd_accounts_deinit(struct sfd_accounts *accounts)
+{
+    pthread_mutex_destroy(&accounts->lock);
+}
+
+static struct sfd_account **bucket_of(struct sfd_accounts *accounts, int32_t pid)
+{
+    return &accounts->buckets[(uint32_t)pid % SFD_ACCOUNT_BUCKETS];
+}
+
+static struct sfd_account *find_or_make(struct sfd_accounts *accounts, int32_t pid, uint32_t uid)
+{
+    struct sfd_account **bucket = bucket_of(accounts, pid);
+    struct sfd_account *account = *bucket;
+
+    while (account != NULL && (account->pid != pid || account->uid != uid))
+        account = account->next;
+    if (account != NULL) return account;
+    account = calloc(1, sizeof(*account));
+    if (account == NULL) return NULL;
+    account->owner = accounts;
+    account->next = *bucket;
+    account->pid = pid;
+    account->uid = uid;
+    *bucket = account;
+    return account;
+}
+
+struct sfd_account *sfd_accounts_get(struct sfd_accounts *accounts, int32_t pid, uint32_t uid)
+{
+    pthread_mutex_lock(&accounts->lock);
+    struct sfd_account *account = find_or_make(accounts, pid, uid);
+    (void)sfd_account_share(account);
+    pthread_mutex_unlock(&accounts->lock);
+    return account;
+}
+
+struct sfd_account *sfd_account_share(struct sfd_account *account)
+{
+    if (account != NULL) atomic_fetch_add_explicit(&account->references, 1, memory_order_relaxed);
+    return account;
+}
+
+/* The last reference goes under the lock: nobody can find the account meanwhile. */
+static void put_last(struct sfd_account *account)
+{
+    struct sfd_accounts *accounts = account->owner;
+
+    pthread_mutex_lock(&accounts->lock);
+    const bool last = atomic_fetch_sub_explicit(&account->references, 1, memory_order_acq_rel) == 1;
+    if (last) {
+        struct sfd_account **at = bucket_of(accounts, account->pid);
+        while (*at != account)
+            at = &(*at)->next;
+        *at = account->next;
+    }
+    pthread_mutex_unlock(&accounts->lock);
+    if (last) free(account);
+}
+
+void sfd_account_put(struct sfd_account *account)
+{
+    if (account == NULL) return;
+    unsigned references = atomic_load_explicit(&account->references, memory_order_relaxed);
+    while (references > 1) {
+        if (atomic_compare_exchange_weak_explicit(&account->references, &references, references - 1,
+                                                  memory_order_release, memory_order_relaxed))
+            return;
+    }
+    put_last(account);
+}
+
+/* ------------------------------------------------------------------ counting */
+
+/* Never counts beyond the limit, not even for a moment: another loop would refuse what has room. */
+static bool take(atomic_uint *count, uint32_t n, uint32_t limit)
+{
+    unsigned before = atomic_load(count); /* a refusal counts in the order that loop_offload.c needs */
+
+    do {
+        if (limit > 0 && (before >= limit || n > limit - before)) return false;
+    } while (!atomic_compare_exchange_weak(count, &before, before + n));
+    return true;
+}
+
+static void gauge(struct sfd_counters *counters, enum sfd_counter counter, int64_t n)
+{
+    /* The disk pool counts here as well: sfd_counters_add is for one writer. */
+    if (counters != NULL)
+        atomic_fetch_add_explicit(&counters->at[counter], (uint64_t)n, memory_order_relaxed);
+}
+
+static int refuse(struct sfd_counters *counters, enum sfd_counter counter)
+{
+    if (counters != NULL) sfd_counters_add(counters, counter, 1);
+    return -EDQUOT;
+}
+
+int sfd_account_begin(struct sfd_account *account, uint32_t descriptors,
+                      struct sfd_counters *counters)
+{
+    if (account == NULL) return 0;
+    const struct sfd_limits *limits = &account->owner->limits;
+    if (!take(&account->transfers, 1, limits->transfers))
+        return refuse(counters, SFD_COUNTER_REFUSED_CLIENT_TRANSFERS);
+    if (!take(&account->descriptors, descriptors, limits->descriptors)) {
+        atomic_fetch_sub_explicit(&account->transfers, 1, memory_order_relaxed);
+        return refuse(counters, SFD_COUNTER_REFUSED_CLIENT_DESCRIPTORS);
+    }
+    gauge(counters, SFD_COUNTER_DESCRIPTORS, descriptors);
+    return 0;
+}
+
+void sfd_account_end(struct sfd_account *account, uint32_t descriptors,
+                     struct sfd_counters *counters)
+{
+    if (account == NULL) return;
+    sfd_account_release(account, descriptors, counters);
+    atomic_fetch_sub_explicit(&account->transfers, 1, memory_order_relaxed);
+}
+
+void sfd_account_hold(struct sfd_account *account, uint32_t descriptors,
+                      struct sfd_counters *counters)
+{
+    if (account == NULL) return;
+    atomic_fetch_add_explicit(&account->descriptors, descriptors, memory_order_relaxed);
+    gauge(counters, SFD_COUNTER_DESCRIPTORS, descriptors);
+}
+
+void sfd_account_release(struct sfd_account *account, uint32_t descriptors,
+                         struct sfd_counters *counters)
+{
+    if (account == NULL) return;
+    atomic_fetch_sub_explicit(&account->descriptors, descriptors, memory_order_relaxed);
+    gauge(counters, SFD_COUNTER_DESCRIPTORS, -(int64_t)descriptors);
+}
+
+int sfd_account_ask_task(struct sfd_account *account, struct sfd_counters *counters)
+{
+    if (account == NULL) return 0;
+    const uint32_t limit = account->owner->limits.disk_tasks;
+    if (limit == 0 || atomic_load_explicit(&account->disk_tasks, memory_order_relaxed) < limit)
+        return 0;
+    return refuse(counters, SFD_COUNTER_REFUSED_CLIENT_DISK_TASKS);
+}
+
+bool sfd_account_begin_task(struct sfd_account *account, struct sfd_counters *counters)
+{
+    if (account != NULL && !take(&account->disk_tasks, 1, account->owner->limits.disk_tasks))
+        return false;
+    gauge(counters, SFD_COUNTER_DISK_TASKS, 1);
+    return true;
+}
+
+void sfd_account_end_task(struct sfd_account *account, struct sfd_counters *counters)
+{
+    if (account != NULL) atomic_fetch_sub(&account->disk_tasks, 1);
+    gauge(counters, SFD_COUNTER_DISK_TASKS, -1);
+}

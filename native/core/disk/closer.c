@@ -1,0 +1,136 @@
+/*
+ * Descriptors whose close(2) can block.
+ */
+#include "disk/closer.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+void sfd_closer_init(struct sfd_closer *closer, const struct sfd_sys *sys,
+                     struct sfd_devices *devices)
+{
+    *closer = (struct sfd_closer){.sys = sys, .devices = devices};
+}
+
+void sfd_closer_deinit(struct sfd_closer *closer)
+{
+    for (size_t i = 0; i < closer->count; i++) {
+        struct sfd_close *close = &closer->closes[i];
+        sfd_drop_behind(&close->drop, closer->sys, close->fd, UINT64_MAX);
+        sfd_fd_close(closer->sys, &close->fd);
+        sfd_account_release(close->account, 1, closer->counters);
+        sfd_account_put(close->account);
+    }
+    free(closer->closes);
+    closer->closes = NULL;
+    closer->count = 0;
+    closer->capacity = 0;
+}
+
+static bool put(struct sfd_closer *closer, const struct sfd_close *close)
+{
+    if (closer->count == closer->capacity) {
+        const size_t capacity = closer->capacity == 0 ? 16 : closer->capacity * 2;
+        struct sfd_close *closes = realloc(closer->closes, capacity * sizeof(*closes));
+        if (closes == NULL) return false;
+        closer->closes = closes;
+        closer->capacity = capacity;
+    }
+    closer->closes[closer->count++] = *close;
+    return true;
+}
+
+/* For the disk pool; without memory to remember it, it is closed here. */
+static void keep(struct sfd_closer *closer, int *fd, struct sfd_close close)
+{
+    close.fd = *fd;
+    if (put(closer, &close)) {
+        (void)sfd_account_share(close.account);
+        sfd_account_hold(close.account, 1, closer->counters);
+        *fd = -1;
+    } else {
+        sfd_fd_close(closer->sys, fd);
+    }
+}
+
+static uint8_t queue_of_device(int device)
+{
+    return device < 0 ? SFD_QUEUE_CLOSE : (uint8_t)(SFD_QUEUE_DEVICES + device);
+}
+
+/*
+ * A socket that may block: TCP waits for its peer, for as long as its client has asked for. One of another family waits for what
+ * is in its queue, descriptors that nobody has received.
+ */
+static uint8_t queue_of_kind(enum sfd_fd_kind kind)
+{
+    return kind == SFD_FD_TCP ? SFD_QUEUE_LINGER : SFD_QUEUE_CLOSE;
+}
+
+void sfd_closer_take_dropping(struct sfd_closer *closer, int *fd, int device,
+                              const struct sfd_drop *drop, struct sfd_account *account)
+{
+    if (*fd < 0) return;
+    keep(closer, fd,
+         (struct sfd_close){.queue = queue_of_device(device), .drop = *drop, .account = account});
+}
+
+void sfd_closer_take_file(struct sfd_closer *closer, int *fd, int device,
+                          struct sfd_account *account)
+{
+    if (device < 0) {
+        sfd_closer_take_unknown(closer, fd, account);
+    } else if (*fd >= 0) {
+        keep(closer, fd, (struct sfd_close){.queue = queue_of_device(device), .account = account});
+    }
+}
+
+void sfd_closer_take(struct sfd_closer *closer, int *fd, enum sfd_fd_kind kind,
+                     struct sfd_account *account)
+{
+    if (*fd < 0) return;
+    if (sfd_fd_close_may_block(closer->sys, *fd, kind)) {
+        keep(closer, fd, (struct sfd_close){.queue = queue_of_kind(kind), .account = account});
+    } else {
+        sfd_fd_close(closer->sys, fd);
+    }
+}
+
+void sfd_closer_take_unknown(struct sfd_closer *closer, int *fd, struct sfd_account *account)
+{
+    struct sfd_fd_info info;
+
+    if (*fd < 0) return;
+    const int result = sfd_fd_classify(closer->sys, *fd, &info);
+    if (result == -EBADF) {
+        *fd = -1;            /* no descriptor at all */
+    } else if (result < 0) { /* one that cannot be looked at is closed where it may take its time */
+        sfd_closer_take(closer, fd, SFD_FD_OTHER, account);
+    } else if (info.stored) {
+        sfd_closer_take_file(closer, fd, sfd_devices_add(closer->devices, info.dev), account);
+    } else {
+        sfd_closer_take(closer, fd, info.kind, account);
+    }
+}
+
+bool sfd_closer_split(struct sfd_closer *closer, struct sfd_closer *out)
+{
+    const struct sfd_close first = closer->closes[0];
+    size_t kept = 0;
+
+    sfd_closer_init(out, closer->sys, closer->devices);
+    out->counters = closer->counters;
+    out->closes = malloc(closer->count * sizeof(*out->closes));
+    if (out->closes == NULL) return false;
+    out->capacity = closer->count;
+    for (size_t i = 0; i < closer->count; i++) {
+        const struct sfd_close close = closer->closes[i];
+        if (close.queue == first.queue && close.account == first.account) {
+            out->closes[out->count++] = close;
+        } else {
+            closer->closes[kept++] = close;
+        }
+    }
+    closer->count = kept;
+    return true;
+}

@@ -1,0 +1,48 @@
+/*
+ * Drop-behind.
+ */
+#include "disk/drop.h"
+
+#include <fcntl.h>
+
+static uint64_t bit_of(uint64_t part)
+{
+    return (uint64_t)1 << (part % 64);
+}
+
+static bool is_cold(const struct sfd_machine *machine, int fd, uint64_t part)
+{
+    const struct sfd_cachestat_range range = {.offset = part * SFD_DROP_PART,
+                                              .length = SFD_DROP_PART};
+    struct sfd_cachestat stat;
+
+    return machine->cachestat && machine->sys->cachestat(fd, &range, &stat) == 0 &&
+           stat.nr_cache == 0;
+}
+
+void sfd_drop_claim(struct sfd_drop *drop, const struct sfd_machine *machine, int fd, uint64_t from,
+                    uint64_t to)
+{
+    uint64_t part = (from > drop->end ? from : drop->end) / SFD_DROP_PART;
+
+    /* Over a hole that is longer than the span, every bit is of a part too far behind. */
+    if (from > drop->end + SFD_DROP_SPAN) drop->own = 0;
+    for (; part * SFD_DROP_PART < to; part++) {
+        /* Its bit belonged to a part that is a whole span behind. */
+        drop->own &= ~bit_of(part);
+        if (is_cold(machine, fd, part)) drop->own |= bit_of(part);
+        drop->end = (part + 1) * SFD_DROP_PART;
+    }
+}
+
+void sfd_drop_behind(struct sfd_drop *drop, const struct sfd_sys *sys, int fd, uint64_t until)
+{
+    const uint64_t last = drop->end / SFD_DROP_PART;
+
+    for (uint64_t part = last > 64 ? last - 64 : 0; part < last; part++) {
+        if ((part + 1) * SFD_DROP_PART > until) break;
+        if ((drop->own & bit_of(part)) == 0) continue;
+        drop->own &= ~bit_of(part);
+        (void)sys->fadvise(fd, part * SFD_DROP_PART, SFD_DROP_PART, POSIX_FADV_DONTNEED);
+    }
+}

@@ -1,0 +1,215 @@
+/*
+ * Opening a regular file inside a root, and checking a range against it.
+ */
+#include "disk/open.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/openat2.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#include "sys/errno_policy.h"
+#include "sys/fd.h"
+
+#ifndef RESOLVE_CACHED
+#define RESOLVE_CACHED 0x20
+#endif
+
+/* Resolution inside the root, whatever a path says. */
+#define RESOLVE_INSIDE ((uint64_t)(RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS))
+
+/* Resolution that ends with -EXDEV where it would leave the directory or its mount. */
+#define RESOLVE_NEAR ((uint64_t)(RESOLVE_BENEATH | RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS))
+
+/* Fills *out if `fd` is a regular file: 0 or -errno. With `cached` never blocks. */
+static int describe(const struct sfd_machine *machine, int fd, bool cached, struct sfd_opened *out)
+{
+    const unsigned mask = STATX_TYPE | STATX_SIZE | STATX_ATIME | STATX_MTIME | STATX_CTIME;
+    const int sync = cached ? AT_STATX_DONT_SYNC : AT_STATX_SYNC_AS_STAT;
+    struct statx st;
+
+    const int result = machine->sys->statx(fd, "", AT_EMPTY_PATH | sync, mask, &st);
+    if (result < 0) return result;
+    if (!S_ISREG(st.stx_mode)) return -EINVAL;
+    *out = (struct sfd_opened){
+        .fd = fd,
+        .dev = makedev(st.stx_dev_major, st.stx_dev_minor),
+        .size = st.stx_size,
+        .atime = st.stx_atime.tv_sec,
+        .mtime = st.stx_mtime.tv_sec,
+        .ctime = st.stx_ctime.tv_sec,
+    };
+    return 0;
+}
+
+static int open_file(const struct sfd_machine *machine, int directory, const char *path,
+                     uint64_t resolve, bool cached, struct sfd_opened *out)
+{
+    /* O_NONBLOCK: the open of a FIFO or of a leased file does not wait. O_NOCTTY: a terminal is not adopted. */
+    const struct open_how how = {
+        .flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
+        .resolve = resolve | (cached ? RESOLVE_CACHED : 0u),
+    };
+
+    if (cached && !machine->resolve_cached) return -EAGAIN;
+    int fd = machine->sys->openat2(directory, path, &how);
+    if (fd == -ENXIO)
+        return -EINVAL; /* a socket, or a device without a driver: no regular file either */
+    if (fd < 0) return fd;
+    const int result = describe(machine, fd, cached, out);
+    if (result < 0) sfd_fd_close(machine->sys, &fd);
+    return result;
+}
+
+int sfd_open_path(const struct sfd_machine *machine, int root, const char *path,
+                  struct sfd_opened *out)
+{
+    return open_file(machine, root, path, RESOLVE_INSIDE, false, out);
+}
+
+int sfd_open_cached(const struct sfd_machine *machine, int root, const char *path,
+                    struct sfd_opened *out)
+{
+    return open_file(machine, root, path, RESOLVE_INSIDE | RESOLVE_NO_XDEV, true, out);
+}
+
+int sfd_open_descriptor(const struct sfd_machine *machine, int *fd, bool cached,
+                        struct sfd_opened *out)
+{
+    const struct sfd_sys *sys = machine->sys;
+    struct sfd_opened opened;
+
+    const int flags = sys->fcntl(*fd, F_GETFL, 0);
+    if (flags < 0) return flags;
+    if ((flags & O_PATH) != 0 || (flags & O_ACCMODE) == O_WRONLY) return -EBADF;
+    const int result = describe(machine, *fd, cached, &opened);
+    if (result < 0) return result;
+    opened.shared = true;
+    if ((flags & O_DIRECT) != 0) {
+        if (cached) return -EAGAIN;
+        const int own = sfd_fd_reopen(*fd, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+        if (own < 0) return sfd_policy(SFD_PLACE_OPEN, own) == SFD_REMEDY_DEFER ? own : -EINVAL;
+        sfd_fd_close(sys, fd);
+        opened.fd = own;
+        opened.shared = false;
+    }
+    *fd = -1;
+    *out = opened;
+    return 0;
+}
+
+bool sfd_open_turned_direct(const struct sfd_machine *machine, int fd)
+{
+    const int flags = machine->sys->fcntl(fd, F_GETFL, 0);
+
+    return flags < 0 || (flags & O_DIRECT) != 0;
+}
+
+/* The position of a path's last name; 0 when that is all there is. */
+static size_t last_name(const char *path, size_t length)
+{
+    while (length > 0 && path[length - 1] == '/')
+        length--;
+    while (length > 0 && path[length - 1] != '/')
+        length--;
+    return length;
+}
+
+/*
+ * Opens the longest part of `path` that the kernel's caches know as a directory: an O_PATH descriptor for the caller, or -1
+ * for the root itself; *rest is what follows. Mount points never leave the caches, nor do the directories above them: so all
+ * that follows is on the same device, unless symbolic links or ".." lead away. -errno when the caches cannot tell.
+ */
+static int open_known_part(const struct sfd_machine *machine, int root, const char *path,
+                           size_t *rest, int *directory)
+{
+    const struct open_how how = {
+        .flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
+        .resolve = RESOLVE_INSIDE | RESOLVE_CACHED,
+    };
+    const size_t slashes = strspn(path, "/"); /* the root */
+    size_t end = strlen(path);
+    char part[PATH_MAX];
+
+    if (end >= sizeof(part)) return -ENAMETOOLONG;
+    memcpy(part, path, end);
+    for (end = last_name(path, end); end > slashes; end = last_name(path, end)) {
+        if (!machine->resolve_cached) return -EAGAIN;
+        part[end] = '\0';
+        const int fd = machine->sys->openat2(root, part, &how);
+        if (fd < 0 && fd != -EAGAIN) return fd;
+        if (fd >= 0) {
+            *rest = end;
+            *directory = fd;
+            return 0;
+        }
+    }
+    *rest = slashes;
+    *directory = -1;
+    return 0;
+}
+
+/* The st_dev of a directory that is open with O_PATH. 0 or -errno. */
+static int device_of(const struct sfd_machine *machine, int directory, uint64_t *dev)
+{
+    struct statx st;
+    const int result =
+        machine->sys->statx(directory, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &st);
+
+    if (result == 0) *dev = makedev(st.stx_dev_major, st.stx_dev_minor);
+    return result;
+}
+
+int sfd_open_device(const struct sfd_machine *machine, int root, const char *path, uint64_t *dev)
+{
+    size_t rest = 0;
+    int directory = -1;
+
+    int result = open_known_part(machine, root, path, &rest, &directory);
+    if (result < 0) return result;
+    result = device_of(machine, directory < 0 ? root : directory, dev);
+    sfd_fd_close(machine->sys, &directory);
+    return result;
+}
+
+static int open_near(const struct sfd_machine *machine, int root, const char *path,
+                     const uint64_t *cached_on, struct sfd_opened *out)
+{
+    size_t rest = 0;
+    int directory = -1;
+    uint64_t dev = 0;
+
+    if (open_known_part(machine, root, path, &rest, &directory) < 0) return -EXDEV;
+    const int near = directory < 0 ? root : directory;
+    int result = -EXDEV;
+    const bool moved =
+        cached_on != NULL && (device_of(machine, near, &dev) < 0 || dev != *cached_on);
+    if (path[rest] != '\0' && !moved)
+        result = open_file(machine, near, path + rest, RESOLVE_NEAR, cached_on != NULL, out);
+    sfd_fd_close(machine->sys, &directory);
+    return result;
+}
+
+int sfd_open_on_device(const struct sfd_machine *machine, int root, const char *path,
+                       struct sfd_opened *out)
+{
+    return open_near(machine, root, path, NULL, out);
+}
+
+int sfd_open_cached_on_device(const struct sfd_machine *machine, int root, const char *path,
+                              uint64_t dev, struct sfd_opened *out)
+{
+    return open_near(machine, root, path, &dev, out);
+}
+
+int sfd_open_range(uint64_t size, int64_t offset, uint64_t length, uint64_t *end)
+{
+    if (offset < 0 || (uint64_t)offset > size) return -ERANGE;
+    const uint64_t rest = size - (uint64_t)offset;
+    if (length > rest) return -ERANGE;
+    *end = (uint64_t)offset + (length == 0 ? rest : length);
+    return 0;
+}

@@ -1,0 +1,121 @@
+/*
+ * How an event loop comes and goes. Thread: whoever starts and stops the engine, before the first turn and after the last.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "loop/loop_private.h"
+
+struct sfd_turn *sfd_loop_turn(struct sfd_loop *loop)
+{
+    return loop->turn;
+}
+
+struct sfd_counters *sfd_loop_counters(struct sfd_loop *loop)
+{
+    return &loop->context.counters;
+}
+
+int sfd_loop_create(struct sfd_loop **out, struct sfd_shared *shared, uint32_t index)
+{
+    struct epoll_event mailbox = {.events = EPOLLIN, .data.u64 = SFD_EVENT_MAILBOX};
+    int result = -ENOMEM;
+    struct sfd_loop *loop = calloc(1, sizeof(*loop));
+
+    if (loop == NULL) return -ENOMEM;
+    loop->shared = shared;
+    loop->index = index;
+    loop->epoll = -1;
+    loop->spare = -1;
+    loop->mailbox.eventfd = -1;
+    loop->context = (struct sfd_context){
+        .machine = shared->machine,
+        .devices = &shared->devices,
+        .buffer_size = shared->settings.buffer_size,
+        .quantum = shared->settings.quantum,
+        .open_timeout_ms = shared->settings.open_timeout_ms,
+        .idle_timeout_ms = shared->settings.idle_timeout_ms,
+        .drain_timeout_ms = shared->settings.drain_timeout_ms,
+        .selector = shared->settings.selector,
+        .rules = shared->settings.rules,
+        .rule_count = shared->settings.rule_count,
+    };
+    loop->context.machine.spare = &loop->spare;
+    sfd_machine_keep_spare(&loop->context.machine);
+    sfd_closer_init(&loop->context.closer, shared->machine.sys, &shared->devices);
+    loop->context.closer.counters = &loop->context.counters;
+    loop->receiver.accounts = &shared->accounts;
+    sfd_timers_init(&loop->context.timers);
+    sfd_table_init(&loop->table, index);
+    sfd_turns_init(&loop->turns, &shared->accounts);
+    atomic_init(&loop->stop, false);
+    atomic_init(&loop->load, 0);
+    atomic_init(&loop->beats, 0);
+    atomic_init(&loop->tid, 0);
+    atomic_init(&loop->stuck, false);
+    atomic_init(&loop->receive_queued, false);
+    loop->receive.kind = SFD_TASK_RECEIVE;
+    atomic_init(&loop->look_queued, false);
+    atomic_init(&loop->waiting, 0);
+    loop->look.kind = SFD_TASK_LOOK;
+
+    loop->context.buffer = malloc(loop->context.buffer_size);
+    loop->turn = calloc(1, sizeof(*loop->turn));
+    if (loop->context.buffer == NULL || loop->turn == NULL) goto fail;
+    result = sfd_timers_reserve(&loop->context.timers, SFD_LOOP_TIMERS);
+    if (result < 0) goto fail;
+    result = sfd_mailbox_init(&loop->mailbox);
+    if (result < 0) goto fail;
+    result = sfd_sys_epoll();
+    if (result < 0) goto fail;
+    loop->epoll = result;
+    loop->context.epoll = loop->epoll;
+    result =
+        shared->machine.sys->epoll_ctl(loop->epoll, EPOLL_CTL_ADD, loop->mailbox.eventfd, &mailbox);
+    if (result < 0) goto fail;
+    sfd_receiving_offer(loop); /* the one whose turn it is takes it */
+    *out = loop;
+    return 0;
+fail:
+    sfd_loop_destroy(loop);
+    return result;
+}
+
+void sfd_loop_destroy(struct sfd_loop *loop)
+{
+    struct sfd_transfer *t;
+    struct sfd_task *next;
+    uint32_t position = 0;
+
+    if (loop == NULL) return;
+    for (int32_t i = 0; loop->turn != NULL && i < loop->turn->requests; i++) {
+        sfd_requests_drop(loop, &loop->turn->slot[i]);
+    }
+    for (struct sfd_task *task = sfd_mailbox_take(&loop->mailbox); task != NULL; task = next) {
+        next = task->next;
+        if (task->kind != SFD_TASK_MESSAGE) continue;
+        struct sfd_message *message = (struct sfd_message *)task;
+        sfd_closer_take_unknown(&loop->context.closer, &message->dest, NULL);
+        sfd_requests_free(message);
+    }
+    for (struct sfd_task *task = loop->lend_first; task != NULL; task = next) {
+        next = task->next;
+        if (task->kind == SFD_TASK_CLOSE) sfd_loop_work(task);
+    }
+    while ((t = sfd_table_next(&loop->table, &position)) != NULL) {
+        t->lent = false; /* nobody works on it any more */
+        sfd_transfer_abort(&loop->context, t, -ESHUTDOWN);
+        sfd_account_end(t->account, t->promised, &loop->context.counters);
+        sfd_turns_leave(&loop->turns, t->client);
+        free(t);
+    }
+    sfd_closer_deinit(&loop->context.closer);
+    sfd_timers_deinit(&loop->context.timers);
+    sfd_table_deinit(&loop->table);
+    sfd_mailbox_deinit(&loop->mailbox);
+    if (loop->epoll >= 0) (void)loop->context.machine.sys->close(loop->epoll);
+    sfd_fd_close(loop->shared->machine.sys, &loop->spare);
+    free(loop->context.buffer);
+    free(loop->turn);
+    free(loop);
+}

@@ -1,0 +1,207 @@
+/*
+ * What a loop hands to the disk pool: transfers that need their disk, and descriptors whose close can block.
+ *
+ * A client has so many jobs of transfers there at once, over all loops, and no more. Beyond that a request whose open needs
+ * the disk is refused (transfer_open.c), and a job of a transfer that was accepted waits here, in its loop, until one of that
+ * client's is done. Closes are not limited: what arrived has to be closed; a client pays for them with its descriptors.
+ *
+ * No wake-up is lost: who waits says so and then looks for room, who makes room does so and then looks whether somebody
+ * waits, all in one order (memory_order_seq_cst).
+ *
+ * Thread: the loop; sfd_lending_close: the disk pool. Owns the close tasks.
+ */
+#include <stdlib.h>
+
+#include "loop/loop_private.h"
+
+struct close_task {
+    struct sfd_task task;
+    struct sfd_closer closer;
+};
+
+/* To the end of a list. */
+static void append(struct sfd_task **first, struct sfd_task **last, struct sfd_task *task)
+{
+    task->next = NULL;
+    if (*last == NULL) {
+        *first = task;
+    } else {
+        (*last)->next = task;
+    }
+    *last = task;
+}
+
+static void push(struct sfd_loop *loop, struct sfd_task *task)
+{
+    append(&loop->lend_first, &loop->lend_last, task);
+}
+
+/* ------------------------------------------------------------------ waiting for room */
+
+/* Whether its job may go to the disk pool now. */
+static bool may_go(struct sfd_loop *loop, struct sfd_transfer *t)
+{
+    return sfd_account_begin_task(t->account, &loop->context.counters);
+}
+
+static void stop_waiting(struct sfd_loop *loop, struct sfd_transfer *t)
+{
+    t->waiting = false;
+    atomic_fetch_sub(&loop->waiting, 1);
+    atomic_fetch_sub(&t->account->waiting, 1);
+}
+
+/* The client's jobs that wait, oldest first, as far as there is room. */
+static void feed(struct sfd_loop *loop, struct sfd_client *client)
+{
+    while (client->waiting_first != NULL) {
+        struct sfd_task *task = client->waiting_first;
+        struct sfd_transfer *t = (struct sfd_transfer *)task;
+        if (!may_go(loop, t)) return;
+        client->waiting_first = task->next;
+        if (client->waiting_first == NULL) client->waiting_last = NULL;
+        stop_waiting(loop, t);
+        push(loop, task);
+    }
+}
+
+static void wait_for_room(struct sfd_loop *loop, struct sfd_transfer *t)
+{
+    struct sfd_client *client = t->client;
+
+    t->waiting = true;
+    append(&client->waiting_first, &client->waiting_last, &t->task);
+    atomic_fetch_add(&loop->waiting, 1);
+    atomic_fetch_add(&t->account->waiting, 1);
+    feed(loop, client); /* another loop may have made room meanwhile */
+}
+
+/* There is room for a client's job, which may wait in another loop. */
+static void tell_others(struct sfd_loop *loop)
+{
+    struct sfd_shared *shared = loop->shared;
+
+    for (uint32_t i = 0; i < shared->settings.loops; i++) {
+        struct sfd_loop *other = shared->loops[i];
+        if (other == loop || other == NULL || atomic_load(&other->waiting) == 0) continue;
+        if (!atomic_exchange(&other->look_queued, true))
+            sfd_mailbox_push(&other->mailbox, &other->look);
+    }
+}
+
+void sfd_lending_look(struct sfd_loop *loop)
+{
+    atomic_store(&loop->look_queued, false); /* before the look: who makes room later tells again */
+    if (atomic_load(&loop->waiting) == 0) return;
+    for (int i = 0; i < SFD_CLIENT_BUCKETS; i++) {
+        for (struct sfd_client *c = loop->turns.buckets[i]; c != NULL; c = c->bucket_next)
+            feed(loop, c);
+    }
+}
+
+/* ------------------------------------------------------------------ transfers */
+
+void sfd_lending_add(struct sfd_loop *loop, struct sfd_transfer *t)
+{
+    t->lent = true;
+    loop->lent++;
+    t->task.kind = SFD_TASK_TRANSFER;
+    if (t->client->waiting_first == NULL && may_go(loop, t)) {
+        push(loop, &t->task);
+    } else {
+        wait_for_room(loop, t); /* behind those that came before it */
+    }
+}
+
+void sfd_lending_take_back(struct sfd_loop *loop, struct sfd_transfer *t)
+{
+    t->lent = false;
+    loop->lent--;
+    sfd_account_end_task(t->account, &loop->context.counters);
+    feed(loop, t->client);
+    if (atomic_load(&t->account->waiting) > 0) tell_others(loop);
+}
+
+void sfd_lending_withdraw(struct sfd_loop *loop, struct sfd_transfer *t)
+{
+    struct sfd_client *client = t->client;
+    struct sfd_task *before = NULL;
+
+    for (struct sfd_task *task = client->waiting_first; task != &t->task; task = task->next)
+        before = task;
+    if (before == NULL) {
+        client->waiting_first = t->task.next;
+    } else {
+        before->next = t->task.next;
+    }
+    if (client->waiting_last == &t->task) client->waiting_last = before;
+    stop_waiting(loop, t);
+    t->lent = false;
+    loop->lent--;
+}
+
+/* ------------------------------------------------------------------ closes */
+
+bool sfd_lending_has_closes(const struct sfd_loop *loop)
+{
+    return loop->context.closer.count > 0 && loop->close_again.position == 0;
+}
+
+/* Descriptors that may block in close: one task a queue and client. Without memory for it they wait for the timer. */
+static void lend_closes(struct sfd_loop *loop)
+{
+    struct sfd_closer *closer = &loop->context.closer;
+
+    while (sfd_lending_has_closes(loop)) {
+        const struct sfd_close *first = &closer->closes[0];
+        struct close_task *task = malloc(sizeof(*task));
+        if (task != NULL) {
+            *task = (struct close_task){
+                .task =
+                    {
+                        .loop = loop,
+                        .kind = SFD_TASK_CLOSE,
+                        .queue = first->queue,
+                        .client = first->account == NULL ? 0 : first->account->pid,
+                    },
+            };
+        }
+        if (task == NULL || !sfd_closer_split(closer, &task->closer)) {
+            free(task);
+            sfd_loop_defer(loop, &loop->close_again);
+            return;
+        }
+        (void)sfd_account_begin_task(NULL, &loop->context.counters);
+        push(loop, &task->task);
+    }
+}
+
+void sfd_lending_close(struct sfd_task *task)
+{
+    struct close_task *closes = (struct close_task *)task;
+
+    sfd_closer_deinit(&closes->closer);
+    sfd_account_end_task(NULL, &task->loop->context.counters);
+    free(closes);
+}
+
+/* ------------------------------------------------------------------ handing over */
+
+void sfd_lending_publish(struct sfd_loop *loop)
+{
+    int32_t count = 0;
+
+    lend_closes(loop);
+    while (loop->lend_first != NULL && count < SFD_LENDS_MAX) {
+        struct sfd_task *task = loop->lend_first;
+        loop->lend_first = task->next;
+        if (loop->lend_first == NULL) loop->lend_last = NULL;
+        loop->turn->lend[count++] = (struct sfd_lend){
+            .task = (uint64_t)(uintptr_t)task,
+            .queue = (int16_t)task->queue,
+            .urgent = task->urgent ? 1 : 0,
+            .client = task->client,
+        };
+    }
+    loop->turn->lends = count;
+}

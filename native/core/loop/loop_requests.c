@@ -1,0 +1,280 @@
+/*
+ * What one request asks for: from the dispatcher's verdict to a transfer, or to an answer that refuses it.
+ *
+ * Thread: the loop that received it. Every descriptor of a slot goes to a transfer, to another loop or to the closer.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "loop/loop_private.h"
+
+#define NO_DEST (-1) /* of a Cancel */
+
+/* As long as their closes are pending they count for the client that sent them. */
+static void drop(struct sfd_loop *loop, int *fds, int count, int32_t pid, uint32_t uid)
+{
+    struct sfd_account *account = sfd_accounts_get(&loop->shared->accounts, pid, uid);
+
+    for (int i = 0; i < count; i++)
+        sfd_closer_take_unknown(&loop->context.closer, &fds[i], account);
+    sfd_account_put(account);
+}
+
+void sfd_requests_drop(struct sfd_loop *loop, struct sfd_slot *slot)
+{
+    if (slot->fd_count > 0) drop(loop, slot->fds, SFD_SLOT_FDS, slot->pid, slot->uid);
+}
+
+/* A sound Send Open File or Cancel has no status channel: its descriptor is a destination. */
+static bool has_status_channel(const struct sfd_slot *slot, int error)
+{
+    const uint8_t command = slot->length > 0 ? (uint8_t)slot->bytes[0] : 0;
+
+    return error == -EBADMSG || (command != SFD_WIRE_SEND_OPEN_FILE && command != SFD_WIRE_CANCEL);
+}
+
+/* Answers on the first descriptor if it can be a status channel, and lets all descriptors go. */
+static void refuse(struct sfd_loop *loop, struct sfd_slot *slot, int error)
+{
+    struct sfd_status status;
+
+    sfd_counters_add(&loop->context.counters, SFD_COUNTER_REFUSED, 1);
+    if (slot->fds[0] >= 0 && has_status_channel(slot, error) &&
+        sfd_fd_is_pipe(loop->context.machine.sys, slot->fds[0]) &&
+        sfd_machine_own_pipe(&loop->context.machine, &slot->fds[0]) == 0) {
+        sfd_status_init(&status);
+        status.fd = slot->fds[0];
+        status.extended = slot->extended != 0;
+        sfd_status_fail(&status, SFD_WIRE_FILE_INFO, error);
+        /* A pipe without room for two bytes is not the fresh pipe that the protocol asks for. */
+        (void)sfd_status_flush(&status, &loop->context.machine);
+    }
+    sfd_requests_drop(loop, slot);
+}
+
+/* What a request can come to hold: its status channel, the file, and the destination, also of a Send Open File. */
+static uint8_t descriptors_of(int32_t command)
+{
+    return command == SFD_WIRE_READ_FILE ? 2 : 3;
+}
+
+static int refuse_as_full(struct sfd_loop *loop)
+{
+    sfd_counters_add(&loop->context.counters, SFD_COUNTER_REFUSED_TRANSFERS, 1);
+    return -EMFILE;
+}
+
+/* Counts a transfer in, within the limits of the daemon and of its client, in this order: 0 or -errno. */
+static int admit(struct sfd_loop *loop, struct sfd_transfer *t, uint8_t descriptors)
+{
+    atomic_uint *all = &loop->shared->transfers;
+    const uint32_t most = loop->shared->settings.max_transfers;
+
+    if (atomic_load_explicit(all, memory_order_relaxed) >= most) return refuse_as_full(loop);
+    const int result = sfd_account_begin(t->account, descriptors, &loop->context.counters);
+    if (result < 0) return result;
+    if (atomic_fetch_add_explicit(all, 1, memory_order_relaxed) >= most) { /* another loop's */
+        atomic_fetch_sub_explicit(all, 1, memory_order_relaxed);
+        sfd_account_end(t->account, descriptors, &loop->context.counters);
+        return refuse_as_full(loop);
+    }
+    t->promised = descriptors;
+    return 0;
+}
+
+static void dismiss(struct sfd_loop *loop, struct sfd_transfer *t)
+{
+    sfd_account_end(t->account, t->promised, &loop->context.counters);
+    atomic_fetch_sub_explicit(&loop->shared->transfers, 1, memory_order_relaxed);
+}
+
+static struct sfd_transfer *new_transfer(struct sfd_loop *loop, const struct sfd_slot *slot,
+                                         int *error)
+{
+    struct sfd_transfer *t = NULL;
+
+    *error = sfd_timers_reserve(&loop->context.timers, loop->table.count + 1u + SFD_LOOP_TIMERS);
+    if (*error < 0) return NULL;
+    *error = -ENOMEM;
+    t = malloc(sizeof(*t));
+    if (t == NULL) return NULL;
+    sfd_transfer_init(t);
+    t->task.loop = loop;
+    t->task.client = slot->pid;
+    t->client = sfd_turns_enter(&loop->turns, slot->pid, slot->uid);
+    if (t->client == NULL) goto fail;
+    t->account = t->client->account;
+    *error = admit(loop, t, descriptors_of(slot->command));
+    if (*error < 0) goto fail;
+    *error = sfd_table_add(&loop->table, t);
+    if (*error < 0) {
+        dismiss(loop, t);
+        goto fail;
+    }
+    return t;
+fail:
+    if (t->client != NULL) sfd_turns_leave(&loop->turns, t->client);
+    free(t);
+    return NULL;
+}
+
+/* Open File, Read File, Send File, Send Descriptor. */
+static void begin(struct sfd_loop *loop, struct sfd_slot *slot)
+{
+    const bool descriptor = slot->command == SFD_WIRE_SEND_DESCRIPTOR;
+    const bool sends = descriptor || slot->command == SFD_WIRE_SEND_FILE;
+    const int wanted = descriptor ? 3 : sends ? 2 : 1;
+    struct sfd_transfer_request request = {
+        .command = sends ? SFD_WIRE_SEND_FILE : (uint8_t)slot->command,
+        .root = loop->shared->roots[slot->root],
+        .root_local = loop->shared->root_local[slot->root],
+        .path = descriptor ? NULL : slot->bytes + slot->path,
+        .offset = slot->range_offset,
+        .length = slot->range_length,
+        .extended = slot->extended != 0,
+        .options =
+            {
+                .rate = slot->rate,
+                .idle_ms = slot->idle_ms,
+                .deadline_ms = slot->deadline_ms,
+                .technique = slot->technique,
+                .flags = slot->flags,
+            },
+        .dest = -1,
+    };
+    int error = -EBADMSG;
+
+    if (slot->fd_count != wanted) goto fail;
+    if (atomic_load_explicit(&loop->shared->draining, memory_order_relaxed)) {
+        error = -ESHUTDOWN;
+        goto fail;
+    }
+    /* A read end passes here; the first write to it tells, and there is nobody to tell. */
+    if (!sfd_fd_is_pipe(loop->context.machine.sys, slot->fds[0])) goto fail;
+    if (sends) {
+        error = sfd_fd_classify(loop->context.machine.sys, slot->fds[1], &request.dest_info);
+        if (error < 0) goto fail;
+    }
+    struct sfd_transfer *t = new_transfer(loop, slot, &error);
+    if (t == NULL) goto fail;
+    request.id = t->id;
+    request.status = slot->fds[0];
+    request.dest = slot->fds[1];
+    request.source = slot->fds[2];
+    sfd_loop_place(loop, t, sfd_transfer_begin(&loop->context, t, &request));
+    return;
+fail:
+    refuse(loop, slot, error);
+}
+
+/* Takes `dest`. Only the process that opened a file may send or cancel it; what does not fit is ignored. */
+void sfd_requests_command(struct sfd_loop *loop, uint64_t id, int32_t pid, uint32_t uid, int dest)
+{
+    struct sfd_transfer *t = sfd_table_find(&loop->table, id);
+    const bool own = t != NULL && t->account->pid == pid && t->account->uid == uid;
+
+    if (own && dest == NO_DEST) {
+        sfd_loop_cancel(loop, t);
+    } else if (own && !t->lent && !t->ready && t->state == SFD_STATE_PARKED) {
+        sfd_loop_place(loop, t, sfd_transfer_send(&loop->context, t, dest));
+    } else if (dest >= 0) {
+        drop(loop, &dest, 1, pid, uid);
+    }
+}
+
+/* NULL when there is no memory and all of the reserve is under way. */
+static struct sfd_message *new_message(struct sfd_shared *shared)
+{
+    struct sfd_message *message = malloc(sizeof(*message));
+
+    if (message != NULL) {
+        message->reserved = false;
+        return message;
+    }
+    for (size_t i = 0; i < SFD_MESSAGES_RESERVED; i++) {
+        message = &shared->messages[i];
+        if (!atomic_exchange(&message->taken, true)) {
+            message->reserved = true;
+            return message;
+        }
+    }
+    return NULL;
+}
+
+void sfd_requests_free(struct sfd_message *message)
+{
+    if (message->reserved) {
+        atomic_store(&message->taken, false);
+    } else {
+        free(message);
+    }
+}
+
+/* Send Open File, Cancel: by the loop that has the transfer. */
+static void forward(struct sfd_loop *loop, struct sfd_slot *slot)
+{
+    const bool crowded = slot->fault == SFD_SLOT_CROWDED;
+    const bool lost = crowded && slot->fd_count == 0;
+    const int wanted = slot->command == SFD_WIRE_SEND_OPEN_FILE && !lost ? 1 : 0;
+    const uint32_t index = sfd_table_loop_of(slot->id);
+    const int dest = lost ? -EMFILE : slot->fds[0];
+
+    if (slot->fd_count != wanted || (crowded && !lost) || slot->id >= SFD_ID_MAX ||
+        index >= loop->shared->settings.loops) {
+        /* There is no status channel to answer on: the descriptor is a destination. */
+        sfd_counters_add(&loop->context.counters, SFD_COUNTER_REFUSED, 1);
+        sfd_requests_drop(loop, slot);
+        return;
+    }
+    if (index == loop->index) {
+        sfd_requests_command(loop, slot->id, slot->pid, slot->uid, dest);
+        return;
+    }
+    struct sfd_message *message = new_message(loop->shared);
+    if (message == NULL) {
+        sfd_requests_drop(loop, slot);
+        return;
+    }
+    message->task = (struct sfd_task){.kind = SFD_TASK_MESSAGE};
+    message->id = slot->id;
+    message->pid = slot->pid;
+    message->uid = slot->uid;
+    message->dest = dest;
+    sfd_mailbox_push(&loop->shared->loops[index]->mailbox, &message->task);
+}
+
+void sfd_requests_serve(struct sfd_loop *loop, struct sfd_slot *slot)
+{
+    const bool path_sound = slot->root >= 0 && slot->root < SFD_ROOTS_MAX && slot->path >= 0 &&
+                            slot->path_length >= 0 &&
+                            slot->path < SFD_SLOT_BYTES - slot->path_length;
+
+    if (slot->fault == SFD_SLOT_CROWDED)
+        sfd_counters_add(&loop->context.counters, SFD_COUNTER_CROWDED, 1);
+    if (slot->verdict != 0) {
+        refuse(loop, slot, -slot->verdict);
+    } else if (loop->stopping) {
+        refuse(loop, slot, -ESHUTDOWN);
+    } else {
+        switch (slot->command) {
+        case SFD_WIRE_OPEN_FILE:
+        case SFD_WIRE_READ_FILE:
+        case SFD_WIRE_SEND_FILE:
+            if (path_sound && slot->bytes[slot->path + slot->path_length] == '\0') {
+                begin(loop, slot);
+            } else {
+                refuse(loop, slot, -EBADMSG);
+            }
+            break;
+        case SFD_WIRE_SEND_DESCRIPTOR:
+            begin(loop, slot);
+            break;
+        case SFD_WIRE_SEND_OPEN_FILE:
+        case SFD_WIRE_CANCEL:
+            forward(loop, slot);
+            break;
+        default:
+            refuse(loop, slot, -EBADMSG);
+        }
+    }
+}

@@ -1,0 +1,115 @@
+/*
+ * Receipt of requests.
+ */
+#include "loop/receive_batch.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "sys/errno_policy.h"
+
+_Static_assert(offsetof(struct sfd_slot, fds) == 24, "layout shared with Java");
+_Static_assert(offsetof(struct sfd_slot, verdict) == 40, "layout shared with Java");
+_Static_assert(offsetof(struct sfd_slot, range_offset) == 48, "layout shared with Java");
+_Static_assert(offsetof(struct sfd_slot, root) == 72, "layout shared with Java");
+_Static_assert(offsetof(struct sfd_slot, technique) == 84, "layout shared with Java");
+_Static_assert(offsetof(struct sfd_slot, rate) == 88, "layout shared with Java");
+_Static_assert(offsetof(struct sfd_slot, bytes) == 112, "layout shared with Java");
+_Static_assert(sizeof(struct sfd_slot) == 4352, "layout shared with Java");
+
+static void prepare(struct sfd_receiver *receiver, struct sfd_slot *slots)
+{
+    for (int i = 0; i < SFD_BATCH_MAX; i++) {
+        receiver->iov[i] = (struct iovec){.iov_base = slots[i].bytes, .iov_len = SFD_SLOT_BYTES};
+        receiver->messages[i] = (struct mmsghdr){
+            .msg_hdr =
+                {
+                    .msg_iov = &receiver->iov[i],
+                    .msg_iovlen = 1,
+                    .msg_control = receiver->control[i].bytes,
+                    .msg_controllen = sizeof(receiver->control[i].bytes),
+                },
+        };
+    }
+}
+
+/* Keeps the first descriptors and gives the surplus to the closer. */
+static void take_descriptors(struct sfd_slot *slot, struct sfd_closer *closer,
+                             struct sfd_account *account, const struct cmsghdr *header)
+{
+    const size_t count = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+
+    for (size_t i = 0; i < count; i++) {
+        int fd;
+        memcpy(&fd, CMSG_DATA(header) + i * sizeof(int),
+               sizeof(fd)); /* control data is not aligned for int */
+        if (slot->fd_count < SFD_SLOT_FDS) {
+            slot->fds[slot->fd_count++] = fd;
+        } else {
+            if (slot->fault != SFD_SLOT_ANONYMOUS) slot->fault = SFD_SLOT_MALFORMED;
+            sfd_closer_take_unknown(closer, &fd, account);
+        }
+    }
+}
+
+/* Who has sent it; false when the kernel does not say. */
+static bool take_credentials(struct sfd_slot *slot, struct msghdr *header)
+{
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(header); c != NULL; c = CMSG_NXTHDR(header, c)) {
+        struct ucred peer;
+        if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_CREDENTIALS ||
+            c->cmsg_len != CMSG_LEN(sizeof(peer)))
+            continue;
+        memcpy(&peer, CMSG_DATA(c), sizeof(peer));
+        slot->uid = peer.uid;
+        slot->gid = peer.gid;
+        slot->pid = peer.pid;
+        return true;
+    }
+    return false;
+}
+
+/* The account of a sender with more descriptors than any request has; given to the caller. */
+static struct sfd_account *account_of(struct sfd_receiver *receiver, const struct sfd_slot *slot,
+                                      const struct cmsghdr *descriptors)
+{
+    if (receiver->accounts == NULL || descriptors->cmsg_len <= CMSG_LEN(SFD_SLOT_FDS * sizeof(int)))
+        return NULL;
+    return sfd_accounts_get(receiver->accounts, slot->pid, slot->uid);
+}
+
+static void fill(struct sfd_receiver *receiver, struct sfd_slot *slot, struct sfd_closer *closer,
+                 struct msghdr *header, uint32_t length)
+{
+    /* Everything but the bytes, which the kernel has just written. */
+    memset(slot, 0, offsetof(struct sfd_slot, bytes));
+    slot->length = (int32_t)length;
+    for (int i = 0; i < SFD_SLOT_FDS; i++)
+        slot->fds[i] = -1;
+    /* There is room for all control data: what the kernel leaves out are descriptors that find no number, recvmsg(2). */
+    if ((header->msg_flags & MSG_CTRUNC) != 0) slot->fault = SFD_SLOT_CROWDED;
+    if ((header->msg_flags & MSG_TRUNC) != 0) slot->fault = SFD_SLOT_MALFORMED;
+    const bool known = take_credentials(slot, header); /* first: the surplus is its sender's */
+
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(header); c != NULL; c = CMSG_NXTHDR(header, c)) {
+        if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS) continue;
+        struct sfd_account *account = known ? account_of(receiver, slot, c) : NULL;
+        take_descriptors(slot, closer, account, c);
+        sfd_account_put(account);
+    }
+    if (!known) slot->fault = SFD_SLOT_ANONYMOUS;
+}
+
+int sfd_receive(struct sfd_receiver *receiver, struct sfd_closer *closer, int fd,
+                struct sfd_slot *slots)
+{
+    prepare(receiver, slots);
+    const int n = closer->sys->recvmmsg(fd, receiver->messages, SFD_BATCH_MAX,
+                                        MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    if (n < 0 && sfd_policy(SFD_PLACE_RECEIVE, n) == SFD_REMEDY_READY) return 0;
+    for (int i = 0; i < n; i++)
+        fill(receiver, &slots[i], closer, &receiver->messages[i].msg_hdr,
+             receiver->messages[i].msg_len);
+    return n;
+}

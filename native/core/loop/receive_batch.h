@@ -1,0 +1,91 @@
+/*
+ * Receipt of requests: datagrams, credentials and descriptors, a batch at a time.
+ *
+ * Role: fills the slots of a turn. Thread: one event loop. Every descriptor that the kernel hands over is either in a
+ * slot, whose reader then owns it, or given to the closer before sfd_receive returns. Never blocks, never allocates.
+ */
+#ifndef SFD_LOOP_RECEIVE_BATCH_H
+#define SFD_LOOP_RECEIVE_BATCH_H
+
+#include <stdint.h>
+
+#include <sys/socket.h>
+
+#include "disk/closer.h"
+
+/* net.unix.max_dgram_qlen is 10: a queue holds 11 datagrams, so a batch of 16 empties it. */
+#define SFD_BATCH_MAX 16
+
+#define SFD_SLOT_FDS   3
+#define SFD_FDS_MAX    253
+#define SFD_SLOT_BYTES 4240
+
+/* Why a datagram cannot be a request, whatever its bytes say. */
+enum sfd_slot_fault {
+    SFD_SLOT_SOUND = 0,
+    SFD_SLOT_MALFORMED = 1, /* longer than any request, or surplus descriptors */
+    SFD_SLOT_ANONYMOUS = 2, /* without credentials */
+    SFD_SLOT_CROWDED = 3,   /* descriptors were lost: this process has no number left for them */
+};
+
+/*
+ * One request on its way through Java: C fills the first part, the dispatcher decodes `bytes` in place and writes its
+ * verdict into the second. The layout is a contract with io.sendfiled.jni.Turn: native-endian, offsets as drawn.
+ *
+ *     0 length | 4 fault | 8 uid | 12 gid | 16 pid | 20 fd count | 24 fds[3] | 36 -
+ *    40 verdict | 44 command | 48 offset | 56 length | 64 transfer id | 72 root | 76 path | 80 path length
+ *    84 u8 technique | 85 u8 flags | 86 u8 extended | 87 - | 88 rate | 96 idle ms | 100 deadline ms | 104 -
+ *   112 bytes
+ */
+struct sfd_slot {
+    int32_t length; /* of the datagram, bytes */
+    int32_t fault;
+    uint32_t uid;
+    uint32_t gid;
+    int32_t pid;
+    int32_t fd_count;
+    int32_t fds[SFD_SLOT_FDS]; /* -1 where there is none */
+    int32_t reserved0;
+
+    int32_t verdict; /* 0: granted, else the errno to refuse with */
+    int32_t command; /* an extended one by its version 1 id, or SFD_WIRE_SEND_DESCRIPTOR */
+    int64_t range_offset;
+    uint64_t range_length;
+    uint64_t id;
+    int32_t root;        /* index of a granted root */
+    int32_t path;        /* position in `bytes`, NUL-terminated there */
+    int32_t path_length; /* without the NUL */
+    uint8_t technique;   /* forced; 0: auto */
+    uint8_t flags;
+    uint8_t extended; /* 1: wants extended answers, a refusal as well */
+    uint8_t reserved1;
+    uint64_t rate;        /* bytes a second, 0: as fast as it goes */
+    uint32_t idle_ms;     /* 0: the setting */
+    uint32_t deadline_ms; /* from receipt on, 0: none */
+    uint64_t reserved2;
+
+    char bytes[SFD_SLOT_BYTES];
+};
+
+struct sfd_receiver {
+    struct sfd_accounts *accounts; /* borrowed: whose the surplus is; NULL: nobody's */
+    struct mmsghdr messages[SFD_BATCH_MAX];
+    struct iovec iov[SFD_BATCH_MAX];
+    /*
+     * Room for all that a message can carry (SCM_MAX_FD): what has no room is closed by the kernel inside recvmmsg, on the
+     * loop, and the last close of a socket that lingers takes as long as its client likes.
+     */
+    union {
+        size_t align; /* what struct cmsghdr asks for */
+        char bytes[CMSG_SPACE(sizeof(struct ucred)) + CMSG_SPACE(sizeof(int) * SFD_FDS_MAX)];
+    } control[SFD_BATCH_MAX];
+};
+
+/*
+ * Receives what waits on the request socket `fd`, at most SFD_BATCH_MAX datagrams, into `slots`. The number of slots
+ * filled, 0 when nothing waits, or -errno (for example -ENOBUFS: try again later).
+ */
+int sfd_receive(struct sfd_receiver *receiver, struct sfd_closer *closer, int fd,
+                struct sfd_slot *slots);
+
+#endif

@@ -1,0 +1,310 @@
+/*
+ * Memory files: making, sealing, mapping.
+ */
+#include "memory/memory.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+/* Linux 6.3: not to be executed either. */
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 0x0008U
+#endif
+
+#define SEAL_SIZE (F_SEAL_SHRINK | F_SEAL_GROW)
+
+#define DEFAULT_NAME "sendfiled"
+
+static const struct sfd_buffer nothing = SFD_BUFFER_INIT;
+
+static int open_file(const struct sfd_sys_memory *sys, const char *name, unsigned flags)
+{
+    const char *const called = name == NULL ? DEFAULT_NAME : name;
+    const unsigned common = MFD_CLOEXEC | MFD_ALLOW_SEALING | flags;
+    const int fd = sys->memfd_create(called, common | MFD_NOEXEC_SEAL);
+
+    return fd == -EINVAL ? sys->memfd_create(called, common) : fd; /* an older kernel */
+}
+
+int sfd_memory_open(const struct sfd_sys_memory *sys, const char *name)
+{
+    return open_file(sys, name, 0);
+}
+
+static bool is_huge(uint64_t page)
+{
+    return page > (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+/* What a mapping of `size` bytes takes up: whole pages of that file system. 0 or -errno. */
+static int whole_pages(const struct sfd_sys_memory *sys, int fd, uint64_t size, uint64_t *out)
+{
+    uint64_t page = 0;
+    const int result = sys->page_size(fd, &page);
+
+    if (result < 0) return result;
+    if (page == 0 || size > SIZE_MAX - page) return -ENOMEM;
+    *out = (size + page - 1) / page * page;
+    return 0;
+}
+
+/* EAGAIN is more than may be locked, mlockall(2). From a hand-over it would say that nothing has come, or could go. */
+static int map(const struct sfd_sys_memory *sys, void *at, size_t size, int protection, int flags,
+               int fd, void **out)
+{
+    const int result = sys->mmap(at, size, protection, flags, fd, out);
+
+    return result == -EAGAIN ? -ENOMEM : result;
+}
+
+/*
+ * Maps what the buffer is. For reading, private: older kernels allow no shared mapping of what is sealed, not even for
+ * reading; nobody writes, so no page is ever copied. Nor must huge pages be set aside for such copies.
+ */
+static int map_at(const struct sfd_sys_memory *sys, const struct sfd_buffer *buffer, void *at,
+                  void **out)
+{
+    const bool writable = buffer->seal == SFD_BUFFER_UNSEALED;
+
+    return map(sys, at, buffer->mapped, writable ? PROT_READ | PROT_WRITE : PROT_READ,
+               writable ? MAP_SHARED : MAP_PRIVATE | MAP_NORESERVE, buffer->fd, out);
+}
+
+/* Takes all pages of what is mapped for writing. 0 or -errno. */
+static int take_pages(const struct sfd_sys_memory *sys, const struct sfd_buffer *buffer)
+{
+    const int result = sys->populate(buffer->data, buffer->mapped);
+
+    /* EFAULT: an access would raise SIGBUS, as it does for want of a page that the machine accounts for, madvise(2). */
+    return result == -EFAULT ? -ENOMEM : result;
+}
+
+/* Gives the new file its size for good, and maps it. */
+static int make(const struct sfd_sys_memory *sys, struct sfd_buffer *buffer, unsigned flags)
+{
+    uint64_t length = 0;
+    int result = whole_pages(sys, buffer->fd, buffer->size, &length);
+
+    /* Of huge pages a file has whole ones; of others no byte more than was asked for. */
+    if (result == 0)
+        result = sys->ftruncate(buffer->fd,
+                                (flags & SFD_BUFFER_HUGE_PAGES) != 0 ? length : buffer->size);
+    if (result == 0) result = sys->fcntl(buffer->fd, F_ADD_SEALS, SEAL_SIZE);
+    if (result < 0 || length == 0) return result;
+    buffer->mapped = (size_t)length;
+    result = map_at(sys, buffer, NULL, &buffer->data);
+    if (result == 0 && (flags & SFD_BUFFER_PREFAULT) != 0) result = take_pages(sys, buffer);
+    return result == -ENOSPC ? -ENOMEM : result; /* hugetlbfs */
+}
+
+int sfd_memory_create(const struct sfd_sys_memory *sys, const char *name, size_t size,
+                      unsigned flags, struct sfd_buffer *out)
+{
+    struct sfd_buffer buffer = nothing;
+    uint64_t total = 0;
+
+    if ((flags & ~(unsigned)(SFD_BUFFER_HUGE_PAGES | SFD_BUFFER_PREFAULT)) != 0) return -EINVAL;
+    int result = sys->memory_total(&total);
+    if (result < 0) return result;
+    /* The kernel would promise any size, and end some process when it is used. */
+    if (size > total) return -ENOMEM;
+
+    buffer.fd = open_file(sys, name, (flags & SFD_BUFFER_HUGE_PAGES) != 0 ? MFD_HUGETLB : 0);
+    if (buffer.fd < 0) return buffer.fd;
+    buffer.size = size;
+    result = make(sys, &buffer, flags);
+    if (result < 0) {
+        sfd_memory_free(sys, &buffer);
+        return result;
+    }
+    *out = buffer;
+    return 0;
+}
+
+int sfd_memory_hide(const struct sfd_sys_memory *sys, struct sfd_buffer *buffer)
+{
+    void *same = NULL;
+
+    if (buffer->data == NULL) return 0;
+    return map(sys, buffer->data, buffer->mapped, PROT_NONE,
+               MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, &same);
+}
+
+static int seal_of(int seals)
+{
+    if ((seals & F_SEAL_WRITE) != 0) return SFD_BUFFER_SEALED;
+    return (seals & F_SEAL_FUTURE_WRITE) != 0 ? SFD_BUFFER_SEALED_FUTURE : SFD_BUFFER_UNSEALED;
+}
+
+/* The same; if somebody has sealed it meanwhile, as those seals allow: to read it is still possible. */
+static int map_anew(const struct sfd_sys_memory *sys, struct sfd_buffer *buffer, void *at,
+                    void **out)
+{
+    const int result = map_at(sys, buffer, at, out);
+
+    if (result != -EPERM) return result;
+    const int seals = sys->fcntl(buffer->fd, F_GET_SEALS, 0);
+    if (seals > 0) buffer->seal = seal_of(seals);
+    return map_at(sys, buffer, at, out);
+}
+
+int sfd_memory_show(const struct sfd_sys_memory *sys, struct sfd_buffer *buffer)
+{
+    void *same = NULL;
+
+    if (buffer->data == NULL) return 0;
+    const int result = map_anew(sys, buffer, buffer->data, &same);
+    if (result < 0) {
+        (void)sys->munmap(buffer->data, buffer->mapped);
+        buffer->data = NULL;
+        buffer->mapped = 0;
+    }
+    return result;
+}
+
+/* The highest seal that can be had: enum sfd_buffer_seal, or -errno. */
+static int add_seals(const struct sfd_sys_memory *sys, int fd)
+{
+    int result = sys->fcntl(fd, F_ADD_SEALS, SEAL_SIZE | F_SEAL_WRITE);
+
+    if (result == 0) return SFD_BUFFER_SEALED;
+    if (result != -EBUSY) return result;
+    result = sys->fcntl(fd, F_ADD_SEALS, SEAL_SIZE | F_SEAL_FUTURE_WRITE);
+    return result == 0 ? SFD_BUFFER_SEALED_FUTURE : result;
+}
+
+/*
+ * Huge pages that were never written to are taken while they are still set aside for us. Who maps what is sealed, we too,
+ * needs one of his own for each that is missing, and gets SIGBUS where there is none. 0 or -errno.
+ */
+static int fill_huge(const struct sfd_sys_memory *sys, const struct sfd_buffer *buffer)
+{
+    uint64_t page = 0;
+
+    if (buffer->data == NULL || buffer->seal != SFD_BUFFER_UNSEALED) return 0;
+    const int result = sys->page_size(buffer->fd, &page);
+    return result == 0 && is_huge(page) ? take_pages(sys, buffer) : result;
+}
+
+int sfd_memory_check_size(const struct sfd_sys_memory *sys, const struct sfd_buffer *buffer)
+{
+    if (buffer->size > 0 || buffer->seal != SFD_BUFFER_UNSEALED) return 0;
+    const int seals = sys->fcntl(buffer->fd, F_GET_SEALS, 0);
+    if (seals < 0) return seals;
+    return (seals & (SEAL_SIZE | F_SEAL_WRITE)) == SEAL_SIZE ? 0 : -EINVAL;
+}
+
+int sfd_memory_seal(const struct sfd_sys_memory *sys, struct sfd_buffer *buffer)
+{
+    if (buffer->fd < 0) return -EBADF;
+    if (buffer->seal == SFD_BUFFER_SEALED) return 0;
+    int result = sfd_memory_check_size(sys, buffer);
+    if (result == 0) result = fill_huge(sys, buffer);
+    if (result < 0) return result;
+    /* As long as anybody has it mapped for writing, F_SEAL_WRITE is refused: we are the first of them. */
+    const int hidden = sfd_memory_hide(sys, buffer);
+    if (hidden < 0) return hidden;
+    const int sealed = add_seals(sys, buffer->fd);
+    if (sealed >= 0) buffer->seal = sealed;
+    const int shown = sfd_memory_show(sys, buffer);
+    return sealed < 0 ? sealed : shown;
+}
+
+/* Whether a file may be taken for what `flags` demand: its enum sfd_buffer_seal, or -errno. */
+static int check(const struct sfd_sys_memory *sys, int fd, unsigned flags)
+{
+    /* First, and never blocks: all that follows is asked of memory files only. */
+    const int seals = sys->fcntl(fd, F_GET_SEALS, 0);
+
+    /* O_PATH is the one for which EBADF is said of what is open. */
+    const bool path_only = seals == -EBADF && sys->fcntl(fd, F_GETFD, 0) >= 0;
+    if (seals < 0) return seals == -EINVAL || path_only ? -EMEDIUMTYPE : seals;
+    if ((seals & SEAL_SIZE) != SEAL_SIZE) return -EPERM;
+    const int seal = seal_of(seals);
+    const int mode = sys->fcntl(fd, F_GETFL, 0);
+    if (mode < 0) return mode;
+    if ((flags & SFD_BUFFER_WRITABLE) != 0) {
+        const bool writable = seal == SFD_BUFFER_UNSEALED && (mode & O_ACCMODE) == O_RDWR;
+        return writable ? seal : -EROFS;
+    }
+    if ((mode & O_ACCMODE) == O_WRONLY) return -EACCES;
+    if (seal == SFD_BUFFER_UNSEALED) return -EPERM;
+    return seal == SFD_BUFFER_SEALED || (flags & SFD_BUFFER_FUTURE_WRITE) != 0 ? seal : -EBUSY;
+}
+
+/*
+ * Whether a reader can have every page of a sealed file. Of ordinary ones he gets a new one where it has a hole; of huge
+ * ones only if one is left that nobody has set aside, else SIGBUS. 0 or -errno.
+ */
+static int check_holes(const struct sfd_sys_memory *sys, int fd, uint64_t size)
+{
+    uint64_t page = 0;
+    uint64_t allocated = 0;
+    int result = sys->page_size(fd, &page);
+
+    if (result < 0 || !is_huge(page)) return result;
+    result = sys->file_allocated(fd, &allocated);
+    return result == 0 && allocated < size ? -ENOMEM : result;
+}
+
+int sfd_memory_map(const struct sfd_sys_memory *sys, struct sfd_buffer *buffer, uint64_t size,
+                   unsigned flags)
+{
+    struct sfd_buffer mapped = {.fd = buffer->fd};
+    uint64_t have = 0;
+    uint64_t length = 0;
+
+    if ((flags & ~(unsigned)(SFD_BUFFER_WRITABLE | SFD_BUFFER_FUTURE_WRITE)) != 0) return -EINVAL;
+    if (buffer->fd < 0) return -EBADF;
+    if (buffer->data != NULL) return 0;
+    mapped.seal = check(sys, buffer->fd, flags);
+    if (mapped.seal < 0) return mapped.seal;
+    int result = sys->file_size(buffer->fd, &have);
+    if (result < 0) return result == -ENODEV ? -EMEDIUMTYPE : result;
+    if (size == SFD_MEMORY_WHOLE) size = have;
+    if (size > have) return -ERANGE;
+    if (mapped.seal != SFD_BUFFER_UNSEALED) result = check_holes(sys, buffer->fd, have);
+    if (result < 0) return result;
+    result = whole_pages(sys, buffer->fd, size, &length);
+    if (result < 0) return result;
+    mapped.size = (size_t)size;
+    mapped.mapped = (size_t)length;
+    if (length > 0) result = map_at(sys, &mapped, NULL, &mapped.data);
+    if (result < 0) return result;
+    *buffer = mapped;
+    return 0;
+}
+
+int sfd_memory_revoke(const struct sfd_sys_memory *sys, struct sfd_buffer *buffer)
+{
+    void *elsewhere = NULL;
+    void *same = NULL;
+
+    if (buffer->data == NULL) return 0;
+    /* Behind the end of a file there is nothing to access. */
+    const int empty = sfd_memory_open(sys, "sendfiled-revoked");
+    if (empty < 0) return empty;
+    int result = map_anew(sys, buffer, NULL, &elsewhere);
+    if (result == 0) {
+        result = map(sys, buffer->data, buffer->mapped, PROT_READ | PROT_WRITE, MAP_SHARED, empty,
+                     &same);
+        if (result < 0) (void)sys->munmap(elsewhere, buffer->mapped);
+    }
+    if (result == 0) buffer->data = elsewhere;
+    (void)sys->close(empty);
+    return result;
+}
+
+void sfd_memory_release(const struct sfd_sys_memory *sys, void *address, size_t length)
+{
+    (void)sys->munmap(address, length);
+}
+
+void sfd_memory_free(const struct sfd_sys_memory *sys, struct sfd_buffer *buffer)
+{
+    if (buffer->data != NULL) (void)sys->munmap(buffer->data, buffer->mapped);
+    if (buffer->fd >= 0) (void)sys->close(buffer->fd);
+    *buffer = nothing;
+}

@@ -1,0 +1,58 @@
+/*
+ * Memory files that are handed between processes: making, sealing, mapping; see <sendfiled/buffer.h>, whose struct
+ * sfd_buffer this fills.
+ *
+ * Thread: any, one at a time for each buffer; there is no state but the buffer. Owns nothing itself. Never trusts a
+ * descriptor that somebody else has made: its seals and its size are asked for before it is mapped.
+ */
+#ifndef SFD_MEMORY_MEMORY_H
+#define SFD_MEMORY_MEMORY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <sendfiled/buffer.h>
+
+#include "sys/sys_memory.h"
+
+/* Gives a new buffer in *out. 0 or -errno. */
+int sfd_memory_create(const struct sfd_sys_memory *sys, const char *name, size_t size,
+                      unsigned flags, struct sfd_buffer *out);
+
+/* Bytes of the longest name, memfd_create(2). */
+#define SFD_MEMORY_NAME_MAX 249
+
+/* Gives an empty memory file that may be sealed: a descriptor or -errno. */
+int sfd_memory_open(const struct sfd_sys_memory *sys, const char *name);
+
+/* 0, or -EINVAL of what a daemon fills, or has filled: its size is not known before sfd_memory_map. */
+int sfd_memory_check_size(const struct sfd_sys_memory *sys, const struct sfd_buffer *buffer);
+
+/* Seals it; what is mapped stays where it is, for reading only. 0 or -errno. */
+int sfd_memory_seal(const struct sfd_sys_memory *sys, struct sfd_buffer *buffer);
+
+/*
+ * Maps the file buffer->fd, which is not mapped: `size` bytes of it, or all of it with SFD_MEMORY_WHOLE, if it is what
+ * `flags` demand (SFD_BUFFER_WRITABLE, SFD_BUFFER_FUTURE_WRITE). 0 or -errno, with *buffer untouched.
+ */
+#define SFD_MEMORY_WHOLE UINT64_MAX
+int sfd_memory_map(const struct sfd_sys_memory *sys, struct sfd_buffer *buffer, uint64_t size,
+                   unsigned flags);
+
+/* Takes the pages away and keeps the addresses: an access raises SIGSEGV until sfd_memory_show. 0 or -errno. */
+int sfd_memory_hide(const struct sfd_sys_memory *sys, struct sfd_buffer *buffer);
+
+/* Maps a hidden buffer again, as its seals allow. On failure it is not mapped at all. 0 or -errno. */
+int sfd_memory_show(const struct sfd_sys_memory *sys, struct sfd_buffer *buffer);
+
+/*
+ * Maps it elsewhere, for a program that cannot know who still points to where it was: there an access raises SIGBUS from now on,
+ * which a JVM makes an InternalError of, until sfd_memory_release frees the old addresses. 0, or -errno and nothing has changed.
+ */
+int sfd_memory_revoke(const struct sfd_sys_memory *sys, struct sfd_buffer *buffer);
+void sfd_memory_release(const struct sfd_sys_memory *sys, void *address, size_t length);
+
+/* Unmaps, closes, forgets; idempotent. */
+void sfd_memory_free(const struct sfd_sys_memory *sys, struct sfd_buffer *buffer);
+
+#endif

@@ -1,0 +1,338 @@
+/* The request socket and the instance lock; see endpoint.h. Start and stop only, owns what struct sfd_endpoint holds. */
+#include "process/endpoint.h"
+
+#include "sys/sys_setup.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+/* A lock file that its last owner removes between our open and our flock; more than a few times is not chance. */
+enum { LOCK_ATTEMPTS = 16 };
+
+void sfd_endpoint_init(struct sfd_endpoint *e)
+{
+    *e = (struct sfd_endpoint){.fd = -1, .dir_fd = -1, .lock_fd = -1, .sys = &sfd_sys_setup_linux};
+}
+
+static int file_name(char *out, const char *name, const char *suffix)
+{
+    const int n = snprintf(out, SFD_ENDPOINT_FILE_MAX, "sendfiled.%s.%s", name, suffix);
+    return n < 0 || (size_t)n >= SFD_ENDPOINT_FILE_MAX ? -ENAMETOOLONG : 0;
+}
+
+static int set_names(struct sfd_endpoint *e, const char *name)
+{
+    if (name[0] == '\0' || strchr(name, '/') != NULL) {
+        return -EINVAL;
+    }
+    const int result = file_name(e->socket_file, name, "socket");
+    return result < 0 ? result : file_name(e->lock_file, name, "lock");
+}
+
+static int socket_address(struct sockaddr_un *out, const char *dir, const char *file)
+{
+    memset(out, 0, sizeof *out);
+    out->sun_family = AF_UNIX;
+    const size_t length = strlen(dir);
+    const char *separator = length > 0 && dir[length - 1] == '/' ? "" : "/";
+    const int n = snprintf(out->sun_path, sizeof out->sun_path, "%s%s%s", dir, separator, file);
+    return n < 0 || (size_t)n >= sizeof out->sun_path ? -ENAMETOOLONG : 0;
+}
+
+/*
+ * Who may write to the directory may put a socket of its own in the place of ours. The groups of root and our own are
+ * trusted: a umask of 002 makes directories that the user's own group may write to.
+ */
+static int check_dir(const struct sfd_sys_setup *sys, int fd)
+{
+    uid_t ruid;
+    uid_t euid;
+    uid_t suid;
+    gid_t rgid;
+    gid_t egid;
+    gid_t sgid;
+    struct stat st;
+    int result = sys->fstat(fd, &st);
+    if (result == 0) result = sys->getresuid(&ruid, &euid, &suid);
+    if (result == 0) result = sys->getresgid(&rgid, &egid, &sgid);
+    if (result < 0) {
+        return result;
+    }
+    if (st.st_uid != 0 && st.st_uid != euid) {
+        return -EPERM;
+    }
+    const mode_t foreign = S_IWOTH | (st.st_gid == 0 || st.st_gid == egid ? 0U : S_IWGRP);
+    return (st.st_mode & foreign) != 0 && (st.st_mode & S_ISVTX) == 0 ? -EPERM : 0;
+}
+
+static int open_dir(const struct sfd_sys_setup *sys, const char *dir)
+{
+    const int made = sys->mkdir(dir, 0700);
+    const int fd = sys->openat(AT_FDCWD, dir, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
+    if (fd < 0) {
+        /* A read-only or foreign parent says EROFS or EACCES even where the directory exists: openat has decided. */
+        return fd == -ENOENT && made < 0 && made != -EEXIST ? made : fd;
+    }
+    const int result = check_dir(sys, fd);
+    if (result < 0) {
+        sys->close(fd);
+        return result;
+    }
+    return fd;
+}
+
+/* Whether the locked descriptor is still the file of that name: its last owner may have removed it meanwhile. */
+static int is_current(const struct sfd_endpoint *e, int fd)
+{
+    struct stat opened;
+    struct stat named;
+    int result = e->sys->fstat(fd, &opened);
+    if (result < 0) {
+        return result;
+    }
+    if (!S_ISREG(opened.st_mode)) {
+        return -EEXIST;
+    }
+    result = e->sys->fstatat(e->dir_fd, e->lock_file, &named, AT_SYMLINK_NOFOLLOW);
+    if (result == -ENOENT) {
+        return 0;
+    }
+    if (result < 0) {
+        return result;
+    }
+    return opened.st_ino == named.st_ino && opened.st_dev == named.st_dev;
+}
+
+static int take_lock(struct sfd_endpoint *e)
+{
+    for (int attempt = 0; attempt < LOCK_ATTEMPTS; attempt++) {
+        /* O_NONBLOCK: a FIFO of that name must not hold up the start. */
+        const int fd = e->sys->openat(e->dir_fd, e->lock_file,
+                                      O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
+        if (fd < 0) {
+            return fd == -ELOOP ? -EEXIST : fd;
+        }
+        int result = e->sys->flock(fd, LOCK_EX | LOCK_NB);
+        if (result == 0) {
+            result = is_current(e, fd);
+        }
+        if (result > 0) {
+            e->lock_fd = fd;
+            return 0;
+        }
+        e->sys->close(fd);
+        if (result < 0) {
+            return result == -EWOULDBLOCK ? -EADDRINUSE : result;
+        }
+    }
+    return -EAGAIN;
+}
+
+static int write_pid(const struct sfd_endpoint *e)
+{
+    char text[24];
+    const int length = snprintf(text, sizeof text, "%ld\n", (long)getpid());
+    /* Whatever the umask was: the next start must be able to open the file when this one was killed. */
+    int result = e->sys->fchmod(e->lock_fd, 0600);
+    if (result < 0) {
+        return result;
+    }
+    result = e->sys->ftruncate(e->lock_fd, 0);
+    if (result < 0) {
+        return result;
+    }
+    const ssize_t n = e->sys->pwrite(e->lock_fd, text, (size_t)length, 0);
+    return n < 0 ? (int)n : n == length ? 0 : -EIO;
+}
+
+/*
+ * Under the lock no instance of ours serves that name, but the original sendfiled knows no lock, and a cleaner of /tmp
+ * may have removed ours: a socket that takes a connection is somebody's. connect(2) alone sends nothing.
+ */
+static int remove_stale(const struct sfd_endpoint *e, const struct sockaddr_un *address)
+{
+    struct stat st;
+    int result = e->sys->fstatat(e->dir_fd, e->socket_file, &st, AT_SYMLINK_NOFOLLOW);
+    if (result < 0) {
+        return result == -ENOENT ? 0 : result;
+    }
+    if (!S_ISSOCK(st.st_mode)) {
+        return -EEXIST;
+    }
+    const int probe = e->sys->socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (probe < 0) {
+        return probe;
+    }
+    result = e->sys->connect(probe, (const struct sockaddr *)address, sizeof *address);
+    e->sys->close(probe);
+    if (result == 0 || result == -EPROTOTYPE) {
+        return -EADDRINUSE;
+    }
+    if (result != -ECONNREFUSED) {
+        return result == -ENOENT ? 0 : result;
+    }
+    result = e->sys->unlinkat(e->dir_fd, e->socket_file, 0);
+    return result == -ENOENT ? 0 : result;
+}
+
+static int bind_socket(struct sfd_endpoint *e, const struct sockaddr_un *address)
+{
+    const int fd = e->sys->socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0) {
+        return fd;
+    }
+    e->fd = fd;
+    const int on = 1;
+    int result = e->sys->setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof on);
+    if (result < 0) {
+        return result;
+    }
+    /*
+     * bind(2) makes the name with the mode of the socket's inode less the umask (unix_bind, net/unix/af_unix.c): set
+     * before, there is no moment in which others may send, and the process-wide umask stays as it is.
+     */
+    result = e->sys->fchmod(fd, 0600);
+    if (result < 0) {
+        return result;
+    }
+    result = e->sys->bind(fd, (const struct sockaddr *)address, sizeof *address);
+    if (result < 0) {
+        return result;
+    }
+    /* A umask such as 0277 took the owner's own bits: give them back. */
+    struct stat st;
+    result = e->sys->fstatat(e->dir_fd, e->socket_file, &st, AT_SYMLINK_NOFOLLOW);
+    if (result == 0 && S_ISSOCK(st.st_mode) && (st.st_mode & 0777) != 0600) {
+        result = e->sys->fchmodat(e->dir_fd, e->socket_file, 0600);
+    }
+    if (result < 0) {
+        e->sys->unlinkat(e->dir_fd, e->socket_file, 0);
+        return result;
+    }
+    e->socket_dev = st.st_dev;
+    e->socket_ino = st.st_ino;
+    e->named = true;
+    return 0;
+}
+
+static void close_fd(const struct sfd_endpoint *e, int *fd)
+{
+    if (*fd >= 0) {
+        e->sys->close(*fd);
+        *fd = -1;
+    }
+}
+
+int sfd_endpoint_open_with(struct sfd_endpoint *e, const struct sfd_sys_setup *sys, const char *dir,
+                           const char *name)
+{
+    sfd_endpoint_init(e);
+    e->sys = sys;
+    struct sockaddr_un address;
+    int result = set_names(e, name);
+    if (result < 0) {
+        return result;
+    }
+    result = socket_address(&address, dir, e->socket_file);
+    if (result < 0) {
+        return result;
+    }
+    result = open_dir(sys, dir);
+    if (result < 0) {
+        return result;
+    }
+    e->dir_fd = result;
+    result = take_lock(e);
+    if (result < 0) {
+        goto fail;
+    }
+    /* At once: what a killed instance left in the file would be taken for ours. */
+    result = write_pid(e);
+    if (result < 0) {
+        goto fail;
+    }
+    result = remove_stale(e, &address);
+    if (result < 0) {
+        goto fail;
+    }
+    result = bind_socket(e, &address);
+    if (result < 0) {
+        goto fail;
+    }
+    return 0;
+
+fail:
+    if (e->lock_fd >= 0) {
+        e->sys->unlinkat(e->dir_fd, e->lock_file, 0);
+    }
+    close_fd(e, &e->fd);
+    close_fd(e, &e->lock_fd);
+    close_fd(e, &e->dir_fd);
+    return result;
+}
+
+int sfd_endpoint_open(struct sfd_endpoint *e, const char *dir, const char *name)
+{
+    return sfd_endpoint_open_with(e, &sfd_sys_setup_linux, dir, name);
+}
+
+int sfd_endpoint_holder(const char *dir, const char *name)
+{
+    const struct sfd_sys_setup *sys = &sfd_sys_setup_linux;
+    struct sfd_endpoint e;
+    sfd_endpoint_init(&e);
+    int result = set_names(&e, name);
+    if (result < 0) {
+        return result;
+    }
+    result = sys->openat(AT_FDCWD, dir, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
+    if (result < 0) {
+        return result == -ENOENT ? 0 : result;
+    }
+    e.dir_fd = result;
+    result = sys->openat(e.dir_fd, e.lock_file, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0);
+    close_fd(&e, &e.dir_fd);
+    if (result < 0) {
+        return result == -ENOENT ? 0 : result;
+    }
+    e.lock_fd = result;
+    /* A shared try: it fails only while an instance holds the lock, and is gone with the descriptor. */
+    result = sys->flock(e.lock_fd, LOCK_SH | LOCK_NB);
+    if (result == -EWOULDBLOCK) {
+        char text[24] = {0};
+        const ssize_t n = sys->pread(e.lock_fd, text, sizeof text - 1, 0);
+        const long pid = n > 0 ? strtol(text, NULL, 10) : 0;
+        result = pid > 0 && pid <= 0x7fffffff ? (int)pid : 0;
+    }
+    close_fd(&e, &e.lock_fd);
+    return result;
+}
+
+void sfd_endpoint_hide(struct sfd_endpoint *e)
+{
+    struct stat st;
+    /* Ours might be gone, removed by a cleaner of /tmp, and another server's stand there. */
+    if (e->named && e->sys->fstatat(e->dir_fd, e->socket_file, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+        st.st_dev == e->socket_dev && st.st_ino == e->socket_ino) {
+        e->sys->unlinkat(e->dir_fd, e->socket_file, 0);
+    }
+    e->named = false;
+}
+
+void sfd_endpoint_close(struct sfd_endpoint *e)
+{
+    sfd_endpoint_hide(e);
+    close_fd(e, &e->fd);
+    /* The lock's name goes while the lock is held; who opened it before sees in is_current that it is gone. */
+    if (e->lock_fd >= 0 && is_current(e, e->lock_fd) > 0) {
+        e->sys->unlinkat(e->dir_fd, e->lock_file, 0);
+    }
+    close_fd(e, &e->lock_fd);
+    close_fd(e, &e->dir_fd);
+}

@@ -1,0 +1,63 @@
+/*
+ * The request socket of one instance and the lock that makes it the only one of its name.
+ *
+ * Runs on the thread that starts or stops the engine; may touch the disk, so never on a loop. Owns the directory, lock
+ * and socket descriptors and the two names in the directory. Never reads a request.
+ *
+ *   DIR/sendfiled.NAME.socket   AF_UNIX SOCK_DGRAM, mode 0600 from its first moment
+ *   DIR/sendfiled.NAME.lock     flock(2)ed for the life of the instance, holds "PID\n"
+ */
+#ifndef SFD_PROCESS_ENDPOINT_H
+#define SFD_PROCESS_ENDPOINT_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+#include <sys/un.h>
+
+struct sfd_sys_setup;
+
+/* Longest NAME: what is left of sun_path after "sendfiled." and ".socket", were DIR empty. */
+#define SFD_ENDPOINT_FILE_MAX sizeof(((struct sockaddr_un *)0)->sun_path)
+
+struct sfd_endpoint {
+    int fd; /* the bound request socket: non-blocking, CLOEXEC, SO_PASSCRED; -1 when closed */
+    int dir_fd; /* O_PATH on DIR: names are removed from the directory that was bound, even if it was renamed */
+    int lock_fd; /* holds the flock */
+    bool
+        named; /* the socket's name is ours to remove; the next two tell whether it still is our socket's */
+    dev_t socket_dev;
+    ino_t socket_ino;
+    const struct sfd_sys_setup *sys;
+    char socket_file[SFD_ENDPOINT_FILE_MAX];
+    char lock_file[SFD_ENDPOINT_FILE_MAX];
+};
+
+/* Makes close legal; open does it too. */
+void sfd_endpoint_init(struct sfd_endpoint *e);
+
+/*
+ * Takes the lock, removes a stale socket, binds. DIR is created with mode 0700 when it is missing (its parent is not).
+ * Returns 0 or -errno, and then nothing is left behind:
+ *   -EADDRINUSE    an instance of that name runs (see sfd_endpoint_holder), or a foreign program serves the socket
+ *   -EINVAL        NAME is empty or contains a slash
+ *   -ENAMETOOLONG  DIR/sendfiled.NAME.socket does not fit a socket address (107 bytes)
+ *   -EEXIST        something that is not a socket has the socket's name, or not a regular file the lock's
+ *   -EPERM         DIR belongs to neither root nor this user, or others may write to it and it is not sticky
+ *   -ENOTDIR, -ENOENT, -EACCES, ... from the directory
+ */
+int sfd_endpoint_open(struct sfd_endpoint *e, const char *dir, const char *name);
+
+/* The same on a given table; SYS must live as long as the endpoint. */
+int sfd_endpoint_open_with(struct sfd_endpoint *e, const struct sfd_sys_setup *sys, const char *dir,
+                           const char *name);
+
+/* The pid in the lock file of a running instance: > 0, 0 when none runs, or -errno. Takes no lock away. */
+int sfd_endpoint_holder(const char *dir, const char *name);
+
+/* Removes the socket's name: nobody can connect any more, who is connected can still send. Idempotent. */
+void sfd_endpoint_hide(struct sfd_endpoint *e);
+
+/* Removes both names, if they are still ours, and closes. Idempotent. */
+void sfd_endpoint_close(struct sfd_endpoint *e);
+
+#endif

@@ -1,0 +1,80 @@
+/*
+ * The daemon as a process: identity, limits, signals, the report to a waiting parent, the detached child.
+ *
+ * Runs on the main thread, before the engine starts and after it ended; only signal_wait blocks, and it is meant to.
+ * Nothing here is used when the engine is embedded in another program.
+ */
+#ifndef SFD_PROCESS_PROCESS_H
+#define SFD_PROCESS_PROCESS_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct sfd_sys_setup;
+
+/* The marker that a detached child finds as its first argument (a JVM system property). */
+#define SFD_PROCESS_DETACHED "-Dsendfiled.detached=true"
+
+/* Where a waiting parent listens: the write end of its pipe has this number (-p, and a detached child). */
+enum { SFD_PROCESS_REPORT_FD = 3 };
+
+/*
+ * A user by name or decimal number. A number without an entry is taken as it is, with the same number as group.
+ * Returns 0, -ENOENT when there is no such user, or -errno of the look-up.
+ */
+int sfd_process_user(const char *user, uid_t *uid, gid_t *gid);
+
+/* A group by name or decimal number; as above. */
+int sfd_process_group(const char *group, gid_t *gid);
+
+/*
+ * Becomes UID and GID for good, with the supplementary groups of UID (and no others), and reads everything back.
+ * 0 also when the process is that user and group already and cannot change its groups: then there is nothing to drop.
+ * -EPERM when it may not; -ENOTRECOVERABLE when a way back was left or the kernel reports another identity than asked
+ * for: the caller must end.
+ */
+int sfd_process_become(const struct sfd_sys_setup *sys, uid_t uid, gid_t gid);
+
+/* Raises the soft limit of open files to the hard one; returns what holds then, or -errno. */
+int64_t sfd_process_raise_open_files(const struct sfd_sys_setup *sys);
+
+/*
+ * From here on SIGTERM and SIGINT are noted, not obeyed, and SIGHUP is ignored. One watcher a process: -EALREADY.
+ * Returns a descriptor for signal_wait, or -errno.
+ */
+int sfd_process_signals_open(void);
+
+/*
+ * Blocks until a signal was noted that no wait has returned, at most timeout_ms (-1: for ever); returns its number, 0
+ * when none came, or -errno. Each signal that was noted ends one wait, SIGTERM before SIGINT.
+ */
+int sfd_process_signal_wait(int fd, int timeout_ms);
+
+/* Ends a wait, or the next one, as SIGINT would. Any thread, before close. */
+void sfd_process_signal_wake(int fd);
+
+/* Takes fd; SIGTERM and SIGINT get the dispositions that they had before open. */
+void sfd_process_signals_close(int fd);
+
+/* 0 when fd can take a parent's report: writable, and a pipe, socket, terminal or file; else -EBADF. */
+int sfd_process_report_check(int fd);
+
+/* Writes one native int: 0 (ready) or a positive errno. Takes fd. */
+int sfd_process_report(int fd, int value);
+
+/*
+ * Runs this very program again (same executable, arguments and environment, SFD_PROCESS_DETACHED as first argument) in
+ * a session of its own, with standard input and output on /dev/null, standard error kept, the report descriptor on a
+ * pipe and nothing else open. Waits for its report: 0 when it is ready and lives on, a positive errno when it failed
+ * (and said so on standard error), -ECHILD when it ended without a word, or another -errno.
+ */
+int sfd_process_detach(void);
+
+/* The same for any program: what detach does once it knows path and arguments. */
+int sfd_process_spawn_detached(const char *path, char *const argv[]);
+
+/* In the detached child, once ready: standard error goes to /dev/null and the working directory to "/". */
+int sfd_process_detached_finish(void);
+
+#endif

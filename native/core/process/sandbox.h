@@ -1,0 +1,63 @@
+/*
+ * The sandbox of the daemon's process: what it cannot do any more, even when a client has taken it over.
+ *
+ * Two halves that know nothing of each other. Landlock (landlock(7), Linux 5.13) leaves of the file system what the rules
+ * name, and neither TCP of its own, abstract sockets nor signals to others where the kernel can (ABI 4 and 6). A seccomp
+ * filter (seccomp(2)) takes away system calls that the engine and a JVM at work never make: programs, mounts, namespaces,
+ * modules, tracing, other users, other processes, sockets but AF_UNIX, io_uring.
+ *
+ * Both hold for the process as it is: they are put on every thread that exists, and what these start inherits them. So the
+ * JVM starts once, outside, where it may read its configuration, open its logs and become another user; and after that not
+ * even execve(2) is left, which a launcher in front of java would have to leave. Descriptors that are open, and those that
+ * clients pass, are not touched by either.
+ *
+ * Main thread, after the identity is settled and before anything of a client can arrive; the second filter, for what the start
+ * itself needs, as soon as the engine runs. There is no way back.
+ */
+#ifndef SFD_PROCESS_SANDBOX_H
+#define SFD_PROCESS_SANDBOX_H
+
+#include <linux/filter.h>
+#include <stddef.h>
+
+/* What a rule allows at a file, or beneath a directory. */
+enum sfd_sandbox_access {
+    SFD_SANDBOX_READ = 1,  /* open files for reading */
+    SFD_SANDBOX_LIST = 2,  /* read directories */
+    SFD_SANDBOX_WRITE = 4, /* open what exists for writing */
+    SFD_SANDBOX_MAKE = 8   /* make, truncate and remove regular files and sockets */
+};
+
+struct sfd_sandbox_rule {
+    const char *path;
+    unsigned access; /* of enum sfd_sandbox_access */
+};
+
+/* The ABI of Landlock, from 1; -ENOSYS or -EOPNOTSUPP when the kernel has none, or was started without. */
+int sfd_sandbox_landlock(void);
+
+/* 0 when this kernel and architecture can filter system calls; -errno. */
+int sfd_sandbox_seccomp(void);
+
+/*
+ * Puts Landlock on every thread. A rule whose path does not exist, or may not be reached, allows nothing and is no error.
+ * 0, or -errno, -ETIMEDOUT among them: a thread did not answer. After a failure some threads may be restricted, others not,
+ * and what they would need stays allocated: the caller must end.
+ */
+int sfd_sandbox_confine(const struct sfd_sandbox_rule *rules, size_t count);
+
+/* Puts the filter on every thread, all or none. 0, or -errno. */
+int sfd_sandbox_filter(void);
+
+/*
+ * A second filter, once the engine has its socket: no further socket or connection, no mode, owner or attribute of a file. As
+ * above.
+ */
+int sfd_sandbox_filter_at_work(void);
+
+/* The programs of the filters; the first for a process of that id. At most SFD_SANDBOX_FILTER_MAX instructions; how many. */
+enum { SFD_SANDBOX_FILTER_MAX = 320 };
+size_t sfd_sandbox_program(struct sock_filter *out, int process_id);
+size_t sfd_sandbox_program_at_work(struct sock_filter *out);
+
+#endif

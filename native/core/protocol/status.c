@@ -1,0 +1,76 @@
+/*
+ * The status channel of one transfer.
+ */
+#include "protocol/status.h"
+
+#include <errno.h>
+
+#include "sys/errno_policy.h"
+#include "sys/fd.h"
+
+/* File Information, progress and one terminal message: far below PIPE_BUF, so a pipe takes all of it or nothing. */
+#define STATUS_BYTES_MAX 128
+
+void sfd_status_init(struct sfd_status *status)
+{
+    *status = (struct sfd_status){.fd = -1};
+}
+
+void sfd_status_deinit(struct sfd_status *status, const struct sfd_machine *machine)
+{
+    sfd_fd_close(machine->sys, &status->fd);
+}
+
+void sfd_status_complete(struct sfd_status *status)
+{
+    if (status->terminal != SFD_TERMINAL_NONE) return;
+    status->terminal = SFD_TERMINAL_COMPLETE;
+    status->progress = 0; /* complete says it all */
+}
+
+void sfd_status_fail(struct sfd_status *status, uint8_t command, int error)
+{
+    if (status->terminal != SFD_TERMINAL_NONE) return;
+    status->terminal = SFD_TERMINAL_ERROR;
+    status->error_command = command;
+    status->error = (uint8_t)(error < 0 && error > -256 ? -error : EIO);
+    if (status->extended) status->progress = 0;                  /* a Result says it all */
+    if (command == SFD_WIRE_FILE_INFO) status->info_due = false; /* a refusal stands in its place */
+}
+
+static size_t put_terminal(char *buffer, const struct sfd_status *status)
+{
+    const bool complete = status->terminal == SFD_TERMINAL_COMPLETE;
+
+    if (!status->extended) {
+        return complete ? sfd_wire_put_complete(buffer)
+                        : sfd_wire_put_error(buffer, status->error_command, status->error);
+    }
+    if (!complete && status->error_command == SFD_WIRE_FILE_INFO)
+        return sfd_wire_put_refusal(buffer, status->error, status->fits);
+    return sfd_wire_put_result(buffer, complete ? 0 : status->error, &status->result);
+}
+
+int sfd_status_flush(struct sfd_status *status, const struct sfd_machine *machine)
+{
+    char buffer[STATUS_BYTES_MAX];
+    size_t length = 0;
+
+    if (status->info_due) length += sfd_wire_put_file_info(buffer + length, &status->info);
+    if (status->progress > 0) length += sfd_wire_put_xfer_stat(buffer + length, status->progress);
+    if (status->terminal != SFD_TERMINAL_NONE) length += put_terminal(buffer + length, status);
+    if (length == 0) return 1;
+
+    const struct iovec iov = {.iov_base = buffer, .iov_len = length};
+    const int64_t n = sfd_machine_write_pipe(machine, status->fd, &iov, 1);
+    if (n < 0) return sfd_policy(SFD_PLACE_STATUS, (int)n) == SFD_REMEDY_READY ? 0 : (int)n;
+    /* Atomic below PIPE_BUF (pipe(7)), so n == length: the messages are gone and none is cut. */
+    status->info_due = false;
+    status->progress = 0;
+    return 1;
+}
+
+bool sfd_status_is_lost(int flushed)
+{
+    return flushed < 0 && sfd_policy(SFD_PLACE_STATUS, flushed) == SFD_REMEDY_END;
+}

@@ -1,0 +1,27 @@
+/*
+ * Submitting requests: the client's end of the request socket.
+ *
+ * Role: sends one datagram with its descriptors to a daemon, and never waits for it.
+ * Thread: any; calls on one socket may overlap, the kernel keeps datagrams whole.
+ * Owns nothing: the descriptors that travel are borrowed, the kernel makes its own references.
+ * Never blocks: sfd_sys_wait_writable is for a thread that has nothing else to do.
+ */
+#ifndef SFD_PROTOCOL_SUBMIT_H
+#define SFD_PROTOCOL_SUBMIT_H
+
+#include <stddef.h>
+
+#include "sys/sys.h"
+
+/* A status channel, a destination and a source. */
+enum { SFD_SUBMIT_MAX_FDS = 3 };
+
+/*
+ * Sends `length` bytes and the `count` (0 to 3) descriptors of `fds` as one request. 0 or -errno: -EAGAIN when the
+ * daemon's queue is full, -ECONNREFUSED or -ENOTCONN when nobody listens any more (connect again, the daemon may have
+ * been restarted), -EBADF when one of the descriptors is none.
+ */
+int sfd_submit_send(const struct sfd_sys *sys, int socket, const void *request, size_t length,
+                    const int *fds, unsigned count);
+
+#endif

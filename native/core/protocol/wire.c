@@ -1,0 +1,482 @@
+/*
+ * Codec of the wire protocol, version 1: see wire.h, and <sendfiled/wire.h> for the layouts.
+ */
+#include "protocol/wire.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <string.h>
+
+/* Byte offsets of the fields; see the drawings in <sendfiled/wire.h>. */
+enum {
+    AT_CMD = 0,
+    AT_STAT = 1,
+
+    AT_OFFSET = 8,
+    AT_LENGTH = 16,
+    AT_PATH = SFD_WIRE_PATH_REQUEST_SIZE,
+
+    AT_REQUEST_ID = 8,
+
+    AT_SIZE = 8,
+    AT_ATIME = 16,
+    AT_MTIME = 24,
+    AT_CTIME = 32,
+    AT_INFO_ID = 40,
+
+    AT_VERSION = 2,
+    AT_TOTAL = 4,
+
+    AT_RATE = 24,
+    AT_IDLE = 32,
+    AT_DEADLINE = 36,
+    AT_TECHNIQUE = 40,
+    AT_FLAGS = 41,
+    AT_EXTENDED_PATH = SFD_WIRE_EXTENDED_REQUEST_SIZE,
+
+    AT_FITS = 8,
+
+    AT_MOVED = 8,
+    AT_ELAPSED = 16,
+    AT_COLD_WINDOWS = 24,
+    AT_USED = 28,
+    AT_RESULT_FITS = 29
+};
+
+static void put_u64(unsigned char *message, size_t at, uint64_t value)
+{
+    memcpy(message + at, &value, sizeof value);
+}
+
+static void put_i64(unsigned char *message, size_t at, int64_t value)
+{
+    memcpy(message + at, &value, sizeof value);
+}
+
+static void put_u32(unsigned char *message, size_t at, uint32_t value)
+{
+    memcpy(message + at, &value, sizeof value);
+}
+
+static void put_u16(unsigned char *message, size_t at, uint16_t value)
+{
+    memcpy(message + at, &value, sizeof value);
+}
+
+static uint64_t get_u64(const unsigned char *message, size_t at)
+{
+    uint64_t value;
+    memcpy(&value, message + at, sizeof value);
+    return value;
+}
+
+static int64_t get_i64(const unsigned char *message, size_t at)
+{
+    int64_t value;
+    memcpy(&value, message + at, sizeof value);
+    return value;
+}
+
+static uint32_t get_u32(const unsigned char *message, size_t at)
+{
+    uint32_t value;
+    memcpy(&value, message + at, sizeof value);
+    return value;
+}
+
+static uint16_t get_u16(const unsigned char *message, size_t at)
+{
+    uint16_t value;
+    memcpy(&value, message + at, sizeof value);
+    return value;
+}
+
+/* Clears the padding as well: what is not a field must not carry our memory to another process. */
+static unsigned char *start(void *buf, size_t size, uint8_t cmd)
+{
+    unsigned char *message = buf;
+
+    memset(message, 0, size);
+    message[AT_CMD] = cmd;
+    return message;
+}
+
+/* The same for an extended message: `size` bytes of it are ours, `total` is what it will be. */
+static unsigned char *start_extended(void *buf, size_t size, uint8_t cmd, size_t total)
+{
+    unsigned char *message = start(buf, size, cmd);
+
+    put_u16(message, AT_VERSION, SFD_WIRE_VERSION);
+    put_u32(message, AT_TOTAL, (uint32_t)total);
+    return message;
+}
+
+/* An errno that one byte carries; 0 would read as success. */
+static unsigned char error_byte(int errnum)
+{
+    return (unsigned char)(errnum >= 1 && errnum <= UINT8_MAX ? errnum : EIO);
+}
+
+size_t sfd_wire_put_file_info(void *buf, const struct sfd_wire_file_info *info)
+{
+    unsigned char *message = start(buf, SFD_WIRE_FILE_INFO_SIZE, SFD_WIRE_FILE_INFO);
+
+    put_u64(message, AT_SIZE, info->size);
+    put_i64(message, AT_ATIME, info->atime);
+    put_i64(message, AT_MTIME, info->mtime);
+    put_i64(message, AT_CTIME, info->ctime);
+    put_u64(message, AT_INFO_ID, info->id);
+    return SFD_WIRE_FILE_INFO_SIZE;
+}
+
+size_t sfd_wire_put_xfer_stat(void *buf, uint64_t moved)
+{
+    unsigned char *message = start(buf, SFD_WIRE_XFER_STAT_SIZE, SFD_WIRE_XFER_STAT);
+
+    put_u64(message, AT_SIZE, moved);
+    return SFD_WIRE_XFER_STAT_SIZE;
+}
+
+size_t sfd_wire_put_complete(void *buf)
+{
+    return sfd_wire_put_xfer_stat(buf, SFD_WIRE_COMPLETE);
+}
+
+size_t sfd_wire_put_error(void *buf, uint8_t cmd, int errnum)
+{
+    unsigned char *message = start(buf, SFD_WIRE_ERROR_SIZE, cmd);
+
+    message[AT_STAT] = error_byte(errnum);
+    return SFD_WIRE_ERROR_SIZE;
+}
+
+size_t sfd_wire_put_refusal(void *buf, int errnum, uint32_t fits)
+{
+    unsigned char *message =
+        start_extended(buf, SFD_WIRE_REFUSAL_SIZE, SFD_WIRE_REFUSAL, SFD_WIRE_REFUSAL_SIZE);
+
+    message[AT_STAT] = error_byte(errnum);
+    put_u32(message, AT_FITS, fits);
+    return SFD_WIRE_REFUSAL_SIZE;
+}
+
+size_t sfd_wire_put_result(void *buf, int errnum, const struct sfd_wire_result *result)
+{
+    unsigned char *message =
+        start_extended(buf, SFD_WIRE_RESULT_SIZE, SFD_WIRE_RESULT, SFD_WIRE_RESULT_SIZE);
+
+    message[AT_STAT] = errnum == 0 ? 0 : error_byte(errnum);
+    put_u64(message, AT_MOVED, result->moved);
+    put_u64(message, AT_ELAPSED, result->elapsed_ns);
+    put_u32(message, AT_COLD_WINDOWS, result->cold_windows);
+    message[AT_USED] = result->technique;
+    message[AT_RESULT_FITS] = result->fits;
+    return SFD_WIRE_RESULT_SIZE;
+}
+
+size_t sfd_wire_put_path_request(void *buf, uint8_t cmd, int64_t offset, uint64_t length)
+{
+    unsigned char *message = start(buf, SFD_WIRE_PATH_REQUEST_SIZE, cmd);
+
+    put_i64(message, AT_OFFSET, offset);
+    put_u64(message, AT_LENGTH, length);
+    return SFD_WIRE_PATH_REQUEST_SIZE;
+}
+
+size_t sfd_wire_put_transfer_request(void *buf, uint8_t cmd, uint64_t id)
+{
+    unsigned char *message = start(buf, SFD_WIRE_TRANSFER_REQUEST_SIZE, cmd);
+
+    put_u64(message, AT_REQUEST_ID, id);
+    return SFD_WIRE_TRANSFER_REQUEST_SIZE;
+}
+
+size_t sfd_wire_put_extended_request(void *buf, uint8_t cmd, int64_t offset, uint64_t length,
+                                     const struct sfd_options *options, size_t path_length)
+{
+    const size_t follows = cmd == SFD_WIRE_SEND_DESCRIPTOR ? 0 : path_length + 1;
+    unsigned char *message = start_extended(buf, SFD_WIRE_EXTENDED_REQUEST_SIZE, cmd,
+                                            SFD_WIRE_EXTENDED_REQUEST_SIZE + follows);
+
+    put_i64(message, AT_OFFSET, offset);
+    put_u64(message, AT_LENGTH, length);
+    put_u64(message, AT_RATE, options->rate);
+    put_u32(message, AT_IDLE, options->idle_ms);
+    put_u32(message, AT_DEADLINE, options->deadline_ms);
+    message[AT_TECHNIQUE] = options->technique;
+    message[AT_FLAGS] = options->flags;
+    return SFD_WIRE_EXTENDED_REQUEST_SIZE;
+}
+
+/* Of a request whose path begins at `at`: 0 or -errno. */
+static int check_path(const unsigned char *message, size_t len, size_t at)
+{
+    if (len < at + 1) {
+        return -EBADMSG;
+    }
+
+    const size_t path_length = len - at - 1;
+
+    if (message[len - 1] != '\0' || memchr(message + at, '\0', path_length) != NULL) {
+        return -EBADMSG;
+    }
+    if (path_length > SFD_WIRE_MAX_PATH) {
+        return -ENAMETOOLONG;
+    }
+    return path_length == 0 ? -ENOENT : 0;
+}
+
+static int check_range(const unsigned char *message)
+{
+    const int64_t offset = get_i64(message, AT_OFFSET);
+
+    return offset < 0 || get_u64(message, AT_LENGTH) > (uint64_t)(INT64_MAX - offset) ? -ERANGE : 0;
+}
+
+static int get_path_request(const unsigned char *message, size_t len, struct sfd_wire_request *out)
+{
+    int result = check_path(message, len, AT_PATH);
+
+    if (result == 0) {
+        result = check_range(message);
+    }
+    if (result < 0) {
+        return result;
+    }
+
+    *out = (struct sfd_wire_request){
+        .cmd = message[AT_CMD],
+        .offset = get_i64(message, AT_OFFSET),
+        .length = get_u64(message, AT_LENGTH),
+        .path = (const char *)message + AT_PATH,
+        .path_length = len - AT_PATH - 1,
+    };
+    return 0;
+}
+
+/* What every extended request of ours begins with. 0 or -errno. */
+static int check_extended_prefix(const unsigned char *message, size_t len)
+{
+    if (len < SFD_WIRE_EXTENDED_PREFIX_SIZE) {
+        return -EBADMSG;
+    }
+    if (get_u16(message, AT_VERSION) != SFD_WIRE_VERSION) {
+        return -EPROTONOSUPPORT;
+    }
+    return get_u32(message, AT_TOTAL) == len ? 0 : -EBADMSG;
+}
+
+static int get_extended_request(const unsigned char *message, size_t len,
+                                struct sfd_wire_request *out)
+{
+    const bool on_path = message[AT_CMD] != SFD_WIRE_SEND_DESCRIPTOR;
+    int result = check_extended_prefix(message, len);
+
+    if (result == 0 && on_path) {
+        result = check_path(message, len, AT_EXTENDED_PATH);
+    } else if (result == 0 && len != SFD_WIRE_EXTENDED_REQUEST_SIZE) {
+        result = -EBADMSG;
+    }
+    if (result == 0 &&
+        (message[AT_TECHNIQUE] >= SFD_TECHNIQUES || (message[AT_FLAGS] & ~SFD_OPTIONS_ALL) != 0)) {
+        result = -EINVAL;
+    }
+    if (result == 0) {
+        result = check_range(message);
+    }
+    if (result < 0) {
+        return result;
+    }
+
+    *out = (struct sfd_wire_request){
+        .cmd = on_path ? message[AT_CMD] & 0x0f : SFD_WIRE_SEND_DESCRIPTOR,
+        .extended = true,
+        .offset = get_i64(message, AT_OFFSET),
+        .length = get_u64(message, AT_LENGTH),
+        .path = on_path ? (const char *)message + AT_EXTENDED_PATH : NULL,
+        .path_length = on_path ? len - AT_EXTENDED_PATH - 1 : 0,
+        .options =
+            {
+                .rate = get_u64(message, AT_RATE),
+                .idle_ms = get_u32(message, AT_IDLE),
+                .deadline_ms = get_u32(message, AT_DEADLINE),
+                .technique = message[AT_TECHNIQUE],
+                .flags = message[AT_FLAGS],
+            },
+    };
+    return 0;
+}
+
+static int get_transfer_request(const unsigned char *message, size_t len,
+                                struct sfd_wire_request *out)
+{
+    if (len != SFD_WIRE_TRANSFER_REQUEST_SIZE) {
+        return -EBADMSG;
+    }
+
+    *out = (struct sfd_wire_request){
+        .cmd = message[AT_CMD],
+        .id = get_u64(message, AT_REQUEST_ID),
+    };
+    return 0;
+}
+
+int sfd_wire_get_request(const void *buf, size_t len, struct sfd_wire_request *out)
+{
+    const unsigned char *message = buf;
+
+    if (len < SFD_WIRE_PREFIX_SIZE || message[AT_STAT] != 0) {
+        return -EBADMSG;
+    }
+
+    const uint8_t cmd = message[AT_CMD];
+
+    switch (cmd) {
+    case SFD_WIRE_OPEN_FILE:
+    case SFD_WIRE_READ_FILE:
+    case SFD_WIRE_SEND_FILE:
+        return get_path_request(message, len, out);
+    case SFD_WIRE_SEND_OPEN_FILE:
+    case SFD_WIRE_CANCEL:
+        return get_transfer_request(message, len, out);
+    case SFD_WIRE_OPEN_FILE_EXT:
+    case SFD_WIRE_READ_FILE_EXT:
+    case SFD_WIRE_SEND_FILE_EXT:
+    case SFD_WIRE_SEND_DESCRIPTOR:
+        return get_extended_request(message, len, out);
+    default:
+        return cmd >= SFD_WIRE_EXTENDED_REQUEST_FIRST && cmd <= SFD_WIRE_EXTENDED_REQUEST_LAST
+                   ? -EPROTONOSUPPORT
+                   : -EBADMSG;
+    }
+}
+
+bool sfd_wire_is_extended(const void *buf, size_t len)
+{
+    const unsigned char *message = buf;
+
+    return len >= SFD_WIRE_PREFIX_SIZE && message[AT_STAT] == 0 &&
+           message[AT_CMD] >= SFD_WIRE_OPEN_FILE_EXT &&
+           message[AT_CMD] <= SFD_WIRE_SEND_DESCRIPTOR && check_extended_prefix(message, len) == 0;
+}
+
+static int get_file_info(const unsigned char *message, size_t len, struct sfd_wire_response *out)
+{
+    if (len < SFD_WIRE_FILE_INFO_SIZE) {
+        return 0;
+    }
+
+    *out = (struct sfd_wire_response){
+        .kind = SFD_WIRE_RESPONSE_INFO,
+        .cmd = SFD_WIRE_FILE_INFO,
+        .info =
+            {
+                .size = get_u64(message, AT_SIZE),
+                .atime = get_i64(message, AT_ATIME),
+                .mtime = get_i64(message, AT_MTIME),
+                .ctime = get_i64(message, AT_CTIME),
+                .id = get_u64(message, AT_INFO_ID),
+            },
+    };
+    return SFD_WIRE_FILE_INFO_SIZE;
+}
+
+static int get_xfer_stat(const unsigned char *message, size_t len, struct sfd_wire_response *out)
+{
+    if (len < SFD_WIRE_XFER_STAT_SIZE) {
+        return 0;
+    }
+
+    const uint64_t size = get_u64(message, AT_SIZE);
+    const bool complete = size == SFD_WIRE_COMPLETE;
+
+    *out = (struct sfd_wire_response){
+        .kind = complete ? SFD_WIRE_RESPONSE_COMPLETE : SFD_WIRE_RESPONSE_PROGRESS,
+        .cmd = SFD_WIRE_XFER_STAT,
+        .moved = complete ? 0 : size,
+    };
+    return SFD_WIRE_XFER_STAT_SIZE;
+}
+
+static int get_refusal(const unsigned char *message, struct sfd_wire_response *out)
+{
+    if (message[AT_STAT] == 0) {
+        return -EBADMSG;
+    }
+
+    *out = (struct sfd_wire_response){
+        .kind = SFD_WIRE_RESPONSE_REFUSAL,
+        .cmd = SFD_WIRE_REFUSAL,
+        .errnum = message[AT_STAT],
+        .fits = get_u32(message, AT_FITS),
+    };
+    return SFD_WIRE_REFUSAL_SIZE;
+}
+
+static int get_result(const unsigned char *message, struct sfd_wire_response *out)
+{
+    *out = (struct sfd_wire_response){
+        .kind = SFD_WIRE_RESPONSE_RESULT,
+        .cmd = SFD_WIRE_RESULT,
+        .errnum = message[AT_STAT],
+        .result =
+            {
+                .moved = get_u64(message, AT_MOVED),
+                .elapsed_ns = get_u64(message, AT_ELAPSED),
+                .cold_windows = get_u32(message, AT_COLD_WINDOWS),
+                .technique = message[AT_USED],
+                .fits = message[AT_RESULT_FITS],
+            },
+    };
+    return SFD_WIRE_RESULT_SIZE;
+}
+
+static int get_extended_response(const unsigned char *message, size_t len,
+                                 struct sfd_wire_response *out)
+{
+    const bool refusal = message[AT_CMD] == SFD_WIRE_REFUSAL;
+    const size_t size = refusal ? SFD_WIRE_REFUSAL_SIZE : SFD_WIRE_RESULT_SIZE;
+
+    if (len < SFD_WIRE_EXTENDED_PREFIX_SIZE) {
+        return 0;
+    }
+    if (get_u16(message, AT_VERSION) != SFD_WIRE_VERSION || get_u32(message, AT_TOTAL) != size) {
+        return -EBADMSG;
+    }
+    if (len < size) {
+        return 0;
+    }
+    return refusal ? get_refusal(message, out) : get_result(message, out);
+}
+
+int sfd_wire_get_response(const void *buf, size_t len, struct sfd_wire_response *out)
+{
+    const unsigned char *message = buf;
+
+    if (len < SFD_WIRE_PREFIX_SIZE) {
+        return 0;
+    }
+
+    const uint8_t cmd = message[AT_CMD];
+
+    switch (cmd) {
+    case SFD_WIRE_REFUSAL:
+    case SFD_WIRE_RESULT:
+        return get_extended_response(message, len, out);
+    case SFD_WIRE_FILE_INFO:
+    case SFD_WIRE_XFER_STAT:
+        break;
+    default:
+        return -EBADMSG;
+    }
+    if (message[AT_STAT] != 0) {
+        *out = (struct sfd_wire_response){
+            .kind = SFD_WIRE_RESPONSE_ERROR,
+            .cmd = cmd,
+            .errnum = message[AT_STAT],
+        };
+        return SFD_WIRE_ERROR_SIZE;
+    }
+    return cmd == SFD_WIRE_FILE_INFO ? get_file_info(message, len, out)
+                                     : get_xfer_stat(message, len, out);
+}

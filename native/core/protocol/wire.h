@@ -1,0 +1,132 @@
+/*
+ * Codec of the wire protocol, version 1. The layouts are drawn in <sendfiled/wire.h>.
+ *
+ * Role: turn messages into bytes and back. Thread: any; there is no state. Owns: nothing; every
+ * buffer belongs to the caller. Never allocates, never makes a system call, never reads past the
+ * length that it was given.
+ */
+#ifndef SFD_PROTOCOL_WIRE_H
+#define SFD_PROTOCOL_WIRE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <sendfiled/wire.h>
+
+struct sfd_wire_file_info {
+    uint64_t size; /* bytes that the transfer will move: the range, not the file */
+    int64_t atime; /* seconds since the epoch */
+    int64_t mtime;
+    int64_t ctime;
+    uint64_t id; /* transfer id */
+};
+
+/*
+ * Responses, written by the daemon. Each returns the number of bytes written; buf has room for
+ * SFD_WIRE_MAX_RESPONSE_SIZE and needs no alignment.
+ */
+size_t sfd_wire_put_file_info(void *buf, const struct sfd_wire_file_info *info);
+
+/* moved is below SFD_WIRE_COMPLETE, which no file reaches. */
+size_t sfd_wire_put_xfer_stat(void *buf, uint64_t moved);
+
+size_t sfd_wire_put_complete(void *buf);
+
+/* cmd is SFD_WIRE_FILE_INFO or SFD_WIRE_XFER_STAT. An errnum outside 1..255, which one byte could
+   not carry (0 would read as success), becomes EIO. */
+size_t sfd_wire_put_error(void *buf, uint8_t cmd, int errnum);
+
+/* What a Result tells beside the errno. */
+struct sfd_wire_result {
+    uint64_t moved;        /* bytes, in all */
+    uint64_t elapsed_ns;   /* from receipt of the request to the last byte accepted */
+    uint32_t cold_windows; /* how many times it waited for the disk */
+    uint8_t technique;     /* of enum sfd_technique: the one that moved the bytes */
+    uint8_t fits;          /* bit n is set if technique n would have done; 0: not the matter */
+};
+
+/* The refusal of an extended request; errnum as in sfd_wire_put_error. `fits`: bit n is set if technique
+   n would do, 0 when that is not the matter. */
+size_t sfd_wire_put_refusal(void *buf, int errnum, uint32_t fits);
+
+/* The end of an extended transfer. errnum 0: complete; else as in sfd_wire_put_error. */
+size_t sfd_wire_put_result(void *buf, int errnum, const struct sfd_wire_result *result);
+
+/*
+ * Requests, written by a client. Each returns the number of bytes written.
+ */
+
+/* cmd is SFD_WIRE_OPEN_FILE, _READ_FILE or _SEND_FILE. The path and its NUL follow these bytes. */
+size_t sfd_wire_put_path_request(void *buf, uint8_t cmd, int64_t offset, uint64_t length);
+
+/* cmd is SFD_WIRE_SEND_OPEN_FILE or SFD_WIRE_CANCEL. */
+size_t sfd_wire_put_transfer_request(void *buf, uint8_t cmd, uint64_t id);
+
+/*
+ * cmd is SFD_WIRE_OPEN_FILE_EXT, _READ_FILE_EXT or _SEND_FILE_EXT: a path of `path_length` bytes and its
+ * NUL follow these bytes. Or SFD_WIRE_SEND_DESCRIPTOR: nothing follows, path_length is ignored.
+ */
+size_t sfd_wire_put_extended_request(void *buf, uint8_t cmd, int64_t offset, uint64_t length,
+                                     const struct sfd_options *options, size_t path_length);
+
+struct sfd_wire_request {
+    uint8_t cmd;    /* SFD_WIRE_OPEN_FILE .. _CANCEL, for the extended ones too; _SEND_DESCRIPTOR */
+    bool extended;  /* answered with extended responses */
+    int64_t offset; /* path requests, Send Descriptor */
+    uint64_t length;            /* path requests, Send Descriptor; 0: to the end of the file */
+    const char *path;           /* path requests: borrowed from the datagram, NUL-terminated */
+    size_t path_length;         /* without the NUL, 1..SFD_WIRE_MAX_PATH */
+    uint64_t id;                /* transfer requests */
+    struct sfd_options options; /* extended requests; else zeros */
+};
+
+/*
+ * Checks and decodes one datagram. 0, or with *out untouched, the first of these that applies:
+ *   -EBADMSG          shorter than 2 bytes, stat not 0, a command that is no request's
+ *   -EPROTONOSUPPORT  a command of the extensions (0x10-0x7f) that is unknown
+ *   -EBADMSG          an extended request shorter than 8 bytes
+ *   -EPROTONOSUPPORT  an extended request of another version
+ *   -EBADMSG          a wrong length, no NUL at the end of the path or another one inside
+ *   -ENAMETOOLONG     a path longer than SFD_WIRE_MAX_PATH
+ *   -ENOENT           an empty path
+ *   -EINVAL           an unknown technique or flag
+ *   -ERANGE           a negative offset, or an end beyond INT64_MAX
+ * Padding is not looked at. The daemon's own decoder is io.sendfiled.protocol.RequestDecoder; the
+ * golden vectors hold the two to the same answers.
+ */
+int sfd_wire_get_request(const void *buf, size_t len, struct sfd_wire_request *out);
+
+/*
+ * Whether the answer to a datagram, sound or not, may be an extended one: its command and version are
+ * known and its total length is its own.
+ */
+bool sfd_wire_is_extended(const void *buf, size_t len);
+
+enum sfd_wire_response_kind {
+    SFD_WIRE_RESPONSE_INFO,
+    SFD_WIRE_RESPONSE_PROGRESS,
+    SFD_WIRE_RESPONSE_COMPLETE,
+    SFD_WIRE_RESPONSE_ERROR,
+    SFD_WIRE_RESPONSE_REFUSAL,
+    SFD_WIRE_RESPONSE_RESULT
+};
+
+struct sfd_wire_response {
+    enum sfd_wire_response_kind kind;
+    uint8_t cmd;                    /* ERROR: which message failed */
+    int errnum;                     /* ERROR, REFUSAL: 1..255; RESULT: 0 (complete) .. 255 */
+    uint64_t moved;                 /* PROGRESS: bytes since the previous one */
+    struct sfd_wire_file_info info; /* INFO */
+    uint32_t fits;                  /* REFUSAL: set of techniques; 0: not the matter */
+    struct sfd_wire_result result;  /* RESULT */
+};
+
+/*
+ * Decodes the response at the start of a status channel's bytes. Returns the number of bytes that
+ * it takes up; 0 when more bytes are needed; -EBADMSG when no response starts like this. *out is
+ * written only when the result is positive.
+ */
+int sfd_wire_get_response(const void *buf, size_t len, struct sfd_wire_response *out);
+
+#endif

@@ -1,0 +1,153 @@
+/*
+ * Descriptors: classification without a call that can block.
+ */
+#include "sys/fd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+static enum sfd_fd_kind socket_kind(const struct sfd_sys *sys, int fd, int domain)
+{
+    int type = 0;
+
+    if (sys->getsockopt_int(fd, SOL_SOCKET, SO_TYPE, &type) < 0 || type != SOCK_STREAM)
+        return SFD_FD_OTHER;
+    if (domain == AF_UNIX) return SFD_FD_UNIX_STREAM;
+    if (domain == AF_INET || domain == AF_INET6) return SFD_FD_TCP;
+    return SFD_FD_OTHER;
+}
+
+static enum sfd_fd_device device_of(unsigned major, unsigned minor)
+{
+    /* Documentation/admin-guide/devices.txt; what is not named there as a tty is none of ours. */
+    switch (major) {
+    case 1: /* mem */
+        if (minor == 3 || minor == 5) return SFD_FD_DEVICE_NULL;
+        return minor == 7 ? SFD_FD_DEVICE_FULL : SFD_FD_DEVICE_OTHER;
+    case 4: /* virtual consoles, serial lines; 0 is whichever console is in front */
+        return minor == 0 ? SFD_FD_DEVICE_OTHER : SFD_FD_DEVICE_TERMINAL;
+    case 3:   /* slaves of BSD ptys */
+    case 166: /* USB modems */
+    case 188: /* USB serial lines */
+    case 204: /* serial lines of boards */
+    case 229: /* consoles of hypervisors */
+        return SFD_FD_DEVICE_TERMINAL;
+    default:
+        /* slaves of UNIX98 ptys */
+        return major >= 136 && major <= 143 ? SFD_FD_DEVICE_TERMINAL : SFD_FD_DEVICE_OTHER;
+    }
+}
+
+static void classify_file(const struct sfd_sys *sys, int fd, bool path_only,
+                          struct sfd_fd_info *info)
+{
+    struct statx st;
+
+    if (sys->statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &st) < 0) return;
+    info->stored = path_only || S_ISREG(st.stx_mode) || S_ISDIR(st.stx_mode);
+    info->dev = makedev(st.stx_dev_major, st.stx_dev_minor);
+    if (path_only) return; /* it takes no byte and gives none */
+    if (S_ISREG(st.stx_mode)) info->kind = SFD_FD_REGULAR;
+    if (S_ISCHR(st.stx_mode)) {
+        info->kind = SFD_FD_CHAR;
+        info->device = device_of(st.stx_rdev_major, st.stx_rdev_minor);
+    }
+}
+
+bool sfd_fd_is_pipe(const struct sfd_sys *sys, int fd)
+{
+    return sys->fcntl(fd, F_GETPIPE_SZ, 0) > 0; /* EBADF for all else, O_PATH among them */
+}
+
+int sfd_fd_ask(const struct sfd_sys *sys, int fd, struct sfd_fd_info *info)
+{
+    const int flags = sys->fcntl(fd, F_GETFL, 0);
+    const int mode = flags & O_ACCMODE;
+    const bool path_only = (flags & O_PATH) != 0;
+
+    if (flags < 0) return flags;
+    info->asked = true;
+    info->readable = !path_only && mode != O_WRONLY;
+    info->writable = !path_only && mode != O_RDONLY;
+    info->nonblock = (flags & O_NONBLOCK) != 0;
+    info->append = (flags & O_APPEND) != 0;
+    return 0;
+}
+
+int sfd_fd_classify(const struct sfd_sys *sys, int fd, struct sfd_fd_info *out)
+{
+    struct sfd_fd_info info = {.kind = SFD_FD_OTHER};
+    int domain = 0;
+
+    /* First what most destinations are; EBADF is also O_PATH's answer. */
+    const int result = sys->getsockopt_int(fd, SOL_SOCKET, SO_DOMAIN, &domain);
+    if (result == 0) {
+        info.readable = info.writable = true;
+        info.kind = socket_kind(sys, fd, domain);
+    } else {
+        const int asked = sfd_fd_ask(sys, fd, &info);
+        if (asked < 0) return asked;
+        if (result == -ENOTSOCK && sfd_fd_is_pipe(sys, fd)) {
+            info.kind = SFD_FD_PIPE;
+        } else {
+            classify_file(sys, fd, result != -ENOTSOCK, &info);
+        }
+    }
+    *out = info;
+    return 0;
+}
+
+bool sfd_fd_close_may_block(const struct sfd_sys *sys, int fd, enum sfd_fd_kind kind)
+{
+    struct linger linger;
+    int unread = 0;
+
+    if (kind == SFD_FD_PIPE) return false;
+    if (!sfd_fd_is_socket(kind)) return true;
+    /* Descriptors that nobody has received yet are closed with the socket in whose queue they wait. */
+    if (kind == SFD_FD_UNIX_STREAM) return sys->get_unread(fd, &unread) < 0 || unread > 0;
+    return sys->get_linger(fd, &linger) < 0 || (linger.l_onoff != 0 && linger.l_linger > 0);
+}
+
+static int size_of(const struct sfd_sys *sys, int fd, int sync, uint64_t *size)
+{
+    struct statx st;
+    const int result = sys->statx(fd, "", AT_EMPTY_PATH | sync, STATX_SIZE, &st);
+
+    if (result == 0) *size = st.stx_size;
+    return result;
+}
+
+int sfd_fd_size(const struct sfd_sys *sys, int fd, uint64_t *size)
+{
+    return size_of(sys, fd, AT_STATX_DONT_SYNC, size);
+}
+
+int sfd_fd_size_now(const struct sfd_sys *sys, int fd, uint64_t *size)
+{
+    return size_of(sys, fd, AT_STATX_SYNC_AS_STAT, size);
+}
+
+int sfd_fd_reopen(int fd, int flags)
+{
+    char path[sizeof("/proc/self/fd/") + 12];
+
+    (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+    return sfd_sys_openat(AT_FDCWD, path, flags);
+}
+
+int sfd_fd_reopen_pipe(int fd)
+{
+    return sfd_fd_reopen(fd, O_WRONLY | O_NONBLOCK);
+}
+
+void sfd_fd_close(const struct sfd_sys *sys, int *fd)
+{
+    if (*fd < 0) return;
+    const int number = *fd;
+    *fd = -1;
+    (void)sys->close(number); /* its number is free whatever it says; nobody is left to tell */
+}

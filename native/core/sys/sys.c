@@ -1,0 +1,401 @@
+/*
+ * The system calls that the core uses. The only file of the core that reads errno.
+ */
+#include "sys/sys.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <sys/vfs.h>
+#include <time.h>
+#include <unistd.h>
+
+/* The same number on every architecture (asm-generic since 5.10), and missing in the headers of older distributions. */
+#ifndef __NR_cachestat
+#define __NR_cachestat 451
+#endif
+
+/* No kernel fails this often for want of anything (eventfd(2)): the rest is a descriptor that is none. */
+#define SIGNAL_TRIES 1000
+
+/* Evaluates a call until it is not interrupted; yields its result or -errno. */
+#define RETRY(type, call)                                                                          \
+    do {                                                                                           \
+        type result_;                                                                              \
+        do {                                                                                       \
+            result_ = (type)(call);                                                                \
+        } while (result_ < 0 && errno == EINTR);                                                   \
+        return result_ < 0 ? (type)-errno : result_;                                               \
+    } while (0)
+
+static int sys_openat2(int dir, const char *path, const struct open_how *how)
+{
+    RETRY(int, syscall(SYS_openat2, dir, path, how, sizeof(*how)));
+}
+
+static int sys_statx(int fd, const char *path, int flags, unsigned mask, struct statx *out)
+{
+    RETRY(int, statx(fd, path, flags, mask, out));
+}
+
+static int sys_fstatfs_type(int fd, uint64_t *type)
+{
+    struct statfs st;
+    int result;
+
+    do {
+        result = fstatfs(fd, &st);
+    } while (result < 0 && errno == EINTR);
+    if (result < 0) return -errno;
+    *type = (uint64_t)st.f_type;
+    return 0;
+}
+
+static int sys_close(int fd)
+{
+    /* Linux frees the number whatever close says: a retry would close somebody else's descriptor. */
+    return close(fd) < 0 ? -errno : 0;
+}
+
+static int sys_fadvise(int fd, uint64_t offset, uint64_t length, int advice)
+{
+    return -posix_fadvise(fd, (off_t)offset, (off_t)length, advice);
+}
+
+static int sys_cachestat(int fd, const struct sfd_cachestat_range *range, struct sfd_cachestat *out)
+{
+    RETRY(int, syscall(__NR_cachestat, fd, range, out, 0));
+}
+
+static struct flock read_lock(uint64_t offset, uint64_t length)
+{
+    return (struct flock){
+        .l_type = F_RDLCK,
+        .l_whence = SEEK_SET,
+        .l_start = (off_t)offset,
+        .l_len = (off_t)length,
+    };
+}
+
+static int sys_ofd_read_lock(int fd, uint64_t offset, uint64_t length)
+{
+    struct flock lock = read_lock(offset, length);
+
+    RETRY(int, fcntl(fd, F_OFD_SETLK, &lock));
+}
+
+static int sys_ofd_test_read_lock(int fd, uint64_t offset, uint64_t length)
+{
+    struct flock lock = read_lock(offset, length);
+    int result;
+
+    do {
+        result = fcntl(fd, F_OFD_GETLK, &lock);
+    } while (result < 0 && errno == EINTR);
+    if (result < 0) return -errno;
+    return lock.l_type == F_UNLCK ? 0 : -EAGAIN;
+}
+
+static int64_t sys_lseek(int fd, int64_t offset, int whence)
+{
+    RETRY(int64_t, lseek(fd, (off_t)offset, whence));
+}
+
+static int sys_fallocate(int fd, int mode, uint64_t offset, uint64_t length)
+{
+    RETRY(int, fallocate(fd, mode, (off_t)offset, (off_t)length));
+}
+
+static int sys_mmap(size_t length, int protection, int flags, int fd, uint64_t offset, void **out)
+{
+    void *const address = mmap(NULL, length, protection, flags, fd, (off_t)offset);
+
+    if (address == MAP_FAILED) return -errno;
+    *out = address;
+    return 0;
+}
+
+static int sys_munmap(void *address, size_t length)
+{
+    return munmap(address, length) < 0 ? -errno : 0;
+}
+
+static int64_t sys_preadv2(int fd, const struct iovec *iov, int count, int64_t offset, int flags)
+{
+    RETRY(int64_t, preadv2(fd, iov, count, (off_t)offset, flags));
+}
+
+static int64_t sys_pwritev2(int fd, const struct iovec *iov, int count, int64_t offset, int flags)
+{
+    RETRY(int64_t, pwritev2(fd, iov, count, (off_t)offset, flags));
+}
+
+static int64_t sys_sendfile(int out, int in, int64_t *offset, size_t count)
+{
+    const ssize_t n = sendfile(out, in, (off_t *)offset, count);
+
+    return n < 0 ? -errno : n;
+}
+
+static int64_t sys_splice(int in, int64_t *offset, int out, size_t count, unsigned flags)
+{
+    const ssize_t n = splice(in, (off_t *)offset, out, NULL, count, flags);
+
+    return n < 0 ? -errno : n;
+}
+
+static int64_t sys_copy_file_range(int in, int64_t *offset, int out, size_t count)
+{
+    RETRY(int64_t, copy_file_range(in, (off_t *)offset, out, NULL, count, 0));
+}
+
+static int sys_fcntl(int fd, int command, int64_t argument)
+{
+    RETRY(int, fcntl(fd, command, (long)argument));
+}
+
+static int get_option(int fd, int level, int name, void *value, socklen_t size)
+{
+    RETRY(int, getsockopt(fd, level, name, value, &size));
+}
+
+static int sys_getsockopt_int(int fd, int level, int name, int *out)
+{
+    int value = 0;
+    const int result = get_option(fd, level, name, &value, sizeof(value));
+
+    if (result == 0) *out = value;
+    return result;
+}
+
+static int sys_get_linger(int fd, struct linger *out)
+{
+    struct linger value = {0};
+    const int result = get_option(fd, SOL_SOCKET, SO_LINGER, &value, sizeof(value));
+
+    if (result == 0) *out = value;
+    return result;
+}
+
+static int sys_get_unread(int fd, int *out)
+{
+    int value = 0;
+    int result;
+
+    do {
+        result = ioctl(fd, FIONREAD, &value);
+    } while (result < 0 && errno == EINTR);
+    if (result < 0) return -errno;
+    *out = value;
+    return 0;
+}
+
+static int sys_recvmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags)
+{
+    RETRY(int, recvmmsg(fd, messages, count, flags, NULL));
+}
+
+static int64_t sys_sendmsg(int fd, const struct msghdr *message, int flags)
+{
+    RETRY(int64_t, sendmsg(fd, message, flags));
+}
+
+static int sys_epoll_ctl(int epoll, int operation, int fd, struct epoll_event *event)
+{
+    RETRY(int, epoll_ctl(epoll, operation, fd, event));
+}
+
+static int sys_epoll_wait(int epoll, struct epoll_event *events, int count, int timeout_ms)
+{
+    /* An interrupted wait is an empty turn, not a new wait with the whole timeout. */
+    const int n = epoll_wait(epoll, events, count, timeout_ms);
+    if (n >= 0) return n;
+    return errno == EINTR ? 0 : -errno;
+}
+
+uint64_t sfd_sys_now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &now); /* cannot fail with a valid clock and address */
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+static uint64_t sys_now_ns(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+const struct sfd_sys sfd_sys_linux = {
+    .openat2 = sys_openat2,
+    .statx = sys_statx,
+    .fstatfs_type = sys_fstatfs_type,
+    .close = sys_close,
+    .fadvise = sys_fadvise,
+    .cachestat = sys_cachestat,
+    .ofd_read_lock = sys_ofd_read_lock,
+    .ofd_test_read_lock = sys_ofd_test_read_lock,
+    .lseek = sys_lseek,
+    .fallocate = sys_fallocate,
+    .mmap = sys_mmap,
+    .munmap = sys_munmap,
+    .preadv2 = sys_preadv2,
+    .pwritev2 = sys_pwritev2,
+    .sendfile = sys_sendfile,
+    .splice = sys_splice,
+    .copy_file_range = sys_copy_file_range,
+    .fcntl = sys_fcntl,
+    .getsockopt_int = sys_getsockopt_int,
+    .get_linger = sys_get_linger,
+    .get_unread = sys_get_unread,
+    .recvmmsg = sys_recvmmsg,
+    .sendmsg = sys_sendmsg,
+    .epoll_ctl = sys_epoll_ctl,
+    .epoll_wait = sys_epoll_wait,
+    .now_ms = sfd_sys_now_ms,
+    .now_ns = sys_now_ns,
+};
+
+int sfd_sys_thread_id(void)
+{
+    return (int)syscall(SYS_gettid);
+}
+
+void sfd_sys_block_terminal_stop(void)
+{
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGTTOU);
+    (void)pthread_sigmask(SIG_BLOCK, &set, NULL);
+}
+
+static void interrupt(int signal)
+{
+    (void)signal; /* the call that it interrupts is the effect */
+}
+
+int sfd_sys_wake_signal(void)
+{
+    for (int signal = SIGRTMIN + 2; signal < SIGRTMAX - 2; signal++) {
+        struct sigaction action;
+        if (sigaction(signal, NULL, &action) < 0) continue;
+        if (action.sa_handler == interrupt) return signal;
+        if (action.sa_handler != SIG_DFL) continue;
+        action = (struct sigaction){.sa_handler = interrupt};
+        if (sigaction(signal, &action, NULL) == 0) return signal;
+    }
+    return -ENOENT;
+}
+
+void sfd_sys_signal_thread(int thread_id, int signal)
+{
+    (void)syscall(SYS_tgkill, getpid(), thread_id, signal);
+}
+
+int sfd_sys_random(void *out, size_t length)
+{
+    unsigned char *at = out;
+
+    while (length > 0) {
+        const ssize_t n = getrandom(at, length, 0);
+        if (n < 0 && errno != EINTR) return -errno;
+        if (n <= 0) continue;
+        at += n;
+        length -= (size_t)n;
+    }
+    return 0;
+}
+
+void sfd_sys_stand_back(void)
+{
+    const struct sched_param none = {.sched_priority = 0};
+
+    (void)sched_setscheduler(0, SCHED_BATCH, &none);
+}
+
+int sfd_sys_eventfd(void)
+{
+    RETRY(int, eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+}
+
+int sfd_sys_epoll(void)
+{
+    RETRY(int, epoll_create1(EPOLL_CLOEXEC));
+}
+
+void sfd_sys_event_signal(int eventfd)
+{
+    const uint64_t one = 1;
+    ssize_t n;
+    int tries = SIGNAL_TRIES;
+
+    /* A wake-up that is lost is lost for good: only EAGAIN, a counter that is full already, is as good as success. */
+    do {
+        n = write(eventfd, &one, sizeof(one));
+    } while (n < 0 && errno != EAGAIN && --tries > 0);
+}
+
+void sfd_sys_event_clear(int eventfd)
+{
+    uint64_t count;
+    ssize_t n;
+
+    do {
+        n = read(eventfd, &count, sizeof(count));
+    } while (n < 0 && errno == EINTR);
+}
+
+int sfd_sys_memory_file(const char *name)
+{
+    RETRY(int, memfd_create(name, MFD_CLOEXEC));
+}
+
+int sfd_sys_unix_datagram(void)
+{
+    RETRY(int, socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+}
+
+int sfd_sys_unix_connect(int socket, const char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    const size_t length = strlen(path);
+
+    if (length >= sizeof(address.sun_path)) return -ENAMETOOLONG;
+    memcpy(address.sun_path, path, length + 1);
+    RETRY(int, connect(socket, (const struct sockaddr *)&address, sizeof(address)));
+}
+
+int sfd_sys_wait_readable(int fd, int timeout_ms)
+{
+    struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
+
+    RETRY(int, poll(&poll_fd, 1, timeout_ms));
+}
+
+int sfd_sys_wait_writable(int fd, int timeout_ms)
+{
+    struct pollfd poll_fd = {.fd = fd, .events = POLLOUT};
+
+    RETRY(int, poll(&poll_fd, 1, timeout_ms));
+}
+
+int sfd_sys_openat(int dir, const char *path, int flags)
+{
+    RETRY(int, openat(dir, path, flags | O_CLOEXEC));
+}

@@ -1,0 +1,133 @@
+/*
+ * The system calls that the core uses, as one table of functions.
+ *
+ * Role: the only door to the kernel. Tests copy `sfd_sys_linux`, replace entries and so script short writes, EAGAIN or
+ * ENOSPC without a line of test code in the product.
+ * Thread: any; the table is constant and the functions keep no state.
+ * Rule: each function gives >= 0 or -errno. EINTR is retried here, but not for close, see close(2), and not for sendfile and
+ * splice: a signal is how the watch frees a loop whose client has made its socket block.
+ */
+#ifndef SFD_SYS_SYS_H
+#define SFD_SYS_SYS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+struct statx;
+struct open_how;
+
+/* Of linux/mman.h (6.5); repeated because the oldest headers that we build with do not have it. */
+struct sfd_cachestat_range {
+    uint64_t offset;
+    uint64_t length;
+};
+
+struct sfd_cachestat {
+    uint64_t nr_cache;
+    uint64_t nr_dirty;
+    uint64_t nr_writeback;
+    uint64_t nr_evicted;
+    uint64_t nr_recently_evicted;
+};
+
+struct sfd_sys {
+    /* files */
+    int (*openat2)(int dir, const char *path, const struct open_how *how);
+    int (*statx)(int fd, const char *path, int flags, unsigned mask, struct statx *out);
+    int (*fstatfs_type)(int fd, uint64_t *type);
+    int (*close)(int fd);
+    int (*fadvise)(int fd, uint64_t offset, uint64_t length, int advice);
+    int (*cachestat)(int fd, const struct sfd_cachestat_range *range, struct sfd_cachestat *out);
+    int (*ofd_read_lock)(int fd, uint64_t offset, uint64_t length);
+    int (*ofd_test_read_lock)(int fd, uint64_t offset, uint64_t length); /* takes none */
+    int64_t (*lseek)(int fd, int64_t offset, int whence);
+    int (*fallocate)(int fd, int mode, uint64_t offset, uint64_t length);
+    int (*mmap)(size_t length, int protection, int flags, int fd, uint64_t offset, void **out);
+    int (*munmap)(void *address, size_t length);
+
+    /* bytes */
+    int64_t (*preadv2)(int fd, const struct iovec *iov, int count, int64_t offset, int flags);
+    int64_t (*pwritev2)(int fd, const struct iovec *iov, int count, int64_t offset, int flags);
+    int64_t (*sendfile)(int out, int in, int64_t *offset, size_t count);
+    int64_t (*splice)(int in, int64_t *offset, int out, size_t count, unsigned flags);
+    int64_t (*copy_file_range)(int in, int64_t *offset, int out, size_t count);
+
+    /* descriptors and sockets */
+    int (*fcntl)(int fd, int command, int64_t argument);
+    int (*getsockopt_int)(int fd, int level, int name, int *out);
+    int (*get_linger)(int fd, struct linger *out);
+    int (*get_unread)(int fd, int *out); /* bytes that wait in a socket's receive queue */
+    int (*recvmmsg)(int fd, struct mmsghdr *messages, unsigned count, int flags);
+    int64_t (*sendmsg)(int fd, const struct msghdr *message, int flags);
+
+    /* waiting */
+    int (*epoll_ctl)(int epoll, int operation, int fd, struct epoll_event *event);
+    int (*epoll_wait)(int epoll, struct epoll_event *events, int count, int timeout_ms);
+
+    /* clocks: neither blocks nor enters the kernel */
+    uint64_t (*now_ms)(void); /* sfd_sys_now_ms */
+    uint64_t (*now_ns)(void); /* of CLOCK_MONOTONIC, exact; costs ~25 ns */
+};
+
+/* The real kernel. */
+extern const struct sfd_sys sfd_sys_linux;
+
+/* Milliseconds of CLOCK_MONOTONIC, at the resolution of the kernel's tick (some ms); never blocks, costs ~5 ns. */
+uint64_t sfd_sys_now_ms(void);
+
+/* The calling thread's id, as sfd_sys_signal_thread takes it. */
+int sfd_sys_thread_id(void);
+
+/*
+ * Lets the calling thread write to the terminal that the process was started from, also as its background job: SIGTTOU would
+ * stop the whole process (stty tostop, which is every user's of the terminal to set).
+ */
+void sfd_sys_block_terminal_stop(void);
+
+/*
+ * A real-time signal of this process whose only effect is to interrupt a call: its number, or -ENOENT when none is free.
+ * Installs a handler that does nothing, without SA_RESTART, and leaves it there. Signals that have an owner are passed over.
+ */
+int sfd_sys_wake_signal(void);
+
+/*
+ * The calling thread never again takes the processor from one that runs, when it wakes (SCHED_BATCH): for threads that only
+ * wait and hand over. Where that is refused all stays as it was.
+ */
+void sfd_sys_stand_back(void);
+
+/* Sends a signal to one thread of this process; one that has ended is no error. */
+void sfd_sys_signal_thread(int thread_id, int signal);
+
+/* Fills `out` with unpredictable bytes. 0 or -errno. Blocks only before the kernel's pool is ready, early at boot. */
+int sfd_sys_random(void *out, size_t length);
+
+/* Non-blocking, CLOEXEC eventfd / epoll instance: a descriptor or -errno. */
+int sfd_sys_eventfd(void);
+int sfd_sys_epoll(void);
+
+/* Adds to / empties an eventfd of sfd_sys_eventfd; a counter that is already full or empty is no error. */
+void sfd_sys_event_signal(int eventfd);
+void sfd_sys_event_clear(int eventfd);
+
+/* CLOEXEC, nameless memory file (memfd_create): a descriptor or -errno. `name` is for who looks into /proc. */
+int sfd_sys_memory_file(const char *name);
+
+/* CLOEXEC AF_UNIX datagram socket: a descriptor or -errno. */
+int sfd_sys_unix_datagram(void);
+
+/* Connects to (or, when it is connected, reconnects to) the socket at `path`: 0 or -errno. -ENAMETOOLONG above 107 bytes. */
+int sfd_sys_unix_connect(int socket, const char *path);
+
+/* Waits until `fd` can be read from, or written to: 1, 0 after timeout_ms (negative: no limit), or -errno. */
+int sfd_sys_wait_readable(int fd, int timeout_ms);
+int sfd_sys_wait_writable(int fd, int timeout_ms);
+
+/* openat(2) with CLOEXEC added: a descriptor or -errno. May block as long as the disk likes. */
+int sfd_sys_openat(int dir, const char *path, int flags);
+
+#endif

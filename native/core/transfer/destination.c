@@ -1,0 +1,163 @@
+/*
+ * Destinations: accepting, writing, closing, by type.
+ */
+#include "transfer/destination.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/socket.h>
+
+#define BIT SFD_TECHNIQUE_BIT
+
+/* What a write of memory can do, every destination can take. */
+#define FITS_MEMORY (BIT(SFD_TECHNIQUE_MMAP) | BIT(SFD_TECHNIQUE_READ_WRITE))
+
+static uint32_t fits_device(enum sfd_fd_device device)
+{
+    switch (device) {
+    case SFD_FD_DEVICE_NULL:
+        return FITS_MEMORY | BIT(SFD_TECHNIQUE_SENDFILE);
+    case SFD_FD_DEVICE_FULL: /* no splice_write: sendfile says EINVAL where a write says ENOSPC */
+    case SFD_FD_DEVICE_TERMINAL:
+        return FITS_MEMORY;
+    default:
+        return 0;
+    }
+}
+
+uint32_t sfd_destination_type_fits(const struct sfd_fd_info *info)
+{
+    /* With O_APPEND sendfile(2) says EINVAL, whatever the descriptor is, unless a pipe; copy_file_range(2) says EBADF. */
+    const uint32_t sendfile = info->append ? 0 : BIT(SFD_TECHNIQUE_SENDFILE);
+
+    switch (info->kind) {
+    case SFD_FD_TCP:
+    case SFD_FD_UNIX_STREAM:
+        return FITS_MEMORY | (info->nonblock ? sendfile : 0);
+    case SFD_FD_PIPE:
+        return FITS_MEMORY | (info->nonblock ? BIT(SFD_TECHNIQUE_SENDFILE) : 0) |
+               BIT(SFD_TECHNIQUE_SPLICE);
+    case SFD_FD_REGULAR:
+        return FITS_MEMORY | sendfile | (info->append ? 0 : BIT(SFD_TECHNIQUE_COPY_FILE_RANGE));
+    case SFD_FD_CHAR:
+        return fits_device(info->device) & (FITS_MEMORY | sendfile);
+    default:
+        return 0;
+    }
+}
+
+/* A terminal's O_NONBLOCK is its other users' too, often a whole session's; ours is set on a description of our own. */
+static int own_terminal(const struct sfd_machine *machine, int *fd)
+{
+    const int own = sfd_fd_reopen(*fd, O_WRONLY | O_NONBLOCK | O_NOCTTY);
+
+    if (own < 0) return own;
+    sfd_fd_close(machine->sys, fd); /* not the last close of it: ours is open */
+    *fd = own;
+    return 0;
+}
+
+/* A memory file whose seals allow no write will never take a byte. */
+static bool is_sealed(const struct sfd_machine *machine, int fd)
+{
+    const int seals = machine->sys->fcntl(fd, F_GET_SEALS, 0); /* EINVAL for most files */
+
+    return seals > 0 && (seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)) != 0;
+}
+
+int sfd_destination_can_seal(const struct sfd_machine *machine, int fd)
+{
+    const int seals = machine->sys->fcntl(fd, F_GET_SEALS, 0);
+
+    if (seals < 0) return -EINVAL;
+    return (seals & F_SEAL_SEAL) != 0 ? -EPERM : 0;
+}
+
+int sfd_destination_seal(const struct sfd_machine *machine, int fd)
+{
+    return machine->sys->fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE);
+}
+
+static struct sfd_destination describe(const struct sfd_machine *machine,
+                                       const struct sfd_fd_info *info)
+{
+    return (struct sfd_destination){
+        .kind = info->kind,
+        .asked = info->asked,
+        .nonblock = info->nonblock,
+        .device = -1,
+        .fits = sfd_destination_type_fits(info) & machine->techniques,
+    };
+}
+
+int sfd_destination_accept(const struct sfd_machine *machine, struct sfd_devices *devices,
+                           const struct sfd_fd_info *info, int *fd, struct sfd_destination *out)
+{
+    struct sfd_fd_info now = *info;
+    int result = 0;
+
+    if (sfd_destination_type_fits(info) == 0) return -EOPNOTSUPP;
+    if (!info->writable) return -EBADF;
+    if (info->kind == SFD_FD_PIPE) {
+        result = sfd_machine_own_pipe(machine, fd);
+        if (machine->pipe_write_flags == 0) now.nonblock = true;
+    } else if (info->kind == SFD_FD_CHAR && info->device == SFD_FD_DEVICE_TERMINAL) {
+        result = own_terminal(machine, fd);
+        now.nonblock = true;
+    } else if (info->kind == SFD_FD_REGULAR && is_sealed(machine, *fd)) {
+        result = -EPERM;
+    }
+    if (result < 0) return result;
+    *out = describe(machine, &now);
+    if (info->kind == SFD_FD_REGULAR) out->device = (int16_t)sfd_devices_add(devices, info->dev);
+    return 0;
+}
+
+struct sfd_destination sfd_destination_of_channel(const struct sfd_machine *machine)
+{
+    const struct sfd_fd_info info = {.kind = SFD_FD_PIPE};
+
+    return describe(machine, &info);
+}
+
+void sfd_destination_ask(const struct sfd_machine *machine, int fd,
+                         struct sfd_destination *destination)
+{
+    struct sfd_fd_info info = {.kind = destination->kind};
+
+    if (destination->asked || sfd_fd_ask(machine->sys, fd, &info) < 0) return;
+    *destination = describe(machine, &info);
+}
+
+uint32_t sfd_destination_fits(const struct sfd_destination *destination, enum sfd_medium source)
+{
+    /* Of such a file only memory that the disk pool has filled is ready; the disk pool itself may wait for it. */
+    if (source == SFD_MEDIUM_REMOTE && !sfd_destination_is_pooled(destination->kind))
+        return destination->fits & BIT(SFD_TECHNIQUE_READ_WRITE);
+    /* To map or to unmap a server's file can ask the server, with the lock held that all threads of a process need to map. */
+    if (!sfd_medium_is_local(source)) return destination->fits & ~BIT(SFD_TECHNIQUE_MMAP);
+    return destination->fits;
+}
+
+int64_t sfd_destination_write(const struct sfd_machine *machine, int fd, enum sfd_fd_kind kind,
+                              const struct iovec *iov, int count, bool more)
+{
+    if (kind == SFD_FD_PIPE) return sfd_machine_write_pipe(machine, fd, iov, count);
+    if (kind == SFD_FD_CHAR) return machine->sys->pwritev2(fd, iov, count, -1, 0);
+    /* Without MSG_MORE on the last write nothing of what went before stays behind either. */
+    const struct msghdr message = {.msg_iov = (struct iovec *)iov, .msg_iovlen = (size_t)count};
+    return machine->sys->sendmsg(
+        fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL | (more && kind == SFD_FD_TCP ? MSG_MORE : 0));
+}
+
+void sfd_destination_close(struct sfd_closer *closer, int *fd, enum sfd_fd_kind kind, int device,
+                           struct sfd_account *account)
+{
+    if (sfd_destination_is_pooled(kind)) {
+        sfd_closer_take_file(closer, fd, device, account);
+    } else if (kind == SFD_FD_OTHER) {
+        sfd_closer_take_unknown(closer, fd, account); /* a directory, for example */
+    } else {
+        sfd_closer_take(closer, fd, kind, account);
+    }
+}

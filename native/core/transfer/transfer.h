@@ -1,0 +1,228 @@
+/*
+ * One transfer: an explicit, resumable state machine.
+ *
+ *     OPENING --> PARKED --> CHOOSING --> MOVING --> ENDING --> (gone)
+ *        |   (Open File only) (with a selector)         ^
+ *        +----------------------- refused --------------+
+ *
+ * Role: owns everything that one request needs and decides what happens next; where it waits is the loop's business.
+ * Thread: its loop. Between SFD_NEXT_POOL and the hand-back the disk pool works on it (sfd_transfer_work) and the loop keeps
+ * to what is its own: the status channel, the timer, `state`, `since_ms`, and the destination of what is no copy. So it can
+ * end, for its client, while a dead disk has it. Owns the file, the destination and the status channel.
+ * Never: blocks on the loop; has two terminal messages; reports complete before the destination took every byte.
+ */
+#ifndef SFD_TRANSFER_TRANSFER_H
+#define SFD_TRANSFER_TRANSFER_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/client_account.h"
+#include "base/counters.h"
+#include "base/timer.h"
+#include "disk/closer.h"
+#include "disk/residency.h"
+#include "protocol/status.h"
+#include "sys/kernel.h"
+#include "transfer/destination.h"
+#include "transfer/mover.h"
+
+/* Progress is merged into at most 20 messages a second: each one wakes the client. */
+#define SFD_PROGRESS_INTERVAL_MS 50
+
+/* What all transfers of one loop share; `machine` and `devices` are the same for all loops. */
+struct sfd_context {
+    struct sfd_machine machine;
+    struct sfd_closer closer;
+    struct sfd_counters counters;
+    struct sfd_timers timers;
+    char *buffer; /* of read-write, for the length of one step */
+    size_t buffer_size;
+    uint64_t quantum; /* bytes that one transfer may move a turn */
+    uint32_t open_timeout_ms;
+    uint32_t idle_timeout_ms;  /* 0: never */
+    uint32_t drain_timeout_ms; /* 0: never */
+    bool selector;             /* somebody outside chooses techniques */
+    uint8_t rule_count;
+    const struct sfd_rule *rules; /* borrowed */
+    uint64_t now_ms;              /* of this turn */
+    int epoll; /* the loop's; a registered descriptor leaves it before it is closed */
+    struct sfd_devices *devices;
+};
+
+struct sfd_loop;
+
+/* Something that another thread works on and hands back to the loop. */
+struct sfd_task {
+    struct sfd_task *next; /* in the mailbox, or among the tasks that wait for the dispatcher */
+    struct sfd_loop *loop; /* to hand it back to */
+    uint8_t kind;          /* of the loop */
+    uint8_t queue;         /* of the disk pool */
+    bool urgent;           /* before those that are not, in that queue */
+    int32_t client;        /* whose it is; 0: nobody's */
+};
+
+enum sfd_state {
+    SFD_STATE_OPENING,  /* lent to the disk pool for its open */
+    SFD_STATE_PARKED,   /* Open File: waits for Send Open File */
+    SFD_STATE_CHOOSING, /* waits for the selector's verdict */
+    SFD_STATE_MOVING,
+    SFD_STATE_ENDING, /* all that is left is a message that has no room in the status channel */
+};
+
+/* What a transfer needs from the loop after each call. */
+enum sfd_next {
+    SFD_NEXT_AGAIN,  /* another turn */
+    SFD_NEXT_DEST,   /* until the destination takes bytes, or the client is gone */
+    SFD_NEXT_STATUS, /* until the status channel takes bytes */
+    SFD_NEXT_POOL,   /* lend it to the disk pool, queue `task.queue` */
+    SFD_NEXT_PARK,   /* until Send Open File, Cancel, hang-up of the status channel or the timer */
+    SFD_NEXT_TIMER,  /* until its timer is due, or the client is gone */
+    SFD_NEXT_RETRY,  /* the same, because the machine lacks what it needs */
+    SFD_NEXT_CHOOSE, /* until the selector has chosen its technique */
+    SFD_NEXT_WAIT,   /* it goes on waiting where it waits */
+    SFD_NEXT_END,    /* over and closed: forget it */
+};
+
+struct sfd_client;
+
+struct sfd_transfer {
+    struct sfd_task task; /* first: the mailbox carries it */
+
+    /* the loop's */
+    struct sfd_client *client;
+    struct sfd_account *account; /* the client's, borrowed; NULL: nobody's */
+    struct sfd_transfer *ready_next;
+    uint64_t id;
+    bool ready;             /* in the ready queue */
+    bool lent;              /* the disk pool has it, or will */
+    bool waiting;           /* lent, and not in the disk pool yet: its client has too much there */
+    bool dest_registered;   /* with epoll */
+    bool status_registered; /* with epoll */
+    bool hangup_watched;    /* epoll tells when the status channel loses its reader */
+    uint8_t promised;       /* descriptors that its account counts for it */
+    atomic_bool cancelled;  /* by the loop, also while lent */
+
+    struct sfd_timer timer; /* for the earliest of its limits, progress and rate; or earlier */
+    uint64_t since_ms;      /* when what it waits for was last seen to go on */
+    uint64_t deadline_ms;   /* of the clock; 0: none */
+    uint64_t started_ns;    /* of receipt; extended requests only */
+    uint64_t retry_ms; /* when it tries again what no event announces; 0: it waits for an event */
+    uint64_t short_ms; /* since when the machine lacks what it needs; 0: it lacks nothing */
+    uint64_t rate_ms;  /* when rate_credit was last counted */
+    uint64_t rate_credit; /* thousandths of a byte */
+    struct sfd_status status;
+    int file;
+    int dest; /* -1: the status channel itself (Read File) */
+    struct sfd_options options;
+    uint32_t cold_windows; /* that the disk pool loaded for it */
+    uint8_t wait;          /* enum sfd_next: what it waits for */
+    uint8_t retries;       /* in a row */
+    uint8_t vain_runs;     /* in a row: epoll called the destination ready, and it took nothing */
+    uint8_t command;
+    uint8_t state;
+    uint8_t dest_kind;
+    bool dest_asked;    /* for O_NONBLOCK, sfd_destination_ask */
+    bool dest_nonblock; /* at that moment */
+    uint8_t dest_fits;  /* mask of techniques */
+    uint8_t technique;  /* what moves it now; regular destinations: what works so far */
+    uint8_t verdict;    /* the selector's */
+    bool file_shared;   /* its description is the client's, sfd_open_descriptor */
+    bool
+        seal_due; /* the destination has to be sealed before it is complete; the job's while it copies */
+    uint8_t medium;
+    uint8_t job;         /* what the disk pool does */
+    bool locked;         /* the range has our read lock */
+    uint8_t stays;       /* enum sfd_stays: do loaded pages stay in the cache? */
+    bool bounce_only;    /* the disk pool reads it into memory, for lack of pages that stay */
+    uint8_t cold_rounds; /* loads in a row that left nothing resident */
+    int16_t device;      /* of the file: index, or -1 */
+    int16_t dest_device; /* of a regular destination: index, or -1 */
+    uint64_t file_size;
+    int64_t atime;
+    int64_t mtime;
+    int64_t ctime;
+
+    uint64_t begin;        /* of the range */
+    uint64_t offset;       /* of the next byte */
+    uint64_t end;          /* of the range */
+    uint64_t resident_end; /* bytes before it were ready at resident_ms */
+    uint64_t resident_ms;
+    uint64_t requested_end; /* bytes before it were asked of the disk */
+    struct sfd_drop drop;
+    uint64_t reported_ms; /* when progress was last written */
+    uint32_t window;      /* bytes that the disk pool loads next */
+
+    char *bounce; /* bytes that the disk pool read; NULL when there are none */
+    uint32_t bounce_length;
+    uint32_t bounce_position;
+
+    /* the job's input and outcome */
+    char *path; /* owned; cold opens only */
+    int root;   /* borrowed descriptor */
+    int64_t want_offset;
+    uint64_t want_length;
+    uint64_t job_limit;    /* bytes to copy */
+    uint8_t job_technique; /* that copied them */
+    int job_error;
+    uint64_t job_moved;
+};
+
+/* Everything -1 or zero; deinit is legal from here on. */
+void sfd_transfer_init(struct sfd_transfer *transfer);
+
+/* What a request asks for; the descriptors are taken. */
+struct sfd_transfer_request {
+    uint8_t command;  /* SFD_WIRE_OPEN_FILE, READ_FILE or SEND_FILE */
+    int root;         /* borrowed, outlives the transfer */
+    bool root_local;  /* sfd_residency_opens_here */
+    const char *path; /* borrowed for the call; NULL: the source is a descriptor */
+    int64_t offset;
+    uint64_t length;
+    uint64_t id;
+    bool extended;
+    struct sfd_options options;
+    int status;
+    int dest;   /* -1 unless SEND_FILE */
+    int source; /* without a path */
+    struct sfd_fd_info dest_info;
+};
+
+/* Begins a transfer; opens the file at once if its path is cached. Takes the descriptors, also on failure. */
+enum sfd_next sfd_transfer_begin(struct sfd_context *context, struct sfd_transfer *transfer,
+                                 const struct sfd_transfer_request *request);
+
+/* Goes on: after a hand-back of the disk pool, when a descriptor is writable, or for its next quantum. */
+enum sfd_next sfd_transfer_run(struct sfd_context *context, struct sfd_transfer *transfer);
+
+/* Send Open File on a PARKED transfer. Takes `dest`, or the -errno for which there is none. */
+enum sfd_next sfd_transfer_send(struct sfd_context *context, struct sfd_transfer *transfer,
+                                int dest);
+
+/* What there is to choose from, for SFD_NEXT_CHOOSE. */
+struct sfd_subject sfd_transfer_subject(const struct sfd_transfer *transfer);
+
+/* The selector's verdict on a CHOOSING transfer: AUTO leaves it to the rules, and so does what does not fit, which is counted. Run obeys. */
+void sfd_transfer_choose(struct sfd_transfer *transfer, int verdict);
+
+/* The timer is due; the transfer may be lent. */
+enum sfd_next sfd_transfer_timeout(struct sfd_context *context, struct sfd_transfer *transfer);
+
+/* Epoll cannot watch what it waits for: it looks itself, by its timer. May be lent. */
+void sfd_transfer_unwatched(struct sfd_context *context, struct sfd_transfer *transfer);
+
+/*
+ * Ends it without a further message: Cancel, or the client is gone. A lent one as well: the client sees the end at once, and
+ * run closes the rest after the hand-back.
+ */
+enum sfd_next sfd_transfer_cancel(struct sfd_context *context, struct sfd_transfer *transfer);
+
+/* Ends it with an error message if there is room for one now (the engine stops). A lent one is to be run after the hand-back. */
+void sfd_transfer_abort(struct sfd_context *context, struct sfd_transfer *transfer, int error);
+
+/* The disk pool's part: one blocking job. Any thread, as long as the transfer is lent. */
+void sfd_transfer_work(const struct sfd_context *context, struct sfd_transfer *transfer);
+
+#endif

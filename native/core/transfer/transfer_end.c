@@ -1,0 +1,169 @@
+/*
+ * How a transfer ends: its last words, and the closing of what it owns. Loop only.
+ *
+ * A transfer can end while the disk pool has it: its client is answered, and its status channel and its destination are
+ * closed, at once; the file and what the job works with go when it comes back.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include "transfer/transfer_private.h"
+
+static void leave_epoll(struct sfd_context *context, int fd, bool *registered)
+{
+    /* Our number going is not enough: the registration lives as long as the client's copy of the description. */
+    if (*registered) (void)context->machine.sys->epoll_ctl(context->epoll, EPOLL_CTL_DEL, fd, NULL);
+    *registered = false;
+}
+
+/*
+ * On a local file system there is nothing to flush and no server to ask; but the last close of a file that was deleted
+ * meanwhile frees its blocks, which can take long for a long file.
+ */
+static bool file_closes_at_once(const struct sfd_context *context, const struct sfd_transfer *t)
+{
+    struct statx st;
+
+    if (!sfd_medium_is_local((enum sfd_medium)t->medium)) return false;
+    if (t->file < 0 || t->file_size <= context->quantum) return true;
+    return context->machine.sys->statx(t->file, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_NLINK,
+                                       &st) == 0 &&
+           st.stx_nlink > 0;
+}
+
+/* What the disk pool works with, while it has the transfer, stays as it is. */
+static void close_file(struct sfd_context *context, struct sfd_transfer *t)
+{
+    if (t->drop.own != 0) {
+        sfd_closer_take_dropping(&context->closer, &t->file, t->device, &t->drop, t->account);
+    } else if (file_closes_at_once(context, t)) {
+        sfd_fd_close(context->machine.sys, &t->file);
+    } else {
+        sfd_closer_take_file(&context->closer, &t->file, t->device, t->account);
+    }
+    free(t->path);
+    t->path = NULL;
+    free(t->bounce);
+    t->bounce = NULL;
+}
+
+static void close_data(struct sfd_context *context, struct sfd_transfer *t)
+{
+    sfd_timer_disarm(&context->timers, &t->timer);
+    if (t->lent) {
+        /* It need not begin any more, or go on. */
+        atomic_store_explicit(&t->cancelled, true, memory_order_relaxed);
+    } else {
+        close_file(context, t);
+    }
+    if (t->lent && t->job == SFD_JOB_COPY) return;
+    if (t->dest >= 0) leave_epoll(context, t->dest, &t->dest_registered);
+    sfd_destination_close(&context->closer, &t->dest, (enum sfd_fd_kind)t->dest_kind,
+                          t->dest_device, t->account);
+}
+
+/* It has ended and stays: what it was promised and does not have any more is its client's again. */
+static void settle(struct sfd_context *context, struct sfd_transfer *t)
+{
+    const int file =
+        t->lent || t->file >= 0 ? 1 : 0; /* of a lent one the file is the disk pool's */
+    const int held = file + (t->status.fd >= 0 ? 1 : 0) + (t->dest >= 0 ? 1 : 0);
+
+    if (held >= t->promised) return;
+    sfd_account_release(t->account, (uint32_t)(t->promised - held), &context->counters);
+    t->promised = (uint8_t)held;
+}
+
+/* Of a lent transfer all that is the loop's; it comes back, and sfd_transfer_run closes the rest. */
+static enum sfd_next release(struct sfd_context *context, struct sfd_transfer *t)
+{
+    t->state = SFD_STATE_ENDING;
+    close_data(context, t);
+    if (t->status.fd >= 0) leave_epoll(context, t->status.fd, &t->status_registered);
+    sfd_status_deinit(&t->status, &context->machine);
+    if (!t->lent) return SFD_NEXT_END;
+    settle(context, t);
+    return SFD_NEXT_WAIT;
+}
+
+enum sfd_next sfd_transfer_end(struct sfd_context *context, struct sfd_transfer *t)
+{
+    if (t->state != SFD_STATE_ENDING) t->since_ms = context->now_ms;
+    t->state = SFD_STATE_ENDING;
+    close_data(context, t);
+    const int told = t->status.fd < 0 ? 1 : sfd_status_flush(&t->status, &context->machine);
+    if (told == 1 || sfd_status_is_lost(told)) return release(context, t);
+    settle(context, t);
+    if (told < 0) sfd_transfer_retry(context, t); /* there is room, but no memory to use it */
+    sfd_transfer_wait(context, t, SFD_NEXT_STATUS);
+    return told < 0 ? SFD_NEXT_RETRY : SFD_NEXT_STATUS;
+}
+
+enum sfd_next sfd_transfer_give_up(struct sfd_context *context, struct sfd_transfer *t)
+{
+    sfd_counters_add(&context->counters, SFD_COUNTER_DRAIN_TIMEOUTS, 1);
+    return release(context, t);
+}
+
+/* What a Result tells. */
+static void sum_up(const struct sfd_context *context, struct sfd_transfer *t)
+{
+    if (!t->status.extended) return;
+    t->status.result = (struct sfd_wire_result){
+        .moved = t->offset - t->begin,
+        .elapsed_ns = context->machine.sys->now_ns() - t->started_ns,
+        .cold_windows = t->cold_windows,
+        .technique = t->technique,
+        .fits = (uint8_t)t->status.fits,
+    };
+}
+
+enum sfd_next sfd_transfer_refuse(struct sfd_context *context, struct sfd_transfer *t, int error)
+{
+    sfd_counters_add(&context->counters, SFD_COUNTER_REFUSED, 1);
+    sfd_status_fail(&t->status, SFD_WIRE_FILE_INFO, error);
+    return sfd_transfer_end(context, t);
+}
+
+enum sfd_next sfd_transfer_fail(struct sfd_context *context, struct sfd_transfer *t, int error)
+{
+    /* Before its file is open it has nothing to tell, but it has not begun either. */
+    const bool begun =
+        t->state != SFD_STATE_OPENING &&
+        (t->state == SFD_STATE_PARKED || t->offset > t->begin || !t->status.info_due);
+
+    if (!begun) return sfd_transfer_refuse(context, t, error);
+    sfd_counters_add(&context->counters, SFD_COUNTER_FAILED, 1);
+    if (t->command == SFD_WIRE_READ_FILE)
+        return release(context, t); /* EOF before `size` bytes says it */
+    sum_up(context, t);
+    sfd_status_fail(&t->status, SFD_WIRE_XFER_STAT, error);
+    return sfd_transfer_end(context, t);
+}
+
+enum sfd_next sfd_transfer_cancel(struct sfd_context *context, struct sfd_transfer *t)
+{
+    if (t->state != SFD_STATE_ENDING)
+        sfd_counters_add(&context->counters, SFD_COUNTER_CANCELLED, 1);
+    return release(context, t);
+}
+
+void sfd_transfer_abort(struct sfd_context *context, struct sfd_transfer *t, int error)
+{
+    if (t->state != SFD_STATE_ENDING) {
+        (void)sfd_transfer_fail(context, t, error);
+    } else if (t->status.fd >= 0) {
+        (void)sfd_status_flush(&t->status, &context->machine); /* there may be room by now */
+    }
+    (void)release(context, t);
+}
+
+enum sfd_next sfd_transfer_complete(struct sfd_context *context, struct sfd_transfer *t)
+{
+    sfd_counters_add(&context->counters, SFD_COUNTER_COMPLETED, 1);
+    sum_up(context, t);
+    if (t->command != SFD_WIRE_READ_FILE || t->status.extended) sfd_status_complete(&t->status);
+    return sfd_transfer_end(context, t);
+}

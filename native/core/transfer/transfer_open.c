@@ -1,0 +1,129 @@
+/*
+ * How a transfer comes by its file: at once, where the kernel's caches know it, or by way of the disk pool. Loop only.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sys/errno_policy.h"
+#include "transfer/transfer_private.h"
+
+static enum sfd_next lend_open(struct sfd_context *context, struct sfd_transfer *t, uint8_t queue)
+{
+    /* The last moment to refuse: what is accepted waits when its client has too much in the disk pool. */
+    const int result = sfd_account_ask_task(t->account, &context->counters);
+    if (result < 0) return sfd_transfer_refuse(context, t, result);
+    sfd_counters_add(&context->counters, SFD_COUNTER_COLD_OPENS, 1);
+    t->state = SFD_STATE_OPENING;
+    return sfd_transfer_lend(context, t, SFD_JOB_OPEN, queue);
+}
+
+/* `device` is where the open will wait: an index, or -1 when nobody knows. */
+static enum sfd_next open_in_pool(struct sfd_context *context, struct sfd_transfer *t,
+                                  const char *path, int device)
+{
+    t->path = strdup(path);
+    if (t->path == NULL) return sfd_transfer_refuse(context, t, -ENOMEM);
+    return lend_open(context, t, sfd_transfer_queue((int16_t)device));
+}
+
+/* The device that the open of a path waits for, as far as the kernel knows without any disk: its index, or -1. */
+static int device_of(const struct sfd_context *context, const struct sfd_transfer *t,
+                     const char *path, uint64_t *dev)
+{
+    const int result = sfd_open_device(&context->machine, t->root, path, dev);
+
+    return result < 0 ? -1 : sfd_devices_add(context->devices, *dev);
+}
+
+static bool is_local(const struct sfd_context *context, int device)
+{
+    return device >= 0 && sfd_medium_is_local(sfd_devices_medium(context->devices, device));
+}
+
+/* The caches, or a descriptor of ours, are not enough: the disk pool may wait. */
+static bool is_for_pool(int result)
+{
+    return result < 0 && sfd_policy(SFD_PLACE_OPEN_CACHED, result) == SFD_REMEDY_POOL;
+}
+
+static enum sfd_next take_over(struct sfd_context *context, struct sfd_transfer *t,
+                               const struct sfd_opened *file, int device)
+{
+    const int result = sfd_transfer_adopt(context, t, file, device);
+
+    return result < 0 ? sfd_transfer_refuse(context, t, result) : sfd_transfer_opened(context, t);
+}
+
+enum sfd_next sfd_transfer_open_path(struct sfd_context *context, struct sfd_transfer *t,
+                                     const char *path, bool root_is_local)
+{
+    struct sfd_opened file;
+    uint64_t dev = 0;
+    int device = -1;
+
+    int result = root_is_local ? sfd_open_cached(&context->machine, t->root, path, &file) : -EXDEV;
+    if (is_for_pool(result)) {
+        device = device_of(context, t, path, &dev);
+        if (result == -EXDEV && is_local(context, device))
+            result = sfd_open_cached_on_device(&context->machine, t->root, path, dev, &file);
+        if (is_for_pool(result)) return open_in_pool(context, t, path, device);
+    }
+    if (result < 0) return sfd_transfer_refuse(context, t, result);
+    device = sfd_devices_find(context->devices, file.dev);
+    if (is_local(context, device)) return take_over(context, t, &file, device);
+    /* Nobody has met its device: what it can do is for the disk pool to find out. */
+    device = sfd_devices_add(context->devices, file.dev);
+    sfd_closer_take_file(&context->closer, &file.fd, device, t->account);
+    return open_in_pool(context, t, path, device);
+}
+
+enum sfd_next sfd_transfer_open_source(struct sfd_context *context, struct sfd_transfer *t,
+                                       int source)
+{
+    struct sfd_opened file;
+    struct sfd_fd_info info = {.dev = 0};
+    int device = -1;
+
+    const int result = sfd_open_descriptor(&context->machine, &source, true, &file);
+    if (result == 0) {
+        device = sfd_devices_add(context->devices, file.dev);
+        if (is_local(context, device) &&
+            sfd_residency_is_on(&context->machine, sfd_devices_medium(context->devices, device),
+                                file.fd, file.dev))
+            return take_over(context, t, &file, device);
+        t->file = file.fd;
+    } else if (is_for_pool(result) && sfd_fd_classify(context->machine.sys, source, &info) == 0) {
+        t->file = source;
+        device = sfd_devices_add(context->devices, info.dev);
+    } else {
+        sfd_closer_take_unknown(&context->closer, &source, t->account);
+        return sfd_transfer_refuse(context, t, result);
+    }
+    return lend_open(context, t, sfd_transfer_queue(device));
+}
+
+enum sfd_next sfd_transfer_after_open(struct sfd_context *context, struct sfd_transfer *t)
+{
+    if (t->job_error == -EXDEV && t->task.queue != SFD_QUEUE_OPEN) {
+        /* A link leads to another disk, which may be a dead one. */
+        return sfd_transfer_lend(context, t, SFD_JOB_OPEN, SFD_QUEUE_OPEN);
+    }
+    if (t->job_error < 0 && sfd_policy(SFD_PLACE_OPEN, t->job_error) == SFD_REMEDY_DEFER) {
+        /* What was opened in vain is opened anew; a descriptor of the client's is all there is. */
+        if (t->path != NULL)
+            sfd_closer_take_file(&context->closer, &t->file, t->device, t->account);
+        t->begin = t->offset = t->end = 0;
+        return sfd_transfer_defer(context, t, t->job_error);
+    }
+    sfd_transfer_got_on(t);
+    free(t->path);
+    t->path = NULL;
+    if (t->job_error < 0) return sfd_transfer_refuse(context, t, t->job_error);
+    return sfd_transfer_opened(context, t);
+}
+
+enum sfd_next sfd_transfer_open_again(struct sfd_context *context, struct sfd_transfer *t)
+{
+    return sfd_transfer_lend(context, t, SFD_JOB_OPEN, t->task.queue);
+}

@@ -1,0 +1,163 @@
+/*
+ * One step of a transfer on its loop: from the page cache, or from memory that the disk pool has filled, to the
+ * destination. Never blocks; says COLD when the disk is needed.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+
+#include "transfer/transfer_private.h"
+
+/* One probe costs 2 us and 7.5 us a MiB; a partly cached file is looked at in smaller pieces. */
+#define PROBE_BYTES       ((uint64_t)1024 * 1024)
+#define PROBE_BYTES_SMALL ((uint64_t)64 * 1024)
+
+/* Ready pages can be evicted: what is older than this is asked for again. */
+#define RESIDENT_MS 1000
+
+static int dest_of(const struct sfd_transfer *t)
+{
+    return t->command == SFD_WIRE_READ_FILE ? t->status.fd : t->dest;
+}
+
+/*
+ * Whether bytes follow those before `offset`, of the transfer or afterwards of the client: then a packet that is not full may
+ * wait for them, 200 ms at most (TCP). Otherwise all is pushed out, also what waited so far. sendfile(2) has no such flag:
+ * the kernel sets it inside of a call, and each call's last packet goes as it is.
+ */
+static bool more_after(const struct sfd_transfer *t, uint64_t offset)
+{
+    return offset < t->end || (t->options.flags & SFD_OPTION_MORE) != 0;
+}
+
+/* Header and data of a Read File in one write, as long as the header is due. */
+static struct sfd_progress memory_step(struct sfd_context *context, struct sfd_transfer *t,
+                                       char *bytes, uint64_t length)
+{
+    const bool more = more_after(t, t->offset + length);
+    char header[SFD_WIRE_MAX_RESPONSE_SIZE];
+    struct iovec iov[2];
+    int count = 0;
+    uint64_t header_length = 0;
+
+    if (t->command == SFD_WIRE_READ_FILE && t->status.info_due) {
+        /* Fits or does not as a whole: the pipe is the client's own, and its first page is empty or has a reader. */
+        header_length = sfd_wire_put_file_info(header, &t->status.info);
+        iov[count++] = (struct iovec){.iov_base = header, .iov_len = (size_t)header_length};
+    }
+    iov[count++] = (struct iovec){.iov_base = bytes, .iov_len = (size_t)length};
+    struct sfd_progress p = sfd_mover_memory(&context->machine, dest_of(t),
+                                             (enum sfd_fd_kind)t->dest_kind, iov, count, more);
+    if (header_length > 0) {
+        if (p.moved >= header_length) {
+            p.moved -= header_length;
+            t->status.info_due = false;
+        } else if (p.moved > 0) {
+            p = (struct sfd_progress){.step = SFD_STEP_FAILED, .error = -EIO};
+            t->status.info_due = false; /* a cut header cannot be mended: EOF tells the client */
+        }
+    }
+    return p;
+}
+
+static struct sfd_progress bounce_step(struct sfd_context *context, struct sfd_transfer *t,
+                                       uint64_t limit)
+{
+    const uint64_t rest = t->bounce_length - t->bounce_position;
+    const struct sfd_progress p =
+        memory_step(context, t, t->bounce + t->bounce_position, sfd_min_u64(rest, limit));
+
+    t->technique = SFD_TECHNIQUE_READ_WRITE; /* whatever was wanted: this is what moves it */
+    t->bounce_position += (uint32_t)p.moved;
+    if (t->bounce_position == t->bounce_length) {
+        free(t->bounce);
+        t->bounce = NULL;
+    }
+    return p;
+}
+
+struct sfd_move sfd_transfer_move(const struct sfd_context *context, const struct sfd_transfer *t)
+{
+    return (struct sfd_move){
+        .machine = &context->machine,
+        .file = t->file,
+        .dest = dest_of(t),
+        .dest_kind = (enum sfd_fd_kind)t->dest_kind,
+        .memory_file = t->medium == SFD_MEDIUM_MEMORY,
+        .buffer = context->buffer,
+        .buffer_size = context->buffer_size,
+    };
+}
+
+/* The bytes from the offset on that can be moved now without the disk; probes at most once a MiB. */
+static uint64_t ready_bytes(struct sfd_context *context, struct sfd_transfer *t)
+{
+    const enum sfd_medium medium = (enum sfd_medium)t->medium;
+    const bool locking =
+        medium == SFD_MEDIUM_LOCKING; /* a writer can come at any time: look before each step */
+    const bool fresh = context->now_ms < t->resident_ms + RESIDENT_MS && !locking;
+
+    if (!fresh || t->offset >= t->resident_end) {
+        const uint64_t rest = t->end - t->offset;
+        const uint64_t piece = locking ? context->quantum : PROBE_BYTES;
+        uint64_t ready = sfd_residency_probe(&context->machine, medium, t->file, t->offset,
+                                             sfd_min_u64(rest, piece));
+        if (ready == 0 && sfd_medium_is_local(medium) && rest > PROBE_BYTES_SMALL) {
+            ready = sfd_residency_probe(&context->machine, medium, t->file, t->offset,
+                                        PROBE_BYTES_SMALL);
+        }
+        t->resident_end = t->offset + ready;
+        t->resident_ms = context->now_ms;
+    }
+    return t->resident_end - t->offset;
+}
+
+/* The flags are shared with the client, who may change them at any time: asked for before each batch. */
+static bool sendfile_still_fits(const struct sfd_context *context, const struct sfd_transfer *t)
+{
+    const int flags = context->machine.sys->fcntl(dest_of(t), F_GETFL, 0);
+
+    if (flags < 0) return false;
+    return ((flags & O_NONBLOCK) != 0 || t->dest_kind == SFD_FD_CHAR) && (flags & O_APPEND) == 0;
+}
+
+static struct sfd_progress file_step(struct sfd_context *context, struct sfd_transfer *t,
+                                     uint64_t limit)
+{
+    struct sfd_move move = sfd_transfer_move(context, t);
+
+    if (t->file_shared && sfd_open_turned_direct(&context->machine, t->file))
+        return (struct sfd_progress){.step = SFD_STEP_FAILED, .error = -EINVAL};
+    if (sfd_transfer_loads_to_memory(t)) return (struct sfd_progress){.step = SFD_STEP_COLD};
+    /* For the rest of the transfer: who clears the flag once may do so again. */
+    if (t->technique == SFD_TECHNIQUE_SENDFILE && !sendfile_still_fits(context, t))
+        t->technique = SFD_TECHNIQUE_READ_WRITE;
+    if (t->technique == SFD_TECHNIQUE_READ_WRITE) {
+        /* A read of a remote file can ask its server although the pages are here; the disk pool reads it. */
+        if (!sfd_medium_is_local((enum sfd_medium)t->medium)) t->bounce_only = true;
+        if (t->bounce_only) return (struct sfd_progress){.step = SFD_STEP_COLD};
+        const struct sfd_progress got = sfd_mover_read(&move, t->offset, limit);
+        return got.step == SFD_STEP_MORE ? memory_step(context, t, context->buffer, got.moved)
+                                         : got;
+    }
+
+    const uint64_t ready = t->bounce_only ? 0 : ready_bytes(context, t);
+    if (ready == 0) return (struct sfd_progress){.step = SFD_STEP_COLD};
+    if (t->command == SFD_WIRE_READ_FILE && t->status.info_due) {
+        struct sfd_progress header = {.moved = 0};
+        const int told = sfd_status_flush(&t->status, &context->machine);
+        if (told <= 0) {
+            (void)sfd_progress_take(&header, told == 0 ? -EAGAIN : told);
+            return header;
+        }
+    }
+    limit = sfd_min_u64(limit, ready);
+    move.more = more_after(t, t->offset + limit);
+    return sfd_mover_step(&move, (enum sfd_technique)t->technique, t->offset, limit);
+}
+
+struct sfd_progress sfd_transfer_step(struct sfd_context *context, struct sfd_transfer *t,
+                                      uint64_t limit)
+{
+    return t->bounce != NULL ? bounce_step(context, t, limit) : file_step(context, t, limit);
+}

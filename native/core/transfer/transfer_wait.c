@@ -1,0 +1,260 @@
+/*
+ * How a transfer waits: what its client is told before, for how long, and how slowly if a rate is asked for. Loop only.
+ *
+ * One timer serves all that a transfer can wait for. It may be due earlier than anything is, because it is not moved when
+ * things get better: who is woken looks at the clock, and sleeps on. So a transfer that is fine costs its timer nothing, and
+ * one that is stuck wakes the loop for its progress and its limits, once each.
+ */
+#include <errno.h>
+
+#include "sys/errno_policy.h"
+#include "transfer/transfer_private.h"
+
+#define NEVER UINT64_MAX
+
+/* Nobody reads a status channel that is full: it is tried again after a second, not after the interval of progress. */
+#define FULL_MS 950
+
+/* What the machine lacks can be there at any time: tried again soon, and if in vain less and less often. */
+#define RETRY_MS     10
+#define RETRY_MAX_MS 1000
+
+/* A request whose file cannot be opened for want of something is refused then: its client knows whether to ask again. */
+#define OPEN_PATIENCE_MS 1000
+
+/* A transfer with a rate sends what is due this often, and may catch up on this much after its receiver was slow. */
+#define RATE_STEPS_A_SECOND 20
+#define RATE_BURST_MS       100
+#define RATE_EARN_MS        2000 /* longer than the slowest step takes to earn */
+
+/* Higher rates are none: no machine reaches this one. */
+#define RATE_MAX ((uint64_t)1 << 40)
+
+/* ------------------------------------------------------------------ telling */
+
+bool sfd_transfer_tell(struct sfd_context *context, struct sfd_transfer *t)
+{
+    if (t->command == SFD_WIRE_READ_FILE) return true; /* the header goes with the first bytes */
+    const int told = sfd_status_flush(&t->status, &context->machine);
+    t->reported_ms = context->now_ms + (told == 1 ? 0 : FULL_MS);
+    /* An opened file is told at once when there is room, and no event says when there is memory. */
+    if (told < 0 && t->state == SFD_STATE_PARKED) sfd_transfer_retry(context, t);
+    return !sfd_status_is_lost(told);
+}
+
+static bool progress_is_due(const struct sfd_context *context, const struct sfd_transfer *t)
+{
+    return t->status.info_due ||
+           (t->status.progress > 0 && context->now_ms >= t->reported_ms + SFD_PROGRESS_INTERVAL_MS);
+}
+
+/* ------------------------------------------------------------------ rate */
+
+/* Thousandths of a byte, so that a millisecond of the lowest rate counts. */
+#define CREDIT_BYTE ((uint64_t)1000)
+
+static bool has_rate(const struct sfd_transfer *t)
+{
+    return t->options.rate > 0 && t->options.rate < RATE_MAX;
+}
+
+/* As little as is worth a step: smooth for the receiver, and no busy loop for us. */
+static uint64_t rate_step(const struct sfd_context *context, const struct sfd_transfer *t)
+{
+    const uint64_t even = t->options.rate / RATE_STEPS_A_SECOND;
+    const uint64_t step = sfd_min_u64(even > 0 ? even : 1, context->quantum);
+
+    return sfd_min_u64(step, t->end - t->offset);
+}
+
+void sfd_transfer_rate_start(struct sfd_context *context, struct sfd_transfer *t)
+{
+    t->rate_ms = context->now_ms;
+    t->rate_credit = has_rate(t) ? rate_step(context, t) * CREDIT_BYTE : 0;
+}
+
+uint64_t sfd_transfer_rate_take(struct sfd_context *context, struct sfd_transfer *t, uint64_t most)
+{
+    if (!has_rate(t)) return most;
+
+    const uint64_t step = rate_step(context, t) * CREDIT_BYTE;
+    const uint64_t burst = t->options.rate * RATE_BURST_MS;
+    const uint64_t elapsed = sfd_min_u64(context->now_ms - t->rate_ms, RATE_EARN_MS);
+    const uint64_t credit = t->rate_credit + elapsed * t->options.rate;
+
+    /* A step that takes longer to earn than a burst lasts is earned all the same. */
+    t->rate_credit = sfd_min_u64(credit, burst > step ? burst : step);
+    t->rate_ms = context->now_ms;
+    return t->rate_credit < step ? 0 : sfd_min_u64(most, t->rate_credit / CREDIT_BYTE);
+}
+
+void sfd_transfer_rate_spend(struct sfd_transfer *t, uint64_t moved)
+{
+    if (has_rate(t)) t->rate_credit -= sfd_min_u64(t->rate_credit, moved * CREDIT_BYTE);
+}
+
+static uint64_t rate_due_ms(const struct sfd_context *context, const struct sfd_transfer *t)
+{
+    const uint64_t missing = rate_step(context, t) * CREDIT_BYTE - t->rate_credit;
+
+    return t->rate_ms + (missing + t->options.rate - 1) / t->options.rate;
+}
+
+/* ------------------------------------------------------------------ limits */
+
+static uint64_t after(uint64_t since_ms, uint32_t limit_ms)
+{
+    return limit_ms == 0 ? NEVER : since_ms + limit_ms;
+}
+
+static uint32_t idle_limit(const struct sfd_context *context, const struct sfd_transfer *t)
+{
+    return t->options.idle_ms > 0 ? t->options.idle_ms : context->idle_timeout_ms;
+}
+
+static uint64_t idle_ms(const struct sfd_context *context, const struct sfd_transfer *t)
+{
+    return after(t->since_ms, idle_limit(context, t));
+}
+
+/* When a shortage has lasted too long. */
+static uint64_t patience_ms(const struct sfd_context *context, const struct sfd_transfer *t)
+{
+    return after(t->short_ms,
+                 t->state == SFD_STATE_OPENING ? OPEN_PATIENCE_MS : idle_limit(context, t));
+}
+
+/* When the wait that the transfer is in has lasted too long. */
+static uint64_t limit_ms(const struct sfd_context *context, const struct sfd_transfer *t)
+{
+    switch (t->wait) {
+    case SFD_NEXT_DEST:
+        return idle_ms(context, t);
+    case SFD_NEXT_STATUS:
+        /* The Result of a Read File stands behind bytes that its reader may take as slowly as all the others. */
+        return t->command == SFD_WIRE_READ_FILE ? idle_ms(context, t)
+                                                : after(t->since_ms, context->drain_timeout_ms);
+    case SFD_NEXT_PARK:
+        return after(t->since_ms, context->open_timeout_ms);
+    default: /* of what we make it wait for, nobody is to blame */
+        return NEVER;
+    }
+}
+
+static uint64_t progress_ms(const struct sfd_transfer *t)
+{
+    /* What is not told yet is told in time even if the destination stays full, or the disk is dead. */
+    return t->status.progress > 0 ? t->reported_ms + SFD_PROGRESS_INTERVAL_MS : NEVER;
+}
+
+/* When the transfer has something to do even if nothing happens. */
+static uint64_t due_ms(const struct sfd_context *context, const struct sfd_transfer *t)
+{
+    uint64_t due = limit_ms(context, t);
+
+    if (t->retry_ms > 0) due = sfd_min_u64(due, t->retry_ms);
+    if (t->wait == SFD_NEXT_STATUS) return due;
+    if (t->deadline_ms > 0) due = sfd_min_u64(due, t->deadline_ms);
+    if (t->wait == SFD_NEXT_TIMER) due = sfd_min_u64(due, rate_due_ms(context, t));
+    return sfd_min_u64(due, progress_ms(t));
+}
+
+void sfd_transfer_wait(struct sfd_context *context, struct sfd_transfer *t, enum sfd_next wait)
+{
+    t->wait = (uint8_t)wait;
+    const uint64_t due = due_ms(context, t);
+    if (due != NEVER && (t->timer.position == 0 || t->timer.due_ms > due))
+        sfd_timer_arm(&context->timers, &t->timer, due);
+}
+
+bool sfd_transfer_is_late(const struct sfd_context *context, const struct sfd_transfer *t)
+{
+    return t->deadline_ms > 0 && context->now_ms >= t->deadline_ms;
+}
+
+/* ------------------------------------------------------------------ waiting */
+
+enum sfd_next sfd_transfer_pause(struct sfd_context *context, struct sfd_transfer *t,
+                                 enum sfd_next next)
+{
+    const int locked = t->file < 0 ? 0 : sfd_transfer_lock(context, t);
+
+    /* Want of memory for a lock is no reason to end: it is asked for again before the next wait. */
+    if (locked < 0 && sfd_policy(SFD_PLACE_LOCK, locked) != SFD_REMEDY_DEFER)
+        return sfd_transfer_fail(context, t, locked);
+    if (progress_is_due(context, t) && !sfd_transfer_tell(context, t))
+        return sfd_transfer_cancel(context, t);
+    if (next == SFD_NEXT_AGAIN) return next;
+    if (next == SFD_NEXT_DEST) sfd_counters_add(&context->counters, SFD_COUNTER_BLOCKED, 1);
+    sfd_transfer_wait(context, t, next);
+    return next;
+}
+
+void sfd_transfer_got_on(struct sfd_transfer *t)
+{
+    t->short_ms = 0;
+    t->retries = 0;
+    t->vain_runs = 0;
+}
+
+void sfd_transfer_retry(struct sfd_context *context, struct sfd_transfer *t)
+{
+    const uint64_t pause = sfd_min_u64((uint64_t)RETRY_MS << t->retries, RETRY_MAX_MS);
+
+    sfd_counters_add(&context->counters, SFD_COUNTER_SHORTAGES, 1);
+    if (pause < RETRY_MAX_MS) t->retries++;
+    t->retry_ms = context->now_ms + pause;
+}
+
+enum sfd_next sfd_transfer_defer(struct sfd_context *context, struct sfd_transfer *t, int error)
+{
+    if (t->short_ms == 0) t->short_ms = context->now_ms;
+    const uint64_t last_ms = patience_ms(context, t);
+    if (context->now_ms >= last_ms) return sfd_transfer_fail(context, t, error);
+    sfd_transfer_retry(context, t);
+    t->retry_ms = sfd_min_u64(t->retry_ms, last_ms);
+    return sfd_transfer_pause(context, t, SFD_NEXT_RETRY);
+}
+
+void sfd_transfer_unwatched(struct sfd_context *context, struct sfd_transfer *t)
+{
+    sfd_transfer_retry(context, t);
+    sfd_transfer_wait(context, t, (enum sfd_next)t->wait);
+}
+
+static enum sfd_next expire(struct sfd_context *context, struct sfd_transfer *t,
+                            enum sfd_counter counter)
+{
+    sfd_counters_add(&context->counters, counter, 1);
+    return sfd_transfer_fail(context, t, -ETIMEDOUT);
+}
+
+enum sfd_next sfd_transfer_timeout(struct sfd_context *context, struct sfd_transfer *t)
+{
+    const bool expired = context->now_ms >= limit_ms(context, t);
+
+    if (t->wait == SFD_NEXT_STATUS && expired) return sfd_transfer_give_up(context, t);
+    if (t->wait != SFD_NEXT_STATUS) {
+        if (sfd_transfer_is_late(context, t)) return expire(context, t, SFD_COUNTER_DEADLINES);
+        if (expired) {
+            return expire(context, t,
+                          t->wait == SFD_NEXT_PARK ? SFD_COUNTER_OPEN_TIMEOUTS
+                                                   : SFD_COUNTER_IDLE_TIMEOUTS);
+        }
+        if (progress_is_due(context, t) && !sfd_transfer_tell(context, t))
+            return sfd_transfer_cancel(context, t);
+        if (t->wait == SFD_NEXT_TIMER && context->now_ms >= rate_due_ms(context, t))
+            return SFD_NEXT_AGAIN;
+    }
+    if (t->retry_ms > 0 && context->now_ms >= t->retry_ms) {
+        t->retry_ms = 0;
+        if (t->state == SFD_STATE_PARKED) {
+            /* Told just now, and never in the ready queue: there its Send Open File, which can come at once, would not find it parked. */
+            sfd_transfer_wait(context, t, SFD_NEXT_PARK);
+            return SFD_NEXT_PARK;
+        }
+        if (!t->lent || t->state == SFD_STATE_ENDING) return SFD_NEXT_AGAIN;
+    }
+    sfd_transfer_wait(context, t, (enum sfd_next)t->wait);
+    return SFD_NEXT_WAIT;
+}

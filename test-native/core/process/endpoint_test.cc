@@ -1,0 +1,485 @@
+/* The request socket and the instance lock, on a real directory; faults through a copied table. */
+#include "descriptors.h"
+#include "temporary_directory.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <cerrno>
+#include <csignal>
+#include <cstdlib>
+#include <fcntl.h>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <thread>
+#include <unistd.h>
+#include <vector>
+
+extern "C" {
+#include "process/endpoint.h"
+#include "sys/sys_setup.h"
+}
+
+namespace
+{
+
+class Endpoint : public DescriptorCountingTest
+{
+  protected:
+    std::string socket_path(const std::string &name) const
+    {
+        return dir_ + "/sendfiled." + name + ".socket";
+    }
+    std::string lock_path(const std::string &name) const
+    {
+        return dir_ + "/sendfiled." + name + ".lock";
+    }
+
+    static bool exists(const std::string &path)
+    {
+        struct stat st;
+        return lstat(path.c_str(), &st) == 0;
+    }
+
+    static mode_t mode(const std::string &path)
+    {
+        struct stat st;
+        return lstat(path.c_str(), &st) == 0 ? (st.st_mode & 07777) : 0;
+    }
+
+    int client(const std::string &name) const
+    {
+        const int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+        struct sockaddr_un address = {};
+        address.sun_family = AF_UNIX;
+        socket_path(name).copy(address.sun_path, sizeof address.sun_path - 1);
+        if (connect(fd, reinterpret_cast<struct sockaddr *>(&address), sizeof address) < 0) {
+            const int error = errno;
+            close(fd);
+            return -error;
+        }
+        return fd;
+    }
+
+    const TemporaryDirectory directory_;
+    const std::string dir_ = directory_.path();
+};
+
+TEST_F(Endpoint, shouldReceiveDatagramsWithTheSendersCredentials)
+{
+    struct sfd_endpoint e;
+    ASSERT_EQ(0, sfd_endpoint_open(&e, dir_.c_str(), "a"));
+    const int fd = client("a");
+    ASSERT_GE(fd, 0);
+    ASSERT_EQ(2, send(fd, "hi", 2, 0));
+    char data[8];
+    alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(struct ucred))];
+    struct iovec iov = {data, sizeof data};
+    struct msghdr message = {};
+    message.msg_iov = &iov;
+    message.msg_iovlen = 1;
+    message.msg_control = control;
+    message.msg_controllen = sizeof control;
+    ASSERT_EQ(2, recvmsg(e.fd, &message, 0));
+    const struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+    ASSERT_NE(nullptr, header);
+    EXPECT_EQ(SCM_CREDENTIALS, header->cmsg_type);
+    close(fd);
+    sfd_endpoint_close(&e);
+}
+
+TEST_F(Endpoint, shouldGiveANonBlockingCloexecSocketThatOnlyTheOwnerMayUse)
+{
+    struct sfd_endpoint e;
+    ASSERT_EQ(0, sfd_endpoint_open(&e, dir_.c_str(), "a"));
+    EXPECT_NE(0, fcntl(e.fd, F_GETFL) & O_NONBLOCK);
+    EXPECT_NE(0, fcntl(e.fd, F_GETFD) & FD_CLOEXEC);
+    EXPECT_NE(0, fcntl(e.lock_fd, F_GETFD) & FD_CLOEXEC);
+    EXPECT_EQ(0600u, mode(socket_path("a")));
+    EXPECT_EQ(0600u, mode(lock_path("a")));
+    sfd_endpoint_close(&e);
+}
+
+/* D22: nobody else may send in any moment, whatever the umask; so the mode must be right when bind returns. */
+mode_t mode_after_bind;
+std::string path_to_look_at;
+
+int looking_bind(int fd, const struct sockaddr *address, socklen_t length)
+{
+    const int result = sfd_sys_setup_linux.bind(fd, address, length);
+    struct stat st;
+    mode_after_bind = lstat(path_to_look_at.c_str(), &st) == 0 ? (st.st_mode & 07777) : 0;
+    return result;
+}
+
+TEST_F(Endpoint, shouldNeverLetOthersSendBetweenBindAndChmodD22)
+{
+    struct sfd_sys_setup sys = sfd_sys_setup_linux;
+    sys.bind = looking_bind;
+    path_to_look_at = socket_path("a");
+    const mode_t before = umask(0);
+    struct sfd_endpoint e;
+    EXPECT_EQ(0, sfd_endpoint_open_with(&e, &sys, dir_.c_str(), "a"));
+    EXPECT_EQ(0600u, mode_after_bind);
+    sfd_endpoint_close(&e);
+    EXPECT_EQ(0u, umask(before)) << "the process-wide umask was changed";
+}
+
+TEST_F(Endpoint, shouldBeReachableByItsOwnerUnderAHostileUmask)
+{
+    const mode_t before = umask(0777);
+    struct sfd_endpoint e;
+    EXPECT_EQ(0, sfd_endpoint_open(&e, dir_.c_str(), "a"));
+    EXPECT_EQ(0600u, mode(socket_path("a")));
+    umask(before);
+    sfd_endpoint_close(&e);
+}
+
+TEST_F(Endpoint, shouldRefuseASecondInstanceAndNameTheFirst)
+{
+    struct sfd_endpoint first;
+    struct sfd_endpoint second;
+    ASSERT_EQ(0, sfd_endpoint_open(&first, dir_.c_str(), "a"));
+    EXPECT_EQ(getpid(), sfd_endpoint_holder(dir_.c_str(), "a"));
+    EXPECT_EQ(-EADDRINUSE, sfd_endpoint_open(&second, dir_.c_str(), "a"));
+    EXPECT_EQ(-1, second.fd);
+    sfd_endpoint_close(&second);
+    EXPECT_TRUE(exists(socket_path("a"))) << "the refused one must not touch the running one";
+    EXPECT_TRUE(exists(lock_path("a")));
+    sfd_endpoint_close(&first);
+}
+
+TEST_F(Endpoint, shouldServeSeveralNamesInOneDirectory)
+{
+    struct sfd_endpoint a;
+    struct sfd_endpoint b;
+    ASSERT_EQ(0, sfd_endpoint_open(&a, dir_.c_str(), "a"));
+    ASSERT_EQ(0, sfd_endpoint_open(&b, dir_.c_str(), "b"));
+    sfd_endpoint_close(&a);
+    EXPECT_FALSE(exists(socket_path("a")));
+    EXPECT_TRUE(exists(socket_path("b")));
+    sfd_endpoint_close(&b);
+}
+
+TEST_F(Endpoint, shouldRemoveBothNamesOnCloseAndStartAgain)
+{
+    for (int i = 0; i < 3; i++) {
+        struct sfd_endpoint e;
+        ASSERT_EQ(0, sfd_endpoint_open(&e, dir_.c_str(), "a"));
+        sfd_endpoint_close(&e);
+        sfd_endpoint_close(&e);
+        EXPECT_FALSE(exists(socket_path("a")));
+        EXPECT_FALSE(exists(lock_path("a")));
+        EXPECT_EQ(0, sfd_endpoint_holder(dir_.c_str(), "a"));
+    }
+}
+
+TEST_F(Endpoint, shouldReplaceTheSocketOfAKilledInstanceD35)
+{
+    const pid_t pid = fork();
+    if (pid == 0) {
+        struct sfd_endpoint e;
+        if (sfd_endpoint_open(&e, dir_.c_str(), "a") == 0) {
+            raise(SIGKILL);
+        }
+        _exit(1);
+    }
+    int status = 0;
+    ASSERT_EQ(pid, waitpid(pid, &status, 0));
+    ASSERT_TRUE(WIFSIGNALED(status));
+    ASSERT_TRUE(exists(socket_path("a")));
+    ASSERT_EQ(-ECONNREFUSED, client("a"));
+    EXPECT_EQ(0, sfd_endpoint_holder(dir_.c_str(), "a")) << "a dead owner's pid must not be named";
+
+    struct sfd_endpoint e;
+    ASSERT_EQ(0, sfd_endpoint_open(&e, dir_.c_str(), "a"));
+    const int fd = client("a");
+    EXPECT_GE(fd, 0);
+    close(fd);
+    sfd_endpoint_close(&e);
+}
+
+TEST_F(Endpoint, shouldLeaveAForeignServersSocketAlone)
+{
+    const int foreign = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    struct sockaddr_un address = {};
+    address.sun_family = AF_UNIX;
+    socket_path("a").copy(address.sun_path, sizeof address.sun_path - 1);
+    ASSERT_EQ(0, bind(foreign, reinterpret_cast<struct sockaddr *>(&address), sizeof address));
+    struct sfd_endpoint e;
+    EXPECT_EQ(-EADDRINUSE, sfd_endpoint_open(&e, dir_.c_str(), "a"));
+    EXPECT_TRUE(exists(socket_path("a")));
+    EXPECT_FALSE(exists(lock_path("a")));
+    close(foreign);
+}
+
+TEST_F(Endpoint, shouldNotRemoveWhatIsNotASocket)
+{
+    std::ofstream(socket_path("a")) << "precious";
+    struct sfd_endpoint e;
+    EXPECT_EQ(-EEXIST, sfd_endpoint_open(&e, dir_.c_str(), "a"));
+    EXPECT_TRUE(exists(socket_path("a")));
+}
+
+TEST_F(Endpoint, shouldNotFollowASymbolicLinkAsLock)
+{
+    const std::string victim = dir_ + "/victim";
+    std::ofstream(victim) << "precious";
+    ASSERT_EQ(0, symlink(victim.c_str(), lock_path("a").c_str()));
+    struct sfd_endpoint e;
+    EXPECT_EQ(-EEXIST, sfd_endpoint_open(&e, dir_.c_str(), "a"));
+    std::string content;
+    std::ifstream(victim) >> content;
+    EXPECT_EQ("precious", content);
+}
+
+TEST_F(Endpoint, shouldNotWaitForAFifoAsLock)
+{
+    ASSERT_EQ(0, mkfifo(lock_path("a").c_str(), 0600));
+    struct sfd_endpoint e;
+    EXPECT_EQ(-EEXIST, sfd_endpoint_open(&e, dir_.c_str(), "a"));
+}
+
+TEST_F(Endpoint, shouldMakeTheDirectoryPrivateWhenItIsMissing)
+{
+    const std::string dir = dir_ + "/run";
+    struct sfd_endpoint e;
+    ASSERT_EQ(0, sfd_endpoint_open(&e, dir.c_str(), "a"));
+    EXPECT_EQ(0700u, mode(dir));
+    sfd_endpoint_close(&e);
+    EXPECT_EQ(-ENOENT, sfd_endpoint_open(&e, (dir_ + "/no/such").c_str(), "a"));
+}
+
+// R15
+TEST_F(Endpoint, shouldRefuseADirectoryInWhichOthersCouldReplaceTheSocket)
+{
+    const std::string dir = dir_ + "/run";
+    ASSERT_EQ(0, mkdir(dir.c_str(), 0700));
+    struct sfd_endpoint e;
+    for (const mode_t mode : {0757, 0777, 0702}) {
+        ASSERT_EQ(0, chmod(dir.c_str(), mode));
+        EXPECT_EQ(-EPERM, sfd_endpoint_open(&e, dir.c_str(), "a")) << std::oct << mode;
+        EXPECT_EQ(-1, e.fd);
+        EXPECT_TRUE(std::filesystem::is_empty(dir));
+    }
+    for (const mode_t mode : {01777, 0775, 0755, 0700}) { // the last but one: our own group
+        ASSERT_EQ(0, chmod(dir.c_str(), mode));
+        EXPECT_EQ(0, sfd_endpoint_open(&e, dir.c_str(), "a")) << std::oct << mode;
+        sfd_endpoint_close(&e);
+    }
+}
+
+// R15
+TEST_F(Endpoint, shouldRefuseADirectoryOfAnotherUserOrGroup)
+{
+    if (geteuid() != 0) {
+        GTEST_SKIP() << "only root can give a directory away";
+    }
+    const std::string dir = dir_ + "/run";
+    struct sfd_endpoint e;
+    ASSERT_EQ(0, mkdir(dir.c_str(), 0700));
+    ASSERT_EQ(0, chown(dir.c_str(), 54321, 0));
+    EXPECT_EQ(-EPERM, sfd_endpoint_open(&e, dir.c_str(), "a"));
+    ASSERT_EQ(0, chown(dir.c_str(), 0, 54321));
+    ASSERT_EQ(0, chmod(dir.c_str(), 0770));
+    EXPECT_EQ(-EPERM, sfd_endpoint_open(&e, dir.c_str(), "a"));
+    ASSERT_EQ(0, chmod(dir.c_str(), 0750));
+    EXPECT_EQ(0, sfd_endpoint_open(&e, dir.c_str(), "a"));
+    sfd_endpoint_close(&e);
+}
+
+// R15: a drained instance's name is free for nobody until its end, but cannot be connected to.
+TEST_F(Endpoint, shouldHideItsSocketAndKeepItsLock)
+{
+    struct sfd_endpoint e;
+    struct sfd_endpoint second;
+    ASSERT_EQ(0, sfd_endpoint_open(&e, dir_.c_str(), "a"));
+    sfd_endpoint_hide(&e);
+    sfd_endpoint_hide(&e);
+    EXPECT_EQ(-ENOENT, client("a"));
+    EXPECT_EQ(-EADDRINUSE, sfd_endpoint_open(&second, dir_.c_str(), "a"));
+    EXPECT_EQ(getpid(), sfd_endpoint_holder(dir_.c_str(), "a"));
+    sfd_endpoint_close(&e);
+    EXPECT_FALSE(exists(lock_path("a")));
+}
+
+// R15
+TEST_F(Endpoint, shouldNotRemoveTheSocketAndTheLockThatReplacedItsOwn)
+{
+    struct sfd_endpoint e;
+    ASSERT_EQ(0, sfd_endpoint_open(&e, dir_.c_str(), "a"));
+    ASSERT_EQ(0, unlink(socket_path("a").c_str()));
+    ASSERT_EQ(0, unlink(lock_path("a").c_str()));
+    struct sfd_endpoint other;
+    ASSERT_EQ(0, sfd_endpoint_open(&other, dir_.c_str(), "a"));
+    sfd_endpoint_close(&e);
+    EXPECT_TRUE(exists(socket_path("a")));
+    EXPECT_TRUE(exists(lock_path("a")));
+    sfd_endpoint_close(&other);
+    EXPECT_FALSE(exists(socket_path("a")));
+}
+
+// R15: whatever a killed instance wrote, and whoever has its process id now.
+TEST_F(Endpoint, shouldNotBelieveAPidThatNobodyLocks)
+{
+    std::ofstream(lock_path("a")) << getppid() << "\n";
+    EXPECT_EQ(0, sfd_endpoint_holder(dir_.c_str(), "a"));
+    struct sfd_endpoint e;
+    ASSERT_EQ(0, sfd_endpoint_open(&e, dir_.c_str(), "a"));
+    EXPECT_EQ(getpid(), sfd_endpoint_holder(dir_.c_str(), "a"));
+    sfd_endpoint_close(&e);
+}
+
+pid_t holder_at_bind = -1;
+int holder_looking_bind(int fd, const struct sockaddr *address, socklen_t length)
+{
+    const std::string path = path_to_look_at;
+    holder_at_bind = sfd_endpoint_holder(path.substr(0, path.rfind('/')).c_str(), "a");
+    return sfd_sys_setup_linux.bind(fd, address, length);
+}
+
+TEST_F(Endpoint, shouldNameItselfBeforeItCanBeMetInPlaceOfAKilledInstance)
+{
+    std::ofstream(lock_path("a")) << getppid() << "\n";
+    struct sfd_sys_setup sys = sfd_sys_setup_linux;
+    sys.bind = holder_looking_bind;
+    path_to_look_at = socket_path("a");
+    struct sfd_endpoint e;
+    ASSERT_EQ(0, sfd_endpoint_open_with(&e, &sys, dir_.c_str(), "a"));
+    EXPECT_EQ(getpid(), holder_at_bind);
+    sfd_endpoint_close(&e);
+}
+
+TEST_F(Endpoint, shouldRefuseNamesThatLeaveTheDirectoryOrDoNotFit)
+{
+    struct sfd_endpoint e;
+    EXPECT_EQ(-EINVAL, sfd_endpoint_open(&e, dir_.c_str(), ""));
+    EXPECT_EQ(-EINVAL, sfd_endpoint_open(&e, dir_.c_str(), "../a"));
+    EXPECT_EQ(-ENAMETOOLONG, sfd_endpoint_open(&e, dir_.c_str(), std::string(100, 'n').c_str()));
+    EXPECT_EQ(-ENAMETOOLONG, sfd_endpoint_open(&e, ("/" + std::string(98, 'd')).c_str(), "a"));
+    EXPECT_EQ(-ENOTDIR, sfd_endpoint_open(&e, "/dev/null", "a"));
+}
+
+/* The last owner removes its lock file between our open and our flock: the lock on a nameless file locks nothing. */
+std::string lock_to_remove;
+int removals;
+
+int flock_after_removal(int fd, int operation)
+{
+    if (removals-- > 0) {
+        unlink(lock_to_remove.c_str());
+    }
+    return sfd_sys_setup_linux.flock(fd, operation);
+}
+
+TEST_F(Endpoint, shouldNotTrustALockWhoseFileWasRemovedMeanwhile)
+{
+    struct sfd_sys_setup sys = sfd_sys_setup_linux;
+    sys.flock = flock_after_removal;
+    lock_to_remove = lock_path("a");
+    removals = 2;
+    struct sfd_endpoint e;
+    ASSERT_EQ(0, sfd_endpoint_open_with(&e, &sys, dir_.c_str(), "a"));
+    struct stat held;
+    struct stat named;
+    ASSERT_EQ(0, fstat(e.lock_fd, &held));
+    ASSERT_EQ(0, lstat(lock_path("a").c_str(), &named));
+    EXPECT_EQ(held.st_ino, named.st_ino);
+    sfd_endpoint_close(&e);
+    removals = 1000;
+    EXPECT_EQ(-EAGAIN, sfd_endpoint_open_with(&e, &sys, dir_.c_str(), "a"));
+}
+
+/* Start and stop at the same time from all sides: the lock file comes and goes, yet there is never a second owner. */
+TEST_F(Endpoint, shouldHaveOneOwnerAtATimeHoweverManyComeAndGo)
+{
+    std::atomic<int> owners{0};
+    std::atomic<int> opened{0};
+    std::atomic<int> wrong{0};
+    std::vector<std::thread> threads;
+    for (int i = 0; i < 4; i++) {
+        threads.emplace_back([&] {
+            for (int round = 0; round < 400; round++) {
+                struct sfd_endpoint e;
+                const int result = sfd_endpoint_open(&e, dir_.c_str(), "a");
+                if (result == 0) {
+                    opened++;
+                    wrong += owners.fetch_add(1) != 0;
+                    std::this_thread::yield();
+                    owners--;
+                    sfd_endpoint_close(&e);
+                } else if (result != -EADDRINUSE && result != -EAGAIN) {
+                    ADD_FAILURE() << "open: " << result;
+                }
+            }
+        });
+    }
+    for (std::thread &thread : threads) {
+        thread.join();
+    }
+    EXPECT_EQ(0, wrong);
+    EXPECT_GT(opened, 0);
+    EXPECT_FALSE(exists(socket_path("a")));
+    EXPECT_FALSE(exists(lock_path("a")));
+}
+
+int failing_setsockopt(int, int, int, const void *, socklen_t)
+{
+    return -ENOBUFS;
+}
+int failing_fchmod(int, mode_t)
+{
+    return -EINVAL;
+}
+int failing_bind(int, const struct sockaddr *, socklen_t)
+{
+    return -EROFS;
+}
+ssize_t failing_pwrite(int, const void *, size_t, off_t)
+{
+    return -ENOSPC;
+}
+ssize_t short_pwrite(int, const void *, size_t, off_t)
+{
+    return 1;
+}
+int failing_ftruncate(int, off_t)
+{
+    return -EIO;
+}
+int failing_socket(int, int, int)
+{
+    return -EMFILE;
+}
+
+TEST_F(Endpoint, shouldLeaveNothingBehindWhenAStepFails)
+{
+    struct {
+        void (*set)(struct sfd_sys_setup *);
+        int expected;
+    } cases[] = {
+        {[](struct sfd_sys_setup *s) { s->setsockopt = failing_setsockopt; }, -ENOBUFS},
+        {[](struct sfd_sys_setup *s) { s->fchmod = failing_fchmod; }, -EINVAL},
+        {[](struct sfd_sys_setup *s) { s->bind = failing_bind; }, -EROFS},
+        {[](struct sfd_sys_setup *s) { s->pwrite = failing_pwrite; }, -ENOSPC},
+        {[](struct sfd_sys_setup *s) { s->pwrite = short_pwrite; }, -EIO},
+        {[](struct sfd_sys_setup *s) { s->ftruncate = failing_ftruncate; }, -EIO},
+        {[](struct sfd_sys_setup *s) { s->socket = failing_socket; }, -EMFILE},
+    };
+    for (const auto &c : cases) {
+        struct sfd_sys_setup sys = sfd_sys_setup_linux;
+        c.set(&sys);
+        struct sfd_endpoint e;
+        EXPECT_EQ(c.expected, sfd_endpoint_open_with(&e, &sys, dir_.c_str(), "a"));
+        EXPECT_FALSE(exists(socket_path("a")));
+        EXPECT_FALSE(exists(lock_path("a")));
+        sfd_endpoint_close(&e);
+    }
+}
+
+} // namespace

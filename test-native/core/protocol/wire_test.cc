@@ -1,0 +1,336 @@
+// Tests of native/core/wire.c: the golden vectors, and what a table of vectors cannot say.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdint>
+#include <cstring>
+#include <map>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "golden.h"
+
+extern "C" {
+#include "protocol/wire.h"
+}
+
+namespace
+{
+
+int errnoByName(const std::string &name)
+{
+    static const std::map<std::string, int> numbers = {
+        {"EBADMSG", EBADMSG}, {"ENAMETOOLONG", ENAMETOOLONG},       {"ENOENT", ENOENT},
+        {"ERANGE", ERANGE},   {"EPROTONOSUPPORT", EPROTONOSUPPORT}, {"EINVAL", EINVAL},
+    };
+    return numbers.at(name);
+}
+
+Bytes encodeRequest(const GoldenVector &v)
+{
+    const auto cmd = static_cast<uint8_t>(v.number("command"));
+    Bytes bytes(SFD_WIRE_MAX_REQUEST_SIZE, 0xee);
+
+    if (!v.has("path")) {
+        bytes.resize(sfd_wire_put_transfer_request(bytes.data(), cmd, v.number("id")));
+        return bytes;
+    }
+    bytes.resize(
+        sfd_wire_put_path_request(bytes.data(), cmd, v.signedNumber("offset"), v.number("length")));
+    const Bytes path = parseBytes(v.fields.at("path"));
+    bytes.insert(bytes.end(), path.begin(), path.end());
+    bytes.push_back(0);
+    return bytes;
+}
+
+void expectRequest(const GoldenVector &v)
+{
+    sfd_wire_request request = {};
+
+    ASSERT_EQ(sfd_wire_get_request(v.bytes.data(), v.bytes.size(), &request), 0);
+    EXPECT_EQ(request.cmd, v.number("command"));
+    EXPECT_FALSE(request.extended);
+    EXPECT_FALSE(sfd_wire_is_extended(v.bytes.data(), v.bytes.size()));
+    if (!v.has("path")) {
+        EXPECT_EQ(request.id, v.number("id"));
+        return;
+    }
+    EXPECT_EQ(request.offset, v.signedNumber("offset"));
+    EXPECT_EQ(request.length, v.number("length"));
+    EXPECT_EQ(Bytes(request.path, request.path + request.path_length),
+              parseBytes(v.fields.at("path")));
+    EXPECT_EQ(request.path[request.path_length], '\0');
+}
+
+sfd_options optionsOf(const GoldenVector &v)
+{
+    sfd_options options = {};
+
+    options.rate = v.number("rate");
+    options.idle_ms = static_cast<uint32_t>(v.number("idle"));
+    options.deadline_ms = static_cast<uint32_t>(v.number("deadline"));
+    options.technique = static_cast<uint8_t>(v.number("technique"));
+    options.flags = static_cast<uint8_t>(v.number("flags"));
+    return options;
+}
+
+Bytes encodeExtended(const GoldenVector &v)
+{
+    const sfd_options options = optionsOf(v);
+    const Bytes path = v.has("path") ? parseBytes(v.fields.at("path")) : Bytes();
+    Bytes bytes(SFD_WIRE_MAX_REQUEST_SIZE, 0xee);
+
+    bytes.resize(sfd_wire_put_extended_request(
+        bytes.data(), static_cast<uint8_t>(v.number("command")), v.signedNumber("offset"),
+        v.number("length"), &options, path.size()));
+    if (v.has("path")) {
+        bytes.insert(bytes.end(), path.begin(), path.end());
+        bytes.push_back(0);
+    }
+    return bytes;
+}
+
+void expectExtended(const GoldenVector &v)
+{
+    const sfd_options options = optionsOf(v);
+    sfd_wire_request request = {};
+
+    ASSERT_EQ(sfd_wire_get_request(v.bytes.data(), v.bytes.size(), &request), 0);
+    EXPECT_EQ(request.cmd, v.number("asks"));
+    EXPECT_TRUE(request.extended);
+    EXPECT_EQ(request.offset, v.signedNumber("offset"));
+    EXPECT_EQ(request.length, v.number("length"));
+    EXPECT_EQ(request.options.rate, options.rate);
+    EXPECT_EQ(request.options.idle_ms, options.idle_ms);
+    EXPECT_EQ(request.options.deadline_ms, options.deadline_ms);
+    EXPECT_EQ(request.options.technique, options.technique);
+    EXPECT_EQ(request.options.flags, options.flags);
+    if (!v.has("path")) {
+        EXPECT_EQ(request.path, nullptr);
+        return;
+    }
+    EXPECT_EQ(Bytes(request.path, request.path + request.path_length),
+              parseBytes(v.fields.at("path")));
+    EXPECT_EQ(request.path[request.path_length], '\0');
+}
+
+sfd_wire_result resultOf(const GoldenVector &v)
+{
+    return {v.number("moved"), v.number("elapsed"), static_cast<uint32_t>(v.number("cold")),
+            static_cast<uint8_t>(v.number("technique")), static_cast<uint8_t>(v.number("fits"))};
+}
+
+Bytes encodeResponse(const GoldenVector &v)
+{
+    Bytes bytes(SFD_WIRE_MAX_RESPONSE_SIZE, 0xee);
+    size_t size = 0;
+
+    if (v.kind == "file_info") {
+        const sfd_wire_file_info info = {
+            v.number("size"),        v.signedNumber("atime"), v.signedNumber("mtime"),
+            v.signedNumber("ctime"), v.number("id"),
+        };
+        size = sfd_wire_put_file_info(bytes.data(), &info);
+    } else if (v.kind == "progress") {
+        size = sfd_wire_put_xfer_stat(bytes.data(), v.number("moved"));
+    } else if (v.kind == "complete") {
+        size = sfd_wire_put_complete(bytes.data());
+    } else if (v.kind == "refusal" || v.kind == "refusal_encode") {
+        size = sfd_wire_put_refusal(bytes.data(), static_cast<int>(v.signedNumber("errno")),
+                                    static_cast<uint32_t>(v.number("fits")));
+    } else if (v.kind == "result" || v.kind == "result_encode") {
+        const sfd_wire_result result = resultOf(v);
+        size =
+            sfd_wire_put_result(bytes.data(), static_cast<int>(v.signedNumber("errno")), &result);
+    } else {
+        size = sfd_wire_put_error(bytes.data(), static_cast<uint8_t>(v.number("command")),
+                                  static_cast<int>(v.signedNumber("errno")));
+    }
+    bytes.resize(size);
+    return bytes;
+}
+
+void expectResponse(const GoldenVector &v)
+{
+    Bytes bytes = v.bytes;
+    sfd_wire_response response = {};
+
+    bytes.insert(bytes.end(), 7, 0xee); // the next message, or a file's bytes
+    ASSERT_EQ(sfd_wire_get_response(bytes.data(), bytes.size(), &response),
+              static_cast<int>(v.bytes.size()));
+    if (v.kind == "file_info") {
+        EXPECT_EQ(response.kind, SFD_WIRE_RESPONSE_INFO);
+        EXPECT_EQ(response.info.size, v.number("size"));
+        EXPECT_EQ(response.info.atime, v.signedNumber("atime"));
+        EXPECT_EQ(response.info.mtime, v.signedNumber("mtime"));
+        EXPECT_EQ(response.info.ctime, v.signedNumber("ctime"));
+        EXPECT_EQ(response.info.id, v.number("id"));
+    } else if (v.kind == "progress") {
+        EXPECT_EQ(response.kind, SFD_WIRE_RESPONSE_PROGRESS);
+        EXPECT_EQ(response.moved, v.number("moved"));
+    } else if (v.kind == "complete") {
+        EXPECT_EQ(response.kind, SFD_WIRE_RESPONSE_COMPLETE);
+    } else if (v.kind == "refusal") {
+        EXPECT_EQ(response.kind, SFD_WIRE_RESPONSE_REFUSAL);
+        EXPECT_EQ(response.errnum, v.signedNumber("errno"));
+        EXPECT_EQ(response.fits, v.number("fits"));
+    } else if (v.kind == "result") {
+        const sfd_wire_result result = resultOf(v);
+        EXPECT_EQ(response.kind, SFD_WIRE_RESPONSE_RESULT);
+        EXPECT_EQ(response.errnum, v.signedNumber("errno"));
+        EXPECT_EQ(response.result.moved, result.moved);
+        EXPECT_EQ(response.result.elapsed_ns, result.elapsed_ns);
+        EXPECT_EQ(response.result.cold_windows, result.cold_windows);
+        EXPECT_EQ(response.result.technique, result.technique);
+        EXPECT_EQ(response.result.fits, result.fits);
+    } else {
+        EXPECT_EQ(response.kind, SFD_WIRE_RESPONSE_ERROR);
+        EXPECT_EQ(response.cmd, v.number("command"));
+        EXPECT_EQ(response.errnum, v.signedNumber("errno"));
+    }
+}
+
+TEST(Wire, shouldAgreeWithTheGoldenVectors)
+{
+    std::map<std::string, int> seen;
+
+    for (const GoldenVector &v : readGoldenVectors()) {
+        SCOPED_TRACE(v.name);
+        sfd_wire_request request = {};
+        sfd_wire_response response = {};
+
+        seen[v.kind]++;
+        if (v.kind == "request") {
+            EXPECT_EQ(encodeRequest(v), v.bytes);
+            expectRequest(v);
+        } else if (v.kind == "request_decode") {
+            expectRequest(v);
+        } else if (v.kind == "extended") {
+            EXPECT_EQ(encodeExtended(v), v.bytes);
+            expectExtended(v);
+        } else if (v.kind == "extended_decode") {
+            expectExtended(v);
+        } else if (v.kind == "refused") {
+            EXPECT_EQ(sfd_wire_get_request(v.bytes.data(), v.bytes.size(), &request),
+                      -errnoByName(v.fields.at("errno")));
+            EXPECT_EQ(request.cmd, 0); // untouched
+            EXPECT_EQ(sfd_wire_is_extended(v.bytes.data(), v.bytes.size()), v.has("extended"));
+        } else if (v.kind == "error_encode" || v.kind == "refusal_encode" ||
+                   v.kind == "result_encode") {
+            EXPECT_EQ(encodeResponse(v), v.bytes);
+        } else if (v.kind == "incomplete") {
+            EXPECT_EQ(sfd_wire_get_response(v.bytes.data(), v.bytes.size(), &response), 0);
+        } else if (v.kind == "malformed") {
+            EXPECT_EQ(sfd_wire_get_response(v.bytes.data(), v.bytes.size(), &response), -EBADMSG);
+        } else {
+            EXPECT_EQ(encodeResponse(v), v.bytes);
+            expectResponse(v);
+        }
+    }
+    for (const char *kind :
+         {"request", "request_decode", "extended", "extended_decode", "refused", "file_info",
+          "progress", "complete", "error", "error_encode", "refusal", "refusal_encode", "result",
+          "result_encode", "incomplete", "malformed"}) {
+        EXPECT_GT(seen[kind], 0) << "no vector of kind " << kind;
+    }
+}
+
+TEST(Wire, shouldKnowEveryCommandByte)
+{
+    unsigned char message[26] = {};
+    sfd_wire_request request = {};
+
+    message[24] = 'a';
+    for (int cmd = 0; cmd <= 255; cmd++) {
+        message[0] = static_cast<unsigned char>(cmd);
+        const int expected = cmd >= 1 && cmd <= 3         ? 0
+                             : cmd >= 0x10 && cmd <= 0x7f ? -EPROTONOSUPPORT
+                                                          : -EBADMSG;
+        EXPECT_EQ(sfd_wire_get_request(message, sizeof message, &request), expected) << cmd;
+    }
+}
+
+TEST(Wire, shouldNeverReadPastTheLengthGiven)
+{
+    // An exactly sized heap block for each prefix of each vector: the sanitizer build watches the
+    // end.
+    for (const GoldenVector &v : readGoldenVectors()) {
+        const size_t longest = v.bytes.size() < 64 ? v.bytes.size() : 64;
+
+        for (size_t size = 0; size <= longest; size++) {
+            const Bytes prefix(v.bytes.begin(),
+                               v.bytes.begin() + static_cast<std::ptrdiff_t>(size));
+            sfd_wire_request request = {};
+            sfd_wire_response response = {};
+
+            EXPECT_LE(sfd_wire_get_request(prefix.data(), prefix.size(), &request), 0);
+            EXPECT_LE(sfd_wire_get_response(prefix.data(), prefix.size(), &response),
+                      static_cast<int>(prefix.size()));
+        }
+    }
+}
+
+TEST(Wire, shouldAnswerRandomBytesWithinItsRules)
+{
+    std::mt19937 random(20261120);
+    const std::vector<GoldenVector> vectors = readGoldenVectors();
+
+    for (int n = 0; n < 200000; n++) {
+        Bytes bytes = vectors[random() % vectors.size()].bytes;
+
+        bytes.resize(random() % 4 == 0 ? random() % 64 : std::min<size_t>(bytes.size(), 64));
+        if (bytes.size() > 8 && bytes[0] >= 0x11 && bytes[0] <= 0x14 && random() % 2 == 0) {
+            const auto total = static_cast<uint32_t>(bytes.size()); // past the first checks
+            memcpy(&bytes[4], &total, sizeof total);
+        }
+        for (unsigned change = random() % 4; change > 0 && !bytes.empty(); change--) {
+            bytes[random() % bytes.size()] = static_cast<unsigned char>(random());
+        }
+
+        sfd_wire_request request = {};
+        const int result = sfd_wire_get_request(bytes.data(), bytes.size(), &request);
+        if (result != 0) {
+            ASSERT_TRUE(result == -EBADMSG || result == -EPROTONOSUPPORT || result == -ENOENT ||
+                        result == -ERANGE || result == -EINVAL)
+                << result;
+            continue;
+        }
+        ASSERT_GE(request.cmd, 1);
+        ASSERT_TRUE(request.cmd <= 5 || request.cmd == SFD_WIRE_SEND_DESCRIPTOR);
+        ASSERT_EQ(sfd_wire_is_extended(bytes.data(), bytes.size()), request.extended);
+        ASSERT_LT(request.options.technique, SFD_TECHNIQUES);
+        ASSERT_LE(request.options.flags, SFD_OPTIONS_ALL);
+        if (request.cmd == SFD_WIRE_SEND_OPEN_FILE || request.cmd == SFD_WIRE_CANCEL) {
+            ASSERT_EQ(bytes.size(), 16u);
+            continue;
+        }
+        ASSERT_GE(request.offset, 0);
+        ASSERT_LE(static_cast<uint64_t>(request.offset) + request.length,
+                  static_cast<uint64_t>(INT64_MAX));
+        if (request.cmd == SFD_WIRE_SEND_DESCRIPTOR) {
+            ASSERT_EQ(bytes.size(), 48u);
+        } else {
+            ASSERT_EQ(std::strlen(request.path), request.path_length);
+            ASSERT_EQ((request.extended ? 48 : 24) + request.path_length + 1, bytes.size());
+        }
+    }
+}
+
+TEST(Wire, shouldWorkAtAnyAlignment)
+{
+    unsigned char buffer[8 + SFD_WIRE_MAX_RESPONSE_SIZE];
+
+    for (size_t shift = 0; shift < 8; shift++) {
+        const sfd_wire_file_info info = {1, 2, 3, 4, 5};
+        sfd_wire_response response = {};
+        const size_t size = sfd_wire_put_file_info(buffer + shift, &info);
+
+        ASSERT_EQ(sfd_wire_get_response(buffer + shift, size, &response), 48);
+        EXPECT_EQ(response.info.ctime, 4);
+        EXPECT_EQ(response.info.id, 5u);
+    }
+}
+
+} // namespace
