@@ -50,13 +50,13 @@ enum {
     /*
      * Huge pages of the machine's default size (2 MiB on x86_64), out of those that its administrator has set
      * aside (sysctl vm.nr_hugepages): fewer page faults and a seal that costs next to nothing, but each buffer takes
-     * whole ones; a seal takes those that were never written to as well. Never ordinary pages instead: ENOMEM when there
-     * are not enough.
+     * whole ones; a seal takes those that were never written to as well. Never ordinary pages instead: ENOMEM when
+     * there are not enough.
      */
     SFD_BUFFER_HUGE_PAGES = 1,
     /*
-     * Takes all pages now, instead of each with the first access to it. Blocks for as long as clearing them lasts. Before
-     * Linux 5.14 a want of memory shows as it does with an access: SIGBUS, or the end of some process.
+     * Takes all pages now, instead of each with the first access to it. Blocks for as long as clearing them lasts.
+     * Before Linux 5.14 a want of memory shows as it does with an access: SIGBUS, or the end of some process.
      */
     SFD_BUFFER_PREFAULT = 2
 };
@@ -93,12 +93,12 @@ struct sfd_buffer {
 };
 
 /* What a buffer is before the first use and after sfd_buffer_free(): nothing. */
-#define SFD_BUFFER_INIT                                                                            \
-    {                                                                                              \
-        NULL, 0, -1, 0, 0,                                                                         \
-        {                                                                                          \
-            0, 0, 0                                                                                \
-        }                                                                                          \
+#define SFD_BUFFER_INIT                                                                                                \
+    {                                                                                                                  \
+        NULL, 0, -1, 0, 0,                                                                                             \
+        {                                                                                                              \
+            0, 0, 0                                                                                                    \
+        }                                                                                                              \
     }
 
 /*
@@ -124,16 +124,16 @@ int sfd_buffer_alloc(struct sfd_buffer *out, const char *name, size_t size, unsi
  * keeps its address and can be read; a write to it raises SIGSEGV, write(2) to its descriptor says EPERM. (Who
  * calls mprotect(2) writes to pages of his own, which nobody else sees.) Does nothing to a buffer that is sealed.
  *
- * Does not need to be called before sfd_buffer_send(), which does it. Waits for nobody, but takes 20 to 60 ms per GiB, with
- * huge pages half a millisecond; during that no thread may use the bytes.
+ * Does not need to be called before sfd_buffer_send(), which does it. Waits for nobody, but takes 20 to 60 ms per GiB,
+ * with huge pages half a millisecond; during that no thread may use the bytes.
  *
  * Where another process (or a second mapping) has the buffer mapped for writing, or the kernel still reads or writes
  * it for somebody (splice(2), O_DIRECT), only new writers can be kept out: the result is SFD_BUFFER_SEALED_FUTURE. A
  * later call tries again.
  *
  * Returns 0; buffer->seal says how far it went. errno: EBADF (no buffer), EINVAL (sfd_read_buffer()'s, and not mapped
- * yet), EPERM (its descriptor was made read-only, or sealed against seals), ENOMEM (no memory to map it again: then data is
- * NULL, and sfd_buffer_map() may try later).
+ * yet), EPERM (its descriptor was made read-only, or sealed against seals), ENOMEM (no memory to map it again: then
+ * data is NULL, and sfd_buffer_map() may try later).
  */
 int sfd_buffer_seal(struct sfd_buffer *buffer) SFD_API;
 
@@ -176,8 +176,8 @@ int sfd_buffer_move(int socket, struct sfd_buffer *buffer) SFD_API;
  * caller demands, is refused, and all descriptors that came with it are closed. (To close what somebody else has opened
  * can block, if that is a file of a slow file server: event loops take buffers from whom they know.)
  *
- * Returns 1; 0 when the other end has closed the connection (or, over seqpacket, sent an empty message); -1 with errno. Blocks until something comes, unless the
- * socket is non-blocking.
+ * Returns 1; 0 when the other end has closed the connection (or, over seqpacket, sent an empty message); -1 with errno.
+ * Blocks until something comes, unless the socket is non-blocking.
  *
  * errno, of what came (it has been taken out of the socket, and the next call receives what follows):
  *     EBADMSG       the bytes are not those of a buffer's message, or they are cut short
@@ -186,7 +186,8 @@ int sfd_buffer_move(int socket, struct sfd_buffer *buffer) SFD_API;
  *     E2BIG         more than one descriptor
  *     EMEDIUMTYPE   the descriptor is not a memory file
  *     ERANGE        the buffer is said to be larger than the memory file is
- *     EPERM         not sealed: neither against changes of its size, nor, as it was not to be written to, against writing
+ *     EPERM         not sealed: neither against changes of its size, nor, as it was not to be written to, against
+ *                   writing
  *     EBUSY         SFD_BUFFER_SEALED_FUTURE, without SFD_BUFFER_FUTURE_WRITE
  *     EROFS         sealed, or open for reading only, although it was asked for SFD_BUFFER_WRITABLE
  *     EACCES        its descriptor is not open for reading

@@ -22,10 +22,10 @@
  * instead: sfd_events_feed(), and sfd_events_end() at end of file.
  *
  * For all functions here:
- *   - They may be called by any thread; one struct sfd_events is used by one thread at a time. It owns nothing, and needs
- *     no cleaning up.
- *   - None blocks but sfd_events_next(), which reads; none else touches errno or makes a system call, so that signal handlers
- *     may call them, as they may call that one.
+ *   - They may be called by any thread; one struct sfd_events is used by one thread at a time. It owns nothing, and
+ *     needs no cleaning up.
+ *   - None blocks but sfd_events_next(), which reads; none else touches errno or makes a system call, so that signal
+ *     handlers may call them, as they may call that one.
  */
 #ifndef SENDFILED_EVENTS_H
 #define SENDFILED_EVENTS_H
@@ -89,21 +89,21 @@ struct sfd_events {
 void sfd_events_init(struct sfd_events *events, enum sfd_events_of of) SFD_API;
 
 /*
- * Reads the status channel, as far as it needs for the next event. Blocks if it is a blocking descriptor, until an event or
- * the end comes; a signal does not end the wait.
+ * Reads the status channel, as far as it needs for the next event. Blocks if it is a blocking descriptor, until an
+ * event or the end comes; a signal does not end the wait.
  *
  *   status_fd   what sfd_send() and its like returned; borrowed. The caller closes it after the last event
  *   event       filled when the result is 1; else its type is SFD_EVENT_NONE
  *
  * The bytes of a Read File are not read here: SFD_EVENT_DATA says that they come next. Take up to
  * sfd_events_data_left() of them out of the channel, by read(2) or splice(2), and tell how many, sfd_events_skip(); as
- * long as bytes are left, this event comes again. When your read(2) gives 0, the daemon has stopped: sfd_events_end(). When
- * splice(2) gives EAGAIN, either end may be the reason: as long as the channel has bytes (FIONREAD) wait for the other
- * one, and do not watch the channel meanwhile.
+ * long as bytes are left, this event comes again. When your read(2) gives 0, the daemon has stopped: sfd_events_end().
+ * When splice(2) gives EAGAIN, either end may be the reason: as long as the channel has bytes (FIONREAD) wait for the
+ * other one, and do not watch the channel meanwhile.
  *
- * Returns 1, 0 when there is nothing (the channel is non-blocking and empty, or the last event has been), or -1 with the
- * errno of read(2), for a descriptor that is no status channel: EBADF (not open for reading), EINVAL, EIO, EISDIR (no
- * pipe).
+ * Returns 1, 0 when there is nothing (the channel is non-blocking and empty, or the last event has been), or -1 with
+ * the errno of read(2), for a descriptor that is no status channel: EBADF (not open for reading), EINVAL, EIO, EISDIR
+ * (no pipe).
  */
 int sfd_events_next(struct sfd_events *events, int status_fd, struct sfd_event *event) SFD_API;
 
@@ -120,8 +120,7 @@ int sfd_events_next(struct sfd_events *events, int status_fd, struct sfd_event *
  *         if (event.type != SFD_EVENT_NONE) handle(&event);
  *     }
  */
-size_t sfd_events_feed(struct sfd_events *events, const void *bytes, size_t size,
-                       struct sfd_event *event) SFD_API;
+size_t sfd_events_feed(struct sfd_events *events, const void *bytes, size_t size, struct sfd_event *event) SFD_API;
 
 /*
  * Says that the status channel is at end of file, or that nobody will read it any more. True, with the last event, if
@@ -130,8 +129,8 @@ size_t sfd_events_feed(struct sfd_events *events, const void *bytes, size_t size
 bool sfd_events_end(struct sfd_events *events, struct sfd_event *event) SFD_API;
 
 /*
- * The id of the transfer, for sfd_send_open() and sfd_cancel(). 0: there is nothing to cancel, as it has not been accepted
- * yet, or is over.
+ * The id of the transfer, for sfd_send_open() and sfd_cancel(). 0: there is nothing to cancel, as it has not been
+ * accepted yet, or is over.
  */
 size_t sfd_events_txnid(const struct sfd_events *events) SFD_API;
 

@@ -115,8 +115,7 @@ int sfd_shutdown(pid_t pid) SFD_API;
  * Returns the read end of a pipe. Blocks while the daemon's queue of requests is full (10 by
  * default, shared by all clients), unless srv_sockfd is non-blocking. errno: see the top.
  */
-int sfd_read(int srv_sockfd, const char *path, off_t offset, size_t len,
-             bool dest_fd_nonblock) SFD_API;
+int sfd_read(int srv_sockfd, const char *path, off_t offset, size_t len, bool dest_fd_nonblock) SFD_API;
 
 /*
  * Send File: the daemon writes the file's bytes to destination_fd (TCP or UNIX stream socket, pipe,
@@ -137,8 +136,7 @@ int sfd_send(int srv_sockfd, const char *path, int destination_fd, off_t offset,
  * Only the process that opened a file can send or cancel it. Parameters, blocking and errno: as
  * sfd_send().
  */
-int sfd_open(int srv_sockfd, const char *path, off_t offset, size_t len,
-             bool stat_fd_nonblock) SFD_API;
+int sfd_open(int srv_sockfd, const char *path, off_t offset, size_t len, bool stat_fd_nonblock) SFD_API;
 
 /*
  * Send Open File: sends an opened file to destination_fd. Progress and the outcome arrive on the
@@ -178,8 +176,8 @@ bool sfd_cancel(int srv_sockfd, size_t txnid) SFD_API;
 int sfd_read_with(int srv_sockfd, const char *path, off_t offset, size_t len, bool dest_fd_nonblock,
                   const struct sfd_options *options) SFD_API;
 
-int sfd_send_with(int srv_sockfd, const char *path, int destination_fd, off_t offset, size_t len,
-                  bool stat_fd_nonblock, const struct sfd_options *options) SFD_API;
+int sfd_send_with(int srv_sockfd, const char *path, int destination_fd, off_t offset, size_t len, bool stat_fd_nonblock,
+                  const struct sfd_options *options) SFD_API;
 
 /* The options are those of the transfer that sfd_send_open() begins; its deadline begins here. */
 int sfd_open_with(int srv_sockfd, const char *path, off_t offset, size_t len, bool stat_fd_nonblock,
@@ -191,8 +189,8 @@ int sfd_open_with(int srv_sockfd, const char *path, off_t offset, size_t len, bo
  *   source_fd        a regular file, opened for reading; else the daemon refuses with EINVAL or EBADF
  *   offset           from the file's beginning, >= 0; the file position is neither used nor moved
  */
-int sfd_send_fd(int srv_sockfd, int source_fd, int destination_fd, off_t offset, size_t len,
-                bool stat_fd_nonblock, const struct sfd_options *options) SFD_API;
+int sfd_send_fd(int srv_sockfd, int source_fd, int destination_fd, off_t offset, size_t len, bool stat_fd_nonblock,
+                const struct sfd_options *options) SFD_API;
 
 /*
  * Read File into a buffer (buffer.h): a file as memory, without a pipe. The daemon fills a memory file that this
@@ -206,13 +204,12 @@ int sfd_send_fd(int srv_sockfd, int source_fd, int destination_fd, off_t offset,
  *   out      a buffer that is not mapped yet, untouched on failure; the caller frees it, also when the transfer
  *            failed: at any time, and what the daemon has of it goes with the transfer
  *
- * Its name in /proc is the file's. The memory counts for the daemon (its cgroup). The descriptor that is returned, the other
- * parameters, blocking and errno: as sfd_send_with(), whose SFD_OPTION_SEAL is set in addition; and EMFILE, ENFILE,
- * ENOMEM for want of a memory file.
+ * Its name in /proc is the file's. The memory counts for the daemon (its cgroup). The descriptor that is returned, the
+ * other parameters, blocking and errno: as sfd_send_with(), whose SFD_OPTION_SEAL is set in addition; and EMFILE,
+ * ENFILE, ENOMEM for want of a memory file.
  */
-int sfd_read_buffer(int srv_sockfd, const char *path, off_t offset, size_t len,
-                    bool stat_fd_nonblock, const struct sfd_options *options,
-                    struct sfd_buffer *out) SFD_API;
+int sfd_read_buffer(int srv_sockfd, const char *path, off_t offset, size_t len, bool stat_fd_nonblock,
+                    const struct sfd_options *options, struct sfd_buffer *out) SFD_API;
 
 /*
  * Send Buffer: as sfd_send_fd(), from a buffer, which is sealed first if it is not, sfd_buffer_seal(): what a socket
@@ -224,8 +221,8 @@ int sfd_read_buffer(int srv_sockfd, const char *path, off_t offset, size_t len,
  * errno: as sfd_send_fd(); EBADF (no buffer), ERANGE (the part is not inside of the buffer), and those of
  * sfd_buffer_seal().
  */
-int sfd_send_buffer(int srv_sockfd, struct sfd_buffer *buffer, int destination_fd, off_t offset,
-                    size_t len, bool stat_fd_nonblock, const struct sfd_options *options) SFD_API;
+int sfd_send_buffer(int srv_sockfd, struct sfd_buffer *buffer, int destination_fd, off_t offset, size_t len,
+                    bool stat_fd_nonblock, const struct sfd_options *options) SFD_API;
 
 /*
  * The name of a technique, "auto", "sendfile", "splice", "mmap", "read-write" or "copy-file-range":

@@ -31,24 +31,19 @@
 static const struct sfd_sys *const sys = &sfd_sys_linux;
 
 /* The address of a daemon's request socket. 0 or -errno. */
-static int make_address(const char *sockdir, const char *name, struct sockaddr_un *out,
-                        socklen_t *out_size)
+static int make_address(const char *sockdir, const char *name, struct sockaddr_un *out, socklen_t *out_size)
 {
     static const char before[] = "/sendfiled.";
     static const char after[] = ".socket";
 
-    if (sockdir == NULL || name == NULL || name[0] == '\0' || strchr(name, '/') != NULL) {
-        return -EINVAL;
-    }
+    if (sockdir == NULL || name == NULL || name[0] == '\0' || strchr(name, '/') != NULL) return -EINVAL;
 
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     const size_t dir_length = strnlen(sockdir, sizeof address.sun_path);
     const size_t name_length = strnlen(name, sizeof address.sun_path);
     const size_t length = dir_length + strlen(before) + name_length + strlen(after);
 
-    if (length >= sizeof address.sun_path) {
-        return -ENAMETOOLONG;
-    }
+    if (length >= sizeof address.sun_path) return -ENAMETOOLONG;
 
     char *at = address.sun_path;
 
@@ -68,15 +63,11 @@ static int open_connection(const char *sockdir, const char *name)
     socklen_t size;
     const int made = make_address(sockdir, name, &address, &size);
 
-    if (made < 0) {
-        return made;
-    }
+    if (made < 0) return made;
 
     int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
-    if (fd < 0) {
-        return -errno;
-    }
+    if (fd < 0) return -errno;
     /* A datagram socket's connect(2) never waits, so EINTR cannot happen. Nothing is ever received
        here: say so, and nobody can fill our queue. */
     if (connect(fd, (const struct sockaddr *)&address, size) < 0 || shutdown(fd, SHUT_RD) < 0) {
@@ -97,8 +88,8 @@ int sfd_connect(const char *server_sockdir, const char *server_name)
  * Sends one datagram: head, then tail (NULL: none), with `count` descriptors. 0 or -errno. Blocks
  * while the daemon's queue is full, unless the socket is non-blocking.
  */
-static int send_request(int srv, const void *head, size_t head_size, const char *tail,
-                        size_t tail_size, const int *descriptors, size_t count)
+static int send_request(int srv, const void *head, size_t head_size, const char *tail, size_t tail_size,
+                        const int *descriptors, size_t count)
 {
     struct iovec iov[2] = {
         {.iov_base = (void *)(uintptr_t)head, .iov_len = head_size},
@@ -135,9 +126,7 @@ static int make_status_pipe(bool nonblock, int out[2])
 {
     int fds[2];
 
-    if (pipe2(fds, O_CLOEXEC | O_NONBLOCK) < 0) {
-        return -errno;
-    }
+    if (pipe2(fds, O_CLOEXEC | O_NONBLOCK) < 0) return -errno;
     if (!nonblock) {
         const int cleared = sys->fcntl(fds[0], F_SETFL, 0);
 
@@ -168,16 +157,14 @@ static int submit(int srv, const struct request *request, bool nonblock)
     int status[2] = {-1, -1};
     const int made = make_status_pipe(nonblock, status);
 
-    if (made < 0) {
-        return made;
-    }
+    if (made < 0) return made;
 
     int descriptors[MAX_DESCRIPTORS] = {status[1]};
 
     memcpy(descriptors + 1, request->passed, sizeof(int) * request->passed_count);
 
-    const int sent = send_request(srv, request->head, request->head_size, request->path,
-                                  request->path_size, descriptors, 1 + request->passed_count);
+    const int sent = send_request(srv, request->head, request->head_size, request->path, request->path_size,
+                                  descriptors, 1 + request->passed_count);
 
     /* The daemon's duplicate has to be the only write end, or its close would not be seen as EOF.
      */
@@ -192,15 +179,11 @@ static int submit(int srv, const struct request *request, bool nonblock)
 /* 0, or -errno for a path that no request can carry. */
 static int set_path(struct request *request, const char *path)
 {
-    if (path == NULL) {
-        return -EINVAL;
-    }
+    if (path == NULL) return -EINVAL;
 
     const size_t length = strnlen(path, SFD_WIRE_MAX_PATH + 1);
 
-    if (length > SFD_WIRE_MAX_PATH) {
-        return -ENAMETOOLONG;
-    }
+    if (length > SFD_WIRE_MAX_PATH) return -ENAMETOOLONG;
     request->path = path;
     request->path_size = length + 1;
     return 0;
@@ -212,18 +195,14 @@ static void pass(struct request *request, int fd)
 }
 
 /* A version 1 request on a path; destination is borrowed, NULL: none. The status channel or -errno. */
-static int request_path(int srv, uint8_t cmd, const char *path, const int *destination,
-                        off_t offset, size_t length, bool nonblock)
+static int request_path(int srv, uint8_t cmd, const char *path, const int *destination, off_t offset, size_t length,
+                        bool nonblock)
 {
     struct request request = {.path = NULL};
     const int set = set_path(&request, path);
 
-    if (set < 0) {
-        return set;
-    }
-    if (destination != NULL) {
-        pass(&request, *destination);
-    }
+    if (set < 0) return set;
+    if (destination != NULL) pass(&request, *destination);
     request.head_size = sfd_wire_put_path_request(request.head, cmd, offset, length);
     return submit(srv, &request, nonblock);
 }
@@ -232,55 +211,44 @@ static int request_path(int srv, uint8_t cmd, const char *path, const int *desti
  * Fills the head of an extended request and sends it. Unknown techniques and flags are the daemon's to
  * judge: it may be newer than we are.
  */
-static int submit_extended(int srv, uint8_t cmd, struct request *request, off_t offset,
-                           size_t length, bool nonblock, const struct sfd_options *options)
+static int submit_extended(int srv, uint8_t cmd, struct request *request, off_t offset, size_t length, bool nonblock,
+                           const struct sfd_options *options)
 {
     static const struct sfd_options none = {0};
     const struct sfd_options *asked = options == NULL ? &none : options;
 
-    if (memcmp(asked->reserved, none.reserved, sizeof none.reserved) != 0) {
-        return -EINVAL;
-    }
-    request->head_size =
-        sfd_wire_put_extended_request(request->head, cmd, offset, length, asked,
-                                      request->path == NULL ? 0 : request->path_size - 1);
+    if (memcmp(asked->reserved, none.reserved, sizeof none.reserved) != 0) return -EINVAL;
+    request->head_size = sfd_wire_put_extended_request(request->head, cmd, offset, length, asked,
+                                                       request->path == NULL ? 0 : request->path_size - 1);
     return submit(srv, request, nonblock);
 }
 
 /* As request_path. */
-static int request_path_with(int srv, uint8_t cmd, const char *path, const int *destination,
-                             off_t offset, size_t length, bool nonblock,
-                             const struct sfd_options *options)
+static int request_path_with(int srv, uint8_t cmd, const char *path, const int *destination, off_t offset,
+                             size_t length, bool nonblock, const struct sfd_options *options)
 {
     struct request request = {.path = NULL};
     const int set = set_path(&request, path);
 
-    if (set < 0) {
-        return set;
-    }
-    if (destination != NULL) {
-        pass(&request, *destination);
-    }
+    if (set < 0) return set;
+    if (destination != NULL) pass(&request, *destination);
     return submit_extended(srv, cmd, &request, offset, length, nonblock, options);
 }
 
 int sfd_read(int srv_sockfd, const char *path, off_t offset, size_t len, bool dest_fd_nonblock)
 {
-    return sfd_api_result(
-        request_path(srv_sockfd, SFD_WIRE_READ_FILE, path, NULL, offset, len, dest_fd_nonblock));
+    return sfd_api_result(request_path(srv_sockfd, SFD_WIRE_READ_FILE, path, NULL, offset, len, dest_fd_nonblock));
 }
 
-int sfd_send(int srv_sockfd, const char *path, int destination_fd, off_t offset, size_t len,
-             bool stat_fd_nonblock)
+int sfd_send(int srv_sockfd, const char *path, int destination_fd, off_t offset, size_t len, bool stat_fd_nonblock)
 {
-    return sfd_api_result(request_path(srv_sockfd, SFD_WIRE_SEND_FILE, path, &destination_fd,
-                                       offset, len, stat_fd_nonblock));
+    return sfd_api_result(
+        request_path(srv_sockfd, SFD_WIRE_SEND_FILE, path, &destination_fd, offset, len, stat_fd_nonblock));
 }
 
 int sfd_open(int srv_sockfd, const char *path, off_t offset, size_t len, bool stat_fd_nonblock)
 {
-    return sfd_api_result(
-        request_path(srv_sockfd, SFD_WIRE_OPEN_FILE, path, NULL, offset, len, stat_fd_nonblock));
+    return sfd_api_result(request_path(srv_sockfd, SFD_WIRE_OPEN_FILE, path, NULL, offset, len, stat_fd_nonblock));
 }
 
 /* A request on a transfer. 0 or -errno. */
@@ -294,8 +262,7 @@ static int request_transfer(int srv, uint8_t cmd, uint64_t id, const int *destin
 
 bool sfd_send_open(int srv_sockfd, size_t txnid, int destination_fd)
 {
-    return sfd_api_result(
-               request_transfer(srv_sockfd, SFD_WIRE_SEND_OPEN_FILE, txnid, &destination_fd)) == 0;
+    return sfd_api_result(request_transfer(srv_sockfd, SFD_WIRE_SEND_OPEN_FILE, txnid, &destination_fd)) == 0;
 }
 
 bool sfd_cancel(int srv_sockfd, size_t txnid)
@@ -306,34 +273,33 @@ bool sfd_cancel(int srv_sockfd, size_t txnid)
 int sfd_read_with(int srv_sockfd, const char *path, off_t offset, size_t len, bool dest_fd_nonblock,
                   const struct sfd_options *options)
 {
-    return sfd_api_result(request_path_with(srv_sockfd, SFD_WIRE_READ_FILE_EXT, path, NULL, offset,
-                                            len, dest_fd_nonblock, options));
+    return sfd_api_result(
+        request_path_with(srv_sockfd, SFD_WIRE_READ_FILE_EXT, path, NULL, offset, len, dest_fd_nonblock, options));
 }
 
-int sfd_send_with(int srv_sockfd, const char *path, int destination_fd, off_t offset, size_t len,
-                  bool stat_fd_nonblock, const struct sfd_options *options)
+int sfd_send_with(int srv_sockfd, const char *path, int destination_fd, off_t offset, size_t len, bool stat_fd_nonblock,
+                  const struct sfd_options *options)
 {
-    return sfd_api_result(request_path_with(srv_sockfd, SFD_WIRE_SEND_FILE_EXT, path,
-                                            &destination_fd, offset, len, stat_fd_nonblock,
-                                            options));
+    return sfd_api_result(request_path_with(srv_sockfd, SFD_WIRE_SEND_FILE_EXT, path, &destination_fd, offset, len,
+                                            stat_fd_nonblock, options));
 }
 
 int sfd_open_with(int srv_sockfd, const char *path, off_t offset, size_t len, bool stat_fd_nonblock,
                   const struct sfd_options *options)
 {
-    return sfd_api_result(request_path_with(srv_sockfd, SFD_WIRE_OPEN_FILE_EXT, path, NULL, offset,
-                                            len, stat_fd_nonblock, options));
+    return sfd_api_result(
+        request_path_with(srv_sockfd, SFD_WIRE_OPEN_FILE_EXT, path, NULL, offset, len, stat_fd_nonblock, options));
 }
 
-int sfd_send_fd(int srv_sockfd, int source_fd, int destination_fd, off_t offset, size_t len,
-                bool stat_fd_nonblock, const struct sfd_options *options)
+int sfd_send_fd(int srv_sockfd, int source_fd, int destination_fd, off_t offset, size_t len, bool stat_fd_nonblock,
+                const struct sfd_options *options)
 {
     struct request request = {.path = NULL};
 
     pass(&request, destination_fd);
     pass(&request, source_fd);
-    return sfd_api_result(submit_extended(srv_sockfd, SFD_WIRE_SEND_DESCRIPTOR, &request, offset,
-                                          len, stat_fd_nonblock, options));
+    return sfd_api_result(
+        submit_extended(srv_sockfd, SFD_WIRE_SEND_DESCRIPTOR, &request, offset, len, stat_fd_nonblock, options));
 }
 
 /* What comes behind the last slash: how a file is called. */
@@ -359,20 +325,13 @@ static int read_buffer(int srv, const char *path, off_t offset, size_t len, bool
     struct sfd_options asked = {.flags = 0};
     struct sfd_buffer buffer = SFD_BUFFER_INIT;
 
-    if (path == NULL) {
-        return -EINVAL;
-    }
-    if (options != NULL) {
-        asked = *options;
-    }
+    if (path == NULL) return -EINVAL;
+    if (options != NULL) asked = *options;
     asked.flags |= SFD_OPTION_SEAL;
     buffer.fd = open_memory(path);
-    if (buffer.fd < 0) {
-        return buffer.fd;
-    }
+    if (buffer.fd < 0) return buffer.fd;
 
-    const int status = request_path_with(srv, SFD_WIRE_SEND_FILE_EXT, path, &buffer.fd, offset, len,
-                                         nonblock, &asked);
+    const int status = request_path_with(srv, SFD_WIRE_SEND_FILE_EXT, path, &buffer.fd, offset, len, nonblock, &asked);
 
     if (status < 0) {
         sfd_memory_free(&sfd_sys_memory_linux, &buffer);
@@ -382,40 +341,26 @@ static int read_buffer(int srv, const char *path, off_t offset, size_t len, bool
     return status;
 }
 
-int sfd_read_buffer(int srv_sockfd, const char *path, off_t offset, size_t len,
-                    bool stat_fd_nonblock, const struct sfd_options *options,
-                    struct sfd_buffer *out)
+int sfd_read_buffer(int srv_sockfd, const char *path, off_t offset, size_t len, bool stat_fd_nonblock,
+                    const struct sfd_options *options, struct sfd_buffer *out)
 {
-    return sfd_api_result(
-        read_buffer(srv_sockfd, path, offset, len, stat_fd_nonblock, options, out));
+    return sfd_api_result(read_buffer(srv_sockfd, path, offset, len, stat_fd_nonblock, options, out));
 }
 
-static int send_buffer(int srv, struct sfd_buffer *buffer, int destination, off_t offset,
-                       size_t len, bool nonblock, const struct sfd_options *options)
+static int send_buffer(int srv, struct sfd_buffer *buffer, int destination, off_t offset, size_t len, bool nonblock,
+                       const struct sfd_options *options)
 {
-    if (buffer->fd < 0) {
-        return -EBADF;
-    }
-    if (offset < 0 || (uint64_t)offset > buffer->size || len > buffer->size - (size_t)offset) {
-        return -ERANGE;
-    }
+    if (buffer->fd < 0) return -EBADF;
+    if (offset < 0 || (uint64_t)offset > buffer->size || len > buffer->size - (size_t)offset) return -ERANGE;
 
     int result = sfd_memory_seal(&sfd_sys_memory_linux, buffer);
     uint64_t end = 0;
 
-    if (result == 0) {
-        result = sfd_sys_memory_linux.file_size(buffer->fd, &end);
-    }
-    if (result < 0) {
-        return result;
-    }
+    if (result == 0) result = sfd_sys_memory_linux.file_size(buffer->fd, &end);
+    if (result < 0) return result;
     /* On the wire no length is "to the end of the file", which may be longer: huge pages are whole. */
-    if (len == 0) {
-        len = buffer->size - (size_t)offset;
-    }
-    if (len == 0) {
-        offset = (off_t)end;
-    }
+    if (len == 0) len = buffer->size - (size_t)offset;
+    if (len == 0) offset = (off_t)end;
 
     struct request request = {.path = NULL};
 
@@ -424,9 +369,8 @@ static int send_buffer(int srv, struct sfd_buffer *buffer, int destination, off_
     return submit_extended(srv, SFD_WIRE_SEND_DESCRIPTOR, &request, offset, len, nonblock, options);
 }
 
-int sfd_send_buffer(int srv_sockfd, struct sfd_buffer *buffer, int destination_fd, off_t offset,
-                    size_t len, bool stat_fd_nonblock, const struct sfd_options *options)
+int sfd_send_buffer(int srv_sockfd, struct sfd_buffer *buffer, int destination_fd, off_t offset, size_t len,
+                    bool stat_fd_nonblock, const struct sfd_options *options)
 {
-    return sfd_api_result(
-        send_buffer(srv_sockfd, buffer, destination_fd, offset, len, stat_fd_nonblock, options));
+    return sfd_api_result(send_buffer(srv_sockfd, buffer, destination_fd, offset, len, stat_fd_nonblock, options));
 }

@@ -21,9 +21,7 @@ void sfd_events_init(struct sfd_events *events, enum sfd_events_of of)
 
 uint64_t sfd_events_data_left(const struct sfd_events *events)
 {
-    if (events->of != SFD_EVENTS_OF_READ || events->info.cmd == 0 || events->over != 0) {
-        return 0;
-    }
+    if (events->of != SFD_EVENTS_OF_READ || events->info.cmd == 0 || events->over != 0) return 0;
     return events->info.size - events->moved;
 }
 
@@ -40,8 +38,7 @@ void sfd_events_skip(struct sfd_events *events, uint64_t size)
 }
 
 /* What every event tells. */
-static void begin(const struct sfd_events *events, struct sfd_event *event,
-                  enum sfd_event_type type)
+static void begin(const struct sfd_events *events, struct sfd_event *event, enum sfd_event_type type)
 {
     *event = (struct sfd_event){.type = type, .moved = events->moved, .info = events->info};
 }
@@ -77,8 +74,7 @@ static bool is_plausible(const struct sfd_events *events, uint64_t moved)
 
 static void on_progress(struct sfd_events *events, struct sfd_event *event, uint64_t more)
 {
-    if (events->of == SFD_EVENTS_OF_READ || more > events->info.size ||
-        !is_plausible(events, events->moved + more)) {
+    if (events->of == SFD_EVENTS_OF_READ || more > events->info.size || !is_plausible(events, events->moved + more)) {
         on_nonsense(events, event);
         return;
     }
@@ -96,16 +92,14 @@ static void on_complete(struct sfd_events *events, struct sfd_event *event)
     finish(events, event, 0);
 }
 
-static void on_refusal(struct sfd_events *events, struct sfd_event *event,
-                       const struct sfd_wire_response *response)
+static void on_refusal(struct sfd_events *events, struct sfd_event *event, const struct sfd_wire_response *response)
 {
     finish(events, event, response->errnum);
     event->refused = events->moved == 0;
     event->fits = response->fits;
 }
 
-static void on_result(struct sfd_events *events, struct sfd_event *event,
-                      const struct sfd_wire_response *response)
+static void on_result(struct sfd_events *events, struct sfd_event *event, const struct sfd_wire_response *response)
 {
     struct sfd_result result = {.cmd = 0};
     const bool complete = response->errnum == 0;
@@ -116,9 +110,7 @@ static void on_result(struct sfd_events *events, struct sfd_event *event,
         on_nonsense(events, event);
         return;
     }
-    if (plausible) {
-        events->moved = result.moved;
-    }
+    if (plausible) events->moved = result.moved;
     finish(events, event, response->errnum);
     event->result = result;
     event->fits = result.fits;
@@ -132,9 +124,7 @@ static bool take_message(struct sfd_events *events, struct sfd_event *event)
     struct sfd_wire_response response;
     const int size = sfd_wire_get_response(events->held, events->held_size, &response);
 
-    if (size == 0) {
-        return false;
-    }
+    if (size == 0) return false;
     if (size < 0) {
         on_nonsense(events, event);
         return true;
@@ -166,8 +156,7 @@ static bool take_message(struct sfd_events *events, struct sfd_event *event)
 }
 
 /* A Read File's bytes: they are where they were fed, nothing is copied. */
-static size_t take_data(struct sfd_events *events, const void *bytes, size_t size,
-                        struct sfd_event *event)
+static size_t take_data(struct sfd_events *events, const void *bytes, size_t size, struct sfd_event *event)
 {
     const uint64_t left = sfd_events_data_left(events);
     const size_t taken = size < left ? size : (size_t)left;
@@ -179,27 +168,19 @@ static size_t take_data(struct sfd_events *events, const void *bytes, size_t siz
     return taken;
 }
 
-size_t sfd_events_feed(struct sfd_events *events, const void *bytes, size_t size,
-                       struct sfd_event *event)
+size_t sfd_events_feed(struct sfd_events *events, const void *bytes, size_t size, struct sfd_event *event)
 {
     const size_t room = sizeof events->held - events->held_size;
     const size_t taken = size < room ? size : room;
 
     begin(events, event, SFD_EVENT_NONE);
-    if (size == 0 || events->over != 0) {
-        return size;
-    }
-    if (take_message(events, event)) { /* of a sfd_events_next() before */
+    if (size == 0 || events->over != 0) return size;
+    if (take_message(events, event)) /* of a sfd_events_next() before */
         return 0;
-    }
-    if (sfd_events_data_left(events) > 0) {
-        return take_data(events, bytes, size, event);
-    }
+    if (sfd_events_data_left(events) > 0) return take_data(events, bytes, size, event);
     memcpy(events->held + events->held_size, bytes, taken);
     events->held_size = (uint8_t)(events->held_size + taken);
-    if (!take_message(events, event)) {
-        return taken;
-    }
+    if (!take_message(events, event)) return taken;
 
     /* Before these bytes there was no whole message: what is behind it is all theirs, and comes again. */
     const size_t behind = events->over != 0 ? 0 : events->held_size;
@@ -211,19 +192,14 @@ size_t sfd_events_feed(struct sfd_events *events, const void *bytes, size_t size
 bool sfd_events_end(struct sfd_events *events, struct sfd_event *event)
 {
     begin(events, event, SFD_EVENT_NONE);
-    if (events->over != 0) {
-        return false;
-    }
+    if (events->over != 0) return false;
     /* What sfd_events_next() has read and not told yet may be the end. */
-    while (take_message(events, event)) {
-        if (events->over != 0) {
-            return true;
-        }
-    }
+    while (take_message(events, event))
+        if (events->over != 0) return true;
 
     /* Behind the last byte a Result may be missing, when the daemon was too old or has died: the file is whole. */
-    const bool read_whole = events->of == SFD_EVENTS_OF_READ && events->info.cmd != 0 &&
-                            events->moved == events->info.size;
+    const bool read_whole =
+        events->of == SFD_EVENTS_OF_READ && events->info.cmd != 0 && events->moved == events->info.size;
 
     finish(events, event, read_whole ? 0 : ECONNABORTED);
     event->refused = false;
@@ -245,27 +221,19 @@ int sfd_events_next(struct sfd_events *events, int status_fd, struct sfd_event *
 {
     begin(events, event, SFD_EVENT_NONE);
     for (;;) {
-        if (events->over != 0) {
-            return 0;
-        }
+        if (events->over != 0) return 0;
         if (sfd_events_data_left(events) > 0) {
             begin(events, event, SFD_EVENT_DATA);
             return 1;
         }
-        if (take_message(events, event)) {
-            return 1;
-        }
+        if (take_message(events, event)) return 1;
 
         /* Before a Read File's information, 48 bytes, there is room for just that: no byte of the file is read. */
-        const ssize_t count = read_some(status_fd, events->held + events->held_size,
-                                        sizeof events->held - events->held_size);
+        const ssize_t count =
+            read_some(status_fd, events->held + events->held_size, sizeof events->held - events->held_size);
 
-        if (count < 0) {
-            return errno == EAGAIN ? 0 : -1;
-        }
-        if (count == 0) {
-            return sfd_events_end(events, event) ? 1 : 0;
-        }
+        if (count < 0) return errno == EAGAIN ? 0 : -1;
+        if (count == 0) return sfd_events_end(events, event) ? 1 : 0;
         events->held_size = (uint8_t)(events->held_size + count);
     }
 }

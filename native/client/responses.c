@@ -43,9 +43,8 @@ bool sfd_unmarshal_file_info(struct sfd_file_info *pdu, const void *buf)
     struct sfd_wire_response response;
 
     if (sfd_get_cmd(buf) != SFD_FILE_INFO || sfd_get_stat(buf) != SFD_STAT_OK ||
-        sfd_wire_get_response(buf, SFD_WIRE_FILE_INFO_SIZE, &response) <= 0) {
+        sfd_wire_get_response(buf, SFD_WIRE_FILE_INFO_SIZE, &response) <= 0)
         return false;
-    }
 
     *pdu = (struct sfd_file_info){
         .cmd = SFD_FILE_INFO,
@@ -64,9 +63,8 @@ bool sfd_unmarshal_xfer_stat(struct sfd_xfer_stat *pdu, const void *buf)
     struct sfd_wire_response response;
 
     if (sfd_get_cmd(buf) != SFD_XFER_STAT || sfd_get_stat(buf) != SFD_STAT_OK ||
-        sfd_wire_get_response(buf, SFD_WIRE_XFER_STAT_SIZE, &response) <= 0) {
+        sfd_wire_get_response(buf, SFD_WIRE_XFER_STAT_SIZE, &response) <= 0)
         return false;
-    }
 
     const bool complete = response.kind == SFD_WIRE_RESPONSE_COMPLETE;
 
@@ -87,10 +85,8 @@ bool sfd_unmarshal_refusal(struct sfd_refusal *pdu, const void *buf)
 {
     struct sfd_wire_response response;
 
-    if (sfd_get_cmd(buf) != SFD_REFUSAL ||
-        sfd_wire_get_response(buf, SFD_WIRE_REFUSAL_SIZE, &response) <= 0) {
+    if (sfd_get_cmd(buf) != SFD_REFUSAL || sfd_wire_get_response(buf, SFD_WIRE_REFUSAL_SIZE, &response) <= 0)
         return false;
-    }
 
     *pdu = (struct sfd_refusal){
         .cmd = SFD_REFUSAL,
@@ -104,10 +100,8 @@ bool sfd_unmarshal_result(struct sfd_result *pdu, const void *buf)
 {
     struct sfd_wire_response response;
 
-    if (sfd_get_cmd(buf) != SFD_RESULT ||
-        sfd_wire_get_response(buf, SFD_WIRE_RESULT_SIZE, &response) <= 0) {
+    if (sfd_get_cmd(buf) != SFD_RESULT || sfd_wire_get_response(buf, SFD_WIRE_RESULT_SIZE, &response) <= 0)
         return false;
-    }
 
     *pdu = (struct sfd_result){
         .cmd = SFD_RESULT,

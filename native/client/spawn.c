@@ -60,14 +60,10 @@ static int add_descriptors(posix_spawn_file_actions_t *actions, int readiness)
     /* Clears FD_CLOEXEC even when the two numbers are the same (glibc 2.29, POSIX.1-2024). */
     int error = posix_spawn_file_actions_adddup2(actions, readiness, READINESS_FD);
 
-    for (int fd = STDIN_FILENO; error == 0 && fd <= STDERR_FILENO; fd++) {
-        error = posix_spawn_file_actions_addopen(actions, fd, "/dev/null",
-                                                 fd == STDIN_FILENO ? O_RDONLY : O_WRONLY, 0);
-    }
+    for (int fd = STDIN_FILENO; error == 0 && fd <= STDERR_FILENO; fd++)
+        error = posix_spawn_file_actions_addopen(actions, fd, "/dev/null", fd == STDIN_FILENO ? O_RDONLY : O_WRONLY, 0);
 #ifdef CAN_CLOSE_FROM
-    if (error == 0) {
-        error = posix_spawn_file_actions_addclosefrom_np(actions, READINESS_FD + 1);
-    }
+    if (error == 0) error = posix_spawn_file_actions_addclosefrom_np(actions, READINESS_FD + 1);
 #endif
     return -error;
 }
@@ -84,19 +80,13 @@ static int set_signals(posix_spawnattr_t *attributes)
 
     sigemptyset(&none);
     sigemptyset(&defaults);
-    for (size_t i = 0; i < sizeof handled / sizeof handled[0]; i++) {
+    for (size_t i = 0; i < sizeof handled / sizeof handled[0]; i++)
         sigaddset(&defaults, handled[i]);
-    }
 
     int error = posix_spawnattr_setsigmask(attributes, &none);
 
-    if (error == 0) {
-        error = posix_spawnattr_setsigdefault(attributes, &defaults);
-    }
-    if (error == 0) {
-        error =
-            posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-    }
+    if (error == 0) error = posix_spawnattr_setsigdefault(attributes, &defaults);
+    if (error == 0) error = posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
     return -error;
 }
 
@@ -118,21 +108,13 @@ static int start(char *const *arguments, int readiness, bool in_root, pid_t *out
     posix_spawnattr_t attributes;
     int result = -posix_spawn_file_actions_init(&actions);
 
-    if (result < 0) {
-        return result;
-    }
+    if (result < 0) return result;
     result = -posix_spawnattr_init(&attributes);
     if (result == 0) {
         result = add_descriptors(&actions, readiness);
-        if (result == 0 && in_root) {
-            result = -posix_spawn_file_actions_addchdir_np(&actions, "/");
-        }
-        if (result == 0) {
-            result = set_signals(&attributes);
-        }
-        if (result == 0) {
-            result = -posix_spawnp(out, PROGRAM, &actions, &attributes, arguments, environ);
-        }
+        if (result == 0 && in_root) result = -posix_spawn_file_actions_addchdir_np(&actions, "/");
+        if (result == 0) result = set_signals(&attributes);
+        if (result == 0) result = -posix_spawnp(out, PROGRAM, &actions, &attributes, arguments, environ);
         (void)posix_spawnattr_destroy(&attributes);
     }
     (void)posix_spawn_file_actions_destroy(&actions);
@@ -148,15 +130,9 @@ static int read_readiness(int fd, int *out)
     while (have < sizeof said) {
         const ssize_t n = read(fd, (char *)&said + have, sizeof said - have);
 
-        if (n < 0 && errno == EINTR) {
-            continue;
-        }
-        if (n < 0) {
-            return -errno;
-        }
-        if (n == 0) {
-            return 0;
-        }
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) return -errno;
+        if (n == 0) return 0;
         have += (size_t)n;
     }
     *out = said;
@@ -169,9 +145,7 @@ static int read_readiness(int fd, int *out)
  */
 static int judge(pid_t pid, int heard, int said)
 {
-    if (heard == 1 && said == 0) {
-        return pid;
-    }
+    if (heard == 1 && said == 0) return pid;
     if (heard != 1) {
         /* Dying as a rule; but what is called "sendfiled" may be anything and live on. */
         (void)kill(pid, SIGTERM);
@@ -179,17 +153,13 @@ static int judge(pid_t pid, int heard, int said)
 
     const int status = wait_for(pid);
 
-    if (heard < 0) {
-        return heard;
-    }
+    if (heard < 0) return heard;
     if (heard == 0) {
         const bool usage = status >= 0 && WIFEXITED(status) && WEXITSTATUS(status) == EXIT_USAGE;
 
         return usage ? -EINVAL : -EIO;
     }
-    if (said == EADDRINUSE) {
-        return 0;
-    }
+    if (said == EADDRINUSE) return 0;
     return said > 0 ? -said : -EIO;
 }
 
@@ -198,9 +168,7 @@ static int spawn(char *const *arguments, bool in_root)
     int fds[2];
     pid_t pid = -1;
 
-    if (pipe2(fds, O_CLOEXEC) < 0) {
-        return -errno;
-    }
+    if (pipe2(fds, O_CLOEXEC) < 0) return -errno;
 
     int result = start(arguments, fds[1], in_root, &pid);
 
@@ -220,8 +188,7 @@ static int spawn(char *const *arguments, bool in_root)
 pid_t sfd_spawn(const char *server_name, const char *root_dir, const char *sockdir, int maxfiles,
                 int open_fd_timeout_ms)
 {
-    if (server_name == NULL || root_dir == NULL || sockdir == NULL || maxfiles <= 0 ||
-        open_fd_timeout_ms <= 0) {
+    if (server_name == NULL || root_dir == NULL || sockdir == NULL || maxfiles <= 0 || open_fd_timeout_ms <= 0) {
         errno = EINVAL;
         return -1;
     }
@@ -261,9 +228,7 @@ int sfd_shutdown(pid_t pid)
         errno = EINVAL;
         return -1;
     }
-    if (kill(pid, SIGTERM) < 0) {
-        return -1;
-    }
+    if (kill(pid, SIGTERM) < 0) return -1;
 
     const int status = wait_for(pid);
 

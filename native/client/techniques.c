@@ -14,18 +14,13 @@
 
 const char *sfd_get_technique_name(int technique)
 {
-    return technique >= 0 && technique < SFD_TECHNIQUES
-               ? sfd_technique_name((enum sfd_technique)technique)
-               : NULL;
+    return technique >= 0 && technique < SFD_TECHNIQUES ? sfd_technique_name((enum sfd_technique)technique) : NULL;
 }
 
 int sfd_find_technique(const char *name)
 {
-    for (int technique = 0; name != NULL && technique < SFD_TECHNIQUES; technique++) {
-        if (strcmp(name, sfd_get_technique_name(technique)) == 0) {
-            return technique;
-        }
-    }
+    for (int technique = 0; name != NULL && technique < SFD_TECHNIQUES; technique++)
+        if (strcmp(name, sfd_get_technique_name(technique)) == 0) return technique;
     return sfd_api_result(-EINVAL);
 }
 
@@ -34,8 +29,7 @@ void sfd_probe_techniques(int errors[SFD_TECHNIQUES])
     const int before = errno;
 
     sfd_techniques_probe(&sfd_sys_linux, errors);
-    for (int technique = 0; technique < SFD_TECHNIQUES; technique++) {
+    for (int technique = 0; technique < SFD_TECHNIQUES; technique++)
         errors[technique] = -errors[technique];
-    }
     errno = before;
 }

@@ -7,16 +7,14 @@
 #include <fcntl.h>
 #include <stdlib.h>
 
-int sfd_engine_create(struct sfd_engine **out, const struct sfd_settings *settings, const char *dir,
-                      const char *name, const char *root)
+int sfd_engine_create(struct sfd_engine **out, const struct sfd_settings *settings, const char *dir, const char *name,
+                      const char *root)
 {
     int result = -EINVAL;
     struct sfd_engine *engine = NULL;
 
-    if (settings->loops == 0 || settings->loops > SFD_LOOPS_MAX || settings->quantum == 0 ||
-        settings->buffer_size == 0) {
+    if (settings->loops == 0 || settings->loops > SFD_LOOPS_MAX || settings->quantum == 0 || settings->buffer_size == 0)
         return -EINVAL;
-    }
     engine = calloc(1, sizeof(*engine));
     if (engine == NULL) return -ENOMEM;
     struct sfd_shared *shared = &engine->shared;
@@ -92,9 +90,8 @@ void sfd_engine_destroy(struct sfd_engine *engine)
     if (engine == NULL) return;
     for (uint32_t i = 0; i < SFD_LOOPS_MAX; i++)
         sfd_loop_destroy(engine->shared.loops[i]);
-    for (int i = 0; i < SFD_ROOTS_MAX; i++) {
+    for (int i = 0; i < SFD_ROOTS_MAX; i++)
         if (engine->shared.roots[i] >= 0) (void)sfd_sys_linux.close(engine->shared.roots[i]);
-    }
     sfd_endpoint_close(&engine->endpoint);
     sfd_machine_deinit(&engine->shared.machine);
     sfd_watch_deinit(&engine->shared.watch);

@@ -17,18 +17,18 @@ struct sfd_engine {
 
 /*
  * Binds `dir`/sendfiled.NAME.socket, opens `root` and makes the loops; clients may send from here on, and are served as
- * soon as the loops are polled. The engine in *out, and 0; or -errno, among them -EADDRINUSE (an instance of that name is
- * running), -ENOENT and -ENOTDIR (the root).
+ * soon as the loops are polled. The engine in *out, and 0; or -errno, among them -EADDRINUSE (an instance of that name
+ * is running), -ENOENT and -ENOTDIR (the root).
  */
-int sfd_engine_create(struct sfd_engine **out, const struct sfd_settings *settings, const char *dir,
-                      const char *name, const char *root);
+int sfd_engine_create(struct sfd_engine **out, const struct sfd_settings *settings, const char *dir, const char *name,
+                      const char *root);
 
 /* The loop of that index, below settings.loops. */
 struct sfd_loop *sfd_engine_loop(struct sfd_engine *engine, uint32_t index);
 
 /*
- * The watch over its loops: one look, and the wait until the next one is due; that is without limit while no loop works and
- * nothing else is `pending`. Over and over on one thread that may be none of theirs.
+ * The watch over its loops: one look, and the wait until the next one is due; that is without limit while no loop works
+ * and nothing else is `pending`. Over and over on one thread that may be none of theirs.
  */
 void sfd_engine_watch(struct sfd_engine *engine, bool pending);
 
@@ -36,8 +36,9 @@ void sfd_engine_watch(struct sfd_engine *engine, bool pending);
 void sfd_engine_wake_watch(struct sfd_engine *engine);
 
 /*
- * From here on requests for new transfers are refused with -ESHUTDOWN and nobody can connect; what was accepted goes on,
- * and can be sent and cancelled. Not on a loop's thread, and not while another thread closes the endpoint. Idempotent.
+ * From here on requests for new transfers are refused with -ESHUTDOWN and nobody can connect; what was accepted goes
+ * on, and can be sent and cancelled. Not on a loop's thread, and not while another thread closes the endpoint.
+ * Idempotent.
  */
 void sfd_engine_drain(struct sfd_engine *engine);
 

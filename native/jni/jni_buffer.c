@@ -1,8 +1,8 @@
 /*
  * Natives of io.sendfiled.jni.BufferNative: memory that is handed between processes.
  *
- * A buffer's state is a struct sfd_buffer in a direct ByteBuffer of the Java object's, which reads the fields at the offsets
- * below and sees to it that one thread at a time is here. Never blocks on a socket.
+ * A buffer's state is a struct sfd_buffer in a direct ByteBuffer of the Java object's, which reads the fields at the
+ * offsets below and sees to it that one thread at a time is here. Never blocks on a socket.
  */
 #include "jni_util.h"
 
@@ -35,16 +35,14 @@ static void init(JNIEnv *env, jclass self, jobject state)
 }
 
 /* `name` ends with a NUL. */
-static jint allocate(JNIEnv *env, jclass self, jobject state, jbyteArray name, jlong size,
-                     jint flags)
+static jint allocate(JNIEnv *env, jclass self, jobject state, jbyteArray name, jlong size, jint flags)
 {
     jbyte *bytes = (*env)->GetByteArrayElements(env, name, NULL);
     jint result;
 
     (void)self;
     if (bytes == NULL) return -ENOMEM;
-    result = sfd_memory_create(sys, (const char *)bytes, (size_t)size, (unsigned)flags,
-                               state_of(env, state));
+    result = sfd_memory_create(sys, (const char *)bytes, (size_t)size, (unsigned)flags, state_of(env, state));
     (*env)->ReleaseByteArrayElements(env, name, bytes, JNI_ABORT);
     return result;
 }

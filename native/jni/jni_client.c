@@ -1,7 +1,8 @@
 /*
  * Natives of io.sendfiled.jni.ClientNative: the client's end of the request socket.
  *
- * Thread: any. Owns nothing: sockets and descriptors belong to Java objects. Blocks in waitWritable0 and waitReadable0 only.
+ * Thread: any. Owns nothing: sockets and descriptors belong to Java objects. Blocks in waitWritable0 and waitReadable0
+ * only.
  */
 #include "jni_util.h"
 
@@ -32,16 +33,15 @@ static jint connect_socket(JNIEnv *env, jclass self, jint socket, jbyteArray pat
 }
 
 /* `request` is direct; a descriptor of -1 is none, and none follows it. */
-static jint send_request(JNIEnv *env, jclass self, jint socket, jobject request, jint length,
-                         jint first, jint second, jint third)
+static jint send_request(JNIEnv *env, jclass self, jint socket, jobject request, jint length, jint first, jint second,
+                         jint third)
 {
     const char *const bytes = (*env)->GetDirectBufferAddress(env, request);
     const int fds[SFD_SUBMIT_MAX_FDS] = {first, second, third};
     unsigned count = 0;
 
     (void)self;
-    if (bytes == NULL || length < 0 || length > (*env)->GetDirectBufferCapacity(env, request))
-        return -EINVAL;
+    if (bytes == NULL || length < 0 || length > (*env)->GetDirectBufferCapacity(env, request)) return -EINVAL;
     while (count < SFD_SUBMIT_MAX_FDS && fds[count] >= 0)
         count++;
     return sfd_submit_send(&sfd_sys_linux, socket, bytes, (size_t)length, fds, count);

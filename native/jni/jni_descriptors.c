@@ -26,8 +26,7 @@ static jlong field_id(JNIEnv *env, jclass self, jclass class, jstring name, jstr
     signature_chars = (*env)->GetStringUTFChars(env, signature, NULL);
     if (signature_chars == NULL) goto done;
     id = (*env)->GetFieldID(env, class, name_chars, signature_chars);
-    if (id == NULL)
-        (*env)->ExceptionClear(env); /* NoSuchFieldError; the caller knows the JDK to blame */
+    if (id == NULL) (*env)->ExceptionClear(env); /* NoSuchFieldError; the caller knows the JDK to blame */
 done:
     if (signature_chars != NULL) (*env)->ReleaseStringUTFChars(env, signature, signature_chars);
     if (name_chars != NULL) (*env)->ReleaseStringUTFChars(env, name, name_chars);
@@ -86,8 +85,7 @@ static jint is_non_blocking(JNIEnv *env, jclass self, jint fd)
 jint sfd_jni_register_descriptors(JNIEnv *env)
 {
     static const JNINativeMethod methods[] = {
-        SFD_JNI_METHOD("fieldId0", "(Ljava/lang/Class;Ljava/lang/String;Ljava/lang/String;)J",
-                       field_id),
+        SFD_JNI_METHOD("fieldId0", "(Ljava/lang/Class;Ljava/lang/String;Ljava/lang/String;)J", field_id),
         SFD_JNI_METHOD("intField0", "(Ljava/lang/Object;J)I", int_field),
         SFD_JNI_METHOD("objectField0", "(Ljava/lang/Object;J)Ljava/lang/Object;", object_field),
         SFD_JNI_METHOD("duplicate0", "(I)I", duplicate),

@@ -50,10 +50,9 @@ static bool copy_rules(JNIEnv *env, jlongArray array, struct sfd_settings *setti
     return true;
 }
 
-static jlong engine_create(JNIEnv *env, jclass class, jbyteArray dir, jbyteArray name,
-                           jbyteArray root, jint loops, jint max_transfers, jint client_transfers,
-                           jint client_descriptors, jint client_disk_tasks, jint open_timeout_ms,
-                           jint idle_timeout_ms, jint drain_timeout_ms, jint buffer_size,
+static jlong engine_create(JNIEnv *env, jclass class, jbyteArray dir, jbyteArray name, jbyteArray root, jint loops,
+                           jint max_transfers, jint client_transfers, jint client_descriptors, jint client_disk_tasks,
+                           jint open_timeout_ms, jint idle_timeout_ms, jint drain_timeout_ms, jint buffer_size,
                            jlong quantum, jlongArray rules, jboolean selector)
 {
     struct sfd_settings settings = {
@@ -80,9 +79,8 @@ static jlong engine_create(JNIEnv *env, jclass class, jbyteArray dir, jbyteArray
     char *root_bytes = copy_bytes(env, root);
 
     (void)class;
-    if (dir_bytes != NULL && name_bytes != NULL && root_bytes != NULL) {
+    if (dir_bytes != NULL && name_bytes != NULL && root_bytes != NULL)
         result = sfd_engine_create(&engine, &settings, dir_bytes, name_bytes, root_bytes);
-    }
     free(dir_bytes);
     free(name_bytes);
     free(root_bytes);
@@ -148,15 +146,13 @@ static jlong engine_loop(JNIEnv *env, jclass class, jlong engine, jint index)
 static jobject loop_turn(JNIEnv *env, jclass class, jlong loop)
 {
     (void)class;
-    return (*env)->NewDirectByteBuffer(env, sfd_loop_turn(pointer(loop)),
-                                       (jlong)sizeof(struct sfd_turn));
+    return (*env)->NewDirectByteBuffer(env, sfd_loop_turn(pointer(loop)), (jlong)sizeof(struct sfd_turn));
 }
 
 static jobject loop_counters(JNIEnv *env, jclass class, jlong loop)
 {
     (void)class;
-    return (*env)->NewDirectByteBuffer(env, sfd_loop_counters(pointer(loop)),
-                                       (jlong)sizeof(struct sfd_counters));
+    return (*env)->NewDirectByteBuffer(env, sfd_loop_counters(pointer(loop)), (jlong)sizeof(struct sfd_counters));
 }
 
 static jint loop_poll(JNIEnv *env, jclass class, jlong loop)

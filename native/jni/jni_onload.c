@@ -18,9 +18,8 @@ jint sfd_jni_register_sandbox(JNIEnv *env);
 jint sfd_jni_register_techniques(JNIEnv *env);
 
 static jint (*const registrars[])(JNIEnv *) = {
-    sfd_jni_register_library,    sfd_jni_register_descriptors, sfd_jni_register_client,
-    sfd_jni_register_engine,     sfd_jni_register_process,     sfd_jni_register_sandbox,
-    sfd_jni_register_techniques, sfd_jni_register_buffer,
+    sfd_jni_register_library, sfd_jni_register_descriptors, sfd_jni_register_client,     sfd_jni_register_engine,
+    sfd_jni_register_process, sfd_jni_register_sandbox,     sfd_jni_register_techniques, sfd_jni_register_buffer,
 };
 
 static jstring library_version(JNIEnv *env, jclass class)
@@ -44,8 +43,7 @@ JNIEXPORT jint JNICALL JNI_OnLoad(JavaVM *vm, void *reserved)
 
     (void)reserved;
     if ((*vm)->GetEnv(vm, (void **)&env, SFD_JNI_VERSION) != JNI_OK) return JNI_ERR;
-    for (size_t i = 0; i < sizeof(registrars) / sizeof(registrars[0]); i++) {
+    for (size_t i = 0; i < sizeof(registrars) / sizeof(registrars[0]); i++)
         if (registrars[i](env) != JNI_OK) return JNI_ERR;
-    }
     return SFD_JNI_VERSION;
 }

@@ -40,6 +40,5 @@ jint sfd_jni_register_techniques(JNIEnv *env)
         SFD_JNI_METHOD("fits", "(IIZ)I", fits),
     };
 
-    return sfd_jni_register(env, "io/sendfiled/jni/TechniquesNative", methods,
-                            SFD_JNI_COUNT(methods));
+    return sfd_jni_register(env, "io/sendfiled/jni/TechniquesNative", methods, SFD_JNI_COUNT(methods));
 }

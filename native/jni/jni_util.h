@@ -11,16 +11,15 @@
 
 /* ISO C has no conversion from function pointer to void *, and JNI asks for one: POSIX guarantees
  * it. */
-#define SFD_JNI_METHOD(name, signature, function)                                                  \
-    {                                                                                              \
-        (char *)(name), (char *)(signature), __extension__(void *)(function)                       \
+#define SFD_JNI_METHOD(name, signature, function)                                                                      \
+    {                                                                                                                  \
+        (char *)(name), (char *)(signature), __extension__(void *)(function)                                           \
     }
 
 #define SFD_JNI_COUNT(methods) ((jint)(sizeof(methods) / sizeof((methods)[0])))
 
 /* Registers a class's natives; JNI_OK, or an error with a Java exception pending. */
-static inline jint sfd_jni_register(JNIEnv *env, const char *class_name,
-                                    const JNINativeMethod *methods, jint count)
+static inline jint sfd_jni_register(JNIEnv *env, const char *class_name, const JNINativeMethod *methods, jint count)
 {
     jclass class = (*env)->FindClass(env, class_name);
     jint result;

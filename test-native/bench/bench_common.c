@@ -48,9 +48,7 @@ uint64_t process_cpu_ns(pid_t pid)
 {
     clockid_t clock;
     struct timespec t;
-    if (pid <= 0 || clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &t) != 0) {
-        return 0;
-    }
+    if (pid <= 0 || clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &t) != 0) return 0;
     return timespec_ns(t);
 }
 
@@ -59,27 +57,22 @@ long parse_number(const char *option, const char *text, long min, long max)
     char *end;
     errno = 0;
     long value = strtol(text, &end, 10);
-    if (end == text || *end != '\0' || errno != 0 || value < min || value > max) {
+    if (end == text || *end != '\0' || errno != 0 || value < min || value > max)
         die("--%s: '%s' is not a number in %ld..%ld", option, text, min, max);
-    }
     return value;
 }
 
 void *allocate(size_t size)
 {
     void *memory = calloc(1, size);
-    if (memory == NULL) {
-        die("out of memory (%zu bytes)", size);
-    }
+    if (memory == NULL) die("out of memory (%zu bytes)", size);
     return memory;
 }
 
 bool raise_open_files(uint64_t wanted, uint64_t *allowed)
 {
     struct rlimit files;
-    if (getrlimit(RLIMIT_NOFILE, &files) < 0) {
-        die_errno("getrlimit");
-    }
+    if (getrlimit(RLIMIT_NOFILE, &files) < 0) die_errno("getrlimit");
     files.rlim_cur = files.rlim_max;
     setrlimit(RLIMIT_NOFILE, &files);
     *allowed = files.rlim_max;
@@ -100,9 +93,7 @@ void samples_sort(uint64_t *ns, size_t count)
 
 double samples_us(const uint64_t *sorted, size_t count, double percent)
 {
-    if (count == 0) {
-        return 0;
-    }
+    if (count == 0) return 0;
     size_t rank = (size_t)(percent / 100 * (double)count);
     return (double)sorted[rank < count ? rank : count - 1] / 1000;
 }
@@ -110,25 +101,21 @@ double samples_us(const uint64_t *sorted, size_t count, double percent)
 void print_json_string(const char *text)
 {
     putchar('"');
-    for (const unsigned char *c = (const unsigned char *)text; *c != '\0'; c++) {
-        if (*c == '"' || *c == '\\') {
+    for (const unsigned char *c = (const unsigned char *)text; *c != '\0'; c++)
+        if (*c == '"' || *c == '\\')
             printf("\\%c", *c);
-        } else if (*c < 0x20) {
+        else if (*c < 0x20)
             printf("\\u%04x", *c);
-        } else {
+        else
             putchar(*c);
-        }
-    }
     putchar('"');
 }
 
 static struct sockaddr_un unix_address(const char *path)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
-    if (strlen(path) >= sizeof address.sun_path) {
-        die("%s: too long for a socket's path (%zu bytes at most)", path,
-            sizeof address.sun_path - 1);
-    }
+    if (strlen(path) >= sizeof address.sun_path)
+        die("%s: too long for a socket's path (%zu bytes at most)", path, sizeof address.sun_path - 1);
     memcpy(address.sun_path, path, strlen(path));
     return address;
 }
@@ -140,9 +127,8 @@ int request_socket_bind(const char *path)
     int on = 1;
     unlink(path);
     if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof on) < 0 ||
-        bind(fd, (struct sockaddr *)&address, sizeof address) < 0) {
+        bind(fd, (struct sockaddr *)&address, sizeof address) < 0)
         die_errno("%s", path);
-    }
     return fd;
 }
 
@@ -150,9 +136,7 @@ int request_socket_connect(const char *path)
 {
     struct sockaddr_un address = unix_address(path);
     int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof address) < 0) {
-        die_errno("%s", path);
-    }
+    if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof address) < 0) die_errno("%s", path);
     return fd;
 }
 
@@ -177,9 +161,7 @@ void send_datagram(int socket, const void *bytes, size_t length, const int *fds,
     do {
         sent = sendmsg(socket, &message, MSG_NOSIGNAL);
     } while (sent < 0 && (errno == EINTR || errno == EAGAIN));
-    if (sent < 0) {
-        die_errno("sending a request");
-    }
+    if (sent < 0) die_errno("sending a request");
 }
 
 void take_control(struct msghdr *message, struct datagram *datagram)
@@ -187,9 +169,7 @@ void take_control(struct msghdr *message, struct datagram *datagram)
     datagram->fd_count = 0;
     datagram->pid = 0;
     for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c != NULL; c = CMSG_NXTHDR(message, c)) {
-        if (c->cmsg_level != SOL_SOCKET) {
-            continue;
-        }
+        if (c->cmsg_level != SOL_SOCKET) continue;
         if (c->cmsg_type == SCM_RIGHTS) {
             size_t count = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
             datagram->fd_count = count < MAX_FDS ? count : MAX_FDS;

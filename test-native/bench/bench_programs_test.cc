@@ -45,8 +45,7 @@ class BenchProgramsTest : public DescriptorCountingTest
 
     void serveWith(const std::string &program, const std::vector<std::string> &options = {})
     {
-        std::vector<std::string> command{helper(program), *directory_ / "socket",
-                                         directory_->path()};
+        std::vector<std::string> command{helper(program), *directory_ / "socket", directory_->path()};
         command.insert(command.end(), options.begin(), options.end());
         server_ = std::make_unique<HelperProcess>(command);
         ASSERT_EQ(server_->readLine(), "ready");
@@ -55,9 +54,8 @@ class BenchProgramsTest : public DescriptorCountingTest
     // The load client's report on this many transfers of one file, every byte compared.
     std::string load(const std::string &file, std::vector<std::string> options)
     {
-        options.insert(options.begin(),
-                       {helper("load"), "--socket", *directory_ / "socket", "--path", file,
-                        "--reference", *directory_ / file, "--timeout", "20"});
+        options.insert(options.begin(), {helper("load"), "--socket", *directory_ / "socket", "--path", file,
+                                         "--reference", *directory_ / file, "--timeout", "20"});
         HelperProcess client(options);
         const std::string report = client.readLine();
         client.wait();
@@ -70,8 +68,7 @@ class BenchProgramsTest : public DescriptorCountingTest
 
 constexpr char kAllWell[] = "{\"requests\":40,\"failures\":0,";
 
-#define EXPECT_ALL_WELL(report)                                                                    \
-    EXPECT_EQ((report).substr(0, sizeof kAllWell - 1), kAllWell) << (report)
+#define EXPECT_ALL_WELL(report) EXPECT_EQ((report).substr(0, sizeof kAllWell - 1), kAllWell) << (report)
 
 TEST_F(BenchProgramsTest, ShouldServeEveryOperationWithTheOriginalsCalls)
 {
@@ -79,8 +76,8 @@ TEST_F(BenchProgramsTest, ShouldServeEveryOperationWithTheOriginalsCalls)
     for (const char *operation : {"read", "send", "open"}) {
         for (const char *channel : {"tcp", "unix", "pipe"}) {
             for (const char *file : {"small", "big"}) {
-                EXPECT_ALL_WELL(load(file, {"--op", operation, "--to", channel, "--depth", "4",
-                                            "--count", "40", "--eof"}))
+                EXPECT_ALL_WELL(
+                    load(file, {"--op", operation, "--to", channel, "--depth", "4", "--count", "40", "--eof"}))
                     << operation << " " << channel << " " << file;
             }
         }
@@ -92,8 +89,7 @@ TEST_F(BenchProgramsTest, ShouldServeReadsAndSendsWithTheFewestCalls)
     serveWith("server_fewest");
     for (const char *operation : {"read", "send"}) {
         for (const char *file : {"small", "big"}) {
-            EXPECT_ALL_WELL(
-                load(file, {"--op", operation, "--to", "tcp", "--count", "40", "--eof"}))
+            EXPECT_ALL_WELL(load(file, {"--op", operation, "--to", "tcp", "--count", "40", "--eof"}))
                 << operation << " " << file;
         }
     }
@@ -102,15 +98,13 @@ TEST_F(BenchProgramsTest, ShouldServeReadsAndSendsWithTheFewestCalls)
 TEST_F(BenchProgramsTest, ShouldServeARange)
 {
     serveWith("server_original");
-    EXPECT_ALL_WELL(
-        load("big", {"--offset", "4095", "--length", "70001", "--count", "40", "--eof"}));
+    EXPECT_ALL_WELL(load("big", {"--offset", "4095", "--length", "70001", "--count", "40", "--eof"}));
 }
 
 TEST_F(BenchProgramsTest, ShouldReportARefusalAsAFailure)
 {
     serveWith("server_original");
-    HelperProcess client(
-        {helper("load"), "--socket", *directory_ / "socket", "--path", "missing", "--count", "1"});
+    HelperProcess client({helper("load"), "--socket", *directory_ / "socket", "--path", "missing", "--count", "1"});
     const std::string report = client.readLine();
     EXPECT_NE(report.find("\"failures\":1"), std::string::npos) << report;
     EXPECT_NE(report.find("\"first_errno\":2"), std::string::npos) << report;
@@ -120,8 +114,8 @@ TEST_F(BenchProgramsTest, ShouldReportARefusalAsAFailure)
 TEST_F(BenchProgramsTest, ShouldReportWrongBytesAsAFailure)
 {
     serveWith("server_original");
-    HelperProcess client({helper("load"), "--socket", *directory_ / "socket", "--path", "small",
-                          "--reference", *directory_ / "big", "--count", "1"});
+    HelperProcess client({helper("load"), "--socket", *directory_ / "socket", "--path", "small", "--reference",
+                          *directory_ / "big", "--count", "1"});
     EXPECT_NE(client.readLine().find("\"failures\":1"), std::string::npos);
     EXPECT_EQ(client.wait(), 1);
 }
@@ -132,8 +126,7 @@ TEST_F(BenchProgramsTest, ShouldMoveEveryByteInABareLoopHoweverItWaits)
         serveWith("server_bare", {way});
         EXPECT_ALL_WELL(load("big", {"--op", "read", "--count", "40", "--eof"})) << way;
         for (const char *channel : {"tcp", "unix"}) {
-            EXPECT_ALL_WELL(load("big", {"--op", "send", "--to", channel, "--threads", "8",
-                                         "--count", "40", "--eof"}))
+            EXPECT_ALL_WELL(load("big", {"--op", "send", "--to", channel, "--threads", "8", "--count", "40", "--eof"}))
                 << way << " " << channel;
         }
         server_.reset();
@@ -144,19 +137,18 @@ TEST_F(BenchProgramsTest, ShouldCompareWhatWasWrittenToAFile)
 {
     serveWith("server_fewest");
     EXPECT_ALL_WELL(load("big", {"--op", "send", "--to", "file", "--count", "40", "--eof"}));
-    EXPECT_ALL_WELL(load("big", {"--op", "send", "--to", "file", "--directory", directory_->path(),
-                                 "--count", "40", "--eof"}));
-    HelperProcess client({helper("load"), "--socket", *directory_ / "socket", "--path", "small",
-                          "--reference", *directory_ / "big", "--op", "send", "--to", "file",
-                          "--offset", "1", "--count", "1"});
+    EXPECT_ALL_WELL(
+        load("big", {"--op", "send", "--to", "file", "--directory", directory_->path(), "--count", "40", "--eof"}));
+    HelperProcess client({helper("load"), "--socket", *directory_ / "socket", "--path", "small", "--reference",
+                          *directory_ / "big", "--op", "send", "--to", "file", "--offset", "1", "--count", "1"});
     EXPECT_NE(client.readLine().find("\"failures\":1"), std::string::npos);
 }
 
 TEST_F(BenchProgramsTest, ShouldEndEarlyWithAReportWhenAsked)
 {
     serveWith("server_fewest");
-    HelperProcess client({helper("load"), "--socket", *directory_ / "socket", "--path", "small",
-                          "--seconds", "20", "--announce"});
+    HelperProcess client(
+        {helper("load"), "--socket", *directory_ / "socket", "--path", "small", "--seconds", "20", "--announce"});
     EXPECT_EQ(client.readLine(), "started");
     client.signal(SIGTERM);
     EXPECT_NE(client.readLine().find("\"failures\":0,"), std::string::npos);
@@ -180,8 +172,8 @@ class ColdProgramsTest : public BenchProgramsTest
         std::filesystem::create_directory(*directory_ / "mount");
         std::ofstream(*directory_ / "source/a") << std::string(100000, 'a');
         std::ofstream(*directory_ / "source/b") << std::string(100000, 'b');
-        disk_ = std::make_unique<HelperProcess>(std::vector<std::string>{
-            helper("slowfs"), *directory_ / "mount", *directory_ / "source", "--hold", "a"});
+        disk_ = std::make_unique<HelperProcess>(
+            std::vector<std::string>{helper("slowfs"), *directory_ / "mount", *directory_ / "source", "--hold", "a"});
         ASSERT_EQ(disk_->readLine(), "ready");
     }
 
@@ -197,8 +189,7 @@ class ColdProgramsTest : public BenchProgramsTest
 
 TEST_F(ColdProgramsTest, ShouldReadColdFilesWithCat)
 {
-    const std::vector<std::string> command{helper("cats"), *directory_ / "mount/a",
-                                           *directory_ / "mount/b"};
+    const std::vector<std::string> command{helper("cats"), *directory_ / "mount/a", *directory_ / "mount/b"};
     HelperProcess first(command);
     EXPECT_EQ(disk_->readLine(), "held");
     disk_->signal(SIGUSR1);
@@ -231,9 +222,8 @@ TEST_F(ColdProgramsTest, ShouldReadFilesWithCatUntilAskedToEnd)
 TEST_F(ColdProgramsTest, ShouldMakeTheFileOfEachRequestCold)
 {
     serveWith("server_original");
-    HelperProcess client({helper("load"), "--socket", *directory_ / "socket", "--path", "mount/a",
-                          "--cold", directory_->path(), "--reference", *directory_ / "source/a",
-                          "--count", "2"});
+    HelperProcess client({helper("load"), "--socket", *directory_ / "socket", "--path", "mount/a", "--cold",
+                          directory_->path(), "--reference", *directory_ / "source/a", "--count", "2"});
     EXPECT_EQ(disk_->readLine(), "held");
     disk_->signal(SIGUSR1);
     EXPECT_EQ(client.readLine().rfind("{\"requests\":2,\"failures\":0,", 0), 0U);
@@ -244,8 +234,8 @@ TEST_F(BenchProgramsTest, ShouldHoldTransfersThatAreStuckUntilAskedToEnd)
 {
     serveWith("server_original");
     for (const char *operation : {"read", "send"}) {
-        HelperProcess stuck({helper("stuck"), "--socket", *directory_ / "socket", "--path", "big",
-                             "--op", operation, "--count", "100"});
+        HelperProcess stuck({helper("stuck"), "--socket", *directory_ / "socket", "--path", "big", "--op", operation,
+                             "--count", "100"});
         EXPECT_EQ(stuck.readLine(), "holding 100");
         EXPECT_EQ(stuck.stop(), 0);
     }
@@ -254,8 +244,7 @@ TEST_F(BenchProgramsTest, ShouldHoldTransfersThatAreStuckUntilAskedToEnd)
 TEST_F(BenchProgramsTest, ShouldNotHoldWhatIsNotStuck)
 {
     serveWith("server_original");
-    HelperProcess stuck(
-        {helper("stuck"), "--socket", *directory_ / "socket", "--path", "small", "--count", "1"});
+    HelperProcess stuck({helper("stuck"), "--socket", *directory_ / "socket", "--path", "small", "--count", "1"});
     EXPECT_EQ(stuck.readLine(), "");
     EXPECT_EQ(stuck.wait(), 1);
 }
@@ -263,8 +252,7 @@ TEST_F(BenchProgramsTest, ShouldNotHoldWhatIsNotStuck)
 TEST_F(BenchProgramsTest, ShouldMeasureWhatIdleProcessesUse)
 {
     serveWith("server_original");
-    HelperProcess idle({helper("idle"), "--seconds", "0.1", std::to_string(server_->pid()),
-                        std::to_string(getpid())});
+    HelperProcess idle({helper("idle"), "--seconds", "0.1", std::to_string(server_->pid()), std::to_string(getpid())});
     EXPECT_EQ(idle.readLine().rfind("{\"seconds\":", 0), 0U);
     EXPECT_EQ(idle.wait(), 0);
 }
@@ -272,12 +260,10 @@ TEST_F(BenchProgramsTest, ShouldMeasureWhatIdleProcessesUse)
 TEST_F(BenchProgramsTest, ShouldHandMemoryOverInEveryWayAndCheckWhatArrives)
 {
     for (const std::string way : {"sealed", "unsealed", "socket", "whole-buffer", "whole-socket"}) {
-        HelperProcess handover({helper("handover"), "--way", way, "--size", "4096", "--size",
-                                "3145728", "--count", "3"});
+        HelperProcess handover(
+            {helper("handover"), "--way", way, "--size", "4096", "--size", "3145728", "--count", "3"});
         const std::string report = handover.readLine();
-        EXPECT_EQ(report.rfind(R"({"way":")" + way + R"(","sizes":[{"bytes":4096,"count":3,)", 0),
-                  0U)
-            << report;
+        EXPECT_EQ(report.rfind(R"({"way":")" + way + R"(","sizes":[{"bytes":4096,"count":3,)", 0), 0U) << report;
         EXPECT_NE(report.find(R"({"bytes":3145728,"count":3,)"), std::string::npos) << report;
         EXPECT_EQ(handover.wait(), 0);
     }
@@ -287,8 +273,8 @@ TEST_F(BenchProgramsTest, ShouldReadTheSameBytesHoweverTheFileIsMapped)
 {
     std::string sums[2];
     for (const bool populated : {false, true}) {
-        HelperProcess reader({helper("filereader"), "--way", populated ? "mmap-populate" : "mmap",
-                              "--file", *directory_ / "big", "--count", "2"});
+        HelperProcess reader({helper("filereader"), "--way", populated ? "mmap-populate" : "mmap", "--file",
+                              *directory_ / "big", "--count", "2"});
         const std::string report = reader.readLine();
         const size_t at = report.find(R"("bytes":3145729,"sum":")");
         ASSERT_NE(at, std::string::npos) << report;

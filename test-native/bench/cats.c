@@ -26,9 +26,7 @@ static atomic_ullong *files_read; /* shared with the children */
 static void become_cat(const char *path)
 {
     int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
-    if (null < 0 || dup2(null, STDOUT_FILENO) < 0) {
-        _exit(126);
-    }
+    if (null < 0 || dup2(null, STDOUT_FILENO) < 0) _exit(126);
     execlp("cat", "cat", path, (char *)NULL);
     _exit(127);
 }
@@ -37,26 +35,17 @@ static void become_cat(const char *path)
 static pid_t start_child(void)
 {
     pid_t pid = fork();
-    if (pid < 0) {
-        die_errno("fork");
-    }
-    if (pid == 0) {
-        prctl(PR_SET_PDEATHSIG, SIGKILL);
-    }
+    if (pid < 0) die_errno("fork");
+    if (pid == 0) prctl(PR_SET_PDEATHSIG, SIGKILL);
     return pid;
 }
 
 static void await_cat(pid_t pid, const char *path)
 {
     int status;
-    while (waitpid(pid, &status, 0) < 0) {
-        if (errno != EINTR) {
-            die_errno("waiting for cat");
-        }
-    }
-    if (status != 0) {
-        die("cat %s failed", path);
-    }
+    while (waitpid(pid, &status, 0) < 0)
+        if (errno != EINTR) die_errno("waiting for cat");
+    if (status != 0) die("cat %s failed", path);
 }
 
 static void read_again_and_again(const char *path)
@@ -64,9 +53,7 @@ static void read_again_and_again(const char *path)
     for (;;) {
         make_cold(path);
         pid_t pid = start_child();
-        if (pid == 0) {
-            become_cat(path);
-        }
+        if (pid == 0) become_cat(path);
         await_cat(pid, path);
         atomic_fetch_add(files_read, 1);
     }
@@ -75,8 +62,8 @@ static void read_again_and_again(const char *path)
 static void report(unsigned long long files, uint64_t size, uint64_t elapsed_ns)
 {
     double seconds = (double)elapsed_ns / 1e9;
-    printf("{\"requests\":%llu,\"failures\":0,\"seconds\":%.6f,\"mb_per_s\":%.1f}\n", files,
-           seconds, (double)files * (double)size / 1e6 / seconds);
+    printf("{\"requests\":%llu,\"failures\":0,\"seconds\":%.6f,\"mb_per_s\":%.1f}\n", files, seconds,
+           (double)files * (double)size / 1e6 / seconds);
 }
 
 static void loop(char **paths, size_t count, uint64_t size)
@@ -101,9 +88,8 @@ static void loop(char **paths, size_t count, uint64_t size)
     int number;
     sigwait(&end, &number);
     report(atomic_load(files_read), size, now_ns() - start_ns);
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count; i++)
         kill(children[i], SIGKILL);
-    }
     while (wait(NULL) > 0) { /* their cats too: this is who reaps them */
     }
 }
@@ -113,27 +99,21 @@ static void read_once(char **paths, size_t count, uint64_t size)
     static pid_t children[MAX_FILES];
     int go[2];
     char byte;
-    if (pipe2(go, O_CLOEXEC) < 0) {
-        die_errno("pipe");
-    }
-    for (size_t i = 0; i < count; i++) {
+    if (pipe2(go, O_CLOEXEC) < 0) die_errno("pipe");
+    for (size_t i = 0; i < count; i++)
         make_cold(paths[i]);
-    }
     for (size_t i = 0; i < count; i++) {
         children[i] = start_child();
         if (children[i] == 0) {
             close(go[1]);
-            if (read(go[0], &byte, 1) == 0) {
-                become_cat(paths[i]);
-            }
+            if (read(go[0], &byte, 1) == 0) become_cat(paths[i]);
             _exit(125);
         }
     }
     uint64_t start_ns = now_ns();
     close(go[1]);
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count; i++)
         await_cat(children[i], paths[i]);
-    }
     report(count, size, now_ns() - start_ns);
 }
 
@@ -143,22 +123,14 @@ int main(int argc, char **argv)
     char **paths = argv + (loops ? 2 : 1);
     const size_t count = (size_t)(argc - (loops ? 2 : 1));
     struct stat st;
-    if (count < 1 || count > MAX_FILES) {
-        die("usage: cats [--loop] FILE... (of one size)");
-    }
-    if (stat(paths[0], &st) < 0) {
-        die_errno("%s", paths[0]);
-    }
-    files_read =
-        mmap(NULL, sizeof *files_read, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (files_read == MAP_FAILED) {
-        die_errno("memory");
-    }
+    if (count < 1 || count > MAX_FILES) die("usage: cats [--loop] FILE... (of one size)");
+    if (stat(paths[0], &st) < 0) die_errno("%s", paths[0]);
+    files_read = mmap(NULL, sizeof *files_read, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (files_read == MAP_FAILED) die_errno("memory");
     alarm(TIMEOUT_SECONDS);
-    if (loops) {
+    if (loops)
         loop(paths, count, (uint64_t)st.st_size);
-    } else {
+    else
         read_once(paths, count, (uint64_t)st.st_size);
-    }
     return 0;
 }

@@ -1,9 +1,10 @@
 /*
  * filereader: a warm file as memory, in several ways, every byte of it read.
  *
- * Role: asks a daemon for the file by a buffer or by a pipe, or maps it itself; sums all bytes, and takes new memory each time.
- *   One line of JSON on stdout: the median time from the request to the sum, and the processor time that the daemon and this
- *   process took for each, the memory's return included.
+ * Role: asks a daemon for the file by a buffer or by a pipe, or maps it itself; sums all bytes, and takes new memory
+ * each time.
+ *   One line of JSON on stdout: the median time from the request to the sum, and the processor time that the daemon and
+ *   this process took for each, the memory's return included.
  * Threads: one. Never: runs longer than TIMEOUT_SECONDS.
  */
 #include "bench_common.h"
@@ -42,15 +43,10 @@ struct reading {
 };
 
 /* Waits for the next event of a transfer that must not fail. */
-static enum sfd_event_type next_event(struct sfd_events *events, int status,
-                                      struct sfd_event *event)
+static enum sfd_event_type next_event(struct sfd_events *events, int status, struct sfd_event *event)
 {
-    if (sfd_events_next(events, status, event) != 1) {
-        die("%s: the status channel ended too early", opt.path);
-    }
-    if (event->type == SFD_EVENT_FAILED) {
-        die("%s: %s", opt.path, strerror(event->error));
-    }
+    if (sfd_events_next(events, status, event) != 1) die("%s: the status channel ended too early", opt.path);
+    if (event->type == SFD_EVENT_FAILED) die("%s: %s", opt.path, strerror(event->error));
     return event->type;
 }
 
@@ -70,15 +66,11 @@ static void read_by_buffer(int server, struct reading *reading)
     struct sfd_event event;
     const uint64_t start_ns = now_ns();
     const int status = sfd_read_buffer(server, opt.path, 0, 0, false, &opt.options, &buffer);
-    if (status < 0) {
-        die_errno("%s", opt.path);
-    }
+    if (status < 0) die_errno("%s", opt.path);
     sfd_events_init(&events, SFD_EVENTS_OF_SEND);
     while (next_event(&events, status, &event) != SFD_EVENT_COMPLETE) { /* progress */
     }
-    if (sfd_buffer_map(&buffer, 0) < 0) {
-        die_errno("mapping the buffer");
-    }
+    if (sfd_buffer_map(&buffer, 0) < 0) die_errno("mapping the buffer");
     reading->sum = sum_memory(buffer.data, buffer.size);
     reading->elapsed_ns = now_ns() - start_ns;
     reading->size = buffer.size;
@@ -91,9 +83,7 @@ static void take_data(struct sfd_events *events, int status, char *memory)
 {
     for (uint64_t left; (left = sfd_events_data_left(events)) > 0;) {
         const ssize_t n = read(status, memory, left);
-        if (n <= 0) {
-            die("%s: the data ended too early", opt.path);
-        }
+        if (n <= 0) die("%s: the data ended too early", opt.path);
         sfd_events_skip(events, (uint64_t)n);
         memory += n;
     }
@@ -105,17 +95,14 @@ static void read_by_pipe(int server, struct reading *reading)
     struct sfd_event event;
     const uint64_t start_ns = now_ns();
     const int status = sfd_read_with(server, opt.path, 0, 0, false, &opt.options);
-    if (status < 0) {
-        die_errno("%s", opt.path);
-    }
+    if (status < 0) die_errno("%s", opt.path);
     sfd_events_init(&events, SFD_EVENTS_OF_READ);
     while (next_event(&events, status, &event) != SFD_EVENT_ACCEPTED) { /* the first one */
     }
     reading->size = event.info.size;
     char *memory = fresh_memory(reading->size);
-    while (next_event(&events, status, &event) != SFD_EVENT_COMPLETE) {
+    while (next_event(&events, status, &event) != SFD_EVENT_COMPLETE)
         take_data(&events, status, memory);
-    }
     reading->sum = sum_memory(memory, reading->size);
     reading->elapsed_ns = now_ns() - start_ns;
     reading->technique = event.result.technique;
@@ -128,14 +115,10 @@ static void read_by_map(int flags, struct reading *reading)
     struct stat st;
     const uint64_t start_ns = now_ns();
     const int file = open(opt.file, O_RDONLY | O_CLOEXEC);
-    if (file < 0 || fstat(file, &st) < 0) {
-        die_errno("%s", opt.file);
-    }
+    if (file < 0 || fstat(file, &st) < 0) die_errno("%s", opt.file);
     reading->size = (uint64_t)st.st_size;
     void *memory = mmap(NULL, reading->size, PROT_READ, MAP_SHARED | flags, file, 0);
-    if (memory == MAP_FAILED) {
-        die_errno("mapping %s", opt.file);
-    }
+    if (memory == MAP_FAILED) die_errno("mapping %s", opt.file);
     reading->sum = sum_memory(memory, reading->size);
     reading->elapsed_ns = now_ns() - start_ns;
     munmap(memory, reading->size);
@@ -157,16 +140,14 @@ static void read_once(int server, struct reading *reading)
     }
 }
 
-static void report(const struct reading *last, uint64_t *samples, uint64_t server_ns,
-                   uint64_t own_ns)
+static void report(const struct reading *last, uint64_t *samples, uint64_t server_ns, uint64_t own_ns)
 {
     samples_sort(samples, (size_t)opt.count);
     const double median_us = samples_us(samples, (size_t)opt.count, 50);
-    printf("{\"way\":\"%s\",\"count\":%ld,\"bytes\":%llu,\"sum\":\"%016llx\",\"technique\":%d,",
-           way_names[opt.way], opt.count, (unsigned long long)last->size,
-           (unsigned long long)last->sum, last->technique);
-    printf("\"p50_us\":%.1f,\"mb_per_s\":%.1f,\"server_cpu_us\":%.1f,\"client_cpu_us\":%.1f}\n",
-           median_us, (double)last->size / median_us, (double)server_ns / 1e3 / (double)opt.count,
+    printf("{\"way\":\"%s\",\"count\":%ld,\"bytes\":%llu,\"sum\":\"%016llx\",\"technique\":%d,", way_names[opt.way],
+           opt.count, (unsigned long long)last->size, (unsigned long long)last->sum, last->technique);
+    printf("\"p50_us\":%.1f,\"mb_per_s\":%.1f,\"server_cpu_us\":%.1f,\"client_cpu_us\":%.1f}\n", median_us,
+           (double)last->size / median_us, (double)server_ns / 1e3 / (double)opt.count,
            (double)own_ns / 1e3 / (double)opt.count);
 }
 
@@ -180,23 +161,17 @@ static void read_again_and_again(int server)
     for (long i = 0; i < opt.count; i++) {
         read_once(server, &reading);
         samples[i] = reading.elapsed_ns;
-        if (i > 0 && reading.sum != sum) {
-            die("%s: not the same bytes as before", opt.path);
-        }
+        if (i > 0 && reading.sum != sum) die("%s: not the same bytes as before", opt.path);
         sum = reading.sum;
     }
-    report(&reading, samples, process_cpu_ns(opt.server_pid) - server_ns,
-           process_cpu_ns(getpid()) - own_ns);
+    report(&reading, samples, process_cpu_ns(opt.server_pid) - server_ns, process_cpu_ns(getpid()) - own_ns);
     free(samples);
 }
 
 static enum way parse_way(const char *name)
 {
-    for (int way = 0; way < WAYS; way++) {
-        if (strcmp(name, way_names[way]) == 0) {
-            return (enum way)way;
-        }
-    }
+    for (int way = 0; way < WAYS; way++)
+        if (strcmp(name, way_names[way]) == 0) return (enum way)way;
     die("--way: '%s' is none: buffer, pipe, mmap or mmap-populate", name);
 }
 
@@ -233,9 +208,7 @@ static void parse_options(int argc, char **argv)
             break;
         case TECHNIQUE: {
             const int technique = sfd_find_technique(optarg);
-            if (technique < 0) {
-                die_errno("--technique: %s", optarg);
-            }
+            if (technique < 0) die_errno("--technique: %s", optarg);
             opt.options.technique = (uint8_t)technique;
             break;
         }
@@ -248,8 +221,7 @@ static void parse_options(int argc, char **argv)
         }
     }
     const bool asks = opt.way == BUFFER || opt.way == PIPE;
-    if (wrong || opt.way == WAYS ||
-        (asks ? opt.socket == NULL || opt.path == NULL : opt.file == NULL)) {
+    if (wrong || opt.way == WAYS || (asks ? opt.socket == NULL || opt.path == NULL : opt.file == NULL)) {
         die("usage: filereader --way buffer|pipe --socket SOCKET --path PATH [options]\n"
             "       filereader --way mmap|mmap-populate --file FILE [options]\n"
             "  --count N          how often (1)\n"
@@ -266,8 +238,6 @@ int main(int argc, char **argv)
     alarm(TIMEOUT_SECONDS);
     const int server = opt.socket != NULL ? request_socket_connect(opt.socket) : -1;
     read_again_and_again(server);
-    if (server >= 0) {
-        close(server);
-    }
+    if (server >= 0) close(server);
     return 0;
 }

@@ -1,7 +1,8 @@
 /*
  * idle: what processes use while nothing is asked of them.
  *
- * Role: lets them come to rest, sleeps, and tells for each process how much processor time it took meanwhile and how often its threads woke up.
+ * Role: lets them come to rest, sleeps, and tells for each process how much processor time it took meanwhile and how
+ * often its threads woke up.
  *   One line of JSON on stdout.
  * Threads: one. Never: wakes the processes that it watches.
  */
@@ -26,14 +27,9 @@ static uint64_t thread_wakeups(const char *status_path)
     char line[256];
     uint64_t wakeups = 0;
     FILE *file = fopen(status_path, "re");
-    while (file != NULL && fgets(line, sizeof line, file) != NULL) {
-        if (strncmp(line, key, sizeof key - 1) == 0) {
-            wakeups = strtoull(line + sizeof key - 1, NULL, 10);
-        }
-    }
-    if (file != NULL) {
-        fclose(file);
-    }
+    while (file != NULL && fgets(line, sizeof line, file) != NULL)
+        if (strncmp(line, key, sizeof key - 1) == 0) wakeups = strtoull(line + sizeof key - 1, NULL, 10);
+    if (file != NULL) fclose(file);
     return wakeups;
 }
 
@@ -43,9 +39,7 @@ static uint64_t process_wakeups(pid_t pid)
     uint64_t wakeups = 0;
     snprintf(path, sizeof path, "/proc/%d/task", (int)pid);
     DIR *threads = opendir(path);
-    if (threads == NULL) {
-        die_errno("%s", path);
-    }
+    if (threads == NULL) die_errno("%s", path);
     for (struct dirent *thread; (thread = readdir(threads)) != NULL;) {
         if (thread->d_name[0] != '.') {
             snprintf(path, sizeof path, "/proc/%d/task/%.16s/status", (int)pid, thread->d_name);
@@ -67,10 +61,8 @@ int main(int argc, char **argv)
     pid_t pids[MAX_PROCESSES];
     const int count = argc - 3;
     const double seconds = argc > 3 ? atof(argv[2]) : 0;
-    if (count < 1 || count > MAX_PROCESSES || strcmp(argv[1], "--seconds") != 0 || seconds <= 0 ||
-        seconds > 60) {
+    if (count < 1 || count > MAX_PROCESSES || strcmp(argv[1], "--seconds") != 0 || seconds <= 0 || seconds > 60)
         die("usage: idle --seconds S PID...");
-    }
     static const struct timespec settle = {.tv_nsec = SETTLE_MS * 1000000L};
     nanosleep(&settle, NULL);
     for (int i = 0; i < count; i++) {
@@ -78,16 +70,14 @@ int main(int argc, char **argv)
         before[i] = use_of(pids[i]);
     }
     const uint64_t start_ns = now_ns();
-    struct timespec left = {.tv_sec = (time_t)seconds,
-                            .tv_nsec = (long)((seconds - (double)(time_t)seconds) * 1e9)};
+    struct timespec left = {.tv_sec = (time_t)seconds, .tv_nsec = (long)((seconds - (double)(time_t)seconds) * 1e9)};
     nanosleep(&left, NULL);
     const double elapsed = (double)(now_ns() - start_ns) / 1e9;
     printf("{\"seconds\":%.3f,\"processes\":[", elapsed);
     for (int i = 0; i < count; i++) {
         struct use after = use_of(pids[i]);
-        if (after.wakeups < before[i].wakeups) {
+        if (after.wakeups < before[i].wakeups)
             after.wakeups = before[i].wakeups; /* a thread has ended, and took its count along */
-        }
         printf("%s{\"cpu_us_per_s\":%.3f,\"wakeups_per_s\":%.1f}", i > 0 ? "," : "",
                (double)(after.cpu_ns - before[i].cpu_ns) / 1e3 / elapsed,
                (double)(after.wakeups - before[i].wakeups) / elapsed);

@@ -1,7 +1,8 @@
 /*
  * load: a client of protocol version 1 that keeps a server busy, checks what arrives, and counts.
  *
- * Role: the same program measures the daemon and the yardstick servers. Each thread has its own request socket and keeps
+ * Role: the same program measures the daemon and the yardstick servers. Each thread has its own request socket and
+ * keeps
  *   --depth requests under way, finishing them in order; the result is one line of JSON on stdout.
  * Threads: --threads workers; a Send File of more than INLINE_SEND bytes adds a receiver for each destination.
  * Owns: every pipe and destination it makes. Never: runs longer than --timeout seconds.
@@ -29,9 +30,7 @@ static void on_end(int number)
 
 static bool may_submit(long *number)
 {
-    if (ended != 0 || (deadline_ns != 0 && now_ns() >= deadline_ns)) {
-        return false;
-    }
+    if (ended != 0 || (deadline_ns != 0 && now_ns() >= deadline_ns)) return false;
     *number = atomic_fetch_add(&next_request, 1);
     return opt.count == 0 || *number < opt.count;
 }
@@ -46,9 +45,7 @@ static void make_own_cold(const struct worker *w)
 static void submit_number(struct worker *w, struct slot *slot, long number)
 {
     const char *path = opt.paths[(opt.cold != NULL ? w->number : (size_t)number) % opt.path_count];
-    if (opt.cold != NULL && w->requests > 0) {
-        make_own_cold(w); /* the first time before the clock started */
-    }
+    if (opt.cold != NULL && w->requests > 0) make_own_cold(w); /* the first time before the clock started */
     submit(w, slot, path);
 }
 
@@ -67,9 +64,7 @@ static void keep_busy(struct worker *w, long limit)
                 mine++;
             }
         }
-        if (busy == 0) {
-            return;
-        }
+        if (busy == 0) return;
         finish(w, &w->slots[head]);
         head = (head + 1) % opt.depth;
         busy--;
@@ -85,18 +80,12 @@ static void *run_worker(void *arg)
 {
     struct worker *w = arg;
     w->socket = request_socket_connect(opt.socket);
-    if (opt.rude) {
-        fcntl(w->socket, F_SETFL, O_NONBLOCK);
-    }
+    if (opt.rude) fcntl(w->socket, F_SETFL, O_NONBLOCK);
     if (opt.warmup > 0) {
         keep_busy(w, opt.warmup);
-        if (w->failures == 0) {
-            w->requests = w->bytes = w->sample_count = 0;
-        }
+        if (w->failures == 0) w->requests = w->bytes = w->sample_count = 0;
     }
-    if (opt.cold != NULL) {
-        make_own_cold(w);
-    }
+    if (opt.cold != NULL) make_own_cold(w);
     if (pthread_barrier_wait(&begin) == PTHREAD_BARRIER_SERIAL_THREAD) {
         start_server_cpu_ns = process_cpu_ns(opt.server_pid);
         start_own_cpu_ns = own_cpu_ns();
@@ -116,18 +105,15 @@ static void make_worker(struct worker *w, size_t number)
 {
     w->number = number;
     w->slots = allocate(opt.depth * sizeof *w->slots);
-    for (size_t i = 0; i < opt.depth; i++) {
+    for (size_t i = 0; i < opt.depth; i++)
         w->slots[i].status = w->slots[i].source = w->slots[i].sink = -1;
-    }
     w->buffer = allocate(DRAIN_BUFFER);
     w->samples = allocate((size_t)MAX_SAMPLES / opt.threads * sizeof *w->samples);
 }
 
 static void free_worker(struct worker *w)
 {
-    if (w->failures > 0) {
-        return; /* A receiver may still be at work; the process's end takes all along. */
-    }
+    if (w->failures > 0) return; /* A receiver may still be at work; the process's end takes all along. */
     close(w->socket);
     free(w->samples);
     free(w->buffer);
@@ -162,13 +148,11 @@ static int report(struct worker *workers, uint64_t elapsed_ns, uint64_t server_n
     double each = requests > 0 ? (double)requests : 1;
     printf("{\"requests\":%llu,\"failures\":%llu,\"seconds\":%.6f,\"rate\":%.1f,\"bytes\":%llu,"
            "\"mb_per_s\":%.1f,",
-           (unsigned long long)requests, (unsigned long long)failures, seconds,
-           (double)requests / seconds, (unsigned long long)bytes, (double)bytes / 1e6 / seconds);
-    printf("\"p50_us\":%.1f,\"p90_us\":%.1f,\"p99_us\":%.1f,\"max_us\":%.1f,",
-           samples_us(all, samples, 50), samples_us(all, samples, 90), samples_us(all, samples, 99),
-           samples_us(all, samples, 100));
-    printf("\"technique\":%d,\"cold_windows\":%llu,", workers[0].technique,
-           (unsigned long long)cold_windows);
+           (unsigned long long)requests, (unsigned long long)failures, seconds, (double)requests / seconds,
+           (unsigned long long)bytes, (double)bytes / 1e6 / seconds);
+    printf("\"p50_us\":%.1f,\"p90_us\":%.1f,\"p99_us\":%.1f,\"max_us\":%.1f,", samples_us(all, samples, 50),
+           samples_us(all, samples, 90), samples_us(all, samples, 99), samples_us(all, samples, 100));
+    printf("\"technique\":%d,\"cold_windows\":%llu,", workers[0].technique, (unsigned long long)cold_windows);
     printf("\"server_cpu_us\":%.3f,\"client_cpu_us\":%.3f,\"first_errno\":%d,\"first_failure\":",
            (double)server_ns / 1000 / each, (double)own_ns / 1000 / each, first_errno);
     print_json_string(first);
@@ -188,23 +172,18 @@ int main(int argc, char **argv)
     pthread_barrier_init(&begin, NULL, (unsigned)opt.threads);
     for (size_t i = 0; i < opt.threads; i++) {
         make_worker(&workers[i], i);
-        if (pthread_create(&workers[i].thread, NULL, run_worker, &workers[i]) != 0) {
-            die("cannot start a thread");
-        }
+        if (pthread_create(&workers[i].thread, NULL, run_worker, &workers[i]) != 0) die("cannot start a thread");
     }
-    for (size_t i = 0; i < opt.threads; i++) {
+    for (size_t i = 0; i < opt.threads; i++)
         pthread_join(workers[i].thread, NULL);
-    }
     uint64_t elapsed_ns = now_ns() - start_ns;
     uint64_t server_ns = process_cpu_ns(opt.server_pid);
     server_ns = server_ns > start_server_cpu_ns ? server_ns - start_server_cpu_ns : 0;
     uint64_t own_ns = own_cpu_ns() - start_own_cpu_ns;
-    for (size_t i = 0; i < opt.threads; i++) {
+    for (size_t i = 0; i < opt.threads; i++)
         stop_receivers(&workers[i]);
-    }
     int status = report(workers, elapsed_ns, server_ns, own_ns);
-    for (size_t i = 0; i < opt.threads; i++) {
+    for (size_t i = 0; i < opt.threads; i++)
         free_worker(&workers[i]);
-    }
     return status;
 }

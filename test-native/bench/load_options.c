@@ -18,52 +18,44 @@ struct options opt = {
 static void on_timeout(int signal)
 {
     (void)signal;
-    static const char text[] =
-        "{\"requests\":0,\"failures\":1,\"seconds\":0,\"rate\":0,\"bytes\":0,"
-        "\"mb_per_s\":0,\"first_errno\":110,\"first_failure\":\"timeout\"}\n";
+    static const char text[] = "{\"requests\":0,\"failures\":1,\"seconds\":0,\"rate\":0,\"bytes\":0,"
+                               "\"mb_per_s\":0,\"first_errno\":110,\"first_failure\":\"timeout\"}\n";
     _exit(write(STDOUT_FILENO, text, sizeof text - 1) > 0 ? 124 : 125);
 }
 
 static void usage(FILE *to)
 {
-    fputs(
-        "usage: load --socket SOCKET --path PATH... [options]\n"
-        "  --op read|send|open      Read File, Send File, or Open File and Send Open File (read)\n"
-        "  --to tcp|unix|pipe|file|null  destination of a send (tcp)\n"
-        "  --directory DIRECTORY    of the file that is written to (without: a memory file)\n"
-        "  --depth N --threads N    requests under way in each thread (1), threads (1)\n"
-        "                           (of files over 32 KiB to sockets, only the oldest is "
-        "received)\n"
-        "  --count N --seconds S    how much; one of them is needed\n"
-        "  --warmup N               requests of each thread that are not counted (0)\n"
-        "  --offset N --length N    range (the whole file)\n"
-        "  --technique NAME         force one, by an extended request\n"
-        "  --limit BYTES            a second, of each transfer, by an extended request\n"
-        "  --cold DIRECTORY         drop DIRECTORY/PATH from the page cache before each request;\n"
-        "                           each thread asks for one path only, its own, COUNT/THREADS "
-        "times\n"
-        "  --reference FILE         compare every byte with this file\n"
-        "  --rude                   do not wait for room in the server's queue: try again at once\n"
-        "  --pipe-size N            grow the pipes that receive data\n"
-        "  --eof                    also wait for the end of the status channel\n"
-        "  --server-pid PID         report the server's CPU time for each request\n"
-        "  --announce               print \"started\" once requests begin\n"
-        "  --timeout S              give up after this many seconds (60)\n"
-        "SIGTERM ends it early: no further requests, and the report.\n",
-        to);
+    fputs("usage: load --socket SOCKET --path PATH... [options]\n"
+          "  --op read|send|open      Read File, Send File, or Open File and Send Open File (read)\n"
+          "  --to tcp|unix|pipe|file|null  destination of a send (tcp)\n"
+          "  --directory DIRECTORY    of the file that is written to (without: a memory file)\n"
+          "  --depth N --threads N    requests under way in each thread (1), threads (1)\n"
+          "                           (of files over 32 KiB to sockets, only the oldest is "
+          "received)\n"
+          "  --count N --seconds S    how much; one of them is needed\n"
+          "  --warmup N               requests of each thread that are not counted (0)\n"
+          "  --offset N --length N    range (the whole file)\n"
+          "  --technique NAME         force one, by an extended request\n"
+          "  --limit BYTES            a second, of each transfer, by an extended request\n"
+          "  --cold DIRECTORY         drop DIRECTORY/PATH from the page cache before each request;\n"
+          "                           each thread asks for one path only, its own, COUNT/THREADS "
+          "times\n"
+          "  --reference FILE         compare every byte with this file\n"
+          "  --rude                   do not wait for room in the server's queue: try again at once\n"
+          "  --pipe-size N            grow the pipes that receive data\n"
+          "  --eof                    also wait for the end of the status channel\n"
+          "  --server-pid PID         report the server's CPU time for each request\n"
+          "  --announce               print \"started\" once requests begin\n"
+          "  --timeout S              give up after this many seconds (60)\n"
+          "SIGTERM ends it early: no further requests, and the report.\n",
+          to);
 }
 
 static int parse_operation(const char *name)
 {
-    if (strcmp(name, "read") == 0) {
-        return CMD_READ;
-    }
-    if (strcmp(name, "send") == 0) {
-        return CMD_SEND;
-    }
-    if (strcmp(name, "open") == 0) {
-        return CMD_OPEN;
-    }
+    if (strcmp(name, "read") == 0) return CMD_READ;
+    if (strcmp(name, "send") == 0) return CMD_SEND;
+    if (strcmp(name, "open") == 0) return CMD_OPEN;
     die("--op: '%s' is not an operation: read, send or open", name);
 }
 
@@ -139,9 +131,8 @@ void parse_options(int argc, char **argv)
             opt.socket = optarg;
             break;
         case PATH:
-            if (opt.path_count == MAX_PATHS || strlen(optarg) >= 4096) {
+            if (opt.path_count == MAX_PATHS || strlen(optarg) >= 4096)
                 die("--path: %d paths of 4095 bytes at most", MAX_PATHS);
-            }
             opt.paths[opt.path_count++] = optarg;
             break;
         case OP:
@@ -218,11 +209,9 @@ void parse_options(int argc, char **argv)
         usage(stderr);
         exit(2);
     }
-    if (opt.cold != NULL && (opt.path_count < opt.threads || opt.depth > 1 ||
-                             (opt.count > 0 && opt.count < (long)opt.threads))) {
-        die("--cold: depth 1; %zu threads need as many paths of their own, and requests",
-            opt.threads);
-    }
+    if (opt.cold != NULL &&
+        (opt.path_count < opt.threads || opt.depth > 1 || (opt.count > 0 && opt.count < (long)opt.threads)))
+        die("--cold: depth 1; %zu threads need as many paths of their own, and requests", opt.threads);
     signal(SIGALRM, on_timeout);
     alarm((unsigned)timeout);
 }

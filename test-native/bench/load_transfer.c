@@ -22,12 +22,9 @@ static void fail(struct worker *w, int error, const char *what)
 /* The bytes that arrived at `at` of the transfer, against the reference file. */
 static bool matches(uint64_t at, const void *bytes, size_t length)
 {
-    if (opt.reference == NULL) {
-        return true;
-    }
+    if (opt.reference == NULL) return true;
     uint64_t position = (uint64_t)opt.offset + at;
-    return position + length <= opt.reference_size &&
-           memcmp(bytes, opt.reference + position, length) == 0;
+    return position + length <= opt.reference_size && memcmp(bytes, opt.reference + position, length) == 0;
 }
 
 static ssize_t read_some(int fd, void *buffer, size_t size)
@@ -45,13 +42,12 @@ static void take_result(struct worker *w, const uint8_t *bytes, uint64_t size)
     get_result(&result, bytes);
     w->technique = result.technique;
     w->cold_windows += result.cold_windows;
-    if (bytes[0] != RSP_RESULT) {
+    if (bytes[0] != RSP_RESULT)
         fail(w, 0, "no Result");
-    } else if (result.error != 0) {
+    else if (result.error != 0)
         fail(w, result.error, "failed");
-    } else if (result.bytes != size) {
+    else if (result.bytes != size)
         fail(w, 0, "a Result of other bytes");
-    }
 }
 
 /* Data of a Read File follows File Information on the same pipe, and the Result follows the data. */
@@ -62,9 +58,7 @@ static uint64_t finish_read(struct worker *w, struct slot *slot)
     size_t have = 0;
     while (have < FILE_INFO_SIZE) {
         ssize_t n = read_some(slot->status, w->buffer + have, DRAIN_BUFFER - have);
-        if (n <= 0) {
-            break;
-        }
+        if (n <= 0) break;
         have += (size_t)n;
     }
     if (have >= ERROR_SIZE && have < FILE_INFO_SIZE && w->buffer[1] != 0) {
@@ -90,17 +84,11 @@ static uint64_t finish_read(struct worker *w, struct slot *slot)
             fail(w, 0, "more bytes than said");
             return done;
         }
-        if (more > data) {
-            memcpy(trailer + (done + data - info.size), bytes + data, (size_t)(more - data));
-        }
+        if (more > data) memcpy(trailer + (done + data - info.size), bytes + data, (size_t)(more - data));
         done += more;
-        if (done == whole && !opt.wait_eof) {
-            break;
-        }
+        if (done == whole && !opt.wait_eof) break;
         ssize_t n = read_some(slot->status, w->buffer, DRAIN_BUFFER);
-        if (n <= 0) {
-            break;
-        }
+        if (n <= 0) break;
         bytes = w->buffer;
         more = (uint64_t)n;
     }
@@ -108,9 +96,7 @@ static uint64_t finish_read(struct worker *w, struct slot *slot)
         fail(w, 0, "end of file before the last byte");
         return done < info.size ? done : info.size;
     }
-    if (opt.extended) {
-        take_result(w, trailer, info.size);
-    }
+    if (opt.extended) take_result(w, trailer, info.size);
     return info.size;
 }
 
@@ -121,12 +107,9 @@ static void *receive(void *arg)
     const uint8_t *reference = opt.reference == NULL ? NULL : opt.reference + opt.offset;
     pthread_mutex_lock(&slot->lock);
     for (;;) {
-        while (slot->expected == 0 && !slot->ended) {
+        while (slot->expected == 0 && !slot->ended)
             pthread_cond_wait(&slot->changed, &slot->lock);
-        }
-        if (slot->expected == 0) {
-            break;
-        }
+        if (slot->expected == 0) break;
         uint64_t expected = slot->expected;
         pthread_mutex_unlock(&slot->lock);
         drain(slot->source, expected, buffer, DRAIN_BUFFER, reference);
@@ -145,9 +128,7 @@ static void start_receiving(struct slot *slot, uint64_t bytes)
         pthread_mutex_init(&slot->lock, NULL);
         pthread_cond_init(&slot->changed, NULL);
         slot->receiving = true;
-        if (pthread_create(&slot->receiver, NULL, receive, slot) != 0) {
-            die("cannot start a receiver");
-        }
+        if (pthread_create(&slot->receiver, NULL, receive, slot) != 0) die("cannot start a receiver");
     }
     pthread_mutex_lock(&slot->lock);
     slot->expected = bytes;
@@ -158,9 +139,8 @@ static void start_receiving(struct slot *slot, uint64_t bytes)
 static void await_received(struct slot *slot)
 {
     pthread_mutex_lock(&slot->lock);
-    while (slot->expected != 0) {
+    while (slot->expected != 0)
         pthread_cond_wait(&slot->changed, &slot->lock);
-    }
     pthread_mutex_unlock(&slot->lock);
 }
 
@@ -174,9 +154,7 @@ static void send_open(struct worker *w, struct slot *slot, uint64_t id)
 /* What was written to a destination that is a file, which nobody received. */
 static void check_file(struct worker *w, const struct slot *slot, uint64_t size)
 {
-    if (opt.reference == NULL || opt.channel != CHANNEL_FILE) {
-        return;
-    }
+    if (opt.reference == NULL || opt.channel != CHANNEL_FILE) return;
     for (uint64_t at = 0; at < size;) {
         ssize_t n = pread(slot->sink, w->buffer, DRAIN_BUFFER, (off_t)at);
         if (n <= 0 || !matches(at, w->buffer, (size_t)n)) {
@@ -209,20 +187,14 @@ static uint64_t finish_send(struct worker *w, struct slot *slot)
             get_file_info(&info, messages + at);
             at += FILE_INFO_SIZE;
             begun = true;
-            if (info.size > INLINE_SEND && slot->source >= 0) {
-                start_receiving(slot, info.size);
-            }
-            if (opt.command == CMD_OPEN) {
-                send_open(w, slot, info.id);
-            }
+            if (info.size > INLINE_SEND && slot->source >= 0) start_receiving(slot, info.size);
+            if (opt.command == CMD_OPEN) send_open(w, slot, info.id);
             continue;
         }
         if (begun && left >= XFER_STAT_SIZE && messages[at] == RSP_XFER_STAT) {
             uint64_t size = get_xfer_size(messages + at);
             at += XFER_STAT_SIZE;
-            if (size == XFER_COMPLETE) {
-                break;
-            }
+            if (size == XFER_COMPLETE) break;
             progress += size;
             continue;
         }
@@ -236,12 +208,8 @@ static uint64_t finish_send(struct worker *w, struct slot *slot)
         }
         have += (size_t)n;
     }
-    if (progress > info.size) {
-        fail(w, 0, "more progress than bytes");
-    }
-    if (opt.wait_eof && read_some(slot->status, messages, sizeof messages) != 0) {
-        fail(w, 0, "a message after the last");
-    }
+    if (progress > info.size) fail(w, 0, "more progress than bytes");
+    if (opt.wait_eof && read_some(slot->status, messages, sizeof messages) != 0) fail(w, 0, "a message after the last");
     if (slot->receiving && info.size > INLINE_SEND) {
         await_received(slot);
     } else if (slot->source < 0) {
@@ -259,9 +227,7 @@ static int make_file(const char *directory)
     char path[4096];
     snprintf(path, sizeof path, "%s/load-XXXXXX", directory);
     int fd = mkostemp(path, O_CLOEXEC);
-    if (fd < 0 || unlink(path) < 0) {
-        die_errno("%s", path);
-    }
+    if (fd < 0 || unlink(path) < 0) die_errno("%s", path);
     return fd;
 }
 
@@ -272,9 +238,7 @@ static void open_destination(struct slot *slot)
         return;
     }
     channel_open(opt.channel, &slot->source, &slot->sink);
-    if (opt.pipe_size > 0 && opt.channel == CHANNEL_PIPE) {
-        fcntl(slot->sink, F_SETPIPE_SZ, opt.pipe_size);
-    }
+    if (opt.pipe_size > 0 && opt.channel == CHANNEL_PIPE) fcntl(slot->sink, F_SETPIPE_SZ, opt.pipe_size);
     /* Ours to set: a server must not, and needs it for sendfile. Our reads stay blocking. */
     fcntl(slot->sink, F_SETFL, fcntl(slot->sink, F_GETFL) | O_NONBLOCK);
 }
@@ -282,19 +246,12 @@ static void open_destination(struct slot *slot)
 void submit(struct worker *w, struct slot *slot, const char *path)
 {
     int status[2];
-    if (pipe2(status, O_CLOEXEC) < 0) {
-        die_errno("a status pipe");
-    }
-    if (opt.pipe_size > 0) {
-        fcntl(status[1], F_SETPIPE_SZ, opt.pipe_size);
-    }
-    if (opt.command != CMD_READ && slot->sink < 0) {
-        open_destination(slot);
-    }
+    if (pipe2(status, O_CLOEXEC) < 0) die_errno("a status pipe");
+    if (opt.pipe_size > 0) fcntl(status[1], F_SETPIPE_SZ, opt.pipe_size);
+    if (opt.command != CMD_READ && slot->sink < 0) open_destination(slot);
     if (opt.command != CMD_READ && opt.channel == CHANNEL_FILE &&
-        (ftruncate(slot->sink, 0) < 0 || lseek(slot->sink, 0, SEEK_SET) < 0)) {
+        (ftruncate(slot->sink, 0) < 0 || lseek(slot->sink, 0, SEEK_SET) < 0))
         die_errno("the file to write to");
-    }
     struct request request = {.cmd = opt.command + (opt.extended ? CMD_EXTENDED : 0),
                               .offset = opt.offset,
                               .length = opt.length,
@@ -324,9 +281,8 @@ void finish(struct worker *w, struct slot *slot)
     }
     w->requests++;
     w->bytes += bytes;
-    if (w->sample_count < (size_t)MAX_SAMPLES / opt.threads) {
+    if (w->sample_count < (size_t)MAX_SAMPLES / opt.threads)
         w->samples[w->sample_count++] = ended_ns - slot->started_ns;
-    }
 }
 
 void stop_receivers(struct worker *w)
@@ -339,9 +295,7 @@ void stop_receivers(struct worker *w)
             pthread_cond_broadcast(&slot->changed);
             pthread_mutex_unlock(&slot->lock);
             /* After a failure it may wait for bytes that never come; the process's end takes it along. */
-            if (w->failures == 0) {
-                pthread_join(slot->receiver, NULL);
-            }
+            if (w->failures == 0) pthread_join(slot->receiver, NULL);
         }
     }
 }

@@ -16,9 +16,7 @@ void memory_stays_fresh(void)
 void *fresh_memory(size_t size)
 {
     void *memory = malloc(size);
-    if (memory == NULL) {
-        die("out of memory (%zu bytes)", size);
-    }
+    if (memory == NULL) die("out of memory (%zu bytes)", size);
     return memory;
 }
 
@@ -51,9 +49,8 @@ uint64_t sum_of_fill(size_t size, uint64_t round)
 {
     const uint64_t pages = size / FILL_PAGE;
     uint64_t sum = pages * (PAGE_WORDS - 1) * (0x0101010101010101U * byte_of(round));
-    for (uint64_t page = 0; page < pages; page++) {
+    for (uint64_t page = 0; page < pages; page++)
         sum += stamp(page, round);
-    }
     return sum;
 }
 
@@ -64,18 +61,14 @@ uint64_t sum_memory(const void *memory, size_t size)
     const uint64_t *words = memory;
     const size_t count = size / sizeof *words;
     size_t i = 0;
-    for (; i + LANES <= count; i += LANES) {
-        for (size_t lane = 0; lane < LANES; lane++) {
+    for (; i + LANES <= count; i += LANES)
+        for (size_t lane = 0; lane < LANES; lane++)
             sums[lane] += words[i + lane];
-        }
-    }
-    for (; i < count; i++) {
+    for (; i < count; i++)
         sums[0] += words[i];
-    }
     uint64_t rest = 0;
     memcpy(&rest, words + count, size % sizeof rest);
-    for (size_t lane = 0; lane < LANES; lane++) {
+    for (size_t lane = 0; lane < LANES; lane++)
         rest += sums[lane];
-    }
     return rest;
 }

@@ -50,21 +50,16 @@ static size_t loop_count, next_loop;
 
 static void write_message(int fd, const void *message, size_t length)
 {
-    if (write(fd, message, length) < 0) {
-        return; /* The client went away: so does the transfer, with its next call. */
-    }
+    if (write(fd, message, length) < 0) return; /* The client went away: so does the transfer, with its next call. */
 }
 
 static void end_transfer(struct transfer *t, int error)
 {
     uint8_t message[XFER_STAT_SIZE];
-    if (t->epoll >= 0) {
-        epoll_ctl(t->epoll, EPOLL_CTL_DEL, t->dest, NULL); /* the client has it open as well */
-    }
+    if (t->epoll >= 0) epoll_ctl(t->epoll, EPOLL_CTL_DEL, t->dest, NULL); /* the client has it open as well */
     if (!t->splices) {
         write_message(t->status, message,
-                      error == 0 ? put_xfer_stat(message, XFER_COMPLETE)
-                                 : put_error(message, RSP_XFER_STAT, error));
+                      error == 0 ? put_xfer_stat(message, XFER_COMPLETE) : put_error(message, RSP_XFER_STAT, error));
         close(t->dest);
     }
     close(t->status);
@@ -79,12 +74,8 @@ static int step(struct transfer *t)
     ssize_t n = t->splices ? splice(t->file, &t->offset, t->dest, NULL, want,
                                     SPLICE_F_MOVE | (way == WAY_BLOCKING ? 0 : SPLICE_F_NONBLOCK))
                            : sendfile(t->dest, t->file, &t->offset, want);
-    if (n < 0 && errno == EAGAIN) {
-        return 0;
-    }
-    if (n > 0 && (t->left -= (uint64_t)n) > 0) {
-        return 1;
-    }
+    if (n < 0 && errno == EAGAIN) return 0;
+    if (n > 0 && (t->left -= (uint64_t)n) > 0) return 1;
     end_transfer(t, n > 0 ? 0 : n == 0 ? EIO : errno);
     return -1;
 }
@@ -93,11 +84,8 @@ static void *serve_one(void *arg)
 {
     struct transfer *t = arg;
     struct pollfd ready = {.fd = t->dest, .events = POLLOUT};
-    for (int next; (next = step(t)) >= 0;) {
-        if (next == 0) {
-            poll(&ready, 1, -1);
-        }
-    }
+    for (int next; (next = step(t)) >= 0;)
+        if (next == 0) poll(&ready, 1, -1);
     return NULL;
 }
 
@@ -108,9 +96,8 @@ static void *serve_many(void *arg)
     struct epoll_event events[EVENTS];
     for (;;) {
         int count = epoll_wait(epoll, events, EVENTS, -1);
-        for (int i = 0; i < count; i++) {
+        for (int i = 0; i < count; i++)
             step(events[i].data.ptr);
-        }
     }
     return NULL;
 }
@@ -118,9 +105,7 @@ static void *serve_many(void *arg)
 static void start_thread(void *(*body)(void *), void *arg)
 {
     pthread_t thread;
-    if (pthread_create(&thread, NULL, body, arg) != 0 || pthread_detach(thread) != 0) {
-        die("cannot start a thread");
-    }
+    if (pthread_create(&thread, NULL, body, arg) != 0 || pthread_detach(thread) != 0) die("cannot start a thread");
 }
 
 static void start_transfer(struct transfer *t)
@@ -128,18 +113,14 @@ static void start_transfer(struct transfer *t)
     /* Ours to choose, here: who measures does not use the descriptor himself. */
     int flags = fcntl(t->dest, F_GETFL);
     fcntl(t->dest, F_SETFL, way == WAY_BLOCKING ? flags & ~O_NONBLOCK : flags | O_NONBLOCK);
-    if (t->splices) {
-        fcntl(t->dest, F_SETPIPE_SZ, PIPE_SIZE);
-    }
+    if (t->splices) fcntl(t->dest, F_SETPIPE_SZ, PIPE_SIZE);
     if (way == WAY_BLOCKING || way == WAY_POLLING) {
         start_thread(serve_one, t);
         return;
     }
     struct epoll_event event = {.events = EPOLLOUT, .data = {.ptr = t}};
     t->epoll = loops[next_loop++ % loop_count];
-    if (epoll_ctl(t->epoll, EPOLL_CTL_ADD, t->dest, &event) < 0) {
-        die_errno("epoll_ctl");
-    }
+    if (epoll_ctl(t->epoll, EPOLL_CTL_ADD, t->dest, &event) < 0) die_errno("epoll_ctl");
 }
 
 static void serve(const struct datagram *datagram)
@@ -148,9 +129,8 @@ static void serve(const struct datagram *datagram)
     struct stat st;
     if (!get_request(&request, datagram->bytes, datagram->length) ||
         datagram->fd_count != (request.cmd == CMD_SEND ? 2U : 1U) ||
-        (request.cmd != CMD_SEND && request.cmd != CMD_READ)) {
+        (request.cmd != CMD_SEND && request.cmd != CMD_READ))
         die("only Read File and Send File");
-    }
     struct transfer *t = allocate(sizeof *t);
     uint8_t message[FILE_INFO_SIZE];
     t->epoll = -1;
@@ -158,9 +138,8 @@ static void serve(const struct datagram *datagram)
     t->splices = request.cmd == CMD_READ;
     t->dest = t->splices ? t->status : datagram->fds[1];
     t->file = openat(root, request.path, O_RDONLY | O_CLOEXEC);
-    if (t->file < 0 || fstat(t->file, &st) < 0 || st.st_size == 0) {
+    if (t->file < 0 || fstat(t->file, &st) < 0 || st.st_size == 0)
         die("%s: not a file with something in it", request.path);
-    }
     t->left = (uint64_t)st.st_size;
     struct file_info info = {.size = t->left, .id = 1};
     write_message(t->status, message, put_file_info(message, &info));
@@ -174,42 +153,31 @@ static void receive(int socket, struct datagram *datagram)
     struct msghdr message = {
         .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
     ssize_t n = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
-    if (n < 0) {
-        die_errno("recvmsg");
-    }
+    if (n < 0) die_errno("recvmsg");
     datagram->length = (size_t)n;
     take_control(&message, datagram);
 }
 
 static enum way parse_way(const char *name)
 {
-    for (int i = 0; i < WAYS; i++) {
-        if (strcmp(name, way_names[i]) == 0) {
-            return (enum way)i;
-        }
-    }
+    for (int i = 0; i < WAYS; i++)
+        if (strcmp(name, way_names[i]) == 0) return (enum way)i;
     die("'%s' is not a way: blocking, polling, loops or one-loop", name);
 }
 
 int main(int argc, char **argv)
 {
-    if (argc != 4) {
-        die("usage: server_bare SOCKET ROOT blocking|polling|loops|one-loop");
-    }
+    if (argc != 4) die("usage: server_bare SOCKET ROOT blocking|polling|loops|one-loop");
     way = parse_way(argv[3]);
     root = open(argv[2], O_PATH | O_DIRECTORY | O_CLOEXEC);
-    if (root < 0) {
-        die_errno("%s", argv[2]);
-    }
+    if (root < 0) die_errno("%s", argv[2]);
     int socket = request_socket_bind(argv[1]);
     signal(SIGPIPE, SIG_IGN);
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
     loop_count = way != WAY_LOOPS ? 1 : processors < MAX_LOOPS ? (size_t)processors : MAX_LOOPS;
     for (size_t i = 0; i < loop_count && way >= WAY_LOOPS; i++) {
         loops[i] = epoll_create1(EPOLL_CLOEXEC);
-        if (loops[i] < 0) {
-            die_errno("epoll");
-        }
+        if (loops[i] < 0) die_errno("epoll");
         start_thread(serve_many, &loops[i]);
     }
     puts("ready");

@@ -46,9 +46,7 @@ static ssize_t receive(int socket, struct datagram *datagram)
     struct msghdr message = {
         .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
     ssize_t n = recvmsg(socket, &message, 0);
-    if (n < 0) {
-        return n;
-    }
+    if (n < 0) return n;
     datagram->length = (size_t)n;
     take_control(&message, datagram);
     for (size_t i = 0; i < datagram->fd_count; i++) {
@@ -60,9 +58,7 @@ static ssize_t receive(int socket, struct datagram *datagram)
 
 static void write_message(int fd, const void *message, size_t length)
 {
-    if (write(fd, message, length) < 0) {
-        return; /* The client went away; epoll will tell. */
-    }
+    if (write(fd, message, length) < 0) return; /* The client went away; epoll will tell. */
 }
 
 static struct transfer **slot_of(struct server *server, uint64_t id)
@@ -81,50 +77,29 @@ static void defer(struct server *server, struct transfer *transfer)
 static void end_transfer(struct server *server, struct transfer *transfer)
 {
     *slot_of(server, transfer->id) = NULL;
-    if (transfer->dest >= 0) {
-        epoll_ctl(server->epoll, EPOLL_CTL_DEL, transfer->dest, NULL);
-    }
+    if (transfer->dest >= 0) epoll_ctl(server->epoll, EPOLL_CTL_DEL, transfer->dest, NULL);
     close(transfer->status);
-    if (transfer->dest >= 0 && transfer->dest != transfer->status) {
-        close(transfer->dest);
-    }
+    if (transfer->dest >= 0 && transfer->dest != transfer->status) close(transfer->dest);
     close(transfer->file);
     free(transfer);
 }
 
 /* 0, or the errno to refuse with. */
-static int open_file(const struct request *request, struct transfer *transfer,
-                     struct file_info *info)
+static int open_file(const struct request *request, struct transfer *transfer, struct file_info *info)
 {
     transfer->file = open(request->path, O_RDONLY);
-    if (transfer->file < 0) {
-        return errno;
-    }
+    if (transfer->file < 0) return errno;
     struct stat st;
-    struct flock lock = {.l_type = F_RDLCK,
-                         .l_whence = SEEK_SET,
-                         .l_start = request->offset,
-                         .l_len = (off_t)request->length};
-    if (fstat(transfer->file, &st) < 0 || fcntl(transfer->file, F_SETLK, &lock) < 0) {
-        return errno;
-    }
-    if (!S_ISREG(st.st_mode) || st.st_size == 0) {
-        return EINVAL;
-    }
-    if (request->offset < 0 || (uint64_t)request->offset + request->length > (uint64_t)st.st_size) {
-        return ERANGE;
-    }
-    if (request->offset > 0) {
-        lseek(transfer->file, request->offset, SEEK_SET);
-    }
+    struct flock lock = {
+        .l_type = F_RDLCK, .l_whence = SEEK_SET, .l_start = request->offset, .l_len = (off_t)request->length};
+    if (fstat(transfer->file, &st) < 0 || fcntl(transfer->file, F_SETLK, &lock) < 0) return errno;
+    if (!S_ISREG(st.st_mode) || st.st_size == 0) return EINVAL;
+    if (request->offset < 0 || (uint64_t)request->offset + request->length > (uint64_t)st.st_size) return ERANGE;
+    if (request->offset > 0) lseek(transfer->file, request->offset, SEEK_SET);
     transfer->block_size = (size_t)st.st_blksize;
-    transfer->left =
-        request->length > 0 ? request->length : (uint64_t)(st.st_size - request->offset);
-    *info = (struct file_info){.size = transfer->left,
-                               .atime = st.st_atime,
-                               .mtime = st.st_mtime,
-                               .ctime = st.st_ctime,
-                               .id = transfer->id};
+    transfer->left = request->length > 0 ? request->length : (uint64_t)(st.st_size - request->offset);
+    *info = (struct file_info){
+        .size = transfer->left, .atime = st.st_atime, .mtime = st.st_mtime, .ctime = st.st_ctime, .id = transfer->id};
     return 0;
 }
 
@@ -134,15 +109,12 @@ static bool watch(struct server *server, struct transfer *transfer)
     return epoll_ctl(server->epoll, EPOLL_CTL_ADD, transfer->dest, &event) == 0;
 }
 
-static bool begin(struct server *server, const struct request *request,
-                  const struct datagram *datagram)
+static bool begin(struct server *server, const struct request *request, const struct datagram *datagram)
 {
     uint8_t message[FILE_INFO_SIZE];
     struct file_info info;
     struct transfer *transfer = malloc(sizeof *transfer);
-    if (transfer == NULL) {
-        return false;
-    }
+    if (transfer == NULL) return false;
     *transfer = (struct transfer){
         .cmd = request->cmd == CMD_READ ? CMD_READ : CMD_SEND,
         .status = datagram->fds[0],
@@ -155,14 +127,10 @@ static bool begin(struct server *server, const struct request *request,
     };
     struct transfer **slot = slot_of(server, transfer->id);
     int error = *slot != NULL ? EMFILE : open_file(request, transfer, &info);
-    if (error == 0 && transfer->dest >= 0 && !watch(server, transfer)) {
-        error = errno;
-    }
+    if (error == 0 && transfer->dest >= 0 && !watch(server, transfer)) error = errno;
     if (error != 0) {
         write_message(transfer->status, message, put_error(message, RSP_FILE_INFO, error));
-        if (transfer->file >= 0) {
-            close(transfer->file);
-        }
+        if (transfer->file >= 0) close(transfer->file);
         free(transfer);
         return false;
     }
@@ -181,9 +149,7 @@ static struct transfer *find(struct server *server, uint64_t id, pid_t client)
 static bool process_request(struct server *server, const struct datagram *datagram)
 {
     struct request request;
-    if (!get_request(&request, datagram->bytes, datagram->length)) {
-        return false;
-    }
+    if (!get_request(&request, datagram->bytes, datagram->length)) return false;
     struct transfer *transfer;
     switch (request.cmd) {
     case CMD_CANCEL:
@@ -195,13 +161,9 @@ static bool process_request(struct server *server, const struct datagram *datagr
         return false;
     case CMD_SEND_OPEN:
         transfer = find(server, request.id, datagram->pid);
-        if (transfer == NULL || transfer->dest >= 0 || datagram->fd_count != 1) {
-            return false;
-        }
+        if (transfer == NULL || transfer->dest >= 0 || datagram->fd_count != 1) return false;
         transfer->dest = datagram->fds[0];
-        if (!watch(server, transfer)) {
-            end_transfer(server, transfer);
-        }
+        if (!watch(server, transfer)) end_transfer(server, transfer);
         return true;
     case CMD_SEND:
         return datagram->fd_count == 2 && begin(server, &request, datagram);
@@ -214,11 +176,9 @@ static void receive_requests(struct server *server)
 {
     struct datagram datagram;
     while (receive(server->socket, &datagram) >= 0) {
-        if (!process_request(server, &datagram)) {
-            for (size_t i = 0; i < datagram.fd_count; i++) {
+        if (!process_request(server, &datagram))
+            for (size_t i = 0; i < datagram.fd_count; i++)
                 close(datagram.fds[i]);
-            }
-        }
     }
 }
 
@@ -228,32 +188,26 @@ static bool step(struct server *server, struct transfer *transfer)
     uint8_t message[XFER_STAT_SIZE];
     size_t turn = 0;
     while (turn < TURN_BYTES) {
-        size_t size =
-            transfer->block_size < TURN_BYTES - turn ? transfer->block_size : TURN_BYTES - turn;
+        size_t size = transfer->block_size < TURN_BYTES - turn ? transfer->block_size : TURN_BYTES - turn;
         size = transfer->left < size ? (size_t)transfer->left : size;
         ssize_t n = transfer->cmd == CMD_READ
-                        ? splice(transfer->file, NULL, transfer->dest, NULL, size,
-                                 SPLICE_F_MOVE | SPLICE_F_NONBLOCK)
+                        ? splice(transfer->file, NULL, transfer->dest, NULL, size, SPLICE_F_MOVE | SPLICE_F_NONBLOCK)
                         : sendfile(transfer->dest, transfer->file, NULL, size);
         if (n < 0 && errno == EAGAIN) {
-            if (transfer->cmd == CMD_SEND && turn > 0) {
+            if (transfer->cmd == CMD_SEND && turn > 0)
                 write_message(transfer->status, message, put_xfer_stat(message, turn));
-            }
             return true;
         }
         if (n <= 0) {
-            if (transfer->cmd == CMD_SEND) {
-                write_message(transfer->status, message,
-                              put_error(message, RSP_XFER_STAT, n < 0 ? errno : EIO));
-            }
+            if (transfer->cmd == CMD_SEND)
+                write_message(transfer->status, message, put_error(message, RSP_XFER_STAT, n < 0 ? errno : EIO));
             return false;
         }
         turn += (size_t)n;
         transfer->left -= (uint64_t)n;
         if (transfer->left == 0) {
-            if (transfer->cmd == CMD_SEND) {
+            if (transfer->cmd == CMD_SEND)
                 write_message(transfer->status, message, put_xfer_stat(message, XFER_COMPLETE));
-            }
             return false;
         }
     }
@@ -269,38 +223,32 @@ static void process_deferred(struct server *server)
     for (size_t i = 0; i < count; i++) {
         struct transfer *transfer = server->deferred[i];
         transfer->deferred = false;
-        if (transfer->cancelled || !step(server, transfer)) {
-            end_transfer(server, transfer);
-        }
+        if (transfer->cancelled || !step(server, transfer)) end_transfer(server, transfer);
     }
 }
 
 static void process_event(struct server *server, const struct epoll_event *event)
 {
     struct transfer *transfer = event->data.ptr;
-    if (transfer == NULL) {
+    if (transfer == NULL)
         receive_requests(server);
-    } else if (transfer->deferred) {
+    else if (transfer->deferred)
         return; /* It has a turn of its own. */
-    } else if ((event->events & EPOLLERR) != 0 || !step(server, transfer)) {
+    else if ((event->events & EPOLLERR) != 0 || !step(server, transfer))
         end_transfer(server, transfer);
-    }
 }
 
 int main(int argc, char **argv)
 {
-    if (argc != 3) {
-        die("usage: server_original SOCKET ROOT");
-    }
+    if (argc != 3) die("usage: server_original SOCKET ROOT");
     struct server *server = allocate(sizeof *server);
     server->next_id = 1;
     server->socket = request_socket_bind(argv[1]);
     server->epoll = epoll_create1(EPOLL_CLOEXEC);
     struct epoll_event event = {.events = EPOLLIN | EPOLLET, .data = {.ptr = NULL}};
     if (chdir(argv[2]) < 0 || server->epoll < 0 || fcntl(server->socket, F_SETFL, O_NONBLOCK) < 0 ||
-        epoll_ctl(server->epoll, EPOLL_CTL_ADD, server->socket, &event) < 0) {
+        epoll_ctl(server->epoll, EPOLL_CTL_ADD, server->socket, &event) < 0)
         die_errno("server_original");
-    }
     signal(SIGPIPE, SIG_IGN);
     puts("ready");
     fflush(stdout);
@@ -308,9 +256,8 @@ int main(int argc, char **argv)
     struct epoll_event events[EVENTS];
     for (;;) {
         int count = epoll_wait(server->epoll, events, EVENTS, server->deferred_count > 0 ? 0 : -1);
-        for (int i = 0; i < count; i++) {
+        for (int i = 0; i < count; i++)
             process_event(server, &events[i]);
-        }
         process_deferred(server);
     }
 }

@@ -36,9 +36,7 @@ static void ask(int socket, const char *path, struct held *h)
     struct request request = {.cmd = command};
     uint8_t bytes[REQUEST_MAX];
     memcpy(request.path, path, strlen(path) + 1);
-    if (pipe2(pipes, O_CLOEXEC) < 0) {
-        die_errno("a status pipe");
-    }
+    if (pipe2(pipes, O_CLOEXEC) < 0) die_errno("a status pipe");
     h->source = pipes[0];
     h->status = -1;
     if (command == CMD_SEND) {
@@ -49,9 +47,7 @@ static void ask(int socket, const char *path, struct held *h)
     const int fds[2] = {pipes[1], sink};
     send_datagram(socket, bytes, put_request(bytes, &request), fds, command == CMD_SEND ? 2 : 1);
     close(pipes[1]);
-    if (sink >= 0) {
-        close(sink);
-    }
+    if (sink >= 0) close(sink);
 }
 
 /* Bytes that lie in the channel; the transfer must be under way. */
@@ -59,9 +55,7 @@ static uint64_t waiting_bytes(const struct held *h)
 {
     int bytes = 0;
     struct pollfd ended = {.fd = h->status >= 0 ? h->status : h->source, .events = 0};
-    if (ioctl(h->source, FIONREAD, &bytes) < 0) {
-        die_errno("how much lies in a channel");
-    }
+    if (ioctl(h->source, FIONREAD, &bytes) < 0) die_errno("how much lies in a channel");
     /* A pipe whose other end is closed: the transfer is over, whatever lies in it. */
     if (poll(&ended, 1, 0) > 0 && (ended.revents & POLLHUP) != 0) {
         die("a transfer has ended instead of being stuck: is the file bigger than 1 MiB, and is "
@@ -89,9 +83,7 @@ static void await_stillness(void)
     uint64_t before = 0;
     uint64_t total;
     for (int waited = 0; !add_up(&total) || total != before; waited += SETTLE_MS) {
-        if (waited >= GIVE_UP_MS) {
-            die("the transfers do not come to rest");
-        }
+        if (waited >= GIVE_UP_MS) die("the transfers do not come to rest");
         before = total;
         nanosleep(&pause, NULL);
     }
@@ -127,15 +119,12 @@ int main(int argc, char **argv)
             optind = argc;
         }
     }
-    if (socket_path == NULL || path == NULL) {
+    if (socket_path == NULL || path == NULL)
         die("usage: stuck --socket SOCKET --path PATH [--op read|send] [--count N]");
-    }
     uint64_t allowed;
     const uint64_t wanted = count * (command == CMD_SEND ? 2 : 1) + SPARE_FILES;
-    if (!raise_open_files(wanted, &allowed)) {
-        die("%llu open files are needed, %llu are allowed", (unsigned long long)wanted,
-            (unsigned long long)allowed);
-    }
+    if (!raise_open_files(wanted, &allowed))
+        die("%llu open files are needed, %llu are allowed", (unsigned long long)wanted, (unsigned long long)allowed);
     sigset_t end;
     sigemptyset(&end);
     sigaddset(&end, SIGTERM);
@@ -143,9 +132,8 @@ int main(int argc, char **argv)
     sigprocmask(SIG_BLOCK, &end, NULL);
     held = allocate(count * sizeof *held);
     int socket = request_socket_connect(socket_path);
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count; i++)
         ask(socket, path, &held[i]);
-    }
     await_stillness();
     printf("holding %zu\n", count);
     fflush(stdout);

@@ -4,22 +4,19 @@
 #include <errno.h>
 #include <string.h>
 
-static const char *const techniques[] = {"auto", "sendfile",   "splice",
-                                         "mmap", "read-write", "copy-file-range"};
+static const char *const techniques[] = {"auto", "sendfile", "splice", "mmap", "read-write", "copy-file-range"};
 
 int find_technique(const char *name)
 {
-    for (size_t i = 0; i < sizeof techniques / sizeof *techniques; i++) {
-        if (strcmp(name, techniques[i]) == 0) {
-            return (int)i;
-        }
-    }
+    for (size_t i = 0; i < sizeof techniques / sizeof *techniques; i++)
+        if (strcmp(name, techniques[i]) == 0) return (int)i;
     return -1;
 }
 
 /*
  * 0      1      2         4       8        16       24     32        36         40          41      42        48
- * | cmd  | stat | version | total | offset | length | rate | idle ms | deadline | technique | flags | padding | path ... NUL
+ * | cmd  | stat | version | total | offset | length | rate | idle ms | deadline | technique | flags | padding | path
+ * ... NUL
  */
 static size_t put_extended(uint8_t *bytes, const struct request *request)
 {
@@ -47,9 +44,7 @@ static size_t put_extended(uint8_t *bytes, const struct request *request)
 size_t put_request(void *out, const struct request *request)
 {
     uint8_t *bytes = out;
-    if (request->cmd > CMD_EXTENDED) {
-        return put_extended(bytes, request);
-    }
+    if (request->cmd > CMD_EXTENDED) return put_extended(bytes, request);
     memset(bytes, 0, 8);
     bytes[0] = (uint8_t)request->cmd;
     if (request->cmd == CMD_SEND_OPEN || request->cmd == CMD_CANCEL) {
@@ -66,9 +61,7 @@ size_t put_request(void *out, const struct request *request)
 bool get_request(struct request *request, const void *in, size_t length)
 {
     const uint8_t *bytes = in;
-    if (length < ID_REQUEST_SIZE || bytes[1] != 0) {
-        return false;
-    }
+    if (length < ID_REQUEST_SIZE || bytes[1] != 0) return false;
     request->cmd = bytes[0];
     switch (request->cmd) {
     case CMD_SEND_OPEN:
@@ -79,9 +72,8 @@ bool get_request(struct request *request, const void *in, size_t length)
     case CMD_READ:
     case CMD_SEND:
         if (length < REQUEST_HEADER_SIZE + 1 || bytes[length - 1] != '\0' ||
-            length - REQUEST_HEADER_SIZE > sizeof request->path) {
+            length - REQUEST_HEADER_SIZE > sizeof request->path)
             return false;
-        }
         memcpy(&request->offset, bytes + 8, 8);
         memcpy(&request->length, bytes + 16, 8);
         memcpy(request->path, bytes + REQUEST_HEADER_SIZE, length - REQUEST_HEADER_SIZE);

@@ -1,5 +1,5 @@
-// Tests of native/client/buffer.c and of what native/client/client.c does with buffers, through libsendfiled.so: -1 and errno,
-// and what a request carries. How buffers behave is told by memory_test and buffer_handover_test.
+// Tests of native/client/buffer.c and of what native/client/client.c does with buffers, through libsendfiled.so: -1 and
+// errno, and what a request carries. How buffers behave is told by memory_test and buffer_handover_test.
 #include <gtest/gtest.h>
 
 #include <array>
@@ -59,16 +59,14 @@ class BufferTest : public DescriptorCountingTest
     }
     static std::string bytesOf(const sfd_buffer &buffer)
     {
-        return buffer.data == nullptr
-                   ? std::string()
-                   : std::string(static_cast<const char *>(buffer.data), buffer.size);
+        return buffer.data == nullptr ? std::string()
+                                      : std::string(static_cast<const char *>(buffer.data), buffer.size);
     }
     static bool isNothing(const sfd_buffer &buffer)
     {
         const sfd_buffer nothing = SFD_BUFFER_INIT;
-        return buffer.data == nothing.data && buffer.size == nothing.size &&
-               buffer.fd == nothing.fd && buffer.seal == nothing.seal &&
-               buffer.mapped == nothing.mapped;
+        return buffer.data == nothing.data && buffer.size == nothing.size && buffer.fd == nothing.fd &&
+               buffer.seal == nothing.seal && buffer.mapped == nothing.mapped;
     }
 
     sfd_buffer buffer_ = SFD_BUFFER_INIT;
@@ -78,11 +76,11 @@ class BufferTest : public DescriptorCountingTest
 };
 
 // A call gives -1 and this errno.
-#define EXPECT_ERRNO(expected, call)                                                               \
-    do {                                                                                           \
-        errno = 0;                                                                                 \
-        EXPECT_EQ(-1, (call)) << #call;                                                            \
-        EXPECT_EQ(expected, errno) << #call;                                                       \
+#define EXPECT_ERRNO(expected, call)                                                                                   \
+    do {                                                                                                               \
+        errno = 0;                                                                                                     \
+        EXPECT_EQ(-1, (call)) << #call;                                                                                \
+        EXPECT_EQ(expected, errno) << #call;                                                                           \
     } while (0)
 
 TEST_F(BufferTest, shouldSendABufferFromOneEndToTheOther)
@@ -238,8 +236,7 @@ class BufferRequestTest : public BufferTest
         const ssize_t size = recvmsg(daemon_.get(), &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
         EXPECT_GE(size, 0) << "no request";
         request.bytes.resize(size < 0 ? 0 : static_cast<size_t>(size));
-        for (cmsghdr *c = CMSG_FIRSTHDR(&message); size >= 0 && c != nullptr;
-             c = CMSG_NXTHDR(&message, c)) {
+        for (cmsghdr *c = CMSG_FIRSTHDR(&message); size >= 0 && c != nullptr; c = CMSG_NXTHDR(&message, c)) {
             for (size_t at = 0; at < c->cmsg_len - CMSG_LEN(0); at += sizeof(int)) {
                 int fd;
                 std::memcpy(&fd, CMSG_DATA(c) + at, sizeof fd);
@@ -281,8 +278,7 @@ class BufferRequestTest : public BufferTest
     }
     int send(off_t offset, size_t length)
     {
-        return sfd_send_buffer(client_.get(), &buffer_, destination_.get(), offset, length, true,
-                               nullptr);
+        return sfd_send_buffer(client_.get(), &buffer_, destination_.get(), offset, length, true, nullptr);
     }
     int read(const char *path, const sfd_options *options = nullptr)
     {
@@ -366,10 +362,8 @@ TEST_F(BufferRequestTest, shouldNameTheMemoryAfterTheFile)
         const OwnedFd status(read(path.c_str()));
         ASSERT_GE(status.get(), 0) << path;
         char target[512];
-        const ssize_t n = readlink(("/proc/self/fd/" + std::to_string(buffer_.fd)).c_str(), target,
-                                   sizeof target);
-        EXPECT_EQ("/memfd:" + name + " (deleted)",
-                  std::string(target, n < 0 ? 0 : static_cast<size_t>(n)));
+        const ssize_t n = readlink(("/proc/self/fd/" + std::to_string(buffer_.fd)).c_str(), target, sizeof target);
+        EXPECT_EQ("/memfd:" + name + " (deleted)", std::string(target, n < 0 ? 0 : static_cast<size_t>(n)));
         request();
         sfd_buffer_free(&buffer_);
     }
@@ -448,8 +442,8 @@ TEST_F(BufferRequestTest, shouldSendThePartThatIsAskedFor)
         size_t sent_length;
     };
     alloc("content");
-    for (const Part &part : {Part{1, 2, 1, 2}, Part{0, 7, 0, 7}, Part{6, 1, 6, 1}, Part{3, 0, 3, 4},
-                             Part{7, 0, 7, 0}}) {
+    for (const Part &part :
+         {Part{1, 2, 1, 2}, Part{0, 7, 0, 7}, Part{6, 1, 6, 1}, Part{3, 0, 3, 4}, Part{7, 0, 7, 0}}) {
         const OwnedFd status(send(part.offset, part.length));
         ASSERT_GE(status.get(), 0);
         const Request asked = request();
@@ -529,7 +523,10 @@ TEST_F(BufferRequestTest, shouldKeepABufferThatCannotBeSent)
     EXPECT_TRUE(nothingSent());
 }
 
-/* Its size is 0 until it is mapped, and that of its file is not: it must not go as if it were empty, nor be sealed too soon. */
+/*
+ * Its size is 0 until it is mapped, and that of its file is not: it must not go as if it were empty, nor be sealed too
+ * soon.
+ */
 TEST_F(BufferRequestTest, shouldNeitherSealNorSendWhatIsReadBeforeItIsMapped)
 {
     const OwnedFd status(read("file"));

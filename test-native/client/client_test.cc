@@ -113,8 +113,7 @@ bool isSameObject(int a, int b)
 {
     struct stat left = {};
     struct stat right = {};
-    return fstat(a, &left) == 0 && fstat(b, &right) == 0 && left.st_dev == right.st_dev &&
-           left.st_ino == right.st_ino;
+    return fstat(a, &left) == 0 && fstat(b, &right) == 0 && left.st_dev == right.st_dev && left.st_ino == right.st_ino;
 }
 
 struct Pipe {
@@ -270,8 +269,7 @@ TEST_F(ClientTest, shouldSendReadFileWithTheStatusPipe)
 TEST_F(ClientTest, shouldSendSendFileWithStatusPipeThenDestination)
 {
     Pipe destination;
-    const OwnedFd status(
-        sfd_send(client_.get(), "dir/file", destination.writeEnd.get(), 65535, 65537, true));
+    const OwnedFd status(sfd_send(client_.get(), "dir/file", destination.writeEnd.get(), 65535, 65537, true));
     const Received request = server_->receive();
 
     EXPECT_EQ(request.bytes, goldenVector("send_file_range").bytes);
@@ -340,8 +338,7 @@ TEST_F(ClientTest, shouldSendSendFileWithOptions)
     const sfd_options options = optionsOf(v);
     Pipe destination;
 
-    const OwnedFd status(
-        sfd_send_with(client_.get(), "f", destination.writeEnd.get(), 0, 0, true, &options));
+    const OwnedFd status(sfd_send_with(client_.get(), "f", destination.writeEnd.get(), 0, 0, true, &options));
     const Received request = server_->receive();
 
     EXPECT_EQ(request.bytes, v.bytes);
@@ -367,8 +364,8 @@ TEST_F(ClientTest, shouldSendSendDescriptorWithStatusPipeDestinationAndSource)
     Pipe destination;
     const OwnedFd source(open("/proc/self/exe", O_RDONLY | O_CLOEXEC));
 
-    const OwnedFd status(sfd_send_fd(client_.get(), source.get(), destination.writeEnd.get(), 65535,
-                                     65537, true, &options));
+    const OwnedFd status(
+        sfd_send_fd(client_.get(), source.get(), destination.writeEnd.get(), 65535, 65537, true, &options));
     const Received request = server_->receive();
 
     EXPECT_EQ(request.bytes, v.bytes);
@@ -426,8 +423,7 @@ TEST_F(ClientTest, shouldFailToPassASourceThatIsNone)
 
 TEST(Techniques, shouldBeFoundByTheirNames)
 {
-    const char *const names[SFD_TECHNIQUES] = {"auto", "sendfile",   "splice",
-                                               "mmap", "read-write", "copy-file-range"};
+    const char *const names[SFD_TECHNIQUES] = {"auto", "sendfile", "splice", "mmap", "read-write", "copy-file-range"};
 
     for (int technique = 0; technique < SFD_TECHNIQUES; technique++) {
         EXPECT_STREQ(sfd_get_technique_name(technique), names[technique]);
@@ -469,8 +465,7 @@ TEST_F(ClientTest, shouldGiveAStatusChannelThatBlocksOnlyWhenAsked)
         const OwnedFd read(sfd_read(client_.get(), "f", 0, 0, nonblock));
         const OwnedFd open(sfd_open(client_.get(), "f", 0, 0, nonblock));
         const OwnedFd sent(sfd_send(client_.get(), "f", STDOUT_FILENO, 0, 0, nonblock));
-        const OwnedFd fd(
-            sfd_send_fd(client_.get(), STDIN_FILENO, STDOUT_FILENO, 0, 0, nonblock, nullptr));
+        const OwnedFd fd(sfd_send_fd(client_.get(), STDIN_FILENO, STDOUT_FILENO, 0, 0, nonblock, nullptr));
 
         for (const OwnedFd *status : {&read, &open, &sent, &fd}) {
             ASSERT_GE(status->get(), 0);
@@ -510,8 +505,7 @@ TEST_F(ClientTest, shouldPassPathsAsBytes)
     for (const char *name : {"read_file_path_not_utf8", "read_file_path_utf8"}) {
         const GoldenVector v = goldenVector(name);
         const Bytes path = parseBytes(v.fields.at("path"));
-        const OwnedFd status(
-            sfd_read(client_.get(), std::string(path.begin(), path.end()).c_str(), 0, 0, true));
+        const OwnedFd status(sfd_read(client_.get(), std::string(path.begin(), path.end()).c_str(), 0, 0, true));
 
         EXPECT_EQ(server_->receive().bytes, v.bytes);
     }

@@ -10,8 +10,7 @@ namespace
 {
 
 // The original's declarations, as types.
-static_assert(
-    std::is_same_v<decltype(sfd_spawn), pid_t(const char *, const char *, const char *, int, int)>);
+static_assert(std::is_same_v<decltype(sfd_spawn), pid_t(const char *, const char *, const char *, int, int)>);
 static_assert(std::is_same_v<decltype(sfd_connect), int(const char *, const char *)>);
 static_assert(std::is_same_v<decltype(sfd_shutdown), int(pid_t)>);
 static_assert(std::is_same_v<decltype(sfd_read), int(int, const char *, off_t, size_t, bool)>);
@@ -21,10 +20,8 @@ static_assert(std::is_same_v<decltype(sfd_send_open), bool(int, size_t, int)>);
 static_assert(std::is_same_v<decltype(sfd_cancel), bool(int, size_t)>);
 static_assert(std::is_same_v<decltype(sfd_get_cmd), int(const void *)>);
 static_assert(std::is_same_v<decltype(sfd_get_stat), int(const void *)>);
-static_assert(
-    std::is_same_v<decltype(sfd_unmarshal_file_info), bool(sfd_file_info *, const void *)>);
-static_assert(
-    std::is_same_v<decltype(sfd_unmarshal_xfer_stat), bool(sfd_xfer_stat *, const void *)>);
+static_assert(std::is_same_v<decltype(sfd_unmarshal_file_info), bool(sfd_file_info *, const void *)>);
+static_assert(std::is_same_v<decltype(sfd_unmarshal_xfer_stat), bool(sfd_xfer_stat *, const void *)>);
 static_assert(std::is_same_v<decltype(sfd_xfer_complete), bool(const sfd_xfer_stat *)>);
 
 static_assert(std::is_same_v<decltype(sfd_file_info::cmd), uint8_t>);
@@ -39,14 +36,13 @@ static_assert(std::is_same_v<decltype(sfd_xfer_stat::stat), uint8_t>);
 static_assert(std::is_same_v<decltype(sfd_xfer_stat::size), size_t>);
 
 // Ours, which have to stay as well.
-static_assert(std::is_same_v<decltype(sfd_read_with),
-                             int(int, const char *, off_t, size_t, bool, const sfd_options *)>);
-static_assert(std::is_same_v<decltype(sfd_send_with), int(int, const char *, int, off_t, size_t,
-                                                          bool, const sfd_options *)>);
-static_assert(std::is_same_v<decltype(sfd_open_with),
-                             int(int, const char *, off_t, size_t, bool, const sfd_options *)>);
-static_assert(std::is_same_v<decltype(sfd_send_fd),
-                             int(int, int, int, off_t, size_t, bool, const sfd_options *)>);
+static_assert(
+    std::is_same_v<decltype(sfd_read_with), int(int, const char *, off_t, size_t, bool, const sfd_options *)>);
+static_assert(
+    std::is_same_v<decltype(sfd_send_with), int(int, const char *, int, off_t, size_t, bool, const sfd_options *)>);
+static_assert(
+    std::is_same_v<decltype(sfd_open_with), int(int, const char *, off_t, size_t, bool, const sfd_options *)>);
+static_assert(std::is_same_v<decltype(sfd_send_fd), int(int, int, int, off_t, size_t, bool, const sfd_options *)>);
 static_assert(sizeof(sfd_options) == 24 && sizeof(sfd_refusal) == 8 && sizeof(sfd_result) == 24);
 
 static_assert(SFD_FILE_INFO == 0x81 && SFD_XFER_STAT == 0x82 && SFD_STAT_OK == 0);

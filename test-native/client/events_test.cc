@@ -1,5 +1,5 @@
-// Tests of native/client/events.c, through libsendfiled.so: every sequence of messages that a status channel carries, cut in
-// every way, fed or read; and all that it never carries.
+// Tests of native/client/events.c, through libsendfiled.so: every sequence of messages that a status channel carries,
+// cut in every way, fed or read; and all that it never carries.
 #include <gtest/gtest.h>
 
 #include <cerrno>
@@ -90,8 +90,7 @@ std::string describe(const sfd_event &event)
         return "complete " + moved + (event.result.cmd == SFD_RESULT ? " with result" : "") +
                (event.error != 0 || event.refused ? " but an error" : "");
     case SFD_EVENT_FAILED:
-        return "failed " + std::to_string(event.error) + " at " + moved +
-               (event.refused ? " refused" : "") +
+        return "failed " + std::to_string(event.error) + " at " + moved + (event.refused ? " refused" : "") +
                (event.fits != 0 ? " fits " + std::to_string(event.fits) : "") +
                (event.result.cmd == SFD_RESULT ? " with result" : "");
     }
@@ -311,10 +310,7 @@ const std::vector<Sequence> SEQUENCES = {
      SFD_EVENTS_OF_SEND,
      info(10) + progress(3) + progress(4) + complete(),
      {"accepted 10", "progress 3 of 10", "progress 7 of 10", "complete 10"}},
-    {"SendWithoutProgress",
-     SFD_EVENTS_OF_SEND,
-     info(10) + complete(),
-     {"accepted 10", "complete 10"}},
+    {"SendWithoutProgress", SFD_EVENTS_OF_SEND, info(10) + complete(), {"accepted 10", "complete 10"}},
     {"SendOfAllThatProgressCanTell",
      SFD_EVENTS_OF_SEND,
      info(UINT64_MAX) + progress(UINT64_MAX - 1) + progress(1) + complete(),
@@ -330,10 +326,7 @@ const std::vector<Sequence> SEQUENCES = {
      SFD_EVENTS_OF_SEND,
      info(10) + progress(3) + error(0x82, EPIPE),
      {"accepted 10", "progress 3 of 10", failed(EPIPE, "at 3")}},
-    {"SendThatFailsAtOnce",
-     SFD_EVENTS_OF_SEND,
-     info(10) + error(0x82, EIO),
-     {"accepted 10", failed(EIO, "at 0")}},
+    {"SendThatFailsAtOnce", SFD_EVENTS_OF_SEND, info(10) + error(0x82, EIO), {"accepted 10", failed(EIO, "at 0")}},
     {"CancelledSend",
      SFD_EVENTS_OF_SEND,
      info(10) + progress(3),
@@ -355,14 +348,8 @@ const std::vector<Sequence> SEQUENCES = {
      SFD_EVENTS_OF_SEND,
      refusal(EOPNOTSUPP, 0x1c),
      {failed(EOPNOTSUPP, "at 0 refused fits 28")}},
-    {"RefusedSendThatNoTechniqueFits",
-     SFD_EVENTS_OF_SEND,
-     refusal(ENOENT, 0),
-     {failed(ENOENT, "at 0 refused")}},
-    {"OlderDaemon",
-     SFD_EVENTS_OF_SEND,
-     error(0x81, EPROTONOSUPPORT),
-     {failed(EPROTONOSUPPORT, "at 0 refused")}},
+    {"RefusedSendThatNoTechniqueFits", SFD_EVENTS_OF_SEND, refusal(ENOENT, 0), {failed(ENOENT, "at 0 refused")}},
+    {"OlderDaemon", SFD_EVENTS_OF_SEND, error(0x81, EPROTONOSUPPORT), {failed(EPROTONOSUPPORT, "at 0 refused")}},
     {"OpenedFileThatFitsNot",
      SFD_EVENTS_OF_SEND,
      info(10) + result(EOPNOTSUPP, 0, 0x0a),
@@ -371,10 +358,7 @@ const std::vector<Sequence> SEQUENCES = {
      SFD_EVENTS_OF_SEND,
      info(10) + error(0x82, ETIMEDOUT),
      {"accepted 10", failed(ETIMEDOUT, "at 0")}},
-    {"Read",
-     SFD_EVENTS_OF_READ,
-     info(10) + "0123456789",
-     {"accepted 10", "data 0123456789", "complete 10"}},
+    {"Read", SFD_EVENTS_OF_READ, info(10) + "0123456789", {"accepted 10", "data 0123456789", "complete 10"}},
     {"ReadOfBytesThatLookLikeMessages",
      SFD_EVENTS_OF_READ,
      info(96) + info(5) + info(5),
@@ -384,45 +368,27 @@ const std::vector<Sequence> SEQUENCES = {
      SFD_EVENTS_OF_READ,
      info(10) + "012345678",
      {"accepted 10", "data 012345678", failed(ECONNABORTED, "at 9")}},
-    {"ReadWithoutAByte",
-     SFD_EVENTS_OF_READ,
-     info(10),
-     {"accepted 10", failed(ECONNABORTED, "at 0")}},
+    {"ReadWithoutAByte", SFD_EVENTS_OF_READ, info(10), {"accepted 10", failed(ECONNABORTED, "at 0")}},
     {"RefusedRead", SFD_EVENTS_OF_READ, error(0x81, EACCES), {failed(EACCES, "at 0 refused")}},
     {"ReadWithoutAWord", SFD_EVENTS_OF_READ, "", {failed(ECONNABORTED, "at 0")}},
     {"ReadWithOptions",
      SFD_EVENTS_OF_READ,
      info(10) + "0123456789" + result(0, 10),
      {"accepted 10", "data 0123456789", "complete 10 with result"}},
-    {"EmptyReadWithOptions",
-     SFD_EVENTS_OF_READ,
-     info(0) + result(0, 0),
-     {"accepted 0", "complete 0 with result"}},
-    {"RefusedReadWithOptions",
-     SFD_EVENTS_OF_READ,
-     refusal(EMFILE, 0),
-     {failed(EMFILE, "at 0 refused")}},
+    {"EmptyReadWithOptions", SFD_EVENTS_OF_READ, info(0) + result(0, 0), {"accepted 0", "complete 0 with result"}},
+    {"RefusedReadWithOptions", SFD_EVENTS_OF_READ, refusal(EMFILE, 0), {failed(EMFILE, "at 0 refused")}},
     {"ReadWithPartOfAResult", // the daemon has died, all bytes are there
      SFD_EVENTS_OF_READ,
      info(3) + "abc" + result(0, 3).substr(0, 20),
      {"accepted 3", "data abc", "complete 3"}},
 
     /* What no daemon says. */
-    {"TwoInformations",
-     SFD_EVENTS_OF_SEND,
-     info(10) + info(10),
-     {"accepted 10", failed(EBADMSG, "at 0")}},
+    {"TwoInformations", SFD_EVENTS_OF_SEND, info(10) + info(10), {"accepted 10", failed(EBADMSG, "at 0")}},
     {"ProgressBeforeInformation", SFD_EVENTS_OF_SEND, progress(1), {failed(EBADMSG, "at 0")}},
     {"CompleteBeforeInformation", SFD_EVENTS_OF_SEND, complete(), {failed(EBADMSG, "at 0")}},
     {"ResultBeforeInformation", SFD_EVENTS_OF_SEND, result(0, 0), {failed(EBADMSG, "at 0")}},
-    {"FailureBeforeInformation",
-     SFD_EVENTS_OF_SEND,
-     result(EIO, 0),
-     {failed(EIO, "at 0 with result")}},
-    {"VersionOneFailureBeforeInformation",
-     SFD_EVENTS_OF_SEND,
-     error(0x82, EIO),
-     {failed(EIO, "at 0")}},
+    {"FailureBeforeInformation", SFD_EVENTS_OF_SEND, result(EIO, 0), {failed(EIO, "at 0 with result")}},
+    {"VersionOneFailureBeforeInformation", SFD_EVENTS_OF_SEND, error(0x82, EIO), {failed(EIO, "at 0")}},
     {"RefusalBehindBytes", // something has been written to the destination
      SFD_EVENTS_OF_SEND,
      info(10) + progress(3) + error(0x81, EIO),
@@ -439,10 +405,7 @@ const std::vector<Sequence> SEQUENCES = {
      SFD_EVENTS_OF_SEND,
      info(10) + error(0x81, EIO),
      {"accepted 10", failed(EIO, "at 0 refused")}},
-    {"MoreThanThereIs",
-     SFD_EVENTS_OF_SEND,
-     info(10) + progress(11),
-     {"accepted 10", failed(EBADMSG, "at 0")}},
+    {"MoreThanThereIs", SFD_EVENTS_OF_SEND, info(10) + progress(11), {"accepted 10", failed(EBADMSG, "at 0")}},
     {"MoreThanThereIsInAll",
      SFD_EVENTS_OF_SEND,
      info(10) + progress(10) + progress(1),
@@ -452,38 +415,20 @@ const std::vector<Sequence> SEQUENCES = {
      info(UINT64_MAX - 1) + progress(UINT64_MAX - 2) + progress(3),
      {"accepted 18446744073709551614", "progress 18446744073709551613 of 18446744073709551614",
       failed(EBADMSG, "at 18446744073709551613")}},
-    {"ResultOfLess",
-     SFD_EVENTS_OF_SEND,
-     info(10) + result(0, 9),
-     {"accepted 10", failed(EBADMSG, "at 0")}},
-    {"ResultOfMore",
-     SFD_EVENTS_OF_SEND,
-     info(10) + result(0, 11),
-     {"accepted 10", failed(EBADMSG, "at 0")}},
+    {"ResultOfLess", SFD_EVENTS_OF_SEND, info(10) + result(0, 9), {"accepted 10", failed(EBADMSG, "at 0")}},
+    {"ResultOfMore", SFD_EVENTS_OF_SEND, info(10) + result(0, 11), {"accepted 10", failed(EBADMSG, "at 0")}},
     {"FailureThatTakesBack",
      SFD_EVENTS_OF_SEND,
      info(10) + progress(5) + result(EIO, 4),
      {"accepted 10", "progress 5 of 10", failed(EIO, "at 5 with result")}},
-    {"FailureOfMore",
-     SFD_EVENTS_OF_SEND,
-     info(10) + result(EIO, 11),
-     {"accepted 10", failed(EIO, "at 0 with result")}},
-    {"ProgressOfARead",
-     SFD_EVENTS_OF_READ,
-     info(0) + progress(0),
-     {"accepted 0", failed(EBADMSG, "at 0")}},
+    {"FailureOfMore", SFD_EVENTS_OF_SEND, info(10) + result(EIO, 11), {"accepted 10", failed(EIO, "at 0 with result")}},
+    {"ProgressOfARead", SFD_EVENTS_OF_READ, info(0) + progress(0), {"accepted 0", failed(EBADMSG, "at 0")}},
     {"CompleteOfARead",
      SFD_EVENTS_OF_READ,
      info(1) + "a" + complete(),
      {"accepted 1", "data a", failed(EBADMSG, "at 1")}},
-    {"ReadWithTwoInformations",
-     SFD_EVENTS_OF_READ,
-     info(0) + info(0),
-     {"accepted 0", failed(EBADMSG, "at 0")}},
-    {"BytesBehindARead",
-     SFD_EVENTS_OF_READ,
-     info(1) + "abc",
-     {"accepted 1", "data a", failed(EBADMSG, "at 1")}},
+    {"ReadWithTwoInformations", SFD_EVENTS_OF_READ, info(0) + info(0), {"accepted 0", failed(EBADMSG, "at 0")}},
+    {"BytesBehindARead", SFD_EVENTS_OF_READ, info(1) + "abc", {"accepted 1", "data a", failed(EBADMSG, "at 1")}},
     {"BytesBehindTheEnd",
      SFD_EVENTS_OF_SEND,
      info(10) + complete() + info(10) + "anything",
@@ -579,8 +524,7 @@ class EventsTest : public DescriptorCountingTest
 
         sfd_events_init(&events, of);
         while (at < bytes.data() + bytes.size()) {
-            at += sfd_events_feed(&events, at,
-                                  static_cast<size_t>(bytes.data() + bytes.size() - at), &event);
+            at += sfd_events_feed(&events, at, static_cast<size_t>(bytes.data() + bytes.size() - at), &event);
             if (event.type != SFD_EVENT_NONE) {
                 last = event;
             }
@@ -702,14 +646,12 @@ TEST_F(EventsTest, shouldLetAReadsBytesBeSpliced)
     ASSERT_EQ(1, sfd_events_next(&events, from.in.get(), &event));
     while (sfd_events_next(&events, from.in.get(), &event) > 0 && event.type == SFD_EVENT_DATA) {
         const size_t left = static_cast<size_t>(sfd_events_data_left(&events));
-        const ssize_t n =
-            splice(from.in.get(), nullptr, to.out.get(), nullptr, left < 6 ? left : 6, 0);
+        const ssize_t n = splice(from.in.get(), nullptr, to.out.get(), nullptr, left < 6 ? left : 6, 0);
         ASSERT_GT(n, 0);
         sfd_events_skip(&events, static_cast<uint64_t>(n));
     }
     EXPECT_EQ("complete 10 with result", describe(event));
-    EXPECT_EQ("0123456789",
-              std::string(bytes, static_cast<size_t>(::read(to.in.get(), bytes, sizeof bytes))));
+    EXPECT_EQ("0123456789", std::string(bytes, static_cast<size_t>(::read(to.in.get(), bytes, sizeof bytes))));
 }
 
 TEST_F(EventsTest, shouldWaitForAWholeMessageOnAChannelThatBlocks)
@@ -812,9 +754,7 @@ TEST_F(EventsTest, shouldTakeNothingOfNothing)
 // Messages in any order, whole or cut, with random bytes between them: rarely what a daemon says.
 std::string anything(std::mt19937 *random)
 {
-    const auto below = [random](unsigned count) {
-        return static_cast<unsigned>((*random)() % count);
-    };
+    const auto below = [random](unsigned count) { return static_cast<unsigned>((*random)() % count); };
     const auto number = [&]() -> uint64_t {
         static const uint64_t special[] = {0, 1, UINT64_MAX, UINT64_MAX - 1, 1ull << 63};
         return below(4) == 0 ? special[below(5)] : below(12);
@@ -837,8 +777,7 @@ std::string anything(std::mt19937 *random)
             next = refusal(static_cast<int>(below(256)), below(64));
             break;
         case 4:
-            next = result(static_cast<int>(below(3) * 5), number(),
-                          static_cast<uint8_t>(below(2) * 7));
+            next = result(static_cast<int>(below(3) * 5), number(), static_cast<uint8_t>(below(2) * 7));
             break;
         case 5:
             for (unsigned n = below(60); n > 0; n--) {

@@ -32,8 +32,7 @@ class SpawnTest : public DescriptorCountingTest
     {
         DescriptorCountingTest::SetUp();
         directory_ = std::make_unique<TemporaryDirectory>();
-        std::filesystem::create_symlink(SENDFILED_BIN_DIR "/fake_daemon",
-                                        *directory_ / "sendfiled");
+        std::filesystem::create_symlink(SENDFILED_BIN_DIR "/fake_daemon", *directory_ / "sendfiled");
         path_ = std::getenv("PATH") == nullptr ? "" : std::getenv("PATH");
         setenv("PATH", directory_->path().c_str(), 1);
         setenv("FAKE_DAEMON_LOG", (*directory_ / "log").c_str(), 1);
@@ -99,14 +98,13 @@ TEST_F(SpawnTest, shouldPassTheOriginalsArgumentsAndLetTheCallerHaveAllTransfers
 {
     expectCleanEnd(spawn("ready"));
 
-    const std::vector<std::string> expected = {
-        "sendfiled", "-S",    "/run/sockets",       "-s",  "disk0", "-r", "/srv/files", "-n", "100",
-        "-t",        "10000", "--client-transfers", "100", "-p"};
+    const std::vector<std::string> expected = {"sendfiled",  "-S", "/run/sockets", "-s", "disk0", "-r",
+                                               "/srv/files", "-n", "100",          "-t", "10000", "--client-transfers",
+                                               "100",        "-p"};
     EXPECT_EQ(logged("argument"), expected);
 }
 
-const std::vector<std::string> daemonDescriptors = {"0 /dev/null 0", "1 /dev/null 1",
-                                                    "2 /dev/null 1", "3 pipe 1"};
+const std::vector<std::string> daemonDescriptors = {"0 /dev/null 0", "1 /dev/null 1", "2 /dev/null 1", "3 pipe 1"};
 
 TEST_F(SpawnTest, shouldPassNoDescriptorsButDevNullAndThePipe)
 {

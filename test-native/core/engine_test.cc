@@ -41,8 +41,7 @@ class EngineTest : public CoreTest
 
     int create(const struct sfd_settings &settings, const std::string &root = "root")
     {
-        return sfd_engine_create(&engine_, &settings, directory_->path().c_str(), "test",
-                                 (*directory_ / root).c_str());
+        return sfd_engine_create(&engine_, &settings, directory_->path().c_str(), "test", (*directory_ / root).c_str());
     }
     bool socketExists() const
     {
@@ -90,8 +89,8 @@ TEST_F(EngineTest, ShouldRefuseASecondInstanceOfItsName)
     ASSERT_EQ(0, create(settingsOf(1)));
     struct sfd_engine *second = nullptr;
     const struct sfd_settings settings = settingsOf(1);
-    EXPECT_EQ(-EADDRINUSE, sfd_engine_create(&second, &settings, directory_->path().c_str(), "test",
-                                             directory_->path().c_str()));
+    EXPECT_EQ(-EADDRINUSE,
+              sfd_engine_create(&second, &settings, directory_->path().c_str(), "test", directory_->path().c_str()));
     EXPECT_EQ(nullptr, second);
     EXPECT_TRUE(socketExists());
 }
@@ -164,8 +163,7 @@ class SmallDaemon
     static void decide(struct sfd_slot *slot)
     {
         struct sfd_wire_request request = {};
-        slot->verdict =
-            -sfd_wire_get_request(slot->bytes, static_cast<size_t>(slot->length), &request);
+        slot->verdict = -sfd_wire_get_request(slot->bytes, static_cast<size_t>(slot->length), &request);
         slot->command = request.cmd;
         slot->range_offset = request.offset;
         slot->range_length = request.length;
@@ -204,8 +202,7 @@ class EngineLoopsTest : public EngineTest, public testing::WithParamInterface<ui
     OwnedFd connected() const
     {
         OwnedFd socket(sfd_sys_unix_datagram());
-        EXPECT_EQ(
-            0, sfd_sys_unix_connect(socket.get(), (*directory_ / "sendfiled.test.socket").c_str()));
+        EXPECT_EQ(0, sfd_sys_unix_connect(socket.get(), (*directory_ / "sendfiled.test.socket").c_str()));
         return socket;
     }
     static OwnedFd request(int socket, uint8_t command, const std::string &path, int dest = -1)
@@ -217,8 +214,7 @@ class EngineLoopsTest : public EngineTest, public testing::WithParamInterface<ui
         const int fds[] = {status.out.get(), dest};
         int result = 0;
         do {
-            result = sfd_submit_send(&sfd_sys_linux, socket, bytes.data(), bytes.size(), fds,
-                                     dest < 0 ? 1 : 2);
+            result = sfd_submit_send(&sfd_sys_linux, socket, bytes.data(), bytes.size(), fds, dest < 0 ? 1 : 2);
             if (result == -EAGAIN) {
                 sfd_sys_wait_writable(socket, 100);
             }
@@ -252,8 +248,7 @@ TEST_P(EngineLoopsTest, ShouldServeManyTransfersOfSeveralClientsAtOnce)
                     } else {
                         SocketPair pair;
                         setNonblocking(pair.out.get());
-                        const OwnedFd status =
-                            request(socket.get(), SFD_WIRE_SEND_FILE, name, pair.out.get());
+                        const OwnedFd status = request(socket.get(), SFD_WIRE_SEND_FILE, name, pair.out.get());
                         pair.out.reset();
                         EXPECT_BYTES(pattern(size), readToEnd(pair.in.get()));
                         EXPECT_EQ("complete", messages(readToEnd(status.get())).back());
@@ -284,8 +279,7 @@ TEST_P(EngineLoopsTest, ShouldEndWhileTransfersAreUnderWay)
     }
     sfd_engine_close_endpoint(engine_); // requests that nobody has received go with it
     for (const OwnedFd &in : stuck) {
-        EXPECT_LT(readToEnd(in.get()).size(), SFD_WIRE_FILE_INFO_SIZE + (4u << 20))
-            << "and there is an end";
+        EXPECT_LT(readToEnd(in.get()).size(), SFD_WIRE_FILE_INFO_SIZE + (4u << 20)) << "and there is an end";
     }
 }
 
@@ -310,8 +304,7 @@ TEST_P(EngineLoopsTest, ShouldFinishWhatItHasAndTakeNothingNewWhileItDrains)
     sfd_engine_drain(engine_); // idempotent
 
     EXPECT_FALSE(socketExists());
-    const Messages refused{"error " + std::to_string(SFD_WIRE_FILE_INFO) + " " +
-                           std::to_string(ESHUTDOWN)};
+    const Messages refused{"error " + std::to_string(SFD_WIRE_FILE_INFO) + " " + std::to_string(ESHUTDOWN)};
     for (const uint8_t command : {SFD_WIRE_OPEN_FILE, SFD_WIRE_READ_FILE}) {
         const OwnedFd status = request(socket.get(), command, "big");
         EXPECT_EQ(refused, messages(readToEnd(status.get())));
@@ -352,8 +345,7 @@ TEST_P(EngineLoopsTest, ShouldRefuseInWordsWhatWaitsInTheSocketAtItsEnd)
     }
     sfd_engine_close_endpoint(engine_);
     for (const OwnedFd &in : waiting) {
-        EXPECT_EQ(Messages{"error " + std::to_string(SFD_WIRE_FILE_INFO) + " " +
-                           std::to_string(ESHUTDOWN)},
+        EXPECT_EQ(Messages{"error " + std::to_string(SFD_WIRE_FILE_INFO) + " " + std::to_string(ESHUTDOWN)},
                   messages(readToEnd(in.get())));
     }
 }

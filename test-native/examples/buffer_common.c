@@ -45,9 +45,7 @@ static bool map_for_writing(const struct sfd_buffer *buffer)
 {
     void *data = mmap(NULL, buffer->size, PROT_WRITE, MAP_SHARED, buffer->fd, 0);
 
-    if (data == MAP_FAILED) {
-        return false;
-    }
+    if (data == MAP_FAILED) return false;
     (void)munmap(data, buffer->size);
     return true;
 }

@@ -18,8 +18,7 @@ static int connect_to(const char *path)
     struct sockaddr_un address;
     const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-    if (fd >= 0 && (!buffer_address(&address, path) ||
-                    connect(fd, (struct sockaddr *)&address, sizeof address) < 0)) {
+    if (fd >= 0 && (!buffer_address(&address, path) || connect(fd, (struct sockaddr *)&address, sizeof address) < 0)) {
         perror(path);
         (void)close(fd);
         return -1;
@@ -39,18 +38,15 @@ int main(int argc, char **argv)
         return 2;
     }
     connection = connect_to(argv[1]);
-    if (connection < 0) {
-        return 1;
-    }
+    if (connection < 0) return 1;
     count = sfd_buffer_recv(connection, &buffer, 0);
     (void)close(connection); /* the memory does not need it */
-    if (count > 0) {
+    if (count > 0)
         safe = buffer_show(&buffer);
-    } else if (count == 0) {
+    else if (count == 0)
         (void)fprintf(stderr, "%s: the sender has hung up without sending a buffer\n", argv[0]);
-    } else {
+    else
         perror(argv[0]);
-    }
     sfd_buffer_free(&buffer);
     return safe ? 0 : 1;
 }

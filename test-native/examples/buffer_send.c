@@ -20,9 +20,7 @@ static bool fill_from_file(struct sfd_buffer *buffer, int file)
 {
     struct stat st;
 
-    if (fstat(file, &st) < 0 || sfd_buffer_alloc(buffer, "example", (size_t)st.st_size, 0) < 0) {
-        return false;
-    }
+    if (fstat(file, &st) < 0 || sfd_buffer_alloc(buffer, "example", (size_t)st.st_size, 0) < 0) return false;
     for (size_t filled = 0; filled < buffer->size;) {
         const ssize_t count = read(file, (char *)buffer->data + filled, buffer->size - filled);
 
@@ -37,12 +35,9 @@ static bool fill_from_file(struct sfd_buffer *buffer, int file)
 
 static bool fill_with_pattern(struct sfd_buffer *buffer, size_t size)
 {
-    if (sfd_buffer_alloc(buffer, "example", size, 0) < 0) {
-        return false;
-    }
-    for (size_t i = 0; i < size; i++) {
+    if (sfd_buffer_alloc(buffer, "example", size, 0) < 0) return false;
+    for (size_t i = 0; i < size; i++)
         ((unsigned char *)buffer->data)[i] = (unsigned char)(i % 251);
-    }
     return true;
 }
 
@@ -53,14 +48,9 @@ static int accept_one(const char *path)
     int connection = -1;
     const int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-    if (listener < 0) {
-        return -1;
-    }
-    if (buffer_address(&address, path) &&
-        bind(listener, (struct sockaddr *)&address, sizeof address) == 0) {
-        if (listen(listener, 1) == 0) {
-            connection = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-        }
+    if (listener < 0) return -1;
+    if (buffer_address(&address, path) && bind(listener, (struct sockaddr *)&address, sizeof address) == 0) {
+        if (listen(listener, 1) == 0) connection = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
         (void)unlink(path);
     }
     (void)close(listener);
@@ -76,9 +66,7 @@ static bool seal_and_send(struct sfd_buffer *buffer, const char *path)
     int connection;
     bool sent;
 
-    if (sfd_buffer_seal(buffer) < 0 || (connection = accept_one(path)) < 0) {
-        return false;
-    }
+    if (sfd_buffer_seal(buffer) < 0 || (connection = accept_one(path)) < 0) return false;
     sent = sfd_buffer_send(connection, buffer) == 0;
     (void)close(connection);
     return sent;
@@ -94,13 +82,11 @@ int main(int argc, char **argv)
         (void)fprintf(stderr, "usage: %s SOCKET SIZE\n       %s SOCKET <FILE\n", argv[0], argv[0]);
         return 2;
     }
-    filled = argc == 3 ? fill_with_pattern(&buffer, strtoul(argv[2], NULL, 10))
-                       : fill_from_file(&buffer, STDIN_FILENO);
-    if (filled && seal_and_send(&buffer, argv[1])) {
+    filled = argc == 3 ? fill_with_pattern(&buffer, strtoul(argv[2], NULL, 10)) : fill_from_file(&buffer, STDIN_FILENO);
+    if (filled && seal_and_send(&buffer, argv[1]))
         safe = buffer_show(&buffer);
-    } else {
+    else
         perror(argv[0]);
-    }
     sfd_buffer_free(&buffer);
     return safe ? 0 : 1;
 }

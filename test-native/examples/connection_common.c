@@ -6,22 +6,18 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
-enum outcome server_wait(struct server *server, struct connection *c, uint32_t client,
-                         uint32_t channel)
+enum outcome server_wait(struct server *server, struct connection *c, uint32_t client, uint32_t channel)
 {
-    if (client == 0) {
+    if (client == 0)
         c->deadline = 0;
-    } else if (c->deadline == 0) {
+    else if (c->deadline == 0)
         c->deadline = server->now + server->patience;
-    }
     /*
-     * The channel's hanging up is the daemon's last word, which can wait, and which epoll(7) would tell for ever: so the
-     * channel is not watched at all while it is the client's turn. The client's hanging up is always of interest.
+     * The channel's hanging up is the daemon's last word, which can wait, and which epoll(7) would tell for ever: so
+     * the channel is not watched at all while it is the client's turn. The client's hanging up is always of interest.
      */
-    if (!server_watch(server, &c->channel, channel) ||
-        !server_watch(server, &c->client, client | EPOLLHUP)) {
+    if (!server_watch(server, &c->channel, channel) || !server_watch(server, &c->client, client | EPOLLHUP))
         return CLOSE;
-    }
     return WAIT;
 }
 
@@ -37,27 +33,16 @@ enum outcome server_read_request(struct server *server, struct connection *c)
 {
     for (;;) {
         c->head_size = http_parse_request(c->head, c->received, &c->request);
-        if (c->head_size == 0 && c->received == sizeof c->head) {
-            c->request = (struct http_request){.refusal = 431};
-        }
-        if (c->head_size > 0 || c->request.refusal != 0) {
-            break;
-        }
-        const ssize_t count =
-            recv(c->client.fd, c->head + c->received, sizeof c->head - c->received, 0);
+        if (c->head_size == 0 && c->received == sizeof c->head) c->request = (struct http_request){.refusal = 431};
+        if (c->head_size > 0 || c->request.refusal != 0) break;
+        const ssize_t count = recv(c->client.fd, c->head + c->received, sizeof c->head - c->received, 0);
 
-        if (count < 0 && errno == EAGAIN) {
-            return server_wait(server, c, EPOLLIN, 0);
-        }
-        if (count <= 0) {
-            return CLOSE;
-        }
+        if (count < 0 && errno == EAGAIN) return server_wait(server, c, EPOLLIN, 0);
+        if (count <= 0) return CLOSE;
         c->received += (size_t)count;
     }
     c->deadline = 0;
-    if (c->request.refusal != 0) {
-        return server_refuse(server, c, c->request.refusal);
-    }
+    if (c->request.refusal != 0) return server_refuse(server, c, c->request.refusal);
     c->step = STEP_ASK;
     return GO_ON;
 }
@@ -67,16 +52,11 @@ enum outcome server_write_header(struct server *server, struct connection *c)
     /* A small file travels in one packet with its header: the kernel waits for it, at most 0.2 s. tcp(7), TCP_CORK */
     const int more = http_has_body(&c->request, &c->response) ? MSG_MORE : 0;
 
-    if (c->header_size == 0) {
-        c->header_size = http_format(&c->request, &c->response, c->header);
-    }
+    if (c->header_size == 0) c->header_size = http_format(&c->request, &c->response, c->header);
     while (c->written < c->header_size) {
-        const ssize_t count =
-            send(c->client.fd, c->header + c->written, c->header_size - c->written, more);
+        const ssize_t count = send(c->client.fd, c->header + c->written, c->header_size - c->written, more);
 
-        if (count < 0) {
-            return errno == EAGAIN ? server_wait(server, c, EPOLLOUT, 0) : CLOSE;
-        }
+        if (count < 0) return errno == EAGAIN ? server_wait(server, c, EPOLLOUT, 0) : CLOSE;
         c->written += (size_t)count;
     }
     c->deadline = 0;

@@ -23,9 +23,9 @@ struct http_range {
 };
 
 struct http_request {
-    int refusal;   /* 0, or the status to answer with: then `path` and `range` are not to be used */
-    bool http_1_1; /* else 1.0 */
-    bool head;     /* HEAD: the header only */
+    int refusal;      /* 0, or the status to answer with: then `path` and `range` are not to be used */
+    bool http_1_1;    /* else 1.0 */
+    bool head;        /* HEAD: the header only */
     bool keep_alive;  /* the connection stays open for the next request */
     const char *path; /* decoded, in the memory of the request's head */
     struct http_range range;
@@ -46,8 +46,7 @@ struct http_response {
 size_t http_parse_request(char *head, size_t size, struct http_request *request);
 
 /* What to answer when a file of this size is there: 200, 206 or 416, and which part of it. */
-void http_select(const struct http_request *request, uint64_t size, time_t modified,
-                 struct http_response *response);
+void http_select(const struct http_request *request, uint64_t size, time_t modified, struct http_response *response);
 
 /* The status for a request that the daemon, or the library, has refused with this errno. */
 int http_status_of_errno(int error);
@@ -56,7 +55,6 @@ int http_status_of_errno(int error);
 bool http_has_body(const struct http_request *request, const struct http_response *response);
 
 /* Formats the header, and the body of an error behind it. out: HTTP_MAX_HEADER bytes. Returns how many are used. */
-size_t http_format(const struct http_request *request, const struct http_response *response,
-                   char *out);
+size_t http_format(const struct http_request *request, const struct http_response *response, char *out);
 
 #endif

@@ -31,30 +31,23 @@ static const char *reason_of(int status)
         {505, "HTTP Version Not Supported"},
     };
 
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        if (rows[i].key == status) {
-            return rows[i].text;
-        }
-    }
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        if (rows[i].key == status) return rows[i].text;
     return "Internal Server Error";
 }
 
 static const char *type_of(const char *path)
 {
     static const char *const types[][2] = {
-        {"css", "text/css"},        {"html", "text/html"},        {"jpg", "image/jpeg"},
-        {"js", "text/javascript"},  {"json", "application/json"}, {"mp4", "video/mp4"},
-        {"pdf", "application/pdf"}, {"png", "image/png"},         {"svg", "image/svg+xml"},
-        {"txt", "text/plain"},      {"webp", "image/webp"},
+        {"css", "text/css"},          {"html", "text/html"}, {"jpg", "image/jpeg"},      {"js", "text/javascript"},
+        {"json", "application/json"}, {"mp4", "video/mp4"},  {"pdf", "application/pdf"}, {"png", "image/png"},
+        {"svg", "image/svg+xml"},     {"txt", "text/plain"}, {"webp", "image/webp"},
     };
     const char *name = strrchr(path, '/');
     const char *end = strrchr(name != NULL ? name : path, '.');
 
-    for (size_t i = 0; end != NULL && i < sizeof types / sizeof *types; i++) {
-        if (strcasecmp(end + 1, types[i][0]) == 0) {
-            return types[i][1];
-        }
-    }
+    for (size_t i = 0; end != NULL && i < sizeof types / sizeof *types; i++)
+        if (strcasecmp(end + 1, types[i][0]) == 0) return types[i][1];
     return "application/octet-stream";
 }
 
@@ -89,18 +82,14 @@ int http_status_of_errno(int error)
     }
 }
 
-void http_select(const struct http_request *request, uint64_t size, time_t modified,
-                 struct http_response *response)
+void http_select(const struct http_request *request, uint64_t size, time_t modified, struct http_response *response)
 {
     const struct http_range *range = &request->range;
     uint64_t first = range->first;
     uint64_t end = range->last < size ? range->last + 1 : size;
 
-    *response =
-        (struct http_response){.status = 200, .length = size, .size = size, .modified = modified};
-    if (!range->given) {
-        return;
-    }
+    *response = (struct http_response){.status = 200, .length = size, .size = size, .modified = modified};
+    if (!range->given) return;
     if (range->suffix) {
         first = range->last < size ? size - range->last : 0;
         end = range->last == 0 ? 0 : size;
@@ -123,9 +112,7 @@ static void format_date(time_t time, char *out, size_t room)
 {
     struct tm tm;
 
-    if (gmtime_r(&time, &tm) == NULL || strftime(out, room, "%a, %d %b %Y %T GMT", &tm) == 0) {
-        *out = '\0';
-    }
+    if (gmtime_r(&time, &tm) == NULL || strftime(out, room, "%a, %d %b %Y %T GMT", &tm) == 0) *out = '\0';
 }
 
 /* The fields that only this status has. Nothing that a client has sent gets into a header. */
@@ -142,8 +129,7 @@ static void format_fields(const struct http_response *response, char *out, size_
         if (response->status == 206) {
             const size_t used = strlen(out);
 
-            (void)snprintf(out + used, room - used,
-                           "Content-Range: bytes %" PRIu64 "-%" PRIu64 "/%" PRIu64 "\r\n",
+            (void)snprintf(out + used, room - used, "Content-Range: bytes %" PRIu64 "-%" PRIu64 "/%" PRIu64 "\r\n",
                            response->first, response->first + response->length - 1, response->size);
         }
         break;
@@ -161,8 +147,7 @@ static void format_fields(const struct http_response *response, char *out, size_
     }
 }
 
-size_t http_format(const struct http_request *request, const struct http_response *response,
-                   char *out)
+size_t http_format(const struct http_request *request, const struct http_response *response, char *out)
 {
     const bool ok = response->status < 300;
     char date[64];
@@ -172,14 +157,12 @@ size_t http_format(const struct http_request *request, const struct http_respons
 
     format_date(time(NULL), date, sizeof date);
     format_fields(response, fields, sizeof fields);
-    (void)snprintf(message, sizeof message, "%d %s\n", response->status,
-                   reason_of(response->status));
-    used = snprintf(
-        out, HTTP_MAX_HEADER,
-        "HTTP/1.1 %d %s\r\nDate: %s\r\n%sConnection: %s\r\nContent-Type: %s\r\n"
-        "Content-Length: %" PRIu64 "\r\n\r\n%s",
-        response->status, reason_of(response->status), date, fields,
-        request->keep_alive ? "keep-alive" : "close", ok ? type_of(request->path) : "text/plain",
-        ok ? response->length : (uint64_t)strlen(message), ok || request->head ? "" : message);
+    (void)snprintf(message, sizeof message, "%d %s\n", response->status, reason_of(response->status));
+    used = snprintf(out, HTTP_MAX_HEADER,
+                    "HTTP/1.1 %d %s\r\nDate: %s\r\n%sConnection: %s\r\nContent-Type: %s\r\n"
+                    "Content-Length: %" PRIu64 "\r\n\r\n%s",
+                    response->status, reason_of(response->status), date, fields,
+                    request->keep_alive ? "keep-alive" : "close", ok ? type_of(request->path) : "text/plain",
+                    ok ? response->length : (uint64_t)strlen(message), ok || request->head ? "" : message);
     return used < 0 ? 0 : (size_t)used;
 }

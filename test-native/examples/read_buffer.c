@@ -21,15 +21,11 @@ static bool is_complete(int channel)
     struct sfd_events events;
     struct sfd_event event = {.type = SFD_EVENT_NONE};
 
-    if (channel < 0) {
-        return false;
-    }
+    if (channel < 0) return false;
     sfd_events_init(&events, SFD_EVENTS_OF_SEND);
-    while (event.type != SFD_EVENT_COMPLETE && event.type != SFD_EVENT_FAILED) {
-        if (sfd_events_next(&events, channel, &event) < 0) {
+    while (event.type != SFD_EVENT_COMPLETE && event.type != SFD_EVENT_FAILED)
+        if (sfd_events_next(&events, channel, &event) < 0)
             event = (struct sfd_event){.type = SFD_EVENT_FAILED, .error = errno};
-        }
-    }
     (void)close(channel);
     errno = event.error;
     return event.type == SFD_EVENT_COMPLETE;
@@ -40,9 +36,7 @@ static bool write_all(int fd, const char *bytes, size_t size)
     while (size > 0) {
         const ssize_t count = write(fd, bytes, size);
 
-        if (count < 0) {
-            return false;
-        }
+        if (count < 0) return false;
         bytes += count;
         size -= (size_t)count;
     }
@@ -62,19 +56,14 @@ int main(int argc, char **argv)
         return 2;
     }
     daemon = sfd_connect(arguments[0], arguments[1]);
-    ok = daemon >= 0 &&
-         is_complete(sfd_read_buffer(daemon, arguments[2], 0, 0, false, NULL, &buffer)) &&
+    ok = daemon >= 0 && is_complete(sfd_read_buffer(daemon, arguments[2], 0, 0, false, NULL, &buffer)) &&
          sfd_buffer_map(&buffer, 0) == 0;
     if (ok && buffer.size > 0) {
         ok = send ? is_complete(sfd_send_buffer(daemon, &buffer, STDOUT_FILENO, 0, 0, false, NULL))
                   : write_all(STDOUT_FILENO, buffer.data, buffer.size);
     }
-    if (!ok) {
-        (void)fprintf(stderr, "%s: %s: %s\n", argv[0], arguments[2], strerror(errno));
-    }
+    if (!ok) (void)fprintf(stderr, "%s: %s: %s\n", argv[0], arguments[2], strerror(errno));
     sfd_buffer_free(&buffer);
-    if (daemon >= 0) {
-        (void)close(daemon);
-    }
+    if (daemon >= 0) (void)close(daemon);
     return ok ? 0 : 1;
 }

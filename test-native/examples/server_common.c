@@ -16,14 +16,11 @@ bool server_watch(struct server *server, struct source *source, uint32_t events)
     struct epoll_event event = {.events = events, .data = {.ptr = source}};
     int operation = EPOLL_CTL_MOD;
 
-    if (events == source->watched) {
-        return true;
-    }
-    if (source->watched == 0) {
+    if (events == source->watched) return true;
+    if (source->watched == 0)
         operation = EPOLL_CTL_ADD;
-    } else if (events == 0) {
+    else if (events == 0)
         operation = EPOLL_CTL_DEL;
-    }
     source->watched = events;
     return epoll_ctl(server->epoll, operation, source->fd, &event) == 0;
 }
@@ -33,8 +30,8 @@ void server_close(struct server *server, struct connection *c)
 {
     server_end_transfer(server, c);
     /*
-     * The daemon may have a duplicate of the socket for a moment longer. As long as it does, close(2) alone would neither
-     * end the connection nor take the socket out of the epoll instance.
+     * The daemon may have a duplicate of the socket for a moment longer. As long as it does, close(2) alone would
+     * neither end the connection nor take the socket out of the epoll instance.
      */
     (void)server_watch(server, &c->client, 0);
     (void)shutdown(c->client.fd, SHUT_RDWR);
@@ -88,9 +85,7 @@ static void advance(struct server *server, struct connection *c)
     do {
         outcome = take_step(server, c);
     } while (outcome == GO_ON);
-    if (outcome == CLOSE) {
-        server_close(server, c);
-    }
+    if (outcome == CLOSE) server_close(server, c);
 }
 
 static void accept_clients(struct server *server)
@@ -101,11 +96,10 @@ static void accept_clients(struct server *server)
         struct connection *c = fd >= 0 ? calloc(1, sizeof *c) : NULL;
 
         if (c == NULL) {
-            if (fd >= 0) {
+            if (fd >= 0)
                 (void)close(fd);
-            } else if (errno != EAGAIN) { /* out of descriptors: the next tick tries again */
+            else if (errno != EAGAIN) /* out of descriptors: the next tick tries again */
                 (void)server_watch(server, &server->listener, 0);
-            }
             return;
         }
         c->client = (struct source){.fd = fd, .connection = c};
@@ -133,11 +127,8 @@ static void tick(struct server *server, time_t now)
 {
     server->now = now;
     (void)server_watch(server, &server->listener, EPOLLIN);
-    for (struct connection *c = server->connections; c != NULL; c = c->next) {
-        if (c->client.fd >= 0 && c->deadline != 0 && c->deadline <= now) {
-            server_close(server, c);
-        }
-    }
+    for (struct connection *c = server->connections; c != NULL; c = c->next)
+        if (c->client.fd >= 0 && c->deadline != 0 && c->deadline <= now) server_close(server, c);
 }
 
 bool server_run(struct server *server)
@@ -148,34 +139,25 @@ bool server_run(struct server *server)
     for (;;) {
         const int count = epoll_wait(server->epoll, events, EVENTS, TICK_MS);
 
-        if (count < 0 && errno != EINTR) {
-            return false;
-        }
+        if (count < 0 && errno != EINTR) return false;
         (void)clock_gettime(CLOCK_MONOTONIC, &now);
-        if (now.tv_sec != server->now) {
-            tick(server, now.tv_sec);
-        }
+        if (now.tv_sec != server->now) tick(server, now.tv_sec);
         for (int i = 0; i < count; i++) {
             struct source *source = events[i].data.ptr;
             struct connection *c = source->connection;
 
-            if (source == &server->signals) {
-                return true;
-            }
-            if (source == &server->listener) {
+            if (source == &server->signals) return true;
+            if (source == &server->listener)
                 accept_clients(server);
-            } else if (source == &server->daemon) {
+            else if (source == &server->daemon)
                 advance_waiting(server);
-            } else if (c->client.fd < 0) {
+            else if (c->client.fd < 0)
                 continue; /* closed by an event before this one */
-            } else if (source == &c->client && (events[i].events & (EPOLLHUP | EPOLLERR)) != 0) {
+            else if (source == &c->client && (events[i].events & (EPOLLHUP | EPOLLERR)) != 0)
                 server_close(server, c);
-            } else {
+            else
                 advance(server, c);
-            }
         }
-        if (server->closed) {
-            server_free_closed(server);
-        }
+        if (server->closed) server_free_closed(server);
     }
 }

@@ -60,8 +60,7 @@ struct connection {
     char header[HTTP_MAX_HEADER]; /* of the response */
     size_t header_size, written;
 
-    time_t
-        deadline; /* of the client's next move, in seconds of CLOCK_MONOTONIC; 0: it is not its turn */
+    time_t deadline; /* of the client's next move, in seconds of CLOCK_MONOTONIC; 0: it is not its turn */
     struct connection *next;
 };
 
@@ -99,8 +98,7 @@ enum outcome server_write_header(struct server *server, struct connection *c);
 enum outcome server_linger(struct server *server, struct connection *c);
 
 /* Waits for EPOLLIN or EPOLLOUT of the two; always for the client's hanging up, and for its own move not for ever. */
-enum outcome server_wait(struct server *server, struct connection *c, uint32_t client,
-                         uint32_t channel);
+enum outcome server_wait(struct server *server, struct connection *c, uint32_t client, uint32_t channel);
 
 /* The answer is an error: next is its header. */
 enum outcome server_refuse(struct server *server, struct connection *c, int status);

@@ -14,9 +14,8 @@ enum { PATIENCE_S = 30 };
 
 static int listen_on(uint16_t port)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET,
-                                  .sin_port = htons(port),
-                                  .sin_addr = {.s_addr = htonl(INADDR_LOOPBACK)}};
+    struct sockaddr_in address = {
+        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr = {.s_addr = htonl(INADDR_LOOPBACK)}};
     socklen_t size = sizeof address;
     const int on = 1;
     const int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -25,9 +24,7 @@ static int listen_on(uint16_t port)
         bind(fd, (struct sockaddr *)&address, size) < 0 || listen(fd, SOMAXCONN) < 0 ||
         getsockname(fd, (struct sockaddr *)&address, &size) < 0 ||
         printf("listening on 127.0.0.1:%d\n", ntohs(address.sin_port)) < 0 || fflush(stdout) != 0) {
-        if (fd >= 0) {
-            (void)close(fd);
-        }
+        if (fd >= 0) (void)close(fd);
         return -1;
     }
     return fd;
@@ -51,8 +48,7 @@ static bool start(struct server *server, uint16_t port)
     server->epoll = epoll_create1(EPOLL_CLOEXEC);
     server->signals.fd = take_signals();
     return server->epoll >= 0 && server->signals.fd >= 0 && server_connect(server) &&
-           (server->listener.fd = listen_on(port)) >= 0 &&
-           server_watch(server, &server->signals, EPOLLIN) &&
+           (server->listener.fd = listen_on(port)) >= 0 && server_watch(server, &server->signals, EPOLLIN) &&
            server_watch(server, &server->listener, EPOLLIN);
 }
 
@@ -60,15 +56,11 @@ static void stop(struct server *server)
 {
     const int fds[] = {server->listener.fd, server->signals.fd, server->daemon.fd, server->epoll};
 
-    for (struct connection *c = server->connections; c != NULL; c = c->next) {
+    for (struct connection *c = server->connections; c != NULL; c = c->next)
         server_close(server, c);
-    }
     server_free_closed(server);
-    for (size_t i = 0; i < sizeof fds / sizeof *fds; i++) {
-        if (fds[i] >= 0) {
-            (void)close(fds[i]);
-        }
-    }
+    for (size_t i = 0; i < sizeof fds / sizeof *fds; i++)
+        if (fds[i] >= 0) (void)close(fds[i]);
 }
 
 /* A whole decimal number up to `most`; -1 for anything else. */
@@ -99,9 +91,7 @@ int server_main(int argc, char **argv, const struct server_way *way)
     server.sockets = argv[1];
     server.name = argv[2];
     ok = start(&server, (uint16_t)port) && server_run(&server);
-    if (!ok) {
-        perror(argv[0]);
-    }
+    if (!ok) perror(argv[0]);
     stop(&server);
     return ok ? 0 : 1;
 }

@@ -10,12 +10,8 @@ bool server_connect(struct server *server)
 {
     const int fd = sfd_connect(server->sockets, server->name);
 
-    if (fd < 0) {
-        return false;
-    }
-    if (server->daemon.fd >= 0) {
-        (void)close(server->daemon.fd);
-    }
+    if (fd < 0) return false;
+    if (server->daemon.fd >= 0) (void)close(server->daemon.fd);
     server->daemon = (struct source){.fd = fd};
     return fcntl(fd, F_SETFL, O_NONBLOCK) == 0; /* a full queue is waited for by epoll, too */
 }
@@ -48,19 +44,13 @@ enum outcome server_read_answer(struct server *server, struct connection *c)
     struct sfd_event event;
     const int count = sfd_events_next(&c->events, c->channel.fd, &event);
 
-    if (count <= 0) {
-        return count < 0 ? CLOSE : server_wait(server, c, 0, EPOLLIN);
-    }
-    if (event.type != SFD_EVENT_ACCEPTED) {
-        return server_refuse(server, c, http_status_of_errno(event.error));
-    }
+    if (count <= 0) return count < 0 ? CLOSE : server_wait(server, c, 0, EPOLLIN);
+    if (event.type != SFD_EVENT_ACCEPTED) return server_refuse(server, c, http_status_of_errno(event.error));
     c->step = STEP_WRITE_HEADER;
-    if (is_range) { /* of the file that was judged? The other way round "bytes 0-9/100" would be a lie */
+    if (is_range) /* of the file that was judged? The other way round "bytes 0-9/100" would be a lie */
         return event.info.mtime == c->response.modified ? GO_ON : server_refuse(server, c, 503);
-    }
     http_select(&c->request, event.info.size, event.info.mtime, &c->response);
-    if (c->response.status ==
-        206) { /* the file's size is known now: what was asked for is another transfer */
+    if (c->response.status == 206) { /* the file's size is known now: what was asked for is another transfer */
         server_end_transfer(server, c);
         c->step = STEP_ASK;
     } else if (!http_has_body(&c->request, &c->response)) {
@@ -75,9 +65,7 @@ void server_end_transfer(struct server *server, struct connection *c)
         const size_t id = sfd_events_txnid(&c->events); /* 0: it is over */
 
         /* Should the daemon's queue be full: closing the channel says the same, a little later. */
-        if (id != 0) {
-            (void)sfd_cancel(server->daemon.fd, id);
-        }
+        if (id != 0) (void)sfd_cancel(server->daemon.fd, id);
         (void)close(c->channel.fd);
         c->channel = (struct source){.fd = -1, .connection = c};
     }

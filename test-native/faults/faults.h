@@ -1,9 +1,9 @@
 /*
  * What a test and the fault shim (shim.c) share: one page of a file that both have mapped.
  *
- * The test writes the order while `generation` is 0, sets `generation` to a new number, and reads what came of it. The shim
- * writes the names of the calls when it is loaded, so nobody repeats their order; io.sendfiled.support.Faults reads the same
- * layout.
+ * The test writes the order while `generation` is 0, sets `generation` to a new number, and reads what came of it. The
+ * shim writes the names of the calls when it is loaded, so nobody repeats their order; io.sendfiled.support.Faults
+ * reads the same layout.
  */
 #ifndef SFD_TEST_FAULTS_H
 #define SFD_TEST_FAULTS_H

@@ -1,10 +1,11 @@
 /*
  * The fault shim: makes system calls and allocations of one library fail, when and how a test says (faults.h).
  *
- * Role: preloaded (LD_PRELOAD) into the real daemon, it stands between libsendfiled-jni.so and the C library. Only calls whose
- * return address lies in that library are touched; a JVM around it sees nothing. Thread: any, also signal handlers: nothing here
- * waits or allocates. Owns a mapping of the test's file. Never: invents a state that the kernel could not leave behind: a call
- * that fails does nothing, but for close(2) and munmap(2), which do their work and fail all the same, as Linux does it.
+ * Role: preloaded (LD_PRELOAD) into the real daemon, it stands between libsendfiled-jni.so and the C library. Only
+ * calls whose return address lies in that library are touched; a JVM around it sees nothing. Thread: any, also signal
+ * handlers: nothing here waits or allocates. Owns a mapping of the test's file. Never: invents a state that the kernel
+ * could not leave behind: a call that fails does nothing, but for close(2) and munmap(2), which do their work and fail
+ * all the same, as Linux does it.
  */
 #include "faults.h"
 
@@ -45,63 +46,63 @@
 #define PUBLIC __attribute__((visibility("default")))
 
 /* The name of each call, as a test gives it, and as it stands in the C library's table of symbols. */
-#define CALLS(X)                                                                                   \
-    X(openat2)                                                                                     \
-    X(cachestat)                                                                                   \
-    X(statx)                                                                                       \
-    X(fstatfs)                                                                                     \
-    X(close)                                                                                       \
-    X(posix_fadvise)                                                                               \
-    X(fcntl)                                                                                       \
-    X(ofd_setlk)                                                                                   \
-    X(ofd_getlk)                                                                                   \
-    X(lseek)                                                                                       \
-    X(fallocate)                                                                                   \
-    X(mmap)                                                                                        \
-    X(munmap)                                                                                      \
-    X(preadv2)                                                                                     \
-    X(pwritev2)                                                                                    \
-    X(sendfile)                                                                                    \
-    X(splice)                                                                                      \
-    X(copy_file_range)                                                                             \
-    X(getsockopt)                                                                                  \
-    X(ioctl)                                                                                       \
-    X(recvmmsg)                                                                                    \
-    X(recvmsg)                                                                                     \
-    X(madvise)                                                                                     \
-    X(sysinfo)                                                                                     \
-    X(sendmsg)                                                                                     \
-    X(epoll_ctl)                                                                                   \
-    X(epoll_wait)                                                                                  \
-    X(openat)                                                                                      \
-    X(getrandom)                                                                                   \
-    X(read)                                                                                        \
-    X(write)                                                                                       \
-    X(poll)                                                                                        \
-    X(pipe2)                                                                                       \
-    X(eventfd)                                                                                     \
-    X(epoll_create1)                                                                               \
-    X(memfd_create)                                                                                \
-    X(socket)                                                                                      \
-    X(connect)                                                                                     \
-    X(shutdown)                                                                                    \
-    X(bind)                                                                                        \
-    X(setsockopt)                                                                                  \
-    X(mkdir)                                                                                       \
-    X(flock)                                                                                       \
-    X(fstat)                                                                                       \
-    X(fstatat)                                                                                     \
-    X(unlinkat)                                                                                    \
-    X(fchmod)                                                                                      \
-    X(fchmodat)                                                                                    \
-    X(ftruncate)                                                                                   \
-    X(pread)                                                                                       \
-    X(pwrite)                                                                                      \
-    X(readlink)                                                                                    \
-    X(getrlimit)                                                                                   \
-    X(sigaction)                                                                                   \
-    X(spawn_actions)                                                                               \
-    X(posix_spawnp)                                                                                \
+#define CALLS(X)                                                                                                       \
+    X(openat2)                                                                                                         \
+    X(cachestat)                                                                                                       \
+    X(statx)                                                                                                           \
+    X(fstatfs)                                                                                                         \
+    X(close)                                                                                                           \
+    X(posix_fadvise)                                                                                                   \
+    X(fcntl)                                                                                                           \
+    X(ofd_setlk)                                                                                                       \
+    X(ofd_getlk)                                                                                                       \
+    X(lseek)                                                                                                           \
+    X(fallocate)                                                                                                       \
+    X(mmap)                                                                                                            \
+    X(munmap)                                                                                                          \
+    X(preadv2)                                                                                                         \
+    X(pwritev2)                                                                                                        \
+    X(sendfile)                                                                                                        \
+    X(splice)                                                                                                          \
+    X(copy_file_range)                                                                                                 \
+    X(getsockopt)                                                                                                      \
+    X(ioctl)                                                                                                           \
+    X(recvmmsg)                                                                                                        \
+    X(recvmsg)                                                                                                         \
+    X(madvise)                                                                                                         \
+    X(sysinfo)                                                                                                         \
+    X(sendmsg)                                                                                                         \
+    X(epoll_ctl)                                                                                                       \
+    X(epoll_wait)                                                                                                      \
+    X(openat)                                                                                                          \
+    X(getrandom)                                                                                                       \
+    X(read)                                                                                                            \
+    X(write)                                                                                                           \
+    X(poll)                                                                                                            \
+    X(pipe2)                                                                                                           \
+    X(eventfd)                                                                                                         \
+    X(epoll_create1)                                                                                                   \
+    X(memfd_create)                                                                                                    \
+    X(socket)                                                                                                          \
+    X(connect)                                                                                                         \
+    X(shutdown)                                                                                                        \
+    X(bind)                                                                                                            \
+    X(setsockopt)                                                                                                      \
+    X(mkdir)                                                                                                           \
+    X(flock)                                                                                                           \
+    X(fstat)                                                                                                           \
+    X(fstatat)                                                                                                         \
+    X(unlinkat)                                                                                                        \
+    X(fchmod)                                                                                                          \
+    X(fchmodat)                                                                                                        \
+    X(ftruncate)                                                                                                       \
+    X(pread)                                                                                                           \
+    X(pwrite)                                                                                                          \
+    X(readlink)                                                                                                        \
+    X(getrlimit)                                                                                                       \
+    X(sigaction)                                                                                                       \
+    X(spawn_actions)                                                                                                   \
+    X(posix_spawnp)                                                                                                    \
     X(alloc)
 
 enum call {
@@ -191,7 +192,10 @@ static int fault(enum call call, const void *caller)
 
 /* ------------------------------------------------------------------ life */
 
-/* As an initializer of the process, before its threads. What fails here leaves the shim without effect: the test sees that. */
+/*
+ * As an initializer of the process, before its threads. What fails here leaves the shim without effect: the test sees
+ * that.
+ */
 __attribute__((constructor)) static void attach(void)
 {
     const char *file = getenv(FAULTS_FILE);
@@ -220,55 +224,47 @@ static void *next(const char *name, const char *name64)
 }
 
 /*
- * Defines the function before the C library's: REAL(...) is that one. The first call finds it; two threads that do so at once
- * find the same.
+ * Defines the function before the C library's: REAL(...) is that one. The first call finds it; two threads that do so
+ * at once find the same.
  */
-#define REAL_OF(result, name, name64, parameters)                                                  \
-    static result(*real_##name) parameters;                                                        \
-    __attribute__((constructor)) static void find_##name(void)                                     \
-    {                                                                                              \
-        if (real_##name == NULL) *(void **)(void *)&real_##name = next(#name, name64);             \
+#define REAL_OF(result, name, name64, parameters)                                                                      \
+    static result(*real_##name) parameters;                                                                            \
+    __attribute__((constructor)) static void find_##name(void)                                                         \
+    {                                                                                                                  \
+        if (real_##name == NULL) *(void **)(void *)&real_##name = next(#name, name64);                                 \
     }
 
-#define SHIM64(result, name, name64, parameters, arguments, failure)                               \
-    REAL_OF(result, name, name64, parameters)                                                      \
-    PUBLIC result name parameters                                                                  \
-    {                                                                                              \
-        const int error = fault(CALL_##name, __builtin_return_address(0));                         \
-        if (error > 0) {                                                                           \
-            errno = error;                                                                         \
-            return failure;                                                                        \
-        }                                                                                          \
-        find_##name();                                                                             \
-        return real_##name arguments;                                                              \
+#define SHIM64(result, name, name64, parameters, arguments, failure)                                                   \
+    REAL_OF(result, name, name64, parameters)                                                                          \
+    PUBLIC result name parameters                                                                                      \
+    {                                                                                                                  \
+        const int error = fault(CALL_##name, __builtin_return_address(0));                                             \
+        if (error > 0) {                                                                                               \
+            errno = error;                                                                                             \
+            return failure;                                                                                            \
+        }                                                                                                              \
+        find_##name();                                                                                                 \
+        return real_##name arguments;                                                                                  \
     }
 
-#define SHIM(result, name, parameters, arguments)                                                  \
-    SHIM64(result, name, NULL, parameters, arguments, -1)
+#define SHIM(result, name, parameters, arguments) SHIM64(result, name, NULL, parameters, arguments, -1)
 
 /* ------------------------------------------------------------------ calls that fail and do nothing */
 
-SHIM(int, statx, (int fd, const char *path, int flags, unsigned mask, struct statx *out),
-     (fd, path, flags, mask, out))
+SHIM(int, statx, (int fd, const char *path, int flags, unsigned mask, struct statx *out), (fd, path, flags, mask, out))
 SHIM64(int, fstatfs, "fstatfs64", (int fd, struct statfs *out), (fd, out), -1)
-SHIM64(int, fallocate, "fallocate64", (int fd, int mode, off_t offset, off_t length),
-       (fd, mode, offset, length), -1)
+SHIM64(int, fallocate, "fallocate64", (int fd, int mode, off_t offset, off_t length), (fd, mode, offset, length), -1)
 SHIM64(off_t, lseek, "lseek64", (int fd, off_t offset, int whence), (fd, offset, whence), -1)
-SHIM64(void *, mmap, "mmap64",
-       (void *address, size_t length, int protection, int flags, int fd, off_t offset),
+SHIM64(void *, mmap, "mmap64", (void *address, size_t length, int protection, int flags, int fd, off_t offset),
        (address, length, protection, flags, fd, offset), MAP_FAILED)
-SHIM(int, getsockopt, (int fd, int level, int name, void *value, socklen_t *size),
-     (fd, level, name, value, size))
-SHIM(int, recvmmsg,
-     (int fd, struct mmsghdr *messages, unsigned count, int flags, struct timespec *timeout),
+SHIM(int, getsockopt, (int fd, int level, int name, void *value, socklen_t *size), (fd, level, name, value, size))
+SHIM(int, recvmmsg, (int fd, struct mmsghdr *messages, unsigned count, int flags, struct timespec *timeout),
      (fd, messages, count, flags, timeout))
 SHIM(ssize_t, recvmsg, (int fd, struct msghdr *message, int flags), (fd, message, flags))
 SHIM(int, madvise, (void *at, size_t size, int advice), (at, size, advice))
 SHIM(int, sysinfo, (struct sysinfo * out), (out))
-SHIM(int, epoll_ctl, (int epoll, int operation, int fd, struct epoll_event *event),
-     (epoll, operation, fd, event))
-SHIM(int, epoll_wait, (int epoll, struct epoll_event *events, int count, int timeout),
-     (epoll, events, count, timeout))
+SHIM(int, epoll_ctl, (int epoll, int operation, int fd, struct epoll_event *event), (epoll, operation, fd, event))
+SHIM(int, epoll_wait, (int epoll, struct epoll_event *events, int count, int timeout), (epoll, events, count, timeout))
 SHIM(ssize_t, getrandom, (void *out, size_t length, unsigned flags), (out, length, flags))
 SHIM(ssize_t, read, (int fd, void *out, size_t length), (fd, out, length))
 SHIM(ssize_t, write, (int fd, const void *bytes, size_t length), (fd, bytes, length))
@@ -281,19 +277,16 @@ SHIM(int, socket, (int domain, int type, int protocol), (domain, type, protocol)
 SHIM(int, connect, (int fd, __CONST_SOCKADDR_ARG address, socklen_t size), (fd, address, size))
 SHIM(int, shutdown, (int fd, int how), (fd, how))
 SHIM(int, bind, (int fd, __CONST_SOCKADDR_ARG address, socklen_t size), (fd, address, size))
-SHIM(int, setsockopt, (int fd, int level, int name, const void *value, socklen_t size),
-     (fd, level, name, value, size))
+SHIM(int, setsockopt, (int fd, int level, int name, const void *value, socklen_t size), (fd, level, name, value, size))
 SHIM(int, mkdir, (const char *path, mode_t mode), (path, mode))
 SHIM(int, flock, (int fd, int operation), (fd, operation))
 SHIM64(int, fstat, "fstat64", (int fd, struct stat *out), (fd, out), -1)
-SHIM64(int, fstatat, "fstatat64", (int fd, const char *path, struct stat *out, int flags),
-       (fd, path, out, flags), -1)
+SHIM64(int, fstatat, "fstatat64", (int fd, const char *path, struct stat *out, int flags), (fd, path, out, flags), -1)
 SHIM(int, unlinkat, (int fd, const char *path, int flags), (fd, path, flags))
 SHIM(int, fchmod, (int fd, mode_t mode), (fd, mode))
 SHIM(int, fchmodat, (int fd, const char *path, mode_t mode, int flags), (fd, path, mode, flags))
 SHIM64(int, ftruncate, "ftruncate64", (int fd, off_t length), (fd, length), -1)
-SHIM64(ssize_t, pread, "pread64", (int fd, void *out, size_t length, off_t offset),
-       (fd, out, length, offset), -1)
+SHIM64(ssize_t, pread, "pread64", (int fd, void *out, size_t length, off_t offset), (fd, out, length, offset), -1)
 SHIM64(ssize_t, pwrite, "pwrite64", (int fd, const void *bytes, size_t length, off_t offset),
        (fd, bytes, length, offset), -1)
 SHIM(ssize_t, readlink, (const char *path, char *out, size_t length), (path, out, length))
@@ -311,21 +304,20 @@ PUBLIC int posix_fadvise(int fd, off_t offset, off_t length, int advice)
 }
 
 /* These as well; the descriptions of what a child does with its descriptors are memory. */
-#define SHIM_RESULT(name, call, parameters, arguments)                                             \
-    REAL_OF(int, name, NULL, parameters)                                                           \
-    PUBLIC int name parameters                                                                     \
-    {                                                                                              \
-        const int error = fault(CALL_##call, __builtin_return_address(0));                         \
-        if (error > 0) return error;                                                               \
-        find_##name();                                                                             \
-        return real_##name arguments;                                                              \
+#define SHIM_RESULT(name, call, parameters, arguments)                                                                 \
+    REAL_OF(int, name, NULL, parameters)                                                                               \
+    PUBLIC int name parameters                                                                                         \
+    {                                                                                                                  \
+        const int error = fault(CALL_##call, __builtin_return_address(0));                                             \
+        if (error > 0) return error;                                                                                   \
+        find_##name();                                                                                                 \
+        return real_##name arguments;                                                                                  \
     }
 
-SHIM_RESULT(posix_spawn_file_actions_adddup2, spawn_actions,
-            (posix_spawn_file_actions_t * actions, int from, int to), (actions, from, to))
+SHIM_RESULT(posix_spawn_file_actions_adddup2, spawn_actions, (posix_spawn_file_actions_t * actions, int from, int to),
+            (actions, from, to))
 SHIM_RESULT(posix_spawn_file_actions_addopen, spawn_actions,
-            (posix_spawn_file_actions_t * actions, int fd, const char *path, int flags,
-             mode_t mode),
+            (posix_spawn_file_actions_t * actions, int fd, const char *path, int flags, mode_t mode),
             (actions, fd, path, flags, mode))
 SHIM_RESULT(posix_spawnp, posix_spawnp,
             (pid_t * pid, const char *file, const posix_spawn_file_actions_t *actions,
@@ -393,16 +385,13 @@ PUBLIC long syscall(long number, ...)
 {
     long a[6];
     va_list list;
-    const int error = number == SYS_openat2 ? fault(CALL_openat2, __builtin_return_address(0))
-                      : number == __NR_cachestat
-                          ? fault(CALL_cachestat, __builtin_return_address(0))
-                          : 0;
+    const int error = number == SYS_openat2      ? fault(CALL_openat2, __builtin_return_address(0))
+                      : number == __NR_cachestat ? fault(CALL_cachestat, __builtin_return_address(0))
+                                                 : 0;
 
     va_start(list, number);
     for (int i = 0; i < 6; i++)
-        a[i] = va_arg(
-            list,
-            long); /* those that are not there are garbage, and the kernel looks at none of them */
+        a[i] = va_arg(list, long); /* those that are not there are garbage, and the kernel looks at none of them */
     va_end(list);
     if (error > 0) {
         errno = error;
@@ -446,57 +435,52 @@ static size_t less(size_t count)
     return count > 4096 ? count / 3 : count;
 }
 
-#define SHIM_COUNT(name, name64, parameters, shortened, arguments)                                 \
-    REAL_OF(ssize_t, name, name64, parameters)                                                     \
-    PUBLIC ssize_t name parameters                                                                 \
-    {                                                                                              \
-        const int error = fault(CALL_##name, __builtin_return_address(0));                         \
-        if (error > 0) {                                                                           \
-            errno = error;                                                                         \
-            return -1;                                                                             \
-        }                                                                                          \
-        if (error == FAULTS_SHORT) {                                                               \
-            shortened;                                                                             \
-        }                                                                                          \
-        find_##name();                                                                             \
-        return real_##name arguments;                                                              \
+#define SHIM_COUNT(name, name64, parameters, shortened, arguments)                                                     \
+    REAL_OF(ssize_t, name, name64, parameters)                                                                         \
+    PUBLIC ssize_t name parameters                                                                                     \
+    {                                                                                                                  \
+        const int error = fault(CALL_##name, __builtin_return_address(0));                                             \
+        if (error > 0) {                                                                                               \
+            errno = error;                                                                                             \
+            return -1;                                                                                                 \
+        }                                                                                                              \
+        if (error == FAULTS_SHORT) shortened;                                                                          \
+        find_##name();                                                                                                 \
+        return real_##name arguments;                                                                                  \
     }
 
-SHIM_COUNT(sendfile, "sendfile64", (int out, int in, off_t *offset, size_t count),
-           count = less(count), (out, in, offset, count))
-SHIM_COUNT(splice, NULL,
-           (int in, loff_t *in_offset, int out, loff_t *out_offset, size_t count, unsigned flags),
+SHIM_COUNT(sendfile, "sendfile64", (int out, int in, off_t *offset, size_t count), count = less(count),
+           (out, in, offset, count))
+SHIM_COUNT(splice, NULL, (int in, loff_t *in_offset, int out, loff_t *out_offset, size_t count, unsigned flags),
            count = less(count), (in, in_offset, out, out_offset, count, flags))
 SHIM_COUNT(copy_file_range, NULL,
-           (int in, loff_t *in_offset, int out, loff_t *out_offset, size_t count, unsigned flags),
-           count = less(count), (in, in_offset, out, out_offset, count, flags))
+           (int in, loff_t *in_offset, int out, loff_t *out_offset, size_t count, unsigned flags), count = less(count),
+           (in, in_offset, out, out_offset, count, flags))
 
 /* Of several pieces the first; of one, a part. */
-#define SHORTEN(iov, count)                                                                        \
-    struct iovec piece = (iov)[0];                                                                 \
-    if ((count) > 1) {                                                                             \
-        (count) = 1;                                                                               \
-    } else {                                                                                       \
-        piece.iov_len = less(piece.iov_len);                                                       \
-    }                                                                                              \
+#define SHORTEN(iov, count)                                                                                            \
+    struct iovec piece = (iov)[0];                                                                                     \
+    if ((count) > 1)                                                                                                   \
+        (count) = 1;                                                                                                   \
+    else                                                                                                               \
+        piece.iov_len = less(piece.iov_len);                                                                           \
     (iov) = &piece
 
-#define SHIM_VECTOR(name, name64)                                                                  \
-    REAL_OF(ssize_t, name, name64,                                                                 \
-            (int fd, const struct iovec *iov, int count, off_t offset, int flags))                 \
-    PUBLIC ssize_t name(int fd, const struct iovec *iov, int count, off_t offset, int flags)       \
-    {                                                                                              \
-        const int error = fault(CALL_##name, __builtin_return_address(0));                         \
-        find_##name();                                                                             \
-        if (error > 0) {                                                                           \
-            errno = error;                                                                         \
-            return -1;                                                                             \
-        }                                                                                          \
-        if (error == FAULTS_SHORT && count > 0) {                                                  \
-            SHORTEN(iov, count);                                                                   \
-            return real_##name(fd, iov, count, offset, flags);                                     \
-        }                                                                                          \
-        return real_##name(fd, iov, count, offset, flags);                                         \
+#define SHIM_VECTOR(name, name64)                                                                                      \
+    REAL_OF(ssize_t, name, name64, (int fd, const struct iovec *iov, int count, off_t offset, int flags))              \
+    PUBLIC ssize_t name(int fd, const struct iovec *iov, int count, off_t offset, int flags)                           \
+    {                                                                                                                  \
+        const int error = fault(CALL_##name, __builtin_return_address(0));                                             \
+        find_##name();                                                                                                 \
+        if (error > 0) {                                                                                               \
+            errno = error;                                                                                             \
+            return -1;                                                                                                 \
+        }                                                                                                              \
+        if (error == FAULTS_SHORT && count > 0) {                                                                      \
+            SHORTEN(iov, count);                                                                                       \
+            return real_##name(fd, iov, count, offset, flags);                                                         \
+        }                                                                                                              \
+        return real_##name(fd, iov, count, offset, flags);                                                             \
     }
 
 SHIM_VECTOR(preadv2, "preadv64v2")

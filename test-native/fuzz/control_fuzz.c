@@ -1,17 +1,17 @@
 /*
- * Fuzz target: receipt (native/core/loop/receive_batch.c) of what the kernel makes of any sendmsg: lengths, descriptors, credentials,
- * truncation, foreign control messages, in batches.
+ * Fuzz target: receipt (native/core/loop/receive_batch.c) of what the kernel makes of any sendmsg: lengths,
+ * descriptors, credentials, truncation, foreign control messages, in batches.
  *
- * R2, D2, D8, D25, D37: each descriptor is in one slot or closed, once; a slot says what came and nothing of the one before.
+ * R2, D2, D8, D25, D37: each descriptor is in one slot or closed, once; a slot says what came and nothing of the one
+ * before.
  */
 #include "kernel.h"
 #include "loop/receive_batch.h"
 
 static void compose(struct kernel_datagram *datagram)
 {
-    static const enum kernel_kind kinds[] = {KERNEL_PIPE,     KERNEL_TCP,  KERNEL_UNIX,
-                                             KERNEL_FILE,     KERNEL_NULL, KERNEL_OTHER,
-                                             KERNEL_DIRECTORY};
+    static const enum kernel_kind kinds[] = {KERNEL_PIPE, KERNEL_TCP,   KERNEL_UNIX,     KERNEL_FILE,
+                                             KERNEL_NULL, KERNEL_OTHER, KERNEL_DIRECTORY};
     static const size_t lengths[] = {0, 1, 2, 16, 26, 4239, 4240, 4241, 4400};
     const uint8_t how = fuzz_u8(&kernel.bytes);
     const unsigned count = (how & 3) == 3 ? fuzz_below(&kernel.bytes, 254) : how & 7;

@@ -1,8 +1,8 @@
 /*
  * What the fuzz targets share: the entry point, a check that no build leaves out, and bytes that decide.
  *
- * A target NAME_fuzz.c is built twice: as NAME_fuzzer by clang with libFuzzer (a build of its own, CMakeLists.txt here), and
- * everywhere as NAME_replay, whose main runs the corpus in the repository through it (replay.c).
+ * A target NAME_fuzz.c is built twice: as NAME_fuzzer by clang with libFuzzer (a build of its own, CMakeLists.txt
+ * here), and everywhere as NAME_replay, whose main runs the corpus in the repository through it (replay.c).
  */
 #ifndef SFD_FUZZ_H
 #define SFD_FUZZ_H
@@ -17,18 +17,18 @@
 /* One input. Always 0; what must not be ends the process. `data` is borrowed. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-#define FUZZ_CHECK(condition)                                                                      \
-    do {                                                                                           \
-        if (!(condition)) {                                                                        \
-            (void)fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition);          \
-            abort();                                                                               \
-        }                                                                                          \
+#define FUZZ_CHECK(condition)                                                                                          \
+    do {                                                                                                               \
+        if (!(condition)) {                                                                                            \
+            (void)fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition);                              \
+            abort();                                                                                                   \
+        }                                                                                                              \
     } while (0)
 
-#define FUZZ_FAIL(what)                                                                            \
-    do {                                                                                           \
-        (void)fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, what);                            \
-        abort();                                                                                   \
+#define FUZZ_FAIL(what)                                                                                                \
+    do {                                                                                                               \
+        (void)fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, what);                                                \
+        abort();                                                                                                       \
     } while (0)
 
 /* The rest of an input, taken from the front. Where it is used up all that is taken is 0. */

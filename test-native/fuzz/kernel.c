@@ -23,8 +23,7 @@ static int fault(const int *errors, unsigned count)
     return -errors[fuzz_below(&kernel.bytes, count)];
 }
 
-#define FAULT(...)                                                                                 \
-    fault((const int[]){__VA_ARGS__}, sizeof((const int[]){__VA_ARGS__}) / sizeof(int))
+#define FAULT(...) fault((const int[]){__VA_ARGS__}, sizeof((const int[]){__VA_ARGS__}) / sizeof(int))
 
 /* How many of `most` bytes go through: all when the input is used up, 0 when there is no room. */
 static uint64_t share(uint64_t most)
@@ -75,8 +74,7 @@ struct kernel_fd *kernel_fd(int fd)
 
 int kernel_new(enum kernel_kind kind)
 {
-    static const uint64_t sizes[] = {0,    1,     4095,  4096,    4097,
-                                     5000, 20000, 65536, 1048577, INT64_MAX};
+    static const uint64_t sizes[] = {0, 1, 4095, 4096, 4097, 5000, 20000, 65536, 1048577, INT64_MAX};
 
     if (kernel.fd_count == KERNEL_FDS_MAX) return -1;
     struct kernel_fd *entry = &kernel.fds[kernel.fd_count++];
@@ -99,7 +97,9 @@ void kernel_check_empty(void)
     FUZZ_CHECK(kernel.mappings == 0);
 }
 
-/* Of a file without end no more can be read into memory than its last pages: the test would take as long as the file. */
+/*
+ * Of a file without end no more can be read into memory than its last pages: the test would take as long as the file.
+ */
 static bool readable_at(const struct kernel_fd *file, uint64_t offset)
 {
     return file->size < UINT32_MAX || file->size - offset < 65536 || offset >= file->size;
@@ -178,7 +178,9 @@ static void hear(struct kernel_fd *status, const struct sfd_wire_response *r)
     }
 }
 
-/* The file's bytes [taken, taken + count) have arrived in `dest`; *offset: where the caller took them from, if it says. */
+/*
+ * The file's bytes [taken, taken + count) have arrived in `dest`; *offset: where the caller took them from, if it says.
+ */
 static void take(struct kernel_fd *dest, uint64_t count, const int64_t *offset)
 {
     FUZZ_CHECK(!dest->forbidden); /* R11, D13, D20, D24 */
@@ -203,8 +205,7 @@ static void take_byte(struct kernel_fd *dest, uint8_t byte)
     static const struct kernel_fd solid = {.hole = UINT64_MAX};
     struct kernel_said *said = &dest->said;
 
-    if (dest->is_status &&
-        !(said->is_read && said->info && dest->taken < said->size && said->part_length == 0)) {
+    if (dest->is_status && !(said->is_read && said->info && dest->taken < said->size && said->part_length == 0)) {
         struct sfd_wire_response response;
         FUZZ_CHECK(said->part_length < sizeof(said->part));
         said->part[said->part_length++] = byte;
@@ -215,17 +216,15 @@ static void take_byte(struct kernel_fd *dest, uint8_t byte)
         hear(dest, &response);
         return;
     }
-    FUZZ_CHECK((byte == 0 && kernel.zeros) ||
-               byte == byte_at(&solid, dest->begin + dest->taken)); /* R3 */
+    FUZZ_CHECK((byte == 0 && kernel.zeros) || byte == byte_at(&solid, dest->begin + dest->taken)); /* R3 */
     take(dest, 1, NULL);
 }
 
 static void take_memory(struct kernel_fd *dest, const struct iovec *iov, int count, uint64_t limit)
 {
-    for (int i = 0; i < count; i++) {
+    for (int i = 0; i < count; i++)
         for (size_t n = 0; n < iov[i].iov_len && limit > 0; n++, limit--)
             take_byte(dest, ((const uint8_t *)iov[i].iov_base)[n]);
-    }
 }
 
 static uint64_t total(const struct iovec *iov, int count)
@@ -255,8 +254,8 @@ static int k_openat2(int dir, const char *path, const struct open_how *how)
     FUZZ_CHECK((how->resolve & RESOLVE_NO_MAGICLINKS) != 0); /* R8 */
     FUZZ_CHECK((how->resolve & (RESOLVE_IN_ROOT | RESOLVE_BENEATH)) != 0);
     FUZZ_CHECK((how->flags & (O_NONBLOCK | O_PATH)) != 0); /* D17 */
-    const int error = FAULT(ENOENT, EACCES, EAGAIN, EXDEV, EMFILE, ENFILE, ENOMEM, ENXIO, EINTR,
-                            EIO, ELOOP, ENOTDIR, ENAMETOOLONG);
+    const int error =
+        FAULT(ENOENT, EACCES, EAGAIN, EXDEV, EMFILE, ENFILE, ENOMEM, ENXIO, EINTR, EIO, ELOOP, ENOTDIR, ENAMETOOLONG);
     if (error < 0) return error;
     const int fd = kernel_new((how->flags & O_PATH) != 0 ? KERNEL_DIRECTORY : KERNEL_FILE);
     return fd < 0 ? -EMFILE : fd;
@@ -297,8 +296,8 @@ static int k_statx(int fd, const char *path, int flags, unsigned mask, struct st
 
 static int k_fstatfs_type(int fd, uint64_t *type)
 {
-    static const uint64_t types[] = {EXT4_SUPER_MAGIC, TMPFS_MAGIC, 0x65735546 /* FUSE */,
-                                     0x58465342 /* XFS */, NFS_SUPER_MAGIC};
+    static const uint64_t types[] = {EXT4_SUPER_MAGIC, TMPFS_MAGIC, 0x65735546 /* FUSE */, 0x58465342 /* XFS */,
+                                     NFS_SUPER_MAGIC};
 
     if (kernel_is_ours(fd)) (void)kernel_fd(fd);
     const int error = FAULT(ENOSYS, EIO, ENOMEM);
@@ -421,10 +420,9 @@ static int64_t k_preadv2(int fd, const struct iovec *iov, int count, int64_t off
     limit = share(limit);
     if (limit == 0) limit = 1;
     uint64_t done = 0;
-    for (int i = 0; i < count; i++) {
+    for (int i = 0; i < count; i++)
         for (size_t n = 0; n < iov[i].iov_len && done < limit; n++, done++)
             ((uint8_t *)iov[i].iov_base)[n] = byte_at(file, (uint64_t)offset + done);
-    }
     return (int64_t)done;
 }
 
@@ -437,8 +435,7 @@ static int64_t k_pwritev2(int fd, const struct iovec *iov, int count, int64_t of
     FUZZ_CHECK(offset == -1 && n > 0);
     FUZZ_CHECK(dest->kind != KERNEL_TCP && dest->kind != KERNEL_UNIX);
     int error = can_take(dest);
-    if (error == 0)
-        error = FAULT(EAGAIN, ENOMEM, ENOBUFS, EINTR, ENOSPC, EIO, EPIPE, EOPNOTSUPP, EFAULT);
+    if (error == 0) error = FAULT(EAGAIN, ENOMEM, ENOBUFS, EINTR, ENOSPC, EIO, EPIPE, EOPNOTSUPP, EFAULT);
     if (error < 0) return error;
     const bool atomic = dest->kind == KERNEL_PIPE && n <= 4096;
     const uint64_t some = share(n);
@@ -608,8 +605,7 @@ struct kernel_datagram *kernel_send(void)
 }
 
 /* One control message behind the others. False when it had no room; `length` bytes of it may have had. */
-static bool put_control(struct msghdr *header, size_t *used, int type, const void *data,
-                        size_t length)
+static bool put_control(struct msghdr *header, size_t *used, int type, const void *data, size_t length)
 {
     const size_t room = header->msg_controllen - *used;
 
@@ -727,14 +723,11 @@ static int k_epoll_wait(int epoll, struct epoll_event *events, int count, int ti
 
     const int error = FAULT(EINTR);
     if (error < 0) return 0;
-    if (kernel.waiting > 0 && kernel.epoll == epoll)
-        events[n++] = (struct epoll_event){EPOLLIN, {.u64 = UINT64_MAX}};
+    if (kernel.waiting > 0 && kernel.epoll == epoll) events[n++] = (struct epoll_event){EPOLLIN, {.u64 = UINT64_MAX}};
     for (unsigned i = 0; i < kernel.fd_count && n < count; i++) {
         struct kernel_fd *entry = &kernel.fds[i];
         const uint32_t gone = entry->gone ? EPOLLERR | EPOLLOUT : 0;
-        if (!entry->armed || entry->epoll != epoll ||
-            (gone == 0 && (entry->events & EPOLLOUT) == 0))
-            continue;
+        if (!entry->armed || entry->epoll != epoll || (gone == 0 && (entry->events & EPOLLOUT) == 0)) continue;
         if (fuzz_u8(&kernel.bytes) >= 0xc0) continue;
         entry->armed = false;
         events[n++] = (struct epoll_event){gone | (entry->events & EPOLLOUT), {.u64 = entry->data}};

@@ -1,10 +1,11 @@
 /*
- * A kernel whose every answer is decided by the bytes of an input: the system calls of struct sfd_sys, over descriptors that
- * exist in a table only. So millions of faults, short counts, events and clocks a minute, each run the same as the last.
+ * A kernel whose every answer is decided by the bytes of an input: the system calls of struct sfd_sys, over descriptors
+ * that exist in a table only. So millions of faults, short counts, events and clocks a minute, each run the same as the
+ * last.
  *
- * It checks what no caller may do: use or close a descriptor that is closed or was never given, forget one in epoll, move
- * other bytes than the file has at that place, write to a status channel behind its last message, or say complete too soon,
- * before a destination is sealed that has to be.
+ * It checks what no caller may do: use or close a descriptor that is closed or was never given, forget one in epoll,
+ * move other bytes than the file has at that place, write to a status channel behind its last message, or say complete
+ * too soon, before a destination is sealed that has to be.
  * When the bytes are used up every call succeeds, so that all that is under way comes to its end.
  */
 #ifndef SFD_FUZZ_KERNEL_H

@@ -1,6 +1,6 @@
 /*
- * Main of a fuzz target where there is no libFuzzer: runs every file of the directories, or every file, that it is given
- * through the target, and the empty input. Ends with 0 and a count; what a target finds ends the process before.
+ * Main of a fuzz target where there is no libFuzzer: runs every file of the directories, or every file, that it is
+ * given through the target, and the empty input. Ends with 0 and a count; what a target finds ends the process before.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -58,8 +58,7 @@ int main(int argc, char **argv)
 
     (void)LLVMFuzzerTestOneInput((const uint8_t *)"", 0);
     for (int i = 1; i < argc; i++)
-        count += stat(argv[i], &st) == 0 && S_ISDIR(st.st_mode) ? run_directory(argv[i])
-                                                                : run_file(argv[i]);
+        count += stat(argv[i], &st) == 0 && S_ISDIR(st.st_mode) ? run_directory(argv[i]) : run_file(argv[i]);
     (void)printf("%lu inputs\n", count);
     return count == 0 ? 1 : 0; /* a corpus that is not there proves nothing */
 }

@@ -1,8 +1,8 @@
 /*
  * Fuzz target: the decoder of requests (native/core/wire.c). The input is one datagram.
  *
- * R1, R12, D1, D5, D25, D34, D39: an errno of the documented ones with nothing written, or a request that encodes to the same
- * bytes, whose range fits into a file and whose path has no NUL.
+ * R1, R12, D1, D5, D25, D34, D39: an errno of the documented ones with nothing written, or a request that encodes to
+ * the same bytes, whose range fits into a file and whose path has no NUL.
  */
 #include <errno.h>
 
@@ -20,8 +20,7 @@ static size_t encode(const struct sfd_wire_request *r, uint8_t *out)
         return sfd_wire_put_transfer_request(out, r->cmd, r->id);
     if (r->extended) {
         const uint8_t cmd = r->cmd == SFD_WIRE_SEND_DESCRIPTOR ? r->cmd : r->cmd | 0x10;
-        n = sfd_wire_put_extended_request(out, cmd, r->offset, r->length, &r->options,
-                                          r->path_length);
+        n = sfd_wire_put_extended_request(out, cmd, r->offset, r->length, &r->options, r->path_length);
     } else {
         n = sfd_wire_put_path_request(out, r->cmd, r->offset, r->length);
     }

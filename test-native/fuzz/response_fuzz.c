@@ -1,9 +1,10 @@
 /*
- * Fuzz target: the client's decoders of responses, the core's (native/core/wire.c) and the C API's (native/client/responses.c),
- * and the events that they make (native/client/events.c). The input is what a status channel says.
+ * Fuzz target: the client's decoders of responses, the core's (native/core/wire.c) and the C API's
+ * (native/client/responses.c), and the events that they make (native/client/events.c). The input is what a status
+ * channel says.
  *
- * R1, D25, D39: a message is known by its own bytes, however they are cut up; it encodes to the same bytes; the two decoders agree.
- * Whatever comes, a transfer has one end, and it is the same however the bytes are cut up.
+ * R1, D25, D39: a message is known by its own bytes, however they are cut up; it encodes to the same bytes; the two
+ * decoders agree. Whatever comes, a transfer has one end, and it is the same however the bytes are cut up.
  */
 #include <errno.h>
 
@@ -62,13 +63,11 @@ static void check_api(const struct sfd_wire_response *r, const uint8_t *message,
     FUZZ_CHECK(sfd_get_size(message) == size);
     FUZZ_CHECK(sfd_get_cmd(message) == r->cmd);
     FUZZ_CHECK(is_info == (r->kind == SFD_WIRE_RESPONSE_INFO));
-    FUZZ_CHECK(is_stat ==
-               (r->kind == SFD_WIRE_RESPONSE_PROGRESS || r->kind == SFD_WIRE_RESPONSE_COMPLETE));
+    FUZZ_CHECK(is_stat == (r->kind == SFD_WIRE_RESPONSE_PROGRESS || r->kind == SFD_WIRE_RESPONSE_COMPLETE));
     FUZZ_CHECK(is_refusal == (r->kind == SFD_WIRE_RESPONSE_REFUSAL));
     FUZZ_CHECK(is_result == (r->kind == SFD_WIRE_RESPONSE_RESULT));
     if (is_info)
-        FUZZ_CHECK(info.size == r->info.size && info.txnid == r->info.id &&
-                   info.mtime == (time_t)r->info.mtime);
+        FUZZ_CHECK(info.size == r->info.size && info.txnid == r->info.id && info.mtime == (time_t)r->info.mtime);
     if (is_stat)
         FUZZ_CHECK(sfd_xfer_complete(&stat) == (r->kind == SFD_WIRE_RESPONSE_COMPLETE) &&
                    (sfd_xfer_complete(&stat) || stat.size == r->moved));

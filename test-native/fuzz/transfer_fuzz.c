@@ -1,10 +1,10 @@
 /*
- * Fuzz target: the loop and its transfers (native/core/loop/loop.c, loop_requests.c, transfer*.c, ...) in a kernel whose every answer the
- * input decides. The input also is the clients (what they send, when they go), the disk pool (when a task runs), the clock and
- * the selector. Here stands the dispatcher, io.sendfiled.daemon.Dispatcher.
+ * Fuzz target: the loop and its transfers (native/core/loop/loop.c, loop_requests.c, transfer*.c, ...) in a kernel
+ * whose every answer the input decides. The input also is the clients (what they send, when they go), the disk pool
+ * (when a task runs), the clock and the selector. Here stands the dispatcher, io.sendfiled.daemon.Dispatcher.
  *
- * What must hold at each step is in kernel.c. At the end: every loop stops, nothing is open, mapped, counted or in a table, and
- * in a kernel without faults each request with a usable status channel was answered.
+ * What must hold at each step is in kernel.c. At the end: every loop stops, nothing is open, mapped, counted or in a
+ * table, and in a kernel without faults each request with a usable status channel was answered.
  * R1 R2 R3 R6 R7 R11 R12 R14; D5 D8 D11 D13 D14 D16 D21 D24 D25 D27 D37 D38
  */
 #include <errno.h>
@@ -52,8 +52,8 @@ static void start(const uint8_t *data, size_t size)
         .selector = (how & 0x20) != 0,
     };
     if ((more & 0x80) != 0)
-        h.shared.settings.client = (struct sfd_limits){
-            .transfers = 1 + (more >> 5 & 3), .descriptors = 12, .disk_tasks = 1};
+        h.shared.settings.client =
+            (struct sfd_limits){.transfers = 1 + (more >> 5 & 3), .descriptors = 12, .disk_tasks = 1};
     h.shared.machine = (struct sfd_machine){
         .sys = &kernel_sys,
         .null_fd = KERNEL_NULL_FD,
@@ -80,9 +80,7 @@ static void give_verdict(struct sfd_slot *slot)
     int result = -EBADMSG;
 
     if (slot->fault == 0)
-        result = slot->uid == 1000
-                     ? sfd_wire_get_request(slot->bytes, (size_t)slot->length, &request)
-                     : -EACCES;
+        result = slot->uid == 1000 ? sfd_wire_get_request(slot->bytes, (size_t)slot->length, &request) : -EACCES;
     slot->verdict = -result;
     slot->command = request.cmd;
     slot->range_offset = request.offset;
@@ -151,17 +149,15 @@ static void attach(struct kernel_datagram *datagram, enum kernel_kind kind)
 
 static enum kernel_kind some_kind(void)
 {
-    static const enum kernel_kind kinds[] = {KERNEL_PIPE, KERNEL_TCP,   KERNEL_UNIX,
-                                             KERNEL_FILE, KERNEL_TCP,   KERNEL_NULL,
-                                             KERNEL_FILE, KERNEL_OTHER, KERNEL_DIRECTORY};
+    static const enum kernel_kind kinds[] = {KERNEL_PIPE, KERNEL_TCP,  KERNEL_UNIX,  KERNEL_FILE,     KERNEL_TCP,
+                                             KERNEL_NULL, KERNEL_FILE, KERNEL_OTHER, KERNEL_DIRECTORY};
 
     return kinds[fuzz_below(&h.ops, 9)];
 }
 
 static uint64_t some_number(void)
 {
-    static const uint64_t numbers[] = {0,    0,    0,     1,         2,        100,
-                                       4095, 4096, 20000, INT64_MAX, 1u << 31, UINT64_MAX};
+    static const uint64_t numbers[] = {0, 0, 0, 1, 2, 100, 4095, 4096, 20000, INT64_MAX, 1u << 31, UINT64_MAX};
     const uint8_t which = fuzz_u8(&h.ops);
 
     return which == 0xff ? fuzz_u64(&h.ops) : numbers[which % 12];
@@ -191,8 +187,7 @@ static void compose_begin(struct kernel_datagram *datagram)
         options.deadline_ms = (uint32_t)some_number();
         options.technique = fuzz_u8(&h.ops) % 7;
         options.flags = fuzz_u8(&h.ops) & SFD_OPTIONS_ALL;
-        datagram->length =
-            sfd_wire_put_extended_request(datagram->bytes, 0x10 | cmd, offset, length, &options, 6);
+        datagram->length = sfd_wire_put_extended_request(datagram->bytes, 0x10 | cmd, offset, length, &options, 6);
         if (cmd <= 3) put_path(datagram);
     }
     attach(datagram, (what & 0xf8) == 0xf8 ? some_kind() : KERNEL_PIPE);
@@ -257,8 +252,7 @@ static void annotate_begin(const struct kernel_datagram *datagram, struct kernel
     switch (request->cmd) {
     case SFD_WIRE_OPEN_FILE:
         if (kernel.open_count == 256) break;
-        kernel.opens[kernel.open_count] =
-            (struct kernel_open){.pid = datagram->pid, .begin = begin, .dest = -1};
+        kernel.opens[kernel.open_count] = (struct kernel_open){.pid = datagram->pid, .begin = begin, .dest = -1};
         status->opened = (int)kernel.open_count++;
         break;
     case SFD_WIRE_READ_FILE:
@@ -279,23 +273,20 @@ static void annotate(const struct kernel_datagram *datagram)
     struct sfd_wire_request request = {0};
     const int result = sfd_wire_get_request(datagram->bytes, datagram->length, &request);
     const bool sound = result == 0 && !datagram->anonymous && datagram->uid == 1000;
-    const bool on_transfer =
-        datagram->length > 0 &&
-        (datagram->bytes[0] == SFD_WIRE_SEND_OPEN_FILE || datagram->bytes[0] == SFD_WIRE_CANCEL);
+    const bool on_transfer = datagram->length > 0 &&
+                             (datagram->bytes[0] == SFD_WIRE_SEND_OPEN_FILE || datagram->bytes[0] == SFD_WIRE_CANCEL);
 
     if (datagram->fd_count == 0) return;
     struct kernel_fd *first = kernel_fd(datagram->fds[0]);
     if (sound && on_transfer) {
-        for (unsigned i = 0; i < kernel.open_count; i++) {
-            if (request.cmd == SFD_WIRE_SEND_OPEN_FILE && kernel.opens[i].id == request.id &&
-                request.id != 0 && kernel.opens[i].pid == datagram->pid)
+        for (unsigned i = 0; i < kernel.open_count; i++)
+            if (request.cmd == SFD_WIRE_SEND_OPEN_FILE && kernel.opens[i].id == request.id && request.id != 0 &&
+                kernel.opens[i].pid == datagram->pid)
                 allow(datagram->fds[0], kernel.opens[i].begin, (int)i);
-        }
         return;
     }
     first->is_status = true;
-    first->must_answer =
-        first->kind == KERNEL_PIPE && datagram->uid == 1000 && !datagram->anonymous;
+    first->must_answer = first->kind == KERNEL_PIPE && datagram->uid == 1000 && !datagram->anonymous;
     if (sound) annotate_begin(datagram, first, &request);
 }
 
@@ -363,9 +354,8 @@ static void step(uint8_t op)
 
 static bool all_ended(void)
 {
-    for (uint32_t i = 0; i < h.shared.settings.loops; i++) {
+    for (uint32_t i = 0; i < h.shared.settings.loops; i++)
         if (!h.ended[i]) return false;
-    }
     return true;
 }
 
@@ -396,8 +386,8 @@ static void stop(void)
         struct sfd_loop *loop = h.shared.loops[i];
         FUZZ_CHECK(loop->table.count == 0 && loop->lent == 0);
         /* The loop's own timers may be armed until it ends; a transfer's may not. D11, R14 */
-        FUZZ_CHECK(loop->context.timers.count == (loop->receive_again.position > 0 ? 1u : 0u) +
-                                                     (loop->close_again.position > 0 ? 1u : 0u));
+        FUZZ_CHECK(loop->context.timers.count ==
+                   (loop->receive_again.position > 0 ? 1u : 0u) + (loop->close_again.position > 0 ? 1u : 0u));
         completed += atomic_load(&sfd_loop_counters(loop)->at[SFD_COUNTER_COMPLETED]);
         sfd_loop_destroy(loop);
     }

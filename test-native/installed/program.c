@@ -1,6 +1,6 @@
 /*
- * A program of the library's users in C99, compiled from the installed tree and nothing else (InstalledLibraryIT): hands a
- * buffer to itself, has a daemon read a file into another, and sends that one on.
+ * A program of the library's users in C99, compiled from the installed tree and nothing else (InstalledLibraryIT):
+ * hands a buffer to itself, has a daemon read a file into another, and sends that one on.
  *
  *   program SOCKDIR NAME PATH       PATH: below the daemon's root, 1 to 4096 bytes
  *
@@ -32,9 +32,8 @@ static int hand_over(void)
     if (sfd_buffer_send(ends[0], &sent) == -1) return fail("sfd_buffer_send");
     if (sfd_buffer_recv(ends[1], &received, 0) != 1) return fail("sfd_buffer_recv");
     if (received.seal != SFD_BUFFER_SEALED || received.size != sent.size ||
-        memcmp(received.data, sent.data, sent.size) != 0) {
+        memcmp(received.data, sent.data, sent.size) != 0)
         return fail("another buffer");
-    }
     sfd_buffer_free(&received);
     sfd_buffer_free(&sent);
     close(ends[0]);
@@ -74,10 +73,8 @@ static int send_on(int srv, struct sfd_buffer *buffer)
 
     if (status == -1) return fail("sfd_send_buffer");
     if (await_end(status) != 0) return 1;
-    if (read(ends[0], got, sizeof got) != (ssize_t)buffer->size ||
-        memcmp(got, buffer->data, buffer->size) != 0) {
+    if (read(ends[0], got, sizeof got) != (ssize_t)buffer->size || memcmp(got, buffer->data, buffer->size) != 0)
         return fail("other bytes");
-    }
     close(ends[0]);
     close(ends[1]);
     return 0;

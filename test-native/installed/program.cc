@@ -1,5 +1,5 @@
-// A program of the library's users in C++11, compiled from the installed tree and nothing else (InstalledLibraryIT): what
-// program.c does, with the library's types in classes.
+// A program of the library's users in C++11, compiled from the installed tree and nothing else (InstalledLibraryIT):
+// what program.c does, with the library's types in classes.
 #include <sendfiled.h>
 
 #include <cerrno>
@@ -100,8 +100,7 @@ void run(char **argv)
     const Descriptor srv(check(sfd_connect(argv[1], argv[2]), "sfd_connect"));
     Buffer file;
     {
-        const Descriptor status(
-            check(sfd_read_buffer(srv, argv[3], 0, 0, true, nullptr, &file), "sfd_read_buffer"));
+        const Descriptor status(check(sfd_read_buffer(srv, argv[3], 0, 0, true, nullptr, &file), "sfd_read_buffer"));
         awaitEnd(status);
     }
     check(sfd_buffer_map(&file, 0), "sfd_buffer_map");

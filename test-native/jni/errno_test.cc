@@ -14,8 +14,7 @@ namespace
 std::string lower_first(std::string text)
 {
     bool abbreviation = text.size() > 1 && isupper(static_cast<unsigned char>(text[1]));
-    if (!text.empty() && !abbreviation)
-        text[0] = static_cast<char>(tolower(static_cast<unsigned char>(text[0])));
+    if (!text.empty() && !abbreviation) text[0] = static_cast<char>(tolower(static_cast<unsigned char>(text[0])));
     return text;
 }
 

@@ -1,5 +1,6 @@
 // Allocations of the core that fail when a test says so. For programs named *_memory_test alone: CMake links those with
-// --wrap, so that every call of malloc and its kin in the core, and none of the C++ library's, comes here. One include each.
+// --wrap, so that every call of malloc and its kin in the core, and none of the C++ library's, comes here. One include
+// each.
 #ifndef SFD_TEST_ALLOCATIONS_H
 #define SFD_TEST_ALLOCATIONS_H
 

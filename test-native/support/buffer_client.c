@@ -45,9 +45,7 @@ static bool writes_through_mapping(const struct sfd_buffer *buffer)
     struct sigaction before;
     volatile bool wrote = false;
 
-    if (buffer->data == NULL) {
-        return false;
-    }
+    if (buffer->data == NULL) return false;
     (void)sigaction(SIGSEGV, &action, &before);
     if (sigsetjmp(after_fault, 1) == 0) {
         volatile char *const byte = buffer->data;
@@ -64,9 +62,7 @@ static int count_writes(const struct sfd_buffer *buffer)
     char byte = 'x';
     int writes = writes_through_mapping(buffer) ? 1 : 0;
 
-    if (buffer->data == NULL) {
-        return 0;
-    }
+    if (buffer->data == NULL) return 0;
     void *const again = mmap(NULL, 1, PROT_READ | PROT_WRITE, MAP_SHARED, buffer->fd, 0);
 
     if (again != MAP_FAILED) {
@@ -103,11 +99,8 @@ static int await_end(int status)
     struct sfd_event event;
 
     sfd_events_init(&events, SFD_EVENTS_OF_SEND);
-    while (sfd_events_next(&events, status, &event) > 0) {
-        if (event.type == SFD_EVENT_COMPLETE || event.type == SFD_EVENT_FAILED) {
-            return event.error;
-        }
-    }
+    while (sfd_events_next(&events, status, &event) > 0)
+        if (event.type == SFD_EVENT_COMPLETE || event.type == SFD_EVENT_FAILED) return event.error;
     return errno;
 }
 
@@ -117,16 +110,11 @@ static struct sfd_buffer load(const char *path)
     struct stat st;
     const int fd = open(path, O_RDONLY | O_CLOEXEC);
 
-    if (fd < 0 || fstat(fd, &st) < 0 ||
-        sfd_buffer_alloc(&buffer, "given", (size_t)st.st_size, 0) < 0) {
-        driver_die(path);
-    }
+    if (fd < 0 || fstat(fd, &st) < 0 || sfd_buffer_alloc(&buffer, "given", (size_t)st.st_size, 0) < 0) driver_die(path);
     for (size_t have = 0; have < buffer.size;) {
         const ssize_t count = read(fd, (char *)buffer.data + have, buffer.size - have);
 
-        if (count <= 0) {
-            driver_die(path);
-        }
+        if (count <= 0) driver_die(path);
         have += (size_t)count;
     }
     (void)close(fd);
@@ -137,9 +125,7 @@ static int connect_daemon(const char *sockdir, const char *name)
 {
     const int srv = sfd_connect(sockdir, name);
 
-    if (srv < 0) {
-        driver_die("sfd_connect");
-    }
+    if (srv < 0) driver_die("sfd_connect");
     return srv;
 }
 
@@ -147,18 +133,13 @@ static int run_read(int argc, char **argv)
 {
     struct sfd_buffer buffer = SFD_BUFFER_INIT;
     int srv = connect_daemon(argv[0], argv[1]);
-    int status =
-        sfd_read_buffer(srv, argv[2], argc > 3 ? (off_t)strtoll(argv[3], NULL, 0) : 0,
-                        argc > 4 ? (size_t)strtoull(argv[4], NULL, 0) : 0, false, NULL, &buffer);
+    int status = sfd_read_buffer(srv, argv[2], argc > 3 ? (off_t)strtoll(argv[3], NULL, 0) : 0,
+                                 argc > 4 ? (size_t)strtoull(argv[4], NULL, 0) : 0, false, NULL, &buffer);
 
-    if (status < 0) {
-        driver_die("sfd_read_buffer");
-    }
+    if (status < 0) driver_die("sfd_read_buffer");
     int error = await_end(status);
 
-    if (error == 0 && sfd_buffer_map(&buffer, 0) < 0) {
-        error = errno;
-    }
+    if (error == 0 && sfd_buffer_map(&buffer, 0) < 0) error = errno;
     (void)tell(error, &buffer);
     sfd_buffer_free(&buffer);
     driver_close(&status);
@@ -173,9 +154,7 @@ static int run_send(int argc, char **argv)
     int destination = open(argv[5], O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 
     (void)argc;
-    if (destination < 0) {
-        driver_die(argv[5]);
-    }
+    if (destination < 0) driver_die(argv[5]);
     int status = sfd_send_buffer(srv, &buffer, destination, (off_t)strtoll(argv[3], NULL, 0),
                                  (size_t)strtoull(argv[4], NULL, 0), false, NULL);
     const int error = status < 0 ? errno : await_end(status);
@@ -194,9 +173,7 @@ static int connect_peer(const char *path)
     const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
     (void)snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
-    if (fd < 0 || connect(fd, (const struct sockaddr *)&address, sizeof address) < 0) {
-        driver_die(path);
-    }
+    if (fd < 0 || connect(fd, (const struct sockaddr *)&address, sizeof address) < 0) driver_die(path);
     return fd;
 }
 
@@ -225,12 +202,9 @@ static int run_take(int argc, char **argv)
     if (error == 0 && writes) {
         unsigned char *const bytes = buffer.data;
 
-        for (size_t i = 0; i < buffer.size; i++) {
+        for (size_t i = 0; i < buffer.size; i++)
             bytes[i] = (unsigned char)~bytes[i];
-        }
-        if (sfd_buffer_send(peer, &buffer) < 0) {
-            error = errno;
-        }
+        if (sfd_buffer_send(peer, &buffer) < 0) error = errno;
     }
     (void)tell(error, &buffer);
     sfd_buffer_free(&buffer);
@@ -252,12 +226,9 @@ int main(int argc, char **argv)
         {"take", 1, 2, run_take},
     };
 
-    for (size_t i = 0; argc > 1 && i < sizeof commands / sizeof commands[0]; i++) {
-        if (strcmp(argv[1], commands[i].name) == 0 && argc - 2 >= commands[i].least &&
-            argc - 2 <= commands[i].most) {
+    for (size_t i = 0; argc > 1 && i < sizeof commands / sizeof commands[0]; i++)
+        if (strcmp(argv[1], commands[i].name) == 0 && argc - 2 >= commands[i].least && argc - 2 <= commands[i].most)
             return commands[i].run(argc - 2, argv + 2);
-        }
-    }
     fputs("usage: see the beginning of buffer_client.c\n", stderr);
     return DRIVER_USAGE;
 }

@@ -94,9 +94,7 @@ static ssize_t take(int fd, void *buffer, size_t size)
     } while (n < 0 && errno == EINTR);
     if (n < 0 && errno != EAGAIN) {
         /* A reset connection, whose cause the status channel tells; a terminal that nobody has. */
-        if (errno != ECONNRESET && errno != EIO) {
-            driver_die("read");
-        }
+        if (errno != ECONNRESET && errno != EIO) driver_die("read");
         return 0;
     }
     return n;
@@ -116,35 +114,25 @@ static void take_data(struct transfer *t)
     const ssize_t n = take(t->data, buffer, data_limit(t, sizeof buffer));
 
     if (n == 0) {
-        if (t->data == t->status) {
-            t->status = -1;
-        }
+        if (t->data == t->status) t->status = -1;
         driver_close(&t->data);
     } else if (n > 0) {
         sha256_update(&t->sha, buffer, (size_t)n);
         t->outcome.received += (uint64_t)n;
-        if (data_limit(t, 1) == 0) {
-            t->data = -1;
-        }
+        if (data_limit(t, 1) == 0) t->data = -1;
     }
 }
 
 static void on_information(struct transfer *t)
 {
     if (t->operation == OPEN_SEND) {
-        if (!sfd_send_open(t->srv, t->outcome.info.txnid, t->target)) {
-            driver_die("sfd_send_open");
-        }
+        if (!sfd_send_open(t->srv, t->outcome.info.txnid, t->target)) driver_die("sfd_send_open");
         driver_close(&t->target);
     } else if (t->operation == CANCEL || t->operation == CANCEL_SEND) {
-        if (!sfd_cancel(t->srv, t->outcome.info.txnid)) {
-            driver_die("sfd_cancel");
-        }
+        if (!sfd_cancel(t->srv, t->outcome.info.txnid)) driver_die("sfd_cancel");
     } else if (t->operation == READ) {
         t->data = t->status;
-        if (data_limit(t, 1) == 0) {
-            t->data = -1;
-        }
+        if (data_limit(t, 1) == 0) t->data = -1;
     }
 }
 
@@ -168,11 +156,10 @@ static void on_message(struct transfer *t)
     } else if (sfd_unmarshal_file_info(&t->outcome.info, t->message)) {
         on_information(t);
     } else if (sfd_unmarshal_xfer_stat(&progress, t->message)) {
-        if (sfd_xfer_complete(&progress)) {
+        if (sfd_xfer_complete(&progress))
             t->outcome.complete = true;
-        } else {
+        else
             t->outcome.moved += progress.size;
-        }
     } else {
         fprintf(stderr, "client_driver: response with command %d\n", sfd_get_cmd(t->message));
         exit(DRIVER_FAILED);
@@ -196,9 +183,7 @@ static void take_status(struct transfer *t)
     /* Never beyond this message: in a Read File, what follows is data. */
     const ssize_t n = take(t->status, t->message + t->have, message_size(t) - t->have);
 
-    if (n < 0) {
-        return;
-    }
+    if (n < 0) return;
     if (n == 0) {
         if (t->have != 0) {
             fprintf(stderr, "client_driver: end of file inside a response\n");
@@ -231,12 +216,8 @@ static void run(struct transfer *t)
             fprintf(stderr, "client_driver: nothing happened for a minute\n");
             exit(EXIT_STUCK);
         }
-        if (fds[0].revents != 0) {
-            take_status(t);
-        }
-        if (fds[1].revents != 0) {
-            take_data(t);
-        }
+        if (fds[0].revents != 0) take_status(t);
+        if (fds[1].revents != 0) take_data(t);
     }
     driver_close(&t->data);
 }
@@ -267,9 +248,7 @@ static int send_local_file(const struct transfer *t, const char *path, off_t off
 {
     int source = open(path, O_RDONLY | O_CLOEXEC);
 
-    if (source < 0) {
-        driver_die(path);
-    }
+    if (source < 0) driver_die(path);
 
     const int status = sfd_send_fd(t->srv, source, t->target, offset, length, true, options);
 
@@ -295,9 +274,8 @@ static int submit_extended(const struct transfer *t, const char *path, off_t off
 }
 
 /* Makes a request and sees it through. */
-static struct outcome transfer(int srv, enum operation operation, const struct asked *asked,
-                               const char *path, const char *destination, off_t offset,
-                               size_t length)
+static struct outcome transfer(int srv, enum operation operation, const struct asked *asked, const char *path,
+                               const char *destination, off_t offset, size_t length)
 {
     struct transfer t = {
         .operation = operation,
@@ -309,28 +287,19 @@ static struct outcome transfer(int srv, enum operation operation, const struct a
     };
 
     sha256_init(&t.sha);
-    if (destination != NULL) {
-        t.target = driver_open_destination(destination, &t.data);
-    }
-    t.status = t.extended ? submit_extended(&t, path, offset, length, &asked->options)
-                          : submit(&t, path, offset, length);
-    if (t.status < 0) {
-        driver_die("request");
-    }
-    if (operation != OPEN_SEND) {
-        driver_close(&t.target);
-    }
+    if (destination != NULL) t.target = driver_open_destination(destination, &t.data);
+    t.status =
+        t.extended ? submit_extended(&t, path, offset, length, &asked->options) : submit(&t, path, offset, length);
+    if (t.status < 0) driver_die("request");
+    if (operation != OPEN_SEND) driver_close(&t.target);
     run(&t);
     sha256_finish(&t.sha, t.outcome.sha256);
     return t.outcome;
 }
 
-static bool is_success(enum operation operation, bool extended, const struct outcome *o,
-                       bool unread)
+static bool is_success(enum operation operation, bool extended, const struct outcome *o, bool unread)
 {
-    if (o->error != 0 || (o->ended && o->complete && o->result.moved != o->info.size)) {
-        return false;
-    }
+    if (o->error != 0 || (o->ended && o->complete && o->result.moved != o->info.size)) return false;
     switch (operation) {
     case READ:
         return o->received == o->info.size && (!extended || o->complete);
@@ -350,21 +319,19 @@ static bool is_success(enum operation operation, bool extended, const struct out
 
 static void print_outcome(FILE *to, const struct outcome *o)
 {
-    fprintf(
-        to,
-        "{\"size\":%zu,\"atime\":%jd,\"mtime\":%jd,\"ctime\":%jd,\"id\":\"%zu\",\"moved\":%" PRIu64
-        ",\"received\":%" PRIu64 ",\"complete\":%s,\"refused\":%s,\"errno\":%d,\"sha256\":\"%s\"",
-        o->info.size, (intmax_t)o->info.atime, (intmax_t)o->info.mtime, (intmax_t)o->info.ctime,
-        o->info.txnid, o->moved, o->received, o->complete ? "true" : "false",
-        o->refused ? "true" : "false", o->error, o->sha256);
+    fprintf(to,
+            "{\"size\":%zu,\"atime\":%jd,\"mtime\":%jd,\"ctime\":%jd,\"id\":\"%zu\",\"moved\":%" PRIu64
+            ",\"received\":%" PRIu64 ",\"complete\":%s,\"refused\":%s,\"errno\":%d,\"sha256\":\"%s\"",
+            o->info.size, (intmax_t)o->info.atime, (intmax_t)o->info.mtime, (intmax_t)o->info.ctime, o->info.txnid,
+            o->moved, o->received, o->complete ? "true" : "false", o->refused ? "true" : "false", o->error, o->sha256);
 
     const char *technique = sfd_get_technique_name(o->result.technique);
 
     fprintf(to,
             ",\"ended\":%s,\"total\":%" PRIu64 ",\"technique\":\"%s\",\"elapsedNs\":%" PRIu64
             ",\"coldWindows\":%" PRIu32 ",\"fits\":%" PRIu32 "}\n",
-            o->ended ? "true" : "false", o->result.moved, technique == NULL ? "?" : technique,
-            o->result.elapsed_ns, o->result.cold_windows, o->fits);
+            o->ended ? "true" : "false", o->result.moved, technique == NULL ? "?" : technique, o->result.elapsed_ns,
+            o->result.cold_windows, o->fits);
 }
 
 /* ---- many ---------------------------------------------------------------------------------- */
@@ -386,10 +353,9 @@ static bool run_one(const struct many *m, int n)
     const char *path = m->paths[n % m->path_count];
     const char *destination = destinations[n / 3 % 3];
     const enum operation operation = n % 3 == 0 ? READ : n % 3 == 1 ? SEND : OPEN_SEND;
-    const struct outcome o =
-        transfer(m->srv, operation, m->asked, path, operation == READ ? NULL : destination, 0, 0);
-    const bool right = is_success(operation, m->asked->extended, &o, false) &&
-                       strcmp(o.sha256, m->hashes[n % m->path_count]) == 0;
+    const struct outcome o = transfer(m->srv, operation, m->asked, path, operation == READ ? NULL : destination, 0, 0);
+    const bool right =
+        is_success(operation, m->asked->extended, &o, false) && strcmp(o.sha256, m->hashes[n % m->path_count]) == 0;
 
     if (!right) {
         fprintf(stderr, "client_driver: transfer %d of %s failed: ", n, path);
@@ -402,19 +368,14 @@ static void *run_some(void *argument)
 {
     struct many *m = argument;
 
-    for (int n; (n = atomic_fetch_add(&m->next, 1)) < m->count;) {
-        if (!run_one(m, n)) {
-            atomic_fetch_add(&m->failed, 1);
-        }
-    }
+    for (int n; (n = atomic_fetch_add(&m->next, 1)) < m->count;)
+        if (!run_one(m, n)) atomic_fetch_add(&m->failed, 1);
     return NULL;
 }
 
 static int run_many(int srv, const struct asked *asked, int argc, char **argv)
 {
-    if (argc < 4) {
-        return DRIVER_USAGE;
-    }
+    if (argc < 4) return DRIVER_USAGE;
 
     const int parallel = atoi(argv[1]);
     const int before = driver_count_descriptors();
@@ -426,13 +387,9 @@ static int run_many(int srv, const struct asked *asked, int argc, char **argv)
         .path_count = argc - 3,
     };
 
-    if (parallel < 1 || parallel > MAX_PARALLEL) {
-        return DRIVER_USAGE;
-    }
+    if (parallel < 1 || parallel > MAX_PARALLEL) return DRIVER_USAGE;
     m.hashes = calloc((size_t)m.path_count, sizeof *m.hashes);
-    if (m.hashes == NULL) {
-        driver_die("calloc");
-    }
+    if (m.hashes == NULL) driver_die("calloc");
     for (int i = 0; i < m.path_count; i++) {
         char local[4096];
 
@@ -444,13 +401,10 @@ static int run_many(int srv, const struct asked *asked, int argc, char **argv)
 
     for (int i = 0; i < parallel; i++) {
         errno = pthread_create(&threads[i], NULL, run_some, &m);
-        if (errno != 0) {
-            driver_die("pthread_create");
-        }
+        if (errno != 0) driver_die("pthread_create");
     }
-    for (int i = 0; i < parallel; i++) {
+    for (int i = 0; i < parallel; i++)
         pthread_join(threads[i], NULL);
-    }
 
     free(m.hashes);
 
@@ -474,9 +428,7 @@ static int run_send_id(int srv, const char *id)
     int dest = driver_open_destination("pipe", &t.data);
 
     sha256_init(&t.sha);
-    if (!sfd_send_open(srv, strtoull(id, NULL, 10), dest)) {
-        return DRIVER_FAILED;
-    }
+    if (!sfd_send_open(srv, strtoull(id, NULL, 10), dest)) return DRIVER_FAILED;
     driver_close(&dest);
     run(&t);
     printf("%" PRIu64 "\n", t.outcome.received);
@@ -496,14 +448,8 @@ static const struct command {
     enum operation operation;
     bool has_destination;
 } commands[] = {
-    {"read", READ, false},
-    {"send", SEND, true},
-    {"open-send", OPEN_SEND, true},
-    {"send-fd", SEND_FD, true},
-    {"open", OPEN, false},
-    {"cancel", CANCEL, false},
-    {"cancel-send", CANCEL_SEND, false},
-    {"stall", STALL, false},
+    {"read", READ, false}, {"send", SEND, true},      {"open-send", OPEN_SEND, true},      {"send-fd", SEND_FD, true},
+    {"open", OPEN, false}, {"cancel", CANCEL, false}, {"cancel-send", CANCEL_SEND, false}, {"stall", STALL, false},
 };
 
 static int run_command(int srv, const struct asked *asked, const char *name, int argc, char **argv)
@@ -512,12 +458,8 @@ static int run_command(int srv, const struct asked *asked, const char *name, int
         const struct command *c = &commands[i];
         const int range = c->has_destination ? 2 : 1; /* where OFFSET would stand */
 
-        if (strcmp(name, c->name) != 0) {
-            continue;
-        }
-        if (argc < range || argc > range + 2) {
-            return usage();
-        }
+        if (strcmp(name, c->name) != 0) continue;
+        if (argc < range || argc > range + 2) return usage();
 
         const char *destination = c->has_destination                                     ? argv[1]
                                   : c->operation == CANCEL_SEND || c->operation == STALL ? "pipe"
@@ -525,8 +467,7 @@ static int run_command(int srv, const struct asked *asked, const char *name, int
         const off_t offset = argc > range ? (off_t)strtoll(argv[range], NULL, 0) : 0;
         const size_t length = argc > range + 1 ? strtoull(argv[range + 1], NULL, 0) : 0;
         const bool unread = destination != NULL && driver_is_unread(destination);
-        const struct outcome o =
-            transfer(srv, c->operation, asked, argv[0], destination, offset, length);
+        const struct outcome o = transfer(srv, c->operation, asked, argv[0], destination, offset, length);
 
         print_outcome(stdout, &o);
         return is_success(c->operation, asked->extended, &o, unread) ? 0 : DRIVER_FAILED;
@@ -554,19 +495,18 @@ static bool ask(struct asked *asked, const char *argument)
         asked->options.technique = (uint8_t)technique; /* a number: perhaps one that is none */
         return technique >= 0 || sscanf(value, "%" SCNu8, &asked->options.technique) == 1;
     }
-    if ((value = value_of(argument, "--rate")) != NULL) {
+    if ((value = value_of(argument, "--rate")) != NULL)
         asked->options.rate = strtoull(value, NULL, 0);
-    } else if ((value = value_of(argument, "--idle")) != NULL) {
+    else if ((value = value_of(argument, "--idle")) != NULL)
         asked->options.idle_ms = (uint32_t)strtoul(value, NULL, 0);
-    } else if ((value = value_of(argument, "--deadline")) != NULL) {
+    else if ((value = value_of(argument, "--deadline")) != NULL)
         asked->options.deadline_ms = (uint32_t)strtoul(value, NULL, 0);
-    } else if (strcmp(argument, "--drop-behind") == 0) {
+    else if (strcmp(argument, "--drop-behind") == 0)
         asked->options.flags |= SFD_OPTION_DROP_BEHIND;
-    } else if (strcmp(argument, "--more") == 0) {
+    else if (strcmp(argument, "--more") == 0)
         asked->options.flags |= SFD_OPTION_MORE;
-    } else {
+    else
         return strcmp(argument, "--extended") == 0;
-    }
     return true;
 }
 
@@ -575,13 +515,11 @@ static int take_options(struct asked *asked, int argc, char **argv)
 {
     int left = 0;
 
-    for (int i = 0; i < argc; i++) {
-        if (strncmp(argv[i], "--", 2) != 0) {
+    for (int i = 0; i < argc; i++)
+        if (strncmp(argv[i], "--", 2) != 0)
             argv[left++] = argv[i];
-        } else if (!ask(asked, argv[i])) {
+        else if (!ask(asked, argv[i]))
             return -1;
-        }
-    }
     return left;
 }
 
@@ -597,29 +535,25 @@ int main(int argc, char **argv)
         puts(hex);
         return 0;
     }
-    if (argc < 5) {
-        return usage();
-    }
+    if (argc < 5) return usage();
 
     int srv = sfd_connect(argv[1], argv[2]);
 
     if (srv < 0) {
-        fprintf(stderr, "client_driver: %s/sendfiled.%s.socket: %s\n", argv[1], argv[2],
-                strerror(errno));
+        fprintf(stderr, "client_driver: %s/sendfiled.%s.socket: %s\n", argv[1], argv[2], strerror(errno));
         return EXIT_NO_DAEMON;
     }
 
     int result;
 
-    if (strcmp(argv[3], "many") == 0) {
+    if (strcmp(argv[3], "many") == 0)
         result = run_many(srv, &asked, argc - 4, argv + 4);
-    } else if (strcmp(argv[3], "cancel-id") == 0) {
+    else if (strcmp(argv[3], "cancel-id") == 0)
         result = run_cancel_id(srv, argv[4]);
-    } else if (strcmp(argv[3], "send-id") == 0) {
+    else if (strcmp(argv[3], "send-id") == 0)
         result = run_send_id(srv, argv[4]);
-    } else {
+    else
         result = run_command(srv, &asked, argv[3], argc - 4, argv + 4);
-    }
 
     driver_close(&srv);
     return result == DRIVER_USAGE ? usage() : result;

@@ -12,9 +12,8 @@ extern "C" {
 #include "transfer/copy.h"
 }
 
-constexpr enum sfd_technique COPY_TECHNIQUES[] = {SFD_TECHNIQUE_COPY_FILE_RANGE,
-                                                  SFD_TECHNIQUE_SENDFILE, SFD_TECHNIQUE_MMAP,
-                                                  SFD_TECHNIQUE_READ_WRITE};
+constexpr enum sfd_technique COPY_TECHNIQUES[] = {SFD_TECHNIQUE_COPY_FILE_RANGE, SFD_TECHNIQUE_SENDFILE,
+                                                  SFD_TECHNIQUE_MMAP, SFD_TECHNIQUE_READ_WRITE};
 
 class CopyFixture : public CoreTest, public testing::WithParamInterface<const char *>
 {
@@ -73,8 +72,8 @@ class CopyFixture : public CoreTest, public testing::WithParamInterface<const ch
         file_ = openFile(*directory_ / "sparse", O_RDWR | O_CREAT | O_TRUNC);
         content_.clear();
         for (size_t i = 0; i < parts.size(); i++) {
-            const std::string part = parts[i] == 'd' ? pattern(BLOCK, static_cast<unsigned>(i) + 1)
-                                                     : std::string(BLOCK, '\0');
+            const std::string part =
+                parts[i] == 'd' ? pattern(BLOCK, static_cast<unsigned>(i) + 1) : std::string(BLOCK, '\0');
             content_ += part;
             if (parts[i] == 'd') {
                 ASSERT_EQ(static_cast<ssize_t>(BLOCK),

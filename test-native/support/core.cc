@@ -207,17 +207,14 @@ std::vector<std::string> messages(const std::string &bytes)
             all.push_back("complete");
             break;
         case SFD_WIRE_RESPONSE_ERROR:
-            all.push_back("error " + std::to_string(response.cmd) + " " +
-                          std::to_string(response.errnum));
+            all.push_back("error " + std::to_string(response.cmd) + " " + std::to_string(response.errnum));
             break;
         case SFD_WIRE_RESPONSE_REFUSAL:
-            all.push_back("refusal " + std::to_string(response.errnum) + " fits " +
-                          std::to_string(response.fits));
+            all.push_back("refusal " + std::to_string(response.errnum) + " fits " + std::to_string(response.fits));
             break;
         case SFD_WIRE_RESPONSE_RESULT:
             all.push_back("result " + std::to_string(response.errnum) + " moved " +
-                          std::to_string(response.result.moved) + " by " +
-                          std::to_string(response.result.technique));
+                          std::to_string(response.result.moved) + " by " + std::to_string(response.result.technique));
             break;
         }
     }

@@ -1,9 +1,9 @@
 /*
  * decode <CASES >RESULTS: the C decoders' answers to many inputs, for a test that compares another decoder's.
  *
- * A case is a byte of kind ('q': a request, 's': what a status channel says), a u32 length and that many bytes. The answer to
- * 'q' is one struct request_answer; to 's' one struct message_answer for each message, the last one of kind NEED_MORE or
- * MALFORMED. Everything is native-endian, without padding.
+ * A case is a byte of kind ('q': a request, 's': what a status channel says), a u32 length and that many bytes. The
+ * answer to 'q' is one struct request_answer; to 's' one struct message_answer for each message, the last one of kind
+ * NEED_MORE or MALFORMED. Everything is native-endian, without padding.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -62,9 +62,7 @@ static void answer_request(const unsigned char *bytes, size_t size)
         .error = (uint32_t)-result,
         .extended = sfd_wire_is_extended(bytes, size),
         .cmd = request.cmd,
-        .path_position = request.path == NULL
-                             ? 0
-                             : (uint32_t)((size_t)request.path - (size_t)(const char *)bytes),
+        .path_position = request.path == NULL ? 0 : (uint32_t)((size_t)request.path - (size_t)(const char *)bytes),
         .path_length = (uint32_t)request.path_length,
         .idle_ms = request.options.idle_ms,
         .deadline_ms = request.options.deadline_ms,
@@ -138,11 +136,10 @@ int main(void)
         if (fread(&size, sizeof(size), 1, stdin) != 1) return 1;
         unsigned char *bytes = malloc(size == 0 ? 1 : size);
         if (bytes == NULL || fread(bytes, 1, size, stdin) != size) return 1;
-        if (kind == 'q') {
+        if (kind == 'q')
             answer_request(bytes, size);
-        } else {
+        else
             answer_status(bytes, size);
-        }
         free(bytes);
     }
     return fflush(stdout) == 0 ? 0 : 1;

@@ -38,16 +38,12 @@ static void tcp_pair(int out[2])
 
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     out[1] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (listener < 0 || out[1] < 0 ||
-        bind(listener, (const struct sockaddr *)&address, sizeof address) < 0 ||
+    if (listener < 0 || out[1] < 0 || bind(listener, (const struct sockaddr *)&address, sizeof address) < 0 ||
         listen(listener, 1) < 0 || getsockname(listener, (struct sockaddr *)&address, &size) < 0 ||
-        connect(out[1], (const struct sockaddr *)&address, sizeof address) < 0) {
+        connect(out[1], (const struct sockaddr *)&address, sizeof address) < 0)
         driver_die("tcp");
-    }
     out[0] = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-    if (out[0] < 0) {
-        driver_die("accept");
-    }
+    if (out[0] < 0) driver_die("accept");
     close(listener);
 }
 
@@ -58,18 +54,12 @@ static void tty_pair(int out[2])
     struct termios settings;
 
     out[0] = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
-    if (out[0] < 0 || grantpt(out[0]) < 0 || unlockpt(out[0]) < 0 ||
-        ptsname_r(out[0], name, sizeof name) != 0) {
+    if (out[0] < 0 || grantpt(out[0]) < 0 || unlockpt(out[0]) < 0 || ptsname_r(out[0], name, sizeof name) != 0)
         driver_die("posix_openpt");
-    }
     out[1] = open(name, O_RDWR | O_NOCTTY | O_CLOEXEC);
-    if (out[1] < 0 || tcgetattr(out[1], &settings) < 0) {
-        driver_die(name);
-    }
+    if (out[1] < 0 || tcgetattr(out[1], &settings) < 0) driver_die(name);
     cfmakeraw(&settings);
-    if (tcsetattr(out[1], TCSANOW, &settings) < 0) {
-        driver_die("tcsetattr");
-    }
+    if (tcsetattr(out[1], TCSANOW, &settings) < 0) driver_die("tcsetattr");
 }
 
 /* Says whether writes to `fd` may block. */
@@ -77,18 +67,14 @@ static void set_blocking(int fd, bool blocking)
 {
     const int flags = fcntl(fd, F_GETFL);
 
-    if (flags < 0 || fcntl(fd, F_SETFL, blocking ? flags & ~O_NONBLOCK : flags | O_NONBLOCK) < 0) {
-        driver_die("fcntl");
-    }
+    if (flags < 0 || fcntl(fd, F_SETFL, blocking ? flags & ~O_NONBLOCK : flags | O_NONBLOCK) < 0) driver_die("fcntl");
 }
 
 static int open_for_writing(const char *path, int flags)
 {
     const int fd = open(path, O_WRONLY | O_CLOEXEC | flags, 0600);
 
-    if (fd < 0) {
-        driver_die(path);
-    }
+    if (fd < 0) driver_die(path);
     return fd;
 }
 
@@ -97,8 +83,7 @@ static bool is_kind(const char *destination, const char *kind)
 {
     const size_t size = strlen(kind);
 
-    return strncmp(destination, kind, size) == 0 &&
-           (destination[size] == '\0' || destination[size] == '/');
+    return strncmp(destination, kind, size) == 0 && (destination[size] == '\0' || destination[size] == '/');
 }
 
 int driver_open_destination(const char *destination, int *data)
@@ -107,20 +92,12 @@ int driver_open_destination(const char *destination, int *data)
     int fds[2] = {-1, -1};
 
     *data = -1;
-    if (strncmp(destination, "file:", 5) == 0) {
-        return open_for_writing(destination + 5, O_CREAT | O_TRUNC);
-    }
-    if (strcmp(destination, "null") == 0) {
-        return open_for_writing("/dev/null", 0);
-    }
+    if (strncmp(destination, "file:", 5) == 0) return open_for_writing(destination + 5, O_CREAT | O_TRUNC);
+    if (strcmp(destination, "null") == 0) return open_for_writing("/dev/null", 0);
     if (is_kind(destination, "pipe")) {
-        if (pipe2(fds, O_CLOEXEC | O_NONBLOCK) < 0) {
-            driver_die("pipe");
-        }
+        if (pipe2(fds, O_CLOEXEC | O_NONBLOCK) < 0) driver_die("pipe");
     } else if (is_kind(destination, "unix")) {
-        if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds) < 0) {
-            driver_die("socketpair");
-        }
+        if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds) < 0) driver_die("socketpair");
     } else if (is_kind(destination, "tcp")) {
         tcp_pair(fds);
     } else if (is_kind(destination, "tty")) {
@@ -130,9 +107,7 @@ int driver_open_destination(const char *destination, int *data)
         exit(DRIVER_USAGE);
     }
     set_blocking(fds[0], false);
-    if (slash != NULL) {
-        set_blocking(fds[1], strcmp(slash, "/blocking") == 0);
-    }
+    if (slash != NULL) set_blocking(fds[1], strcmp(slash, "/blocking") == 0);
     *data = fds[0];
     return fds[1];
 }
@@ -149,18 +124,12 @@ void driver_hash_range(const char *path, off_t offset, size_t length, char hex[S
     const int fd = open(path, O_RDONLY | O_CLOEXEC);
     size_t left = length == 0 ? SIZE_MAX : length;
 
-    if (fd < 0) {
-        driver_die(path);
-    }
+    if (fd < 0) driver_die(path);
     sha256_init(&sha);
     for (ssize_t n; left > 0; left -= (size_t)n, offset += n) {
         n = pread(fd, buffer, left < sizeof buffer ? left : sizeof buffer, offset);
-        if (n < 0) {
-            driver_die(path);
-        }
-        if (n == 0) {
-            break;
-        }
+        if (n < 0) driver_die(path);
+        if (n == 0) break;
         sha256_update(&sha, buffer, (size_t)n);
     }
     close(fd);
@@ -172,12 +141,9 @@ int driver_count_descriptors(void)
     int count = 0;
     DIR *directory = opendir("/proc/self/fd");
 
-    if (directory == NULL) {
-        driver_die("/proc/self/fd");
-    }
-    while (readdir(directory) != NULL) {
+    if (directory == NULL) driver_die("/proc/self/fd");
+    while (readdir(directory) != NULL)
         count++;
-    }
     closedir(directory);
     return count;
 }

@@ -24,19 +24,13 @@ static void log_descriptors(FILE *log)
 {
     DIR *directory = opendir("/proc/self/fd");
 
-    if (directory == NULL) {
-        return;
-    }
+    if (directory == NULL) return;
     for (const struct dirent *entry; (entry = readdir(directory)) != NULL;) {
         const int fd = atoi(entry->d_name);
         char target[PATH_MAX] = "";
 
-        if (entry->d_name[0] == '.' || fd == dirfd(directory) || fd == fileno(log)) {
-            continue;
-        }
-        if (readlinkat(dirfd(directory), entry->d_name, target, sizeof target - 1) < 0) {
-            continue;
-        }
+        if (entry->d_name[0] == '.' || fd == dirfd(directory) || fd == fileno(log)) continue;
+        if (readlinkat(dirfd(directory), entry->d_name, target, sizeof target - 1) < 0) continue;
         *strchrnul(target, ':') = '\0'; /* "pipe:[123]": the number says nothing */
         fprintf(log, "descriptor %d %s %d\n", fd, target, fcntl(fd, F_GETFL) & O_ACCMODE);
     }
@@ -58,12 +52,8 @@ static void log_signals(FILE *log)
     for (int signal = 1; signal < NSIG; signal++) {
         struct sigaction action;
 
-        if (sigismember(&blocked, signal) == 1) {
-            fprintf(log, "blocked %d\n", signal);
-        }
-        if (sigaction(signal, NULL, &action) == 0 && action.sa_handler == SIG_IGN) {
-            fprintf(log, "ignored %d\n", signal);
-        }
+        if (sigismember(&blocked, signal) == 1) fprintf(log, "blocked %d\n", signal);
+        if (sigaction(signal, NULL, &action) == 0 && action.sa_handler == SIG_IGN) fprintf(log, "ignored %d\n", signal);
     }
 }
 
@@ -72,12 +62,9 @@ static void write_log(int argc, char **argv)
     const char *path = getenv("FAKE_DAEMON_LOG");
     FILE *log = path == NULL ? NULL : fopen(path, "we");
 
-    if (log == NULL) {
-        return;
-    }
-    for (int i = 0; i < argc; i++) {
+    if (log == NULL) return;
+    for (int i = 0; i < argc; i++)
         fprintf(log, "argument %s\n", argv[i]);
-    }
     log_directory(log);
     log_descriptors(log);
     log_signals(log);
@@ -86,9 +73,7 @@ static void write_log(int argc, char **argv)
 
 static void say(int value, size_t size)
 {
-    if (write(3, &value, size) != (ssize_t)size) {
-        _exit(99);
-    }
+    if (write(3, &value, size) != (ssize_t)size) _exit(99);
     close(3);
 }
 
@@ -114,9 +99,7 @@ int main(int argc, char **argv)
     int number = 0;
 
     write_log(argc, argv);
-    if (behaviour == NULL) {
-        return 98;
-    }
+    if (behaviour == NULL) return 98;
     if (strcmp(behaviour, "ready") == 0) {
         const struct sigaction action = {.sa_handler = on_term};
 
@@ -128,9 +111,7 @@ int main(int argc, char **argv)
         say(number, sizeof number);
         return 1;
     }
-    if (sscanf(behaviour, "exit=%d", &number) == 1) {
-        return number;
-    }
+    if (sscanf(behaviour, "exit=%d", &number) == 1) return number;
     if (strcmp(behaviour, "half") == 0) {
         say(0, sizeof(int) / 2);
         return 1;

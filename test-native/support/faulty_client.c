@@ -3,14 +3,15 @@
  *
  *   faulty_client SOCKDIR NAME PATH FILE
  *
- * Role: runs with the fault shim preloaded (test-native/faults) and gives it its orders. PATH is what the daemon serves, FILE
- * the same file here, at most a pipe long; the program that PATH of the environment finds as "sendfiled" is a stand-in that is
- * ready at once (fake_daemon). Thread: one. Owns everything that it opens.
+ * Role: runs with the fault shim preloaded (test-native/faults) and gives it its orders. PATH is what the daemon
+ * serves, FILE the same file here, at most a pipe long; the program that PATH of the environment finds as "sendfiled"
+ * is a stand-in that is ready at once (fake_daemon). Thread: one. Owns everything that it opens.
  *
- * After each call that fails: it said -1 (or false) and an errno, or it did its work, and then the daemon's answer is whole and
- * right; it left no descriptor and no child.
+ * After each call that fails: it said -1 (or false) and an errno, or it did its work, and then the daemon's answer is
+ * whole and right; it left no descriptor and no child.
  *
- * One line of JSON on stdout: {"cases":N,"hits":N,"wrong":N}; hits: cases in which a call did fail. What was wrong is on stderr.
+ * One line of JSON on stdout: {"cases":N,"hits":N,"wrong":N}; hits: cases in which a call did fail. What was wrong is
+ * on stderr.
  * Exit: 0 nothing was wrong, 1 something was, 2 usage.
  */
 #include <sendfiled/sendfiled.h>
@@ -34,11 +35,10 @@
 
 /* What the library calls; the rest of the shim's calls belong to the engine. */
 static const char *const calls[] = {
-    "socket",  "connect",    "shutdown",        "pipe2",        "fcntl",         "sendmsg",
-    "close",   "read",       "openat",          "memfd_create", "mmap",          "munmap",
-    "splice",  "sendfile",   "copy_file_range", "pwritev2",     "spawn_actions", "posix_spawnp",
-    "alloc",   "recvmsg",    "madvise",         "sysinfo",      "ftruncate",     "statx",
-    "fstatfs", "getsockopt",
+    "socket",        "connect",      "shutdown", "pipe2",   "fcntl",   "sendmsg",  "close",           "read",
+    "openat",        "memfd_create", "mmap",     "munmap",  "splice",  "sendfile", "copy_file_range", "pwritev2",
+    "spawn_actions", "posix_spawnp", "alloc",    "recvmsg", "madvise", "sysinfo",  "ftruncate",       "statx",
+    "fstatfs",       "getsockopt",
 };
 
 static const int errors[] = {EINTR, EAGAIN, ENOMEM, ENOBUFS, EMFILE, ENOSPC, EIO, EPIPE};
@@ -47,8 +47,7 @@ static const struct pattern {
     uint32_t first;
     uint32_t every;
     const char *name;
-} patterns[] = {
-    {1, 0, "no. 1"}, {2, 0, "no. 2"}, {3, 0, "no. 3"}, {3, 3, "every 3rd"}, {1, 1, "all"}};
+} patterns[] = {{1, 0, "no. 1"}, {2, 0, "no. 2"}, {3, 0, "no. 3"}, {3, 3, "every 3rd"}, {1, 1, "all"}};
 
 static struct faults *page;
 static unsigned char content[FILE_MAX];
@@ -104,13 +103,11 @@ static void expect_complete(int status, bool extended)
     struct sfd_result result;
     const size_t end = extended ? 32 : 16;
 
-    demand(size >= SFD_MAX_RESP_SIZE + end && sfd_unmarshal_file_info(&info, told) &&
-               info.size == content_size,
+    demand(size >= SFD_MAX_RESP_SIZE + end && sfd_unmarshal_file_info(&info, told) && info.size == content_size,
            "a request that was sent is not answered");
     if (size < SFD_MAX_RESP_SIZE + end) return;
     if (extended) {
-        demand(sfd_unmarshal_result(&result, told + size - end) && result.stat == 0 &&
-                   result.moved == content_size,
+        demand(sfd_unmarshal_result(&result, told + size - end) && result.stat == 0 && result.moved == content_size,
                "a request that was sent does not succeed");
     } else {
         demand(sfd_unmarshal_xfer_stat(&last, told + size - end) && sfd_xfer_complete(&last),
@@ -132,8 +129,7 @@ static void run_read(int srv)
 
     if (!did(fd >= 0, "sfd_read")) return;
     const size_t size = read_all(fd, bytes, sizeof bytes);
-    demand(size > SFD_MAX_RESP_SIZE &&
-               is_content(bytes + SFD_MAX_RESP_SIZE, size - SFD_MAX_RESP_SIZE),
+    demand(size > SFD_MAX_RESP_SIZE && is_content(bytes + SFD_MAX_RESP_SIZE, size - SFD_MAX_RESP_SIZE),
            "wrong bytes were read");
     driver_close(&fd);
 }
@@ -144,8 +140,8 @@ static void run_send(int srv, bool descriptor)
     int data = -1;
     int dest = driver_open_destination("pipe", &data);
     int source = descriptor ? open(file, O_RDONLY | O_CLOEXEC) : -1;
-    int status = descriptor ? sfd_send_fd(srv, source, dest, 0, 0, false, NULL)
-                            : sfd_send(srv, path, dest, 0, 0, false);
+    int status =
+        descriptor ? sfd_send_fd(srv, source, dest, 0, 0, false, NULL) : sfd_send(srv, path, dest, 0, 0, false);
 
     driver_close(&dest);
     driver_close(&source);
@@ -166,16 +162,14 @@ static void run_open(int srv, bool sends)
     int status = sfd_open(srv, path, 0, 0, false);
 
     if (did(status >= 0, "sfd_open")) {
-        demand(read_all(status, told, sizeof told) == sizeof told &&
-                   sfd_unmarshal_file_info(&info, told),
+        demand(read_all(status, told, sizeof told) == sizeof told && sfd_unmarshal_file_info(&info, told),
                "a file that was opened is not told about");
         if (sends && did(sfd_send_open(srv, info.txnid, dest), "sfd_send_open")) {
             driver_close(&dest);
             struct sfd_xfer_stat last = {.cmd = 0};
             unsigned char rest[256];
             const size_t size = read_all(status, rest, sizeof rest);
-            demand(size >= 16 && sfd_unmarshal_xfer_stat(&last, rest + size - 16) &&
-                       sfd_xfer_complete(&last),
+            demand(size >= 16 && sfd_unmarshal_xfer_stat(&last, rest + size - 16) && sfd_xfer_complete(&last),
                    "an open file that was sent does not succeed");
             expect_content(data);
         } else if (!sends && did(sfd_cancel(srv, info.txnid), "sfd_cancel")) {
@@ -192,7 +186,10 @@ static bool holds_content(const struct sfd_buffer *buffer)
     return is_content(buffer->data, buffer->size);
 }
 
-/* Waits for the end of a transfer. A channel that cannot be read says so: what becomes of the transfer, nobody knows then. */
+/*
+ * Waits for the end of a transfer. A channel that cannot be read says so: what becomes of the transfer, nobody knows
+ * then.
+ */
 static bool await_complete(int status)
 {
     struct sfd_events events;
@@ -216,8 +213,7 @@ static void run_read_buffer(int srv)
 
     if (did(status >= 0, "sfd_read_buffer")) {
         if (await_complete(status) && did(sfd_buffer_map(&buffer, 0) == 0, "sfd_buffer_map"))
-            demand(buffer.seal == SFD_BUFFER_SEALED && holds_content(&buffer),
-                   "wrong bytes were read into memory");
+            demand(buffer.seal == SFD_BUFFER_SEALED && holds_content(&buffer), "wrong bytes were read into memory");
     } else {
         demand(buffer.fd == -1, "a request that was not sent has left a buffer");
     }
@@ -229,8 +225,7 @@ static void run_read_buffer(int srv)
 static bool fill(struct sfd_buffer *buffer)
 {
     *buffer = (struct sfd_buffer)SFD_BUFFER_INIT;
-    if (!did(sfd_buffer_alloc(buffer, "faulty", content_size, SFD_BUFFER_PREFAULT) == 0,
-             "sfd_buffer_alloc")) {
+    if (!did(sfd_buffer_alloc(buffer, "faulty", content_size, SFD_BUFFER_PREFAULT) == 0, "sfd_buffer_alloc")) {
         demand(buffer->fd == -1, "what was not allocated is there");
         return false;
     }
@@ -265,8 +260,7 @@ static void run_hand_over(bool moves)
     int pair[2];
 
     if (!fill(&given)) return;
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
-        driver_die("socketpair");
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0) driver_die("socketpair");
     const int sent = moves ? sfd_buffer_move(pair[0], &given) : sfd_buffer_send(pair[0], &given);
 
     if (did(sent == 0, "sfd_buffer_send")) {
@@ -274,15 +268,13 @@ static void run_hand_over(bool moves)
 
         if (did(got == 1, "sfd_buffer_recv")) {
             demand(holds_content(&taken), "wrong bytes were handed over");
-            demand((taken.seal == SFD_BUFFER_SEALED) == !moves,
-                   "a buffer is sealed or not, but the other way round");
+            demand((taken.seal == SFD_BUFFER_SEALED) == !moves, "a buffer is sealed or not, but the other way round");
         } else {
             demand(taken.fd == -1, "what was not received is there");
         }
         demand(!moves || given.fd == -1, "what was moved is still here");
     } else {
-        demand(given.data == NULL || holds_content(&given),
-               "a buffer that was not sent has changed");
+        demand(given.data == NULL || holds_content(&given), "a buffer that was not sent has changed");
     }
     sfd_buffer_free(&given);
     sfd_buffer_free(&taken);
@@ -346,9 +338,8 @@ static void attach(void)
 
 static uint32_t number(const char *call)
 {
-    for (uint32_t i = 0; i < page->calls; i++) {
+    for (uint32_t i = 0; i < page->calls; i++)
         if (strcmp(page->name[i], call) == 0) return i;
-    }
     fprintf(stderr, "faulty_client: the shim does not know %s\n", call);
     exit(DRIVER_FAILED);
 }
@@ -357,14 +348,12 @@ static bool run_case(const char *call, int error, const struct pattern *pattern)
 {
     const int before = driver_count_descriptors();
 
-    (void)snprintf(current, sizeof current, "%s of %s, %s", strerrorname_np(error), call,
-                   pattern->name);
+    (void)snprintf(current, sizeof current, "%s of %s, %s", strerrorname_np(error), call, pattern->name);
     page->call = number(call);
     page->error = error;
     page->first = pattern->first;
     page->every = pattern->every;
-    page->limit =
-        pattern->every == 1 ? 50 : 0; /* what is tried again until it succeeds has to succeed */
+    page->limit = pattern->every == 1 ? 50 : 0; /* what is tried again until it succeeds has to succeed */
     atomic_store(&page->seen, 0);
     atomic_store(&page->failed, 0);
     atomic_store(&page->generation, 1);

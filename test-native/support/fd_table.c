@@ -7,10 +7,11 @@
  *
  *   NAME|STATUS|DESTINATION|SOURCE
  *
- * STATUS: "answered" or "silence"; the others "complete" or the name of an errno. The daemon serves `small` and has one loop, so
- * the answer to a probe behind a request says that the request is done with: each cell has one, and each is patient for 10
- * seconds at most. Ends with "probe N", N the slowest probe in milliseconds. A failure of this side, an answer that never
- * comes, answers that differ between the operations, bytes that arrive where something was refused: exit status 1.
+ * STATUS: "answered" or "silence"; the others "complete" or the name of an errno. The daemon serves `small` and has one
+ * loop, so the answer to a probe behind a request says that the request is done with: each cell has one, and each is
+ * patient for 10 seconds at most. Ends with "probe N", N the slowest probe in milliseconds. A failure of this side, an
+ * answer that never comes, answers that differ between the operations, bytes that arrive where something was refused:
+ * exit status 1.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -76,8 +77,7 @@ static size_t path_request(char *buffer, uint8_t command, const char *path)
     size_t length =
         command < SFD_WIRE_EXTENDED_REQUEST_FIRST
             ? sfd_wire_put_path_request(buffer, command, 0, 0)
-            : sfd_wire_put_extended_request(buffer, command, 0, 0,
-                                            &(struct sfd_options){.technique = 0}, strlen(path));
+            : sfd_wire_put_extended_request(buffer, command, 0, 0, &(struct sfd_options){.technique = 0}, strlen(path));
     memcpy(buffer + length, path, strlen(path) + 1);
     return length + strlen(path) + 1;
 }
@@ -171,9 +171,8 @@ static size_t arrived(void)
 
     for (size_t i = 0; i < pool.kept_count; i++)
         all += take(pool.kept[i]);
-    for (size_t i = 0; i < pool.count; i++) {
+    for (size_t i = 0; i < pool.count; i++)
         if (strcmp(pool.names[i], "fifo") == 0) all += take(pool.fds[i]); /* its own other end */
-    }
     return all;
 }
 
@@ -220,11 +219,9 @@ static const char *open_and_send(int fd, const char *name)
     new_pipe(ends);
     send_request(request, path_request(request, SFD_WIRE_OPEN_FILE, "small"), &ends[1], 1);
     (void)close(ends[1]);
-    if (read_some(ends[0], info, sizeof info, name) != SFD_WIRE_FILE_INFO_SIZE)
-        give_up("%s: no file was opened", name);
+    if (read_some(ends[0], info, sizeof info, name) != SFD_WIRE_FILE_INFO_SIZE) give_up("%s: no file was opened", name);
     memcpy(&id, info + 40, sizeof id);
-    send_request(request, sfd_wire_put_transfer_request(request, SFD_WIRE_SEND_OPEN_FILE, id), &fd,
-                 1);
+    send_request(request, sfd_wire_put_transfer_request(request, SFD_WIRE_SEND_OPEN_FILE, id), &fd, 1);
     return outcome(ends[0], name);
 }
 
@@ -237,8 +234,7 @@ static const char *send_by(uint8_t command, int fd, int source, const char *name
     const int fds[] = {ends[1], fd, source};
     const bool descriptor = command == SFD_WIRE_SEND_DESCRIPTOR;
     const size_t length =
-        descriptor ? sfd_wire_put_extended_request(request, command, 0, 0,
-                                                   &(struct sfd_options){.technique = 0}, 0)
+        descriptor ? sfd_wire_put_extended_request(request, command, 0, 0, &(struct sfd_options){.technique = 0}, 0)
                    : path_request(request, command, "small");
     send_request(request, length, fds, descriptor ? 3 : 2);
     (void)close(ends[1]);
@@ -255,10 +251,8 @@ static const char *as_destination(int fd, const char *name)
                             send_by(SFD_WIRE_SEND_DESCRIPTOR, fd, small, name)};
 
     if (!complete && bytes > 0) give_up("%s: %s, but %zu bytes have arrived", name, result, bytes);
-    for (size_t i = 0; i < 3; i++) {
-        if (strcmp(others[i], result) != 0)
-            give_up("%s: %s by Send File, %s by another", name, result, others[i]);
-    }
+    for (size_t i = 0; i < 3; i++)
+        if (strcmp(others[i], result) != 0) give_up("%s: %s by Send File, %s by another", name, result, others[i]);
     (void)arrived();
     probe(name);
     return result;
@@ -293,8 +287,7 @@ static void as_surplus(int fd, const char *name)
     const char *result = outcome(ends[0], name);
     if (strcmp(result, "EBADMSG") != 0) give_up("%s: surplus: %s", name, result);
     send_request(request, sfd_wire_put_transfer_request(request, SFD_WIRE_CANCEL, 42), &fd, 1);
-    send_request(request, sfd_wire_put_transfer_request(request, SFD_WIRE_SEND_OPEN_FILE, 42), &fd,
-                 1);
+    send_request(request, sfd_wire_put_transfer_request(request, SFD_WIRE_SEND_OPEN_FILE, 42), &fd, 1);
     probe(name);
     if (arrived() > 0) give_up("%s: bytes of a refused request have arrived", name);
 }
@@ -351,8 +344,8 @@ static void add_stolen(pid_t daemon)
         const int fd = (int)syscall(SYS_pidfd_getfd, process, number, 0);
         struct sockaddr_storage address;
         socklen_t size = sizeof address;
-        if (fd >= 0 && getsockname(fd, (struct sockaddr *)&address, &size) == 0 &&
-            address.ss_family == AF_UNIX && size > sizeof(sa_family_t)) {
+        if (fd >= 0 && getsockname(fd, (struct sockaddr *)&address, &size) == 0 && address.ss_family == AF_UNIX &&
+            size > sizeof(sa_family_t)) {
             int type = 0;
             socklen_t type_size = sizeof type;
             (void)getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &type_size);

@@ -14,13 +14,11 @@ Bytes parseBytes(const std::string &text)
     while (groups >> group) {
         const auto star = group.find('*');
         const std::string hex = group.substr(0, star);
-        const unsigned long times =
-            star == std::string::npos ? 1 : std::stoul(group.substr(star + 1));
+        const unsigned long times = star == std::string::npos ? 1 : std::stoul(group.substr(star + 1));
 
         for (unsigned long n = 0; n < times; n++) {
             for (size_t i = 0; i < hex.size(); i += 2) {
-                bytes.push_back(
-                    static_cast<unsigned char>(std::stoul(hex.substr(i, 2), nullptr, 16)));
+                bytes.push_back(static_cast<unsigned char>(std::stoul(hex.substr(i, 2), nullptr, 16)));
             }
         }
     }

@@ -20,10 +20,10 @@ enum { OPEN = 1, READ, SEND, SEND_OPEN, CANCEL, OPEN_EXT = 0x11, SEND_DESCRIPTOR
 enum { HEADER = 24, ID_REQUEST = 16, EXTENDED_HEADER = 48, FILE_INFO_SIZE = 48 };
 
 /* Lengths at which something changes: the parts of each layout, the longest request, the slot, a page, the most. */
-static const uint32_t lengths[] = {
-    0,    1,    2,    3,    4,    7,    8,    9,    15,    16,    17,    23,    24,   25,
-    26,   47,   48,   49,   50,   63,   255,  512,  4095,  4096,  4119,  4120,  4121, 4143,
-    4144, 4145, 4239, 4240, 4241, 4242, 8192, 9000, 32767, 32768, 65534, 65535, 65536};
+static const uint32_t lengths[] = {0,    1,    2,    3,     4,     7,     8,     9,    15,   16,   17,
+                                   23,   24,   25,   26,    47,    48,    49,    50,   63,   255,  512,
+                                   4095, 4096, 4119, 4120,  4121,  4143,  4144,  4145, 4239, 4240, 4241,
+                                   4242, 8192, 9000, 32767, 32768, 65534, 65535, 65536};
 
 void chance_init(struct chance *chance, uint64_t seed)
 {
@@ -62,14 +62,12 @@ int hostile_connect(const char *socket_path)
     strncpy(address.sun_path, socket_path, sizeof address.sun_path - 1);
     if (fd < 0 || connect(fd, (const struct sockaddr *)&address, sizeof address) < 0 ||
         setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience) < 0 ||
-        setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size) < 0) {
+        setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size) < 0)
         driver_die(socket_path);
-    }
     return fd;
 }
 
-int hostile_send_bytes(int socket, const void *bytes, size_t length, const int *fds,
-                       size_t fd_count)
+int hostile_send_bytes(int socket, const void *bytes, size_t length, const int *fds, size_t fd_count)
 {
     union {
         struct cmsghdr align;
@@ -130,9 +128,7 @@ static void scatter(struct hostile *h, size_t from, size_t to)
 
 static uint32_t any_length(struct hostile *h)
 {
-    if (chance_of(&h->chance, 70)) {
-        return lengths[chance_below(&h->chance, sizeof lengths / sizeof lengths[0])];
-    }
+    if (chance_of(&h->chance, 70)) return lengths[chance_below(&h->chance, sizeof lengths / sizeof lengths[0])];
     return chance_below(&h->chance, chance_of(&h->chance, 80) ? 600 : DATAGRAM_MAX + 1);
 }
 
@@ -146,9 +142,8 @@ static uint8_t any_command(struct hostile *h)
 
 static uint64_t any_number(struct hostile *h)
 {
-    static const uint64_t edges[] = {
-        0,         1,          4096,           INT64_MAX, (uint64_t)INT64_MAX + 1,
-        INT32_MAX, UINT32_MAX, UINT64_MAX - 1, UINT64_MAX};
+    static const uint64_t edges[] = {0,         1,          4096,           INT64_MAX, (uint64_t)INT64_MAX + 1,
+                                     INT32_MAX, UINT32_MAX, UINT64_MAX - 1, UINT64_MAX};
 
     if (chance_of(&h->chance, 50)) return 0;
     if (chance_of(&h->chance, 20)) return chance_next(&h->chance);
@@ -159,15 +154,13 @@ static uint64_t any_number(struct hostile *h)
 static uint64_t any_id(struct hostile *h)
 {
     if (h->id_count == 0 || chance_of(&h->chance, 20)) return any_number(h);
-    const uint64_t id = h->ids[chance_below(
-        &h->chance, (uint32_t)(h->id_count < PAST_IDS ? h->id_count : PAST_IDS))];
+    const uint64_t id = h->ids[chance_below(&h->chance, (uint32_t)(h->id_count < PAST_IDS ? h->id_count : PAST_IDS))];
     return chance_of(&h->chance, 60) ? id : id ^ (uint64_t)1 << chance_below(&h->chance, 64);
 }
 
 static size_t put_path(struct hostile *h, size_t at)
 {
-    static const char *const odd[] = {
-        "", "/", ".", "..", "../../etc/passwd", "missing", "/dev/zero", "file\0hidden"};
+    static const char *const odd[] = {"", "/", ".", "..", "../../etc/passwd", "missing", "/dev/zero", "file\0hidden"};
     const char *path = h->path;
     size_t length = strlen(path);
 
@@ -208,8 +201,7 @@ static void put_request(struct hostile *h)
         h->bytes[40] = (uint8_t)chance_below(&h->chance, 7);
         h->bytes[41] = (uint8_t)chance_below(&h->chance, 5);
     }
-    h->length = command == SEND_DESCRIPTOR ? EXTENDED_HEADER
-                                           : put_path(h, extended ? EXTENDED_HEADER : HEADER);
+    h->length = command == SEND_DESCRIPTOR ? EXTENDED_HEADER : put_path(h, extended ? EXTENDED_HEADER : HEADER);
     if (extended) put_total_length(h);
 }
 
@@ -217,9 +209,8 @@ static void mutate(struct hostile *h)
 {
     const uint32_t flips = chance_below(&h->chance, 5);
 
-    for (uint32_t i = 0; i < flips && h->length > 0; i++) {
+    for (uint32_t i = 0; i < flips && h->length > 0; i++)
         h->bytes[chance_below(&h->chance, (uint32_t)h->length)] = (uint8_t)chance_next(&h->chance);
-    }
     if (chance_of(&h->chance, 30)) { /* cut short, or longer than it says */
         const size_t length = any_length(h);
         if (length > h->length) scatter(h, h->length, length);
@@ -260,9 +251,8 @@ static void learn_ids(struct hostile *h)
         const ssize_t n = read(h->held[i].status, info, sizeof info);
         if (n < 0) continue; /* not yet */
         h->held[i].asked = true;
-        if (n == FILE_INFO_SIZE && info[0] == 0x81 && info[1] == 0) {
+        if (n == FILE_INFO_SIZE && info[0] == 0x81 && info[1] == 0)
             memcpy(&h->ids[h->id_count++ % PAST_IDS], info + 40, sizeof(uint64_t));
-        }
     }
 }
 
@@ -274,11 +264,10 @@ static void attach_status(struct hostile *h)
     if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0) driver_die("pipe");
     h->own = ends[1];
     h->fds[h->fd_count++] = ends[1];
-    if (chance_of(&h->chance, 30)) {
+    if (chance_of(&h->chance, 30))
         close(ends[0]);
-    } else {
+    else
         hold(h, ends[0]);
-    }
 }
 
 static int any_fd(struct hostile *h)
@@ -299,12 +288,10 @@ static void attach(struct hostile *h)
     h->fd_count = 0;
     h->own = -1;
     if (count > 0 && chance_of(&h->chance, 50)) attach_status(h);
-    if (count > 1 && h->fd_count == 1 && chance_of(&h->chance, 5)) {
+    if (count > 1 && h->fd_count == 1 && chance_of(&h->chance, 5))
         h->fds[h->fd_count++] = h->fds[0]; /* the status channel is the destination, too */
-    }
-    while (h->fd_count < count) {
+    while (h->fd_count < count)
         h->fds[h->fd_count++] = any_fd(h);
-    }
 }
 
 /* ------------------------------------------------------------------ what is sent */
@@ -376,8 +363,7 @@ int hostile_send(struct hostile *h)
     return error;
 }
 
-void hostile_init(struct hostile *h, const struct pool *pool, const char *socket, const char *path,
-                  uint64_t seed)
+void hostile_init(struct hostile *h, const struct pool *pool, const char *socket, const char *path, uint64_t seed)
 {
     memset(h, 0, sizeof *h);
     chance_init(&h->chance, seed);
@@ -385,15 +371,13 @@ void hostile_init(struct hostile *h, const struct pool *pool, const char *socket
     h->path = path;
     h->socket = hostile_connect(socket);
     h->own = -1;
-    for (size_t i = 0; i < HELD; i++) {
+    for (size_t i = 0; i < HELD; i++)
         h->held[i].status = -1;
-    }
 }
 
 void hostile_deinit(struct hostile *h)
 {
-    for (size_t i = 0; i < HELD; i++) {
+    for (size_t i = 0; i < HELD; i++)
         driver_close(&h->held[i].status);
-    }
     driver_close(&h->socket);
 }

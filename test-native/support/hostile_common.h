@@ -1,5 +1,6 @@
 /*
- * A client that means harm, or is as broken as if it did: datagrams of every wrong kind, with descriptors of every type.
+ * A client that means harm, or is as broken as if it did: datagrams of every wrong kind, with descriptors of every
+ * type.
  *
  * Role: the storm sends nothing else, the soak mixes them into honest work. All is drawn from a seed, so that what
  * happened once can be had again. Thread: each has its own struct hostile; a pool may be shared, it does not change.
@@ -75,13 +76,12 @@ struct hostile {
 
     uint64_t sent;
     uint64_t descriptors; /* passed on */
-    uint64_t
-        crowded; /* datagrams that went without descriptors: the kernel had too many under way */
+    uint64_t crowded;     /* datagrams that went without descriptors: the kernel had too many under way */
 };
 
 /* Connects to the daemon; ends the program if there is none. */
-void hostile_init(struct hostile *hostile, const struct pool *pool, const char *socket,
-                  const char *path, uint64_t seed);
+void hostile_init(struct hostile *hostile, const struct pool *pool, const char *socket, const char *path,
+                  uint64_t seed);
 
 /* Lets go of everything. */
 void hostile_deinit(struct hostile *hostile);
@@ -98,7 +98,6 @@ enum { HOSTILE_PATIENCE_S = 20 };
 int hostile_connect(const char *socket);
 
 /* Sends a datagram with descriptors, which stay the caller's; 0 or an errno. */
-int hostile_send_bytes(int socket, const void *bytes, size_t length, const int *fds,
-                       size_t fd_count);
+int hostile_send_bytes(int socket, const void *bytes, size_t length, const int *fds, size_t fd_count);
 
 #endif

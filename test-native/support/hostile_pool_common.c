@@ -98,10 +98,8 @@ static void add_sockets(struct pool *pool, const char *socket_path)
     add(pool, "tcp", driver_open_destination("tcp", &peer));
     keep(pool, peer);
     const int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (listener >= 0 && bind(listener, (struct sockaddr *)&address, sizeof address) == 0 &&
-        listen(listener, 1) == 0) {
+    if (listener >= 0 && bind(listener, (struct sockaddr *)&address, sizeof address) == 0 && listen(listener, 1) == 0)
         add(pool, "tcp listening", listener);
-    }
     add(pool, "tcp unconnected", socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
     add(pool, "udp", socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
     add(pool, "raw", socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_ICMP));
@@ -118,9 +116,7 @@ static int memory_file(int seals)
 {
     const int fd = memfd_create("hostile", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 
-    if (fd >= 0 && (ftruncate(fd, 8192) < 0 || fcntl(fd, F_ADD_SEALS, seals) < 0)) {
-        driver_die("memfd");
-    }
+    if (fd >= 0 && (ftruncate(fd, 8192) < 0 || fcntl(fd, F_ADD_SEALS, seals) < 0)) driver_die("memfd");
     return fd;
 }
 
@@ -192,24 +188,19 @@ void pool_drain(struct pool *pool)
 {
     static _Thread_local char buffer[64 * 1024];
 
-    for (size_t i = 0; i < pool->kept_count; i++) {
+    for (size_t i = 0; i < pool->kept_count; i++)
         while (read(pool->kept[i], buffer, sizeof buffer) == (ssize_t)sizeof buffer)
             ;
-    }
-    for (size_t i = 0; i < pool->count; i++) {
-        if (strncmp(pool->names[i], "file", 4) == 0 || strncmp(pool->names[i], "memory", 6) == 0) {
+    for (size_t i = 0; i < pool->count; i++)
+        if (strncmp(pool->names[i], "file", 4) == 0 || strncmp(pool->names[i], "memory", 6) == 0)
             (void)lseek(pool->fds[i], 0, SEEK_SET);
-        }
-    }
 }
 
 void pool_close(struct pool *pool)
 {
-    for (size_t i = 0; i < pool->count; i++) {
+    for (size_t i = 0; i < pool->count; i++)
         close(pool->fds[i]);
-    }
-    for (size_t i = 0; i < pool->kept_count; i++) {
+    for (size_t i = 0; i < pool->kept_count; i++)
         close(pool->kept[i]);
-    }
     *pool = (struct pool){.count = 0};
 }

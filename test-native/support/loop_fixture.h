@@ -65,8 +65,7 @@ class LoopFixture : public CoreTest
             if (script.cold_opens && !working) {
                 return -EAGAIN;
             }
-            struct open_how uncached =
-                *how; // a busy machine may have dropped the path from its cache
+            struct open_how uncached = *how; // a busy machine may have dropped the path from its cache
             uncached.resolve &= ~uint64_t{0x20};
             return sfd_sys_linux.openat2(dir, path, &uncached);
         };
@@ -149,8 +148,7 @@ class LoopFixture : public CoreTest
             const bool crowded = slot->fault == SFD_SLOT_CROWDED;
             int result = slot->fault != 0 && !crowded
                              ? -EBADMSG
-                             : sfd_wire_get_request(slot->bytes, static_cast<size_t>(slot->length),
-                                                    &request);
+                             : sfd_wire_get_request(slot->bytes, static_cast<size_t>(slot->length), &request);
             if (crowded && result == 0 && request.cmd != SFD_WIRE_SEND_OPEN_FILE) {
                 result = -EMFILE;
             }
@@ -162,8 +160,7 @@ class LoopFixture : public CoreTest
             slot->root = 0;
             slot->path = request.path == nullptr ? 0 : static_cast<int>(request.path - slot->bytes);
             slot->path_length = static_cast<int32_t>(request.path_length);
-            slot->extended =
-                sfd_wire_is_extended(slot->bytes, static_cast<size_t>(slot->length)) ? 1 : 0;
+            slot->extended = sfd_wire_is_extended(slot->bytes, static_cast<size_t>(slot->length)) ? 1 : 0;
             slot->technique = request.options.technique;
             slot->flags = request.options.flags;
             slot->rate = request.options.rate;
@@ -265,11 +262,10 @@ class LoopFixture : public CoreTest
 
     void submit(const std::string &bytes, const std::vector<int> &fds)
     {
-        ASSERT_EQ(0, sfd_submit_send(&sfd_sys_linux, requests_->out.get(), bytes.data(),
-                                     bytes.size(), fds.data(), static_cast<unsigned>(fds.size())));
+        ASSERT_EQ(0, sfd_submit_send(&sfd_sys_linux, requests_->out.get(), bytes.data(), bytes.size(), fds.data(),
+                                     static_cast<unsigned>(fds.size())));
     }
-    static std::string pathRequest(uint8_t command, const std::string &path, int64_t offset = 0,
-                                   uint64_t length = 0)
+    static std::string pathRequest(uint8_t command, const std::string &path, int64_t offset = 0, uint64_t length = 0)
     {
         char header[SFD_WIRE_MAX_REQUEST_SIZE];
         const size_t n = sfd_wire_put_path_request(header, command, offset, length);
@@ -292,19 +288,16 @@ class LoopFixture : public CoreTest
         submit(pathRequest(SFD_WIRE_SEND_FILE, path), {status.out.get(), dest});
         return std::move(status.in);
     }
-    OwnedFd sendExtended(int dest, const struct sfd_options &options = {},
-                         const std::string &path = "file")
+    OwnedFd sendExtended(int dest, const struct sfd_options &options = {}, const std::string &path = "file")
     {
         Pipe status;
         submit(extendedRequest(SFD_WIRE_SEND_FILE_EXT, options, path), {status.out.get(), dest});
         return std::move(status.in);
     }
-    static std::string extendedRequest(uint8_t command, const struct sfd_options &options,
-                                       const std::string &path = "")
+    static std::string extendedRequest(uint8_t command, const struct sfd_options &options, const std::string &path = "")
     {
         char header[SFD_WIRE_MAX_REQUEST_SIZE];
-        const size_t n =
-            sfd_wire_put_extended_request(header, command, 0, 0, &options, path.size());
+        const size_t n = sfd_wire_put_extended_request(header, command, 0, 0, &options, path.size());
         return path.empty() ? std::string(header, n) : std::string(header, n) + path + '\0';
     }
     OwnedFd open(const std::string &path = "file")

@@ -1,5 +1,5 @@
-// Memory files in tests: the calls that they are made of, each of which can be made to fail; what this process has mapped;
-// and which signal an access raises.
+// Memory files in tests: the calls that they are made of, each of which can be made to fail; what this process has
+// mapped; and which signal an access raises.
 #ifndef SFD_TEST_MEMORY_FIXTURE_H
 #define SFD_TEST_MEMORY_FIXTURE_H
 
@@ -40,8 +40,7 @@ inline struct sfd_sys_memory faulty()
 {
     struct sfd_sys_memory sys = sfd_sys_memory_linux;
     sys.memfd_create = [](const char *name, unsigned flags) {
-        return fails("memfd_create") ? faults.error
-                                     : sfd_sys_memory_linux.memfd_create(name, flags);
+        return fails("memfd_create") ? faults.error : sfd_sys_memory_linux.memfd_create(name, flags);
     };
     sys.ftruncate = [](int fd, uint64_t size) {
         return fails("ftruncate") ? faults.error : sfd_sys_memory_linux.ftruncate(fd, size);
@@ -53,8 +52,7 @@ inline struct sfd_sys_memory faulty()
         return fails("file_size") ? faults.error : sfd_sys_memory_linux.file_size(fd, size);
     };
     sys.file_allocated = [](int fd, uint64_t *bytes) {
-        return fails("file_allocated") ? faults.error
-                                       : sfd_sys_memory_linux.file_allocated(fd, bytes);
+        return fails("file_allocated") ? faults.error : sfd_sys_memory_linux.file_allocated(fd, bytes);
     };
     sys.page_size = [](int fd, uint64_t *size) {
         return fails("page_size") ? faults.error : sfd_sys_memory_linux.page_size(fd, size);
@@ -84,8 +82,7 @@ inline struct sfd_sys_memory faulty()
         return fails("close") ? faults.error : result;
     };
     sys.socket_option = [](int socket, int name) {
-        return fails("socket_option") ? faults.error
-                                      : sfd_sys_memory_linux.socket_option(socket, name);
+        return fails("socket_option") ? faults.error : sfd_sys_memory_linux.socket_option(socket, name);
     };
     sys.sendmsg = [](int socket, const struct msghdr *message, int flags) {
         return fails("sendmsg") ? static_cast<int64_t>(faults.error)
@@ -118,8 +115,7 @@ inline std::vector<Mapping> mappings()
         int name = 0;
         unsigned long begin = 0;
         unsigned long end = 0;
-        if (std::sscanf(line.c_str(), "%lx-%lx %7s %*s %*s %*s %n", &begin, &end, protection,
-                        &name) < 3) {
+        if (std::sscanf(line.c_str(), "%lx-%lx %7s %*s %*s %*s %n", &begin, &end, protection, &name) < 3) {
             ADD_FAILURE() << line;
             continue;
         }
@@ -198,28 +194,23 @@ inline size_t pageSize()
 
 inline std::string bytesOf(const struct sfd_buffer &buffer)
 {
-    return buffer.data == nullptr
-               ? std::string()
-               : std::string(static_cast<const char *>(buffer.data), buffer.size);
+    return buffer.data == nullptr ? std::string() : std::string(static_cast<const char *>(buffer.data), buffer.size);
 }
 
 inline bool isNothing(const struct sfd_buffer &buffer)
 {
-    return buffer.data == nullptr && buffer.size == 0 && buffer.fd == -1 && buffer.seal == 0 &&
-           buffer.mapped == 0;
+    return buffer.data == nullptr && buffer.size == 0 && buffer.fd == -1 && buffer.seal == 0 && buffer.mapped == 0;
 }
 
 inline bool isSame(const struct sfd_buffer &a, const struct sfd_buffer &b)
 {
-    return a.data == b.data && a.size == b.size && a.fd == b.fd && a.seal == b.seal &&
-           a.mapped == b.mapped;
+    return a.data == b.data && a.size == b.size && a.fd == b.fd && a.seal == b.seal && a.mapped == b.mapped;
 }
 
 // The same file by another description, opened anew.
 inline OwnedFd reopened(int fd, int flags)
 {
-    return OwnedFd(
-        open(("/proc/self/fd/" + std::to_string(fd)).c_str(), flags | O_CLOEXEC)); // or -1
+    return OwnedFd(open(("/proc/self/fd/" + std::to_string(fd)).c_str(), flags | O_CLOEXEC)); // or -1
 }
 
 // A test that also fails when it leaves a mapping of a memory file.
@@ -339,8 +330,7 @@ class HugePages
     unsigned long get() const
     {
         char text[32] = "";
-        return pread(control_.get(), text, sizeof text - 1, 0) > 0 ? std::strtoul(text, nullptr, 10)
-                                                                   : 0;
+        return pread(control_.get(), text, sizeof text - 1, 0) > 0 ? std::strtoul(text, nullptr, 10) : 0;
     }
     void set(unsigned long count) const
     {

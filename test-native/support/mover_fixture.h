@@ -60,14 +60,13 @@ class MoverFixture : public CoreTest
     }
 
     /* Steps until all is moved or one stops, as a transfer does. */
-    static struct sfd_progress stepAll(const struct sfd_move *move, enum sfd_technique technique,
-                                       uint64_t offset, uint64_t limit)
+    static struct sfd_progress stepAll(const struct sfd_move *move, enum sfd_technique technique, uint64_t offset,
+                                       uint64_t limit)
     {
         struct sfd_progress all = {};
         all.step = SFD_STEP_MORE;
         while (all.step == SFD_STEP_MORE && all.moved < limit) {
-            const struct sfd_progress step =
-                sfd_mover_step(move, technique, offset + all.moved, limit - all.moved);
+            const struct sfd_progress step = sfd_mover_step(move, technique, offset + all.moved, limit - all.moved);
             all.moved += step.moved;
             all.step = step.step;
             all.error = step.error;

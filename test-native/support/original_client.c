@@ -21,9 +21,7 @@
 static int step(const char *what, bool good)
 {
     printf("%s: %s\n", what, good ? "ok" : "FAILED");
-    if (!good) {
-        perror("errno, for what it is worth");
-    }
+    if (!good) perror("errno, for what it is worth");
     return good ? 0 : 1;
 }
 
@@ -35,9 +33,7 @@ static size_t read_all(int fd, void *buf, size_t size)
     while (have < size) {
         const ssize_t n = read(fd, (char *)buf + have, size - have);
 
-        if (n <= 0) {
-            break;
-        }
+        if (n <= 0) break;
         have += (size_t)n;
     }
     return have;
@@ -47,15 +43,13 @@ static bool read_file_info(int fd, struct sfd_file_info *info)
 {
     char buf[SFD_MAX_RESP_SIZE];
 
-    if (read_all(fd, buf, sizeof(*info)) < SFD_HDR_SIZE) {
-        return false;
-    }
+    if (read_all(fd, buf, sizeof(*info)) < SFD_HDR_SIZE) return false;
     if (sfd_get_cmd(buf) != SFD_FILE_INFO || sfd_get_stat(buf) != SFD_STAT_OK) {
         errno = sfd_get_stat(buf);
         return false;
     }
-    return sfd_unmarshal_file_info(info, buf) && info->cmd == SFD_FILE_INFO &&
-           info->stat == SFD_STAT_OK && info->txnid != 0;
+    return sfd_unmarshal_file_info(info, buf) && info->cmd == SFD_FILE_INFO && info->stat == SFD_STAT_OK &&
+           info->txnid != 0;
 }
 
 /* A file that was made and read a moment ago, or at least not in times to come. */
@@ -63,8 +57,8 @@ static bool is_recent(const struct sfd_file_info *info)
 {
     const time_t soon = time(NULL) + 1;
 
-    return info->mtime > 0 && info->mtime <= soon && info->ctime > 0 && info->ctime <= soon &&
-           info->atime > 0 && info->atime <= soon;
+    return info->mtime > 0 && info->mtime <= soon && info->ctime > 0 && info->ctime <= soon && info->atime > 0 &&
+           info->atime <= soon;
 }
 
 /* Progress, completion and end of file. */
@@ -76,13 +70,9 @@ static bool read_transfer(int fd, size_t expected)
 
     do {
         if (read_all(fd, buf, sizeof(stat)) != sizeof(stat) || sfd_get_cmd(buf) != SFD_XFER_STAT ||
-            !sfd_unmarshal_xfer_stat(&stat, buf) || stat.cmd != SFD_XFER_STAT ||
-            stat.stat != SFD_STAT_OK) {
+            !sfd_unmarshal_xfer_stat(&stat, buf) || stat.cmd != SFD_XFER_STAT || stat.stat != SFD_STAT_OK)
             return false;
-        }
-        if (!sfd_xfer_complete(&stat)) {
-            total += stat.size;
-        }
+        if (!sfd_xfer_complete(&stat)) total += stat.size;
     } while (!sfd_xfer_complete(&stat));
     return total <= expected && read(fd, buf, 1) == 0;
 }
@@ -107,9 +97,7 @@ static int send_file(int srv, const char *path, const char *data, size_t size)
     char got[16];
     int dest[2];
 
-    if (pipe(dest) == -1) {
-        return step("pipe", false);
-    }
+    if (pipe(dest) == -1) return step("pipe", false);
 
     /* A range, 8 bytes from the second quarter of 16. */
     const int fd = sfd_send(srv, path, dest[1], 4, 8, false);
@@ -117,8 +105,7 @@ static int send_file(int srv, const char *path, const char *data, size_t size)
     close(dest[1]);
 
     const bool good = fd != -1 && size >= 16 && read_file_info(fd, &info) && info.size == 8 &&
-                      read_all(dest[0], got, sizeof(got)) == 8 && memcmp(got, data + 4, 8) == 0 &&
-                      read_transfer(fd, 8);
+                      read_all(dest[0], got, sizeof(got)) == 8 && memcmp(got, data + 4, 8) == 0 && read_transfer(fd, 8);
 
     close(dest[0]);
     close(fd);
@@ -133,9 +120,7 @@ static int send_open_file(int srv, const char *path, const char *data, size_t si
     struct sfd_file_info info;
     int dest[2];
 
-    if (pipe(dest) == -1) {
-        return step("pipe", false);
-    }
+    if (pipe(dest) == -1) return step("pipe", false);
 
     const int fd = sfd_open(srv, path, 0, 0, false);
     bool good = fd != -1 && read_file_info(fd, &info) && info.size == size;
@@ -143,9 +128,8 @@ static int send_open_file(int srv, const char *path, const char *data, size_t si
     good = good && write(dest[1], header, header_size) == (ssize_t)header_size;
     good = good && sfd_send_open(srv, info.txnid, dest[1]);
     close(dest[1]);
-    good = good && read_all(dest[0], got, sizeof(got)) == header_size + size &&
-           memcmp(got, header, header_size) == 0 && memcmp(got + header_size, data, size) == 0 &&
-           read_transfer(fd, size);
+    good = good && read_all(dest[0], got, sizeof(got)) == header_size + size && memcmp(got, header, header_size) == 0 &&
+           memcmp(got + header_size, data, size) == 0 && read_transfer(fd, size);
     close(dest[0]);
     close(fd);
     return step("open and send", good);
@@ -156,8 +140,7 @@ static int cancel_file(int srv, const char *path)
     struct sfd_file_info info;
     char byte;
     const int fd = sfd_open(srv, path, 0, 0, false);
-    const bool good = fd != -1 && read_file_info(fd, &info) && sfd_cancel(srv, info.txnid) &&
-                      read(fd, &byte, 1) == 0;
+    const bool good = fd != -1 && read_file_info(fd, &info) && sfd_cancel(srv, info.txnid) && read(fd, &byte, 1) == 0;
 
     close(fd);
     return step("open and cancel", good);
@@ -168,9 +151,8 @@ static int refused_file(int srv)
     struct sfd_file_info info;
     char buf[SFD_MAX_RESP_SIZE];
     const int fd = sfd_read(srv, "/no/such/file", 0, 0, false);
-    const bool good = fd != -1 && read_all(fd, buf, sizeof(buf)) == SFD_HDR_SIZE &&
-                      sfd_get_cmd(buf) == SFD_FILE_INFO && sfd_get_stat(buf) == ENOENT &&
-                      !sfd_unmarshal_file_info(&info, buf);
+    const bool good = fd != -1 && read_all(fd, buf, sizeof(buf)) == SFD_HDR_SIZE && sfd_get_cmd(buf) == SFD_FILE_INFO &&
+                      sfd_get_stat(buf) == ENOENT && !sfd_unmarshal_file_info(&info, buf);
 
     close(fd);
     return step("refusal", good);
@@ -191,9 +173,7 @@ int main(int argc, char **argv)
     const char *path = argv[3];
     const pid_t pid = sfd_spawn("original", argv[1], argv[2], 1000, 5000);
 
-    if (step("spawn", pid > 0) != 0) {
-        return 1;
-    }
+    if (step("spawn", pid > 0) != 0) return 1;
     failures += step("spawn again", sfd_spawn("original", argv[1], argv[2], 1000, 5000) == 0);
 
     const int srv = sfd_connect(argv[2], "original");

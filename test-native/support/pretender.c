@@ -2,11 +2,12 @@
  * pretender: clients that are not who they seem, and receivers that ask who it is.
  *
  *   pretender SOCKET as PID          Read File under another process's id (for root only: CAP_SYS_ADMIN)
- *   pretender SOCKET user UID        Read and Send File as that user (for root only), and all requests without descriptors
+ *   pretender SOCKET user UID        Read and Send File as that user (for root only), and all requests without
+ *   descriptors
  *   pretender SOCKET receive         Send File of `small` to a socket with SO_PASSCRED
  *
- * Prints one line: the name of the errno, "complete", or "EOF"; `receive`: the process and the user that the bytes came from. Exit
- * status 1 with a word on standard error for all else.
+ * Prints one line: the name of the errno, "complete", or "EOF"; `receive`: the process and the user that the bytes came
+ * from. Exit status 1 with a word on standard error for all else.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -34,10 +35,8 @@ static void send_as(const void *bytes, size_t length, int fd, pid_t pid)
     } control = {.align = 0};
     const struct ucred who = {.pid = pid, .uid = geteuid(), .gid = getegid()};
     struct iovec iov = {.iov_base = (void *)bytes, .iov_len = length};
-    struct msghdr message = {.msg_iov = &iov,
-                             .msg_iovlen = 1,
-                             .msg_control = control.bytes,
-                             .msg_controllen = sizeof(control.bytes)};
+    struct msghdr message = {
+        .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof(control.bytes)};
     struct cmsghdr *header = CMSG_FIRSTHDR(&message);
 
     header->cmsg_level = SOL_SOCKET;
@@ -85,11 +84,10 @@ static void print_outcome(int fd)
     char answer[8192];
     const size_t length = read_all(fd, answer, sizeof(answer));
 
-    if (length == 0) {
+    if (length == 0)
         (void)puts("EOF");
-    } else {
+    else
         (void)puts(answer[1] == 0 ? "complete" : strerrorname_np((uint8_t)answer[1]));
-    }
 }
 
 static int pretend_to_be(pid_t pid)
@@ -111,19 +109,16 @@ static int be_user(uid_t uid)
     int status[2];
     int dest[2];
 
-    if (setgroups(0, NULL) < 0 || setresgid(uid, uid, uid) < 0 || setresuid(uid, uid, uid) < 0)
-        driver_die("setresuid");
+    if (setgroups(0, NULL) < 0 || setresgid(uid, uid, uid) < 0 || setresuid(uid, uid, uid) < 0) driver_die("setresuid");
     for (uint8_t command = SFD_WIRE_OPEN_FILE; command <= SFD_WIRE_CANCEL; command++) {
-        const size_t length = command <= SFD_WIRE_SEND_FILE
-                                  ? path_request(request, command)
-                                  : sfd_wire_put_transfer_request(request, command, 1);
+        const size_t length = command <= SFD_WIRE_SEND_FILE ? path_request(request, command)
+                                                            : sfd_wire_put_transfer_request(request, command, 1);
         if (hostile_send_bytes(requests, request, length, NULL, 0) != 0) driver_die("send");
     }
     new_pipe(status);
     new_pipe(dest);
     const int fds[] = {status[1], dest[1]};
-    if (hostile_send_bytes(requests, request, path_request(request, SFD_WIRE_SEND_FILE), fds, 2) !=
-        0)
+    if (hostile_send_bytes(requests, request, path_request(request, SFD_WIRE_SEND_FILE), fds, 2) != 0)
         driver_die("send");
     (void)close(status[1]);
     (void)close(dest[1]);
@@ -150,16 +145,13 @@ static int receive_credentials(void)
         setsockopt(pair[0], SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) < 0)
         driver_die("SO_PASSCRED");
     const int fds[] = {status[1], pair[1]};
-    if (hostile_send_bytes(requests, request, path_request(request, SFD_WIRE_SEND_FILE), fds, 2) !=
-        0)
+    if (hostile_send_bytes(requests, request, path_request(request, SFD_WIRE_SEND_FILE), fds, 2) != 0)
         driver_die("send");
     (void)close(status[1]);
     (void)close(pair[1]);
     struct iovec iov = {.iov_base = bytes, .iov_len = sizeof(bytes)};
-    struct msghdr message = {.msg_iov = &iov,
-                             .msg_iovlen = 1,
-                             .msg_control = control.bytes,
-                             .msg_controllen = sizeof(control.bytes)};
+    struct msghdr message = {
+        .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof(control.bytes)};
     if (recvmsg(pair[0], &message, 0) <= 0) driver_die("recvmsg");
     const struct cmsghdr *header = CMSG_FIRSTHDR(&message);
     if (header == NULL || header->cmsg_type != SCM_CREDENTIALS) driver_die("no credentials");
@@ -176,6 +168,5 @@ int main(int argc, char **argv)
     }
     if (argc != 4) return DRIVER_USAGE;
     requests = hostile_connect(argv[1]);
-    return strcmp(argv[2], "as") == 0 ? pretend_to_be((pid_t)atol(argv[3]))
-                                      : be_user((uid_t)atol(argv[3]));
+    return strcmp(argv[2], "as") == 0 ? pretend_to_be((pid_t)atol(argv[3])) : be_user((uid_t)atol(argv[3]));
 }

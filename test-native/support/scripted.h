@@ -7,7 +7,9 @@
 #include <algorithm>
 #include <deque>
 
-/* What the next calls of one kind answer; a positive value moves at most that many bytes really. Empty: the real call. */
+/*
+ * What the next calls of one kind answer; a positive value moves at most that many bytes really. Empty: the real call.
+ */
 struct Script {
     std::deque<int64_t> sendfile;
     std::deque<int64_t> splice;
@@ -17,8 +19,7 @@ struct Script {
     std::deque<int64_t> sendmsg;
     std::deque<int64_t> fallocate;
     std::deque<int64_t> lseek;
-    std::vector<std::string>
-        holes; // calls of fallocate: "punch OFFSET LENGTH", "grow OFFSET LENGTH"
+    std::vector<std::string> holes; // calls of fallocate: "punch OFFSET LENGTH", "grow OFFSET LENGTH"
     int read_flags;
     int send_flags;
     unsigned splice_flags;
@@ -56,9 +57,7 @@ inline struct sfd_sys scripted()
         if (!answer(script.sendfile, &n)) {
             return sfd_sys_linux.sendfile(to, from, offset, count);
         }
-        return n <= 0 ? n
-                      : sfd_sys_linux.sendfile(to, from, offset,
-                                               std::min(count, static_cast<size_t>(n)));
+        return n <= 0 ? n : sfd_sys_linux.sendfile(to, from, offset, std::min(count, static_cast<size_t>(n)));
     };
     sys.splice = [](int from, int64_t *offset, int to, size_t count, unsigned flags) {
         int64_t n = 0;
@@ -66,18 +65,14 @@ inline struct sfd_sys scripted()
         if (!answer(script.splice, &n)) {
             return sfd_sys_linux.splice(from, offset, to, count, flags);
         }
-        return n <= 0 ? n
-                      : sfd_sys_linux.splice(from, offset, to,
-                                             std::min(count, static_cast<size_t>(n)), flags);
+        return n <= 0 ? n : sfd_sys_linux.splice(from, offset, to, std::min(count, static_cast<size_t>(n)), flags);
     };
     sys.copy_file_range = [](int from, int64_t *offset, int to, size_t count) {
         int64_t n = 0;
         if (!answer(script.copy_file_range, &n)) {
             return sfd_sys_linux.copy_file_range(from, offset, to, count);
         }
-        return n <= 0 ? n
-                      : sfd_sys_linux.copy_file_range(from, offset, to,
-                                                      std::min(count, static_cast<size_t>(n)));
+        return n <= 0 ? n : sfd_sys_linux.copy_file_range(from, offset, to, std::min(count, static_cast<size_t>(n)));
     };
     sys.preadv2 = [](int fd, const struct iovec *iov, int count, int64_t offset, int flags) {
         int64_t n = 0;
@@ -100,15 +95,13 @@ inline struct sfd_sys scripted()
             return n;
         }
         const auto parts = cut(iov, count, static_cast<size_t>(n));
-        return sfd_sys_linux.pwritev2(fd, parts.data(), static_cast<int>(parts.size()), offset,
-                                      flags);
+        return sfd_sys_linux.pwritev2(fd, parts.data(), static_cast<int>(parts.size()), offset, flags);
     };
     sys.fallocate = [](int fd, int mode, uint64_t offset, uint64_t length) {
         int64_t n = 0;
         script.holes.push_back((mode == 0 ? "grow " : "punch ") + std::to_string(offset) + " " +
                                std::to_string(length));
-        return answer(script.fallocate, &n) ? static_cast<int>(n)
-                                            : sfd_sys_linux.fallocate(fd, mode, offset, length);
+        return answer(script.fallocate, &n) ? static_cast<int>(n) : sfd_sys_linux.fallocate(fd, mode, offset, length);
     };
     sys.lseek = [](int fd, int64_t offset, int whence) {
         int64_t n = 0;
@@ -123,8 +116,7 @@ inline struct sfd_sys scripted()
         if (n <= 0) {
             return n;
         }
-        auto parts =
-            cut(message->msg_iov, static_cast<int>(message->msg_iovlen), static_cast<size_t>(n));
+        auto parts = cut(message->msg_iov, static_cast<int>(message->msg_iovlen), static_cast<size_t>(n));
         struct msghdr shorter = *message;
         shorter.msg_iov = parts.data();
         shorter.msg_iovlen = parts.size();
@@ -133,12 +125,12 @@ inline struct sfd_sys scripted()
     return sys;
 }
 
-#define EXPECT_PROGRESS(expected_moved, expected_step, expected_error, progress)                   \
-    do {                                                                                           \
-        const struct sfd_progress p_ = (progress);                                                 \
-        EXPECT_EQ(static_cast<uint64_t>(expected_moved), p_.moved);                                \
-        EXPECT_EQ(expected_step, p_.step);                                                         \
-        EXPECT_EQ(expected_error, p_.error);                                                       \
+#define EXPECT_PROGRESS(expected_moved, expected_step, expected_error, progress)                                       \
+    do {                                                                                                               \
+        const struct sfd_progress p_ = (progress);                                                                     \
+        EXPECT_EQ(static_cast<uint64_t>(expected_moved), p_.moved);                                                    \
+        EXPECT_EQ(expected_step, p_.step);                                                                             \
+        EXPECT_EQ(expected_error, p_.error);                                                                           \
     } while (0)
 
 #endif

@@ -45,10 +45,8 @@ static void receive(int socket)
         unsigned char bytes[CMSG_SPACE(MAX_FDS * sizeof(int))];
     } control;
     struct iovec iov = {.iov_base = bytes, .iov_len = sizeof(bytes)};
-    struct msghdr message = {.msg_iov = &iov,
-                             .msg_iovlen = 1,
-                             .msg_control = control.bytes,
-                             .msg_controllen = sizeof(control)};
+    struct msghdr message = {
+        .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof(control)};
     const ssize_t length = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
     size_t count = 0;
 
@@ -64,9 +62,8 @@ static void receive(int socket)
     }
     request_count++;
     printf("request ");
-    for (ssize_t i = 0; i < length; i++) {
+    for (ssize_t i = 0; i < length; i++)
         printf("%02x", bytes[i]);
-    }
     printf(" %zu\n", count);
 }
 
@@ -76,9 +73,8 @@ static void write_hex(int fd, const char *hex)
     size_t length = 0;
     unsigned byte = 0;
 
-    for (; length < sizeof(bytes) && sscanf(hex + 2 * length, "%2x", &byte) == 1; length++) {
+    for (; length < sizeof(bytes) && sscanf(hex + 2 * length, "%2x", &byte) == 1; length++)
         bytes[length] = (unsigned char)byte;
-    }
     const ssize_t written = write(fd, bytes, length);
     printf(written == (ssize_t)length ? "ok\n" : "errno %d\n", errno);
 }
@@ -105,11 +101,10 @@ int main(int argc, char **argv)
             close(socket);
             socket = bind_socket(argv[1]);
             printf("ok\n");
-        } else if (sscanf(line, "write %d %d %131072s", &number, &index, hex) == 3 &&
-                   number < request_count && index < MAX_FDS) {
-            write_hex(fds[number][index], hex);
-        } else if (sscanf(line, "close %d %d", &number, &index) == 2 && number < request_count &&
+        } else if (sscanf(line, "write %d %d %131072s", &number, &index, hex) == 3 && number < request_count &&
                    index < MAX_FDS) {
+            write_hex(fds[number][index], hex);
+        } else if (sscanf(line, "close %d %d", &number, &index) == 2 && number < request_count && index < MAX_FDS) {
             close(fds[number][index]);
             printf("ok\n");
         } else {

@@ -28,8 +28,8 @@ static void compress(uint32_t state[8], const unsigned char *block)
     uint32_t v[8];
 
     for (size_t i = 0; i < 16; i++) {
-        w[i] = (uint32_t)block[4 * i] << 24 | (uint32_t)block[4 * i + 1] << 16 |
-               (uint32_t)block[4 * i + 2] << 8 | (uint32_t)block[4 * i + 3];
+        w[i] = (uint32_t)block[4 * i] << 24 | (uint32_t)block[4 * i + 1] << 16 | (uint32_t)block[4 * i + 2] << 8 |
+               (uint32_t)block[4 * i + 3];
     }
     for (size_t i = 16; i < 64; i++) {
         const uint32_t s0 = rotate(w[i - 15], 7) ^ rotate(w[i - 15], 18) ^ w[i - 15] >> 3;
@@ -49,16 +49,14 @@ static void compress(uint32_t state[8], const unsigned char *block)
         v[4] += one;
         v[0] = one + s0 + majority;
     }
-    for (size_t i = 0; i < 8; i++) {
+    for (size_t i = 0; i < 8; i++)
         state[i] += v[i];
-    }
 }
 
 void sha256_init(struct sha256 *sha)
 {
     *sha = (struct sha256){
-        .state = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c,
-                  0x1f83d9ab, 0x5be0cd19},
+        .state = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19},
     };
 }
 
@@ -75,9 +73,7 @@ void sha256_update(struct sha256 *sha, const void *bytes, size_t size)
             compress(sha->state, at);
         } else {
             memcpy(sha->block + used, at, n);
-            if (n == free) {
-                compress(sha->state, sha->block);
-            }
+            if (n == free) compress(sha->state, sha->block);
         }
         sha->length += n;
         at += n;
@@ -92,12 +88,10 @@ void sha256_finish(struct sha256 *sha, char hex[SHA256_HEX_SIZE])
     const size_t used = sha->length % 64;
     unsigned char tail[8];
 
-    for (size_t i = 0; i < 8; i++) {
+    for (size_t i = 0; i < 8; i++)
         tail[i] = (unsigned char)(bits >> (56 - 8 * i));
-    }
     sha256_update(sha, padding, used < 56 ? 56 - used : 120 - used);
     sha256_update(sha, tail, sizeof tail);
-    for (size_t i = 0; i < 8; i++) {
+    for (size_t i = 0; i < 8; i++)
         (void)snprintf(hex + 8 * i, 9, "%08x", sha->state[i]);
-    }
 }

@@ -7,10 +7,12 @@
  * Owns: the mount, from "ready" on stdout until SIGTERM, SIGINT or SIGHUP.
  * Never: writes to the directory behind it.
  *
- * Faults: --eio-at makes reads from that offset on fail, --shrink-to lets files be that short from the first read on; both for
+ * Faults: --eio-at makes reads from that offset on fail, --shrink-to lets files be that short from the first read on;
+ * both for
  *   files whose name contains --faulty.
  * Output: "ready" once mounted, then "held" for each call that waits for the gate.
- * Signals: SIGUSR1 opens the gate of --hold (held calls go on, later ones pass), SIGUSR2 closes it again. What is held is
+ * Signals: SIGUSR1 opens the gate of --hold (held calls go on, later ones pass), SIGUSR2 closes it again. What is held
+ * is
  *   reading, unless --hold-calls says otherwise.
  */
 #define FUSE_USE_VERSION 31
@@ -74,17 +76,14 @@ static bool name_contains(const char *path, const char *pattern)
 
 static void wait_at_gate(const char *path, const char *call)
 {
-    if (fs.hold == NULL || strstr(fs.hold_calls, call) == NULL || !name_contains(path, fs.hold)) {
-        return;
-    }
+    if (fs.hold == NULL || strstr(fs.hold_calls, call) == NULL || !name_contains(path, fs.hold)) return;
     pthread_mutex_lock(&fs.lock);
     if (!fs.gate_open) {
         puts("held");
         fflush(stdout);
     }
-    while (!fs.gate_open) {
+    while (!fs.gate_open)
         pthread_cond_wait(&fs.gate_opened, &fs.lock);
-    }
     pthread_mutex_unlock(&fs.lock);
 }
 
@@ -121,51 +120,40 @@ static int slow_getattr(const char *path, struct stat *st, struct fuse_file_info
 {
     wait_at_gate(path, "getattr");
     wait_ms(fs.getattr_ms);
-    int result = fi != NULL ? fstat((int)fi->fh, st)
-                            : fstatat(fs.root, relative(path), st, AT_SYMLINK_NOFOLLOW);
-    if (result == 0 && S_ISREG(st->st_mode) && atomic_load(&fs.shrunk) &&
-        name_contains(path, fs.faulty) && st->st_size > fs.shrink_to) {
+    int result = fi != NULL ? fstat((int)fi->fh, st) : fstatat(fs.root, relative(path), st, AT_SYMLINK_NOFOLLOW);
+    if (result == 0 && S_ISREG(st->st_mode) && atomic_load(&fs.shrunk) && name_contains(path, fs.faulty) &&
+        st->st_size > fs.shrink_to)
         st->st_size = fs.shrink_to;
-    }
     return result < 0 ? -errno : 0;
 }
 
 static int slow_readlink(const char *path, char *target, size_t size)
 {
     ssize_t length = readlinkat(fs.root, relative(path), target, size - 1);
-    if (length < 0) {
-        return -errno;
-    }
+    if (length < 0) return -errno;
     target[length] = '\0';
     return 0;
 }
 
 static int slow_open(const char *path, struct fuse_file_info *fi)
 {
-    if ((fi->flags & O_ACCMODE) != O_RDONLY) {
-        return -EROFS;
-    }
+    if ((fi->flags & O_ACCMODE) != O_RDONLY) return -EROFS;
     wait_at_gate(path, "open");
     wait_ms(fs.open_ms);
     int fd = openat(fs.root, relative(path), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    if (fd < 0) {
-        return -errno;
-    }
+    if (fd < 0) return -errno;
     fi->fh = (uint64_t)fd;
     return 0;
 }
 
-static int slow_read(const char *path, char *buf, size_t size, off_t offset,
-                     struct fuse_file_info *fi)
+static int slow_read(const char *path, char *buf, size_t size, off_t offset, struct fuse_file_info *fi)
 {
     wait_at_gate(path, "read");
     wait_ms(fs.read_ms);
     off_t end = offset + (off_t)size;
     if (name_contains(path, fs.faulty)) {
         /* As a disk with a bad block has it. Not a short answer: to the kernel that is the end of the file. */
-        if (fs.eio_at >= 0 && end > fs.eio_at) {
-            return -EIO;
-        }
+        if (fs.eio_at >= 0 && end > fs.eio_at) return -EIO;
         if (fs.shrink_to >= 0) {
             atomic_store(&fs.shrunk, true);
             end = end < fs.shrink_to ? end : offset < fs.shrink_to ? fs.shrink_to : offset;
@@ -191,26 +179,21 @@ static int slow_release(const char *path, struct fuse_file_info *fi)
     return 0;
 }
 
-static int slow_readdir(const char *path, void *out, fuse_fill_dir_t fill, off_t offset,
-                        struct fuse_file_info *fi, enum fuse_readdir_flags flags)
+static int slow_readdir(const char *path, void *out, fuse_fill_dir_t fill, off_t offset, struct fuse_file_info *fi,
+                        enum fuse_readdir_flags flags)
 {
     (void)offset;
     (void)fi;
     (void)flags;
     int fd = openat(fs.root, relative(path), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0) {
-        return -errno;
-    }
+    if (fd < 0) return -errno;
     DIR *dir = fdopendir(fd);
     if (dir == NULL) {
         close(fd);
         return -ENOMEM;
     }
-    for (struct dirent *entry; (entry = readdir(dir)) != NULL;) {
-        if (fill(out, entry->d_name, NULL, 0, 0) != 0) {
-            break;
-        }
-    }
+    for (struct dirent *entry; (entry = readdir(dir)) != NULL;)
+        if (fill(out, entry->d_name, NULL, 0, 0) != 0) break;
     closedir(dir);
     return 0;
 }
@@ -236,12 +219,8 @@ static void *work(void *arg)
     struct fuse_buf buf = {.mem = NULL};
     while (!fuse_session_exited(session)) {
         int result = fuse_session_receive_buf(session, &buf);
-        if (result == -EINTR || result == -EAGAIN) {
-            continue;
-        }
-        if (result <= 0) {
-            break;
-        }
+        if (result == -EINTR || result == -EAGAIN) continue;
+        if (result <= 0) break;
         fuse_session_process_buf(session, &buf);
     }
     free(buf.mem);
@@ -279,8 +258,7 @@ static long parse_ms(const char *option, const char *text)
     char *end;
     long value = strtol(text, &end, 10);
     if (end == text || *end != '\0' || value < 0 || value > 600000) {
-        fprintf(stderr, "slowfs: --%s: '%s' is not a number of milliseconds (0..600000)\n", option,
-                text);
+        fprintf(stderr, "slowfs: --%s: '%s' is not a number of milliseconds (0..600000)\n", option, text);
         exit(2);
     }
     return value;
@@ -367,8 +345,7 @@ static struct fuse *mount_at(const char *mountpoint, char *program)
     struct fuse_args fuse_args = FUSE_ARGS_INIT(2, args);
     struct fuse *fuse = fuse_new(&fuse_args, &operations, sizeof operations, NULL);
     if (fuse == NULL || fuse_mount(fuse, mountpoint) != 0) {
-        fprintf(stderr, "slowfs: cannot mount at %s (is /dev/fuse there and allowed?)\n",
-                mountpoint);
+        fprintf(stderr, "slowfs: cannot mount at %s (is /dev/fuse there and allowed?)\n", mountpoint);
         exit(1);
     }
     fuse_opt_free_args(&fuse_args);
@@ -405,9 +382,8 @@ int main(int argc, char **argv)
     fflush(stdout);
 
     int signal = 0;
-    while (sigwait(&signals, &signal) == 0 && (signal == SIGUSR1 || signal == SIGUSR2)) {
+    while (sigwait(&signals, &signal) == 0 && (signal == SIGUSR1 || signal == SIGUSR2))
         set_gate(signal == SIGUSR1);
-    }
     set_gate(true);
     fuse_unmount(fuse);
     /* Workers may still sleep in a request; the end of the process ends the connection, and so their requests. */

@@ -46,8 +46,7 @@ class SlowfsTest : public DescriptorCountingTest
 
     void mount(std::vector<std::string> options)
     {
-        options.insert(options.begin(),
-                       {helper("slowfs"), *directory_ / "mount", *directory_ / "source"});
+        options.insert(options.begin(), {helper("slowfs"), *directory_ / "mount", *directory_ / "source"});
         slowfs_ = std::make_unique<HelperProcess>(options);
         ASSERT_EQ(slowfs_->readLine(), "ready");
     }

@@ -62,13 +62,11 @@ static void *run_worker(void *argument)
 {
     struct worker *w = argument;
 
-    while (atomic_fetch_sub(&left, 1) > 0 && w->soaker.failures == 0) {
-        if (chance_of(&w->soaker.chance, HOSTILE_PERCENT)) {
+    while (atomic_fetch_sub(&left, 1) > 0 && w->soaker.failures == 0)
+        if (chance_of(&w->soaker.chance, HOSTILE_PERCENT))
             be_hostile(w);
-        } else {
+        else
             soak_transfer(&w->soaker);
-        }
-    }
     return NULL;
 }
 
@@ -152,9 +150,8 @@ int main(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN);
     raise_limit();
     const int before = driver_count_descriptors();
-    for (int i = 6; i < argc; i++) {
+    for (int i = 6; i < argc; i++)
         add_file(&soak, argv[2], argv[i]);
-    }
     pool_open(&pool, argv[1]);
     atomic_store(&left, strtoll(argv[3], NULL, 10));
     const double began = seconds_now();
@@ -164,8 +161,7 @@ int main(int argc, char **argv)
         w->soaker.soak = &soak;
         w->soaker.socket = hostile_connect(argv[1]);
         chance_init(&w->soaker.chance, seed * MAX_THREADS + i);
-        hostile_init(&w->hostile, &pool, argv[1], soak.files[0].path,
-                     seed * MAX_THREADS + i + MAX_THREADS / 2);
+        hostile_init(&w->hostile, &pool, argv[1], soak.files[0].path, seed * MAX_THREADS + i + MAX_THREADS / 2);
         if (pthread_create(&w->thread, NULL, run_worker, w) != 0) driver_die("pthread_create");
     }
     for (size_t i = 0; i < threads; i++) {

@@ -54,11 +54,10 @@ static void fail(struct transfer *t, const char *format, ...)
     va_start(arguments, format);
     (void)vsnprintf(what, sizeof what, format, arguments);
     va_end(arguments);
-    (void)snprintf(t->s->first_failure, sizeof t->s->first_failure,
-                   "%s: command %d%s, %s to %s, range %llu+%llu", what, t->command,
-                   t->extended ? " extended" : "", t->file->path,
-                   t->destination == NULL ? "itself" : t->destination,
-                   (unsigned long long)t->offset, (unsigned long long)t->length);
+    (void)snprintf(t->s->first_failure, sizeof t->s->first_failure, "%s: command %d%s, %s to %s, range %llu+%llu", what,
+                   t->command, t->extended ? " extended" : "", t->file->path,
+                   t->destination == NULL ? "itself" : t->destination, (unsigned long long)t->offset,
+                   (unsigned long long)t->length);
 }
 
 /* ------------------------------------------------------------------ asking */
@@ -127,10 +126,8 @@ static void send_open_file(struct transfer *t)
 
 static void take_data(struct transfer *t, const uint8_t *bytes, size_t count)
 {
-    if (t->received + count > t->size ||
-        memcmp(t->file->bytes + t->offset + t->received, bytes, count) != 0) {
+    if (t->received + count > t->size || memcmp(t->file->bytes + t->offset + t->received, bytes, count) != 0)
         fail(t, "wrong bytes at %llu", (unsigned long long)t->received);
-    }
     t->received += count;
     t->s->bytes += count;
 }
@@ -149,15 +146,13 @@ static void take_message(struct transfer *t, const uint8_t *bytes)
     if (bytes[0] == INFO) {
         t->begun = true;
         t->id = number_at(bytes, 40);
-        if (number_at(bytes, 8) != t->size)
-            fail(t, "size %llu", (unsigned long long)number_at(bytes, 8));
+        if (number_at(bytes, 8) != t->size) fail(t, "size %llu", (unsigned long long)number_at(bytes, 8));
         if (t->command == OPEN && !t->failed) send_open_file(t);
     } else if (bytes[0] == STATUS) {
         t->complete = t->ended = number_at(bytes, 8) == COMPLETE;
     } else { /* a Result: it says how many */
         t->complete = t->ended = true;
-        if (number_at(bytes, 8) != t->size)
-            fail(t, "a result of %llu", (unsigned long long)number_at(bytes, 8));
+        if (number_at(bytes, 8) != t->size) fail(t, "a result of %llu", (unsigned long long)number_at(bytes, 8));
     }
 }
 
@@ -165,12 +160,8 @@ static void take_message(struct transfer *t, const uint8_t *bytes)
 static size_t message_size(const uint8_t *bytes, size_t count)
 {
     if (count < 2) return 0;
-    if (bytes[1] != 0)
-        return bytes[0] == REFUSAL ? REFUSAL_SIZE : bytes[0] == RESULT ? RESULT_SIZE : ERROR_SIZE;
-    return bytes[0] == INFO     ? INFO_SIZE
-           : bytes[0] == STATUS ? STATUS_SIZE
-           : bytes[0] == RESULT ? RESULT_SIZE
-                                : 0;
+    if (bytes[1] != 0) return bytes[0] == REFUSAL ? REFUSAL_SIZE : bytes[0] == RESULT ? RESULT_SIZE : ERROR_SIZE;
+    return bytes[0] == INFO ? INFO_SIZE : bytes[0] == STATUS ? STATUS_SIZE : bytes[0] == RESULT ? RESULT_SIZE : 0;
 }
 
 /* Of a Read File all between the File Information and the Result is data. */
@@ -198,17 +189,15 @@ static void take_status(struct transfer *t, const uint8_t *bytes, size_t count)
             continue;
         }
         t->message_bytes = 0;
-        if (t->messages[1] != 0) {
+        if (t->messages[1] != 0)
             fail(t, "errno %d in message %d", t->messages[1], t->messages[0]);
-        } else {
+        else
             take_message(t, t->messages);
-        }
     }
 }
 
 /* Reads what is there. False at the end of it. */
-static bool take_from(struct transfer *t, int fd,
-                      void (*take)(struct transfer *, const uint8_t *, size_t))
+static bool take_from(struct transfer *t, int fd, void (*take)(struct transfer *, const uint8_t *, size_t))
 {
     static _Thread_local uint8_t buffer[128 * 1024];
     const ssize_t n = read(fd, buffer, sizeof buffer);
@@ -306,9 +295,8 @@ void soak_transfer(struct soaker *s)
     const bool unread = t.destination != NULL && strcmp(t.destination, "null") == 0;
     const bool says_complete = t.command != READ || t.extended;
     if (!t.failed && says_complete && !t.complete) fail(&t, "no complete");
-    if (!t.failed && !unread && t.received != t.size) {
+    if (!t.failed && !unread && t.received != t.size)
         fail(&t, "%llu bytes of %llu", (unsigned long long)t.received, (unsigned long long)t.size);
-    }
     finish(&t);
     s->honest++;
 }
@@ -320,9 +308,8 @@ static void take_a_little(struct transfer *t)
     char buffer[100];
 
     (void)poll(fds, 2, 5);
-    if (fds[0].revents != 0 && read(t->status, buffer, sizeof buffer) >= INFO_SIZE) {
+    if (fds[0].revents != 0 && read(t->status, buffer, sizeof buffer) >= INFO_SIZE)
         t->id = number_at((const uint8_t *)buffer, 40);
-    }
     if (fds[1].revents != 0) (void)!read(t->data, buffer, 1);
 }
 
@@ -357,7 +344,6 @@ void soak_leave(struct soaker *s)
     send_request(&t);
     if (chance_of(&s->chance, 60)) take_a_little(&t);
     if (t.id != 0 && chance_of(&s->chance, 50)) (void)send_id(&t, CANCEL, NULL, 0);
-    if (chance_of(&s->chance, 50))
-        driver_close(&t.data); /* the destination goes first, or the status channel */
+    if (chance_of(&s->chance, 50)) driver_close(&t.data); /* the destination goes first, or the status channel */
     finish(&t);
 }

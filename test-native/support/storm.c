@@ -4,7 +4,8 @@
  *   storm SOCKET PATH FILE COUNT SEED [THREADS]
  *
  * PATH is a file that the daemon serves, FILE the same file for us: what the polite client gets is compared with it.
- * COUNT datagrams are sent by THREADS threads (2), from garbage to requests that are almost sound; the seed decides all.
+ * COUNT datagrams are sent by THREADS threads (2), from garbage to requests that are almost sound; the seed decides
+ * all.
  *
  * One line of JSON on stdout tells the outcome:
  *   {"sent":N,"descriptors":N,"types":N,"crowded":N,"seconds":S,"error":N,"probes":N,"probeFailures":N,
@@ -90,11 +91,8 @@ static int blow(struct worker *workers, size_t threads)
 {
     int error = 0;
 
-    for (size_t i = 0; i < threads; i++) {
-        if (pthread_create(&workers[i].thread, NULL, run_worker, &workers[i]) != 0) {
-            driver_die("pthread_create");
-        }
-    }
+    for (size_t i = 0; i < threads; i++)
+        if (pthread_create(&workers[i].thread, NULL, run_worker, &workers[i]) != 0) driver_die("pthread_create");
     for (size_t i = 0; i < threads; i++) {
         pthread_join(workers[i].thread, NULL);
         if (error == 0) error = workers[i].error;
@@ -102,8 +100,8 @@ static int blow(struct worker *workers, size_t threads)
     return error;
 }
 
-static void print_report(const struct worker *workers, size_t threads, size_t types, double seconds,
-                         int error, const struct probe_report *probe, int leaked)
+static void print_report(const struct worker *workers, size_t threads, size_t types, double seconds, int error,
+                         const struct probe_report *probe, int leaked)
 {
     unsigned long long sent = 0;
     unsigned long long descriptors = 0;
@@ -119,12 +117,10 @@ static void print_report(const struct worker *workers, size_t threads, size_t ty
            sent, descriptors, types, crowded, seconds, error);
     printf("\"probes\":%llu,\"probeFailures\":%llu,\"firstFailure\":\"%s\",\"late\":%llu,"
            "\"lateInARow\":%llu,",
-           (unsigned long long)probe->probes, (unsigned long long)probe->failures,
-           probe->first_failure, (unsigned long long)probe->late,
-           (unsigned long long)probe->late_in_a_row);
-    printf("\"p50Us\":%llu,\"p99Us\":%llu,\"maxUs\":%llu,\"leaked\":%d}\n",
-           (unsigned long long)probe->p50_ns / 1000, (unsigned long long)probe->p99_ns / 1000,
-           (unsigned long long)probe->max_ns / 1000, leaked);
+           (unsigned long long)probe->probes, (unsigned long long)probe->failures, probe->first_failure,
+           (unsigned long long)probe->late, (unsigned long long)probe->late_in_a_row);
+    printf("\"p50Us\":%llu,\"p99Us\":%llu,\"maxUs\":%llu,\"leaked\":%d}\n", (unsigned long long)probe->p50_ns / 1000,
+           (unsigned long long)probe->p99_ns / 1000, (unsigned long long)probe->max_ns / 1000, leaked);
 }
 
 int main(int argc, char **argv)
@@ -142,8 +138,7 @@ int main(int argc, char **argv)
     }
     signal(SIGPIPE, SIG_IGN);
     raise_limit();
-    struct probe_report *probe =
-        mmap(NULL, sizeof *probe, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    struct probe_report *probe = mmap(NULL, sizeof *probe, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (probe == MAP_FAILED) driver_die("mmap");
     const pid_t child = start_probe(probe, argv); /* before the pool: it has none of those */
     const int before = driver_count_descriptors();
@@ -160,11 +155,9 @@ int main(int argc, char **argv)
     const double seconds = seconds_now() - began;
     atomic_store(&probe->stop, true);
     if (waitpid(child, &status, 0) != child) driver_die("waitpid");
-    for (size_t i = 0; i < threads; i++) {
+    for (size_t i = 0; i < threads; i++)
         hostile_deinit(&workers[i].hostile);
-    }
     pool_close(&pool);
-    print_report(workers, threads, types, seconds, error, probe,
-                 driver_count_descriptors() - before);
+    print_report(workers, threads, types, seconds, error, probe, driver_count_descriptors() - before);
     return error == 0 && status == 0 ? 0 : 1;
 }

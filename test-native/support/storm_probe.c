@@ -34,9 +34,8 @@ static uint64_t now_ns(void)
 static void fail(struct probe_report *report, const char *what, size_t bytes, int error)
 {
     if (report->failures++ == 0) {
-        (void)snprintf(report->first_failure, sizeof report->first_failure,
-                       "probe %llu: %s (%zu bytes, errno %d)", (unsigned long long)report->probes,
-                       what, bytes, error);
+        (void)snprintf(report->first_failure, sizeof report->first_failure, "probe %llu: %s (%zu bytes, errno %d)",
+                       (unsigned long long)report->probes, what, bytes, error);
     }
 }
 
@@ -62,8 +61,7 @@ static int ask(int socket, int command, const char *path, int status, int destin
     const int fds[2] = {status, destination};
 
     (void)snprintf((char *)bytes + HEADER, sizeof bytes - HEADER, "%s", path);
-    return hostile_send_bytes(socket, bytes, HEADER + strlen(path) + 1, fds,
-                              command == SEND ? 2 : 1);
+    return hostile_send_bytes(socket, bytes, HEADER + strlen(path) + 1, fds, command == SEND ? 2 : 1);
 }
 
 static bool is_right(const uint8_t *bytes)
@@ -80,11 +78,10 @@ static void probe_read(struct probe_report *report, int socket, const char *path
     close(ends[1]);
     const ssize_t n = error == 0 ? take(ends[0], sizeof received) : -1;
     close(ends[0]);
-    if (n < 0) {
+    if (n < 0)
         fail(report, "no answer to Read File", 0, error);
-    } else if ((size_t)n != INFO + file_size || received[0] != 0x81 || !is_right(received + INFO)) {
+    else if ((size_t)n != INFO + file_size || received[0] != 0x81 || !is_right(received + INFO))
         fail(report, "wrong answer to Read File", (size_t)n, n == 2 ? received[1] : 0);
-    }
 }
 
 static void probe_send(struct probe_report *report, int socket, const char *path)
@@ -104,12 +101,10 @@ static void probe_send(struct probe_report *report, int socket, const char *path
         fail(report, "wrong bytes for Send File", (size_t)n, 0);
     } else {
         const ssize_t said = take(ends[0], sizeof received);
-        if (said < INFO + STATUS || memcmp(received + said - 8, complete, 8) != 0) {
-            fail(report, "Send File without complete", said < 0 ? 0 : (size_t)said,
-                 said == 2 ? received[1] : 0);
-        } else if ((size_t)n != file_size) {
+        if (said < INFO + STATUS || memcmp(received + said - 8, complete, 8) != 0)
+            fail(report, "Send File without complete", said < 0 ? 0 : (size_t)said, said == 2 ? received[1] : 0);
+        else if ((size_t)n != file_size)
             fail(report, "complete without all bytes", (size_t)n, 0);
-        }
     }
     close(data[0]);
     close(ends[0]);
@@ -140,11 +135,10 @@ int probe_run(struct probe_report *report, const char *socket, const char *path,
     load_expected(file);
     while (!atomic_load(&report->stop) && report->failures == 0) {
         const uint64_t began_ns = now_ns();
-        if (report->probes % 2 == 0) {
+        if (report->probes % 2 == 0)
             probe_read(report, request_socket, path);
-        } else {
+        else
             probe_send(report, request_socket, path);
-        }
         const uint64_t took_ns = now_ns() - began_ns;
         samples[report->probes++ % SAMPLES] = took_ns;
         in_a_row = took_ns > PROBE_LATE_NS ? in_a_row + 1 : 0;

@@ -1,8 +1,8 @@
 /*
  * terminal: the far end of a terminal, for tests that cannot make one themselves (Java 17).
  *
- * Prints a line with the path of a pseudo-terminal's slave, in raw mode; then copies what is written there to its standard
- * output, as fast as that is read, until nobody has the slave open any more.
+ * Prints a line with the path of a pseudo-terminal's slave, in raw mode; then copies what is written there to its
+ * standard output, as fast as that is read, until nobody has the slave open any more.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -38,8 +38,7 @@ int main(void)
     struct termios mode;
     const int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
 
-    if (master < 0 || grantpt(master) < 0 || unlockpt(master) < 0)
-        return fail("terminal: posix_openpt");
+    if (master < 0 || grantpt(master) < 0 || unlockpt(master) < 0) return fail("terminal: posix_openpt");
     /* On the master they are the slave's. */
     if (tcgetattr(master, &mode) < 0) return fail("terminal: tcgetattr");
     cfmakeraw(&mode);

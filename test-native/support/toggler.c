@@ -3,9 +3,9 @@
  *
  *   toggler SOCKET PATH FILE SECONDS     PATH: as the daemon knows FILE
  *
- * Sends PATH to pipes and sockets, one transfer after the other, for so long; a thread toggles meanwhile. Reads slowly, so that
- * the daemon meets full destinations, and compares all bytes with those of FILE. Prints {"transfers":N,"toggles":N}; exit status 1
- * if a transfer did not complete or had other bytes.
+ * Sends PATH to pipes and sockets, one transfer after the other, for so long; a thread toggles meanwhile. Reads slowly,
+ * so that the daemon meets full destinations, and compares all bytes with those of FILE. Prints
+ * {"transfers":N,"toggles":N}; exit status 1 if a transfer did not complete or had other bytes.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -61,7 +61,10 @@ static void set_toggled(int fd)
     pthread_mutex_unlock(&lock);
 }
 
-/* All that arrives, in small pieces, so that the destination is full again and again. Ends early when nothing comes any more. */
+/*
+ * All that arrives, in small pieces, so that the destination is full again and again. Ends early when nothing comes any
+ * more.
+ */
 static void receive(int fd, off_t size, char hex[SHA256_HEX_SIZE])
 {
     static char buffer[32 * 1024];

@@ -1,7 +1,7 @@
 // One transfer between a scripted file system and a client: what tests of transfers share.
 //
-// The fixture is the loop: it calls run when the transfer could go on, and does the disk pool's work in between. The file
-// system is scripted: which medium it is, which of its bytes are warm, and what its calls answer.
+// The fixture is the loop: it calls run when the transfer could go on, and does the disk pool's work in between. The
+// file system is scripted: which medium it is, which of its bytes are warm, and what its calls answer.
 #ifndef SFD_TEST_TRANSFER_FIXTURE_H
 #define SFD_TEST_TRANSFER_FIXTURE_H
 
@@ -120,12 +120,10 @@ inline struct sfd_sys scripted()
         if (script.late_lock_error < 0) {
             return script.late_lock_error;
         }
-        return script.lock_error < 0 ? script.lock_error
-                                     : sfd_sys_linux.ofd_read_lock(fd, offset, length);
+        return script.lock_error < 0 ? script.lock_error : sfd_sys_linux.ofd_read_lock(fd, offset, length);
     };
     sys.ofd_test_read_lock = [](int fd, uint64_t offset, uint64_t length) {
-        return script.lock_error < 0 ? script.lock_error
-                                     : sfd_sys_linux.ofd_test_read_lock(fd, offset, length);
+        return script.lock_error < 0 ? script.lock_error : sfd_sys_linux.ofd_test_read_lock(fd, offset, length);
     };
     sys.now_ns = [] { return script.now_ns; };
     return sys;
@@ -332,8 +330,7 @@ class TransferFixture : public CoreTest
     {
         EXPECT_GE(status_bytes_.size(), static_cast<size_t>(SFD_WIRE_FILE_INFO_SIZE));
         infoOf(status_bytes_);
-        return status_bytes_.substr(
-            std::min(status_bytes_.size(), static_cast<size_t>(SFD_WIRE_FILE_INFO_SIZE)));
+        return status_bytes_.substr(std::min(status_bytes_.size(), static_cast<size_t>(SFD_WIRE_FILE_INFO_SIZE)));
     }
     Messages told()
     {

@@ -1,6 +1,6 @@
 /*
- * without_landlock PROGRAM [ARGUMENT]...: runs a program for which the kernel has no Landlock, as an older one has none:
- * a filter answers ENOSYS. With -s first the kernel seems to have no seccomp filters either.
+ * without_landlock PROGRAM [ARGUMENT]...: runs a program for which the kernel has no Landlock, as an older one has
+ * none: a filter answers ENOSYS. With -s first the kernel seems to have no seccomp filters either.
  */
 #include <errno.h>
 #include <linux/filter.h>
@@ -27,8 +27,7 @@ int main(int argc, char *argv[])
     const struct sock_fprog program = {.len = sizeof(code) / sizeof(code[0]), .filter = code};
 
     if (argc < 2 + all) return 2;
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
-        prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0) < 0) {
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0) < 0) {
         perror("without_landlock");
         return 1;
     }

@@ -76,11 +76,10 @@ void sfd_account_put(struct sfd_account *account)
 {
     if (account == NULL) return;
     unsigned references = atomic_load_explicit(&account->references, memory_order_relaxed);
-    while (references > 1) {
+    while (references > 1)
         if (atomic_compare_exchange_weak_explicit(&account->references, &references, references - 1,
                                                   memory_order_release, memory_order_relaxed))
             return;
-    }
     put_last(account);
 }
 
@@ -100,8 +99,7 @@ static bool take(atomic_uint *count, uint32_t n, uint32_t limit)
 static void gauge(struct sfd_counters *counters, enum sfd_counter counter, int64_t n)
 {
     /* The disk pool counts here as well: sfd_counters_add is for one writer. */
-    if (counters != NULL)
-        atomic_fetch_add_explicit(&counters->at[counter], (uint64_t)n, memory_order_relaxed);
+    if (counters != NULL) atomic_fetch_add_explicit(&counters->at[counter], (uint64_t)n, memory_order_relaxed);
 }
 
 static int refuse(struct sfd_counters *counters, enum sfd_counter counter)
@@ -110,13 +108,11 @@ static int refuse(struct sfd_counters *counters, enum sfd_counter counter)
     return -EDQUOT;
 }
 
-int sfd_account_begin(struct sfd_account *account, uint32_t descriptors,
-                      struct sfd_counters *counters)
+int sfd_account_begin(struct sfd_account *account, uint32_t descriptors, struct sfd_counters *counters)
 {
     if (account == NULL) return 0;
     const struct sfd_limits *limits = &account->owner->limits;
-    if (!take(&account->transfers, 1, limits->transfers))
-        return refuse(counters, SFD_COUNTER_REFUSED_CLIENT_TRANSFERS);
+    if (!take(&account->transfers, 1, limits->transfers)) return refuse(counters, SFD_COUNTER_REFUSED_CLIENT_TRANSFERS);
     if (!take(&account->descriptors, descriptors, limits->descriptors)) {
         atomic_fetch_sub_explicit(&account->transfers, 1, memory_order_relaxed);
         return refuse(counters, SFD_COUNTER_REFUSED_CLIENT_DESCRIPTORS);
@@ -125,24 +121,21 @@ int sfd_account_begin(struct sfd_account *account, uint32_t descriptors,
     return 0;
 }
 
-void sfd_account_end(struct sfd_account *account, uint32_t descriptors,
-                     struct sfd_counters *counters)
+void sfd_account_end(struct sfd_account *account, uint32_t descriptors, struct sfd_counters *counters)
 {
     if (account == NULL) return;
     sfd_account_release(account, descriptors, counters);
     atomic_fetch_sub_explicit(&account->transfers, 1, memory_order_relaxed);
 }
 
-void sfd_account_hold(struct sfd_account *account, uint32_t descriptors,
-                      struct sfd_counters *counters)
+void sfd_account_hold(struct sfd_account *account, uint32_t descriptors, struct sfd_counters *counters)
 {
     if (account == NULL) return;
     atomic_fetch_add_explicit(&account->descriptors, descriptors, memory_order_relaxed);
     gauge(counters, SFD_COUNTER_DESCRIPTORS, descriptors);
 }
 
-void sfd_account_release(struct sfd_account *account, uint32_t descriptors,
-                         struct sfd_counters *counters)
+void sfd_account_release(struct sfd_account *account, uint32_t descriptors, struct sfd_counters *counters)
 {
     if (account == NULL) return;
     atomic_fetch_sub_explicit(&account->descriptors, descriptors, memory_order_relaxed);
@@ -153,15 +146,13 @@ int sfd_account_ask_task(struct sfd_account *account, struct sfd_counters *count
 {
     if (account == NULL) return 0;
     const uint32_t limit = account->owner->limits.disk_tasks;
-    if (limit == 0 || atomic_load_explicit(&account->disk_tasks, memory_order_relaxed) < limit)
-        return 0;
+    if (limit == 0 || atomic_load_explicit(&account->disk_tasks, memory_order_relaxed) < limit) return 0;
     return refuse(counters, SFD_COUNTER_REFUSED_CLIENT_DISK_TASKS);
 }
 
 bool sfd_account_begin_task(struct sfd_account *account, struct sfd_counters *counters)
 {
-    if (account != NULL && !take(&account->disk_tasks, 1, account->owner->limits.disk_tasks))
-        return false;
+    if (account != NULL && !take(&account->disk_tasks, 1, account->owner->limits.disk_tasks)) return false;
     gauge(counters, SFD_COUNTER_DISK_TASKS, 1);
     return true;
 }

@@ -1,10 +1,10 @@
 /*
  * What a client has of the daemon, and how much of it one client may have: transfers, descriptors, disk tasks.
  *
- * Role: a client is a process: its id and its user, as the kernel tells them. All loops count what they do for it in one
- * account. A limit is asked when a request comes, before anything is opened; what was promised to an accepted one is never
- * refused later. What arrives without being asked for (surplus descriptors whose close can block) is counted all the same: it
- * keeps its sender from getting more.
+ * Role: a client is a process: its id and its user, as the kernel tells them. All loops count what they do for it in
+ * one account. A limit is asked when a request comes, before anything is opened; what was promised to an accepted one
+ * is never refused later. What arrives without being asked for (surplus descriptors whose close can block) is counted
+ * all the same: it keeps its sender from getting more.
  * Thread: any; nothing of a single count is locked. Owns the accounts; one lives as long as somebody refers to it.
  *
  * Where an account is NULL it is nobody's: nothing is counted, nothing is limited.
@@ -41,8 +41,7 @@ struct sfd_account {
 };
 
 struct sfd_accounts {
-    pthread_mutex_t
-        lock; /* of the buckets: held for some instructions, when a client comes or goes */
+    pthread_mutex_t lock; /* of the buckets: held for some instructions, when a client comes or goes */
     struct sfd_limits limits;
     struct sfd_account *buckets[SFD_ACCOUNT_BUCKETS];
 };
@@ -67,22 +66,21 @@ void sfd_account_put(struct sfd_account *account);
  */
 
 /* A transfer begins, with this many descriptors promised to it: both or none. 0, or -EDQUOT. */
-int sfd_account_begin(struct sfd_account *account, uint32_t descriptors,
-                      struct sfd_counters *counters);
+int sfd_account_begin(struct sfd_account *account, uint32_t descriptors, struct sfd_counters *counters);
 
 /* A transfer is over, and so are the descriptors that it still has. */
-void sfd_account_end(struct sfd_account *account, uint32_t descriptors,
-                     struct sfd_counters *counters);
+void sfd_account_end(struct sfd_account *account, uint32_t descriptors, struct sfd_counters *counters);
 
 /* Descriptors that nobody was asked for are held; never refused. */
-void sfd_account_hold(struct sfd_account *account, uint32_t descriptors,
-                      struct sfd_counters *counters);
+void sfd_account_hold(struct sfd_account *account, uint32_t descriptors, struct sfd_counters *counters);
 
 /* Descriptors are closed, or needed no longer. */
-void sfd_account_release(struct sfd_account *account, uint32_t descriptors,
-                         struct sfd_counters *counters);
+void sfd_account_release(struct sfd_account *account, uint32_t descriptors, struct sfd_counters *counters);
 
-/* Whether a job for the disk pool has room now: 0, or -EDQUOT. Takes nothing: who begins it may have to wait all the same. */
+/*
+ * Whether a job for the disk pool has room now: 0, or -EDQUOT. Takes nothing: who begins it may have to wait all the
+ * same.
+ */
 int sfd_account_ask_task(struct sfd_account *account, struct sfd_counters *counters);
 
 /* A job for the disk pool: false at the limit. */

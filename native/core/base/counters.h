@@ -12,30 +12,31 @@
 
 /* The order is part of the contract with io.sendfiled.counters.Counter; add at the end. */
 enum sfd_counter {
-    SFD_COUNTER_REQUESTS,  /* datagrams received */
-    SFD_COUNTER_REFUSED,   /* requests that were answered with an error, or could not be answered */
-    SFD_COUNTER_COMPLETED, /* transfers that moved every byte */
-    SFD_COUNTER_FAILED,    /* transfers that ended with an error after they had begun */
-    SFD_COUNTER_CANCELLED, /* by request, or because the client is gone */
-    SFD_COUNTER_BYTES,     /* taken by destinations */
-    SFD_COUNTER_COLD_OPENS,        /* opens that went to the disk pool */
-    SFD_COUNTER_COLD_WINDOWS,      /* windows that the disk pool loaded */
-    SFD_COUNTER_BLOCKED,           /* times that a transfer waited for its client */
-    SFD_COUNTER_OPEN_TIMEOUTS,     /* opened files that nobody sent in time */
-    SFD_COUNTER_TRANSFERS,         /* in the table now */
-    SFD_COUNTER_STUCK,             /* turns that sat in one call for too long */
-    SFD_COUNTER_IDLE_TIMEOUTS,     /* transfers that ended because no byte moved for too long */
-    SFD_COUNTER_DEADLINES,         /* transfers that ended because their time was over */
-    SFD_COUNTER_DRAIN_TIMEOUTS,    /* last messages that found no room in time */
-    SFD_COUNTER_UNFIT_CHOICES,     /* of the selector, for which the rules stood in */
-    SFD_COUNTER_REFUSED_TRANSFERS, /* requests beyond max_transfers */
+    SFD_COUNTER_REQUESTS,                 /* datagrams received */
+    SFD_COUNTER_REFUSED,                  /* requests that were answered with an error, or could not be answered */
+    SFD_COUNTER_COMPLETED,                /* transfers that moved every byte */
+    SFD_COUNTER_FAILED,                   /* transfers that ended with an error after they had begun */
+    SFD_COUNTER_CANCELLED,                /* by request, or because the client is gone */
+    SFD_COUNTER_BYTES,                    /* taken by destinations */
+    SFD_COUNTER_COLD_OPENS,               /* opens that went to the disk pool */
+    SFD_COUNTER_COLD_WINDOWS,             /* windows that the disk pool loaded */
+    SFD_COUNTER_BLOCKED,                  /* times that a transfer waited for its client */
+    SFD_COUNTER_OPEN_TIMEOUTS,            /* opened files that nobody sent in time */
+    SFD_COUNTER_TRANSFERS,                /* in the table now */
+    SFD_COUNTER_STUCK,                    /* turns that sat in one call for too long */
+    SFD_COUNTER_IDLE_TIMEOUTS,            /* transfers that ended because no byte moved for too long */
+    SFD_COUNTER_DEADLINES,                /* transfers that ended because their time was over */
+    SFD_COUNTER_DRAIN_TIMEOUTS,           /* last messages that found no room in time */
+    SFD_COUNTER_UNFIT_CHOICES,            /* of the selector, for which the rules stood in */
+    SFD_COUNTER_REFUSED_TRANSFERS,        /* requests beyond max_transfers */
     SFD_COUNTER_REFUSED_CLIENT_TRANSFERS, /* and beyond what one client may have, client_account.h */
     SFD_COUNTER_REFUSED_CLIENT_DESCRIPTORS,
     SFD_COUNTER_REFUSED_CLIENT_DISK_TASKS,
     SFD_COUNTER_DESCRIPTORS, /* held for clients, or promised to their transfers, now */
     SFD_COUNTER_DISK_TASKS,  /* in the disk pool now */
-    SFD_COUNTER_SHORTAGES, /* times that something had to wait because the machine lacked memory, descriptors or the like */
-    SFD_COUNTER_CROWDED, /* requests whose descriptors found no number: too many are open */
+    SFD_COUNTER_SHORTAGES,   /* times that something had to wait because the machine lacked memory, descriptors or the
+                                like */
+    SFD_COUNTER_CROWDED,     /* requests whose descriptors found no number: too many are open */
     SFD_COUNTERS,
 };
 
@@ -44,8 +45,7 @@ struct sfd_counters {
 };
 
 /* One writer: a load and a store are enough, and cost less than a locked add. */
-static inline void sfd_counters_add(struct sfd_counters *counters, enum sfd_counter counter,
-                                    uint64_t n)
+static inline void sfd_counters_add(struct sfd_counters *counters, enum sfd_counter counter, uint64_t n)
 {
     const uint64_t before = atomic_load_explicit(&counters->at[counter], memory_order_relaxed);
     atomic_store_explicit(&counters->at[counter], before + n, memory_order_relaxed);

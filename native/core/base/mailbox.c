@@ -22,8 +22,8 @@ void sfd_mailbox_push(struct sfd_mailbox *mailbox, struct sfd_task *task)
 
     do {
         task->next = top;
-    } while (!atomic_compare_exchange_weak_explicit(&mailbox->top, &top, task, memory_order_release,
-                                                    memory_order_relaxed));
+    } while (
+        !atomic_compare_exchange_weak_explicit(&mailbox->top, &top, task, memory_order_release, memory_order_relaxed));
     /* Whoever finds it empty wakes the loop; those behind him need not. Nothing may touch `task` any more. */
     if (top == NULL) sfd_mailbox_wake(mailbox);
 }

@@ -51,8 +51,7 @@ static void sift_down(struct sfd_timers *timers, struct sfd_timer *timer, size_t
     for (;;) {
         size_t child = at * 2;
         if (child > timers->count) break;
-        if (child < timers->count && timers->heap[child + 1]->due_ms < timers->heap[child]->due_ms)
-            child++;
+        if (child < timers->count && timers->heap[child + 1]->due_ms < timers->heap[child]->due_ms) child++;
         if (timers->heap[child]->due_ms >= timer->due_ms) break;
         place(timers, timers->heap[child], at);
         at = child;
@@ -76,11 +75,10 @@ void sfd_timer_disarm(struct sfd_timers *timers, struct sfd_timer *timer)
     timer->position = 0;
     struct sfd_timer *last = timers->heap[timers->count--];
     if (last == timer) return;
-    if (at > 1 && timers->heap[at / 2]->due_ms > last->due_ms) {
+    if (at > 1 && timers->heap[at / 2]->due_ms > last->due_ms)
         sift_up(timers, last, at);
-    } else {
+    else
         sift_down(timers, last, at);
-    }
 }
 
 struct sfd_timer *sfd_timers_expire(struct sfd_timers *timers, uint64_t now_ms)

@@ -6,8 +6,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-void sfd_closer_init(struct sfd_closer *closer, const struct sfd_sys *sys,
-                     struct sfd_devices *devices)
+void sfd_closer_init(struct sfd_closer *closer, const struct sfd_sys *sys, struct sfd_devices *devices)
 {
     *closer = (struct sfd_closer){.sys = sys, .devices = devices};
 }
@@ -59,41 +58,36 @@ static uint8_t queue_of_device(int device)
 }
 
 /*
- * A socket that may block: TCP waits for its peer, for as long as its client has asked for. One of another family waits for what
- * is in its queue, descriptors that nobody has received.
+ * A socket that may block: TCP waits for its peer, for as long as its client has asked for. One of another family waits
+ * for what is in its queue, descriptors that nobody has received.
  */
 static uint8_t queue_of_kind(enum sfd_fd_kind kind)
 {
     return kind == SFD_FD_TCP ? SFD_QUEUE_LINGER : SFD_QUEUE_CLOSE;
 }
 
-void sfd_closer_take_dropping(struct sfd_closer *closer, int *fd, int device,
-                              const struct sfd_drop *drop, struct sfd_account *account)
+void sfd_closer_take_dropping(struct sfd_closer *closer, int *fd, int device, const struct sfd_drop *drop,
+                              struct sfd_account *account)
 {
     if (*fd < 0) return;
-    keep(closer, fd,
-         (struct sfd_close){.queue = queue_of_device(device), .drop = *drop, .account = account});
+    keep(closer, fd, (struct sfd_close){.queue = queue_of_device(device), .drop = *drop, .account = account});
 }
 
-void sfd_closer_take_file(struct sfd_closer *closer, int *fd, int device,
-                          struct sfd_account *account)
+void sfd_closer_take_file(struct sfd_closer *closer, int *fd, int device, struct sfd_account *account)
 {
-    if (device < 0) {
+    if (device < 0)
         sfd_closer_take_unknown(closer, fd, account);
-    } else if (*fd >= 0) {
+    else if (*fd >= 0)
         keep(closer, fd, (struct sfd_close){.queue = queue_of_device(device), .account = account});
-    }
 }
 
-void sfd_closer_take(struct sfd_closer *closer, int *fd, enum sfd_fd_kind kind,
-                     struct sfd_account *account)
+void sfd_closer_take(struct sfd_closer *closer, int *fd, enum sfd_fd_kind kind, struct sfd_account *account)
 {
     if (*fd < 0) return;
-    if (sfd_fd_close_may_block(closer->sys, *fd, kind)) {
+    if (sfd_fd_close_may_block(closer->sys, *fd, kind))
         keep(closer, fd, (struct sfd_close){.queue = queue_of_kind(kind), .account = account});
-    } else {
+    else
         sfd_fd_close(closer->sys, fd);
-    }
 }
 
 void sfd_closer_take_unknown(struct sfd_closer *closer, int *fd, struct sfd_account *account)
@@ -102,15 +96,14 @@ void sfd_closer_take_unknown(struct sfd_closer *closer, int *fd, struct sfd_acco
 
     if (*fd < 0) return;
     const int result = sfd_fd_classify(closer->sys, *fd, &info);
-    if (result == -EBADF) {
-        *fd = -1;            /* no descriptor at all */
-    } else if (result < 0) { /* one that cannot be looked at is closed where it may take its time */
+    if (result == -EBADF)
+        *fd = -1;        /* no descriptor at all */
+    else if (result < 0) /* one that cannot be looked at is closed where it may take its time */
         sfd_closer_take(closer, fd, SFD_FD_OTHER, account);
-    } else if (info.stored) {
+    else if (info.stored)
         sfd_closer_take_file(closer, fd, sfd_devices_add(closer->devices, info.dev), account);
-    } else {
+    else
         sfd_closer_take(closer, fd, info.kind, account);
-    }
 }
 
 bool sfd_closer_split(struct sfd_closer *closer, struct sfd_closer *out)
@@ -125,11 +118,10 @@ bool sfd_closer_split(struct sfd_closer *closer, struct sfd_closer *out)
     out->capacity = closer->count;
     for (size_t i = 0; i < closer->count; i++) {
         const struct sfd_close close = closer->closes[i];
-        if (close.queue == first.queue && close.account == first.account) {
+        if (close.queue == first.queue && close.account == first.account)
             out->closes[out->count++] = close;
-        } else {
+        else
             closer->closes[kept++] = close;
-        }
     }
     closer->count = kept;
     return true;

@@ -12,16 +12,13 @@ static uint64_t bit_of(uint64_t part)
 
 static bool is_cold(const struct sfd_machine *machine, int fd, uint64_t part)
 {
-    const struct sfd_cachestat_range range = {.offset = part * SFD_DROP_PART,
-                                              .length = SFD_DROP_PART};
+    const struct sfd_cachestat_range range = {.offset = part * SFD_DROP_PART, .length = SFD_DROP_PART};
     struct sfd_cachestat stat;
 
-    return machine->cachestat && machine->sys->cachestat(fd, &range, &stat) == 0 &&
-           stat.nr_cache == 0;
+    return machine->cachestat && machine->sys->cachestat(fd, &range, &stat) == 0 && stat.nr_cache == 0;
 }
 
-void sfd_drop_claim(struct sfd_drop *drop, const struct sfd_machine *machine, int fd, uint64_t from,
-                    uint64_t to)
+void sfd_drop_claim(struct sfd_drop *drop, const struct sfd_machine *machine, int fd, uint64_t from, uint64_t to)
 {
     uint64_t part = (from > drop->end ? from : drop->end) / SFD_DROP_PART;
 

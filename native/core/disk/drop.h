@@ -1,10 +1,11 @@
 /*
  * Drop-behind: what a transfer itself has brought into the page cache leaves it again.
  *
- * Role: remembers which parts of a file were not in the cache when a transfer first asked for them, and drops those, and no
- * others, once it is through with them. A part of which one page was warm stays as it is; so does everything where the
- * kernel cannot be asked (cachestat(2), 6.5). What somebody else has begun to use meanwhile goes too: the kernel does not
- * tell. Pages that a socket or a pipe still refers to cannot be dropped; they are the first to be reclaimed.
+ * Role: remembers which parts of a file were not in the cache when a transfer first asked for them, and drops those,
+ * and no others, once it is through with them. A part of which one page was warm stays as it is; so does everything
+ * where the kernel cannot be asked (cachestat(2), 6.5). What somebody else has begun to use meanwhile goes too: the
+ * kernel does not tell. Pages that a socket or a pipe still refers to cannot be dropped; they are the first to be
+ * reclaimed.
  * Thread: the disk pool. Owns nothing.
  */
 #ifndef SFD_DISK_DROP_H
@@ -25,11 +26,10 @@ struct sfd_drop {
 };
 
 /*
- * Takes note of which parts of [from, to) are ours to load, before anybody asks the disk for them. Parts that were looked at
- * before are passed over.
+ * Takes note of which parts of [from, to) are ours to load, before anybody asks the disk for them. Parts that were
+ * looked at before are passed over.
  */
-void sfd_drop_claim(struct sfd_drop *drop, const struct sfd_machine *machine, int fd, uint64_t from,
-                    uint64_t to);
+void sfd_drop_claim(struct sfd_drop *drop, const struct sfd_machine *machine, int fd, uint64_t from, uint64_t to);
 
 /* Drops our parts that end before `until`; UINT64_MAX: all of them. */
 void sfd_drop_behind(struct sfd_drop *drop, const struct sfd_sys *sys, int fd, uint64_t until);

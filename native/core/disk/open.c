@@ -45,8 +45,8 @@ static int describe(const struct sfd_machine *machine, int fd, bool cached, stru
     return 0;
 }
 
-static int open_file(const struct sfd_machine *machine, int directory, const char *path,
-                     uint64_t resolve, bool cached, struct sfd_opened *out)
+static int open_file(const struct sfd_machine *machine, int directory, const char *path, uint64_t resolve, bool cached,
+                     struct sfd_opened *out)
 {
     /* O_NONBLOCK: the open of a FIFO or of a leased file does not wait. O_NOCTTY: a terminal is not adopted. */
     const struct open_how how = {
@@ -56,28 +56,24 @@ static int open_file(const struct sfd_machine *machine, int directory, const cha
 
     if (cached && !machine->resolve_cached) return -EAGAIN;
     int fd = machine->sys->openat2(directory, path, &how);
-    if (fd == -ENXIO)
-        return -EINVAL; /* a socket, or a device without a driver: no regular file either */
+    if (fd == -ENXIO) return -EINVAL; /* a socket, or a device without a driver: no regular file either */
     if (fd < 0) return fd;
     const int result = describe(machine, fd, cached, out);
     if (result < 0) sfd_fd_close(machine->sys, &fd);
     return result;
 }
 
-int sfd_open_path(const struct sfd_machine *machine, int root, const char *path,
-                  struct sfd_opened *out)
+int sfd_open_path(const struct sfd_machine *machine, int root, const char *path, struct sfd_opened *out)
 {
     return open_file(machine, root, path, RESOLVE_INSIDE, false, out);
 }
 
-int sfd_open_cached(const struct sfd_machine *machine, int root, const char *path,
-                    struct sfd_opened *out)
+int sfd_open_cached(const struct sfd_machine *machine, int root, const char *path, struct sfd_opened *out)
 {
     return open_file(machine, root, path, RESOLVE_INSIDE | RESOLVE_NO_XDEV, true, out);
 }
 
-int sfd_open_descriptor(const struct sfd_machine *machine, int *fd, bool cached,
-                        struct sfd_opened *out)
+int sfd_open_descriptor(const struct sfd_machine *machine, int *fd, bool cached, struct sfd_opened *out)
 {
     const struct sfd_sys *sys = machine->sys;
     struct sfd_opened opened;
@@ -119,12 +115,12 @@ static size_t last_name(const char *path, size_t length)
 }
 
 /*
- * Opens the longest part of `path` that the kernel's caches know as a directory: an O_PATH descriptor for the caller, or -1
- * for the root itself; *rest is what follows. Mount points never leave the caches, nor do the directories above them: so all
- * that follows is on the same device, unless symbolic links or ".." lead away. -errno when the caches cannot tell.
+ * Opens the longest part of `path` that the kernel's caches know as a directory: an O_PATH descriptor for the caller,
+ * or -1 for the root itself; *rest is what follows. Mount points never leave the caches, nor do the directories above
+ * them: so all that follows is on the same device, unless symbolic links or ".." lead away. -errno when the caches
+ * cannot tell.
  */
-static int open_known_part(const struct sfd_machine *machine, int root, const char *path,
-                           size_t *rest, int *directory)
+static int open_known_part(const struct sfd_machine *machine, int root, const char *path, size_t *rest, int *directory)
 {
     const struct open_how how = {
         .flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
@@ -156,8 +152,7 @@ static int open_known_part(const struct sfd_machine *machine, int root, const ch
 static int device_of(const struct sfd_machine *machine, int directory, uint64_t *dev)
 {
     struct statx st;
-    const int result =
-        machine->sys->statx(directory, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &st);
+    const int result = machine->sys->statx(directory, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &st);
 
     if (result == 0) *dev = makedev(st.stx_dev_major, st.stx_dev_minor);
     return result;
@@ -175,8 +170,8 @@ int sfd_open_device(const struct sfd_machine *machine, int root, const char *pat
     return result;
 }
 
-static int open_near(const struct sfd_machine *machine, int root, const char *path,
-                     const uint64_t *cached_on, struct sfd_opened *out)
+static int open_near(const struct sfd_machine *machine, int root, const char *path, const uint64_t *cached_on,
+                     struct sfd_opened *out)
 {
     size_t rest = 0;
     int directory = -1;
@@ -185,22 +180,20 @@ static int open_near(const struct sfd_machine *machine, int root, const char *pa
     if (open_known_part(machine, root, path, &rest, &directory) < 0) return -EXDEV;
     const int near = directory < 0 ? root : directory;
     int result = -EXDEV;
-    const bool moved =
-        cached_on != NULL && (device_of(machine, near, &dev) < 0 || dev != *cached_on);
+    const bool moved = cached_on != NULL && (device_of(machine, near, &dev) < 0 || dev != *cached_on);
     if (path[rest] != '\0' && !moved)
         result = open_file(machine, near, path + rest, RESOLVE_NEAR, cached_on != NULL, out);
     sfd_fd_close(machine->sys, &directory);
     return result;
 }
 
-int sfd_open_on_device(const struct sfd_machine *machine, int root, const char *path,
-                       struct sfd_opened *out)
+int sfd_open_on_device(const struct sfd_machine *machine, int root, const char *path, struct sfd_opened *out)
 {
     return open_near(machine, root, path, NULL, out);
 }
 
-int sfd_open_cached_on_device(const struct sfd_machine *machine, int root, const char *path,
-                              uint64_t dev, struct sfd_opened *out)
+int sfd_open_cached_on_device(const struct sfd_machine *machine, int root, const char *path, uint64_t dev,
+                              struct sfd_opened *out)
 {
     return open_near(machine, root, path, &dev, out);
 }

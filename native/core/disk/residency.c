@@ -1,9 +1,10 @@
 /*
  * Residency of file windows in the page cache.
  *
- * Measured on 6.18: cachestat 0.7-1.4 us cold and 7.5 us for a resident MiB, preadv2(RWF_NOWAIT) of one byte 0.9 us warm
- * but 70-85 us cold, because it starts readahead. So cachestat comes first and answers for cold windows alone. It counts
- * pages that are still being read; readahead fills a window front to back, so the first and the last byte speak for it.
+ * Measured on 6.18: cachestat 0.7-1.4 us cold and 7.5 us for a resident MiB, preadv2(RWF_NOWAIT) of one byte 0.9 us
+ * warm but 70-85 us cold, because it starts readahead. So cachestat comes first and answers for cold windows alone. It
+ * counts pages that are still being read; readahead fills a window front to back, so the first and the last byte speak
+ * for it.
  */
 #include "disk/residency.h"
 
@@ -40,9 +41,8 @@ int sfd_devices_find(struct sfd_devices *devices, uint64_t dev)
 {
     const unsigned count = atomic_load_explicit(&devices->count, memory_order_acquire);
 
-    for (unsigned i = 0; i < count; i++) {
+    for (unsigned i = 0; i < count; i++)
         if (devices->at[i].dev == dev) return (int)i;
-    }
     return -ENOENT;
 }
 
@@ -75,7 +75,9 @@ enum sfd_medium sfd_devices_medium(struct sfd_devices *devices, int index)
     return (enum sfd_medium)atomic_load_explicit(&devices->at[index].medium, memory_order_relaxed);
 }
 
-/* Whether a read of what is in the page cache can be had without waiting: 1, 0, or -errno when the call does not tell. */
+/*
+ * Whether a read of what is in the page cache can be had without waiting: 1, 0, or -errno when the call does not tell.
+ */
 static int64_t asks_nowait(const struct sfd_machine *machine, int fd)
 {
     char byte;
@@ -132,8 +134,7 @@ bool sfd_residency_opens_here(const struct sfd_machine *machine, int fd)
     return sfd_medium_is_local(medium_of_type(machine, fd));
 }
 
-int sfd_devices_learn(struct sfd_devices *devices, const struct sfd_machine *machine, int fd,
-                      uint64_t dev)
+int sfd_devices_learn(struct sfd_devices *devices, const struct sfd_machine *machine, int fd, uint64_t dev)
 {
     const int index = sfd_devices_add(devices, dev);
     const int medium = (int)medium_of(machine, fd);
@@ -141,20 +142,16 @@ int sfd_devices_learn(struct sfd_devices *devices, const struct sfd_machine *mac
 
     /* A call that failed says nothing about a device: what is noted here stays for the daemon's life. */
     if (medium == SFD_MEDIUM_UNKNOWN) return index;
-    if (!atomic_compare_exchange_strong(&devices->at[index].medium, &known, medium) &&
-        known != medium) {
+    if (!atomic_compare_exchange_strong(&devices->at[index].medium, &known, medium) && known != medium)
         atomic_store(&devices->at[index].medium, SFD_MEDIUM_REMOTE);
-    }
     return index;
 }
 
-bool sfd_residency_is_on(const struct sfd_machine *machine, enum sfd_medium medium, int fd,
-                         uint64_t dev)
+bool sfd_residency_is_on(const struct sfd_machine *machine, enum sfd_medium medium, int fd, uint64_t dev)
 {
     if (major(dev) != 0) return true;
     /* Each answers from memory: of these media alone the one knows seals, and the other reads without waiting. */
-    return medium == SFD_MEDIUM_MEMORY ? machine->sys->fcntl(fd, F_GET_SEALS, 0) >= 0
-                                       : reads_nowait(machine, fd);
+    return medium == SFD_MEDIUM_MEMORY ? machine->sys->fcntl(fd, F_GET_SEALS, 0) >= 0 : reads_nowait(machine, fd);
 }
 
 static bool byte_is_ready(const struct sfd_machine *machine, int fd, uint64_t offset)
@@ -173,8 +170,7 @@ static uint64_t pages_between(uint64_t offset, uint64_t length)
     return (offset + length - 1) / page - offset / page + 1;
 }
 
-static bool pages_present(const struct sfd_machine *machine, int fd, uint64_t offset,
-                          uint64_t length)
+static bool pages_present(const struct sfd_machine *machine, int fd, uint64_t offset, uint64_t length)
 {
     const struct sfd_cachestat_range range = {.offset = offset, .length = length};
     struct sfd_cachestat stat;
@@ -183,8 +179,8 @@ static bool pages_present(const struct sfd_machine *machine, int fd, uint64_t of
     return stat.nr_cache >= pages_between(offset, length);
 }
 
-uint64_t sfd_residency_probe(const struct sfd_machine *machine, enum sfd_medium medium, int fd,
-                             uint64_t offset, uint64_t length)
+uint64_t sfd_residency_probe(const struct sfd_machine *machine, enum sfd_medium medium, int fd, uint64_t offset,
+                             uint64_t length)
 {
     if (medium == SFD_MEDIUM_MEMORY) return length;
     if (!sfd_medium_is_local(medium) || length == 0) return 0;
@@ -206,15 +202,13 @@ void sfd_residency_request(const struct sfd_machine *machine, int fd, uint64_t f
     }
 }
 
-int64_t sfd_residency_load(const struct sfd_machine *machine, int fd, uint64_t offset,
-                           uint64_t length)
+int64_t sfd_residency_load(const struct sfd_machine *machine, int fd, uint64_t offset, uint64_t length)
 {
     uint64_t loaded = 0;
 
     while (loaded < length) {
         int64_t at = (int64_t)(offset + loaded);
-        const int64_t n =
-            machine->sys->sendfile(machine->null_fd, fd, &at, (size_t)(length - loaded));
+        const int64_t n = machine->sys->sendfile(machine->null_fd, fd, &at, (size_t)(length - loaded));
         if (n == -EINTR) continue;
         if (n < 0) return loaded > 0 ? (int64_t)loaded : n;
         if (n == 0) break;
@@ -223,8 +217,7 @@ int64_t sfd_residency_load(const struct sfd_machine *machine, int fd, uint64_t o
     return (int64_t)loaded;
 }
 
-bool sfd_residency_stays(const struct sfd_machine *machine, int fd, uint64_t offset,
-                         uint64_t length)
+bool sfd_residency_stays(const struct sfd_machine *machine, int fd, uint64_t offset, uint64_t length)
 {
     return machine->cachestat && pages_present(machine, fd, offset, length);
 }

@@ -20,14 +20,13 @@ enum sfd_medium {
     SFD_MEDIUM_LOCAL,   /* the page cache tells the truth and preadv2(RWF_NOWAIT) works */
     SFD_MEDIUM_LOCKING, /* XFS: the same, but splice waits while somebody writes to the file */
     SFD_MEDIUM_FUSE,    /* splice takes what the disk pool has loaded; a read can ask the server */
-    SFD_MEDIUM_REMOTE, /* network and unknown: only what the disk pool has read into memory is ready */
+    SFD_MEDIUM_REMOTE,  /* network and unknown: only what the disk pool has read into memory is ready */
 };
 
 /* True for the media whose opens, locks, attributes and closes wait for no server. */
 static inline bool sfd_medium_is_local(enum sfd_medium medium)
 {
-    return medium == SFD_MEDIUM_MEMORY || medium == SFD_MEDIUM_LOCAL ||
-           medium == SFD_MEDIUM_LOCKING;
+    return medium == SFD_MEDIUM_MEMORY || medium == SFD_MEDIUM_LOCAL || medium == SFD_MEDIUM_LOCKING;
 }
 
 #define SFD_DEVICES_MAX 64
@@ -66,35 +65,35 @@ int sfd_devices_add(struct sfd_devices *devices, uint64_t dev);
 enum sfd_medium sfd_devices_medium(struct sfd_devices *devices, int index);
 
 /*
- * Finds or adds the device of the open file `fd` (borrowed): its index. Blocks: asks the file system what it is, each time,
- * because the kernel gives the number of an unmounted file system to the next one. A device that has changed is REMOTE.
+ * Finds or adds the device of the open file `fd` (borrowed): its index. Blocks: asks the file system what it is, each
+ * time, because the kernel gives the number of an unmounted file system to the next one. A device that has changed is
+ * REMOTE.
  */
-int sfd_devices_learn(struct sfd_devices *devices, const struct sfd_machine *machine, int fd,
-                      uint64_t dev);
+int sfd_devices_learn(struct sfd_devices *devices, const struct sfd_machine *machine, int fd, uint64_t dev);
 
 /*
- * Whether opening a file below the directory `fd` (borrowed, O_PATH will do), on the same mount, asks no server. Blocks: asks the
- * file system what it is.
+ * Whether opening a file below the directory `fd` (borrowed, O_PATH will do), on the same mount, asks no server.
+ * Blocks: asks the file system what it is.
  */
 bool sfd_residency_opens_here(const struct sfd_machine *machine, int fd);
 
 /*
- * Whether an open file (borrowed) is where its device says: on `medium`, which is local. A device without hardware behind it, FUSE's
- * too, takes the number of one that was unmounted, and a client can mount what it likes and send a descriptor of it. Never blocks.
+ * Whether an open file (borrowed) is where its device says: on `medium`, which is local. A device without hardware
+ * behind it, FUSE's too, takes the number of one that was unmounted, and a client can mount what it likes and send a
+ * descriptor of it. Never blocks.
  */
-bool sfd_residency_is_on(const struct sfd_machine *machine, enum sfd_medium medium, int fd,
-                         uint64_t dev);
+bool sfd_residency_is_on(const struct sfd_machine *machine, enum sfd_medium medium, int fd, uint64_t dev);
 
 /*
  * How many bytes from `offset`, at most `length`, can be moved now. 0 when the disk is needed first. Never blocks and
  * starts no I/O on files that are wholly cold.
  */
-uint64_t sfd_residency_probe(const struct sfd_machine *machine, enum sfd_medium medium, int fd,
-                             uint64_t offset, uint64_t length);
+uint64_t sfd_residency_probe(const struct sfd_machine *machine, enum sfd_medium medium, int fd, uint64_t offset,
+                             uint64_t length);
 
 /*
- * Asks the kernel to read the bytes between two offsets and does not wait for them; only advice. May block all the same:
- * disk pool only.
+ * Asks the kernel to read the bytes between two offsets and does not wait for them; only advice. May block all the
+ * same: disk pool only.
  */
 void sfd_residency_request(const struct sfd_machine *machine, int fd, uint64_t from, uint64_t to);
 
@@ -102,11 +101,9 @@ void sfd_residency_request(const struct sfd_machine *machine, int fd, uint64_t f
  * Makes a window resident by sending it to /dev/null, which copies nothing. Gives the bytes that are ready (fewer than
  * `length` at the end of the file) or -errno. Blocks.
  */
-int64_t sfd_residency_load(const struct sfd_machine *machine, int fd, uint64_t offset,
-                           uint64_t length);
+int64_t sfd_residency_load(const struct sfd_machine *machine, int fd, uint64_t offset, uint64_t length);
 
 /* True when a window that was just loaded has left pages in the cache; direct I/O leaves none. */
-bool sfd_residency_stays(const struct sfd_machine *machine, int fd, uint64_t offset,
-                         uint64_t length);
+bool sfd_residency_stays(const struct sfd_machine *machine, int fd, uint64_t offset, uint64_t length);
 
 #endif

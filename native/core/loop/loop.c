@@ -17,8 +17,8 @@ _Static_assert(offsetof(struct sfd_turn, slot) == 4096, "layout shared with Java
 #define EVENTS_MAX 64
 
 /*
- * What moves in one turn before the loop looks for events again: some 1 ms. Where small requests arrive they would wait for as
- * long, so there it is some 100 us, which costs bulk transfers one more epoll_wait in half a MiB.
+ * What moves in one turn before the loop looks for events again: some 1 ms. Where small requests arrive they would wait
+ * for as long, so there it is some 100 us, which costs bulk transfers one more epoll_wait in half a MiB.
  */
 #define TURN_TRANSFERS       64
 #define TURN_BYTES           ((uint64_t)4 * 1024 * 1024)
@@ -51,8 +51,7 @@ static void abort_transfer(struct sfd_loop *loop, struct sfd_transfer *t, int er
 int sfd_loop_watch(struct sfd_loop *loop, int fd, struct epoll_event event, bool registered)
 {
     const struct sfd_sys *sys = loop->context.machine.sys;
-    const int result =
-        sys->epoll_ctl(loop->epoll, registered ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &event);
+    const int result = sys->epoll_ctl(loop->epoll, registered ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &event);
 
     if (result == 0 || sfd_policy(SFD_PLACE_WATCH, result) != SFD_REMEDY_PASS) return result;
     return sys->epoll_ctl(loop->epoll, EPOLL_CTL_MOD, fd, &event); /* it is in there already */
@@ -69,8 +68,8 @@ static int watch(struct sfd_loop *loop, int fd, uint32_t events, uint64_t data, 
 }
 
 /*
- * A pipe that we could read ourselves never hangs up while we have it: its client may be long gone, and the transfer would
- * wait for as long as that client wished.
+ * A pipe that we could read ourselves never hangs up while we have it: its client may be long gone, and the transfer
+ * would wait for as long as that client wished.
  */
 static int check_hangup(struct sfd_loop *loop, const struct sfd_transfer *t)
 {
@@ -85,8 +84,7 @@ static int watch_status(struct sfd_loop *loop, struct sfd_transfer *t, uint32_t 
     if (events == 0 && t->hangup_watched) return 0;
     const int checked = t->status_registered ? 0 : check_hangup(loop, t);
     if (checked < 0) return checked;
-    const int result =
-        watch(loop, t->status.fd, events, t->id | SFD_EVENT_STATUS, &t->status_registered);
+    const int result = watch(loop, t->status.fd, events, t->id | SFD_EVENT_STATUS, &t->status_registered);
     t->hangup_watched = events == 0 && result == 0;
     return result;
 }
@@ -101,21 +99,22 @@ static int watch_hangup(struct sfd_loop *loop, struct sfd_transfer *t)
 
 static int watch_dest(struct sfd_loop *loop, struct sfd_transfer *t)
 {
-    if (t->dest < 0)
-        return watch_status(loop, t, EPOLLOUT); /* Read File: the data goes there too */
+    if (t->dest < 0) return watch_status(loop, t, EPOLLOUT); /* Read File: the data goes there too */
     /* The status channel's reader going away is the client going away, however long the destination stays full. */
     const int result = watch_status(loop, t, 0);
     return result < 0 ? result : watch(loop, t->dest, EPOLLOUT, t->id, &t->dest_registered);
 }
 
-/* What could not be watched: the transfer looks by its timer, where watching fails for want of something that may be there later. */
+/*
+ * What could not be watched: the transfer looks by its timer, where watching fails for want of something that may be
+ * there later.
+ */
 static void go_unwatched(struct sfd_loop *loop, struct sfd_transfer *t, int error)
 {
-    if (sfd_policy(SFD_PLACE_WATCH, error) == SFD_REMEDY_DEFER) {
+    if (sfd_policy(SFD_PLACE_WATCH, error) == SFD_REMEDY_DEFER)
         sfd_transfer_unwatched(&loop->context, t);
-    } else {
+    else
         abort_transfer(loop, t, error);
-    }
 }
 
 /* Leaves the selector a choice; when the turn has no room for it, in the next one. */
@@ -221,8 +220,7 @@ static void take_choices(struct sfd_loop *loop)
 
 static void receive_requests(struct sfd_loop *loop)
 {
-    const int n = sfd_receive(&loop->receiver, &loop->context.closer, loop->shared->request_fd,
-                              loop->turn->slot);
+    const int n = sfd_receive(&loop->receiver, &loop->context.closer, loop->shared->request_fd, loop->turn->slot);
 
     if (n < 0) sfd_receiving_pause(loop); /* they wait in the socket */
     if (n <= 0) return;
@@ -277,8 +275,7 @@ static void run_timers(struct sfd_loop *loop)
     while ((timer = sfd_timers_expire(&loop->context.timers, loop->context.now_ms)) != NULL) {
         if (timer == &loop->receive_again) sfd_receiving_resume(loop);
         if (timer == &loop->receive_again || timer == &loop->close_again) continue;
-        struct sfd_transfer *t =
-            (struct sfd_transfer *)(void *)((char *)timer - offsetof(struct sfd_transfer, timer));
+        struct sfd_transfer *t = (struct sfd_transfer *)(void *)((char *)timer - offsetof(struct sfd_transfer, timer));
         if (t->ready) continue; /* its turn comes anyway, and it looks at the clock */
         sfd_loop_place(loop, t, sfd_transfer_timeout(&loop->context, t));
     }
@@ -291,16 +288,18 @@ static void transfer_event(struct sfd_loop *loop, const struct epoll_event *even
 
     if (t == NULL) return; /* ended by an earlier event of the same batch */
     if (status) t->hangup_watched = false;
-    if (status && (event->events & EPOLLERR) != 0) {
+    if (status && (event->events & EPOLLERR) != 0)
         sfd_loop_cancel(loop, t); /* nobody reads the status channel any more: the client is gone */
-    } else if (!t->lent) {
+    else if (!t->lent)
         sfd_turns_push(&loop->turns, t);
-    } else if (t->state == SFD_STATE_ENDING) {
+    else if (t->state == SFD_STATE_ENDING)
         sfd_loop_place(loop, t, sfd_transfer_run(&loop->context, t)); /* its last words have room */
-    }
 }
 
-/* Without epoll there is nothing to wait for, and a loop that asks and asks is no help to a machine that lacks something. */
+/*
+ * Without epoll there is nothing to wait for, and a loop that asks and asks is no help to a machine that lacks
+ * something.
+ */
 static int survive_wait(struct sfd_loop *loop, int error)
 {
     if (sfd_policy(SFD_PLACE_WAIT, error) == SFD_REMEDY_END) return error;
@@ -312,25 +311,21 @@ static int survive_wait(struct sfd_loop *loop, int error)
 static int wait_for_events(struct sfd_loop *loop)
 {
     struct epoll_event events[EVENTS_MAX];
-    const bool busy = loop->turns.ready > 0 || loop->turn->choices > 0 ||
-                      loop->turn->requests > 0 || loop->lend_first != NULL ||
-                      sfd_lending_has_closes(loop);
-    const int timeout =
-        busy ? 0 : sfd_timers_timeout(&loop->context.timers, loop->context.machine.sys->now_ms());
+    const bool busy = loop->turns.ready > 0 || loop->turn->choices > 0 || loop->turn->requests > 0 ||
+                      loop->lend_first != NULL || sfd_lending_has_closes(loop);
+    const int timeout = busy ? 0 : sfd_timers_timeout(&loop->context.timers, loop->context.machine.sys->now_ms());
 
     sfd_watch_waiting(loop);
     const int n = loop->context.machine.sys->epoll_wait(loop->epoll, events, EVENTS_MAX, timeout);
     sfd_watch_working(loop);
     if (n < 0) return survive_wait(loop, n);
-    for (int i = 0; i < n; i++) {
-        if (events[i].data.u64 == SFD_EVENT_REQUESTS) {
+    for (int i = 0; i < n; i++)
+        if (events[i].data.u64 == SFD_EVENT_REQUESTS)
             receive_requests(loop);
-        } else if (events[i].data.u64 == SFD_EVENT_MAILBOX) {
+        else if (events[i].data.u64 == SFD_EVENT_MAILBOX)
             sfd_sys_event_clear(loop->mailbox.eventfd);
-        } else {
+        else
             transfer_event(loop, &events[i]);
-        }
-    }
     return 0;
 }
 
@@ -342,24 +337,20 @@ static void begin_stop(struct sfd_loop *loop)
     loop->stopping = true;
     loop->last_batches = loop->receiving ? LAST_BATCHES : 0;
     sfd_receiving_stop(loop);
-    while ((t = sfd_table_next(&loop->table, &position)) != NULL) {
-        if (!t->ready)
-            abort_transfer(loop, t, -ESHUTDOWN); /* else its turn comes, and is its last */
-    }
+    while ((t = sfd_table_next(&loop->table, &position)) != NULL)
+        if (!t->ready) abort_transfer(loop, t, -ESHUTDOWN); /* else its turn comes, and is its last */
 }
 
 static void publish_load(struct sfd_loop *loop)
 {
     atomic_store_explicit(&loop->load, loop->table.count, memory_order_relaxed);
-    atomic_store_explicit(&loop->context.counters.at[SFD_COUNTER_TRANSFERS], loop->table.count,
-                          memory_order_relaxed);
+    atomic_store_explicit(&loop->context.counters.at[SFD_COUNTER_TRANSFERS], loop->table.count, memory_order_relaxed);
 }
 
 static int run_turn(struct sfd_loop *loop)
 {
     loop->context.now_ms = loop->context.machine.sys->now_ms();
-    if (!loop->stopping && atomic_load_explicit(&loop->stop, memory_order_relaxed))
-        begin_stop(loop);
+    if (!loop->stopping && atomic_load_explicit(&loop->stop, memory_order_relaxed)) begin_stop(loop);
     take_choices(loop);
     serve_requests(loop);
     if (loop->last_batches > 0) {

@@ -33,9 +33,8 @@ struct sfd_choice {
     uint64_t size;    /* bytes that it will move */
     int32_t kind;     /* of the destination, enum sfd_fd_kind */
     int32_t blocking; /* 1: the destination's description has no O_NONBLOCK */
-    int32_t
-        verdict; /* enum sfd_technique; AUTO leaves it to the rules, and so does what does not fit */
-    uint32_t fits; /* mask of techniques */
+    int32_t verdict;  /* enum sfd_technique; AUTO leaves it to the rules, and so does what does not fit */
+    uint32_t fits;    /* mask of techniques */
 };
 
 /*
@@ -50,8 +49,7 @@ struct sfd_turn {
     char reserved0[52];
     struct sfd_lend lend[SFD_LENDS_MAX];
     struct sfd_choice choice[SFD_CHOICES_MAX];
-    char reserved1[4096 - 64 - SFD_LENDS_MAX * sizeof(struct sfd_lend) -
-                   SFD_CHOICES_MAX * sizeof(struct sfd_choice)];
+    char reserved1[4096 - 64 - SFD_LENDS_MAX * sizeof(struct sfd_lend) - SFD_CHOICES_MAX * sizeof(struct sfd_choice)];
     struct sfd_slot slot[SFD_BATCH_MAX];
 };
 
@@ -89,7 +87,9 @@ struct sfd_message {
     atomic_bool taken; /* then: it is under way */
 };
 
-/* Under way at once without memory for them: neither request can be refused, there is no channel to say so. One batch. */
+/*
+ * Under way at once without memory for them: neither request can be refused, there is no channel to say so. One batch.
+ */
 #define SFD_MESSAGES_RESERVED SFD_BATCH_MAX
 
 /* What the loops of one engine share. Filled before the first loop starts; borrowed by the loops. */
@@ -142,9 +142,9 @@ int sfd_watch_init(struct sfd_watch *watch);
 void sfd_watch_deinit(struct sfd_watch *watch);
 
 /*
- * One look of the watch over the loops: takes the receiving away from a loop that is stuck in one call, and frees it with a
- * signal after 250 ms. From one thread, never a loop's. How long to wait until the next look, in milliseconds; -1: until
- * sfd_watch_wait is woken, which the next loop to work does. Never that while something else is `pending`.
+ * One look of the watch over the loops: takes the receiving away from a loop that is stuck in one call, and frees it
+ * with a signal after 250 ms. From one thread, never a loop's. How long to wait until the next look, in milliseconds;
+ * -1: until sfd_watch_wait is woken, which the next loop to work does. Never that while something else is `pending`.
  */
 int sfd_watch_look(struct sfd_shared *shared, bool pending);
 

@@ -1,5 +1,6 @@
 /*
- * How an event loop comes and goes. Thread: whoever starts and stops the engine, before the first turn and after the last.
+ * How an event loop comes and goes. Thread: whoever starts and stops the engine, before the first turn and after the
+ * last.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -70,8 +71,7 @@ int sfd_loop_create(struct sfd_loop **out, struct sfd_shared *shared, uint32_t i
     if (result < 0) goto fail;
     loop->epoll = result;
     loop->context.epoll = loop->epoll;
-    result =
-        shared->machine.sys->epoll_ctl(loop->epoll, EPOLL_CTL_ADD, loop->mailbox.eventfd, &mailbox);
+    result = shared->machine.sys->epoll_ctl(loop->epoll, EPOLL_CTL_ADD, loop->mailbox.eventfd, &mailbox);
     if (result < 0) goto fail;
     sfd_receiving_offer(loop); /* the one whose turn it is takes it */
     *out = loop;
@@ -88,9 +88,8 @@ void sfd_loop_destroy(struct sfd_loop *loop)
     uint32_t position = 0;
 
     if (loop == NULL) return;
-    for (int32_t i = 0; loop->turn != NULL && i < loop->turn->requests; i++) {
+    for (int32_t i = 0; loop->turn != NULL && i < loop->turn->requests; i++)
         sfd_requests_drop(loop, &loop->turn->slot[i]);
-    }
     for (struct sfd_task *task = sfd_mailbox_take(&loop->mailbox); task != NULL; task = next) {
         next = task->next;
         if (task->kind != SFD_TASK_MESSAGE) continue;

@@ -1,9 +1,10 @@
 /*
  * What a loop hands to the disk pool: transfers that need their disk, and descriptors whose close can block.
  *
- * A client has so many jobs of transfers there at once, over all loops, and no more. Beyond that a request whose open needs
- * the disk is refused (transfer_open.c), and a job of a transfer that was accepted waits here, in its loop, until one of that
- * client's is done. Closes are not limited: what arrived has to be closed; a client pays for them with its descriptors.
+ * A client has so many jobs of transfers there at once, over all loops, and no more. Beyond that a request whose open
+ * needs the disk is refused (transfer_open.c), and a job of a transfer that was accepted waits here, in its loop, until
+ * one of that client's is done. Closes are not limited: what arrived has to be closed; a client pays for them with its
+ * descriptors.
  *
  * No wake-up is lost: who waits says so and then looks for room, who makes room does so and then looks whether somebody
  * waits, all in one order (memory_order_seq_cst).
@@ -23,11 +24,10 @@ struct close_task {
 static void append(struct sfd_task **first, struct sfd_task **last, struct sfd_task *task)
 {
     task->next = NULL;
-    if (*last == NULL) {
+    if (*last == NULL)
         *first = task;
-    } else {
+    else
         (*last)->next = task;
-    }
     *last = task;
 }
 
@@ -84,8 +84,7 @@ static void tell_others(struct sfd_loop *loop)
     for (uint32_t i = 0; i < shared->settings.loops; i++) {
         struct sfd_loop *other = shared->loops[i];
         if (other == loop || other == NULL || atomic_load(&other->waiting) == 0) continue;
-        if (!atomic_exchange(&other->look_queued, true))
-            sfd_mailbox_push(&other->mailbox, &other->look);
+        if (!atomic_exchange(&other->look_queued, true)) sfd_mailbox_push(&other->mailbox, &other->look);
     }
 }
 
@@ -93,10 +92,9 @@ void sfd_lending_look(struct sfd_loop *loop)
 {
     atomic_store(&loop->look_queued, false); /* before the look: who makes room later tells again */
     if (atomic_load(&loop->waiting) == 0) return;
-    for (int i = 0; i < SFD_CLIENT_BUCKETS; i++) {
+    for (int i = 0; i < SFD_CLIENT_BUCKETS; i++)
         for (struct sfd_client *c = loop->turns.buckets[i]; c != NULL; c = c->bucket_next)
             feed(loop, c);
-    }
 }
 
 /* ------------------------------------------------------------------ transfers */
@@ -106,11 +104,10 @@ void sfd_lending_add(struct sfd_loop *loop, struct sfd_transfer *t)
     t->lent = true;
     loop->lent++;
     t->task.kind = SFD_TASK_TRANSFER;
-    if (t->client->waiting_first == NULL && may_go(loop, t)) {
+    if (t->client->waiting_first == NULL && may_go(loop, t))
         push(loop, &t->task);
-    } else {
+    else
         wait_for_room(loop, t); /* behind those that came before it */
-    }
 }
 
 void sfd_lending_take_back(struct sfd_loop *loop, struct sfd_transfer *t)
@@ -129,11 +126,10 @@ void sfd_lending_withdraw(struct sfd_loop *loop, struct sfd_transfer *t)
 
     for (struct sfd_task *task = client->waiting_first; task != &t->task; task = task->next)
         before = task;
-    if (before == NULL) {
+    if (before == NULL)
         client->waiting_first = t->task.next;
-    } else {
+    else
         before->next = t->task.next;
-    }
     if (client->waiting_last == &t->task) client->waiting_last = before;
     stop_waiting(loop, t);
     t->lent = false;

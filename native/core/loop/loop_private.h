@@ -1,6 +1,7 @@
 /*
- * Inside of a loop, for the files that make it up: loop.c (the turn), loop_life.c (its creation and its end), loop_requests.c
- * (what a request asks for), loop_offload.c (what goes to the disk pool), loop_receiving.c (which loop receives) and watchdog.c (what happens to one that is stuck).
+ * Inside of a loop, for the files that make it up: loop.c (the turn), loop_life.c (its creation and its end),
+ * loop_requests.c (what a request asks for), loop_offload.c (what goes to the disk pool), loop_receiving.c (which loop
+ * receives) and watchdog.c (what happens to one that is stuck).
  */
 #ifndef SFD_LOOP_LOOP_PRIVATE_H
 #define SFD_LOOP_LOOP_PRIVATE_H

@@ -1,12 +1,14 @@
 /*
  * Which loop receives.
  *
- * One loop receives. On two cores, two loops that both wake for a batch cost 18 % more CPU a request and 17 % of the rate;
- * so the others sleep until one of them is less loaded than the one that receives, which then hands over. A transfer stays
- * where its request was received: bulk transfers spread over the loops, and small requests find the idlest one.
+ * One loop receives. On two cores, two loops that both wake for a batch cost 18 % more CPU a request and 17 % of the
+ * rate; so the others sleep until one of them is less loaded than the one that receives, which then hands over. A
+ * transfer stays where its request was received: bulk transfers spread over the loops, and small requests find the
+ * idlest one.
  *
- * `shared->receiver` says whose turn it is; whoever changes it (compare and exchange) takes the request socket out of the
- * old loop's epoll first and offers the turn to the new loop afterwards, so no old registration can follow a new one.
+ * `shared->receiver` says whose turn it is; whoever changes it (compare and exchange) takes the request socket out of
+ * the old loop's epoll first and offers the turn to the new loop afterwards, so no old registration can follow a new
+ * one.
  *
  * Threads: the loops, and the service thread in sfd_receiving_take_away.
  */
@@ -14,8 +16,7 @@
 
 void sfd_receiving_offer(struct sfd_loop *loop)
 {
-    if (atomic_exchange(&loop->receive_queued, true))
-        return; /* it will look when it takes its mail */
+    if (atomic_exchange(&loop->receive_queued, true)) return; /* it will look when it takes its mail */
     sfd_mailbox_push(&loop->mailbox, &loop->receive);
 }
 
@@ -36,21 +37,18 @@ void sfd_receiving_resume(struct sfd_loop *loop)
 {
     if (loop->stopping || atomic_load(&loop->shared->receiver) != (int)loop->index) return;
     loop->receiving = look_for(loop, EPOLLIN) == 0;
-    if (!loop->receiving)
-        sfd_loop_defer(loop, &loop->receive_again); /* without another try nobody would receive */
+    if (!loop->receiving) sfd_loop_defer(loop, &loop->receive_again); /* without another try nobody would receive */
 }
 
 void sfd_receiving_pause(struct sfd_loop *loop)
 {
-    if (loop->receiving)
-        (void)look_for(loop, 0); /* the socket stays readable: it would wake the loop for nothing */
+    if (loop->receiving) (void)look_for(loop, 0); /* the socket stays readable: it would wake the loop for nothing */
     sfd_loop_defer(loop, &loop->receive_again);
 }
 
 static void unregister(struct sfd_loop *loop)
 {
-    (void)loop->context.machine.sys->epoll_ctl(loop->epoll, EPOLL_CTL_DEL, loop->shared->request_fd,
-                                               NULL);
+    (void)loop->context.machine.sys->epoll_ctl(loop->epoll, EPOLL_CTL_DEL, loop->shared->request_fd, NULL);
 }
 
 void sfd_receiving_stop(struct sfd_loop *loop)
@@ -85,8 +83,7 @@ static void hand_over(struct sfd_loop *loop, uint32_t most)
 void sfd_receiving_balance(struct sfd_loop *loop)
 {
     if (!loop->receiving) return;
-    if (atomic_load(&loop->shared->receiver) == (int)loop->index)
-        hand_over(loop, loop->table.count);
+    if (atomic_load(&loop->shared->receiver) == (int)loop->index) hand_over(loop, loop->table.count);
     /* Also when the watch took the turn away while this loop was stuck. */
     loop->receiving = atomic_load(&loop->shared->receiver) == (int)loop->index;
 }

@@ -88,8 +88,7 @@ static void dismiss(struct sfd_loop *loop, struct sfd_transfer *t)
     atomic_fetch_sub_explicit(&loop->shared->transfers, 1, memory_order_relaxed);
 }
 
-static struct sfd_transfer *new_transfer(struct sfd_loop *loop, const struct sfd_slot *slot,
-                                         int *error)
+static struct sfd_transfer *new_transfer(struct sfd_loop *loop, const struct sfd_slot *slot, int *error)
 {
     struct sfd_transfer *t = NULL;
 
@@ -173,13 +172,12 @@ void sfd_requests_command(struct sfd_loop *loop, uint64_t id, int32_t pid, uint3
     struct sfd_transfer *t = sfd_table_find(&loop->table, id);
     const bool own = t != NULL && t->account->pid == pid && t->account->uid == uid;
 
-    if (own && dest == NO_DEST) {
+    if (own && dest == NO_DEST)
         sfd_loop_cancel(loop, t);
-    } else if (own && !t->lent && !t->ready && t->state == SFD_STATE_PARKED) {
+    else if (own && !t->lent && !t->ready && t->state == SFD_STATE_PARKED)
         sfd_loop_place(loop, t, sfd_transfer_send(&loop->context, t, dest));
-    } else if (dest >= 0) {
+    else if (dest >= 0)
         drop(loop, &dest, 1, pid, uid);
-    }
 }
 
 /* NULL when there is no memory and all of the reserve is under way. */
@@ -203,11 +201,10 @@ static struct sfd_message *new_message(struct sfd_shared *shared)
 
 void sfd_requests_free(struct sfd_message *message)
 {
-    if (message->reserved) {
+    if (message->reserved)
         atomic_store(&message->taken, false);
-    } else {
+    else
         free(message);
-    }
 }
 
 /* Send Open File, Cancel: by the loop that has the transfer. */
@@ -246,11 +243,9 @@ static void forward(struct sfd_loop *loop, struct sfd_slot *slot)
 void sfd_requests_serve(struct sfd_loop *loop, struct sfd_slot *slot)
 {
     const bool path_sound = slot->root >= 0 && slot->root < SFD_ROOTS_MAX && slot->path >= 0 &&
-                            slot->path_length >= 0 &&
-                            slot->path < SFD_SLOT_BYTES - slot->path_length;
+                            slot->path_length >= 0 && slot->path < SFD_SLOT_BYTES - slot->path_length;
 
-    if (slot->fault == SFD_SLOT_CROWDED)
-        sfd_counters_add(&loop->context.counters, SFD_COUNTER_CROWDED, 1);
+    if (slot->fault == SFD_SLOT_CROWDED) sfd_counters_add(&loop->context.counters, SFD_COUNTER_CROWDED, 1);
     if (slot->verdict != 0) {
         refuse(loop, slot, -slot->verdict);
     } else if (loop->stopping) {
@@ -260,11 +255,10 @@ void sfd_requests_serve(struct sfd_loop *loop, struct sfd_slot *slot)
         case SFD_WIRE_OPEN_FILE:
         case SFD_WIRE_READ_FILE:
         case SFD_WIRE_SEND_FILE:
-            if (path_sound && slot->bytes[slot->path + slot->path_length] == '\0') {
+            if (path_sound && slot->bytes[slot->path + slot->path_length] == '\0')
                 begin(loop, slot);
-            } else {
+            else
                 refuse(loop, slot, -EBADMSG);
-            }
             break;
         case SFD_WIRE_SEND_DESCRIPTOR:
             begin(loop, slot);

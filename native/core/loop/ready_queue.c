@@ -55,11 +55,10 @@ void sfd_turns_leave(struct sfd_turns *turns, struct sfd_client *client)
 static void push_client(struct sfd_turns *turns, struct sfd_client *client)
 {
     client->turn_next = NULL;
-    if (turns->last == NULL) {
+    if (turns->last == NULL)
         turns->first = client;
-    } else {
+    else
         turns->last->turn_next = client;
-    }
     turns->last = client;
 }
 

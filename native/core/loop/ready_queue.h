@@ -2,8 +2,8 @@
  * Whose turn it is: the ready transfers of one loop, round-robin by client.
  *
  * Role: a client with a thousand ready transfers gets one quantum, then the next client gets one. Thread: one event
- * loop. Owns the clients; a client lives as long as it has transfers here, and refers to its account, which all loops share.
- * Every call is O(1).
+ * loop. Owns the clients; a client lives as long as it has transfers here, and refers to its account, which all loops
+ * share. Every call is O(1).
  */
 #ifndef SFD_LOOP_READY_QUEUE_H
 #define SFD_LOOP_READY_QUEUE_H
@@ -20,8 +20,7 @@ struct sfd_client {
     struct sfd_client *turn_next; /* meaningful while it has ready transfers */
     struct sfd_transfer *first;   /* ready */
     struct sfd_transfer *last;
-    struct sfd_task
-        *waiting_first; /* transfers that wait for a place in the disk pool, loop_offload.c */
+    struct sfd_task *waiting_first; /* transfers that wait for a place in the disk pool, loop_offload.c */
     struct sfd_task *waiting_last;
 };
 

@@ -35,15 +35,14 @@ static void prepare(struct sfd_receiver *receiver, struct sfd_slot *slots)
 }
 
 /* Keeps the first descriptors and gives the surplus to the closer. */
-static void take_descriptors(struct sfd_slot *slot, struct sfd_closer *closer,
-                             struct sfd_account *account, const struct cmsghdr *header)
+static void take_descriptors(struct sfd_slot *slot, struct sfd_closer *closer, struct sfd_account *account,
+                             const struct cmsghdr *header)
 {
     const size_t count = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
 
     for (size_t i = 0; i < count; i++) {
         int fd;
-        memcpy(&fd, CMSG_DATA(header) + i * sizeof(int),
-               sizeof(fd)); /* control data is not aligned for int */
+        memcpy(&fd, CMSG_DATA(header) + i * sizeof(int), sizeof(fd)); /* control data is not aligned for int */
         if (slot->fd_count < SFD_SLOT_FDS) {
             slot->fds[slot->fd_count++] = fd;
         } else {
@@ -58,8 +57,7 @@ static bool take_credentials(struct sfd_slot *slot, struct msghdr *header)
 {
     for (struct cmsghdr *c = CMSG_FIRSTHDR(header); c != NULL; c = CMSG_NXTHDR(header, c)) {
         struct ucred peer;
-        if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_CREDENTIALS ||
-            c->cmsg_len != CMSG_LEN(sizeof(peer)))
+        if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_CREDENTIALS || c->cmsg_len != CMSG_LEN(sizeof(peer)))
             continue;
         memcpy(&peer, CMSG_DATA(c), sizeof(peer));
         slot->uid = peer.uid;
@@ -74,20 +72,21 @@ static bool take_credentials(struct sfd_slot *slot, struct msghdr *header)
 static struct sfd_account *account_of(struct sfd_receiver *receiver, const struct sfd_slot *slot,
                                       const struct cmsghdr *descriptors)
 {
-    if (receiver->accounts == NULL || descriptors->cmsg_len <= CMSG_LEN(SFD_SLOT_FDS * sizeof(int)))
-        return NULL;
+    if (receiver->accounts == NULL || descriptors->cmsg_len <= CMSG_LEN(SFD_SLOT_FDS * sizeof(int))) return NULL;
     return sfd_accounts_get(receiver->accounts, slot->pid, slot->uid);
 }
 
-static void fill(struct sfd_receiver *receiver, struct sfd_slot *slot, struct sfd_closer *closer,
-                 struct msghdr *header, uint32_t length)
+static void fill(struct sfd_receiver *receiver, struct sfd_slot *slot, struct sfd_closer *closer, struct msghdr *header,
+                 uint32_t length)
 {
     /* Everything but the bytes, which the kernel has just written. */
     memset(slot, 0, offsetof(struct sfd_slot, bytes));
     slot->length = (int32_t)length;
     for (int i = 0; i < SFD_SLOT_FDS; i++)
         slot->fds[i] = -1;
-    /* There is room for all control data: what the kernel leaves out are descriptors that find no number, recvmsg(2). */
+    /*
+     * There is room for all control data: what the kernel leaves out are descriptors that find no number, recvmsg(2).
+     */
     if ((header->msg_flags & MSG_CTRUNC) != 0) slot->fault = SFD_SLOT_CROWDED;
     if ((header->msg_flags & MSG_TRUNC) != 0) slot->fault = SFD_SLOT_MALFORMED;
     const bool known = take_credentials(slot, header); /* first: the surplus is its sender's */
@@ -101,15 +100,12 @@ static void fill(struct sfd_receiver *receiver, struct sfd_slot *slot, struct sf
     if (!known) slot->fault = SFD_SLOT_ANONYMOUS;
 }
 
-int sfd_receive(struct sfd_receiver *receiver, struct sfd_closer *closer, int fd,
-                struct sfd_slot *slots)
+int sfd_receive(struct sfd_receiver *receiver, struct sfd_closer *closer, int fd, struct sfd_slot *slots)
 {
     prepare(receiver, slots);
-    const int n = closer->sys->recvmmsg(fd, receiver->messages, SFD_BATCH_MAX,
-                                        MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    const int n = closer->sys->recvmmsg(fd, receiver->messages, SFD_BATCH_MAX, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
     if (n < 0 && sfd_policy(SFD_PLACE_RECEIVE, n) == SFD_REMEDY_READY) return 0;
     for (int i = 0; i < n; i++)
-        fill(receiver, &slots[i], closer, &receiver->messages[i].msg_hdr,
-             receiver->messages[i].msg_len);
+        fill(receiver, &slots[i], closer, &receiver->messages[i].msg_hdr, receiver->messages[i].msg_len);
     return n;
 }

@@ -72,8 +72,8 @@ struct sfd_receiver {
     struct mmsghdr messages[SFD_BATCH_MAX];
     struct iovec iov[SFD_BATCH_MAX];
     /*
-     * Room for all that a message can carry (SCM_MAX_FD): what has no room is closed by the kernel inside recvmmsg, on the
-     * loop, and the last close of a socket that lingers takes as long as its client likes.
+     * Room for all that a message can carry (SCM_MAX_FD): what has no room is closed by the kernel inside recvmmsg, on
+     * the loop, and the last close of a socket that lingers takes as long as its client likes.
      */
     union {
         size_t align; /* what struct cmsghdr asks for */
@@ -85,7 +85,6 @@ struct sfd_receiver {
  * Receives what waits on the request socket `fd`, at most SFD_BATCH_MAX datagrams, into `slots`. The number of slots
  * filled, 0 when nothing waits, or -errno (for example -ENOBUFS: try again later).
  */
-int sfd_receive(struct sfd_receiver *receiver, struct sfd_closer *closer, int fd,
-                struct sfd_slot *slots);
+int sfd_receive(struct sfd_receiver *receiver, struct sfd_closer *closer, int fd, struct sfd_slot *slots);
 
 #endif

@@ -29,10 +29,8 @@ static int grow(struct sfd_table *table)
     if (table->capacity == SFD_TABLE_MAX) return -EMFILE;
     struct sfd_table_entry *entries = realloc(table->entries, capacity * sizeof(*entries));
     if (entries == NULL) return -ENOMEM;
-    for (uint32_t i = table->capacity; i < capacity; i++) {
-        entries[i] =
-            (struct sfd_table_entry){.next_free = i + 1 < capacity ? i + 1 : SFD_TABLE_MAX};
-    }
+    for (uint32_t i = table->capacity; i < capacity; i++)
+        entries[i] = (struct sfd_table_entry){.next_free = i + 1 < capacity ? i + 1 : SFD_TABLE_MAX};
     table->free = table->capacity;
     table->entries = entries;
     table->capacity = capacity;

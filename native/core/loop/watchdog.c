@@ -1,12 +1,12 @@
 /*
  * The watch over loops that are stuck in one call.
  *
- * Role: looks at every loop ten times a second, and sleeps without limit when no loop has worked for a second: then the loop
- * that begins to work first wakes it. Thread: the service thread; sfd_watch_working: the loops; sfd_watch_wake: any.
- * Owns the eventfd that it sleeps on. Never: touches anything of a loop but what it shares.
+ * Role: looks at every loop ten times a second, and sleeps without limit when no loop has worked for a second: then the
+ * loop that begins to work first wakes it. Thread: the service thread; sfd_watch_working: the loops; sfd_watch_wake:
+ * any. Owns the eventfd that it sleeps on. Never: touches anything of a loop but what it shares.
  *
- * No wake-up is lost: the loop says that it works and then looks whether the watch sleeps, the watch says that it sleeps and
- * then looks whether a loop works, all in one order (memory_order_seq_cst).
+ * No wake-up is lost: the loop says that it works and then looks whether the watch sleeps, the watch says that it
+ * sleeps and then looks whether a loop works, all in one order (memory_order_seq_cst).
  */
 #include "loop/loop_private.h"
 
@@ -40,8 +40,7 @@ void sfd_watch_working(struct sfd_loop *loop)
 
     atomic_store_explicit(&loop->beats, beats + 1, memory_order_relaxed);
     atomic_store(&loop->tid, loop->own_tid);
-    if (atomic_load(&watch->asleep) && atomic_exchange(&watch->asleep, false))
-        sfd_sys_event_signal(watch->eventfd);
+    if (atomic_load(&watch->asleep) && atomic_exchange(&watch->asleep, false)) sfd_sys_event_signal(watch->eventfd);
 }
 
 void sfd_watch_waiting(struct sfd_loop *loop)
@@ -68,10 +67,8 @@ static void look_at(struct sfd_loop *loop, uint64_t now_ms)
     }
     const uint64_t stuck_ms = now_ms - loop->watched_ms;
     if (stuck_ms < STUCK_MS) return;
-    if (!atomic_exchange(&loop->stuck, true)) {
-        sfd_counters_add(&loop->context.counters, SFD_COUNTER_STUCK,
-                         1); /* nobody else writes this one */
-    }
+    if (!atomic_exchange(&loop->stuck, true))
+        sfd_counters_add(&loop->context.counters, SFD_COUNTER_STUCK, 1); /* nobody else writes this one */
     sfd_receiving_take_away(loop);
     if (stuck_ms >= FREE_MS && loop->shared->wake_signal > 0) {
         /* Not pthread_kill: a thread that has ended meanwhile is an error, not undefined. */

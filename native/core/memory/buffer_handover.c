@@ -39,8 +39,7 @@ static int decode(const unsigned char *message, size_t length, uint64_t *size)
     uint16_t version = 0;
     uint32_t total = 0;
 
-    if (length < SFD_WIRE_EXTENDED_PREFIX_SIZE || message[AT_CMD] != SFD_WIRE_BUFFER ||
-        message[AT_STAT] != 0)
+    if (length < SFD_WIRE_EXTENDED_PREFIX_SIZE || message[AT_CMD] != SFD_WIRE_BUFFER || message[AT_STAT] != 0)
         return -EBADMSG;
     memcpy(&version, message + AT_VERSION, sizeof(version));
     memcpy(&total, message + AT_TOTAL, sizeof(total));
@@ -59,8 +58,7 @@ static int check_socket(const struct sfd_sys_memory *sys, int socket)
     return domain == AF_UNIX ? 0 : -EOPNOTSUPP;
 }
 
-static int send_message(const struct sfd_sys_memory *sys, int socket,
-                        const struct sfd_buffer *buffer, int how)
+static int send_message(const struct sfd_sys_memory *sys, int socket, const struct sfd_buffer *buffer, int how)
 {
     unsigned char bytes[SFD_WIRE_BUFFER_SIZE];
     union {
@@ -97,8 +95,7 @@ static int seal(const struct sfd_sys_memory *sys, struct sfd_buffer *buffer)
     return result == -EPERM && guarded ? 0 : result;
 }
 
-int sfd_handover_send(const struct sfd_sys_memory *sys, int socket, struct sfd_buffer *buffer,
-                      int how)
+int sfd_handover_send(const struct sfd_sys_memory *sys, int socket, struct sfd_buffer *buffer, int how)
 {
     int result = buffer->fd < 0 ? -EBADF : check_socket(sys, socket);
 
@@ -106,8 +103,7 @@ int sfd_handover_send(const struct sfd_sys_memory *sys, int socket, struct sfd_b
     return result < 0 ? result : send_message(sys, socket, buffer, how);
 }
 
-int sfd_handover_move(const struct sfd_sys_memory *sys, int socket, struct sfd_buffer *buffer,
-                      int how)
+int sfd_handover_move(const struct sfd_sys_memory *sys, int socket, struct sfd_buffer *buffer, int how)
 {
     int result = buffer->fd < 0 ? -EBADF : check_socket(sys, socket);
 
@@ -139,32 +135,30 @@ static int take_descriptors(const struct sfd_sys_memory *sys, struct msghdr *mes
             int one;
             memcpy(&one, CMSG_DATA(c) + at, sizeof(one)); /* control data is not aligned for int */
             if (one < 0) continue;                        /* a pidfd that found no number */
-            if (c->cmsg_type == SCM_RIGHTS && count++ == 0) {
+            if (c->cmsg_type == SCM_RIGHTS && count++ == 0)
                 *fd = one;
-            } else {
+            else
                 (void)sys->close(one);
-            }
         }
     }
     return count;
 }
 
 /* Whether what came is one buffer's message: 0 or -errno. */
-static int judge(const struct msghdr *message, const unsigned char *bytes, size_t length, int count,
-                 uint64_t *size)
+static int judge(const struct msghdr *message, const unsigned char *bytes, size_t length, int count, uint64_t *size)
 {
-    const int result =
-        (message->msg_flags & MSG_TRUNC) != 0 ? -EBADMSG : decode(bytes, length, size);
+    const int result = (message->msg_flags & MSG_TRUNC) != 0 ? -EBADMSG : decode(bytes, length, size);
 
     if (result < 0) return result;
-    /* There is room for all control data: what the kernel leaves out are descriptors that find no number, recvmsg(2). */
+    /*
+     * There is room for all control data: what the kernel leaves out are descriptors that find no number, recvmsg(2).
+     */
     if ((message->msg_flags & MSG_CTRUNC) != 0) return -EMFILE;
     if (count == 0) return -ENOMSG;
     return count == 1 ? 0 : -E2BIG;
 }
 
-int sfd_handover_receive(const struct sfd_sys_memory *sys, int socket, unsigned flags, int how,
-                         struct sfd_buffer *out)
+int sfd_handover_receive(const struct sfd_sys_memory *sys, int socket, unsigned flags, int how, struct sfd_buffer *out)
 {
     unsigned char bytes[SFD_WIRE_BUFFER_SIZE];
     union {

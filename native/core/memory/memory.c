@@ -51,8 +51,7 @@ static int whole_pages(const struct sfd_sys_memory *sys, int fd, uint64_t size, 
 }
 
 /* EAGAIN is more than may be locked, mlockall(2). From a hand-over it would say that nothing has come, or could go. */
-static int map(const struct sfd_sys_memory *sys, void *at, size_t size, int protection, int flags,
-               int fd, void **out)
+static int map(const struct sfd_sys_memory *sys, void *at, size_t size, int protection, int flags, int fd, void **out)
 {
     const int result = sys->mmap(at, size, protection, flags, fd, out);
 
@@ -63,8 +62,7 @@ static int map(const struct sfd_sys_memory *sys, void *at, size_t size, int prot
  * Maps what the buffer is. For reading, private: older kernels allow no shared mapping of what is sealed, not even for
  * reading; nobody writes, so no page is ever copied. Nor must huge pages be set aside for such copies.
  */
-static int map_at(const struct sfd_sys_memory *sys, const struct sfd_buffer *buffer, void *at,
-                  void **out)
+static int map_at(const struct sfd_sys_memory *sys, const struct sfd_buffer *buffer, void *at, void **out)
 {
     const bool writable = buffer->seal == SFD_BUFFER_UNSEALED;
 
@@ -88,9 +86,7 @@ static int make(const struct sfd_sys_memory *sys, struct sfd_buffer *buffer, uns
     int result = whole_pages(sys, buffer->fd, buffer->size, &length);
 
     /* Of huge pages a file has whole ones; of others no byte more than was asked for. */
-    if (result == 0)
-        result = sys->ftruncate(buffer->fd,
-                                (flags & SFD_BUFFER_HUGE_PAGES) != 0 ? length : buffer->size);
+    if (result == 0) result = sys->ftruncate(buffer->fd, (flags & SFD_BUFFER_HUGE_PAGES) != 0 ? length : buffer->size);
     if (result == 0) result = sys->fcntl(buffer->fd, F_ADD_SEALS, SEAL_SIZE);
     if (result < 0 || length == 0) return result;
     buffer->mapped = (size_t)length;
@@ -99,8 +95,8 @@ static int make(const struct sfd_sys_memory *sys, struct sfd_buffer *buffer, uns
     return result == -ENOSPC ? -ENOMEM : result; /* hugetlbfs */
 }
 
-int sfd_memory_create(const struct sfd_sys_memory *sys, const char *name, size_t size,
-                      unsigned flags, struct sfd_buffer *out)
+int sfd_memory_create(const struct sfd_sys_memory *sys, const char *name, size_t size, unsigned flags,
+                      struct sfd_buffer *out)
 {
     struct sfd_buffer buffer = nothing;
     uint64_t total = 0;
@@ -128,8 +124,7 @@ int sfd_memory_hide(const struct sfd_sys_memory *sys, struct sfd_buffer *buffer)
     void *same = NULL;
 
     if (buffer->data == NULL) return 0;
-    return map(sys, buffer->data, buffer->mapped, PROT_NONE,
-               MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, &same);
+    return map(sys, buffer->data, buffer->mapped, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, &same);
 }
 
 static int seal_of(int seals)
@@ -139,8 +134,7 @@ static int seal_of(int seals)
 }
 
 /* The same; if somebody has sealed it meanwhile, as those seals allow: to read it is still possible. */
-static int map_anew(const struct sfd_sys_memory *sys, struct sfd_buffer *buffer, void *at,
-                    void **out)
+static int map_anew(const struct sfd_sys_memory *sys, struct sfd_buffer *buffer, void *at, void **out)
 {
     const int result = map_at(sys, buffer, at, out);
 
@@ -176,8 +170,8 @@ static int add_seals(const struct sfd_sys_memory *sys, int fd)
 }
 
 /*
- * Huge pages that were never written to are taken while they are still set aside for us. Who maps what is sealed, we too,
- * needs one of his own for each that is missing, and gets SIGBUS where there is none. 0 or -errno.
+ * Huge pages that were never written to are taken while they are still set aside for us. Who maps what is sealed, we
+ * too, needs one of his own for each that is missing, and gets SIGBUS where there is none. 0 or -errno.
  */
 static int fill_huge(const struct sfd_sys_memory *sys, const struct sfd_buffer *buffer)
 {
@@ -235,8 +229,8 @@ static int check(const struct sfd_sys_memory *sys, int fd, unsigned flags)
 }
 
 /*
- * Whether a reader can have every page of a sealed file. Of ordinary ones he gets a new one where it has a hole; of huge
- * ones only if one is left that nobody has set aside, else SIGBUS. 0 or -errno.
+ * Whether a reader can have every page of a sealed file. Of ordinary ones he gets a new one where it has a hole; of
+ * huge ones only if one is left that nobody has set aside, else SIGBUS. 0 or -errno.
  */
 static int check_holes(const struct sfd_sys_memory *sys, int fd, uint64_t size)
 {
@@ -249,8 +243,7 @@ static int check_holes(const struct sfd_sys_memory *sys, int fd, uint64_t size)
     return result == 0 && allocated < size ? -ENOMEM : result;
 }
 
-int sfd_memory_map(const struct sfd_sys_memory *sys, struct sfd_buffer *buffer, uint64_t size,
-                   unsigned flags)
+int sfd_memory_map(const struct sfd_sys_memory *sys, struct sfd_buffer *buffer, uint64_t size, unsigned flags)
 {
     struct sfd_buffer mapped = {.fd = buffer->fd};
     uint64_t have = 0;
@@ -288,8 +281,7 @@ int sfd_memory_revoke(const struct sfd_sys_memory *sys, struct sfd_buffer *buffe
     if (empty < 0) return empty;
     int result = map_anew(sys, buffer, NULL, &elsewhere);
     if (result == 0) {
-        result = map(sys, buffer->data, buffer->mapped, PROT_READ | PROT_WRITE, MAP_SHARED, empty,
-                     &same);
+        result = map(sys, buffer->data, buffer->mapped, PROT_READ | PROT_WRITE, MAP_SHARED, empty, &same);
         if (result < 0) (void)sys->munmap(elsewhere, buffer->mapped);
     }
     if (result == 0) buffer->data = elsewhere;

@@ -16,8 +16,8 @@
 #include "sys/sys_memory.h"
 
 /* Gives a new buffer in *out. 0 or -errno. */
-int sfd_memory_create(const struct sfd_sys_memory *sys, const char *name, size_t size,
-                      unsigned flags, struct sfd_buffer *out);
+int sfd_memory_create(const struct sfd_sys_memory *sys, const char *name, size_t size, unsigned flags,
+                      struct sfd_buffer *out);
 
 /* Bytes of the longest name, memfd_create(2). */
 #define SFD_MEMORY_NAME_MAX 249
@@ -36,8 +36,7 @@ int sfd_memory_seal(const struct sfd_sys_memory *sys, struct sfd_buffer *buffer)
  * `flags` demand (SFD_BUFFER_WRITABLE, SFD_BUFFER_FUTURE_WRITE). 0 or -errno, with *buffer untouched.
  */
 #define SFD_MEMORY_WHOLE UINT64_MAX
-int sfd_memory_map(const struct sfd_sys_memory *sys, struct sfd_buffer *buffer, uint64_t size,
-                   unsigned flags);
+int sfd_memory_map(const struct sfd_sys_memory *sys, struct sfd_buffer *buffer, uint64_t size, unsigned flags);
 
 /* Takes the pages away and keeps the addresses: an access raises SIGSEGV until sfd_memory_show. 0 or -errno. */
 int sfd_memory_hide(const struct sfd_sys_memory *sys, struct sfd_buffer *buffer);
@@ -46,8 +45,9 @@ int sfd_memory_hide(const struct sfd_sys_memory *sys, struct sfd_buffer *buffer)
 int sfd_memory_show(const struct sfd_sys_memory *sys, struct sfd_buffer *buffer);
 
 /*
- * Maps it elsewhere, for a program that cannot know who still points to where it was: there an access raises SIGBUS from now on,
- * which a JVM makes an InternalError of, until sfd_memory_release frees the old addresses. 0, or -errno and nothing has changed.
+ * Maps it elsewhere, for a program that cannot know who still points to where it was: there an access raises SIGBUS
+ * from now on, which a JVM makes an InternalError of, until sfd_memory_release frees the old addresses. 0, or -errno
+ * and nothing has changed.
  */
 int sfd_memory_revoke(const struct sfd_sys_memory *sys, struct sfd_buffer *buffer);
 void sfd_memory_release(const struct sfd_sys_memory *sys, void *address, size_t length);

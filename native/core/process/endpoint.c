@@ -1,4 +1,6 @@
-/* The request socket and the instance lock; see endpoint.h. Start and stop only, owns what struct sfd_endpoint holds. */
+/*
+ * The request socket and the instance lock; see endpoint.h. Start and stop only, owns what struct sfd_endpoint holds.
+ */
 #include "process/endpoint.h"
 
 #include "sys/sys_setup.h"
@@ -28,9 +30,7 @@ static int file_name(char *out, const char *name, const char *suffix)
 
 static int set_names(struct sfd_endpoint *e, const char *name)
 {
-    if (name[0] == '\0' || strchr(name, '/') != NULL) {
-        return -EINVAL;
-    }
+    if (name[0] == '\0' || strchr(name, '/') != NULL) return -EINVAL;
     const int result = file_name(e->socket_file, name, "socket");
     return result < 0 ? result : file_name(e->lock_file, name, "lock");
 }
@@ -61,12 +61,8 @@ static int check_dir(const struct sfd_sys_setup *sys, int fd)
     int result = sys->fstat(fd, &st);
     if (result == 0) result = sys->getresuid(&ruid, &euid, &suid);
     if (result == 0) result = sys->getresgid(&rgid, &egid, &sgid);
-    if (result < 0) {
-        return result;
-    }
-    if (st.st_uid != 0 && st.st_uid != euid) {
-        return -EPERM;
-    }
+    if (result < 0) return result;
+    if (st.st_uid != 0 && st.st_uid != euid) return -EPERM;
     const mode_t foreign = S_IWOTH | (st.st_gid == 0 || st.st_gid == egid ? 0U : S_IWGRP);
     return (st.st_mode & foreign) != 0 && (st.st_mode & S_ISVTX) == 0 ? -EPERM : 0;
 }
@@ -93,19 +89,11 @@ static int is_current(const struct sfd_endpoint *e, int fd)
     struct stat opened;
     struct stat named;
     int result = e->sys->fstat(fd, &opened);
-    if (result < 0) {
-        return result;
-    }
-    if (!S_ISREG(opened.st_mode)) {
-        return -EEXIST;
-    }
+    if (result < 0) return result;
+    if (!S_ISREG(opened.st_mode)) return -EEXIST;
     result = e->sys->fstatat(e->dir_fd, e->lock_file, &named, AT_SYMLINK_NOFOLLOW);
-    if (result == -ENOENT) {
-        return 0;
-    }
-    if (result < 0) {
-        return result;
-    }
+    if (result == -ENOENT) return 0;
+    if (result < 0) return result;
     return opened.st_ino == named.st_ino && opened.st_dev == named.st_dev;
 }
 
@@ -113,23 +101,17 @@ static int take_lock(struct sfd_endpoint *e)
 {
     for (int attempt = 0; attempt < LOCK_ATTEMPTS; attempt++) {
         /* O_NONBLOCK: a FIFO of that name must not hold up the start. */
-        const int fd = e->sys->openat(e->dir_fd, e->lock_file,
-                                      O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
-        if (fd < 0) {
-            return fd == -ELOOP ? -EEXIST : fd;
-        }
+        const int fd =
+            e->sys->openat(e->dir_fd, e->lock_file, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
+        if (fd < 0) return fd == -ELOOP ? -EEXIST : fd;
         int result = e->sys->flock(fd, LOCK_EX | LOCK_NB);
-        if (result == 0) {
-            result = is_current(e, fd);
-        }
+        if (result == 0) result = is_current(e, fd);
         if (result > 0) {
             e->lock_fd = fd;
             return 0;
         }
         e->sys->close(fd);
-        if (result < 0) {
-            return result == -EWOULDBLOCK ? -EADDRINUSE : result;
-        }
+        if (result < 0) return result == -EWOULDBLOCK ? -EADDRINUSE : result;
     }
     return -EAGAIN;
 }
@@ -140,13 +122,9 @@ static int write_pid(const struct sfd_endpoint *e)
     const int length = snprintf(text, sizeof text, "%ld\n", (long)getpid());
     /* Whatever the umask was: the next start must be able to open the file when this one was killed. */
     int result = e->sys->fchmod(e->lock_fd, 0600);
-    if (result < 0) {
-        return result;
-    }
+    if (result < 0) return result;
     result = e->sys->ftruncate(e->lock_fd, 0);
-    if (result < 0) {
-        return result;
-    }
+    if (result < 0) return result;
     const ssize_t n = e->sys->pwrite(e->lock_fd, text, (size_t)length, 0);
     return n < 0 ? (int)n : n == length ? 0 : -EIO;
 }
@@ -159,24 +137,14 @@ static int remove_stale(const struct sfd_endpoint *e, const struct sockaddr_un *
 {
     struct stat st;
     int result = e->sys->fstatat(e->dir_fd, e->socket_file, &st, AT_SYMLINK_NOFOLLOW);
-    if (result < 0) {
-        return result == -ENOENT ? 0 : result;
-    }
-    if (!S_ISSOCK(st.st_mode)) {
-        return -EEXIST;
-    }
+    if (result < 0) return result == -ENOENT ? 0 : result;
+    if (!S_ISSOCK(st.st_mode)) return -EEXIST;
     const int probe = e->sys->socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (probe < 0) {
-        return probe;
-    }
+    if (probe < 0) return probe;
     result = e->sys->connect(probe, (const struct sockaddr *)address, sizeof *address);
     e->sys->close(probe);
-    if (result == 0 || result == -EPROTOTYPE) {
-        return -EADDRINUSE;
-    }
-    if (result != -ECONNREFUSED) {
-        return result == -ENOENT ? 0 : result;
-    }
+    if (result == 0 || result == -EPROTOTYPE) return -EADDRINUSE;
+    if (result != -ECONNREFUSED) return result == -ENOENT ? 0 : result;
     result = e->sys->unlinkat(e->dir_fd, e->socket_file, 0);
     return result == -ENOENT ? 0 : result;
 }
@@ -184,33 +152,24 @@ static int remove_stale(const struct sfd_endpoint *e, const struct sockaddr_un *
 static int bind_socket(struct sfd_endpoint *e, const struct sockaddr_un *address)
 {
     const int fd = e->sys->socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd < 0) {
-        return fd;
-    }
+    if (fd < 0) return fd;
     e->fd = fd;
     const int on = 1;
     int result = e->sys->setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof on);
-    if (result < 0) {
-        return result;
-    }
+    if (result < 0) return result;
     /*
      * bind(2) makes the name with the mode of the socket's inode less the umask (unix_bind, net/unix/af_unix.c): set
      * before, there is no moment in which others may send, and the process-wide umask stays as it is.
      */
     result = e->sys->fchmod(fd, 0600);
-    if (result < 0) {
-        return result;
-    }
+    if (result < 0) return result;
     result = e->sys->bind(fd, (const struct sockaddr *)address, sizeof *address);
-    if (result < 0) {
-        return result;
-    }
+    if (result < 0) return result;
     /* A umask such as 0277 took the owner's own bits: give them back. */
     struct stat st;
     result = e->sys->fstatat(e->dir_fd, e->socket_file, &st, AT_SYMLINK_NOFOLLOW);
-    if (result == 0 && S_ISSOCK(st.st_mode) && (st.st_mode & 0777) != 0600) {
+    if (result == 0 && S_ISSOCK(st.st_mode) && (st.st_mode & 0777) != 0600)
         result = e->sys->fchmodat(e->dir_fd, e->socket_file, 0600);
-    }
     if (result < 0) {
         e->sys->unlinkat(e->dir_fd, e->socket_file, 0);
         return result;
@@ -229,48 +188,31 @@ static void close_fd(const struct sfd_endpoint *e, int *fd)
     }
 }
 
-int sfd_endpoint_open_with(struct sfd_endpoint *e, const struct sfd_sys_setup *sys, const char *dir,
-                           const char *name)
+int sfd_endpoint_open_with(struct sfd_endpoint *e, const struct sfd_sys_setup *sys, const char *dir, const char *name)
 {
     sfd_endpoint_init(e);
     e->sys = sys;
     struct sockaddr_un address;
     int result = set_names(e, name);
-    if (result < 0) {
-        return result;
-    }
+    if (result < 0) return result;
     result = socket_address(&address, dir, e->socket_file);
-    if (result < 0) {
-        return result;
-    }
+    if (result < 0) return result;
     result = open_dir(sys, dir);
-    if (result < 0) {
-        return result;
-    }
+    if (result < 0) return result;
     e->dir_fd = result;
     result = take_lock(e);
-    if (result < 0) {
-        goto fail;
-    }
+    if (result < 0) goto fail;
     /* At once: what a killed instance left in the file would be taken for ours. */
     result = write_pid(e);
-    if (result < 0) {
-        goto fail;
-    }
+    if (result < 0) goto fail;
     result = remove_stale(e, &address);
-    if (result < 0) {
-        goto fail;
-    }
+    if (result < 0) goto fail;
     result = bind_socket(e, &address);
-    if (result < 0) {
-        goto fail;
-    }
+    if (result < 0) goto fail;
     return 0;
 
 fail:
-    if (e->lock_fd >= 0) {
-        e->sys->unlinkat(e->dir_fd, e->lock_file, 0);
-    }
+    if (e->lock_fd >= 0) e->sys->unlinkat(e->dir_fd, e->lock_file, 0);
     close_fd(e, &e->fd);
     close_fd(e, &e->lock_fd);
     close_fd(e, &e->dir_fd);
@@ -288,19 +230,13 @@ int sfd_endpoint_holder(const char *dir, const char *name)
     struct sfd_endpoint e;
     sfd_endpoint_init(&e);
     int result = set_names(&e, name);
-    if (result < 0) {
-        return result;
-    }
+    if (result < 0) return result;
     result = sys->openat(AT_FDCWD, dir, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
-    if (result < 0) {
-        return result == -ENOENT ? 0 : result;
-    }
+    if (result < 0) return result == -ENOENT ? 0 : result;
     e.dir_fd = result;
     result = sys->openat(e.dir_fd, e.lock_file, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0);
     close_fd(&e, &e.dir_fd);
-    if (result < 0) {
-        return result == -ENOENT ? 0 : result;
-    }
+    if (result < 0) return result == -ENOENT ? 0 : result;
     e.lock_fd = result;
     /* A shared try: it fails only while an instance holds the lock, and is gone with the descriptor. */
     result = sys->flock(e.lock_fd, LOCK_SH | LOCK_NB);
@@ -319,9 +255,8 @@ void sfd_endpoint_hide(struct sfd_endpoint *e)
     struct stat st;
     /* Ours might be gone, removed by a cleaner of /tmp, and another server's stand there. */
     if (e->named && e->sys->fstatat(e->dir_fd, e->socket_file, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-        st.st_dev == e->socket_dev && st.st_ino == e->socket_ino) {
+        st.st_dev == e->socket_dev && st.st_ino == e->socket_ino)
         e->sys->unlinkat(e->dir_fd, e->socket_file, 0);
-    }
     e->named = false;
 }
 
@@ -330,9 +265,7 @@ void sfd_endpoint_close(struct sfd_endpoint *e)
     sfd_endpoint_hide(e);
     close_fd(e, &e->fd);
     /* The lock's name goes while the lock is held; who opened it before sees in is_current that it is gone. */
-    if (e->lock_fd >= 0 && is_current(e, e->lock_fd) > 0) {
-        e->sys->unlinkat(e->dir_fd, e->lock_file, 0);
-    }
+    if (e->lock_fd >= 0 && is_current(e, e->lock_fd) > 0) e->sys->unlinkat(e->dir_fd, e->lock_file, 0);
     close_fd(e, &e->lock_fd);
     close_fd(e, &e->dir_fd);
 }

@@ -20,11 +20,10 @@ struct sfd_sys_setup;
 #define SFD_ENDPOINT_FILE_MAX sizeof(((struct sockaddr_un *)0)->sun_path)
 
 struct sfd_endpoint {
-    int fd; /* the bound request socket: non-blocking, CLOEXEC, SO_PASSCRED; -1 when closed */
-    int dir_fd; /* O_PATH on DIR: names are removed from the directory that was bound, even if it was renamed */
+    int fd;      /* the bound request socket: non-blocking, CLOEXEC, SO_PASSCRED; -1 when closed */
+    int dir_fd;  /* O_PATH on DIR: names are removed from the directory that was bound, even if it was renamed */
     int lock_fd; /* holds the flock */
-    bool
-        named; /* the socket's name is ours to remove; the next two tell whether it still is our socket's */
+    bool named;  /* the socket's name is ours to remove; the next two tell whether it still is our socket's */
     dev_t socket_dev;
     ino_t socket_ino;
     const struct sfd_sys_setup *sys;
@@ -48,8 +47,7 @@ void sfd_endpoint_init(struct sfd_endpoint *e);
 int sfd_endpoint_open(struct sfd_endpoint *e, const char *dir, const char *name);
 
 /* The same on a given table; SYS must live as long as the endpoint. */
-int sfd_endpoint_open_with(struct sfd_endpoint *e, const struct sfd_sys_setup *sys, const char *dir,
-                           const char *name);
+int sfd_endpoint_open_with(struct sfd_endpoint *e, const struct sfd_sys_setup *sys, const char *dir, const char *name);
 
 /* The pid in the lock file of a running instance: > 0, 0 when none runs, or -errno. Takes no lock away. */
 int sfd_endpoint_holder(const char *dir, const char *name);

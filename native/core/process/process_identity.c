@@ -16,14 +16,10 @@ enum { ENTRY_BYTES = 64 * 1024, GROUPS_MAX = 65536 };
 /* A decimal id; 2^32 - 1 means "unchanged" to setresuid(2) and is nobody's. */
 static bool parse_id(const char *text, uint32_t *out)
 {
-    if (text[0] < '0' || text[0] > '9') {
-        return false;
-    }
+    if (text[0] < '0' || text[0] > '9') return false;
     char *end = NULL;
     const unsigned long long value = strtoull(text, &end, 10);
-    if (*end != '\0' || value >= UINT32_MAX) {
-        return false;
-    }
+    if (*end != '\0' || value >= UINT32_MAX) return false;
     *out = (uint32_t)value;
     return true;
 }
@@ -33,15 +29,11 @@ int sfd_process_user(const char *user, uid_t *uid, gid_t *gid)
     struct passwd entry;
     struct passwd *found = NULL;
     char *buf = malloc(ENTRY_BYTES);
-    if (buf == NULL) {
-        return -ENOMEM;
-    }
+    if (buf == NULL) return -ENOMEM;
     uint32_t id = 0;
     const bool numeric = parse_id(user, &id);
     int error = getpwnam_r(user, &entry, buf, ENTRY_BYTES, &found);
-    if (found == NULL && numeric) {
-        error = getpwuid_r((uid_t)id, &entry, buf, ENTRY_BYTES, &found);
-    }
+    if (found == NULL && numeric) error = getpwuid_r((uid_t)id, &entry, buf, ENTRY_BYTES, &found);
     int result = 0;
     if (found != NULL) {
         *uid = entry.pw_uid;
@@ -62,19 +54,16 @@ int sfd_process_group(const char *group, gid_t *gid)
     struct group entry;
     struct group *found = NULL;
     char *buf = malloc(ENTRY_BYTES);
-    if (buf == NULL) {
-        return -ENOMEM;
-    }
+    if (buf == NULL) return -ENOMEM;
     int result = 0;
     uint32_t id = 0;
     const int error = getgrnam_r(group, &entry, buf, ENTRY_BYTES, &found);
-    if (found != NULL) {
+    if (found != NULL)
         *gid = entry.gr_gid;
-    } else if (parse_id(group, &id)) {
+    else if (parse_id(group, &id))
         *gid = (gid_t)id;
-    } else {
+    else
         result = error == ENOMEM || error == ERANGE || error == EIO ? -error : -ENOENT;
-    }
     free(buf);
     return result;
 }
@@ -85,9 +74,7 @@ static int groups_of(uid_t uid, gid_t gid, gid_t *groups, int *count)
     struct passwd entry;
     struct passwd *found = NULL;
     char *buf = malloc(ENTRY_BYTES);
-    if (buf == NULL) {
-        return -ENOMEM;
-    }
+    if (buf == NULL) return -ENOMEM;
     int result = 0;
     (void)getpwuid_r(uid, &entry, buf, ENTRY_BYTES, &found);
     if (found == NULL) {
@@ -102,11 +89,8 @@ static int groups_of(uid_t uid, gid_t gid, gid_t *groups, int *count)
 
 static bool contains(const gid_t *groups, int count, gid_t gid)
 {
-    for (int i = 0; i < count; i++) {
-        if (groups[i] == gid) {
-            return true;
-        }
-    }
+    for (int i = 0; i < count; i++)
+        if (groups[i] == gid) return true;
     return false;
 }
 
@@ -119,32 +103,23 @@ static int verify_ids(const struct sfd_sys_setup *sys, uid_t uid, gid_t gid)
     gid_t egid;
     gid_t sgid;
     int result = sys->getresuid(&ruid, &euid, &suid);
-    if (result < 0) {
-        return result;
-    }
+    if (result < 0) return result;
     result = sys->getresgid(&rgid, &egid, &sgid);
-    if (result < 0) {
-        return result;
-    }
-    const bool same =
-        ruid == uid && euid == uid && suid == uid && rgid == gid && egid == gid && sgid == gid;
+    if (result < 0) return result;
+    const bool same = ruid == uid && euid == uid && suid == uid && rgid == gid && egid == gid && sgid == gid;
     return same ? 0 : -ENOTRECOVERABLE;
 }
 
 /*
- * capabilities(7): a change of user takes the capabilities, unless somebody in front of us has asked the kernel to keep them
- * (PR_SET_KEEPCAPS, secure bits): what is permitted alone could be made effective again.
+ * capabilities(7): a change of user takes the capabilities, unless somebody in front of us has asked the kernel to keep
+ * them (PR_SET_KEEPCAPS, secure bits): what is permitted alone could be made effective again.
  */
 static int verify_no_way_back(const struct sfd_sys_setup *sys)
 {
     uint64_t permitted = 0;
-    if (sys->setresuid(0, 0, 0) >= 0) {
-        return -ENOTRECOVERABLE;
-    }
+    if (sys->setresuid(0, 0, 0) >= 0) return -ENOTRECOVERABLE;
     const int result = sys->capabilities(&permitted);
-    if (result < 0) {
-        return result;
-    }
+    if (result < 0) return result;
     return permitted == 0 ? 0 : -ENOTRECOVERABLE;
 }
 
@@ -154,12 +129,8 @@ int sfd_process_become(const struct sfd_sys_setup *sys, uid_t uid, gid_t gid)
     uid_t euid;
     uid_t suid;
     int result = sys->getresuid(&ruid, &euid, &suid);
-    if (result < 0) {
-        return result;
-    }
-    if (euid != 0) {
-        return verify_ids(sys, uid, gid) == 0 ? 0 : -EPERM;
-    }
+    if (result < 0) return result;
+    if (euid != 0) return verify_ids(sys, uid, gid) == 0 ? 0 : -EPERM;
     gid_t *wanted = calloc(GROUPS_MAX, sizeof *wanted);
     gid_t *actual = calloc(GROUPS_MAX, sizeof *actual);
     if (wanted == NULL || actual == NULL) {
@@ -168,26 +139,18 @@ int sfd_process_become(const struct sfd_sys_setup *sys, uid_t uid, gid_t gid)
     }
     int wanted_count = GROUPS_MAX;
     result = groups_of(uid, gid, wanted, &wanted_count);
-    if (result < 0) {
-        goto done;
-    }
-    /* Groups first: setgroups(2) needs the privilege that setresuid gives up. glibc sets every thread of the process. */
+    if (result < 0) goto done;
+    /*
+     * Groups first: setgroups(2) needs the privilege that setresuid gives up. glibc sets every thread of the process.
+     */
     result = sys->setgroups((size_t)wanted_count, wanted);
-    if (result < 0) {
-        goto done;
-    }
+    if (result < 0) goto done;
     result = sys->setresgid(gid, gid, gid);
-    if (result < 0) {
-        goto done;
-    }
+    if (result < 0) goto done;
     result = sys->setresuid(uid, uid, uid);
-    if (result < 0) {
-        goto done;
-    }
+    if (result < 0) goto done;
     result = verify_ids(sys, uid, gid);
-    if (result < 0) {
-        goto done;
-    }
+    if (result < 0) goto done;
     const int actual_count = sys->getgroups(GROUPS_MAX, actual);
     if (actual_count < 0) {
         result = actual_count;
@@ -199,9 +162,7 @@ int sfd_process_become(const struct sfd_sys_setup *sys, uid_t uid, gid_t gid)
             goto done;
         }
     }
-    if (uid != 0) {
-        result = verify_no_way_back(sys);
-    }
+    if (uid != 0) result = verify_no_way_back(sys);
 
 done:
     free(wanted);
@@ -213,15 +174,11 @@ int64_t sfd_process_raise_open_files(const struct sfd_sys_setup *sys)
 {
     struct rlimit limit;
     const int result = sys->getrlimit(RLIMIT_NOFILE, &limit);
-    if (result < 0) {
-        return result;
-    }
+    if (result < 0) return result;
     if (limit.rlim_cur != limit.rlim_max) {
         const struct rlimit raised = {.rlim_cur = limit.rlim_max, .rlim_max = limit.rlim_max};
         /* RLIM_INFINITY as hard limit is refused above fs.nr_open: then the soft limit stays, which is no failure. */
-        if (sys->setrlimit(RLIMIT_NOFILE, &raised) >= 0) {
-            limit = raised;
-        }
+        if (sys->setrlimit(RLIMIT_NOFILE, &raised) >= 0) limit = raised;
     }
     return limit.rlim_cur > (rlim_t)INT64_MAX ? INT64_MAX : (int64_t)limit.rlim_cur;
 }

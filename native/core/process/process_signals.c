@@ -1,6 +1,6 @@
 /*
- * The signals that end the daemon; see process.h. Main thread only, except the handler, which runs on any thread and only
- * writes to an eventfd. Owns that eventfd and the dispositions that were there before.
+ * The signals that end the daemon; see process.h. Main thread only, except the handler, which runs on any thread and
+ * only writes to an eventfd. Owns that eventfd and the dispositions that were there before.
  */
 #include "process/process.h"
 
@@ -35,13 +35,9 @@ static void note_signal(int number)
 int sfd_process_signals_open(void)
 {
     const struct sfd_sys_setup *sys = &sfd_sys_setup_linux;
-    if (signal_fd >= 0) {
-        return -EALREADY;
-    }
+    if (signal_fd >= 0) return -EALREADY;
     const int fd = sys->eventfd(0, EFD_CLOEXEC);
-    if (fd < 0) {
-        return fd;
-    }
+    if (fd < 0) return fd;
     signal_fd = fd;
     struct sigaction note = {.sa_flags = SA_RESTART | SA_ONSTACK};
     note.sa_handler = note_signal;
@@ -49,17 +45,11 @@ int sfd_process_signals_open(void)
     struct sigaction ignore = {.sa_flags = 0};
     ignore.sa_handler = SIG_IGN;
     int result = sys->sigaction(SIGTERM, &note, &previous_term);
-    if (result < 0) {
-        goto fail;
-    }
+    if (result < 0) goto fail;
     result = sys->sigaction(SIGINT, &note, &previous_int);
-    if (result < 0) {
-        goto fail_term;
-    }
+    if (result < 0) goto fail_term;
     result = sys->sigaction(SIGHUP, &ignore, NULL);
-    if (result < 0) {
-        goto fail_int;
-    }
+    if (result < 0) goto fail_int;
     return fd;
 
 fail_int:
@@ -76,20 +66,13 @@ int sfd_process_signal_wait(int fd, int timeout_ms)
 {
     const struct sfd_sys_setup *sys = &sfd_sys_setup_linux;
     const int ready = sys->await_readable(fd, timeout_ms);
-    if (ready <= 0) {
-        return ready;
-    }
+    if (ready <= 0) return ready;
     uint64_t value = 0;
     const ssize_t n = sys->read(fd, &value, sizeof value);
-    if (n < 0) {
-        return (int)n;
-    }
+    if (n < 0) return (int)n;
     const uint64_t taken = value >= TERM_WEIGHT ? TERM_WEIGHT : INT_WEIGHT;
     const uint64_t left = value - taken;
-    if (left > 0) {
-        (void)sys->write(fd, &left,
-                         sizeof left); /* one at a time: whether a second one came matters */
-    }
+    if (left > 0) (void)sys->write(fd, &left, sizeof left); /* one at a time: whether a second one came matters */
     return taken == TERM_WEIGHT ? SIGTERM : SIGINT;
 }
 
@@ -102,9 +85,7 @@ void sfd_process_signal_wake(int fd)
 void sfd_process_signals_close(int fd)
 {
     const struct sfd_sys_setup *sys = &sfd_sys_setup_linux;
-    if (fd < 0 || fd != (int)signal_fd) {
-        return;
-    }
+    if (fd < 0 || fd != (int)signal_fd) return;
     sys->sigaction(SIGTERM, &previous_term, NULL);
     sys->sigaction(SIGINT, &previous_int, NULL);
     signal_fd = -1;

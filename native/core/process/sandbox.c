@@ -1,9 +1,9 @@
 /*
  * Landlock, on every thread of a process that has many; see sandbox.h.
  *
- * landlock_restrict_self(2) is for the calling thread alone (before ABI 8). So each thread is sent a signal whose handler
- * makes the call, as glibc does for setresuid(2). Each gets a domain of its own; they are alike, and that they differ shows
- * in one thing only, signals, which the kernel has exempted within a process (erratum 2 of ABI 6).
+ * landlock_restrict_self(2) is for the calling thread alone (before ABI 8). So each thread is sent a signal whose
+ * handler makes the call, as glibc does for setresuid(2). Each gets a domain of its own; they are alike, and that they
+ * differ shows in one thing only, signals, which the kernel has exempted within a process (erratum 2 of ABI 6).
  */
 #include "process/sandbox.h"
 
@@ -34,7 +34,9 @@
 /* What may be said of a file; the rest only of a directory. */
 #define OF_FILES (FS_EXECUTE | FS_WRITE_FILE | FS_READ_FILE | FS_TRUNCATE | FS_IOCTL_DEV)
 
-/* Erratum 2: signals between the threads of one process are no signals to others. The watch over the loops sends them. */
+/*
+ * Erratum 2: signals between the threads of one process are no signals to others. The watch over the loops sends them.
+ */
 #define ERRATUM_SIGNALS (1 << 1)
 
 enum { THREADS_MAX = 4096, PASSES_MAX = 100, PATIENCE_MS = 20000 };
@@ -72,8 +74,7 @@ static uint64_t rights_of(unsigned access)
     if ((access & SFD_SANDBOX_READ) != 0) rights |= FS_READ_FILE;
     if ((access & SFD_SANDBOX_LIST) != 0) rights |= FS_READ_DIR;
     if ((access & SFD_SANDBOX_WRITE) != 0) rights |= FS_WRITE_FILE | FS_IOCTL_DEV;
-    if ((access & SFD_SANDBOX_MAKE) != 0)
-        rights |= FS_MAKE_REG | FS_MAKE_SOCK | FS_REMOVE_FILE | FS_TRUNCATE;
+    if ((access & SFD_SANDBOX_MAKE) != 0) rights |= FS_MAKE_REG | FS_MAKE_SOCK | FS_REMOVE_FILE | FS_TRUNCATE;
     return rights;
 }
 
@@ -140,9 +141,8 @@ static void obey(int number, siginfo_t *info, void *context)
 
 static bool is_called(const struct roll *roll, int thread)
 {
-    for (int i = 0; i < roll->count; i++) {
+    for (int i = 0; i < roll->count; i++)
         if (roll->orders[i].thread == thread) return true;
-    }
     return false;
 }
 

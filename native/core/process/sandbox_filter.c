@@ -1,8 +1,8 @@
 /*
  * The seccomp filter: a list of what is refused. Start only; owns nothing.
  *
- * By hand and not by libseccomp: the engine's library is loaded into other programs' JVMs as well, and must ask for nothing
- * but libc. Whatever looks at no argument is decided once a system call, and remembered by the kernel (5.11).
+ * By hand and not by libseccomp: the engine's library is loaded into other programs' JVMs as well, and must ask for
+ * nothing but libc. Whatever looks at no argument is decided once a system call, and remembered by the kernel (5.11).
  */
 #include "process/sandbox.h"
 
@@ -125,24 +125,23 @@ static const uint32_t refused[] = {
 };
 
 /*
- * What only the start needs: its socket, and the mode of that. Landlock does not look at connections to sockets that have a
- * path (whoever serves one could run programs for us), nor at modes, owners and attributes.
+ * What only the start needs: its socket, and the mode of that. Landlock does not look at connections to sockets that
+ * have a path (whoever serves one could run programs for us), nor at modes, owners and attributes.
  */
 static const uint32_t refused_at_work[] = {
-    SYS_socket,     SYS_connect,       SYS_bind,        SYS_listen,       SYS_fchmod,
-    SYS_fchmodat,   SYS_FCHMODAT2,     SYS_fchown,      SYS_fchownat,     SYS_setxattr,
-    SYS_lsetxattr,  SYS_fsetxattr,     SYS_removexattr, SYS_lremovexattr, SYS_fremovexattr,
-    SYS_SETXATTRAT, SYS_REMOVEXATTRAT,
+    SYS_socket,      SYS_connect,      SYS_bind,         SYS_listen,     SYS_fchmod,        SYS_fchmodat,
+    SYS_FCHMODAT2,   SYS_fchown,       SYS_fchownat,     SYS_setxattr,   SYS_lsetxattr,     SYS_fsetxattr,
+    SYS_removexattr, SYS_lremovexattr, SYS_fremovexattr, SYS_SETXATTRAT, SYS_REMOVEXATTRAT,
 #if defined(__x86_64__)
-    SYS_chmod,      SYS_chown,         SYS_lchown,
+    SYS_chmod,       SYS_chown,        SYS_lchown,
 #endif
 };
 
 #ifdef OWN_ARCHITECTURE
 
 enum {
-    NAMESPACES = CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER |
-                 CLONE_NEWPID | CLONE_NEWNET
+    NAMESPACES =
+        CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET
 };
 
 struct program {
@@ -152,8 +151,7 @@ struct program {
 
 static void add(struct program *p, unsigned code, uint32_t value, unsigned yes, unsigned no)
 {
-    p->at[p->count++] = (struct sock_filter){
-        .code = (uint16_t)code, .jt = (uint8_t)yes, .jf = (uint8_t)no, .k = value};
+    p->at[p->count++] = (struct sock_filter){.code = (uint16_t)code, .jt = (uint8_t)yes, .jf = (uint8_t)no, .k = value};
 }
 
 static void load(struct program *p, size_t offset)

@@ -1,8 +1,8 @@
 /*
  * The status channel of one transfer: a pipe to the client.
  *
- * Role: one slot for File Information, one for merged progress, one for the terminal message, in the words of version 1 or, if
- * `extended`, with a Refusal and a Result. What does not fit into the
+ * Role: one slot for File Information, one for merged progress, one for the terminal message, in the words of version 1
+ * or, if `extended`, with a Refusal and a Result. What does not fit into the
  * pipe stays in its slot; File Information and the terminal message are never lost, progress is merged.
  * Thread: the transfer's loop. Owns the descriptor. Never blocks.
  */
@@ -25,12 +25,11 @@ struct sfd_status {
     int fd;
     bool info_due; /* File Information has not been written yet */
     uint8_t terminal;
-    uint8_t
-        error_command; /* SFD_WIRE_FILE_INFO refuses, SFD_WIRE_XFER_STAT ends a transfer that had begun */
-    uint8_t error;     /* errno */
-    bool extended;     /* its client takes a Refusal and a Result for the error and the end */
-    uint32_t fits;     /* of a refusal, also of an opened file: mask of techniques */
-    uint64_t progress; /* bytes that the client does not know about yet */
+    uint8_t error_command; /* SFD_WIRE_FILE_INFO refuses, SFD_WIRE_XFER_STAT ends a transfer that had begun */
+    uint8_t error;         /* errno */
+    bool extended;         /* its client takes a Refusal and a Result for the error and the end */
+    uint32_t fits;         /* of a refusal, also of an opened file: mask of techniques */
+    uint64_t progress;     /* bytes that the client does not know about yet */
     struct sfd_wire_file_info info;
     struct sfd_wire_result result; /* of a Result */
 };
@@ -46,12 +45,14 @@ void sfd_status_deinit(struct sfd_status *status, const struct sfd_machine *mach
  */
 int sfd_status_flush(struct sfd_status *status, const struct sfd_machine *machine);
 
-/* What a flush has given: true when nobody will ever read the channel (-EPIPE), false also when it can be tried again. */
+/*
+ * What a flush has given: true when nobody will ever read the channel (-EPIPE), false also when it can be tried again.
+ */
 bool sfd_status_is_lost(int flushed);
 
 /*
- * A terminal message; the first one stays. `command` is SFD_WIRE_FILE_INFO (refuses) or SFD_WIRE_XFER_STAT, `error` is -errno.
- * With `extended` set, `fits` and `result` are to be filled before.
+ * A terminal message; the first one stays. `command` is SFD_WIRE_FILE_INFO (refuses) or SFD_WIRE_XFER_STAT, `error` is
+ * -errno. With `extended` set, `fits` and `result` are to be filled before.
  */
 void sfd_status_complete(struct sfd_status *status);
 void sfd_status_fail(struct sfd_status *status, uint8_t command, int error);

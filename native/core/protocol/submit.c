@@ -6,8 +6,8 @@
 #include <errno.h>
 #include <string.h>
 
-int sfd_submit_send(const struct sfd_sys *sys, int socket, const void *request, size_t length,
-                    const int *fds, unsigned count)
+int sfd_submit_send(const struct sfd_sys *sys, int socket, const void *request, size_t length, const int *fds,
+                    unsigned count)
 {
     union {
         struct cmsghdr align;

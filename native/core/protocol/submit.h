@@ -21,7 +21,7 @@ enum { SFD_SUBMIT_MAX_FDS = 3 };
  * daemon's queue is full, -ECONNREFUSED or -ENOTCONN when nobody listens any more (connect again, the daemon may have
  * been restarted), -EBADF when one of the descriptors is none.
  */
-int sfd_submit_send(const struct sfd_sys *sys, int socket, const void *request, size_t length,
-                    const int *fds, unsigned count);
+int sfd_submit_send(const struct sfd_sys *sys, int socket, const void *request, size_t length, const int *fds,
+                    unsigned count);
 
 #endif

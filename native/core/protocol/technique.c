@@ -57,11 +57,9 @@ void sfd_techniques_probe(const struct sfd_sys *sys, int error[SFD_TECHNIQUES])
         error[i] = 0;
     int from = sfd_sys_memory_file("sendfiled-probe");
     int to = sfd_sys_memory_file("sendfiled-probe");
-    if (from >= 0 && to >= 0 && pipe2(ends, O_CLOEXEC | O_NONBLOCK) == 0 &&
-        sys->pwritev2(from, &iov, 1, 0, 0) == 1) {
+    if (from >= 0 && to >= 0 && pipe2(ends, O_CLOEXEC | O_NONBLOCK) == 0 && sys->pwritev2(from, &iov, 1, 0, 0) == 1) {
         error[SFD_TECHNIQUE_SENDFILE] = failure(sys->sendfile(ends[1], from, &at[0], 1));
-        error[SFD_TECHNIQUE_SPLICE] =
-            failure(sys->splice(from, &at[1], ends[1], 1, SPLICE_F_NONBLOCK));
+        error[SFD_TECHNIQUE_SPLICE] = failure(sys->splice(from, &at[1], ends[1], 1, SPLICE_F_NONBLOCK));
         error[SFD_TECHNIQUE_MMAP] = probe_mmap(sys, from, ends[1]);
         error[SFD_TECHNIQUE_COPY_FILE_RANGE] = failure(sys->copy_file_range(from, &at[2], to, 1));
     }
@@ -81,8 +79,7 @@ static bool concerns(const struct sfd_rule *rule, const struct sfd_subject *subj
 /* Whether a rule that concerns the subject hangs on its O_NONBLOCK, which nobody has asked for. */
 static bool hangs(const struct sfd_rule *rule, const struct sfd_subject *subject)
 {
-    return !subject->asked &&
-           (rule->blocking != SFD_RULE_ANY || rule->technique == SFD_TECHNIQUE_SENDFILE);
+    return !subject->asked && (rule->blocking != SFD_RULE_ANY || rule->technique == SFD_TECHNIQUE_SENDFILE);
 }
 
 static bool decides(const struct sfd_rule *rule, const struct sfd_subject *subject)
@@ -92,8 +89,7 @@ static bool decides(const struct sfd_rule *rule, const struct sfd_subject *subje
     return (subject->fits & SFD_TECHNIQUE_BIT(rule->technique)) != 0;
 }
 
-enum sfd_technique sfd_technique_choose(const struct sfd_rule *rules, uint32_t count,
-                                        const struct sfd_subject *subject)
+enum sfd_technique sfd_technique_choose(const struct sfd_rule *rules, uint32_t count, const struct sfd_subject *subject)
 {
     /* From the one that copies least; of those that fit a kind of destination, at most two stand here. */
     static const enum sfd_technique preferred[] = {
@@ -110,8 +106,7 @@ enum sfd_technique sfd_technique_choose(const struct sfd_rule *rules, uint32_t c
         (subject->fits & SFD_TECHNIQUE_BIT(SFD_TECHNIQUE_READ_WRITE)) != 0)
         return SFD_TECHNIQUE_READ_WRITE;
     if (!subject->asked) return SFD_TECHNIQUE_AUTO;
-    for (size_t i = 0; i < sizeof(preferred) / sizeof(preferred[0]); i++) {
+    for (size_t i = 0; i < sizeof(preferred) / sizeof(preferred[0]); i++)
         if ((subject->fits & SFD_TECHNIQUE_BIT(preferred[i])) != 0) return preferred[i];
-    }
     return SFD_TECHNIQUE_AUTO;
 }

@@ -1,8 +1,9 @@
 /*
  * Techniques: the ways in which bytes pass from a file to a destination; their names and choice.
  *
- * Role: one table of what exists (the numbers are public: enum sfd_technique), what this machine has of it, and which one a
- * transfer takes. What fits a kind of destination is destination.h's to say; how a technique moves bytes is mover.h's and copy.h's.
+ * Role: one table of what exists (the numbers are public: enum sfd_technique), what this machine has of it, and which
+ * one a transfer takes. What fits a kind of destination is destination.h's to say; how a technique moves bytes is
+ * mover.h's and copy.h's.
  * Thread: any; there is no state. Owns nothing.
  */
 #ifndef SFD_PROTOCOL_TECHNIQUE_H
@@ -17,8 +18,7 @@
 
 /* Its bit in a mask of techniques. `auto` is in no mask: it is not a technique but a request to choose one. */
 #define SFD_TECHNIQUE_BIT(technique) (1u << (unsigned)(technique))
-#define SFD_TECHNIQUES_ALL                                                                         \
-    (SFD_TECHNIQUE_BIT(SFD_TECHNIQUES) - 1u - SFD_TECHNIQUE_BIT(SFD_TECHNIQUE_AUTO))
+#define SFD_TECHNIQUES_ALL           (SFD_TECHNIQUE_BIT(SFD_TECHNIQUES) - 1u - SFD_TECHNIQUE_BIT(SFD_TECHNIQUE_AUTO))
 
 /* Whether a number, of any origin, is that of a technique in a mask. */
 static inline bool sfd_technique_is_in(unsigned technique, uint32_t mask)
@@ -30,8 +30,8 @@ static inline bool sfd_technique_is_in(unsigned technique, uint32_t mask)
 const char *sfd_technique_name(enum sfd_technique technique);
 
 /*
- * Tries each technique on memory files and a pipe: error[t] is 0, or the -errno for which this machine has not got it, -ENOSYS
- * or -EPERM where a sandbox refuses the call. What cannot be tried counts as there. Blocks for no disk.
+ * Tries each technique on memory files and a pipe: error[t] is 0, or the -errno for which this machine has not got it,
+ * -ENOSYS or -EPERM where a sandbox refuses the call. What cannot be tried counts as there. Blocks for no disk.
  */
 void sfd_techniques_probe(const struct sfd_sys *sys, int error[SFD_TECHNIQUES]);
 
@@ -58,16 +58,15 @@ struct sfd_rule {
 struct sfd_subject {
     uint64_t size; /* bytes of the range */
     enum sfd_fd_kind kind;
-    bool
-        asked; /* whether O_NONBLOCK of the description is known; of some kinds it does not matter */
+    bool asked;    /* whether O_NONBLOCK of the description is known; of some kinds it does not matter */
     bool nonblock; /* the description has O_NONBLOCK */
     uint32_t fits; /* mask: what there is to choose from; not 0 */
 };
 
 /*
- * What `auto` takes: the technique of the first rule that matches and fits, else the built-in choice, which is never mmap
- * unless nothing else fits. AUTO when nothing fits at all; or, of a destination that was not asked for O_NONBLOCK, when the answer
- * depends on it.
+ * What `auto` takes: the technique of the first rule that matches and fits, else the built-in choice, which is never
+ * mmap unless nothing else fits. AUTO when nothing fits at all; or, of a destination that was not asked for O_NONBLOCK,
+ * when the answer depends on it.
  */
 enum sfd_technique sfd_technique_choose(const struct sfd_rule *rules, uint32_t count,
                                         const struct sfd_subject *subject);

@@ -152,8 +152,7 @@ size_t sfd_wire_put_error(void *buf, uint8_t cmd, int errnum)
 
 size_t sfd_wire_put_refusal(void *buf, int errnum, uint32_t fits)
 {
-    unsigned char *message =
-        start_extended(buf, SFD_WIRE_REFUSAL_SIZE, SFD_WIRE_REFUSAL, SFD_WIRE_REFUSAL_SIZE);
+    unsigned char *message = start_extended(buf, SFD_WIRE_REFUSAL_SIZE, SFD_WIRE_REFUSAL, SFD_WIRE_REFUSAL_SIZE);
 
     message[AT_STAT] = error_byte(errnum);
     put_u32(message, AT_FITS, fits);
@@ -162,8 +161,7 @@ size_t sfd_wire_put_refusal(void *buf, int errnum, uint32_t fits)
 
 size_t sfd_wire_put_result(void *buf, int errnum, const struct sfd_wire_result *result)
 {
-    unsigned char *message =
-        start_extended(buf, SFD_WIRE_RESULT_SIZE, SFD_WIRE_RESULT, SFD_WIRE_RESULT_SIZE);
+    unsigned char *message = start_extended(buf, SFD_WIRE_RESULT_SIZE, SFD_WIRE_RESULT, SFD_WIRE_RESULT_SIZE);
 
     message[AT_STAT] = errnum == 0 ? 0 : error_byte(errnum);
     put_u64(message, AT_MOVED, result->moved);
@@ -195,8 +193,8 @@ size_t sfd_wire_put_extended_request(void *buf, uint8_t cmd, int64_t offset, uin
                                      const struct sfd_options *options, size_t path_length)
 {
     const size_t follows = cmd == SFD_WIRE_SEND_DESCRIPTOR ? 0 : path_length + 1;
-    unsigned char *message = start_extended(buf, SFD_WIRE_EXTENDED_REQUEST_SIZE, cmd,
-                                            SFD_WIRE_EXTENDED_REQUEST_SIZE + follows);
+    unsigned char *message =
+        start_extended(buf, SFD_WIRE_EXTENDED_REQUEST_SIZE, cmd, SFD_WIRE_EXTENDED_REQUEST_SIZE + follows);
 
     put_i64(message, AT_OFFSET, offset);
     put_u64(message, AT_LENGTH, length);
@@ -211,18 +209,12 @@ size_t sfd_wire_put_extended_request(void *buf, uint8_t cmd, int64_t offset, uin
 /* Of a request whose path begins at `at`: 0 or -errno. */
 static int check_path(const unsigned char *message, size_t len, size_t at)
 {
-    if (len < at + 1) {
-        return -EBADMSG;
-    }
+    if (len < at + 1) return -EBADMSG;
 
     const size_t path_length = len - at - 1;
 
-    if (message[len - 1] != '\0' || memchr(message + at, '\0', path_length) != NULL) {
-        return -EBADMSG;
-    }
-    if (path_length > SFD_WIRE_MAX_PATH) {
-        return -ENAMETOOLONG;
-    }
+    if (message[len - 1] != '\0' || memchr(message + at, '\0', path_length) != NULL) return -EBADMSG;
+    if (path_length > SFD_WIRE_MAX_PATH) return -ENAMETOOLONG;
     return path_length == 0 ? -ENOENT : 0;
 }
 
@@ -237,12 +229,8 @@ static int get_path_request(const unsigned char *message, size_t len, struct sfd
 {
     int result = check_path(message, len, AT_PATH);
 
-    if (result == 0) {
-        result = check_range(message);
-    }
-    if (result < 0) {
-        return result;
-    }
+    if (result == 0) result = check_range(message);
+    if (result < 0) return result;
 
     *out = (struct sfd_wire_request){
         .cmd = message[AT_CMD],
@@ -257,36 +245,24 @@ static int get_path_request(const unsigned char *message, size_t len, struct sfd
 /* What every extended request of ours begins with. 0 or -errno. */
 static int check_extended_prefix(const unsigned char *message, size_t len)
 {
-    if (len < SFD_WIRE_EXTENDED_PREFIX_SIZE) {
-        return -EBADMSG;
-    }
-    if (get_u16(message, AT_VERSION) != SFD_WIRE_VERSION) {
-        return -EPROTONOSUPPORT;
-    }
+    if (len < SFD_WIRE_EXTENDED_PREFIX_SIZE) return -EBADMSG;
+    if (get_u16(message, AT_VERSION) != SFD_WIRE_VERSION) return -EPROTONOSUPPORT;
     return get_u32(message, AT_TOTAL) == len ? 0 : -EBADMSG;
 }
 
-static int get_extended_request(const unsigned char *message, size_t len,
-                                struct sfd_wire_request *out)
+static int get_extended_request(const unsigned char *message, size_t len, struct sfd_wire_request *out)
 {
     const bool on_path = message[AT_CMD] != SFD_WIRE_SEND_DESCRIPTOR;
     int result = check_extended_prefix(message, len);
 
-    if (result == 0 && on_path) {
+    if (result == 0 && on_path)
         result = check_path(message, len, AT_EXTENDED_PATH);
-    } else if (result == 0 && len != SFD_WIRE_EXTENDED_REQUEST_SIZE) {
+    else if (result == 0 && len != SFD_WIRE_EXTENDED_REQUEST_SIZE)
         result = -EBADMSG;
-    }
-    if (result == 0 &&
-        (message[AT_TECHNIQUE] >= SFD_TECHNIQUES || (message[AT_FLAGS] & ~SFD_OPTIONS_ALL) != 0)) {
+    if (result == 0 && (message[AT_TECHNIQUE] >= SFD_TECHNIQUES || (message[AT_FLAGS] & ~SFD_OPTIONS_ALL) != 0))
         result = -EINVAL;
-    }
-    if (result == 0) {
-        result = check_range(message);
-    }
-    if (result < 0) {
-        return result;
-    }
+    if (result == 0) result = check_range(message);
+    if (result < 0) return result;
 
     *out = (struct sfd_wire_request){
         .cmd = on_path ? message[AT_CMD] & 0x0f : SFD_WIRE_SEND_DESCRIPTOR,
@@ -307,12 +283,9 @@ static int get_extended_request(const unsigned char *message, size_t len,
     return 0;
 }
 
-static int get_transfer_request(const unsigned char *message, size_t len,
-                                struct sfd_wire_request *out)
+static int get_transfer_request(const unsigned char *message, size_t len, struct sfd_wire_request *out)
 {
-    if (len != SFD_WIRE_TRANSFER_REQUEST_SIZE) {
-        return -EBADMSG;
-    }
+    if (len != SFD_WIRE_TRANSFER_REQUEST_SIZE) return -EBADMSG;
 
     *out = (struct sfd_wire_request){
         .cmd = message[AT_CMD],
@@ -325,9 +298,7 @@ int sfd_wire_get_request(const void *buf, size_t len, struct sfd_wire_request *o
 {
     const unsigned char *message = buf;
 
-    if (len < SFD_WIRE_PREFIX_SIZE || message[AT_STAT] != 0) {
-        return -EBADMSG;
-    }
+    if (len < SFD_WIRE_PREFIX_SIZE || message[AT_STAT] != 0) return -EBADMSG;
 
     const uint8_t cmd = message[AT_CMD];
 
@@ -345,9 +316,8 @@ int sfd_wire_get_request(const void *buf, size_t len, struct sfd_wire_request *o
     case SFD_WIRE_SEND_DESCRIPTOR:
         return get_extended_request(message, len, out);
     default:
-        return cmd >= SFD_WIRE_EXTENDED_REQUEST_FIRST && cmd <= SFD_WIRE_EXTENDED_REQUEST_LAST
-                   ? -EPROTONOSUPPORT
-                   : -EBADMSG;
+        return cmd >= SFD_WIRE_EXTENDED_REQUEST_FIRST && cmd <= SFD_WIRE_EXTENDED_REQUEST_LAST ? -EPROTONOSUPPORT
+                                                                                               : -EBADMSG;
     }
 }
 
@@ -355,16 +325,13 @@ bool sfd_wire_is_extended(const void *buf, size_t len)
 {
     const unsigned char *message = buf;
 
-    return len >= SFD_WIRE_PREFIX_SIZE && message[AT_STAT] == 0 &&
-           message[AT_CMD] >= SFD_WIRE_OPEN_FILE_EXT &&
+    return len >= SFD_WIRE_PREFIX_SIZE && message[AT_STAT] == 0 && message[AT_CMD] >= SFD_WIRE_OPEN_FILE_EXT &&
            message[AT_CMD] <= SFD_WIRE_SEND_DESCRIPTOR && check_extended_prefix(message, len) == 0;
 }
 
 static int get_file_info(const unsigned char *message, size_t len, struct sfd_wire_response *out)
 {
-    if (len < SFD_WIRE_FILE_INFO_SIZE) {
-        return 0;
-    }
+    if (len < SFD_WIRE_FILE_INFO_SIZE) return 0;
 
     *out = (struct sfd_wire_response){
         .kind = SFD_WIRE_RESPONSE_INFO,
@@ -383,9 +350,7 @@ static int get_file_info(const unsigned char *message, size_t len, struct sfd_wi
 
 static int get_xfer_stat(const unsigned char *message, size_t len, struct sfd_wire_response *out)
 {
-    if (len < SFD_WIRE_XFER_STAT_SIZE) {
-        return 0;
-    }
+    if (len < SFD_WIRE_XFER_STAT_SIZE) return 0;
 
     const uint64_t size = get_u64(message, AT_SIZE);
     const bool complete = size == SFD_WIRE_COMPLETE;
@@ -400,9 +365,7 @@ static int get_xfer_stat(const unsigned char *message, size_t len, struct sfd_wi
 
 static int get_refusal(const unsigned char *message, struct sfd_wire_response *out)
 {
-    if (message[AT_STAT] == 0) {
-        return -EBADMSG;
-    }
+    if (message[AT_STAT] == 0) return -EBADMSG;
 
     *out = (struct sfd_wire_response){
         .kind = SFD_WIRE_RESPONSE_REFUSAL,
@@ -431,21 +394,14 @@ static int get_result(const unsigned char *message, struct sfd_wire_response *ou
     return SFD_WIRE_RESULT_SIZE;
 }
 
-static int get_extended_response(const unsigned char *message, size_t len,
-                                 struct sfd_wire_response *out)
+static int get_extended_response(const unsigned char *message, size_t len, struct sfd_wire_response *out)
 {
     const bool refusal = message[AT_CMD] == SFD_WIRE_REFUSAL;
     const size_t size = refusal ? SFD_WIRE_REFUSAL_SIZE : SFD_WIRE_RESULT_SIZE;
 
-    if (len < SFD_WIRE_EXTENDED_PREFIX_SIZE) {
-        return 0;
-    }
-    if (get_u16(message, AT_VERSION) != SFD_WIRE_VERSION || get_u32(message, AT_TOTAL) != size) {
-        return -EBADMSG;
-    }
-    if (len < size) {
-        return 0;
-    }
+    if (len < SFD_WIRE_EXTENDED_PREFIX_SIZE) return 0;
+    if (get_u16(message, AT_VERSION) != SFD_WIRE_VERSION || get_u32(message, AT_TOTAL) != size) return -EBADMSG;
+    if (len < size) return 0;
     return refusal ? get_refusal(message, out) : get_result(message, out);
 }
 
@@ -453,9 +409,7 @@ int sfd_wire_get_response(const void *buf, size_t len, struct sfd_wire_response 
 {
     const unsigned char *message = buf;
 
-    if (len < SFD_WIRE_PREFIX_SIZE) {
-        return 0;
-    }
+    if (len < SFD_WIRE_PREFIX_SIZE) return 0;
 
     const uint8_t cmd = message[AT_CMD];
 
@@ -477,6 +431,5 @@ int sfd_wire_get_response(const void *buf, size_t len, struct sfd_wire_response 
         };
         return SFD_WIRE_ERROR_SIZE;
     }
-    return cmd == SFD_WIRE_FILE_INFO ? get_file_info(message, len, out)
-                                     : get_xfer_stat(message, len, out);
+    return cmd == SFD_WIRE_FILE_INFO ? get_file_info(message, len, out) : get_xfer_stat(message, len, out);
 }

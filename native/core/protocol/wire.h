@@ -71,9 +71,9 @@ size_t sfd_wire_put_extended_request(void *buf, uint8_t cmd, int64_t offset, uin
                                      const struct sfd_options *options, size_t path_length);
 
 struct sfd_wire_request {
-    uint8_t cmd;    /* SFD_WIRE_OPEN_FILE .. _CANCEL, for the extended ones too; _SEND_DESCRIPTOR */
-    bool extended;  /* answered with extended responses */
-    int64_t offset; /* path requests, Send Descriptor */
+    uint8_t cmd;                /* SFD_WIRE_OPEN_FILE .. _CANCEL, for the extended ones too; _SEND_DESCRIPTOR */
+    bool extended;              /* answered with extended responses */
+    int64_t offset;             /* path requests, Send Descriptor */
     uint64_t length;            /* path requests, Send Descriptor; 0: to the end of the file */
     const char *path;           /* path requests: borrowed from the datagram, NUL-terminated */
     size_t path_length;         /* without the NUL, 1..SFD_WIRE_MAX_PATH */

@@ -17,22 +17,23 @@
 
 /* A socket or an epoll instance that fails for no known reason may work again; nobody could live without either. */
 static const uint8_t rest[SFD_PLACES] = {
-    [SFD_PLACE_RECEIVE] = DEFER,   [SFD_PLACE_WAIT] = DEFER, [SFD_PLACE_WATCH] = END,
-    [SFD_PLACE_OPEN_CACHED] = END, [SFD_PLACE_OPEN] = END,   [SFD_PLACE_LOCK] = END,
-    [SFD_PLACE_READ] = END,        [SFD_PLACE_LOAD] = END,   [SFD_PLACE_MOVE] = END,
-    [SFD_PLACE_COPY] = END,        [SFD_PLACE_STATUS] = END,
+    [SFD_PLACE_RECEIVE] = DEFER, [SFD_PLACE_WAIT] = DEFER, [SFD_PLACE_WATCH] = END,  [SFD_PLACE_OPEN_CACHED] = END,
+    [SFD_PLACE_OPEN] = END,      [SFD_PLACE_LOCK] = END,   [SFD_PLACE_READ] = END,   [SFD_PLACE_LOAD] = END,
+    [SFD_PLACE_MOVE] = END,      [SFD_PLACE_COPY] = END,   [SFD_PLACE_STATUS] = END,
 };
 
 /* Want of memory: of the kernel's, or of ours. */
-#define MEMORY                                                                                     \
-    [SFD_PLACE_OPEN_CACHED] = POOL, [SFD_PLACE_OPEN] = DEFER, [SFD_PLACE_LOCK] = DEFER,            \
-    [SFD_PLACE_READ] = POOL, [SFD_PLACE_LOAD] = DEFER, [SFD_PLACE_MOVE] = DEFER,                   \
-    [SFD_PLACE_COPY] = DEFER, [SFD_PLACE_STATUS] = DEFER
+#define MEMORY                                                                                                         \
+    [SFD_PLACE_OPEN_CACHED] = POOL, [SFD_PLACE_OPEN] = DEFER, [SFD_PLACE_LOCK] = DEFER, [SFD_PLACE_READ] = POOL,       \
+    [SFD_PLACE_LOAD] = DEFER, [SFD_PLACE_MOVE] = DEFER, [SFD_PLACE_COPY] = DEFER, [SFD_PLACE_STATUS] = DEFER
 
-/* Want of descriptors: of this process, or of the machine. A pipe is written to through one more where the kernel asks for it. */
-#define DESCRIPTORS                                                                                \
-    [SFD_PLACE_OPEN_CACHED] = POOL, [SFD_PLACE_OPEN] = DEFER, [SFD_PLACE_MOVE] = DEFER,            \
-    [SFD_PLACE_COPY] = DEFER, [SFD_PLACE_STATUS] = DEFER
+/*
+ * Want of descriptors: of this process, or of the machine. A pipe is written to through one more where the kernel asks
+ * for it.
+ */
+#define DESCRIPTORS                                                                                                    \
+    [SFD_PLACE_OPEN_CACHED] = POOL, [SFD_PLACE_OPEN] = DEFER, [SFD_PLACE_MOVE] = DEFER, [SFD_PLACE_COPY] = DEFER,      \
+    [SFD_PLACE_STATUS] = DEFER
 
 static const uint8_t table[ERRNO_MAX][SFD_PLACES] = {
     [EINTR] = {[SFD_PLACE_RECEIVE] = READY, [SFD_PLACE_MOVE] = READY, [SFD_PLACE_STATUS] = READY},
@@ -47,8 +48,7 @@ static const uint8_t table[ERRNO_MAX][SFD_PLACES] = {
     [ENOBUFS] = {MEMORY},
     [EMFILE] = {DESCRIPTORS},
     [ENFILE] = {DESCRIPTORS},
-    [ENOSPC] = {[SFD_PLACE_WATCH] =
-                    DEFER}, /* fs.epoll.max_user_watches, which a user's programs share */
+    [ENOSPC] = {[SFD_PLACE_WATCH] = DEFER}, /* fs.epoll.max_user_watches, which a user's programs share */
     [ENOLCK] = {[SFD_PLACE_OPEN] = DEFER, [SFD_PLACE_LOCK] = DEFER}, /* no memory for a lock */
     [EXDEV] = {[SFD_PLACE_OPEN_CACHED] = POOL},                      /* to another disk */
     [EEXIST] = {[SFD_PLACE_WATCH] = PASS},

@@ -1,9 +1,9 @@
 /*
  * What each errno means at each place where a system call, or memory, can fail: the one table of it.
  *
- * Role: nothing that a kernel answers ends the daemon. What passes is waited for, with an event where there is one and by a timer
- * where there is none; what does not pass ends the one transfer that met it, and its client is told. The code at each place obeys;
- * it does not judge.
+ * Role: nothing that a kernel answers ends the daemon. What passes is waited for, with an event where there is one and
+ * by a timer where there is none; what does not pass ends the one transfer that met it, and its client is told. The
+ * code at each place obeys; it does not judge.
  * Thread: any; the table is constant. Owns nothing.
  *
  *            receive  wait    watch   open    open    lock    read    load    move    copy    status
@@ -24,8 +24,8 @@
  *   EOPNOTSUPP        defer                           pass    pool
  *   the rest defer    defer   end     end     end     end     end     end     end     end     end
  *
- * An empty field is the rest's. EINTR never comes here from most calls: sys.c asks again at once. It does from sendfile and
- * splice, which a signal of the watch frees. EIO of a disk is among the rest: the transfer ends with EIO.
+ * An empty field is the rest's. EINTR never comes here from most calls: sys.c asks again at once. It does from sendfile
+ * and splice, which a signal of the watch frees. EIO of a disk is among the rest: the transfer ends with EIO.
  */
 #ifndef SFD_SYS_ERRNO_POLICY_H
 #define SFD_SYS_ERRNO_POLICY_H
@@ -49,8 +49,8 @@ enum sfd_remedy {
     SFD_REMEDY_END,   /* that is the answer: whoever asked is told */
     SFD_REMEDY_READY, /* epoll says when there is a point in trying again */
     SFD_REMEDY_DEFER, /* the machine lacks something: tried again by a timer, for as long as the place says */
-    SFD_REMEDY_POOL, /* the disk pool may wait for it, the loop may not */
-    SFD_REMEDY_PASS, /* goes on without it */
+    SFD_REMEDY_POOL,  /* the disk pool may wait for it, the loop may not */
+    SFD_REMEDY_PASS,  /* goes on without it */
 };
 
 /* What to do about `error` (-errno) at `place`. */

@@ -13,8 +13,7 @@ static enum sfd_fd_kind socket_kind(const struct sfd_sys *sys, int fd, int domai
 {
     int type = 0;
 
-    if (sys->getsockopt_int(fd, SOL_SOCKET, SO_TYPE, &type) < 0 || type != SOCK_STREAM)
-        return SFD_FD_OTHER;
+    if (sys->getsockopt_int(fd, SOL_SOCKET, SO_TYPE, &type) < 0 || type != SOCK_STREAM) return SFD_FD_OTHER;
     if (domain == AF_UNIX) return SFD_FD_UNIX_STREAM;
     if (domain == AF_INET || domain == AF_INET6) return SFD_FD_TCP;
     return SFD_FD_OTHER;
@@ -41,8 +40,7 @@ static enum sfd_fd_device device_of(unsigned major, unsigned minor)
     }
 }
 
-static void classify_file(const struct sfd_sys *sys, int fd, bool path_only,
-                          struct sfd_fd_info *info)
+static void classify_file(const struct sfd_sys *sys, int fd, bool path_only, struct sfd_fd_info *info)
 {
     struct statx st;
 
@@ -90,11 +88,10 @@ int sfd_fd_classify(const struct sfd_sys *sys, int fd, struct sfd_fd_info *out)
     } else {
         const int asked = sfd_fd_ask(sys, fd, &info);
         if (asked < 0) return asked;
-        if (result == -ENOTSOCK && sfd_fd_is_pipe(sys, fd)) {
+        if (result == -ENOTSOCK && sfd_fd_is_pipe(sys, fd))
             info.kind = SFD_FD_PIPE;
-        } else {
+        else
             classify_file(sys, fd, result != -ENOTSOCK, &info);
-        }
     }
     *out = info;
     return 0;

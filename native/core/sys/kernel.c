@@ -52,18 +52,16 @@ int sfd_machine_init(struct sfd_machine *machine, const struct sfd_sys *sys)
     machine->resolve_cached = resolves_cached(sys);
     machine->cachestat = sys->cachestat(fd, &range, &stat) != -ENOSYS;
     sfd_techniques_probe(sys, missing);
-    for (int i = SFD_TECHNIQUE_AUTO + 1; i < SFD_TECHNIQUES; i++) {
+    for (int i = SFD_TECHNIQUE_AUTO + 1; i < SFD_TECHNIQUES; i++)
         if (missing[i] == 0) machine->techniques |= SFD_TECHNIQUE_BIT(i);
-    }
     return 0;
 }
 
 /*
- * A FIFO stands in the tree of files, where we may not be allowed to open it anew: another user's, or any in the sandbox.
- * splice(2) does not block, so the bytes go there by a pipe of our own; what does not fit goes with that pipe.
+ * A FIFO stands in the tree of files, where we may not be allowed to open it anew: another user's, or any in the
+ * sandbox. splice(2) does not block, so the bytes go there by a pipe of our own; what does not fit goes with that pipe.
  */
-static int64_t write_by_splice(const struct sfd_machine *machine, int fd, const struct iovec *iov,
-                               int count)
+static int64_t write_by_splice(const struct sfd_machine *machine, int fd, const struct iovec *iov, int count)
 {
     const struct sfd_sys *sys = machine->sys;
     int ends[2];
@@ -92,8 +90,7 @@ static int reopen_pipe(const struct sfd_machine *machine, int fd)
     return sfd_fd_reopen_pipe(fd);
 }
 
-int64_t sfd_machine_write_pipe(const struct sfd_machine *machine, int fd, const struct iovec *iov,
-                               int count)
+int64_t sfd_machine_write_pipe(const struct sfd_machine *machine, int fd, const struct iovec *iov, int count)
 {
     int64_t n = machine->sys->pwritev2(fd, iov, count, -1, machine->pipe_write_flags);
 

@@ -25,8 +25,9 @@ struct sfd_machine {
 int sfd_machine_init(struct sfd_machine *machine, const struct sfd_sys *sys);
 
 /*
- * Keeps a descriptor in *machine->spare that stands for nothing: when the process has no number left, it makes room for the one
- * that a last word to a client can need. Not const like the rest: one loop's copy of a machine has it, and no other thread.
+ * Keeps a descriptor in *machine->spare that stands for nothing: when the process has no number left, it makes room for
+ * the one that a last word to a client can need. Not const like the rest: one loop's copy of a machine has it, and no
+ * other thread.
  */
 void sfd_machine_keep_spare(const struct sfd_machine *machine);
 
@@ -34,12 +35,11 @@ void sfd_machine_keep_spare(const struct sfd_machine *machine);
  * Writes memory to a pipe: the bytes taken, or -errno, -EAGAIN when it is full. Does not block if pipe_write_flags is
  * RWF_NOWAIT or `fd` has O_NONBLOCK (sfd_machine_own_pipe).
  */
-int64_t sfd_machine_write_pipe(const struct sfd_machine *machine, int fd, const struct iovec *iov,
-                               int count);
+int64_t sfd_machine_write_pipe(const struct sfd_machine *machine, int fd, const struct iovec *iov, int count);
 
 /*
- * Makes *fd, a pipe that was received, fit for sfd_machine_write_pipe: without RWF_NOWAIT it becomes a description of our
- * own with O_NONBLOCK. 0, or -errno with *fd as it was: the pipe of another user may not be opened.
+ * Makes *fd, a pipe that was received, fit for sfd_machine_write_pipe: without RWF_NOWAIT it becomes a description of
+ * our own with O_NONBLOCK. 0, or -errno with *fd as it was: the pipe of another user may not be opened.
  */
 int sfd_machine_own_pipe(const struct sfd_machine *machine, int *fd);
 

@@ -31,13 +31,13 @@
 #define SIGNAL_TRIES 1000
 
 /* Evaluates a call until it is not interrupted; yields its result or -errno. */
-#define RETRY(type, call)                                                                          \
-    do {                                                                                           \
-        type result_;                                                                              \
-        do {                                                                                       \
-            result_ = (type)(call);                                                                \
-        } while (result_ < 0 && errno == EINTR);                                                   \
-        return result_ < 0 ? (type)-errno : result_;                                               \
+#define RETRY(type, call)                                                                                              \
+    do {                                                                                                               \
+        type result_;                                                                                                  \
+        do {                                                                                                           \
+            result_ = (type)(call);                                                                                    \
+        } while (result_ < 0 && errno == EINTR);                                                                       \
+        return result_ < 0 ? (type)-errno : result_;                                                                   \
     } while (0)
 
 static int sys_openat2(int dir, const char *path, const struct open_how *how)

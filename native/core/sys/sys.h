@@ -4,8 +4,8 @@
  * Role: the only door to the kernel. Tests copy `sfd_sys_linux`, replace entries and so script short writes, EAGAIN or
  * ENOSPC without a line of test code in the product.
  * Thread: any; the table is constant and the functions keep no state.
- * Rule: each function gives >= 0 or -errno. EINTR is retried here, but not for close, see close(2), and not for sendfile and
- * splice: a signal is how the watch frees a loop whose client has made its socket block.
+ * Rule: each function gives >= 0 or -errno. EINTR is retried here, but not for close, see close(2), and not for
+ * sendfile and splice: a signal is how the watch frees a loop whose client has made its socket block.
  */
 #ifndef SFD_SYS_SYS_H
 #define SFD_SYS_SYS_H
@@ -83,20 +83,21 @@ uint64_t sfd_sys_now_ms(void);
 int sfd_sys_thread_id(void);
 
 /*
- * Lets the calling thread write to the terminal that the process was started from, also as its background job: SIGTTOU would
- * stop the whole process (stty tostop, which is every user's of the terminal to set).
+ * Lets the calling thread write to the terminal that the process was started from, also as its background job: SIGTTOU
+ * would stop the whole process (stty tostop, which is every user's of the terminal to set).
  */
 void sfd_sys_block_terminal_stop(void);
 
 /*
- * A real-time signal of this process whose only effect is to interrupt a call: its number, or -ENOENT when none is free.
- * Installs a handler that does nothing, without SA_RESTART, and leaves it there. Signals that have an owner are passed over.
+ * A real-time signal of this process whose only effect is to interrupt a call: its number, or -ENOENT when none is
+ * free. Installs a handler that does nothing, without SA_RESTART, and leaves it there. Signals that have an owner are
+ * passed over.
  */
 int sfd_sys_wake_signal(void);
 
 /*
- * The calling thread never again takes the processor from one that runs, when it wakes (SCHED_BATCH): for threads that only
- * wait and hand over. Where that is refused all stays as it was.
+ * The calling thread never again takes the processor from one that runs, when it wakes (SCHED_BATCH): for threads that
+ * only wait and hand over. Where that is refused all stays as it was.
  */
 void sfd_sys_stand_back(void);
 
@@ -120,7 +121,10 @@ int sfd_sys_memory_file(const char *name);
 /* CLOEXEC AF_UNIX datagram socket: a descriptor or -errno. */
 int sfd_sys_unix_datagram(void);
 
-/* Connects to (or, when it is connected, reconnects to) the socket at `path`: 0 or -errno. -ENAMETOOLONG above 107 bytes. */
+/*
+ * Connects to (or, when it is connected, reconnects to) the socket at `path`: 0 or -errno. -ENAMETOOLONG above 107
+ * bytes.
+ */
 int sfd_sys_unix_connect(int socket, const char *path);
 
 /* Waits until `fd` can be read from, or written to: 1, 0 after timeout_ms (negative: no limit), or -errno. */

@@ -50,8 +50,7 @@ static int memory_fcntl(int fd, int command, int argument)
 static int memory_file_size(int fd, uint64_t *size)
 {
     struct statx st;
-    const int value =
-        result(statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE | STATX_SIZE, &st));
+    const int value = result(statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE | STATX_SIZE, &st));
 
     if (value < 0) return value;
     if (!S_ISREG(st.stx_mode)) return -ENODEV;
@@ -114,7 +113,10 @@ static int memory_mmap(void *at, size_t size, int protection, int flags, int fd,
 
 static int memory_munmap(void *address, size_t size)
 {
-    /* Spares the kernel marking each page as accessed: of 1 GiB that was read, 53 ms become 21. Nobody reads it any more. */
+    /*
+     * Spares the kernel marking each page as accessed: of 1 GiB that was read, 53 ms become 21. Nobody reads it any
+     * more.
+     */
     (void)madvise(address, size, MADV_SEQUENTIAL);
     return result(munmap(address, size));
 }

@@ -57,12 +57,10 @@ struct sfd_sys_setup {
     int (*eventfd)(unsigned int value, int flags);
     int (*await_readable)(int fd, int timeout_ms); /* poll(2): 1, or 0 when the time is over */
     int (*sigaction)(int number, const struct sigaction *action, struct sigaction *previous);
-    int (*thread_sigmask)(int how, const sigset_t *set,
-                          sigset_t *previous); /* of the calling thread */
+    int (*thread_sigmask)(int how, const sigset_t *set, sigset_t *previous); /* of the calling thread */
     pid_t (*fork)(void);
     pid_t (*setsid)(void);
-    int (*close_range)(unsigned int first,
-                       unsigned int last); /* -ENOSYS where headers or kernel lack it */
+    int (*close_range)(unsigned int first, unsigned int last); /* -ENOSYS where headers or kernel lack it */
     int (*execv)(const char *path, char *const argv[]);
 };
 

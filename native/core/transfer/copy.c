@@ -30,15 +30,13 @@ static struct sfd_progress put(const struct sfd_move *move, struct iovec iov)
     return progress;
 }
 
-static struct sfd_progress by_copy_file_range(const struct sfd_move *move, uint64_t offset,
-                                              uint64_t limit)
+static struct sfd_progress by_copy_file_range(const struct sfd_move *move, uint64_t offset, uint64_t limit)
 {
     struct sfd_progress progress = {.step = SFD_STEP_MORE};
     int64_t at = (int64_t)offset;
 
-    (void)sfd_progress_take(&progress,
-                            move->machine->sys->copy_file_range(move->file, &at, move->dest,
-                                                                sfd_mover_call_size(limit)));
+    (void)sfd_progress_take(
+        &progress, move->machine->sys->copy_file_range(move->file, &at, move->dest, sfd_mover_call_size(limit)));
     return progress;
 }
 
@@ -70,8 +68,7 @@ static struct sfd_progress by_mmap(const struct sfd_move *move, uint64_t offset,
     return progress;
 }
 
-static struct sfd_progress by_read_write(const struct sfd_move *move, uint64_t offset,
-                                         uint64_t limit)
+static struct sfd_progress by_read_write(const struct sfd_move *move, uint64_t offset, uint64_t limit)
 {
     struct sfd_progress progress = {.step = SFD_STEP_MORE};
     struct iovec iov = {
@@ -110,8 +107,7 @@ static enum sfd_technique fallback(enum sfd_technique technique, int error)
 
 static struct sfd_progress copy_piece(struct sfd_copy *copy, uint64_t limit)
 {
-    static struct sfd_progress (*const pieces[SFD_TECHNIQUES])(const struct sfd_move *, uint64_t,
-                                                               uint64_t) = {
+    static struct sfd_progress (*const pieces[SFD_TECHNIQUES])(const struct sfd_move *, uint64_t, uint64_t) = {
         [SFD_TECHNIQUE_SENDFILE] = by_sendfile,
         [SFD_TECHNIQUE_MMAP] = by_mmap,
         [SFD_TECHNIQUE_READ_WRITE] = by_read_write,
@@ -132,8 +128,8 @@ static struct sfd_progress copy_piece(struct sfd_copy *copy, uint64_t limit)
 /* ------------------------------------------------------------------ holes */
 
 /*
- * The next data at or after the offset: [*from, *to), empty at the end of the range, or of the file where that is shorter, when
- * only a hole is left. 0, or -ENODATA behind the end of the file.
+ * The next data at or after the offset: [*from, *to), empty at the end of the range, or of the file where that is
+ * shorter, when only a hole is left. 0, or -ENODATA behind the end of the file.
  */
 static int find_data(const struct sfd_copy *copy, uint64_t *from, uint64_t *to)
 {
@@ -164,10 +160,9 @@ static struct sfd_progress put_zeros(const struct sfd_move *move, uint64_t lengt
 
     memset(move->buffer, 0, move->buffer_size);
     while (progress.moved < length && progress.step == SFD_STEP_MORE) {
-        const struct sfd_progress p = put(
-            move,
-            (struct iovec){.iov_base = move->buffer,
-                           .iov_len = (size_t)least(length - progress.moved, move->buffer_size)});
+        const struct sfd_progress p =
+            put(move, (struct iovec){.iov_base = move->buffer,
+                                     .iov_len = (size_t)least(length - progress.moved, move->buffer_size)});
         progress.moved += p.moved;
         progress.step = p.step;
         progress.error = p.error;
@@ -190,7 +185,10 @@ static struct sfd_progress pass(const struct sfd_move *move, uint64_t length)
     return progress;
 }
 
-/* Makes the destination, which ends before `position` + `length`, end there and not before, without a block more than it has. */
+/*
+ * Makes the destination, which ends before `position` + `length`, end there and not before, without a block more than
+ * it has.
+ */
 static struct sfd_progress grow(const struct sfd_move *move, uint64_t position, uint64_t length)
 {
     const struct sfd_sys *sys = move->machine->sys;
@@ -202,8 +200,7 @@ static struct sfd_progress grow(const struct sfd_move *move, uint64_t position, 
         if (length > 1) progress = pass(move, length - 1);
         if (progress.step != SFD_STEP_MORE) return progress;
         const struct sfd_progress last = put_zeros(move, 1);
-        return (struct sfd_progress){
-            .moved = progress.moved + last.moved, .step = last.step, .error = last.error};
+        return (struct sfd_progress){.moved = progress.moved + last.moved, .step = last.step, .error = last.error};
     }
     if (result < 0) {
         (void)sfd_progress_take(&progress, result);
@@ -213,7 +210,9 @@ static struct sfd_progress grow(const struct sfd_move *move, uint64_t position, 
     return pass(move, length);
 }
 
-/* Puts a hole at the destination's position. `last`: nothing follows that would make the file as long as it has to be. */
+/*
+ * Puts a hole at the destination's position. `last`: nothing follows that would make the file as long as it has to be.
+ */
 static struct sfd_progress put_hole(const struct sfd_move *move, uint64_t length, bool last)
 {
     const struct sfd_sys *sys = move->machine->sys;
@@ -229,21 +228,17 @@ static struct sfd_progress put_hole(const struct sfd_move *move, uint64_t length
     const uint64_t at = (uint64_t)position;
     const uint64_t old = at < size ? least(length, size - at) : 0;
     if (old > 0) {
-        const int punched =
-            sys->fallocate(move->dest, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, at, old);
-        if (no_such_call(punched)) {
+        const int punched = sys->fallocate(move->dest, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, at, old);
+        if (no_such_call(punched))
             progress = put_zeros(move, old);
-        } else if (punched < 0) {
+        else if (punched < 0)
             (void)sfd_progress_take(&progress, punched);
-        } else {
+        else
             progress = pass(move, old);
-        }
     }
     if (old == length || progress.step != SFD_STEP_MORE) return progress;
-    const struct sfd_progress rest =
-        last ? grow(move, at + old, length - old) : pass(move, length - old);
-    return (struct sfd_progress){
-        .moved = progress.moved + rest.moved, .step = rest.step, .error = rest.error};
+    const struct sfd_progress rest = last ? grow(move, at + old, length - old) : pass(move, length - old);
+    return (struct sfd_progress){.moved = progress.moved + rest.moved, .step = rest.step, .error = rest.error};
 }
 
 /* ------------------------------------------------------------------ the whole */

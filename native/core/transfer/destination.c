@@ -27,7 +27,9 @@ static uint32_t fits_device(enum sfd_fd_device device)
 
 uint32_t sfd_destination_type_fits(const struct sfd_fd_info *info)
 {
-    /* With O_APPEND sendfile(2) says EINVAL, whatever the descriptor is, unless a pipe; copy_file_range(2) says EBADF. */
+    /*
+     * With O_APPEND sendfile(2) says EINVAL, whatever the descriptor is, unless a pipe; copy_file_range(2) says EBADF.
+     */
     const uint32_t sendfile = info->append ? 0 : BIT(SFD_TECHNIQUE_SENDFILE);
 
     switch (info->kind) {
@@ -35,8 +37,7 @@ uint32_t sfd_destination_type_fits(const struct sfd_fd_info *info)
     case SFD_FD_UNIX_STREAM:
         return FITS_MEMORY | (info->nonblock ? sendfile : 0);
     case SFD_FD_PIPE:
-        return FITS_MEMORY | (info->nonblock ? BIT(SFD_TECHNIQUE_SENDFILE) : 0) |
-               BIT(SFD_TECHNIQUE_SPLICE);
+        return FITS_MEMORY | (info->nonblock ? BIT(SFD_TECHNIQUE_SENDFILE) : 0) | BIT(SFD_TECHNIQUE_SPLICE);
     case SFD_FD_REGULAR:
         return FITS_MEMORY | sendfile | (info->append ? 0 : BIT(SFD_TECHNIQUE_COPY_FILE_RANGE));
     case SFD_FD_CHAR:
@@ -78,8 +79,7 @@ int sfd_destination_seal(const struct sfd_machine *machine, int fd)
     return machine->sys->fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE);
 }
 
-static struct sfd_destination describe(const struct sfd_machine *machine,
-                                       const struct sfd_fd_info *info)
+static struct sfd_destination describe(const struct sfd_machine *machine, const struct sfd_fd_info *info)
 {
     return (struct sfd_destination){
         .kind = info->kind,
@@ -120,8 +120,7 @@ struct sfd_destination sfd_destination_of_channel(const struct sfd_machine *mach
     return describe(machine, &info);
 }
 
-void sfd_destination_ask(const struct sfd_machine *machine, int fd,
-                         struct sfd_destination *destination)
+void sfd_destination_ask(const struct sfd_machine *machine, int fd, struct sfd_destination *destination)
 {
     struct sfd_fd_info info = {.kind = destination->kind};
 
@@ -134,30 +133,32 @@ uint32_t sfd_destination_fits(const struct sfd_destination *destination, enum sf
     /* Of such a file only memory that the disk pool has filled is ready; the disk pool itself may wait for it. */
     if (source == SFD_MEDIUM_REMOTE && !sfd_destination_is_pooled(destination->kind))
         return destination->fits & BIT(SFD_TECHNIQUE_READ_WRITE);
-    /* To map or to unmap a server's file can ask the server, with the lock held that all threads of a process need to map. */
+    /*
+     * To map or to unmap a server's file can ask the server, with the lock held that all threads of a process need to
+     * map.
+     */
     if (!sfd_medium_is_local(source)) return destination->fits & ~BIT(SFD_TECHNIQUE_MMAP);
     return destination->fits;
 }
 
-int64_t sfd_destination_write(const struct sfd_machine *machine, int fd, enum sfd_fd_kind kind,
-                              const struct iovec *iov, int count, bool more)
+int64_t sfd_destination_write(const struct sfd_machine *machine, int fd, enum sfd_fd_kind kind, const struct iovec *iov,
+                              int count, bool more)
 {
     if (kind == SFD_FD_PIPE) return sfd_machine_write_pipe(machine, fd, iov, count);
     if (kind == SFD_FD_CHAR) return machine->sys->pwritev2(fd, iov, count, -1, 0);
     /* Without MSG_MORE on the last write nothing of what went before stays behind either. */
     const struct msghdr message = {.msg_iov = (struct iovec *)iov, .msg_iovlen = (size_t)count};
-    return machine->sys->sendmsg(
-        fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL | (more && kind == SFD_FD_TCP ? MSG_MORE : 0));
+    return machine->sys->sendmsg(fd, &message,
+                                 MSG_DONTWAIT | MSG_NOSIGNAL | (more && kind == SFD_FD_TCP ? MSG_MORE : 0));
 }
 
 void sfd_destination_close(struct sfd_closer *closer, int *fd, enum sfd_fd_kind kind, int device,
                            struct sfd_account *account)
 {
-    if (sfd_destination_is_pooled(kind)) {
+    if (sfd_destination_is_pooled(kind))
         sfd_closer_take_file(closer, fd, device, account);
-    } else if (kind == SFD_FD_OTHER) {
+    else if (kind == SFD_FD_OTHER)
         sfd_closer_take_unknown(closer, fd, account); /* a directory, for example */
-    } else {
+    else
         sfd_closer_take(closer, fd, kind, account);
-    }
 }

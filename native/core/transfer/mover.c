@@ -39,17 +39,16 @@ bool sfd_progress_take(struct sfd_progress *progress, int64_t result)
 }
 
 /*
- * One call a step: the caller asks before each whether the destination still has O_NONBLOCK. A signal of the watch (EINTR) ends
- * a call that blocked all the same, and waiting for the destination is what remains; a device is never full.
+ * One call a step: the caller asks before each whether the destination still has O_NONBLOCK. A signal of the watch
+ * (EINTR) ends a call that blocked all the same, and waiting for the destination is what remains; a device is never
+ * full.
  */
-static struct sfd_progress step_sendfile(const struct sfd_move *move, uint64_t offset,
-                                         uint64_t limit)
+static struct sfd_progress step_sendfile(const struct sfd_move *move, uint64_t offset, uint64_t limit)
 {
     struct sfd_progress progress = {.step = SFD_STEP_MORE};
     int64_t at = (int64_t)offset;
 
-    const int64_t n =
-        move->machine->sys->sendfile(move->dest, move->file, &at, sfd_mover_call_size(limit));
+    const int64_t n = move->machine->sys->sendfile(move->dest, move->file, &at, sfd_mover_call_size(limit));
     if (n != -EINTR || move->dest_kind != SFD_FD_CHAR) (void)sfd_progress_take(&progress, n);
     return progress;
 }
@@ -59,9 +58,9 @@ static struct sfd_progress step_splice(const struct sfd_move *move, uint64_t off
     struct sfd_progress progress = {.step = SFD_STEP_MORE};
     int64_t at = (int64_t)offset;
 
-    (void)sfd_progress_take(&progress, move->machine->sys->splice(
-                                           move->file, &at, move->dest, sfd_mover_call_size(limit),
-                                           SPLICE_F_NONBLOCK | SPLICE_F_MOVE));
+    (void)sfd_progress_take(&progress,
+                            move->machine->sys->splice(move->file, &at, move->dest, sfd_mover_call_size(limit),
+                                                       SPLICE_F_NONBLOCK | SPLICE_F_MOVE));
     return progress;
 }
 
@@ -80,14 +79,12 @@ struct sfd_progress sfd_mover_read(const struct sfd_move *move, uint64_t offset,
     return (struct sfd_progress){.step = SFD_STEP_FAILED, .error = n == 0 ? -ENODATA : (int)n};
 }
 
-static struct sfd_progress step_read_write(const struct sfd_move *move, uint64_t offset,
-                                           uint64_t limit)
+static struct sfd_progress step_read_write(const struct sfd_move *move, uint64_t offset, uint64_t limit)
 {
     struct sfd_progress progress = {.step = SFD_STEP_MORE};
 
     while (progress.moved < limit) {
-        const struct sfd_progress got =
-            sfd_mover_read(move, offset + progress.moved, limit - progress.moved);
+        const struct sfd_progress got = sfd_mover_read(move, offset + progress.moved, limit - progress.moved);
         if (got.step != SFD_STEP_MORE) {
             progress.step = got.step;
             progress.error = got.error;
@@ -95,8 +92,7 @@ static struct sfd_progress step_read_write(const struct sfd_move *move, uint64_t
         }
         struct iovec iov = {.iov_base = move->buffer, .iov_len = (size_t)got.moved};
         const bool more = move->more || progress.moved + got.moved < limit;
-        const struct sfd_progress put =
-            sfd_mover_memory(move->machine, move->dest, move->dest_kind, &iov, 1, more);
+        const struct sfd_progress put = sfd_mover_memory(move->machine, move->dest, move->dest_kind, &iov, 1, more);
         progress.moved += put.moved;
         if (put.step != SFD_STEP_MORE) {
             progress.step = put.step;
@@ -107,8 +103,7 @@ static struct sfd_progress step_read_write(const struct sfd_move *move, uint64_t
     return progress;
 }
 
-int sfd_mover_map(const struct sfd_move *move, uint64_t offset, uint64_t limit,
-                  struct sfd_mapping *out)
+int sfd_mover_map(const struct sfd_move *move, uint64_t offset, uint64_t limit, struct sfd_mapping *out)
 {
     const struct sfd_sys *sys = move->machine->sys;
     const uint64_t before = offset % (uint64_t)sysconf(_SC_PAGESIZE);
@@ -126,8 +121,8 @@ int sfd_mover_map(const struct sfd_move *move, uint64_t offset, uint64_t limit,
         .length = (size_t)(before + limit),
     };
     /* Populated: 1.5 to 2 times the throughput of a page fault for each 64 KiB. */
-    result = sys->mmap(mapping.length, PROT_READ, MAP_SHARED | MAP_POPULATE, move->file,
-                       offset - before, &mapping.address);
+    result =
+        sys->mmap(mapping.length, PROT_READ, MAP_SHARED | MAP_POPULATE, move->file, offset - before, &mapping.address);
     /* EAGAIN is about memory that may not be locked, mmap(2), and no destination's. */
     if (result < 0) return result == -EAGAIN ? -ENOMEM : result;
     mapping.bytes = (struct iovec){
@@ -138,15 +133,13 @@ int sfd_mover_map(const struct sfd_move *move, uint64_t offset, uint64_t limit,
     return 0;
 }
 
-void sfd_mover_unmap(const struct sfd_move *move, const struct sfd_mapping *mapping,
-                     struct sfd_progress *progress)
+void sfd_mover_unmap(const struct sfd_move *move, const struct sfd_mapping *mapping, struct sfd_progress *progress)
 {
     const struct sfd_sys *sys = move->machine->sys;
     uint64_t size = 0;
 
     (void)sys->munmap(mapping->address, mapping->length);
-    const bool shrunk =
-        sfd_fd_size(sys, move->file, &size) == 0 && size < mapping->offset + mapping->wanted;
+    const bool shrunk = sfd_fd_size(sys, move->file, &size) == 0 && size < mapping->offset + mapping->wanted;
     if (shrunk && size < mapping->offset + progress->moved) {
         /* The end was inside a page: zeros have gone out for what was behind it. */
         progress->step = SFD_STEP_FAILED;
@@ -159,8 +152,8 @@ void sfd_mover_unmap(const struct sfd_move *move, const struct sfd_mapping *mapp
 }
 
 /*
- * Only the kernel touches the mapping: where the file has shrunk meanwhile a write stops short or says EFAULT, and a load of
- * ours would have raised SIGBUS.
+ * Only the kernel touches the mapping: where the file has shrunk meanwhile a write stops short or says EFAULT, and a
+ * load of ours would have raised SIGBUS.
  */
 static struct sfd_progress step_mmap(const struct sfd_move *move, uint64_t offset, uint64_t limit)
 {
@@ -173,17 +166,15 @@ static struct sfd_progress step_mmap(const struct sfd_move *move, uint64_t offse
         return progress;
     }
     const bool more = move->more || mapping.bytes.iov_len < limit;
-    progress =
-        sfd_mover_memory(move->machine, move->dest, move->dest_kind, &mapping.bytes, 1, more);
+    progress = sfd_mover_memory(move->machine, move->dest, move->dest_kind, &mapping.bytes, 1, more);
     sfd_mover_unmap(move, &mapping, &progress);
     return progress;
 }
 
-struct sfd_progress sfd_mover_step(const struct sfd_move *move, enum sfd_technique technique,
-                                   uint64_t offset, uint64_t limit)
+struct sfd_progress sfd_mover_step(const struct sfd_move *move, enum sfd_technique technique, uint64_t offset,
+                                   uint64_t limit)
 {
-    static struct sfd_progress (*const steps[SFD_TECHNIQUES])(const struct sfd_move *, uint64_t,
-                                                              uint64_t) = {
+    static struct sfd_progress (*const steps[SFD_TECHNIQUES])(const struct sfd_move *, uint64_t, uint64_t) = {
         [SFD_TECHNIQUE_SENDFILE] = step_sendfile,
         [SFD_TECHNIQUE_SPLICE] = step_splice,
         [SFD_TECHNIQUE_MMAP] = step_mmap,
@@ -208,18 +199,15 @@ static void advance(struct iovec **iov, int *count, uint64_t bytes)
     }
 }
 
-struct sfd_progress sfd_mover_memory(const struct sfd_machine *machine, int dest,
-                                     enum sfd_fd_kind dest_kind, struct iovec *iov, int count,
-                                     bool more)
+struct sfd_progress sfd_mover_memory(const struct sfd_machine *machine, int dest, enum sfd_fd_kind dest_kind,
+                                     struct iovec *iov, int count, bool more)
 {
     struct sfd_progress progress = {.step = SFD_STEP_MORE};
 
     advance(&iov, &count, 0);
     while (count > 0) {
         const uint64_t before = progress.moved;
-        if (!sfd_progress_take(&progress,
-                               sfd_destination_write(machine, dest, dest_kind, iov, count, more)))
-            break;
+        if (!sfd_progress_take(&progress, sfd_destination_write(machine, dest, dest_kind, iov, count, more))) break;
         advance(&iov, &count, progress.moved - before);
     }
     return progress;

@@ -1,8 +1,8 @@
 /*
  * Movers: the techniques that take bytes from a file (or from memory) to a destination.
  *
- * Role: one bounded, non-blocking move at a time; no memory of its own, so any move can be resumed at any offset. Between two
- * files the bytes move in copy.h.
+ * Role: one bounded, non-blocking move at a time; no memory of its own, so any move can be resumed at any offset.
+ * Between two files the bytes move in copy.h.
  * Thread: an event loop. Owns nothing, borrows all descriptors.
  * Never: changes O_NONBLOCK of a destination. It belongs to the description, which is the client's too.
  */
@@ -16,7 +16,7 @@
 #include "sys/kernel.h"
 
 enum sfd_step {
-    SFD_STEP_MORE, /* moved all that was asked for, or stopped for no reason of the destination's */
+    SFD_STEP_MORE,    /* moved all that was asked for, or stopped for no reason of the destination's */
     SFD_STEP_BLOCKED, /* the destination is full */
     SFD_STEP_COLD,    /* the next bytes need the disk */
     SFD_STEP_SHORT,   /* the machine lacks something for now; `error` says what */
@@ -47,9 +47,8 @@ struct sfd_move {
     int dest;
     enum sfd_fd_kind dest_kind;
     bool memory_file; /* the source cannot answer RWF_NOWAIT and needs no disk */
-    bool
-        more; /* further bytes follow this move: a packet that is not full may wait for them (TCP) */
-    char *buffer; /* of read-write; the caller's, `buffer_size` bytes */
+    bool more;        /* further bytes follow this move: a packet that is not full may wait for them (TCP) */
+    char *buffer;     /* of read-write; the caller's, `buffer_size` bytes */
     size_t buffer_size;
 };
 
@@ -57,16 +56,15 @@ struct sfd_move {
  * Moves at most `limit` bytes from `offset` of the file to a pipe, socket or device. Does not block as long as the
  * file's bytes are resident (sendfile, splice, mmap) or at all (read-write).
  */
-struct sfd_progress sfd_mover_step(const struct sfd_move *move, enum sfd_technique technique,
-                                   uint64_t offset, uint64_t limit);
+struct sfd_progress sfd_mover_step(const struct sfd_move *move, enum sfd_technique technique, uint64_t offset,
+                                   uint64_t limit);
 
 /*
- * Writes memory to a pipe, socket or device: `moved` bytes of `iov` were taken. `more`: as in a move. Never blocks. `iov` is
- * used up.
+ * Writes memory to a pipe, socket or device: `moved` bytes of `iov` were taken. `more`: as in a move. Never blocks.
+ * `iov` is used up.
  */
-struct sfd_progress sfd_mover_memory(const struct sfd_machine *machine, int dest,
-                                     enum sfd_fd_kind dest_kind, struct iovec *iov, int count,
-                                     bool more);
+struct sfd_progress sfd_mover_memory(const struct sfd_machine *machine, int dest, enum sfd_fd_kind dest_kind,
+                                     struct iovec *iov, int count, bool more);
 
 /* Reads into memory without waiting for a disk: `moved` bytes are in `buffer`; COLD, or FAILED as a step does. */
 struct sfd_progress sfd_mover_read(const struct sfd_move *move, uint64_t offset, uint64_t limit);
@@ -81,14 +79,13 @@ struct sfd_mapping {
 };
 
 /* Maps at most `limit` bytes from `offset`, which are inside the file now. 0 or -errno, -ENODATA behind its end. */
-int sfd_mover_map(const struct sfd_move *move, uint64_t offset, uint64_t limit,
-                  struct sfd_mapping *out);
+int sfd_mover_map(const struct sfd_move *move, uint64_t offset, uint64_t limit, struct sfd_mapping *out);
 
 /*
- * Ends a mapping; `progress` is what came of its bytes. It says -ENODATA afterwards if the file has shrunk below what went out,
+ * Ends a mapping; `progress` is what came of its bytes. It says -ENODATA afterwards if the file has shrunk below what
+ * went out,
  * -EIO if a page could not be read, and MORE if there is less now than was mapped.
  */
-void sfd_mover_unmap(const struct sfd_move *move, const struct sfd_mapping *mapping,
-                     struct sfd_progress *progress);
+void sfd_mover_unmap(const struct sfd_move *move, const struct sfd_mapping *mapping, struct sfd_progress *progress);
 
 #endif

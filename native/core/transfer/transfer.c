@@ -1,6 +1,7 @@
 /*
  * One transfer: the state machine. How it comes by its file is in transfer_open.c, how a step moves bytes in
- * transfer_step.c, what the disk pool does in transfer_work.c, how it waits in transfer_wait.c, how it ends in transfer_end.c.
+ * transfer_step.c, what the disk pool does in transfer_work.c, how it waits in transfer_wait.c, how it ends in
+ * transfer_end.c.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -22,8 +23,7 @@
 
 void sfd_transfer_init(struct sfd_transfer *transfer)
 {
-    *transfer =
-        (struct sfd_transfer){.file = -1, .dest = -1, .device = -1, .dest_device = -1, .root = -1};
+    *transfer = (struct sfd_transfer){.file = -1, .dest = -1, .device = -1, .dest_device = -1, .root = -1};
     sfd_status_init(&transfer->status);
 }
 
@@ -49,8 +49,7 @@ static bool is_urgent(const struct sfd_transfer *t, enum sfd_job job)
     return job == SFD_JOB_OPEN || t->offset == t->begin;
 }
 
-enum sfd_next sfd_transfer_lend(struct sfd_context *context, struct sfd_transfer *t,
-                                enum sfd_job job, uint8_t queue)
+enum sfd_next sfd_transfer_lend(struct sfd_context *context, struct sfd_transfer *t, enum sfd_job job, uint8_t queue)
 {
     t->job = (uint8_t)job;
     t->task.urgent = is_urgent(t, job);
@@ -77,8 +76,8 @@ static enum sfd_next rest(struct sfd_context *context, struct sfd_transfer *t)
 }
 
 /*
- * A copy waits for two disks. It takes a thread of the one that can be dead: a server's file keeps no other disk's tasks from
- * their threads. Of two local ones the writes wait longest.
+ * A copy waits for two disks. It takes a thread of the one that can be dead: a server's file keeps no other disk's
+ * tasks from their threads. Of two local ones the writes wait longest.
  */
 static uint8_t copy_queue(const struct sfd_transfer *t)
 {
@@ -97,8 +96,8 @@ static enum sfd_next lend_copy(struct sfd_context *context, struct sfd_transfer 
 }
 
 /*
- * A destination is full. One that is ready all the same, whenever epoll is asked, must not keep the loop busy: TCP has no other
- * word for a machine that is short of memory, and a server may answer a read with EAGAIN.
+ * A destination is full. One that is ready all the same, whenever epoll is asked, must not keep the loop busy: TCP has
+ * no other word for a machine that is short of memory, and a server may answer a read with EAGAIN.
  */
 static enum sfd_next wait_for_dest(struct sfd_context *context, struct sfd_transfer *t)
 {
@@ -182,8 +181,7 @@ static struct sfd_subject ask_subject(struct sfd_context *context, struct sfd_tr
     return sfd_transfer_subject(t);
 }
 
-static enum sfd_next move_by(struct sfd_context *context, struct sfd_transfer *t,
-                             enum sfd_technique technique)
+static enum sfd_next move_by(struct sfd_context *context, struct sfd_transfer *t, enum sfd_technique technique)
 {
     t->state = SFD_STATE_MOVING;
     t->technique = (uint8_t)technique;
@@ -202,8 +200,7 @@ static enum sfd_next unfit(struct sfd_context *context, struct sfd_transfer *t, 
 static enum sfd_next move_by_rules(struct sfd_context *context, struct sfd_transfer *t)
 {
     struct sfd_subject subject = sfd_transfer_subject(t);
-    enum sfd_technique technique =
-        sfd_technique_choose(context->rules, context->rule_count, &subject);
+    enum sfd_technique technique = sfd_technique_choose(context->rules, context->rule_count, &subject);
 
     if (technique == SFD_TECHNIQUE_AUTO && !subject.asked) {
         subject = ask_subject(context, t);
@@ -218,9 +215,8 @@ static enum sfd_next move_by_order(struct sfd_context *context, struct sfd_trans
     const struct sfd_subject subject = ask_subject(context, t);
     const uint8_t forced = t->options.technique;
 
-    return sfd_technique_is_in(forced, subject.fits)
-               ? move_by(context, t, (enum sfd_technique)forced)
-               : unfit(context, t, subject.fits);
+    return sfd_technique_is_in(forced, subject.fits) ? move_by(context, t, (enum sfd_technique)forced)
+                                                     : unfit(context, t, subject.fits);
 }
 
 static enum sfd_next start_moving(struct sfd_context *context, struct sfd_transfer *t)
@@ -238,8 +234,7 @@ static enum sfd_next obey_choice(struct sfd_context *context, struct sfd_transfe
     const struct sfd_subject subject = sfd_transfer_subject(t);
 
     if (t->verdict == SFD_TECHNIQUE_AUTO) return move_by_rules(context, t);
-    if (sfd_technique_is_in(t->verdict, subject.fits))
-        return move_by(context, t, (enum sfd_technique)t->verdict);
+    if (sfd_technique_is_in(t->verdict, subject.fits)) return move_by(context, t, (enum sfd_technique)t->verdict);
     sfd_counters_add(&context->counters, SFD_COUNTER_UNFIT_CHOICES, 1);
     return move_by_rules(context, t);
 }
@@ -274,22 +269,19 @@ enum sfd_next sfd_transfer_opened(struct sfd_context *context, struct sfd_transf
     if (t->command == SFD_WIRE_OPEN_FILE) return park(context, t);
     if (t->command == SFD_WIRE_READ_FILE && t->end - t->begin > PIPE_BYTES_STANDARD) {
         /* 3.5 times the throughput; EPERM at the user's limit only means the old size. */
-        const uint64_t wanted =
-            sfd_min_u64(t->end - t->begin + SFD_WIRE_MAX_RESPONSE_SIZE, PIPE_BYTES);
+        const uint64_t wanted = sfd_min_u64(t->end - t->begin + SFD_WIRE_MAX_RESPONSE_SIZE, PIPE_BYTES);
         (void)context->machine.sys->fcntl(t->status.fd, F_SETPIPE_SZ, (int64_t)wanted);
     }
     return start_moving(context, t);
 }
 
 /* Takes note of what the destination is. 0, or why it cannot be one. */
-static int accept_dest(struct sfd_context *context, struct sfd_transfer *t,
-                       const struct sfd_fd_info *info)
+static int accept_dest(struct sfd_context *context, struct sfd_transfer *t, const struct sfd_fd_info *info)
 {
     struct sfd_destination dest;
 
     t->dest_kind = (uint8_t)info->kind; /* also of one that is refused: it is closed by its kind */
-    const int result =
-        sfd_destination_accept(&context->machine, context->devices, info, &t->dest, &dest);
+    const int result = sfd_destination_accept(&context->machine, context->devices, info, &t->dest, &dest);
     if (result < 0) return result;
     take_dest(t, &dest);
     t->seal_due = (t->options.flags & SFD_OPTION_SEAL) != 0;
@@ -317,20 +309,17 @@ enum sfd_next sfd_transfer_begin(struct sfd_context *context, struct sfd_transfe
     t->since_ms = context->now_ms;
     if (t->options.deadline_ms > 0) t->deadline_ms = context->now_ms + t->options.deadline_ms;
     result = sfd_machine_own_pipe(&context->machine, &t->status.fd);
-    if (result < 0)
-        return sfd_transfer_cancel(context, t); /* nothing can be said without blocking */
+    if (result < 0) return sfd_transfer_cancel(context, t); /* nothing can be said without blocking */
     if (t->command == SFD_WIRE_SEND_FILE) {
         result = accept_dest(context, t, &request->dest_info);
         if (result < 0) return sfd_transfer_refuse(context, t, result);
     } else if (t->command == SFD_WIRE_READ_FILE) {
-        if ((t->options.flags & SFD_OPTION_SEAL) != 0)
-            return sfd_transfer_refuse(context, t, -EINVAL);
+        if ((t->options.flags & SFD_OPTION_SEAL) != 0) return sfd_transfer_refuse(context, t, -EINVAL);
         const struct sfd_destination channel = sfd_destination_of_channel(&context->machine);
         take_dest(t, &channel);
     }
 
-    if (request->path != NULL)
-        return sfd_transfer_open_path(context, t, request->path, request->root_local);
+    if (request->path != NULL) return sfd_transfer_open_path(context, t, request->path, request->root_local);
     t->file = -1;
     return sfd_transfer_open_source(context, t, request->source);
 }
@@ -358,8 +347,7 @@ static enum sfd_next after_load(struct sfd_context *context, struct sfd_transfer
         return sfd_transfer_defer(context, t, t->job_error);
     }
     if (t->job_error < 0) return sfd_transfer_fail(context, t, t->job_error);
-    if (t->job_moved == 0)
-        return sfd_transfer_fail(context, t, -ENODATA); /* the file ends before its range does */
+    if (t->job_moved == 0) return sfd_transfer_fail(context, t, -ENODATA); /* the file ends before its range does */
     t->resident_end = t->offset + t->job_moved;
     t->resident_ms = context->now_ms;
     return move_bytes(context, t);
@@ -403,8 +391,7 @@ enum sfd_next sfd_transfer_run(struct sfd_context *context, struct sfd_transfer 
 
     t->retry_ms = 0;
     if (t->state == SFD_STATE_ENDING) return sfd_transfer_end(context, t);
-    if (atomic_load_explicit(&t->cancelled, memory_order_relaxed))
-        return sfd_transfer_cancel(context, t);
+    if (atomic_load_explicit(&t->cancelled, memory_order_relaxed)) return sfd_transfer_cancel(context, t);
     if (t->job == SFD_JOB_COPY) take_copied(context, t);
     if (sfd_transfer_is_late(context, t)) return sfd_transfer_timeout(context, t);
     if (t->job != SFD_JOB_NONE) return after_job(context, t);

@@ -6,9 +6,9 @@
  *        +----------------------- refused --------------+
  *
  * Role: owns everything that one request needs and decides what happens next; where it waits is the loop's business.
- * Thread: its loop. Between SFD_NEXT_POOL and the hand-back the disk pool works on it (sfd_transfer_work) and the loop keeps
- * to what is its own: the status channel, the timer, `state`, `since_ms`, and the destination of what is no copy. So it can
- * end, for its client, while a dead disk has it. Owns the file, the destination and the status channel.
+ * Thread: its loop. Between SFD_NEXT_POOL and the hand-back the disk pool works on it (sfd_transfer_work) and the loop
+ * keeps to what is its own: the status channel, the timer, `state`, `since_ms`, and the destination of what is no copy.
+ * So it can end, for its client, while a dead disk has it. Owns the file, the destination and the status channel.
  * Never: blocks on the loop; has two terminal messages; reports complete before the destination took every byte.
  */
 #ifndef SFD_TRANSFER_TRANSFER_H
@@ -48,7 +48,7 @@ struct sfd_context {
     uint8_t rule_count;
     const struct sfd_rule *rules; /* borrowed */
     uint64_t now_ms;              /* of this turn */
-    int epoll; /* the loop's; a registered descriptor leaves it before it is closed */
+    int epoll;                    /* the loop's; a registered descriptor leaves it before it is closed */
     struct sfd_devices *devices;
 };
 
@@ -109,10 +109,10 @@ struct sfd_transfer {
     uint64_t since_ms;      /* when what it waits for was last seen to go on */
     uint64_t deadline_ms;   /* of the clock; 0: none */
     uint64_t started_ns;    /* of receipt; extended requests only */
-    uint64_t retry_ms; /* when it tries again what no event announces; 0: it waits for an event */
-    uint64_t short_ms; /* since when the machine lacks what it needs; 0: it lacks nothing */
-    uint64_t rate_ms;  /* when rate_credit was last counted */
-    uint64_t rate_credit; /* thousandths of a byte */
+    uint64_t retry_ms;      /* when it tries again what no event announces; 0: it waits for an event */
+    uint64_t short_ms;      /* since when the machine lacks what it needs; 0: it lacks nothing */
+    uint64_t rate_ms;       /* when rate_credit was last counted */
+    uint64_t rate_credit;   /* thousandths of a byte */
     struct sfd_status status;
     int file;
     int dest; /* -1: the status channel itself (Read File) */
@@ -130,8 +130,7 @@ struct sfd_transfer {
     uint8_t technique;  /* what moves it now; regular destinations: what works so far */
     uint8_t verdict;    /* the selector's */
     bool file_shared;   /* its description is the client's, sfd_open_descriptor */
-    bool
-        seal_due; /* the destination has to be sealed before it is complete; the job's while it copies */
+    bool seal_due;      /* the destination has to be sealed before it is complete; the job's while it copies */
     uint8_t medium;
     uint8_t job;         /* what the disk pool does */
     bool locked;         /* the range has our read lock */
@@ -198,13 +197,15 @@ enum sfd_next sfd_transfer_begin(struct sfd_context *context, struct sfd_transfe
 enum sfd_next sfd_transfer_run(struct sfd_context *context, struct sfd_transfer *transfer);
 
 /* Send Open File on a PARKED transfer. Takes `dest`, or the -errno for which there is none. */
-enum sfd_next sfd_transfer_send(struct sfd_context *context, struct sfd_transfer *transfer,
-                                int dest);
+enum sfd_next sfd_transfer_send(struct sfd_context *context, struct sfd_transfer *transfer, int dest);
 
 /* What there is to choose from, for SFD_NEXT_CHOOSE. */
 struct sfd_subject sfd_transfer_subject(const struct sfd_transfer *transfer);
 
-/* The selector's verdict on a CHOOSING transfer: AUTO leaves it to the rules, and so does what does not fit, which is counted. Run obeys. */
+/*
+ * The selector's verdict on a CHOOSING transfer: AUTO leaves it to the rules, and so does what does not fit, which is
+ * counted. Run obeys.
+ */
 void sfd_transfer_choose(struct sfd_transfer *transfer, int verdict);
 
 /* The timer is due; the transfer may be lent. */
@@ -214,12 +215,15 @@ enum sfd_next sfd_transfer_timeout(struct sfd_context *context, struct sfd_trans
 void sfd_transfer_unwatched(struct sfd_context *context, struct sfd_transfer *transfer);
 
 /*
- * Ends it without a further message: Cancel, or the client is gone. A lent one as well: the client sees the end at once, and
- * run closes the rest after the hand-back.
+ * Ends it without a further message: Cancel, or the client is gone. A lent one as well: the client sees the end at
+ * once, and run closes the rest after the hand-back.
  */
 enum sfd_next sfd_transfer_cancel(struct sfd_context *context, struct sfd_transfer *transfer);
 
-/* Ends it with an error message if there is room for one now (the engine stops). A lent one is to be run after the hand-back. */
+/*
+ * Ends it with an error message if there is room for one now (the engine stops). A lent one is to be run after the
+ * hand-back.
+ */
 void sfd_transfer_abort(struct sfd_context *context, struct sfd_transfer *transfer, int error);
 
 /* The disk pool's part: one blocking job. Any thread, as long as the transfer is lent. */

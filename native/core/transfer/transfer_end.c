@@ -28,21 +28,19 @@ static bool file_closes_at_once(const struct sfd_context *context, const struct 
 
     if (!sfd_medium_is_local((enum sfd_medium)t->medium)) return false;
     if (t->file < 0 || t->file_size <= context->quantum) return true;
-    return context->machine.sys->statx(t->file, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_NLINK,
-                                       &st) == 0 &&
+    return context->machine.sys->statx(t->file, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_NLINK, &st) == 0 &&
            st.stx_nlink > 0;
 }
 
 /* What the disk pool works with, while it has the transfer, stays as it is. */
 static void close_file(struct sfd_context *context, struct sfd_transfer *t)
 {
-    if (t->drop.own != 0) {
+    if (t->drop.own != 0)
         sfd_closer_take_dropping(&context->closer, &t->file, t->device, &t->drop, t->account);
-    } else if (file_closes_at_once(context, t)) {
+    else if (file_closes_at_once(context, t))
         sfd_fd_close(context->machine.sys, &t->file);
-    } else {
+    else
         sfd_closer_take_file(&context->closer, &t->file, t->device, t->account);
-    }
     free(t->path);
     t->path = NULL;
     free(t->bounce);
@@ -60,15 +58,13 @@ static void close_data(struct sfd_context *context, struct sfd_transfer *t)
     }
     if (t->lent && t->job == SFD_JOB_COPY) return;
     if (t->dest >= 0) leave_epoll(context, t->dest, &t->dest_registered);
-    sfd_destination_close(&context->closer, &t->dest, (enum sfd_fd_kind)t->dest_kind,
-                          t->dest_device, t->account);
+    sfd_destination_close(&context->closer, &t->dest, (enum sfd_fd_kind)t->dest_kind, t->dest_device, t->account);
 }
 
 /* It has ended and stays: what it was promised and does not have any more is its client's again. */
 static void settle(struct sfd_context *context, struct sfd_transfer *t)
 {
-    const int file =
-        t->lent || t->file >= 0 ? 1 : 0; /* of a lent one the file is the disk pool's */
+    const int file = t->lent || t->file >= 0 ? 1 : 0; /* of a lent one the file is the disk pool's */
     const int held = file + (t->status.fd >= 0 ? 1 : 0) + (t->dest >= 0 ? 1 : 0);
 
     if (held >= t->promised) return;
@@ -131,13 +127,11 @@ enum sfd_next sfd_transfer_fail(struct sfd_context *context, struct sfd_transfer
 {
     /* Before its file is open it has nothing to tell, but it has not begun either. */
     const bool begun =
-        t->state != SFD_STATE_OPENING &&
-        (t->state == SFD_STATE_PARKED || t->offset > t->begin || !t->status.info_due);
+        t->state != SFD_STATE_OPENING && (t->state == SFD_STATE_PARKED || t->offset > t->begin || !t->status.info_due);
 
     if (!begun) return sfd_transfer_refuse(context, t, error);
     sfd_counters_add(&context->counters, SFD_COUNTER_FAILED, 1);
-    if (t->command == SFD_WIRE_READ_FILE)
-        return release(context, t); /* EOF before `size` bytes says it */
+    if (t->command == SFD_WIRE_READ_FILE) return release(context, t); /* EOF before `size` bytes says it */
     sum_up(context, t);
     sfd_status_fail(&t->status, SFD_WIRE_XFER_STAT, error);
     return sfd_transfer_end(context, t);
@@ -145,18 +139,16 @@ enum sfd_next sfd_transfer_fail(struct sfd_context *context, struct sfd_transfer
 
 enum sfd_next sfd_transfer_cancel(struct sfd_context *context, struct sfd_transfer *t)
 {
-    if (t->state != SFD_STATE_ENDING)
-        sfd_counters_add(&context->counters, SFD_COUNTER_CANCELLED, 1);
+    if (t->state != SFD_STATE_ENDING) sfd_counters_add(&context->counters, SFD_COUNTER_CANCELLED, 1);
     return release(context, t);
 }
 
 void sfd_transfer_abort(struct sfd_context *context, struct sfd_transfer *t, int error)
 {
-    if (t->state != SFD_STATE_ENDING) {
+    if (t->state != SFD_STATE_ENDING)
         (void)sfd_transfer_fail(context, t, error);
-    } else if (t->status.fd >= 0) {
+    else if (t->status.fd >= 0)
         (void)sfd_status_flush(&t->status, &context->machine); /* there may be room by now */
-    }
     (void)release(context, t);
 }
 

@@ -1,8 +1,8 @@
 /*
  * The job that loads a transfer's next window, in the disk pool.
  *
- * The disk is always asked for the window after it as well: it works while this one is sent. Windows grow with sequential
- * progress, fast, because a transfer's range is no guess: the first bytes soon, then few hand-overs.
+ * The disk is always asked for the window after it as well: it works while this one is sent. Windows grow with
+ * sequential progress, fast, because a transfer's range is no guess: the first bytes soon, then few hand-overs.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -52,19 +52,15 @@ void sfd_transfer_claim(const struct sfd_context *context, struct sfd_transfer *
 
 void sfd_transfer_drop(const struct sfd_context *context, struct sfd_transfer *t, uint64_t until)
 {
-    if (drops(t))
-        sfd_drop_behind(&t->drop, context->machine.sys, t->file,
-                        until < t->end ? until : UINT64_MAX);
+    if (drops(t)) sfd_drop_behind(&t->drop, context->machine.sys, t->file, until < t->end ? until : UINT64_MAX);
 }
 
 /* ------------------------------------------------------------------ loading */
 
-static void note_whether_it_stays(const struct sfd_context *context, struct sfd_transfer *t,
-                                  uint64_t length)
+static void note_whether_it_stays(const struct sfd_context *context, struct sfd_transfer *t, uint64_t length)
 {
     if (t->stays != SFD_STAYS_UNKNOWN) return;
-    t->stays = sfd_residency_stays(&context->machine, t->file, t->offset, length) ? SFD_STAYS
-                                                                                  : SFD_STAYS_NOT;
+    t->stays = sfd_residency_stays(&context->machine, t->file, t->offset, length) ? SFD_STAYS : SFD_STAYS_NOT;
 }
 
 /* Into the page cache. False when it did not stay there. */
@@ -111,8 +107,8 @@ static void ask_ahead(const struct sfd_context *context, struct sfd_transfer *t,
     const bool useful = t->stays == SFD_STAYS || (t->stays == SFD_STAYS_UNKNOWN && !t->bounce_only);
 
     if (!useful || ahead <= t->requested_end) return;
-    sfd_residency_request(&context->machine, t->file,
-                          t->requested_end > t->offset ? t->requested_end : t->offset, ahead);
+    sfd_residency_request(&context->machine, t->file, t->requested_end > t->offset ? t->requested_end : t->offset,
+                          ahead);
     t->requested_end = ahead;
 }
 
@@ -121,8 +117,7 @@ void sfd_transfer_load(const struct sfd_context *context, struct sfd_transfer *t
     const uint64_t rest = t->end - t->offset;
     const uint64_t length = sfd_min_u64(t->window, rest);
 
-    if (t->window < WINDOW_MAX)
-        t->window = (uint32_t)sfd_min_u64((uint64_t)t->window * WINDOW_GROWTH, WINDOW_MAX);
+    if (t->window < WINDOW_MAX) t->window = (uint32_t)sfd_min_u64((uint64_t)t->window * WINDOW_GROWTH, WINDOW_MAX);
     const uint64_t both = sfd_min_u64(length + t->window, rest);
     sfd_transfer_claim(context, t, both);
     ask_ahead(context, t, t->offset + both);

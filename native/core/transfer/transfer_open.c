@@ -19,8 +19,7 @@ static enum sfd_next lend_open(struct sfd_context *context, struct sfd_transfer 
 }
 
 /* `device` is where the open will wait: an index, or -1 when nobody knows. */
-static enum sfd_next open_in_pool(struct sfd_context *context, struct sfd_transfer *t,
-                                  const char *path, int device)
+static enum sfd_next open_in_pool(struct sfd_context *context, struct sfd_transfer *t, const char *path, int device)
 {
     t->path = strdup(path);
     if (t->path == NULL) return sfd_transfer_refuse(context, t, -ENOMEM);
@@ -28,8 +27,7 @@ static enum sfd_next open_in_pool(struct sfd_context *context, struct sfd_transf
 }
 
 /* The device that the open of a path waits for, as far as the kernel knows without any disk: its index, or -1. */
-static int device_of(const struct sfd_context *context, const struct sfd_transfer *t,
-                     const char *path, uint64_t *dev)
+static int device_of(const struct sfd_context *context, const struct sfd_transfer *t, const char *path, uint64_t *dev)
 {
     const int result = sfd_open_device(&context->machine, t->root, path, dev);
 
@@ -47,16 +45,16 @@ static bool is_for_pool(int result)
     return result < 0 && sfd_policy(SFD_PLACE_OPEN_CACHED, result) == SFD_REMEDY_POOL;
 }
 
-static enum sfd_next take_over(struct sfd_context *context, struct sfd_transfer *t,
-                               const struct sfd_opened *file, int device)
+static enum sfd_next take_over(struct sfd_context *context, struct sfd_transfer *t, const struct sfd_opened *file,
+                               int device)
 {
     const int result = sfd_transfer_adopt(context, t, file, device);
 
     return result < 0 ? sfd_transfer_refuse(context, t, result) : sfd_transfer_opened(context, t);
 }
 
-enum sfd_next sfd_transfer_open_path(struct sfd_context *context, struct sfd_transfer *t,
-                                     const char *path, bool root_is_local)
+enum sfd_next sfd_transfer_open_path(struct sfd_context *context, struct sfd_transfer *t, const char *path,
+                                     bool root_is_local)
 {
     struct sfd_opened file;
     uint64_t dev = 0;
@@ -78,8 +76,7 @@ enum sfd_next sfd_transfer_open_path(struct sfd_context *context, struct sfd_tra
     return open_in_pool(context, t, path, device);
 }
 
-enum sfd_next sfd_transfer_open_source(struct sfd_context *context, struct sfd_transfer *t,
-                                       int source)
+enum sfd_next sfd_transfer_open_source(struct sfd_context *context, struct sfd_transfer *t, int source)
 {
     struct sfd_opened file;
     struct sfd_fd_info info = {.dev = 0};
@@ -89,8 +86,7 @@ enum sfd_next sfd_transfer_open_source(struct sfd_context *context, struct sfd_t
     if (result == 0) {
         device = sfd_devices_add(context->devices, file.dev);
         if (is_local(context, device) &&
-            sfd_residency_is_on(&context->machine, sfd_devices_medium(context->devices, device),
-                                file.fd, file.dev))
+            sfd_residency_is_on(&context->machine, sfd_devices_medium(context->devices, device), file.fd, file.dev))
             return take_over(context, t, &file, device);
         t->file = file.fd;
     } else if (is_for_pool(result) && sfd_fd_classify(context->machine.sys, source, &info) == 0) {
@@ -111,8 +107,7 @@ enum sfd_next sfd_transfer_after_open(struct sfd_context *context, struct sfd_tr
     }
     if (t->job_error < 0 && sfd_policy(SFD_PLACE_OPEN, t->job_error) == SFD_REMEDY_DEFER) {
         /* What was opened in vain is opened anew; a descriptor of the client's is all there is. */
-        if (t->path != NULL)
-            sfd_closer_take_file(&context->closer, &t->file, t->device, t->account);
+        if (t->path != NULL) sfd_closer_take_file(&context->closer, &t->file, t->device, t->account);
         t->begin = t->offset = t->end = 0;
         return sfd_transfer_defer(context, t, t->job_error);
     }

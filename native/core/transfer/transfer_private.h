@@ -1,7 +1,7 @@
 /*
- * Inside of a transfer, for the files that make it up: transfer.c (the state machine), transfer_open.c (before the first
- * step), transfer_step.c (one step on the loop), transfer_wait.c (between two), transfer_end.c (after the last) transfer_work.c
- * (one job in the disk pool) and transfer_load.c (the job that loads a window).
+ * Inside of a transfer, for the files that make it up: transfer.c (the state machine), transfer_open.c (before the
+ * first step), transfer_step.c (one step on the loop), transfer_wait.c (between two), transfer_end.c (after the last)
+ * transfer_work.c (one job in the disk pool) and transfer_load.c (the job that loads a window).
  */
 #ifndef SFD_TRANSFER_TRANSFER_PRIVATE_H
 #define SFD_TRANSFER_TRANSFER_PRIVATE_H
@@ -36,8 +36,8 @@ static inline uint8_t sfd_transfer_queue(int device)
 /* ---- transfer.c ---- */
 
 /* Has the disk pool do a job. */
-enum sfd_next sfd_transfer_lend(struct sfd_context *context, struct sfd_transfer *transfer,
-                                enum sfd_job job, uint8_t queue);
+enum sfd_next sfd_transfer_lend(struct sfd_context *context, struct sfd_transfer *transfer, enum sfd_job job,
+                                uint8_t queue);
 
 /* Its file is open: goes on with what the request asks for. */
 enum sfd_next sfd_transfer_opened(struct sfd_context *context, struct sfd_transfer *transfer);
@@ -45,10 +45,9 @@ enum sfd_next sfd_transfer_opened(struct sfd_context *context, struct sfd_transf
 /* ---- transfer_open.c ---- */
 
 /* Opens a path, or takes the descriptor that a client opened itself. `path` is borrowed, `source` is taken. */
-enum sfd_next sfd_transfer_open_path(struct sfd_context *context, struct sfd_transfer *transfer,
-                                     const char *path, bool root_is_local);
-enum sfd_next sfd_transfer_open_source(struct sfd_context *context, struct sfd_transfer *transfer,
-                                       int source);
+enum sfd_next sfd_transfer_open_path(struct sfd_context *context, struct sfd_transfer *transfer, const char *path,
+                                     bool root_is_local);
+enum sfd_next sfd_transfer_open_source(struct sfd_context *context, struct sfd_transfer *transfer, int source);
 
 /* The disk pool has opened it, or has not. */
 enum sfd_next sfd_transfer_after_open(struct sfd_context *context, struct sfd_transfer *transfer);
@@ -59,34 +58,34 @@ enum sfd_next sfd_transfer_open_again(struct sfd_context *context, struct sfd_tr
 /* ---- transfer_step.c ---- */
 
 /* Moves at most `limit` bytes from where the transfer stands; `offset` is the caller's to advance. Loop only. */
-struct sfd_progress sfd_transfer_step(struct sfd_context *context, struct sfd_transfer *transfer,
-                                      uint64_t limit);
+struct sfd_progress sfd_transfer_step(struct sfd_context *context, struct sfd_transfer *transfer, uint64_t limit);
 
 /* The transfer's descriptors and the loop's buffer, as a mover takes them. */
-struct sfd_move sfd_transfer_move(const struct sfd_context *context,
-                                  const struct sfd_transfer *transfer);
+struct sfd_move sfd_transfer_move(const struct sfd_context *context, const struct sfd_transfer *transfer);
 
 /* ---- transfer_wait.c ---- */
 
 /* Tells the client what is due. False when it is gone. */
 bool sfd_transfer_tell(struct sfd_context *context, struct sfd_transfer *transfer);
 
-/* Leaves the turn with `next`, holding the lock, having told the client what is due; waits no longer than its limits. */
-enum sfd_next sfd_transfer_pause(struct sfd_context *context, struct sfd_transfer *transfer,
-                                 enum sfd_next next);
+/*
+ * Leaves the turn with `next`, holding the lock, having told the client what is due; waits no longer than its limits.
+ */
+enum sfd_next sfd_transfer_pause(struct sfd_context *context, struct sfd_transfer *transfer, enum sfd_next next);
 
 /* Takes note of what it waits for, and sees to it that the timer fires when that has lasted too long. */
-void sfd_transfer_wait(struct sfd_context *context, struct sfd_transfer *transfer,
-                       enum sfd_next wait);
+void sfd_transfer_wait(struct sfd_context *context, struct sfd_transfer *transfer, enum sfd_next wait);
 
 /*
- * The machine lacks what the transfer needs, `error` says what: tries again by the timer, with longer and longer pauses, and ends
- * with the error when it has had nothing for as long as its client may be idle; an open is refused after a second.
+ * The machine lacks what the transfer needs, `error` says what: tries again by the timer, with longer and longer
+ * pauses, and ends with the error when it has had nothing for as long as its client may be idle; an open is refused
+ * after a second.
  */
-enum sfd_next sfd_transfer_defer(struct sfd_context *context, struct sfd_transfer *transfer,
-                                 int error);
+enum sfd_next sfd_transfer_defer(struct sfd_context *context, struct sfd_transfer *transfer, int error);
 
-/* Nothing will announce what it waits for: lets the timer say when to try again. Before sfd_transfer_wait or a pause. */
+/*
+ * Nothing will announce what it waits for: lets the timer say when to try again. Before sfd_transfer_wait or a pause.
+ */
 void sfd_transfer_retry(struct sfd_context *context, struct sfd_transfer *transfer);
 
 /* It has got on: the next shortage is a new one. */
@@ -96,12 +95,11 @@ void sfd_transfer_got_on(struct sfd_transfer *transfer);
 bool sfd_transfer_is_late(const struct sfd_context *context, const struct sfd_transfer *transfer);
 
 /*
- * The rate: `start` with the first byte; `take` gives how many of `most` bytes may be moved now, 0 when it has to wait for
- * the timer first; `spend` counts those that were. Without a rate all of them may.
+ * The rate: `start` with the first byte; `take` gives how many of `most` bytes may be moved now, 0 when it has to wait
+ * for the timer first; `spend` counts those that were. Without a rate all of them may.
  */
 void sfd_transfer_rate_start(struct sfd_context *context, struct sfd_transfer *transfer);
-uint64_t sfd_transfer_rate_take(struct sfd_context *context, struct sfd_transfer *transfer,
-                                uint64_t most);
+uint64_t sfd_transfer_rate_take(struct sfd_context *context, struct sfd_transfer *transfer, uint64_t most);
 void sfd_transfer_rate_spend(struct sfd_transfer *transfer, uint64_t moved);
 
 /* ---- transfer_end.c ---- */
@@ -110,14 +108,12 @@ void sfd_transfer_rate_spend(struct sfd_transfer *transfer, uint64_t moved);
 enum sfd_next sfd_transfer_complete(struct sfd_context *context, struct sfd_transfer *transfer);
 
 /* Ends it with an error: a refusal if nothing has begun yet. */
-enum sfd_next sfd_transfer_fail(struct sfd_context *context, struct sfd_transfer *transfer,
-                                int error);
-enum sfd_next sfd_transfer_refuse(struct sfd_context *context, struct sfd_transfer *transfer,
-                                  int error);
+enum sfd_next sfd_transfer_fail(struct sfd_context *context, struct sfd_transfer *transfer, int error);
+enum sfd_next sfd_transfer_refuse(struct sfd_context *context, struct sfd_transfer *transfer, int error);
 
 /*
- * All but the last words is done, or they have found room: the file and the destination go first, so that EOF on the status
- * channel means EOF everywhere.
+ * All but the last words is done, or they have found room: the file and the destination go first, so that EOF on the
+ * status channel means EOF everywhere.
  */
 enum sfd_next sfd_transfer_end(struct sfd_context *context, struct sfd_transfer *transfer);
 
@@ -131,8 +127,8 @@ int sfd_transfer_adopt(const struct sfd_context *context, struct sfd_transfer *t
                        const struct sfd_opened *opened, int device);
 
 /*
- * Takes the advisory read lock on the range, which the original promised; idempotent. 0 or -errno, -EAGAIN while somebody
- * writes under a lock.
+ * Takes the advisory read lock on the range, which the original promised; idempotent. 0 or -errno, -EAGAIN while
+ * somebody writes under a lock.
  */
 int sfd_transfer_lock(const struct sfd_context *context, struct sfd_transfer *transfer);
 
@@ -145,16 +141,14 @@ void sfd_transfer_load_init(struct sfd_transfer *transfer);
 void sfd_transfer_load(const struct sfd_context *context, struct sfd_transfer *transfer);
 
 /*
- * True when what comes next has to go through the disk pool although it may be in the page cache: this transfer has asked for
- * it and shall leave nothing there. The loop would hand pages to sockets and pipes, and those cannot be dropped for as long as
- * the receiver likes.
+ * True when what comes next has to go through the disk pool although it may be in the page cache: this transfer has
+ * asked for it and shall leave nothing there. The loop would hand pages to sockets and pipes, and those cannot be
+ * dropped for as long as the receiver likes.
  */
 bool sfd_transfer_loads_to_memory(const struct sfd_transfer *transfer);
 
 /* Before and after part of a copy to a regular file. Disk pool. */
-void sfd_transfer_claim(const struct sfd_context *context, struct sfd_transfer *transfer,
-                        uint64_t length);
-void sfd_transfer_drop(const struct sfd_context *context, struct sfd_transfer *transfer,
-                       uint64_t until);
+void sfd_transfer_claim(const struct sfd_context *context, struct sfd_transfer *transfer, uint64_t length);
+void sfd_transfer_drop(const struct sfd_context *context, struct sfd_transfer *transfer, uint64_t until);
 
 #endif

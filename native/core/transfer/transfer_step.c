@@ -21,9 +21,9 @@ static int dest_of(const struct sfd_transfer *t)
 }
 
 /*
- * Whether bytes follow those before `offset`, of the transfer or afterwards of the client: then a packet that is not full may
- * wait for them, 200 ms at most (TCP). Otherwise all is pushed out, also what waited so far. sendfile(2) has no such flag:
- * the kernel sets it inside of a call, and each call's last packet goes as it is.
+ * Whether bytes follow those before `offset`, of the transfer or afterwards of the client: then a packet that is not
+ * full may wait for them, 200 ms at most (TCP). Otherwise all is pushed out, also what waited so far. sendfile(2) has
+ * no such flag: the kernel sets it inside of a call, and each call's last packet goes as it is.
  */
 static bool more_after(const struct sfd_transfer *t, uint64_t offset)
 {
@@ -31,8 +31,8 @@ static bool more_after(const struct sfd_transfer *t, uint64_t offset)
 }
 
 /* Header and data of a Read File in one write, as long as the header is due. */
-static struct sfd_progress memory_step(struct sfd_context *context, struct sfd_transfer *t,
-                                       char *bytes, uint64_t length)
+static struct sfd_progress memory_step(struct sfd_context *context, struct sfd_transfer *t, char *bytes,
+                                       uint64_t length)
 {
     const bool more = more_after(t, t->offset + length);
     char header[SFD_WIRE_MAX_RESPONSE_SIZE];
@@ -46,8 +46,8 @@ static struct sfd_progress memory_step(struct sfd_context *context, struct sfd_t
         iov[count++] = (struct iovec){.iov_base = header, .iov_len = (size_t)header_length};
     }
     iov[count++] = (struct iovec){.iov_base = bytes, .iov_len = (size_t)length};
-    struct sfd_progress p = sfd_mover_memory(&context->machine, dest_of(t),
-                                             (enum sfd_fd_kind)t->dest_kind, iov, count, more);
+    struct sfd_progress p =
+        sfd_mover_memory(&context->machine, dest_of(t), (enum sfd_fd_kind)t->dest_kind, iov, count, more);
     if (header_length > 0) {
         if (p.moved >= header_length) {
             p.moved -= header_length;
@@ -60,12 +60,10 @@ static struct sfd_progress memory_step(struct sfd_context *context, struct sfd_t
     return p;
 }
 
-static struct sfd_progress bounce_step(struct sfd_context *context, struct sfd_transfer *t,
-                                       uint64_t limit)
+static struct sfd_progress bounce_step(struct sfd_context *context, struct sfd_transfer *t, uint64_t limit)
 {
     const uint64_t rest = t->bounce_length - t->bounce_position;
-    const struct sfd_progress p =
-        memory_step(context, t, t->bounce + t->bounce_position, sfd_min_u64(rest, limit));
+    const struct sfd_progress p = memory_step(context, t, t->bounce + t->bounce_position, sfd_min_u64(rest, limit));
 
     t->technique = SFD_TECHNIQUE_READ_WRITE; /* whatever was wanted: this is what moves it */
     t->bounce_position += (uint32_t)p.moved;
@@ -93,19 +91,15 @@ struct sfd_move sfd_transfer_move(const struct sfd_context *context, const struc
 static uint64_t ready_bytes(struct sfd_context *context, struct sfd_transfer *t)
 {
     const enum sfd_medium medium = (enum sfd_medium)t->medium;
-    const bool locking =
-        medium == SFD_MEDIUM_LOCKING; /* a writer can come at any time: look before each step */
+    const bool locking = medium == SFD_MEDIUM_LOCKING; /* a writer can come at any time: look before each step */
     const bool fresh = context->now_ms < t->resident_ms + RESIDENT_MS && !locking;
 
     if (!fresh || t->offset >= t->resident_end) {
         const uint64_t rest = t->end - t->offset;
         const uint64_t piece = locking ? context->quantum : PROBE_BYTES;
-        uint64_t ready = sfd_residency_probe(&context->machine, medium, t->file, t->offset,
-                                             sfd_min_u64(rest, piece));
-        if (ready == 0 && sfd_medium_is_local(medium) && rest > PROBE_BYTES_SMALL) {
-            ready = sfd_residency_probe(&context->machine, medium, t->file, t->offset,
-                                        PROBE_BYTES_SMALL);
-        }
+        uint64_t ready = sfd_residency_probe(&context->machine, medium, t->file, t->offset, sfd_min_u64(rest, piece));
+        if (ready == 0 && sfd_medium_is_local(medium) && rest > PROBE_BYTES_SMALL)
+            ready = sfd_residency_probe(&context->machine, medium, t->file, t->offset, PROBE_BYTES_SMALL);
         t->resident_end = t->offset + ready;
         t->resident_ms = context->now_ms;
     }
@@ -121,8 +115,7 @@ static bool sendfile_still_fits(const struct sfd_context *context, const struct 
     return ((flags & O_NONBLOCK) != 0 || t->dest_kind == SFD_FD_CHAR) && (flags & O_APPEND) == 0;
 }
 
-static struct sfd_progress file_step(struct sfd_context *context, struct sfd_transfer *t,
-                                     uint64_t limit)
+static struct sfd_progress file_step(struct sfd_context *context, struct sfd_transfer *t, uint64_t limit)
 {
     struct sfd_move move = sfd_transfer_move(context, t);
 
@@ -137,8 +130,7 @@ static struct sfd_progress file_step(struct sfd_context *context, struct sfd_tra
         if (!sfd_medium_is_local((enum sfd_medium)t->medium)) t->bounce_only = true;
         if (t->bounce_only) return (struct sfd_progress){.step = SFD_STEP_COLD};
         const struct sfd_progress got = sfd_mover_read(&move, t->offset, limit);
-        return got.step == SFD_STEP_MORE ? memory_step(context, t, context->buffer, got.moved)
-                                         : got;
+        return got.step == SFD_STEP_MORE ? memory_step(context, t, context->buffer, got.moved) : got;
     }
 
     const uint64_t ready = t->bounce_only ? 0 : ready_bytes(context, t);
@@ -156,8 +148,7 @@ static struct sfd_progress file_step(struct sfd_context *context, struct sfd_tra
     return sfd_mover_step(&move, (enum sfd_technique)t->technique, t->offset, limit);
 }
 
-struct sfd_progress sfd_transfer_step(struct sfd_context *context, struct sfd_transfer *t,
-                                      uint64_t limit)
+struct sfd_progress sfd_transfer_step(struct sfd_context *context, struct sfd_transfer *t, uint64_t limit)
 {
     return t->bounce != NULL ? bounce_step(context, t, limit) : file_step(context, t, limit);
 }

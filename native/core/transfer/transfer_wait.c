@@ -1,9 +1,9 @@
 /*
  * How a transfer waits: what its client is told before, for how long, and how slowly if a rate is asked for. Loop only.
  *
- * One timer serves all that a transfer can wait for. It may be due earlier than anything is, because it is not moved when
- * things get better: who is woken looks at the clock, and sleeps on. So a transfer that is fine costs its timer nothing, and
- * one that is stuck wakes the loop for its progress and its limits, once each.
+ * One timer serves all that a transfer can wait for. It may be due earlier than anything is, because it is not moved
+ * when things get better: who is woken looks at the clock, and sleeps on. So a transfer that is fine costs its timer
+ * nothing, and one that is stuck wakes the loop for its progress and its limits, once each.
  */
 #include <errno.h>
 
@@ -19,7 +19,9 @@
 #define RETRY_MS     10
 #define RETRY_MAX_MS 1000
 
-/* A request whose file cannot be opened for want of something is refused then: its client knows whether to ask again. */
+/*
+ * A request whose file cannot be opened for want of something is refused then: its client knows whether to ask again.
+ */
 #define OPEN_PATIENCE_MS 1000
 
 /* A transfer with a rate sends what is due this often, and may catch up on this much after its receiver was slow. */
@@ -120,8 +122,7 @@ static uint64_t idle_ms(const struct sfd_context *context, const struct sfd_tran
 /* When a shortage has lasted too long. */
 static uint64_t patience_ms(const struct sfd_context *context, const struct sfd_transfer *t)
 {
-    return after(t->short_ms,
-                 t->state == SFD_STATE_OPENING ? OPEN_PATIENCE_MS : idle_limit(context, t));
+    return after(t->short_ms, t->state == SFD_STATE_OPENING ? OPEN_PATIENCE_MS : idle_limit(context, t));
 }
 
 /* When the wait that the transfer is in has lasted too long. */
@@ -132,8 +133,7 @@ static uint64_t limit_ms(const struct sfd_context *context, const struct sfd_tra
         return idle_ms(context, t);
     case SFD_NEXT_STATUS:
         /* The Result of a Read File stands behind bytes that its reader may take as slowly as all the others. */
-        return t->command == SFD_WIRE_READ_FILE ? idle_ms(context, t)
-                                                : after(t->since_ms, context->drain_timeout_ms);
+        return t->command == SFD_WIRE_READ_FILE ? idle_ms(context, t) : after(t->since_ms, context->drain_timeout_ms);
     case SFD_NEXT_PARK:
         return after(t->since_ms, context->open_timeout_ms);
     default: /* of what we make it wait for, nobody is to blame */
@@ -174,16 +174,14 @@ bool sfd_transfer_is_late(const struct sfd_context *context, const struct sfd_tr
 
 /* ------------------------------------------------------------------ waiting */
 
-enum sfd_next sfd_transfer_pause(struct sfd_context *context, struct sfd_transfer *t,
-                                 enum sfd_next next)
+enum sfd_next sfd_transfer_pause(struct sfd_context *context, struct sfd_transfer *t, enum sfd_next next)
 {
     const int locked = t->file < 0 ? 0 : sfd_transfer_lock(context, t);
 
     /* Want of memory for a lock is no reason to end: it is asked for again before the next wait. */
     if (locked < 0 && sfd_policy(SFD_PLACE_LOCK, locked) != SFD_REMEDY_DEFER)
         return sfd_transfer_fail(context, t, locked);
-    if (progress_is_due(context, t) && !sfd_transfer_tell(context, t))
-        return sfd_transfer_cancel(context, t);
+    if (progress_is_due(context, t) && !sfd_transfer_tell(context, t)) return sfd_transfer_cancel(context, t);
     if (next == SFD_NEXT_AGAIN) return next;
     if (next == SFD_NEXT_DEST) sfd_counters_add(&context->counters, SFD_COUNTER_BLOCKED, 1);
     sfd_transfer_wait(context, t, next);
@@ -222,8 +220,7 @@ void sfd_transfer_unwatched(struct sfd_context *context, struct sfd_transfer *t)
     sfd_transfer_wait(context, t, (enum sfd_next)t->wait);
 }
 
-static enum sfd_next expire(struct sfd_context *context, struct sfd_transfer *t,
-                            enum sfd_counter counter)
+static enum sfd_next expire(struct sfd_context *context, struct sfd_transfer *t, enum sfd_counter counter)
 {
     sfd_counters_add(&context->counters, counter, 1);
     return sfd_transfer_fail(context, t, -ETIMEDOUT);
@@ -236,20 +233,18 @@ enum sfd_next sfd_transfer_timeout(struct sfd_context *context, struct sfd_trans
     if (t->wait == SFD_NEXT_STATUS && expired) return sfd_transfer_give_up(context, t);
     if (t->wait != SFD_NEXT_STATUS) {
         if (sfd_transfer_is_late(context, t)) return expire(context, t, SFD_COUNTER_DEADLINES);
-        if (expired) {
-            return expire(context, t,
-                          t->wait == SFD_NEXT_PARK ? SFD_COUNTER_OPEN_TIMEOUTS
-                                                   : SFD_COUNTER_IDLE_TIMEOUTS);
-        }
-        if (progress_is_due(context, t) && !sfd_transfer_tell(context, t))
-            return sfd_transfer_cancel(context, t);
-        if (t->wait == SFD_NEXT_TIMER && context->now_ms >= rate_due_ms(context, t))
-            return SFD_NEXT_AGAIN;
+        if (expired)
+            return expire(context, t, t->wait == SFD_NEXT_PARK ? SFD_COUNTER_OPEN_TIMEOUTS : SFD_COUNTER_IDLE_TIMEOUTS);
+        if (progress_is_due(context, t) && !sfd_transfer_tell(context, t)) return sfd_transfer_cancel(context, t);
+        if (t->wait == SFD_NEXT_TIMER && context->now_ms >= rate_due_ms(context, t)) return SFD_NEXT_AGAIN;
     }
     if (t->retry_ms > 0 && context->now_ms >= t->retry_ms) {
         t->retry_ms = 0;
         if (t->state == SFD_STATE_PARKED) {
-            /* Told just now, and never in the ready queue: there its Send Open File, which can come at once, would not find it parked. */
+            /*
+             * Told just now, and never in the ready queue: there its Send Open File, which can come at once, would not
+             * find it parked.
+             */
             sfd_transfer_wait(context, t, SFD_NEXT_PARK);
             return SFD_NEXT_PARK;
         }

@@ -1,6 +1,6 @@
 /*
- * One job of a transfer in the disk pool: open its file, load its next window, copy a slice to a regular file. Blocks as long
- * as the disk likes. The loop keeps to what is its own meanwhile, see transfer.h, and sets `cancelled`.
+ * One job of a transfer in the disk pool: open its file, load its next window, copy a slice to a regular file. Blocks
+ * as long as the disk likes. The loop keeps to what is its own meanwhile, see transfer.h, and sets `cancelled`.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -32,14 +32,14 @@ int sfd_transfer_lock(const struct sfd_context *context, struct sfd_transfer *t)
 }
 
 /*
- * A file that one step will read is only asked about: a lock that lives for some microseconds keeps nobody out, and costs a
- * tenth of a small request. A transfer that has to wait after all takes the lock before it does.
+ * A file that one step will read is only asked about: a lock that lives for some microseconds keeps nobody out, and
+ * costs a tenth of a small request. A transfer that has to wait after all takes the lock before it does.
  */
 static int lock_or_test(const struct sfd_context *context, struct sfd_transfer *t)
 {
     const uint64_t size = t->end - t->begin;
-    const bool waits = size > SFD_SMALL_BYTES || t->command == SFD_WIRE_OPEN_FILE ||
-                       !sfd_medium_is_local((enum sfd_medium)t->medium);
+    const bool waits =
+        size > SFD_SMALL_BYTES || t->command == SFD_WIRE_OPEN_FILE || !sfd_medium_is_local((enum sfd_medium)t->medium);
 
     /* On the client's own description the lock would be the client's: it is never taken (sfd_open_descriptor). */
     t->locked = t->file_shared;
@@ -47,8 +47,8 @@ static int lock_or_test(const struct sfd_context *context, struct sfd_transfer *
     return lock_result(context->machine.sys->ofd_test_read_lock(t->file, t->begin, size));
 }
 
-int sfd_transfer_adopt(const struct sfd_context *context, struct sfd_transfer *t,
-                       const struct sfd_opened *opened, int device)
+int sfd_transfer_adopt(const struct sfd_context *context, struct sfd_transfer *t, const struct sfd_opened *opened,
+                       int device)
 {
     t->file = opened->fd;
     t->file_shared = opened->shared;
@@ -68,16 +68,14 @@ int sfd_transfer_adopt(const struct sfd_context *context, struct sfd_transfer *t
     return lock_or_test(context, t);
 }
 
-static int open_path(const struct sfd_context *context, const struct sfd_transfer *t,
-                     struct sfd_opened *out)
+static int open_path(const struct sfd_context *context, const struct sfd_transfer *t, struct sfd_opened *out)
 {
     int result = -EAGAIN;
 
     for (int i = 0; i < OPEN_TRIES && result == -EAGAIN; i++) {
         /* A thread of one disk waits for no other. */
-        result = t->task.queue == SFD_QUEUE_OPEN
-                     ? sfd_open_path(&context->machine, t->root, t->path, out)
-                     : sfd_open_on_device(&context->machine, t->root, t->path, out);
+        result = t->task.queue == SFD_QUEUE_OPEN ? sfd_open_path(&context->machine, t->root, t->path, out)
+                                                 : sfd_open_on_device(&context->machine, t->root, t->path, out);
     }
     return result;
 }
@@ -86,19 +84,18 @@ static void work_open(const struct sfd_context *context, struct sfd_transfer *t)
 {
     struct sfd_opened file;
 
-    int result = t->path != NULL ? open_path(context, t, &file)
-                                 : sfd_open_descriptor(&context->machine, &t->file, false, &file);
+    int result =
+        t->path != NULL ? open_path(context, t, &file) : sfd_open_descriptor(&context->machine, &t->file, false, &file);
     if (result == 0) {
-        result = sfd_transfer_adopt(
-            context, t, &file,
-            sfd_devices_learn(context->devices, &context->machine, file.fd, file.dev));
+        result = sfd_transfer_adopt(context, t, &file,
+                                    sfd_devices_learn(context->devices, &context->machine, file.fd, file.dev));
     }
     t->job_error = result;
 }
 
 /*
- * To look for holes moves a description's position, and one that the client shares has a position of the client's. Here, where
- * an open may wait, one of our own can be had, if we are allowed to; without it the holes become zeros.
+ * To look for holes moves a description's position, and one that the client shares has a position of the client's.
+ * Here, where an open may wait, one of our own can be had, if we are allowed to; without it the holes become zeros.
  */
 static void own_source(const struct sfd_context *context, struct sfd_transfer *t)
 {
@@ -111,8 +108,7 @@ static void own_source(const struct sfd_context *context, struct sfd_transfer *t
 }
 
 /* The next part: what it has moved, and why it went no further. */
-static void copy_slice(const struct sfd_context *context, struct sfd_transfer *t,
-                       struct sfd_copy *copy)
+static void copy_slice(const struct sfd_context *context, struct sfd_transfer *t, struct sfd_copy *copy)
 {
     copy->move.buffer_size = COPY_BUFFER;
     copy->move.buffer = malloc(copy->move.buffer_size); /* the loop's own buffer is the loop's */
@@ -153,8 +149,7 @@ static void work_copy(const struct sfd_context *context, struct sfd_transfer *t)
 
 void sfd_transfer_work(const struct sfd_context *context, struct sfd_transfer *t)
 {
-    if (atomic_load_explicit(&t->cancelled, memory_order_relaxed))
-        return; /* run obeys after the hand-back */
+    if (atomic_load_explicit(&t->cancelled, memory_order_relaxed)) return; /* run obeys after the hand-back */
     switch (t->job) {
     case SFD_JOB_OPEN:
         work_open(context, t);

@@ -115,9 +115,9 @@ TEST_F(CloserTest,
         ASSERT_GE(fd, 0);
         sfd_closer_take_unknown(&closer_, &fd, nullptr);
     }
-    const std::vector<int> expected = {
-        SFD_QUEUE_DEVICES,     SFD_QUEUE_DEVICES, SFD_QUEUE_DEVICES, SFD_QUEUE_DEVICES + 1,
-        SFD_QUEUE_DEVICES + 2, SFD_QUEUE_CLOSE,   SFD_QUEUE_CLOSE};
+    const std::vector<int> expected = {SFD_QUEUE_DEVICES,     SFD_QUEUE_DEVICES,     SFD_QUEUE_DEVICES,
+                                       SFD_QUEUE_DEVICES + 1, SFD_QUEUE_DEVICES + 2, SFD_QUEUE_CLOSE,
+                                       SFD_QUEUE_CLOSE};
     ASSERT_EQ(expected.size(), closer_.count);
     for (size_t i = 0; i < expected.size(); i++) {
         EXPECT_EQ(expected[i], closer_.closes[i].queue) << i;
@@ -159,8 +159,7 @@ TEST_F(CloserTest, ShouldHandOverTheDescriptorsOfEachClientByThemselves)
     struct sfd_accounts accounts;
     struct sfd_counters counters = {};
     sfd_accounts_init(&accounts, &limits);
-    struct sfd_account *clients[] = {sfd_accounts_get(&accounts, 1, 1000),
-                                     sfd_accounts_get(&accounts, 2, 1000)};
+    struct sfd_account *clients[] = {sfd_accounts_get(&accounts, 1, 1000), sfd_accounts_get(&accounts, 2, 1000)};
     closer_.counters = &counters;
     const Pipe pipe;
     for (const size_t client : {0u, 1u, 0u}) {

@@ -1,6 +1,7 @@
 // Drop-behind: what a transfer has brought into the page cache is gone afterwards, and what others have there stays.
 //
-// The page cache is scripted: a set of pages that the calls fill and empty as the kernel would. One test asks the real one.
+// The page cache is scripted: a set of pages that the calls fill and empty as the kernel would. One test asks the real
+// one.
 #include "transfer_fixture.h"
 
 #include <set>
@@ -23,8 +24,7 @@ Cache cache;
 
 void fill(uint64_t offset, uint64_t length)
 {
-    for (uint64_t page = offset / PAGE; page * PAGE < offset + length && page < cache.file_pages;
-         page++) {
+    for (uint64_t page = offset / PAGE; page * PAGE < offset + length && page < cache.file_pages; page++) {
         cache.pages.insert(page);
     }
     cache.most = std::max(cache.most, cache.pages.size());
@@ -50,11 +50,9 @@ class DropTest : public TransferFixture
         }
         TransferFixture::SetUp();
         cache = {};
-        sys_.cachestat = [](int, const struct sfd_cachestat_range *range,
-                            struct sfd_cachestat *out) {
+        sys_.cachestat = [](int, const struct sfd_cachestat_range *range, struct sfd_cachestat *out) {
             *out = {};
-            for (uint64_t page = range->offset / PAGE; page * PAGE < range->offset + range->length;
-                 page++) {
+            for (uint64_t page = range->offset / PAGE; page * PAGE < range->offset + range->length; page++) {
                 out->nr_cache += cache.pages.count(page);
             }
             return 0;
@@ -65,8 +63,7 @@ class DropTest : public TransferFixture
             } else if (advice == POSIX_FADV_DONTNEED) {
                 cache.dropped++;
                 const uint64_t first = (offset + PAGE - 1) / PAGE;
-                cache.pages.erase(cache.pages.lower_bound(first),
-                                  cache.pages.lower_bound((offset + length) / PAGE));
+                cache.pages.erase(cache.pages.lower_bound(first), cache.pages.lower_bound((offset + length) / PAGE));
             } else {
                 EXPECT_EQ(POSIX_FADV_NOREUSE, advice);
                 cache.not_reused++;
@@ -129,8 +126,7 @@ class DropTest : public TransferFixture
 
 TEST_F(DropTest, ShouldLeaveNothingOfAColdFileInThePageCache)
 {
-    for (const size_t size :
-         {size_t{1}, size_t{PAGE}, size_t{100000}, size_t{SFD_DROP_PART}, 9 * BIG}) {
+    for (const size_t size : {size_t{1}, size_t{PAGE}, size_t{100000}, size_t{SFD_DROP_PART}, 9 * BIG}) {
         SCOPED_TRACE(size);
         again();
         coldFile(size);
@@ -167,8 +163,7 @@ TEST_F(DropTest, ShouldKeepWhatOthersHadInThePageCache)
     }
     for (const uint64_t page : cache.pages) {
         const uint64_t part = page / PART_PAGES;
-        EXPECT_TRUE(part <= 1 || part == 7 || part == 10 || part == 11)
-            << "page " << page << " is ours";
+        EXPECT_TRUE(part <= 1 || part == 7 || part == 10 || part == 11) << "page " << page << " is ours";
     }
 }
 
@@ -325,9 +320,7 @@ TEST(DropRealTest, ShouldEmptyTheKernelsPageCacheOfItsOwnPartsOnly)
     EXPECT_EQ(static_cast<int64_t>(size), sfd_residency_load(&machine.machine, fd.get(), 0, size));
     sfd_drop_behind(&drop, &sfd_sys_linux, fd.get(), UINT64_MAX);
     for (uint64_t part = 0; part < 8; part++) {
-        EXPECT_EQ(part == 5 ? SFD_DROP_PART / static_cast<uint64_t>(sysconf(_SC_PAGESIZE)) : 0u,
-                  present(part))
-            << part;
+        EXPECT_EQ(part == 5 ? SFD_DROP_PART / static_cast<uint64_t>(sysconf(_SC_PAGESIZE)) : 0u, present(part)) << part;
     }
 }
 

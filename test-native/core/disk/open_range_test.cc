@@ -1,4 +1,5 @@
-// R12: ranges of files and of the wire, against arithmetic that has room for every sum. The Java twin is RangePropertyTest.
+// R12: ranges of files and of the wire, against arithmetic that has room for every sum. The Java twin is
+// RangePropertyTest.
 #include "core.h"
 
 #include <random>
@@ -91,10 +92,8 @@ TEST(Range, ShouldLeaveTheWireOnlyIfItFitsIntoAFile) // R12, D5
             size_t n = sfd_wire_put_path_request(message, SFD_WIRE_READ_FILE, from, length);
             message[n] = 'f';
             message[n + 1] = 0;
-            ASSERT_EQ(fits ? 0 : -ERANGE, sfd_wire_get_request(message, n + 2, &request))
-                << from << " " << length;
-            n = sfd_wire_put_extended_request(message, SFD_WIRE_SEND_DESCRIPTOR, from, length,
-                                              &options, 0);
+            ASSERT_EQ(fits ? 0 : -ERANGE, sfd_wire_get_request(message, n + 2, &request)) << from << " " << length;
+            n = sfd_wire_put_extended_request(message, SFD_WIRE_SEND_DESCRIPTOR, from, length, &options, 0);
             ASSERT_EQ(fits ? 0 : -ERANGE, sfd_wire_get_request(message, n, &request));
             taken += fits ? 1 : 0;
         }

@@ -251,8 +251,7 @@ TEST_F(OpenOnDeviceTest, ShouldOpenWhatLiesBelowTheRootOrADirectoryThatIsKnown)
 {
     for (const size_t length : {size_t{0}, SIZE_MAX}) {
         known = length;
-        for (const char *path :
-             {"sub/deep", "/sub/deep", "//sub//deep", "sub/./deep", "sub/../sub/deep"}) {
+        for (const char *path : {"sub/deep", "/sub/deep", "//sub//deep", "sub/./deep", "sub/../sub/deep"}) {
             ASSERT_EQ(0, open(path)) << path;
             EXPECT_EQ("deeper", content()) << path;
         }
@@ -270,8 +269,7 @@ TEST_F(OpenOnDeviceTest, ShouldTellTheDeviceOfTheLastDirectoryThatIsKnown)
     EXPECT_EQ(proc, device(slash.get(), "/proc/version"));
     EXPECT_EQ(deviceOf("/"), device(slash.get(), "version"));
     known = std::strlen("proc/");
-    EXPECT_EQ(proc, device(slash.get(), "proc/no/such/directory"))
-        << "mount points are always known";
+    EXPECT_EQ(proc, device(slash.get(), "proc/no/such/directory")) << "mount points are always known";
     known = 0;
     EXPECT_EQ(deviceOf("/"), device(slash.get(), "proc/1/status")) << "all that is left to go by";
 }
@@ -291,15 +289,13 @@ TEST_F(OpenOnDeviceTest, ShouldNotFollowAPathToAnotherDevice)
     const std::string away = (*directory_ / "root/away").substr(1);
     EXPECT_EQ(-EXDEV, sfd_open_on_device(&machine_->machine, slash.get(), away.c_str(), &opened_));
     known = 0;
-    EXPECT_EQ(-EXDEV,
-              sfd_open_on_device(&machine_->machine, slash.get(), "proc/version", &opened_));
+    EXPECT_EQ(-EXDEV, sfd_open_on_device(&machine_->machine, slash.get(), "proc/version", &opened_));
 }
 
 TEST_F(OpenOnDeviceTest, ShouldOpenFromTheCachesOnNoOtherDeviceThanWasToldBefore)
 {
     const uint64_t dev = device(root_.get(), "file");
-    EXPECT_EQ(-EXDEV,
-              sfd_open_cached_on_device(&machine_->machine, root_.get(), "file", dev + 1, &opened_))
+    EXPECT_EQ(-EXDEV, sfd_open_cached_on_device(&machine_->machine, root_.get(), "file", dev + 1, &opened_))
         << "somebody has swapped a directory for a dead disk's";
     ASSERT_EQ(0, sfd_open_cached_on_device(&machine_->machine, root_.get(), "file", dev, &opened_));
     fd_.reset(opened_.fd);
@@ -313,8 +309,7 @@ TEST_F(OpenOnDeviceTest, ShouldLeaveTheRestToAnOpenThatMayWaitForAnyDevice)
         EXPECT_EQ(-EXDEV, open(path)) << path;
     }
     known = 0;
-    EXPECT_EQ(-EXDEV, open("sub/../../file"))
-        << "above the root is the root, but not from below it";
+    EXPECT_EQ(-EXDEV, open("sub/../../file")) << "above the root is the root, but not from below it";
     machine_->machine.resolve_cached = false;
     EXPECT_EQ(-EXDEV, open("sub/deep")) << "nobody knows";
     EXPECT_EQ(0, open("file")) << "below the root itself everybody does";

@@ -219,8 +219,7 @@ TEST_F(ResidencyTest, ShouldShareTheLastEntryAmongTheDevicesThatDoNotFit)
         ASSERT_GE(index, 0);
         ASSERT_LT(index, SFD_DEVICES_MAX);
         const bool fits = dev < SFD_DEVICES_MAX - 1;
-        EXPECT_EQ(fits ? SFD_MEDIUM_LOCAL : SFD_MEDIUM_REMOTE, sfd_devices_medium(&devices_, index))
-            << dev;
+        EXPECT_EQ(fits ? SFD_MEDIUM_LOCAL : SFD_MEDIUM_REMOTE, sfd_devices_medium(&devices_, index)) << dev;
     }
     EXPECT_EQ(-ENOENT, sfd_devices_find(&devices_, SFD_DEVICES_MAX)) << "the loop must not guess";
 }
@@ -380,9 +379,7 @@ TEST_F(ResidencyTest, ShouldKeepWhatWasLoadedBeforeADiskFailed)
 
 TEST_F(ResidencyTest, ShouldTellWhetherALoadedWindowStays)
 {
-    const auto stays = [this] {
-        return sfd_residency_stays(&machine_->machine, file_.get(), 0, SIZE);
-    };
+    const auto stays = [this] { return sfd_residency_stays(&machine_->machine, file_.get(), 0, SIZE); };
     EXPECT_TRUE(stays());
     script.present_until = 0; /* direct I/O */
     EXPECT_FALSE(stays());

@@ -44,8 +44,7 @@ class LoopMemoryTest : public LoopFixture
         script.now_ms = START_MS;
         sys->recvmmsg = [](int fd, struct mmsghdr *messages, unsigned count, int flags) {
             lack.receives++;
-            return lack.receive_error < 0 ? lack.receive_error
-                                          : sfd_sys_linux.recvmmsg(fd, messages, count, flags);
+            return lack.receive_error < 0 ? lack.receive_error : sfd_sys_linux.recvmmsg(fd, messages, count, flags);
         };
         sys->epoll_ctl = [](int epoll, int operation, int fd, struct epoll_event *event) {
             if (operation == EPOLL_CTL_ADD && lack.watch_error < 0) {
@@ -59,8 +58,7 @@ class LoopMemoryTest : public LoopFixture
                 lack.waits--;
                 return lack.wait_error;
             }
-            script.timeout_ms =
-                timeout_ms; // the clock is the test's: nobody would gain by the wait
+            script.timeout_ms = timeout_ms; // the clock is the test's: nobody would gain by the wait
             return sfd_sys_linux.epoll_wait(epoll, events, count, 0);
         };
     }
@@ -204,8 +202,7 @@ TEST_F(LoopMemoryTest, ShouldServeATransferThatEpollCannotWatch) // R13
 {
     for (const int error : {-ENOSPC, -ENOMEM}) {
         file(BIG);
-        lack.watch_error =
-            error; // ENOSPC: fs.epoll.max_user_watches, which a user's programs share
+        lack.watch_error = error; // ENOSPC: fs.epoll.max_user_watches, which a user's programs share
         Pipe dest;
         const OwnedFd status = send(dest.out.get());
         dest.out.reset();
@@ -314,13 +311,11 @@ TEST_F(LoopMemoryTest, ShouldSurviveTheFailureOfAnyAllocation) // D12, D15, R3, 
                     if (terminals(told) == 1 && messages(told).back() == "complete") {
                         const std::string sent = operation == 2 ? "small" : content_;
                         data += drain(dest.in.get());
-                        EXPECT_BYTES(sent,
-                                     operation == 3 ? contentOf(*directory_ / "output") : data);
+                        EXPECT_BYTES(sent, operation == 3 ? contentOf(*directory_ / "output") : data);
                     }
                 }
                 later([&] { return transfers() == 0 && loop()->context.closer.count == 0; });
-                EXPECT_EQ(0u, loop()->context.timers.count -
-                                  (loop()->close_again.position > 0 ? 1 : 0)) // D11
+                EXPECT_EQ(0u, loop()->context.timers.count - (loop()->close_again.position > 0 ? 1 : 0)) // D11
                     << "a timer outlived its transfer";
                 cases++;
                 failed = allocations.failed;

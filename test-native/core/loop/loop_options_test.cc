@@ -55,8 +55,7 @@ TEST_F(LoopOptionsTest, ShouldServeAnExtendedRequest)
     Pipe dest;
     const OwnedFd status = sendExtended(dest.out.get());
     untilServed(1);
-    EXPECT_EQ((Messages{"info 4096", result(4096, SFD_TECHNIQUE_READ_WRITE)}),
-              messages(drain(status.get())));
+    EXPECT_EQ((Messages{"info 4096", result(4096, SFD_TECHNIQUE_READ_WRITE)}), messages(drain(status.get())));
     EXPECT_TRUE(atEnd(status.get()));
     EXPECT_BYTES(content_, drain(dest.in.get()));
 }
@@ -74,8 +73,7 @@ TEST_F(LoopOptionsTest, ShouldObeyAForcedTechniqueAndRefuseOneThatDoesNotFit)
     options.technique = SFD_TECHNIQUE_COPY_FILE_RANGE;
     status = sendExtended(dest.out.get(), options);
     untilServed(2);
-    EXPECT_EQ(Messages{"refusal " + std::to_string(EOPNOTSUPP) + " fits 28"},
-              messages(drain(status.get())));
+    EXPECT_EQ(Messages{"refusal " + std::to_string(EOPNOTSUPP) + " fits 28"}, messages(drain(status.get())));
     EXPECT_TRUE(atEnd(status.get()));
 }
 
@@ -86,14 +84,12 @@ TEST_F(LoopOptionsTest, ShouldRefuseAnExtendedRequestWithARefusalWhateverRefuses
     deny_ = EACCES;
     OwnedFd status = sendExtended(dest.out.get());
     untilServed(1);
-    EXPECT_EQ(Messages{"refusal " + std::to_string(EACCES) + " fits 0"},
-              messages(drain(status.get())));
+    EXPECT_EQ(Messages{"refusal " + std::to_string(EACCES) + " fits 0"}, messages(drain(status.get())));
     deny_ = 0;
     shared_->settings.max_transfers = 0;
     status = sendExtended(dest.out.get());
     untilServed(2);
-    EXPECT_EQ(Messages{"refusal " + std::to_string(EMFILE) + " fits 0"},
-              messages(drain(status.get())));
+    EXPECT_EQ(Messages{"refusal " + std::to_string(EMFILE) + " fits 0"}, messages(drain(status.get())));
     EXPECT_TRUE(atEnd(status.get()));
 }
 
@@ -103,8 +99,7 @@ TEST_F(LoopOptionsTest, ShouldSendADescriptorOfTheClients)
     file(BIG);
     OwnedFd source = openFile(*directory_ / "file", O_RDONLY);
     Pipe status, dest;
-    submit(extendedRequest(SFD_WIRE_SEND_DESCRIPTOR, {}),
-           {status.out.get(), dest.out.get(), source.get()});
+    submit(extendedRequest(SFD_WIRE_SEND_DESCRIPTOR, {}), {status.out.get(), dest.out.get(), source.get()});
     status.out.reset();
     dest.out.reset();
     source.reset();
@@ -128,8 +123,7 @@ TEST_F(LoopOptionsTest, ShouldRefuseASendDescriptorWithoutItsDescriptors)
         submit(extendedRequest(SFD_WIRE_SEND_DESCRIPTOR, {}), fds);
         status.out.reset();
         untilServed(static_cast<int>(count));
-        EXPECT_EQ(Messages{"refusal " + std::to_string(EBADMSG) + " fits 0"},
-                  messages(drain(status.in.get())));
+        EXPECT_EQ(Messages{"refusal " + std::to_string(EBADMSG) + " fits 0"}, messages(drain(status.in.get())));
         EXPECT_TRUE(atEnd(status.in.get()));
     }
 }
@@ -146,8 +140,7 @@ TEST_F(LoopOptionsTest, ShouldEndATransferAtItsDeadlineAlthoughADeadDiskHasIt)
     EXPECT_FALSE(readable(status.get()));
     script.now_ms += 1;
     settle();
-    EXPECT_EQ(Messages{result(0, SFD_TECHNIQUE_COPY_FILE_RANGE, ETIMEDOUT)},
-              messages(drain(status.get())));
+    EXPECT_EQ(Messages{result(0, SFD_TECHNIQUE_COPY_FILE_RANGE, ETIMEDOUT)}, messages(drain(status.get())));
     EXPECT_TRUE(atEnd(status.get()));
     EXPECT_EQ(1u, transfers()) << "one entry of the table, until the disk answers";
     EXPECT_EQ(1u, count(SFD_COUNTER_DEADLINES));
@@ -171,8 +164,7 @@ TEST_F(LoopOptionsTest, ShouldAnswerAtOnceWhenItStopsAlthoughADeadDiskHasTheTran
     const OwnedFd status = stuckOnDisk({});
     sfd_loop_stop(loop());
     turn();
-    EXPECT_EQ(Messages{result(0, SFD_TECHNIQUE_COPY_FILE_RANGE, ESHUTDOWN)},
-              messages(drain(status.get())));
+    EXPECT_EQ(Messages{result(0, SFD_TECHNIQUE_COPY_FILE_RANGE, ESHUTDOWN)}, messages(drain(status.get())));
     EXPECT_TRUE(atEnd(status.get()));
     EXPECT_EQ(0, turn()) << "it waits for the disk";
     hold_ = false;
@@ -474,7 +466,9 @@ TEST_F(GoneClientTest, ShouldBeSeenLaterWhenTheirGoingCouldNotBeWatchedAtFirst)
 
 using TerminalTest = LoopFixture;
 
-/* Runs `work` as a background job of a terminal that stops those who write to it (stty tostop). 0: it ended with true. */
+/*
+ * Runs `work` as a background job of a terminal that stops those who write to it (stty tostop). 0: it ended with true.
+ */
 int inBackground(const Pty &pty, const std::function<bool()> &work)
 {
     const pid_t leader = fork();

@@ -96,8 +96,7 @@ class ReceivingTest : public CoreTest
             for (int i = 0; i < turn->requests; i++) {
                 struct sfd_slot *slot = &turn->slot[i];
                 struct sfd_wire_request request = {};
-                slot->verdict =
-                    -sfd_wire_get_request(slot->bytes, static_cast<size_t>(slot->length), &request);
+                slot->verdict = -sfd_wire_get_request(slot->bytes, static_cast<size_t>(slot->length), &request);
                 slot->command = request.cmd;
                 slot->path = SFD_WIRE_PATH_REQUEST_SIZE;
                 slot->path_length = static_cast<int32_t>(request.path_length);
@@ -117,8 +116,8 @@ class ReceivingTest : public CoreTest
         const size_t n = sfd_wire_put_path_request(header, command, 0, 0);
         const std::string bytes = std::string(header, n) + path + '\0';
         const int fds[] = {status.out.get(), dest};
-        EXPECT_EQ(0, sfd_submit_send(&sfd_sys_linux, requests_->out.get(), bytes.data(),
-                                     bytes.size(), fds, dest < 0 ? 1 : 2));
+        EXPECT_EQ(0, sfd_submit_send(&sfd_sys_linux, requests_->out.get(), bytes.data(), bytes.size(), fds,
+                                     dest < 0 ? 1 : 2));
         return std::move(status.in);
     }
     /* A loop sits in a sendfile: its client does not read, and its socket blocks. */
@@ -162,8 +161,7 @@ class ReceivingTest : public CoreTest
     {
         std::string data;
         while (data.size() < BIG) {
-            const std::string part =
-                readExactly(pair_->in.get(), std::min(BIG - data.size(), size_t{65536}));
+            const std::string part = readExactly(pair_->in.get(), std::min(BIG - data.size(), size_t{65536}));
             sfd_watch_look(shared_.get(), false);
             ASSERT_FALSE(part.empty());
             data += part;

@@ -52,8 +52,7 @@ class SequenceTest : public LoopFixture, public testing::WithParamInterface<int>
         LoopFixture::SetUp();
         destroyLoops();
         shared_->settings.open_timeout_ms = TIMEOUT_MS;
-        shared_->settings.loops =
-            GetParam() == 0 ? 2 : 1; // commands find the loop that has the file
+        shared_->settings.loops = GetParam() == 0 ? 2 : 1; // commands find the loop that has the file
         script.now_ms = 1000000;
         createLoops();
         small_ = pattern(300);
@@ -134,10 +133,7 @@ class SequenceTest : public LoopFixture, public testing::WithParamInterface<int>
     void open()
     {
         const unsigned which = pick(8);
-        const char *path = which == 0   ? "missing"
-                           : which == 1 ? "empty"
-                           : which < 4  ? "big"
-                                        : "small";
+        const char *path = which == 0 ? "missing" : which == 1 ? "empty" : which < 4 ? "big" : "small";
         const std::string &content = which == 1 ? empty_ : which < 4 ? big_ : small_;
         const uint64_t size = content.size();
         const auto offset = static_cast<int64_t>(pick(3) == 0 ? pick(310) : 0);
@@ -164,8 +160,7 @@ class SequenceTest : public LoopFixture, public testing::WithParamInterface<int>
             ASSERT_NE(0u, info.id);
             ASSERT_NE(UINT64_MAX, info.id);
             ASSERT_TRUE(ids_.insert(info.id).second) << "an id twice";
-            files_.push_back(
-                {info.id, pid, PARKED, script.now_ms, range, std::move(status.in), OwnedFd(), 0});
+            files_.push_back({info.id, pid, PARKED, script.now_ms, range, std::move(status.in), OwnedFd(), 0});
         }
     }
 
@@ -255,9 +250,8 @@ class SequenceTest : public LoopFixture, public testing::WithParamInterface<int>
             submit(request.substr(0, pick(16)), {pipe.out.get()});
             break;
         default:
-            submit(request, command == SFD_WIRE_CANCEL
-                                ? std::vector<int>{pipe.out.get()}
-                                : std::vector<int>{pipe.out.get(), pipe.out.get()});
+            submit(request, command == SFD_WIRE_CANCEL ? std::vector<int>{pipe.out.get()}
+                                                       : std::vector<int>{pipe.out.get(), pipe.out.get()});
         }
         pipe.out.reset();
         serve(pid);

@@ -177,8 +177,7 @@ TEST_F(LoopTest, ShouldNotAnswerOnTheDestinationOfASendThatIsDenied)
 
 TEST_F(LoopTest, ShouldAnswerAMalformedRequestThatHasAPipe)
 {
-    const std::string requests[] = {"", "x", std::string(5000, 'x'),
-                                    std::string("\x02\x00", 2) + "short"};
+    const std::string requests[] = {"", "x", std::string(5000, 'x'), std::string("\x02\x00", 2) + "short"};
     for (const std::string &bytes : requests) {
         Pipe status;
         submit(bytes, {status.out.get()});
@@ -273,8 +272,7 @@ TEST_F(CrowdedTest, ShouldHaveRoomForALastWordWhereTheKernelWantsADescriptorForI
     file(100);
     Pipe status;
     Pipe other;
-    ASSERT_EQ(
-        1, write(other.out.get(), "x", 1)); // a splice takes RWF_NOWAIT away from a pipe for good
+    ASSERT_EQ(1, write(other.out.get(), "x", 1)); // a splice takes RWF_NOWAIT away from a pipe for good
     ASSERT_EQ(1, splice(other.in.get(), nullptr, status.out.get(), nullptr, 1, 0));
     ASSERT_EQ("x", drain(status.in.get()));
     for (int i = 0; i < 2; i++) { // the reserve is there again
@@ -358,8 +356,7 @@ TEST_F(LoopTest, ShouldIgnoreIdsThatNobodyHas) // D24, D25
     uint64_t id = 0;
     const OwnedFd status = opened(&id);
     int sent = 1;
-    for (const uint64_t wrong :
-         {uint64_t{0}, UINT64_MAX, id + 1, id ^ (uint64_t{1} << 30), id | SFD_ID_MAX}) {
+    for (const uint64_t wrong : {uint64_t{0}, UINT64_MAX, id + 1, id ^ (uint64_t{1} << 30), id | SFD_ID_MAX}) {
         Pipe dest;
         sendOpen(wrong, dest.out.get());
         cancel(wrong);

@@ -55,8 +55,7 @@ class ReceiveTest : public CoreTest
             header->cmsg_len = CMSG_LEN(fds.size() * sizeof(int));
             std::memcpy(CMSG_DATA(header), fds.data(), fds.size() * sizeof(int));
         }
-        ASSERT_EQ(static_cast<ssize_t>(bytes.size()),
-                  sendmsg(pair_->out.get(), &message, MSG_DONTWAIT));
+        ASSERT_EQ(static_cast<ssize_t>(bytes.size()), sendmsg(pair_->out.get(), &message, MSG_DONTWAIT));
     }
     int receive()
     {

@@ -112,8 +112,7 @@ class HandoverTest : public MemoryFixture
         header.msg_controllen = sizeof control;
         const ssize_t n = recvmsg(from(), &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
         size_t count = 0;
-        for (struct cmsghdr *c = CMSG_FIRSTHDR(&header); c != nullptr;
-             c = CMSG_NXTHDR(&header, c)) {
+        for (struct cmsghdr *c = CMSG_FIRSTHDR(&header); c != nullptr; c = CMSG_NXTHDR(&header, c)) {
             for (size_t at = 0; at < c->cmsg_len - CMSG_LEN(0); at += sizeof(int), count++) {
                 int fd = -1;
                 std::memcpy(&fd, CMSG_DATA(c) + at, sizeof fd);
@@ -148,14 +147,11 @@ class SocketTypeTest : public HandoverTest, public testing::WithParamInterface<i
     enum Operation { SEND, MOVE, RECEIVE };
     int perform(Operation operation)
     {
-        return operation == SEND   ? send(&buffer_)
-               : operation == MOVE ? move(&buffer_)
-                                   : receive(&other_);
+        return operation == SEND ? send(&buffer_) : operation == MOVE ? move(&buffer_) : receive(&other_);
     }
 };
 
-INSTANTIATE_TEST_SUITE_P(Sockets, SocketTypeTest,
-                         testing::Values(SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET),
+INSTANTIATE_TEST_SUITE_P(Sockets, SocketTypeTest, testing::Values(SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET),
                          [](const auto &instance) {
                              return instance.param == SOCK_STREAM  ? "Stream"
                                     : instance.param == SOCK_DGRAM ? "Datagram"
@@ -474,8 +470,7 @@ TEST_F(RefusalTest, ShouldSendTheMessageThatIsDrawn)
     create(0x123);
     ASSERT_EQ(0, send(&buffer_));
     const auto [bytes, count] = receiveRaw();
-    EXPECT_EQ(std::string("\x20\x00\x01\x00\x10\x00\x00\x00\x23\x01\x00\x00\x00\x00\x00\x00", 16),
-              bytes);
+    EXPECT_EQ(std::string("\x20\x00\x01\x00\x10\x00\x00\x00\x23\x01\x00\x00\x00\x00\x00\x00", 16), bytes);
     EXPECT_EQ(1u, count);
 }
 
@@ -543,9 +538,8 @@ TEST_F(RefusalTest, ShouldRefuseAMessageOfAnotherLength)
 
 TEST_F(RefusalTest, ShouldRefuseToBelieveALargerSize)
 {
-    for (const uint64_t size :
-         {uint64_t{101}, uint64_t{4096}, uint64_t{1} << 40, uint64_t{INT64_MAX},
-          uint64_t{INT64_MAX} + 1, UINT64_MAX - 4096, UINT64_MAX - 1, UINT64_MAX}) {
+    for (const uint64_t size : {uint64_t{101}, uint64_t{4096}, uint64_t{1} << 40, uint64_t{INT64_MAX},
+                                uint64_t{INT64_MAX} + 1, UINT64_MAX - 4096, UINT64_MAX - 1, UINT64_MAX}) {
         EXPECT_EQ(-ERANGE, refusalOf(message(size), {sealed_.get()})) << size;
     }
 }
@@ -570,8 +564,8 @@ TEST_F(RefusalTest, ShouldRefuseAFileThatIsNoMemoryFile)
     const OwnedFd memory_path = reopened(sealed_.get(), O_PATH);
     const OwnedFd device = openFile("/dev/zero", O_RDWR);
     Pipe pipe;
-    for (const int fd : {file.get(), folder.get(), path.get(), memory_path.get(), device.get(),
-                         pipe.in.get(), pipe.out.get(), to(), from()}) {
+    for (const int fd : {file.get(), folder.get(), path.get(), memory_path.get(), device.get(), pipe.in.get(),
+                         pipe.out.get(), to(), from()}) {
         for (const unsigned flags : {0u, unsigned{SFD_BUFFER_WRITABLE}}) {
             EXPECT_EQ(-EMEDIUMTYPE, refusalOfFile(fd, flags));
         }

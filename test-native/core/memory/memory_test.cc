@@ -16,8 +16,7 @@ class MemoryTest : public MemoryFixture
     static std::string nameInProc(int fd)
     {
         char target[512];
-        const ssize_t n =
-            readlink(("/proc/self/fd/" + std::to_string(fd)).c_str(), target, sizeof target);
+        const ssize_t n = readlink(("/proc/self/fd/" + std::to_string(fd)).c_str(), target, sizeof target);
         return n < 0 ? std::string() : std::string(target, static_cast<size_t>(n));
     }
     static int sealsOf(int fd)
@@ -41,8 +40,7 @@ class MemoryTest : public MemoryFixture
     {
         std::vector<unsigned char> pages((size + pageSize() - 1) / pageSize());
         EXPECT_EQ(0, mincore(data, size, pages.data()));
-        return static_cast<size_t>(
-            std::count_if(pages.begin(), pages.end(), [](unsigned char c) { return c & 1; }));
+        return static_cast<size_t>(std::count_if(pages.begin(), pages.end(), [](unsigned char c) { return c & 1; }));
     }
     int seal()
     {
@@ -51,8 +49,7 @@ class MemoryTest : public MemoryFixture
     /* Somebody else who has it mapped for writing. */
     void *mapForWriting()
     {
-        void *data =
-            mmap(nullptr, buffer_.mapped, PROT_READ | PROT_WRITE, MAP_SHARED, buffer_.fd, 0);
+        void *data = mmap(nullptr, buffer_.mapped, PROT_READ | PROT_WRITE, MAP_SHARED, buffer_.fd, 0);
         EXPECT_NE(MAP_FAILED, data);
         return data;
     }
@@ -118,14 +115,13 @@ TEST_F(MemoryTest, ShouldRefuseMoreThanTheMachineHas)
     uint64_t total = 0;
     ASSERT_EQ(0, sfd_sys_memory_linux.memory_total(&total));
     const struct sfd_buffer before = buffer_;
-    for (const uint64_t size : {total + 1, uint64_t{INT64_MAX}, uint64_t{INT64_MAX} + 1,
-                                uint64_t{SIZE_MAX} - 4095, uint64_t{SIZE_MAX}}) {
+    for (const uint64_t size :
+         {total + 1, uint64_t{INT64_MAX}, uint64_t{INT64_MAX} + 1, uint64_t{SIZE_MAX} - 4095, uint64_t{SIZE_MAX}}) {
         SCOPED_TRACE(size);
         EXPECT_EQ(-ENOMEM, sfd_memory_create(&sys_, "test", size, 0, &buffer_));
         EXPECT_TRUE(isSame(before, buffer_));
     }
-    EXPECT_EQ(0u, static_cast<size_t>(
-                      std::count(faults.calls.begin(), faults.calls.end(), "memfd_create")));
+    EXPECT_EQ(0u, static_cast<size_t>(std::count(faults.calls.begin(), faults.calls.end(), "memfd_create")));
 }
 
 TEST_F(MemoryTest, ShouldMakeAsMuchAsTheMachineHas)
@@ -138,8 +134,7 @@ TEST_F(MemoryTest, ShouldMakeAsMuchAsTheMachineHas)
 
 TEST_F(MemoryTest, ShouldRefuseFlagsThatItDoesNotKnow)
 {
-    for (const unsigned flags :
-         {4u, 8u, unsigned{SFD_BUFFER_WRITABLE}, unsigned{SFD_BUFFER_PREFAULT} | 0x80000000u}) {
+    for (const unsigned flags : {4u, 8u, unsigned{SFD_BUFFER_WRITABLE}, unsigned{SFD_BUFFER_PREFAULT} | 0x80000000u}) {
         EXPECT_EQ(-EINVAL, sfd_memory_create(&sys_, "test", 1, flags, &buffer_));
     }
     EXPECT_TRUE(isNothing(buffer_));
@@ -176,8 +171,7 @@ TEST_F(MemoryTest, ShouldTakeAnEmptyName)
 TEST_F(MemoryTest, ShouldFixItsSizeAndNothingElse)
 {
     create(pageSize() + 1);
-    EXPECT_EQ(SIZE_SEALS, sealsOf(buffer_.fd) &
-                              (SIZE_SEALS | F_SEAL_WRITE | F_SEAL_FUTURE_WRITE | F_SEAL_SEAL));
+    EXPECT_EQ(SIZE_SEALS, sealsOf(buffer_.fd) & (SIZE_SEALS | F_SEAL_WRITE | F_SEAL_FUTURE_WRITE | F_SEAL_SEAL));
     EXPECT_EQ(-1, ftruncate(buffer_.fd, static_cast<off_t>(buffer_.size) + 1));
     EXPECT_EQ(EPERM, errno);
     EXPECT_EQ(-1, ftruncate(buffer_.fd, 0));
@@ -260,8 +254,7 @@ TEST_F(MemoryTest, ShouldRefuseEveryOtherWayToWriteToWhatIsSealed)
     EXPECT_EQ(EPERM, errno);
     EXPECT_EQ(-1, ftruncate(fd, 1 << 20));
     EXPECT_EQ(EPERM, errno);
-    EXPECT_EQ(-1, fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0,
-                            static_cast<off_t>(pageSize())));
+    EXPECT_EQ(-1, fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, static_cast<off_t>(pageSize())));
     EXPECT_EQ(EPERM, errno);
     const OwnedFd again = reopened(fd, O_RDWR);
     ASSERT_GE(again.get(), 0);
@@ -474,10 +467,9 @@ TEST_F(MemoryTest, ShouldRefuseToMapWhatIsNoMemoryFile)
     const OwnedFd proc = openFile("/proc/self/maps", O_RDONLY);
     Pipe pipe;
     SocketPair pair;
-    for (const int fd : {file.get(), device.get(), folder.get(), proc.get(), pipe.in.get(),
-                         pipe.out.get(), pair.in.get()}) {
-        for (const unsigned flags :
-             {0u, unsigned{SFD_BUFFER_WRITABLE}, unsigned{SFD_BUFFER_FUTURE_WRITE}}) {
+    for (const int fd :
+         {file.get(), device.get(), folder.get(), proc.get(), pipe.in.get(), pipe.out.get(), pair.in.get()}) {
+        for (const unsigned flags : {0u, unsigned{SFD_BUFFER_WRITABLE}, unsigned{SFD_BUFFER_FUTURE_WRITE}}) {
             EXPECT_EQ(-EMEDIUMTYPE, mapOf(fd, flags)) << nameInProc(fd);
         }
     }
@@ -515,8 +507,8 @@ TEST_F(MemoryTest, ShouldRefuseToMapAFileOfASharedMemoryFileSystem)
 
 TEST_F(MemoryTest, ShouldRefuseToMapWhatCanChangeItsSize)
 {
-    for (const int seals : {0, F_SEAL_SHRINK, F_SEAL_GROW, F_SEAL_WRITE, F_SEAL_WRITE | F_SEAL_GROW,
-                            F_SEAL_WRITE | F_SEAL_SHRINK}) {
+    for (const int seals :
+         {0, F_SEAL_SHRINK, F_SEAL_GROW, F_SEAL_WRITE, F_SEAL_WRITE | F_SEAL_GROW, F_SEAL_WRITE | F_SEAL_SHRINK}) {
         const OwnedFd fd = memoryFile(100, seals);
         SCOPED_TRACE(seals);
         EXPECT_EQ(-EPERM, mapOf(fd.get()));
@@ -664,12 +656,8 @@ void PrintTo(const Operation &operation, std::ostream *out)
 
 const Operation OPERATIONS[] = {
     {"create", nullptr,
-     [](auto *sys, auto *buffer) {
-         return sfd_memory_create(sys, "test", 100, SFD_BUFFER_PREFAULT, buffer);
-     },
-     true},
-    {"seal",
-     [](auto &, auto *sys, auto *buffer) { return sfd_memory_create(sys, "test", 100, 0, buffer); },
+     [](auto *sys, auto *buffer) { return sfd_memory_create(sys, "test", 100, SFD_BUFFER_PREFAULT, buffer); }, true},
+    {"seal", [](auto &, auto *sys, auto *buffer) { return sfd_memory_create(sys, "test", 100, 0, buffer); },
      [](auto *sys, auto *buffer) { return sfd_memory_seal(sys, buffer); }, true},
     {"map",
      [](auto &, auto *sys, auto *buffer) {
@@ -679,10 +667,8 @@ const Operation OPERATIONS[] = {
          buffer->data = nullptr;
          return result;
      },
-     [](auto *sys, auto *buffer) { return sfd_memory_map(sys, buffer, SFD_MEMORY_WHOLE, 0); },
-     true},
-    {"revoke",
-     [](auto &, auto *sys, auto *buffer) { return sfd_memory_create(sys, "test", 100, 0, buffer); },
+     [](auto *sys, auto *buffer) { return sfd_memory_map(sys, buffer, SFD_MEMORY_WHOLE, 0); }, true},
+    {"revoke", [](auto &, auto *sys, auto *buffer) { return sfd_memory_create(sys, "test", 100, 0, buffer); },
      [](auto *sys, auto *buffer) {
          void *const data = buffer->data;
          const size_t length = buffer->mapped;
@@ -728,8 +714,7 @@ TEST_P(FailingCallTest, ShouldLeakNothingAndTouchNothingWhicheverCallFails)
             EXPECT_EQ(before.size, buffer.size);
             if (buffer.data != nullptr) {
                 EXPECT_EQ(before.data, buffer.data);
-                EXPECT_EQ(buffer.seal == SFD_BUFFER_UNSEALED ? 'w' : '-',
-                          mappingAt(buffer.data).protection[1])
+                EXPECT_EQ(buffer.seal == SFD_BUFFER_UNSEALED ? 'w' : '-', mappingAt(buffer.data).protection[1])
                     << "what is mapped can be used";
             }
         }
@@ -961,8 +946,8 @@ TEST_F(HugeMemoryTest, ShouldRefuseWhenThereAreNotEnough)
         GTEST_SKIP() << "this machine makes huge pages on demand";
     }
     for (const unsigned flags : {0u, unsigned{SFD_BUFFER_PREFAULT}}) {
-        EXPECT_EQ(-ENOMEM, sfd_memory_create(&sys_, "test", (count + 1000) * huge_,
-                                             SFD_BUFFER_HUGE_PAGES | flags, &buffer_));
+        EXPECT_EQ(-ENOMEM,
+                  sfd_memory_create(&sys_, "test", (count + 1000) * huge_, SFD_BUFFER_HUGE_PAGES | flags, &buffer_));
         EXPECT_TRUE(isNothing(buffer_));
     }
 }

@@ -86,8 +86,7 @@ TEST_F(Process, shouldRefuseUsersThatDoNotExistOrMeanNobodyInParticular)
 {
     uid_t uid = 7;
     gid_t gid = 7;
-    for (const char *name :
-         {"no-such-user", "", "-1", "4294967295", "99999999999999999999", "1x", " 1"}) {
+    for (const char *name : {"no-such-user", "", "-1", "4294967295", "99999999999999999999", "1x", " 1"}) {
         EXPECT_EQ(-ENOENT, sfd_process_user(name, &uid, &gid)) << name;
         EXPECT_EQ(-ENOENT, sfd_process_group(name, &gid)) << name;
     }
@@ -182,20 +181,19 @@ TEST_F(Process, shouldGiveTheGroupsOfTheUserByTheGroupDatabase)
 
 TEST_F(Process, shouldNotPretendWhenItMayNotBecomeSomebodyElse)
 {
-    EXPECT_EQ(
-        0, in_child([] {
-            if (is_root() && (setgroups(0, nullptr) != 0 || setresgid(500, 500, 500) != 0 ||
-                              setresuid(500, 500, 500) != 0)) {
-                return 10;
-            }
-            if (sfd_process_become(&sfd_sys_setup_linux, geteuid() + 1, getegid()) != -EPERM) {
-                return 11;
-            }
-            if (sfd_process_become(&sfd_sys_setup_linux, geteuid(), getegid() + 1) != -EPERM) {
-                return 12;
-            }
-            return sfd_process_become(&sfd_sys_setup_linux, geteuid(), getegid()) == 0 ? 0 : 13;
-        }));
+    EXPECT_EQ(0, in_child([] {
+                  if (is_root() &&
+                      (setgroups(0, nullptr) != 0 || setresgid(500, 500, 500) != 0 || setresuid(500, 500, 500) != 0)) {
+                      return 10;
+                  }
+                  if (sfd_process_become(&sfd_sys_setup_linux, geteuid() + 1, getegid()) != -EPERM) {
+                      return 11;
+                  }
+                  if (sfd_process_become(&sfd_sys_setup_linux, geteuid(), getegid() + 1) != -EPERM) {
+                      return 12;
+                  }
+                  return sfd_process_become(&sfd_sys_setup_linux, geteuid(), getegid()) == 0 ? 0 : 13;
+              }));
 }
 
 /* A kernel on paper: what the calls were told, and what they claim. */
@@ -273,8 +271,7 @@ TEST_F(Process, shouldGiveUpGroupsThenGroupThenUser)
 {
     const struct sfd_sys_setup sys = fake_kernel();
     EXPECT_EQ(0, sfd_process_become(&sys, 54321, 54322));
-    EXPECT_EQ("groups:1:54322 gid uid54321 uid0 ", fake.calls)
-        << "the last call tries the way back";
+    EXPECT_EQ("groups:1:54322 gid uid54321 uid0 ", fake.calls) << "the last call tries the way back";
 }
 
 TEST_F(Process, shouldNotGoOnWhenTheKernelKeptAnything)
@@ -331,43 +328,41 @@ TEST_F(Process, shouldLiveWithALimitThatCannotBeRaised)
 
 TEST_F(Process, shouldNoteSignalsInsteadOfDying)
 {
-    EXPECT_EQ(
-        0, in_child([] {
-            const int fd = sfd_process_signals_open();
-            if (fd < 0 || sfd_process_signals_open() != -EALREADY) {
-                return 10;
-            }
-            raise(SIGHUP);
-            if (sfd_process_signal_wait(fd, 0) != 0) {
-                return 9;
-            }
-            raise(SIGINT);
-            raise(SIGINT);
-            if (sfd_process_signal_wait(fd, -1) != SIGINT ||
-                sfd_process_signal_wait(fd, 0) != SIGINT || sfd_process_signal_wait(fd, 0) != 0) {
-                return 11;
-            }
-            raise(SIGINT);
-            raise(SIGTERM);
-            raise(SIGTERM);
-            if (sfd_process_signal_wait(fd, -1) != SIGTERM ||
-                sfd_process_signal_wait(fd, 0) != SIGTERM ||
-                sfd_process_signal_wait(fd, 0) != SIGINT || sfd_process_signal_wait(fd, 0) != 0) {
-                return 12;
-            }
-            std::thread later([] { kill(getpid(), SIGTERM); });
-            const int noted = sfd_process_signal_wait(fd, -1);
-            later.join();
-            if (noted != SIGTERM) {
-                return 13;
-            }
-            sfd_process_signal_wake(fd);
-            if (sfd_process_signal_wait(fd, -1) != SIGINT) {
-                return 15;
-            }
-            sfd_process_signals_close(fd);
-            return sfd_process_signals_open() >= 0 ? 0 : 14;
-        }));
+    EXPECT_EQ(0, in_child([] {
+                  const int fd = sfd_process_signals_open();
+                  if (fd < 0 || sfd_process_signals_open() != -EALREADY) {
+                      return 10;
+                  }
+                  raise(SIGHUP);
+                  if (sfd_process_signal_wait(fd, 0) != 0) {
+                      return 9;
+                  }
+                  raise(SIGINT);
+                  raise(SIGINT);
+                  if (sfd_process_signal_wait(fd, -1) != SIGINT || sfd_process_signal_wait(fd, 0) != SIGINT ||
+                      sfd_process_signal_wait(fd, 0) != 0) {
+                      return 11;
+                  }
+                  raise(SIGINT);
+                  raise(SIGTERM);
+                  raise(SIGTERM);
+                  if (sfd_process_signal_wait(fd, -1) != SIGTERM || sfd_process_signal_wait(fd, 0) != SIGTERM ||
+                      sfd_process_signal_wait(fd, 0) != SIGINT || sfd_process_signal_wait(fd, 0) != 0) {
+                      return 12;
+                  }
+                  std::thread later([] { kill(getpid(), SIGTERM); });
+                  const int noted = sfd_process_signal_wait(fd, -1);
+                  later.join();
+                  if (noted != SIGTERM) {
+                      return 13;
+                  }
+                  sfd_process_signal_wake(fd);
+                  if (sfd_process_signal_wait(fd, -1) != SIGINT) {
+                      return 15;
+                  }
+                  sfd_process_signals_close(fd);
+                  return sfd_process_signals_open() >= 0 ? 0 : 14;
+              }));
 }
 
 TEST_F(Process, shouldGiveSignalsBackWhatTheyDidBefore)
@@ -443,10 +438,9 @@ TEST_F(Process, shouldRunTheChildInItsOwnSessionWithNothingElseOpen)
     const std::string out = directory / "out";
     OwnedFd inherited(open("/dev/zero", O_RDONLY)); /* no CLOEXEC */
     OwnedFd high(fcntl(inherited.get(), F_DUPFD, 200));
-    const int result = spawn(
-        "{ ls -l /proc/$$/fd | sed 's/.* \\([0-9]* -> .*\\)/\\1/'; cut -d' ' -f1,6 /proc/$$/stat; "
-        "grep SigBlk /proc/self/status; } >" +
-        out + " 2>&1; printf '\\0\\0\\0\\0' >&3");
+    const int result = spawn("{ ls -l /proc/$$/fd | sed 's/.* \\([0-9]* -> .*\\)/\\1/'; cut -d' ' -f1,6 /proc/$$/stat; "
+                             "grep SigBlk /proc/self/status; } >" +
+                             out + " 2>&1; printf '\\0\\0\\0\\0' >&3");
     ASSERT_EQ(0, result);
     std::ifstream file(out);
     std::stringstream all;
@@ -462,8 +456,7 @@ TEST_F(Process, shouldRunTheChildInItsOwnSessionWithNothingElseOpen)
     while (std::getline(lines, line)) {
         long pid = 0;
         long session = -1;
-        if (line.find("->") == std::string::npos &&
-            sscanf(line.c_str(), "%ld %ld", &pid, &session) == 2) {
+        if (line.find("->") == std::string::npos && sscanf(line.c_str(), "%ld %ld", &pid, &session) == 2) {
             leader = pid == session;
         }
     }

@@ -38,19 +38,18 @@ extern "C" {
 namespace
 {
 
-#define NEEDS_LANDLOCK()                                                                           \
+#define NEEDS_LANDLOCK()                                                                                               \
     if (sfd_sandbox_landlock() < 0) GTEST_SKIP() << "this kernel has no Landlock"
-#define NEEDS_SECCOMP()                                                                            \
+#define NEEDS_SECCOMP()                                                                                                \
     if (sfd_sandbox_seccomp() < 0) GTEST_SKIP() << "this kernel has no seccomp filters"
 
 /* In a child: the first check that fails ends it, and says which on standard error. */
-#define DEMAND(condition)                                                                          \
-    do {                                                                                           \
-        if (!(condition)) {                                                                        \
-            dprintf(2, "line %d: %s (errno %d: %s)\n", __LINE__, #condition, errno,                \
-                    strerror(errno));                                                              \
-            _exit(1);                                                                              \
-        }                                                                                          \
+#define DEMAND(condition)                                                                                              \
+    do {                                                                                                               \
+        if (!(condition)) {                                                                                            \
+            dprintf(2, "line %d: %s (errno %d: %s)\n", __LINE__, #condition, errno, strerror(errno));                  \
+            _exit(1);                                                                                                  \
+        }                                                                                                              \
     } while (false)
 
 void in_child(const std::function<void()> &body)
@@ -529,8 +528,7 @@ TEST_F(Sandbox, shouldRefuseTheSystemCallsThatADaemonNeverMakes)
         }
         char *const argv[] = {const_cast<char *>("/bin/true"), nullptr};
         DEMAND(execv("/bin/true", argv) < 0 && errno == EPERM);
-        DEMAND(syscall(SYS_clone, 0x10000000 /* CLONE_NEWUSER */ | SIGCHLD, 0, 0, 0, 0) < 0 &&
-               errno == EPERM);
+        DEMAND(syscall(SYS_clone, 0x10000000 /* CLONE_NEWUSER */ | SIGCHLD, 0, 0, 0, 0) < 0 && errno == EPERM);
         DEMAND(syscall(435 /* clone3 */, nullptr, 0) < 0 && errno == ENOSYS);
         char byte = 'x';
         DEMAND(ioctl(0, TIOCSTI, &byte) < 0 && errno == EPERM);

@@ -167,12 +167,10 @@ TEST_F(StatusTest, ShouldTellAResultInPlaceOfCompleteAndOfAnErrorToAnExtendedReq
         }
         EXPECT_EQ(1, flush());
         const std::string bytes = received();
-        EXPECT_EQ((Messages{"info 1234", "result " + std::to_string(error) + " moved 1234 by 2"}),
-                  messages(bytes));
+        EXPECT_EQ((Messages{"info 1234", "result " + std::to_string(error) + " moved 1234 by 2"}), messages(bytes));
         struct sfd_wire_response response = {};
         EXPECT_EQ(SFD_WIRE_RESULT_SIZE,
-                  sfd_wire_get_response(bytes.data() + SFD_WIRE_FILE_INFO_SIZE,
-                                        SFD_WIRE_RESULT_SIZE, &response));
+                  sfd_wire_get_response(bytes.data() + SFD_WIRE_FILE_INFO_SIZE, SFD_WIRE_RESULT_SIZE, &response));
         EXPECT_EQ(5678u, response.result.elapsed_ns);
         EXPECT_EQ(9u, response.result.cold_windows);
     }
@@ -223,8 +221,7 @@ TEST_F(StatusTest, ShouldTryAgainAfterWantOfMemory)
     infoIsDue();
     for (const int expected : {-ENOMEM, -ENOBUFS, 0}) {
         const int told = flush();
-        EXPECT_EQ(expected, told)
-            << "an event tells when there is room, and none when there is memory";
+        EXPECT_EQ(expected, told) << "an event tells when there is room, and none when there is memory";
         EXPECT_FALSE(sfd_status_is_lost(told));
     }
     EXPECT_EQ(1, flush());

@@ -45,14 +45,13 @@ class Submit : public DescriptorCountingTest
         path_.copy(address.sun_path, sizeof(address.sun_path) - 1);
         unlink(path_.c_str());
         server_.reset(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-        ASSERT_EQ(
-            bind(server_.get(), reinterpret_cast<struct sockaddr *>(&address), sizeof(address)), 0);
+        ASSERT_EQ(bind(server_.get(), reinterpret_cast<struct sockaddr *>(&address), sizeof(address)), 0);
     }
 
     int send(const std::string &bytes, const std::vector<int> &fds = {})
     {
-        return sfd_submit_send(&sfd_sys_linux, client_.get(), bytes.data(), bytes.size(),
-                               fds.data(), static_cast<unsigned>(fds.size()));
+        return sfd_submit_send(&sfd_sys_linux, client_.get(), bytes.data(), bytes.size(), fds.data(),
+                               static_cast<unsigned>(fds.size()));
     }
 
     /* Takes a datagram; its descriptors, which are the caller's, go to `fds`. */
@@ -95,9 +94,7 @@ TEST_F(Submit, ShouldPassBytesAndDescriptorsInOrder)
         const std::vector<int> all = {write_end.get(), read_end.get(), write_end.get()};
         std::vector<int> received;
 
-        ASSERT_EQ(
-            send("request", std::vector<int>(all.begin(), all.begin() + static_cast<long>(count))),
-            0);
+        ASSERT_EQ(send("request", std::vector<int>(all.begin(), all.begin() + static_cast<long>(count))), 0);
 
         ASSERT_EQ(receive(&received), "request");
         ASSERT_EQ(received.size(), count);

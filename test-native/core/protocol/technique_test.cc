@@ -21,22 +21,19 @@ uint32_t bits(std::initializer_list<enum sfd_technique> techniques)
     return mask;
 }
 
-const uint32_t SOCKET =
-    bits({SFD_TECHNIQUE_SENDFILE, SFD_TECHNIQUE_MMAP, SFD_TECHNIQUE_READ_WRITE});
+const uint32_t SOCKET = bits({SFD_TECHNIQUE_SENDFILE, SFD_TECHNIQUE_MMAP, SFD_TECHNIQUE_READ_WRITE});
 const uint32_t MEMORY = bits({SFD_TECHNIQUE_MMAP, SFD_TECHNIQUE_READ_WRITE});
 
-enum sfd_technique choose(const std::vector<struct sfd_rule> &rules, enum sfd_fd_kind kind,
-                          bool nonblock, uint64_t size, uint32_t fits)
+enum sfd_technique choose(const std::vector<struct sfd_rule> &rules, enum sfd_fd_kind kind, bool nonblock,
+                          uint64_t size, uint32_t fits)
 {
     const struct sfd_subject subject = {size, kind, true, nonblock, fits};
     return sfd_technique_choose(rules.data(), static_cast<uint32_t>(rules.size()), &subject);
 }
 
-struct sfd_rule rule(uint64_t max_size, uint32_t kinds, enum sfd_rule_blocking blocking,
-                     enum sfd_technique technique)
+struct sfd_rule rule(uint64_t max_size, uint32_t kinds, enum sfd_rule_blocking blocking, enum sfd_technique technique)
 {
-    return {max_size, static_cast<uint16_t>(kinds), static_cast<uint8_t>(blocking),
-            static_cast<uint8_t>(technique)};
+    return {max_size, static_cast<uint16_t>(kinds), static_cast<uint8_t>(blocking), static_cast<uint8_t>(technique)};
 }
 
 constexpr uint32_t kind(enum sfd_fd_kind kind)
@@ -46,8 +43,7 @@ constexpr uint32_t kind(enum sfd_fd_kind kind)
 
 TEST_F(TechniqueTest, ShouldNameEveryTechniqueByItsNumber)
 {
-    const char *const names[] = {"auto", "sendfile",   "splice",
-                                 "mmap", "read-write", "copy-file-range"};
+    const char *const names[] = {"auto", "sendfile", "splice", "mmap", "read-write", "copy-file-range"};
     ASSERT_EQ(std::size(names), static_cast<size_t>(SFD_TECHNIQUES));
     for (int i = 0; i < SFD_TECHNIQUES; i++) {
         EXPECT_STREQ(names[i], sfd_technique_name(static_cast<enum sfd_technique>(i)));
@@ -69,9 +65,7 @@ TEST_F(TechniqueTest, ShouldTellWhyAMachineLacksATechnique)
 {
     struct sfd_sys sys = copyOfSys();
     sys.sendfile = [](int, int, int64_t *, size_t) { return static_cast<int64_t>(-EPERM); };
-    sys.splice = [](int, int64_t *, int, size_t, unsigned) {
-        return static_cast<int64_t>(-EINVAL);
-    };
+    sys.splice = [](int, int64_t *, int, size_t, unsigned) { return static_cast<int64_t>(-EINVAL); };
     sys.mmap = [](size_t, int, int, int, uint64_t, void **) { return -ENODEV; };
     sys.copy_file_range = [](int, int64_t *, int, size_t) { return static_cast<int64_t>(-ENOSYS); };
     int error[SFD_TECHNIQUES];
@@ -90,8 +84,7 @@ TEST_F(TechniqueTest, ShouldChooseByDestinationAndSizeWithoutRules)
     const uint32_t regular = SOCKET | bits({SFD_TECHNIQUE_COPY_FILE_RANGE});
     EXPECT_EQ(SFD_TECHNIQUE_READ_WRITE, choose({}, SFD_FD_PIPE, false, SFD_SMALL_BYTES, pipe));
     EXPECT_EQ(SFD_TECHNIQUE_SPLICE, choose({}, SFD_FD_PIPE, false, BIG, pipe));
-    EXPECT_EQ(SFD_TECHNIQUE_SPLICE,
-              choose({}, SFD_FD_PIPE, true, BIG, pipe | bits({SFD_TECHNIQUE_SENDFILE})));
+    EXPECT_EQ(SFD_TECHNIQUE_SPLICE, choose({}, SFD_FD_PIPE, true, BIG, pipe | bits({SFD_TECHNIQUE_SENDFILE})));
     EXPECT_EQ(SFD_TECHNIQUE_READ_WRITE, choose({}, SFD_FD_TCP, true, SFD_SMALL_BYTES, SOCKET));
     EXPECT_EQ(SFD_TECHNIQUE_SENDFILE, choose({}, SFD_FD_TCP, true, BIG, SOCKET));
     EXPECT_EQ(SFD_TECHNIQUE_SENDFILE, choose({}, SFD_FD_UNIX_STREAM, true, BIG, SOCKET));
@@ -150,8 +143,7 @@ TEST_F(TechniqueTest, ShouldAskForNonblockOnlyWhereTheChoiceHangsOnIt)
     EXPECT_EQ(SFD_TECHNIQUE_READ_WRITE, unasked({small, blocking, sends}, 100));
     EXPECT_EQ(SFD_TECHNIQUE_AUTO, unasked({blocking, small}, 100));
     EXPECT_EQ(SFD_TECHNIQUE_AUTO, unasked({sends, small}, 100));
-    EXPECT_EQ(SFD_TECHNIQUE_READ_WRITE, unasked({sends, blocking}, 101))
-        << "rules that do not concern it";
+    EXPECT_EQ(SFD_TECHNIQUE_READ_WRITE, unasked({sends, blocking}, 101)) << "rules that do not concern it";
 }
 
 } // namespace

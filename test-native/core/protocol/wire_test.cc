@@ -37,8 +37,7 @@ Bytes encodeRequest(const GoldenVector &v)
         bytes.resize(sfd_wire_put_transfer_request(bytes.data(), cmd, v.number("id")));
         return bytes;
     }
-    bytes.resize(
-        sfd_wire_put_path_request(bytes.data(), cmd, v.signedNumber("offset"), v.number("length")));
+    bytes.resize(sfd_wire_put_path_request(bytes.data(), cmd, v.signedNumber("offset"), v.number("length")));
     const Bytes path = parseBytes(v.fields.at("path"));
     bytes.insert(bytes.end(), path.begin(), path.end());
     bytes.push_back(0);
@@ -59,8 +58,7 @@ void expectRequest(const GoldenVector &v)
     }
     EXPECT_EQ(request.offset, v.signedNumber("offset"));
     EXPECT_EQ(request.length, v.number("length"));
-    EXPECT_EQ(Bytes(request.path, request.path + request.path_length),
-              parseBytes(v.fields.at("path")));
+    EXPECT_EQ(Bytes(request.path, request.path + request.path_length), parseBytes(v.fields.at("path")));
     EXPECT_EQ(request.path[request.path_length], '\0');
 }
 
@@ -82,9 +80,8 @@ Bytes encodeExtended(const GoldenVector &v)
     const Bytes path = v.has("path") ? parseBytes(v.fields.at("path")) : Bytes();
     Bytes bytes(SFD_WIRE_MAX_REQUEST_SIZE, 0xee);
 
-    bytes.resize(sfd_wire_put_extended_request(
-        bytes.data(), static_cast<uint8_t>(v.number("command")), v.signedNumber("offset"),
-        v.number("length"), &options, path.size()));
+    bytes.resize(sfd_wire_put_extended_request(bytes.data(), static_cast<uint8_t>(v.number("command")),
+                                               v.signedNumber("offset"), v.number("length"), &options, path.size()));
     if (v.has("path")) {
         bytes.insert(bytes.end(), path.begin(), path.end());
         bytes.push_back(0);
@@ -111,8 +108,7 @@ void expectExtended(const GoldenVector &v)
         EXPECT_EQ(request.path, nullptr);
         return;
     }
-    EXPECT_EQ(Bytes(request.path, request.path + request.path_length),
-              parseBytes(v.fields.at("path")));
+    EXPECT_EQ(Bytes(request.path, request.path + request.path_length), parseBytes(v.fields.at("path")));
     EXPECT_EQ(request.path[request.path_length], '\0');
 }
 
@@ -129,8 +125,7 @@ Bytes encodeResponse(const GoldenVector &v)
 
     if (v.kind == "file_info") {
         const sfd_wire_file_info info = {
-            v.number("size"),        v.signedNumber("atime"), v.signedNumber("mtime"),
-            v.signedNumber("ctime"), v.number("id"),
+            v.number("size"), v.signedNumber("atime"), v.signedNumber("mtime"), v.signedNumber("ctime"), v.number("id"),
         };
         size = sfd_wire_put_file_info(bytes.data(), &info);
     } else if (v.kind == "progress") {
@@ -142,8 +137,7 @@ Bytes encodeResponse(const GoldenVector &v)
                                     static_cast<uint32_t>(v.number("fits")));
     } else if (v.kind == "result" || v.kind == "result_encode") {
         const sfd_wire_result result = resultOf(v);
-        size =
-            sfd_wire_put_result(bytes.data(), static_cast<int>(v.signedNumber("errno")), &result);
+        size = sfd_wire_put_result(bytes.data(), static_cast<int>(v.signedNumber("errno")), &result);
     } else {
         size = sfd_wire_put_error(bytes.data(), static_cast<uint8_t>(v.number("command")),
                                   static_cast<int>(v.signedNumber("errno")));
@@ -158,8 +152,7 @@ void expectResponse(const GoldenVector &v)
     sfd_wire_response response = {};
 
     bytes.insert(bytes.end(), 7, 0xee); // the next message, or a file's bytes
-    ASSERT_EQ(sfd_wire_get_response(bytes.data(), bytes.size(), &response),
-              static_cast<int>(v.bytes.size()));
+    ASSERT_EQ(sfd_wire_get_response(bytes.data(), bytes.size(), &response), static_cast<int>(v.bytes.size()));
     if (v.kind == "file_info") {
         EXPECT_EQ(response.kind, SFD_WIRE_RESPONSE_INFO);
         EXPECT_EQ(response.info.size, v.number("size"));
@@ -217,8 +210,7 @@ TEST(Wire, shouldAgreeWithTheGoldenVectors)
                       -errnoByName(v.fields.at("errno")));
             EXPECT_EQ(request.cmd, 0); // untouched
             EXPECT_EQ(sfd_wire_is_extended(v.bytes.data(), v.bytes.size()), v.has("extended"));
-        } else if (v.kind == "error_encode" || v.kind == "refusal_encode" ||
-                   v.kind == "result_encode") {
+        } else if (v.kind == "error_encode" || v.kind == "refusal_encode" || v.kind == "result_encode") {
             EXPECT_EQ(encodeResponse(v), v.bytes);
         } else if (v.kind == "incomplete") {
             EXPECT_EQ(sfd_wire_get_response(v.bytes.data(), v.bytes.size(), &response), 0);
@@ -230,9 +222,8 @@ TEST(Wire, shouldAgreeWithTheGoldenVectors)
         }
     }
     for (const char *kind :
-         {"request", "request_decode", "extended", "extended_decode", "refused", "file_info",
-          "progress", "complete", "error", "error_encode", "refusal", "refusal_encode", "result",
-          "result_encode", "incomplete", "malformed"}) {
+         {"request", "request_decode", "extended", "extended_decode", "refused", "file_info", "progress", "complete",
+          "error", "error_encode", "refusal", "refusal_encode", "result", "result_encode", "incomplete", "malformed"}) {
         EXPECT_GT(seen[kind], 0) << "no vector of kind " << kind;
     }
 }
@@ -245,9 +236,7 @@ TEST(Wire, shouldKnowEveryCommandByte)
     message[24] = 'a';
     for (int cmd = 0; cmd <= 255; cmd++) {
         message[0] = static_cast<unsigned char>(cmd);
-        const int expected = cmd >= 1 && cmd <= 3         ? 0
-                             : cmd >= 0x10 && cmd <= 0x7f ? -EPROTONOSUPPORT
-                                                          : -EBADMSG;
+        const int expected = cmd >= 1 && cmd <= 3 ? 0 : cmd >= 0x10 && cmd <= 0x7f ? -EPROTONOSUPPORT : -EBADMSG;
         EXPECT_EQ(sfd_wire_get_request(message, sizeof message, &request), expected) << cmd;
     }
 }
@@ -260,14 +249,12 @@ TEST(Wire, shouldNeverReadPastTheLengthGiven)
         const size_t longest = v.bytes.size() < 64 ? v.bytes.size() : 64;
 
         for (size_t size = 0; size <= longest; size++) {
-            const Bytes prefix(v.bytes.begin(),
-                               v.bytes.begin() + static_cast<std::ptrdiff_t>(size));
+            const Bytes prefix(v.bytes.begin(), v.bytes.begin() + static_cast<std::ptrdiff_t>(size));
             sfd_wire_request request = {};
             sfd_wire_response response = {};
 
             EXPECT_LE(sfd_wire_get_request(prefix.data(), prefix.size(), &request), 0);
-            EXPECT_LE(sfd_wire_get_response(prefix.data(), prefix.size(), &response),
-                      static_cast<int>(prefix.size()));
+            EXPECT_LE(sfd_wire_get_response(prefix.data(), prefix.size(), &response), static_cast<int>(prefix.size()));
         }
     }
 }
@@ -292,8 +279,8 @@ TEST(Wire, shouldAnswerRandomBytesWithinItsRules)
         sfd_wire_request request = {};
         const int result = sfd_wire_get_request(bytes.data(), bytes.size(), &request);
         if (result != 0) {
-            ASSERT_TRUE(result == -EBADMSG || result == -EPROTONOSUPPORT || result == -ENOENT ||
-                        result == -ERANGE || result == -EINVAL)
+            ASSERT_TRUE(result == -EBADMSG || result == -EPROTONOSUPPORT || result == -ENOENT || result == -ERANGE ||
+                        result == -EINVAL)
                 << result;
             continue;
         }
@@ -307,8 +294,7 @@ TEST(Wire, shouldAnswerRandomBytesWithinItsRules)
             continue;
         }
         ASSERT_GE(request.offset, 0);
-        ASSERT_LE(static_cast<uint64_t>(request.offset) + request.length,
-                  static_cast<uint64_t>(INT64_MAX));
+        ASSERT_LE(static_cast<uint64_t>(request.offset) + request.length, static_cast<uint64_t>(INT64_MAX));
         if (request.cmd == SFD_WIRE_SEND_DESCRIPTOR) {
             ASSERT_EQ(bytes.size(), 48u);
         } else {

@@ -32,18 +32,14 @@ OwnedFd of(int fd)
 std::vector<Type> types()
 {
     const auto file = [](int flags) {
-        return
-            [flags](const TemporaryDirectory &d) { return openFile(d / "file", flags | O_CREAT); };
+        return [flags](const TemporaryDirectory &d) { return openFile(d / "file", flags | O_CREAT); };
     };
     const auto sock = [](int domain, int type) {
-        return
-            [=](const TemporaryDirectory &) { return of(socket(domain, type | SOCK_CLOEXEC, 0)); };
+        return [=](const TemporaryDirectory &) { return of(socket(domain, type | SOCK_CLOEXEC, 0)); };
     };
     return {
-        {"pipe, read end", SFD_FD_PIPE, true, false,
-         [](const TemporaryDirectory &) { return Pipe().in; }},
-        {"pipe, write end", SFD_FD_PIPE, false, true,
-         [](const TemporaryDirectory &) { return Pipe().out; }},
+        {"pipe, read end", SFD_FD_PIPE, true, false, [](const TemporaryDirectory &) { return Pipe().in; }},
+        {"pipe, write end", SFD_FD_PIPE, false, true, [](const TemporaryDirectory &) { return Pipe().out; }},
         {"FIFO", SFD_FD_PIPE, true, true,
          [](const TemporaryDirectory &d) {
              EXPECT_EQ(0, mkfifo((d / "fifo").c_str(), 0600));
@@ -77,12 +73,9 @@ std::vector<Type> types()
          }},
         {"epoll", SFD_FD_OTHER, true, true,
          [](const TemporaryDirectory &) { return of(epoll_create1(EPOLL_CLOEXEC)); }},
-        {"eventfd", SFD_FD_OTHER, true, true,
-         [](const TemporaryDirectory &) { return of(eventfd(0, EFD_CLOEXEC)); }},
+        {"eventfd", SFD_FD_OTHER, true, true, [](const TemporaryDirectory &) { return of(eventfd(0, EFD_CLOEXEC)); }},
         {"timerfd", SFD_FD_OTHER, true, true,
-         [](const TemporaryDirectory &) {
-             return of(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC));
-         }},
+         [](const TemporaryDirectory &) { return of(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC)); }},
         {"inotify", SFD_FD_OTHER, true, false,
          [](const TemporaryDirectory &) { return of(inotify_init1(IN_CLOEXEC)); }},
     };
@@ -243,9 +236,8 @@ TEST_F(FdTest, ShouldCloseOnceHoweverOftenItIsAsked) // D37
 TEST_F(FdTest, ShouldTellTheDevicesThatTakeBytesFromOthers)
 {
     const std::vector<std::pair<const char *, enum sfd_fd_device>> devices = {
-        {"/dev/null", SFD_FD_DEVICE_NULL},  {"/dev/zero", SFD_FD_DEVICE_NULL},
-        {"/dev/full", SFD_FD_DEVICE_FULL},  {"/dev/urandom", SFD_FD_DEVICE_OTHER},
-        {"/dev/ptmx", SFD_FD_DEVICE_OTHER}, // to open it again makes another pty
+        {"/dev/null", SFD_FD_DEVICE_NULL},     {"/dev/zero", SFD_FD_DEVICE_NULL},  {"/dev/full", SFD_FD_DEVICE_FULL},
+        {"/dev/urandom", SFD_FD_DEVICE_OTHER}, {"/dev/ptmx", SFD_FD_DEVICE_OTHER}, // to open it again makes another pty
     };
     for (const auto &device : devices) {
         SCOPED_TRACE(device.first);

@@ -68,9 +68,7 @@ TEST_F(MachineTest, ShouldTakeAnUncachedPathAsAProofThatTheKernelKnowsTheFlag)
 TEST_F(MachineTest, ShouldDoWithoutCachestatWhereTheKernelLacksIt)
 {
     struct sfd_sys sys = copyOfSys();
-    sys.cachestat = [](int, const struct sfd_cachestat_range *, struct sfd_cachestat *) {
-        return -ENOSYS;
-    };
+    sys.cachestat = [](int, const struct sfd_cachestat_range *, struct sfd_cachestat *) { return -ENOSYS; };
     const Machine old(&sys);
     EXPECT_FALSE(old.machine.cachestat);
 }
@@ -83,9 +81,7 @@ TEST_F(MachineTest, ShouldFindAFifoBrokenThatWasSplicedIntoAndLostItsReader)
     const OwnedFd out = openFile(directory / "fifo", O_WRONLY);
     in.reset();
     struct sfd_sys sys = copyOfSys();
-    sys.pwritev2 = [](int, const struct iovec *, int, int64_t, int) {
-        return static_cast<int64_t>(-EOPNOTSUPP);
-    };
+    sys.pwritev2 = [](int, const struct iovec *, int, int64_t, int) { return static_cast<int64_t>(-EOPNOTSUPP); };
     Machine machine(&sys);
     machine.machine.pipe_write_flags = RWF_NOWAIT;
     char byte = 0;

@@ -6,8 +6,7 @@ namespace
 
 using CopyHolesTest = CopyFixture;
 
-INSTANTIATE_TEST_SUITE_P(FileSystems, CopyHolesTest, testing::Values("/tmp", "/dev/shm"),
-                         fileSystemName);
+INSTANTIATE_TEST_SUITE_P(FileSystems, CopyHolesTest, testing::Values("/tmp", "/dev/shm"), fileSystemName);
 
 // ------------------------------------------------------------------ holes
 

@@ -1,4 +1,5 @@
-// Copying between files: each technique, what follows one that is refused, and a file over itself. On a disk and in memory.
+// Copying between files: each technique, what follows one that is refused, and a file over itself. On a disk and in
+// memory.
 #include "copy_fixture.h"
 
 namespace
@@ -6,8 +7,7 @@ namespace
 
 using CopyTest = CopyFixture;
 
-INSTANTIATE_TEST_SUITE_P(FileSystems, CopyTest, testing::Values("/tmp", "/dev/shm"),
-                         fileSystemName);
+INSTANTIATE_TEST_SUITE_P(FileSystems, CopyTest, testing::Values("/tmp", "/dev/shm"), fileSystemName);
 
 // ------------------------------------------------------------------ techniques
 
@@ -131,8 +131,7 @@ TEST_P(CopyTest, ShouldReportWhatWasCopiedBesideAFullDisk)
     struct sfd_copy copy = copyToFile();
     script.copy_file_range = {1000, -ENOSPC};
     EXPECT_PROGRESS(1000, SFD_STEP_FAILED, -ENOSPC, sfd_copy_run(&copy));
-    EXPECT_EQ(SFD_TECHNIQUE_COPY_FILE_RANGE, copy.technique)
-        << "a full disk is no reason to change";
+    EXPECT_EQ(SFD_TECHNIQUE_COPY_FILE_RANGE, copy.technique) << "a full disk is no reason to change";
 
     for (const auto technique : {SFD_TECHNIQUE_READ_WRITE, SFD_TECHNIQUE_MMAP}) {
         copy.technique = technique;

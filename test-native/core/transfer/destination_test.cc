@@ -51,8 +51,7 @@ class DestinationTest : public CoreTest
         int fd = fcntl(client_.get(), F_DUPFD_CLOEXEC, 0);
         EXPECT_EQ(0, sfd_fd_classify(&sfd_sys_linux, fd, &info));
         dest_ = {};
-        const int result =
-            sfd_destination_accept(&machine_->machine, &devices_, &info, &fd, &dest_);
+        const int result = sfd_destination_accept(&machine_->machine, &devices_, &info, &fd, &dest_);
         fd_.reset(fd);
         at_first_ = dest_.fits;
         if (result == 0) {
@@ -102,8 +101,7 @@ TEST_F(DestinationTest, ShouldTellWhatFitsEachType)
         {"pipe, O_NONBLOCK", Pipe(O_NONBLOCK).out, SFD_FD_PIPE, MEMORY | SPLICE | SENDFILE},
         {"file", file(O_WRONLY), SFD_FD_REGULAR, MEMORY | SENDFILE | COPY},
         {"file, O_APPEND", file(O_WRONLY | O_APPEND), SFD_FD_REGULAR, MEMORY},
-        {"memory file", OwnedFd(memfd_create("test", MFD_CLOEXEC)), SFD_FD_REGULAR,
-         MEMORY | SENDFILE | COPY},
+        {"memory file", OwnedFd(memfd_create("test", MFD_CLOEXEC)), SFD_FD_REGULAR, MEMORY | SENDFILE | COPY},
         {"null", openFile("/dev/null", O_WRONLY), SFD_FD_CHAR, MEMORY | SENDFILE},
         {"null, O_APPEND", openFile("/dev/null", O_WRONLY | O_APPEND), SFD_FD_CHAR, MEMORY},
         {"zero", openFile("/dev/zero", O_RDWR), SFD_FD_CHAR, MEMORY | SENDFILE},
@@ -134,13 +132,10 @@ TEST_F(DestinationTest, ShouldMakeEveryTechniqueTrueThatItCallsFit)
     Pipe pipe(O_NONBLOCK);
     SocketPair pair;
     setNonblocking(pair.out.get());
-    OwnedFd ends[] = {OwnedFd(dup(pipe.out.get())),
-                      OwnedFd(dup(pair.out.get())),
-                      file(O_WRONLY),
-                      file(O_WRONLY | O_APPEND),
-                      openFile("/dev/null", O_WRONLY),
-                      openFile("/dev/null", O_WRONLY | O_APPEND),
-                      openFile("/dev/zero", O_WRONLY)};
+    OwnedFd ends[] = {
+        OwnedFd(dup(pipe.out.get())),   OwnedFd(dup(pair.out.get())),    file(O_WRONLY),
+        file(O_WRONLY | O_APPEND),      openFile("/dev/null", O_WRONLY), openFile("/dev/null", O_WRONLY | O_APPEND),
+        openFile("/dev/zero", O_WRONLY)};
     for (OwnedFd &end : ends) {
         ASSERT_EQ(0, accept(std::move(end)));
         int64_t at = 0;
@@ -259,8 +254,7 @@ TEST_F(DestinationTest, ShouldReadAndWriteWhatOnlyTheDiskPoolCanRead)
 TEST_F(DestinationTest, ShouldCloseAtOnceWhatCanNotBlock)
 {
     const size_t before = openDescriptors().size();
-    int ends[] = {fcntl(Pipe().out.get(), F_DUPFD_CLOEXEC, 0),
-                  fcntl(SocketPair().out.get(), F_DUPFD_CLOEXEC, 0),
+    int ends[] = {fcntl(Pipe().out.get(), F_DUPFD_CLOEXEC, 0), fcntl(SocketPair().out.get(), F_DUPFD_CLOEXEC, 0),
                   fcntl(tcpPair().out.get(), F_DUPFD_CLOEXEC, 0)};
     const enum sfd_fd_kind kinds[] = {SFD_FD_PIPE, SFD_FD_UNIX_STREAM, SFD_FD_TCP};
     for (size_t i = 0; i < std::size(ends); i++) {
@@ -288,14 +282,12 @@ TEST_F(DestinationTest, ShouldLeaveFilesToTheirDiskAndTerminalsToTheCloser)
     EXPECT_EQ(2u, closer_.count);
 }
 
-TEST_F(
-    DestinationTest,
-    ShouldLookAtWhatWasRefusedBeforeItIsClosed) // R4: a dead disk's descriptors keep no queue but its own
+TEST_F(DestinationTest,
+       ShouldLookAtWhatWasRefusedBeforeItIsClosed) // R4: a dead disk's descriptors keep no queue but its own
 {
     int regular = fcntl(file(O_RDONLY).get(), F_DUPFD_CLOEXEC, 0);
     sfd_destination_close(&closer_, &regular, SFD_FD_REGULAR, -1, nullptr);
-    int folder =
-        fcntl(openFile(directory_->path(), O_RDONLY | O_DIRECTORY).get(), F_DUPFD_CLOEXEC, 0);
+    int folder = fcntl(openFile(directory_->path(), O_RDONLY | O_DIRECTORY).get(), F_DUPFD_CLOEXEC, 0);
     sfd_destination_close(&closer_, &folder, SFD_FD_OTHER, -1, nullptr);
     ASSERT_EQ(2u, closer_.count);
     EXPECT_EQ(SFD_QUEUE_DEVICES, closer_.closes[0].queue);

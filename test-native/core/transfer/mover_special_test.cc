@@ -13,13 +13,11 @@ using MoverSpecialTest = MoverFixture;
 
 TEST_F(MoverSpecialTest, ShouldMapFromAnyOffset)
 {
-    for (const uint64_t offset :
-         {uint64_t{0}, uint64_t{1}, uint64_t{4095}, uint64_t{4096}, SIZE - 1}) {
+    for (const uint64_t offset : {uint64_t{0}, uint64_t{1}, uint64_t{4095}, uint64_t{4096}, SIZE - 1}) {
         SCOPED_TRACE(offset);
         const struct sfd_move move = toPipe();
         const uint64_t length = std::min<uint64_t>(SIZE - offset, 9000);
-        EXPECT_PROGRESS(length, SFD_STEP_MORE, 0,
-                        sfd_mover_step(&move, SFD_TECHNIQUE_MMAP, offset, length));
+        EXPECT_PROGRESS(length, SFD_STEP_MORE, 0, sfd_mover_step(&move, SFD_TECHNIQUE_MMAP, offset, length));
         EXPECT_BYTES(content_.substr(offset, length), drain(pipe_->in.get()));
     }
 }
@@ -53,8 +51,7 @@ TEST_F(MoverSpecialTest, ShouldReportTruncationOfAFileThatIsMapped) // a load wo
     for (const bool socket : {false, true}) {
         writeFile(*directory_ / "file", content_);
         const struct sfd_move move = socket ? toSocket() : toPipe();
-        EXPECT_PROGRESS(8192, SFD_STEP_FAILED, -ENODATA,
-                        stepAll(&move, SFD_TECHNIQUE_MMAP, 0, SIZE));
+        EXPECT_PROGRESS(8192, SFD_STEP_FAILED, -ENODATA, stepAll(&move, SFD_TECHNIQUE_MMAP, 0, SIZE));
         EXPECT_BYTES(content_.substr(0, 8192), drain(socket ? pair_->in.get() : pipe_->in.get()));
     }
 }
@@ -72,16 +69,14 @@ TEST_F(MoverSpecialTest, ShouldTellAnErrorOfTheDiskFromAShrunkMapping)
 {
     script.sendmsg = {1000, -EFAULT};
     const struct sfd_move move = toSocket();
-    EXPECT_PROGRESS(1000, SFD_STEP_FAILED, -EIO,
-                    sfd_mover_step(&move, SFD_TECHNIQUE_MMAP, 0, SIZE));
+    EXPECT_PROGRESS(1000, SFD_STEP_FAILED, -EIO, sfd_mover_step(&move, SFD_TECHNIQUE_MMAP, 0, SIZE));
 }
 
 TEST_F(MoverSpecialTest, ShouldReportAFileThatCannotBeMapped)
 {
     sys_.mmap = [](size_t, int, int, int, uint64_t, void **) { return -ENODEV; };
     const struct sfd_move move = toPipe();
-    EXPECT_PROGRESS(0, SFD_STEP_FAILED, -ENODEV,
-                    sfd_mover_step(&move, SFD_TECHNIQUE_MMAP, 0, SIZE));
+    EXPECT_PROGRESS(0, SFD_STEP_FAILED, -ENODEV, sfd_mover_step(&move, SFD_TECHNIQUE_MMAP, 0, SIZE));
 }
 
 TEST_F(MoverSpecialTest, ShouldEndEveryMapping)
@@ -109,8 +104,7 @@ TEST_F(MoverSpecialTest, ShouldMoveToADeviceThatTakesAll)
 {
     const OwnedFd null = openFile("/dev/null", O_WRONLY);
     const struct sfd_move move = to(null.get(), SFD_FD_CHAR);
-    for (const auto technique :
-         {SFD_TECHNIQUE_SENDFILE, SFD_TECHNIQUE_MMAP, SFD_TECHNIQUE_READ_WRITE}) {
+    for (const auto technique : {SFD_TECHNIQUE_SENDFILE, SFD_TECHNIQUE_MMAP, SFD_TECHNIQUE_READ_WRITE}) {
         SCOPED_TRACE(sfd_technique_name(technique));
         EXPECT_PROGRESS(SIZE, SFD_STEP_MORE, 0, stepAll(&move, technique, 0, SIZE));
         ASSERT_EQ(0, truncate((*directory_ / "file").c_str(), 10001));
@@ -162,12 +156,10 @@ TEST_F(MoverSpecialTest, ShouldHoldAPacketBackOnlyWhileBytesFollow)
     }
     // 20000 bytes are two reads into the buffer: what follows inside of a step counts as well.
     script.sendmsg = {INT64_MAX, -EIO};
-    EXPECT_PROGRESS(16384, SFD_STEP_FAILED, -EIO,
-                    sfd_mover_step(&move, SFD_TECHNIQUE_READ_WRITE, 0, 16384 * 2));
+    EXPECT_PROGRESS(16384, SFD_STEP_FAILED, -EIO, sfd_mover_step(&move, SFD_TECHNIQUE_READ_WRITE, 0, 16384 * 2));
     EXPECT_EQ(0, script.send_flags & MSG_MORE);
     script.sendmsg = {-EIO};
-    EXPECT_PROGRESS(0, SFD_STEP_FAILED, -EIO,
-                    sfd_mover_step(&move, SFD_TECHNIQUE_READ_WRITE, 0, 16384 * 2));
+    EXPECT_PROGRESS(0, SFD_STEP_FAILED, -EIO, sfd_mover_step(&move, SFD_TECHNIQUE_READ_WRITE, 0, 16384 * 2));
     EXPECT_NE(0, script.send_flags & MSG_MORE);
 }
 
@@ -182,14 +174,12 @@ TEST_F(MoverSpecialTest, ShouldSendAHeaderAndASmallBodyInOnePacket)
             for (const bool more : {true, false}) {
                 pair_ = std::make_unique<SocketPair>(tcpPair());
                 const int yes = 1;
-                ASSERT_EQ(
-                    0, setsockopt(pair_->out.get(), IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes)));
+                ASSERT_EQ(0, setsockopt(pair_->out.get(), IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes)));
                 struct sfd_move move = to(pair_->out.get(), SFD_FD_TCP);
                 move.more = more;
                 EXPECT_PROGRESS(1000, SFD_STEP_MORE, 0, sfd_mover_step(&move, technique, 0, 1000));
                 ASSERT_EQ(7, send(pair_->out.get(), "trailer", 7, 0)); // the client's
-                EXPECT_BYTES(content_.substr(0, 1000) + "trailer",
-                             readExactly(pair_->in.get(), 1007));
+                EXPECT_BYTES(content_.substr(0, 1000) + "trailer", readExactly(pair_->in.get(), 1007));
                 (more ? together : apart) = segments(pair_->out.get());
             }
         }
@@ -200,8 +190,7 @@ TEST_F(MoverSpecialTest, ShouldSendAHeaderAndASmallBodyInOnePacket)
 
 TEST_F(MoverSpecialTest, ShouldPushOutAHeaderThatItsClientHeldBackWithTheBody)
 {
-    for (const auto technique :
-         {SFD_TECHNIQUE_SENDFILE, SFD_TECHNIQUE_MMAP, SFD_TECHNIQUE_READ_WRITE}) {
+    for (const auto technique : {SFD_TECHNIQUE_SENDFILE, SFD_TECHNIQUE_MMAP, SFD_TECHNIQUE_READ_WRITE}) {
         SCOPED_TRACE(sfd_technique_name(technique));
         uint32_t sent = 0;
         for (int i = 0; i < 10 && sent != 1; i++) { // as above

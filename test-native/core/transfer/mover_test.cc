@@ -8,8 +8,7 @@ using MoverTest = MoverFixture;
 
 TEST_F(MoverTest, ShouldMoveARangeToAPipeByEachTechnique)
 {
-    for (const auto technique :
-         {SFD_TECHNIQUE_SPLICE, SFD_TECHNIQUE_MMAP, SFD_TECHNIQUE_READ_WRITE}) {
+    for (const auto technique : {SFD_TECHNIQUE_SPLICE, SFD_TECHNIQUE_MMAP, SFD_TECHNIQUE_READ_WRITE}) {
         SCOPED_TRACE(sfd_technique_name(technique));
         const struct sfd_move move = toPipe();
         EXPECT_PROGRESS(40000, SFD_STEP_MORE, 0, sfd_mover_step(&move, technique, 5000, 40000));
@@ -19,8 +18,7 @@ TEST_F(MoverTest, ShouldMoveARangeToAPipeByEachTechnique)
 
 TEST_F(MoverTest, ShouldMoveARangeToASocketByEachTechnique)
 {
-    for (const auto technique :
-         {SFD_TECHNIQUE_SENDFILE, SFD_TECHNIQUE_MMAP, SFD_TECHNIQUE_READ_WRITE}) {
+    for (const auto technique : {SFD_TECHNIQUE_SENDFILE, SFD_TECHNIQUE_MMAP, SFD_TECHNIQUE_READ_WRITE}) {
         SCOPED_TRACE(sfd_technique_name(technique));
         const struct sfd_move move = toSocket();
         EXPECT_PROGRESS(40000, SFD_STEP_MORE, 0, sfd_mover_step(&move, technique, 5000, 40000));
@@ -31,8 +29,7 @@ TEST_F(MoverTest, ShouldMoveARangeToASocketByEachTechnique)
 TEST_F(MoverTest, ShouldRefuseTechniquesThatDoNotStep)
 {
     const struct sfd_move move = toPipe();
-    EXPECT_PROGRESS(0, SFD_STEP_FAILED, -EINVAL,
-                    sfd_mover_step(&move, SFD_TECHNIQUE_COPY_FILE_RANGE, 0, 10));
+    EXPECT_PROGRESS(0, SFD_STEP_FAILED, -EINVAL, sfd_mover_step(&move, SFD_TECHNIQUE_COPY_FILE_RANGE, 0, 10));
     EXPECT_PROGRESS(0, SFD_STEP_FAILED, -EINVAL, sfd_mover_step(&move, SFD_TECHNIQUE_AUTO, 0, 10));
 }
 
@@ -40,16 +37,14 @@ TEST_F(MoverTest, ShouldMakeOneCallAStepThatCouldBlock) // R5: O_NONBLOCK is ask
 {
     script.sendfile = {1000};
     const struct sfd_move socket = toSocket();
-    EXPECT_PROGRESS(1000, SFD_STEP_MORE, 0,
-                    sfd_mover_step(&socket, SFD_TECHNIQUE_SENDFILE, 0, SIZE));
+    EXPECT_PROGRESS(1000, SFD_STEP_MORE, 0, sfd_mover_step(&socket, SFD_TECHNIQUE_SENDFILE, 0, SIZE));
 }
 
 TEST_F(MoverTest, ShouldTakeASignalForAFullDestination)
 {
     script.sendfile = {-EINTR};
     const struct sfd_move socket = toSocket();
-    EXPECT_PROGRESS(0, SFD_STEP_BLOCKED, 0,
-                    sfd_mover_step(&socket, SFD_TECHNIQUE_SENDFILE, 0, SIZE));
+    EXPECT_PROGRESS(0, SFD_STEP_BLOCKED, 0, sfd_mover_step(&socket, SFD_TECHNIQUE_SENDFILE, 0, SIZE));
 }
 
 TEST_F(MoverTest, ShouldGoOnAfterShortMoves)
@@ -85,8 +80,7 @@ TEST_F(MoverTest, ShouldReportTheBytesThatPassedBeforeTheDestinationWasFull)
     ASSERT_GE(fcntl(pipe_->out.get(), F_SETPIPE_SZ, 16384), 0);
     const uint64_t room = pipe_->capacity();
     ASSERT_LT(room, SIZE);
-    for (const auto technique :
-         {SFD_TECHNIQUE_SPLICE, SFD_TECHNIQUE_MMAP, SFD_TECHNIQUE_READ_WRITE}) {
+    for (const auto technique : {SFD_TECHNIQUE_SPLICE, SFD_TECHNIQUE_MMAP, SFD_TECHNIQUE_READ_WRITE}) {
         SCOPED_TRACE(sfd_technique_name(technique));
         if (technique == SFD_TECHNIQUE_READ_WRITE && machine_->machine.pipe_write_flags == 0) {
             continue; /* such a pipe is reopened with O_NONBLOCK first */
@@ -105,8 +99,7 @@ TEST_F(MoverTest, ShouldReportTheBytesThatPassedBesideAnError)
     const struct sfd_move pipe = toPipe();
     EXPECT_PROGRESS(1000, SFD_STEP_FAILED, -EIO, stepAll(&pipe, SFD_TECHNIQUE_SPLICE, 0, SIZE));
     script.sendmsg = {1000, -ECONNRESET};
-    EXPECT_PROGRESS(1000, SFD_STEP_FAILED, -ECONNRESET,
-                    stepAll(&socket, SFD_TECHNIQUE_READ_WRITE, 0, SIZE));
+    EXPECT_PROGRESS(1000, SFD_STEP_FAILED, -ECONNRESET, stepAll(&socket, SFD_TECHNIQUE_READ_WRITE, 0, SIZE));
 }
 
 TEST_F(MoverTest, ShouldReportTruncationWhenTheFileShrinksMidMove) // D4
@@ -114,13 +107,10 @@ TEST_F(MoverTest, ShouldReportTruncationWhenTheFileShrinksMidMove) // D4
     const struct sfd_move pipe = toPipe();
     const struct sfd_move socket = toSocket();
     ASSERT_EQ(0, truncate((*directory_ / "file").c_str(), 10000));
-    EXPECT_PROGRESS(10000, SFD_STEP_FAILED, -ENODATA,
-                    stepAll(&socket, SFD_TECHNIQUE_SENDFILE, 0, SIZE));
-    EXPECT_PROGRESS(10000, SFD_STEP_FAILED, -ENODATA,
-                    stepAll(&pipe, SFD_TECHNIQUE_SPLICE, 0, SIZE));
+    EXPECT_PROGRESS(10000, SFD_STEP_FAILED, -ENODATA, stepAll(&socket, SFD_TECHNIQUE_SENDFILE, 0, SIZE));
+    EXPECT_PROGRESS(10000, SFD_STEP_FAILED, -ENODATA, stepAll(&pipe, SFD_TECHNIQUE_SPLICE, 0, SIZE));
     drain(pipe_->in.get());
-    EXPECT_PROGRESS(10000, SFD_STEP_FAILED, -ENODATA,
-                    stepAll(&pipe, SFD_TECHNIQUE_READ_WRITE, 0, SIZE));
+    EXPECT_PROGRESS(10000, SFD_STEP_FAILED, -ENODATA, stepAll(&pipe, SFD_TECHNIQUE_READ_WRITE, 0, SIZE));
 }
 
 TEST_F(MoverTest, ShouldTellAPipeNotToBlockByEachSplice)
@@ -161,8 +151,7 @@ TEST_F(MoverTest, ShouldTellAnErrorOfAGonePeer)
     const struct sfd_move socket = toSocket();
     pair_->in.reset();
     EXPECT_PROGRESS(0, SFD_STEP_FAILED, -EPIPE, stepAll(&socket, SFD_TECHNIQUE_SENDFILE, 0, SIZE));
-    EXPECT_PROGRESS(0, SFD_STEP_FAILED, -EPIPE,
-                    stepAll(&socket, SFD_TECHNIQUE_READ_WRITE, 0, SIZE));
+    EXPECT_PROGRESS(0, SFD_STEP_FAILED, -EPIPE, stepAll(&socket, SFD_TECHNIQUE_READ_WRITE, 0, SIZE));
 }
 
 TEST_F(MoverTest, ShouldReadOnlyWhatNeedsNoDisk)
@@ -208,8 +197,7 @@ TEST_F(MoverTest, ShouldWriteMemoryWhollyAfterShortWrites)
         char header[] = "head";
         char body[] = "and body";
         struct iovec iov[] = {{header, 0}, {header, 4}, {header, 0}, {body, 8}};
-        EXPECT_PROGRESS(12, SFD_STEP_MORE, 0,
-                        sfd_mover_memory(move.machine, move.dest, move.dest_kind, iov, 4, false));
+        EXPECT_PROGRESS(12, SFD_STEP_MORE, 0, sfd_mover_memory(move.machine, move.dest, move.dest_kind, iov, 4, false));
         EXPECT_EQ("headand body", drain(socket ? pair_->in.get() : pipe_->in.get()));
     }
 }
@@ -221,8 +209,7 @@ TEST_F(MoverTest, ShouldResumeMemoryWhereItWasBlocked)
     char header[] = "head";
     char body[] = "and body";
     struct iovec iov[] = {{header, 4}, {body, 8}};
-    EXPECT_PROGRESS(6, SFD_STEP_BLOCKED, 0,
-                    sfd_mover_memory(move.machine, move.dest, move.dest_kind, iov, 2, false));
+    EXPECT_PROGRESS(6, SFD_STEP_BLOCKED, 0, sfd_mover_memory(move.machine, move.dest, move.dest_kind, iov, 2, false));
     EXPECT_EQ("headan", drain(pipe_->in.get()));
 }
 
@@ -231,8 +218,7 @@ TEST_F(MoverTest, ShouldWriteNoMemoryAtOnce)
     const struct sfd_move move = toPipe();
     struct iovec none = {nullptr, 0};
     script.calls = 0;
-    EXPECT_PROGRESS(0, SFD_STEP_MORE, 0,
-                    sfd_mover_memory(move.machine, move.dest, move.dest_kind, &none, 1, false));
+    EXPECT_PROGRESS(0, SFD_STEP_MORE, 0, sfd_mover_memory(move.machine, move.dest, move.dest_kind, &none, 1, false));
     EXPECT_EQ(0, script.calls);
 }
 

@@ -133,9 +133,7 @@ TEST_F(TransferDestinationTest, ShouldSendToASocketThatAppends) // sendfile(2) s
         SocketPair pair;
         OwnedFd client(dup(pair.out.get()));
         setNonblocking(client.get());
-        const auto append = [&client] {
-            ASSERT_EQ(0, fcntl(client.get(), F_SETFL, O_NONBLOCK | O_APPEND));
-        };
+        const auto append = [&client] { ASSERT_EQ(0, fcntl(client.get(), F_SETFL, O_NONBLOCK | O_APPEND)); };
         if (!late) {
             append();
         }
@@ -258,8 +256,7 @@ TEST_F(TransferDestinationTest, ShouldCopyFromALocalFileOnAThreadOfTheDestinatio
 
 // ------------------------------------------------------------------ forced techniques
 
-class ForcedTest : public TransferDestinationTest,
-                   public testing::WithParamInterface<enum sfd_technique>
+class ForcedTest : public TransferDestinationTest, public testing::WithParamInterface<enum sfd_technique>
 {
   protected:
     void SetUp() override
@@ -281,15 +278,13 @@ class ForcedTest : public TransferDestinationTest,
     }
     std::string received()
     {
-        return GetParam() == SFD_TECHNIQUE_COPY_FILE_RANGE ? contentOf(*directory_ / "output")
-                                                           : data_;
+        return GetParam() == SFD_TECHNIQUE_COPY_FILE_RANGE ? contentOf(*directory_ / "output") : data_;
     }
 };
 
 INSTANTIATE_TEST_SUITE_P(Techniques, ForcedTest,
-                         testing::Values(SFD_TECHNIQUE_SENDFILE, SFD_TECHNIQUE_SPLICE,
-                                         SFD_TECHNIQUE_MMAP, SFD_TECHNIQUE_READ_WRITE,
-                                         SFD_TECHNIQUE_COPY_FILE_RANGE),
+                         testing::Values(SFD_TECHNIQUE_SENDFILE, SFD_TECHNIQUE_SPLICE, SFD_TECHNIQUE_MMAP,
+                                         SFD_TECHNIQUE_READ_WRITE, SFD_TECHNIQUE_COPY_FILE_RANGE),
                          [](const auto &instance) {
                              std::string name = sfd_technique_name(instance.param);
                              name.erase(std::remove(name.begin(), name.end(), '-'), name.end());

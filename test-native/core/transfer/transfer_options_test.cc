@@ -1,5 +1,5 @@
-// What an extended request asks for, and how it is answered: forced techniques, choices of a selector, Send Descriptor, Refusal
-// and Result.
+// What an extended request asks for, and how it is answered: forced techniques, choices of a selector, Send Descriptor,
+// Refusal and Result.
 #include "transfer_fixture.h"
 
 #include <sys/mman.h>
@@ -7,8 +7,7 @@
 namespace
 {
 
-constexpr unsigned MEMORY =
-    SFD_TECHNIQUE_BIT(SFD_TECHNIQUE_MMAP) | SFD_TECHNIQUE_BIT(SFD_TECHNIQUE_READ_WRITE);
+constexpr unsigned MEMORY = SFD_TECHNIQUE_BIT(SFD_TECHNIQUE_MMAP) | SFD_TECHNIQUE_BIT(SFD_TECHNIQUE_READ_WRITE);
 
 class TransferOptionsTest : public TransferFixture
 {
@@ -36,8 +35,7 @@ class TransferOptionsTest : public TransferFixture
         const size_t size = SFD_WIRE_RESULT_SIZE;
         EXPECT_GE(status_bytes_.size(), size);
         EXPECT_EQ(static_cast<int>(size),
-                  sfd_wire_get_response(status_bytes_.data() + status_bytes_.size() - size, size,
-                                        &response));
+                  sfd_wire_get_response(status_bytes_.data() + status_bytes_.size() - size, size, &response));
         EXPECT_EQ(SFD_WIRE_RESPONSE_RESULT, response.kind);
         return response.result;
     }
@@ -81,8 +79,7 @@ TEST_F(TransferOptionsTest, ShouldReadWithTheResultBehindTheBytes)
         ASSERT_EQ(SFD_WIRE_FILE_INFO_SIZE + size + SFD_WIRE_RESULT_SIZE, status_bytes_.size());
         EXPECT_BYTES(content_, readBytes().substr(0, size));
         EXPECT_EQ(size, lastResult().moved);
-        EXPECT_EQ(size <= SFD_SMALL_BYTES ? SFD_TECHNIQUE_READ_WRITE : SFD_TECHNIQUE_SPLICE,
-                  lastResult().technique);
+        EXPECT_EQ(size <= SFD_SMALL_BYTES ? SFD_TECHNIQUE_READ_WRITE : SFD_TECHNIQUE_SPLICE, lastResult().technique);
         EXPECT_TRUE(clientSeesEnd());
     }
 }
@@ -157,8 +154,7 @@ TEST_F(TransferOptionsTest, ShouldEndAnOpenedFileWhoseTechniqueDoesNotFitItsDest
 
 TEST_F(TransferOptionsTest, ShouldObeyAForcedTechniqueThatFits)
 {
-    for (const enum sfd_technique technique :
-         {SFD_TECHNIQUE_SPLICE, SFD_TECHNIQUE_MMAP, SFD_TECHNIQUE_READ_WRITE}) {
+    for (const enum sfd_technique technique : {SFD_TECHNIQUE_SPLICE, SFD_TECHNIQUE_MMAP, SFD_TECHNIQUE_READ_WRITE}) {
         for (const size_t size : {size_t{0}, size_t{1}, BIG}) {
             SCOPED_TRACE(std::to_string(technique) + " " + std::to_string(size));
             again();
@@ -175,8 +171,7 @@ TEST_F(TransferOptionsTest, ShouldObeyAForcedTechniqueThatFits)
 TEST_F(TransferOptionsTest, ShouldObeyAForcedTechniqueBetweenFiles)
 {
     for (const enum sfd_technique technique :
-         {SFD_TECHNIQUE_COPY_FILE_RANGE, SFD_TECHNIQUE_SENDFILE, SFD_TECHNIQUE_MMAP,
-          SFD_TECHNIQUE_READ_WRITE}) {
+         {SFD_TECHNIQUE_COPY_FILE_RANGE, SFD_TECHNIQUE_SENDFILE, SFD_TECHNIQUE_MMAP, SFD_TECHNIQUE_READ_WRITE}) {
         SCOPED_TRACE(technique);
         again();
         options_.technique = static_cast<uint8_t>(technique);
@@ -193,8 +188,7 @@ TEST_F(TransferOptionsTest, ShouldRefuseATechniqueThatDoesNotFitAndSayWhichWould
     file(100);
     options_.technique = SFD_TECHNIQUE_SPLICE;
     EXPECT_EQ(SFD_NEXT_END, begin(SFD_WIRE_SEND_FILE, toPair(tcpPair(), true)));
-    EXPECT_EQ(Messages{refusal(EOPNOTSUPP, MEMORY | SFD_TECHNIQUE_BIT(SFD_TECHNIQUE_SENDFILE))},
-              told());
+    EXPECT_EQ(Messages{refusal(EOPNOTSUPP, MEMORY | SFD_TECHNIQUE_BIT(SFD_TECHNIQUE_SENDFILE))}, told());
     again();
     options_.technique = SFD_TECHNIQUE_SENDFILE;
     EXPECT_EQ(SFD_NEXT_END, begin(SFD_WIRE_SEND_FILE, toPair(tcpPair(), false)));
@@ -202,8 +196,7 @@ TEST_F(TransferOptionsTest, ShouldRefuseATechniqueThatDoesNotFitAndSayWhichWould
     again();
     options_.technique = SFD_TECHNIQUE_COPY_FILE_RANGE;
     EXPECT_EQ(SFD_NEXT_END, begin(SFD_WIRE_READ_FILE));
-    EXPECT_EQ(Messages{refusal(EOPNOTSUPP, MEMORY | SFD_TECHNIQUE_BIT(SFD_TECHNIQUE_SPLICE))},
-              told());
+    EXPECT_EQ(Messages{refusal(EOPNOTSUPP, MEMORY | SFD_TECHNIQUE_BIT(SFD_TECHNIQUE_SPLICE))}, told());
 }
 
 TEST_F(TransferOptionsTest, ShouldRefuseWhatTakesNoBytesWithoutATechniqueThatWould)

@@ -167,8 +167,7 @@ TEST_F(TransferSealTest, ShouldSealOnAThreadOfTheDiskPool)
 TEST_F(TransferSealTest, ShouldSealByEachTechniqueBetweenFiles)
 {
     for (const enum sfd_technique technique :
-         {SFD_TECHNIQUE_COPY_FILE_RANGE, SFD_TECHNIQUE_SENDFILE, SFD_TECHNIQUE_MMAP,
-          SFD_TECHNIQUE_READ_WRITE}) {
+         {SFD_TECHNIQUE_COPY_FILE_RANGE, SFD_TECHNIQUE_SENDFILE, SFD_TECHNIQUE_MMAP, SFD_TECHNIQUE_READ_WRITE}) {
         for (const size_t size : {size_t{0}, BIG}) {
             SCOPED_TRACE(std::to_string(technique) + " " + std::to_string(size));
             next();
@@ -336,9 +335,8 @@ TEST_F(TransferSealTest, ShouldRefuseWhatIsSealedAlready)
 TEST_F(TransferSealTest, ShouldRefuseADescriptorThatIsReadOnly)
 {
     file(100);
-    EXPECT_EQ(SFD_NEXT_END, begin(SFD_WIRE_SEND_FILE,
-                                  open(("/proc/self/fd/" + std::to_string(memory_.get())).c_str(),
-                                       O_RDONLY | O_CLOEXEC)));
+    EXPECT_EQ(SFD_NEXT_END, begin(SFD_WIRE_SEND_FILE, open(("/proc/self/fd/" + std::to_string(memory_.get())).c_str(),
+                                                           O_RDONLY | O_CLOEXEC)));
     EXPECT_EQ(Messages{refusal(EBADF)}, told());
 }
 
@@ -566,8 +564,7 @@ TEST_F(BufferSourceTest, ShouldSendABufferOfHugePagesToEveryDestination)
     for (const auto &destination : destinations) {
         next();
         struct sfd_buffer buffer = SFD_BUFFER_INIT;
-        ASSERT_EQ(0, sfd_memory_create(&sfd_sys_memory_linux, "huge", BIG, SFD_BUFFER_HUGE_PAGES,
-                                       &buffer));
+        ASSERT_EQ(0, sfd_memory_create(&sfd_sys_memory_linux, "huge", BIG, SFD_BUFFER_HUGE_PAGES, &buffer));
         content_ = pattern(BIG);
         std::memcpy(buffer.data, content_.data(), BIG);
         ASSERT_EQ(0, sfd_memory_seal(&sfd_sys_memory_linux, &buffer));

@@ -472,8 +472,7 @@ TEST_F(ShortageTest, ShouldTellAboutAnOpenedFileOnceThereIsMemory) // D38
     EXPECT_TRUE(told().empty());
     for (int i = 0; i < 100 && told().empty(); i++) {
         if (fires(10)) {
-            EXPECT_NE(SFD_NEXT_AGAIN, next_)
-                << "a Send Open File would be ignored until it has had its turn";
+            EXPECT_NE(SFD_NEXT_AGAIN, next_) << "a Send Open File would be ignored until it has had its turn";
         }
     }
     EXPECT_EQ(Messages{"info 1000"}, told());
@@ -520,8 +519,7 @@ TEST_F(ShortageTest, ShouldLookItselfWhereEpollCannot)
     sfd_transfer_unwatched(context_.get(), t_.get());
     next_ = SFD_NEXT_RETRY;
     retry(10);
-    EXPECT_EQ(SFD_NEXT_DEST, next_)
-        << "it is still full, and to be watched if that is possible now";
+    EXPECT_EQ(SFD_NEXT_DEST, next_) << "it is still full, and to be watched if that is possible now";
     sfd_transfer_unwatched(context_.get(), t_.get());
     collect();
     next_ = SFD_NEXT_RETRY;

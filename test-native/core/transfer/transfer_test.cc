@@ -17,8 +17,7 @@ struct World {
 class TransferWorldTest : public TransferFixture, public testing::WithParamInterface<World>
 {
   protected:
-    static constexpr size_t SIZES[] = {0,     1,     4095,  4096,  4097, 32768,
-                                       32769, 65535, 65536, 65537, BIG};
+    static constexpr size_t SIZES[] = {0, 1, 4095, 4096, 4097, 32768, 32769, 65535, 65536, 65537, BIG};
 
     void SetUp() override
     {
@@ -172,19 +171,18 @@ TEST_P(TransferWorldTest, ShouldServeAReaderThatTakesAByteAtATime)
     EXPECT_BYTES(content_, readBytes());
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Worlds, TransferWorldTest,
-    testing::Values(World{"Memory", TMPFS_MAGIC, true, true, false},
-                    World{"LocalWarm", EXT4_SUPER_MAGIC, true, true, false},
-                    World{"LocalCold", EXT4_SUPER_MAGIC, false, true, false},
-                    World{"LocalDirect", EXT4_SUPER_MAGIC, false, true, true},
-                    World{"Fuse", FUSE_MAGIC, false, true, false},
-                    World{"Locking", XFS_MAGIC, false, true, false},
-                    World{"Remote", NFS_SUPER_MAGIC, false, true, false},
-                    World{"FuseDirect", FUSE_MAGIC, false, true, true},
-                    World{"LocalWarmOldPipes", EXT4_SUPER_MAGIC, true, false, false},
-                    World{"FuseOldPipes", FUSE_MAGIC, false, false, false}),
-    [](const testing::TestParamInfo<World> &world) { return std::string(world.param.name); });
+INSTANTIATE_TEST_SUITE_P(Worlds, TransferWorldTest,
+                         testing::Values(World{"Memory", TMPFS_MAGIC, true, true, false},
+                                         World{"LocalWarm", EXT4_SUPER_MAGIC, true, true, false},
+                                         World{"LocalCold", EXT4_SUPER_MAGIC, false, true, false},
+                                         World{"LocalDirect", EXT4_SUPER_MAGIC, false, true, true},
+                                         World{"Fuse", FUSE_MAGIC, false, true, false},
+                                         World{"Locking", XFS_MAGIC, false, true, false},
+                                         World{"Remote", NFS_SUPER_MAGIC, false, true, false},
+                                         World{"FuseDirect", FUSE_MAGIC, false, true, true},
+                                         World{"LocalWarmOldPipes", EXT4_SUPER_MAGIC, true, false, false},
+                                         World{"FuseOldPipes", FUSE_MAGIC, false, false, false}),
+                         [](const testing::TestParamInfo<World> &world) { return std::string(world.param.name); });
 
 /* ------------------------------------------------------------------ refusals */
 
@@ -207,8 +205,7 @@ class TransferTest : public TransferFixture
         const int dest = toPipe();
         ASSERT_EQ(SFD_NEXT_DEST, begin(SFD_WIRE_SEND_FILE, dest));
         filled_ = static_cast<size_t>(fcntl(pipe_->in.get(), F_GETPIPE_SZ));
-        EXPECT_EQ((Messages{"info " + std::to_string(size), "progress " + std::to_string(filled_)}),
-                  told());
+        EXPECT_EQ((Messages{"info " + std::to_string(size), "progress " + std::to_string(filled_)}), told());
     }
     /* The client takes what is there, and as much again fills the destination. */
     void takeAndRun()
@@ -614,8 +611,7 @@ TEST_F(TransferTest, ShouldTellProgressInTimeWhileTheDestinationStaysFull)
 {
     blockSendToPipe();
     takeAndRun();
-    EXPECT_EQ(nullptr,
-              sfd_timers_expire(&context_->timers, START_MS + SFD_PROGRESS_INTERVAL_MS - 1));
+    EXPECT_EQ(nullptr, sfd_timers_expire(&context_->timers, START_MS + SFD_PROGRESS_INTERVAL_MS - 1));
     context_->now_ms += SFD_PROGRESS_INTERVAL_MS;
     ASSERT_EQ(&t_->timer, sfd_timers_expire(&context_->timers, context_->now_ms));
     EXPECT_EQ(SFD_NEXT_WAIT, sfd_transfer_timeout(context_.get(), t_.get()));
@@ -633,9 +629,7 @@ TEST_F(TransferTest, ShouldTellWhatWasMovedAndWhyWhenThePeerGoesAway) // D29
     pipe_.reset();
     EXPECT_EQ(SFD_NEXT_END, run());
     const std::string moved = "progress " + std::to_string(filled_);
-    EXPECT_EQ((Messages{"info " + std::to_string(BIG), moved, moved,
-                        "error 130 " + std::to_string(EPIPE)}),
-              told());
+    EXPECT_EQ((Messages{"info " + std::to_string(BIG), moved, moved, "error 130 " + std::to_string(EPIPE)}), told());
     EXPECT_TRUE(clientSeesEnd());
     EXPECT_EQ(1u, count(SFD_COUNTER_FAILED));
     EXPECT_EQ(0u, count(SFD_COUNTER_COMPLETED));
@@ -693,8 +687,7 @@ TEST_F(TransferTest, ShouldReportAFullDisk)
     script.copy = {1000, -ENOSPC};
     begin(SFD_WIRE_SEND_FILE, toFile());
     EXPECT_EQ(SFD_NEXT_END, workAndRun());
-    EXPECT_EQ((Messages{"info " + std::to_string(BIG), "progress 1000",
-                        "error 130 " + std::to_string(ENOSPC)}),
+    EXPECT_EQ((Messages{"info " + std::to_string(BIG), "progress 1000", "error 130 " + std::to_string(ENOSPC)}),
               told());
 }
 
@@ -704,9 +697,7 @@ TEST_F(TransferTest, ShouldHaveNoSecondTerminalMessage)
     pipe_.reset();
     EXPECT_EQ(SFD_NEXT_END, run());
     sfd_transfer_abort(context_.get(), t_.get(), -ESHUTDOWN);
-    EXPECT_EQ((Messages{"info " + std::to_string(BIG), "progress " + std::to_string(filled_),
-                        "error 130 32"}),
-              told());
+    EXPECT_EQ((Messages{"info " + std::to_string(BIG), "progress " + std::to_string(filled_), "error 130 32"}), told());
 }
 
 /* ------------------------------------------------------------------ the disk pool */
@@ -769,8 +760,7 @@ TEST_F(TransferTest, ShouldAskForTheWholeNextWindowBeforeItWaitsForOne)
     finish();
     ASSERT_GE(asked.size(), 4u);
     for (size_t i = 0; i + 1 < asked.size(); i++) {
-        EXPECT_GE(asked[i].second, asked[i + 1].first)
-            << "window " << i + 1 << " was not on its way";
+        EXPECT_GE(asked[i].second, asked[i + 1].first) << "window " << i + 1 << " was not on its way";
     }
 }
 

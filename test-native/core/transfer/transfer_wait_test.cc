@@ -1,4 +1,5 @@
-// How long a transfer waits, and how slowly it may go: idle timeout, deadline, drain timeout and rate, on a scripted clock.
+// How long a transfer waits, and how slowly it may go: idle timeout, deadline, drain timeout and rate, on a scripted
+// clock.
 #include "transfer_fixture.h"
 
 namespace
@@ -155,8 +156,7 @@ TEST_F(TransferWaitTest, ShouldSeldomWakeTheLoopOfAStuckTransferWhoseStatusChann
         EXPECT_TRUE(fires(1));
         EXPECT_EQ(SFD_NEXT_WAIT, next_);
     }
-    EXPECT_EQ((Messages{"info " + std::to_string(BIG), "progress " + std::to_string(filled_)}),
-              told());
+    EXPECT_EQ((Messages{"info " + std::to_string(BIG), "progress " + std::to_string(filled_)}), told());
     next_ = sfd_transfer_cancel(context_.get(), t_.get());
 }
 
@@ -227,8 +227,7 @@ TEST_F(TransferWaitTest, ShouldAnswerAtItsDeadlineWhileTheDiskHasIt)
     lend();
     ASSERT_TRUE(fires(100));
     EXPECT_EQ(SFD_NEXT_WAIT, next_);
-    EXPECT_EQ((Messages{"info " + std::to_string(BIG), failed(ETIMEDOUT, 0, SFD_TECHNIQUE_SPLICE)}),
-              told());
+    EXPECT_EQ((Messages{"info " + std::to_string(BIG), failed(ETIMEDOUT, 0, SFD_TECHNIQUE_SPLICE)}), told());
     EXPECT_TRUE(clientSeesEnd());
     EXPECT_TRUE(atEnd(pipe_->in.get())) << "the load does not need the destination";
     EXPECT_NE(-1, t_->file) << "but the file";
@@ -368,8 +367,7 @@ TEST_F(TransferWaitTest, ShouldGiveTheReaderOfAResultAsLongAsOfTheBytesBeforeIt)
     EXPECT_EQ(SFD_NEXT_END, run());
     const size_t before = SFD_WIRE_FILE_INFO_SIZE + content_.size();
     collect();
-    EXPECT_EQ(Messages{failed(0, content_.size(), SFD_TECHNIQUE_READ_WRITE)},
-              messages(status_bytes_.substr(before)));
+    EXPECT_EQ(Messages{failed(0, content_.size(), SFD_TECHNIQUE_READ_WRITE)}, messages(status_bytes_.substr(before)));
     EXPECT_EQ(0u, count(SFD_COUNTER_DRAIN_TIMEOUTS));
 }
 

@@ -1,5 +1,5 @@
-// C11 atomics for C++ 17, so that tests can include the core's headers: std::atomic<T> has the layout of _Atomic(T) with
-// every compiler that builds both. Include <atomic> before any extern "C" block.
+// C11 atomics for C++ 17, so that tests can include the core's headers: std::atomic<T> has the layout of _Atomic(T)
+// with every compiler that builds both. Include <atomic> before any extern "C" block.
 #ifndef SFD_TEST_STDATOMIC_H
 #define SFD_TEST_STDATOMIC_H
 

@@ -3,9 +3,9 @@
  * daemon, so that a test can demand that all of it comes back.
  *
  * Role: writes the numbers below into the file that SENDFILED_TEST_ALLOCATIONS names, which a test reads at any time;
- * does nothing without it. An allocation is the library's own if it returns into it: what libc allocates on its behalf is
- * not seen, but for strdup. Its blocks end with a mark, since a free that is a function's last call does not return into
- * the library. Thread: any.
+ * does nothing without it. An allocation is the library's own if it returns into it: what libc allocates on its behalf
+ * is not seen, but for strdup. Its blocks end with a mark, since a free that is a function's last call does not return
+ * into the library. Thread: any.
  */
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -55,8 +55,7 @@ __attribute__((constructor)) static void map_counts(void)
 static bool look_up(uintptr_t address)
 {
     Dl_info info;
-    const char *name =
-        dladdr((const void *)address, &info) != 0 && info.dli_fname != NULL ? info.dli_fname : "";
+    const char *name = dladdr((const void *)address, &info) != 0 && info.dli_fname != NULL ? info.dli_fname : "";
     const char *slash = strrchr(name, '/');
 
     return strcmp(slash == NULL ? name : slash + 1, "libsendfiled-jni.so") == 0;
@@ -125,8 +124,7 @@ EXPORT void *malloc(size_t size)
 EXPORT void *calloc(size_t n, size_t size)
 {
     if (!is_ours(__builtin_return_address(0))) return __libc_calloc(n, size);
-    return count(
-        __libc_calloc(1, n * size + MARK_SIZE)); /* the library asks for nothing that overflows */
+    return count(__libc_calloc(1, n * size + MARK_SIZE)); /* the library asks for nothing that overflows */
 }
 
 EXPORT void *realloc(void *block, size_t size)
