@@ -26,17 +26,17 @@ int sfd_buffer_seal(struct sfd_buffer *buffer)
 
 int sfd_buffer_send(int socket, struct sfd_buffer *buffer)
 {
-    return sfd_api_result(sfd_handover_send(sys, socket, buffer, 0));
+    return sfd_api_result(sfd_buffer_handover_send(sys, socket, buffer, 0));
 }
 
 int sfd_buffer_move(int socket, struct sfd_buffer *buffer)
 {
-    return sfd_api_result(sfd_handover_move(sys, socket, buffer, 0));
+    return sfd_api_result(sfd_buffer_handover_move(sys, socket, buffer, 0));
 }
 
 int sfd_buffer_recv(int socket, struct sfd_buffer *out, unsigned flags)
 {
-    return sfd_api_result(sfd_handover_receive(sys, socket, flags, 0, out));
+    return sfd_api_result(sfd_buffer_handover_receive(sys, socket, flags, 0, out));
 }
 
 int sfd_buffer_map(struct sfd_buffer *buffer, unsigned flags)

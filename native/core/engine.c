@@ -19,27 +19,28 @@ int sfd_engine_create(struct sfd_engine **out, const struct sfd_settings *settin
     if (engine == NULL) return -ENOMEM;
     struct sfd_shared *shared = &engine->shared;
     shared->settings = *settings;
-    shared->machine.null_fd = -1;
-    shared->watch.eventfd = -1;
+    shared->kernel.null_fd = -1;
+    shared->watchdog.eventfd = -1;
     for (int i = 0; i < SFD_ROOTS_MAX; i++)
         shared->roots[i] = -1;
     atomic_init(&shared->transfers, 0);
-    atomic_init(&shared->receiver, 0);
+    atomic_init(&shared->receiving_loop, 0);
     atomic_init(&shared->draining, false);
     sfd_devices_init(&shared->devices);
-    sfd_accounts_init(&shared->accounts, &settings->client);
+    sfd_client_accounts_init(&shared->accounts, &settings->client);
     sfd_endpoint_init(&engine->endpoint);
 
     result = sfd_sys_wake_signal();
     shared->wake_signal = result < 0 ? 0 : result; /* without one, only the receiving moves on */
-    result = sfd_watch_init(&shared->watch);
+    result = sfd_watchdog_init(&shared->watchdog);
     if (result < 0) goto fail;
-    result = sfd_machine_init(&shared->machine, &sfd_sys_linux);
+    result = sfd_kernel_init(&shared->kernel, &sfd_sys_linux);
     if (result < 0) goto fail;
+    shared->techniques = sfd_techniques_available(&sfd_sys_linux);
     result = sfd_sys_openat(AT_FDCWD, root, O_PATH | O_DIRECTORY);
     if (result < 0) goto fail;
     shared->roots[0] = result;
-    shared->root_local[0] = sfd_residency_opens_here(&shared->machine, result);
+    shared->root_local[0] = sfd_residency_opens_here(&shared->kernel, result);
     result = sfd_endpoint_open(&engine->endpoint, dir, name);
     if (result < 0) goto fail;
     shared->request_fd = engine->endpoint.fd;
@@ -59,14 +60,14 @@ struct sfd_loop *sfd_engine_loop(struct sfd_engine *engine, uint32_t index)
     return engine->shared.loops[index];
 }
 
-void sfd_engine_watch(struct sfd_engine *engine, bool pending)
+void sfd_engine_run_watchdog(struct sfd_engine *engine, bool pending)
 {
-    sfd_watch_wait(&engine->shared.watch, sfd_watch_look(&engine->shared, pending));
+    sfd_watchdog_wait(&engine->shared.watchdog, sfd_watchdog_look(&engine->shared, pending));
 }
 
-void sfd_engine_wake_watch(struct sfd_engine *engine)
+void sfd_engine_wake_watchdog(struct sfd_engine *engine)
 {
-    sfd_watch_wake(&engine->shared.watch);
+    sfd_watchdog_wake(&engine->shared.watchdog);
 }
 
 void sfd_engine_drain(struct sfd_engine *engine)
@@ -93,9 +94,9 @@ void sfd_engine_destroy(struct sfd_engine *engine)
     for (int i = 0; i < SFD_ROOTS_MAX; i++)
         if (engine->shared.roots[i] >= 0) (void)sfd_sys_linux.close(engine->shared.roots[i]);
     sfd_endpoint_close(&engine->endpoint);
-    sfd_machine_deinit(&engine->shared.machine);
-    sfd_watch_deinit(&engine->shared.watch);
+    sfd_kernel_deinit(&engine->shared.kernel);
+    sfd_watchdog_deinit(&engine->shared.watchdog);
     sfd_devices_deinit(&engine->shared.devices);
-    sfd_accounts_deinit(&engine->shared.accounts);
+    sfd_client_accounts_deinit(&engine->shared.accounts);
     free(engine);
 }

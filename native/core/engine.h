@@ -27,13 +27,13 @@ int sfd_engine_create(struct sfd_engine **out, const struct sfd_settings *settin
 struct sfd_loop *sfd_engine_loop(struct sfd_engine *engine, uint32_t index);
 
 /*
- * The watch over its loops: one look, and the wait until the next one is due; that is without limit while no loop works
- * and nothing else is `pending`. Over and over on one thread that may be none of theirs.
+ * The watchdog over its loops: one look, and the wait until the next one is due; that is without limit while no loop
+ * works and nothing else is `pending`. Over and over on one thread that may be none of theirs.
  */
-void sfd_engine_watch(struct sfd_engine *engine, bool pending);
+void sfd_engine_run_watchdog(struct sfd_engine *engine, bool pending);
 
-/* Ends a wait of sfd_engine_watch, or the next one. Any thread. */
-void sfd_engine_wake_watch(struct sfd_engine *engine);
+/* Ends a wait of sfd_engine_run_watchdog, or the next one. Any thread. */
+void sfd_engine_wake_watchdog(struct sfd_engine *engine);
 
 /*
  * From here on requests for new transfers are refused with -ESHUTDOWN and nobody can connect; what was accepted goes

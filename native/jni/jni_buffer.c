@@ -95,19 +95,19 @@ static void release(JNIEnv *env, jclass self, jlong address, jlong length)
 static jint send_buffer(JNIEnv *env, jclass self, jobject state, jint socket)
 {
     (void)self;
-    return sfd_handover_send(sys, socket, state_of(env, state), MSG_DONTWAIT);
+    return sfd_buffer_handover_send(sys, socket, state_of(env, state), MSG_DONTWAIT);
 }
 
 static jint move(JNIEnv *env, jclass self, jobject state, jint socket)
 {
     (void)self;
-    return sfd_handover_move(sys, socket, state_of(env, state), MSG_DONTWAIT);
+    return sfd_buffer_handover_move(sys, socket, state_of(env, state), MSG_DONTWAIT);
 }
 
 static jint receive(JNIEnv *env, jclass self, jobject state, jint socket, jint flags)
 {
     (void)self;
-    return sfd_handover_receive(sys, socket, (unsigned)flags, MSG_DONTWAIT, state_of(env, state));
+    return sfd_buffer_handover_receive(sys, socket, (unsigned)flags, MSG_DONTWAIT, state_of(env, state));
 }
 
 static void free_buffer(JNIEnv *env, jclass self, jobject state)

@@ -126,14 +126,14 @@ static void engine_watch(JNIEnv *env, jclass class, jlong engine, jboolean pendi
 {
     (void)env;
     (void)class;
-    sfd_engine_watch(pointer(engine), pending == JNI_TRUE);
+    sfd_engine_run_watchdog(pointer(engine), pending == JNI_TRUE);
 }
 
 static void engine_wake_watch(JNIEnv *env, jclass class, jlong engine)
 {
     (void)env;
     (void)class;
-    sfd_engine_wake_watch(pointer(engine));
+    sfd_engine_wake_watchdog(pointer(engine));
 }
 
 static jlong engine_loop(JNIEnv *env, jclass class, jlong engine, jint index)

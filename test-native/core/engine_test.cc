@@ -152,11 +152,11 @@ class SmallDaemon
                 decide(&turn->slot[i]);
             }
             const std::lock_guard<std::mutex> guard(lock_);
-            for (int i = 0; i < turn->lends; i++) {
-                tasks_.push_back(reinterpret_cast<struct sfd_task *>(turn->lend[i].task));
+            for (int i = 0; i < turn->offloads; i++) {
+                tasks_.push_back(reinterpret_cast<struct sfd_task *>(turn->offload[i].task));
                 changed_.notify_one();
             }
-            turn->lends = 0;
+            turn->offloads = 0;
         }
         EXPECT_EQ(-ESHUTDOWN, result);
     }

@@ -57,26 +57,26 @@ static void check_slot(const struct sfd_slot *slot, const struct kernel_datagram
 }
 
 /* What the requests' reader does with the descriptors. */
-static void drop(struct sfd_accounts *accounts, struct sfd_closer *closer, struct sfd_slot *slot)
+static void drop(struct sfd_client_accounts *accounts, struct sfd_closer *closer, struct sfd_slot *slot)
 {
-    struct sfd_account *account = sfd_accounts_get(accounts, slot->pid, slot->uid);
+    struct sfd_client_account *account = sfd_client_accounts_get(accounts, slot->pid, slot->uid);
 
     for (int i = 0; i < SFD_SLOT_FDS; i++)
         sfd_closer_take_unknown(closer, &slot->fds[i], account);
-    sfd_account_put(account);
+    sfd_client_account_put(account);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static struct sfd_receiver receiver;
+    static struct sfd_receive_batch receiver;
     static struct sfd_slot slots[SFD_BATCH_MAX];
     static struct kernel_datagram sent[SFD_BATCH_MAX];
     static const struct sfd_limits limits;
-    struct sfd_accounts accounts;
+    struct sfd_client_accounts accounts;
     struct sfd_devices devices;
     struct sfd_closer closer;
 
-    sfd_accounts_init(&accounts, &limits);
+    sfd_client_accounts_init(&accounts, &limits);
     receiver.accounts = &accounts;
     kernel_reset(data, size);
     sfd_devices_init(&devices);
@@ -87,7 +87,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             compose(kernel_send());
         for (unsigned i = 0; i < kernel.waiting; i++)
             sent[i] = kernel.queue[(kernel.first + i) % 16];
-        const int n = sfd_receive(&receiver, &closer, KERNEL_REQUEST_FD, slots);
+        const int n = sfd_receive_batch_fill(&receiver, &closer, KERNEL_REQUEST_FD, slots);
         for (int i = 0; i < n; i++) {
             check_slot(&slots[i], &sent[i]);
             drop(&accounts, &closer, &slots[i]);
@@ -95,15 +95,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     kernel.bytes.left = 0;
     while (kernel.waiting > 0) {
-        const int n = sfd_receive(&receiver, &closer, KERNEL_REQUEST_FD, slots);
+        const int n = sfd_receive_batch_fill(&receiver, &closer, KERNEL_REQUEST_FD, slots);
         FUZZ_CHECK(n > 0);
         for (int i = 0; i < n; i++)
             drop(&accounts, &closer, &slots[i]);
     }
     sfd_closer_deinit(&closer);
-    for (int i = 0; i < SFD_ACCOUNT_BUCKETS; i++)
+    for (int i = 0; i < SFD_CLIENT_ACCOUNT_BUCKETS; i++)
         FUZZ_CHECK(accounts.buckets[i] == NULL); /* nothing is pending any more */
-    sfd_accounts_deinit(&accounts);
+    sfd_client_accounts_deinit(&accounts);
     sfd_devices_deinit(&devices);
     kernel_check_empty();
     return 0;

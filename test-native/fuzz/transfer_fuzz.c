@@ -54,16 +54,16 @@ static void start(const uint8_t *data, size_t size)
     if ((more & 0x80) != 0)
         h.shared.settings.client =
             (struct sfd_limits){.transfers = 1 + (more >> 5 & 3), .descriptors = 12, .disk_tasks = 1};
-    h.shared.machine = (struct sfd_machine){
+    h.shared.kernel = (struct sfd_kernel){
         .sys = &kernel_sys,
         .null_fd = KERNEL_NULL_FD,
         .pipe_write_flags = RWF_NOWAIT,
         .resolve_cached = (how & 0x40) == 0,
         .cachestat = (how & 0x80) == 0,
-        .techniques = SFD_TECHNIQUES_ALL,
     };
+    h.shared.techniques = SFD_TECHNIQUES_ALL;
     sfd_devices_init(&h.shared.devices);
-    sfd_accounts_init(&h.shared.accounts, &h.shared.settings.client);
+    sfd_client_accounts_init(&h.shared.accounts, &h.shared.settings.client);
     h.shared.request_fd = KERNEL_REQUEST_FD;
     for (int i = 0; i < SFD_ROOTS_MAX; i++)
         h.shared.roots[i] = i == 0 ? KERNEL_ROOT_FD : -1;
@@ -112,14 +112,14 @@ static void turn(uint32_t index)
     FUZZ_CHECK(turn->requests >= 0 && turn->requests <= SFD_BATCH_MAX);
     for (int i = 0; i < turn->requests; i++)
         give_verdict(&turn->slot[i]);
-    for (int i = 0; i < turn->choices; i++)
-        turn->choice[i].verdict = fuzz_u8(&kernel.bytes) % 8;
-    for (int i = 0; i < turn->lends; i++) {
-        FUZZ_CHECK(turn->lend[i].queue >= 0 && turn->lend[i].queue < SFD_QUEUES);
+    for (int i = 0; i < turn->selections; i++)
+        turn->selection[i].verdict = fuzz_u8(&kernel.bytes) % 8;
+    for (int i = 0; i < turn->offloads; i++) {
+        FUZZ_CHECK(turn->offload[i].queue >= 0 && turn->offload[i].queue < SFD_QUEUES);
         FUZZ_CHECK(h.held_count < HELD_MAX);
-        h.held[h.held_count++] = (struct sfd_task *)(uintptr_t)turn->lend[i].task;
+        h.held[h.held_count++] = (struct sfd_task *)(uintptr_t)turn->offload[i].task;
     }
-    turn->lends = 0;
+    turn->offloads = 0;
 }
 
 static void work(unsigned which)
@@ -384,16 +384,16 @@ static void stop(void)
     FUZZ_CHECK(atomic_load(&h.shared.transfers) == 0);
     for (uint32_t i = 0; i < h.shared.settings.loops; i++) {
         struct sfd_loop *loop = h.shared.loops[i];
-        FUZZ_CHECK(loop->table.count == 0 && loop->lent == 0);
+        FUZZ_CHECK(loop->transfers.count == 0 && loop->offloaded == 0);
         /* The loop's own timers may be armed until it ends; a transfer's may not. D11, R14 */
         FUZZ_CHECK(loop->context.timers.count ==
                    (loop->receive_again.position > 0 ? 1u : 0u) + (loop->close_again.position > 0 ? 1u : 0u));
         completed += atomic_load(&sfd_loop_counters(loop)->at[SFD_COUNTER_COMPLETED]);
         sfd_loop_destroy(loop);
     }
-    for (int i = 0; i < SFD_ACCOUNT_BUCKETS; i++)
+    for (int i = 0; i < SFD_CLIENT_ACCOUNT_BUCKETS; i++)
         FUZZ_CHECK(h.shared.accounts.buckets[i] == NULL); /* R10 */
-    sfd_accounts_deinit(&h.shared.accounts);
+    sfd_client_accounts_deinit(&h.shared.accounts);
     sfd_devices_deinit(&h.shared.devices);
     kernel_check_empty();
     for (unsigned i = 0; i < kernel.fd_count; i++) {

@@ -24,10 +24,10 @@ class CopyFixture : public CoreTest, public testing::WithParamInterface<const ch
     void SetUp() override
     {
         CoreTest::SetUp();
-        machine_ = std::make_unique<Machine>();
+        kernel_ = std::make_unique<Kernel>();
         script = {};
         sys_ = scripted();
-        machine_->machine.sys = &sys_;
+        kernel_->kernel.sys = &sys_;
         directory_ = std::make_unique<TemporaryDirectory>(GetParam());
         content_ = pattern(SIZE);
         writeFile(*directory_ / "file", content_);
@@ -39,7 +39,7 @@ class CopyFixture : public CoreTest, public testing::WithParamInterface<const ch
         file_.reset();
         output_.reset();
         directory_.reset();
-        machine_.reset();
+        kernel_.reset();
         CoreTest::TearDown();
     }
 
@@ -47,7 +47,7 @@ class CopyFixture : public CoreTest, public testing::WithParamInterface<const ch
     struct sfd_copy copyTo(int dest, uint64_t offset = 0, uint64_t end = SIZE)
     {
         struct sfd_copy copy = {};
-        copy.move.machine = &machine_->machine;
+        copy.move.kernel = &kernel_->kernel;
         copy.move.file = file_.get();
         copy.move.dest = dest;
         copy.move.dest_kind = SFD_FD_REGULAR;
@@ -99,7 +99,7 @@ class CopyFixture : public CoreTest, public testing::WithParamInterface<const ch
         return contentOf(*directory_ / "output");
     }
 
-    std::unique_ptr<Machine> machine_;
+    std::unique_ptr<Kernel> kernel_;
     struct sfd_sys sys_;
     std::unique_ptr<TemporaryDirectory> directory_;
     std::string content_;

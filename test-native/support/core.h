@@ -26,8 +26,10 @@ extern "C" {
 #include "disk/open.h"
 #include "engine.h"
 #include "loop/loop.h"
+#include "loop/ready_queue.h"
 #include "loop/transfer_table.h"
 #include "protocol/submit.h"
+#include "sys/pipe.h"
 }
 
 #include "descriptors.h"
@@ -110,21 +112,21 @@ inline struct sfd_sys copyOfSys()
 }
 
 // What the kernel says about itself, on a table that may be scripted.
-class Machine
+class Kernel
 {
   public:
-    explicit Machine(const struct sfd_sys *sys = &sfd_sys_linux)
+    explicit Kernel(const struct sfd_sys *sys = &sfd_sys_linux)
     {
-        EXPECT_EQ(0, sfd_machine_init(&machine, sys));
+        EXPECT_EQ(0, sfd_kernel_init(&kernel, sys));
     }
-    Machine(const Machine &) = delete;
-    Machine &operator=(const Machine &) = delete;
-    ~Machine()
+    Kernel(const Kernel &) = delete;
+    Kernel &operator=(const Kernel &) = delete;
+    ~Kernel()
     {
-        sfd_machine_deinit(&machine);
+        sfd_kernel_deinit(&kernel);
     }
 
-    struct sfd_machine machine;
+    struct sfd_kernel kernel;
 };
 
 #endif

@@ -75,9 +75,10 @@ class LoopFixture : public CoreTest
         };
         sys_.now_ms = [] { return script.now_ms > 0 ? script.now_ms : sfd_sys_now_ms(); };
         scriptCalls(&sys_);
-        ASSERT_EQ(0, sfd_machine_init(&shared_->machine, &sys_));
+        ASSERT_EQ(0, sfd_kernel_init(&shared_->kernel, &sys_));
+        shared_->techniques = sfd_techniques_available(&sys_);
         sfd_devices_init(&shared_->devices);
-        sfd_accounts_init(&shared_->accounts, &limits_);
+        sfd_client_accounts_init(&shared_->accounts, &limits_);
         directory_ = std::make_unique<TemporaryDirectory>();
         root_ = openFile(directory_->path(), O_PATH | O_DIRECTORY);
         for (int &root : shared_->roots) {
@@ -116,11 +117,11 @@ class LoopFixture : public CoreTest
         root_.reset();
         directory_.reset();
         sfd_devices_deinit(&shared_->devices);
-        for (const struct sfd_account *account : shared_->accounts.buckets) {
+        for (const struct sfd_client_account *account : shared_->accounts.buckets) {
             EXPECT_EQ(nullptr, account) << "an account outlived the loops";
         }
-        sfd_accounts_deinit(&shared_->accounts);
-        sfd_machine_deinit(&shared_->machine);
+        sfd_client_accounts_deinit(&shared_->accounts);
+        sfd_kernel_deinit(&shared_->kernel);
         CoreTest::TearDown();
     }
 
@@ -167,22 +168,22 @@ class LoopFixture : public CoreTest
             slot->idle_ms = request.options.idle_ms;
             slot->deadline_ms = request.options.deadline_ms;
         }
-        for (int i = 0; i < turn->choices; i++) {
-            choices_.push_back(turn->choice[i]);
-            turn->choice[i].verdict = verdict_;
+        for (int i = 0; i < turn->selections; i++) {
+            choices_.push_back(turn->selection[i]);
+            turn->selection[i].verdict = verdict_;
         }
     }
     void lendTo(uint32_t index)
     {
         struct sfd_turn *turn = buffer(index);
-        lends_ = turn->lends;
-        for (int i = 0; i < turn->lends; i++) {
+        offloads_ = turn->offloads;
+        for (int i = 0; i < turn->offloads; i++) {
             lent_total_++;
-            queues_.push_back(turn->lend[i].queue);
-            clients_.push_back(turn->lend[i].client);
-            held_.push_back(reinterpret_cast<struct sfd_task *>(turn->lend[i].task));
+            queues_.push_back(turn->offload[i].queue);
+            clients_.push_back(turn->offload[i].client);
+            held_.push_back(reinterpret_cast<struct sfd_task *>(turn->offload[i].task));
         }
-        turn->lends = 0;
+        turn->offloads = 0;
         if (!hold_) {
             releaseHeld();
         }
@@ -349,14 +350,14 @@ class LoopFixture : public CoreTest
     int deny_ = 0;    // the dispatcher's verdict, unless 0
     int received_ = 0;
     std::vector<uint32_t> receivers_; // the loop that received each request
-    int lends_ = 0;                   // of the last turn
+    int offloads_ = 0;                // of the last turn
     int lent_total_ = 0;
     std::vector<int32_t> queues_;
     std::vector<int32_t> clients_; // whose each task is
     bool hold_ = false;            // the disk is slow
     std::deque<struct sfd_task *> held_;
     int verdict_ = SFD_TECHNIQUE_AUTO; // the selector's
-    std::vector<struct sfd_choice> choices_;
+    std::vector<struct sfd_selection> choices_;
 };
 
 #endif

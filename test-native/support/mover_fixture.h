@@ -15,9 +15,9 @@ class MoverFixture : public CoreTest
     {
         CoreTest::SetUp();
         script = {};
-        machine_ = std::make_unique<Machine>();
+        kernel_ = std::make_unique<Kernel>();
         sys_ = scripted();
-        machine_->machine.sys = &sys_;
+        kernel_->kernel.sys = &sys_;
         directory_ = std::make_unique<TemporaryDirectory>();
         content_ = pattern(SIZE);
         writeFile(*directory_ / "file", content_);
@@ -30,14 +30,14 @@ class MoverFixture : public CoreTest
         pipe_.reset();
         pair_.reset();
         directory_.reset();
-        machine_.reset();
+        kernel_.reset();
         CoreTest::TearDown();
     }
 
     struct sfd_move to(int dest, enum sfd_fd_kind kind)
     {
         struct sfd_move move = {};
-        move.machine = &machine_->machine;
+        move.kernel = &kernel_->kernel;
         move.file = file_.get();
         move.dest = dest;
         move.dest_kind = kind;
@@ -74,7 +74,7 @@ class MoverFixture : public CoreTest
         return all;
     }
 
-    std::unique_ptr<Machine> machine_;
+    std::unique_ptr<Kernel> kernel_;
     struct sfd_sys sys_;
     std::unique_ptr<TemporaryDirectory> directory_;
     std::string content_;

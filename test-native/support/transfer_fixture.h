@@ -140,11 +140,12 @@ class TransferFixture : public CoreTest
         script.warm_until = UINT64_MAX;
         sys_ = scripted();
         context_ = std::make_unique<struct sfd_context>();
-        ASSERT_EQ(0, sfd_machine_init(&context_->machine, &sys_));
+        ASSERT_EQ(0, sfd_kernel_init(&context_->kernel, &sys_));
+        context_->techniques = sfd_techniques_available(&sys_);
         script.sendfiles = 0; // of the techniques' probe
-        script.null_fd = context_->machine.null_fd;
-        context_->machine.cachestat = true;
-        context_->machine.resolve_cached = true;
+        script.null_fd = context_->kernel.null_fd;
+        context_->kernel.cachestat = true;
+        context_->kernel.resolve_cached = true;
         sfd_closer_init(&context_->closer, &sys_, &devices_);
         sfd_timers_init(&context_->timers);
         ASSERT_EQ(0, sfd_timers_reserve(&context_->timers, 16));
@@ -180,14 +181,14 @@ class TransferFixture : public CoreTest
         sfd_timers_deinit(&context_->timers);
         sfd_closer_deinit(&context_->closer);
         close(context_->epoll);
-        sfd_machine_deinit(&context_->machine);
+        sfd_kernel_deinit(&context_->kernel);
         CoreTest::TearDown();
     }
 
     /* A kernel before 6.4: pipes must be reopened. */
     void pipesWithoutNowait()
     {
-        context_->machine.pipe_write_flags = 0;
+        context_->kernel.pipe_write_flags = 0;
     }
 
     /* The file system of the temporary directory becomes known, as after a first transfer. */
@@ -195,8 +196,8 @@ class TransferFixture : public CoreTest
     {
         writeFile(*directory_ / "first", "x");
         struct sfd_opened opened = {};
-        ASSERT_EQ(0, sfd_open_path(&context_->machine, root_.get(), "first", &opened));
-        sfd_devices_learn(&devices_, &context_->machine, opened.fd, opened.dev);
+        ASSERT_EQ(0, sfd_open_path(&context_->kernel, root_.get(), "first", &opened));
+        sfd_residency_learn(&devices_, &context_->kernel, opened.fd, opened.dev);
         close(opened.fd);
     }
 

@@ -6,26 +6,26 @@
 #include <errno.h>
 #include <stdlib.h>
 
-void sfd_accounts_init(struct sfd_accounts *accounts, const struct sfd_limits *limits)
+void sfd_client_accounts_init(struct sfd_client_accounts *accounts, const struct sfd_limits *limits)
 {
-    *accounts = (struct sfd_accounts){.limits = *limits};
+    *accounts = (struct sfd_client_accounts){.limits = *limits};
     pthread_mutex_init(&accounts->lock, NULL);
 }
 
-void sfd_accounts_deinit(struct sfd_accounts *accounts)
+void sfd_client_accounts_deinit(struct sfd_client_accounts *accounts)
 {
     pthread_mutex_destroy(&accounts->lock);
 }
 
-static struct sfd_account **bucket_of(struct sfd_accounts *accounts, int32_t pid)
+static struct sfd_client_account **bucket_of(struct sfd_client_accounts *accounts, int32_t pid)
 {
-    return &accounts->buckets[(uint32_t)pid % SFD_ACCOUNT_BUCKETS];
+    return &accounts->buckets[(uint32_t)pid % SFD_CLIENT_ACCOUNT_BUCKETS];
 }
 
-static struct sfd_account *find_or_make(struct sfd_accounts *accounts, int32_t pid, uint32_t uid)
+static struct sfd_client_account *find_or_make(struct sfd_client_accounts *accounts, int32_t pid, uint32_t uid)
 {
-    struct sfd_account **bucket = bucket_of(accounts, pid);
-    struct sfd_account *account = *bucket;
+    struct sfd_client_account **bucket = bucket_of(accounts, pid);
+    struct sfd_client_account *account = *bucket;
 
     while (account != NULL && (account->pid != pid || account->uid != uid))
         account = account->next;
@@ -40,30 +40,30 @@ static struct sfd_account *find_or_make(struct sfd_accounts *accounts, int32_t p
     return account;
 }
 
-struct sfd_account *sfd_accounts_get(struct sfd_accounts *accounts, int32_t pid, uint32_t uid)
+struct sfd_client_account *sfd_client_accounts_get(struct sfd_client_accounts *accounts, int32_t pid, uint32_t uid)
 {
     pthread_mutex_lock(&accounts->lock);
-    struct sfd_account *account = find_or_make(accounts, pid, uid);
-    (void)sfd_account_share(account);
+    struct sfd_client_account *account = find_or_make(accounts, pid, uid);
+    (void)sfd_client_account_share(account);
     pthread_mutex_unlock(&accounts->lock);
     return account;
 }
 
-struct sfd_account *sfd_account_share(struct sfd_account *account)
+struct sfd_client_account *sfd_client_account_share(struct sfd_client_account *account)
 {
     if (account != NULL) atomic_fetch_add_explicit(&account->references, 1, memory_order_relaxed);
     return account;
 }
 
 /* The last reference goes under the lock: nobody can find the account meanwhile. */
-static void put_last(struct sfd_account *account)
+static void put_last(struct sfd_client_account *account)
 {
-    struct sfd_accounts *accounts = account->owner;
+    struct sfd_client_accounts *accounts = account->owner;
 
     pthread_mutex_lock(&accounts->lock);
     const bool last = atomic_fetch_sub_explicit(&account->references, 1, memory_order_acq_rel) == 1;
     if (last) {
-        struct sfd_account **at = bucket_of(accounts, account->pid);
+        struct sfd_client_account **at = bucket_of(accounts, account->pid);
         while (*at != account)
             at = &(*at)->next;
         *at = account->next;
@@ -72,7 +72,7 @@ static void put_last(struct sfd_account *account)
     if (last) free(account);
 }
 
-void sfd_account_put(struct sfd_account *account)
+void sfd_client_account_put(struct sfd_client_account *account)
 {
     if (account == NULL) return;
     unsigned references = atomic_load_explicit(&account->references, memory_order_relaxed);
@@ -108,7 +108,7 @@ static int refuse(struct sfd_counters *counters, enum sfd_counter counter)
     return -EDQUOT;
 }
 
-int sfd_account_begin(struct sfd_account *account, uint32_t descriptors, struct sfd_counters *counters)
+int sfd_client_account_begin(struct sfd_client_account *account, uint32_t descriptors, struct sfd_counters *counters)
 {
     if (account == NULL) return 0;
     const struct sfd_limits *limits = &account->owner->limits;
@@ -121,28 +121,28 @@ int sfd_account_begin(struct sfd_account *account, uint32_t descriptors, struct 
     return 0;
 }
 
-void sfd_account_end(struct sfd_account *account, uint32_t descriptors, struct sfd_counters *counters)
+void sfd_client_account_end(struct sfd_client_account *account, uint32_t descriptors, struct sfd_counters *counters)
 {
     if (account == NULL) return;
-    sfd_account_release(account, descriptors, counters);
+    sfd_client_account_release(account, descriptors, counters);
     atomic_fetch_sub_explicit(&account->transfers, 1, memory_order_relaxed);
 }
 
-void sfd_account_hold(struct sfd_account *account, uint32_t descriptors, struct sfd_counters *counters)
+void sfd_client_account_hold(struct sfd_client_account *account, uint32_t descriptors, struct sfd_counters *counters)
 {
     if (account == NULL) return;
     atomic_fetch_add_explicit(&account->descriptors, descriptors, memory_order_relaxed);
     gauge(counters, SFD_COUNTER_DESCRIPTORS, descriptors);
 }
 
-void sfd_account_release(struct sfd_account *account, uint32_t descriptors, struct sfd_counters *counters)
+void sfd_client_account_release(struct sfd_client_account *account, uint32_t descriptors, struct sfd_counters *counters)
 {
     if (account == NULL) return;
     atomic_fetch_sub_explicit(&account->descriptors, descriptors, memory_order_relaxed);
     gauge(counters, SFD_COUNTER_DESCRIPTORS, -(int64_t)descriptors);
 }
 
-int sfd_account_ask_task(struct sfd_account *account, struct sfd_counters *counters)
+int sfd_client_account_ask_task(struct sfd_client_account *account, struct sfd_counters *counters)
 {
     if (account == NULL) return 0;
     const uint32_t limit = account->owner->limits.disk_tasks;
@@ -150,14 +150,14 @@ int sfd_account_ask_task(struct sfd_account *account, struct sfd_counters *count
     return refuse(counters, SFD_COUNTER_REFUSED_CLIENT_DISK_TASKS);
 }
 
-bool sfd_account_begin_task(struct sfd_account *account, struct sfd_counters *counters)
+bool sfd_client_account_begin_task(struct sfd_client_account *account, struct sfd_counters *counters)
 {
     if (account != NULL && !take(&account->disk_tasks, 1, account->owner->limits.disk_tasks)) return false;
     gauge(counters, SFD_COUNTER_DISK_TASKS, 1);
     return true;
 }
 
-void sfd_account_end_task(struct sfd_account *account, struct sfd_counters *counters)
+void sfd_client_account_end_task(struct sfd_client_account *account, struct sfd_counters *counters)
 {
     if (account != NULL) atomic_fetch_sub(&account->disk_tasks, 1);
     gauge(counters, SFD_COUNTER_DISK_TASKS, -1);

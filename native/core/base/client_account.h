@@ -19,7 +19,7 @@
 
 #include "base/counters.h"
 
-#define SFD_ACCOUNT_BUCKETS 64
+#define SFD_CLIENT_ACCOUNT_BUCKETS 64
 
 /* Of each client; 0: no limit. */
 struct sfd_limits {
@@ -28,9 +28,9 @@ struct sfd_limits {
     uint32_t disk_tasks; /* jobs of transfers, in the disk pool's queues or on its threads */
 };
 
-struct sfd_account {
-    struct sfd_accounts *owner;
-    struct sfd_account *next; /* in its bucket */
+struct sfd_client_account {
+    struct sfd_client_accounts *owner;
+    struct sfd_client_account *next; /* in its bucket */
     int32_t pid;
     uint32_t uid;
     atomic_uint references; /* falls to 0 under the lock only */
@@ -40,25 +40,25 @@ struct sfd_account {
     atomic_uint waiting; /* disk tasks that are not in the pool yet, because of the limit */
 };
 
-struct sfd_accounts {
+struct sfd_client_accounts {
     pthread_mutex_t lock; /* of the buckets: held for some instructions, when a client comes or goes */
     struct sfd_limits limits;
-    struct sfd_account *buckets[SFD_ACCOUNT_BUCKETS];
+    struct sfd_client_account *buckets[SFD_CLIENT_ACCOUNT_BUCKETS];
 };
 
-void sfd_accounts_init(struct sfd_accounts *accounts, const struct sfd_limits *limits);
+void sfd_client_accounts_init(struct sfd_client_accounts *accounts, const struct sfd_limits *limits);
 
 /* All accounts must have been put. Idempotent after init. */
-void sfd_accounts_deinit(struct sfd_accounts *accounts);
+void sfd_client_accounts_deinit(struct sfd_client_accounts *accounts);
 
 /* Gives a reference to the account of a process, which is made if need be; NULL without memory. */
-struct sfd_account *sfd_accounts_get(struct sfd_accounts *accounts, int32_t pid, uint32_t uid);
+struct sfd_client_account *sfd_client_accounts_get(struct sfd_client_accounts *accounts, int32_t pid, uint32_t uid);
 
 /* One more reference to an account that the caller has one to, given back. */
-struct sfd_account *sfd_account_share(struct sfd_account *account);
+struct sfd_client_account *sfd_client_account_share(struct sfd_client_account *account);
 
 /* Lets go of a reference. */
-void sfd_account_put(struct sfd_account *account);
+void sfd_client_account_put(struct sfd_client_account *account);
 
 /*
  * `counters`, in all of these: where the refusal and the gauges are counted; NULL: nowhere. The gauges of all loops
@@ -66,25 +66,26 @@ void sfd_account_put(struct sfd_account *account);
  */
 
 /* A transfer begins, with this many descriptors promised to it: both or none. 0, or -EDQUOT. */
-int sfd_account_begin(struct sfd_account *account, uint32_t descriptors, struct sfd_counters *counters);
+int sfd_client_account_begin(struct sfd_client_account *account, uint32_t descriptors, struct sfd_counters *counters);
 
 /* A transfer is over, and so are the descriptors that it still has. */
-void sfd_account_end(struct sfd_account *account, uint32_t descriptors, struct sfd_counters *counters);
+void sfd_client_account_end(struct sfd_client_account *account, uint32_t descriptors, struct sfd_counters *counters);
 
 /* Descriptors that nobody was asked for are held; never refused. */
-void sfd_account_hold(struct sfd_account *account, uint32_t descriptors, struct sfd_counters *counters);
+void sfd_client_account_hold(struct sfd_client_account *account, uint32_t descriptors, struct sfd_counters *counters);
 
 /* Descriptors are closed, or needed no longer. */
-void sfd_account_release(struct sfd_account *account, uint32_t descriptors, struct sfd_counters *counters);
+void sfd_client_account_release(struct sfd_client_account *account, uint32_t descriptors,
+                                struct sfd_counters *counters);
 
 /*
  * Whether a job for the disk pool has room now: 0, or -EDQUOT. Takes nothing: who begins it may have to wait all the
  * same.
  */
-int sfd_account_ask_task(struct sfd_account *account, struct sfd_counters *counters);
+int sfd_client_account_ask_task(struct sfd_client_account *account, struct sfd_counters *counters);
 
 /* A job for the disk pool: false at the limit. */
-bool sfd_account_begin_task(struct sfd_account *account, struct sfd_counters *counters);
-void sfd_account_end_task(struct sfd_account *account, struct sfd_counters *counters);
+bool sfd_client_account_begin_task(struct sfd_client_account *account, struct sfd_counters *counters);
+void sfd_client_account_end_task(struct sfd_client_account *account, struct sfd_counters *counters);
 
 #endif

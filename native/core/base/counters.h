@@ -27,7 +27,7 @@ enum sfd_counter {
     SFD_COUNTER_IDLE_TIMEOUTS,            /* transfers that ended because no byte moved for too long */
     SFD_COUNTER_DEADLINES,                /* transfers that ended because their time was over */
     SFD_COUNTER_DRAIN_TIMEOUTS,           /* last messages that found no room in time */
-    SFD_COUNTER_UNFIT_CHOICES,            /* of the selector, for which the rules stood in */
+    SFD_COUNTER_UNFIT_SELECTIONS,         /* of the selector, for which the rules stood in */
     SFD_COUNTER_REFUSED_TRANSFERS,        /* requests beyond max_transfers */
     SFD_COUNTER_REFUSED_CLIENT_TRANSFERS, /* and beyond what one client may have, client_account.h */
     SFD_COUNTER_REFUSED_CLIENT_DESCRIPTORS,

@@ -3,6 +3,8 @@
  */
 #include "base/mailbox.h"
 
+#include "sys/sys.h"
+
 int sfd_mailbox_init(struct sfd_mailbox *mailbox)
 {
     atomic_init(&mailbox->top, NULL);

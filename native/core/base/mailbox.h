@@ -9,7 +9,7 @@
 
 #include <stdatomic.h>
 
-#include "transfer/transfer.h"
+#include "base/task.h"
 
 struct sfd_mailbox {
     _Atomic(struct sfd_task *) top;

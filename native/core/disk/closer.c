@@ -17,8 +17,8 @@ void sfd_closer_deinit(struct sfd_closer *closer)
         struct sfd_close *close = &closer->closes[i];
         sfd_drop_behind(&close->drop, closer->sys, close->fd, UINT64_MAX);
         sfd_fd_close(closer->sys, &close->fd);
-        sfd_account_release(close->account, 1, closer->counters);
-        sfd_account_put(close->account);
+        sfd_client_account_release(close->account, 1, closer->counters);
+        sfd_client_account_put(close->account);
     }
     free(closer->closes);
     closer->closes = NULL;
@@ -44,8 +44,8 @@ static void keep(struct sfd_closer *closer, int *fd, struct sfd_close close)
 {
     close.fd = *fd;
     if (put(closer, &close)) {
-        (void)sfd_account_share(close.account);
-        sfd_account_hold(close.account, 1, closer->counters);
+        (void)sfd_client_account_share(close.account);
+        sfd_client_account_hold(close.account, 1, closer->counters);
         *fd = -1;
     } else {
         sfd_fd_close(closer->sys, fd);
@@ -67,13 +67,13 @@ static uint8_t queue_of_kind(enum sfd_fd_kind kind)
 }
 
 void sfd_closer_take_dropping(struct sfd_closer *closer, int *fd, int device, const struct sfd_drop *drop,
-                              struct sfd_account *account)
+                              struct sfd_client_account *account)
 {
     if (*fd < 0) return;
     keep(closer, fd, (struct sfd_close){.queue = queue_of_device(device), .drop = *drop, .account = account});
 }
 
-void sfd_closer_take_file(struct sfd_closer *closer, int *fd, int device, struct sfd_account *account)
+void sfd_closer_take_file(struct sfd_closer *closer, int *fd, int device, struct sfd_client_account *account)
 {
     if (device < 0)
         sfd_closer_take_unknown(closer, fd, account);
@@ -81,7 +81,7 @@ void sfd_closer_take_file(struct sfd_closer *closer, int *fd, int device, struct
         keep(closer, fd, (struct sfd_close){.queue = queue_of_device(device), .account = account});
 }
 
-void sfd_closer_take(struct sfd_closer *closer, int *fd, enum sfd_fd_kind kind, struct sfd_account *account)
+void sfd_closer_take(struct sfd_closer *closer, int *fd, enum sfd_fd_kind kind, struct sfd_client_account *account)
 {
     if (*fd < 0) return;
     if (sfd_fd_close_may_block(closer->sys, *fd, kind))
@@ -90,7 +90,7 @@ void sfd_closer_take(struct sfd_closer *closer, int *fd, enum sfd_fd_kind kind, 
         sfd_fd_close(closer->sys, fd);
 }
 
-void sfd_closer_take_unknown(struct sfd_closer *closer, int *fd, struct sfd_account *account)
+void sfd_closer_take_unknown(struct sfd_closer *closer, int *fd, struct sfd_client_account *account)
 {
     struct sfd_fd_info info;
 

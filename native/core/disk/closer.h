@@ -19,9 +19,9 @@
 
 struct sfd_close {
     int fd;
-    uint8_t queue;               /* of the disk pool */
-    struct sfd_drop drop;        /* leaves the page cache first */
-    struct sfd_account *account; /* a reference of its own; NULL: nobody's */
+    uint8_t queue;                      /* of the disk pool */
+    struct sfd_drop drop;               /* leaves the page cache first */
+    struct sfd_client_account *account; /* a reference of its own; NULL: nobody's */
 };
 
 struct sfd_closer {
@@ -42,20 +42,20 @@ void sfd_closer_deinit(struct sfd_closer *closer);
  * Takes *fd, a pipe, socket or device, unless it is -1, and sets it to -1. Never blocks while memory lasts. `account`
  * is borrowed: whose it is, as long as its close is pending; NULL: nobody's.
  */
-void sfd_closer_take(struct sfd_closer *closer, int *fd, enum sfd_fd_kind kind, struct sfd_account *account);
+void sfd_closer_take(struct sfd_closer *closer, int *fd, enum sfd_fd_kind kind, struct sfd_client_account *account);
 
 /*
  * The same for a file, whose close is its device's business: never closes it at once while memory lasts. `device` is
  * its index; -1: nobody has looked yet.
  */
-void sfd_closer_take_file(struct sfd_closer *closer, int *fd, int device, struct sfd_account *account);
+void sfd_closer_take_file(struct sfd_closer *closer, int *fd, int device, struct sfd_client_account *account);
 
 /* The same for a file of which something is left to drop from the page cache. */
 void sfd_closer_take_dropping(struct sfd_closer *closer, int *fd, int device, const struct sfd_drop *drop,
-                              struct sfd_account *account);
+                              struct sfd_client_account *account);
 
 /* The same for a descriptor that nobody has looked at yet. */
-void sfd_closer_take_unknown(struct sfd_closer *closer, int *fd, struct sfd_account *account);
+void sfd_closer_take_unknown(struct sfd_closer *closer, int *fd, struct sfd_client_account *account);
 
 /*
  * Moves all descriptors of the first one's queue and account to `out`, which is initialized here. False without memory.

@@ -10,15 +10,15 @@ static uint64_t bit_of(uint64_t part)
     return (uint64_t)1 << (part % 64);
 }
 
-static bool is_cold(const struct sfd_machine *machine, int fd, uint64_t part)
+static bool is_cold(const struct sfd_kernel *kernel, int fd, uint64_t part)
 {
     const struct sfd_cachestat_range range = {.offset = part * SFD_DROP_PART, .length = SFD_DROP_PART};
     struct sfd_cachestat stat;
 
-    return machine->cachestat && machine->sys->cachestat(fd, &range, &stat) == 0 && stat.nr_cache == 0;
+    return kernel->cachestat && kernel->sys->cachestat(fd, &range, &stat) == 0 && stat.nr_cache == 0;
 }
 
-void sfd_drop_claim(struct sfd_drop *drop, const struct sfd_machine *machine, int fd, uint64_t from, uint64_t to)
+void sfd_drop_claim(struct sfd_drop *drop, const struct sfd_kernel *kernel, int fd, uint64_t from, uint64_t to)
 {
     uint64_t part = (from > drop->end ? from : drop->end) / SFD_DROP_PART;
 
@@ -27,7 +27,7 @@ void sfd_drop_claim(struct sfd_drop *drop, const struct sfd_machine *machine, in
     for (; part * SFD_DROP_PART < to; part++) {
         /* Its bit belonged to a part that is a whole span behind. */
         drop->own &= ~bit_of(part);
-        if (is_cold(machine, fd, part)) drop->own |= bit_of(part);
+        if (is_cold(kernel, fd, part)) drop->own |= bit_of(part);
         drop->end = (part + 1) * SFD_DROP_PART;
     }
 }

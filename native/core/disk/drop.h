@@ -29,7 +29,7 @@ struct sfd_drop {
  * Takes note of which parts of [from, to) are ours to load, before anybody asks the disk for them. Parts that were
  * looked at before are passed over.
  */
-void sfd_drop_claim(struct sfd_drop *drop, const struct sfd_machine *machine, int fd, uint64_t from, uint64_t to);
+void sfd_drop_claim(struct sfd_drop *drop, const struct sfd_kernel *kernel, int fd, uint64_t from, uint64_t to);
 
 /* Drops our parts that end before `until`; UINT64_MAX: all of them. */
 void sfd_drop_behind(struct sfd_drop *drop, const struct sfd_sys *sys, int fd, uint64_t until);

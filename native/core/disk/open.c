@@ -25,13 +25,13 @@
 #define RESOLVE_NEAR ((uint64_t)(RESOLVE_BENEATH | RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS))
 
 /* Fills *out if `fd` is a regular file: 0 or -errno. With `cached` never blocks. */
-static int describe(const struct sfd_machine *machine, int fd, bool cached, struct sfd_opened *out)
+static int describe(const struct sfd_kernel *kernel, int fd, bool cached, struct sfd_opened *out)
 {
     const unsigned mask = STATX_TYPE | STATX_SIZE | STATX_ATIME | STATX_MTIME | STATX_CTIME;
     const int sync = cached ? AT_STATX_DONT_SYNC : AT_STATX_SYNC_AS_STAT;
     struct statx st;
 
-    const int result = machine->sys->statx(fd, "", AT_EMPTY_PATH | sync, mask, &st);
+    const int result = kernel->sys->statx(fd, "", AT_EMPTY_PATH | sync, mask, &st);
     if (result < 0) return result;
     if (!S_ISREG(st.stx_mode)) return -EINVAL;
     *out = (struct sfd_opened){
@@ -45,7 +45,7 @@ static int describe(const struct sfd_machine *machine, int fd, bool cached, stru
     return 0;
 }
 
-static int open_file(const struct sfd_machine *machine, int directory, const char *path, uint64_t resolve, bool cached,
+static int open_file(const struct sfd_kernel *kernel, int directory, const char *path, uint64_t resolve, bool cached,
                      struct sfd_opened *out)
 {
     /* O_NONBLOCK: the open of a FIFO or of a leased file does not wait. O_NOCTTY: a terminal is not adopted. */
@@ -54,40 +54,40 @@ static int open_file(const struct sfd_machine *machine, int directory, const cha
         .resolve = resolve | (cached ? RESOLVE_CACHED : 0u),
     };
 
-    if (cached && !machine->resolve_cached) return -EAGAIN;
-    int fd = machine->sys->openat2(directory, path, &how);
+    if (cached && !kernel->resolve_cached) return -EAGAIN;
+    int fd = kernel->sys->openat2(directory, path, &how);
     if (fd == -ENXIO) return -EINVAL; /* a socket, or a device without a driver: no regular file either */
     if (fd < 0) return fd;
-    const int result = describe(machine, fd, cached, out);
-    if (result < 0) sfd_fd_close(machine->sys, &fd);
+    const int result = describe(kernel, fd, cached, out);
+    if (result < 0) sfd_fd_close(kernel->sys, &fd);
     return result;
 }
 
-int sfd_open_path(const struct sfd_machine *machine, int root, const char *path, struct sfd_opened *out)
+int sfd_open_path(const struct sfd_kernel *kernel, int root, const char *path, struct sfd_opened *out)
 {
-    return open_file(machine, root, path, RESOLVE_INSIDE, false, out);
+    return open_file(kernel, root, path, RESOLVE_INSIDE, false, out);
 }
 
-int sfd_open_cached(const struct sfd_machine *machine, int root, const char *path, struct sfd_opened *out)
+int sfd_open_cached(const struct sfd_kernel *kernel, int root, const char *path, struct sfd_opened *out)
 {
-    return open_file(machine, root, path, RESOLVE_INSIDE | RESOLVE_NO_XDEV, true, out);
+    return open_file(kernel, root, path, RESOLVE_INSIDE | RESOLVE_NO_XDEV, true, out);
 }
 
-int sfd_open_descriptor(const struct sfd_machine *machine, int *fd, bool cached, struct sfd_opened *out)
+int sfd_open_descriptor(const struct sfd_kernel *kernel, int *fd, bool cached, struct sfd_opened *out)
 {
-    const struct sfd_sys *sys = machine->sys;
+    const struct sfd_sys *sys = kernel->sys;
     struct sfd_opened opened;
 
     const int flags = sys->fcntl(*fd, F_GETFL, 0);
     if (flags < 0) return flags;
     if ((flags & O_PATH) != 0 || (flags & O_ACCMODE) == O_WRONLY) return -EBADF;
-    const int result = describe(machine, *fd, cached, &opened);
+    const int result = describe(kernel, *fd, cached, &opened);
     if (result < 0) return result;
     opened.shared = true;
     if ((flags & O_DIRECT) != 0) {
         if (cached) return -EAGAIN;
         const int own = sfd_fd_reopen(*fd, O_RDONLY | O_NONBLOCK | O_NOCTTY);
-        if (own < 0) return sfd_policy(SFD_PLACE_OPEN, own) == SFD_REMEDY_DEFER ? own : -EINVAL;
+        if (own < 0) return sfd_errno_policy(SFD_PLACE_OPEN, own) == SFD_REMEDY_DEFER ? own : -EINVAL;
         sfd_fd_close(sys, fd);
         opened.fd = own;
         opened.shared = false;
@@ -97,9 +97,9 @@ int sfd_open_descriptor(const struct sfd_machine *machine, int *fd, bool cached,
     return 0;
 }
 
-bool sfd_open_turned_direct(const struct sfd_machine *machine, int fd)
+bool sfd_open_turned_direct(const struct sfd_kernel *kernel, int fd)
 {
-    const int flags = machine->sys->fcntl(fd, F_GETFL, 0);
+    const int flags = kernel->sys->fcntl(fd, F_GETFL, 0);
 
     return flags < 0 || (flags & O_DIRECT) != 0;
 }
@@ -120,7 +120,7 @@ static size_t last_name(const char *path, size_t length)
  * them: so all that follows is on the same device, unless symbolic links or ".." lead away. -errno when the caches
  * cannot tell.
  */
-static int open_known_part(const struct sfd_machine *machine, int root, const char *path, size_t *rest, int *directory)
+static int open_known_part(const struct sfd_kernel *kernel, int root, const char *path, size_t *rest, int *directory)
 {
     const struct open_how how = {
         .flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
@@ -133,9 +133,9 @@ static int open_known_part(const struct sfd_machine *machine, int root, const ch
     if (end >= sizeof(part)) return -ENAMETOOLONG;
     memcpy(part, path, end);
     for (end = last_name(path, end); end > slashes; end = last_name(path, end)) {
-        if (!machine->resolve_cached) return -EAGAIN;
+        if (!kernel->resolve_cached) return -EAGAIN;
         part[end] = '\0';
-        const int fd = machine->sys->openat2(root, part, &how);
+        const int fd = kernel->sys->openat2(root, part, &how);
         if (fd < 0 && fd != -EAGAIN) return fd;
         if (fd >= 0) {
             *rest = end;
@@ -149,53 +149,53 @@ static int open_known_part(const struct sfd_machine *machine, int root, const ch
 }
 
 /* The st_dev of a directory that is open with O_PATH. 0 or -errno. */
-static int device_of(const struct sfd_machine *machine, int directory, uint64_t *dev)
+static int device_of(const struct sfd_kernel *kernel, int directory, uint64_t *dev)
 {
     struct statx st;
-    const int result = machine->sys->statx(directory, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &st);
+    const int result = kernel->sys->statx(directory, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &st);
 
     if (result == 0) *dev = makedev(st.stx_dev_major, st.stx_dev_minor);
     return result;
 }
 
-int sfd_open_device(const struct sfd_machine *machine, int root, const char *path, uint64_t *dev)
+int sfd_open_device(const struct sfd_kernel *kernel, int root, const char *path, uint64_t *dev)
 {
     size_t rest = 0;
     int directory = -1;
 
-    int result = open_known_part(machine, root, path, &rest, &directory);
+    int result = open_known_part(kernel, root, path, &rest, &directory);
     if (result < 0) return result;
-    result = device_of(machine, directory < 0 ? root : directory, dev);
-    sfd_fd_close(machine->sys, &directory);
+    result = device_of(kernel, directory < 0 ? root : directory, dev);
+    sfd_fd_close(kernel->sys, &directory);
     return result;
 }
 
-static int open_near(const struct sfd_machine *machine, int root, const char *path, const uint64_t *cached_on,
+static int open_near(const struct sfd_kernel *kernel, int root, const char *path, const uint64_t *cached_on,
                      struct sfd_opened *out)
 {
     size_t rest = 0;
     int directory = -1;
     uint64_t dev = 0;
 
-    if (open_known_part(machine, root, path, &rest, &directory) < 0) return -EXDEV;
+    if (open_known_part(kernel, root, path, &rest, &directory) < 0) return -EXDEV;
     const int near = directory < 0 ? root : directory;
     int result = -EXDEV;
-    const bool moved = cached_on != NULL && (device_of(machine, near, &dev) < 0 || dev != *cached_on);
+    const bool moved = cached_on != NULL && (device_of(kernel, near, &dev) < 0 || dev != *cached_on);
     if (path[rest] != '\0' && !moved)
-        result = open_file(machine, near, path + rest, RESOLVE_NEAR, cached_on != NULL, out);
-    sfd_fd_close(machine->sys, &directory);
+        result = open_file(kernel, near, path + rest, RESOLVE_NEAR, cached_on != NULL, out);
+    sfd_fd_close(kernel->sys, &directory);
     return result;
 }
 
-int sfd_open_on_device(const struct sfd_machine *machine, int root, const char *path, struct sfd_opened *out)
+int sfd_open_on_device(const struct sfd_kernel *kernel, int root, const char *path, struct sfd_opened *out)
 {
-    return open_near(machine, root, path, NULL, out);
+    return open_near(kernel, root, path, NULL, out);
 }
 
-int sfd_open_cached_on_device(const struct sfd_machine *machine, int root, const char *path, uint64_t dev,
+int sfd_open_cached_on_device(const struct sfd_kernel *kernel, int root, const char *path, uint64_t dev,
                               struct sfd_opened *out)
 {
-    return open_near(machine, root, path, &dev, out);
+    return open_near(kernel, root, path, &dev, out);
 }
 
 int sfd_open_range(uint64_t size, int64_t offset, uint64_t length, uint64_t *end)

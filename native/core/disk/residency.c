@@ -26,78 +26,29 @@
 #define F2FS_SUPER_MAGIC 0xF2F52010
 #endif
 
-void sfd_devices_init(struct sfd_devices *devices)
-{
-    pthread_mutex_init(&devices->lock, NULL);
-    atomic_init(&devices->count, 0);
-}
-
-void sfd_devices_deinit(struct sfd_devices *devices)
-{
-    pthread_mutex_destroy(&devices->lock);
-}
-
-int sfd_devices_find(struct sfd_devices *devices, uint64_t dev)
-{
-    const unsigned count = atomic_load_explicit(&devices->count, memory_order_acquire);
-
-    for (unsigned i = 0; i < count; i++)
-        if (devices->at[i].dev == dev) return (int)i;
-    return -ENOENT;
-}
-
-int sfd_devices_add(struct sfd_devices *devices, uint64_t dev)
-{
-    int index = sfd_devices_find(devices, dev);
-
-    if (index >= 0) return index;
-    pthread_mutex_lock(&devices->lock);
-    index = sfd_devices_find(devices, dev);
-    if (index < 0) {
-        const unsigned count = atomic_load_explicit(&devices->count, memory_order_relaxed);
-        if (count == SFD_DEVICES_MAX) {
-            index = SFD_DEVICES_MAX - 1;
-        } else {
-            /* The last entry stands for all that do not fit: it is treated as the slowest. */
-            const bool last = count == SFD_DEVICES_MAX - 1;
-            devices->at[count].dev = dev;
-            atomic_store(&devices->at[count].medium, last ? SFD_MEDIUM_REMOTE : SFD_MEDIUM_UNKNOWN);
-            atomic_store_explicit(&devices->count, count + 1, memory_order_release);
-            index = (int)count;
-        }
-    }
-    pthread_mutex_unlock(&devices->lock);
-    return index;
-}
-
-enum sfd_medium sfd_devices_medium(struct sfd_devices *devices, int index)
-{
-    return (enum sfd_medium)atomic_load_explicit(&devices->at[index].medium, memory_order_relaxed);
-}
-
 /*
  * Whether a read of what is in the page cache can be had without waiting: 1, 0, or -errno when the call does not tell.
  */
-static int64_t asks_nowait(const struct sfd_machine *machine, int fd)
+static int64_t asks_nowait(const struct sfd_kernel *kernel, int fd)
 {
     char byte;
     const struct iovec iov = {.iov_base = &byte, .iov_len = 1};
-    const int64_t n = machine->sys->preadv2(fd, &iov, 1, 0, RWF_NOWAIT);
+    const int64_t n = kernel->sys->preadv2(fd, &iov, 1, 0, RWF_NOWAIT);
 
     if (n >= 0 || n == -EAGAIN) return 1;
     return n == -EOPNOTSUPP || n == -EINVAL ? 0 : n;
 }
 
-static bool reads_nowait(const struct sfd_machine *machine, int fd)
+static bool reads_nowait(const struct sfd_kernel *kernel, int fd)
 {
-    return asks_nowait(machine, fd) > 0;
+    return asks_nowait(kernel, fd) > 0;
 }
 
-static enum sfd_medium medium_of_type(const struct sfd_machine *machine, int fd)
+static enum sfd_medium medium_of_type(const struct sfd_kernel *kernel, int fd)
 {
     uint64_t type = 0;
 
-    if (machine->sys->fstatfs_type(fd, &type) < 0) return SFD_MEDIUM_UNKNOWN;
+    if (kernel->sys->fstatfs_type(fd, &type) < 0) return SFD_MEDIUM_UNKNOWN;
     switch (type) {
     case TMPFS_MAGIC:
     case RAMFS_MAGIC:
@@ -118,26 +69,26 @@ static enum sfd_medium medium_of_type(const struct sfd_machine *machine, int fd)
     }
 }
 
-static enum sfd_medium medium_of(const struct sfd_machine *machine, int fd)
+static enum sfd_medium medium_of(const struct sfd_kernel *kernel, int fd)
 {
-    const enum sfd_medium medium = medium_of_type(machine, fd);
+    const enum sfd_medium medium = medium_of_type(kernel, fd);
     const bool has_pages = medium == SFD_MEDIUM_LOCAL || medium == SFD_MEDIUM_LOCKING;
 
     if (!has_pages) return medium;
-    const int64_t asked = asks_nowait(machine, fd);
+    const int64_t asked = asks_nowait(kernel, fd);
     if (asked < 0) return SFD_MEDIUM_UNKNOWN;
     return asked > 0 ? medium : SFD_MEDIUM_REMOTE;
 }
 
-bool sfd_residency_opens_here(const struct sfd_machine *machine, int fd)
+bool sfd_residency_opens_here(const struct sfd_kernel *kernel, int fd)
 {
-    return sfd_medium_is_local(medium_of_type(machine, fd));
+    return sfd_medium_is_local(medium_of_type(kernel, fd));
 }
 
-int sfd_devices_learn(struct sfd_devices *devices, const struct sfd_machine *machine, int fd, uint64_t dev)
+int sfd_residency_learn(struct sfd_devices *devices, const struct sfd_kernel *kernel, int fd, uint64_t dev)
 {
     const int index = sfd_devices_add(devices, dev);
-    const int medium = (int)medium_of(machine, fd);
+    const int medium = (int)medium_of(kernel, fd);
     int known = SFD_MEDIUM_UNKNOWN;
 
     /* A call that failed says nothing about a device: what is noted here stays for the daemon's life. */
@@ -147,20 +98,20 @@ int sfd_devices_learn(struct sfd_devices *devices, const struct sfd_machine *mac
     return index;
 }
 
-bool sfd_residency_is_on(const struct sfd_machine *machine, enum sfd_medium medium, int fd, uint64_t dev)
+bool sfd_residency_is_on(const struct sfd_kernel *kernel, enum sfd_medium medium, int fd, uint64_t dev)
 {
     if (major(dev) != 0) return true;
     /* Each answers from memory: of these media alone the one knows seals, and the other reads without waiting. */
-    return medium == SFD_MEDIUM_MEMORY ? machine->sys->fcntl(fd, F_GET_SEALS, 0) >= 0 : reads_nowait(machine, fd);
+    return medium == SFD_MEDIUM_MEMORY ? kernel->sys->fcntl(fd, F_GET_SEALS, 0) >= 0 : reads_nowait(kernel, fd);
 }
 
-static bool byte_is_ready(const struct sfd_machine *machine, int fd, uint64_t offset)
+static bool byte_is_ready(const struct sfd_kernel *kernel, int fd, uint64_t offset)
 {
     char byte;
     const struct iovec iov = {.iov_base = &byte, .iov_len = 1};
 
     /* 0: the file has become shorter, and the move will find out without waiting. */
-    return machine->sys->preadv2(fd, &iov, 1, (int64_t)offset, RWF_NOWAIT) >= 0;
+    return kernel->sys->preadv2(fd, &iov, 1, (int64_t)offset, RWF_NOWAIT) >= 0;
 }
 
 static uint64_t pages_between(uint64_t offset, uint64_t length)
@@ -170,45 +121,45 @@ static uint64_t pages_between(uint64_t offset, uint64_t length)
     return (offset + length - 1) / page - offset / page + 1;
 }
 
-static bool pages_present(const struct sfd_machine *machine, int fd, uint64_t offset, uint64_t length)
+static bool pages_present(const struct sfd_kernel *kernel, int fd, uint64_t offset, uint64_t length)
 {
     const struct sfd_cachestat_range range = {.offset = offset, .length = length};
     struct sfd_cachestat stat;
 
-    if (machine->sys->cachestat(fd, &range, &stat) < 0) return false;
+    if (kernel->sys->cachestat(fd, &range, &stat) < 0) return false;
     return stat.nr_cache >= pages_between(offset, length);
 }
 
-uint64_t sfd_residency_probe(const struct sfd_machine *machine, enum sfd_medium medium, int fd, uint64_t offset,
+uint64_t sfd_residency_probe(const struct sfd_kernel *kernel, enum sfd_medium medium, int fd, uint64_t offset,
                              uint64_t length)
 {
     if (medium == SFD_MEDIUM_MEMORY) return length;
     if (!sfd_medium_is_local(medium) || length == 0) return 0;
     /* Before 6.5 the bytes alone must answer. */
-    if (machine->cachestat && !pages_present(machine, fd, offset, length)) return 0;
-    if (!byte_is_ready(machine, fd, offset)) return 0;
-    if (length > 1 && !byte_is_ready(machine, fd, offset + length - 1)) return 0;
+    if (kernel->cachestat && !pages_present(kernel, fd, offset, length)) return 0;
+    if (!byte_is_ready(kernel, fd, offset)) return 0;
+    if (length > 1 && !byte_is_ready(kernel, fd, offset + length - 1)) return 0;
     return length;
 }
 
-void sfd_residency_request(const struct sfd_machine *machine, int fd, uint64_t from, uint64_t to)
+void sfd_residency_request(const struct sfd_kernel *kernel, int fd, uint64_t from, uint64_t to)
 {
     /* One call reads no more than the device's read-ahead, often 128 KiB, whatever length it is given (6.18). */
     const uint64_t piece = 128 * 1024;
 
     for (uint64_t at = from; at < to; at += piece) {
         const uint64_t length = to - at < piece ? to - at : piece;
-        if (machine->sys->fadvise(fd, at, length, POSIX_FADV_WILLNEED) < 0) return;
+        if (kernel->sys->fadvise(fd, at, length, POSIX_FADV_WILLNEED) < 0) return;
     }
 }
 
-int64_t sfd_residency_load(const struct sfd_machine *machine, int fd, uint64_t offset, uint64_t length)
+int64_t sfd_residency_load(const struct sfd_kernel *kernel, int fd, uint64_t offset, uint64_t length)
 {
     uint64_t loaded = 0;
 
     while (loaded < length) {
         int64_t at = (int64_t)(offset + loaded);
-        const int64_t n = machine->sys->sendfile(machine->null_fd, fd, &at, (size_t)(length - loaded));
+        const int64_t n = kernel->sys->sendfile(kernel->null_fd, fd, &at, (size_t)(length - loaded));
         if (n == -EINTR) continue;
         if (n < 0) return loaded > 0 ? (int64_t)loaded : n;
         if (n == 0) break;
@@ -217,7 +168,7 @@ int64_t sfd_residency_load(const struct sfd_machine *machine, int fd, uint64_t o
     return (int64_t)loaded;
 }
 
-bool sfd_residency_stays(const struct sfd_machine *machine, int fd, uint64_t offset, uint64_t length)
+bool sfd_residency_stays(const struct sfd_kernel *kernel, int fd, uint64_t offset, uint64_t length)
 {
-    return machine->cachestat && pages_present(machine, fd, offset, length);
+    return kernel->cachestat && pages_present(kernel, fd, offset, length);
 }

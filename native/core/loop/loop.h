@@ -2,7 +2,7 @@
  * One event loop: receives requests, gives every ready transfer its turn, waits for the rest.
  *
  * Role: the orchestrator. One call of sfd_loop_poll is one turn; its events are left in the turn buffer, where the Java
- * dispatcher decodes and authorizes the requests in place and hands lent transfers to the disk pool. The next turn
+ * dispatcher decodes and authorizes the requests in place and hands offloaded transfers to the disk pool. The next turn
  * begins with the verdicts. Thread: poll: one thread, always the same; work: any (the disk pool); wake, stop: any.
  * Never: makes a call that a disk or a client can block, apart from a page that is evicted between probe and move.
  */
@@ -10,17 +10,17 @@
 #define SFD_LOOP_LOOP_H
 
 #include "base/mailbox.h"
-#include "loop/ready_queue.h"
 #include "loop/receive_batch.h"
+#include "loop/watchdog.h"
 #include "transfer/transfer.h"
 
-#define SFD_LOOPS_MAX   8
-#define SFD_ROOTS_MAX   16
-#define SFD_LENDS_MAX   128
-#define SFD_CHOICES_MAX 32
+#define SFD_LOOPS_MAX      8
+#define SFD_ROOTS_MAX      16
+#define SFD_OFFLOADS_MAX   128
+#define SFD_SELECTIONS_MAX 32
 
 /* A task for the disk pool: pass `task` to sfd_loop_work on a thread of queue `queue`. */
-struct sfd_lend {
+struct sfd_offload {
     uint64_t task;
     int16_t queue;  /* enum sfd_queue */
     int16_t urgent; /* 1: goes before those that are not */
@@ -28,7 +28,7 @@ struct sfd_lend {
 };
 
 /* A transfer that waits for the selector to name its technique. */
-struct sfd_choice {
+struct sfd_selection {
     uint64_t id;
     uint64_t size;    /* bytes that it will move */
     int32_t kind;     /* of the destination, enum sfd_fd_kind */
@@ -39,17 +39,18 @@ struct sfd_choice {
 
 /*
  * The turn buffer, shared with the dispatcher. Layout contract with io.sendfiled.jni.Turn:
- *     0 requests | 4 lends | 8 choices | 64 lend[128] of 16 bytes | 2112 choice[32] of 32 bytes
+ *     0 requests | 4 offloads | 8 choices | 64 offload[128] of 16 bytes | 2112 choice[32] of 32 bytes
  *  4096 slot[16] of 4352 bytes
  */
 struct sfd_turn {
     int32_t requests; /* slots filled by C; after the dispatcher's pass, slots with a verdict */
-    int32_t lends;
-    int32_t choices; /* filled by C; after the dispatcher's pass, with a verdict */
+    int32_t offloads;
+    int32_t selections; /* filled by C; after the dispatcher's pass, with a verdict */
     char reserved0[52];
-    struct sfd_lend lend[SFD_LENDS_MAX];
-    struct sfd_choice choice[SFD_CHOICES_MAX];
-    char reserved1[4096 - 64 - SFD_LENDS_MAX * sizeof(struct sfd_lend) - SFD_CHOICES_MAX * sizeof(struct sfd_choice)];
+    struct sfd_offload offload[SFD_OFFLOADS_MAX];
+    struct sfd_selection selection[SFD_SELECTIONS_MAX];
+    char reserved1[4096 - 64 - SFD_OFFLOADS_MAX * sizeof(struct sfd_offload) -
+                   SFD_SELECTIONS_MAX * sizeof(struct sfd_selection)];
     struct sfd_slot slot[SFD_BATCH_MAX];
 };
 
@@ -69,15 +70,8 @@ struct sfd_settings {
     struct sfd_rule rules[SFD_RULES_MAX]; /* for `auto`, the first that matches and fits */
 };
 
-/* The service thread's: see watchdog.c. */
-struct sfd_watch {
-    int eventfd;          /* wakes it */
-    atomic_bool asleep;   /* a loop that works has to wake it */
-    uint32_t quiet_looks; /* in a row */
-};
-
 /* Send Open File or Cancel, on its way to the loop that has the transfer. */
-struct sfd_message {
+struct sfd_command {
     struct sfd_task task;
     uint64_t id;
     int32_t pid;
@@ -90,23 +84,24 @@ struct sfd_message {
 /*
  * Under way at once without memory for them: neither request can be refused, there is no channel to say so. One batch.
  */
-#define SFD_MESSAGES_RESERVED SFD_BATCH_MAX
+#define SFD_COMMANDS_RESERVED SFD_BATCH_MAX
 
 /* What the loops of one engine share. Filled before the first loop starts; borrowed by the loops. */
 struct sfd_shared {
     struct sfd_settings settings;
-    struct sfd_machine machine;
+    struct sfd_kernel kernel;
+    uint32_t techniques; /* mask of those that work here */
     struct sfd_devices devices;
-    struct sfd_accounts accounts;
+    struct sfd_client_accounts accounts;
     int request_fd;                 /* borrowed */
     int roots[SFD_ROOTS_MAX];       /* O_PATH directories, owned by the engine */
     bool root_local[SFD_ROOTS_MAX]; /* sfd_residency_opens_here */
     atomic_uint transfers;          /* in all tables */
-    atomic_int receiver;            /* index of the loop whose turn it is to receive */
+    atomic_int receiving_loop;      /* index of the loop whose turn it is to receive */
     atomic_bool draining;           /* no new transfers; those that are there go on */
     int wake_signal;                /* ends a call that blocks; 0 where no signal was free */
-    struct sfd_watch watch;
-    struct sfd_message messages[SFD_MESSAGES_RESERVED]; /* the reserve */
+    struct sfd_watchdog watchdog;
+    struct sfd_command commands[SFD_COMMANDS_RESERVED]; /* the reserve */
     struct sfd_loop *loops[SFD_LOOPS_MAX];
 };
 
@@ -122,11 +117,11 @@ struct sfd_counters *sfd_loop_counters(struct sfd_loop *loop);
 
 /*
  * One turn. Waits, in epoll only, until there is something to do. 0, with events in the turn buffer; -ESHUTDOWN after
- * stop, when nothing is lent any more; another -errno when epoll itself fails.
+ * stop, when nothing is offloaded any more; another -errno when epoll itself fails.
  */
 int sfd_loop_poll(struct sfd_loop *loop);
 
-/* Runs a lent task; blocks as long as the disk likes. */
+/* Runs a offloaded task; blocks as long as the disk likes. */
 void sfd_loop_work(struct sfd_task *task);
 
 /* Ends the wait of a poll that is under way. */
@@ -134,24 +129,5 @@ void sfd_loop_wake(struct sfd_loop *loop);
 
 /* Refuses what comes, aborts what is there. Returns at once; poll tells when it is over. */
 void sfd_loop_stop(struct sfd_loop *loop);
-
-/* 0 or -errno. */
-int sfd_watch_init(struct sfd_watch *watch);
-
-/* Idempotent after init. */
-void sfd_watch_deinit(struct sfd_watch *watch);
-
-/*
- * One look of the watch over the loops: takes the receiving away from a loop that is stuck in one call, and frees it
- * with a signal after 250 ms. From one thread, never a loop's. How long to wait until the next look, in milliseconds;
- * -1: until sfd_watch_wait is woken, which the next loop to work does. Never that while something else is `pending`.
- */
-int sfd_watch_look(struct sfd_shared *shared, bool pending);
-
-/* Waits between two looks, on the same thread. */
-void sfd_watch_wait(struct sfd_watch *watch, int timeout_ms);
-
-/* Ends a wait, or the next one. Any thread. */
-void sfd_watch_wake(struct sfd_watch *watch);
 
 #endif

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "loop/loop_private.h"
+#include "sys/pipe.h"
 
 struct sfd_turn *sfd_loop_turn(struct sfd_loop *loop)
 {
@@ -30,7 +31,8 @@ int sfd_loop_create(struct sfd_loop **out, struct sfd_shared *shared, uint32_t i
     loop->spare = -1;
     loop->mailbox.eventfd = -1;
     loop->context = (struct sfd_context){
-        .machine = shared->machine,
+        .kernel = shared->kernel,
+        .techniques = shared->techniques,
         .devices = &shared->devices,
         .buffer_size = shared->settings.buffer_size,
         .quantum = shared->settings.quantum,
@@ -41,14 +43,14 @@ int sfd_loop_create(struct sfd_loop **out, struct sfd_shared *shared, uint32_t i
         .rules = shared->settings.rules,
         .rule_count = shared->settings.rule_count,
     };
-    loop->context.machine.spare = &loop->spare;
-    sfd_machine_keep_spare(&loop->context.machine);
-    sfd_closer_init(&loop->context.closer, shared->machine.sys, &shared->devices);
+    loop->context.kernel.spare = &loop->spare;
+    sfd_pipe_keep_spare(&loop->context.kernel);
+    sfd_closer_init(&loop->context.closer, shared->kernel.sys, &shared->devices);
     loop->context.closer.counters = &loop->context.counters;
-    loop->receiver.accounts = &shared->accounts;
+    loop->receive_batch.accounts = &shared->accounts;
     sfd_timers_init(&loop->context.timers);
-    sfd_table_init(&loop->table, index);
-    sfd_turns_init(&loop->turns, &shared->accounts);
+    sfd_transfer_table_init(&loop->transfers, index);
+    sfd_clients_init(&loop->clients, &shared->accounts);
     atomic_init(&loop->stop, false);
     atomic_init(&loop->load, 0);
     atomic_init(&loop->beats, 0);
@@ -71,9 +73,9 @@ int sfd_loop_create(struct sfd_loop **out, struct sfd_shared *shared, uint32_t i
     if (result < 0) goto fail;
     loop->epoll = result;
     loop->context.epoll = loop->epoll;
-    result = shared->machine.sys->epoll_ctl(loop->epoll, EPOLL_CTL_ADD, loop->mailbox.eventfd, &mailbox);
+    result = shared->kernel.sys->epoll_ctl(loop->epoll, EPOLL_CTL_ADD, loop->mailbox.eventfd, &mailbox);
     if (result < 0) goto fail;
-    sfd_receiving_offer(loop); /* the one whose turn it is takes it */
+    sfd_loop_receiving_offer(loop); /* the one whose turn it is takes it */
     *out = loop;
     return 0;
 fail:
@@ -89,31 +91,31 @@ void sfd_loop_destroy(struct sfd_loop *loop)
 
     if (loop == NULL) return;
     for (int32_t i = 0; loop->turn != NULL && i < loop->turn->requests; i++)
-        sfd_requests_drop(loop, &loop->turn->slot[i]);
+        sfd_loop_requests_drop(loop, &loop->turn->slot[i]);
     for (struct sfd_task *task = sfd_mailbox_take(&loop->mailbox); task != NULL; task = next) {
         next = task->next;
-        if (task->kind != SFD_TASK_MESSAGE) continue;
-        struct sfd_message *message = (struct sfd_message *)task;
-        sfd_closer_take_unknown(&loop->context.closer, &message->dest, NULL);
-        sfd_requests_free(message);
+        if (task->kind != SFD_TASK_COMMAND) continue;
+        struct sfd_command *command = (struct sfd_command *)task;
+        sfd_closer_take_unknown(&loop->context.closer, &command->dest, NULL);
+        sfd_loop_requests_free(command);
     }
-    for (struct sfd_task *task = loop->lend_first; task != NULL; task = next) {
+    for (struct sfd_task *task = loop->offload_first; task != NULL; task = next) {
         next = task->next;
-        if (task->kind == SFD_TASK_CLOSE) sfd_loop_work(task);
+        if (task->kind == SFD_TASK_CLOSE) sfd_loop_offload_close(task);
     }
-    while ((t = sfd_table_next(&loop->table, &position)) != NULL) {
-        t->lent = false; /* nobody works on it any more */
+    while ((t = sfd_transfer_table_next(&loop->transfers, &position)) != NULL) {
+        t->offloaded = false; /* nobody works on it any more */
         sfd_transfer_abort(&loop->context, t, -ESHUTDOWN);
-        sfd_account_end(t->account, t->promised, &loop->context.counters);
-        sfd_turns_leave(&loop->turns, t->client);
+        sfd_client_account_end(t->account, t->promised, &loop->context.counters);
+        sfd_clients_leave(&loop->clients, t->client);
         free(t);
     }
     sfd_closer_deinit(&loop->context.closer);
     sfd_timers_deinit(&loop->context.timers);
-    sfd_table_deinit(&loop->table);
+    sfd_transfer_table_deinit(&loop->transfers);
     sfd_mailbox_deinit(&loop->mailbox);
-    if (loop->epoll >= 0) (void)loop->context.machine.sys->close(loop->epoll);
-    sfd_fd_close(loop->shared->machine.sys, &loop->spare);
+    if (loop->epoll >= 0) (void)loop->context.kernel.sys->close(loop->epoll);
+    sfd_fd_close(loop->shared->kernel.sys, &loop->spare);
     free(loop->context.buffer);
     free(loop->turn);
     free(loop);

@@ -9,7 +9,7 @@
  * No wake-up is lost: who waits says so and then looks for room, who makes room does so and then looks whether somebody
  * waits, all in one order (memory_order_seq_cst).
  *
- * Thread: the loop; sfd_lending_close: the disk pool. Owns the close tasks.
+ * Thread: the loop; sfd_loop_offload_close: the disk pool. Owns the close tasks.
  */
 #include <stdlib.h>
 
@@ -33,7 +33,7 @@ static void append(struct sfd_task **first, struct sfd_task **last, struct sfd_t
 
 static void push(struct sfd_loop *loop, struct sfd_task *task)
 {
-    append(&loop->lend_first, &loop->lend_last, task);
+    append(&loop->offload_first, &loop->offload_last, task);
 }
 
 /* ------------------------------------------------------------------ waiting for room */
@@ -41,7 +41,7 @@ static void push(struct sfd_loop *loop, struct sfd_task *task)
 /* Whether its job may go to the disk pool now. */
 static bool may_go(struct sfd_loop *loop, struct sfd_transfer *t)
 {
-    return sfd_account_begin_task(t->account, &loop->context.counters);
+    return sfd_client_account_begin_task(t->account, &loop->context.counters);
 }
 
 static void stop_waiting(struct sfd_loop *loop, struct sfd_transfer *t)
@@ -88,21 +88,20 @@ static void tell_others(struct sfd_loop *loop)
     }
 }
 
-void sfd_lending_look(struct sfd_loop *loop)
+void sfd_loop_offload_look(struct sfd_loop *loop)
 {
     atomic_store(&loop->look_queued, false); /* before the look: who makes room later tells again */
     if (atomic_load(&loop->waiting) == 0) return;
-    for (int i = 0; i < SFD_CLIENT_BUCKETS; i++)
-        for (struct sfd_client *c = loop->turns.buckets[i]; c != NULL; c = c->bucket_next)
-            feed(loop, c);
+    for (struct sfd_client *client = NULL; (client = sfd_clients_next(&loop->clients, client)) != NULL;)
+        feed(loop, client);
 }
 
 /* ------------------------------------------------------------------ transfers */
 
-void sfd_lending_add(struct sfd_loop *loop, struct sfd_transfer *t)
+void sfd_loop_offload_add(struct sfd_loop *loop, struct sfd_transfer *t)
 {
-    t->lent = true;
-    loop->lent++;
+    t->offloaded = true;
+    loop->offloaded++;
     t->task.kind = SFD_TASK_TRANSFER;
     if (t->client->waiting_first == NULL && may_go(loop, t))
         push(loop, &t->task);
@@ -110,16 +109,16 @@ void sfd_lending_add(struct sfd_loop *loop, struct sfd_transfer *t)
         wait_for_room(loop, t); /* behind those that came before it */
 }
 
-void sfd_lending_take_back(struct sfd_loop *loop, struct sfd_transfer *t)
+void sfd_loop_offload_take_back(struct sfd_loop *loop, struct sfd_transfer *t)
 {
-    t->lent = false;
-    loop->lent--;
-    sfd_account_end_task(t->account, &loop->context.counters);
+    t->offloaded = false;
+    loop->offloaded--;
+    sfd_client_account_end_task(t->account, &loop->context.counters);
     feed(loop, t->client);
     if (atomic_load(&t->account->waiting) > 0) tell_others(loop);
 }
 
-void sfd_lending_withdraw(struct sfd_loop *loop, struct sfd_transfer *t)
+void sfd_loop_offload_withdraw(struct sfd_loop *loop, struct sfd_transfer *t)
 {
     struct sfd_client *client = t->client;
     struct sfd_task *before = NULL;
@@ -132,23 +131,23 @@ void sfd_lending_withdraw(struct sfd_loop *loop, struct sfd_transfer *t)
         before->next = t->task.next;
     if (client->waiting_last == &t->task) client->waiting_last = before;
     stop_waiting(loop, t);
-    t->lent = false;
-    loop->lent--;
+    t->offloaded = false;
+    loop->offloaded--;
 }
 
 /* ------------------------------------------------------------------ closes */
 
-bool sfd_lending_has_closes(const struct sfd_loop *loop)
+bool sfd_loop_offload_has_closes(const struct sfd_loop *loop)
 {
     return loop->context.closer.count > 0 && loop->close_again.position == 0;
 }
 
 /* Descriptors that may block in close: one task a queue and client. Without memory for it they wait for the timer. */
-static void lend_closes(struct sfd_loop *loop)
+static void offload_closes(struct sfd_loop *loop)
 {
     struct sfd_closer *closer = &loop->context.closer;
 
-    while (sfd_lending_has_closes(loop)) {
+    while (sfd_loop_offload_has_closes(loop)) {
         const struct sfd_close *first = &closer->closes[0];
         struct close_task *task = malloc(sizeof(*task));
         if (task != NULL) {
@@ -167,37 +166,37 @@ static void lend_closes(struct sfd_loop *loop)
             sfd_loop_defer(loop, &loop->close_again);
             return;
         }
-        (void)sfd_account_begin_task(NULL, &loop->context.counters);
+        (void)sfd_client_account_begin_task(NULL, &loop->context.counters);
         push(loop, &task->task);
     }
 }
 
-void sfd_lending_close(struct sfd_task *task)
+void sfd_loop_offload_close(struct sfd_task *task)
 {
     struct close_task *closes = (struct close_task *)task;
 
     sfd_closer_deinit(&closes->closer);
-    sfd_account_end_task(NULL, &task->loop->context.counters);
+    sfd_client_account_end_task(NULL, &task->loop->context.counters);
     free(closes);
 }
 
 /* ------------------------------------------------------------------ handing over */
 
-void sfd_lending_publish(struct sfd_loop *loop)
+void sfd_loop_offload_publish(struct sfd_loop *loop)
 {
     int32_t count = 0;
 
-    lend_closes(loop);
-    while (loop->lend_first != NULL && count < SFD_LENDS_MAX) {
-        struct sfd_task *task = loop->lend_first;
-        loop->lend_first = task->next;
-        if (loop->lend_first == NULL) loop->lend_last = NULL;
-        loop->turn->lend[count++] = (struct sfd_lend){
+    offload_closes(loop);
+    while (loop->offload_first != NULL && count < SFD_OFFLOADS_MAX) {
+        struct sfd_task *task = loop->offload_first;
+        loop->offload_first = task->next;
+        if (loop->offload_first == NULL) loop->offload_last = NULL;
+        loop->turn->offload[count++] = (struct sfd_offload){
             .task = (uint64_t)(uintptr_t)task,
             .queue = (int16_t)task->queue,
             .urgent = task->urgent ? 1 : 0,
             .client = task->client,
         };
     }
-    loop->turn->lends = count;
+    loop->turn->offloads = count;
 }

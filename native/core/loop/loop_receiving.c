@@ -10,11 +10,11 @@
  * the old loop's epoll first and offers the turn to the new loop afterwards, so no old registration can follow a new
  * one.
  *
- * Threads: the loops, and the service thread in sfd_receiving_take_away.
+ * Threads: the loops, and the service thread in sfd_loop_receiving_take_away.
  */
 #include "loop/loop_private.h"
 
-void sfd_receiving_offer(struct sfd_loop *loop)
+void sfd_loop_receiving_offer(struct sfd_loop *loop)
 {
     if (atomic_exchange(&loop->receive_queued, true)) return; /* it will look when it takes its mail */
     sfd_mailbox_push(&loop->mailbox, &loop->receive);
@@ -27,20 +27,20 @@ static int look_for(struct sfd_loop *loop, uint32_t events)
     return sfd_loop_watch(loop, loop->shared->request_fd, event, loop->receiving);
 }
 
-void sfd_receiving_start(struct sfd_loop *loop)
+void sfd_loop_receiving_start(struct sfd_loop *loop)
 {
     atomic_store(&loop->receive_queued, false); /* before the look: a later offer comes again */
-    sfd_receiving_resume(loop);
+    sfd_loop_receiving_resume(loop);
 }
 
-void sfd_receiving_resume(struct sfd_loop *loop)
+void sfd_loop_receiving_resume(struct sfd_loop *loop)
 {
-    if (loop->stopping || atomic_load(&loop->shared->receiver) != (int)loop->index) return;
+    if (loop->stopping || atomic_load(&loop->shared->receiving_loop) != (int)loop->index) return;
     loop->receiving = look_for(loop, EPOLLIN) == 0;
     if (!loop->receiving) sfd_loop_defer(loop, &loop->receive_again); /* without another try nobody would receive */
 }
 
-void sfd_receiving_pause(struct sfd_loop *loop)
+void sfd_loop_receiving_pause(struct sfd_loop *loop)
 {
     if (loop->receiving) (void)look_for(loop, 0); /* the socket stays readable: it would wake the loop for nothing */
     sfd_loop_defer(loop, &loop->receive_again);
@@ -48,10 +48,10 @@ void sfd_receiving_pause(struct sfd_loop *loop)
 
 static void unregister(struct sfd_loop *loop)
 {
-    (void)loop->context.machine.sys->epoll_ctl(loop->epoll, EPOLL_CTL_DEL, loop->shared->request_fd, NULL);
+    (void)loop->context.kernel.sys->epoll_ctl(loop->epoll, EPOLL_CTL_DEL, loop->shared->request_fd, NULL);
 }
 
-void sfd_receiving_stop(struct sfd_loop *loop)
+void sfd_loop_receiving_stop(struct sfd_loop *loop)
 {
     if (loop->receiving) unregister(loop);
     loop->receiving = false;
@@ -75,20 +75,20 @@ static void hand_over(struct sfd_loop *loop, uint32_t most)
         }
     }
     if (idlest == NULL) return;
-    if (!atomic_compare_exchange_strong(&shared->receiver, &holder, (int)idlest->index)) return;
+    if (!atomic_compare_exchange_strong(&shared->receiving_loop, &holder, (int)idlest->index)) return;
     unregister(loop);
-    sfd_receiving_offer(idlest);
+    sfd_loop_receiving_offer(idlest);
 }
 
-void sfd_receiving_balance(struct sfd_loop *loop)
+void sfd_loop_receiving_balance(struct sfd_loop *loop)
 {
     if (!loop->receiving) return;
-    if (atomic_load(&loop->shared->receiver) == (int)loop->index) hand_over(loop, loop->table.count);
-    /* Also when the watch took the turn away while this loop was stuck. */
-    loop->receiving = atomic_load(&loop->shared->receiver) == (int)loop->index;
+    if (atomic_load(&loop->shared->receiving_loop) == (int)loop->index) hand_over(loop, loop->transfers.count);
+    /* Also when the watchdog took the turn away while this loop was stuck. */
+    loop->receiving = atomic_load(&loop->shared->receiving_loop) == (int)loop->index;
 }
 
-void sfd_receiving_take_away(struct sfd_loop *loop)
+void sfd_loop_receiving_take_away(struct sfd_loop *loop)
 {
-    if (atomic_load(&loop->shared->receiver) == (int)loop->index) hand_over(loop, UINT32_MAX);
+    if (atomic_load(&loop->shared->receiving_loop) == (int)loop->index) hand_over(loop, UINT32_MAX);
 }

@@ -7,20 +7,21 @@
 #include <stdlib.h>
 
 #include "loop/loop_private.h"
+#include "sys/pipe.h"
 
 #define NO_DEST (-1) /* of a Cancel */
 
 /* As long as their closes are pending they count for the client that sent them. */
 static void drop(struct sfd_loop *loop, int *fds, int count, int32_t pid, uint32_t uid)
 {
-    struct sfd_account *account = sfd_accounts_get(&loop->shared->accounts, pid, uid);
+    struct sfd_client_account *account = sfd_client_accounts_get(&loop->shared->accounts, pid, uid);
 
     for (int i = 0; i < count; i++)
         sfd_closer_take_unknown(&loop->context.closer, &fds[i], account);
-    sfd_account_put(account);
+    sfd_client_account_put(account);
 }
 
-void sfd_requests_drop(struct sfd_loop *loop, struct sfd_slot *slot)
+void sfd_loop_requests_drop(struct sfd_loop *loop, struct sfd_slot *slot)
 {
     if (slot->fd_count > 0) drop(loop, slot->fds, SFD_SLOT_FDS, slot->pid, slot->uid);
 }
@@ -40,16 +41,16 @@ static void refuse(struct sfd_loop *loop, struct sfd_slot *slot, int error)
 
     sfd_counters_add(&loop->context.counters, SFD_COUNTER_REFUSED, 1);
     if (slot->fds[0] >= 0 && has_status_channel(slot, error) &&
-        sfd_fd_is_pipe(loop->context.machine.sys, slot->fds[0]) &&
-        sfd_machine_own_pipe(&loop->context.machine, &slot->fds[0]) == 0) {
+        sfd_fd_is_pipe(loop->context.kernel.sys, slot->fds[0]) &&
+        sfd_pipe_own(&loop->context.kernel, &slot->fds[0]) == 0) {
         sfd_status_init(&status);
         status.fd = slot->fds[0];
         status.extended = slot->extended != 0;
         sfd_status_fail(&status, SFD_WIRE_FILE_INFO, error);
         /* A pipe without room for two bytes is not the fresh pipe that the protocol asks for. */
-        (void)sfd_status_flush(&status, &loop->context.machine);
+        (void)sfd_status_flush(&status, &loop->context.kernel);
     }
-    sfd_requests_drop(loop, slot);
+    sfd_loop_requests_drop(loop, slot);
 }
 
 /* What a request can come to hold: its status channel, the file, and the destination, also of a Send Open File. */
@@ -71,11 +72,11 @@ static int admit(struct sfd_loop *loop, struct sfd_transfer *t, uint8_t descript
     const uint32_t most = loop->shared->settings.max_transfers;
 
     if (atomic_load_explicit(all, memory_order_relaxed) >= most) return refuse_as_full(loop);
-    const int result = sfd_account_begin(t->account, descriptors, &loop->context.counters);
+    const int result = sfd_client_account_begin(t->account, descriptors, &loop->context.counters);
     if (result < 0) return result;
     if (atomic_fetch_add_explicit(all, 1, memory_order_relaxed) >= most) { /* another loop's */
         atomic_fetch_sub_explicit(all, 1, memory_order_relaxed);
-        sfd_account_end(t->account, descriptors, &loop->context.counters);
+        sfd_client_account_end(t->account, descriptors, &loop->context.counters);
         return refuse_as_full(loop);
     }
     t->promised = descriptors;
@@ -84,7 +85,7 @@ static int admit(struct sfd_loop *loop, struct sfd_transfer *t, uint8_t descript
 
 static void dismiss(struct sfd_loop *loop, struct sfd_transfer *t)
 {
-    sfd_account_end(t->account, t->promised, &loop->context.counters);
+    sfd_client_account_end(t->account, t->promised, &loop->context.counters);
     atomic_fetch_sub_explicit(&loop->shared->transfers, 1, memory_order_relaxed);
 }
 
@@ -92,7 +93,7 @@ static struct sfd_transfer *new_transfer(struct sfd_loop *loop, const struct sfd
 {
     struct sfd_transfer *t = NULL;
 
-    *error = sfd_timers_reserve(&loop->context.timers, loop->table.count + 1u + SFD_LOOP_TIMERS);
+    *error = sfd_timers_reserve(&loop->context.timers, loop->transfers.count + 1u + SFD_LOOP_TIMERS);
     if (*error < 0) return NULL;
     *error = -ENOMEM;
     t = malloc(sizeof(*t));
@@ -100,19 +101,19 @@ static struct sfd_transfer *new_transfer(struct sfd_loop *loop, const struct sfd
     sfd_transfer_init(t);
     t->task.loop = loop;
     t->task.client = slot->pid;
-    t->client = sfd_turns_enter(&loop->turns, slot->pid, slot->uid);
+    t->client = sfd_clients_enter(&loop->clients, slot->pid, slot->uid);
     if (t->client == NULL) goto fail;
     t->account = t->client->account;
     *error = admit(loop, t, descriptors_of(slot->command));
     if (*error < 0) goto fail;
-    *error = sfd_table_add(&loop->table, t);
+    *error = sfd_transfer_table_add(&loop->transfers, t);
     if (*error < 0) {
         dismiss(loop, t);
         goto fail;
     }
     return t;
 fail:
-    if (t->client != NULL) sfd_turns_leave(&loop->turns, t->client);
+    if (t->client != NULL) sfd_clients_leave(&loop->clients, t->client);
     free(t);
     return NULL;
 }
@@ -149,9 +150,9 @@ static void begin(struct sfd_loop *loop, struct sfd_slot *slot)
         goto fail;
     }
     /* A read end passes here; the first write to it tells, and there is nobody to tell. */
-    if (!sfd_fd_is_pipe(loop->context.machine.sys, slot->fds[0])) goto fail;
+    if (!sfd_fd_is_pipe(loop->context.kernel.sys, slot->fds[0])) goto fail;
     if (sends) {
-        error = sfd_fd_classify(loop->context.machine.sys, slot->fds[1], &request.dest_info);
+        error = sfd_fd_classify(loop->context.kernel.sys, slot->fds[1], &request.dest_info);
         if (error < 0) goto fail;
     }
     struct sfd_transfer *t = new_transfer(loop, slot, &error);
@@ -167,44 +168,44 @@ fail:
 }
 
 /* Takes `dest`. Only the process that opened a file may send or cancel it; what does not fit is ignored. */
-void sfd_requests_command(struct sfd_loop *loop, uint64_t id, int32_t pid, uint32_t uid, int dest)
+void sfd_loop_requests_command(struct sfd_loop *loop, uint64_t id, int32_t pid, uint32_t uid, int dest)
 {
-    struct sfd_transfer *t = sfd_table_find(&loop->table, id);
+    struct sfd_transfer *t = sfd_transfer_table_find(&loop->transfers, id);
     const bool own = t != NULL && t->account->pid == pid && t->account->uid == uid;
 
     if (own && dest == NO_DEST)
         sfd_loop_cancel(loop, t);
-    else if (own && !t->lent && !t->ready && t->state == SFD_STATE_PARKED)
+    else if (own && !t->offloaded && !t->ready && t->state == SFD_STATE_PARKED)
         sfd_loop_place(loop, t, sfd_transfer_send(&loop->context, t, dest));
     else if (dest >= 0)
         drop(loop, &dest, 1, pid, uid);
 }
 
 /* NULL when there is no memory and all of the reserve is under way. */
-static struct sfd_message *new_message(struct sfd_shared *shared)
+static struct sfd_command *new_command(struct sfd_shared *shared)
 {
-    struct sfd_message *message = malloc(sizeof(*message));
+    struct sfd_command *command = malloc(sizeof(*command));
 
-    if (message != NULL) {
-        message->reserved = false;
-        return message;
+    if (command != NULL) {
+        command->reserved = false;
+        return command;
     }
-    for (size_t i = 0; i < SFD_MESSAGES_RESERVED; i++) {
-        message = &shared->messages[i];
-        if (!atomic_exchange(&message->taken, true)) {
-            message->reserved = true;
-            return message;
+    for (size_t i = 0; i < SFD_COMMANDS_RESERVED; i++) {
+        command = &shared->commands[i];
+        if (!atomic_exchange(&command->taken, true)) {
+            command->reserved = true;
+            return command;
         }
     }
     return NULL;
 }
 
-void sfd_requests_free(struct sfd_message *message)
+void sfd_loop_requests_free(struct sfd_command *command)
 {
-    if (message->reserved)
-        atomic_store(&message->taken, false);
+    if (command->reserved)
+        atomic_store(&command->taken, false);
     else
-        free(message);
+        free(command);
 }
 
 /* Send Open File, Cancel: by the loop that has the transfer. */
@@ -213,34 +214,34 @@ static void forward(struct sfd_loop *loop, struct sfd_slot *slot)
     const bool crowded = slot->fault == SFD_SLOT_CROWDED;
     const bool lost = crowded && slot->fd_count == 0;
     const int wanted = slot->command == SFD_WIRE_SEND_OPEN_FILE && !lost ? 1 : 0;
-    const uint32_t index = sfd_table_loop_of(slot->id);
+    const uint32_t index = sfd_transfer_table_loop_of(slot->id);
     const int dest = lost ? -EMFILE : slot->fds[0];
 
     if (slot->fd_count != wanted || (crowded && !lost) || slot->id >= SFD_ID_MAX ||
         index >= loop->shared->settings.loops) {
         /* There is no status channel to answer on: the descriptor is a destination. */
         sfd_counters_add(&loop->context.counters, SFD_COUNTER_REFUSED, 1);
-        sfd_requests_drop(loop, slot);
+        sfd_loop_requests_drop(loop, slot);
         return;
     }
     if (index == loop->index) {
-        sfd_requests_command(loop, slot->id, slot->pid, slot->uid, dest);
+        sfd_loop_requests_command(loop, slot->id, slot->pid, slot->uid, dest);
         return;
     }
-    struct sfd_message *message = new_message(loop->shared);
-    if (message == NULL) {
-        sfd_requests_drop(loop, slot);
+    struct sfd_command *command = new_command(loop->shared);
+    if (command == NULL) {
+        sfd_loop_requests_drop(loop, slot);
         return;
     }
-    message->task = (struct sfd_task){.kind = SFD_TASK_MESSAGE};
-    message->id = slot->id;
-    message->pid = slot->pid;
-    message->uid = slot->uid;
-    message->dest = dest;
-    sfd_mailbox_push(&loop->shared->loops[index]->mailbox, &message->task);
+    command->task = (struct sfd_task){.kind = SFD_TASK_COMMAND};
+    command->id = slot->id;
+    command->pid = slot->pid;
+    command->uid = slot->uid;
+    command->dest = dest;
+    sfd_mailbox_push(&loop->shared->loops[index]->mailbox, &command->task);
 }
 
-void sfd_requests_serve(struct sfd_loop *loop, struct sfd_slot *slot)
+void sfd_loop_requests_serve(struct sfd_loop *loop, struct sfd_slot *slot)
 {
     const bool path_sound = slot->root >= 0 && slot->root < SFD_ROOTS_MAX && slot->path >= 0 &&
                             slot->path_length >= 0 && slot->path < SFD_SLOT_BYTES - slot->path_length;

@@ -18,7 +18,7 @@ _Static_assert(offsetof(struct sfd_slot, rate) == 88, "layout shared with Java")
 _Static_assert(offsetof(struct sfd_slot, bytes) == 112, "layout shared with Java");
 _Static_assert(sizeof(struct sfd_slot) == 4352, "layout shared with Java");
 
-static void prepare(struct sfd_receiver *receiver, struct sfd_slot *slots)
+static void prepare(struct sfd_receive_batch *receiver, struct sfd_slot *slots)
 {
     for (int i = 0; i < SFD_BATCH_MAX; i++) {
         receiver->iov[i] = (struct iovec){.iov_base = slots[i].bytes, .iov_len = SFD_SLOT_BYTES};
@@ -35,7 +35,7 @@ static void prepare(struct sfd_receiver *receiver, struct sfd_slot *slots)
 }
 
 /* Keeps the first descriptors and gives the surplus to the closer. */
-static void take_descriptors(struct sfd_slot *slot, struct sfd_closer *closer, struct sfd_account *account,
+static void take_descriptors(struct sfd_slot *slot, struct sfd_closer *closer, struct sfd_client_account *account,
                              const struct cmsghdr *header)
 {
     const size_t count = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
@@ -69,15 +69,15 @@ static bool take_credentials(struct sfd_slot *slot, struct msghdr *header)
 }
 
 /* The account of a sender with more descriptors than any request has; given to the caller. */
-static struct sfd_account *account_of(struct sfd_receiver *receiver, const struct sfd_slot *slot,
-                                      const struct cmsghdr *descriptors)
+static struct sfd_client_account *account_of(struct sfd_receive_batch *receiver, const struct sfd_slot *slot,
+                                             const struct cmsghdr *descriptors)
 {
     if (receiver->accounts == NULL || descriptors->cmsg_len <= CMSG_LEN(SFD_SLOT_FDS * sizeof(int))) return NULL;
-    return sfd_accounts_get(receiver->accounts, slot->pid, slot->uid);
+    return sfd_client_accounts_get(receiver->accounts, slot->pid, slot->uid);
 }
 
-static void fill(struct sfd_receiver *receiver, struct sfd_slot *slot, struct sfd_closer *closer, struct msghdr *header,
-                 uint32_t length)
+static void fill(struct sfd_receive_batch *receiver, struct sfd_slot *slot, struct sfd_closer *closer,
+                 struct msghdr *header, uint32_t length)
 {
     /* Everything but the bytes, which the kernel has just written. */
     memset(slot, 0, offsetof(struct sfd_slot, bytes));
@@ -93,18 +93,19 @@ static void fill(struct sfd_receiver *receiver, struct sfd_slot *slot, struct sf
 
     for (struct cmsghdr *c = CMSG_FIRSTHDR(header); c != NULL; c = CMSG_NXTHDR(header, c)) {
         if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS) continue;
-        struct sfd_account *account = known ? account_of(receiver, slot, c) : NULL;
+        struct sfd_client_account *account = known ? account_of(receiver, slot, c) : NULL;
         take_descriptors(slot, closer, account, c);
-        sfd_account_put(account);
+        sfd_client_account_put(account);
     }
     if (!known) slot->fault = SFD_SLOT_ANONYMOUS;
 }
 
-int sfd_receive(struct sfd_receiver *receiver, struct sfd_closer *closer, int fd, struct sfd_slot *slots)
+int sfd_receive_batch_fill(struct sfd_receive_batch *receiver, struct sfd_closer *closer, int fd,
+                           struct sfd_slot *slots)
 {
     prepare(receiver, slots);
     const int n = closer->sys->recvmmsg(fd, receiver->messages, SFD_BATCH_MAX, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-    if (n < 0 && sfd_policy(SFD_PLACE_RECEIVE, n) == SFD_REMEDY_READY) return 0;
+    if (n < 0 && sfd_errno_policy(SFD_PLACE_RECEIVE, n) == SFD_REMEDY_READY) return 0;
     for (int i = 0; i < n; i++)
         fill(receiver, &slots[i], closer, &receiver->messages[i].msg_hdr, receiver->messages[i].msg_len);
     return n;

@@ -2,7 +2,8 @@
  * Receipt of requests: datagrams, credentials and descriptors, a batch at a time.
  *
  * Role: fills the slots of a turn. Thread: one event loop. Every descriptor that the kernel hands over is either in a
- * slot, whose reader then owns it, or given to the closer before sfd_receive returns. Never blocks, never allocates.
+ * slot, whose reader then owns it, or given to the closer before sfd_receive_batch_fill returns. Never blocks, never
+ * allocates.
  */
 #ifndef SFD_LOOP_RECEIVE_BATCH_H
 #define SFD_LOOP_RECEIVE_BATCH_H
@@ -67,8 +68,8 @@ struct sfd_slot {
     char bytes[SFD_SLOT_BYTES];
 };
 
-struct sfd_receiver {
-    struct sfd_accounts *accounts; /* borrowed: whose the surplus is; NULL: nobody's */
+struct sfd_receive_batch {
+    struct sfd_client_accounts *accounts; /* borrowed: whose the surplus is; NULL: nobody's */
     struct mmsghdr messages[SFD_BATCH_MAX];
     struct iovec iov[SFD_BATCH_MAX];
     /*
@@ -85,6 +86,7 @@ struct sfd_receiver {
  * Receives what waits on the request socket `fd`, at most SFD_BATCH_MAX datagrams, into `slots`. The number of slots
  * filled, 0 when nothing waits, or -errno (for example -ENOBUFS: try again later).
  */
-int sfd_receive(struct sfd_receiver *receiver, struct sfd_closer *closer, int fd, struct sfd_slot *slots);
+int sfd_receive_batch_fill(struct sfd_receive_batch *receiver, struct sfd_closer *closer, int fd,
+                           struct sfd_slot *slots);
 
 #endif

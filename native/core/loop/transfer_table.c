@@ -11,26 +11,26 @@
 #define RANDOM_SHIFT  (POSITION_BITS + LOOP_BITS)
 #define RANDOM_MASK   ((SFD_ID_MAX >> RANDOM_SHIFT) - 1)
 
-void sfd_table_init(struct sfd_table *table, uint32_t loop)
+void sfd_transfer_table_init(struct sfd_transfer_table *table, uint32_t loop)
 {
-    *table = (struct sfd_table){.loop = loop, .free = SFD_TABLE_MAX};
+    *table = (struct sfd_transfer_table){.loop = loop, .free = SFD_TRANSFER_TABLE_MAX};
 }
 
-void sfd_table_deinit(struct sfd_table *table)
+void sfd_transfer_table_deinit(struct sfd_transfer_table *table)
 {
     free(table->entries);
-    sfd_table_init(table, table->loop);
+    sfd_transfer_table_init(table, table->loop);
 }
 
-static int grow(struct sfd_table *table)
+static int grow(struct sfd_transfer_table *table)
 {
     const uint32_t capacity = table->capacity == 0 ? 64 : table->capacity * 2;
 
-    if (table->capacity == SFD_TABLE_MAX) return -EMFILE;
-    struct sfd_table_entry *entries = realloc(table->entries, capacity * sizeof(*entries));
+    if (table->capacity == SFD_TRANSFER_TABLE_MAX) return -EMFILE;
+    struct sfd_transfer_table_entry *entries = realloc(table->entries, capacity * sizeof(*entries));
     if (entries == NULL) return -ENOMEM;
     for (uint32_t i = table->capacity; i < capacity; i++)
-        entries[i] = (struct sfd_table_entry){.next_free = i + 1 < capacity ? i + 1 : SFD_TABLE_MAX};
+        entries[i] = (struct sfd_transfer_table_entry){.next_free = i + 1 < capacity ? i + 1 : SFD_TRANSFER_TABLE_MAX};
     table->free = table->capacity;
     table->entries = entries;
     table->capacity = capacity;
@@ -38,7 +38,7 @@ static int grow(struct sfd_table *table)
 }
 
 /* Random bits that are neither all 0 nor all 1, whatever the position. */
-static int draw(struct sfd_table *table, uint64_t *out)
+static int draw(struct sfd_transfer_table *table, uint64_t *out)
 {
     for (;;) {
         if (table->random_left == 0) {
@@ -53,13 +53,13 @@ static int draw(struct sfd_table *table, uint64_t *out)
     }
 }
 
-int sfd_table_add(struct sfd_table *table, struct sfd_transfer *transfer)
+int sfd_transfer_table_add(struct sfd_transfer_table *table, struct sfd_transfer *transfer)
 {
     uint64_t bits;
     int result = draw(table, &bits);
 
     if (result < 0) return result;
-    if (table->free == SFD_TABLE_MAX) {
+    if (table->free == SFD_TRANSFER_TABLE_MAX) {
         result = grow(table);
         if (result < 0) return result;
     }
@@ -73,19 +73,19 @@ int sfd_table_add(struct sfd_table *table, struct sfd_transfer *transfer)
 
 static uint32_t position_of(uint64_t id)
 {
-    return (uint32_t)(id & (SFD_TABLE_MAX - 1));
+    return (uint32_t)(id & (SFD_TRANSFER_TABLE_MAX - 1));
 }
 
-void sfd_table_remove(struct sfd_table *table, const struct sfd_transfer *transfer)
+void sfd_transfer_table_remove(struct sfd_transfer_table *table, const struct sfd_transfer *transfer)
 {
     const uint32_t position = position_of(transfer->id);
 
-    table->entries[position] = (struct sfd_table_entry){.next_free = table->free};
+    table->entries[position] = (struct sfd_transfer_table_entry){.next_free = table->free};
     table->free = position;
     table->count--;
 }
 
-struct sfd_transfer *sfd_table_find(const struct sfd_table *table, uint64_t id)
+struct sfd_transfer *sfd_transfer_table_find(const struct sfd_transfer_table *table, uint64_t id)
 {
     const uint32_t position = position_of(id);
 
@@ -94,7 +94,7 @@ struct sfd_transfer *sfd_table_find(const struct sfd_table *table, uint64_t id)
     return transfer != NULL && transfer->id == id ? transfer : NULL;
 }
 
-struct sfd_transfer *sfd_table_next(const struct sfd_table *table, uint32_t *position)
+struct sfd_transfer *sfd_transfer_table_next(const struct sfd_transfer_table *table, uint32_t *position)
 {
     while (*position < table->capacity) {
         struct sfd_transfer *transfer = table->entries[(*position)++].transfer;
@@ -103,7 +103,7 @@ struct sfd_transfer *sfd_table_next(const struct sfd_table *table, uint32_t *pos
     return NULL;
 }
 
-uint32_t sfd_table_loop_of(uint64_t id)
+uint32_t sfd_transfer_table_loop_of(uint64_t id)
 {
     return (uint32_t)(id >> POSITION_BITS) & ((1u << LOOP_BITS) - 1);
 }

@@ -2,7 +2,8 @@
  * The table of transfers of one loop: transfer id -> transfer.
  *
  * Role: makes ids that cannot be guessed and matches them exactly. An id is 40 random bits, 3 bits of loop index and 20
- * bits of table position; it is never 0 and never 2^64 - 1. Thread: one event loop, except sfd_table_loop_of (any).
+ * bits of table position; it is never 0 and never 2^64 - 1. Thread: one event loop, except sfd_transfer_table_loop_of
+ * (any).
  */
 #ifndef SFD_LOOP_TRANSFER_TABLE_H
 #define SFD_LOOP_TRANSFER_TABLE_H
@@ -12,41 +13,41 @@
 
 #include "transfer/transfer.h"
 
-#define SFD_TABLE_MAX ((uint32_t)1 << 20)
+#define SFD_TRANSFER_TABLE_MAX ((uint32_t)1 << 20)
 
 /* Bit 63 of an id stays clear, so that epoll can carry an id and one bit more. */
 #define SFD_ID_MAX ((uint64_t)1 << 63)
 
-struct sfd_table_entry {
+struct sfd_transfer_table_entry {
     struct sfd_transfer *transfer; /* NULL: free */
     uint32_t next_free;
 };
 
-struct sfd_table {
-    struct sfd_table_entry *entries;
+struct sfd_transfer_table {
+    struct sfd_transfer_table_entry *entries;
     uint32_t capacity;
-    uint32_t free; /* first free position, SFD_TABLE_MAX when there is none */
+    uint32_t free; /* first free position, SFD_TRANSFER_TABLE_MAX when there is none */
     uint32_t count;
     uint32_t loop;
     uint64_t random[32]; /* drawn in batches: one system call for 32 ids */
     uint32_t random_left;
 };
 
-void sfd_table_init(struct sfd_table *table, uint32_t loop);
-void sfd_table_deinit(struct sfd_table *table);
+void sfd_transfer_table_init(struct sfd_transfer_table *table, uint32_t loop);
+void sfd_transfer_table_deinit(struct sfd_transfer_table *table);
 
 /* Puts the transfer in and gives it its id. 0, -ENOMEM, -EMFILE when the table is full, or what getrandom says. */
-int sfd_table_add(struct sfd_table *table, struct sfd_transfer *transfer);
+int sfd_transfer_table_add(struct sfd_transfer_table *table, struct sfd_transfer *transfer);
 
-void sfd_table_remove(struct sfd_table *table, const struct sfd_transfer *transfer);
+void sfd_transfer_table_remove(struct sfd_transfer_table *table, const struct sfd_transfer *transfer);
 
 /* The transfer of exactly this id, or NULL. */
-struct sfd_transfer *sfd_table_find(const struct sfd_table *table, uint64_t id);
+struct sfd_transfer *sfd_transfer_table_find(const struct sfd_transfer_table *table, uint64_t id);
 
 /* Any transfer at or behind *position, which moves on; NULL at the end. For stopping. */
-struct sfd_transfer *sfd_table_next(const struct sfd_table *table, uint32_t *position);
+struct sfd_transfer *sfd_transfer_table_next(const struct sfd_transfer_table *table, uint32_t *position);
 
 /* The index of the loop that gave this id, if any did. */
-uint32_t sfd_table_loop_of(uint64_t id);
+uint32_t sfd_transfer_table_loop_of(uint64_t id);
 
 #endif

@@ -95,7 +95,7 @@ static int seal(const struct sfd_sys_memory *sys, struct sfd_buffer *buffer)
     return result == -EPERM && guarded ? 0 : result;
 }
 
-int sfd_handover_send(const struct sfd_sys_memory *sys, int socket, struct sfd_buffer *buffer, int how)
+int sfd_buffer_handover_send(const struct sfd_sys_memory *sys, int socket, struct sfd_buffer *buffer, int how)
 {
     int result = buffer->fd < 0 ? -EBADF : check_socket(sys, socket);
 
@@ -103,7 +103,7 @@ int sfd_handover_send(const struct sfd_sys_memory *sys, int socket, struct sfd_b
     return result < 0 ? result : send_message(sys, socket, buffer, how);
 }
 
-int sfd_handover_move(const struct sfd_sys_memory *sys, int socket, struct sfd_buffer *buffer, int how)
+int sfd_buffer_handover_move(const struct sfd_sys_memory *sys, int socket, struct sfd_buffer *buffer, int how)
 {
     int result = buffer->fd < 0 ? -EBADF : check_socket(sys, socket);
 
@@ -158,7 +158,8 @@ static int judge(const struct msghdr *message, const unsigned char *bytes, size_
     return count == 1 ? 0 : -E2BIG;
 }
 
-int sfd_handover_receive(const struct sfd_sys_memory *sys, int socket, unsigned flags, int how, struct sfd_buffer *out)
+int sfd_buffer_handover_receive(const struct sfd_sys_memory *sys, int socket, unsigned flags, int how,
+                                struct sfd_buffer *out)
 {
     unsigned char bytes[SFD_WIRE_BUFFER_SIZE];
     union {

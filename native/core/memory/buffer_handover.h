@@ -11,12 +11,13 @@
 #include "memory/memory.h"
 
 /* sfd_buffer_send: seals and sends. `how` is 0 or MSG_DONTWAIT. 0 or -errno. */
-int sfd_handover_send(const struct sfd_sys_memory *sys, int socket, struct sfd_buffer *buffer, int how);
+int sfd_buffer_handover_send(const struct sfd_sys_memory *sys, int socket, struct sfd_buffer *buffer, int how);
 
 /* sfd_buffer_move: sends without a seal, and frees. 0 or -errno. */
-int sfd_handover_move(const struct sfd_sys_memory *sys, int socket, struct sfd_buffer *buffer, int how);
+int sfd_buffer_handover_move(const struct sfd_sys_memory *sys, int socket, struct sfd_buffer *buffer, int how);
 
 /* sfd_buffer_recv: 1 with a buffer in *out, 0 at the end of the connection, or -errno. */
-int sfd_handover_receive(const struct sfd_sys_memory *sys, int socket, unsigned flags, int how, struct sfd_buffer *out);
+int sfd_buffer_handover_receive(const struct sfd_sys_memory *sys, int socket, unsigned flags, int how,
+                                struct sfd_buffer *out);
 
 #endif

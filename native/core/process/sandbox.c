@@ -35,7 +35,8 @@
 #define OF_FILES (FS_EXECUTE | FS_WRITE_FILE | FS_READ_FILE | FS_TRUNCATE | FS_IOCTL_DEV)
 
 /*
- * Erratum 2: signals between the threads of one process are no signals to others. The watch over the loops sends them.
+ * Erratum 2: signals between the threads of one process are no signals to others. The watchdog over the loops sends
+ * them.
  */
 #define ERRATUM_SIGNALS (1 << 1)
 

@@ -7,6 +7,7 @@
 
 #include "sys/errno_policy.h"
 #include "sys/fd.h"
+#include "sys/pipe.h"
 
 /* File Information, progress and one terminal message: far below PIPE_BUF, so a pipe takes all of it or nothing. */
 #define STATUS_BYTES_MAX 128
@@ -16,9 +17,9 @@ void sfd_status_init(struct sfd_status *status)
     *status = (struct sfd_status){.fd = -1};
 }
 
-void sfd_status_deinit(struct sfd_status *status, const struct sfd_machine *machine)
+void sfd_status_deinit(struct sfd_status *status, const struct sfd_kernel *kernel)
 {
-    sfd_fd_close(machine->sys, &status->fd);
+    sfd_fd_close(kernel->sys, &status->fd);
 }
 
 void sfd_status_complete(struct sfd_status *status)
@@ -51,7 +52,7 @@ static size_t put_terminal(char *buffer, const struct sfd_status *status)
     return sfd_wire_put_result(buffer, complete ? 0 : status->error, &status->result);
 }
 
-int sfd_status_flush(struct sfd_status *status, const struct sfd_machine *machine)
+int sfd_status_flush(struct sfd_status *status, const struct sfd_kernel *kernel)
 {
     char buffer[STATUS_BYTES_MAX];
     size_t length = 0;
@@ -62,8 +63,8 @@ int sfd_status_flush(struct sfd_status *status, const struct sfd_machine *machin
     if (length == 0) return 1;
 
     const struct iovec iov = {.iov_base = buffer, .iov_len = length};
-    const int64_t n = sfd_machine_write_pipe(machine, status->fd, &iov, 1);
-    if (n < 0) return sfd_policy(SFD_PLACE_STATUS, (int)n) == SFD_REMEDY_READY ? 0 : (int)n;
+    const int64_t n = sfd_pipe_write(kernel, status->fd, &iov, 1);
+    if (n < 0) return sfd_errno_policy(SFD_PLACE_STATUS, (int)n) == SFD_REMEDY_READY ? 0 : (int)n;
     /* Atomic below PIPE_BUF (pipe(7)), so n == length: the messages are gone and none is cut. */
     status->info_due = false;
     status->progress = 0;
@@ -72,5 +73,5 @@ int sfd_status_flush(struct sfd_status *status, const struct sfd_machine *machin
 
 bool sfd_status_is_lost(int flushed)
 {
-    return flushed < 0 && sfd_policy(SFD_PLACE_STATUS, flushed) == SFD_REMEDY_END;
+    return flushed < 0 && sfd_errno_policy(SFD_PLACE_STATUS, flushed) == SFD_REMEDY_END;
 }

@@ -37,13 +37,13 @@ struct sfd_status {
 void sfd_status_init(struct sfd_status *status);
 
 /* Closes. Idempotent. */
-void sfd_status_deinit(struct sfd_status *status, const struct sfd_machine *machine);
+void sfd_status_deinit(struct sfd_status *status, const struct sfd_kernel *kernel);
 
 /*
  * Writes everything that is due, in order, as one atomic write: 1 when nothing is due any more, 0 when the pipe has no
  * room, -errno when it could not be written to: all is still due.
  */
-int sfd_status_flush(struct sfd_status *status, const struct sfd_machine *machine);
+int sfd_status_flush(struct sfd_status *status, const struct sfd_kernel *kernel);
 
 /*
  * What a flush has given: true when nobody will ever read the channel (-EPIPE), false also when it can be tried again.

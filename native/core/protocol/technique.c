@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include "sys/errno_policy.h"
 
@@ -29,7 +28,7 @@ const char *sfd_technique_name(enum sfd_technique technique)
 /* Want of memory at the start says nothing about what the kernel can do. */
 static int failure(int64_t result)
 {
-    const bool lacks = result < 0 && sfd_policy(SFD_PLACE_MOVE, (int)result) == SFD_REMEDY_END;
+    const bool lacks = result < 0 && sfd_errno_policy(SFD_PLACE_MOVE, (int)result) == SFD_REMEDY_END;
 
     return lacks ? (int)result : 0;
 }
@@ -55,9 +54,10 @@ void sfd_techniques_probe(const struct sfd_sys *sys, int error[SFD_TECHNIQUES])
 
     for (int i = 0; i < SFD_TECHNIQUES; i++)
         error[i] = 0;
-    int from = sfd_sys_memory_file("sendfiled-probe");
-    int to = sfd_sys_memory_file("sendfiled-probe");
-    if (from >= 0 && to >= 0 && pipe2(ends, O_CLOEXEC | O_NONBLOCK) == 0 && sys->pwritev2(from, &iov, 1, 0, 0) == 1) {
+    int from = sys->memory_file("sendfiled-probe");
+    int to = sys->memory_file("sendfiled-probe");
+    if (from >= 0 && to >= 0 && sys->pipe2(ends, O_CLOEXEC | O_NONBLOCK) == 0 &&
+        sys->pwritev2(from, &iov, 1, 0, 0) == 1) {
         error[SFD_TECHNIQUE_SENDFILE] = failure(sys->sendfile(ends[1], from, &at[0], 1));
         error[SFD_TECHNIQUE_SPLICE] = failure(sys->splice(from, &at[1], ends[1], 1, SPLICE_F_NONBLOCK));
         error[SFD_TECHNIQUE_MMAP] = probe_mmap(sys, from, ends[1]);
@@ -67,6 +67,17 @@ void sfd_techniques_probe(const struct sfd_sys *sys, int error[SFD_TECHNIQUES])
     sfd_fd_close(sys, &to);
     sfd_fd_close(sys, &ends[0]);
     sfd_fd_close(sys, &ends[1]);
+}
+
+uint32_t sfd_techniques_available(const struct sfd_sys *sys)
+{
+    int error[SFD_TECHNIQUES];
+    uint32_t available = 0;
+
+    sfd_techniques_probe(sys, error);
+    for (int i = SFD_TECHNIQUE_AUTO + 1; i < SFD_TECHNIQUES; i++)
+        if (error[i] == 0) available |= SFD_TECHNIQUE_BIT(i);
+    return available;
 }
 
 /* ------------------------------------------------------------------ the choice */

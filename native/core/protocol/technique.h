@@ -35,6 +35,9 @@ const char *sfd_technique_name(enum sfd_technique technique);
  */
 void sfd_techniques_probe(const struct sfd_sys *sys, int error[SFD_TECHNIQUES]);
 
+/* The mask of those that sfd_techniques_probe finds. */
+uint32_t sfd_techniques_available(const struct sfd_sys *sys);
+
 /* Up to this many bytes one read and one write beat every other technique. */
 #define SFD_SMALL_BYTES ((uint64_t)32 * 1024)
 

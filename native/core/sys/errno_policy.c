@@ -60,7 +60,7 @@ static const uint8_t table[ERRNO_MAX][SFD_PLACES] = {
     [EOPNOTSUPP] = {[SFD_PLACE_LOCK] = PASS, [SFD_PLACE_READ] = POOL},
 };
 
-enum sfd_remedy sfd_policy(enum sfd_place place, int error)
+enum sfd_remedy sfd_errno_policy(enum sfd_place place, int error)
 {
     uint8_t entry = 0;
 

@@ -25,7 +25,7 @@
  *   the rest defer    defer   end     end     end     end     end     end     end     end     end
  *
  * An empty field is the rest's. EINTR never comes here from most calls: sys.c asks again at once. It does from sendfile
- * and splice, which a signal of the watch frees. EIO of a disk is among the rest: the transfer ends with EIO.
+ * and splice, which a signal of the watchdog frees. EIO of a disk is among the rest: the transfer ends with EIO.
  */
 #ifndef SFD_SYS_ERRNO_POLICY_H
 #define SFD_SYS_ERRNO_POLICY_H
@@ -54,6 +54,6 @@ enum sfd_remedy {
 };
 
 /* What to do about `error` (-errno) at `place`. */
-enum sfd_remedy sfd_policy(enum sfd_place place, int error);
+enum sfd_remedy sfd_errno_policy(enum sfd_place place, int error);
 
 #endif

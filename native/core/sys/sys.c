@@ -241,6 +241,11 @@ static uint64_t sys_now_ns(void)
     return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
+static int sys_pipe2(int ends[2], int flags)
+{
+    RETRY(int, pipe2(ends, flags));
+}
+
 const struct sfd_sys sfd_sys_linux = {
     .openat2 = sys_openat2,
     .statx = sys_statx,
@@ -260,6 +265,8 @@ const struct sfd_sys sfd_sys_linux = {
     .splice = sys_splice,
     .copy_file_range = sys_copy_file_range,
     .fcntl = sys_fcntl,
+    .pipe2 = sys_pipe2,
+    .memory_file = sfd_sys_memory_file,
     .getsockopt_int = sys_getsockopt_int,
     .get_linger = sys_get_linger,
     .get_unread = sys_get_unread,

@@ -5,7 +5,7 @@
  * ENOSPC without a line of test code in the product.
  * Thread: any; the table is constant and the functions keep no state.
  * Rule: each function gives >= 0 or -errno. EINTR is retried here, but not for close, see close(2), and not for
- * sendfile and splice: a signal is how the watch frees a loop whose client has made its socket block.
+ * sendfile and splice: a signal is how the watchdog frees a loop whose client has made its socket block.
  */
 #ifndef SFD_SYS_SYS_H
 #define SFD_SYS_SYS_H
@@ -58,6 +58,8 @@ struct sfd_sys {
 
     /* descriptors and sockets */
     int (*fcntl)(int fd, int command, int64_t argument);
+    int (*pipe2)(int ends[2], int flags);
+    int (*memory_file)(const char *name); /* sfd_sys_memory_file */
     int (*getsockopt_int)(int fd, int level, int name, int *out);
     int (*get_linger)(int fd, struct linger *out);
     int (*get_unread)(int fd, int *out); /* bytes that wait in a socket's receive queue */

@@ -22,7 +22,7 @@ static struct sfd_progress put(const struct sfd_move *move, struct iovec iov)
     struct sfd_progress progress = {.step = SFD_STEP_MORE};
 
     while (iov.iov_len > 0) {
-        const int64_t n = move->machine->sys->pwritev2(move->dest, &iov, 1, -1, 0);
+        const int64_t n = move->kernel->sys->pwritev2(move->dest, &iov, 1, -1, 0);
         if (!sfd_progress_take(&progress, n == 0 ? -ENOSPC : n)) break;
         iov.iov_base = (char *)iov.iov_base + n;
         iov.iov_len -= (size_t)n;
@@ -36,7 +36,7 @@ static struct sfd_progress by_copy_file_range(const struct sfd_move *move, uint6
     int64_t at = (int64_t)offset;
 
     (void)sfd_progress_take(
-        &progress, move->machine->sys->copy_file_range(move->file, &at, move->dest, sfd_mover_call_size(limit)));
+        &progress, move->kernel->sys->copy_file_range(move->file, &at, move->dest, sfd_mover_call_size(limit)));
     return progress;
 }
 
@@ -47,7 +47,7 @@ static struct sfd_progress by_sendfile(const struct sfd_move *move, uint64_t off
     int64_t n;
 
     do {
-        n = move->machine->sys->sendfile(move->dest, move->file, &at, sfd_mover_call_size(limit));
+        n = move->kernel->sys->sendfile(move->dest, move->file, &at, sfd_mover_call_size(limit));
     } while (n == -EINTR);
     (void)sfd_progress_take(&progress, n);
     return progress;
@@ -76,7 +76,7 @@ static struct sfd_progress by_read_write(const struct sfd_move *move, uint64_t o
         .iov_len = (size_t)least(limit, move->buffer_size),
     };
 
-    const int64_t got = move->machine->sys->preadv2(move->file, &iov, 1, (int64_t)offset, 0);
+    const int64_t got = move->kernel->sys->preadv2(move->file, &iov, 1, (int64_t)offset, 0);
     if (got <= 0) {
         (void)sfd_progress_take(&progress, got);
         return progress;
@@ -133,7 +133,7 @@ static struct sfd_progress copy_piece(struct sfd_copy *copy, uint64_t limit)
  */
 static int find_data(const struct sfd_copy *copy, uint64_t *from, uint64_t *to)
 {
-    const struct sfd_sys *sys = copy->move.machine->sys;
+    const struct sfd_sys *sys = copy->move.kernel->sys;
     uint64_t size = 0;
 
     *from = copy->offset;
@@ -179,7 +179,7 @@ static bool no_such_call(int64_t result)
 static struct sfd_progress pass(const struct sfd_move *move, uint64_t length)
 {
     struct sfd_progress progress = {.step = SFD_STEP_MORE};
-    const int64_t at = move->machine->sys->lseek(move->dest, (int64_t)length, SEEK_CUR);
+    const int64_t at = move->kernel->sys->lseek(move->dest, (int64_t)length, SEEK_CUR);
 
     (void)sfd_progress_take(&progress, at < 0 ? at : (int64_t)length);
     return progress;
@@ -191,7 +191,7 @@ static struct sfd_progress pass(const struct sfd_move *move, uint64_t length)
  */
 static struct sfd_progress grow(const struct sfd_move *move, uint64_t position, uint64_t length)
 {
-    const struct sfd_sys *sys = move->machine->sys;
+    const struct sfd_sys *sys = move->kernel->sys;
     struct sfd_progress progress = {.step = SFD_STEP_MORE};
 
     /* ftruncate(2) would do in one call, and cut off what somebody has written behind it meanwhile. */
@@ -215,7 +215,7 @@ static struct sfd_progress grow(const struct sfd_move *move, uint64_t position, 
  */
 static struct sfd_progress put_hole(const struct sfd_move *move, uint64_t length, bool last)
 {
-    const struct sfd_sys *sys = move->machine->sys;
+    const struct sfd_sys *sys = move->kernel->sys;
     struct sfd_progress progress = {.step = SFD_STEP_MORE};
     uint64_t size = 0;
 
@@ -246,7 +246,7 @@ static struct sfd_progress put_hole(const struct sfd_move *move, uint64_t length
 int sfd_copy_check(const struct sfd_copy *copy)
 {
     const struct sfd_move *move = &copy->move;
-    const struct sfd_sys *sys = move->machine->sys;
+    const struct sfd_sys *sys = move->kernel->sys;
     struct statx source;
     struct statx dest;
 
@@ -266,7 +266,7 @@ int sfd_copy_check(const struct sfd_copy *copy)
 
 struct sfd_progress sfd_copy_run(struct sfd_copy *copy)
 {
-    const int flags = copy->move.machine->sys->fcntl(copy->move.dest, F_GETFL, 0);
+    const int flags = copy->move.kernel->sys->fcntl(copy->move.dest, F_GETFL, 0);
     const bool holes = copy->seeks && flags >= 0 && (flags & O_APPEND) == 0;
     struct sfd_progress progress = {.step = SFD_STEP_MORE};
 

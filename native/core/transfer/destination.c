@@ -7,6 +7,8 @@
 #include <fcntl.h>
 #include <sys/socket.h>
 
+#include "sys/pipe.h"
+
 #define BIT SFD_TECHNIQUE_BIT
 
 /* What a write of memory can do, every destination can take. */
@@ -48,49 +50,49 @@ uint32_t sfd_destination_type_fits(const struct sfd_fd_info *info)
 }
 
 /* A terminal's O_NONBLOCK is its other users' too, often a whole session's; ours is set on a description of our own. */
-static int own_terminal(const struct sfd_machine *machine, int *fd)
+static int own_terminal(const struct sfd_kernel *kernel, int *fd)
 {
     const int own = sfd_fd_reopen(*fd, O_WRONLY | O_NONBLOCK | O_NOCTTY);
 
     if (own < 0) return own;
-    sfd_fd_close(machine->sys, fd); /* not the last close of it: ours is open */
+    sfd_fd_close(kernel->sys, fd); /* not the last close of it: ours is open */
     *fd = own;
     return 0;
 }
 
 /* A memory file whose seals allow no write will never take a byte. */
-static bool is_sealed(const struct sfd_machine *machine, int fd)
+static bool is_sealed(const struct sfd_kernel *kernel, int fd)
 {
-    const int seals = machine->sys->fcntl(fd, F_GET_SEALS, 0); /* EINVAL for most files */
+    const int seals = kernel->sys->fcntl(fd, F_GET_SEALS, 0); /* EINVAL for most files */
 
     return seals > 0 && (seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)) != 0;
 }
 
-int sfd_destination_can_seal(const struct sfd_machine *machine, int fd)
+int sfd_destination_can_seal(const struct sfd_kernel *kernel, int fd)
 {
-    const int seals = machine->sys->fcntl(fd, F_GET_SEALS, 0);
+    const int seals = kernel->sys->fcntl(fd, F_GET_SEALS, 0);
 
     if (seals < 0) return -EINVAL;
     return (seals & F_SEAL_SEAL) != 0 ? -EPERM : 0;
 }
 
-int sfd_destination_seal(const struct sfd_machine *machine, int fd)
+int sfd_destination_seal(const struct sfd_kernel *kernel, int fd)
 {
-    return machine->sys->fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE);
+    return kernel->sys->fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE);
 }
 
-static struct sfd_destination describe(const struct sfd_machine *machine, const struct sfd_fd_info *info)
+static struct sfd_destination describe(uint32_t available, const struct sfd_fd_info *info)
 {
     return (struct sfd_destination){
         .kind = info->kind,
         .asked = info->asked,
         .nonblock = info->nonblock,
         .device = -1,
-        .fits = sfd_destination_type_fits(info) & machine->techniques,
+        .fits = sfd_destination_type_fits(info) & available,
     };
 }
 
-int sfd_destination_accept(const struct sfd_machine *machine, struct sfd_devices *devices,
+int sfd_destination_accept(const struct sfd_kernel *kernel, uint32_t available, struct sfd_devices *devices,
                            const struct sfd_fd_info *info, int *fd, struct sfd_destination *out)
 {
     struct sfd_fd_info now = *info;
@@ -99,33 +101,34 @@ int sfd_destination_accept(const struct sfd_machine *machine, struct sfd_devices
     if (sfd_destination_type_fits(info) == 0) return -EOPNOTSUPP;
     if (!info->writable) return -EBADF;
     if (info->kind == SFD_FD_PIPE) {
-        result = sfd_machine_own_pipe(machine, fd);
-        if (machine->pipe_write_flags == 0) now.nonblock = true;
+        result = sfd_pipe_own(kernel, fd);
+        if (kernel->pipe_write_flags == 0) now.nonblock = true;
     } else if (info->kind == SFD_FD_CHAR && info->device == SFD_FD_DEVICE_TERMINAL) {
-        result = own_terminal(machine, fd);
+        result = own_terminal(kernel, fd);
         now.nonblock = true;
-    } else if (info->kind == SFD_FD_REGULAR && is_sealed(machine, *fd)) {
+    } else if (info->kind == SFD_FD_REGULAR && is_sealed(kernel, *fd)) {
         result = -EPERM;
     }
     if (result < 0) return result;
-    *out = describe(machine, &now);
+    *out = describe(available, &now);
     if (info->kind == SFD_FD_REGULAR) out->device = (int16_t)sfd_devices_add(devices, info->dev);
     return 0;
 }
 
-struct sfd_destination sfd_destination_of_channel(const struct sfd_machine *machine)
+struct sfd_destination sfd_destination_of_channel(uint32_t available)
 {
     const struct sfd_fd_info info = {.kind = SFD_FD_PIPE};
 
-    return describe(machine, &info);
+    return describe(available, &info);
 }
 
-void sfd_destination_ask(const struct sfd_machine *machine, int fd, struct sfd_destination *destination)
+void sfd_destination_ask(const struct sfd_kernel *kernel, uint32_t available, int fd,
+                         struct sfd_destination *destination)
 {
     struct sfd_fd_info info = {.kind = destination->kind};
 
-    if (destination->asked || sfd_fd_ask(machine->sys, fd, &info) < 0) return;
-    *destination = describe(machine, &info);
+    if (destination->asked || sfd_fd_ask(kernel->sys, fd, &info) < 0) return;
+    *destination = describe(available, &info);
 }
 
 uint32_t sfd_destination_fits(const struct sfd_destination *destination, enum sfd_medium source)
@@ -141,19 +144,19 @@ uint32_t sfd_destination_fits(const struct sfd_destination *destination, enum sf
     return destination->fits;
 }
 
-int64_t sfd_destination_write(const struct sfd_machine *machine, int fd, enum sfd_fd_kind kind, const struct iovec *iov,
+int64_t sfd_destination_write(const struct sfd_kernel *kernel, int fd, enum sfd_fd_kind kind, const struct iovec *iov,
                               int count, bool more)
 {
-    if (kind == SFD_FD_PIPE) return sfd_machine_write_pipe(machine, fd, iov, count);
-    if (kind == SFD_FD_CHAR) return machine->sys->pwritev2(fd, iov, count, -1, 0);
+    if (kind == SFD_FD_PIPE) return sfd_pipe_write(kernel, fd, iov, count);
+    if (kind == SFD_FD_CHAR) return kernel->sys->pwritev2(fd, iov, count, -1, 0);
     /* Without MSG_MORE on the last write nothing of what went before stays behind either. */
     const struct msghdr message = {.msg_iov = (struct iovec *)iov, .msg_iovlen = (size_t)count};
-    return machine->sys->sendmsg(fd, &message,
-                                 MSG_DONTWAIT | MSG_NOSIGNAL | (more && kind == SFD_FD_TCP ? MSG_MORE : 0));
+    return kernel->sys->sendmsg(fd, &message,
+                                MSG_DONTWAIT | MSG_NOSIGNAL | (more && kind == SFD_FD_TCP ? MSG_MORE : 0));
 }
 
 void sfd_destination_close(struct sfd_closer *closer, int *fd, enum sfd_fd_kind kind, int device,
-                           struct sfd_account *account)
+                           struct sfd_client_account *account)
 {
     if (sfd_destination_is_pooled(kind))
         sfd_closer_take_file(closer, fd, device, account);

@@ -5,11 +5,9 @@
  * it, how memory is written to it, and how it is closed.
  *
  *   type               fits                                      how it is kept from blocking
- *   stream socket      sendfile mmap read-write                  O_NONBLOCK, asked for before each batch, else
- *   MSG_DONTWAIT
+ *   stream socket      sendfile mmap read-write                  O_NONBLOCK, asked for before each batch
  *     blocking         mmap read-write                           MSG_DONTWAIT
- *   pipe               splice mmap read-write                    SPLICE_F_NONBLOCK; RWF_NOWAIT or a description of our
- *                      own
+ *   pipe               splice mmap read-write                    SPLICE_F_NONBLOCK; RWF_NOWAIT or our own description
  *     O_NONBLOCK       and sendfile                              O_NONBLOCK, asked for before each batch
  *   regular, memory    copy-file-range sendfile mmap read-write  it does block: all of it is the disk pool's
  *   null, zero         sendfile mmap read-write                  never blocks
@@ -38,23 +36,23 @@ struct sfd_destination {
 };
 
 /*
- * Accepts *fd, classified as `info`, as a destination. 0 with *out filled, and *fd perhaps replaced by a description of
- * our own (the client's is closed then); or, with *fd as it was: -EBADF when it cannot be written to, -EPERM when it is
- * sealed against it,
- * -EOPNOTSUPP when it is nothing that takes a file's bytes, or the -errno for which no description of our own can be
- * had. Never blocks.
+ * Accepts *fd, classified as `info`, as a destination; `available` is the mask of techniques that work here. 0 with
+ * *out filled, and *fd perhaps replaced by a description of our own (the client's is closed then); or, with *fd as it
+ * was: -EBADF when it cannot be written to, -EPERM when it is sealed against it, -EOPNOTSUPP when it is nothing that
+ * takes a file's bytes, or the -errno for which no description of our own can be had. Never blocks.
  */
-int sfd_destination_accept(const struct sfd_machine *machine, struct sfd_devices *devices,
+int sfd_destination_accept(const struct sfd_kernel *kernel, uint32_t available, struct sfd_devices *devices,
                            const struct sfd_fd_info *info, int *fd, struct sfd_destination *out);
 
-/* The destination of a Read File: the status channel, a pipe that sfd_machine_own_pipe has made fit. */
-struct sfd_destination sfd_destination_of_channel(const struct sfd_machine *machine);
+/* The destination of a Read File: the status channel, a pipe that sfd_pipe_own has made fit. `available` as above. */
+struct sfd_destination sfd_destination_of_channel(uint32_t available);
 
 /*
  * Asks for O_NONBLOCK of its description, `fd` (borrowed), unless that is known. A small transfer goes without: what it
  * takes does not depend on it, and the call would be a fiftieth of its cost. Never blocks.
  */
-void sfd_destination_ask(const struct sfd_machine *machine, int fd, struct sfd_destination *destination);
+void sfd_destination_ask(const struct sfd_kernel *kernel, uint32_t available, int fd,
+                         struct sfd_destination *destination);
 
 /*
  * Mask of what fits such a descriptor; 0 when it can be no destination. Whether this machine has it is another
@@ -75,19 +73,19 @@ static inline bool sfd_destination_is_pooled(enum sfd_fd_kind kind)
  * Whether it is a memory file that can be sealed when all is in it: 0, -EINVAL for anything else, -EPERM when its seals
  * are sealed. Never blocks.
  */
-int sfd_destination_can_seal(const struct sfd_machine *machine, int fd);
+int sfd_destination_can_seal(const struct sfd_kernel *kernel, int fd);
 
 /*
  * Seals it, against writing and against changes of its size. 0, or -EBUSY while somebody has it mapped for writing.
  * Looks at each of its pages and may wait 150 ms for those that are in use: disk pool only.
  */
-int sfd_destination_seal(const struct sfd_machine *machine, int fd);
+int sfd_destination_seal(const struct sfd_kernel *kernel, int fd);
 
 /*
  * Writes memory to it: the bytes taken, or -errno, -EAGAIN when it is full. `more`: further bytes follow, so a last
  * packet that is not full may wait for them (TCP; others do not care). Never blocks; not for regular files.
  */
-int64_t sfd_destination_write(const struct sfd_machine *machine, int fd, enum sfd_fd_kind kind, const struct iovec *iov,
+int64_t sfd_destination_write(const struct sfd_kernel *kernel, int fd, enum sfd_fd_kind kind, const struct iovec *iov,
                               int count, bool more);
 
 /*
@@ -95,6 +93,6 @@ int64_t sfd_destination_write(const struct sfd_machine *machine, int fd, enum sf
  * `device` is that of a regular file, or -1 when nobody has looked.
  */
 void sfd_destination_close(struct sfd_closer *closer, int *fd, enum sfd_fd_kind kind, int device,
-                           struct sfd_account *account);
+                           struct sfd_client_account *account);
 
 #endif

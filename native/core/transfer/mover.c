@@ -22,7 +22,7 @@ bool sfd_progress_take(struct sfd_progress *progress, int64_t result)
         return true;
     }
     const int error = result == 0 ? -ENODATA : (int)result;
-    switch (sfd_policy(SFD_PLACE_MOVE, error)) {
+    switch (sfd_errno_policy(SFD_PLACE_MOVE, error)) {
     case SFD_REMEDY_READY:
         progress->step = SFD_STEP_BLOCKED;
         break;
@@ -39,7 +39,7 @@ bool sfd_progress_take(struct sfd_progress *progress, int64_t result)
 }
 
 /*
- * One call a step: the caller asks before each whether the destination still has O_NONBLOCK. A signal of the watch
+ * One call a step: the caller asks before each whether the destination still has O_NONBLOCK. A signal of the watchdog
  * (EINTR) ends a call that blocked all the same, and waiting for the destination is what remains; a device is never
  * full.
  */
@@ -48,7 +48,7 @@ static struct sfd_progress step_sendfile(const struct sfd_move *move, uint64_t o
     struct sfd_progress progress = {.step = SFD_STEP_MORE};
     int64_t at = (int64_t)offset;
 
-    const int64_t n = move->machine->sys->sendfile(move->dest, move->file, &at, sfd_mover_call_size(limit));
+    const int64_t n = move->kernel->sys->sendfile(move->dest, move->file, &at, sfd_mover_call_size(limit));
     if (n != -EINTR || move->dest_kind != SFD_FD_CHAR) (void)sfd_progress_take(&progress, n);
     return progress;
 }
@@ -59,8 +59,8 @@ static struct sfd_progress step_splice(const struct sfd_move *move, uint64_t off
     int64_t at = (int64_t)offset;
 
     (void)sfd_progress_take(&progress,
-                            move->machine->sys->splice(move->file, &at, move->dest, sfd_mover_call_size(limit),
-                                                       SPLICE_F_NONBLOCK | SPLICE_F_MOVE));
+                            move->kernel->sys->splice(move->file, &at, move->dest, sfd_mover_call_size(limit),
+                                                      SPLICE_F_NONBLOCK | SPLICE_F_MOVE));
     return progress;
 }
 
@@ -71,10 +71,10 @@ struct sfd_progress sfd_mover_read(const struct sfd_move *move, uint64_t offset,
         .iov_len = limit < move->buffer_size ? (size_t)limit : move->buffer_size,
     };
     const int flags = move->memory_file ? 0 : RWF_NOWAIT;
-    const int64_t n = move->machine->sys->preadv2(move->file, &iov, 1, (int64_t)offset, flags);
+    const int64_t n = move->kernel->sys->preadv2(move->file, &iov, 1, (int64_t)offset, flags);
 
     if (n > 0) return (struct sfd_progress){.moved = (uint64_t)n, .step = SFD_STEP_MORE};
-    if (n < 0 && sfd_policy(SFD_PLACE_READ, (int)n) == SFD_REMEDY_POOL)
+    if (n < 0 && sfd_errno_policy(SFD_PLACE_READ, (int)n) == SFD_REMEDY_POOL)
         return (struct sfd_progress){.step = SFD_STEP_COLD};
     return (struct sfd_progress){.step = SFD_STEP_FAILED, .error = n == 0 ? -ENODATA : (int)n};
 }
@@ -92,7 +92,7 @@ static struct sfd_progress step_read_write(const struct sfd_move *move, uint64_t
         }
         struct iovec iov = {.iov_base = move->buffer, .iov_len = (size_t)got.moved};
         const bool more = move->more || progress.moved + got.moved < limit;
-        const struct sfd_progress put = sfd_mover_memory(move->machine, move->dest, move->dest_kind, &iov, 1, more);
+        const struct sfd_progress put = sfd_mover_memory(move->kernel, move->dest, move->dest_kind, &iov, 1, more);
         progress.moved += put.moved;
         if (put.step != SFD_STEP_MORE) {
             progress.step = put.step;
@@ -105,7 +105,7 @@ static struct sfd_progress step_read_write(const struct sfd_move *move, uint64_t
 
 int sfd_mover_map(const struct sfd_move *move, uint64_t offset, uint64_t limit, struct sfd_mapping *out)
 {
-    const struct sfd_sys *sys = move->machine->sys;
+    const struct sfd_sys *sys = move->kernel->sys;
     const uint64_t before = offset % (uint64_t)sysconf(_SC_PAGESIZE);
     uint64_t size = 0;
 
@@ -135,7 +135,7 @@ int sfd_mover_map(const struct sfd_move *move, uint64_t offset, uint64_t limit, 
 
 void sfd_mover_unmap(const struct sfd_move *move, const struct sfd_mapping *mapping, struct sfd_progress *progress)
 {
-    const struct sfd_sys *sys = move->machine->sys;
+    const struct sfd_sys *sys = move->kernel->sys;
     uint64_t size = 0;
 
     (void)sys->munmap(mapping->address, mapping->length);
@@ -166,7 +166,7 @@ static struct sfd_progress step_mmap(const struct sfd_move *move, uint64_t offse
         return progress;
     }
     const bool more = move->more || mapping.bytes.iov_len < limit;
-    progress = sfd_mover_memory(move->machine, move->dest, move->dest_kind, &mapping.bytes, 1, more);
+    progress = sfd_mover_memory(move->kernel, move->dest, move->dest_kind, &mapping.bytes, 1, more);
     sfd_mover_unmap(move, &mapping, &progress);
     return progress;
 }
@@ -199,7 +199,7 @@ static void advance(struct iovec **iov, int *count, uint64_t bytes)
     }
 }
 
-struct sfd_progress sfd_mover_memory(const struct sfd_machine *machine, int dest, enum sfd_fd_kind dest_kind,
+struct sfd_progress sfd_mover_memory(const struct sfd_kernel *kernel, int dest, enum sfd_fd_kind dest_kind,
                                      struct iovec *iov, int count, bool more)
 {
     struct sfd_progress progress = {.step = SFD_STEP_MORE};
@@ -207,7 +207,7 @@ struct sfd_progress sfd_mover_memory(const struct sfd_machine *machine, int dest
     advance(&iov, &count, 0);
     while (count > 0) {
         const uint64_t before = progress.moved;
-        if (!sfd_progress_take(&progress, sfd_destination_write(machine, dest, dest_kind, iov, count, more))) break;
+        if (!sfd_progress_take(&progress, sfd_destination_write(kernel, dest, dest_kind, iov, count, more))) break;
         advance(&iov, &count, progress.moved - before);
     }
     return progress;

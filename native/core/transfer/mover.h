@@ -42,7 +42,7 @@ static inline size_t sfd_mover_call_size(uint64_t bytes)
 }
 
 struct sfd_move {
-    const struct sfd_machine *machine;
+    const struct sfd_kernel *kernel;
     int file;
     int dest;
     enum sfd_fd_kind dest_kind;
@@ -63,7 +63,7 @@ struct sfd_progress sfd_mover_step(const struct sfd_move *move, enum sfd_techniq
  * Writes memory to a pipe, socket or device: `moved` bytes of `iov` were taken. `more`: as in a move. Never blocks.
  * `iov` is used up.
  */
-struct sfd_progress sfd_mover_memory(const struct sfd_machine *machine, int dest, enum sfd_fd_kind dest_kind,
+struct sfd_progress sfd_mover_memory(const struct sfd_kernel *kernel, int dest, enum sfd_fd_kind dest_kind,
                                      struct iovec *iov, int count, bool more);
 
 /* Reads into memory without waiting for a disk: `moved` bytes are in `buffer`; COLD, or FAILED as a step does. */

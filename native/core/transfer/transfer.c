@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "sys/errno_policy.h"
+#include "sys/pipe.h"
 #include "transfer/transfer_private.h"
 
 /* Unprivileged users share 64 MiB of pipe buffers (pipe(7)): a bigger pipe is only for reads that gain by it. */
@@ -49,7 +50,7 @@ static bool is_urgent(const struct sfd_transfer *t, enum sfd_job job)
     return job == SFD_JOB_OPEN || t->offset == t->begin;
 }
 
-enum sfd_next sfd_transfer_lend(struct sfd_context *context, struct sfd_transfer *t, enum sfd_job job, uint8_t queue)
+enum sfd_next sfd_transfer_offload(struct sfd_context *context, struct sfd_transfer *t, enum sfd_job job, uint8_t queue)
 {
     t->job = (uint8_t)job;
     t->task.urgent = is_urgent(t, job);
@@ -59,12 +60,12 @@ enum sfd_next sfd_transfer_lend(struct sfd_context *context, struct sfd_transfer
     return sfd_transfer_pause(context, t, SFD_NEXT_POOL);
 }
 
-static enum sfd_next lend_load(struct sfd_context *context, struct sfd_transfer *t)
+static enum sfd_next offload_load(struct sfd_context *context, struct sfd_transfer *t)
 {
     sfd_counters_add(&context->counters, SFD_COUNTER_COLD_WINDOWS, 1);
     t->cold_windows++;
     if (++t->cold_rounds > 3) t->bounce_only = true;
-    return sfd_transfer_lend(context, t, SFD_JOB_LOAD, sfd_transfer_queue(t->device));
+    return sfd_transfer_offload(context, t, SFD_JOB_LOAD, sfd_transfer_queue(t->device));
 }
 
 /* Its turn is over: it gets another one, or has to wait until its rate allows more. */
@@ -86,13 +87,13 @@ static uint8_t copy_queue(const struct sfd_transfer *t)
     return sfd_transfer_queue(local ? t->dest_device : t->device);
 }
 
-static enum sfd_next lend_copy(struct sfd_context *context, struct sfd_transfer *t)
+static enum sfd_next offload_copy(struct sfd_context *context, struct sfd_transfer *t)
 {
     const uint64_t left = t->end - t->offset;
 
     t->job_limit = sfd_transfer_rate_take(context, t, sfd_min_u64(COPY_BYTES, left));
     if (t->job_limit == 0 && left > 0) return rest(context, t);
-    return sfd_transfer_lend(context, t, SFD_JOB_COPY, copy_queue(t));
+    return sfd_transfer_offload(context, t, SFD_JOB_COPY, copy_queue(t));
 }
 
 /*
@@ -113,7 +114,7 @@ static enum sfd_next wait_for_dest(struct sfd_context *context, struct sfd_trans
 static enum sfd_next move_bytes(struct sfd_context *context, struct sfd_transfer *t)
 {
     if (t->offset == t->end && !t->seal_due) return sfd_transfer_complete(context, t);
-    if (sfd_destination_is_pooled((enum sfd_fd_kind)t->dest_kind)) return lend_copy(context, t);
+    if (sfd_destination_is_pooled((enum sfd_fd_kind)t->dest_kind)) return offload_copy(context, t);
 
     uint64_t budget = sfd_transfer_rate_take(context, t, context->quantum);
     while (t->offset < t->end) {
@@ -128,7 +129,7 @@ static enum sfd_next move_bytes(struct sfd_context *context, struct sfd_transfer
         case SFD_STEP_BLOCKED:
             return wait_for_dest(context, t);
         case SFD_STEP_COLD:
-            return lend_load(context, t);
+            return offload_load(context, t);
         case SFD_STEP_SHORT:
             return sfd_transfer_defer(context, t, p.error);
         case SFD_STEP_FAILED:
@@ -176,7 +177,7 @@ static struct sfd_subject ask_subject(struct sfd_context *context, struct sfd_tr
 {
     struct sfd_destination dest = dest_of(t);
 
-    sfd_destination_ask(&context->machine, t->dest < 0 ? t->status.fd : t->dest, &dest);
+    sfd_destination_ask(&context->kernel, context->techniques, t->dest < 0 ? t->status.fd : t->dest, &dest);
     take_dest(t, &dest);
     return sfd_transfer_subject(t);
 }
@@ -223,23 +224,23 @@ static enum sfd_next start_moving(struct sfd_context *context, struct sfd_transf
 {
     if (t->options.technique != SFD_TECHNIQUE_AUTO) return move_by_order(context, t);
     if (context->selector && ask_subject(context, t).fits != 0) {
-        t->state = SFD_STATE_CHOOSING;
-        return sfd_transfer_pause(context, t, SFD_NEXT_CHOOSE);
+        t->state = SFD_STATE_SELECTING;
+        return sfd_transfer_pause(context, t, SFD_NEXT_SELECT);
     }
     return move_by_rules(context, t);
 }
 
-static enum sfd_next obey_choice(struct sfd_context *context, struct sfd_transfer *t)
+static enum sfd_next obey_selection(struct sfd_context *context, struct sfd_transfer *t)
 {
     const struct sfd_subject subject = sfd_transfer_subject(t);
 
     if (t->verdict == SFD_TECHNIQUE_AUTO) return move_by_rules(context, t);
     if (sfd_technique_is_in(t->verdict, subject.fits)) return move_by(context, t, (enum sfd_technique)t->verdict);
-    sfd_counters_add(&context->counters, SFD_COUNTER_UNFIT_CHOICES, 1);
+    sfd_counters_add(&context->counters, SFD_COUNTER_UNFIT_SELECTIONS, 1);
     return move_by_rules(context, t);
 }
 
-void sfd_transfer_choose(struct sfd_transfer *t, int verdict)
+void sfd_transfer_select(struct sfd_transfer *t, int verdict)
 {
     t->verdict = verdict >= 0 && verdict < UINT8_MAX ? (uint8_t)verdict : UINT8_MAX;
     t->wait = SFD_NEXT_AGAIN;
@@ -270,7 +271,7 @@ enum sfd_next sfd_transfer_opened(struct sfd_context *context, struct sfd_transf
     if (t->command == SFD_WIRE_READ_FILE && t->end - t->begin > PIPE_BYTES_STANDARD) {
         /* 3.5 times the throughput; EPERM at the user's limit only means the old size. */
         const uint64_t wanted = sfd_min_u64(t->end - t->begin + SFD_WIRE_MAX_RESPONSE_SIZE, PIPE_BYTES);
-        (void)context->machine.sys->fcntl(t->status.fd, F_SETPIPE_SZ, (int64_t)wanted);
+        (void)context->kernel.sys->fcntl(t->status.fd, F_SETPIPE_SZ, (int64_t)wanted);
     }
     return start_moving(context, t);
 }
@@ -281,11 +282,12 @@ static int accept_dest(struct sfd_context *context, struct sfd_transfer *t, cons
     struct sfd_destination dest;
 
     t->dest_kind = (uint8_t)info->kind; /* also of one that is refused: it is closed by its kind */
-    const int result = sfd_destination_accept(&context->machine, context->devices, info, &t->dest, &dest);
+    const int result =
+        sfd_destination_accept(&context->kernel, context->techniques, context->devices, info, &t->dest, &dest);
     if (result < 0) return result;
     take_dest(t, &dest);
     t->seal_due = (t->options.flags & SFD_OPTION_SEAL) != 0;
-    return t->seal_due ? sfd_destination_can_seal(&context->machine, t->dest) : 0;
+    return t->seal_due ? sfd_destination_can_seal(&context->kernel, t->dest) : 0;
 }
 
 enum sfd_next sfd_transfer_begin(struct sfd_context *context, struct sfd_transfer *t,
@@ -300,7 +302,7 @@ enum sfd_next sfd_transfer_begin(struct sfd_context *context, struct sfd_transfe
     t->dest = request->dest;
     t->root = request->root;
     t->status.extended = request->extended;
-    if (request->extended) t->started_ns = context->machine.sys->now_ns();
+    if (request->extended) t->started_ns = context->kernel.sys->now_ns();
     t->options = request->options;
     t->want_offset = request->offset;
     t->want_length = request->length;
@@ -308,14 +310,14 @@ enum sfd_next sfd_transfer_begin(struct sfd_context *context, struct sfd_transfe
     t->reported_ms = context->now_ms;
     t->since_ms = context->now_ms;
     if (t->options.deadline_ms > 0) t->deadline_ms = context->now_ms + t->options.deadline_ms;
-    result = sfd_machine_own_pipe(&context->machine, &t->status.fd);
+    result = sfd_pipe_own(&context->kernel, &t->status.fd);
     if (result < 0) return sfd_transfer_cancel(context, t); /* nothing can be said without blocking */
     if (t->command == SFD_WIRE_SEND_FILE) {
         result = accept_dest(context, t, &request->dest_info);
         if (result < 0) return sfd_transfer_refuse(context, t, result);
     } else if (t->command == SFD_WIRE_READ_FILE) {
         if ((t->options.flags & SFD_OPTION_SEAL) != 0) return sfd_transfer_refuse(context, t, -EINVAL);
-        const struct sfd_destination channel = sfd_destination_of_channel(&context->machine);
+        const struct sfd_destination channel = sfd_destination_of_channel(context->techniques);
         take_dest(t, &channel);
     }
 
@@ -329,10 +331,10 @@ enum sfd_next sfd_transfer_send(struct sfd_context *context, struct sfd_transfer
     struct sfd_fd_info info;
 
     sfd_timer_disarm(&context->timers, &t->timer);
-    if (t->status.extended) t->started_ns = context->machine.sys->now_ns();
+    if (t->status.extended) t->started_ns = context->kernel.sys->now_ns();
     if (dest < 0) return sfd_transfer_fail(context, t, dest);
     t->dest = dest;
-    int result = sfd_fd_classify(context->machine.sys, dest, &info);
+    int result = sfd_fd_classify(context->kernel.sys, dest, &info);
     if (result == 0) result = accept_dest(context, t, &info);
     if (result < 0) return sfd_transfer_fail(context, t, result);
     return start_moving(context, t);
@@ -342,7 +344,7 @@ enum sfd_next sfd_transfer_send(struct sfd_context *context, struct sfd_transfer
 
 static enum sfd_next after_load(struct sfd_context *context, struct sfd_transfer *t)
 {
-    if (t->job_error < 0 && sfd_policy(SFD_PLACE_LOAD, t->job_error) == SFD_REMEDY_DEFER) {
+    if (t->job_error < 0 && sfd_errno_policy(SFD_PLACE_LOAD, t->job_error) == SFD_REMEDY_DEFER) {
         t->cold_rounds--; /* that one says nothing about its pages */
         return sfd_transfer_defer(context, t, t->job_error);
     }
@@ -363,7 +365,7 @@ static void take_copied(struct sfd_context *context, struct sfd_transfer *t)
 
 static enum sfd_next after_copy(struct sfd_context *context, struct sfd_transfer *t)
 {
-    if (t->job_error < 0 && sfd_policy(SFD_PLACE_COPY, t->job_error) == SFD_REMEDY_DEFER)
+    if (t->job_error < 0 && sfd_errno_policy(SFD_PLACE_COPY, t->job_error) == SFD_REMEDY_DEFER)
         return sfd_transfer_defer(context, t, t->job_error);
     if (t->job_error < 0) return sfd_transfer_fail(context, t, t->job_error);
     return move_bytes(context, t);
@@ -399,8 +401,8 @@ enum sfd_next sfd_transfer_run(struct sfd_context *context, struct sfd_transfer 
     case SFD_STATE_MOVING:
         if (t->wait == SFD_NEXT_TIMER) t->since_ms = context->now_ms; /* nor is our pacing */
         return move_bytes(context, t);
-    case SFD_STATE_CHOOSING:
-        return t->wait == SFD_NEXT_CHOOSE ? SFD_NEXT_CHOOSE : obey_choice(context, t);
+    case SFD_STATE_SELECTING:
+        return t->wait == SFD_NEXT_SELECT ? SFD_NEXT_SELECT : obey_selection(context, t);
     case SFD_STATE_OPENING:
         return sfd_transfer_open_again(context, t);
     default: /* PARKED: its File Information has found room, or its time is over */

@@ -1,7 +1,7 @@
 /*
  * One transfer: an explicit, resumable state machine.
  *
- *     OPENING --> PARKED --> CHOOSING --> MOVING --> ENDING --> (gone)
+ *     OPENING --> PARKED --> SELECTING --> MOVING --> ENDING --> (gone)
  *        |   (Open File only) (with a selector)         ^
  *        +----------------------- refused --------------+
  *
@@ -21,6 +21,7 @@
 
 #include "base/client_account.h"
 #include "base/counters.h"
+#include "base/task.h"
 #include "base/timer.h"
 #include "disk/closer.h"
 #include "disk/residency.h"
@@ -32,9 +33,10 @@
 /* Progress is merged into at most 20 messages a second: each one wakes the client. */
 #define SFD_PROGRESS_INTERVAL_MS 50
 
-/* What all transfers of one loop share; `machine` and `devices` are the same for all loops. */
+/* What all transfers of one loop share; `kernel` and `devices` are the same for all loops. */
 struct sfd_context {
-    struct sfd_machine machine;
+    struct sfd_kernel kernel;
+    uint32_t techniques; /* mask of those that work here */
     struct sfd_closer closer;
     struct sfd_counters counters;
     struct sfd_timers timers;
@@ -52,22 +54,10 @@ struct sfd_context {
     struct sfd_devices *devices;
 };
 
-struct sfd_loop;
-
-/* Something that another thread works on and hands back to the loop. */
-struct sfd_task {
-    struct sfd_task *next; /* in the mailbox, or among the tasks that wait for the dispatcher */
-    struct sfd_loop *loop; /* to hand it back to */
-    uint8_t kind;          /* of the loop */
-    uint8_t queue;         /* of the disk pool */
-    bool urgent;           /* before those that are not, in that queue */
-    int32_t client;        /* whose it is; 0: nobody's */
-};
-
 enum sfd_state {
-    SFD_STATE_OPENING,  /* lent to the disk pool for its open */
-    SFD_STATE_PARKED,   /* Open File: waits for Send Open File */
-    SFD_STATE_CHOOSING, /* waits for the selector's verdict */
+    SFD_STATE_OPENING,   /* offloaded to the disk pool for its open */
+    SFD_STATE_PARKED,    /* Open File: waits for Send Open File */
+    SFD_STATE_SELECTING, /* waits for the selector's verdict */
     SFD_STATE_MOVING,
     SFD_STATE_ENDING, /* all that is left is a message that has no room in the status channel */
 };
@@ -77,11 +67,11 @@ enum sfd_next {
     SFD_NEXT_AGAIN,  /* another turn */
     SFD_NEXT_DEST,   /* until the destination takes bytes, or the client is gone */
     SFD_NEXT_STATUS, /* until the status channel takes bytes */
-    SFD_NEXT_POOL,   /* lend it to the disk pool, queue `task.queue` */
+    SFD_NEXT_POOL,   /* offload it to the disk pool, queue `task.queue` */
     SFD_NEXT_PARK,   /* until Send Open File, Cancel, hang-up of the status channel or the timer */
     SFD_NEXT_TIMER,  /* until its timer is due, or the client is gone */
     SFD_NEXT_RETRY,  /* the same, because the machine lacks what it needs */
-    SFD_NEXT_CHOOSE, /* until the selector has chosen its technique */
+    SFD_NEXT_SELECT, /* until the selector has chosen its technique */
     SFD_NEXT_WAIT,   /* it goes on waiting where it waits */
     SFD_NEXT_END,    /* over and closed: forget it */
 };
@@ -93,17 +83,17 @@ struct sfd_transfer {
 
     /* the loop's */
     struct sfd_client *client;
-    struct sfd_account *account; /* the client's, borrowed; NULL: nobody's */
+    struct sfd_client_account *account; /* the client's, borrowed; NULL: nobody's */
     struct sfd_transfer *ready_next;
     uint64_t id;
     bool ready;             /* in the ready queue */
-    bool lent;              /* the disk pool has it, or will */
-    bool waiting;           /* lent, and not in the disk pool yet: its client has too much there */
+    bool offloaded;         /* the disk pool has it, or will */
+    bool waiting;           /* offloaded, and not in the disk pool yet: its client has too much there */
     bool dest_registered;   /* with epoll */
     bool status_registered; /* with epoll */
     bool hangup_watched;    /* epoll tells when the status channel loses its reader */
     uint8_t promised;       /* descriptors that its account counts for it */
-    atomic_bool cancelled;  /* by the loop, also while lent */
+    atomic_bool cancelled;  /* by the loop, also while offloaded */
 
     struct sfd_timer timer; /* for the earliest of its limits, progress and rate; or earlier */
     uint64_t since_ms;      /* when what it waits for was last seen to go on */
@@ -199,34 +189,34 @@ enum sfd_next sfd_transfer_run(struct sfd_context *context, struct sfd_transfer 
 /* Send Open File on a PARKED transfer. Takes `dest`, or the -errno for which there is none. */
 enum sfd_next sfd_transfer_send(struct sfd_context *context, struct sfd_transfer *transfer, int dest);
 
-/* What there is to choose from, for SFD_NEXT_CHOOSE. */
+/* What there is to choose from, for SFD_NEXT_SELECT. */
 struct sfd_subject sfd_transfer_subject(const struct sfd_transfer *transfer);
 
 /*
- * The selector's verdict on a CHOOSING transfer: AUTO leaves it to the rules, and so does what does not fit, which is
+ * The selector's verdict on a SELECTING transfer: AUTO leaves it to the rules, and so does what does not fit, which is
  * counted. Run obeys.
  */
-void sfd_transfer_choose(struct sfd_transfer *transfer, int verdict);
+void sfd_transfer_select(struct sfd_transfer *transfer, int verdict);
 
-/* The timer is due; the transfer may be lent. */
+/* The timer is due; the transfer may be offloaded. */
 enum sfd_next sfd_transfer_timeout(struct sfd_context *context, struct sfd_transfer *transfer);
 
-/* Epoll cannot watch what it waits for: it looks itself, by its timer. May be lent. */
+/* Epoll cannot watch what it waits for: it looks itself, by its timer. May be offloaded. */
 void sfd_transfer_unwatched(struct sfd_context *context, struct sfd_transfer *transfer);
 
 /*
- * Ends it without a further message: Cancel, or the client is gone. A lent one as well: the client sees the end at
+ * Ends it without a further message: Cancel, or the client is gone. A offloaded one as well: the client sees the end at
  * once, and run closes the rest after the hand-back.
  */
 enum sfd_next sfd_transfer_cancel(struct sfd_context *context, struct sfd_transfer *transfer);
 
 /*
- * Ends it with an error message if there is room for one now (the engine stops). A lent one is to be run after the
+ * Ends it with an error message if there is room for one now (the engine stops). A offloaded one is to be run after the
  * hand-back.
  */
 void sfd_transfer_abort(struct sfd_context *context, struct sfd_transfer *transfer, int error);
 
-/* The disk pool's part: one blocking job. Any thread, as long as the transfer is lent. */
+/* The disk pool's part: one blocking job. Any thread, as long as the transfer is offloaded. */
 void sfd_transfer_work(const struct sfd_context *context, struct sfd_transfer *transfer);
 
 #endif

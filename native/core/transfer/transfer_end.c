@@ -14,7 +14,7 @@
 static void leave_epoll(struct sfd_context *context, int fd, bool *registered)
 {
     /* Our number going is not enough: the registration lives as long as the client's copy of the description. */
-    if (*registered) (void)context->machine.sys->epoll_ctl(context->epoll, EPOLL_CTL_DEL, fd, NULL);
+    if (*registered) (void)context->kernel.sys->epoll_ctl(context->epoll, EPOLL_CTL_DEL, fd, NULL);
     *registered = false;
 }
 
@@ -28,7 +28,7 @@ static bool file_closes_at_once(const struct sfd_context *context, const struct 
 
     if (!sfd_medium_is_local((enum sfd_medium)t->medium)) return false;
     if (t->file < 0 || t->file_size <= context->quantum) return true;
-    return context->machine.sys->statx(t->file, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_NLINK, &st) == 0 &&
+    return context->kernel.sys->statx(t->file, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_NLINK, &st) == 0 &&
            st.stx_nlink > 0;
 }
 
@@ -38,7 +38,7 @@ static void close_file(struct sfd_context *context, struct sfd_transfer *t)
     if (t->drop.own != 0)
         sfd_closer_take_dropping(&context->closer, &t->file, t->device, &t->drop, t->account);
     else if (file_closes_at_once(context, t))
-        sfd_fd_close(context->machine.sys, &t->file);
+        sfd_fd_close(context->kernel.sys, &t->file);
     else
         sfd_closer_take_file(&context->closer, &t->file, t->device, t->account);
     free(t->path);
@@ -50,13 +50,13 @@ static void close_file(struct sfd_context *context, struct sfd_transfer *t)
 static void close_data(struct sfd_context *context, struct sfd_transfer *t)
 {
     sfd_timer_disarm(&context->timers, &t->timer);
-    if (t->lent) {
+    if (t->offloaded) {
         /* It need not begin any more, or go on. */
         atomic_store_explicit(&t->cancelled, true, memory_order_relaxed);
     } else {
         close_file(context, t);
     }
-    if (t->lent && t->job == SFD_JOB_COPY) return;
+    if (t->offloaded && t->job == SFD_JOB_COPY) return;
     if (t->dest >= 0) leave_epoll(context, t->dest, &t->dest_registered);
     sfd_destination_close(&context->closer, &t->dest, (enum sfd_fd_kind)t->dest_kind, t->dest_device, t->account);
 }
@@ -64,22 +64,22 @@ static void close_data(struct sfd_context *context, struct sfd_transfer *t)
 /* It has ended and stays: what it was promised and does not have any more is its client's again. */
 static void settle(struct sfd_context *context, struct sfd_transfer *t)
 {
-    const int file = t->lent || t->file >= 0 ? 1 : 0; /* of a lent one the file is the disk pool's */
+    const int file = t->offloaded || t->file >= 0 ? 1 : 0; /* of a offloaded one the file is the disk pool's */
     const int held = file + (t->status.fd >= 0 ? 1 : 0) + (t->dest >= 0 ? 1 : 0);
 
     if (held >= t->promised) return;
-    sfd_account_release(t->account, (uint32_t)(t->promised - held), &context->counters);
+    sfd_client_account_release(t->account, (uint32_t)(t->promised - held), &context->counters);
     t->promised = (uint8_t)held;
 }
 
-/* Of a lent transfer all that is the loop's; it comes back, and sfd_transfer_run closes the rest. */
+/* Of a offloaded transfer all that is the loop's; it comes back, and sfd_transfer_run closes the rest. */
 static enum sfd_next release(struct sfd_context *context, struct sfd_transfer *t)
 {
     t->state = SFD_STATE_ENDING;
     close_data(context, t);
     if (t->status.fd >= 0) leave_epoll(context, t->status.fd, &t->status_registered);
-    sfd_status_deinit(&t->status, &context->machine);
-    if (!t->lent) return SFD_NEXT_END;
+    sfd_status_deinit(&t->status, &context->kernel);
+    if (!t->offloaded) return SFD_NEXT_END;
     settle(context, t);
     return SFD_NEXT_WAIT;
 }
@@ -89,7 +89,7 @@ enum sfd_next sfd_transfer_end(struct sfd_context *context, struct sfd_transfer 
     if (t->state != SFD_STATE_ENDING) t->since_ms = context->now_ms;
     t->state = SFD_STATE_ENDING;
     close_data(context, t);
-    const int told = t->status.fd < 0 ? 1 : sfd_status_flush(&t->status, &context->machine);
+    const int told = t->status.fd < 0 ? 1 : sfd_status_flush(&t->status, &context->kernel);
     if (told == 1 || sfd_status_is_lost(told)) return release(context, t);
     settle(context, t);
     if (told < 0) sfd_transfer_retry(context, t); /* there is room, but no memory to use it */
@@ -109,7 +109,7 @@ static void sum_up(const struct sfd_context *context, struct sfd_transfer *t)
     if (!t->status.extended) return;
     t->status.result = (struct sfd_wire_result){
         .moved = t->offset - t->begin,
-        .elapsed_ns = context->machine.sys->now_ns() - t->started_ns,
+        .elapsed_ns = context->kernel.sys->now_ns() - t->started_ns,
         .cold_windows = t->cold_windows,
         .technique = t->technique,
         .fits = (uint8_t)t->status.fits,
@@ -148,7 +148,7 @@ void sfd_transfer_abort(struct sfd_context *context, struct sfd_transfer *t, int
     if (t->state != SFD_STATE_ENDING)
         (void)sfd_transfer_fail(context, t, error);
     else if (t->status.fd >= 0)
-        (void)sfd_status_flush(&t->status, &context->machine); /* there may be room by now */
+        (void)sfd_status_flush(&t->status, &context->kernel); /* there may be room by now */
     (void)release(context, t);
 }
 

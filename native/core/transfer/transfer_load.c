@@ -44,15 +44,14 @@ void sfd_transfer_claim(const struct sfd_context *context, struct sfd_transfer *
     if (!drops(t)) return;
     if (t->drop.end == 0 && !t->file_shared) {
         /* Of our own description: what is read through it counts as used by nobody (6.3, before that ignored). */
-        (void)context->machine.sys->fadvise(t->file, 0, 0, POSIX_FADV_NOREUSE);
+        (void)context->kernel.sys->fadvise(t->file, 0, 0, POSIX_FADV_NOREUSE);
     }
-    sfd_drop_claim(&t->drop, &context->machine, t->file, t->offset,
-                   t->offset + sfd_min_u64(length, t->end - t->offset));
+    sfd_drop_claim(&t->drop, &context->kernel, t->file, t->offset, t->offset + sfd_min_u64(length, t->end - t->offset));
 }
 
 void sfd_transfer_drop(const struct sfd_context *context, struct sfd_transfer *t, uint64_t until)
 {
-    if (drops(t)) sfd_drop_behind(&t->drop, context->machine.sys, t->file, until < t->end ? until : UINT64_MAX);
+    if (drops(t)) sfd_drop_behind(&t->drop, context->kernel.sys, t->file, until < t->end ? until : UINT64_MAX);
 }
 
 /* ------------------------------------------------------------------ loading */
@@ -60,14 +59,14 @@ void sfd_transfer_drop(const struct sfd_context *context, struct sfd_transfer *t
 static void note_whether_it_stays(const struct sfd_context *context, struct sfd_transfer *t, uint64_t length)
 {
     if (t->stays != SFD_STAYS_UNKNOWN) return;
-    t->stays = sfd_residency_stays(&context->machine, t->file, t->offset, length) ? SFD_STAYS : SFD_STAYS_NOT;
+    t->stays = sfd_residency_stays(&context->kernel, t->file, t->offset, length) ? SFD_STAYS : SFD_STAYS_NOT;
 }
 
 /* Into the page cache. False when it did not stay there. */
 static bool load_pages(const struct sfd_context *context, struct sfd_transfer *t, uint64_t length)
 {
     sfd_transfer_drop(context, t, t->offset);
-    const int64_t n = sfd_residency_load(&context->machine, t->file, t->offset, length);
+    const int64_t n = sfd_residency_load(&context->kernel, t->file, t->offset, length);
     if (n < 0) {
         t->job_error = (int)n;
         return true;
@@ -87,7 +86,7 @@ static void load_memory(const struct sfd_context *context, struct sfd_transfer *
         t->job_error = -ENOMEM;
         return;
     }
-    const int64_t n = context->machine.sys->preadv2(t->file, &iov, 1, (int64_t)t->offset, 0);
+    const int64_t n = context->kernel.sys->preadv2(t->file, &iov, 1, (int64_t)t->offset, 0);
     if (n <= 0) {
         free(iov.iov_base);
         t->job_error = (int)n;
@@ -107,7 +106,7 @@ static void ask_ahead(const struct sfd_context *context, struct sfd_transfer *t,
     const bool useful = t->stays == SFD_STAYS || (t->stays == SFD_STAYS_UNKNOWN && !t->bounce_only);
 
     if (!useful || ahead <= t->requested_end) return;
-    sfd_residency_request(&context->machine, t->file, t->requested_end > t->offset ? t->requested_end : t->offset,
+    sfd_residency_request(&context->kernel, t->file, t->requested_end > t->offset ? t->requested_end : t->offset,
                           ahead);
     t->requested_end = ahead;
 }

@@ -8,14 +8,14 @@
 #include "sys/errno_policy.h"
 #include "transfer/transfer_private.h"
 
-static enum sfd_next lend_open(struct sfd_context *context, struct sfd_transfer *t, uint8_t queue)
+static enum sfd_next offload_open(struct sfd_context *context, struct sfd_transfer *t, uint8_t queue)
 {
     /* The last moment to refuse: what is accepted waits when its client has too much in the disk pool. */
-    const int result = sfd_account_ask_task(t->account, &context->counters);
+    const int result = sfd_client_account_ask_task(t->account, &context->counters);
     if (result < 0) return sfd_transfer_refuse(context, t, result);
     sfd_counters_add(&context->counters, SFD_COUNTER_COLD_OPENS, 1);
     t->state = SFD_STATE_OPENING;
-    return sfd_transfer_lend(context, t, SFD_JOB_OPEN, queue);
+    return sfd_transfer_offload(context, t, SFD_JOB_OPEN, queue);
 }
 
 /* `device` is where the open will wait: an index, or -1 when nobody knows. */
@@ -23,13 +23,13 @@ static enum sfd_next open_in_pool(struct sfd_context *context, struct sfd_transf
 {
     t->path = strdup(path);
     if (t->path == NULL) return sfd_transfer_refuse(context, t, -ENOMEM);
-    return lend_open(context, t, sfd_transfer_queue((int16_t)device));
+    return offload_open(context, t, sfd_transfer_queue((int16_t)device));
 }
 
 /* The device that the open of a path waits for, as far as the kernel knows without any disk: its index, or -1. */
 static int device_of(const struct sfd_context *context, const struct sfd_transfer *t, const char *path, uint64_t *dev)
 {
-    const int result = sfd_open_device(&context->machine, t->root, path, dev);
+    const int result = sfd_open_device(&context->kernel, t->root, path, dev);
 
     return result < 0 ? -1 : sfd_devices_add(context->devices, *dev);
 }
@@ -42,7 +42,7 @@ static bool is_local(const struct sfd_context *context, int device)
 /* The caches, or a descriptor of ours, are not enough: the disk pool may wait. */
 static bool is_for_pool(int result)
 {
-    return result < 0 && sfd_policy(SFD_PLACE_OPEN_CACHED, result) == SFD_REMEDY_POOL;
+    return result < 0 && sfd_errno_policy(SFD_PLACE_OPEN_CACHED, result) == SFD_REMEDY_POOL;
 }
 
 static enum sfd_next take_over(struct sfd_context *context, struct sfd_transfer *t, const struct sfd_opened *file,
@@ -60,11 +60,11 @@ enum sfd_next sfd_transfer_open_path(struct sfd_context *context, struct sfd_tra
     uint64_t dev = 0;
     int device = -1;
 
-    int result = root_is_local ? sfd_open_cached(&context->machine, t->root, path, &file) : -EXDEV;
+    int result = root_is_local ? sfd_open_cached(&context->kernel, t->root, path, &file) : -EXDEV;
     if (is_for_pool(result)) {
         device = device_of(context, t, path, &dev);
         if (result == -EXDEV && is_local(context, device))
-            result = sfd_open_cached_on_device(&context->machine, t->root, path, dev, &file);
+            result = sfd_open_cached_on_device(&context->kernel, t->root, path, dev, &file);
         if (is_for_pool(result)) return open_in_pool(context, t, path, device);
     }
     if (result < 0) return sfd_transfer_refuse(context, t, result);
@@ -82,30 +82,30 @@ enum sfd_next sfd_transfer_open_source(struct sfd_context *context, struct sfd_t
     struct sfd_fd_info info = {.dev = 0};
     int device = -1;
 
-    const int result = sfd_open_descriptor(&context->machine, &source, true, &file);
+    const int result = sfd_open_descriptor(&context->kernel, &source, true, &file);
     if (result == 0) {
         device = sfd_devices_add(context->devices, file.dev);
         if (is_local(context, device) &&
-            sfd_residency_is_on(&context->machine, sfd_devices_medium(context->devices, device), file.fd, file.dev))
+            sfd_residency_is_on(&context->kernel, sfd_devices_medium(context->devices, device), file.fd, file.dev))
             return take_over(context, t, &file, device);
         t->file = file.fd;
-    } else if (is_for_pool(result) && sfd_fd_classify(context->machine.sys, source, &info) == 0) {
+    } else if (is_for_pool(result) && sfd_fd_classify(context->kernel.sys, source, &info) == 0) {
         t->file = source;
         device = sfd_devices_add(context->devices, info.dev);
     } else {
         sfd_closer_take_unknown(&context->closer, &source, t->account);
         return sfd_transfer_refuse(context, t, result);
     }
-    return lend_open(context, t, sfd_transfer_queue(device));
+    return offload_open(context, t, sfd_transfer_queue(device));
 }
 
 enum sfd_next sfd_transfer_after_open(struct sfd_context *context, struct sfd_transfer *t)
 {
     if (t->job_error == -EXDEV && t->task.queue != SFD_QUEUE_OPEN) {
         /* A link leads to another disk, which may be a dead one. */
-        return sfd_transfer_lend(context, t, SFD_JOB_OPEN, SFD_QUEUE_OPEN);
+        return sfd_transfer_offload(context, t, SFD_JOB_OPEN, SFD_QUEUE_OPEN);
     }
-    if (t->job_error < 0 && sfd_policy(SFD_PLACE_OPEN, t->job_error) == SFD_REMEDY_DEFER) {
+    if (t->job_error < 0 && sfd_errno_policy(SFD_PLACE_OPEN, t->job_error) == SFD_REMEDY_DEFER) {
         /* What was opened in vain is opened anew; a descriptor of the client's is all there is. */
         if (t->path != NULL) sfd_closer_take_file(&context->closer, &t->file, t->device, t->account);
         t->begin = t->offset = t->end = 0;
@@ -120,5 +120,5 @@ enum sfd_next sfd_transfer_after_open(struct sfd_context *context, struct sfd_tr
 
 enum sfd_next sfd_transfer_open_again(struct sfd_context *context, struct sfd_transfer *t)
 {
-    return sfd_transfer_lend(context, t, SFD_JOB_OPEN, t->task.queue);
+    return sfd_transfer_offload(context, t, SFD_JOB_OPEN, t->task.queue);
 }

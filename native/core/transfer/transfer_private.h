@@ -36,8 +36,8 @@ static inline uint8_t sfd_transfer_queue(int device)
 /* ---- transfer.c ---- */
 
 /* Has the disk pool do a job. */
-enum sfd_next sfd_transfer_lend(struct sfd_context *context, struct sfd_transfer *transfer, enum sfd_job job,
-                                uint8_t queue);
+enum sfd_next sfd_transfer_offload(struct sfd_context *context, struct sfd_transfer *transfer, enum sfd_job job,
+                                   uint8_t queue);
 
 /* Its file is open: goes on with what the request asks for. */
 enum sfd_next sfd_transfer_opened(struct sfd_context *context, struct sfd_transfer *transfer);

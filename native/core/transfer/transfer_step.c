@@ -47,7 +47,7 @@ static struct sfd_progress memory_step(struct sfd_context *context, struct sfd_t
     }
     iov[count++] = (struct iovec){.iov_base = bytes, .iov_len = (size_t)length};
     struct sfd_progress p =
-        sfd_mover_memory(&context->machine, dest_of(t), (enum sfd_fd_kind)t->dest_kind, iov, count, more);
+        sfd_mover_memory(&context->kernel, dest_of(t), (enum sfd_fd_kind)t->dest_kind, iov, count, more);
     if (header_length > 0) {
         if (p.moved >= header_length) {
             p.moved -= header_length;
@@ -77,7 +77,7 @@ static struct sfd_progress bounce_step(struct sfd_context *context, struct sfd_t
 struct sfd_move sfd_transfer_move(const struct sfd_context *context, const struct sfd_transfer *t)
 {
     return (struct sfd_move){
-        .machine = &context->machine,
+        .kernel = &context->kernel,
         .file = t->file,
         .dest = dest_of(t),
         .dest_kind = (enum sfd_fd_kind)t->dest_kind,
@@ -97,9 +97,9 @@ static uint64_t ready_bytes(struct sfd_context *context, struct sfd_transfer *t)
     if (!fresh || t->offset >= t->resident_end) {
         const uint64_t rest = t->end - t->offset;
         const uint64_t piece = locking ? context->quantum : PROBE_BYTES;
-        uint64_t ready = sfd_residency_probe(&context->machine, medium, t->file, t->offset, sfd_min_u64(rest, piece));
+        uint64_t ready = sfd_residency_probe(&context->kernel, medium, t->file, t->offset, sfd_min_u64(rest, piece));
         if (ready == 0 && sfd_medium_is_local(medium) && rest > PROBE_BYTES_SMALL)
-            ready = sfd_residency_probe(&context->machine, medium, t->file, t->offset, PROBE_BYTES_SMALL);
+            ready = sfd_residency_probe(&context->kernel, medium, t->file, t->offset, PROBE_BYTES_SMALL);
         t->resident_end = t->offset + ready;
         t->resident_ms = context->now_ms;
     }
@@ -109,7 +109,7 @@ static uint64_t ready_bytes(struct sfd_context *context, struct sfd_transfer *t)
 /* The flags are shared with the client, who may change them at any time: asked for before each batch. */
 static bool sendfile_still_fits(const struct sfd_context *context, const struct sfd_transfer *t)
 {
-    const int flags = context->machine.sys->fcntl(dest_of(t), F_GETFL, 0);
+    const int flags = context->kernel.sys->fcntl(dest_of(t), F_GETFL, 0);
 
     if (flags < 0) return false;
     return ((flags & O_NONBLOCK) != 0 || t->dest_kind == SFD_FD_CHAR) && (flags & O_APPEND) == 0;
@@ -119,7 +119,7 @@ static struct sfd_progress file_step(struct sfd_context *context, struct sfd_tra
 {
     struct sfd_move move = sfd_transfer_move(context, t);
 
-    if (t->file_shared && sfd_open_turned_direct(&context->machine, t->file))
+    if (t->file_shared && sfd_open_turned_direct(&context->kernel, t->file))
         return (struct sfd_progress){.step = SFD_STEP_FAILED, .error = -EINVAL};
     if (sfd_transfer_loads_to_memory(t)) return (struct sfd_progress){.step = SFD_STEP_COLD};
     /* For the rest of the transfer: who clears the flag once may do so again. */
@@ -137,7 +137,7 @@ static struct sfd_progress file_step(struct sfd_context *context, struct sfd_tra
     if (ready == 0) return (struct sfd_progress){.step = SFD_STEP_COLD};
     if (t->command == SFD_WIRE_READ_FILE && t->status.info_due) {
         struct sfd_progress header = {.moved = 0};
-        const int told = sfd_status_flush(&t->status, &context->machine);
+        const int told = sfd_status_flush(&t->status, &context->kernel);
         if (told <= 0) {
             (void)sfd_progress_take(&header, told == 0 ? -EAGAIN : told);
             return header;

@@ -37,7 +37,7 @@
 bool sfd_transfer_tell(struct sfd_context *context, struct sfd_transfer *t)
 {
     if (t->command == SFD_WIRE_READ_FILE) return true; /* the header goes with the first bytes */
-    const int told = sfd_status_flush(&t->status, &context->machine);
+    const int told = sfd_status_flush(&t->status, &context->kernel);
     t->reported_ms = context->now_ms + (told == 1 ? 0 : FULL_MS);
     /* An opened file is told at once when there is room, and no event says when there is memory. */
     if (told < 0 && t->state == SFD_STATE_PARKED) sfd_transfer_retry(context, t);
@@ -179,7 +179,7 @@ enum sfd_next sfd_transfer_pause(struct sfd_context *context, struct sfd_transfe
     const int locked = t->file < 0 ? 0 : sfd_transfer_lock(context, t);
 
     /* Want of memory for a lock is no reason to end: it is asked for again before the next wait. */
-    if (locked < 0 && sfd_policy(SFD_PLACE_LOCK, locked) != SFD_REMEDY_DEFER)
+    if (locked < 0 && sfd_errno_policy(SFD_PLACE_LOCK, locked) != SFD_REMEDY_DEFER)
         return sfd_transfer_fail(context, t, locked);
     if (progress_is_due(context, t) && !sfd_transfer_tell(context, t)) return sfd_transfer_cancel(context, t);
     if (next == SFD_NEXT_AGAIN) return next;
@@ -248,7 +248,7 @@ enum sfd_next sfd_transfer_timeout(struct sfd_context *context, struct sfd_trans
             sfd_transfer_wait(context, t, SFD_NEXT_PARK);
             return SFD_NEXT_PARK;
         }
-        if (!t->lent || t->state == SFD_STATE_ENDING) return SFD_NEXT_AGAIN;
+        if (!t->offloaded || t->state == SFD_STATE_ENDING) return SFD_NEXT_AGAIN;
     }
     sfd_transfer_wait(context, t, (enum sfd_next)t->wait);
     return SFD_NEXT_WAIT;

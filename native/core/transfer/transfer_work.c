@@ -17,7 +17,7 @@
 /* File systems that know no locks are served all the same. */
 static int lock_result(int result)
 {
-    if (result < 0 && sfd_policy(SFD_PLACE_LOCK, result) == SFD_REMEDY_PASS) return 0;
+    if (result < 0 && sfd_errno_policy(SFD_PLACE_LOCK, result) == SFD_REMEDY_PASS) return 0;
     return result == -EACCES ? -EAGAIN : result;
 }
 
@@ -26,7 +26,7 @@ int sfd_transfer_lock(const struct sfd_context *context, struct sfd_transfer *t)
     const uint64_t size = t->end - t->begin;
 
     if (t->locked || size == 0) return 0; /* length 0 would mean "to the end" */
-    const int result = lock_result(context->machine.sys->ofd_read_lock(t->file, t->begin, size));
+    const int result = lock_result(context->kernel.sys->ofd_read_lock(t->file, t->begin, size));
     t->locked = result == 0;
     return result;
 }
@@ -44,7 +44,7 @@ static int lock_or_test(const struct sfd_context *context, struct sfd_transfer *
     /* On the client's own description the lock would be the client's: it is never taken (sfd_open_descriptor). */
     t->locked = t->file_shared;
     if (size == 0 || (waits && !t->file_shared)) return sfd_transfer_lock(context, t);
-    return lock_result(context->machine.sys->ofd_test_read_lock(t->file, t->begin, size));
+    return lock_result(context->kernel.sys->ofd_test_read_lock(t->file, t->begin, size));
 }
 
 int sfd_transfer_adopt(const struct sfd_context *context, struct sfd_transfer *t, const struct sfd_opened *opened,
@@ -74,8 +74,8 @@ static int open_path(const struct sfd_context *context, const struct sfd_transfe
 
     for (int i = 0; i < OPEN_TRIES && result == -EAGAIN; i++) {
         /* A thread of one disk waits for no other. */
-        result = t->task.queue == SFD_QUEUE_OPEN ? sfd_open_path(&context->machine, t->root, t->path, out)
-                                                 : sfd_open_on_device(&context->machine, t->root, t->path, out);
+        result = t->task.queue == SFD_QUEUE_OPEN ? sfd_open_path(&context->kernel, t->root, t->path, out)
+                                                 : sfd_open_on_device(&context->kernel, t->root, t->path, out);
     }
     return result;
 }
@@ -85,10 +85,10 @@ static void work_open(const struct sfd_context *context, struct sfd_transfer *t)
     struct sfd_opened file;
 
     int result =
-        t->path != NULL ? open_path(context, t, &file) : sfd_open_descriptor(&context->machine, &t->file, false, &file);
+        t->path != NULL ? open_path(context, t, &file) : sfd_open_descriptor(&context->kernel, &t->file, false, &file);
     if (result == 0) {
         result = sfd_transfer_adopt(context, t, &file,
-                                    sfd_devices_learn(context->devices, &context->machine, file.fd, file.dev));
+                                    sfd_residency_learn(context->devices, &context->kernel, file.fd, file.dev));
     }
     t->job_error = result;
 }
@@ -102,7 +102,7 @@ static void own_source(const struct sfd_context *context, struct sfd_transfer *t
     const int own = sfd_fd_reopen(t->file, O_RDONLY | O_NONBLOCK | O_NOCTTY);
 
     if (own < 0) return;
-    sfd_fd_close(context->machine.sys, &t->file);
+    sfd_fd_close(context->kernel.sys, &t->file);
     t->file = own;
     t->file_shared = false;
 }
@@ -142,7 +142,7 @@ static void work_copy(const struct sfd_context *context, struct sfd_transfer *t)
     t->job_error = first ? sfd_copy_check(&copy) : 0;
     if (t->job_error == 0 && t->offset < t->end) copy_slice(context, t, &copy);
     if (t->job_error == 0 && t->offset + t->job_moved == t->end && t->seal_due) {
-        t->job_error = sfd_destination_seal(&context->machine, t->dest);
+        t->job_error = sfd_destination_seal(&context->kernel, t->dest);
         t->seal_due = t->job_error < 0;
     }
 }

@@ -23,6 +23,7 @@ import org.junit.jupiter.api.Test;
 /** Data flows one way, and so do includes and imports: an arrow back is a design fault. */
 final class LayersTest {
     private static final Path SOURCE = Path.of(System.getProperty("sendfiled.test.source", "."));
+    private static final Path CORE = SOURCE.resolve("native/core");
 
     /** Which package may import which others of ours. */
     private static final Map<String, Set<String>> JAVA_MAY_IMPORT = Map.of(
@@ -43,34 +44,20 @@ final class LayersTest {
             "me.tongfei", Set.of("tools"),
             "io.netty", Set.of("netty"));
 
-    /** The core's layers, from the bottom; what is not named stands in {@link #MIDDLE_LAYER}, beside wire, open and mover. */
-    private static final List<Set<String>> CORE_LAYERS = List.of(
-            Set.of("sys", "sys_setup", "sys_sandbox", "sys_memory"),
-            Set.of("fd"),
-            Set.of(),
-            Set.of(
-                    "transfer",
-                    "transfer_private",
-                    "transfer_open",
-                    "transfer_step",
-                    "transfer_wait",
-                    "transfer_end",
-                    "transfer_work",
-                    "transfer_load",
-                    "ready_queue",
-                    "transfer_table",
-                    "mailbox"),
-            Set.of(
-                    "loop",
-                    "loop_private",
-                    "loop_life",
-                    "loop_requests",
-                    "loop_offload",
-                    "loop_receiving",
-                    "watchdog"),
-            Set.of("engine"));
+    /** The folders of native/core: which may include from which others, beside the public headers. */
+    private static final Map<String, Set<String>> CORE_MAY_INCLUDE = Map.of(
+            "sys", Set.of(),
+            "base", Set.of("sys"),
+            "protocol", Set.of("sys", "base"),
+            "memory", Set.of("sys", "base"),
+            "disk", Set.of("sys", "base"),
+            "process", Set.of("sys", "base"),
+            "transfer", Set.of("sys", "base", "protocol", "memory", "disk"),
+            "loop", Set.of("sys", "base", "protocol", "memory", "disk", "transfer"),
+            "engine", Set.of("sys", "base", "protocol", "memory", "disk", "transfer", "loop", "process"));
 
-    private static final int MIDDLE_LAYER = 2;
+    /** What the client library takes of the core. */
+    private static final Set<String> CLIENT_MAY_INCLUDE = Set.of("sys", "base", "protocol", "memory");
 
     private static final Pattern IMPORT = Pattern.compile("^import (?:static )?([\\w.]+)", Pattern.MULTILINE);
     private static final Pattern INCLUDE =
@@ -106,16 +93,20 @@ final class LayersTest {
     }
 
     @Test
-    void shouldIncludeOnlyFromTheLayersBelow() {
+    void shouldIncludeOnlyFromTheFoldersBelow() {
         List<String> faults = new ArrayList<>();
         Collection<Path> files = files("native/core", ".c", ".h");
         assertFalse(files.isEmpty(), "no core sources under " + SOURCE);
         for (Path file : files) {
-            String from = unit(file.getFileName().toString());
+            String from = folder(CORE.relativize(file).toString());
+            if (!CORE_MAY_INCLUDE.containsKey(from)) {
+                faults.add(SOURCE.relativize(file) + " lies in no folder of the table");
+            }
             for (String header : ownIncludes(file)) {
-                String to = unit(header);
-                boolean ownPublicHeader = header.startsWith("sendfiled/");
-                if (!to.equals(from) && !ownPublicHeader && layer(to) > layer(from)) {
+                String to = folder(header);
+                if (!to.equals(from)
+                        && !isPublic(header)
+                        && !CORE_MAY_INCLUDE.getOrDefault(from, Set.of()).contains(to)) {
                     faults.add(SOURCE.relativize(file) + " includes " + header);
                 }
             }
@@ -127,12 +118,42 @@ final class LayersTest {
     }
 
     @Test
+    void shouldIncludeByThePathFromTheCore() {
+        List<String> faults = new ArrayList<>();
+        for (String directory : List.of("native/core", "native/client", "native/jni")) {
+            for (Path file : files(directory, ".c", ".h")) {
+                for (String header : ownIncludes(file)) {
+                    boolean neighbour = !directory.equals("native/core")
+                            && Files.exists(SOURCE.resolve(directory).resolve(header));
+                    if (!isPublic(header) && !neighbour && !Files.exists(CORE.resolve(header))) {
+                        faults.add(SOURCE.relativize(file) + " includes " + header);
+                    }
+                }
+            }
+        }
+        assertEquals(List.of(), faults);
+    }
+
+    @Test
+    void shouldGiveEachSourceOfTheCoreANameOfItsOwn() {
+        Map<String, Path> named = new HashMap<>();
+        List<String> faults = new ArrayList<>();
+        for (Path file : files("native/core", ".c", ".h")) {
+            Path other = named.putIfAbsent(file.getFileName().toString(), file);
+            if (other != null) {
+                faults.add(SOURCE.relativize(file) + " is called like " + SOURCE.relativize(other));
+            }
+        }
+        assertEquals(List.of(), faults);
+    }
+
+    @Test
     void shouldKeepTheCoresIncludesFreeOfCycles() {
         Map<String, Set<String>> uses = new TreeMap<>();
         for (Path file : files("native/core", ".h")) {
             Set<String> of = uses.computeIfAbsent(unit(file.getFileName().toString()), k -> new TreeSet<>());
             for (String header : ownIncludes(file)) {
-                if (!header.startsWith("sendfiled/")) {
+                if (!isPublic(header)) {
                     of.add(unit(header));
                 }
             }
@@ -145,17 +166,12 @@ final class LayersTest {
     }
 
     @Test
-    void shouldKeepTheClientLibraryToTheLowestUnitsOfTheCore() {
+    void shouldKeepTheClientLibraryToTheLowestFoldersOfTheCore() {
         List<String> faults = new ArrayList<>();
-        Set<String> own = new TreeSet<>(Set.of("wire", "fd", "sys", "technique", "memory", "buffer_handover"));
-        for (Path file : files("native/client", ".c", ".h")) {
-            own.add(unit(file.getFileName().toString()));
-        }
         for (Path file : files("native/client", ".c", ".h")) {
             for (String header : ownIncludes(file)) {
-                boolean isPublic = header.startsWith("sendfiled/")
-                        || Files.exists(SOURCE.resolve("include/sendfiled").resolve(header));
-                if (!isPublic && !own.contains(unit(header))) {
+                boolean own = isPublic(header) || Files.exists(SOURCE.resolve("native/client").resolve(header));
+                if (!own && !CLIENT_MAY_INCLUDE.contains(folder(header))) {
                     faults.add(SOURCE.relativize(file) + " includes " + header);
                 }
             }
@@ -182,13 +198,16 @@ final class LayersTest {
         assertEquals(List.of(), faults);
     }
 
-    private static int layer(String unit) {
-        for (int i = 0; i < CORE_LAYERS.size(); i++) {
-            if (CORE_LAYERS.get(i).contains(unit)) {
-                return i;
-            }
-        }
-        return MIDDLE_LAYER;
+    /** The folder of a path in native/core; what lies in none is the engine's own. */
+    private static String folder(String path) {
+        int slash = path.indexOf('/');
+        return slash < 0 ? "engine" : path.substring(0, slash);
+    }
+
+    /** Whether a header is one that users of the library include as well. */
+    private static boolean isPublic(String header) {
+        return header.startsWith("sendfiled/")
+                || Files.exists(SOURCE.resolve("include/sendfiled").resolve(header));
     }
 
     /** A source's name without directory and ending: {@code fd} for {@code core/fd.h}. */

@@ -12,120 +12,120 @@ class AccountTest : public testing::Test
     void SetUp() override
     {
         const struct sfd_limits limits = {3, 7, 2};
-        sfd_accounts_init(&accounts_, &limits);
+        sfd_client_accounts_init(&accounts_, &limits);
     }
     void TearDown() override
     {
-        for (const struct sfd_account *account : accounts_.buckets) {
+        for (const struct sfd_client_account *account : accounts_.buckets) {
             EXPECT_EQ(nullptr, account);
         }
-        sfd_accounts_deinit(&accounts_);
+        sfd_client_accounts_deinit(&accounts_);
     }
     uint64_t count(enum sfd_counter counter)
     {
         return counters_.at[counter].load();
     }
 
-    struct sfd_accounts accounts_;
+    struct sfd_client_accounts accounts_;
     struct sfd_counters counters_ = {};
 };
 
 TEST_F(AccountTest, ShouldHaveOneAccountForAProcess)
 {
-    struct sfd_account *a = sfd_accounts_get(&accounts_, 1, 1000);
-    struct sfd_account *again = sfd_accounts_get(&accounts_, 1, 1000);
-    struct sfd_account *neighbour = sfd_accounts_get(&accounts_, 1 + SFD_ACCOUNT_BUCKETS, 1000);
-    struct sfd_account *successor = sfd_accounts_get(&accounts_, 1, 1001);
+    struct sfd_client_account *a = sfd_client_accounts_get(&accounts_, 1, 1000);
+    struct sfd_client_account *again = sfd_client_accounts_get(&accounts_, 1, 1000);
+    struct sfd_client_account *neighbour = sfd_client_accounts_get(&accounts_, 1 + SFD_CLIENT_ACCOUNT_BUCKETS, 1000);
+    struct sfd_client_account *successor = sfd_client_accounts_get(&accounts_, 1, 1001);
     EXPECT_EQ(a, again);
     EXPECT_NE(a, neighbour) << "the same bucket";
     EXPECT_NE(a, successor) << "the number was used again by somebody else";
-    for (struct sfd_account *account : {a, again, neighbour, successor}) {
-        sfd_account_put(account);
+    for (struct sfd_client_account *account : {a, again, neighbour, successor}) {
+        sfd_client_account_put(account);
     }
 }
 
 TEST_F(AccountTest, ShouldForgetAnAccountWithItsLastReference)
 {
-    struct sfd_account *a = sfd_accounts_get(&accounts_, 1, 1000);
-    EXPECT_EQ(a, sfd_account_share(a));
-    sfd_account_put(a);
+    struct sfd_client_account *a = sfd_client_accounts_get(&accounts_, 1, 1000);
+    EXPECT_EQ(a, sfd_client_account_share(a));
+    sfd_client_account_put(a);
     EXPECT_EQ(a, accounts_.buckets[1]);
-    sfd_account_put(a);
+    sfd_client_account_put(a);
     EXPECT_EQ(nullptr, accounts_.buckets[1]);
 }
 
 TEST_F(AccountTest, ShouldTakeATransferWithItsDescriptorsOrNothing)
 {
-    struct sfd_account *a = sfd_accounts_get(&accounts_, 1, 1000);
-    EXPECT_EQ(0, sfd_account_begin(a, 3, &counters_));
-    EXPECT_EQ(0, sfd_account_begin(a, 3, &counters_));
-    EXPECT_EQ(-EDQUOT, sfd_account_begin(a, 3, &counters_)) << "of 7 descriptors 6 are taken";
+    struct sfd_client_account *a = sfd_client_accounts_get(&accounts_, 1, 1000);
+    EXPECT_EQ(0, sfd_client_account_begin(a, 3, &counters_));
+    EXPECT_EQ(0, sfd_client_account_begin(a, 3, &counters_));
+    EXPECT_EQ(-EDQUOT, sfd_client_account_begin(a, 3, &counters_)) << "of 7 descriptors 6 are taken";
     EXPECT_EQ(1u, count(SFD_COUNTER_REFUSED_CLIENT_DESCRIPTORS));
     EXPECT_EQ(2u, a->transfers.load());
     EXPECT_EQ(6u, a->descriptors.load());
-    EXPECT_EQ(0, sfd_account_begin(a, 1, &counters_));
-    EXPECT_EQ(-EDQUOT, sfd_account_begin(a, 0, &counters_)) << "3 transfers";
+    EXPECT_EQ(0, sfd_client_account_begin(a, 1, &counters_));
+    EXPECT_EQ(-EDQUOT, sfd_client_account_begin(a, 0, &counters_)) << "3 transfers";
     EXPECT_EQ(1u, count(SFD_COUNTER_REFUSED_CLIENT_TRANSFERS));
     EXPECT_EQ(7u, count(SFD_COUNTER_DESCRIPTORS));
     for (const uint32_t descriptors : {3u, 3u, 1u}) {
-        sfd_account_end(a, descriptors, &counters_);
+        sfd_client_account_end(a, descriptors, &counters_);
     }
     EXPECT_EQ(0u, a->transfers.load());
     EXPECT_EQ(0u, count(SFD_COUNTER_DESCRIPTORS));
-    sfd_account_put(a);
+    sfd_client_account_put(a);
 }
 
 TEST_F(AccountTest, ShouldCountWhatArrivedUnaskedBeyondTheLimitAndRefuseThen)
 {
-    struct sfd_account *a = sfd_accounts_get(&accounts_, 1, 1000);
-    sfd_account_hold(a, 100, &counters_);
+    struct sfd_client_account *a = sfd_client_accounts_get(&accounts_, 1, 1000);
+    sfd_client_account_hold(a, 100, &counters_);
     EXPECT_EQ(100u, count(SFD_COUNTER_DESCRIPTORS));
-    EXPECT_EQ(-EDQUOT, sfd_account_begin(a, 1, &counters_));
-    sfd_account_release(a, 94, &counters_);
-    EXPECT_EQ(0, sfd_account_begin(a, 1, &counters_));
-    sfd_account_end(a, 1, &counters_);
-    sfd_account_release(a, 6, &counters_);
-    sfd_account_put(a);
+    EXPECT_EQ(-EDQUOT, sfd_client_account_begin(a, 1, &counters_));
+    sfd_client_account_release(a, 94, &counters_);
+    EXPECT_EQ(0, sfd_client_account_begin(a, 1, &counters_));
+    sfd_client_account_end(a, 1, &counters_);
+    sfd_client_account_release(a, 6, &counters_);
+    sfd_client_account_put(a);
 }
 
 TEST_F(AccountTest, ShouldLimitTheDiskTasksOfEachClientAlone)
 {
-    struct sfd_account *a = sfd_accounts_get(&accounts_, 1, 1000);
-    struct sfd_account *b = sfd_accounts_get(&accounts_, 2, 1000);
-    EXPECT_TRUE(sfd_account_begin_task(a, &counters_));
-    EXPECT_EQ(0, sfd_account_ask_task(a, &counters_));
-    EXPECT_TRUE(sfd_account_begin_task(a, &counters_));
-    EXPECT_FALSE(sfd_account_begin_task(a, &counters_));
+    struct sfd_client_account *a = sfd_client_accounts_get(&accounts_, 1, 1000);
+    struct sfd_client_account *b = sfd_client_accounts_get(&accounts_, 2, 1000);
+    EXPECT_TRUE(sfd_client_account_begin_task(a, &counters_));
+    EXPECT_EQ(0, sfd_client_account_ask_task(a, &counters_));
+    EXPECT_TRUE(sfd_client_account_begin_task(a, &counters_));
+    EXPECT_FALSE(sfd_client_account_begin_task(a, &counters_));
     EXPECT_EQ(0u, count(SFD_COUNTER_REFUSED_CLIENT_DISK_TASKS)) << "who was accepted waits";
-    EXPECT_EQ(-EDQUOT, sfd_account_ask_task(a, &counters_));
+    EXPECT_EQ(-EDQUOT, sfd_client_account_ask_task(a, &counters_));
     EXPECT_EQ(1u, count(SFD_COUNTER_REFUSED_CLIENT_DISK_TASKS));
-    EXPECT_TRUE(sfd_account_begin_task(b, &counters_));
+    EXPECT_TRUE(sfd_client_account_begin_task(b, &counters_));
     EXPECT_EQ(3u, count(SFD_COUNTER_DISK_TASKS));
-    sfd_account_end_task(a, &counters_);
-    EXPECT_TRUE(sfd_account_begin_task(a, &counters_));
-    sfd_account_end_task(a, &counters_);
-    sfd_account_end_task(a, &counters_);
-    sfd_account_end_task(b, &counters_);
+    sfd_client_account_end_task(a, &counters_);
+    EXPECT_TRUE(sfd_client_account_begin_task(a, &counters_));
+    sfd_client_account_end_task(a, &counters_);
+    sfd_client_account_end_task(a, &counters_);
+    sfd_client_account_end_task(b, &counters_);
     EXPECT_EQ(0u, count(SFD_COUNTER_DISK_TASKS));
-    sfd_account_put(a);
-    sfd_account_put(b);
+    sfd_client_account_put(a);
+    sfd_client_account_put(b);
 }
 
 TEST_F(AccountTest, ShouldLimitNothingWithoutALimitOrAnAccount)
 {
     accounts_.limits = {};
-    struct sfd_account *a = sfd_accounts_get(&accounts_, 1, 1000);
-    EXPECT_EQ(0, sfd_account_begin(a, 100000, &counters_));
-    EXPECT_TRUE(sfd_account_begin_task(a, nullptr));
-    sfd_account_end_task(a, nullptr);
-    sfd_account_end(a, 100000, &counters_);
-    sfd_account_put(a);
-    EXPECT_EQ(0, sfd_account_begin(nullptr, 3, nullptr));
-    sfd_account_end(nullptr, 3, nullptr);
-    EXPECT_TRUE(sfd_account_begin_task(nullptr, nullptr));
-    sfd_account_end_task(nullptr, nullptr);
-    EXPECT_EQ(nullptr, sfd_account_share(nullptr));
-    sfd_account_put(nullptr);
+    struct sfd_client_account *a = sfd_client_accounts_get(&accounts_, 1, 1000);
+    EXPECT_EQ(0, sfd_client_account_begin(a, 100000, &counters_));
+    EXPECT_TRUE(sfd_client_account_begin_task(a, nullptr));
+    sfd_client_account_end_task(a, nullptr);
+    sfd_client_account_end(a, 100000, &counters_);
+    sfd_client_account_put(a);
+    EXPECT_EQ(0, sfd_client_account_begin(nullptr, 3, nullptr));
+    sfd_client_account_end(nullptr, 3, nullptr);
+    EXPECT_TRUE(sfd_client_account_begin_task(nullptr, nullptr));
+    sfd_client_account_end_task(nullptr, nullptr);
+    EXPECT_EQ(nullptr, sfd_client_account_share(nullptr));
+    sfd_client_account_put(nullptr);
 }
 
 /* Runs it on several threads at the same time. */
@@ -143,32 +143,32 @@ template <typename Body> void together(Body body)
 TEST_F(AccountTest, ShouldNeverExceedALimitWhoeverAsksAtTheSameTime)
 {
     accounts_.limits.transfers = 1;
-    struct sfd_account *a = sfd_accounts_get(&accounts_, 1, 1000);
+    struct sfd_client_account *a = sfd_client_accounts_get(&accounts_, 1, 1000);
     std::atomic<uint32_t> most{0};
     together([&] {
         for (int i = 0; i < 300000; i++) {
-            if (sfd_account_begin(a, 2, nullptr) == 0) {
+            if (sfd_client_account_begin(a, 2, nullptr) == 0) {
                 const uint32_t now = a->transfers.load();
                 if (now > most.load()) {
                     most = now;
                 }
-                sfd_account_end(a, 2, nullptr);
+                sfd_client_account_end(a, 2, nullptr);
             }
         }
     });
     EXPECT_EQ(1u, most.load());
     EXPECT_EQ(0u, a->transfers.load());
     EXPECT_EQ(0u, a->descriptors.load());
-    sfd_account_put(a);
+    sfd_client_account_put(a);
 }
 
 TEST_F(AccountTest, ShouldBeMadeAndForgottenBySeveralThreadsAtTheSameTime)
 {
     together([&] {
         for (int i = 0; i < 10000; i++) {
-            struct sfd_account *a = sfd_accounts_get(&accounts_, 1, 1000);
-            sfd_account_put(sfd_account_share(a));
-            sfd_account_put(a);
+            struct sfd_client_account *a = sfd_client_accounts_get(&accounts_, 1, 1000);
+            sfd_client_account_put(sfd_client_account_share(a));
+            sfd_client_account_put(a);
         }
     });
 }

@@ -129,13 +129,13 @@ TEST_F(CloserTest, ShouldHandOverEachQueueAndEachClientByItself)
     const Pipe pipe;
     const std::vector<std::pair<int, int32_t>> closes = {{3, 1}, {5, 1}, {3, 1}, {3, 2}, {3, 1}};
     const struct sfd_limits limits = {};
-    struct sfd_accounts accounts;
-    sfd_accounts_init(&accounts, &limits);
+    struct sfd_client_accounts accounts;
+    sfd_client_accounts_init(&accounts, &limits);
     for (const auto &[device, client] : closes) {
         int fd = dup(pipe.out.get());
-        struct sfd_account *account = sfd_accounts_get(&accounts, client, 0);
+        struct sfd_client_account *account = sfd_client_accounts_get(&accounts, client, 0);
         sfd_closer_take_file(&closer_, &fd, device, account);
-        sfd_account_put(account);
+        sfd_client_account_put(account);
         EXPECT_EQ(-1, fd);
     }
     struct sfd_closer first;
@@ -150,16 +150,17 @@ TEST_F(CloserTest, ShouldHandOverEachQueueAndEachClientByItself)
     EXPECT_EQ(2, closer_.closes[1].account->pid);
     sfd_closer_deinit(&first);
     sfd_closer_deinit(&closer_);
-    sfd_accounts_deinit(&accounts);
+    sfd_client_accounts_deinit(&accounts);
 }
 
 TEST_F(CloserTest, ShouldHandOverTheDescriptorsOfEachClientByThemselves)
 {
     const struct sfd_limits limits = {};
-    struct sfd_accounts accounts;
+    struct sfd_client_accounts accounts;
     struct sfd_counters counters = {};
-    sfd_accounts_init(&accounts, &limits);
-    struct sfd_account *clients[] = {sfd_accounts_get(&accounts, 1, 1000), sfd_accounts_get(&accounts, 2, 1000)};
+    sfd_client_accounts_init(&accounts, &limits);
+    struct sfd_client_account *clients[] = {sfd_client_accounts_get(&accounts, 1, 1000),
+                                            sfd_client_accounts_get(&accounts, 2, 1000)};
     closer_.counters = &counters;
     const Pipe pipe;
     for (const size_t client : {0u, 1u, 0u}) {
@@ -175,14 +176,14 @@ TEST_F(CloserTest, ShouldHandOverTheDescriptorsOfEachClientByThemselves)
     sfd_closer_deinit(&first);
     EXPECT_EQ(0u, clients[0]->descriptors.load());
     EXPECT_EQ(1u, clients[1]->descriptors.load());
-    sfd_account_put(clients[0]);
-    sfd_account_put(clients[1]); // what waits keeps its client's account
+    sfd_client_account_put(clients[0]);
+    sfd_client_account_put(clients[1]); // what waits keeps its client's account
     EXPECT_EQ(nullptr, accounts.buckets[1]);
     EXPECT_NE(nullptr, accounts.buckets[2]);
     sfd_closer_deinit(&closer_);
     EXPECT_EQ(nullptr, accounts.buckets[2]);
     EXPECT_EQ(0u, counters.at[SFD_COUNTER_DESCRIPTORS].load());
-    sfd_accounts_deinit(&accounts);
+    sfd_client_accounts_deinit(&accounts);
 }
 
 TEST_F(CloserTest, ShouldIgnoreWhatIsNoDescriptor)

@@ -229,7 +229,7 @@ TEST_F(DropTest, ShouldDropWhatAReadFromAFileServerLeft)
 
 TEST_F(DropTest, ShouldDropNothingThatItCannotKnowToBeItsOwn)
 {
-    context_->machine.cachestat = false;
+    context_->kernel.cachestat = false;
     coldFile(4 * BIG);
     send();
     EXPECT_BYTES(content_, data_);
@@ -271,9 +271,9 @@ TEST_F(DropTest, ShouldForgetPartsThatAreMoreThanASpanBehind)
 {
     struct sfd_drop drop = {};
     cache.file_pages = UINT64_MAX;
-    sfd_drop_claim(&drop, &context_->machine, -1, 0, SFD_DROP_PART);
+    sfd_drop_claim(&drop, &context_->kernel, -1, 0, SFD_DROP_PART);
     fill(0, SFD_DROP_PART);
-    sfd_drop_claim(&drop, &context_->machine, -1, SFD_DROP_SPAN, SFD_DROP_SPAN + 2 * SFD_DROP_PART);
+    sfd_drop_claim(&drop, &context_->kernel, -1, SFD_DROP_SPAN, SFD_DROP_SPAN + 2 * SFD_DROP_PART);
     fill(SFD_DROP_SPAN, 2 * SFD_DROP_PART);
     sfd_drop_behind(&drop, &sys_, -1, SFD_DROP_SPAN + 2 * SFD_DROP_PART - 1);
     EXPECT_EQ(2 * PART_PAGES, cache.pages.size()) << "the old one, and the one that has not ended";
@@ -286,10 +286,10 @@ TEST_F(DropTest, ShouldDropNothingOfOthersBehindAHoleThatIsLongerThanASpan)
 {
     struct sfd_drop drop = {};
     cache.file_pages = UINT64_MAX;
-    sfd_drop_claim(&drop, &context_->machine, -1, 0, 3 * SFD_DROP_PART);
+    sfd_drop_claim(&drop, &context_->kernel, -1, 0, 3 * SFD_DROP_PART);
     const uint64_t far = 3 * SFD_DROP_SPAN;
     fill(far, SFD_DROP_PART); // somebody else's, where the first part's bit would stand for it
-    sfd_drop_claim(&drop, &context_->machine, -1, far + SFD_DROP_PART, far + 2 * SFD_DROP_PART);
+    sfd_drop_claim(&drop, &context_->kernel, -1, far + SFD_DROP_PART, far + 2 * SFD_DROP_PART);
     sfd_drop_behind(&drop, &sys_, -1, UINT64_MAX);
     EXPECT_EQ(PART_PAGES, cache.pages.size());
 }
@@ -297,7 +297,7 @@ TEST_F(DropTest, ShouldDropNothingOfOthersBehindAHoleThatIsLongerThanASpan)
 TEST(DropRealTest, ShouldEmptyTheKernelsPageCacheOfItsOwnPartsOnly)
 {
     const TemporaryDirectory directory;
-    const Machine machine;
+    const Kernel kernel;
     const size_t size = 8 * SFD_DROP_PART;
     writeFile(directory / "file", pattern(size));
     const OwnedFd fd = openFile(directory / "file", O_RDONLY);
@@ -309,15 +309,15 @@ TEST(DropRealTest, ShouldEmptyTheKernelsPageCacheOfItsOwnPartsOnly)
     };
     ASSERT_EQ(0, fsync(fd.get()));
     ASSERT_EQ(0, posix_fadvise(fd.get(), 0, 0, POSIX_FADV_DONTNEED));
-    if (!machine.machine.cachestat || present(0) != 0) {
+    if (!kernel.kernel.cachestat || present(0) != 0) {
         GTEST_SKIP() << "no cachestat, or a file system that is all memory";
     }
     char byte;
     ASSERT_EQ(0, posix_fadvise(fd.get(), 0, 0, POSIX_FADV_RANDOM)); // one page
     ASSERT_EQ(1, pread(fd.get(), &byte, 1, 5 * SFD_DROP_PART + 10000));
     struct sfd_drop drop = {};
-    sfd_drop_claim(&drop, &machine.machine, fd.get(), 0, size);
-    EXPECT_EQ(static_cast<int64_t>(size), sfd_residency_load(&machine.machine, fd.get(), 0, size));
+    sfd_drop_claim(&drop, &kernel.kernel, fd.get(), 0, size);
+    EXPECT_EQ(static_cast<int64_t>(size), sfd_residency_load(&kernel.kernel, fd.get(), 0, size));
     sfd_drop_behind(&drop, &sfd_sys_linux, fd.get(), UINT64_MAX);
     for (uint64_t part = 0; part < 8; part++) {
         EXPECT_EQ(part == 5 ? SFD_DROP_PART / static_cast<uint64_t>(sysconf(_SC_PAGESIZE)) : 0u, present(part)) << part;

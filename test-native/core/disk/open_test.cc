@@ -15,7 +15,7 @@ class OpenTest : public CoreTest
     void SetUp() override
     {
         CoreTest::SetUp();
-        machine_ = std::make_unique<Machine>();
+        kernel_ = std::make_unique<Kernel>();
         directory_ = std::make_unique<TemporaryDirectory>();
         std::filesystem::create_directory(*directory_ / "root");
         std::filesystem::create_directory(*directory_ / "root/sub");
@@ -28,15 +28,15 @@ class OpenTest : public CoreTest
     {
         root_.reset();
         directory_.reset();
-        machine_.reset();
+        kernel_.reset();
         CoreTest::TearDown();
     }
 
     int open(const char *path, bool cached = false)
     {
         opened_ = {};
-        const int result = cached ? sfd_open_cached(&machine_->machine, root_.get(), path, &opened_)
-                                  : sfd_open_path(&machine_->machine, root_.get(), path, &opened_);
+        const int result = cached ? sfd_open_cached(&kernel_->kernel, root_.get(), path, &opened_)
+                                  : sfd_open_path(&kernel_->kernel, root_.get(), path, &opened_);
         if (result == 0) {
             fd_.reset(opened_.fd);
         }
@@ -51,7 +51,7 @@ class OpenTest : public CoreTest
         std::filesystem::create_symlink(target, *directory_ / ("root/" + name));
     }
 
-    std::unique_ptr<Machine> machine_;
+    std::unique_ptr<Kernel> kernel_;
     std::unique_ptr<TemporaryDirectory> directory_;
     OwnedFd root_;
     struct sfd_opened opened_;
@@ -120,7 +120,7 @@ TEST_F(OpenTest, ShouldNotFollowMagicLinks)
     const OwnedFd secret = openFile(*directory_ / "secret", O_RDONLY);
     const std::string path = "fd/" + std::to_string(secret.get());
     struct sfd_opened out = {};
-    EXPECT_EQ(-ELOOP, sfd_open_path(&machine_->machine, proc.get(), path.c_str(), &out));
+    EXPECT_EQ(-ELOOP, sfd_open_path(&kernel_->kernel, proc.get(), path.c_str(), &out));
 }
 
 TEST_F(OpenTest, ShouldRefuseAllThatIsNoRegularFile) // D17
@@ -132,7 +132,7 @@ TEST_F(OpenTest, ShouldRefuseAllThatIsNoRegularFile) // D17
     EXPECT_EQ(-EINVAL, open("sub"));
     EXPECT_EQ(-EINVAL, open("/"));
     EXPECT_EQ(-EINVAL, open("fifo")) << "and without a wait for a writer";
-    EXPECT_EQ(-EINVAL, sfd_open_path(&machine_->machine, dev.get(), "null", &out));
+    EXPECT_EQ(-EINVAL, sfd_open_path(&kernel_->kernel, dev.get(), "null", &out));
     EXPECT_EQ(before, openDescriptors().size());
 }
 
@@ -158,7 +158,7 @@ TEST_F(OpenTest, ShouldNotWaitForTheHolderOfALease) // D17
 
 TEST_F(OpenTest, ShouldOpenFromTheCacheWhatWasJustOpened)
 {
-    if (!machine_->machine.resolve_cached) {
+    if (!kernel_->kernel.resolve_cached) {
         GTEST_SKIP() << "RESOLVE_CACHED needs Linux 5.12";
     }
     ASSERT_EQ(0, open("sub/deep"));
@@ -176,20 +176,20 @@ TEST_F(OpenTest, ShouldLeaveEveryOpenToTheDiskPoolWithoutCachedResolution)
         calls++;
         return -EIO;
     };
-    machine_->machine.sys = &sys;
-    machine_->machine.resolve_cached = false;
+    kernel_->kernel.sys = &sys;
+    kernel_->kernel.resolve_cached = false;
     EXPECT_EQ(-EAGAIN, open("file", true));
     EXPECT_EQ(0, calls);
-    machine_->machine.sys = &sfd_sys_linux;
+    kernel_->kernel.sys = &sfd_sys_linux;
 }
 
 TEST_F(OpenTest, ShouldCloseTheFileWhenItsAttributesCannotBeRead)
 {
     struct sfd_sys sys = copyOfSys();
     sys.statx = [](int, const char *, int, unsigned, struct statx *) { return -EIO; };
-    machine_->machine.sys = &sys;
+    kernel_->kernel.sys = &sys;
     EXPECT_EQ(-EIO, open("file")); // the fixture counts the descriptors
-    machine_->machine.sys = &sfd_sys_linux;
+    kernel_->kernel.sys = &sfd_sys_linux;
 }
 
 /* Opens with one device, and tells which part of the path the caches were said to know. */
@@ -211,18 +211,18 @@ class OpenOnDeviceTest : public OpenTest
             }
             return sfd_sys_linux.openat2(dir, path, &real);
         };
-        machine_->machine.sys = &sys_;
-        machine_->machine.resolve_cached = true;
+        kernel_->kernel.sys = &sys_;
+        kernel_->kernel.resolve_cached = true;
     }
     void TearDown() override
     {
         close();
-        machine_->machine.sys = &sfd_sys_linux;
+        kernel_->kernel.sys = &sfd_sys_linux;
         OpenTest::TearDown();
     }
     int open(const char *path)
     {
-        const int result = sfd_open_on_device(&machine_->machine, root_.get(), path, &opened_);
+        const int result = sfd_open_on_device(&kernel_->kernel, root_.get(), path, &opened_);
         if (result == 0) {
             fd_.reset(opened_.fd);
         }
@@ -231,7 +231,7 @@ class OpenOnDeviceTest : public OpenTest
     uint64_t device(int root, const char *path)
     {
         uint64_t dev = 0;
-        EXPECT_EQ(0, sfd_open_device(&machine_->machine, root, path, &dev)) << path;
+        EXPECT_EQ(0, sfd_open_device(&kernel_->kernel, root, path, &dev)) << path;
         return dev;
     }
     static uint64_t deviceOf(const std::string &path)
@@ -278,7 +278,7 @@ TEST_F(OpenOnDeviceTest, ShouldNotOpenFromTheCachesOnAnotherMount)
 {
     const OwnedFd slash = openFile("/", O_PATH | O_DIRECTORY);
     ASSERT_EQ(0, access("/proc/version", R_OK)); // known from here on
-    EXPECT_EQ(-EXDEV, sfd_open_cached(&machine_->machine, slash.get(), "proc/version", &opened_));
+    EXPECT_EQ(-EXDEV, sfd_open_cached(&kernel_->kernel, slash.get(), "proc/version", &opened_));
 }
 
 TEST_F(OpenOnDeviceTest, ShouldNotFollowAPathToAnotherDevice)
@@ -287,17 +287,17 @@ TEST_F(OpenOnDeviceTest, ShouldNotFollowAPathToAnotherDevice)
     link("away", "/proc/version");
     const OwnedFd slash = openFile("/", O_PATH | O_DIRECTORY);
     const std::string away = (*directory_ / "root/away").substr(1);
-    EXPECT_EQ(-EXDEV, sfd_open_on_device(&machine_->machine, slash.get(), away.c_str(), &opened_));
+    EXPECT_EQ(-EXDEV, sfd_open_on_device(&kernel_->kernel, slash.get(), away.c_str(), &opened_));
     known = 0;
-    EXPECT_EQ(-EXDEV, sfd_open_on_device(&machine_->machine, slash.get(), "proc/version", &opened_));
+    EXPECT_EQ(-EXDEV, sfd_open_on_device(&kernel_->kernel, slash.get(), "proc/version", &opened_));
 }
 
 TEST_F(OpenOnDeviceTest, ShouldOpenFromTheCachesOnNoOtherDeviceThanWasToldBefore)
 {
     const uint64_t dev = device(root_.get(), "file");
-    EXPECT_EQ(-EXDEV, sfd_open_cached_on_device(&machine_->machine, root_.get(), "file", dev + 1, &opened_))
+    EXPECT_EQ(-EXDEV, sfd_open_cached_on_device(&kernel_->kernel, root_.get(), "file", dev + 1, &opened_))
         << "somebody has swapped a directory for a dead disk's";
-    ASSERT_EQ(0, sfd_open_cached_on_device(&machine_->machine, root_.get(), "file", dev, &opened_));
+    ASSERT_EQ(0, sfd_open_cached_on_device(&kernel_->kernel, root_.get(), "file", dev, &opened_));
     fd_.reset(opened_.fd);
 }
 
@@ -310,7 +310,7 @@ TEST_F(OpenOnDeviceTest, ShouldLeaveTheRestToAnOpenThatMayWaitForAnyDevice)
     }
     known = 0;
     EXPECT_EQ(-EXDEV, open("sub/../../file")) << "above the root is the root, but not from below it";
-    machine_->machine.resolve_cached = false;
+    kernel_->kernel.resolve_cached = false;
     EXPECT_EQ(-EXDEV, open("sub/deep")) << "nobody knows";
     EXPECT_EQ(0, open("file")) << "below the root itself everybody does";
 }
@@ -374,7 +374,7 @@ class DescriptorTest : public OpenTest
         client_ = std::move(client);
         const int before = fd;
         opened_ = {};
-        const int result = sfd_open_descriptor(&machine_->machine, &fd, cached, &opened_);
+        const int result = sfd_open_descriptor(&kernel_->kernel, &fd, cached, &opened_);
         if (result == 0) {
             EXPECT_EQ(-1, fd);
             fd_.reset(opened_.fd);
@@ -428,7 +428,7 @@ TEST_F(DescriptorTest, ShouldNeitherUseNorMoveThePositionNorTheFlagsNorLock)
         return -EINVAL;
     };
     sys_.ofd_read_lock = [](int, uint64_t, uint64_t) { return ++locks; };
-    machine_->machine.sys = &sys_;
+    kernel_->kernel.sys = &sys_;
     OwnedFd file = openFile(*directory_ / "root/file", O_RDONLY);
     ASSERT_EQ(3, lseek(file.get(), 3, SEEK_SET));
     const int flags = fcntl(file.get(), F_GETFL);
@@ -452,7 +452,7 @@ TEST_F(DescriptorTest, ShouldRefuseWhatCannotBeRead)
     EXPECT_EQ(-EBADF, take(openFile(*directory_ / "root/file", O_WRONLY)));
     EXPECT_EQ(-EBADF, take(openFile(*directory_ / "root/file", O_PATH)));
     int none = 9999;
-    EXPECT_EQ(-EBADF, sfd_open_descriptor(&machine_->machine, &none, true, &opened_));
+    EXPECT_EQ(-EBADF, sfd_open_descriptor(&kernel_->kernel, &none, true, &opened_));
 }
 
 TEST_F(DescriptorTest, ShouldAskForAttributesWithoutTheirServerOnTheLoopOnly)
@@ -462,7 +462,7 @@ TEST_F(DescriptorTest, ShouldAskForAttributesWithoutTheirServerOnTheLoopOnly)
         asked = flags;
         return sfd_sys_linux.statx(fd, path, flags, mask, out);
     };
-    machine_->machine.sys = &sys_;
+    kernel_->kernel.sys = &sys_;
     ASSERT_EQ(0, take(openFile(*directory_ / "root/file", O_RDONLY), true));
     EXPECT_EQ(AT_EMPTY_PATH | AT_STATX_DONT_SYNC, asked);
     ASSERT_EQ(0, take(openFile(*directory_ / "root/file", O_RDONLY), false));
@@ -475,11 +475,11 @@ TEST_F(DescriptorTest, ShouldReadADirectFileThroughADescriptionOfItsOwn)
     if (file.get() < 0) {
         GTEST_SKIP() << "this file system knows no O_DIRECT";
     }
-    EXPECT_TRUE(sfd_open_turned_direct(&machine_->machine, file.get()));
+    EXPECT_TRUE(sfd_open_turned_direct(&kernel_->kernel, file.get()));
     EXPECT_EQ(-EAGAIN, take(OwnedFd(dup(file.get())), true)) << "to open it may wait";
     ASSERT_EQ(0, take(std::move(file), false));
     EXPECT_FALSE(opened_.shared);
-    EXPECT_FALSE(sfd_open_turned_direct(&machine_->machine, fd_.get()));
+    EXPECT_FALSE(sfd_open_turned_direct(&kernel_->kernel, fd_.get()));
     EXPECT_NE(0, fcntl(client_.get(), F_GETFL) & O_DIRECT) << "the flag is the client's";
     EXPECT_EQ("inside", content());
     EXPECT_EQ(0, lseek(client_.get(), 0, SEEK_CUR));
@@ -488,11 +488,11 @@ TEST_F(DescriptorTest, ShouldReadADirectFileThroughADescriptionOfItsOwn)
 TEST_F(DescriptorTest, ShouldNoticeThatAClientTurnedItsFileDirect)
 {
     OwnedFd file = openFile(*directory_ / "root/file", O_RDONLY);
-    EXPECT_FALSE(sfd_open_turned_direct(&machine_->machine, file.get()));
+    EXPECT_FALSE(sfd_open_turned_direct(&kernel_->kernel, file.get()));
     if (fcntl(file.get(), F_SETFL, fcntl(file.get(), F_GETFL) | O_DIRECT) < 0) {
         GTEST_SKIP() << "this file system knows no O_DIRECT";
     }
-    EXPECT_TRUE(sfd_open_turned_direct(&machine_->machine, file.get()));
+    EXPECT_TRUE(sfd_open_turned_direct(&kernel_->kernel, file.get()));
 }
 
 } // namespace

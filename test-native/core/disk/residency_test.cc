@@ -89,8 +89,8 @@ class ResidencyTest : public CoreTest
         script.cold_from = UINT64_MAX;
         script.present_until = UINT64_MAX;
         sys_ = scripted();
-        machine_ = std::make_unique<Machine>(&sys_);
-        machine_->machine.cachestat = true;
+        kernel_ = std::make_unique<Kernel>(&sys_);
+        kernel_->kernel.cachestat = true;
         sfd_devices_init(&devices_);
         directory_ = std::make_unique<TemporaryDirectory>();
         writeFile(*directory_ / "file", pattern(SIZE));
@@ -100,35 +100,35 @@ class ResidencyTest : public CoreTest
     }
     void TearDown() override
     {
-        if (machine_ == nullptr) {
+        if (kernel_ == nullptr) {
             return;
         }
         file_.reset();
         directory_.reset();
         sfd_devices_deinit(&devices_);
-        machine_.reset();
+        kernel_.reset();
         CoreTest::TearDown();
     }
 
     enum sfd_medium learn(uint64_t type)
     {
         script.fs_type = type;
-        const int index = sfd_devices_learn(&devices_, &machine_->machine, file_.get(), ++dev_);
+        const int index = sfd_residency_learn(&devices_, &kernel_->kernel, file_.get(), ++dev_);
         EXPECT_GE(index, 0);
         return sfd_devices_medium(&devices_, index);
     }
     uint64_t probe(uint64_t offset, uint64_t length, enum sfd_medium medium = SFD_MEDIUM_LOCAL)
     {
-        return sfd_residency_probe(&machine_->machine, medium, file_.get(), offset, length);
+        return sfd_residency_probe(&kernel_->kernel, medium, file_.get(), offset, length);
     }
     int64_t load(uint64_t offset, uint64_t length)
     {
-        return sfd_residency_load(&machine_->machine, file_.get(), offset, length);
+        return sfd_residency_load(&kernel_->kernel, file_.get(), offset, length);
     }
 
     static constexpr uint64_t SIZE = 300000;
     struct sfd_sys sys_;
-    std::unique_ptr<Machine> machine_;
+    std::unique_ptr<Kernel> kernel_;
     struct sfd_devices devices_;
     std::unique_ptr<TemporaryDirectory> directory_;
     OwnedFd file_;
@@ -172,8 +172,8 @@ TEST_F(ResidencyTest, ShouldTellFuseFromEverythingElseThatIsRemote)
 TEST_F(ResidencyTest, ShouldRecognizeADevice)
 {
     EXPECT_EQ(-ENOENT, sfd_devices_find(&devices_, 7));
-    const int index = sfd_devices_learn(&devices_, &machine_->machine, file_.get(), 7);
-    EXPECT_EQ(index, sfd_devices_learn(&devices_, &machine_->machine, file_.get(), 7));
+    const int index = sfd_residency_learn(&devices_, &kernel_->kernel, file_.get(), 7);
+    EXPECT_EQ(index, sfd_residency_learn(&devices_, &kernel_->kernel, file_.get(), 7));
     EXPECT_EQ(index, sfd_devices_find(&devices_, 7));
     EXPECT_EQ(index, sfd_devices_add(&devices_, 7));
     EXPECT_EQ(SFD_MEDIUM_LOCAL, sfd_devices_medium(&devices_, index));
@@ -184,15 +184,15 @@ TEST_F(ResidencyTest, ShouldKnowNothingOfADeviceThatWasOnlyAdded)
     const int index = sfd_devices_add(&devices_, 7);
     EXPECT_EQ(SFD_MEDIUM_UNKNOWN, sfd_devices_medium(&devices_, index));
     EXPECT_FALSE(sfd_medium_is_local(SFD_MEDIUM_UNKNOWN));
-    EXPECT_EQ(index, sfd_devices_learn(&devices_, &machine_->machine, file_.get(), 7));
+    EXPECT_EQ(index, sfd_residency_learn(&devices_, &kernel_->kernel, file_.get(), 7));
     EXPECT_EQ(SFD_MEDIUM_LOCAL, sfd_devices_medium(&devices_, index));
 }
 
 TEST_F(ResidencyTest, ShouldTrustADeviceNoMoreThatBecameAnotherFileSystem)
 {
-    const int index = sfd_devices_learn(&devices_, &machine_->machine, file_.get(), 7);
+    const int index = sfd_residency_learn(&devices_, &kernel_->kernel, file_.get(), 7);
     script.fs_type = FUSE_MAGIC; /* unmounted, and its number given to the next one */
-    EXPECT_EQ(index, sfd_devices_learn(&devices_, &machine_->machine, file_.get(), 7));
+    EXPECT_EQ(index, sfd_residency_learn(&devices_, &kernel_->kernel, file_.get(), 7));
     EXPECT_EQ(SFD_MEDIUM_REMOTE, sfd_devices_medium(&devices_, index));
 }
 
@@ -200,22 +200,22 @@ TEST_F(ResidencyTest, ShouldTrustADeviceNoMoreThatBecameAnotherFileSystem)
 TEST_F(ResidencyTest, ShouldLearnNothingOfADeviceFromACallThatFailed)
 {
     script.nowait = -ENOMEM;
-    const int index = sfd_devices_learn(&devices_, &machine_->machine, file_.get(), 7);
+    const int index = sfd_residency_learn(&devices_, &kernel_->kernel, file_.get(), 7);
     EXPECT_EQ(SFD_MEDIUM_UNKNOWN, sfd_devices_medium(&devices_, index));
     script.nowait = INT64_MIN;
-    EXPECT_EQ(index, sfd_devices_learn(&devices_, &machine_->machine, file_.get(), 7));
+    EXPECT_EQ(index, sfd_residency_learn(&devices_, &kernel_->kernel, file_.get(), 7));
     EXPECT_EQ(SFD_MEDIUM_LOCAL, sfd_devices_medium(&devices_, index));
     script.nowait = -EIO;
-    EXPECT_EQ(index, sfd_devices_learn(&devices_, &machine_->machine, file_.get(), 7));
+    EXPECT_EQ(index, sfd_residency_learn(&devices_, &kernel_->kernel, file_.get(), 7));
     sys_.fstatfs_type = [](int, uint64_t *) { return -ENOMEM; };
-    EXPECT_EQ(index, sfd_devices_learn(&devices_, &machine_->machine, file_.get(), 7));
+    EXPECT_EQ(index, sfd_residency_learn(&devices_, &kernel_->kernel, file_.get(), 7));
     EXPECT_EQ(SFD_MEDIUM_LOCAL, sfd_devices_medium(&devices_, index));
 }
 
 TEST_F(ResidencyTest, ShouldShareTheLastEntryAmongTheDevicesThatDoNotFit)
 {
     for (uint64_t dev = 0; dev < SFD_DEVICES_MAX + 10; dev++) {
-        const int index = sfd_devices_learn(&devices_, &machine_->machine, file_.get(), dev);
+        const int index = sfd_residency_learn(&devices_, &kernel_->kernel, file_.get(), dev);
         ASSERT_GE(index, 0);
         ASSERT_LT(index, SFD_DEVICES_MAX);
         const bool fits = dev < SFD_DEVICES_MAX - 1;
@@ -228,12 +228,12 @@ TEST_F(ResidencyTest, ShouldGiveOneIndexToADeviceThatManyThreadsLearnAtOnce)
 {
     std::vector<std::thread> threads;
     std::atomic<int> wrong(0);
-    struct sfd_machine machine = machine_->machine;
-    machine.sys = &sfd_sys_linux; /* the script is for one thread */
+    struct sfd_kernel kernel = kernel_->kernel;
+    kernel.sys = &sfd_sys_linux; /* the script is for one thread */
     for (int i = 0; i < 8; i++) {
         threads.emplace_back([&] {
             for (uint64_t dev = 0; dev < 40; dev++) {
-                const int index = sfd_devices_learn(&devices_, &machine, file_.get(), dev);
+                const int index = sfd_residency_learn(&devices_, &kernel, file_.get(), dev);
                 if (index != sfd_devices_find(&devices_, dev)) {
                     wrong++;
                 }
@@ -295,7 +295,7 @@ TEST_F(ResidencyTest, ShouldCountPagesOfARangeThatBeginsAndEndsInsidePages)
 
 TEST_F(ResidencyTest, ShouldAskTheBytesAloneWithoutCachestat)
 {
-    machine_->machine.cachestat = false;
+    kernel_->kernel.cachestat = false;
     script.cachestat_error = -ENOSYS;
     EXPECT_EQ(SIZE, probe(0, SIZE));
     script.cold_from = SIZE - 1;
@@ -322,7 +322,7 @@ TEST_F(ResidencyTest, ShouldLoadAWindow)
 
 TEST_F(ResidencyTest, ShouldAskForBytesInPiecesThatTheKernelReadsWhole)
 {
-    sfd_residency_request(&machine_->machine, file_.get(), 1000, 1000 + 300000);
+    sfd_residency_request(&kernel_->kernel, file_.get(), 1000, 1000 + 300000);
     uint64_t at = 1000;
     for (const auto &[from, length] : script.advised) {
         EXPECT_EQ(at, from);
@@ -335,14 +335,14 @@ TEST_F(ResidencyTest, ShouldAskForBytesInPiecesThatTheKernelReadsWhole)
 TEST_F(ResidencyTest, ShouldNotGoOnAskingAFileSystemThatRefusesAdvice)
 {
     script.advice_error = -EOPNOTSUPP;
-    sfd_residency_request(&machine_->machine, file_.get(), 0, 300000);
+    sfd_residency_request(&kernel_->kernel, file_.get(), 0, 300000);
     EXPECT_EQ(1u, script.advised.size());
 }
 
 TEST_F(ResidencyTest, ShouldAskForNothingWhenEverythingWasAskedFor)
 {
-    sfd_residency_request(&machine_->machine, file_.get(), 5000, 5000);
-    sfd_residency_request(&machine_->machine, file_.get(), 5000, 4000);
+    sfd_residency_request(&kernel_->kernel, file_.get(), 5000, 5000);
+    sfd_residency_request(&kernel_->kernel, file_.get(), 5000, 4000);
     EXPECT_TRUE(script.advised.empty());
 }
 
@@ -379,7 +379,7 @@ TEST_F(ResidencyTest, ShouldKeepWhatWasLoadedBeforeADiskFailed)
 
 TEST_F(ResidencyTest, ShouldTellWhetherALoadedWindowStays)
 {
-    const auto stays = [this] { return sfd_residency_stays(&machine_->machine, file_.get(), 0, SIZE); };
+    const auto stays = [this] { return sfd_residency_stays(&kernel_->kernel, file_.get(), 0, SIZE); };
     EXPECT_TRUE(stays());
     script.present_until = 0; /* direct I/O */
     EXPECT_FALSE(stays());
@@ -387,29 +387,29 @@ TEST_F(ResidencyTest, ShouldTellWhetherALoadedWindowStays)
     script.cachestat_error = -EIO;
     EXPECT_FALSE(stays());
     script.cachestat_error = 0;
-    machine_->machine.cachestat = false;
+    kernel_->kernel.cachestat = false;
     EXPECT_FALSE(stays()) << "who cannot ask does not rely on it";
 }
 
 TEST_F(ResidencyTest, ShouldSeeARealFileGetColdAndWarm)
 {
-    struct sfd_machine machine = machine_->machine;
-    machine.sys = &sfd_sys_linux;
+    struct sfd_kernel kernel = kernel_->kernel;
+    kernel.sys = &sfd_sys_linux;
     struct sfd_cachestat stat;
     const struct sfd_cachestat_range range = {0, 0};
     if (sfd_sys_linux.cachestat(file_.get(), &range, &stat) < 0) {
         GTEST_SKIP() << "cachestat needs Linux 6.5";
     }
-    sfd_devices_learn(&devices_, &machine, file_.get(), 1);
+    sfd_residency_learn(&devices_, &kernel, file_.get(), 1);
     if (sfd_devices_medium(&devices_, 0) != SFD_MEDIUM_LOCAL) {
         GTEST_SKIP() << "the temporary directory is not on a local disk";
     }
     ASSERT_EQ(0, fsync(file_.get()));
     ASSERT_EQ(0, posix_fadvise(file_.get(), 0, 0, POSIX_FADV_DONTNEED));
-    EXPECT_EQ(0u, sfd_residency_probe(&machine, SFD_MEDIUM_LOCAL, file_.get(), 0, SIZE));
-    EXPECT_EQ(static_cast<int64_t>(SIZE), sfd_residency_load(&machine, file_.get(), 0, SIZE));
-    EXPECT_EQ(SIZE, sfd_residency_probe(&machine, SFD_MEDIUM_LOCAL, file_.get(), 0, SIZE));
-    EXPECT_TRUE(sfd_residency_stays(&machine, file_.get(), 0, SIZE));
+    EXPECT_EQ(0u, sfd_residency_probe(&kernel, SFD_MEDIUM_LOCAL, file_.get(), 0, SIZE));
+    EXPECT_EQ(static_cast<int64_t>(SIZE), sfd_residency_load(&kernel, file_.get(), 0, SIZE));
+    EXPECT_EQ(SIZE, sfd_residency_probe(&kernel, SFD_MEDIUM_LOCAL, file_.get(), 0, SIZE));
+    EXPECT_TRUE(sfd_residency_stays(&kernel, file_.get(), 0, SIZE));
 }
 
 } // namespace

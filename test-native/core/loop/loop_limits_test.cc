@@ -388,7 +388,7 @@ TEST_F(TwoLoopsLimitsTest, ShouldCountInAllLoopsTogetherAndTellTheOtherLoopOfRoo
     copies(4);
     int of_one = 0;
     for (const uint64_t id : ids_) {
-        of_one += sfd_table_loop_of(id) == 1 ? 1 : 0;
+        of_one += sfd_transfer_table_loop_of(id) == 1 ? 1 : 0;
     }
     ASSERT_GT(of_one, 0);
     ASSERT_LT(of_one, 4) << "both loops have some";

@@ -63,9 +63,9 @@ class LoopMemoryTest : public LoopFixture
         };
     }
     /* Turns of which nobody wakes the first, with some time between them. */
-    void pass(uint64_t ms, int turns = 50)
+    void pass(uint64_t ms, int ready_queue = 50)
     {
-        for (int i = 0; i < turns; i++) {
+        for (int i = 0; i < ready_queue; i++) {
             turn(0, false);
         }
         script.now_ms += ms;
@@ -167,9 +167,9 @@ TEST_F(LoopMemoryTest, ShouldHandTheReceivingOnWhileItCannotReceive)
 
 TEST_F(LoopMemoryTest, ShouldNotTakeTheTimerOfThePauseForMail)
 {
-    sfd_receiving_offer(loop());
-    sfd_receiving_resume(loop()); // what the timer does, before the mail was taken
-    sfd_receiving_offer(loop());
+    sfd_loop_receiving_offer(loop());
+    sfd_loop_receiving_resume(loop()); // what the timer does, before the mail was taken
+    sfd_loop_receiving_offer(loop());
     ASSERT_NE(&loop()->receive, loop()->receive.next) << "it is in the mailbox twice";
     EXPECT_EQ(0, turn());
 }

@@ -292,7 +292,7 @@ TEST_F(LoopSelectorTest, ShouldLeaveMoreChoicesThanATurnHolds)
     std::vector<OwnedFd> reads;
     script.cold_opens = true;
     hold_ = true;
-    for (int i = 0; i < 3 * SFD_CHOICES_MAX; i++) {
+    for (int i = 0; i < 3 * SFD_SELECTIONS_MAX; i++) {
         reads.push_back(read());
         untilServed(i + 1);
     }
@@ -300,7 +300,7 @@ TEST_F(LoopSelectorTest, ShouldLeaveMoreChoicesThanATurnHolds)
     hold_ = false;
     releaseHeld(); // all become ready in one turn
     until([&] { return transfers() == 0; });
-    EXPECT_EQ(3u * SFD_CHOICES_MAX, choices_.size());
+    EXPECT_EQ(3u * SFD_SELECTIONS_MAX, choices_.size());
     for (const OwnedFd &in : reads) {
         EXPECT_EQ(content_, drain(in.get()).substr(SFD_WIRE_FILE_INFO_SIZE));
     }

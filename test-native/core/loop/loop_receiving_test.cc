@@ -1,4 +1,4 @@
-// Which loop receives while one is stuck, how the watch frees it (R4, R5, D18), and when the watch sleeps.
+// Which loop receives while one is stuck, how the watchdog frees it (R4, R5, D18), and when the watchdog sleeps.
 //
 // Two loops on threads of their own. A loop gets stuck as it would in life: a client clears O_NONBLOCK of its socket
 // between the look and the sendfile, here played by a scripted F_GETFL.
@@ -36,11 +36,12 @@ class ReceivingTest : public CoreTest
             *type = TMPFS_MAGIC; // everything is warm, wherever the tests run
             return 0;
         };
-        ASSERT_EQ(0, sfd_watch_init(&shared_->watch));
-        ASSERT_EQ(0, sfd_machine_init(&shared_->machine, &sys_));
+        ASSERT_EQ(0, sfd_watchdog_init(&shared_->watchdog));
+        ASSERT_EQ(0, sfd_kernel_init(&shared_->kernel, &sys_));
+        shared_->techniques = sfd_techniques_available(&sys_);
         sfd_devices_init(&shared_->devices);
         const struct sfd_limits limits = {};
-        sfd_accounts_init(&shared_->accounts, &limits);
+        sfd_client_accounts_init(&shared_->accounts, &limits);
         directory_ = std::make_unique<TemporaryDirectory>();
         root_ = openFile(directory_->path(), O_PATH | O_DIRECTORY);
         for (int &root : shared_->roots) {
@@ -80,9 +81,9 @@ class ReceivingTest : public CoreTest
         root_.reset();
         directory_.reset();
         sfd_devices_deinit(&shared_->devices);
-        sfd_accounts_deinit(&shared_->accounts);
-        sfd_machine_deinit(&shared_->machine);
-        sfd_watch_deinit(&shared_->watch);
+        sfd_client_accounts_deinit(&shared_->accounts);
+        sfd_kernel_deinit(&shared_->kernel);
+        sfd_watchdog_deinit(&shared_->watchdog);
         CoreTest::TearDown();
     }
 
@@ -101,10 +102,10 @@ class ReceivingTest : public CoreTest
                 slot->path = SFD_WIRE_PATH_REQUEST_SIZE;
                 slot->path_length = static_cast<int32_t>(request.path_length);
             }
-            for (int i = 0; i < turn->lends; i++) {
-                sfd_loop_work(reinterpret_cast<struct sfd_task *>(turn->lend[i].task));
+            for (int i = 0; i < turn->offloads; i++) {
+                sfd_loop_work(reinterpret_cast<struct sfd_task *>(turn->offload[i].task));
             }
-            turn->lends = 0;
+            turn->offloads = 0;
         }
         EXPECT_EQ(-ESHUTDOWN, result);
     }
@@ -127,7 +128,7 @@ class ReceivingTest : public CoreTest
         status_ = request(SFD_WIRE_SEND_FILE, "big", pair_->out.get());
         pair_->out.reset();
         ASSERT_TRUE(await([this] {
-            sfd_watch_look(shared_.get(), false);
+            sfd_watchdog_look(shared_.get(), false);
             return stuck() > 0;
         }));
     }
@@ -139,17 +140,17 @@ class ReceivingTest : public CoreTest
         }
         return sum;
     }
-    /* Looks until the watch is asleep. */
+    /* Looks until the watchdog is asleep. */
     void sleepOverWatch()
     {
-        ASSERT_TRUE(await([this] { return sfd_watch_look(shared_.get(), false) == -1; }));
+        ASSERT_TRUE(await([this] { return sfd_watchdog_look(shared_.get(), false) == -1; }));
     }
     /* A request that is served at once, by whichever loop can. */
     testing::AssertionResult serves()
     {
         const OwnedFd in = request(SFD_WIRE_READ_FILE, "small");
         const bool answered = await([&] {
-            sfd_watch_look(shared_.get(), false);
+            sfd_watchdog_look(shared_.get(), false);
             return readable(in.get());
         });
         if (!answered) {
@@ -162,7 +163,7 @@ class ReceivingTest : public CoreTest
         std::string data;
         while (data.size() < BIG) {
             const std::string part = readExactly(pair_->in.get(), std::min(BIG - data.size(), size_t{65536}));
-            sfd_watch_look(shared_.get(), false);
+            sfd_watchdog_look(shared_.get(), false);
             ASSERT_FALSE(part.empty());
             data += part;
         }
@@ -208,43 +209,43 @@ TEST_F(ReceivingTest, ShouldFreeALoopThatASocketBlocks)
     /* The loop is free when it obeys again: it ends the transfer whose client goes. */
     status_.reset();
     EXPECT_TRUE(await([this] {
-        sfd_watch_look(shared_.get(), false);
+        sfd_watchdog_look(shared_.get(), false);
         return shared_->transfers.load() == 0;
     })) << "with nobody reading its destination";
     EXPECT_TRUE(serves());
 }
 
-/* How many looks it takes until the watch wants to sleep without limit; one that sees work begins anew. */
+/* How many looks it takes until the watchdog wants to sleep without limit; one that sees work begins anew. */
 TEST_F(ReceivingTest, ShouldLookOnForASecondAfterTheLastWorkAndThenSleep)
 {
     EXPECT_TRUE(serves());
     int looks = 0;
     ASSERT_TRUE(await([&] {
         looks = 0;
-        int timeout = sfd_watch_look(shared_.get(), true); // the count begins anew
+        int timeout = sfd_watchdog_look(shared_.get(), true); // the count begins anew
         for (; looks < 10 && timeout == 100; looks++) {
-            timeout = sfd_watch_look(shared_.get(), false);
+            timeout = sfd_watchdog_look(shared_.get(), false);
         }
         return timeout == -1 && looks == 10; // at first the loops have yet to fall asleep
     }));
-    EXPECT_EQ(-1, sfd_watch_look(shared_.get(), false)) << "and sleeps on";
-    EXPECT_FALSE(readable(shared_->watch.eventfd)) << "nobody works, and nobody wakes it";
+    EXPECT_EQ(-1, sfd_watchdog_look(shared_.get(), false)) << "and sleeps on";
+    EXPECT_FALSE(readable(shared_->watchdog.eventfd)) << "nobody works, and nobody wakes it";
 }
 
 TEST_F(ReceivingTest, ShouldBeWokenByTheFirstLoopThatWorks)
 {
     sleepOverWatch();
     const OwnedFd in = request(SFD_WIRE_READ_FILE, "small");
-    sfd_watch_wait(&shared_->watch, -1); // returns
-    EXPECT_FALSE(shared_->watch.asleep.load()) << "nobody has to wake it twice";
-    EXPECT_EQ(100, sfd_watch_look(shared_.get(), false)) << "it saw the loop at work";
+    sfd_watchdog_wait(&shared_->watchdog, -1); // returns
+    EXPECT_FALSE(shared_->watchdog.asleep.load()) << "nobody has to wake it twice";
+    EXPECT_EQ(100, sfd_watchdog_look(shared_.get(), false)) << "it saw the loop at work";
     EXPECT_BYTES("small", readToEnd(in.get()).substr(SFD_WIRE_FILE_INFO_SIZE));
 }
 
 TEST_F(ReceivingTest, ShouldNotSleepWhileSomethingElseIsPending)
 {
     for (int i = 0; i < 30; i++) {
-        EXPECT_EQ(100, sfd_watch_look(shared_.get(), true));
+        EXPECT_EQ(100, sfd_watchdog_look(shared_.get(), true));
     }
 }
 
@@ -252,7 +253,7 @@ TEST_F(ReceivingTest, ShouldNotSleepWhileALoopIsStuck)
 {
     stick();
     for (int i = 0; i < 30; i++) {
-        EXPECT_EQ(100, sfd_watch_look(shared_.get(), false));
+        EXPECT_EQ(100, sfd_watchdog_look(shared_.get(), false));
     }
     expectAllOfTheBigFile();
 }
@@ -268,22 +269,22 @@ TEST_F(ReceivingTest, ShouldWatchALoopThatGetsStuckWhileItSleeps)
     std::atomic<bool> over(false);
     std::thread watch([&] {
         while (!over) {
-            sfd_watch_wait(&shared_->watch, sfd_watch_look(shared_.get(), false));
+            sfd_watchdog_wait(&shared_->watchdog, sfd_watchdog_look(shared_.get(), false));
         }
     });
     EXPECT_TRUE(await([this] { return stuck() > 0; }));
     status_.reset(); // a loop that is freed notices
     EXPECT_TRUE(await([this] { return shared_->transfers.load() == 0; }));
     over = true;
-    sfd_watch_wake(&shared_->watch);
+    sfd_watchdog_wake(&shared_->watchdog);
     watch.join();
 }
 
 TEST_F(ReceivingTest, ShouldEndAWaitWhenSomebodyWakesTheWatch)
 {
-    sfd_watch_wake(&shared_->watch);
-    sfd_watch_wait(&shared_->watch, -1); // returns
-    EXPECT_FALSE(readable(shared_->watch.eventfd));
+    sfd_watchdog_wake(&shared_->watchdog);
+    sfd_watchdog_wait(&shared_->watchdog, -1); // returns
+    EXPECT_FALSE(readable(shared_->watchdog.eventfd));
 }
 
 TEST(WakeSignalTest, ShouldFindOneSignalAndKeepToIt)

@@ -1,4 +1,5 @@
-// The event loop: requests in, transfers placed, woken, lent and forgotten; one turn at a time on the test's thread.
+// The event loop: requests in, transfers placed, woken, offloaded and forgotten; one turn at a time on the test's
+// thread.
 #include "loop_fixture.h"
 
 #include <sys/resource.h>
@@ -333,10 +334,10 @@ TEST_F(LoopTest, ShouldRefuseWhatDoesNotFitIntoTheTable)
 
 TEST_F(LoopTest, ShouldNotBlockOnAFullPipeThatWaitsForARefusal) // R4
 {
-    for (const int flags : {shared_->machine.pipe_write_flags, 0}) {
+    for (const int flags : {shared_->kernel.pipe_write_flags, 0}) {
         SCOPED_TRACE(flags);
         destroyLoops();
-        shared_->machine.pipe_write_flags = flags;
+        shared_->kernel.pipe_write_flags = flags;
         createLoops();
         const int received = received_;
         Pipe status; // blocking
@@ -871,7 +872,7 @@ class TwoLoopsTest : public LoopFixture
         LoopFixture::TearDown();
     }
 
-    /* Loop 1 gets more to lend in one turn than its buffer holds: the others' messages come all at once. */
+    /* Loop 1 gets more to offload in one turn than its buffer holds: the others' messages come all at once. */
     void crowdLoopOne()
     {
         file(100);
@@ -880,10 +881,10 @@ class TwoLoopsTest : public LoopFixture
         for (int i = 0; i < 280; i++) {
             uint64_t id = 0;
             OwnedFd status = opened(&id);
-            if (sfd_table_loop_of(id) == 1) {
+            if (sfd_transfer_table_loop_of(id) == 1) {
                 ids.push_back(id);
             }
-            (sfd_table_loop_of(id) == 1 ? crowd_ : others).push_back(std::move(status));
+            (sfd_transfer_table_loop_of(id) == 1 ? crowd_ : others).push_back(std::move(status));
         }
         others.clear();
         until([&] { return transfers() == crowd_.size(); }); // the clients of loop 0 are gone
@@ -901,7 +902,7 @@ class TwoLoopsTest : public LoopFixture
         turn(0);
         lent_total_ = 0;
         turn(1);
-        EXPECT_EQ(SFD_LENDS_MAX, lends_);
+        EXPECT_EQ(SFD_OFFLOADS_MAX, offloads_);
     }
 
     std::vector<OwnedFd> crowd_;
@@ -911,7 +912,7 @@ TEST_F(TwoLoopsTest, ShouldLendMoreThanATurnsBufferHoldsInTwoTurns)
 {
     crowdLoopOne();
     turn(1);
-    EXPECT_EQ(140 - SFD_LENDS_MAX, lends_);
+    EXPECT_EQ(140 - SFD_OFFLOADS_MAX, offloads_);
     hold_ = false;
     releaseHeld();
     until([&] { return transfers() == 0; });

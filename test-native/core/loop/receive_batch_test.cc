@@ -18,7 +18,7 @@ class ReceiveTest : public CoreTest
         pair_ = std::make_unique<SocketPair>(SOCK_DGRAM);
         const int on = 1;
         ASSERT_EQ(0, setsockopt(pair_->in.get(), SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)));
-        receiver_ = std::make_unique<struct sfd_receiver>();
+        receiver_ = std::make_unique<struct sfd_receive_batch>();
         slots_.resize(SFD_BATCH_MAX);
         for (struct sfd_slot &slot : slots_) {
             std::fill(std::begin(slot.fds), std::end(slot.fds), -1);
@@ -66,11 +66,11 @@ class ReceiveTest : public CoreTest
             std::memset(&slot, 0xaa, sizeof(slot)); // what an earlier turn left behind
             std::fill(std::begin(slot.fds), std::end(slot.fds), -1);
         }
-        return sfd_receive(receiver_.get(), &closer_, pair_->in.get(), slots_.data());
+        return sfd_receive_batch_fill(receiver_.get(), &closer_, pair_->in.get(), slots_.data());
     }
 
     std::unique_ptr<SocketPair> pair_;
-    std::unique_ptr<struct sfd_receiver> receiver_;
+    std::unique_ptr<struct sfd_receive_batch> receiver_;
     std::vector<struct sfd_slot> slots_;
     struct sfd_closer closer_;
     struct sfd_devices devices_;
@@ -255,7 +255,7 @@ TEST_F(ReceiveTest, ShouldGiveOtherErrorsToItsCaller)
     sys.recvmmsg = [](int, struct mmsghdr *, unsigned, int) { return -ENOBUFS; };
     struct sfd_closer closer;
     sfd_closer_init(&closer, &sys, &devices_);
-    EXPECT_EQ(-ENOBUFS, sfd_receive(receiver_.get(), &closer, pair_->in.get(), slots_.data()));
+    EXPECT_EQ(-ENOBUFS, sfd_receive_batch_fill(receiver_.get(), &closer, pair_->in.get(), slots_.data()));
     sfd_closer_deinit(&closer);
 }
 

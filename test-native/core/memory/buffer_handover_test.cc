@@ -48,15 +48,15 @@ class HandoverTest : public MemoryFixture
 
     int send(struct sfd_buffer *buffer)
     {
-        return sfd_handover_send(&sys_, to(), buffer, MSG_DONTWAIT);
+        return sfd_buffer_handover_send(&sys_, to(), buffer, MSG_DONTWAIT);
     }
     int move(struct sfd_buffer *buffer)
     {
-        return sfd_handover_move(&sys_, to(), buffer, MSG_DONTWAIT);
+        return sfd_buffer_handover_move(&sys_, to(), buffer, MSG_DONTWAIT);
     }
     int receive(struct sfd_buffer *out, unsigned flags = 0)
     {
-        return sfd_handover_receive(&sys_, from(), flags, MSG_DONTWAIT, out);
+        return sfd_buffer_handover_receive(&sys_, from(), flags, MSG_DONTWAIT, out);
     }
     /* The same of one that is not to be received: nothing is left open, nothing is touched. */
     int refusal(unsigned flags = 0)
@@ -748,11 +748,11 @@ TEST_F(HandoverTest, ShouldRefuseADescriptorThatIsNoSocket)
 {
     create(100);
     Pipe pipe;
-    EXPECT_EQ(-ENOTSOCK, sfd_handover_send(&sys_, pipe.out.get(), &buffer_, 0));
-    EXPECT_EQ(-ENOTSOCK, sfd_handover_move(&sys_, pipe.out.get(), &buffer_, 0));
-    EXPECT_EQ(-ENOTSOCK, sfd_handover_receive(&sys_, pipe.in.get(), 0, 0, &other_));
-    EXPECT_EQ(-EBADF, sfd_handover_send(&sys_, -1, &buffer_, 0));
-    EXPECT_EQ(-EBADF, sfd_handover_receive(&sys_, -1, 0, 0, &other_));
+    EXPECT_EQ(-ENOTSOCK, sfd_buffer_handover_send(&sys_, pipe.out.get(), &buffer_, 0));
+    EXPECT_EQ(-ENOTSOCK, sfd_buffer_handover_move(&sys_, pipe.out.get(), &buffer_, 0));
+    EXPECT_EQ(-ENOTSOCK, sfd_buffer_handover_receive(&sys_, pipe.in.get(), 0, 0, &other_));
+    EXPECT_EQ(-EBADF, sfd_buffer_handover_send(&sys_, -1, &buffer_, 0));
+    EXPECT_EQ(-EBADF, sfd_buffer_handover_receive(&sys_, -1, 0, 0, &other_));
     EXPECT_EQ(SFD_BUFFER_UNSEALED, buffer_.seal);
 }
 
@@ -761,7 +761,7 @@ TEST_F(HandoverTest, ShouldSendNothingOverASocketThatIsNotConnected)
     create(100);
     for (const int type : {SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET}) {
         const OwnedFd alone(socket(AF_UNIX, type | SOCK_CLOEXEC, 0));
-        EXPECT_EQ(-ENOTCONN, sfd_handover_move(&sys_, alone.get(), &buffer_, MSG_DONTWAIT));
+        EXPECT_EQ(-ENOTCONN, sfd_buffer_handover_move(&sys_, alone.get(), &buffer_, MSG_DONTWAIT));
         EXPECT_BYTES(content_, bytesOf(buffer_));
     }
 }
@@ -825,7 +825,7 @@ TEST_F(HandoverTest, ShouldKeepTheBytesAlthoughTheSenderHasGone)
                       return 1;
                   }
                   std::memcpy(buffer.data, content.data(), content.size());
-                  return sfd_handover_send(sys, to(), &buffer, 0) < 0 ? 2 : 0;
+                  return sfd_buffer_handover_send(sys, to(), &buffer, 0) < 0 ? 2 : 0;
               }));
     ASSERT_EQ(1, receive(&other_));
     EXPECT_BYTES(content, bytesOf(other_));
@@ -841,7 +841,7 @@ TEST_F(HandoverTest, ShouldStopTheSenderInItsOwnProcessFromWriting)
             return 1;
         }
         std::memset(buffer.data, 'a', 100);
-        if (sfd_handover_send(sys, to(), &buffer, 0) < 0 || pwrite(buffer.fd, "b", 1, 0) != -1) {
+        if (sfd_buffer_handover_send(sys, to(), &buffer, 0) < 0 || pwrite(buffer.fd, "b", 1, 0) != -1) {
             return 2;
         }
         *static_cast<volatile char *>(buffer.data) = 'b';
@@ -861,7 +861,7 @@ TEST_F(HandoverTest, ShouldTakeWhatAnotherProcessHasMoved)
                       return 1;
                   }
                   std::memset(buffer.data, 'a', 100);
-                  return sfd_handover_move(sys, to(), &buffer, 0) < 0 ? 2 : 0;
+                  return sfd_buffer_handover_move(sys, to(), &buffer, 0) < 0 ? 2 : 0;
               }));
     ASSERT_EQ(1, receive(&other_, SFD_BUFFER_WRITABLE));
     EXPECT_EQ(std::string(100, 'a'), bytesOf(other_));

@@ -32,6 +32,7 @@ extern "C" {
 #include "process/sandbox.h"
 #include "sys/fd.h"
 #include "sys/kernel.h"
+#include "sys/pipe.h"
 #include "sys/sys_sandbox.h"
 }
 
@@ -310,14 +311,14 @@ TEST_F(Sandbox, shouldWriteToAFifoThatMayNotBeOpenedAnew)
         int pipe_fds[2];
         DEMAND(pipe(pipe_fds) == 0 && write(pipe_fds[1], "spliced", 7) == 7);
         DEMAND(splice(pipe_fds[0], nullptr, fifo, nullptr, 7, 0) == 7);
-        struct sfd_machine machine = {};
-        DEMAND(sfd_machine_init(&machine, &sfd_sys_linux) == 0);
+        struct sfd_kernel kernel = {};
+        DEMAND(sfd_kernel_init(&kernel, &sfd_sys_linux) == 0);
         DEMAND(confine() == 0);
         DEMAND(sfd_fd_reopen_pipe(fifo) == -EACCES);
 
         char written[] = " written";
         const struct iovec iov = {written, 8};
-        DEMAND(sfd_machine_write_pipe(&machine, fifo, &iov, 1) == 8);
+        DEMAND(sfd_pipe_write(&kernel, fifo, &iov, 1) == 8);
         char bytes[16] = {};
         DEMAND(read(fifo, bytes, 15) == 15 && strcmp(bytes, "spliced written") == 0);
 
@@ -325,7 +326,7 @@ TEST_F(Sandbox, shouldWriteToAFifoThatMayNotBeOpenedAnew)
         const struct iovec all = {more.data(), more.size()};
         int64_t moved = 0;
         for (int64_t n = 1; n > 0; moved += n > 0 ? n : 0) {
-            n = sfd_machine_write_pipe(&machine, fifo, &all, 1);
+            n = sfd_pipe_write(&kernel, fifo, &all, 1);
             DEMAND(n > 0 || n == -EAGAIN);
         }
         int held = 0;
@@ -348,7 +349,7 @@ TEST_F(Sandbox, shouldReachNoOtherProcess)
         DEMAND(syscall(SYS_pidfd_send_signal, -1, 0, nullptr, 0) < 0 && errno == EPERM);
         DEMAND(open_error(proc + "/mem", O_RDONLY) == EACCES);
         DEMAND(open_error(proc + "/root/etc/passwd", O_RDONLY) == EACCES);
-        /* Its own threads, of which each has a domain of its own, it may signal: the watch over the loops does. */
+        /* Its own threads, of which each has a domain of its own, it may signal: the watchdog over the loops does. */
         std::atomic<int> id{0};
         std::atomic<bool> end{false};
         std::thread thread([&] {

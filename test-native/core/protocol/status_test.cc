@@ -12,17 +12,17 @@ class StatusTest : public CoreTest
     void SetUp() override
     {
         CoreTest::SetUp();
-        machine_ = std::make_unique<Machine>();
+        kernel_ = std::make_unique<Kernel>();
         pipe_ = std::make_unique<Pipe>(O_NONBLOCK);
         sfd_status_init(&status_);
         status_.fd = dup(pipe_->out.get());
     }
     void TearDown() override
     {
-        sfd_status_deinit(&status_, &machine_->machine);
-        sfd_status_deinit(&status_, &machine_->machine); // idempotent
+        sfd_status_deinit(&status_, &kernel_->kernel);
+        sfd_status_deinit(&status_, &kernel_->kernel); // idempotent
         pipe_.reset();
-        machine_.reset();
+        kernel_.reset();
         CoreTest::TearDown();
     }
 
@@ -37,14 +37,14 @@ class StatusTest : public CoreTest
     }
     int flush()
     {
-        return sfd_status_flush(&status_, &machine_->machine);
+        return sfd_status_flush(&status_, &kernel_->kernel);
     }
     std::string received()
     {
         return drain(pipe_->in.get());
     }
 
-    std::unique_ptr<Machine> machine_;
+    std::unique_ptr<Kernel> kernel_;
     std::unique_ptr<Pipe> pipe_;
     struct sfd_status status_;
 };
@@ -217,7 +217,7 @@ TEST_F(StatusTest, ShouldTryAgainAfterWantOfMemory)
         }
         return sfd_sys_linux.pwritev2(fd, iov, count, offset, flags);
     };
-    machine_->machine.sys = &sys;
+    kernel_->kernel.sys = &sys;
     infoIsDue();
     for (const int expected : {-ENOMEM, -ENOBUFS, 0}) {
         const int told = flush();
@@ -226,16 +226,16 @@ TEST_F(StatusTest, ShouldTryAgainAfterWantOfMemory)
     }
     EXPECT_EQ(1, flush());
     EXPECT_EQ(Messages{"info 1234"}, messages(received()));
-    machine_->machine.sys = &sfd_sys_linux;
+    kernel_->kernel.sys = &sfd_sys_linux;
 }
 
 TEST_F(StatusTest, ShouldNotBlockOnAFullPipeWithoutONonblock) // D18
 {
-    if (machine_->machine.pipe_write_flags == 0) {
+    if (kernel_->kernel.pipe_write_flags == 0) {
         GTEST_SKIP() << "this kernel's pipes do not know RWF_NOWAIT; transfers reopen them instead";
     }
     Pipe blocking;
-    sfd_status_deinit(&status_, &machine_->machine);
+    sfd_status_deinit(&status_, &kernel_->kernel);
     status_.fd = dup(blocking.out.get());
     blocking.fill();
     infoIsDue();

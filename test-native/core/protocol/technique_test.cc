@@ -58,7 +58,7 @@ TEST_F(TechniqueTest, ShouldFindEveryTechniqueOnThisKernel)
     for (int i = 0; i < SFD_TECHNIQUES; i++) {
         EXPECT_EQ(0, error[i]) << sfd_technique_name(static_cast<enum sfd_technique>(i));
     }
-    EXPECT_EQ(SFD_TECHNIQUES_ALL, Machine().machine.techniques);
+    EXPECT_EQ(SFD_TECHNIQUES_ALL, sfd_techniques_available(&sfd_sys_linux));
 }
 
 TEST_F(TechniqueTest, ShouldTellWhyAMachineLacksATechnique)
@@ -75,7 +75,7 @@ TEST_F(TechniqueTest, ShouldTellWhyAMachineLacksATechnique)
     EXPECT_EQ(-ENODEV, error[SFD_TECHNIQUE_MMAP]);
     EXPECT_EQ(0, error[SFD_TECHNIQUE_READ_WRITE]) << "no machine is without it";
     EXPECT_EQ(-ENOSYS, error[SFD_TECHNIQUE_COPY_FILE_RANGE]);
-    EXPECT_EQ(bits({SFD_TECHNIQUE_READ_WRITE}), Machine(&sys).machine.techniques);
+    EXPECT_EQ(bits({SFD_TECHNIQUE_READ_WRITE}), sfd_techniques_available(&sys));
 }
 
 TEST_F(TechniqueTest, ShouldChooseByDestinationAndSizeWithoutRules)

@@ -28,7 +28,7 @@ std::string remedies(int error)
     static const char names[] = {'E', 'R', 'D', 'O', 'P'};
     std::string all;
     for (int place = 0; place < SFD_PLACES; place++) {
-        all += names[sfd_policy(static_cast<enum sfd_place>(place), -error)];
+        all += names[sfd_errno_policy(static_cast<enum sfd_place>(place), -error)];
     }
     return all;
 }
@@ -48,9 +48,9 @@ TEST(PolicyTest, ShouldKnowWhatEachErrorMeansAtEachPlace) // R13, D31
 
 TEST(PolicyTest, ShouldEndWhatHappensAtNoPlace)
 {
-    EXPECT_EQ(SFD_REMEDY_END, sfd_policy(SFD_PLACES, -EAGAIN));
-    EXPECT_EQ(SFD_REMEDY_END, sfd_policy(SFD_PLACE_MOVE, INT32_MIN));
-    EXPECT_EQ(SFD_REMEDY_END, sfd_policy(SFD_PLACE_MOVE, INT32_MAX));
+    EXPECT_EQ(SFD_REMEDY_END, sfd_errno_policy(SFD_PLACES, -EAGAIN));
+    EXPECT_EQ(SFD_REMEDY_END, sfd_errno_policy(SFD_PLACE_MOVE, INT32_MIN));
+    EXPECT_EQ(SFD_REMEDY_END, sfd_errno_policy(SFD_PLACE_MOVE, INT32_MAX));
 }
 
 } // namespace

@@ -10,20 +10,20 @@ namespace
 #define RESOLVE_CACHED 0x20
 #endif
 
-using MachineTest = CoreTest;
+using KernelTest = CoreTest;
 
-TEST_F(MachineTest, ShouldFindOutAboutThisKernelAndLeaveOneDescriptorOpen)
+TEST_F(KernelTest, ShouldFindOutAboutThisKernelAndLeaveOneDescriptorOpen)
 {
     const size_t before = openDescriptors().size();
-    struct sfd_machine machine;
-    ASSERT_EQ(0, sfd_machine_init(&machine, &sfd_sys_linux));
+    struct sfd_kernel kernel;
+    ASSERT_EQ(0, sfd_kernel_init(&kernel, &sfd_sys_linux));
     EXPECT_EQ(before + 1, openDescriptors().size());
-    EXPECT_EQ(1, write(machine.null_fd, "x", 1));
-    sfd_machine_deinit(&machine);
-    sfd_machine_deinit(&machine); // idempotent
+    EXPECT_EQ(1, write(kernel.null_fd, "x", 1));
+    sfd_kernel_deinit(&kernel);
+    sfd_kernel_deinit(&kernel); // idempotent
 }
 
-TEST_F(MachineTest, ShouldWritePlainlyWherePipesDoNotKnowNowait)
+TEST_F(KernelTest, ShouldWritePlainlyWherePipesDoNotKnowNowait)
 {
     struct sfd_sys sys = copyOfSys();
     sys.pwritev2 = [](int fd, const struct iovec *iov, int count, int64_t offset, int flags) {
@@ -32,19 +32,19 @@ TEST_F(MachineTest, ShouldWritePlainlyWherePipesDoNotKnowNowait)
         }
         return sfd_sys_linux.pwritev2(fd, iov, count, offset, flags);
     };
-    const Machine old(&sys);
-    EXPECT_EQ(0, old.machine.pipe_write_flags);
+    const Kernel old(&sys);
+    EXPECT_EQ(0, old.kernel.pipe_write_flags);
 }
 
-TEST_F(MachineTest, ShouldUseNowaitWherePipesKnowIt)
+TEST_F(KernelTest, ShouldUseNowaitWherePipesKnowIt)
 {
     struct sfd_sys sys = copyOfSys();
     sys.pwritev2 = [](int, const struct iovec *, int, int64_t, int) { return int64_t{1}; };
-    const Machine recent(&sys);
-    EXPECT_EQ(RWF_NOWAIT, recent.machine.pipe_write_flags);
+    const Kernel recent(&sys);
+    EXPECT_EQ(RWF_NOWAIT, recent.kernel.pipe_write_flags);
 }
 
-TEST_F(MachineTest, ShouldDoWithoutCachedResolutionWhereTheKernelLacksIt)
+TEST_F(KernelTest, ShouldDoWithoutCachedResolutionWhereTheKernelLacksIt)
 {
     struct sfd_sys sys = copyOfSys();
     sys.openat2 = [](int dir, const char *path, const struct open_how *how) {
@@ -53,27 +53,27 @@ TEST_F(MachineTest, ShouldDoWithoutCachedResolutionWhereTheKernelLacksIt)
         }
         return sfd_sys_linux.openat2(dir, path, how);
     };
-    const Machine old(&sys);
-    EXPECT_FALSE(old.machine.resolve_cached);
+    const Kernel old(&sys);
+    EXPECT_FALSE(old.kernel.resolve_cached);
 }
 
-TEST_F(MachineTest, ShouldTakeAnUncachedPathAsAProofThatTheKernelKnowsTheFlag)
+TEST_F(KernelTest, ShouldTakeAnUncachedPathAsAProofThatTheKernelKnowsTheFlag)
 {
     struct sfd_sys sys = copyOfSys();
     sys.openat2 = [](int, const char *, const struct open_how *) { return -EAGAIN; };
-    const Machine recent(&sys);
-    EXPECT_TRUE(recent.machine.resolve_cached);
+    const Kernel recent(&sys);
+    EXPECT_TRUE(recent.kernel.resolve_cached);
 }
 
-TEST_F(MachineTest, ShouldDoWithoutCachestatWhereTheKernelLacksIt)
+TEST_F(KernelTest, ShouldDoWithoutCachestatWhereTheKernelLacksIt)
 {
     struct sfd_sys sys = copyOfSys();
     sys.cachestat = [](int, const struct sfd_cachestat_range *, struct sfd_cachestat *) { return -ENOSYS; };
-    const Machine old(&sys);
-    EXPECT_FALSE(old.machine.cachestat);
+    const Kernel old(&sys);
+    EXPECT_FALSE(old.kernel.cachestat);
 }
 
-TEST_F(MachineTest, ShouldFindAFifoBrokenThatWasSplicedIntoAndLostItsReader)
+TEST_F(KernelTest, ShouldFindAFifoBrokenThatWasSplicedIntoAndLostItsReader)
 {
     const TemporaryDirectory directory;
     ASSERT_EQ(0, mkfifo((directory / "fifo").c_str(), 0600));
@@ -82,11 +82,11 @@ TEST_F(MachineTest, ShouldFindAFifoBrokenThatWasSplicedIntoAndLostItsReader)
     in.reset();
     struct sfd_sys sys = copyOfSys();
     sys.pwritev2 = [](int, const struct iovec *, int, int64_t, int) { return static_cast<int64_t>(-EOPNOTSUPP); };
-    Machine machine(&sys);
-    machine.machine.pipe_write_flags = RWF_NOWAIT;
+    Kernel kernel(&sys);
+    kernel.kernel.pipe_write_flags = RWF_NOWAIT;
     char byte = 0;
     const struct iovec iov = {&byte, 1};
-    EXPECT_EQ(-EPIPE, sfd_machine_write_pipe(&machine.machine, out.get(), &iov, 1));
+    EXPECT_EQ(-EPIPE, sfd_pipe_write(&kernel.kernel, out.get(), &iov, 1));
 }
 
 } // namespace

@@ -27,7 +27,7 @@ class DestinationTest : public CoreTest
     void SetUp() override
     {
         CoreTest::SetUp();
-        machine_ = std::make_unique<Machine>();
+        kernel_ = std::make_unique<Kernel>();
         sfd_devices_init(&devices_);
         sfd_closer_init(&closer_, &sfd_sys_linux, &devices_);
         directory_ = std::make_unique<TemporaryDirectory>();
@@ -39,7 +39,7 @@ class DestinationTest : public CoreTest
         directory_.reset();
         sfd_closer_deinit(&closer_);
         sfd_devices_deinit(&devices_);
-        machine_.reset();
+        kernel_.reset();
         CoreTest::TearDown();
     }
 
@@ -51,11 +51,11 @@ class DestinationTest : public CoreTest
         int fd = fcntl(client_.get(), F_DUPFD_CLOEXEC, 0);
         EXPECT_EQ(0, sfd_fd_classify(&sfd_sys_linux, fd, &info));
         dest_ = {};
-        const int result = sfd_destination_accept(&machine_->machine, &devices_, &info, &fd, &dest_);
+        const int result = sfd_destination_accept(&kernel_->kernel, available_, &devices_, &info, &fd, &dest_);
         fd_.reset(fd);
         at_first_ = dest_.fits;
         if (result == 0) {
-            sfd_destination_ask(&machine_->machine, fd, &dest_);
+            sfd_destination_ask(&kernel_->kernel, available_, fd, &dest_);
         }
         return result;
     }
@@ -71,10 +71,11 @@ class DestinationTest : public CoreTest
     int64_t write(const std::string &bytes, bool more = false)
     {
         const struct iovec iov = {const_cast<char *>(bytes.data()), bytes.size()};
-        return sfd_destination_write(&machine_->machine, fd_.get(), dest_.kind, &iov, 1, more);
+        return sfd_destination_write(&kernel_->kernel, fd_.get(), dest_.kind, &iov, 1, more);
     }
 
-    std::unique_ptr<Machine> machine_;
+    std::unique_ptr<Kernel> kernel_;
+    uint32_t available_ = SFD_TECHNIQUES_ALL;
     struct sfd_devices devices_;
     struct sfd_closer closer_;
     std::unique_ptr<TemporaryDirectory> directory_;
@@ -149,7 +150,7 @@ TEST_F(DestinationTest, ShouldMakeEveryTechniqueTrueThatItCallsFit)
 
 TEST_F(DestinationTest, ShouldOfferWhatThisMachineHas)
 {
-    machine_->machine.techniques = READ_WRITE | SPLICE;
+    available_ = READ_WRITE | SPLICE;
     ASSERT_EQ(0, accept(file(O_WRONLY)));
     EXPECT_EQ(READ_WRITE, dest_.fits);
 }
@@ -217,7 +218,7 @@ TEST_F(DestinationTest, ShouldFailForATerminalThatHungUp)
 
 TEST_F(DestinationTest, ShouldReopenAPipeWhereItsKernelKnowsNoNowait)
 {
-    machine_->machine.pipe_write_flags = 0;
+    kernel_->kernel.pipe_write_flags = 0;
     ASSERT_EQ(0, accept(Pipe().out));
     EXPECT_TRUE(dest_.nonblock);
     EXPECT_EQ(MEMORY | SPLICE | SENDFILE, dest_.fits) << "the description is ours";
@@ -228,10 +229,10 @@ TEST_F(DestinationTest, ShouldTakeAStatusChannelForAPipe)
 {
     for (const bool nonblock : {false, true}) {
         const Pipe pipe(nonblock ? O_NONBLOCK : 0);
-        struct sfd_destination channel = sfd_destination_of_channel(&machine_->machine);
+        struct sfd_destination channel = sfd_destination_of_channel(available_);
         EXPECT_EQ(SFD_FD_PIPE, channel.kind);
         EXPECT_EQ(MEMORY | SPLICE, channel.fits);
-        sfd_destination_ask(&machine_->machine, pipe.out.get(), &channel);
+        sfd_destination_ask(&kernel_->kernel, available_, pipe.out.get(), &channel);
         EXPECT_EQ(nonblock, channel.nonblock);
         EXPECT_EQ(MEMORY | SPLICE | (nonblock ? SENDFILE : 0), channel.fits);
     }

@@ -82,7 +82,7 @@ TEST_F(MoverTest, ShouldReportTheBytesThatPassedBeforeTheDestinationWasFull)
     ASSERT_LT(room, SIZE);
     for (const auto technique : {SFD_TECHNIQUE_SPLICE, SFD_TECHNIQUE_MMAP, SFD_TECHNIQUE_READ_WRITE}) {
         SCOPED_TRACE(sfd_technique_name(technique));
-        if (technique == SFD_TECHNIQUE_READ_WRITE && machine_->machine.pipe_write_flags == 0) {
+        if (technique == SFD_TECHNIQUE_READ_WRITE && kernel_->kernel.pipe_write_flags == 0) {
             continue; /* such a pipe is reopened with O_NONBLOCK first */
         }
         EXPECT_PROGRESS(room, SFD_STEP_BLOCKED, 0, stepAll(&move, technique, 0, SIZE));
@@ -197,7 +197,7 @@ TEST_F(MoverTest, ShouldWriteMemoryWhollyAfterShortWrites)
         char header[] = "head";
         char body[] = "and body";
         struct iovec iov[] = {{header, 0}, {header, 4}, {header, 0}, {body, 8}};
-        EXPECT_PROGRESS(12, SFD_STEP_MORE, 0, sfd_mover_memory(move.machine, move.dest, move.dest_kind, iov, 4, false));
+        EXPECT_PROGRESS(12, SFD_STEP_MORE, 0, sfd_mover_memory(move.kernel, move.dest, move.dest_kind, iov, 4, false));
         EXPECT_EQ("headand body", drain(socket ? pair_->in.get() : pipe_->in.get()));
     }
 }
@@ -209,7 +209,7 @@ TEST_F(MoverTest, ShouldResumeMemoryWhereItWasBlocked)
     char header[] = "head";
     char body[] = "and body";
     struct iovec iov[] = {{header, 4}, {body, 8}};
-    EXPECT_PROGRESS(6, SFD_STEP_BLOCKED, 0, sfd_mover_memory(move.machine, move.dest, move.dest_kind, iov, 2, false));
+    EXPECT_PROGRESS(6, SFD_STEP_BLOCKED, 0, sfd_mover_memory(move.kernel, move.dest, move.dest_kind, iov, 2, false));
     EXPECT_EQ("headan", drain(pipe_->in.get()));
 }
 
@@ -218,7 +218,7 @@ TEST_F(MoverTest, ShouldWriteNoMemoryAtOnce)
     const struct sfd_move move = toPipe();
     struct iovec none = {nullptr, 0};
     script.calls = 0;
-    EXPECT_PROGRESS(0, SFD_STEP_MORE, 0, sfd_mover_memory(move.machine, move.dest, move.dest_kind, &none, 1, false));
+    EXPECT_PROGRESS(0, SFD_STEP_MORE, 0, sfd_mover_memory(move.kernel, move.dest, move.dest_kind, &none, 1, false));
     EXPECT_EQ(0, script.calls);
 }
 

@@ -219,8 +219,8 @@ class SelectorTest : public TransferOptionsTest
     }
     enum sfd_next choose(int verdict)
     {
-        EXPECT_EQ(SFD_NEXT_CHOOSE, next_);
-        sfd_transfer_choose(t_.get(), verdict);
+        EXPECT_EQ(SFD_NEXT_SELECT, next_);
+        sfd_transfer_select(t_.get(), verdict);
         return run();
     }
 };
@@ -249,7 +249,7 @@ TEST_F(SelectorTest, ShouldGoByTheRulesWhenItIsLeftToThem)
     EXPECT_EQ(SFD_TECHNIQUE_READ_WRITE, t_->technique);
     finish();
     expectSent(100);
-    EXPECT_EQ(0u, count(SFD_COUNTER_UNFIT_CHOICES));
+    EXPECT_EQ(0u, count(SFD_COUNTER_UNFIT_SELECTIONS));
 }
 
 TEST_F(SelectorTest, ShouldGoByTheRulesWhenAChoiceDoesNotFitAndCountIt)
@@ -262,7 +262,7 @@ TEST_F(SelectorTest, ShouldGoByTheRulesWhenAChoiceDoesNotFitAndCountIt)
         choose(verdict);
         EXPECT_EQ(SFD_TECHNIQUE_SPLICE, t_->technique);
         finish();
-        EXPECT_EQ(1u, count(SFD_COUNTER_UNFIT_CHOICES));
+        EXPECT_EQ(1u, count(SFD_COUNTER_UNFIT_SELECTIONS));
         expectSent(BIG);
     }
 }
@@ -283,7 +283,7 @@ TEST_F(SelectorTest, ShouldAskAgainWhenItIsWokenBeforeTheVerdict)
 {
     file(BIG);
     begin(SFD_WIRE_SEND_FILE, toPipe());
-    EXPECT_EQ(SFD_NEXT_CHOOSE, run());
+    EXPECT_EQ(SFD_NEXT_SELECT, run());
     choose(SFD_TECHNIQUE_SPLICE);
     finish();
     expectSent(BIG);
@@ -407,7 +407,7 @@ TEST_F(SendDescriptorTest, ShouldNotTakeTheNumberOfAnUnmountedFileSystemForIt)
         struct sfd_fd_info info;
         ASSERT_EQ(0, sfd_fd_classify(&sfd_sys_linux, source_.get(), &info));
         script.fs_type = before;
-        sfd_devices_learn(&devices_, &context_->machine, source_.get(), info.dev);
+        sfd_residency_learn(&devices_, &context_->kernel, source_.get(), info.dev);
         script.fs_type = FUSE_MAGIC;
         sys_.preadv2 = [](int fd, const struct iovec *iov, int count, int64_t offset, int flags) {
             return (flags & RWF_NOWAIT) != 0 ? static_cast<int64_t>(-EOPNOTSUPP)
@@ -430,11 +430,11 @@ TEST_F(SendDescriptorTest, ShouldRefuseInTimeWhileADeadServerHasTheDescriptor)
     file(BIG);
     source();
     ASSERT_EQ(SFD_NEXT_POOL, begin(SFD_WIRE_SEND_FILE, toPipe()));
-    t_->lent = true;
+    t_->offloaded = true;
     ASSERT_TRUE(fires(100));
     EXPECT_EQ(Messages{refusal(ETIMEDOUT)}, told());
     EXPECT_TRUE(clientSeesEnd());
-    t_->lent = false;
+    t_->offloaded = false;
     EXPECT_EQ(SFD_NEXT_END, run());
 }
 

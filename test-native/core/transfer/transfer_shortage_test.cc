@@ -533,10 +533,10 @@ TEST_F(ShortageTest, ShouldNotRunATransferThatTheDiskHas)
     file(BIG);
     ASSERT_EQ(SFD_NEXT_DEST, begin(SFD_WIRE_SEND_FILE, toPipe()));
     sfd_transfer_unwatched(context_.get(), t_.get());
-    t_->lent = true;
+    t_->offloaded = true;
     ASSERT_TRUE(fires(10));
     EXPECT_EQ(SFD_NEXT_WAIT, next_);
-    t_->lent = false;
+    t_->offloaded = false;
     collect();
     run();
     finish();
@@ -547,16 +547,17 @@ TEST_F(ShortageTest, ShouldNotRunATransferThatTheDiskHas)
 
 TEST_F(ShortageTest, ShouldServeAlsoWhenNotEvenAPipeCouldBeTriedAtTheStart) // D32
 {
-    struct sfd_machine *machine = &context_->machine;
-    const int null = machine->null_fd;
-    sfd_machine_deinit(machine);
+    struct sfd_kernel *kernel = &context_->kernel;
+    const int null = kernel->null_fd;
+    sfd_kernel_deinit(kernel);
     {
         const DescriptorLimit one(static_cast<rlim_t>(null) + 1); // /dev/null, and nothing else
-        ASSERT_EQ(0, sfd_machine_init(machine, &sys_));
+        ASSERT_EQ(0, sfd_kernel_init(kernel, &sys_));
+        context_->techniques = sfd_techniques_available(&sys_);
     }
-    ASSERT_EQ(null, machine->null_fd);
-    EXPECT_EQ(0, machine->pipe_write_flags) << "pipes are opened once more instead";
-    EXPECT_NE(0u, machine->techniques);
+    ASSERT_EQ(null, kernel->null_fd);
+    EXPECT_EQ(0, kernel->pipe_write_flags) << "pipes are opened once more instead";
+    EXPECT_NE(0u, context_->techniques);
     file(BIG);
     begin(SFD_WIRE_SEND_FILE, toPipe());
     finish();
@@ -569,9 +570,9 @@ TEST_F(ShortageTest, ShouldNotTakeWantOfMemoryAtTheStartForALackOfTheKernels) //
     struct sfd_sys sys = copyOfSys();
     sys.splice = [](int, int64_t *, int, size_t, unsigned) { return int64_t{-ENOMEM}; };
     sys.sendfile = [](int, int, int64_t *, size_t) { return int64_t{-EINTR}; };
-    const Machine machine(&sys);
-    EXPECT_TRUE(sfd_technique_is_in(SFD_TECHNIQUE_SPLICE, machine.machine.techniques));
-    EXPECT_TRUE(sfd_technique_is_in(SFD_TECHNIQUE_SENDFILE, machine.machine.techniques));
+    const uint32_t available = sfd_techniques_available(&sys);
+    EXPECT_TRUE(sfd_technique_is_in(SFD_TECHNIQUE_SPLICE, available));
+    EXPECT_TRUE(sfd_technique_is_in(SFD_TECHNIQUE_SENDFILE, available));
 }
 
 } // namespace

@@ -31,7 +31,7 @@ class TransferWorldTest : public TransferFixture, public testing::WithParamInter
         script.keeps_nothing = GetParam().keeps_nothing;
         if (!GetParam().nowait_pipes) {
             pipesWithoutNowait();
-        } else if (context_->machine.pipe_write_flags == 0) {
+        } else if (context_->kernel.pipe_write_flags == 0) {
             GTEST_SKIP() << "this kernel's pipes do not know RWF_NOWAIT";
         }
     }
@@ -395,7 +395,7 @@ TEST_F(TransferTest, ShouldOpenOnTheLoopOnALocalDiskBelowARootOfAServer)
 TEST_F(TransferTest, ShouldOpenOnTheCommonQueueWhatOnlyTheDiskCanPlace)
 {
     learnDevice();
-    context_->machine.resolve_cached = false;
+    context_->kernel.resolve_cached = false;
     EXPECT_EQ(SFD_NEXT_POOL, begin(SFD_WIRE_READ_FILE, -1, 0, 0, "directory/file"));
     EXPECT_EQ(SFD_QUEUE_OPEN, t_->task.queue);
     finish();
@@ -553,7 +553,7 @@ TEST_F(TransferTest, ShouldNotLoseTheHeaderOfAReadIntoAFullPipe) // D38
         ASSERT_GT(fcntl(status_->out.get(), F_SETPIPE_SZ, 1 << 20), 0); // it will not grow any more
         const size_t filled = status_->capacity();
         status_->fill();
-        if (context_->machine.pipe_write_flags == 0) {
+        if (context_->kernel.pipe_write_flags == 0) {
             setNonblocking(status_->out.get());
         }
         EXPECT_EQ(SFD_NEXT_DEST, begin(SFD_WIRE_READ_FILE));

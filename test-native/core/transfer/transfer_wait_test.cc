@@ -30,16 +30,16 @@ class TransferWaitTest : public TransferFixture
         collect();
         EXPECT_EQ(SFD_NEXT_DEST, run());
     }
-    /* The loop lends it. */
-    void lend()
+    /* The loop offloads it. */
+    void offload()
     {
         ASSERT_EQ(SFD_NEXT_POOL, next_);
-        t_->lent = true;
+        t_->offloaded = true;
     }
     void handBack()
     {
         sfd_transfer_work(context_.get(), t_.get());
-        t_->lent = false;
+        t_->offloaded = false;
         run();
     }
     static std::string failed(int error, size_t moved, unsigned technique)
@@ -119,7 +119,7 @@ TEST_F(TransferWaitTest, ShouldNotCountTheDisksTimeAsIdle)
     options_.idle_ms = 500;
     file(BIG);
     begin(SFD_WIRE_SEND_FILE, toPipe());
-    lend();
+    offload();
     EXPECT_FALSE(fires(100 * 500));
     handBack();
     ASSERT_EQ(SFD_NEXT_DEST, next_);
@@ -224,7 +224,7 @@ TEST_F(TransferWaitTest, ShouldAnswerAtItsDeadlineWhileTheDiskHasIt)
     options_.deadline_ms = 100;
     file(BIG);
     begin(SFD_WIRE_SEND_FILE, toPipe());
-    lend();
+    offload();
     ASSERT_TRUE(fires(100));
     EXPECT_EQ(SFD_NEXT_WAIT, next_);
     EXPECT_EQ((Messages{"info " + std::to_string(BIG), failed(ETIMEDOUT, 0, SFD_TECHNIQUE_SPLICE)}), told());
@@ -247,7 +247,7 @@ TEST_F(TransferWaitTest, ShouldRefuseAtItsDeadlineWhileTheDiskOpensItsFile)
     script.opens = {-EAGAIN};
     file(BIG);
     begin(SFD_WIRE_SEND_FILE, toPipe());
-    lend();
+    offload();
     ASSERT_TRUE(fires(100));
     EXPECT_EQ(Messages{"refusal " + std::to_string(ETIMEDOUT) + " fits 0"}, told());
     EXPECT_TRUE(clientSeesEnd());
@@ -264,7 +264,7 @@ TEST_F(TransferWaitTest, ShouldKeepTheLastWordsOfALentTransferUntilThereIsRoom)
     status_ = std::make_unique<Pipe>(O_NONBLOCK);
     status_->fill();
     begin(SFD_WIRE_SEND_FILE, toPipe());
-    lend();
+    offload();
     ASSERT_TRUE(fires(100));
     EXPECT_EQ(SFD_NEXT_STATUS, next_);
     drain(status_->in.get());
@@ -282,7 +282,7 @@ TEST_F(TransferWaitTest, ShouldKeepADestinationThatTheDiskPoolWritesTo)
     options_.deadline_ms = 100;
     file(BIG);
     begin(SFD_WIRE_SEND_FILE, toFile());
-    lend();
+    offload();
     ASSERT_TRUE(fires(100));
     EXPECT_TRUE(clientSeesEnd());
     EXPECT_NE(-1, t_->dest);
@@ -296,7 +296,7 @@ TEST_F(TransferWaitTest, ShouldCountWhatACopyHasMovedThatComesBackTooLate)
     options_.deadline_ms = 2000;
     file(BIG);
     begin(SFD_WIRE_SEND_FILE, toFile());
-    lend();
+    offload();
     context_->now_ms += 2000;
     handBack();
     EXPECT_EQ(SFD_NEXT_END, next_);
@@ -309,10 +309,10 @@ TEST_F(TransferWaitTest, ShouldTellProgressWhileTheDiskHasIt)
     script.warm_until = 0;
     file(BIG);
     begin(SFD_WIRE_SEND_FILE, toPair(tcpPair(), true));
-    lend();
+    offload();
     ASSERT_EQ(Messages{"info " + std::to_string(BIG)}, told());
     handBack();
-    lend();
+    offload();
     ASSERT_EQ(1u, told().size()) << "too soon";
     const uint64_t moved = count(SFD_COUNTER_BYTES);
     ASSERT_GT(moved, 0u);
@@ -329,7 +329,7 @@ TEST_F(TransferWaitTest, ShouldObeyACancelAtOnceWhileTheDiskHasIt)
     script.warm_until = 0;
     file(BIG);
     begin(SFD_WIRE_SEND_FILE, toPipe());
-    lend();
+    offload();
     EXPECT_EQ(SFD_NEXT_WAIT, sfd_transfer_cancel(context_.get(), t_.get()));
     EXPECT_TRUE(clientSeesEnd());
     EXPECT_TRUE(atEnd(pipe_->in.get()));
@@ -408,8 +408,8 @@ class RateTest : public TransferWaitTest
     {
         const uint64_t step = std::max<uint64_t>(1, std::min(rate / 20, QUANTUM));
         const uint64_t begun_ms = context_->now_ms;
-        for (int turns = 0; next_ != SFD_NEXT_END; turns++) {
-            ASSERT_LT(turns, 1000000) << "it does not end";
+        for (int ready_queue = 0; next_ != SFD_NEXT_END; ready_queue++) {
+            ASSERT_LT(ready_queue, 1000000) << "it does not end";
             collect();
             const uint64_t moved = count(SFD_COUNTER_BYTES);
             const uint64_t elapsed = context_->now_ms - begun_ms;

@@ -1,0 +1,66 @@
+/*
+ * Devices: the file systems that files have been found on so far, and the queues of the disk pool that follow from
+ * them.
+ *
+ * Role: one table for all loops; what a device's medium is, is learnt once, by the disk pool (sfd_residency_learn).
+ * Thread: any; finding and looking never block.
+ */
+#ifndef SFD_DISK_DEVICES_H
+#define SFD_DISK_DEVICES_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+enum sfd_medium {
+    SFD_MEDIUM_UNKNOWN = 0,
+    SFD_MEDIUM_MEMORY,  /* tmpfs and its kin: always resident */
+    SFD_MEDIUM_LOCAL,   /* the page cache tells the truth and preadv2(RWF_NOWAIT) works */
+    SFD_MEDIUM_LOCKING, /* XFS: the same, but splice waits while somebody writes to the file */
+    SFD_MEDIUM_FUSE,    /* splice takes what the disk pool has loaded; a read can ask the server */
+    SFD_MEDIUM_REMOTE,  /* network and unknown: only what the disk pool has read into memory is ready */
+};
+
+/* True for the media whose opens, locks, attributes and closes wait for no server. */
+static inline bool sfd_medium_is_local(enum sfd_medium medium)
+{
+    return medium == SFD_MEDIUM_MEMORY || medium == SFD_MEDIUM_LOCAL || medium == SFD_MEDIUM_LOCKING;
+}
+
+#define SFD_DEVICES_MAX 64
+
+/* Queues of the disk pool. Devices follow: SFD_QUEUE_DEVICES + index in struct sfd_devices. */
+enum sfd_queue {
+    SFD_QUEUE_CLOSE = 0,  /* closes of what is in no file system */
+    SFD_QUEUE_OPEN = 1,   /* of files whose device only the disk can tell */
+    SFD_QUEUE_LINGER = 2, /* closes of sockets that wait for their peer */
+    SFD_QUEUE_DEVICES = 3,
+};
+#define SFD_QUEUES (SFD_QUEUE_DEVICES + SFD_DEVICES_MAX)
+
+struct sfd_device {
+    uint64_t dev;      /* st_dev */
+    atomic_int medium; /* enum sfd_medium */
+};
+
+/* Append-only table of the file systems seen so far. A full table answers with its last entry, which is REMOTE. */
+struct sfd_devices {
+    pthread_mutex_t lock; /* writers only */
+    atomic_uint count;
+    struct sfd_device at[SFD_DEVICES_MAX];
+};
+
+void sfd_devices_init(struct sfd_devices *devices);
+void sfd_devices_deinit(struct sfd_devices *devices);
+
+/* The index of `dev`, or -ENOENT. Never blocks. */
+int sfd_devices_find(struct sfd_devices *devices, uint64_t dev);
+
+/* Finds or adds `dev`, of a medium that may be unknown: its index. Never blocks for longer than the table is locked. */
+int sfd_devices_add(struct sfd_devices *devices, uint64_t dev);
+
+/* What is known of a device's medium now. */
+enum sfd_medium sfd_devices_medium(struct sfd_devices *devices, int index);
+
+#endif

@@ -1,0 +1,71 @@
+/*
+ * The clients of one loop.
+ */
+#include "loop/clients.h"
+
+#include <stdlib.h>
+
+void sfd_clients_init(struct sfd_clients *clients, struct sfd_client_accounts *accounts)
+{
+    *clients = (struct sfd_clients){.accounts = accounts};
+}
+
+static uint32_t bucket_index(int32_t pid)
+{
+    return (uint32_t)pid % SFD_CLIENT_BUCKETS;
+}
+
+static struct sfd_client **bucket_of(struct sfd_clients *clients, int32_t pid)
+{
+    return &clients->buckets[bucket_index(pid)];
+}
+
+struct sfd_client *sfd_clients_enter(struct sfd_clients *clients, int32_t pid, uint32_t uid)
+{
+    struct sfd_client **bucket = bucket_of(clients, pid);
+
+    for (struct sfd_client *c = *bucket; c != NULL; c = c->bucket_next) {
+        if (c->account->pid == pid && c->account->uid == uid) {
+            c->transfers++;
+            return c;
+        }
+    }
+    struct sfd_client *client = malloc(sizeof(*client));
+    if (client == NULL) return NULL;
+    *client = (struct sfd_client){
+        .account = sfd_client_accounts_get(clients->accounts, pid, uid),
+        .transfers = 1,
+        .bucket_next = *bucket,
+    };
+    if (client->account == NULL) {
+        free(client);
+        return NULL;
+    }
+    *bucket = client;
+    return client;
+}
+
+void sfd_clients_leave(struct sfd_clients *clients, struct sfd_client *client)
+{
+    struct sfd_client **at = bucket_of(clients, client->account->pid);
+
+    if (--client->transfers > 0) return;
+    while (*at != client)
+        at = &(*at)->bucket_next;
+    *at = client->bucket_next;
+    sfd_client_account_put(client->account);
+    free(client);
+}
+
+struct sfd_client *sfd_clients_next(const struct sfd_clients *clients, const struct sfd_client *previous)
+{
+    uint32_t bucket = 0;
+
+    if (previous != NULL) {
+        if (previous->bucket_next != NULL) return previous->bucket_next;
+        bucket = bucket_index(previous->account->pid) + 1;
+    }
+    for (; bucket < SFD_CLIENT_BUCKETS; bucket++)
+        if (clients->buckets[bucket] != NULL) return clients->buckets[bucket];
+    return NULL;
+}

@@ -1,0 +1,51 @@
+/*
+ * The clients of one loop: the processes that have transfers in it.
+ *
+ * Role: process -> client. A client lives as long as it has transfers here, and refers to its account, which all loops
+ * share. Thread: one event loop. Owns the clients. Every call is O(1), but sfd_clients_next.
+ */
+#ifndef SFD_LOOP_CLIENTS_H
+#define SFD_LOOP_CLIENTS_H
+
+#include <stdint.h>
+
+#include "base/client_account.h"
+#include "base/task.h"
+
+#define SFD_CLIENT_BUCKETS 64
+
+struct sfd_transfer;
+
+struct sfd_client {
+    struct sfd_client_account *account; /* a reference of its own */
+    uint32_t transfers;
+    struct sfd_client *bucket_next;
+
+    /* ready_queue.c */
+    struct sfd_client *queue_next; /* meaningful while it has ready transfers */
+    struct sfd_transfer *ready_first;
+    struct sfd_transfer *ready_last;
+
+    /* loop_offload.c */
+    struct sfd_task *waiting_first; /* transfers that wait for a place in the disk pool */
+    struct sfd_task *waiting_last;
+};
+
+struct sfd_clients {
+    struct sfd_client_accounts *accounts;
+    struct sfd_client *buckets[SFD_CLIENT_BUCKETS];
+};
+
+/* `accounts` is borrowed. */
+void sfd_clients_init(struct sfd_clients *clients, struct sfd_client_accounts *accounts);
+
+/* Counts a transfer in for its client: the client, or NULL without memory. */
+struct sfd_client *sfd_clients_enter(struct sfd_clients *clients, int32_t pid, uint32_t uid);
+
+/* Counts a transfer out that is not ready. The client may be gone afterwards. */
+void sfd_clients_leave(struct sfd_clients *clients, struct sfd_client *client);
+
+/* The client after `previous`, in no order; the first one after NULL, NULL after the last one. None may come or go. */
+struct sfd_client *sfd_clients_next(const struct sfd_clients *clients, const struct sfd_client *previous);
+
+#endif

@@ -1,0 +1,166 @@
+/*
+ * Where a transfer waits between two steps: in the ready queue, in epoll, for its timer, for the selector or for the
+ * disk pool; and how it leaves its loop. Thread: the loop's.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "loop/loop_private.h"
+#include "sys/errno_policy.h"
+
+void sfd_loop_forget(struct sfd_loop *loop, struct sfd_transfer *t)
+{
+    sfd_transfer_table_remove(&loop->transfers, t);
+    sfd_client_account_end(t->account, t->promised, &loop->context.counters);
+    sfd_clients_leave(&loop->clients, t->client);
+    atomic_fetch_sub_explicit(&loop->shared->transfers, 1, memory_order_relaxed);
+    free(t);
+}
+
+void sfd_loop_abort(struct sfd_loop *loop, struct sfd_transfer *t, int error)
+{
+    if (t->waiting) sfd_loop_offload_withdraw(loop, t);
+    sfd_transfer_abort(&loop->context, t, error);
+    if (!t->offloaded) sfd_loop_forget(loop, t);
+}
+
+int sfd_loop_watch(struct sfd_loop *loop, int fd, struct epoll_event event, bool registered)
+{
+    const struct sfd_sys *sys = loop->context.kernel.sys;
+    const int result = sys->epoll_ctl(loop->epoll, registered ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &event);
+
+    if (result == 0 || sfd_errno_policy(SFD_PLACE_WATCH, result) != SFD_REMEDY_PASS) return result;
+    return sys->epoll_ctl(loop->epoll, EPOLL_CTL_MOD, fd, &event); /* it is in there already */
+}
+
+/* One-shot, so that a descriptor that is not waited for cannot wake the loop. */
+static int watch(struct sfd_loop *loop, int fd, uint32_t events, uint64_t data, bool *registered)
+{
+    const struct epoll_event event = {.events = events | EPOLLONESHOT, .data.u64 = data};
+    const int result = sfd_loop_watch(loop, fd, event, *registered);
+
+    if (result == 0) *registered = true;
+    return result;
+}
+
+/*
+ * A pipe that we could read ourselves never hangs up while we have it: its client may be long gone, and the transfer
+ * would wait for as long as that client wished.
+ */
+static int check_hangup(struct sfd_loop *loop, const struct sfd_transfer *t)
+{
+    struct sfd_fd_info info = {.readable = false};
+    const int result = sfd_fd_ask(loop->context.kernel.sys, t->status.fd, &info);
+
+    return result == 0 && info.readable ? -EBADMSG : result;
+}
+
+static int watch_status(struct sfd_loop *loop, struct sfd_transfer *t, uint32_t events)
+{
+    if (events == 0 && t->hangup_watched) return 0;
+    const int checked = t->status_registered ? 0 : check_hangup(loop, t);
+    if (checked < 0) return checked;
+    const int result = watch(loop, t->status.fd, events, t->id | SFD_EVENT_STATUS, &t->status_registered);
+    t->hangup_watched = events == 0 && result == 0;
+    return result;
+}
+
+/* For what has its timer all the same: when its client goes unwatched, it is seen later. */
+static int watch_hangup(struct sfd_loop *loop, struct sfd_transfer *t)
+{
+    const int result = watch_status(loop, t, 0);
+
+    return result < 0 && sfd_errno_policy(SFD_PLACE_WATCH, result) == SFD_REMEDY_DEFER ? 0 : result;
+}
+
+static int watch_dest(struct sfd_loop *loop, struct sfd_transfer *t)
+{
+    if (t->dest < 0) return watch_status(loop, t, EPOLLOUT); /* Read File: the data goes there too */
+    /* The status channel's reader going away is the client going away, however long the destination stays full. */
+    const int result = watch_status(loop, t, 0);
+    return result < 0 ? result : watch(loop, t->dest, EPOLLOUT, t->id, &t->dest_registered);
+}
+
+/*
+ * What could not be watched: the transfer looks by its timer, where watching fails for want of something that may be
+ * there later.
+ */
+static void go_unwatched(struct sfd_loop *loop, struct sfd_transfer *t, int error)
+{
+    if (sfd_errno_policy(SFD_PLACE_WATCH, error) == SFD_REMEDY_DEFER)
+        sfd_transfer_unwatched(&loop->context, t);
+    else
+        sfd_loop_abort(loop, t, error);
+}
+
+/* Leaves the selector a choice; when the turn has no room for it, in the next one. */
+static void leave_selection(struct sfd_loop *loop, struct sfd_transfer *t)
+{
+    const struct sfd_subject subject = sfd_transfer_subject(t);
+
+    if (loop->turn->selections == SFD_SELECTIONS_MAX) {
+        sfd_ready_queue_push(&loop->ready_queue, t);
+        return;
+    }
+    loop->turn->selection[loop->turn->selections++] = (struct sfd_selection){
+        .id = t->id,
+        .size = subject.size,
+        .kind = (int32_t)subject.kind,
+        .blocking = subject.nonblock ? 0 : 1,
+        .fits = subject.fits,
+    };
+}
+
+void sfd_loop_place(struct sfd_loop *loop, struct sfd_transfer *t, enum sfd_next next)
+{
+    int result = 0;
+
+    if (t->waiting && t->state == SFD_STATE_ENDING) {
+        sfd_loop_offload_withdraw(loop, t); /* it has ended before the disk pool had it */
+        next = sfd_transfer_run(&loop->context, t);
+    }
+    switch (next) {
+    case SFD_NEXT_AGAIN:
+        sfd_ready_queue_push(&loop->ready_queue, t);
+        break;
+    case SFD_NEXT_DEST:
+        result = watch_dest(loop, t);
+        break;
+    case SFD_NEXT_STATUS:
+        result = watch_status(loop, t, EPOLLOUT);
+        break;
+    case SFD_NEXT_PARK:
+        if (t->status.info_due && t->retry_ms == 0) {
+            result = watch_status(loop, t, EPOLLOUT);
+            break;
+        }
+        result = watch_hangup(loop, t);
+        break;
+    case SFD_NEXT_TIMER:
+    case SFD_NEXT_RETRY:
+        result = watch_hangup(loop, t);
+        break;
+    case SFD_NEXT_SELECT:
+        leave_selection(loop, t);
+        break;
+    case SFD_NEXT_WAIT:
+        break;
+    case SFD_NEXT_POOL:
+        (void)watch_status(loop, t, 0);
+        sfd_loop_offload_add(loop, t);
+        break;
+    case SFD_NEXT_END:
+        sfd_loop_forget(loop, t);
+        break;
+    }
+    if (result < 0) go_unwatched(loop, t, result);
+}
+
+void sfd_loop_cancel(struct sfd_loop *loop, struct sfd_transfer *t)
+{
+    if (t->ready) {
+        atomic_store_explicit(&t->cancelled, true, memory_order_relaxed); /* obeyed in its turn */
+        return;
+    }
+    sfd_loop_place(loop, t, sfd_transfer_cancel(&loop->context, t));
+}

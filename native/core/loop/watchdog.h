@@ -1,0 +1,48 @@
+/*
+ * The watchdog over loops that are stuck in one call.
+ *
+ * Role: looks at every loop ten times a second, and sleeps without limit when no loop has worked for a second: then the
+ * loop that begins to work first wakes it. Thread: the service thread; sfd_watchdog_working, _waiting: the loops;
+ * sfd_watchdog_wake: any. Owns the eventfd that it sleeps on. Never: touches anything of a loop but what it shares.
+ */
+#ifndef SFD_LOOP_WATCHDOG_H
+#define SFD_LOOP_WATCHDOG_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct sfd_loop;
+struct sfd_shared;
+
+struct sfd_watchdog {
+    int eventfd;          /* wakes it */
+    atomic_bool asleep;   /* a loop that works has to wake it */
+    uint32_t quiet_looks; /* in a row */
+};
+
+/* 0 or -errno. */
+int sfd_watchdog_init(struct sfd_watchdog *watchdog);
+
+/* Idempotent after init. */
+void sfd_watchdog_deinit(struct sfd_watchdog *watchdog);
+
+/*
+ * One look of the watchdog over the loops: takes the receiving away from a loop that is stuck in one call, and frees it
+ * with a signal after 250 ms. From one thread, never a loop's. How long to wait until the next look, in milliseconds;
+ * -1: until sfd_watchdog_wait is woken, which the next loop to work does. Never that while something else is `pending`.
+ */
+int sfd_watchdog_look(struct sfd_shared *shared, bool pending);
+
+/* Waits between two looks, on the same thread. */
+void sfd_watchdog_wait(struct sfd_watchdog *watchdog, int timeout_ms);
+
+/* Ends a wait, or the next one. Any thread. */
+void sfd_watchdog_wake(struct sfd_watchdog *watchdog);
+
+/* Of a loop that is in a turn, or waits in epoll: one that works and begins no new turn is stuck. That loop's thread.
+ */
+void sfd_watchdog_working(struct sfd_loop *loop);
+void sfd_watchdog_waiting(struct sfd_loop *loop);
+
+#endif

@@ -1,0 +1,73 @@
+/*
+ * Writing to pipes without waiting.
+ */
+#include "sys/pipe.h"
+
+#include <errno.h>
+#include <fcntl.h>
+
+#include "sys/fd.h"
+
+/*
+ * A FIFO stands in the tree of files, where we may not be allowed to open it anew: another user's, or any in the
+ * sandbox. splice(2) does not block, so the bytes go there by a pipe of our own; what does not fit goes with that pipe.
+ */
+static int64_t write_by_splice(const struct sfd_kernel *kernel, int fd, const struct iovec *iov, int count)
+{
+    const struct sfd_sys *sys = kernel->sys;
+    int ends[2];
+
+    const int made = sys->pipe2(ends, O_CLOEXEC | O_NONBLOCK);
+    if (made < 0) return made;
+    int64_t n = sys->pwritev2(ends[1], iov, count, -1, 0);
+    if (n > 0) n = sys->splice(ends[0], NULL, fd, (size_t)n, SPLICE_F_NONBLOCK);
+    sfd_fd_close(sys, &ends[0]);
+    sfd_fd_close(sys, &ends[1]);
+    return n;
+}
+
+void sfd_pipe_keep_spare(const struct sfd_kernel *kernel)
+{
+    if (kernel->spare == NULL || *kernel->spare >= 0) return;
+    const int fd = kernel->sys->fcntl(kernel->null_fd, F_DUPFD_CLOEXEC, 0);
+    if (fd >= 0) *kernel->spare = fd;
+}
+
+static int reopen_pipe(const struct sfd_kernel *kernel, int fd)
+{
+    const int own = sfd_fd_reopen_pipe(fd);
+
+    if (own != -EMFILE || kernel->spare == NULL || *kernel->spare < 0) return own;
+    sfd_fd_close(kernel->sys, kernel->spare);
+    return sfd_fd_reopen_pipe(fd);
+}
+
+int64_t sfd_pipe_write(const struct sfd_kernel *kernel, int fd, const struct iovec *iov, int count)
+{
+    int64_t n = kernel->sys->pwritev2(fd, iov, count, -1, kernel->pipe_write_flags);
+
+    if (n != -EOPNOTSUPP || kernel->pipe_write_flags == 0) return n;
+    /*
+     * A splice(2) into a pipe, ours or the client's, takes RWF_NOWAIT away from that description for good (6.4:
+     * pipe_clear_nowait). A description of our own writes without blocking.
+     */
+    int own = reopen_pipe(kernel, fd);
+    if (own == -ENXIO) return -EPIPE; /* a FIFO without a reader */
+    if (own == -EACCES) return write_by_splice(kernel, fd, iov, count);
+    if (own < 0) return own;
+    n = kernel->sys->pwritev2(own, iov, count, -1, 0);
+    sfd_fd_close(kernel->sys, &own);
+    sfd_pipe_keep_spare(kernel);
+    return n;
+}
+
+int sfd_pipe_own(const struct sfd_kernel *kernel, int *fd)
+{
+    if (kernel->pipe_write_flags != 0) return 0;
+    const int own = reopen_pipe(kernel, *fd);
+    if (own < 0) return own;
+    sfd_fd_close(kernel->sys, fd);
+    sfd_pipe_keep_spare(kernel);
+    *fd = own;
+    return 0;
+}

@@ -1,0 +1,31 @@
+/*
+ * Pipes that somebody else reads, written to without waiting.
+ *
+ * Role: the one place that knows how a write to a pipe is kept from blocking on this kernel, whatever the description's
+ * O_NONBLOCK says. Thread: any; *kernel->spare: the loop that has it. Owns nothing.
+ */
+#ifndef SFD_SYS_PIPE_H
+#define SFD_SYS_PIPE_H
+
+#include "sys/kernel.h"
+
+/*
+ * Keeps a descriptor in *kernel->spare that stands for nothing: when the process has no number left, it makes room for
+ * the one that a last word to a client can need. Not const like the rest: one loop's copy of a machine has it, and no
+ * other thread.
+ */
+void sfd_pipe_keep_spare(const struct sfd_kernel *kernel);
+
+/*
+ * Writes memory to a pipe: the bytes taken, or -errno, -EAGAIN when it is full. Does not block if pipe_write_flags is
+ * RWF_NOWAIT or `fd` has O_NONBLOCK (sfd_pipe_own).
+ */
+int64_t sfd_pipe_write(const struct sfd_kernel *kernel, int fd, const struct iovec *iov, int count);
+
+/*
+ * Makes *fd, a pipe that was received, fit for sfd_pipe_write: without RWF_NOWAIT it becomes a description of
+ * our own with O_NONBLOCK. 0, or -errno with *fd as it was: the pipe of another user may not be opened.
+ */
+int sfd_pipe_own(const struct sfd_kernel *kernel, int *fd);
+
+#endif
