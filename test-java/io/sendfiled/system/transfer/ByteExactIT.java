@@ -12,6 +12,7 @@ import io.sendfiled.support.Scale;
 import io.sendfiled.support.Target;
 import io.sendfiled.support.TestDestination;
 import io.sendfiled.support.Way;
+import io.sendfiled.system.Daemon;
 import io.sendfiled.system.Sending;
 import io.sendfiled.system.Sending.Operation;
 import io.sendfiled.system.TestDaemon;
@@ -39,7 +40,6 @@ import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
-import org.junit.jupiter.params.AfterParameterizedClassInvocation;
 import org.junit.jupiter.params.BeforeParameterizedClassInvocation;
 import org.junit.jupiter.params.Parameter;
 import org.junit.jupiter.params.ParameterizedClass;
@@ -66,11 +66,13 @@ final class ByteExactIT {
     @TempDir
     private static Path directory;
 
+    @Daemon
     private static TestDaemon daemon;
-    private static final Map<Range, Content> CONTENTS = new ConcurrentHashMap<>();
 
     @Parameter
     TestDaemon.Kind kind;
+
+    private static final Map<Range, Content> CONTENTS = new ConcurrentHashMap<>();
 
     /** A part of a file; length 0: to its end. */
     private record Range(String path, long offset, long length) {}
@@ -83,21 +85,11 @@ final class ByteExactIT {
     private record Job(@Nullable Target target, Operation operation, Way way, Range range) {}
 
     @BeforeParameterizedClassInvocation
-    static void startDaemon(TestDaemon.Kind kind) throws Exception {
-        daemon = TestDaemon.start(kind, directory, TestDaemon.Options.STANDARD);
+    static void makeFiles() throws Exception {
         for (int size : SIZES) {
             Content.write(daemon.root().resolve("file" + size), size);
         }
         Content.write(daemon.root().resolve("file" + BIG), BIG);
-    }
-
-    @AfterParameterizedClassInvocation
-    static void stopDaemon() {
-        try {
-            daemon.expectNoLeak();
-        } finally {
-            daemon.close();
-        }
     }
 
     @Test

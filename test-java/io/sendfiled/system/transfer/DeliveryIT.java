@@ -11,16 +11,15 @@ import io.sendfiled.client.TransferResult;
 import io.sendfiled.support.Await;
 import io.sendfiled.support.Content;
 import io.sendfiled.support.TestDestination;
+import io.sendfiled.system.Daemon;
 import io.sendfiled.system.TestDaemon;
 import java.io.ByteArrayOutputStream;
 import java.nio.channels.Channels;
 import java.nio.file.Path;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
-import org.junit.jupiter.params.AfterParameterizedClassInvocation;
 import org.junit.jupiter.params.BeforeParameterizedClassInvocation;
 import org.junit.jupiter.params.Parameter;
 import org.junit.jupiter.params.ParameterizedClass;
@@ -42,30 +41,21 @@ final class DeliveryIT {
     @TempDir
     private static Path directory;
 
+    @Daemon
     private static TestDaemon daemon;
-    private static Content[] contents;
 
     @Parameter
     TestDaemon.Kind kind;
 
+    private static Content[] contents;
+
     @BeforeParameterizedClassInvocation
-    static void startDaemon(TestDaemon.Kind kind) throws Exception {
-        daemon = TestDaemon.start(kind, directory, TestDaemon.Options.STANDARD);
+    static void makeFiles() throws Exception {
         contents = new Content[SIZES.length];
         for (int i = 0; i < SIZES.length; i++) {
             contents[i] = Content.write(daemon.root().resolve("file" + SIZES[i]), SIZES[i]);
         }
         Content.write(daemon.root().resolve("ranges"), RANGE_FILE_SIZE);
-    }
-
-    @AfterParameterizedClassInvocation
-    static void stopDaemon() throws Exception {
-        daemon.close();
-    }
-
-    @AfterEach
-    void shouldLeakNoDescriptor() {
-        daemon.expectNoLeak();
     }
 
     @ParameterizedTest

@@ -14,6 +14,8 @@ import io.sendfiled.support.RawClient.Status;
 import io.sendfiled.support.Target;
 import io.sendfiled.support.TestDestination;
 import io.sendfiled.support.Way;
+import io.sendfiled.system.Connected;
+import io.sendfiled.system.Daemon;
 import io.sendfiled.system.Sending;
 import io.sendfiled.system.Sending.Operation;
 import io.sendfiled.system.TestDaemon;
@@ -25,11 +27,8 @@ import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
-import org.junit.jupiter.params.AfterParameterizedClassInvocation;
 import org.junit.jupiter.params.BeforeParameterizedClassInvocation;
 import org.junit.jupiter.params.Parameter;
 import org.junit.jupiter.params.ParameterizedClass;
@@ -52,37 +51,23 @@ final class DestinationIT {
     @TempDir
     private static Path directory;
 
+    @Daemon
     private static TestDaemon daemon;
+
     private static Map<Integer, Content> contents;
 
+    @Connected
     private RawClient client;
 
     @Parameter
     TestDaemon.Kind kind;
 
     @BeforeParameterizedClassInvocation
-    static void startDaemon(TestDaemon.Kind kind) throws Exception {
-        daemon = TestDaemon.start(kind, directory, TestDaemon.Options.STANDARD);
+    static void makeFiles() throws Exception {
         contents = new TreeMap<>();
         for (int size : SIZES) {
             contents.put(size, Content.write(daemon.root().resolve("file" + size), size));
         }
-    }
-
-    @AfterParameterizedClassInvocation
-    static void stopDaemon() {
-        daemon.close();
-    }
-
-    @BeforeEach
-    void connect() throws Exception {
-        client = daemon.rawClient();
-    }
-
-    @AfterEach
-    void shouldLeakNoDescriptor() throws Exception {
-        client.close();
-        daemon.expectNoLeak();
     }
 
     static Stream<Arguments> cells() {

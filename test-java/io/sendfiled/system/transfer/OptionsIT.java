@@ -15,6 +15,8 @@ import io.sendfiled.support.RawClient;
 import io.sendfiled.support.RawClient.Status;
 import io.sendfiled.support.Target;
 import io.sendfiled.support.TestDestination;
+import io.sendfiled.system.Connected;
+import io.sendfiled.system.Daemon;
 import io.sendfiled.system.Sending;
 import io.sendfiled.system.Sending.Operation;
 import io.sendfiled.system.TestDaemon;
@@ -25,12 +27,9 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
-import org.junit.jupiter.params.AfterParameterizedClassInvocation;
 import org.junit.jupiter.params.BeforeParameterizedClassInvocation;
 import org.junit.jupiter.params.Parameter;
 import org.junit.jupiter.params.ParameterizedClass;
@@ -55,44 +54,24 @@ final class OptionsIT {
     @TempDir
     private static Path directory;
 
+    @Daemon({"loops=1", "idle-timeout=" + SHORT_MS, "drain-timeout=" + SHORT_MS})
     private static TestDaemon daemon;
+
     private static Content small;
     private static Content medium;
     private static Content big;
 
+    @Connected
     private RawClient client;
 
     @Parameter
     TestDaemon.Kind kind;
 
     @BeforeParameterizedClassInvocation
-    static void startDaemon(TestDaemon.Kind kind) throws Exception {
-        daemon = TestDaemon.start(
-                kind,
-                directory,
-                TestDaemon.Options.STANDARD
-                        .withLoops(1)
-                        .with("idle-timeout", SHORT_MS)
-                        .with("drain-timeout", SHORT_MS));
+    static void makeFiles() throws Exception {
         small = Content.write(daemon.root().resolve("small"), SMALL);
         medium = Content.write(daemon.root().resolve("medium"), MEDIUM);
         big = Content.write(daemon.root().resolve("big"), BIG);
-    }
-
-    @AfterParameterizedClassInvocation
-    static void stopDaemon() {
-        daemon.close();
-    }
-
-    @BeforeEach
-    void connect() throws Exception {
-        client = daemon.rawClient();
-    }
-
-    @AfterEach
-    void shouldLeakNoDescriptor() throws Exception {
-        client.close();
-        daemon.expectNoLeak();
     }
 
     // ---- rate ----

@@ -16,6 +16,8 @@ import io.sendfiled.support.RawClient;
 import io.sendfiled.support.RawClient.Info;
 import io.sendfiled.support.RawClient.Status;
 import io.sendfiled.support.TestDestination;
+import io.sendfiled.system.Connected;
+import io.sendfiled.system.Daemon;
 import io.sendfiled.system.TestDaemon;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
@@ -27,12 +29,9 @@ import java.nio.file.attribute.FileTime;
 import java.time.Instant;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
-import org.junit.jupiter.params.AfterParameterizedClassInvocation;
 import org.junit.jupiter.params.BeforeParameterizedClassInvocation;
 import org.junit.jupiter.params.Parameter;
 import org.junit.jupiter.params.ParameterizedClass;
@@ -49,38 +48,24 @@ final class SendDescriptorIT {
     @TempDir
     private static Path directory;
 
+    @Daemon("loops=1")
     private static TestDaemon daemon;
+
     private static Content content;
 
     /** Outside of the daemon's root. */
     private static Path file;
 
+    @Connected
     private RawClient client;
 
     @Parameter
     TestDaemon.Kind kind;
 
     @BeforeParameterizedClassInvocation
-    static void startDaemon(TestDaemon.Kind kind) throws Exception {
-        daemon = TestDaemon.start(kind, directory, TestDaemon.Options.STANDARD.withLoops(1));
+    static void makeFiles() throws Exception {
         file = directory.resolve("outside");
         content = Content.write(file, SIZE);
-    }
-
-    @AfterParameterizedClassInvocation
-    static void stopDaemon() {
-        daemon.close();
-    }
-
-    @BeforeEach
-    void connect() throws Exception {
-        client = daemon.rawClient();
-    }
-
-    @AfterEach
-    void shouldLeakNoDescriptor() throws Exception {
-        client.close();
-        daemon.expectNoLeak();
     }
 
     @Test

@@ -13,6 +13,8 @@ import io.sendfiled.support.RawClient;
 import io.sendfiled.support.RawClient.Status;
 import io.sendfiled.support.Target;
 import io.sendfiled.support.Way;
+import io.sendfiled.system.Connected;
+import io.sendfiled.system.Daemon;
 import io.sendfiled.system.TestDaemon;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
@@ -20,12 +22,9 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.Arrays;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
-import org.junit.jupiter.params.AfterParameterizedClassInvocation;
 import org.junit.jupiter.params.BeforeParameterizedClassInvocation;
 import org.junit.jupiter.params.Parameter;
 import org.junit.jupiter.params.ParameterizedClass;
@@ -46,17 +45,19 @@ final class SparseFileIT {
     @TempDir
     private static Path directory;
 
+    @Daemon
     private static TestDaemon daemon;
+
     private static Path sparse;
 
+    @Connected
     private RawClient client;
 
     @Parameter
     TestDaemon.Kind kind;
 
     @BeforeParameterizedClassInvocation
-    static void startDaemon(TestDaemon.Kind kind) throws Exception {
-        daemon = TestDaemon.start(kind, directory, TestDaemon.Options.STANDARD);
+    static void makeFiles() throws Exception {
         sparse = daemon.root().resolve("sparse");
         byte[] data = new byte[DATA];
         Arrays.fill(data, (byte) 'x');
@@ -65,22 +66,6 @@ final class SparseFileIT {
             assertEquals(DATA, out.write(ByteBuffer.wrap(data), MIDDLE));
         }
         assertEquals("", HelperProgram.output("truncate", "-s", Integer.toString(SIZE), sparse.toString()));
-    }
-
-    @AfterParameterizedClassInvocation
-    static void stopDaemon() {
-        daemon.close();
-    }
-
-    @BeforeEach
-    void connect() throws Exception {
-        client = daemon.rawClient();
-    }
-
-    @AfterEach
-    void shouldLeakNoDescriptor() throws Exception {
-        client.close();
-        daemon.expectNoLeak();
     }
 
     @Test

@@ -11,6 +11,8 @@ import io.sendfiled.support.Outcome;
 import io.sendfiled.support.RawClient;
 import io.sendfiled.support.TestDestination;
 import io.sendfiled.support.Way;
+import io.sendfiled.system.Connected;
+import io.sendfiled.system.Daemon;
 import io.sendfiled.system.Sending;
 import io.sendfiled.system.Sending.Operation;
 import io.sendfiled.system.TestDaemon;
@@ -24,11 +26,8 @@ import java.nio.channels.Pipe;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
-import org.junit.jupiter.params.AfterParameterizedClassInvocation;
 import org.junit.jupiter.params.BeforeParameterizedClassInvocation;
 import org.junit.jupiter.params.Parameter;
 import org.junit.jupiter.params.ParameterizedClass;
@@ -66,35 +65,21 @@ final class UnfitDestinationIT {
     }
 
     @TempDir
+    @SuppressWarnings("UnusedVariable") // the daemon's
     private static Path directory;
 
+    @Daemon
     private static TestDaemon daemon;
 
+    @Connected
     private RawClient client;
 
     @Parameter
     TestDaemon.Kind kind;
 
     @BeforeParameterizedClassInvocation
-    static void startDaemon(TestDaemon.Kind kind) throws Exception {
-        daemon = TestDaemon.start(kind, directory, TestDaemon.Options.STANDARD);
+    static void makeFiles() throws Exception {
         Files.write(daemon.root().resolve("file"), new byte[SIZE]);
-    }
-
-    @AfterParameterizedClassInvocation
-    static void stopDaemon() {
-        daemon.close();
-    }
-
-    @BeforeEach
-    void connect() throws Exception {
-        client = daemon.rawClient();
-    }
-
-    @AfterEach
-    void shouldLeakNoDescriptor() throws Exception {
-        client.close();
-        daemon.expectNoLeak();
     }
 
     @ParameterizedTest
