@@ -11,7 +11,9 @@ import io.sendfiled.support.Await;
 import io.sendfiled.support.HelperProgram;
 import io.sendfiled.system.CDriver;
 import io.sendfiled.system.CDriver.Outcome;
+import io.sendfiled.system.Daemon;
 import io.sendfiled.system.DaemonProcess;
+import io.sendfiled.system.TestDaemon;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -23,7 +25,6 @@ import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Random;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -34,36 +35,20 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** A daemon of its own process, through the C client library: {@code test-native/support/client_driver.c}. */
 @Timeout(120)
 final class CClientIT {
-    private static final String NAME = "cclient";
+    @TempDir
+    private Path directory;
 
-    private Path sockets;
-    private Path root;
-    private DaemonProcess daemon;
-    private int descriptors;
+    @Daemon({"max-transfers=200", "client-transfers=200"})
+    private TestDaemon daemon;
+
     private final Random random = new Random(20261120);
 
     @BeforeEach
-    void startDaemon(@TempDir Path socketDirectory, @TempDir Path rootDirectory)
-            throws IOException, InterruptedException {
-        sockets = socketDirectory;
-        root = rootDirectory;
-        daemon = DaemonProcess.start(sockets, NAME, root, "-n", "200");
+    void useWhatStaysOpen() throws IOException, InterruptedException {
         write("first", 1);
-        // What is opened once and kept is open from now on.
         assertEquals(0, drive("read", "first").exit());
         assertEquals(0, drive("send", "first", "tcp").exit());
-        descriptors = daemon.settledDescriptors();
-    }
-
-    @AfterEach
-    void stopDaemon() {
-        try {
-            Await.until(
-                    "the daemon's descriptors to be " + descriptors + " again",
-                    () -> daemon.openDescriptors() <= descriptors);
-        } finally {
-            daemon.close();
-        }
+        daemon.rememberDescriptors();
     }
 
     @Test
@@ -71,7 +56,7 @@ final class CClientIT {
             throws IOException, InterruptedException {
         write("file", 20_000);
         ProcessBuilder builder = new ProcessBuilder(
-                        helper("original_client"), root.toString(), ownSockets.toString(), "/file")
+                        helper("original_client"), daemon.root().toString(), ownSockets.toString(), "/file")
                 .redirectErrorStream(true);
         builder.environment().put("PATH", DaemonProcess.program().getParent() + ":" + System.getenv("PATH"));
         builder.environment().put("SENDFILED_ALLOW_ROOT", "1");
@@ -110,7 +95,7 @@ final class CClientIT {
     @Test
     void shouldWriteToARegularFile() throws IOException, InterruptedException {
         byte[] content = write("file", 3_000_000);
-        Path copy = sockets.resolve("copy");
+        Path copy = directory.resolve("copy");
 
         for (String command : List.of("send", "open-send")) {
             Outcome outcome = drive(command, "file", "file:" + copy);
@@ -136,7 +121,7 @@ final class CClientIT {
     @Test
     void shouldSayWhyARequestIsRefused() throws IOException, InterruptedException {
         write("file", 10);
-        Files.createDirectory(root.resolve("directory"));
+        Files.createDirectory(daemon.root().resolve("directory"));
 
         for (String command : List.of("read", "open")) {
             assertRefused(Errno.ENOENT, command, "missing");
@@ -152,9 +137,9 @@ final class CClientIT {
     @Test
     void shouldEndAnOpenedFileThatIsNotSentInTime() throws IOException, InterruptedException {
         write("file", 10);
-        try (DaemonProcess impatient = DaemonProcess.start(sockets, "impatient", root, "-t", "100")) {
+        try (DaemonProcess impatient = DaemonProcess.start(directory, "impatient", daemon.root(), "-t", "100")) {
             int before = impatient.settledDescriptors();
-            Outcome outcome = new CDriver(sockets, "impatient").drive("open", "file");
+            Outcome outcome = new CDriver(directory, "impatient").drive("open", "file");
 
             assertEquals(Errno.ETIMEDOUT, outcome.number("errno"), outcome.json());
             assertFalse(outcome.flag("refused"), outcome.json());
@@ -178,8 +163,14 @@ final class CClientIT {
 
     @Test
     void shouldServe2000TransfersOfMixedSizesFromTwoProcesses64AtOnce() throws IOException, InterruptedException {
-        List<String> command = new ArrayList<>(
-                List.of(helper("client_driver"), sockets.toString(), NAME, "many", "1000", "32", root.toString()));
+        List<String> command = new ArrayList<>(List.of(
+                helper("client_driver"),
+                directory.toString(),
+                TestDaemon.NAME,
+                "many",
+                "1000",
+                "32",
+                daemon.root().toString()));
         for (int size : new int[] {0, 1, 4095, 4096, 4097, 20_000, 65_536, 65_537, 300_000, 1_048_577}) {
             String name = "mixed" + size;
             write(name, size);
@@ -209,12 +200,12 @@ final class CClientIT {
     private byte[] write(String name, int size) throws IOException {
         byte[] content = new byte[size];
         random.nextBytes(content);
-        Files.write(root.resolve(name), content);
+        Files.write(daemon.root().resolve(name), content);
         return content;
     }
 
     private Outcome drive(String... arguments) throws IOException, InterruptedException {
-        return new CDriver(sockets, NAME).drive(arguments);
+        return new CDriver(directory, TestDaemon.NAME).drive(arguments);
     }
 
     private static String output(Process process) throws IOException {

@@ -6,17 +6,16 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.sendfiled.jni.Errno;
 import io.sendfiled.protocol.Technique;
-import io.sendfiled.support.Await;
 import io.sendfiled.support.Content;
 import io.sendfiled.system.CDriver;
 import io.sendfiled.system.CDriver.Outcome;
-import io.sendfiled.system.DaemonProcess;
+import io.sendfiled.system.Daemon;
+import io.sendfiled.system.TestDaemon;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Set;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -27,38 +26,23 @@ import org.junit.jupiter.params.provider.CsvSource;
 /** Requests with options and Send Descriptor, through the C client library and a daemon of its own process. */
 @Timeout(120)
 final class CClientOptionsIT {
-    private static final String NAME = "coptions";
     private static final int BIG = 300_001;
 
-    private Path sockets;
-    private Path root;
-    private DaemonProcess daemon;
+    @TempDir
+    private Path directory;
+
+    @Daemon
+    private TestDaemon daemon;
+
     private CDriver driver;
-    private int descriptors;
 
     @BeforeEach
-    void startDaemon(@TempDir Path socketDirectory, @TempDir Path rootDirectory)
-            throws IOException, InterruptedException {
-        sockets = socketDirectory;
-        root = rootDirectory;
-        daemon = DaemonProcess.start(sockets, NAME, root, "-t", "60000");
-        driver = new CDriver(sockets, NAME);
+    void useWhatStaysOpen() throws IOException, InterruptedException {
+        driver = new CDriver(directory, TestDaemon.NAME);
         write("first", 1);
-        // What is opened once and kept is open from now on.
         assertEquals(0, driver.drive("read", "first").exit());
         assertEquals(0, driver.drive("send", "first", "tcp").exit());
-        descriptors = daemon.settledDescriptors();
-    }
-
-    @AfterEach
-    void stopDaemon() {
-        try {
-            Await.until(
-                    "the daemon's descriptors to be " + descriptors + " again",
-                    () -> daemon.openDescriptors() <= descriptors);
-        } finally {
-            daemon.close();
-        }
+        daemon.rememberDescriptors();
     }
 
     @ParameterizedTest
@@ -83,7 +67,9 @@ final class CClientOptionsIT {
         for (Technique technique : EnumSet.complementOf(EnumSet.of(Technique.AUTO))) {
             String option = "--technique=" + technique.label();
             for (String command : List.of("send", "open-send", "send-fd")) {
-                String file = command.equals("send-fd") ? root.resolve("file").toString() : "file";
+                String file = command.equals("send-fd")
+                        ? daemon.root().resolve("file").toString()
+                        : "file";
                 Outcome outcome = driver.drive(command, file, destination, option);
                 String what = command + " to " + destination + " by " + technique.label() + ": " + outcome.json();
 
@@ -110,7 +96,9 @@ final class CClientOptionsIT {
 
         for (String technique : List.of("auto", "copy-file-range", "sendfile", "mmap", "read-write")) {
             for (String command : List.of("send", "open-send", "send-fd")) {
-                String file = command.equals("send-fd") ? root.resolve("file").toString() : "file";
+                String file = command.equals("send-fd")
+                        ? daemon.root().resolve("file").toString()
+                        : "file";
                 Outcome outcome = driver.drive(command, file, "file:" + copy, "--technique=" + technique);
                 String what = command + " by " + technique + ": " + outcome.json();
 
@@ -134,7 +122,8 @@ final class CClientOptionsIT {
             assertMoved(whole, BIG, option + ": " + whole.json());
             assertEquals(content.sha256(), whole.string("sha256"));
             assertMoved(range, 67_890, option + ": " + range.json());
-            assertEquals(Content.of(root.resolve("file"), 12_345, 67_890).sha256(), range.string("sha256"));
+            assertEquals(
+                    Content.of(daemon.root().resolve("file"), 12_345, 67_890).sha256(), range.string("sha256"));
             assertMoved(nothing, 0, option + ": " + nothing.json());
         }
     }
@@ -142,15 +131,15 @@ final class CClientOptionsIT {
     @Test
     void shouldSendARangeOfADescriptor() throws IOException, InterruptedException {
         write("file", BIG);
-        String file = root.resolve("file").toString();
+        String file = daemon.root().resolve("file").toString();
 
         Outcome outcome = driver.drive("send-fd", file, "tcp", "12345", "67890");
 
         assertMoved(outcome, 67_890, outcome.json());
-        assertEquals(Content.of(root.resolve("file"), 12_345, 67_890).sha256(), outcome.string("sha256"));
+        assertEquals(Content.of(daemon.root().resolve("file"), 12_345, 67_890).sha256(), outcome.string("sha256"));
         assertRefused(Errno.ERANGE, driver.drive("send-fd", file, "tcp", "" + (BIG + 1)), "beyond the end");
         assertRefused(Errno.EINVAL, driver.drive("send-fd", "/dev/null", "tcp"), "a device");
-        assertRefused(Errno.EINVAL, driver.drive("send-fd", root.toString(), "tcp"), "a directory");
+        assertRefused(Errno.EINVAL, driver.drive("send-fd", daemon.root().toString(), "tcp"), "a directory");
     }
 
     @Test
@@ -221,7 +210,8 @@ final class CClientOptionsIT {
         write("big", BIG);
         write("empty", 0);
 
-        Outcome outcome = driver.drive("many", "300", "16", root.toString(), "small", "big", "empty", "--extended");
+        Outcome outcome =
+                driver.drive("many", "300", "16", daemon.root().toString(), "small", "big", "empty", "--extended");
 
         assertEquals(0, outcome.exit(), outcome.json());
         assertEquals(300, outcome.number("done"), outcome.json());
@@ -243,6 +233,6 @@ final class CClientOptionsIT {
     }
 
     private Content write(String name, int size) throws IOException {
-        return Content.write(root.resolve(name), size);
+        return Content.write(daemon.root().resolve(name), size);
     }
 }

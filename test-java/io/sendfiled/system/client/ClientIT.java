@@ -15,6 +15,7 @@ import io.sendfiled.jni.Errno;
 import io.sendfiled.support.Await;
 import io.sendfiled.support.Content;
 import io.sendfiled.support.TestDestination;
+import io.sendfiled.system.Daemon;
 import io.sendfiled.system.DaemonProcess;
 import io.sendfiled.system.TestDaemon;
 import java.io.ByteArrayOutputStream;
@@ -37,11 +38,9 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.LongAdder;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
-import org.junit.jupiter.params.AfterParameterizedClassInvocation;
 import org.junit.jupiter.params.BeforeParameterizedClassInvocation;
 import org.junit.jupiter.params.Parameter;
 import org.junit.jupiter.params.ParameterizedClass;
@@ -59,26 +58,17 @@ final class ClientIT {
     @TempDir
     private static Path directory;
 
+    @Daemon
     private static TestDaemon daemon;
-    private static Content big;
 
     @Parameter
     TestDaemon.Kind kind;
 
+    private static Content big;
+
     @BeforeParameterizedClassInvocation
-    static void startDaemon(TestDaemon.Kind kind) throws Exception {
-        daemon = TestDaemon.start(kind, directory, TestDaemon.Options.STANDARD);
+    static void makeFiles() throws Exception {
         big = Content.write(daemon.root().resolve("big"), BIG);
-    }
-
-    @AfterParameterizedClassInvocation
-    static void stopDaemon() {
-        daemon.close();
-    }
-
-    @AfterEach
-    void shouldLeakNoDescriptor() {
-        daemon.expectNoLeak();
     }
 
     @Test

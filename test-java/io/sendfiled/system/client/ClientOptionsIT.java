@@ -24,6 +24,7 @@ import io.sendfiled.protocol.Technique;
 import io.sendfiled.support.Await;
 import io.sendfiled.support.Content;
 import io.sendfiled.support.TestDestination;
+import io.sendfiled.system.Daemon;
 import io.sendfiled.system.TestDaemon;
 import java.io.ByteArrayOutputStream;
 import java.net.InetAddress;
@@ -41,11 +42,9 @@ import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
-import org.junit.jupiter.params.AfterParameterizedClassInvocation;
 import org.junit.jupiter.params.BeforeParameterizedClassInvocation;
 import org.junit.jupiter.params.Parameter;
 import org.junit.jupiter.params.ParameterizedClass;
@@ -63,27 +62,18 @@ final class ClientOptionsIT {
     @TempDir
     private static Path directory;
 
+    @Daemon
     private static TestDaemon daemon;
-    private static Content file;
 
     @Parameter
     TestDaemon.Kind kind;
 
+    private static Content file;
+
     @BeforeParameterizedClassInvocation
-    static void startDaemon(TestDaemon.Kind kind) throws Exception {
-        daemon = TestDaemon.start(kind, directory, TestDaemon.Options.STANDARD);
+    static void makeFiles() throws Exception {
         file = Content.write(daemon.root().resolve("file"), SIZE);
         Content.write(daemon.root().resolve("empty"), 0);
-    }
-
-    @AfterParameterizedClassInvocation
-    static void stopDaemon() {
-        daemon.close();
-    }
-
-    @AfterEach
-    void shouldLeakNoDescriptor() {
-        daemon.expectNoLeak();
     }
 
     private static Set<Technique> fitting(TestDestination.Type type) {

@@ -9,6 +9,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import io.sendfiled.support.Content;
 import io.sendfiled.support.HeldDisk;
 import io.sendfiled.support.SystemProgram;
+import io.sendfiled.system.Daemon;
 import io.sendfiled.system.DaemonProcess;
 import io.sendfiled.system.Program;
 import io.sendfiled.system.TestDaemon;
@@ -61,7 +62,7 @@ final class HttpExampleIT {
     @TempDir
     private static Path directory;
 
-    @SuppressWarnings("NullAway.Init") // a test that finds it missing is skipped
+    @Daemon
     private static TestDaemon daemon;
 
     @SuppressWarnings("NullAway.Init") // a test that finds it missing is skipped
@@ -85,7 +86,6 @@ final class HttpExampleIT {
             return;
         }
         SystemProgram.require("curl");
-        daemon = TestDaemon.start(TestDaemon.Kind.FORKED, directory, TestDaemon.Options.STANDARD);
         small = Content.write(daemon.root().resolve("small.html"), SMALL);
         big = Content.write(daemon.root().resolve("big"), BIG);
         Content.write(daemon.root().resolve("empty"), 0);
@@ -101,8 +101,6 @@ final class HttpExampleIT {
                 send(socket, "GET /big" + END);
                 readHeader(socket.getInputStream());
                 server.close();
-            } finally {
-                daemon.close();
             }
         }
     }
@@ -116,7 +114,6 @@ final class HttpExampleIT {
     void shouldLeakNoDescriptor() {
         if (started) {
             server.expectNoLeak();
-            daemon.expectNoLeak();
         }
     }
 

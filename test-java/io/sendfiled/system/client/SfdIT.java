@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
 import io.sendfiled.support.Content;
+import io.sendfiled.system.Daemon;
 import io.sendfiled.system.Program;
 import io.sendfiled.system.TestDaemon;
 import java.io.IOException;
@@ -25,8 +26,6 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -43,26 +42,17 @@ final class SfdIT {
     @TempDir
     private static Path directory;
 
+    @Daemon
     private static TestDaemon daemon;
+
     private static Content small;
     private static Content big;
 
     @BeforeAll
-    static void startDaemon() throws Exception {
-        daemon = TestDaemon.start(TestDaemon.Kind.FORKED, directory, TestDaemon.Options.STANDARD);
+    static void makeFiles() throws Exception {
         small = Content.write(daemon.root().resolve("small"), 4096);
         big = Content.write(daemon.root().resolve("big"), BIG);
         Content.write(daemon.root().resolve("empty"), 0);
-    }
-
-    @AfterAll
-    static void stopDaemon() {
-        daemon.close();
-    }
-
-    @AfterEach
-    void shouldLeakNoDescriptor() {
-        daemon.expectNoLeak();
     }
 
     private static Program sfd(Map<String, String> environment, String... arguments) throws IOException {
