@@ -16,12 +16,12 @@ import io.sendfiled.support.Await;
 import io.sendfiled.support.Content;
 import io.sendfiled.support.HeldDisk;
 import io.sendfiled.support.TestDestination;
+import io.sendfiled.system.Daemon;
 import io.sendfiled.system.TestDaemon;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.TimeUnit;
@@ -53,20 +53,20 @@ final class ColdDiskIT {
     @TempDir
     private Path directory;
 
+    @Daemon("loops=1")
+    private TestDaemon daemon;
+
     @Parameter
     TestDaemon.Kind kind;
 
-    private @Nullable TestDaemon started;
     private @Nullable HeldDisk mounted;
     private final List<Content> cold = new ArrayList<>();
     private Content warm = new Content(0, "");
 
     @BeforeEach
-    void startDaemon() throws Exception {
+    void makeFiles() throws Exception {
         String reason = HeldDisk.unavailableBecause();
         assumeTrue(reason.isEmpty(), reason);
-        TestDaemon daemon = TestDaemon.start(kind, directory, TestDaemon.Options.STANDARD.withLoops(1));
-        started = daemon;
         Path behind = Files.createDirectory(directory.resolve("behind"));
         for (int i = 0; i < COLD_FILES; i++) {
             cold.add(Content.write(behind.resolve("held" + i), COLD_SIZE));
@@ -74,7 +74,7 @@ final class ColdDiskIT {
         warm = Content.write(daemon.root().resolve("warm"), 4096);
     }
 
-    private HeldDisk mount(TestDaemon daemon, String... options) throws Exception {
+    private HeldDisk mount(String... options) throws Exception {
         HeldDisk disk = HeldDisk.mount(daemon.root().resolve("disk"), directory.resolve("behind"), "held", options);
         mounted = disk;
         daemon.rememberDescriptors(); // an embedded engine shares them with the disk's process
@@ -82,26 +82,16 @@ final class ColdDiskIT {
     }
 
     @AfterEach
-    void stopDaemonAndUnmountDisk() {
-        try {
-            if (started != null) {
-                started.expectNoLeak();
-            }
-        } finally {
-            if (mounted != null) {
-                mounted.close();
-            }
-            if (started != null) {
-                started.close();
-            }
+    void unmount() {
+        if (mounted != null) {
+            mounted.close();
         }
     }
 
     @ParameterizedTest
     @ValueSource(strings = {"read", "open", "getattr", "flush"})
     void shouldServeWarmFilesWhileColdOnesWaitForTheirDisk(String call) throws Exception {
-        TestDaemon daemon = daemon();
-        HeldDisk disk = mount(daemon, "--hold-calls", call);
+        HeldDisk disk = mount("--hold-calls", call);
         List<TestDestination> destinations = new ArrayList<>();
         List<CompletableFuture<Content>> received = new ArrayList<>();
         List<Transfer> transfers = new ArrayList<>();
@@ -114,7 +104,7 @@ final class ColdDiskIT {
         disk.awaitHeld();
 
         for (int i = 0; i < WARM_REQUESTS; i++) {
-            expectWarm(daemon, TYPES.get(i % TYPES.size()));
+            expectWarm(TYPES.get(i % TYPES.size()));
         }
         // Not in the kernel's caches either, but on a disk that answers: its threads are its own.
         ReadTransfer missing = daemon.client().read("missing-" + call);
@@ -136,14 +126,13 @@ final class ColdDiskIT {
 
     @Test
     void shouldReadColdFiles() throws Exception {
-        TestDaemon daemon = daemon();
-        HeldDisk disk = mount(daemon);
+        HeldDisk disk = mount();
         List<ReadTransfer> transfers = new ArrayList<>();
         for (int i = 0; i < COLD_FILES; i++) {
             transfers.add(daemon.client().read("disk/held" + i));
         }
         disk.awaitHeld();
-        expectWarm(daemon, TestDestination.Type.TCP);
+        expectWarm(TestDestination.Type.TCP);
         disk.release();
         for (int i = 0; i < COLD_FILES; i++) {
             try (FileContent content = transfers.get(i).content().get(20, TimeUnit.SECONDS)) {
@@ -154,13 +143,12 @@ final class ColdDiskIT {
 
     @Test
     void shouldObeyACancelOnceTheDiskGivesTheTransferBack() throws Exception {
-        TestDaemon daemon = daemon();
-        HeldDisk disk = mount(daemon);
+        HeldDisk disk = mount();
         try (TestDestination destination = TestDestination.open(TestDestination.Type.UNIX, directory)) {
             Transfer transfer = daemon.client().send(FileRequest.of("disk/held0"), destination.destination());
             disk.awaitHeld();
             transfer.cancel();
-            expectWarm(daemon, TestDestination.Type.PIPE);
+            expectWarm(TestDestination.Type.PIPE);
 
             disk.release();
 
@@ -176,7 +164,7 @@ final class ColdDiskIT {
         }
     }
 
-    private void expectWarm(TestDaemon daemon, TestDestination.Type type) throws Exception {
+    private void expectWarm(TestDestination.Type type) throws Exception {
         try (TestDestination destination = TestDestination.open(type, directory)) {
             daemon.client()
                     .send(FileRequest.of("warm"), destination.destination())
@@ -184,9 +172,5 @@ final class ColdDiskIT {
             destination.finishSending();
             assertEquals(warm, Content.drain(destination.receivingEnd()));
         }
-    }
-
-    private TestDaemon daemon() {
-        return Objects.requireNonNull(started);
     }
 }

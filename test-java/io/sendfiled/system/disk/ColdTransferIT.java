@@ -15,6 +15,8 @@ import io.sendfiled.support.RawClient.Status;
 import io.sendfiled.support.Target;
 import io.sendfiled.support.TestDestination;
 import io.sendfiled.support.Way;
+import io.sendfiled.system.Connected;
+import io.sendfiled.system.Daemon;
 import io.sendfiled.system.Sending;
 import io.sendfiled.system.Sending.Operation;
 import io.sendfiled.system.TestDaemon;
@@ -22,12 +24,9 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
-import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -52,31 +51,20 @@ final class ColdTransferIT {
     @TempDir
     private Path directory;
 
+    @Daemon({"loops=1", "disk-threads=" + DISK_THREADS})
+    private TestDaemon daemon;
+
+    @Connected
+    private RawClient client;
+
     @Parameter
     TestDaemon.Kind kind;
 
-    private @Nullable TestDaemon started;
-    private @Nullable RawClient connected;
     private final List<HeldDisk> disks = new ArrayList<>();
 
-    @BeforeEach
-    void startDaemon() throws Exception {
-        started = TestDaemon.start(
-                kind, directory, TestDaemon.Options.STANDARD.withLoops(1).with("disk-threads", DISK_THREADS));
-        connected = daemon().rawClient();
-    }
-
     @AfterEach
-    void stopDaemonAndUnmountDisks() throws Exception {
-        try {
-            if (connected != null) {
-                connected.close();
-            }
-            daemon().expectNoLeak();
-        } finally {
-            disks.forEach(HeldDisk::close);
-            daemon().close();
-        }
+    void unmount() {
+        disks.forEach(HeldDisk::close);
     }
 
     // ---- the disk does not answer ----
@@ -89,8 +77,7 @@ final class ColdTransferIT {
         for (Target target : targets) { // from the second on, the kernel's caches know the path
             ExtendedRequest request = ExtendedRequest.send("disk/held0").withDeadlineMs(SHORT_MS);
             try (TestDestination destination = target.open(directory);
-                    Sending sending =
-                            Sending.start(daemon(), client(), Operation.SEND_FILE, request, destination.fd())) {
+                    Sending sending = Sending.start(daemon, client, Operation.SEND_FILE, request, destination.fd())) {
                 Outcome outcome = sending.await(); // the disk has not answered, and nobody will let it before
 
                 assertEquals("ETIMEDOUT", outcome.errnoName(), outcome.toString());
@@ -106,10 +93,10 @@ final class ColdTransferIT {
     void shouldCloseTheStatusChannelOfACancelledTransferWhileTheDiskIsDead() throws Exception {
         HeldDisk disk = mount("disk", 1);
         try (TestDestination destination = Target.UNIX.open(directory);
-                Status status = client().request(ExtendedRequest.send("disk/held0"), destination.fd(), -1)) {
+                Status status = client.request(ExtendedRequest.send("disk/held0"), destination.fd(), -1)) {
             long id = status.info().id();
             disk.awaitHeld();
-            client().cancel(id);
+            client.cancel(id);
 
             assertEquals(0, status.rest().length);
             destination.finishSending();
@@ -124,7 +111,7 @@ final class ColdTransferIT {
         living.release();
         List<Status> waiting = new ArrayList<>();
         for (int i = 0; i < 4 * DISK_THREADS; i++) {
-            waiting.add(client().request(ExtendedRequest.read("dead/held" + i), -1, -1));
+            waiting.add(client.request(ExtendedRequest.read("dead/held" + i), -1, -1));
         }
         dead.awaitHeld();
 
@@ -151,13 +138,13 @@ final class ColdTransferIT {
         for (int i = 0; i < 4 * DISK_THREADS; i++) {
             TestDestination destination = Target.UNIX.open(directory);
             destinations.add(destination);
-            waiting.add(client().request(ExtendedRequest.send("dead/held" + i), destination.fd(), -1));
+            waiting.add(client.request(ExtendedRequest.send("dead/held" + i), destination.fd(), -1));
         }
         dead.awaitHeld();
 
-        Content warm = Content.write(daemon().root().resolve("warm"), SIZE);
+        Content warm = Content.write(daemon.root().resolve("warm"), SIZE);
         try (TestDestination destination = Target.FILE.open(directory);
-                Status status = client().request(ExtendedRequest.send("warm"), destination.fd(), -1)) {
+                Status status = client.request(ExtendedRequest.send("warm"), destination.fd(), -1)) {
             assertTrue(Outcome.ofSend(status).complete());
             assertEquals(warm, Content.drain(destination.receivingEnd()));
         }
@@ -203,7 +190,7 @@ final class ColdTransferIT {
     void shouldNotKeepWhatItLoadedWhenToldSo() throws Exception {
         for (Target target : List.of(Target.TCP, Target.PIPE, Target.FILE)) {
             String name = "once-" + target;
-            Path file = daemon().root().resolve(name);
+            Path file = daemon.root().resolve(name);
             ExtendedRequest request = ExtendedRequest.send(name);
             Content content = evicted(name, 4 * SIZE);
             send(target, request.withFlags(ExtendedRequest.DROP_BEHIND), content);
@@ -221,7 +208,7 @@ final class ColdTransferIT {
 
     /** A new file that is on its disk and nowhere else. */
     private Content evicted(String name, int size) throws Exception {
-        Path file = daemon().root().resolve(name);
+        Path file = daemon.root().resolve(name);
         Content content = Content.write(file, size);
         assumeTrue(PageCache.evict(file), "this file system does not let go of its pages");
         return content;
@@ -233,15 +220,15 @@ final class ColdTransferIT {
         for (int i = 0; i < files; i++) {
             Content.write(behind.resolve("held" + i), SIZE);
         }
-        HeldDisk disk = HeldDisk.mount(daemon().root().resolve(name), behind, "held", options);
+        HeldDisk disk = HeldDisk.mount(daemon.root().resolve(name), behind, "held", options);
         disks.add(disk);
-        daemon().rememberDescriptors(); // an embedded engine shares them with the disk's process
+        daemon.rememberDescriptors(); // an embedded engine shares them with the disk's process
         return disk;
     }
 
     private void expectWarm() throws Exception {
-        Content content = Content.write(daemon().root().resolve("warm"), 4_096);
-        try (Status status = client().request(ExtendedRequest.read("warm"), -1, -1)) {
+        Content content = Content.write(daemon.root().resolve("warm"), 4_096);
+        try (Status status = client.request(ExtendedRequest.read("warm"), -1, -1)) {
             assertEquals(4_096, status.info().size());
             assertEquals(content, Content.drain(status.source(), 4_096));
             assertTrue(Outcome.ofTrailer(status).complete());
@@ -249,7 +236,7 @@ final class ColdTransferIT {
     }
 
     private Outcome read(String path) throws Exception {
-        try (Status status = client().request(ExtendedRequest.read(path), -1, -1)) {
+        try (Status status = client.request(ExtendedRequest.read(path), -1, -1)) {
             return expectRead(path, status);
         }
     }
@@ -265,7 +252,7 @@ final class ColdTransferIT {
 
     private Outcome send(Target target, ExtendedRequest request, Content content) throws Exception {
         try (TestDestination destination = target.open(directory);
-                Status status = client().request(request, destination.fd(), -1)) {
+                Status status = client.request(request, destination.fd(), -1)) {
             CompletableFuture<Content> received = destination.receive();
             Outcome outcome = Outcome.ofSend(status);
             assertTrue(outcome.complete(), target + ": " + outcome);
@@ -277,13 +264,5 @@ final class ColdTransferIT {
                     target.toString());
             return outcome;
         }
-    }
-
-    private TestDaemon daemon() {
-        return Objects.requireNonNull(started);
-    }
-
-    private RawClient client() {
-        return Objects.requireNonNull(connected);
     }
 }

@@ -18,6 +18,8 @@ import io.sendfiled.support.Scale;
 import io.sendfiled.support.Target;
 import io.sendfiled.support.TestDestination;
 import io.sendfiled.support.Way;
+import io.sendfiled.system.Connected;
+import io.sendfiled.system.Daemon;
 import io.sendfiled.system.Sending;
 import io.sendfiled.system.Sending.Operation;
 import io.sendfiled.system.TestDaemon;
@@ -34,11 +36,9 @@ import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
-import org.junit.jupiter.params.AfterParameterizedClassInvocation;
 import org.junit.jupiter.params.BeforeParameterizedClassInvocation;
 import org.junit.jupiter.params.Parameter;
 import org.junit.jupiter.params.ParameterizedClass;
@@ -61,43 +61,31 @@ final class DiskFaultIT {
     @TempDir
     private static Path directory;
 
+    @Daemon
     private static TestDaemon daemon;
+
     private static Path original;
 
+    @Connected
     private RawClient client;
-    private @Nullable HeldDisk mounted;
 
     @Parameter
     TestDaemon.Kind kind;
 
+    private @Nullable HeldDisk mounted;
+
     @BeforeParameterizedClassInvocation
-    static void startDaemon(TestDaemon.Kind kind) throws Exception {
-        daemon = TestDaemon.start(kind, directory, TestDaemon.Options.STANDARD);
+    static void makeFiles() throws Exception {
         original = Files.createDirectories(directory.resolve("behind")).resolve("faulty");
         Content.write(original, SIZE);
         Content.write(directory.resolve("behind/sound"), SIZE);
     }
 
-    @AfterParameterizedClassInvocation
-    static void stopDaemon() {
-        daemon.close();
-    }
-
-    @BeforeEach
-    void connect() throws Exception {
-        client = daemon.rawClient();
-    }
-
     @AfterEach
-    void shouldLeakNoDescriptor() throws Exception {
-        client.close();
-        try {
-            daemon.expectNoLeak();
-        } finally {
-            if (mounted != null) {
-                mounted.close();
-                daemon.rememberDescriptors();
-            }
+    void unmount() {
+        if (mounted != null) {
+            mounted.close();
+            daemon.rememberDescriptors();
         }
     }
 
@@ -183,8 +171,10 @@ final class DiskFaultIT {
                 assertEquals(target.keepsBytes() ? outcome.moved() : 0, received.length, what);
                 expectNoWrongByte(bytes, BAD, received, 0, what);
             }
-            shouldLeakNoDescriptor();
-            connect();
+            client.close();
+            daemon.expectNoLeak();
+            unmount();
+            client = daemon.rawClient();
         }
     }
 

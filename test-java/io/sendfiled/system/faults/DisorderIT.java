@@ -12,6 +12,7 @@ import io.sendfiled.support.Await;
 import io.sendfiled.support.Content;
 import io.sendfiled.support.HelperProgram;
 import io.sendfiled.support.TestDestination;
+import io.sendfiled.system.Daemon;
 import io.sendfiled.system.TestDaemon;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -26,11 +27,9 @@ import java.util.List;
 import java.util.Random;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
-import org.junit.jupiter.params.AfterParameterizedClassInvocation;
 import org.junit.jupiter.params.BeforeParameterizedClassInvocation;
 import org.junit.jupiter.params.Parameter;
 import org.junit.jupiter.params.ParameterizedClass;
@@ -52,28 +51,19 @@ final class DisorderIT {
     @TempDir
     private static Path directory;
 
+    @Daemon
     private static TestDaemon daemon;
-    private static Content small;
-    private static Content big;
 
     @Parameter
     TestDaemon.Kind kind;
 
+    private static Content small;
+    private static Content big;
+
     @BeforeParameterizedClassInvocation
-    static void startDaemon(TestDaemon.Kind kind) throws Exception {
-        daemon = TestDaemon.start(kind, directory, TestDaemon.Options.STANDARD);
+    static void makeFiles() throws Exception {
         small = Content.write(daemon.root().resolve("small"), SMALL);
         big = Content.write(daemon.root().resolve("big"), BIG);
-    }
-
-    @AfterParameterizedClassInvocation
-    static void stopDaemon() {
-        daemon.close();
-    }
-
-    @AfterEach
-    void shouldLeakNoDescriptor() {
-        daemon.expectNoLeak();
     }
 
     @ParameterizedTest

@@ -7,16 +7,15 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import io.sendfiled.support.Content;
 import io.sendfiled.support.HelperProgram;
 import io.sendfiled.support.RawClient;
+import io.sendfiled.system.Daemon;
 import io.sendfiled.system.Program;
 import io.sendfiled.system.TestDaemon;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
-import org.junit.jupiter.params.AfterParameterizedClassInvocation;
 import org.junit.jupiter.params.BeforeParameterizedClassInvocation;
 import org.junit.jupiter.params.Parameter;
 import org.junit.jupiter.params.ParameterizedClass;
@@ -30,27 +29,18 @@ final class IdentityIT {
     private static final String NOBODY = "65534";
 
     @TempDir
+    @SuppressWarnings("UnusedVariable") // the daemon's
     private static Path directory;
 
+    @Daemon("loops=1")
     private static TestDaemon daemon;
 
     @Parameter
     TestDaemon.Kind kind;
 
     @BeforeParameterizedClassInvocation
-    static void startDaemon(TestDaemon.Kind kind) throws Exception {
-        daemon = TestDaemon.start(kind, directory, TestDaemon.Options.STANDARD.withLoops(1));
+    static void makeFiles() throws Exception {
         Content.write(daemon.root().resolve("small"), 1_000);
-    }
-
-    @AfterParameterizedClassInvocation
-    static void stopDaemon() {
-        daemon.close();
-    }
-
-    @AfterEach
-    void shouldLeakNoDescriptor() {
-        daemon.expectNoLeak();
     }
 
     @Test

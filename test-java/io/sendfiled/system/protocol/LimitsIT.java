@@ -17,6 +17,7 @@ import io.sendfiled.support.Content;
 import io.sendfiled.support.HeldDisk;
 import io.sendfiled.support.RawClient;
 import io.sendfiled.system.CDriver;
+import io.sendfiled.system.Daemon;
 import io.sendfiled.system.TestDaemon;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
@@ -27,11 +28,9 @@ import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.TimeUnit;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
-import org.junit.jupiter.params.AfterParameterizedClassInvocation;
 import org.junit.jupiter.params.BeforeParameterizedClassInvocation;
 import org.junit.jupiter.params.Parameter;
 import org.junit.jupiter.params.ParameterizedClass;
@@ -51,32 +50,16 @@ final class LimitsIT {
     @TempDir
     private static Path directory;
 
+    @Daemon({"client-transfers=" + TRANSFERS, "client-descriptors=" + DESCRIPTORS, "client-disk-tasks=" + DISK_TASKS})
     private static TestDaemon daemon;
 
     @Parameter
     TestDaemon.Kind kind;
 
     @BeforeParameterizedClassInvocation
-    static void startDaemon(TestDaemon.Kind kind) throws Exception {
-        daemon = TestDaemon.start(
-                kind,
-                directory,
-                TestDaemon.Options.STANDARD
-                        .with("client-transfers", TRANSFERS)
-                        .with("client-descriptors", DESCRIPTORS)
-                        .with("client-disk-tasks", DISK_TASKS));
+    static void makeFiles() throws Exception {
         Content.write(daemon.root().resolve("file"), 10_000);
         Content.write(daemon.root().resolve("big"), BIG);
-    }
-
-    @AfterParameterizedClassInvocation
-    static void stopDaemon() {
-        daemon.close();
-    }
-
-    @AfterEach
-    void shouldLeakNoDescriptor() {
-        daemon.expectNoLeak();
     }
 
     @Test

@@ -15,6 +15,7 @@ import io.sendfiled.jni.Errno;
 import io.sendfiled.support.Await;
 import io.sendfiled.support.Content;
 import io.sendfiled.support.TestDestination;
+import io.sendfiled.system.Daemon;
 import io.sendfiled.system.TestDaemon;
 import java.io.FileInputStream;
 import java.io.IOException;
@@ -31,11 +32,9 @@ import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.TimeUnit;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
-import org.junit.jupiter.params.AfterParameterizedClassInvocation;
 import org.junit.jupiter.params.BeforeParameterizedClassInvocation;
 import org.junit.jupiter.params.Parameter;
 import org.junit.jupiter.params.ParameterizedClass;
@@ -53,25 +52,15 @@ final class RefusalIT {
     @TempDir
     private static Path directory;
 
+    @Daemon({"max-transfers=" + MAX_TRANSFERS, "client-transfers=" + MAX_TRANSFERS})
     private static TestDaemon daemon;
 
     @Parameter
     TestDaemon.Kind kind;
 
     @BeforeParameterizedClassInvocation
-    static void startDaemon(TestDaemon.Kind kind) throws Exception {
-        daemon = TestDaemon.start(kind, directory, TestDaemon.Options.STANDARD.withMaxTransfers(MAX_TRANSFERS));
+    static void makeFiles() throws Exception {
         Content.write(daemon.root().resolve("file"), 10_000);
-    }
-
-    @AfterParameterizedClassInvocation
-    static void stopDaemon() throws Exception {
-        daemon.close();
-    }
-
-    @AfterEach
-    void shouldLeakNoDescriptor() {
-        daemon.expectNoLeak();
     }
 
     @ParameterizedTest

@@ -15,6 +15,8 @@ import io.sendfiled.support.RawClient;
 import io.sendfiled.support.RawClient.Info;
 import io.sendfiled.support.RawClient.Status;
 import io.sendfiled.support.TestDestination;
+import io.sendfiled.system.Connected;
+import io.sendfiled.system.Daemon;
 import io.sendfiled.system.TestDaemon;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -28,12 +30,9 @@ import java.util.HashSet;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
-import org.junit.jupiter.params.AfterParameterizedClassInvocation;
 import org.junit.jupiter.params.BeforeParameterizedClassInvocation;
 import org.junit.jupiter.params.Parameter;
 import org.junit.jupiter.params.ParameterizedClass;
@@ -54,37 +53,22 @@ final class StatusChannelIT {
     @TempDir
     private static Path directory;
 
+    @Daemon({"loops=1", "open-timeout=" + OPEN_TIMEOUT_MS})
     private static TestDaemon daemon;
+
     private static Content small;
     private static Content big;
 
+    @Connected
     private RawClient client;
 
     @Parameter
     TestDaemon.Kind kind;
 
     @BeforeParameterizedClassInvocation
-    static void startDaemon(TestDaemon.Kind kind) throws Exception {
-        daemon = TestDaemon.start(
-                kind, directory, TestDaemon.Options.STANDARD.withLoops(1).withOpenTimeoutMs(OPEN_TIMEOUT_MS));
+    static void makeFiles() throws Exception {
         small = Content.write(daemon.root().resolve("small"), SIZE);
         big = Content.write(daemon.root().resolve("big"), BIG);
-    }
-
-    @AfterParameterizedClassInvocation
-    static void stopDaemon() throws Exception {
-        daemon.close();
-    }
-
-    @BeforeEach
-    void connect() throws Exception {
-        client = daemon.rawClient();
-    }
-
-    @AfterEach
-    void shouldLeakNoDescriptor() throws Exception {
-        client.close();
-        daemon.expectNoLeak();
     }
 
     @Test

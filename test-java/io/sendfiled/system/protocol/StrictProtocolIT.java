@@ -14,6 +14,8 @@ import io.sendfiled.support.RawClient;
 import io.sendfiled.support.RawClient.Info;
 import io.sendfiled.support.RawClient.Status;
 import io.sendfiled.support.TestDestination;
+import io.sendfiled.system.Connected;
+import io.sendfiled.system.Daemon;
 import io.sendfiled.system.TestDaemon;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -22,11 +24,9 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
-import org.junit.jupiter.params.AfterParameterizedClassInvocation;
 import org.junit.jupiter.params.BeforeParameterizedClassInvocation;
 import org.junit.jupiter.params.Parameter;
 import org.junit.jupiter.params.ParameterizedClass;
@@ -48,39 +48,29 @@ final class StrictProtocolIT {
     @TempDir
     private static Path directory;
 
+    @Daemon("loops=1")
     private static TestDaemon daemon;
+
     private static Content file;
     private static long pid;
 
+    @Connected
     private RawClient client;
 
     @Parameter
     TestDaemon.Kind kind;
 
     @BeforeParameterizedClassInvocation
-    static void startDaemon(TestDaemon.Kind kind) throws Exception {
-        daemon = TestDaemon.start(kind, directory, TestDaemon.Options.STANDARD.withLoops(1));
+    static void makeFiles() throws Exception {
         file = Content.write(daemon.root().resolve("file"), SIZE);
         Files.write(daemon.root().resolve("empty"), new byte[0]);
         pid = daemon.pid();
     }
 
-    @AfterParameterizedClassInvocation
-    static void stopDaemon() throws Exception {
-        daemon.close();
-    }
-
-    @BeforeEach
-    void connect() throws Exception {
-        client = daemon.rawClient();
-    }
-
     @AfterEach
-    void shouldLiveAndLeakNoDescriptor() throws Exception {
-        client.close();
+    void shouldLive() {
         assertTrue(daemon.isAlive());
         assertEquals(pid, daemon.pid());
-        daemon.expectNoLeak();
     }
 
     /** D1 D5 D34 D39: golden vectors of empty and short requests, ranges that wrap, NULs in paths, foreign versions. */
