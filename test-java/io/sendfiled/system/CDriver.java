@@ -11,44 +11,44 @@ import java.util.Collections;
 import java.util.List;
 
 /** A daemon as the C client library sees it: {@code test-native/support/client_driver.c}, which says what it can do. */
-final class CDriver {
+public final class CDriver {
     private final Path sockets;
     private final String name;
 
     /** Drives the daemon of this name. */
-    CDriver(Path sockets, String name) {
+    public CDriver(Path sockets, String name) {
         this.sockets = sockets;
         this.name = name;
     }
 
     /** One command and its outcome. */
-    Outcome drive(String... arguments) throws IOException, InterruptedException {
+    public Outcome drive(String... arguments) throws IOException, InterruptedException {
         Process process = start(arguments);
         String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
         return new Outcome(process.waitFor(), output);
     }
 
-    Process start(String... arguments) throws IOException {
+    public Process start(String... arguments) throws IOException {
         List<Object> all = new ArrayList<>(List.of(sockets, name));
         Collections.addAll(all, arguments);
         return HelperProgram.start("client_driver", all.toArray());
     }
 
     /** What the driver said: its exit status and its line of JSON. */
-    record Outcome(int exit, String json) {
+    public record Outcome(int exit, String json) {
         private JsonObject object() {
             return JsonParser.parseString(json).getAsJsonObject();
         }
 
-        long number(String key) {
+        public long number(String key) {
             return object().get(key).getAsLong();
         }
 
-        String string(String key) {
+        public String string(String key) {
             return object().get(key).getAsString();
         }
 
-        boolean flag(String key) {
+        public boolean flag(String key) {
             return object().get(key).getAsBoolean();
         }
     }

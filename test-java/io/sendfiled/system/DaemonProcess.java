@@ -15,7 +15,7 @@ import java.util.concurrent.TimeUnit;
  *
  * <p>Its standard error is the test's. Closing it sends SIGTERM and demands a clean end.
  */
-final class DaemonProcess implements AutoCloseable {
+public final class DaemonProcess implements AutoCloseable {
     private static final int STOP_SECONDS = 20;
 
     private final Process process;
@@ -27,12 +27,13 @@ final class DaemonProcess implements AutoCloseable {
     }
 
     /** Starts {@code sendfiled -S socketDirectory -s name -r root} with more options and waits for its socket. */
-    static DaemonProcess start(Path socketDirectory, String name, Path root, String... options) throws IOException {
+    public static DaemonProcess start(Path socketDirectory, String name, Path root, String... options)
+            throws IOException {
         return start(Map.of(), socketDirectory, name, root, options);
     }
 
     /** The same with more in its environment. */
-    static DaemonProcess start(
+    public static DaemonProcess start(
             Map<String, String> environment, Path socketDirectory, String name, Path root, String... options)
             throws IOException {
         List<String> command = new ArrayList<>(
@@ -55,39 +56,39 @@ final class DaemonProcess implements AutoCloseable {
         return daemon;
     }
 
-    static Path program() {
+    public static Path program() {
         return Path.of(System.getProperty("sendfiled.test.dist", "target/dist"), "bin/sendfiled")
                 .toAbsolutePath();
     }
 
-    Path socket() {
+    public Path socket() {
         return socket;
     }
 
-    long pid() {
+    public long pid() {
         return process.pid();
     }
 
-    boolean isAlive() {
+    public boolean isAlive() {
         return process.isAlive();
     }
 
-    int openDescriptors() {
+    public int openDescriptors() {
         return OpenDescriptors.count(process.pid());
     }
 
     /** The same when it has started, and is done with what was asked of it. */
-    int settledDescriptors() {
+    public int settledDescriptors() {
         return OpenDescriptors.settledCount(process.pid());
     }
 
     /** Sends SIGTERM. */
-    void terminate() {
+    public void terminate() {
         process.destroy();
     }
 
     /** Sends SIGKILL and waits for the end; there is nothing left to close then. */
-    void kill() throws InterruptedException {
+    public void kill() throws InterruptedException {
         process.destroyForcibly().waitFor();
     }
 

@@ -15,14 +15,14 @@ import java.util.Map;
 import java.util.regex.Pattern;
 
 /** The C library as it is installed in {@code target/dist}, and what its users' programs are compiled with. */
-final class Installed {
-    static final Path TREE =
+public final class Installed {
+    public static final Path TREE =
             Path.of(System.getProperty("sendfiled.test.dist", "target/dist")).toAbsolutePath();
-    static final Path LIBRARY = TREE.resolve("lib/libsendfiled.so");
-    static final Path ARCHIVE = TREE.resolve("lib/libsendfiled.a");
+    public static final Path LIBRARY = TREE.resolve("lib/libsendfiled.so");
+    public static final Path ARCHIVE = TREE.resolve("lib/libsendfiled.a");
 
-    static final List<String> C99 = List.of("cc", "-std=c99");
-    static final List<String> CXX11 = List.of("c++", "-std=c++11");
+    public static final List<String> C99 = List.of("cc", "-std=c99");
+    public static final List<String> CXX11 = List.of("c++", "-std=c++11");
 
     private static final List<String> WARNINGS = List.of("-Wall", "-Wextra", "-Wpedantic", "-Werror");
 
@@ -32,7 +32,7 @@ final class Installed {
     private Installed() {}
 
     /** How a program is linked with the library. */
-    enum Linkage {
+    public enum Linkage {
         SHARED,
         /** The library's archive, and the system's shared libraries. */
         ARCHIVE,
@@ -41,12 +41,12 @@ final class Installed {
     }
 
     /** A file of the source tree. */
-    static Path source(String name) {
+    public static Path source(String name) {
         return SOURCE.resolve(name);
     }
 
     /** The symbols that the library has to have, each with its version, in the order in which they came. */
-    static Map<String, String> expectedSymbols() throws IOException {
+    public static Map<String, String> expectedSymbols() throws IOException {
         Map<String, String> versions = new LinkedHashMap<>();
         for (String line : Files.readAllLines(source("test-native/golden/libsendfiled.symbols"))) {
             if (!line.startsWith("#")) {
@@ -58,7 +58,7 @@ final class Installed {
     }
 
     /** What pkg-config says of the installed library. */
-    static List<String> flags(String... options) throws IOException, InterruptedException {
+    public static List<String> flags(String... options) throws IOException, InterruptedException {
         List<String> command = new ArrayList<>(List.of("pkg-config"));
         Collections.addAll(command, options);
         command.add("sendfiled");
@@ -70,7 +70,7 @@ final class Installed {
      *
      * @throws IOException if it ends with another status than 0
      */
-    static String output(List<String> command) throws IOException, InterruptedException {
+    public static String output(List<String> command) throws IOException, InterruptedException {
         ProcessBuilder builder = new ProcessBuilder(command).redirectErrorStream(true);
         builder.environment()
                 .put("PKG_CONFIG_PATH", TREE.resolve("lib/pkgconfig").toString());
@@ -83,12 +83,12 @@ final class Installed {
         return output;
     }
 
-    static String output(String... command) throws IOException, InterruptedException {
+    public static String output(String... command) throws IOException, InterruptedException {
         return output(List.of(command));
     }
 
     /** Compiles a program of the source tree by what pkg-config says, with every warning an error, and links it. */
-    static Path build(Path directory, List<String> compiler, String source, Linkage linkage)
+    public static Path build(Path directory, List<String> compiler, String source, Linkage linkage)
             throws IOException, InterruptedException {
         Path program = directory.resolve("program");
         List<String> command = new ArrayList<>(compiler);

@@ -14,11 +14,12 @@ import java.util.Map;
 import java.util.concurrent.TimeUnit;
 
 /** The program {@code sendfiled} of the built tree, run as a process; killed at the end of a test if it still runs. */
-final class Program implements AutoCloseable {
-    static final Path LAUNCHER = Path.of(System.getProperty("sendfiled.test.dist", "target/dist"), "bin", "sendfiled")
+public final class Program implements AutoCloseable {
+    public static final Path LAUNCHER = Path.of(
+                    System.getProperty("sendfiled.test.dist", "target/dist"), "bin", "sendfiled")
             .toAbsolutePath();
 
-    static final boolean ROOT = isRoot();
+    public static final boolean ROOT = isRoot();
 
     private final Process process;
     private final Path errors;
@@ -29,26 +30,27 @@ final class Program implements AutoCloseable {
     }
 
     /** Runs it with arguments, and with {@code --allow-root} in the environment where the tests run as root. */
-    static Program start(Path scratch, String... arguments) throws IOException {
+    public static Program start(Path scratch, String... arguments) throws IOException {
         List<String> command = new ArrayList<>(List.of(LAUNCHER.toString()));
         command.addAll(Arrays.asList(arguments));
         return start(scratch, command, ROOT ? Map.of("SENDFILED_ALLOW_ROOT", "1") : Map.of());
     }
 
     /** As {@link #start}, with descriptor 3 on {@link #report()}'s pipe. */
-    static Program startReporting(Path scratch, String... arguments) throws IOException {
+    public static Program startReporting(Path scratch, String... arguments) throws IOException {
         return shell(scratch, "exec \"$@\" 3>&1 >/dev/null", arguments);
     }
 
     /** Runs a line of shell in which {@code "$@"} is the program and its arguments. */
-    static Program shell(Path scratch, String line, String... arguments) throws IOException {
+    public static Program shell(Path scratch, String line, String... arguments) throws IOException {
         List<String> command = new ArrayList<>(List.of("/bin/sh", "-c", line, "sh", LAUNCHER.toString()));
         command.addAll(Arrays.asList(arguments));
         return start(scratch, command, ROOT ? Map.of("SENDFILED_ALLOW_ROOT", "1") : Map.of());
     }
 
     /** Runs a command in an environment that holds nothing but what is given, and JAVA_HOME where the tests have one. */
-    static Program start(Path scratch, List<String> command, Map<String, String> environment) throws IOException {
+    public static Program start(Path scratch, List<String> command, Map<String, String> environment)
+            throws IOException {
         Path errors = Files.createTempFile(scratch, "stderr", ".txt");
         ProcessBuilder builder =
                 new ProcessBuilder(command).directory(scratch.toFile()).redirectError(errors.toFile());
@@ -61,45 +63,45 @@ final class Program implements AutoCloseable {
         return new Program(builder.start(), errors);
     }
 
-    long pid() {
+    public long pid() {
         return process.pid();
     }
 
-    boolean isAlive() {
+    public boolean isAlive() {
         return process.isAlive();
     }
 
     /** The exit status; 128 and more for a signal, as Java has it. */
-    int awaitExit() throws InterruptedException {
+    public int awaitExit() throws InterruptedException {
         assertTrue(process.waitFor(Await.LONG.toSeconds(), TimeUnit.SECONDS), "it did not end");
         return process.exitValue();
     }
 
     /** All that it has written to standard output, at its end or when it let go of it. */
-    String output() throws IOException {
+    public String output() throws IOException {
         return new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
     }
 
     /** All that was written to descriptor 3 until it was closed. */
-    byte[] report() throws IOException {
+    public byte[] report() throws IOException {
         return process.getInputStream().readAllBytes();
     }
 
-    String errors() throws IOException {
+    public String errors() throws IOException {
         return Files.readString(errors);
     }
 
-    void awaitServing(Path socket) {
+    public void awaitServing(Path socket) {
         Await.until("the socket " + socket, () -> Files.exists(socket) || !process.isAlive());
         Await.until("a word of its start", () -> contains("serving") || !process.isAlive());
         assertTrue(process.isAlive(), () -> "it ended: " + tryErrors());
     }
 
-    void signal(String name) throws IOException, InterruptedException {
+    public void signal(String name) throws IOException, InterruptedException {
         signal(process.pid(), name);
     }
 
-    static void signal(long pid, String name) throws IOException, InterruptedException {
+    public static void signal(long pid, String name) throws IOException, InterruptedException {
         Process kill = new ProcessBuilder("/bin/sh", "-c", "kill -" + name + " " + pid).start();
         assertTrue(kill.waitFor(Await.LONG.toSeconds(), TimeUnit.SECONDS), "kill did not end");
     }

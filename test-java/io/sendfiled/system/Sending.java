@@ -17,9 +17,9 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Owns the status channel.
  */
-final class Sending implements AutoCloseable {
+public final class Sending implements AutoCloseable {
     /** The ways to ask for one. */
-    enum Operation {
+    public enum Operation {
         SEND_FILE,
         OPEN_AND_SEND_FILE,
         SEND_DESCRIPTOR
@@ -39,7 +39,7 @@ final class Sending implements AutoCloseable {
      * @param options the path and all else; the command is the operation's
      * @param destination borrowed
      */
-    static Sending start(
+    public static Sending start(
             TestDaemon daemon, RawClient client, Operation operation, ExtendedRequest options, int destination)
             throws IOException {
         return switch (operation) {
@@ -61,11 +61,11 @@ final class Sending implements AutoCloseable {
     }
 
     /** Waits for its end, which is that of the status channel. */
-    Outcome await() throws IOException {
+    public Outcome await() throws IOException {
         return info == null ? Outcome.ofSend(status) : Outcome.ofRest(status);
     }
 
-    Status status() {
+    public Status status() {
         return status;
     }
 

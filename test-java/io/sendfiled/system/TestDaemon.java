@@ -30,9 +30,9 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Owns the daemon and a client; the directories are the test's.
  */
-final class TestDaemon implements AutoCloseable {
+public final class TestDaemon implements AutoCloseable {
     /** Where it runs. */
-    enum Kind {
+    public enum Kind {
         EMBEDDED,
         FORKED
     }
@@ -43,40 +43,40 @@ final class TestDaemon implements AutoCloseable {
      * @param settings by key, as on the command line
      * @param environment of a process of its own, beside what it inherits
      */
-    record Options(Map<String, String> settings, Map<String, String> environment) {
-        static final Options STANDARD = new Options(Map.of(), Map.of())
+    public record Options(Map<String, String> settings, Map<String, String> environment) {
+        public static final Options STANDARD = new Options(Map.of(), Map.of())
                 .withMaxTransfers(500)
                 .with("open-timeout", 60_000)
                 .with("stop-timeout", 0)
                 .withLoops(2);
 
-        Options with(String key, Object value) {
+        public Options with(String key, Object value) {
             Map<String, String> changed = new TreeMap<>(settings);
             changed.put(key, value.toString());
             return new Options(changed, environment);
         }
 
-        Options withEnvironment(String name, Object value) {
+        public Options withEnvironment(String name, Object value) {
             Map<String, String> changed = new TreeMap<>(environment);
             changed.put(name, value.toString());
             return new Options(settings, changed);
         }
 
         /** Also of one client: most tests have no other. */
-        Options withMaxTransfers(int value) {
+        public Options withMaxTransfers(int value) {
             return with("max-transfers", value).with("client-transfers", value);
         }
 
-        Options withOpenTimeoutMs(int value) {
+        public Options withOpenTimeoutMs(int value) {
             return with("open-timeout", value);
         }
 
-        Options withLoops(int value) {
+        public Options withLoops(int value) {
             return with("loops", value);
         }
     }
 
-    static final String NAME = "test";
+    public static final String NAME = "test";
     private static final String WARM = ".warm";
 
     private final Path directory;
@@ -95,7 +95,7 @@ final class TestDaemon implements AutoCloseable {
     }
 
     /** Starts one that serves {@code directory/root}; its socket is in {@code directory}. */
-    static TestDaemon start(Kind kind, Path directory, Options options) throws Exception {
+    public static TestDaemon start(Kind kind, Path directory, Options options) throws Exception {
         Path root = directory.resolve("root");
         Files.createDirectories(root);
         Sendfiled embedded = kind == Kind.EMBEDDED ? launch(directory, root, options) : null;
@@ -164,40 +164,40 @@ final class TestDaemon implements AutoCloseable {
     }
 
     /** From now on, what is open is open with good reason. */
-    void rememberDescriptors() {
+    public void rememberDescriptors() {
         descriptors = forked != null
                 ? forked.settledDescriptors()
                 : OpenDescriptors.settledCount(ProcessHandle.current().pid());
     }
 
-    SendfiledClient client() {
+    public SendfiledClient client() {
         return client;
     }
 
     /** A client that can send anything. */
-    RawClient rawClient() throws IOException {
+    public RawClient rawClient() throws IOException {
         return new RawClient(socket());
     }
 
-    Path directory() {
+    public Path directory() {
         return directory;
     }
 
-    Path root() {
+    public Path root() {
         return directory.resolve("root");
     }
 
-    Path socket() {
+    public Path socket() {
         return directory.resolve(SocketDirectories.socketFile(NAME));
     }
 
     /** The process that it runs in: this one for an embedded engine. */
-    long pid() {
+    public long pid() {
         return forked != null ? forked.pid() : ProcessHandle.current().pid();
     }
 
     /** Whether it still runs, and nothing has gone wrong in it. */
-    boolean isAlive() {
+    public boolean isAlive() {
         return forked != null ? forked.isAlive() : embedded != null && embedded.failure() == null;
     }
 
@@ -206,7 +206,7 @@ final class TestDaemon implements AutoCloseable {
     }
 
     /** Demands that the daemon has no more descriptors than at its start, soon; and that it is well. */
-    void expectNoLeak() {
+    public void expectNoLeak() {
         expectNoLeak(0);
     }
 
@@ -215,7 +215,7 @@ final class TestDaemon implements AutoCloseable {
      *
      * @param own how many; they count for an embedded engine
      */
-    void expectNoLeak(int own) {
+    public void expectNoLeak(int own) {
         int most = descriptors + (embedded != null ? own : 0);
         Await.until("the daemon's descriptors to be " + most + " again", () -> openDescriptors() <= most);
         if (embedded != null) {
@@ -224,24 +224,24 @@ final class TestDaemon implements AutoCloseable {
     }
 
     /** What an embedded engine has counted; 0 of a process, whose counters nobody outside can read. */
-    long count(Counter counter) {
+    public long count(Counter counter) {
         return embedded == null ? 0 : embedded.counters().get(counter);
     }
 
     /** Demands that an embedded engine has counted so much, soon; nothing of a process. */
-    void expectCounted(Counter counter, long expected) {
+    public void expectCounted(Counter counter, long expected) {
         if (embedded != null) {
             Await.until(
                     counter + " to be " + expected, () -> embedded.counters().get(counter) == expected);
         }
     }
 
-    boolean hasMoreDescriptorsThanAtItsStart(int more) {
+    public boolean hasMoreDescriptorsThanAtItsStart(int more) {
         return openDescriptors() >= descriptors + more;
     }
 
     /** Stops the daemon, which takes as long as {@code stop-timeout} allows; a second time it does nothing. */
-    void stop() {
+    public void stop() {
         if (stopped) {
             return;
         }
@@ -255,7 +255,7 @@ final class TestDaemon implements AutoCloseable {
     }
 
     /** Asks again while another thread is in {@link #stop}: it ends at once. */
-    void hurry() {
+    public void hurry() {
         if (embedded != null) {
             embedded.close();
         }
