@@ -1,11 +1,16 @@
 package io.sendfiled.support;
 
 /**
- * The size of a test that has two: small enough for every build, and as big as someone asks for by hand with
- * {@code -Dsendfiled.NAME=N}.
+ * How much is tested: what every change can pay for, or all of it; and of a test that has a size, as much as someone asks
+ * for by hand with {@code -Dsendfiled.NAME=N}.
  */
 public final class Scale {
     private Scale() {}
+
+    /** Whether this is {@code ./dev test --all}, which runs also what is too long for every change. */
+    public static boolean all() {
+        return Boolean.getBoolean("sendfiled.test.all");
+    }
 
     /**
      * How much of something a test does.
