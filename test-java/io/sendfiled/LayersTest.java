@@ -170,7 +170,8 @@ final class LayersTest {
         List<String> faults = new ArrayList<>();
         for (Path file : files("native/client", ".c", ".h")) {
             for (String header : ownIncludes(file)) {
-                boolean own = isPublic(header) || Files.exists(SOURCE.resolve("native/client").resolve(header));
+                boolean own = isPublic(header)
+                        || Files.exists(SOURCE.resolve("native/client").resolve(header));
                 if (!own && !CLIENT_MAY_INCLUDE.contains(folder(header))) {
                     faults.add(SOURCE.relativize(file) + " includes " + header);
                 }

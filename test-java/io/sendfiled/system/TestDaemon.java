@@ -14,6 +14,7 @@ import io.sendfiled.support.Await;
 import io.sendfiled.support.Content;
 import io.sendfiled.support.OpenDescriptors;
 import io.sendfiled.support.RawClient;
+import io.sendfiled.support.Scale;
 import io.sendfiled.support.TestDestination;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -22,6 +23,7 @@ import java.time.Duration;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.TimeoutException;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -35,6 +37,11 @@ public final class TestDaemon implements AutoCloseable {
     public enum Kind {
         EMBEDDED,
         FORKED
+    }
+
+    /** The kinds that {@link EachKind} stands for in this run. */
+    static Stream<Kind> kinds() {
+        return Scale.all() ? Stream.of(Kind.values()) : Stream.of(Kind.FORKED);
     }
 
     /**

@@ -27,6 +27,7 @@ import io.sendfiled.support.Content;
 import io.sendfiled.support.HelperProgram;
 import io.sendfiled.support.TestDestination;
 import io.sendfiled.system.Daemon;
+import io.sendfiled.system.EachKind;
 import io.sendfiled.system.TestDaemon;
 import java.io.IOException;
 import java.net.StandardProtocolFamily;
@@ -55,7 +56,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /** Memory: files that the daemon reads into it, what it sends of it, and hand-overs between Java and C. */
 @ParameterizedClass
-@EnumSource(TestDaemon.Kind.class)
+@EachKind
 @Timeout(120)
 final class BufferIT {
     private static final int BIG = 20_000_003; // three jobs of the disk pool

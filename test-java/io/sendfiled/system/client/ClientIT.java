@@ -17,6 +17,7 @@ import io.sendfiled.support.Content;
 import io.sendfiled.support.TestDestination;
 import io.sendfiled.system.Daemon;
 import io.sendfiled.system.DaemonProcess;
+import io.sendfiled.system.EachKind;
 import io.sendfiled.system.TestDaemon;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -44,11 +45,10 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.BeforeParameterizedClassInvocation;
 import org.junit.jupiter.params.Parameter;
 import org.junit.jupiter.params.ParameterizedClass;
-import org.junit.jupiter.params.provider.EnumSource;
 
 /** The Java client as a server with an event loop uses it: many transfers at once, ends of all kinds. */
 @ParameterizedClass
-@EnumSource(TestDaemon.Kind.class)
+@EachKind
 @Timeout(120)
 final class ClientIT {
     private static final int AT_ONCE = 64;

@@ -25,6 +25,7 @@ import io.sendfiled.support.Await;
 import io.sendfiled.support.Content;
 import io.sendfiled.support.TestDestination;
 import io.sendfiled.system.Daemon;
+import io.sendfiled.system.EachKind;
 import io.sendfiled.system.TestDaemon;
 import java.io.ByteArrayOutputStream;
 import java.net.InetAddress;
@@ -48,11 +49,10 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.BeforeParameterizedClassInvocation;
 import org.junit.jupiter.params.Parameter;
 import org.junit.jupiter.params.ParameterizedClass;
-import org.junit.jupiter.params.provider.EnumSource;
 
 /** The Java client's options, details and open files, against the engine. */
 @ParameterizedClass
-@EnumSource(TestDaemon.Kind.class)
+@EachKind
 @Timeout(120)
 final class ClientOptionsIT {
     private static final int SIZE = 3_000_000;

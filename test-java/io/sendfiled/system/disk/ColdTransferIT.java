@@ -17,6 +17,7 @@ import io.sendfiled.support.TestDestination;
 import io.sendfiled.support.Way;
 import io.sendfiled.system.Connected;
 import io.sendfiled.system.Daemon;
+import io.sendfiled.system.EachKind;
 import io.sendfiled.system.Sending;
 import io.sendfiled.system.Sending.Operation;
 import io.sendfiled.system.TestDaemon;
@@ -41,7 +42,7 @@ import org.junit.jupiter.params.provider.ValueSource;
  * they keep nobody else waiting, another dead disk's least of all.
  */
 @ParameterizedClass
-@EnumSource(TestDaemon.Kind.class)
+@EachKind
 @Timeout(60)
 final class ColdTransferIT {
     private static final int SIZE = 1_500_000;

@@ -8,6 +8,7 @@ import io.sendfiled.jni.OwnedFd;
 import io.sendfiled.support.Content;
 import io.sendfiled.support.HeldDisk;
 import io.sendfiled.support.RawClient;
+import io.sendfiled.system.EachKind;
 import io.sendfiled.system.TestDaemon;
 import java.io.IOException;
 import java.net.StandardProtocolFamily;
@@ -26,11 +27,10 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.Parameter;
 import org.junit.jupiter.params.ParameterizedClass;
-import org.junit.jupiter.params.provider.EnumSource;
 
 /** R4: what cannot be closed because its disk is dead keeps nothing else open, and no loop. */
 @ParameterizedClass
-@EnumSource(TestDaemon.Kind.class)
+@EachKind
 @Timeout(60)
 final class PendingCloseIT {
     private static final int DEAD = 40;

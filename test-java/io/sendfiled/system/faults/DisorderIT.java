@@ -13,6 +13,7 @@ import io.sendfiled.support.Content;
 import io.sendfiled.support.HelperProgram;
 import io.sendfiled.support.TestDestination;
 import io.sendfiled.system.Daemon;
+import io.sendfiled.system.EachKind;
 import io.sendfiled.system.TestDaemon;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -39,7 +40,7 @@ import org.junit.jupiter.params.provider.EnumSource.Mode;
 
 /** Clients that are killed, that change their minds, and destinations that are used again. */
 @ParameterizedClass
-@EnumSource(TestDaemon.Kind.class)
+@EachKind
 @Timeout(120)
 final class DisorderIT {
     private static final int BIG = 5_000_000;

@@ -19,6 +19,7 @@ import io.sendfiled.support.Content;
 import io.sendfiled.support.RawClient;
 import io.sendfiled.support.RawClient.Status;
 import io.sendfiled.support.TestDestination;
+import io.sendfiled.system.EachKind;
 import io.sendfiled.system.TestDaemon;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -33,11 +34,10 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.Parameter;
 import org.junit.jupiter.params.ParameterizedClass;
-import org.junit.jupiter.params.provider.EnumSource;
 
 /** R15: the time between the wish to stop and the end, in which what was accepted goes on and nothing new begins. */
 @ParameterizedClass
-@EnumSource(TestDaemon.Kind.class)
+@EachKind
 @Timeout(60)
 final class DrainIT {
     private static final int BIG = 20_000_000; // more than any receiver's buffers hold

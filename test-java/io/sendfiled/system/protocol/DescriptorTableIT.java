@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.sendfiled.support.Content;
 import io.sendfiled.support.HeldDisk;
 import io.sendfiled.support.HelperProgram;
+import io.sendfiled.system.EachKind;
 import io.sendfiled.system.TestDaemon;
 import java.io.BufferedReader;
 import java.io.IOException;
@@ -21,7 +22,6 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.Parameter;
 import org.junit.jupiter.params.ParameterizedClass;
-import org.junit.jupiter.params.provider.EnumSource;
 
 /**
  * R6: each type of descriptor has the answer that DESCRIPTORS.md says, in each place of a request ({@code
@@ -30,7 +30,7 @@ import org.junit.jupiter.params.provider.EnumSource;
  * <p>The daemon has one loop: while that stood still in a call, nothing would be answered.
  */
 @ParameterizedClass
-@EnumSource(TestDaemon.Kind.class)
+@EachKind
 @Timeout(180)
 final class DescriptorTableIT {
     private static final int TYPES = 30;

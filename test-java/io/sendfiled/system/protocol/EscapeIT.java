@@ -6,12 +6,12 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import com.google.gson.JsonObject;
 import io.sendfiled.support.HelperProgram;
 import io.sendfiled.support.Scale;
+import io.sendfiled.system.EachKind;
 import io.sendfiled.system.TestDaemon;
 import java.nio.file.Path;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.EnumSource;
 
 /** R8: paths stay below the root, whatever is swapped while they are followed; see {@code test-native/support/escape_client.c}. */
 final class EscapeIT {
@@ -22,7 +22,7 @@ final class EscapeIT {
     private Path directory;
 
     @ParameterizedTest
-    @EnumSource(TestDaemon.Kind.class)
+    @EachKind
     @Timeout(600)
     void shouldOpenNothingOutsideTheRootWhileLinksAndDirectoriesAreSwapped(TestDaemon.Kind kind) throws Exception {
         try (TestDaemon daemon = TestDaemon.start(kind, directory, TestDaemon.Options.STANDARD)) {

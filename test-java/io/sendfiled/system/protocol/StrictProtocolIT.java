@@ -16,6 +16,7 @@ import io.sendfiled.support.RawClient.Status;
 import io.sendfiled.support.TestDestination;
 import io.sendfiled.system.Connected;
 import io.sendfiled.system.Daemon;
+import io.sendfiled.system.EachKind;
 import io.sendfiled.system.TestDaemon;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -30,14 +31,13 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.BeforeParameterizedClassInvocation;
 import org.junit.jupiter.params.Parameter;
 import org.junit.jupiter.params.ParameterizedClass;
-import org.junit.jupiter.params.provider.EnumSource;
 
 /**
  * R1: every malformed request that has a usable status channel is answered with the error that PROTOCOL.md names, and what
  * cannot be answered does nothing. One loop, so that what was sent first is obeyed first.
  */
 @ParameterizedClass
-@EnumSource(TestDaemon.Kind.class)
+@EachKind
 @Timeout(60)
 final class StrictProtocolIT {
     private static final int SIZE = 5_000;

@@ -13,6 +13,7 @@ import io.sendfiled.support.Target;
 import io.sendfiled.support.TestDestination;
 import io.sendfiled.support.Way;
 import io.sendfiled.system.Daemon;
+import io.sendfiled.system.EachKind;
 import io.sendfiled.system.Sending;
 import io.sendfiled.system.Sending.Operation;
 import io.sendfiled.system.TestDaemon;
@@ -43,7 +44,6 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.BeforeParameterizedClassInvocation;
 import org.junit.jupiter.params.Parameter;
 import org.junit.jupiter.params.ParameterizedClass;
-import org.junit.jupiter.params.provider.EnumSource;
 
 /**
  * R3: what arrives is the range that was asked for, byte for byte by SHA-256, and there is one last message, which says so:
@@ -51,7 +51,7 @@ import org.junit.jupiter.params.provider.EnumSource;
  * transfers at once, and receivers that take their time. Both kinds of daemon together move {@code sendfiled.exact.mib}.
  */
 @ParameterizedClass
-@EnumSource(TestDaemon.Kind.class)
+@EachKind
 @Timeout(900)
 final class ByteExactIT {
     private static final int MIB = 1024 * 1024;

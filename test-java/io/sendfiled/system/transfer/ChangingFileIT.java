@@ -16,6 +16,7 @@ import io.sendfiled.support.TestDestination;
 import io.sendfiled.support.Way;
 import io.sendfiled.system.Connected;
 import io.sendfiled.system.Daemon;
+import io.sendfiled.system.EachKind;
 import io.sendfiled.system.Sending;
 import io.sendfiled.system.Sending.Operation;
 import io.sendfiled.system.TestDaemon;
@@ -43,7 +44,7 @@ import org.junit.jupiter.params.provider.MethodSource;
  * or the range that was asked for and no more. Never a byte that is not the file's.
  */
 @ParameterizedClass
-@EnumSource(TestDaemon.Kind.class)
+@EachKind
 @Timeout(120)
 final class ChangingFileIT {
     private static final int SIZE = 300_003;

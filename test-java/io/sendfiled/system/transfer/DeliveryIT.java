@@ -12,6 +12,7 @@ import io.sendfiled.support.Await;
 import io.sendfiled.support.Content;
 import io.sendfiled.support.TestDestination;
 import io.sendfiled.system.Daemon;
+import io.sendfiled.system.EachKind;
 import io.sendfiled.system.TestDaemon;
 import java.io.ByteArrayOutputStream;
 import java.nio.channels.Channels;
@@ -29,7 +30,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /** Every operation to every kind of destination, at the sizes where things change: the right bytes, and all of them. */
 @ParameterizedClass
-@EnumSource(TestDaemon.Kind.class)
+@EachKind
 @Timeout(120)
 final class DeliveryIT {
     private static final long[] SIZES = {0, 1, 4095, 4096, 4097, 65_535, 65_536, 65_537, 1_048_577, 67_108_864};

@@ -16,6 +16,7 @@ import io.sendfiled.support.TestDestination;
 import io.sendfiled.support.Way;
 import io.sendfiled.system.Connected;
 import io.sendfiled.system.Daemon;
+import io.sendfiled.system.EachKind;
 import io.sendfiled.system.Sending;
 import io.sendfiled.system.Sending.Operation;
 import io.sendfiled.system.TestDaemon;
@@ -42,7 +43,7 @@ import org.junit.jupiter.params.provider.MethodSource;
  * tells what would fit where it does not. {@link Target} is the table.
  */
 @ParameterizedClass
-@EnumSource(TestDaemon.Kind.class)
+@EachKind
 @Timeout(120)
 final class DestinationIT {
     private static final int BIG = 8 * 1024 * 1024;

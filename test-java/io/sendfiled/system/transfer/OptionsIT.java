@@ -17,6 +17,7 @@ import io.sendfiled.support.Target;
 import io.sendfiled.support.TestDestination;
 import io.sendfiled.system.Connected;
 import io.sendfiled.system.Daemon;
+import io.sendfiled.system.EachKind;
 import io.sendfiled.system.Sending;
 import io.sendfiled.system.Sending.Operation;
 import io.sendfiled.system.TestDaemon;
@@ -41,7 +42,7 @@ import org.junit.jupiter.params.provider.EnumSource;
  * drain timeout as well. Nothing here is timed: what is limited would take hours, or ends by itself.
  */
 @ParameterizedClass
-@EnumSource(TestDaemon.Kind.class)
+@EachKind
 @Timeout(60)
 final class OptionsIT {
     private static final int SHORT_MS = 150;

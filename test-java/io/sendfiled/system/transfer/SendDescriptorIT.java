@@ -18,6 +18,7 @@ import io.sendfiled.support.RawClient.Status;
 import io.sendfiled.support.TestDestination;
 import io.sendfiled.system.Connected;
 import io.sendfiled.system.Daemon;
+import io.sendfiled.system.EachKind;
 import io.sendfiled.system.TestDaemon;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
@@ -35,11 +36,10 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.BeforeParameterizedClassInvocation;
 import org.junit.jupiter.params.Parameter;
 import org.junit.jupiter.params.ParameterizedClass;
-import org.junit.jupiter.params.provider.EnumSource;
 
 /** Send Descriptor: files that the client opened itself, wherever they are; what is no file is refused. */
 @ParameterizedClass
-@EnumSource(TestDaemon.Kind.class)
+@EachKind
 @Timeout(60)
 final class SendDescriptorIT {
     private static final int SIZE = 300_000;

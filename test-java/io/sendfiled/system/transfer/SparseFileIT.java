@@ -15,6 +15,7 @@ import io.sendfiled.support.Target;
 import io.sendfiled.support.Way;
 import io.sendfiled.system.Connected;
 import io.sendfiled.system.Daemon;
+import io.sendfiled.system.EachKind;
 import io.sendfiled.system.TestDaemon;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
@@ -33,7 +34,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 
 /** Files with holes, sent to files: the holes are kept where there was nothing, and are zeros where there was something. */
 @ParameterizedClass
-@EnumSource(TestDaemon.Kind.class)
+@EachKind
 @Timeout(120)
 final class SparseFileIT {
     private static final int MEBIBYTE = 1024 * 1024;

@@ -15,6 +15,7 @@ import io.sendfiled.support.Await;
 import io.sendfiled.support.Content;
 import io.sendfiled.support.TestDestination;
 import io.sendfiled.system.Daemon;
+import io.sendfiled.system.EachKind;
 import io.sendfiled.system.TestDaemon;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
@@ -36,7 +37,7 @@ import org.junit.jupiter.params.provider.EnumSource.Mode;
 
 /** Receivers that stop reading, go away, or whose file shrinks: what they get, and that nobody else notices. */
 @ParameterizedClass
-@EnumSource(TestDaemon.Kind.class)
+@EachKind
 @Timeout(60)
 final class StuckReceiverIT {
     private static final int BIG = 67_108_864; // more than any socket's buffers hold

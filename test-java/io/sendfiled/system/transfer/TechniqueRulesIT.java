@@ -12,6 +12,7 @@ import io.sendfiled.support.RawClient.Status;
 import io.sendfiled.support.Target;
 import io.sendfiled.support.TestDestination;
 import io.sendfiled.support.Way;
+import io.sendfiled.system.EachKind;
 import io.sendfiled.system.Program;
 import io.sendfiled.system.Sending;
 import io.sendfiled.system.Sending.Operation;
@@ -25,7 +26,6 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
-import org.junit.jupiter.params.provider.EnumSource;
 
 /** The table of thresholds in the daemon's configuration, {@code --techniques}: what it chooses, and how it is refused. */
 @Timeout(60)
@@ -41,7 +41,7 @@ final class TechniqueRulesIT {
     private Path directory;
 
     @ParameterizedTest
-    @EnumSource(TestDaemon.Kind.class)
+    @EachKind
     void shouldTakeTheFirstRuleThatMatchesAndFits(TestDaemon.Kind kind) throws Exception {
         try (TestDaemon daemon =
                         TestDaemon.start(kind, directory, TestDaemon.Options.STANDARD.with("techniques", RULES));

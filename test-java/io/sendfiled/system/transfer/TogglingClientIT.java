@@ -7,6 +7,7 @@ import com.google.gson.JsonObject;
 import io.sendfiled.support.Content;
 import io.sendfiled.support.HelperProgram;
 import io.sendfiled.support.Scale;
+import io.sendfiled.system.EachKind;
 import io.sendfiled.system.TestDaemon;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -17,7 +18,6 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.Parameter;
 import org.junit.jupiter.params.ParameterizedClass;
-import org.junit.jupiter.params.provider.EnumSource;
 
 /**
  * R5, D18: a client that sets and clears {@code O_NONBLOCK} of its destinations all the time gets its bytes ({@code
@@ -26,7 +26,7 @@ import org.junit.jupiter.params.provider.EnumSource;
  * <p>For how long by hand: {@code -Dsendfiled.toggle.seconds=30}.
  */
 @ParameterizedClass
-@EnumSource(TestDaemon.Kind.class)
+@EachKind
 @Timeout(value = 10, unit = TimeUnit.MINUTES)
 final class TogglingClientIT {
     private static final int SECONDS = Scale.of("toggle.seconds", 5);

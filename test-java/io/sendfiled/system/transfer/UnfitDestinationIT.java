@@ -13,6 +13,7 @@ import io.sendfiled.support.TestDestination;
 import io.sendfiled.support.Way;
 import io.sendfiled.system.Connected;
 import io.sendfiled.system.Daemon;
+import io.sendfiled.system.EachKind;
 import io.sendfiled.system.Sending;
 import io.sendfiled.system.Sending.Operation;
 import io.sendfiled.system.TestDaemon;
@@ -36,7 +37,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 
 /** What takes no file, whatever the technique: by each operation the client learns why, and the daemon goes on. */
 @ParameterizedClass
-@EnumSource(TestDaemon.Kind.class)
+@EachKind
 @Timeout(60)
 final class UnfitDestinationIT {
     private static final int SIZE = 100_000;
