@@ -96,10 +96,11 @@ static const struct constant {
 
 #define CONSTANTS (sizeof(table) / sizeof(table[0]))
 
+/* The settings follow the table, numbered from 0. */
 static jstring constant_name(JNIEnv *env, jclass class, jint index)
 {
     const size_t i = (size_t)index;
-    const char *name = i < CONSTANTS ? table[i].name : NULL;
+    const char *name = i < CONSTANTS ? table[i].name : sfd_jni_setting(i - CONSTANTS);
 
     (void)class;
     return name == NULL ? NULL : (*env)->NewStringUTF(env, name);
@@ -107,9 +108,11 @@ static jstring constant_name(JNIEnv *env, jclass class, jint index)
 
 static jint constant_value(JNIEnv *env, jclass class, jint index)
 {
+    const size_t i = (size_t)index;
+
     (void)env;
     (void)class;
-    return (jint)table[index].value;
+    return (jint)(i < CONSTANTS ? table[i].value : i - CONSTANTS);
 }
 
 jint sfd_jni_register_constants(JNIEnv *env)

@@ -52,6 +52,7 @@ struct sfd_turn {
 
 struct sfd_loop;
 
+/* From Java most of it comes as one array of numbers, see the table in jni_engine.c. */
 struct sfd_settings {
     uint32_t loops;
     uint32_t max_transfers;
