@@ -1,8 +1,8 @@
 /*
  * Natives of io.sendfiled.jni.BufferNative: memory that is handed between processes.
  *
- * A buffer's state is a struct sfd_buffer in a direct ByteBuffer of the Java object's, which reads the fields at the
- * offsets below and sees to it that one thread at a time is here. Never blocks on a socket.
+ * A buffer's state is a struct sfd_buffer in a direct ByteBuffer of the Java object's, which reads its members
+ * (jni_constants.c) and sees to it that one thread at a time is here. Never blocks on a socket.
  */
 #include "jni_util.h"
 
@@ -13,13 +13,6 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
-
-_Static_assert(offsetof(struct sfd_buffer, data) == 0, "layout shared with Java");
-_Static_assert(offsetof(struct sfd_buffer, size) == 8, "layout shared with Java");
-_Static_assert(offsetof(struct sfd_buffer, fd) == 16, "layout shared with Java");
-_Static_assert(offsetof(struct sfd_buffer, seal) == 20, "layout shared with Java");
-_Static_assert(offsetof(struct sfd_buffer, mapped) == 24, "layout shared with Java");
-_Static_assert(sizeof(struct sfd_buffer) == 56, "layout shared with Java");
 
 static const struct sfd_sys_memory *const sys = &sfd_sys_memory_linux;
 

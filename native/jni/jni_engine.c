@@ -6,8 +6,10 @@
 #include "jni_util.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "engine.h"
@@ -27,6 +29,61 @@ static char *copy_bytes(JNIEnv *env, jbyteArray array)
     (*env)->GetByteArrayRegion(env, array, 0, length, (jbyte *)bytes);
     bytes[length] = '\0';
     return bytes;
+}
+
+#define SETTING(key, member)                                                                                           \
+    {                                                                                                                  \
+        "setting." key, offsetof(struct sfd_settings, member), sizeof(((struct sfd_settings *)NULL)->member)           \
+    }
+
+/*
+ * The settings that cross as one array of numbers. Keys and order are those of the rows of io.sendfiled.config.Setting
+ * that have Scope.CORE; NativeConstants compares them before the first engine is made.
+ */
+static const struct setting {
+    const char *key;
+    size_t offset; /* of the member of struct sfd_settings: uint32_t or uint64_t */
+    size_t size;
+} table[] = {
+    SETTING("max-transfers", max_transfers),
+    SETTING("client-transfers", client.transfers),
+    SETTING("client-descriptors", client.descriptors),
+    SETTING("client-disk-tasks", client.disk_tasks),
+    SETTING("open-timeout", open_timeout_ms),
+    SETTING("loops", loops),
+    SETTING("quantum", quantum),
+    SETTING("buffer", buffer_size),
+    SETTING("idle-timeout", idle_timeout_ms),
+    SETTING("drain-timeout", drain_timeout_ms),
+};
+
+#define SETTINGS (sizeof(table) / sizeof(table[0]))
+
+const char *sfd_jni_setting(size_t index)
+{
+    return index < SETTINGS ? table[index].key : NULL;
+}
+
+/* The numbers as EngineNative.create has them. False unless there is one for each setting, and each fits. */
+static bool copy_settings(JNIEnv *env, jlongArray array, struct sfd_settings *settings)
+{
+    jlong numbers[SETTINGS];
+
+    if ((*env)->GetArrayLength(env, array) != (jsize)SETTINGS) return false;
+    (*env)->GetLongArrayRegion(env, array, 0, (jsize)SETTINGS, numbers);
+    for (size_t i = 0; i < SETTINGS; i++) {
+        char *member = (char *)settings + table[i].offset;
+        const uint64_t number = (uint64_t)numbers[i];
+        const uint32_t low = (uint32_t)number;
+
+        if (table[i].size == sizeof(number))
+            memcpy(member, &number, sizeof(number));
+        else if (table[i].size == sizeof(low) && low == number)
+            memcpy(member, &low, sizeof(low));
+        else
+            return false;
+    }
+    return true;
 }
 
 /* The rules as EngineNative.create has them: two numbers each. False when there are too many. */
@@ -50,28 +107,12 @@ static bool copy_rules(JNIEnv *env, jlongArray array, struct sfd_settings *setti
     return true;
 }
 
-static jlong engine_create(JNIEnv *env, jclass class, jbyteArray dir, jbyteArray name, jbyteArray root, jint loops,
-                           jint max_transfers, jint client_transfers, jint client_descriptors, jint client_disk_tasks,
-                           jint open_timeout_ms, jint idle_timeout_ms, jint drain_timeout_ms, jint buffer_size,
-                           jlong quantum, jlongArray rules, jboolean selector)
+static jlong engine_create(JNIEnv *env, jclass class, jbyteArray dir, jbyteArray name, jbyteArray root,
+                           jlongArray numbers, jlongArray rules, jboolean selector)
 {
-    struct sfd_settings settings = {
-        .loops = (uint32_t)loops,
-        .max_transfers = (uint32_t)max_transfers,
-        .client =
-            {
-                .transfers = (uint32_t)client_transfers,
-                .descriptors = (uint32_t)client_descriptors,
-                .disk_tasks = (uint32_t)client_disk_tasks,
-            },
-        .open_timeout_ms = (uint32_t)open_timeout_ms,
-        .buffer_size = (uint32_t)buffer_size,
-        .quantum = (uint64_t)quantum,
-        .idle_timeout_ms = (uint32_t)idle_timeout_ms,
-        .drain_timeout_ms = (uint32_t)drain_timeout_ms,
-        .selector = selector == JNI_TRUE,
-    };
+    struct sfd_settings settings = {.selector = selector == JNI_TRUE};
     struct sfd_engine *engine = NULL;
+    if (!copy_settings(env, numbers, &settings)) return -EINVAL;
     if (!copy_rules(env, rules, &settings)) return -E2BIG;
     int result = -ENOMEM;
     char *dir_bytes = copy_bytes(env, dir);
@@ -186,7 +227,7 @@ static void loop_stop(JNIEnv *env, jclass class, jlong loop)
 jint sfd_jni_register_engine(JNIEnv *env)
 {
     static const JNINativeMethod methods[] = {
-        SFD_JNI_METHOD("create", "([B[B[BIIIIIIIIIJ[JZ)J", engine_create),
+        SFD_JNI_METHOD("create", "([B[B[B[J[JZ)J", engine_create),
         SFD_JNI_METHOD("effectiveUid", "()I", effective_uid),
         SFD_JNI_METHOD("drain", "(J)V", engine_drain),
         SFD_JNI_METHOD("transfers", "(J)I", engine_transfers),

@@ -6,6 +6,7 @@
 #define SENDFILED_JNI_UTIL_H
 
 #include <jni.h>
+#include <stddef.h>
 
 #define SFD_JNI_VERSION JNI_VERSION_10
 
@@ -29,5 +30,8 @@ static inline jint sfd_jni_register(JNIEnv *env, const char *class_name, const J
     (*env)->DeleteLocalRef(env, class);
     return result;
 }
+
+/* jni_engine.c: "setting.KEY" of a number of EngineNative.create; NULL behind the last. */
+const char *sfd_jni_setting(size_t index);
 
 #endif

@@ -8,12 +8,6 @@
 #include "loop/loop_private.h"
 #include "sys/errno_policy.h"
 
-_Static_assert(sizeof(struct sfd_offload) == 16, "layout shared with Java");
-_Static_assert(offsetof(struct sfd_turn, offload) == 64, "layout shared with Java");
-_Static_assert(sizeof(struct sfd_selection) == 32, "layout shared with Java");
-_Static_assert(offsetof(struct sfd_turn, selection) == 2112, "layout shared with Java");
-_Static_assert(offsetof(struct sfd_turn, slot) == 4096, "layout shared with Java");
-
 #define EVENTS_MAX 64
 
 /*

@@ -37,11 +37,7 @@ struct sfd_selection {
     uint32_t fits;    /* mask of techniques */
 };
 
-/*
- * The turn buffer, shared with the dispatcher. Layout contract with io.sendfiled.jni.Turn:
- *     0 requests | 4 offloads | 8 choices | 64 offload[128] of 16 bytes | 2112 choice[32] of 32 bytes
- *  4096 slot[16] of 4352 bytes
- */
+/* The turn buffer, shared with the dispatcher; a layout contract with io.sendfiled.jni.Turn: see jni_constants.c. */
 struct sfd_turn {
     int32_t requests; /* slots filled by C; after the dispatcher's pass, slots with a verdict */
     int32_t offloads;
@@ -56,6 +52,7 @@ struct sfd_turn {
 
 struct sfd_loop;
 
+/* From Java most of it comes as one array of numbers, see the table in jni_engine.c. */
 struct sfd_settings {
     uint32_t loops;
     uint32_t max_transfers;

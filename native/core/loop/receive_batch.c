@@ -9,15 +9,6 @@
 
 #include "sys/errno_policy.h"
 
-_Static_assert(offsetof(struct sfd_slot, fds) == 24, "layout shared with Java");
-_Static_assert(offsetof(struct sfd_slot, verdict) == 40, "layout shared with Java");
-_Static_assert(offsetof(struct sfd_slot, range_offset) == 48, "layout shared with Java");
-_Static_assert(offsetof(struct sfd_slot, root) == 72, "layout shared with Java");
-_Static_assert(offsetof(struct sfd_slot, technique) == 84, "layout shared with Java");
-_Static_assert(offsetof(struct sfd_slot, rate) == 88, "layout shared with Java");
-_Static_assert(offsetof(struct sfd_slot, bytes) == 112, "layout shared with Java");
-_Static_assert(sizeof(struct sfd_slot) == 4352, "layout shared with Java");
-
 static void prepare(struct sfd_receive_batch *receiver, struct sfd_slot *slots)
 {
     for (int i = 0; i < SFD_BATCH_MAX; i++) {

@@ -31,12 +31,8 @@ enum sfd_slot_fault {
 
 /*
  * One request on its way through Java: C fills the first part, the dispatcher decodes `bytes` in place and writes its
- * verdict into the second. The layout is a contract with io.sendfiled.jni.Turn: native-endian, offsets as drawn.
- *
- *     0 length | 4 fault | 8 uid | 12 gid | 16 pid | 20 fd count | 24 fds[3] | 36 -
- *    40 verdict | 44 command | 48 offset | 56 length | 64 transfer id | 72 root | 76 path | 80 path length
- *    84 u8 technique | 85 u8 flags | 86 u8 extended | 87 - | 88 rate | 96 idle ms | 100 deadline ms | 104 -
- *   112 bytes
+ * verdict into the second. The layout is a contract with io.sendfiled.jni.Turn, which has every member behind the one
+ * before: native-endian, without padding. What differs is found when the library is loaded (jni_constants.c).
  */
 struct sfd_slot {
     int32_t length; /* of the datagram, bytes */

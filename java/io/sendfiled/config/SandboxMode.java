@@ -11,12 +11,8 @@ public enum SandboxMode {
     /** It does as far as the kernel can, and says what is missing. */
     AUTO;
 
-    /** The word that stands for it on the command line. */
-    public String word() {
-        return name().toLowerCase(Locale.ROOT);
-    }
-
-    static SandboxMode of(String word) {
+    /** The mode of a value of {@link Setting#SANDBOX}. */
+    public static SandboxMode of(String word) {
         return valueOf(word.toUpperCase(Locale.ROOT));
     }
 }

@@ -5,16 +5,19 @@ import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
+import java.util.StringJoiner;
+import java.util.stream.Stream;
 
 /**
  * The one table of settings: key, short option, kind, bounds, default and a sentence for each. The command line, its
- * {@code --help}, the manual page and {@link SendfiledConfig.Builder} all read it; a setting exists nowhere else.
+ * {@code --help}, the manual page, the builders and the core's array of numbers are all made from it.
  *
- * <p>Role: description and checks of single values. Immutable, any thread. It never looks at the machine, except for
- * the number of processors.
+ * <p>Role: description and checks of single values. Immutable, any thread. Only the defaults look at the machine.
  */
 public enum Setting {
     NAME(
+            Scope.ENGINE,
             "name",
             's',
             Kind.TEXT,
@@ -23,8 +26,21 @@ public enum Setting {
             80,
             "default",
             "name of this instance; its socket is sendfiled.NAME.socket"),
-    ROOT("root", 'r', Kind.PATH, "DIR", "the current directory", "directory that clients' paths are resolved inside"),
+    ROOT(
+            Scope.ENGINE,
+            "root",
+            'r',
+            Kind.PATH,
+            "DIR",
+            "the current directory",
+            "directory that clients' paths are resolved inside") {
+        @Override
+        Object standard(SendfiledConfig config) {
+            return Path.of("").toAbsolutePath();
+        }
+    },
     MAX_TRANSFERS(
+            Scope.CORE,
             "max-transfers",
             'n',
             Kind.NUMBER,
@@ -34,6 +50,7 @@ public enum Setting {
             "1000",
             "most transfers at once; more are refused with EMFILE"),
     CLIENT_TRANSFERS(
+            Scope.CORE,
             "client-transfers",
             '\0',
             Kind.NUMBER,
@@ -41,8 +58,14 @@ public enum Setting {
             1,
             1_000_000,
             "three quarters of --max-transfers",
-            "most transfers of one client (a process) at once; more are refused with EDQUOT"),
+            "most transfers of one client (a process) at once; more are refused with EDQUOT") {
+        @Override
+        Object standard(SendfiledConfig config) {
+            return Math.max(1L, config.maxTransfers() * 3L / 4);
+        }
+    },
     CLIENT_DESCRIPTORS(
+            Scope.CORE,
             "client-descriptors",
             '\0',
             Kind.NUMBER,
@@ -50,8 +73,14 @@ public enum Setting {
             3,
             4_000_000,
             "3 for each of --client-transfers, and 64",
-            "most descriptors held for one client, or waiting to be closed; further requests are refused with EDQUOT"),
+            "most descriptors held for one client, or waiting to be closed; further requests are refused with EDQUOT") {
+        @Override
+        Object standard(SendfiledConfig config) {
+            return (long) DESCRIPTORS_A_TRANSFER * config.clientTransfers() + MORE_DESCRIPTORS;
+        }
+    },
     CLIENT_DISK_TASKS(
+            Scope.CORE,
             "client-disk-tasks",
             '\0',
             Kind.NUMBER,
@@ -59,15 +88,27 @@ public enum Setting {
             1,
             1_000_000,
             "as many as --client-transfers",
-            "most tasks of one client that wait for disks or are worked on; opens beyond that are refused with EDQUOT"),
+            "most tasks of one client that wait for disks or are worked on; opens beyond that are refused with EDQUOT") {
+        @Override
+        Object standard(SendfiledConfig config) {
+            return (long) config.clientTransfers();
+        }
+    },
     SOCKET_DIRECTORY(
+            Scope.ENGINE,
             "socket-dir",
             'S',
             Kind.PATH,
             "DIR",
             "$XDG_RUNTIME_DIR, /run/sendfiled, or a private one in /tmp",
-            "directory of the request socket; made with mode 0700 when missing"),
+            "directory of the request socket; made with mode 0700 when missing") {
+        @Override
+        Object standard(SendfiledConfig config) {
+            return SocketDirectories.forDaemon();
+        }
+    },
     OPEN_TIMEOUT_MS(
+            Scope.CORE,
             "open-timeout",
             't',
             Kind.NUMBER,
@@ -76,13 +117,60 @@ public enum Setting {
             3_600_000,
             "30000",
             "milliseconds that an opened file waits to be sent"),
-    USER("user", 'u', Kind.TEXT, "USER", 1, 256, "", "user to become, by name or number; root only"),
-    GROUP("group", 'g', Kind.TEXT, "GROUP", 1, 256, "the user's own", "group to become, by name or number; root only"),
-    DAEMONIZE("daemon", 'd', Kind.FLAG, "", "off", "run in the background; return once requests are taken"),
-    SYNC_PARENT("sync", 'p', Kind.FLAG, "", "off", "write one int to descriptor 3 when ready (0) or failed (an errno)"),
-    LOOPS("loops", '\0', Kind.NUMBER, "N", 1, 8, "one a processor, at most 4", "event loops, each a thread"),
-    DISK_THREADS("disk-threads", '\0', Kind.NUMBER, "N", 1, 256, "8", "threads that wait for each disk (device)"),
+    USER(Scope.PROGRAM, "user", 'u', Kind.TEXT, "USER", 1, 256, "", "user to become, by name or number; root only"),
+    GROUP(
+            Scope.PROGRAM,
+            "group",
+            'g',
+            Kind.TEXT,
+            "GROUP",
+            1,
+            256,
+            "the user's own",
+            "group to become, by name or number; root only"),
+    DAEMONIZE(
+            Scope.PROGRAM,
+            "daemon",
+            'd',
+            Kind.FLAG,
+            "",
+            "off",
+            "run in the background; return once requests are taken"),
+    SYNC_PARENT(
+            Scope.PROGRAM,
+            "sync",
+            'p',
+            Kind.FLAG,
+            "",
+            "off",
+            "write one int to descriptor 3 when ready (0) or failed (an errno)"),
+    LOOPS(
+            Scope.CORE,
+            "loops",
+            '\0',
+            Kind.NUMBER,
+            "N",
+            1,
+            8,
+            "one a processor, at most 4",
+            "event loops, each a thread") {
+        @Override
+        Object standard(SendfiledConfig config) {
+            return (long) Math.min(Runtime.getRuntime().availableProcessors(), MOST_STANDARD_LOOPS);
+        }
+    },
+    DISK_THREADS(
+            Scope.ENGINE,
+            "disk-threads",
+            '\0',
+            Kind.NUMBER,
+            "N",
+            1,
+            256,
+            "8",
+            "threads that wait for each disk (device)"),
     QUANTUM_BYTES(
+            Scope.CORE,
             "quantum",
             '\0',
             Kind.BYTES,
@@ -92,6 +180,7 @@ public enum Setting {
             "256KiB",
             "most bytes that one transfer moves before the next has its turn"),
     BUFFER_BYTES(
+            Scope.CORE,
             "buffer",
             '\0',
             Kind.BYTES,
@@ -101,6 +190,7 @@ public enum Setting {
             "256KiB",
             "size of a loop's buffer for the read-write technique"),
     IDLE_TIMEOUT_MS(
+            Scope.CORE,
             "idle-timeout",
             '\0',
             Kind.NUMBER,
@@ -110,6 +200,7 @@ public enum Setting {
             "300000",
             "milliseconds without a byte moved after which a transfer ends with ETIMEDOUT; 0 means never"),
     DRAIN_TIMEOUT_MS(
+            Scope.CORE,
             "drain-timeout",
             '\0',
             Kind.NUMBER,
@@ -119,6 +210,7 @@ public enum Setting {
             "30000",
             "milliseconds that a finished transfer waits for room for its last message; 0 means for ever"),
     STOP_TIMEOUT_MS(
+            Scope.ENGINE,
             "stop-timeout",
             '\0',
             Kind.NUMBER,
@@ -128,6 +220,7 @@ public enum Setting {
             "5000",
             "milliseconds that transfers may go on after SIGTERM or SIGINT, before they end with ESHUTDOWN"),
     TECHNIQUES(
+            Scope.ENGINE,
             "techniques",
             '\0',
             Kind.TEXT,
@@ -138,6 +231,7 @@ public enum Setting {
             "how bytes are moved when a request leaves it open: the first rule"
                     + " DEST[/blocking|/nonblocking][<=SIZE]=TECHNIQUE that matches and fits"),
     SANDBOX(
+            Scope.PROGRAM,
             "sandbox",
             '\0',
             Kind.CHOICE,
@@ -145,12 +239,23 @@ public enum Setting {
             "auto",
             "confine the process to what it needs (Landlock, seccomp); auto: as far as the kernel can"),
     ALLOW_ROOT(
+            Scope.PROGRAM,
             "allow-root",
             '\0',
             Kind.FLAG,
             "",
             "off",
             "run as root without --user, as in a container (or SENDFILED_ALLOW_ROOT=1)");
+
+    /** Who obeys it. */
+    enum Scope {
+        /** The core, as a number: one of those that {@link #core} counts. */
+        CORE,
+        /** The engine, also inside another program. */
+        ENGINE,
+        /** The program {@code sendfiled} alone. */
+        PROGRAM
+    }
 
     /** What a value is made of. */
     public enum Kind {
@@ -168,6 +273,15 @@ public enum Setting {
         CHOICE
     }
 
+    private static final int MOST_STANDARD_LOOPS = 4;
+    /* status channel, destination, file; beside them closes that are pending */
+    private static final int DESCRIPTORS_A_TRANSFER = 3;
+    private static final int MORE_DESCRIPTORS = 64;
+
+    private static final List<Setting> CORE =
+            Stream.of(values()).filter(setting -> setting.scope == Scope.CORE).toList();
+
+    private final Scope scope;
     private final String key;
     private final char shortName;
     private final Kind kind;
@@ -177,11 +291,12 @@ public enum Setting {
     private final String standard;
     private final String sentence;
 
-    Setting(String key, char shortName, Kind kind, String argument, String standard, String sentence) {
-        this(key, shortName, kind, argument, 0, 0, standard, sentence);
+    Setting(Scope scope, String key, char shortName, Kind kind, String argument, String standard, String sentence) {
+        this(scope, key, shortName, kind, argument, 0, 0, standard, sentence);
     }
 
     Setting(
+            Scope scope,
             String key,
             char shortName,
             Kind kind,
@@ -190,6 +305,7 @@ public enum Setting {
             long max,
             String standard,
             String sentence) {
+        this.scope = scope;
         this.key = key;
         this.shortName = shortName;
         this.kind = kind;
@@ -198,6 +314,16 @@ public enum Setting {
         this.max = max;
         this.standard = standard;
         this.sentence = sentence;
+    }
+
+    /** The numbers that the core wants, in the order of its own table of settings. */
+    public static List<Setting> core() {
+        return CORE;
+    }
+
+    /** Whether only the program {@code sendfiled} obeys it, and no engine inside another program. */
+    public boolean isOfProgram() {
+        return scope == Scope.PROGRAM;
     }
 
     /** The key, which is the long option without its dashes. */
@@ -229,6 +355,11 @@ public enum Setting {
         return standard;
     }
 
+    /** The default itself, which may depend on settings that stand before this one in the table. */
+    Object standard(SendfiledConfig config) {
+        return parse(standard);
+    }
+
     /** What it does, in one sentence without a full stop. */
     public String sentence() {
         return sentence;
@@ -243,8 +374,12 @@ public enum Setting {
         };
     }
 
-    /** Reads a value written as text: a {@code String}, {@code Path}, {@code Long} or {@code Boolean} by kind. */
-    Object parse(String text) {
+    /**
+     * Reads a value written as text: a {@code String}, {@code Path}, {@code Long} or {@code Boolean} by kind.
+     *
+     * @throws InvalidSettingException when it is not a value of this setting
+     */
+    public Object parse(String text) {
         return switch (kind) {
             case TEXT -> checkText(text);
             case PATH -> parsePath(text);
@@ -252,6 +387,22 @@ public enum Setting {
             case BYTES -> checkNumber(parseBytes(text));
             case FLAG -> parseFlag(text);
             case CHOICE -> checkChoice(text);
+        };
+    }
+
+    /** Settings with values and units, {@code name=web, open-timeout=30000ms}; in the table's order from an EnumMap. */
+    public static String format(Map<Setting, Object> values) {
+        StringJoiner text = new StringJoiner(", ");
+        values.forEach((setting, value) -> text.add(setting.key + "=" + setting.format(value)));
+        return text.toString();
+    }
+
+    private String format(Object value) {
+        return switch (kind) {
+            case TEXT, PATH, CHOICE -> value.toString();
+            case NUMBER -> argument.equals("MS") ? value + "ms" : value.toString();
+            case BYTES -> ByteSizes.format((Long) value);
+            case FLAG -> value.equals(true) ? "on" : "off";
         };
     }
 

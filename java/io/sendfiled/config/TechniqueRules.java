@@ -39,9 +39,11 @@ public final class TechniqueRules {
      */
     public record Rule(Set<DestinationType> types, Blocking blocking, long maxBytes, Technique technique) {}
 
+    private final String text;
     private final List<Rule> rules;
 
-    private TechniqueRules(List<Rule> rules) {
+    private TechniqueRules(String text, List<Rule> rules) {
+        this.text = text;
         this.rules = List.copyOf(rules);
     }
 
@@ -65,6 +67,12 @@ public final class TechniqueRules {
         return numbers;
     }
 
+    /** The rules as they were written. */
+    @Override
+    public String toString() {
+        return text;
+    }
+
     /** Reads the text of {@link Setting#TECHNIQUES}. */
     static TechniqueRules parse(String text) {
         List<Rule> rules = new ArrayList<>();
@@ -74,7 +82,7 @@ public final class TechniqueRules {
         if (rules.size() > MAX) {
             throw refusal("'" + text + "' has " + rules.size() + " rules (at most " + MAX + ")");
         }
-        return new TechniqueRules(rules);
+        return new TechniqueRules(text, rules);
     }
 
     private static Rule parseRule(String text) {

@@ -1,7 +1,6 @@
 package io.sendfiled.daemon;
 
 import io.sendfiled.config.InvalidSettingException;
-import io.sendfiled.config.SendfiledConfig;
 import io.sendfiled.config.Setting;
 import java.util.Map;
 import org.apache.commons.cli.DefaultParser;
@@ -13,7 +12,7 @@ import org.apache.commons.cli.UnrecognizedOptionException;
 
 /**
  * The daemon's command line, read by the table of settings. Values are checked here, one by one; what they mean
- * together is decided when the configuration is built. Main thread; it looks at nothing but its arguments.
+ * together is decided when the engine's configuration is built. Main thread; it looks at nothing but its arguments.
  */
 final class CommandLine {
     static final String ALLOW_ROOT_VARIABLE = "SENDFILED_ALLOW_ROOT";
@@ -29,9 +28,9 @@ final class CommandLine {
     }
 
     private final Action action;
-    private final SendfiledConfig.Builder settings;
+    private final ProgramConfig settings;
 
-    private CommandLine(Action action, SendfiledConfig.Builder settings) {
+    private CommandLine(Action action, ProgramConfig settings) {
         this.action = action;
         this.settings = settings;
     }
@@ -40,16 +39,16 @@ final class CommandLine {
         return action;
     }
 
-    SendfiledConfig.Builder settings() {
+    ProgramConfig settings() {
         return settings;
     }
 
     /** An option that is given twice counts as it was given last. */
     static CommandLine parse(String[] args, Map<String, String> environment) throws UsageException {
         org.apache.commons.cli.CommandLine parsed = read(args);
-        SendfiledConfig.Builder settings = SendfiledConfig.builder();
+        ProgramConfig settings = new ProgramConfig();
         if ("1".equals(environment.get(ALLOW_ROOT_VARIABLE))) {
-            settings.allowRoot(true);
+            settings.set(Setting.ALLOW_ROOT, "on");
         }
         Action action = Action.RUN;
         for (Option option : parsed.getOptions()) {
@@ -69,7 +68,7 @@ final class CommandLine {
         return new CommandLine(action, settings);
     }
 
-    private static void apply(SendfiledConfig.Builder settings, String key, String value) throws UsageException {
+    private static void apply(ProgramConfig settings, String key, String value) throws UsageException {
         for (Setting setting : Setting.values()) {
             if (setting.key().equals(key)) {
                 try {

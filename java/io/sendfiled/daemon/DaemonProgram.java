@@ -68,32 +68,32 @@ final class DaemonProgram {
         }
     }
 
-    private void start(SendfiledConfig.Builder settings) throws StartException, UsageException {
+    private void start(ProgramConfig settings) throws StartException, UsageException {
         boolean detached = Boolean.getBoolean(ProcessNative.DETACHED_PROPERTY);
-        if (detached || settings.flag(Setting.SYNC_PARENT)) {
+        if (detached || settings.syncParent()) {
             check(
                     ProcessNative.checkReport(ProcessNative.REPORT_FD),
                     "--sync: descriptor " + ProcessNative.REPORT_FD + " is not one that a parent waits on");
             reports = true;
         }
         Identity identity = Identity.decide(settings);
-        if (settings.flag(Setting.DAEMONIZE) && !detached) {
+        if (settings.daemonize() && !detached) {
             detach();
             return;
         }
         int signals = check(ProcessNative.openSignals(), "cannot handle signals");
         identity.assume();
-        SendfiledConfig config = fitOpenFiles(settings, build(settings));
+        SendfiledConfig config = fitOpenFiles(settings.engine());
         if (identity.wasRoot()) {
             RootCheck.demand(config.root(), ProcessNative.effectiveUid());
         }
-        String missing = Sandbox.enter(config);
-        if (missing != null && !settings.flag(Setting.SYNC_PARENT)) {
+        String missing = Sandbox.enter(settings.sandbox(), config);
+        if (missing != null && !settings.syncParent()) {
             complain("no full sandbox: " + missing);
         }
         Sendfiled engine = launch(config);
         try {
-            Sandbox.close(config);
+            Sandbox.close(settings.sandbox());
             engine.onFailure(() -> ProcessNative.wakeSignals(signals));
             announce(config, detached);
             awaitEnd(engine, signals);
@@ -142,8 +142,9 @@ final class DaemonProgram {
     }
 
     /** Fewer transfers when nobody asked for a number; a refusal when somebody asked for too many. */
-    private static SendfiledConfig fitOpenFiles(SendfiledConfig.Builder settings, SendfiledConfig config)
+    private static SendfiledConfig fitOpenFiles(SendfiledConfig.Builder settings)
             throws StartException, UsageException {
+        SendfiledConfig config = build(settings);
         long limit = ProcessNative.raiseOpenFiles();
         if (limit < 0) {
             throw new StartException((int) -limit, "cannot read the limit of open files");

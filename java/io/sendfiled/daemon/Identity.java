@@ -1,7 +1,5 @@
 package io.sendfiled.daemon;
 
-import io.sendfiled.config.SendfiledConfig;
-import io.sendfiled.config.Setting;
 import io.sendfiled.jni.Errno;
 import io.sendfiled.jni.NativeIoException;
 import io.sendfiled.jni.ProcessNative;
@@ -25,13 +23,13 @@ final class Identity {
         this.gid = gid;
     }
 
-    static Identity decide(SendfiledConfig.Builder settings) throws StartException {
-        String user = settings.text(Setting.USER);
-        String group = settings.text(Setting.GROUP);
+    static Identity decide(ProgramConfig settings) throws StartException {
+        String user = settings.user();
+        String group = settings.group();
         int current = ProcessNative.effectiveUid();
         ProcessNative.UserIds target = user == null ? null : lookUpUser(user);
         int uid = target == null ? current : target.uid();
-        if (uid == ROOT && !settings.flag(Setting.ALLOW_ROOT)) {
+        if (uid == ROOT && !settings.allowRoot()) {
             throw new StartException(
                     Errno.EPERM,
                     "refusing to run as root: give the user to become with --user, or --allow-root where root is"

@@ -48,16 +48,17 @@ final class Sandbox {
     /**
      * Puts it on.
      *
+     * @param config what the engine will need
      * @return what it could not do, for people; null when it did all, or was told to do nothing
      */
-    static @Nullable String enter(SendfiledConfig config) throws StartException {
-        if (config.sandbox() == SandboxMode.OFF) {
+    static @Nullable String enter(SandboxMode mode, SendfiledConfig config) throws StartException {
+        if (mode == SandboxMode.OFF) {
             return null;
         }
         int landlock = SandboxNative.landlock();
         int seccomp = SandboxNative.seccomp();
         String missing = missing(landlock, seccomp);
-        if (missing != null && config.sandbox() == SandboxMode.ON) {
+        if (missing != null && mode == SandboxMode.ON) {
             throw new StartException(landlock < 0 ? -landlock : -seccomp, "--sandbox=on: " + missing);
         }
         makeSocketDirectory(config.socketDirectory());
@@ -71,8 +72,8 @@ final class Sandbox {
     }
 
     /** Closes it behind the start, which needed some calls more than the work does: the engine has its socket. */
-    static void close(SendfiledConfig config) throws StartException {
-        if (config.sandbox() != SandboxMode.OFF && SandboxNative.seccomp() >= 0) {
+    static void close(SandboxMode mode) throws StartException {
+        if (mode != SandboxMode.OFF && SandboxNative.seccomp() >= 0) {
             check(SandboxNative.filterAtWork(), "filter system calls");
         }
     }

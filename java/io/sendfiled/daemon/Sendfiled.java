@@ -103,20 +103,12 @@ public final class Sendfiled implements AutoCloseable {
 
     private static Sendfiled start(SendfiledConfig config, @Nullable TechniqueSelector selector, int refusedPid)
             throws NativeIoException {
+        CoreNumbers.check();
         long result = EngineNative.create(
                 bytes(config.socketDirectory()),
                 config.name().getBytes(StandardCharsets.UTF_8),
                 bytes(config.root()),
-                config.loops(),
-                config.maxTransfers(),
-                config.clientTransfers(),
-                config.clientDescriptors(),
-                config.clientDiskTasks(),
-                config.openTimeoutMs(),
-                config.idleTimeoutMs(),
-                config.drainTimeoutMs(),
-                config.bufferBytes(),
-                config.quantumBytes(),
+                CoreNumbers.of(config),
                 config.techniques().packed(),
                 selector != null);
         if (result < 0) {

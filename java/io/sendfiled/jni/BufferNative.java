@@ -30,14 +30,25 @@ public final class BufferNative {
     /** The most bytes of a name, without the NUL. */
     public static final int MAX_NAME = 249;
 
-    private static final int STATE_SIZE = 56;
-    private static final int AT_DATA = 0;
-    private static final int AT_SIZE = 8;
-    private static final int AT_FD = 16;
-    private static final int AT_SEAL = 20;
-    private static final int AT_MAPPED = 24;
+    /* struct sfd_buffer */
+    private static final Layout STATE = new Layout("buffer");
+    private static final int AT_DATA = STATE.i64("data");
+    private static final int AT_SIZE = STATE.i64("size");
+    private static final int AT_FD = STATE.i32("fd");
+    private static final int AT_SEAL = STATE.i32("seal");
+    private static final int AT_MAPPED = STATE.i64("mapped");
+    private static final int STATE_SIZE = STATE.skip(3 * Long.BYTES).size();
 
     private BufferNative() {}
+
+    /**
+     * Returns when the library lays a state out as this class does.
+     *
+     * @throws UnsatisfiedLinkError naming the member that differs
+     */
+    static void checkLayout() {
+        STATE.check();
+    }
 
     /** The state of no buffer. */
     public static ByteBuffer newState() {

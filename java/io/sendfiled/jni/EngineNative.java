@@ -30,27 +30,14 @@ public final class EngineNative {
     /**
      * Binds the request socket, opens the root and makes the loops. May block on the disk.
      *
+     * @param numbers one for each setting of the core, in the order of the table in {@code native/jni/jni_engine.c}
      * @param rules two numbers each, at most 16: most bytes; kinds of destinations (bits 0-15), blocking (16-23) and
      *     technique (24-31)
      * @param selector whether somebody answers the choices that turns leave
      * @return a handle (above 0), or -errno: {@code EADDRINUSE} when an instance of that name is running
      */
     public static native long create(
-            byte[] socketDirectory,
-            byte[] name,
-            byte[] root,
-            int loops,
-            int maxTransfers,
-            int clientTransfers,
-            int clientDescriptors,
-            int clientDiskTasks,
-            int openTimeoutMs,
-            int idleTimeoutMs,
-            int drainTimeoutMs,
-            int bufferBytes,
-            long quantumBytes,
-            long[] rules,
-            boolean selector);
+            byte[] socketDirectory, byte[] name, byte[] root, long[] numbers, long[] rules, boolean selector);
 
     /** The user that this process acts as. */
     public static native int effectiveUid();

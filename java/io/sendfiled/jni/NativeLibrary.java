@@ -7,6 +7,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.Locale;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -85,6 +86,7 @@ public final class NativeLibrary {
                 return new UnsatisfiedLinkError(
                         FILE + " is of version " + actual + ", but the classes are of version " + expected);
             }
+            checkConstants();
             return null;
         } catch (IllegalCallerException e) {
             IllegalCallerException advice = new IllegalCallerException(
@@ -94,6 +96,26 @@ public final class NativeLibrary {
         } catch (IOException | LinkageError | RuntimeException e) {
             return e;
         }
+    }
+
+    /** What an equal version should promise and an incomplete build can break. */
+    private static void checkConstants() {
+        Turn.checkLayout();
+        BufferNative.checkLayout();
+        NativeConstants.check(
+                "queue",
+                Map.of(
+                        "close", EngineNative.QUEUE_CLOSE,
+                        "open", EngineNative.QUEUE_OPEN,
+                        "linger", EngineNative.QUEUE_LINGER,
+                        "count", EngineNative.QUEUES));
+        NativeConstants.check(
+                "device",
+                Map.of(
+                        "null", TechniquesNative.DEVICE_NULL,
+                        "full", TechniquesNative.DEVICE_FULL,
+                        "terminal", TechniquesNative.DEVICE_TERMINAL));
+        NativeConstants.check("technique", Map.of("count", TechniquesNative.COUNT));
     }
 
     private static String moduleName() {

@@ -2,23 +2,14 @@ package io.sendfiled.jni;
 
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.util.Map;
 
 /**
- * A view of one loop's turn buffer, the memory that a loop and its dispatcher share; layout contract with {@code struct
- * sfd_turn} and {@code struct sfd_slot}.
+ * A view of one loop's turn buffer, the memory that a loop and its dispatcher share: {@code struct sfd_turn} with its
+ * tasks for the disk pool, its choices of a technique, and its requests, each in a slot. Their layouts, member by member, are
+ * compared with the library's when that is loaded.
  *
- * <pre>
- *     0 requests | 4 lends | 8 choices | 64 lend[128] | 2112 choice[32] | 4096 slot[16] of 4352 bytes
- * lend, 16 bytes: 0 i64 task | 8 i16 queue | 10 i16 urgent | 12 i32 client
- * choice, 32 bytes: 0 i64 id | 8 i64 size | 16 i32 kind | 20 i32 blocking | 24 i32 verdict | 28 u32 fits
- * slot:
- *     0 length | 4 fault | 8 uid | 12 gid | 16 pid | 20 fd count | 24 fds[3] | 36 -
- *    40 verdict | 44 command | 48 offset | 56 length | 64 transfer id | 72 root | 76 path | 80 path length
- *    84 u8 technique | 85 u8 flags | 86 u8 extended | 87 - | 88 rate | 96 idle ms | 100 deadline ms | 104 -
- *   112 bytes of the datagram
- * </pre>
- *
- * Belongs to the loop's thread. Never allocates after construction.
+ * <p>Belongs to the loop's thread. Never allocates after construction.
  */
 public final class Turn {
     /** Fault of a datagram that is longer than any request, or came with surplus descriptors. */
@@ -30,16 +21,55 @@ public final class Turn {
     /** Fault of a datagram whose descriptors were lost: this process has no number left for them. */
     public static final int CROWDED = 3;
 
-    private static final int LENDS = 64;
-    private static final int LEND_SIZE = 16;
-    private static final int SLOTS = 4096;
-    private static final int SLOT_SIZE = 4352;
-    private static final int VERDICT = 40;
-    private static final int COMMAND = 44;
-    private static final int TECHNIQUE = 84;
-    private static final int BYTES = 112;
-    private static final int CHOICES = 2112;
-    private static final int CHOICE_SIZE = 32;
+    /* struct sfd_offload */
+    private static final Layout OFFLOAD = new Layout("offload");
+    private static final int OFFLOAD_TASK = OFFLOAD.i64("task");
+    private static final int OFFLOAD_QUEUE = OFFLOAD.i16("queue");
+    private static final int OFFLOAD_URGENT = OFFLOAD.i16("urgent");
+    private static final int OFFLOAD_CLIENT = OFFLOAD.i32("client");
+    private static final int OFFLOAD_SIZE = OFFLOAD.size();
+
+    /* struct sfd_selection */
+    private static final Layout SELECTION = new Layout("selection");
+    private static final int SELECTION_BYTES = SELECTION.skip(Long.BYTES).i64("size"); // behind id
+    private static final int SELECTION_KIND = SELECTION.i32("kind");
+    private static final int SELECTION_BLOCKING = SELECTION.i32("blocking");
+    private static final int SELECTION_VERDICT = SELECTION.i32("verdict");
+    private static final int SELECTION_FITS = SELECTION.i32("fits");
+    private static final int SELECTION_SIZE = SELECTION.size();
+
+    /* struct sfd_slot: what C says of the datagram, the dispatcher's verdict, the datagram */
+    private static final Layout SLOT = new Layout("slot");
+    private static final int LENGTH = SLOT.i32("length");
+    private static final int FAULT = SLOT.i32("fault");
+    private static final int UID = SLOT.i32("uid");
+    private static final int PID = SLOT.skip(Integer.BYTES).i32("pid"); // behind gid
+    private static final int VERDICT = SLOT.skip(5 * Integer.BYTES).i32("verdict"); // behind the descriptors
+    private static final int COMMAND = SLOT.i32("command");
+    private static final int RANGE_OFFSET = SLOT.i64("range_offset");
+    private static final int RANGE_LENGTH = SLOT.i64("range_length");
+    private static final int ID = SLOT.i64("id");
+    private static final int ROOT = SLOT.i32("root");
+    private static final int PATH = SLOT.i32("path");
+    private static final int PATH_LENGTH = SLOT.i32("path_length");
+    private static final int TECHNIQUE = SLOT.i8("technique");
+    private static final int FLAGS = SLOT.i8("flags");
+    private static final int EXTENDED = SLOT.i8("extended");
+    private static final int RATE = SLOT.skip(Byte.BYTES).i64("rate");
+    private static final int IDLE_MS = SLOT.i32("idle_ms");
+    private static final int DEADLINE_MS = SLOT.i32("deadline_ms");
+    private static final int BYTES = SLOT.skip(Long.BYTES).array("bytes", 4240, Byte.BYTES);
+    private static final int SLOT_SIZE = SLOT.size();
+
+    /* struct sfd_turn */
+    private static final int SLOTS_BEGIN = 4096;
+    private static final Layout TURN = new Layout("turn");
+    private static final int REQUESTS = TURN.i32("requests");
+    private static final int OFFLOADS = TURN.i32("offloads");
+    private static final int SELECTIONS = TURN.i32("selections");
+    private static final int FIRST_OFFLOAD = TURN.skip(52).array("offload", 128, OFFLOAD_SIZE);
+    private static final int FIRST_SELECTION = TURN.array("selection", 32, SELECTION_SIZE);
+    private static final int FIRST_SLOT = TURN.skip(SLOTS_BEGIN - TURN.size()).array("slot", 16, SLOT_SIZE);
 
     private final ByteBuffer memory;
 
@@ -52,6 +82,19 @@ public final class Turn {
         this.memory = memory.order(ByteOrder.nativeOrder());
     }
 
+    /**
+     * Returns when the library lays a turn out as this class does.
+     *
+     * @throws UnsatisfiedLinkError naming the member that differs
+     */
+    static void checkLayout() {
+        OFFLOAD.check();
+        SELECTION.check();
+        SLOT.check();
+        TURN.check();
+        NativeConstants.check("fault", Map.of("malformed", MALFORMED, "anonymous", ANONYMOUS, "crowded", CROWDED));
+    }
+
     /** The memory itself, in native byte order; {@link #bytesAt} tells where a datagram stands in it. */
     public ByteBuffer memory() {
         return memory;
@@ -59,82 +102,82 @@ public final class Turn {
 
     /** How many slots hold a request that wants a verdict. */
     public int requests() {
-        return memory.getInt(0);
+        return memory.getInt(REQUESTS);
     }
 
     /** How many tasks wait for the disk pool. */
     public int lends() {
-        return memory.getInt(4);
+        return memory.getInt(OFFLOADS);
     }
 
     /** The handle of a task, for {@link EngineNative#work}. */
     public long task(int lend) {
-        return memory.getLong(LENDS + lend * LEND_SIZE);
+        return memory.getLong(offloadAt(lend) + OFFLOAD_TASK);
     }
 
     /** The disk pool's queue for a task, below {@link EngineNative#QUEUES}. */
     public int queue(int lend) {
-        return memory.getShort(LENDS + lend * LEND_SIZE + 8);
+        return memory.getShort(offloadAt(lend) + OFFLOAD_QUEUE);
     }
 
     /** Whether a task goes before those that are not urgent. */
     public boolean isUrgent(int lend) {
-        return memory.getShort(LENDS + lend * LEND_SIZE + 10) != 0;
+        return memory.getShort(offloadAt(lend) + OFFLOAD_URGENT) != 0;
     }
 
     /** The process that a task is worked on for; 0 when it is nobody's. */
     public int client(int lend) {
-        return memory.getInt(LENDS + lend * LEND_SIZE + 12);
+        return memory.getInt(offloadAt(lend) + OFFLOAD_CLIENT);
     }
 
     /** How many transfers wait for a technique. */
     public int choices() {
-        return memory.getInt(8);
+        return memory.getInt(SELECTIONS);
     }
 
     /** How many bytes a transfer that waits for a technique will move. */
     public long choiceSize(int choice) {
-        return memory.getLong(CHOICES + choice * CHOICE_SIZE + 8);
+        return memory.getLong(selectionAt(choice) + SELECTION_BYTES);
     }
 
     /** The code of its destination's type. */
     public int choiceType(int choice) {
-        return memory.getInt(CHOICES + choice * CHOICE_SIZE + 16);
+        return memory.getInt(selectionAt(choice) + SELECTION_KIND);
     }
 
     /** Whether its destination lacks {@code O_NONBLOCK}. */
     public boolean choiceIsBlocking(int choice) {
-        return memory.getInt(CHOICES + choice * CHOICE_SIZE + 20) != 0;
+        return memory.getInt(selectionAt(choice) + SELECTION_BLOCKING) != 0;
     }
 
     /** The techniques that its destination can take: bit {@code n} for code {@code n}. */
     public int choiceFits(int choice) {
-        return memory.getInt(CHOICES + choice * CHOICE_SIZE + 28);
+        return memory.getInt(selectionAt(choice) + SELECTION_FITS);
     }
 
     /** The verdict on a choice: the code of a technique; 0 leaves it to the rules, and so does one that does not fit. */
     public void choose(int choice, int technique) {
-        memory.putInt(CHOICES + choice * CHOICE_SIZE + 24, technique);
+        memory.putInt(selectionAt(choice) + SELECTION_VERDICT, technique);
     }
 
     /** The datagram's length in bytes. */
     public int length(int slot) {
-        return memory.getInt(at(slot));
+        return memory.getInt(at(slot) + LENGTH);
     }
 
     /** 0, or why the datagram cannot be a request: {@link #MALFORMED}, {@link #ANONYMOUS}, {@link #CROWDED}. */
     public int fault(int slot) {
-        return memory.getInt(at(slot) + 4);
+        return memory.getInt(at(slot) + FAULT);
     }
 
     /** The sender's process id, as the kernel tells it. */
     public int pid(int slot) {
-        return memory.getInt(at(slot) + 16);
+        return memory.getInt(at(slot) + PID);
     }
 
     /** The sender's user id, as the kernel tells it. */
     public int uid(int slot) {
-        return memory.getInt(at(slot) + 8);
+        return memory.getInt(at(slot) + UID);
     }
 
     /** Where the datagram's first byte stands in {@link #memory}. */
@@ -151,22 +194,22 @@ public final class Turn {
     public void extended(int slot, int technique, int flags, long rate, int idleMs, int deadlineMs) {
         int at = at(slot);
         memory.put(at + TECHNIQUE, (byte) technique);
-        memory.put(at + 85, (byte) flags);
-        memory.put(at + 86, (byte) 1);
-        memory.putLong(at + 88, rate);
-        memory.putInt(at + 96, idleMs);
-        memory.putInt(at + 100, deadlineMs);
+        memory.put(at + FLAGS, (byte) flags);
+        memory.put(at + EXTENDED, (byte) 1);
+        memory.putLong(at + RATE, rate);
+        memory.putInt(at + IDLE_MS, idleMs);
+        memory.putInt(at + DEADLINE_MS, deadlineMs);
     }
 
     /** The verdict: an Open, Read or Send File is granted inside a root. The path is a position in {@link #memory}. */
     public void grantFile(int slot, int command, long offset, long length, int root, int path, int pathLength) {
         int at = at(slot);
         memory.putInt(at + COMMAND, command);
-        memory.putLong(at + 48, offset);
-        memory.putLong(at + 56, length);
-        memory.putInt(at + 72, root);
-        memory.putInt(at + 76, path - at - BYTES);
-        memory.putInt(at + 80, pathLength);
+        memory.putLong(at + RANGE_OFFSET, offset);
+        memory.putLong(at + RANGE_LENGTH, length);
+        memory.putInt(at + ROOT, root);
+        memory.putInt(at + PATH, path - at - BYTES);
+        memory.putInt(at + PATH_LENGTH, pathLength);
         memory.putInt(at + VERDICT, 0);
     }
 
@@ -174,8 +217,8 @@ public final class Turn {
     public void grantDescriptor(int slot, int command, long offset, long length) {
         int at = at(slot);
         memory.putInt(at + COMMAND, command);
-        memory.putLong(at + 48, offset);
-        memory.putLong(at + 56, length);
+        memory.putLong(at + RANGE_OFFSET, offset);
+        memory.putLong(at + RANGE_LENGTH, length);
         memory.putInt(at + VERDICT, 0);
     }
 
@@ -183,11 +226,19 @@ public final class Turn {
     public void grantTransfer(int slot, int command, long transferId) {
         int at = at(slot);
         memory.putInt(at + COMMAND, command);
-        memory.putLong(at + 64, transferId);
+        memory.putLong(at + ID, transferId);
         memory.putInt(at + VERDICT, 0);
     }
 
+    private static int offloadAt(int lend) {
+        return FIRST_OFFLOAD + lend * OFFLOAD_SIZE;
+    }
+
+    private static int selectionAt(int choice) {
+        return FIRST_SELECTION + choice * SELECTION_SIZE;
+    }
+
     private static int at(int slot) {
-        return SLOTS + slot * SLOT_SIZE;
+        return FIRST_SLOT + slot * SLOT_SIZE;
     }
 }

@@ -2,14 +2,15 @@ package io.sendfiled.config;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
-import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.nio.file.Path;
 import java.util.HashSet;
+import java.util.List;
 import java.util.Set;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -48,9 +49,6 @@ final class SendfiledConfigTest {
         assertEquals(30_000, config.drainTimeoutMs());
         assertEquals(5_000, config.stopTimeoutMs());
         assertEquals(4, config.techniques().rules().size());
-        assertNull(config.user());
-        assertNull(config.group());
-        assertFalse(config.daemonize() || config.syncParent() || config.allowRoot());
     }
 
     @Test
@@ -64,10 +62,6 @@ final class SendfiledConfigTest {
                 .clientDescriptors(5)
                 .clientDiskTasks(6)
                 .openTimeoutMs(8)
-                .user("www")
-                .group("web")
-                .daemonize(true)
-                .syncParent(true)
                 .loops(2)
                 .diskThreads(3)
                 .quantumBytes(4096)
@@ -76,7 +70,6 @@ final class SendfiledConfigTest {
                 .drainTimeoutMs(10)
                 .stopTimeoutMs(11)
                 .techniques("pipe=splice")
-                .allowRoot(true)
                 .build();
 
         assertEquals("web", config.name());
@@ -87,9 +80,6 @@ final class SendfiledConfigTest {
         assertEquals(5, config.clientDescriptors());
         assertEquals(6, config.clientDiskTasks());
         assertEquals(8, config.openTimeoutMs());
-        assertEquals("www", config.user());
-        assertEquals("web", config.group());
-        assertTrue(config.daemonize() && config.syncParent() && config.allowRoot());
         assertEquals(2, config.loops());
         assertEquals(3, config.diskThreads());
         assertEquals(4096, config.quantumBytes());
@@ -152,7 +142,6 @@ final class SendfiledConfigTest {
                 "NAME | '' | name: must not be empty",
                 "NAME | ../a | name: '../a' has a character that is not allowed (control characters and '/')",
                 "ROOT | '' | root: must not be empty",
-                "DAEMONIZE | maybe | daemon: 'maybe' is neither on nor off",
                 "OPEN_TIMEOUT_MS | 3600001 | open-timeout: 3600001 is out of range (1..3600000)",
             })
     void shouldRefuseWithKeyValueAndWhatIsAllowed(Setting setting, String value, String message) {
@@ -166,6 +155,48 @@ final class SendfiledConfigTest {
                 .build());
 
         assertTrue(String.valueOf(e.getMessage()).contains("(at most 107)"), e.getMessage());
+    }
+
+    @ParameterizedTest
+    @EnumSource(
+            value = Setting.class,
+            names = {"USER", "GROUP", "DAEMONIZE", "SYNC_PARENT", "SANDBOX", "ALLOW_ROOT"})
+    void shouldRefuseWhatOnlyTheProgramObeys(Setting setting) {
+        String message =
+                setting.key() + ": is for the program sendfiled; an engine inside another program does not obey it";
+        assertEquals(message, refusal(setting, "on"));
+        SendfiledConfig config = builder().build();
+        InvalidSettingException e = assertThrows(InvalidSettingException.class, () -> config.get(setting));
+        assertEquals(message, e.getMessage());
+    }
+
+    @Test
+    void shouldPrintEverySettingInTheOrderOfTheTable() {
+        SendfiledConfig.Builder builder = builder().loops(2).quantumBytes(5000).techniques("any=mmap");
+        String printed = builder.build().toString();
+        List<String> entries = List.of(printed.substring("SendfiledConfig[".length(), printed.length() - 1)
+                .split(", ", -1));
+
+        assertEquals(
+                Stream.of(Setting.values())
+                        .filter(setting -> !setting.isOfProgram())
+                        .map(Setting::key)
+                        .toList(),
+                entries.stream()
+                        .map(entry -> entry.substring(0, entry.indexOf('=')))
+                        .toList());
+        assertTrue(
+                entries.containsAll(List.of(
+                        "root=" + Path.of("").toAbsolutePath(),
+                        "loops=2",
+                        "quantum=5000",
+                        "buffer=256KiB",
+                        "open-timeout=30000ms",
+                        "techniques=any=mmap")),
+                printed);
+        assertEquals(
+                "SendfiledConfig.Builder[socket-dir=/run/test, loops=2, quantum=5000, techniques=any=mmap]",
+                builder.toString());
     }
 
     @Test

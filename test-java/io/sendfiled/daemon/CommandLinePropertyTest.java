@@ -64,7 +64,12 @@ final class CommandLinePropertyTest {
         assertTrue(line.isPresent(), () -> args + " is refused");
         assertEquals(
                 second.value(),
-                line.get().settings().socketDirectory(Path.of("/run/x")).build().maxTransfers());
+                line.get()
+                        .settings()
+                        .engine()
+                        .socketDirectory(Path.of("/run/x"))
+                        .build()
+                        .maxTransfers());
     }
 
     /** A number of transfers, written somehow. */

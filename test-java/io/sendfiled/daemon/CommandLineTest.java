@@ -2,9 +2,12 @@ package io.sendfiled.daemon;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.sendfiled.config.InvalidSettingException;
+import io.sendfiled.config.SandboxMode;
 import io.sendfiled.config.SendfiledConfig;
 import io.sendfiled.config.Setting;
 import java.nio.file.Path;
@@ -18,25 +21,30 @@ final class CommandLineTest {
         return CommandLine.parse(args, Map.of());
     }
 
+    private static ProgramConfig program(String... args) throws UsageException {
+        return parse(args).settings();
+    }
+
     private static SendfiledConfig config(String... args) throws UsageException {
-        return parse(args).settings().build();
+        return program(args).engine().build();
     }
 
     @Test
     void shouldTakeExactlyWhatTheOriginalsSpawnGives() throws UsageException {
-        SendfiledConfig config = config("-S", "/run/x", "-s", "web", "-r", "/srv", "-n", "50", "-t", "1000", "-p");
+        ProgramConfig program = program("-S", "/run/x", "-s", "web", "-r", "/srv", "-n", "50", "-t", "1000", "-p");
+        SendfiledConfig config = program.engine().build();
 
         assertEquals(Path.of("/run/x/sendfiled.web.socket"), config.socketPath());
         assertEquals(Path.of("/srv"), config.root());
         assertEquals(50, config.maxTransfers());
         assertEquals(1000, config.openTimeoutMs());
-        assertTrue(config.syncParent());
-        assertFalse(config.daemonize());
+        assertTrue(program.syncParent());
+        assertFalse(program.daemonize());
     }
 
     @Test
     void shouldTakeLongFormsInBothNotations() throws UsageException {
-        SendfiledConfig config = config(
+        ProgramConfig program = program(
                 "--socket-dir=/run/x",
                 "--name",
                 "web",
@@ -54,21 +62,22 @@ final class CommandLineTest {
                 "--quantum=64k",
                 "--buffer=1M",
                 "--allow-root");
+        SendfiledConfig config = program.engine().build();
 
         assertEquals("web", config.name());
-        assertEquals("www", config.user());
-        assertEquals("web", config.group());
+        assertEquals("www", program.user());
+        assertEquals("web", program.group());
         assertEquals(64 << 10, config.quantumBytes());
         assertEquals(1 << 20, config.bufferBytes());
-        assertTrue(config.daemonize() && config.syncParent() && config.allowRoot());
+        assertTrue(program.daemonize() && program.syncParent() && program.allowRoot());
     }
 
     @Test
     void shouldTakeClusteredAndGluedShortOptionsAsGetoptDoes() throws UsageException {
-        SendfiledConfig config = config("-dp", "-S/run/x", "-n7");
+        ProgramConfig program = program("-dp", "-S/run/x", "-n7");
 
-        assertTrue(config.daemonize() && config.syncParent());
-        assertEquals(7, config.maxTransfers());
+        assertTrue(program.daemonize() && program.syncParent());
+        assertEquals(7, program.engine().build().maxTransfers());
     }
 
     @Test
@@ -83,20 +92,39 @@ final class CommandLineTest {
 
     @Test
     void shouldSetNothingThatWasNotGiven() throws UsageException {
-        SendfiledConfig.Builder settings = parse().settings();
+        ProgramConfig program = program();
         for (Setting setting : Setting.values()) {
-            assertFalse(settings.isSet(setting), setting.key());
+            assertFalse(program.isSet(setting), setting.key());
         }
+        assertNull(program.user());
+        assertNull(program.group());
+        assertFalse(program.daemonize() || program.syncParent() || program.allowRoot());
+        assertEquals(SandboxMode.AUTO, program.sandbox());
     }
 
     @Test
     void shouldAllowRootByTheEnvironmentToo() throws UsageException {
         assertTrue(CommandLine.parse(new String[0], Map.of("SENDFILED_ALLOW_ROOT", "1"))
                 .settings()
-                .flag(Setting.ALLOW_ROOT));
+                .allowRoot());
         assertFalse(CommandLine.parse(new String[0], Map.of("SENDFILED_ALLOW_ROOT", "0"))
                 .settings()
-                .flag(Setting.ALLOW_ROOT));
+                .allowRoot());
+    }
+
+    @Test
+    void shouldPrintWhatWasGiven() throws UsageException {
+        assertEquals(
+                "ProgramConfig[user=www, daemon=on] SendfiledConfig.Builder[name=web, open-timeout=5ms, quantum=64KiB]",
+                program("-d", "--quantum=64k", "-u", "www", "-s", "web", "-t5").toString());
+    }
+
+    @Test
+    void shouldRefuseAFlagThatIsNeitherOnNorOff() {
+        ProgramConfig program = new ProgramConfig();
+        InvalidSettingException e =
+                assertThrows(InvalidSettingException.class, () -> program.set(Setting.DAEMONIZE, "maybe"));
+        assertEquals("daemon: 'maybe' is neither on nor off", e.getMessage());
     }
 
     @Test

@@ -1,0 +1,85 @@
+package io.sendfiled.daemon;
+
+import io.sendfiled.config.SandboxMode;
+import io.sendfiled.config.SendfiledConfig;
+import io.sendfiled.config.Setting;
+import java.util.EnumMap;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The whole table of settings, as the program is given them: its own have their values here; those of the engine are in
+ * a builder, because some of their defaults depend on the user that the program becomes.
+ *
+ * <p>Main thread.
+ */
+final class ProgramConfig {
+    private final Map<Setting, Object> values = new EnumMap<>(Setting.class);
+    private final SendfiledConfig.Builder engine = SendfiledConfig.builder();
+
+    /**
+     * Sets any setting from text.
+     *
+     * @throws io.sendfiled.config.InvalidSettingException when it is not a value of that setting
+     */
+    void set(Setting setting, String text) {
+        if (setting.isOfProgram()) {
+            values.put(setting, setting.parse(text));
+        } else {
+            engine.set(setting, text);
+        }
+    }
+
+    /** Whether a value was given, so that no default applies. */
+    boolean isSet(Setting setting) {
+        return values.containsKey(setting) || engine.isSet(setting);
+    }
+
+    /** The settings of the engine, whose defaults are not decided yet. */
+    SendfiledConfig.Builder engine() {
+        return engine;
+    }
+
+    /** The user to become, or null. */
+    @Nullable
+    String user() {
+        return (String) values.get(Setting.USER);
+    }
+
+    /** The group to become, or null. */
+    @Nullable
+    String group() {
+        return (String) values.get(Setting.GROUP);
+    }
+
+    /** Whether it detaches. */
+    boolean daemonize() {
+        return flag(Setting.DAEMONIZE);
+    }
+
+    /** Whether it reports to descriptor 3. */
+    boolean syncParent() {
+        return flag(Setting.SYNC_PARENT);
+    }
+
+    /** Whether it confines itself. */
+    SandboxMode sandbox() {
+        Object word = values.getOrDefault(Setting.SANDBOX, Setting.SANDBOX.standard());
+        return SandboxMode.of((String) word);
+    }
+
+    /** Whether it may run as root. */
+    boolean allowRoot() {
+        return flag(Setting.ALLOW_ROOT);
+    }
+
+    /** What was set. */
+    @Override
+    public String toString() {
+        return "ProgramConfig[" + Setting.format(values) + "] " + engine;
+    }
+
+    private boolean flag(Setting setting) {
+        return Boolean.TRUE.equals(values.get(setting));
+    }
+}

@@ -1,0 +1,58 @@
+package io.sendfiled.jni;
+
+import java.util.Map;
+import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Numbers that C and Java both write down: offsets, sizes, codes, orders. The library has a table of its own,
+ * {@code native/jni/jni_constants.c}, which is compared with the classes group by group before anything depends on it.
+ *
+ * <p>Stateless, any thread; wants a loaded library.
+ */
+public final class NativeConstants {
+    private NativeConstants() {}
+
+    /**
+     * Returns when the library has exactly these numbers in a group.
+     *
+     * @throws UnsatisfiedLinkError with the name and both numbers, when one differs or stands on one side only
+     */
+    public static void check(String group, Map<String, Integer> ofClasses) {
+        Map<String, Integer> ofLibrary = ofLibrary(group + ".");
+        if (ofLibrary.equals(ofClasses)) {
+            return;
+        }
+        Map<String, Integer> names = new TreeMap<>(ofLibrary);
+        names.putAll(ofClasses);
+        for (String name : names.keySet()) {
+            Integer library = ofLibrary.get(name);
+            Integer classes = ofClasses.get(name);
+            if (library == null || !library.equals(classes)) {
+                throw new UnsatisfiedLinkError(group + "." + name + " is " + words(library)
+                        + " in sendfiled's native library, but " + words(classes) + " in its classes");
+            }
+        }
+    }
+
+    private static String words(@Nullable Integer number) {
+        return number == null ? "missing" : number.toString();
+    }
+
+    private static Map<String, Integer> ofLibrary(String prefix) {
+        Map<String, Integer> group = new TreeMap<>();
+        String name = name0(0);
+        for (int i = 1; name != null; i++) {
+            if (name.startsWith(prefix)) {
+                group.put(name.substring(prefix.length()), value0(i - 1));
+            }
+            name = name0(i);
+        }
+        return group;
+    }
+
+    /** {@code GROUP.NAME} of an entry; null behind the last. */
+    private static native @Nullable String name0(int index);
+
+    private static native int value0(int index);
+}

@@ -1,0 +1,126 @@
+/*
+ * Natives of io.sendfiled.jni.NativeConstants: the numbers that C and Java both write down, for Java to compare. What
+ * is missing in this table or in Java's classes, or differs, keeps the library from being used. Any thread. Owns
+ * nothing.
+ */
+#include "jni_util.h"
+
+#include <stddef.h>
+
+#include <sendfiled/buffer.h>
+
+#include "engine.h"
+
+#define MEMBER(structure, member)                                                                                      \
+    {                                                                                                                  \
+        .name = #structure "." #member, .value = offsetof(struct sfd_##structure, member)                              \
+    }
+#define SIZE(structure)                                                                                                \
+    {                                                                                                                  \
+        .name = #structure ".sizeof", .value = sizeof(struct sfd_##structure)                                          \
+    }
+
+static const struct constant {
+    const char *name; /* GROUP.NAME */
+    size_t value;
+} table[] = {
+    /* Layout */
+    MEMBER(offload, task),
+    MEMBER(offload, queue),
+    MEMBER(offload, urgent),
+    MEMBER(offload, client),
+    SIZE(offload),
+
+    MEMBER(selection, size),
+    MEMBER(selection, kind),
+    MEMBER(selection, blocking),
+    MEMBER(selection, verdict),
+    MEMBER(selection, fits),
+    SIZE(selection),
+
+    MEMBER(slot, length),
+    MEMBER(slot, fault),
+    MEMBER(slot, uid),
+    MEMBER(slot, pid),
+    MEMBER(slot, verdict),
+    MEMBER(slot, command),
+    MEMBER(slot, range_offset),
+    MEMBER(slot, range_length),
+    MEMBER(slot, id),
+    MEMBER(slot, root),
+    MEMBER(slot, path),
+    MEMBER(slot, path_length),
+    MEMBER(slot, technique),
+    MEMBER(slot, flags),
+    MEMBER(slot, extended),
+    MEMBER(slot, rate),
+    MEMBER(slot, idle_ms),
+    MEMBER(slot, deadline_ms),
+    MEMBER(slot, bytes),
+    SIZE(slot),
+
+    MEMBER(turn, requests),
+    MEMBER(turn, offloads),
+    MEMBER(turn, selections),
+    MEMBER(turn, offload),
+    MEMBER(turn, selection),
+    MEMBER(turn, slot),
+    SIZE(turn),
+
+    MEMBER(buffer, data),
+    MEMBER(buffer, size),
+    MEMBER(buffer, fd),
+    MEMBER(buffer, seal),
+    MEMBER(buffer, mapped),
+    SIZE(buffer),
+
+    /* Codes */
+    {"fault.malformed", SFD_SLOT_MALFORMED},
+    {"fault.anonymous", SFD_SLOT_ANONYMOUS},
+    {"fault.crowded", SFD_SLOT_CROWDED},
+    {"queue.close", SFD_QUEUE_CLOSE},
+    {"queue.open", SFD_QUEUE_OPEN},
+    {"queue.linger", SFD_QUEUE_LINGER},
+    {"queue.count", SFD_QUEUES},
+    {"kind.pipe", SFD_FD_PIPE},
+    {"kind.tcp", SFD_FD_TCP},
+    {"kind.unix", SFD_FD_UNIX_STREAM},
+    {"kind.file", SFD_FD_REGULAR},
+    {"kind.device", SFD_FD_CHAR},
+    {"device.null", SFD_FD_DEVICE_NULL},
+    {"device.full", SFD_FD_DEVICE_FULL},
+    {"device.terminal", SFD_FD_DEVICE_TERMINAL},
+    {"technique.count", SFD_TECHNIQUES},
+    {"counter.count", SFD_COUNTERS},
+};
+
+#define CONSTANTS (sizeof(table) / sizeof(table[0]))
+
+/* The settings follow the table, numbered from 0. */
+static jstring constant_name(JNIEnv *env, jclass class, jint index)
+{
+    const size_t i = (size_t)index;
+    const char *name = i < CONSTANTS ? table[i].name : sfd_jni_setting(i - CONSTANTS);
+
+    (void)class;
+    return name == NULL ? NULL : (*env)->NewStringUTF(env, name);
+}
+
+static jint constant_value(JNIEnv *env, jclass class, jint index)
+{
+    const size_t i = (size_t)index;
+
+    (void)env;
+    (void)class;
+    return (jint)(i < CONSTANTS ? table[i].value : i - CONSTANTS);
+}
+
+jint sfd_jni_register_constants(JNIEnv *env)
+{
+    static const JNINativeMethod methods[] = {
+        SFD_JNI_METHOD("name0", "(I)Ljava/lang/String;", constant_name),
+        SFD_JNI_METHOD("value0", "(I)I", constant_value),
+    };
+
+    return sfd_jni_register(env, "io/sendfiled/jni/NativeConstants", methods, SFD_JNI_COUNT(methods));
+}
