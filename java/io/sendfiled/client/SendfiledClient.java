@@ -348,7 +348,7 @@ public final class SendfiledClient implements AutoCloseable {
             }
             String path = directory.resolve(SocketDirectories.socketFile(name)).toString();
             byte[] pathBytes = path.getBytes(fileNameCharset());
-            OwnedFd socket = ClientNative.openSocket();
+            OwnedFd socket = OwnedFd.take(Errno.check(ClientNative.openSocket(), "open a socket"));
             StatusWatcher watcher = null;
             try {
                 int result = ClientNative.connect(socket.fd(), pathBytes);

@@ -14,30 +14,27 @@ import java.nio.channels.SelectableChannel;
  * <p>A channel's number alone is worthless: after {@code close()} the object keeps the old one, which the next socket
  * reuses. So the rule here is: duplicate first, ask whether the channel is open <em>then</em>, and drop the duplicate if
  * not. All methods are thread-safe and none blocks.
- *
- * <p>The library is loaded by the methods, not by a static initializer: loading it initializes this class, and two threads
- * that begin at different ends would wait for each other.
  */
 public final class Descriptors {
     /** Which field of a class of channels holds the descriptor. Looked up once for each class, lazily. */
     private static final ClassValue<Long> SELECTABLE_FIELDS = new ClassValue<>() {
         @Override
         protected Long computeValue(Class<?> type) {
-            return fieldId0(type, "fdVal", "I");
+            return DescriptorsNative.fieldId(type, "fdVal", "I");
         }
     };
 
     private static final ClassValue<Long> FILE_FIELDS = new ClassValue<>() {
         @Override
         protected Long computeValue(Class<?> type) {
-            return fieldId0(type, "fd", "Ljava/io/FileDescriptor;");
+            return DescriptorsNative.fieldId(type, "fd", "Ljava/io/FileDescriptor;");
         }
     };
 
     private static final ClassValue<Long> NUMBER_FIELDS = new ClassValue<>() {
         @Override
         protected Long computeValue(Class<?> type) {
-            return fieldId0(type, "fd", "I");
+            return DescriptorsNative.fieldId(type, "fd", "I");
         }
     };
 
@@ -59,7 +56,7 @@ public final class Descriptors {
         if (!channel.isOpen()) {
             throw new ClosedChannelException();
         }
-        int duplicate = duplicate0(numberOf(channel));
+        int duplicate = DescriptorsNative.duplicate(numberOf(channel));
         return ifStillOpen(duplicate, channel.isOpen());
     }
 
@@ -74,7 +71,7 @@ public final class Descriptors {
         if (!descriptor.valid()) {
             throw new ClosedChannelException();
         }
-        int duplicate = duplicate0(numberOf(descriptor));
+        int duplicate = DescriptorsNative.duplicate(numberOf(descriptor));
         return ifStillOpen(duplicate, descriptor.valid());
     }
 
@@ -89,7 +86,7 @@ public final class Descriptors {
             throw new ClosedChannelException();
         }
         NativeLibrary.ensureAvailable();
-        int duplicate = duplicate0(descriptor.fd());
+        int duplicate = DescriptorsNative.duplicate(descriptor.fd());
         return ifStillOpen(duplicate, descriptor.isOpen());
     }
 
@@ -112,7 +109,7 @@ public final class Descriptors {
      */
     public static OwnedFd duplicate(int fd) throws IOException {
         NativeLibrary.ensureAvailable();
-        return OwnedFd.take(Errno.check(duplicate0(fd), "duplicate a descriptor"));
+        return OwnedFd.take(Errno.check(DescriptorsNative.duplicate(fd), "duplicate a descriptor"));
     }
 
     /**
@@ -124,10 +121,10 @@ public final class Descriptors {
         NativeLibrary.ensureAvailable();
         Class<?> type = channel.getClass();
         if (channel instanceof SelectableChannel) {
-            return intField0(channel, known(SELECTABLE_FIELDS.get(type), type));
+            return DescriptorsNative.intField(channel, known(SELECTABLE_FIELDS.get(type), type));
         }
         if (channel instanceof FileChannel) {
-            Object descriptor = objectField0(channel, known(FILE_FIELDS.get(type), type));
+            Object descriptor = DescriptorsNative.objectField(channel, known(FILE_FIELDS.get(type), type));
             if (descriptor instanceof FileDescriptor inner) {
                 return numberOf(inner);
             }
@@ -137,7 +134,8 @@ public final class Descriptors {
 
     private static int numberOf(FileDescriptor descriptor) throws UnsupportedDescriptorException {
         NativeLibrary.ensureAvailable();
-        return intField0(descriptor, known(NUMBER_FIELDS.get(FileDescriptor.class), FileDescriptor.class));
+        return DescriptorsNative.intField(
+                descriptor, known(NUMBER_FIELDS.get(FileDescriptor.class), FileDescriptor.class));
     }
 
     private static long known(long fieldId, Class<?> type) throws UnsupportedDescriptorException {
@@ -155,13 +153,13 @@ public final class Descriptors {
      * @throws NativeIoException if the kernel refuses, which it has no reason to
      */
     public static void setCloseOnExec(Channel channel) throws IOException {
-        Errno.check(setCloseOnExec0(numberOf(channel)), "set FD_CLOEXEC");
+        Errno.check(DescriptorsNative.setCloseOnExec(numberOf(channel)), "set FD_CLOEXEC");
     }
 
     /** Whether a descriptor is a terminal; false when it is not open. */
     public static boolean isTerminal(int fd) {
         NativeLibrary.ensureAvailable();
-        return isTerminal0(fd);
+        return DescriptorsNative.isTerminal(fd);
     }
 
     /**
@@ -171,27 +169,11 @@ public final class Descriptors {
      */
     public static boolean isNonBlocking(int fd) throws IOException {
         NativeLibrary.ensureAvailable();
-        return Errno.check(isNonBlocking0(fd), "ask for O_NONBLOCK") != 0;
+        return Errno.check(DescriptorsNative.isNonBlocking(fd), "ask for O_NONBLOCK") != 0;
     }
 
     static void close(int fd) throws IOException {
         NativeLibrary.ensureAvailable();
-        Errno.check(close0(fd), "close");
+        Errno.check(DescriptorsNative.close(fd), "close");
     }
-
-    private static native long fieldId0(Class<?> type, String name, String signature);
-
-    private static native int intField0(Object object, long fieldId);
-
-    private static native Object objectField0(Object object, long fieldId);
-
-    private static native int duplicate0(int fd);
-
-    private static native int setCloseOnExec0(int fd);
-
-    private static native int close0(int fd);
-
-    private static native boolean isTerminal0(int fd);
-
-    private static native int isNonBlocking0(int fd);
 }

@@ -26,7 +26,7 @@ public final class RawClient implements AutoCloseable {
     private final ByteBuffer buffer = ByteBuffer.allocateDirect(64 * 1024).order(ByteOrder.nativeOrder());
 
     public RawClient(Path socketPath) throws IOException {
-        socket = ClientNative.openSocket();
+        socket = OwnedFd.take(Errno.check(ClientNative.openSocket(), "open a socket"));
         Errno.check(
                 ClientNative.connect(socket.fd(), socketPath.toString().getBytes(StandardCharsets.UTF_8)), "connect");
     }
