@@ -1,8 +1,8 @@
 package io.sendfiled.client;
 
 import io.sendfiled.protocol.RequestOptions;
-import io.sendfiled.protocol.Technique;
 import io.sendfiled.protocol.Wire;
+import io.sendfiled.technique.Technique;
 import java.time.Duration;
 
 /**

@@ -2,8 +2,8 @@ package io.sendfiled.daemon;
 
 import io.sendfiled.config.SendfiledConfig;
 import io.sendfiled.config.Setting;
-import io.sendfiled.jni.Errno;
 import io.sendfiled.jni.ProcessNative;
+import io.sendfiled.sys.Errno;
 
 /**
  * Who the daemon runs as: decided first, so that a refusal comes before anything is touched, and put into effect before

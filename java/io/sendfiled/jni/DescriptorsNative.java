@@ -1,7 +1,7 @@
 package io.sendfiled.jni;
 
 /**
- * The natives behind {@link Descriptors}: fields of JDK objects, and {@code fcntl(2)}. Thread-safe; only {@link #close} can
+ * The natives behind {@code io.sendfiled.sys.Descriptors}: fields of JDK objects, and {@code fcntl(2)}. Thread-safe; only {@link #close} can
  * block, as {@code close(2)} does. Results are the kernel's: 0 or more, or {@code -errno}.
  *
  * <p>The caller makes sure that the {@linkplain NativeLibrary#ensureAvailable library} is there. No static initializer does:

@@ -3,7 +3,7 @@ package io.sendfiled.system;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import io.sendfiled.jni.Errno;
+import io.sendfiled.sys.Errno;
 import java.io.IOException;
 import java.lang.reflect.Field;
 import java.nio.file.Files;

@@ -1,13 +1,15 @@
-package io.sendfiled.config;
+package io.sendfiled.technique;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
-import io.sendfiled.config.TechniqueRules.Blocking;
-import io.sendfiled.config.TechniqueRules.Rule;
-import io.sendfiled.protocol.Technique;
+import io.sendfiled.config.InvalidSettingException;
+import io.sendfiled.config.SendfiledConfig;
+import io.sendfiled.config.Setting;
+import io.sendfiled.technique.TechniqueRules.Blocking;
+import io.sendfiled.technique.TechniqueRules.Rule;
 import java.nio.file.Path;
 import java.util.EnumSet;
 import java.util.List;

@@ -1,4 +1,4 @@
-package io.sendfiled.daemon;
+package io.sendfiled.engine;
 
 import java.util.HashMap;
 import java.util.Map;

@@ -1,9 +1,9 @@
-package io.sendfiled.config;
+package io.sendfiled.units;
 
 import java.util.Locale;
 
 /** Numbers of bytes as people write them: plain or with K, M or G, always powers of 1024. Pure. */
-final class ByteSizes {
+public final class ByteSizes {
     private ByteSizes() {}
 
     /**
@@ -12,7 +12,7 @@ final class ByteSizes {
      * @throws NumberFormatException when it is no number of bytes
      * @throws ArithmeticException when it is one that no file has
      */
-    static long parse(String text) {
+    public static long parse(String text) {
         String upper = text.toUpperCase(Locale.ROOT);
         String digits = upper.endsWith("IB") ? upper.substring(0, upper.length() - 2) : upper;
         int last = digits.length() - 1;
@@ -30,7 +30,7 @@ final class ByteSizes {
     }
 
     /** Reads decimal digits, with or without a minus sign, times {@code factor}. */
-    static long parse(String digits, long factor) {
+    public static long parse(String digits, long factor) {
         if (!isDecimal(digits)) {
             throw new NumberFormatException(digits);
         }
@@ -54,7 +54,7 @@ final class ByteSizes {
         return text.length() > first;
     }
 
-    static String format(long bytes) {
+    public static String format(long bytes) {
         if (bytes >= 1 << 20 && bytes % (1 << 20) == 0) {
             return (bytes >> 20) + "MiB";
         }

@@ -1,8 +1,7 @@
-package io.sendfiled.config;
+package io.sendfiled.technique;
 
-import io.sendfiled.jni.Errno;
 import io.sendfiled.jni.TechniquesNative;
-import io.sendfiled.protocol.Technique;
+import io.sendfiled.sys.Errno;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 

@@ -1,4 +1,4 @@
-package io.sendfiled.jni;
+package io.sendfiled.sys;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.sendfiled.jni.NativeLibrary;
 import io.sendfiled.support.OpenDescriptors;
 import java.io.FileDescriptor;
 import java.io.FileInputStream;

@@ -1,17 +1,17 @@
-package io.sendfiled.daemon;
+package io.sendfiled.engine;
 
 import io.sendfiled.jni.EngineNative;
 
 /**
- * The service thread: while loops work it looks ten times a second for one that is stuck in one call, and for disk tasks
+ * The watchdog, on the service thread: while loops work it looks ten times a second for one that is stuck in one call, and for disk tasks
  * that no thread works on. It sleeps while they sleep.
  */
-final class Watch implements Runnable {
+final class Watchdog implements Runnable {
     private final long engine;
     private final DiskPool diskPool;
     private volatile boolean stopped;
 
-    Watch(long engine, DiskPool diskPool) {
+    Watchdog(long engine, DiskPool diskPool) {
         this.engine = engine;
         this.diskPool = diskPool;
     }
@@ -21,7 +21,7 @@ final class Watch implements Runnable {
         boolean tasksWait = false;
         while (!stopped) {
             EngineNative.watch(engine, tasksWait);
-            // A loop that could start no thread for a task works again afterwards, and that wakes the watch.
+            // A loop that could start no thread for a task works again afterwards, and that wakes the watchdog.
             tasksWait = diskPool.revive();
         }
     }

@@ -1,10 +1,7 @@
-package io.sendfiled.daemon;
-
-import io.sendfiled.config.DestinationType;
-import io.sendfiled.protocol.Technique;
+package io.sendfiled.technique;
 
 /**
- * Chooses how the bytes of each transfer are moved whose request leaves it open; given to {@link Sendfiled#launch}, in
+ * Chooses how the bytes of each transfer are moved whose request leaves it open; given to {@code Sendfiled.launch}, in
  * place of the rules of the configuration.
  *
  * <pre>{@code

@@ -1,4 +1,4 @@
-package io.sendfiled.jni;
+package io.sendfiled.sys;
 
 import java.io.IOException;
 

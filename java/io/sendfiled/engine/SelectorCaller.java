@@ -1,25 +1,26 @@
-package io.sendfiled.daemon;
+package io.sendfiled.engine;
 
-import io.sendfiled.config.DestinationType;
 import io.sendfiled.jni.Turn;
-import io.sendfiled.protocol.Technique;
+import io.sendfiled.technique.DestinationType;
+import io.sendfiled.technique.Technique;
+import io.sendfiled.technique.TechniqueSelector;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Puts the choices that turns leave to a selector, and writes its verdicts back.
+ * Asks a technique selector for every choice that a turn leaves open, and writes its verdicts back.
  *
  * <p>One for all loops of an engine; any of their threads. The selector is foreign code: whatever it does, the rules of
  * the engine stand in.
  */
-final class Choices {
+final class SelectorCaller {
     /** No technique's code: the engine counts it and goes by its rules. */
     private static final int UNFIT = -1;
 
     private final TechniqueSelector selector;
     private final AtomicBoolean complained = new AtomicBoolean();
 
-    Choices(TechniqueSelector selector) {
+    SelectorCaller(TechniqueSelector selector) {
         this.selector = selector;
     }
 

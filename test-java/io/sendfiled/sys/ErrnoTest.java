@@ -1,4 +1,4 @@
-package io.sendfiled.jni;
+package io.sendfiled.sys;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;

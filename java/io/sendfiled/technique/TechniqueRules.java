@@ -1,6 +1,6 @@
-package io.sendfiled.config;
+package io.sendfiled.technique;
 
-import io.sendfiled.protocol.Technique;
+import io.sendfiled.units.ByteSizes;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
@@ -14,7 +14,7 @@ import org.jspecify.annotations.Nullable;
  */
 public final class TechniqueRules {
     /** As many as the engine keeps. */
-    static final int MAX = 16;
+    public static final int MAX = 16;
 
     private static final String FORM = "DEST[/blocking|/nonblocking][<=SIZE]=TECHNIQUE";
     private static final String DESTINATIONS = "any, tcp, unix, socket, pipe, file, device";
@@ -65,14 +65,18 @@ public final class TechniqueRules {
         return numbers;
     }
 
-    /** Reads the text of {@link Setting#TECHNIQUES}. */
-    static TechniqueRules parse(String text) {
+    /**
+     * Reads rules that are written as above.
+     *
+     * @throws IllegalArgumentException if they are not; the message says which part is wrong, and what is allowed
+     */
+    public static TechniqueRules parse(String text) {
         List<Rule> rules = new ArrayList<>();
         for (String rule : text.split(",", -1)) {
             rules.add(parseRule(rule.strip()));
         }
         if (rules.size() > MAX) {
-            throw refusal("'" + text + "' has " + rules.size() + " rules (at most " + MAX + ")");
+            throw new IllegalArgumentException("'" + text + "' has " + rules.size() + " rules (at most " + MAX + ")");
         }
         return new TechniqueRules(rules);
     }
@@ -80,11 +84,11 @@ public final class TechniqueRules {
     private static Rule parseRule(String text) {
         int equals = text.lastIndexOf('=');
         if (equals <= 0 || text.charAt(equals - 1) == '<') {
-            throw refusal("'" + text + "' is not a rule (" + FORM + ")");
+            throw new IllegalArgumentException("'" + text + "' is not a rule (" + FORM + ")");
         }
         Technique technique = Technique.of(text.substring(equals + 1));
         if (technique == null || technique == Technique.AUTO) {
-            throw refusal(
+            throw new IllegalArgumentException(
                     "'" + text.substring(equals + 1) + "' in '" + text + "' is not a technique (" + techniques() + ")");
         }
         String left = text.substring(0, equals);
@@ -102,7 +106,8 @@ public final class TechniqueRules {
         }
         Set<DestinationType> types = typesOf(left);
         if (types == null) {
-            throw refusal("'" + left + "' in '" + text + "' is not a destination (" + DESTINATIONS + ")");
+            throw new IllegalArgumentException(
+                    "'" + left + "' in '" + text + "' is not a destination (" + DESTINATIONS + ")");
         }
         return new Rule(types, blocking, maxBytes, technique);
     }
@@ -114,9 +119,9 @@ public final class TechniqueRules {
                 return bytes;
             }
         } catch (NumberFormatException | ArithmeticException e) {
-            throw refusal(sizeProblem(size, rule), e);
+            throw new IllegalArgumentException(sizeProblem(size, rule), e);
         }
-        throw refusal(sizeProblem(size, rule));
+        throw new IllegalArgumentException(sizeProblem(size, rule));
     }
 
     private static String sizeProblem(String size, String rule) {
@@ -127,7 +132,9 @@ public final class TechniqueRules {
         return switch (word) {
             case "blocking" -> Blocking.BLOCKING;
             case "nonblocking" -> Blocking.NONBLOCKING;
-            default -> throw refusal("'" + word + "' in '" + rule + "' is not allowed there (blocking, nonblocking)");
+            default ->
+                throw new IllegalArgumentException(
+                        "'" + word + "' in '" + rule + "' is not allowed there (blocking, nonblocking)");
         };
     }
 
@@ -152,13 +159,5 @@ public final class TechniqueRules {
             }
         }
         return String.join(", ", labels);
-    }
-
-    private static InvalidSettingException refusal(String problem) {
-        return new InvalidSettingException(Setting.TECHNIQUES, problem);
-    }
-
-    private static InvalidSettingException refusal(String problem, Throwable cause) {
-        return new InvalidSettingException(Setting.TECHNIQUES, problem, cause);
     }
 }

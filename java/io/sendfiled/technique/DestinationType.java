@@ -1,4 +1,4 @@
-package io.sendfiled.config;
+package io.sendfiled.technique;
 
 import org.jspecify.annotations.Nullable;
 

@@ -1,4 +1,4 @@
-package io.sendfiled.protocol;
+package io.sendfiled.technique;
 
 import java.util.Collections;
 import java.util.EnumSet;

@@ -1,8 +1,8 @@
-package io.sendfiled.daemon;
+package io.sendfiled.engine;
 
 import io.sendfiled.jni.EngineNative;
-import io.sendfiled.jni.Errno;
 import io.sendfiled.jni.Turn;
+import io.sendfiled.sys.Errno;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -15,21 +15,21 @@ final class EventLoop implements Runnable {
     private final Turn turn;
     private final Dispatcher dispatcher;
     private final DiskPool diskPool;
-    private final @Nullable Choices choices;
+    private final @Nullable SelectorCaller selector;
     private volatile @Nullable Throwable failure;
     private volatile @Nullable Runnable onFailure;
 
     /**
      * @param turn the loop's
      * @param dispatcher of that turn
-     * @param choices who answers the choices of its turns; null when there is no selector
+     * @param selector asked for what its turns leave open; null when there is none
      */
-    EventLoop(long loop, Turn turn, Dispatcher dispatcher, DiskPool diskPool, @Nullable Choices choices) {
+    EventLoop(long loop, Turn turn, Dispatcher dispatcher, DiskPool diskPool, @Nullable SelectorCaller selector) {
         this.loop = loop;
         this.turn = turn;
         this.dispatcher = dispatcher;
         this.diskPool = diskPool;
-        this.choices = choices;
+        this.selector = selector;
     }
 
     @Override
@@ -38,10 +38,10 @@ final class EventLoop implements Runnable {
             int result = EngineNative.poll(loop);
             while (result >= 0) {
                 dispatcher.dispatch();
-                if (choices != null) {
-                    choices.decide(turn);
+                if (selector != null) {
+                    selector.decide(turn);
                 }
-                lend();
+                offload();
                 result = EngineNative.poll(loop);
             }
             if (result != -Errno.ESHUTDOWN) {
@@ -62,7 +62,7 @@ final class EventLoop implements Runnable {
         }
     }
 
-    private void lend() {
+    private void offload() {
         int count = turn.lends();
         for (int i = 0; i < count; i++) {
             diskPool.execute(turn.queue(i), turn.task(i), turn.isUrgent(i), turn.client(i));

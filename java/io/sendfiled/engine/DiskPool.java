@@ -1,4 +1,4 @@
-package io.sendfiled.daemon;
+package io.sendfiled.engine;
 
 import io.sendfiled.jni.EngineNative;
 import java.util.concurrent.LinkedBlockingQueue;

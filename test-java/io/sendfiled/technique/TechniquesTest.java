@@ -1,10 +1,9 @@
-package io.sendfiled.config;
+package io.sendfiled.technique;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import io.sendfiled.protocol.Technique;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
 

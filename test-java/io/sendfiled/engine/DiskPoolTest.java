@@ -1,4 +1,4 @@
-package io.sendfiled.daemon;
+package io.sendfiled.engine;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;

@@ -1,9 +1,9 @@
-package io.sendfiled.daemon;
+package io.sendfiled.engine;
 
-import io.sendfiled.jni.Errno;
 import io.sendfiled.jni.Turn;
 import io.sendfiled.protocol.RequestDecoder;
 import io.sendfiled.protocol.Wire;
+import io.sendfiled.sys.Errno;
 
 /**
  * Decodes and authorizes the requests of one turn, in place.

@@ -1,4 +1,4 @@
-package io.sendfiled.protocol;
+package io.sendfiled.technique;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;

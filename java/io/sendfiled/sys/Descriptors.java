@@ -1,5 +1,7 @@
-package io.sendfiled.jni;
+package io.sendfiled.sys;
 
+import io.sendfiled.jni.DescriptorsNative;
+import io.sendfiled.jni.NativeLibrary;
 import java.io.FileDescriptor;
 import java.io.IOException;
 import java.nio.channels.AsynchronousCloseException;
