@@ -5,7 +5,7 @@
  * <p>The native library needs {@code --enable-native-access=io.sendfiled} from JDK 24 on.
  */
 module io.sendfiled {
-    requires static transitive org.jspecify; // annotations only: whoever compiles may do without
+    requires static org.jspecify; // not transitive: who compiles against this module would have to have it
     // Of the programs sendfiled and sfd only.
     requires static com.google.gson;
     requires static me.tongfei.progressbar;
