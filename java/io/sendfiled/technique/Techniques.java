@@ -34,19 +34,19 @@ public final class Techniques {
 
     private Techniques() {}
 
-    /** The techniques of this machine; without {@link Technique#AUTO}, which is none but can always be asked for. */
+    /** The techniques of this kernel; without {@link Technique#AUTO}, which is none but can always be asked for. */
     public static Set<Technique> available() {
         return Technique.setOf(Probe.AVAILABLE);
     }
 
-    /** Why this machine has not got a technique, such as {@code "function not implemented (ENOSYS)"}; null if it has. */
+    /** Why this kernel has not got a technique, such as {@code "function not implemented (ENOSYS)"}; null if it has. */
     public static @Nullable String whyMissing(Technique technique) {
         int errno = -Probe.ERRORS[technique.code()];
         return errno == 0 ? null : Errno.message(errno) + " (" + Errno.name(errno) + ")";
     }
 
     /**
-     * The techniques of this machine that fit a destination. For {@link DestinationType#DEVICE}, those that fit any device;
+     * The techniques of this kernel that fit a destination. For {@link DestinationType#DEVICE}, those that fit any device;
      * {@code /dev/null} takes more than a terminal. A file that is open with {@code O_APPEND} takes less than others.
      *
      * @param blocking whether its description is without {@code O_NONBLOCK}; to files and devices it does not matter
