@@ -1,8 +1,8 @@
 /*
- * Natives of io.sendfiled.jni.Descriptors: fields of JDK objects that hold a descriptor, and fcntl(2).
+ * Natives of io.sendfiled.jni.DescriptorsNative: fields of JDK objects that hold a descriptor, and fcntl(2).
  *
  * Thread: any. Owns nothing; a field id belongs to the Java side, which keeps it for as long as its class lives.
- * Never blocks, but in close0, as close(2) does.
+ * Never blocks, but in close, as close(2) does.
  */
 #include "jni_util.h"
 
@@ -85,15 +85,15 @@ static jint is_non_blocking(JNIEnv *env, jclass self, jint fd)
 jint sfd_jni_register_descriptors(JNIEnv *env)
 {
     static const JNINativeMethod methods[] = {
-        SFD_JNI_METHOD("fieldId0", "(Ljava/lang/Class;Ljava/lang/String;Ljava/lang/String;)J", field_id),
-        SFD_JNI_METHOD("intField0", "(Ljava/lang/Object;J)I", int_field),
-        SFD_JNI_METHOD("objectField0", "(Ljava/lang/Object;J)Ljava/lang/Object;", object_field),
-        SFD_JNI_METHOD("duplicate0", "(I)I", duplicate),
-        SFD_JNI_METHOD("setCloseOnExec0", "(I)I", set_close_on_exec),
-        SFD_JNI_METHOD("close0", "(I)I", close_fd),
-        SFD_JNI_METHOD("isTerminal0", "(I)Z", is_terminal),
-        SFD_JNI_METHOD("isNonBlocking0", "(I)I", is_non_blocking),
+        SFD_JNI_METHOD("fieldId", "(Ljava/lang/Class;Ljava/lang/String;Ljava/lang/String;)J", field_id),
+        SFD_JNI_METHOD("intField", "(Ljava/lang/Object;J)I", int_field),
+        SFD_JNI_METHOD("objectField", "(Ljava/lang/Object;J)Ljava/lang/Object;", object_field),
+        SFD_JNI_METHOD("duplicate", "(I)I", duplicate),
+        SFD_JNI_METHOD("setCloseOnExec", "(I)I", set_close_on_exec),
+        SFD_JNI_METHOD("close", "(I)I", close_fd),
+        SFD_JNI_METHOD("isTerminal", "(I)Z", is_terminal),
+        SFD_JNI_METHOD("isNonBlocking", "(I)I", is_non_blocking),
     };
 
-    return sfd_jni_register(env, "io/sendfiled/jni/Descriptors", methods, SFD_JNI_COUNT(methods));
+    return sfd_jni_register(env, "io/sendfiled/jni/DescriptorsNative", methods, SFD_JNI_COUNT(methods));
 }

@@ -108,7 +108,7 @@ TEST_F(EngineTest, ShouldDestroyNothingGracefully)
     sfd_engine_destroy(nullptr);
 }
 
-/* What io.sendfiled.daemon does, in a page of C++: a thread for each loop, and a disk pool of two. */
+/* What io.sendfiled.engine does, in a page of C++: a thread for each loop, and a disk pool of two. */
 class SmallDaemon
 {
   public:

@@ -1,7 +1,7 @@
 /*
  * Fuzz target: the loop and its transfers (native/core/loop/loop.c, loop_requests.c, transfer*.c, ...) in a kernel
  * whose every answer the input decides. The input also is the clients (what they send, when they go), the disk pool
- * (when a task runs), the clock and the selector. Here stands the dispatcher, io.sendfiled.daemon.Dispatcher.
+ * (when a task runs), the clock and the selector. Here stands the dispatcher, io.sendfiled.engine.Dispatcher.
  *
  * What must hold at each step is in kernel.c. At the end: every loop stops, nothing is open, mapped, counted or in a
  * table, and in a kernel without faults each request with a usable status channel was answered.

@@ -20,7 +20,7 @@ std::string lower_first(std::string text)
 
 TEST(Errno, shouldAgreeWithTheSystemsTable)
 {
-    std::ifstream source(SENDFILED_SOURCE_DIR "/java/io/sendfiled/jni/Errno.java");
+    std::ifstream source(SENDFILED_SOURCE_DIR "/java/io/sendfiled/sys/Errno.java");
     ASSERT_TRUE(source.is_open());
     const std::regex constant("public static final int (E\\w+) = (\\d+);");
     const std::regex entry("put\\(table, (E\\w+), \"(\\w+)\", \"(.*)\"\\);");

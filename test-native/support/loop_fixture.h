@@ -134,7 +134,7 @@ class LoopFixture : public CoreTest
         return sfd_loop_turn(loop(index));
     }
 
-    /* What io.sendfiled.daemon.Dispatcher does. */
+    /* What io.sendfiled.engine.Dispatcher does. */
     void dispatch(uint32_t index)
     {
         struct sfd_turn *turn = buffer(index);

@@ -3,42 +3,61 @@ package io.sendfiled.buffer;
 import io.sendfiled.jni.BufferNative;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 
-/**
- * How a buffer is to be allocated. Immutable.
- *
- * @param name what {@code /proc/PID/maps} and {@code /proc/PID/fd} call it, behind {@code /memfd:}; at most
- *     {@value #MAX_NAME} bytes of UTF-8 without a NUL, need not be unique
- * @param hugePages whether it consists of huge pages of the machine's default size, out of those that its administrator has
- *     set aside ({@code sysctl vm.nr_hugepages}): fewer page faults, and a seal that costs next to nothing. There are no
- *     ordinary pages instead: without enough of them the allocation fails with {@code ENOMEM}
- * @param prefault whether all pages are taken at once instead of each at the first access
- */
-public record BufferOptions(String name, boolean hugePages, boolean prefault) {
+/** How a buffer is to be allocated. Immutable. A class and no record: an option that is added later breaks nobody. */
+public final class BufferOptions {
     /** The most bytes of a name. */
     public static final int MAX_NAME = BufferNative.MAX_NAME;
 
     /** Ordinary pages, taken when they are first written to. */
     public static final BufferOptions DEFAULT = new BufferOptions("sendfiled", false, false);
 
-    /**
-     * All of them; {@link #DEFAULT} and the methods below read better.
-     *
-     * @throws IllegalArgumentException if the name is too long or holds a NUL
-     */
-    public BufferOptions {
-        if (name.indexOf('\0') >= 0) {
-            throw new IllegalArgumentException("a buffer's name cannot hold a NUL");
-        }
-        int length = name.getBytes(StandardCharsets.UTF_8).length;
-        if (length > MAX_NAME) {
-            throw new IllegalArgumentException(
-                    "a buffer's name of " + length + " bytes is longer than " + MAX_NAME + ": " + name);
-        }
+    private final String name;
+    private final boolean hugePages;
+    private final boolean prefault;
+
+    private BufferOptions(String name, boolean hugePages, boolean prefault) {
+        this.name = name;
+        this.hugePages = hugePages;
+        this.prefault = prefault;
     }
 
-    /** With this name. */
+    /** What {@code /proc/PID/maps} and {@code /proc/PID/fd} call it, behind {@code /memfd:}; need not be unique. */
+    public String name() {
+        return name;
+    }
+
+    /**
+     * Whether it consists of huge pages of the machine's default size, out of those that its administrator has set aside
+     * ({@code sysctl vm.nr_hugepages}): fewer page faults, and a seal that costs next to nothing. There are no ordinary
+     * pages instead: without enough of them the allocation fails with {@code ENOMEM}.
+     */
+    public boolean hugePages() {
+        return hugePages;
+    }
+
+    /** Whether all pages are taken at once instead of each at the first access. */
+    public boolean prefault() {
+        return prefault;
+    }
+
+    /**
+     * With this name.
+     *
+     * @param value at most {@value #MAX_NAME} bytes of UTF-8 without a NUL
+     * @throws IllegalArgumentException if the name is too long or holds a NUL
+     */
     public BufferOptions withName(String value) {
+        if (value.indexOf('\0') >= 0) {
+            throw new IllegalArgumentException("a buffer's name cannot hold a NUL");
+        }
+        int length = value.getBytes(StandardCharsets.UTF_8).length;
+        if (length > MAX_NAME) {
+            throw new IllegalArgumentException(
+                    "a buffer's name of " + length + " bytes is longer than " + MAX_NAME + ": " + value);
+        }
         return new BufferOptions(value, hugePages, prefault);
     }
 
@@ -50,6 +69,24 @@ public record BufferOptions(String name, boolean hugePages, boolean prefault) {
     /** With or without {@link #prefault}. */
     public BufferOptions withPrefault(boolean value) {
         return new BufferOptions(name, hugePages, value);
+    }
+
+    @Override
+    public boolean equals(@Nullable Object other) {
+        return other instanceof BufferOptions that
+                && name.equals(that.name)
+                && hugePages == that.hugePages
+                && prefault == that.prefault;
+    }
+
+    @Override
+    public int hashCode() {
+        return Objects.hash(name, hugePages, prefault);
+    }
+
+    @Override
+    public String toString() {
+        return "BufferOptions[name=" + name + ", hugePages=" + hugePages + ", prefault=" + prefault + "]";
     }
 
     byte[] nameAndNul() {

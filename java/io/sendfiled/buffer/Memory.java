@@ -1,7 +1,7 @@
 package io.sendfiled.buffer;
 
 import io.sendfiled.jni.BufferNative;
-import io.sendfiled.jni.Errno;
+import io.sendfiled.sys.Errno;
 import java.nio.ByteBuffer;
 import java.nio.channels.ClosedChannelException;
 import org.jspecify.annotations.Nullable;

@@ -1,10 +1,10 @@
 package io.sendfiled.buffer;
 
 import io.sendfiled.jni.BufferNative;
-import io.sendfiled.jni.Descriptors;
-import io.sendfiled.jni.Errno;
-import io.sendfiled.jni.NativeIoException;
-import io.sendfiled.jni.OwnedFd;
+import io.sendfiled.sys.Descriptors;
+import io.sendfiled.sys.Errno;
+import io.sendfiled.sys.NativeIoException;
+import io.sendfiled.sys.OwnedFd;
 import java.io.Closeable;
 import java.io.EOFException;
 import java.io.IOException;

@@ -1,6 +1,6 @@
 package io.sendfiled.client;
 
-import io.sendfiled.jni.Errno;
+import io.sendfiled.sys.Errno;
 import java.io.IOException;
 
 /** No daemon listens where the client looked; the message says where that was, and what to do. */

@@ -1,8 +1,8 @@
 package io.sendfiled.client;
 
-import io.sendfiled.jni.Errno;
 import io.sendfiled.protocol.ResponseDecoder;
-import io.sendfiled.protocol.Technique;
+import io.sendfiled.sys.Errno;
+import io.sendfiled.technique.Technique;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.ClosedChannelException;

@@ -1,7 +1,7 @@
 package io.sendfiled.client;
 
 import io.sendfiled.buffer.SharedBuffer;
-import io.sendfiled.jni.Errno;
+import io.sendfiled.sys.Errno;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.Objects;

@@ -3,9 +3,9 @@ package io.sendfiled.client;
 import io.sendfiled.buffer.BufferAccess;
 import io.sendfiled.buffer.SharedBuffer;
 import io.sendfiled.jni.BufferNative;
-import io.sendfiled.jni.Descriptors;
-import io.sendfiled.jni.Errno;
-import io.sendfiled.jni.OwnedFd;
+import io.sendfiled.sys.Descriptors;
+import io.sendfiled.sys.Errno;
+import io.sendfiled.sys.OwnedFd;
 import java.io.IOException;
 import org.jspecify.annotations.Nullable;
 

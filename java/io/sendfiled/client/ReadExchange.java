@@ -1,7 +1,7 @@
 package io.sendfiled.client;
 
-import io.sendfiled.jni.Errno;
 import io.sendfiled.protocol.Wire;
+import io.sendfiled.sys.Errno;
 import java.io.IOException;
 import java.nio.channels.Pipe;
 import java.util.concurrent.CompletableFuture;

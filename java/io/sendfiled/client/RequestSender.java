@@ -1,11 +1,11 @@
 package io.sendfiled.client;
 
 import io.sendfiled.jni.ClientNative;
-import io.sendfiled.jni.Descriptors;
-import io.sendfiled.jni.Errno;
-import io.sendfiled.jni.OwnedFd;
 import io.sendfiled.protocol.RequestEncoder;
 import io.sendfiled.protocol.Wire;
+import io.sendfiled.sys.Descriptors;
+import io.sendfiled.sys.Errno;
+import io.sendfiled.sys.OwnedFd;
 import java.io.Closeable;
 import java.io.IOException;
 import java.nio.ByteBuffer;

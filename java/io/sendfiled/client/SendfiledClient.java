@@ -3,10 +3,10 @@ package io.sendfiled.client;
 import io.sendfiled.buffer.SharedBuffer;
 import io.sendfiled.config.SocketDirectories;
 import io.sendfiled.jni.ClientNative;
-import io.sendfiled.jni.Descriptors;
-import io.sendfiled.jni.Errno;
-import io.sendfiled.jni.OwnedFd;
 import io.sendfiled.protocol.Wire;
+import io.sendfiled.sys.Descriptors;
+import io.sendfiled.sys.Errno;
+import io.sendfiled.sys.OwnedFd;
 import java.io.Closeable;
 import java.io.IOException;
 import java.nio.channels.Pipe;
@@ -348,7 +348,7 @@ public final class SendfiledClient implements AutoCloseable {
             }
             String path = directory.resolve(SocketDirectories.socketFile(name)).toString();
             byte[] pathBytes = path.getBytes(fileNameCharset());
-            OwnedFd socket = ClientNative.openSocket();
+            OwnedFd socket = OwnedFd.take(Errno.check(ClientNative.openSocket(), "open a socket"));
             StatusWatcher watcher = null;
             try {
                 int result = ClientNative.connect(socket.fd(), pathBytes);

@@ -1,8 +1,8 @@
 package io.sendfiled.client;
 
 import io.sendfiled.buffer.SharedBuffer;
-import io.sendfiled.jni.Descriptors;
-import io.sendfiled.jni.OwnedFd;
+import io.sendfiled.sys.Descriptors;
+import io.sendfiled.sys.OwnedFd;
 import java.io.FileDescriptor;
 import java.io.IOException;
 import java.nio.channels.FileChannel;

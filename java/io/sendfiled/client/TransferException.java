@@ -1,7 +1,7 @@
 package io.sendfiled.client;
 
-import io.sendfiled.jni.Errno;
-import io.sendfiled.protocol.Technique;
+import io.sendfiled.sys.Errno;
+import io.sendfiled.technique.Technique;
 import java.io.IOException;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;

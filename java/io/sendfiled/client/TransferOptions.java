@@ -1,9 +1,11 @@
 package io.sendfiled.client;
 
 import io.sendfiled.protocol.RequestOptions;
-import io.sendfiled.protocol.Technique;
 import io.sendfiled.protocol.Wire;
+import io.sendfiled.technique.Technique;
 import java.time.Duration;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 
 /**
  * How a file is to be moved, where the daemon's own choice is not what is wanted. Immutable; for
@@ -17,30 +19,9 @@ import java.time.Duration;
  * knows options: an older daemon refuses it with {@code EPROTONOSUPPORT}. What such a daemon does tell in return are the
  * {@linkplain TransferResult#details details}.
  *
- * @param technique how the bytes are moved; the transfer is refused where it does not fit
- * @param rate the most bytes a second, from 1; 0: as many as the destination takes
- * @param idleTimeout for how long no byte may be moved before the transfer fails with {@code ETIMEDOUT}; zero: as long as
- *     the daemon's setting says
- * @param deadline for how long the transfer may take, from when the daemon receives the request, before it fails with
- *     {@code ETIMEDOUT}; zero: for ever
- * @param dropBehind whether what this transfer loads from the disk leaves the page cache again: for big files that
- *     nobody will read soon
- * @param moreFollows whether the caller goes on writing to the destination afterwards, so that the last packet of a TCP
- *     socket may wait for what follows; {@code sendfile(2)} has no way to say so
- * @param seal whether the destination, a memory file, is sealed against writing and against changes of its size before the
- *     transfer is complete; any other destination is refused with {@code EINVAL}. {@link SendfiledClient#readBuffer} does this
- * @param details whether the result is to have its details, even if nothing else is asked for
+ * <p>A class and no record: an option that is added later breaks nobody.
  */
-public record TransferOptions(
-        Technique technique,
-        long rate,
-        Duration idleTimeout,
-        Duration deadline,
-        boolean dropBehind,
-        boolean moreFollows,
-        boolean seal,
-        boolean details) {
-
+public final class TransferOptions {
     private static final long NANOS_PER_MS = 1_000_000;
 
     /** The longest time that travels: 2^32 - 1 milliseconds, or 49 days. */
@@ -50,23 +31,97 @@ public record TransferOptions(
     public static final TransferOptions DEFAULT =
             new TransferOptions(Technique.AUTO, 0, Duration.ZERO, Duration.ZERO, false, false, false, false);
 
-    /**
-     * All of them; {@link #DEFAULT} and the methods below read better.
-     *
-     * @throws IllegalArgumentException if the rate or a time is negative, or a time is above {@link #MAX_TIME}
-     */
-    public TransferOptions {
+    private final Technique technique;
+    private final long rate;
+    private final Duration idleTimeout;
+    private final Duration deadline;
+    private final boolean dropBehind;
+    private final boolean moreFollows;
+    private final boolean seal;
+    private final boolean details;
+
+    private TransferOptions(
+            Technique technique,
+            long rate,
+            Duration idleTimeout,
+            Duration deadline,
+            boolean dropBehind,
+            boolean moreFollows,
+            boolean seal,
+            boolean details) {
         if (rate < 0) {
             throw new IllegalArgumentException("negative rate " + rate);
         }
         checkTime("idle timeout", idleTimeout);
         checkTime("deadline", deadline);
+        this.technique = technique;
+        this.rate = rate;
+        this.idleTimeout = idleTimeout;
+        this.deadline = deadline;
+        this.dropBehind = dropBehind;
+        this.moreFollows = moreFollows;
+        this.seal = seal;
+        this.details = details;
     }
 
     private static void checkTime(String name, Duration time) {
         if (time.isNegative() || time.compareTo(MAX_TIME) > 0) {
             throw new IllegalArgumentException(name + " " + time + " is not between 0 and " + MAX_TIME);
         }
+    }
+
+    /** How the bytes are moved; the transfer is refused where it does not fit. */
+    public Technique technique() {
+        return technique;
+    }
+
+    /** The most bytes a second, from 1; 0: as many as the destination takes. */
+    public long rate() {
+        return rate;
+    }
+
+    /**
+     * For how long no byte may be moved before the transfer fails with {@code ETIMEDOUT}; zero: as long as the daemon's
+     * setting says.
+     */
+    public Duration idleTimeout() {
+        return idleTimeout;
+    }
+
+    /**
+     * For how long the transfer may take, from when the daemon receives the request, before it fails with
+     * {@code ETIMEDOUT}; zero: for ever.
+     */
+    public Duration deadline() {
+        return deadline;
+    }
+
+    /**
+     * Whether what this transfer loads from the disk leaves the page cache again: for big files that nobody will read soon.
+     */
+    public boolean dropBehind() {
+        return dropBehind;
+    }
+
+    /**
+     * Whether the caller goes on writing to the destination afterwards, so that the last packet of a TCP socket may wait for
+     * what follows; {@code sendfile(2)} has no way to say so.
+     */
+    public boolean moreFollows() {
+        return moreFollows;
+    }
+
+    /**
+     * Whether the destination, a memory file, is sealed against writing and against changes of its size before the transfer
+     * is complete; any other destination is refused with {@code EINVAL}. {@link SendfiledClient#readBuffer} does this.
+     */
+    public boolean seal() {
+        return seal;
+    }
+
+    /** Whether the result is to have its details, even if nothing else is asked for. */
+    public boolean details() {
+        return details;
     }
 
     /** With this technique, and no other. {@link Technique#AUTO} leaves it to the daemon again. */
@@ -121,6 +176,31 @@ public record TransferOptions(
     /** With or without the {@linkplain TransferResult#details details} of the result. */
     public TransferOptions withDetails(boolean value) {
         return new TransferOptions(technique, rate, idleTimeout, deadline, dropBehind, moreFollows, seal, value);
+    }
+
+    @Override
+    public boolean equals(@Nullable Object other) {
+        return other instanceof TransferOptions that
+                && technique == that.technique
+                && rate == that.rate
+                && idleTimeout.equals(that.idleTimeout)
+                && deadline.equals(that.deadline)
+                && dropBehind == that.dropBehind
+                && moreFollows == that.moreFollows
+                && seal == that.seal
+                && details == that.details;
+    }
+
+    @Override
+    public int hashCode() {
+        return Objects.hash(technique, rate, idleTimeout, deadline, dropBehind, moreFollows, seal, details);
+    }
+
+    @Override
+    public String toString() {
+        return "TransferOptions[technique=" + technique + ", rate=" + rate + ", idleTimeout=" + idleTimeout
+                + ", deadline=" + deadline + ", dropBehind=" + dropBehind + ", moreFollows=" + moreFollows + ", seal="
+                + seal + ", details=" + details + "]";
     }
 
     /** The numbers of the wire. {@link #details} has none: every extended request is answered with them. */

@@ -1,5 +1,6 @@
 package io.sendfiled.config;
 
+import io.sendfiled.technique.TechniqueRules;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.EnumMap;

@@ -1,5 +1,7 @@
 package io.sendfiled.config;
 
+import io.sendfiled.technique.TechniqueRules;
+import io.sendfiled.units.ByteSizes;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
@@ -424,7 +426,11 @@ public enum Setting {
             }
         }
         if (this == TECHNIQUES) {
-            TechniqueRules.parse(text);
+            try {
+                TechniqueRules.parse(text);
+            } catch (IllegalArgumentException e) {
+                throw new InvalidSettingException(this, String.valueOf(e.getMessage()), e);
+            }
         }
         return text;
     }

@@ -57,8 +57,8 @@ public enum Counter {
         this.index = index;
     }
 
-    /** Where the loops keep it. */
-    int index() {
+    /** Its number in the engine. */
+    public int index() {
         return index;
     }
 }

@@ -1,4 +1,4 @@
-/** Counters that the daemon keeps and tools read. */
+/** What an engine counts. */
 @NullMarked
 package io.sendfiled.counters;
 

@@ -3,10 +3,11 @@ package io.sendfiled.daemon;
 import io.sendfiled.config.InvalidSettingException;
 import io.sendfiled.config.SendfiledConfig;
 import io.sendfiled.config.Setting;
-import io.sendfiled.jni.Errno;
-import io.sendfiled.jni.NativeIoException;
+import io.sendfiled.engine.Engine;
 import io.sendfiled.jni.NativeLibrary;
 import io.sendfiled.jni.ProcessNative;
+import io.sendfiled.sys.Errno;
+import io.sendfiled.sys.NativeIoException;
 import java.io.PrintStream;
 import java.nio.file.Files;
 import java.util.Arrays;
@@ -91,7 +92,7 @@ final class DaemonProgram {
         if (missing != null && !settings.syncParent()) {
             complain("no full sandbox: " + missing);
         }
-        Sendfiled engine = launch(config);
+        Engine engine = launch(config);
         try {
             Sandbox.close(settings.sandbox());
             engine.onFailure(() -> ProcessNative.wakeSignals(signals));
@@ -105,17 +106,17 @@ final class DaemonProgram {
     }
 
     /** Until the last transfer has ended, the time is over, or another signal comes. */
-    private static void drain(Sendfiled engine, int signals, int timeoutMs) throws StartException {
+    private static void drain(Engine engine, int signals, int timeoutMs) throws StartException {
         long begin = System.nanoTime();
         engine.beginDrain();
         while (!engine.isDrained() && System.nanoTime() - begin < TimeUnit.MILLISECONDS.toNanos(timeoutMs)) {
-            if (check(ProcessNative.awaitSignal(signals, Sendfiled.DRAIN_LOOK_MS), "cannot wait for signals") != 0) {
+            if (check(ProcessNative.awaitSignal(signals, Engine.DRAIN_LOOK_MS), "cannot wait for signals") != 0) {
                 return;
             }
         }
     }
 
-    private static void awaitEnd(Sendfiled engine, int signals) throws StartException {
+    private static void awaitEnd(Engine engine, int signals) throws StartException {
         int signal = 0;
         while (signal == 0) {
             signal = check(ProcessNative.awaitSignal(signals, -1), "cannot wait for signals");
@@ -176,9 +177,9 @@ final class DaemonProgram {
         }
     }
 
-    private static Sendfiled launch(SendfiledConfig config) throws StartException {
+    private static Engine launch(SendfiledConfig config) throws StartException {
         try {
-            return Sendfiled.launchProgram(config);
+            return Engine.launchProgram(config);
         } catch (NativeIoException e) {
             throw new StartException(e.errno(), explain(config, e), e);
         }

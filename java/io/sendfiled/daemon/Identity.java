@@ -1,8 +1,7 @@
 package io.sendfiled.daemon;
 
-import io.sendfiled.jni.Errno;
-import io.sendfiled.jni.NativeIoException;
 import io.sendfiled.jni.ProcessNative;
+import io.sendfiled.sys.Errno;
 
 /**
  * Who the daemon runs as: decided first, so that a refusal comes before anything is touched, and put into effect before
@@ -10,6 +9,9 @@ import io.sendfiled.jni.ProcessNative;
  */
 final class Identity {
     private static final int ROOT = 0;
+
+    /** A user and its group, by number. */
+    private record UserIds(int uid, int gid) {}
 
     private final boolean wasRoot;
     private final boolean changes;
@@ -27,7 +29,7 @@ final class Identity {
         String user = settings.user();
         String group = settings.group();
         int current = ProcessNative.effectiveUid();
-        ProcessNative.UserIds target = user == null ? null : lookUpUser(user);
+        UserIds target = user == null ? null : lookUpUser(user);
         int uid = target == null ? current : target.uid();
         if (uid == ROOT && !settings.allowRoot()) {
             throw new StartException(
@@ -66,24 +68,26 @@ final class Identity {
         }
     }
 
-    private static ProcessNative.UserIds lookUpUser(String user) throws StartException {
-        try {
-            return ProcessNative.lookupUser(user);
-        } catch (NativeIoException e) {
-            throw notFound("--user: " + user, "user", e);
+    private static UserIds lookUpUser(String user) throws StartException {
+        int[] ids = new int[2];
+        int result = ProcessNative.lookupUser(user, ids);
+        if (result < 0) {
+            throw notFound("--user: " + user, "user", -result);
         }
+        return new UserIds(ids[0], ids[1]);
     }
 
     private static int lookUpGroup(String group) throws StartException {
-        try {
-            return ProcessNative.lookupGroup(group);
-        } catch (NativeIoException e) {
-            throw notFound("--group: " + group, "group", e);
+        int[] ids = new int[1];
+        int result = ProcessNative.lookupGroup(group, ids);
+        if (result < 0) {
+            throw notFound("--group: " + group, "group", -result);
         }
+        return ids[0];
     }
 
-    private static StartException notFound(String what, String kind, NativeIoException e) {
-        String reason = e.errno() == Errno.ENOENT ? "no such " + kind : Errno.message(e.errno());
-        return new StartException(e.errno(), what + ": " + reason, e);
+    private static StartException notFound(String what, String kind, int errno) {
+        String reason = errno == Errno.ENOENT ? "no such " + kind : Errno.message(errno);
+        return new StartException(errno, what + ": " + reason);
     }
 }

@@ -1,6 +1,6 @@
 package io.sendfiled.daemon;
 
-/** The program {@code sendfiled}: a command line around {@link Sendfiled}. */
+/** The program {@code sendfiled}: a command line around the engine. */
 public final class Main {
     private Main() {}
 

@@ -1,6 +1,5 @@
 package io.sendfiled.daemon;
 
-import io.sendfiled.config.SandboxMode;
 import io.sendfiled.config.SendfiledConfig;
 import io.sendfiled.config.Setting;
 import java.util.EnumMap;

@@ -1,6 +1,6 @@
 package io.sendfiled.daemon;
 
-import io.sendfiled.jni.Errno;
+import io.sendfiled.sys.Errno;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;

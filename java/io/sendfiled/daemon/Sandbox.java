@@ -1,11 +1,10 @@
 package io.sendfiled.daemon;
 
-import io.sendfiled.config.SandboxMode;
 import io.sendfiled.config.SendfiledConfig;
 import io.sendfiled.config.Setting;
-import io.sendfiled.jni.Errno;
 import io.sendfiled.jni.SandboxNative;
 import io.sendfiled.jni.SandboxNative.Rule;
+import io.sendfiled.sys.Errno;
 import java.io.File;
 import java.io.IOException;
 import java.nio.file.DirectoryStream;

@@ -1,4 +1,4 @@
-/** The daemon: its event loops, dispatcher and disk pool, and the command line around them. */
+/** The program sendfiled: the command line, the identity and the sandbox of a process around one engine. Internal. */
 @NullMarked
 package io.sendfiled.daemon;
 

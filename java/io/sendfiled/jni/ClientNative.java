@@ -1,6 +1,5 @@
 package io.sendfiled.jni;
 
-import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.Arrays;
 
@@ -15,11 +14,11 @@ public final class ClientNative {
     /**
      * Opens a request socket that is not connected yet.
      *
-     * @throws NativeIoException if there are no descriptors left (EMFILE)
+     * @return the descriptor, which the caller closes, or -errno: EMFILE
      */
-    public static OwnedFd openSocket() throws IOException {
+    public static int openSocket() {
         NativeLibrary.ensureAvailable(); // the others need a socket first
-        return OwnedFd.take(Errno.check(openSocket0(), "open a socket"));
+        return openSocket0();
     }
 
     /**

@@ -23,32 +23,38 @@ public final class ProcessNative {
 
     private ProcessNative() {}
 
-    /** A user and its group, by number. */
-    public record UserIds(int uid, int gid) {}
-
     /** The effective user of this process. */
     public static native int effectiveUid();
 
     /**
      * Looks a user up, by name or number. May ask a directory service, so it may block.
      *
-     * @throws NativeIoException ENOENT when there is no such user
+     * @param ids gets the numbers of the user and of its group
+     * @return 0, or -errno: ENOENT when there is no such user
      */
-    public static UserIds lookupUser(String user) throws NativeIoException {
+    public static int lookupUser(String user, int[] ids) {
         ByteBuffer buffer = strings(user);
-        Errno.check(lookupUser0(buffer), "look up user " + user);
-        return new UserIds(buffer.getInt(0), buffer.getInt(Integer.BYTES));
+        int result = lookupUser0(buffer);
+        if (result == 0) {
+            ids[0] = buffer.getInt(0);
+            ids[1] = buffer.getInt(Integer.BYTES);
+        }
+        return result;
     }
 
     /**
      * Looks a group up, by name or number; as {@link #lookupUser}.
      *
-     * @throws NativeIoException ENOENT when there is no such group
+     * @param ids gets the number of the group
+     * @return 0, or -errno: ENOENT when there is no such group
      */
-    public static int lookupGroup(String group) throws NativeIoException {
+    public static int lookupGroup(String group, int[] ids) {
         ByteBuffer buffer = strings(group);
-        Errno.check(lookupGroup0(buffer), "look up group " + group);
-        return buffer.getInt(0);
+        int result = lookupGroup0(buffer);
+        if (result == 0) {
+            ids[0] = buffer.getInt(0);
+        }
+        return result;
     }
 
     /** Becomes that user and group for good, with all threads, and reads everything back. */

@@ -4,7 +4,7 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 
 /**
- * The engine's table of techniques, without an engine: which ones this machine has, and which ones fit what. Techniques
+ * The engine's table of techniques, without an engine: which ones this kernel has, and which ones fit what. Techniques
  * and types are numbers here, those of native/core/protocol/technique.h and sys/fd.h. Thread-safe; nothing blocks.
  */
 public final class TechniquesNative {
@@ -28,7 +28,7 @@ public final class TechniquesNative {
 
     /**
      * Tries every technique on memory files and a pipe: for each, by its number, 0 or the negated errno for which this
-     * machine has not got it (EPERM and ENOSYS where a sandbox refuses the call).
+     * kernel has not got it (EPERM and ENOSYS where a sandbox refuses the call).
      */
     public static int[] probe() {
         ByteBuffer buffer = ByteBuffer.allocateDirect(COUNT * Integer.BYTES).order(ByteOrder.nativeOrder());

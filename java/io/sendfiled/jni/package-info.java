@@ -1,4 +1,4 @@
-/** The only door to native code: the library's loader, descriptors, errno values, and the classes that have natives. */
+/** The only door to native code: the loader of the library, and the classes that have natives. Internal. */
 @NullMarked
 package io.sendfiled.jni;
 

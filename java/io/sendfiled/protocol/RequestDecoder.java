@@ -1,6 +1,7 @@
 package io.sendfiled.protocol;
 
-import io.sendfiled.jni.Errno;
+import io.sendfiled.sys.Errno;
+import io.sendfiled.technique.Technique;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 

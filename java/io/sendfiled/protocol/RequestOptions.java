@@ -1,5 +1,7 @@
 package io.sendfiled.protocol;
 
+import io.sendfiled.technique.Technique;
+
 /**
  * What an extended request asks for, in the numbers of the wire; nothing is checked.
  *

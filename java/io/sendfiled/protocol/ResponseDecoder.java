@@ -1,5 +1,6 @@
 package io.sendfiled.protocol;
 
+import io.sendfiled.technique.Technique;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 

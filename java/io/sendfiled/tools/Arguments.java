@@ -4,7 +4,7 @@ import io.sendfiled.client.FileRequest;
 import io.sendfiled.client.SendfiledClient;
 import io.sendfiled.client.Source;
 import io.sendfiled.client.TransferOptions;
-import io.sendfiled.protocol.Technique;
+import io.sendfiled.technique.Technique;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;

@@ -1,6 +1,6 @@
 package io.sendfiled.tools;
 
-import io.sendfiled.jni.Errno;
+import io.sendfiled.sys.Errno;
 
 /** What {@code sfd} ends with. */
 final class ExitCode {

@@ -1,6 +1,6 @@
 package io.sendfiled.tools;
 
-import io.sendfiled.protocol.Technique;
+import io.sendfiled.technique.Technique;
 import java.time.Duration;
 import java.util.StringJoiner;
 

@@ -1,6 +1,6 @@
 package io.sendfiled.tools;
 
-import io.sendfiled.jni.Descriptors;
+import io.sendfiled.sys.Descriptors;
 import java.io.PrintStream;
 import me.tongfei.progressbar.ConsoleProgressBarConsumer;
 import me.tongfei.progressbar.ProgressBar;

@@ -2,7 +2,7 @@ package io.sendfiled.tools;
 
 import io.sendfiled.client.DaemonUnavailableException;
 import io.sendfiled.client.TransferException;
-import io.sendfiled.jni.Errno;
+import io.sendfiled.sys.Errno;
 import java.io.IOException;
 import java.nio.file.FileSystemException;
 import org.jspecify.annotations.Nullable;

@@ -2,10 +2,10 @@ package io.sendfiled.tools;
 
 import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
-import io.sendfiled.config.DestinationType;
-import io.sendfiled.config.Techniques;
 import io.sendfiled.jni.TechniquesNative;
-import io.sendfiled.protocol.Technique;
+import io.sendfiled.technique.DestinationType;
+import io.sendfiled.technique.Technique;
+import io.sendfiled.technique.Techniques;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 

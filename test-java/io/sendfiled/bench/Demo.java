@@ -5,7 +5,7 @@ import io.sendfiled.bench.Screen.Column;
 import io.sendfiled.bench.Screen.Tone;
 import io.sendfiled.client.SendfiledClient;
 import io.sendfiled.client.TransferException;
-import io.sendfiled.jni.Errno;
+import io.sendfiled.sys.Errno;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;

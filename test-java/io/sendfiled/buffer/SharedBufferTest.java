@@ -8,12 +8,12 @@ import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import io.sendfiled.jni.Descriptors;
-import io.sendfiled.jni.Errno;
-import io.sendfiled.jni.NativeIoException;
-import io.sendfiled.jni.OwnedFd;
 import io.sendfiled.support.Await;
 import io.sendfiled.support.OpenDescriptors;
+import io.sendfiled.sys.Descriptors;
+import io.sendfiled.sys.Errno;
+import io.sendfiled.sys.NativeIoException;
+import io.sendfiled.sys.OwnedFd;
 import java.io.EOFException;
 import java.io.FileInputStream;
 import java.io.IOException;

@@ -14,12 +14,12 @@ import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import io.sendfiled.jni.Errno;
 import io.sendfiled.protocol.Wire;
 import io.sendfiled.support.Await;
 import io.sendfiled.support.OpenDescriptors;
 import io.sendfiled.support.ScriptedDaemon;
 import io.sendfiled.support.ScriptedDaemon.Request;
+import io.sendfiled.sys.Errno;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.UncheckedIOException;

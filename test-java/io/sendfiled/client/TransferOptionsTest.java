@@ -6,8 +6,8 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.sendfiled.protocol.RequestOptions;
-import io.sendfiled.protocol.Technique;
 import io.sendfiled.protocol.Wire;
+import io.sendfiled.technique.Technique;
 import java.time.Duration;
 import org.junit.jupiter.api.Test;
 

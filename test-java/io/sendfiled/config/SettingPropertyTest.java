@@ -2,12 +2,17 @@ package io.sendfiled.config;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertSame;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assertions.fail;
 
-import io.sendfiled.config.TechniqueRules.Blocking;
-import io.sendfiled.config.TechniqueRules.Rule;
-import io.sendfiled.protocol.Technique;
+import io.sendfiled.technique.DestinationType;
+import io.sendfiled.technique.Technique;
+import io.sendfiled.technique.TechniqueRules;
+import io.sendfiled.technique.TechniqueRules.Blocking;
+import io.sendfiled.technique.TechniqueRules.Rule;
+import io.sendfiled.units.ByteSizes;
 import java.math.BigInteger;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -181,8 +186,13 @@ final class SettingPropertyTest {
                 assertFalse(rule.types().isEmpty());
                 assertTrue(rule.maxBytes() >= 0 && rule.technique() != Technique.AUTO, rule.toString());
             }
-        } catch (InvalidSettingException e) {
-            assertEquals(Setting.TECHNIQUES, e.setting());
+        } catch (IllegalArgumentException e) {
+            assertSame(
+                    IllegalArgumentException.class,
+                    e.getClass()); // made by the parser, not one of the JDK's that it let pass
+            InvalidSettingException refusal =
+                    assertThrows(InvalidSettingException.class, () -> Setting.TECHNIQUES.checkText(damaged.toString()));
+            assertEquals(Setting.TECHNIQUES, refusal.setting());
         } catch (RuntimeException e) {
             fail(damaged + ": " + e, e);
         }

@@ -7,7 +7,6 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.sendfiled.config.InvalidSettingException;
-import io.sendfiled.config.SandboxMode;
 import io.sendfiled.config.SendfiledConfig;
 import io.sendfiled.config.Setting;
 import java.nio.file.Path;

@@ -1,7 +1,7 @@
 package io.sendfiled.examples;
 
 import io.sendfiled.buffer.SharedBuffer;
-import io.sendfiled.jni.OwnedFd;
+import io.sendfiled.sys.OwnedFd;
 import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.nio.ByteBuffer;

@@ -2,7 +2,7 @@ package io.sendfiled.examples;
 
 import io.sendfiled.client.FileInfo;
 import io.sendfiled.client.TransferException;
-import io.sendfiled.jni.Errno;
+import io.sendfiled.sys.Errno;
 import java.nio.charset.StandardCharsets;
 import java.time.Instant;
 import java.time.ZoneOffset;

@@ -1,9 +1,10 @@
 package io.sendfiled.jni;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.sendfiled.sys.Errno;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -18,18 +19,17 @@ final class ProcessNativeTest {
     }
 
     @Test
-    void shouldLookUsersAndGroupsUp() throws IOException {
-        assertEquals(new ProcessNative.UserIds(0, 0), ProcessNative.lookupUser("root"));
-        assertEquals(new ProcessNative.UserIds(54321, 54321), ProcessNative.lookupUser("54321"));
-        assertEquals(0, ProcessNative.lookupGroup("root"));
+    void shouldLookUsersAndGroupsUp() {
+        int[] ids = new int[2];
+        assertEquals(0, ProcessNative.lookupUser("root", ids));
+        assertArrayEquals(new int[] {0, 0}, ids);
+        assertEquals(0, ProcessNative.lookupUser("54321", ids));
+        assertArrayEquals(new int[] {54321, 54321}, ids);
+        assertEquals(0, ProcessNative.lookupGroup("root", ids));
+        assertEquals(0, ids[0]);
 
-        NativeIoException e =
-                assertThrows(NativeIoException.class, () -> ProcessNative.lookupUser("no-such-user-of-this-name"));
-        assertEquals(Errno.ENOENT, e.errno());
-        assertEquals(
-                Errno.ENOENT,
-                assertThrows(NativeIoException.class, () -> ProcessNative.lookupGroup(""))
-                        .errno());
+        assertEquals(-Errno.ENOENT, ProcessNative.lookupUser("no-such-user-of-this-name", ids));
+        assertEquals(-Errno.ENOENT, ProcessNative.lookupGroup("", ids));
     }
 
     @Test

@@ -3,7 +3,7 @@ package io.sendfiled.protocol;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import io.sendfiled.client.FileRequest;
-import io.sendfiled.jni.Errno;
+import io.sendfiled.sys.Errno;
 import java.math.BigInteger;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;

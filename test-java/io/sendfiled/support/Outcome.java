@@ -1,7 +1,7 @@
 package io.sendfiled.support;
 
-import io.sendfiled.jni.Errno;
 import io.sendfiled.support.RawClient.Status;
+import io.sendfiled.sys.Errno;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;

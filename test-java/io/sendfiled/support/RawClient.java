@@ -1,11 +1,11 @@
 package io.sendfiled.support;
 
 import io.sendfiled.jni.ClientNative;
-import io.sendfiled.jni.Descriptors;
-import io.sendfiled.jni.Errno;
-import io.sendfiled.jni.OwnedFd;
 import io.sendfiled.protocol.RequestEncoder;
 import io.sendfiled.protocol.Wire;
+import io.sendfiled.sys.Descriptors;
+import io.sendfiled.sys.Errno;
+import io.sendfiled.sys.OwnedFd;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -26,7 +26,7 @@ public final class RawClient implements AutoCloseable {
     private final ByteBuffer buffer = ByteBuffer.allocateDirect(64 * 1024).order(ByteOrder.nativeOrder());
 
     public RawClient(Path socketPath) throws IOException {
-        socket = ClientNative.openSocket();
+        socket = OwnedFd.take(Errno.check(ClientNative.openSocket(), "open a socket"));
         Errno.check(
                 ClientNative.connect(socket.fd(), socketPath.toString().getBytes(StandardCharsets.UTF_8)), "connect");
     }

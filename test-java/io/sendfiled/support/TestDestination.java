@@ -1,7 +1,7 @@
 package io.sendfiled.support;
 
 import io.sendfiled.client.Destination;
-import io.sendfiled.jni.Descriptors;
+import io.sendfiled.sys.Descriptors;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStream;

@@ -1,11 +1,11 @@
 package io.sendfiled.system;
 
-import io.sendfiled.jni.Descriptors;
 import io.sendfiled.support.ExtendedRequest;
 import io.sendfiled.support.Outcome;
 import io.sendfiled.support.RawClient;
 import io.sendfiled.support.RawClient.Info;
 import io.sendfiled.support.RawClient.Status;
+import io.sendfiled.sys.Descriptors;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.file.Path;

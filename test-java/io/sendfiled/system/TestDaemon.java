@@ -2,6 +2,7 @@ package io.sendfiled.system;
 
 import static org.junit.jupiter.api.Assertions.assertNull;
 
+import io.sendfiled.Sendfiled;
 import io.sendfiled.client.FileRequest;
 import io.sendfiled.client.SendfiledClient;
 import io.sendfiled.client.Transfer;
@@ -9,7 +10,6 @@ import io.sendfiled.config.SendfiledConfig;
 import io.sendfiled.config.Setting;
 import io.sendfiled.config.SocketDirectories;
 import io.sendfiled.counters.Counter;
-import io.sendfiled.daemon.Sendfiled;
 import io.sendfiled.support.Await;
 import io.sendfiled.support.Content;
 import io.sendfiled.support.OpenDescriptors;

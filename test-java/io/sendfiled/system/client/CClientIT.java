@@ -6,9 +6,9 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
-import io.sendfiled.jni.Errno;
 import io.sendfiled.support.Await;
 import io.sendfiled.support.HelperProgram;
+import io.sendfiled.sys.Errno;
 import io.sendfiled.system.CDriver;
 import io.sendfiled.system.CDriver.Outcome;
 import io.sendfiled.system.Daemon;

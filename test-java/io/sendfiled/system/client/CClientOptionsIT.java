@@ -4,13 +4,13 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import io.sendfiled.jni.Errno;
-import io.sendfiled.protocol.Technique;
 import io.sendfiled.support.Content;
+import io.sendfiled.sys.Errno;
 import io.sendfiled.system.CDriver;
 import io.sendfiled.system.CDriver.Outcome;
 import io.sendfiled.system.Daemon;
 import io.sendfiled.system.TestDaemon;
+import io.sendfiled.technique.Technique;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.EnumSet;

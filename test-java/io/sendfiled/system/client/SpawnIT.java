@@ -5,9 +5,9 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assumptions.assumeFalse;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
-import io.sendfiled.jni.Errno;
 import io.sendfiled.support.Content;
 import io.sendfiled.support.HelperProgram;
+import io.sendfiled.sys.Errno;
 import io.sendfiled.system.Installed;
 import io.sendfiled.system.Program;
 import java.io.IOException;

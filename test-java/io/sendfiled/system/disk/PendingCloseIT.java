@@ -3,11 +3,11 @@ package io.sendfiled.system.disk;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
-import io.sendfiled.jni.Descriptors;
-import io.sendfiled.jni.OwnedFd;
 import io.sendfiled.support.Content;
 import io.sendfiled.support.HeldDisk;
 import io.sendfiled.support.RawClient;
+import io.sendfiled.sys.Descriptors;
+import io.sendfiled.sys.OwnedFd;
 import io.sendfiled.system.EachKind;
 import io.sendfiled.system.TestDaemon;
 import java.io.IOException;

@@ -4,10 +4,10 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.sendfiled.client.FileContent;
-import io.sendfiled.jni.Descriptors;
 import io.sendfiled.support.Content;
 import io.sendfiled.support.HelperProgram;
 import io.sendfiled.support.RawClient;
+import io.sendfiled.sys.Descriptors;
 import io.sendfiled.system.TestDaemon;
 import java.io.IOException;
 import java.nio.file.Path;

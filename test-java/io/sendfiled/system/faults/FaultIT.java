@@ -4,12 +4,12 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
-import io.sendfiled.jni.Errno;
 import io.sendfiled.support.Await;
 import io.sendfiled.support.Faults;
 import io.sendfiled.support.Faults.Pattern;
 import io.sendfiled.support.HeldDisk;
 import io.sendfiled.support.Scale;
+import io.sendfiled.sys.Errno;
 import io.sendfiled.system.DaemonProcess;
 import io.sendfiled.system.faults.FaultLoad.End;
 import io.sendfiled.system.faults.FaultLoad.Result;

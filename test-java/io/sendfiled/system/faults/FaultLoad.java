@@ -3,8 +3,6 @@ package io.sendfiled.system.faults;
 import io.sendfiled.buffer.BufferAccess;
 import io.sendfiled.buffer.SharedBuffer;
 import io.sendfiled.jni.BufferNative;
-import io.sendfiled.jni.Descriptors;
-import io.sendfiled.jni.OwnedFd;
 import io.sendfiled.protocol.Wire;
 import io.sendfiled.support.Await;
 import io.sendfiled.support.ExtendedRequest;
@@ -12,6 +10,8 @@ import io.sendfiled.support.RawClient;
 import io.sendfiled.support.RawClient.Status;
 import io.sendfiled.support.TestDestination;
 import io.sendfiled.support.Way;
+import io.sendfiled.sys.Descriptors;
+import io.sendfiled.sys.OwnedFd;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -143,7 +143,7 @@ final class FaultLoad implements AutoCloseable {
     record Result(String operation, End end, int errno) {
         @Override
         public String toString() {
-            return operation + ": " + end + (end == End.ERROR ? " " + io.sendfiled.jni.Errno.name(errno) : "");
+            return operation + ": " + end + (end == End.ERROR ? " " + io.sendfiled.sys.Errno.name(errno) : "");
         }
     }
 
@@ -325,7 +325,7 @@ final class FaultLoad implements AutoCloseable {
         }
         demand(told.length == Wire.ERROR_SIZE && told[0] == (byte) Wire.FILE_INFO, "told: " + Arrays.toString(told));
         int errno = told[1];
-        return errno == io.sendfiled.jni.Errno.ENOENT || errno == io.sendfiled.jni.Errno.EBADMSG
+        return errno == io.sendfiled.sys.Errno.ENOENT || errno == io.sendfiled.sys.Errno.EBADMSG
                 ? Answer.AS_EVER
                 : Answer.error(errno);
     }

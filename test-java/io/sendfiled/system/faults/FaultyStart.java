@@ -1,17 +1,17 @@
 package io.sendfiled.system.faults;
 
+import io.sendfiled.Sendfiled;
 import io.sendfiled.client.FileRequest;
 import io.sendfiled.client.SendfiledClient;
 import io.sendfiled.client.TransferException;
 import io.sendfiled.config.SendfiledConfig;
-import io.sendfiled.daemon.Sendfiled;
-import io.sendfiled.jni.Errno;
 import io.sendfiled.support.Await;
 import io.sendfiled.support.Content;
 import io.sendfiled.support.Faults;
 import io.sendfiled.support.Faults.Pattern;
 import io.sendfiled.support.OpenDescriptors;
 import io.sendfiled.support.TestDestination;
+import io.sendfiled.sys.Errno;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -171,7 +171,7 @@ final class FaultyStart {
                 throw new AssertionError("a loop has ended", failure);
             }
             return end;
-        } catch (io.sendfiled.jni.NativeIoException e) {
+        } catch (io.sendfiled.sys.NativeIoException e) {
             return e.toString();
         }
     }

@@ -3,7 +3,7 @@ package io.sendfiled.system.installed;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import io.sendfiled.jni.Errno;
+import io.sendfiled.sys.Errno;
 import io.sendfiled.system.Installed;
 import java.io.IOException;
 import java.lang.reflect.Field;

@@ -8,11 +8,11 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.sendfiled.client.SendfiledClient;
-import io.sendfiled.jni.Errno;
 import io.sendfiled.protocol.Wire;
 import io.sendfiled.support.Await;
 import io.sendfiled.support.RawClient;
 import io.sendfiled.support.RawClient.Status;
+import io.sendfiled.sys.Errno;
 import io.sendfiled.system.Program;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;

@@ -4,13 +4,13 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.sun.management.ThreadMXBean;
-import io.sendfiled.jni.Descriptors;
-import io.sendfiled.jni.OwnedFd;
 import io.sendfiled.protocol.Wire;
 import io.sendfiled.support.Content;
 import io.sendfiled.support.RawClient;
 import io.sendfiled.support.RawClient.Status;
 import io.sendfiled.support.TestDestination;
+import io.sendfiled.sys.Descriptors;
+import io.sendfiled.sys.OwnedFd;
 import io.sendfiled.system.TestDaemon;
 import java.lang.management.ManagementFactory;
 import java.nio.ByteBuffer;

@@ -3,7 +3,6 @@ package io.sendfiled.system.transfer;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import io.sendfiled.jni.Errno;
 import io.sendfiled.protocol.Wire;
 import io.sendfiled.support.Content;
 import io.sendfiled.support.Descriptor;
@@ -14,6 +13,7 @@ import io.sendfiled.support.RawClient.Status;
 import io.sendfiled.support.Target;
 import io.sendfiled.support.TestDestination;
 import io.sendfiled.support.Way;
+import io.sendfiled.sys.Errno;
 import io.sendfiled.system.Connected;
 import io.sendfiled.system.Daemon;
 import io.sendfiled.system.EachKind;

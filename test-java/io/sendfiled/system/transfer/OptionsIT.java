@@ -5,8 +5,6 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import io.sendfiled.jni.Descriptors;
-import io.sendfiled.jni.Errno;
 import io.sendfiled.protocol.Wire;
 import io.sendfiled.support.Content;
 import io.sendfiled.support.ExtendedRequest;
@@ -15,6 +13,8 @@ import io.sendfiled.support.RawClient;
 import io.sendfiled.support.RawClient.Status;
 import io.sendfiled.support.Target;
 import io.sendfiled.support.TestDestination;
+import io.sendfiled.sys.Descriptors;
+import io.sendfiled.sys.Errno;
 import io.sendfiled.system.Connected;
 import io.sendfiled.system.Daemon;
 import io.sendfiled.system.EachKind;

@@ -5,8 +5,6 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
-import io.sendfiled.jni.Descriptors;
-import io.sendfiled.jni.Errno;
 import io.sendfiled.support.Content;
 import io.sendfiled.support.Descriptor;
 import io.sendfiled.support.ExtendedRequest;
@@ -16,6 +14,8 @@ import io.sendfiled.support.RawClient;
 import io.sendfiled.support.RawClient.Info;
 import io.sendfiled.support.RawClient.Status;
 import io.sendfiled.support.TestDestination;
+import io.sendfiled.sys.Descriptors;
+import io.sendfiled.sys.Errno;
 import io.sendfiled.system.Connected;
 import io.sendfiled.system.Daemon;
 import io.sendfiled.system.EachKind;

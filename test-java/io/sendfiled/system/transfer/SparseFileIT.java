@@ -4,7 +4,6 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
-import io.sendfiled.jni.Descriptors;
 import io.sendfiled.support.Content;
 import io.sendfiled.support.ExtendedRequest;
 import io.sendfiled.support.HelperProgram;
@@ -13,6 +12,7 @@ import io.sendfiled.support.RawClient;
 import io.sendfiled.support.RawClient.Status;
 import io.sendfiled.support.Target;
 import io.sendfiled.support.Way;
+import io.sendfiled.sys.Descriptors;
 import io.sendfiled.system.Connected;
 import io.sendfiled.system.Daemon;
 import io.sendfiled.system.EachKind;

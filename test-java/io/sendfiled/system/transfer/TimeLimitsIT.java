@@ -5,14 +5,14 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
-import io.sendfiled.jni.Descriptors;
-import io.sendfiled.jni.Errno;
 import io.sendfiled.protocol.Wire;
 import io.sendfiled.support.Content;
 import io.sendfiled.support.ExtendedRequest;
 import io.sendfiled.support.HeldDisk;
 import io.sendfiled.support.Outcome;
 import io.sendfiled.support.RawClient;
+import io.sendfiled.sys.Descriptors;
+import io.sendfiled.sys.Errno;
 import io.sendfiled.system.TestDaemon;
 import java.nio.channels.Pipe;
 import java.nio.file.Files;

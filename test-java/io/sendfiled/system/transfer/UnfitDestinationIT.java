@@ -4,13 +4,13 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
-import io.sendfiled.jni.Descriptors;
-import io.sendfiled.jni.OwnedFd;
 import io.sendfiled.support.ExtendedRequest;
 import io.sendfiled.support.Outcome;
 import io.sendfiled.support.RawClient;
 import io.sendfiled.support.TestDestination;
 import io.sendfiled.support.Way;
+import io.sendfiled.sys.Descriptors;
+import io.sendfiled.sys.OwnedFd;
 import io.sendfiled.system.Connected;
 import io.sendfiled.system.Daemon;
 import io.sendfiled.system.EachKind;

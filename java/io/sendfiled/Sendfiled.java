@@ -1,0 +1,111 @@
+package io.sendfiled;
+
+import io.sendfiled.config.SendfiledConfig;
+import io.sendfiled.counters.Counters;
+import io.sendfiled.engine.Engine;
+import io.sendfiled.jni.NativeLibrary;
+import io.sendfiled.sys.NativeIoException;
+import io.sendfiled.technique.TechniqueSelector;
+import java.nio.file.Path;
+import java.time.Duration;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A running engine: the request socket, its event loops and its disk pool, inside this JVM. The program {@code sendfiled}
+ * is a command line around the same engine.
+ *
+ * <pre>{@code
+ * try (Sendfiled server = Sendfiled.launch(SendfiledConfig.builder().name("web").root(Path.of("/srv")).build())) {
+ *     ... // clients connect to server.socketPath()
+ * }
+ * }</pre>
+ *
+ * <p>It confines nothing: the sandbox of the program {@code sendfiled} is for a process that does nothing else.
+ *
+ * <p>All methods may be called by any thread. The engine's threads are daemon threads: they do not keep a JVM alive.
+ */
+public final class Sendfiled implements AutoCloseable {
+    /** How long {@link #close} waits for disks before it leaves their threads behind, in seconds. */
+    public static final int CLOSE_SECONDS = Engine.CLOSE_SECONDS;
+
+    private final Engine engine;
+
+    private Sendfiled(Engine engine) {
+        this.engine = engine;
+    }
+
+    /** Whether the native library, which clients and buffers need as well, can be loaded in this JVM. */
+    public static boolean isAvailable() {
+        return NativeLibrary.isAvailable();
+    }
+
+    /** Why the native library cannot be loaded; null when it can. */
+    public static @Nullable Throwable unavailabilityCause() {
+        return NativeLibrary.unavailabilityCause();
+    }
+
+    /**
+     * Starts an engine. Clients can connect when this returns.
+     *
+     * @throws NativeIoException with the errno, when the socket or the root cannot be had: {@code EADDRINUSE} if an
+     *     instance of that name is running in that directory, {@code ENOENT} or {@code ENOTDIR} for the root
+     * @throws UnsatisfiedLinkError when there is no native library for this machine
+     */
+    public static Sendfiled launch(SendfiledConfig config) throws NativeIoException {
+        return new Sendfiled(Engine.launch(config));
+    }
+
+    /**
+     * The same with a selector of techniques, which is asked for every transfer whose request names none, before the rules
+     * of the configuration. That costs each of them another turn of its event loop.
+     *
+     * @throws NativeIoException as {@link #launch(SendfiledConfig)}
+     */
+    public static Sendfiled launch(SendfiledConfig config, TechniqueSelector selector) throws NativeIoException {
+        return new Sendfiled(Engine.launch(config, selector));
+    }
+
+    /** What it was launched with. */
+    public SendfiledConfig config() {
+        return engine.config();
+    }
+
+    /** The request socket that clients connect to. */
+    public Path socketPath() {
+        return engine.config().socketPath();
+    }
+
+    /** What it has done since it was launched; readable after {@link #close} as well. */
+    public Counters counters() {
+        return engine.counters();
+    }
+
+    /** Why an event loop has ended although nobody closed the engine; null while all is well. */
+    public @Nullable Throwable failure() {
+        return engine.failure();
+    }
+
+    /**
+     * Stops: no further request is taken, transfers that are under way end with {@code ESHUTDOWN}, the socket is removed,
+     * all descriptors are closed. Idempotent. Waits for tasks that disks are still working on, at most
+     * {@value #CLOSE_SECONDS} seconds; a disk that takes longer keeps its threads and their memory. Ends a
+     * {@link #close(Duration)} of another thread.
+     */
+    @Override
+    public void close() {
+        engine.close();
+    }
+
+    /**
+     * Lets transfers that are under way go on until they have ended, but no longer than {@code drain}, and then stops as
+     * {@link #close()} does. Meanwhile nobody can connect, and requests for new transfers are refused with
+     * {@code ESHUTDOWN}; opened files can still be sent, and transfers cancelled. Idempotent. Blocks for as long as that
+     * takes; a thread that is interrupted, or another one that calls {@link #close()}, stops at once.
+     *
+     * @param drain not negative
+     * @throws IllegalArgumentException when it is negative
+     */
+    public void close(Duration drain) {
+        engine.close(drain);
+    }
+}

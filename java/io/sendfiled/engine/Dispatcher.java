@@ -1,0 +1,92 @@
+package io.sendfiled.engine;
+
+import io.sendfiled.jni.Turn;
+import io.sendfiled.protocol.RequestDecoder;
+import io.sendfiled.protocol.Wire;
+import io.sendfiled.sys.Errno;
+
+/**
+ * Decodes and authorizes the requests of one turn, in place.
+ *
+ * <p>The verdict on each request goes back into its slot: an errno, or a grant (which root, which path inside it, which
+ * range), and the loop obeys it at the start of its next turn. One instance belongs to one loop's thread. Allocates nothing.
+ */
+final class Dispatcher {
+    /** The only root so far; exports will add more. */
+    private static final int ROOT = 0;
+
+    private static final int SUPERUSER = 0;
+
+    private final Turn turn;
+    private final int uid;
+    private final int refusedPid;
+    private final RequestDecoder request = new RequestDecoder();
+
+    /**
+     * @param uid whose requests are served, beside the superuser's
+     * @param refusedPid a process that is no client, the daemon's own; -1: none
+     */
+    Dispatcher(Turn turn, int uid, int refusedPid) {
+        this.turn = turn;
+        this.uid = uid;
+        this.refusedPid = refusedPid;
+    }
+
+    /** Gives every request of the turn its verdict. */
+    void dispatch() {
+        int count = turn.requests();
+        for (int slot = 0; slot < count; slot++) {
+            int errno = authorize(slot);
+            if (errno == 0) {
+                errno = request.decode(turn.memory(), turn.bytesAt(slot), turn.length(slot));
+                if (request.extended()) {
+                    turn.extended(
+                            slot,
+                            request.technique(),
+                            request.flags(),
+                            request.rate(),
+                            request.idleMs(),
+                            request.deadlineMs());
+                }
+            }
+            if (errno == 0 && turn.fault(slot) == Turn.CROWDED && request.command() != Wire.SEND_OPEN_FILE) {
+                errno = Errno.EMFILE; // the transfer of a Send Open File has a status channel of its own
+            }
+            if (errno == 0) {
+                grant(slot);
+            } else {
+                turn.refuse(slot, errno);
+            }
+        }
+    }
+
+    private int authorize(int slot) {
+        int fault = turn.fault(slot);
+        if (fault == Turn.ANONYMOUS) {
+            return Errno.EBADMSG;
+        }
+        int sender = turn.uid(slot);
+        if ((sender != uid && sender != SUPERUSER) || turn.pid(slot) == refusedPid) {
+            return Errno.EACCES;
+        }
+        return fault == Turn.MALFORMED ? Errno.EBADMSG : 0;
+    }
+
+    private void grant(int slot) {
+        int command = request.command();
+        if (command == Wire.SEND_OPEN_FILE || command == Wire.CANCEL) {
+            turn.grantTransfer(slot, command, request.transferId());
+        } else if (command == Wire.SEND_DESCRIPTOR) {
+            turn.grantDescriptor(slot, command, request.offset(), request.length());
+        } else {
+            turn.grantFile(
+                    slot,
+                    command,
+                    request.offset(),
+                    request.length(),
+                    ROOT,
+                    request.pathPosition(),
+                    request.pathLength());
+        }
+    }
+}

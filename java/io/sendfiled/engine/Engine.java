@@ -1,0 +1,235 @@
+package io.sendfiled.engine;
+
+import io.sendfiled.config.SendfiledConfig;
+import io.sendfiled.counters.Counters;
+import io.sendfiled.jni.EngineNative;
+import io.sendfiled.jni.Turn;
+import io.sendfiled.sys.Errno;
+import io.sendfiled.sys.NativeIoException;
+import io.sendfiled.technique.TechniqueSelector;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A running engine: the request socket, its event loops, its disk pool and its watchdog. {@link io.sendfiled.Sendfiled} is
+ * what embedders see of it, and says what its methods do; the program {@code sendfiled} uses this class.
+ *
+ * <p>Owns the native engine and its threads. Any thread may call any method.
+ */
+public final class Engine implements AutoCloseable {
+    /** How long {@link #close} waits for disks before it leaves their threads behind, in seconds. */
+    public static final int CLOSE_SECONDS = 10;
+
+    /** How often a drain looks whether it is over. */
+    public static final int DRAIN_LOOK_MS = 10;
+
+    /** No process has this id. */
+    private static final int NO_PID = -1;
+
+    private final SendfiledConfig config;
+    private final long engine;
+    private final DiskPool diskPool;
+    private final EventLoop[] loops;
+    private final Thread[] threads;
+    private final Watchdog watchdog;
+    private final Thread serviceThread;
+    private final LoopCounters counters;
+    private final CountDownLatch hurry = new CountDownLatch(1); // open: a drain that is under way ends
+    private boolean closed;
+
+    private Engine(SendfiledConfig config, @Nullable TechniqueSelector selector, long engine, int refusedPid) {
+        this.config = config;
+        this.engine = engine;
+        diskPool = new DiskPool(config.diskThreads(), EngineNative::beginWork, EngineNative::work);
+        loops = new EventLoop[config.loops()];
+        threads = new Thread[loops.length];
+        ByteBuffer[] memory = new ByteBuffer[loops.length];
+        int uid = EngineNative.effectiveUid();
+        SelectorCaller caller = selector == null ? null : new SelectorCaller(selector);
+        for (int i = 0; i < loops.length; i++) {
+            long loop = EngineNative.loop(engine, i);
+            memory[i] = EngineNative.counters(loop);
+            Turn turn = new Turn(loop);
+            loops[i] = new EventLoop(loop, turn, new Dispatcher(turn, uid, refusedPid), diskPool, caller);
+            threads[i] = new Thread(loops[i], "sendfiled-loop-" + i);
+            threads[i].setDaemon(true);
+        }
+        counters = new LoopCounters(memory);
+        watchdog = new Watchdog(engine, diskPool);
+        serviceThread = new Thread(watchdog, "sendfiled-service");
+        serviceThread.setDaemon(true);
+    }
+
+    /** As {@link io.sendfiled.Sendfiled#launch(SendfiledConfig)}. */
+    public static Engine launch(SendfiledConfig config) throws NativeIoException {
+        return start(config, null, NO_PID);
+    }
+
+    /** As {@link io.sendfiled.Sendfiled#launch(SendfiledConfig, TechniqueSelector)}. */
+    public static Engine launch(SendfiledConfig config, TechniqueSelector selector) throws NativeIoException {
+        return start(config, selector, NO_PID);
+    }
+
+    /**
+     * The same for a process that is the daemon and nothing else, and so never a client of its own: what comes under its
+     * id was brought about by somebody who has the daemon send, and is refused.
+     */
+    public static Engine launchProgram(SendfiledConfig config) throws NativeIoException {
+        return start(config, null, (int) ProcessHandle.current().pid());
+    }
+
+    private static Engine start(SendfiledConfig config, @Nullable TechniqueSelector selector, int refusedPid)
+            throws NativeIoException {
+        CoreNumbers.check();
+        long result = EngineNative.create(
+                bytes(config.socketDirectory()),
+                config.name().getBytes(StandardCharsets.UTF_8),
+                bytes(config.root()),
+                CoreNumbers.of(config),
+                config.techniques().packed(),
+                selector != null);
+        if (result < 0) {
+            Errno.check(
+                    (int) result,
+                    "start instance " + config.name() + " at " + config.socketPath() + " for root " + config.root());
+        }
+        Engine started = new Engine(config, selector, result, refusedPid);
+        for (Thread thread : started.threads) {
+            thread.start();
+        }
+        started.serviceThread.start();
+        return started;
+    }
+
+    /** A path's bytes as the file system has them; on Linux the JVM decodes names with sun.jnu.encoding. */
+    private static byte[] bytes(Path path) {
+        return path.toString().getBytes(StandardCharsets.UTF_8);
+    }
+
+    /** What it was launched with. */
+    public SendfiledConfig config() {
+        return config;
+    }
+
+    /** What it has done since it was launched; readable after {@link #close} as well. */
+    public Counters counters() {
+        return counters;
+    }
+
+    /** Why an event loop has ended although nobody closed the engine; null while all is well. */
+    public @Nullable Throwable failure() {
+        for (EventLoop loop : loops) {
+            Throwable failure = loop.failure();
+            if (failure != null) {
+                return failure;
+            }
+        }
+        return null;
+    }
+
+    /** Has that run when {@link #failure} has something to tell; on an event loop's thread, or at once. */
+    public void onFailure(Runnable told) {
+        for (EventLoop loop : loops) {
+            loop.onFailure(told);
+        }
+    }
+
+    /** As {@link io.sendfiled.Sendfiled#close()}. */
+    @Override
+    public void close() {
+        hurry.countDown();
+        end(TimeUnit.SECONDS.toNanos(CLOSE_SECONDS));
+    }
+
+    /** As {@link io.sendfiled.Sendfiled#close(Duration)}. */
+    public void close(Duration drain) {
+        if (drain.isNegative()) {
+            throw new IllegalArgumentException("drain: " + drain + " is negative");
+        }
+        boolean interrupted = false;
+        long begin = System.nanoTime();
+        try {
+            if (!drain.isZero()) {
+                beginDrain();
+            }
+            while (!isDrained() && drain.compareTo(Duration.ofNanos(System.nanoTime() - begin)) > 0) {
+                if (hurry.await(DRAIN_LOOK_MS, TimeUnit.MILLISECONDS)) {
+                    break;
+                }
+            }
+        } catch (InterruptedException e) {
+            interrupted = true;
+        }
+        close();
+        if (interrupted) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    /** From here on nothing new begins; {@link #isDrained} tells when the rest has ended. Idempotent. */
+    public synchronized void beginDrain() {
+        if (!closed) {
+            EngineNative.drain(engine);
+        }
+    }
+
+    /** Whether no transfer is under way; also after {@link #close}. */
+    public synchronized boolean isDrained() {
+        return closed || EngineNative.transfers(engine) == 0;
+    }
+
+    /** As {@link #close()}, but waits for disks no longer than that. */
+    public synchronized void end(long diskWaitNs) {
+        if (closed) {
+            return;
+        }
+        closed = true;
+        boolean interrupted = false;
+        boolean ended = false;
+        for (EventLoop loop : loops) {
+            loop.stop();
+        }
+        try {
+            ended = awaitEnd(System.nanoTime() + diskWaitNs);
+        } catch (InterruptedException e) {
+            interrupted = true;
+        }
+        watchdog.stop();
+        counters.close();
+        if (ended) {
+            EngineNative.destroy(engine);
+        } else {
+            // A loop that waits for a disk has let go of the socket long ago, so its name can go as well.
+            EngineNative.closeEndpoint(engine);
+        }
+        if (interrupted) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    private boolean awaitEnd(long deadline) throws InterruptedException {
+        boolean ended = awaitLoops(deadline);
+        watchdog.stop(); // last: it frees a loop that is stuck
+        serviceThread.join();
+        if (!ended) {
+            return false;
+        }
+        diskPool.close();
+        return diskPool.awaitTermination(deadline - System.nanoTime());
+    }
+
+    private boolean awaitLoops(long deadline) throws InterruptedException {
+        for (Thread thread : threads) {
+            thread.join(Math.max(1, TimeUnit.NANOSECONDS.toMillis(deadline - System.nanoTime())));
+            if (thread.isAlive()) {
+                return false;
+            }
+        }
+        return true;
+    }
+}

@@ -1,0 +1,158 @@
+package io.sendfiled.engine;
+
+import java.util.HashMap;
+import java.util.Map;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The tasks that wait for one disk, in the order in which they are worked on: urgent ones (small files, first windows) before
+ * the others, and among both a turn for each client, however many tasks it has. Urgent ones starve nobody: after {@value
+ * #URGENT_RUN} of them in a row one of the others has its turn.
+ *
+ * <p>Any thread. {@link #add} never waits for a thread that is in {@link #next}: event loops call it.
+ */
+final class FairTasks {
+    static final int URGENT_RUN = 4;
+
+    /** What has been added and is in no lane yet. */
+    private final ConcurrentLinkedQueue<Task> added = new ConcurrentLinkedQueue<>();
+
+    private final Lane urgent = new Lane();
+    private final Lane ordinary = new Lane();
+
+    /** How many tasks of each client are being worked on. */
+    private final Map<Integer, Integer> running = new HashMap<>();
+
+    private final int most;
+    private int urgentRun;
+
+    /**
+     * @param most tasks of one client that are worked on at the same time
+     */
+    FairTasks(int most) {
+        this.most = most;
+    }
+
+    /** Takes a task in, behind the others of that client. */
+    void add(long task, boolean isUrgent, int client) {
+        added.add(new Task(task, isUrgent, client));
+    }
+
+    /**
+     * Takes out the task whose turn it is, to be worked on until {@link #finished}; null when nothing waits but tasks of
+     * clients that have enough under way.
+     */
+    synchronized @Nullable Task next() {
+        for (Task task = added.poll(); task != null; task = added.poll()) {
+            (task.isUrgent ? urgent : ordinary).add(task);
+        }
+        Task task = choose();
+        if (task != null) {
+            running.merge(task.client, 1, Integer::sum);
+        }
+        return task;
+    }
+
+    private @Nullable Task choose() {
+        Task task = urgentRun < URGENT_RUN ? urgent.next() : null;
+        if (task != null) {
+            urgentRun = ordinary.isEmpty() ? 0 : urgentRun + 1;
+            return task;
+        }
+        urgentRun = 0;
+        task = ordinary.next();
+        return task != null ? task : urgent.next();
+    }
+
+    /** That one was worked on: another one of its client's may be. */
+    synchronized void finished(Task task) {
+        running.computeIfPresent(task.client, (client, count) -> count == 1 ? null : count - 1);
+    }
+
+    private boolean mayRun(Turn turn) {
+        return most == Integer.MAX_VALUE || running.getOrDefault(turn.first.client, 0) < most;
+    }
+
+    static final class Task {
+        final long handle;
+        final boolean isUrgent;
+        final int client;
+
+        /** Of the same client. */
+        @Nullable
+        Task next;
+
+        Task(long handle, boolean isUrgent, int client) {
+            this.handle = handle;
+            this.isUrgent = isUrgent;
+            this.client = client;
+        }
+    }
+
+    /** The tasks of one client, in a ring of the clients that have some. */
+    private static final class Turn {
+        Task first;
+        Task last;
+        Turn next;
+
+        Turn(Task task) {
+            first = task;
+            last = task;
+            next = this;
+        }
+    }
+
+    /** Tasks in turn: one of each client, then the next one of each. */
+    private final class Lane {
+        private final Map<Integer, Turn> turns = new HashMap<>();
+
+        /** The client that was served last; the one behind it is next. */
+        private @Nullable Turn served;
+
+        boolean isEmpty() {
+            return served == null;
+        }
+
+        void add(Task task) {
+            Turn turn = turns.get(task.client);
+            if (turn != null) {
+                turn.last.next = task;
+                turn.last = task;
+                return;
+            }
+            Turn added = new Turn(task);
+            turns.put(task.client, added);
+            if (served != null) { // behind all others
+                added.next = served.next;
+                served.next = added;
+            }
+            served = added;
+        }
+
+        @Nullable
+        Task next() {
+            if (served == null) {
+                return null;
+            }
+            Turn before = served;
+            while (!mayRun(before.next)) {
+                before = before.next;
+                if (before == served) {
+                    return null;
+                }
+            }
+            Turn turn = before.next;
+            Task task = turn.first;
+            if (task.next != null) {
+                turn.first = task.next;
+                served = turn;
+            } else {
+                turns.remove(task.client);
+                before.next = turn.next;
+                served = turn == before ? null : before;
+            }
+            return task;
+        }
+    }
+}

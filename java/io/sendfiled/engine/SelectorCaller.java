@@ -1,0 +1,64 @@
+package io.sendfiled.engine;
+
+import io.sendfiled.jni.Turn;
+import io.sendfiled.technique.DestinationType;
+import io.sendfiled.technique.Technique;
+import io.sendfiled.technique.TechniqueSelector;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Asks a technique selector for every choice that a turn leaves open, and writes its verdicts back.
+ *
+ * <p>One for all loops of an engine; any of their threads. The selector is foreign code: whatever it does, the rules of
+ * the engine stand in.
+ */
+final class SelectorCaller {
+    /** No technique's code: the engine counts it and goes by its rules. */
+    private static final int UNFIT = -1;
+
+    private final TechniqueSelector selector;
+    private final AtomicBoolean complained = new AtomicBoolean();
+
+    SelectorCaller(TechniqueSelector selector) {
+        this.selector = selector;
+    }
+
+    /** Gives every choice of the turn its verdict. */
+    void decide(Turn turn) {
+        int count = turn.choices();
+        for (int i = 0; i < count; i++) {
+            turn.choose(i, verdict(turn, i));
+        }
+    }
+
+    private int verdict(Turn turn, int choice) {
+        DestinationType type = DestinationType.of(turn.choiceType(choice));
+        if (type == null) {
+            return Technique.AUTO.code();
+        }
+        Technique technique;
+        try {
+            technique = selector.choose(turn.choiceSize(choice), type, turn.choiceIsBlocking(choice));
+        } catch (Throwable t) { // an Error of foreign code is no reason to end a loop either
+            complain("the technique selector failed; the rules decide", t);
+            return UNFIT;
+        }
+        if (technique == Technique.AUTO) {
+            return technique.code();
+        }
+        if (technique == null || !technique.isIn(turn.choiceFits(choice))) {
+            complain(
+                    "the technique selector chose " + technique + ", which does not fit " + type + "; the rules decide",
+                    null);
+            return UNFIT;
+        }
+        return technique.code();
+    }
+
+    private void complain(String message, @Nullable Throwable cause) {
+        if (!complained.getAndSet(true)) {
+            System.getLogger("io.sendfiled.daemon").log(System.Logger.Level.WARNING, message, cause);
+        }
+    }
+}

@@ -1,0 +1,34 @@
+package io.sendfiled.engine;
+
+import io.sendfiled.jni.EngineNative;
+
+/**
+ * The watchdog, on the service thread: while loops work it looks ten times a second for one that is stuck in one call, and for disk tasks
+ * that no thread works on. It sleeps while they sleep.
+ */
+final class Watchdog implements Runnable {
+    private final long engine;
+    private final DiskPool diskPool;
+    private volatile boolean stopped;
+
+    Watchdog(long engine, DiskPool diskPool) {
+        this.engine = engine;
+        this.diskPool = diskPool;
+    }
+
+    @Override
+    public void run() {
+        boolean tasksWait = false;
+        while (!stopped) {
+            EngineNative.watch(engine, tasksWait);
+            // A loop that could start no thread for a task works again afterwards, and that wakes the watchdog.
+            tasksWait = diskPool.revive();
+        }
+    }
+
+    /** Makes {@link #run} return soon; not after the engine was destroyed. Any thread. */
+    void stop() {
+        stopped = true;
+        EngineNative.wakeWatch(engine);
+    }
+}

@@ -1,0 +1,41 @@
+package io.sendfiled.jni;
+
+/**
+ * The natives behind {@code io.sendfiled.sys.Descriptors}: fields of JDK objects, and {@code fcntl(2)}. Thread-safe; only {@link #close} can
+ * block, as {@code close(2)} does. Results are the kernel's: 0 or more, or {@code -errno}.
+ *
+ * <p>The caller makes sure that the {@linkplain NativeLibrary#ensureAvailable library} is there. No static initializer does:
+ * loading the library initializes this class, and two threads that begin at different ends would wait for each other.
+ */
+public final class DescriptorsNative {
+    private DescriptorsNative() {}
+
+    /**
+     * Finds a field, whatever its access is.
+     *
+     * @param signature its type, as JNI writes it
+     * @return for the other methods, valid for as long as the class lives; 0 when there is no such field
+     */
+    public static native long fieldId(Class<?> type, String name, String signature);
+
+    /** The value of a field of type {@code int}. */
+    public static native int intField(Object object, long fieldId);
+
+    /** The value of a field that holds an object. */
+    public static native Object objectField(Object object, long fieldId);
+
+    /** A duplicate with {@code FD_CLOEXEC}. */
+    public static native int duplicate(int fd);
+
+    /** Sets {@code FD_CLOEXEC}. */
+    public static native int setCloseOnExec(int fd);
+
+    /** Closes a descriptor; the number is free whatever the result is. */
+    public static native int close(int fd);
+
+    /** Whether it is a terminal; false when it is not open. */
+    public static native boolean isTerminal(int fd);
+
+    /** 1 when {@code O_NONBLOCK} is set, 0 when not, or -errno. */
+    public static native int isNonBlocking(int fd);
+}

@@ -1,0 +1,66 @@
+package io.sendfiled.units;
+
+import java.util.Locale;
+
+/** Numbers of bytes as people write them: plain or with K, M or G, always powers of 1024. Pure. */
+public final class ByteSizes {
+    private ByteSizes() {}
+
+    /**
+     * Reads {@code 4096}, {@code 4k}, {@code 4KiB}.
+     *
+     * @throws NumberFormatException when it is no number of bytes
+     * @throws ArithmeticException when it is one that no file has
+     */
+    public static long parse(String text) {
+        String upper = text.toUpperCase(Locale.ROOT);
+        String digits = upper.endsWith("IB") ? upper.substring(0, upper.length() - 2) : upper;
+        int last = digits.length() - 1;
+        long factor =
+                switch (last < 0 ? ' ' : digits.charAt(last)) {
+                    case 'K' -> 1L << 10;
+                    case 'M' -> 1L << 20;
+                    case 'G' -> 1L << 30;
+                    default -> 1;
+                };
+        if (factor == 1 && digits.length() != upper.length()) {
+            throw new NumberFormatException(text);
+        }
+        return parse(factor == 1 ? digits : digits.substring(0, last), factor);
+    }
+
+    /** Reads decimal digits, with or without a minus sign, times {@code factor}. */
+    public static long parse(String digits, long factor) {
+        if (!isDecimal(digits)) {
+            throw new NumberFormatException(digits);
+        }
+        long number;
+        try {
+            number = Long.parseLong(digits);
+        } catch (NumberFormatException e) { // only digits, but too many of them
+            throw (ArithmeticException) new ArithmeticException(digits).initCause(e);
+        }
+        return Math.multiplyExact(number, factor);
+    }
+
+    /* Long.parseLong takes a plus sign and the digits of every script. */
+    private static boolean isDecimal(String text) {
+        int first = text.startsWith("-") ? 1 : 0;
+        for (int i = first; i < text.length(); i++) {
+            if (text.charAt(i) < '0' || text.charAt(i) > '9') {
+                return false;
+            }
+        }
+        return text.length() > first;
+    }
+
+    public static String format(long bytes) {
+        if (bytes >= 1 << 20 && bytes % (1 << 20) == 0) {
+            return (bytes >> 20) + "MiB";
+        }
+        if (bytes >= 1 << 10 && bytes % (1 << 10) == 0) {
+            return (bytes >> 10) + "KiB";
+        }
+        return Long.toString(bytes);
+    }
+}

@@ -1,0 +1,21 @@
+/**
+ * Serves files to sockets and pipes by {@code sendfile(2)} and {@code splice(2)}, so that an event loop never waits for a disk:
+ * the engine to {@linkplain io.sendfiled embed}, and the {@linkplain io.sendfiled.client client} of a daemon.
+ *
+ * <p>The native library needs {@code --enable-native-access=io.sendfiled} from JDK 24 on.
+ */
+module io.sendfiled {
+    requires static org.jspecify; // not transitive: who compiles against this module would have to have it
+    // Of the programs sendfiled and sfd only.
+    requires static com.google.gson;
+    requires static me.tongfei.progressbar;
+    requires static org.apache.commons.cli;
+
+    exports io.sendfiled;
+    exports io.sendfiled.buffer;
+    exports io.sendfiled.client;
+    exports io.sendfiled.config;
+    exports io.sendfiled.counters;
+    exports io.sendfiled.sys;
+    exports io.sendfiled.technique;
+}

@@ -1,0 +1,187 @@
+package io.sendfiled.engine;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.sendfiled.jni.EngineNative;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.Semaphore;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.LongStream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/** Tasks with a negative number wait for a disk that does not answer until the test lets it; the others do not wait. */
+@Timeout(30)
+final class DiskPoolTest {
+    private static final int THREADS = 2;
+    private static final int SOUND = EngineNative.QUEUE_LINGER + 1;
+    private static final int DEAD = SOUND + 1;
+    private static final int CLIENT = 1;
+
+    private final Semaphore dead = new Semaphore(0);
+    private final BlockingQueue<Long> begun = new LinkedBlockingQueue<>();
+    private final BlockingQueue<Long> done = new LinkedBlockingQueue<>();
+    private final Set<Thread> prepared = ConcurrentHashMap.newKeySet();
+    private final DiskPool pool = new DiskPool(THREADS, () -> prepared.add(Thread.currentThread()), task -> {
+        assertTrue(prepared.contains(Thread.currentThread()));
+        begun.add(task);
+        if (task < 0) {
+            dead.acquireUninterruptibly();
+        }
+        done.add(task);
+    });
+
+    @AfterEach
+    void close() throws InterruptedException {
+        dead.release(1000);
+        pool.close();
+        assertTrue(pool.awaitTermination(TimeUnit.SECONDS.toNanos(20)));
+    }
+
+    @Test
+    void shouldWorkOnEveryTask() throws Exception {
+        for (long task = 1; task <= 100; task++) {
+            pool.execute(SOUND, task, task % 2 == 0, CLIENT);
+        }
+
+        assertEquals(
+                LongStream.rangeClosed(1, 100).boxed().toList(),
+                LongStream.rangeClosed(1, 100)
+                        .map(task -> take(done))
+                        .sorted()
+                        .boxed()
+                        .toList());
+    }
+
+    @Test
+    void shouldLetADeadDiskTakeItsOwnThreadsOnly() throws Exception {
+        for (long task = -10; task < 0; task++) {
+            pool.execute(DEAD, task, true, CLIENT);
+        }
+        take(begun);
+        take(begun);
+
+        for (int queue : List.of(SOUND, EngineNative.QUEUE_OPEN, EngineNative.QUEUE_CLOSE)) {
+            pool.execute(queue, 1, false, CLIENT);
+            assertEquals(1, take(done));
+        }
+    }
+
+    @Test
+    void shouldLetOneClientKeepHalfOfTheThreadsThatCloseAtMost() throws Exception { // R4
+        for (int queue : List.of(EngineNative.QUEUE_CLOSE, EngineNative.QUEUE_LINGER)) {
+            for (long task = -10; task < 0; task++) {
+                pool.execute(queue, task, false, CLIENT);
+            }
+            take(begun);
+
+            pool.execute(queue, 1, false, CLIENT + 1);
+
+            assertEquals(1, take(done));
+            assertEquals(1, take(begun));
+            assertNull(begun.poll());
+            dead.release(10);
+            for (int i = 0; i < 10; i++) {
+                take(done);
+            }
+            begun.clear();
+        }
+    }
+
+    @Test
+    void shouldBoundTheThreadsOfADisk() throws Exception {
+        for (long task = -10; task < 0; task++) {
+            pool.execute(DEAD, task, false, CLIENT);
+        }
+        take(begun);
+        take(begun);
+        assertNull(begun.poll(), "the third waits for a thread");
+        dead.release();
+        take(done);
+        take(begun);
+        assertNull(begun.poll());
+    }
+
+    @Test
+    void shouldOpenElsewhereAlthoughOneDiskKeepsAsManyOpensAsADiskHasThreads() throws Exception {
+        for (long task = -THREADS; task < 0; task++) {
+            pool.execute(EngineNative.QUEUE_OPEN, task, false, CLIENT);
+        }
+
+        pool.execute(EngineNative.QUEUE_OPEN, 1, false, CLIENT);
+
+        assertEquals(1, take(done));
+    }
+
+    @Test
+    void shouldGiveClientsTheirTurnsAndUrgentTasksPrecedence() throws Exception {
+        CountDownLatch threadsBusy = new CountDownLatch(THREADS);
+        Semaphore goOn = new Semaphore(0);
+        BlockingQueue<Long> order = new LinkedBlockingQueue<>();
+        DiskPool held = new DiskPool(THREADS, () -> {}, task -> {
+            if (task < 0) {
+                threadsBusy.countDown();
+                (task == -1 ? dead : goOn).acquireUninterruptibly();
+            } else {
+                order.add(task);
+            }
+        });
+        held.execute(SOUND, -1, false, CLIENT); // keeps its thread, so that the other one alone makes the order
+        held.execute(SOUND, -2, false, CLIENT);
+        threadsBusy.await();
+        for (long task : List.of(11L, 12L, 13L)) {
+            held.execute(SOUND, task, false, 1);
+        }
+        held.execute(SOUND, 21, false, 2);
+        held.execute(SOUND, 31, true, 3);
+
+        goOn.release();
+
+        for (long expected : List.of(31L, 11L, 21L, 12L, 13L)) {
+            assertEquals(expected, take(order));
+        }
+        dead.release();
+        held.close();
+        assertTrue(held.awaitTermination(TimeUnit.SECONDS.toNanos(20)));
+    }
+
+    @Test
+    void shouldWorkOnWhatWaitsAfterItWasClosed() throws Exception {
+        for (long task = -10; task < 0; task++) {
+            pool.execute(DEAD, task, false, CLIENT);
+        }
+        pool.close();
+        assertFalse(pool.awaitTermination(0));
+        dead.release(10);
+        assertTrue(pool.awaitTermination(TimeUnit.SECONDS.toNanos(20)));
+        assertEquals(10, done.size());
+    }
+
+    @Test
+    void shouldHaveNothingToReviveWhileThreadsCanBeStarted() {
+        pool.execute(DEAD, -1, false, CLIENT);
+        take(begun);
+        assertFalse(pool.revive());
+    }
+
+    private static long take(BlockingQueue<Long> queue) {
+        try {
+            Long task = queue.poll(20, TimeUnit.SECONDS);
+            if (task == null) {
+                throw new AssertionError("no task was worked on");
+            }
+            return task;
+        } catch (InterruptedException e) {
+            throw new AssertionError(e);
+        }
+    }
+}
