@@ -163,14 +163,14 @@ static void engine_destroy(JNIEnv *env, jclass class, jlong engine)
     sfd_engine_destroy(pointer(engine));
 }
 
-static void engine_watch(JNIEnv *env, jclass class, jlong engine, jboolean pending)
+static void engine_run_watchdog(JNIEnv *env, jclass class, jlong engine, jboolean pending)
 {
     (void)env;
     (void)class;
     sfd_engine_run_watchdog(pointer(engine), pending == JNI_TRUE);
 }
 
-static void engine_wake_watch(JNIEnv *env, jclass class, jlong engine)
+static void engine_wake_watchdog(JNIEnv *env, jclass class, jlong engine)
 {
     (void)env;
     (void)class;
@@ -233,8 +233,8 @@ jint sfd_jni_register_engine(JNIEnv *env)
         SFD_JNI_METHOD("transfers", "(J)I", engine_transfers),
         SFD_JNI_METHOD("closeEndpoint", "(J)V", engine_close_endpoint),
         SFD_JNI_METHOD("destroy", "(J)V", engine_destroy),
-        SFD_JNI_METHOD("watch", "(JZ)V", engine_watch),
-        SFD_JNI_METHOD("wakeWatch", "(J)V", engine_wake_watch),
+        SFD_JNI_METHOD("runWatchdog", "(JZ)V", engine_run_watchdog),
+        SFD_JNI_METHOD("wakeWatchdog", "(J)V", engine_wake_watchdog),
         SFD_JNI_METHOD("loop", "(JI)J", engine_loop),
         SFD_JNI_METHOD("turn", "(J)Ljava/nio/ByteBuffer;", loop_turn),
         SFD_JNI_METHOD("counters", "(J)Ljava/nio/ByteBuffer;", loop_counters),

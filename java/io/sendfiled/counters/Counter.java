@@ -33,7 +33,7 @@ public enum Counter {
     /** Transfers whose last message found no room in the status channel in time. */
     DRAIN_TIMEOUTS(14),
     /** Choices of the selector that could not be obeyed, so that the rules stood in. */
-    UNFIT_CHOICES(15),
+    UNFIT_SELECTIONS(15),
     /** Requests refused because there were as many transfers as the daemon allows. */
     REFUSED_TRANSFERS(16),
     /** Requests refused because their client had as many transfers as one client may. */

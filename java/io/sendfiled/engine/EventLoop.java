@@ -63,7 +63,7 @@ final class EventLoop implements Runnable {
     }
 
     private void offload() {
-        int count = turn.lends();
+        int count = turn.offloads();
         for (int i = 0; i < count; i++) {
             diskPool.execute(turn.queue(i), turn.task(i), turn.isUrgent(i), turn.client(i));
         }

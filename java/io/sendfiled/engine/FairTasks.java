@@ -70,8 +70,8 @@ final class FairTasks {
         running.computeIfPresent(task.client, (client, count) -> count == 1 ? null : count - 1);
     }
 
-    private boolean mayRun(Turn turn) {
-        return most == Integer.MAX_VALUE || running.getOrDefault(turn.first.client, 0) < most;
+    private boolean mayRun(ClientTasks tasks) {
+        return most == Integer.MAX_VALUE || running.getOrDefault(tasks.first.client, 0) < most;
     }
 
     static final class Task {
@@ -91,12 +91,12 @@ final class FairTasks {
     }
 
     /** The tasks of one client, in a ring of the clients that have some. */
-    private static final class Turn {
+    private static final class ClientTasks {
         Task first;
         Task last;
-        Turn next;
+        ClientTasks next;
 
-        Turn(Task task) {
+        ClientTasks(Task task) {
             first = task;
             last = task;
             next = this;
@@ -105,24 +105,24 @@ final class FairTasks {
 
     /** Tasks in turn: one of each client, then the next one of each. */
     private final class Lane {
-        private final Map<Integer, Turn> turns = new HashMap<>();
+        private final Map<Integer, ClientTasks> byClient = new HashMap<>();
 
         /** The client that was served last; the one behind it is next. */
-        private @Nullable Turn served;
+        private @Nullable ClientTasks served;
 
         boolean isEmpty() {
             return served == null;
         }
 
         void add(Task task) {
-            Turn turn = turns.get(task.client);
-            if (turn != null) {
-                turn.last.next = task;
-                turn.last = task;
+            ClientTasks tasks = byClient.get(task.client);
+            if (tasks != null) {
+                tasks.last.next = task;
+                tasks.last = task;
                 return;
             }
-            Turn added = new Turn(task);
-            turns.put(task.client, added);
+            ClientTasks added = new ClientTasks(task);
+            byClient.put(task.client, added);
             if (served != null) { // behind all others
                 added.next = served.next;
                 served.next = added;
@@ -135,22 +135,22 @@ final class FairTasks {
             if (served == null) {
                 return null;
             }
-            Turn before = served;
+            ClientTasks before = served;
             while (!mayRun(before.next)) {
                 before = before.next;
                 if (before == served) {
                     return null;
                 }
             }
-            Turn turn = before.next;
-            Task task = turn.first;
+            ClientTasks tasks = before.next;
+            Task task = tasks.first;
             if (task.next != null) {
-                turn.first = task.next;
-                served = turn;
+                tasks.first = task.next;
+                served = tasks;
             } else {
-                turns.remove(task.client);
-                before.next = turn.next;
-                served = turn == before ? null : before;
+                byClient.remove(task.client);
+                before.next = tasks.next;
+                served = tasks == before ? null : before;
             }
             return task;
         }

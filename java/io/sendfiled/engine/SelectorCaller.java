@@ -8,7 +8,7 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Asks a technique selector for every choice that a turn leaves open, and writes its verdicts back.
+ * Asks a technique selector for every selection that a turn leaves open, and writes its verdicts back.
  *
  * <p>One for all loops of an engine; any of their threads. The selector is foreign code: whatever it does, the rules of
  * the engine stand in.
@@ -24,22 +24,22 @@ final class SelectorCaller {
         this.selector = selector;
     }
 
-    /** Gives every choice of the turn its verdict. */
+    /** Gives every selection of the turn its verdict. */
     void decide(Turn turn) {
-        int count = turn.choices();
+        int count = turn.selections();
         for (int i = 0; i < count; i++) {
-            turn.choose(i, verdict(turn, i));
+            turn.select(i, verdict(turn, i));
         }
     }
 
-    private int verdict(Turn turn, int choice) {
-        DestinationType type = DestinationType.of(turn.choiceType(choice));
+    private int verdict(Turn turn, int selection) {
+        DestinationType type = DestinationType.of(turn.selectionType(selection));
         if (type == null) {
             return Technique.AUTO.code();
         }
         Technique technique;
         try {
-            technique = selector.choose(turn.choiceSize(choice), type, turn.choiceIsBlocking(choice));
+            technique = selector.choose(turn.selectionSize(selection), type, turn.selectionIsBlocking(selection));
         } catch (Throwable t) { // an Error of foreign code is no reason to end a loop either
             complain("the technique selector failed; the rules decide", t);
             return UNFIT;
@@ -47,7 +47,7 @@ final class SelectorCaller {
         if (technique == Technique.AUTO) {
             return technique.code();
         }
-        if (technique == null || !technique.isIn(turn.choiceFits(choice))) {
+        if (technique == null || !technique.isIn(turn.selectionFits(selection))) {
             complain(
                     "the technique selector chose " + technique + ", which does not fit " + type + "; the rules decide",
                     null);

@@ -20,7 +20,7 @@ final class Watchdog implements Runnable {
     public void run() {
         boolean tasksWait = false;
         while (!stopped) {
-            EngineNative.watch(engine, tasksWait);
+            EngineNative.runWatchdog(engine, tasksWait);
             // A loop that could start no thread for a task works again afterwards, and that wakes the watchdog.
             tasksWait = diskPool.revive();
         }
@@ -29,6 +29,6 @@ final class Watchdog implements Runnable {
     /** Makes {@link #run} return soon; not after the engine was destroyed. Any thread. */
     void stop() {
         stopped = true;
-        EngineNative.wakeWatch(engine);
+        EngineNative.wakeWatchdog(engine);
     }
 }

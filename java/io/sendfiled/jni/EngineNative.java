@@ -6,7 +6,7 @@ import java.nio.ByteBuffer;
  * Natives of the engine and its loops. Handles are owned by {@code io.sendfiled.daemon}; a handle that was destroyed must
  * not be used again.
  *
- * <p>Only {@link #poll}, {@link #work} and {@link #watch} wait: in epoll, for as long as a disk likes, and between two looks.
+ * <p>Only {@link #poll}, {@link #work} and {@link #runWatchdog} wait: in epoll, for as long as a disk likes, and between two looks.
  */
 public final class EngineNative {
     /** Queue of the disk pool for closes that can block; see {@code enum sfd_queue}. */
@@ -33,7 +33,7 @@ public final class EngineNative {
      * @param numbers one for each setting of the core, in the order of the table in {@code native/jni/jni_engine.c}
      * @param rules two numbers each, at most 16: most bytes; kinds of destinations (bits 0-15), blocking (16-23) and
      *     technique (24-31)
-     * @param selector whether somebody answers the choices that turns leave
+     * @param selector whether somebody answers the selections that turns leave open
      * @return a handle (above 0), or -errno: {@code EADDRINUSE} when an instance of that name is running
      */
     public static native long create(
@@ -59,15 +59,15 @@ public final class EngineNative {
 
     /**
      * Looks for loops that are stuck in one call: what they would receive goes to another, and after 250 ms a signal frees
-     * them. Then waits until the next look is due, and while no loop works until one does or {@link #wakeWatch} is called.
+     * them. Then waits until the next look is due, and while no loop works until one does or {@link #wakeWatchdog} is called.
      * Over and over, on one thread.
      *
      * @param pending whether the caller has something of its own to look for, and so wants to wait for 100 ms at most
      */
-    public static native void watch(long engine, boolean pending);
+    public static native void runWatchdog(long engine, boolean pending);
 
-    /** Ends a wait of {@link #watch}, or the next one. Any thread. */
-    public static native void wakeWatch(long engine);
+    /** Ends a wait of {@link #runWatchdog}, or the next one. Any thread. */
+    public static native void wakeWatchdog(long engine);
 
     /** The handle of a loop, valid until {@link #destroy}. */
     public static native long loop(long engine, int index);
@@ -84,7 +84,7 @@ public final class EngineNative {
     /** Makes the calling thread one for {@link #work}: when it wakes it takes the processor from no event loop. */
     public static native void beginWork();
 
-    /** Runs one lent task of a turn on the calling thread, exactly once. Blocks as long as the disk likes. */
+    /** Runs one offloaded task of a turn on the calling thread, exactly once. Blocks as long as the disk likes. */
     public static native void work(long task);
 
     /** Makes the loop stop; {@link #poll} tells when it has. Any thread. */

@@ -6,7 +6,7 @@ import java.util.Map;
 
 /**
  * A view of one loop's turn buffer, the memory that a loop and its dispatcher share: {@code struct sfd_turn} with its
- * tasks for the disk pool, its choices of a technique, and its requests, each in a slot. Their layouts, member by member, are
+ * tasks for the disk pool, its selections of a technique, and its requests, each in a slot. Their layouts, member by member, are
  * compared with the library's when that is loaded.
  *
  * <p>Belongs to the loop's thread. Never allocates after construction.
@@ -106,58 +106,58 @@ public final class Turn {
     }
 
     /** How many tasks wait for the disk pool. */
-    public int lends() {
+    public int offloads() {
         return memory.getInt(OFFLOADS);
     }
 
     /** The handle of a task, for {@link EngineNative#work}. */
-    public long task(int lend) {
-        return memory.getLong(offloadAt(lend) + OFFLOAD_TASK);
+    public long task(int offload) {
+        return memory.getLong(offloadAt(offload) + OFFLOAD_TASK);
     }
 
     /** The disk pool's queue for a task, below {@link EngineNative#QUEUES}. */
-    public int queue(int lend) {
-        return memory.getShort(offloadAt(lend) + OFFLOAD_QUEUE);
+    public int queue(int offload) {
+        return memory.getShort(offloadAt(offload) + OFFLOAD_QUEUE);
     }
 
     /** Whether a task goes before those that are not urgent. */
-    public boolean isUrgent(int lend) {
-        return memory.getShort(offloadAt(lend) + OFFLOAD_URGENT) != 0;
+    public boolean isUrgent(int offload) {
+        return memory.getShort(offloadAt(offload) + OFFLOAD_URGENT) != 0;
     }
 
     /** The process that a task is worked on for; 0 when it is nobody's. */
-    public int client(int lend) {
-        return memory.getInt(offloadAt(lend) + OFFLOAD_CLIENT);
+    public int client(int offload) {
+        return memory.getInt(offloadAt(offload) + OFFLOAD_CLIENT);
     }
 
     /** How many transfers wait for a technique. */
-    public int choices() {
+    public int selections() {
         return memory.getInt(SELECTIONS);
     }
 
     /** How many bytes a transfer that waits for a technique will move. */
-    public long choiceSize(int choice) {
-        return memory.getLong(selectionAt(choice) + SELECTION_BYTES);
+    public long selectionSize(int selection) {
+        return memory.getLong(selectionAt(selection) + SELECTION_BYTES);
     }
 
     /** The code of its destination's type. */
-    public int choiceType(int choice) {
-        return memory.getInt(selectionAt(choice) + SELECTION_KIND);
+    public int selectionType(int selection) {
+        return memory.getInt(selectionAt(selection) + SELECTION_KIND);
     }
 
     /** Whether its destination lacks {@code O_NONBLOCK}. */
-    public boolean choiceIsBlocking(int choice) {
-        return memory.getInt(selectionAt(choice) + SELECTION_BLOCKING) != 0;
+    public boolean selectionIsBlocking(int selection) {
+        return memory.getInt(selectionAt(selection) + SELECTION_BLOCKING) != 0;
     }
 
     /** The techniques that its destination can take: bit {@code n} for code {@code n}. */
-    public int choiceFits(int choice) {
-        return memory.getInt(selectionAt(choice) + SELECTION_FITS);
+    public int selectionFits(int selection) {
+        return memory.getInt(selectionAt(selection) + SELECTION_FITS);
     }
 
-    /** The verdict on a choice: the code of a technique; 0 leaves it to the rules, and so does one that does not fit. */
-    public void choose(int choice, int technique) {
-        memory.putInt(selectionAt(choice) + SELECTION_VERDICT, technique);
+    /** The verdict on a selection: the code of a technique; 0 leaves it to the rules, and so does one that does not fit. */
+    public void select(int selection, int technique) {
+        memory.putInt(selectionAt(selection) + SELECTION_VERDICT, technique);
     }
 
     /** The datagram's length in bytes. */
@@ -230,12 +230,12 @@ public final class Turn {
         memory.putInt(at + VERDICT, 0);
     }
 
-    private static int offloadAt(int lend) {
-        return FIRST_OFFLOAD + lend * OFFLOAD_SIZE;
+    private static int offloadAt(int offload) {
+        return FIRST_OFFLOAD + offload * OFFLOAD_SIZE;
     }
 
-    private static int selectionAt(int choice) {
-        return FIRST_SELECTION + choice * SELECTION_SIZE;
+    private static int selectionAt(int selection) {
+        return FIRST_SELECTION + selection * SELECTION_SIZE;
     }
 
     private static int at(int slot) {

@@ -13,7 +13,7 @@ public interface TechniqueSelector {
     /**
      * Chooses for one transfer. Called on an event loop's thread, by several of them at the same time: it must return at
      * once, for all transfers of the loop wait for it. A technique that does not fit the destination, or an exception, is
-     * counted ({@link io.sendfiled.counters.Counter#UNFIT_CHOICES}), logged the first time, and the rules decide.
+     * counted ({@link io.sendfiled.counters.Counter#UNFIT_SELECTIONS}), logged the first time, and the rules decide.
      *
      * @param size the bytes that it will move
      * @param type what they go to

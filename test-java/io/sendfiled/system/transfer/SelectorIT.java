@@ -213,7 +213,7 @@ final class SelectorIT {
     }
 
     private long unfitChoices() {
-        return Objects.requireNonNull(launched).counters().get(Counter.UNFIT_CHOICES);
+        return Objects.requireNonNull(launched).counters().get(Counter.UNFIT_SELECTIONS);
     }
 
     private Question asked() throws InterruptedException {

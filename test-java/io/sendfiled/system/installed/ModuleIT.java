@@ -1,10 +1,11 @@
-package io.sendfiled.system;
+package io.sendfiled.system.installed;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.sendfiled.jni.NativeLibrary;
+import io.sendfiled.system.Program;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.Reader;
