@@ -140,6 +140,7 @@ class TransferFixture : public CoreTest
         script.warm_until = UINT64_MAX;
         sys_ = scripted();
         context_ = std::make_unique<struct sfd_context>();
+        context_->settings = &settings_;
         ASSERT_EQ(0, sfd_kernel_init(&context_->kernel, &sys_));
         context_->techniques = sfd_techniques_available(&sys_);
         script.sendfiles = 0; // of the techniques' probe
@@ -151,9 +152,9 @@ class TransferFixture : public CoreTest
         ASSERT_EQ(0, sfd_timers_reserve(&context_->timers, 16));
         buffer_.resize(64 * 1024);
         context_->buffer = buffer_.data();
-        context_->buffer_size = buffer_.size();
-        context_->quantum = QUANTUM;
-        context_->open_timeout_ms = OPEN_TIMEOUT_MS;
+        settings_.buffer_size = static_cast<uint32_t>(buffer_.size());
+        settings_.quantum = QUANTUM;
+        settings_.open_timeout_ms = OPEN_TIMEOUT_MS;
         context_->now_ms = START_MS;
         context_->epoll = sfd_sys_epoll();
         sfd_devices_init(&devices_);
@@ -378,6 +379,7 @@ class TransferFixture : public CoreTest
     }
 
     struct sfd_sys sys_;
+    struct sfd_settings settings_ = {};
     std::unique_ptr<struct sfd_context> context_;
     struct sfd_devices devices_;
     std::string buffer_;

@@ -56,20 +56,6 @@ struct sfd_turn {
 
 struct sfd_loop;
 
-struct sfd_settings {
-    uint32_t loops;
-    uint32_t max_transfers;
-    struct sfd_limits client; /* what one client may have */
-    uint32_t open_timeout_ms;
-    uint32_t buffer_size;      /* bytes; of read-write, one a loop */
-    uint64_t quantum;          /* bytes */
-    uint32_t idle_timeout_ms;  /* without a byte moved; 0: never */
-    uint32_t drain_timeout_ms; /* for room for the last message; 0: never */
-    bool selector;             /* the dispatcher chooses techniques: leave it choices */
-    uint8_t rule_count;
-    struct sfd_rule rules[SFD_RULES_MAX]; /* for `auto`, the first that matches and fits */
-};
-
 /* Send Open File or Cancel, on its way to the loop that has the transfer. */
 struct sfd_command {
     struct sfd_task task;

@@ -116,7 +116,7 @@ static enum sfd_next move_bytes(struct sfd_context *context, struct sfd_transfer
     if (t->offset == t->end && !t->seal_due) return sfd_transfer_complete(context, t);
     if (sfd_destination_is_pooled((enum sfd_fd_kind)t->dest_kind)) return offload_copy(context, t);
 
-    uint64_t budget = sfd_transfer_rate_take(context, t, context->quantum);
+    uint64_t budget = sfd_transfer_rate_take(context, t, context->settings->quantum);
     while (t->offset < t->end) {
         if (budget == 0) return rest(context, t);
         const uint64_t limit = sfd_min_u64(budget, t->end - t->offset);
@@ -201,11 +201,12 @@ static enum sfd_next unfit(struct sfd_context *context, struct sfd_transfer *t, 
 static enum sfd_next move_by_rules(struct sfd_context *context, struct sfd_transfer *t)
 {
     struct sfd_subject subject = sfd_transfer_subject(t);
-    enum sfd_technique technique = sfd_technique_choose(context->rules, context->rule_count, &subject);
+    enum sfd_technique technique =
+        sfd_technique_choose(context->settings->rules, context->settings->rule_count, &subject);
 
     if (technique == SFD_TECHNIQUE_AUTO && !subject.asked) {
         subject = ask_subject(context, t);
-        technique = sfd_technique_choose(context->rules, context->rule_count, &subject);
+        technique = sfd_technique_choose(context->settings->rules, context->settings->rule_count, &subject);
     }
     if (technique == SFD_TECHNIQUE_AUTO) return unfit(context, t, 0);
     return move_by(context, t, technique);
@@ -223,7 +224,7 @@ static enum sfd_next move_by_order(struct sfd_context *context, struct sfd_trans
 static enum sfd_next start_moving(struct sfd_context *context, struct sfd_transfer *t)
 {
     if (t->options.technique != SFD_TECHNIQUE_AUTO) return move_by_order(context, t);
-    if (context->selector && ask_subject(context, t).fits != 0) {
+    if (context->settings->selector && ask_subject(context, t).fits != 0) {
         t->state = SFD_STATE_SELECTING;
         return sfd_transfer_pause(context, t, SFD_NEXT_SELECT);
     }

@@ -29,29 +29,23 @@
 #include "sys/kernel.h"
 #include "transfer/destination.h"
 #include "transfer/mover.h"
+#include "transfer/settings.h"
 
 /* Progress is merged into at most 20 messages a second: each one wakes the client. */
 #define SFD_PROGRESS_INTERVAL_MS 50
 
-/* What all transfers of one loop share; `kernel` and `devices` are the same for all loops. */
+/* What all transfers of one loop share; `settings`, `devices` and `kernel` are the same for all loops. */
 struct sfd_context {
+    const struct sfd_settings *settings; /* borrowed */
+    struct sfd_devices *devices;         /* borrowed */
     struct sfd_kernel kernel;
     uint32_t techniques; /* mask of those that work here */
     struct sfd_closer closer;
     struct sfd_counters counters;
     struct sfd_timers timers;
-    char *buffer; /* of read-write, for the length of one step */
-    size_t buffer_size;
-    uint64_t quantum; /* bytes that one transfer may move a turn */
-    uint32_t open_timeout_ms;
-    uint32_t idle_timeout_ms;  /* 0: never */
-    uint32_t drain_timeout_ms; /* 0: never */
-    bool selector;             /* somebody outside chooses techniques */
-    uint8_t rule_count;
-    const struct sfd_rule *rules; /* borrowed */
-    uint64_t now_ms;              /* of this turn */
-    int epoll;                    /* the loop's; a registered descriptor leaves it before it is closed */
-    struct sfd_devices *devices;
+    char *buffer;    /* of read-write, settings->buffer_size, for the length of one step */
+    uint64_t now_ms; /* of this turn */
+    int epoll;       /* the loop's; a registered descriptor leaves it before it is closed */
 };
 
 enum sfd_state {

@@ -27,7 +27,7 @@ static bool file_closes_at_once(const struct sfd_context *context, const struct 
     struct statx st;
 
     if (!sfd_medium_is_local((enum sfd_medium)t->medium)) return false;
-    if (t->file < 0 || t->file_size <= context->quantum) return true;
+    if (t->file < 0 || t->file_size <= context->settings->quantum) return true;
     return context->kernel.sys->statx(t->file, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_NLINK, &st) == 0 &&
            st.stx_nlink > 0;
 }

@@ -83,7 +83,7 @@ struct sfd_move sfd_transfer_move(const struct sfd_context *context, const struc
         .dest_kind = (enum sfd_fd_kind)t->dest_kind,
         .memory_file = t->medium == SFD_MEDIUM_MEMORY,
         .buffer = context->buffer,
-        .buffer_size = context->buffer_size,
+        .buffer_size = context->settings->buffer_size,
     };
 }
 
@@ -96,7 +96,7 @@ static uint64_t ready_bytes(struct sfd_context *context, struct sfd_transfer *t)
 
     if (!fresh || t->offset >= t->resident_end) {
         const uint64_t rest = t->end - t->offset;
-        const uint64_t piece = locking ? context->quantum : PROBE_BYTES;
+        const uint64_t piece = locking ? context->settings->quantum : PROBE_BYTES;
         uint64_t ready = sfd_residency_probe(&context->kernel, medium, t->file, t->offset, sfd_min_u64(rest, piece));
         if (ready == 0 && sfd_medium_is_local(medium) && rest > PROBE_BYTES_SMALL)
             ready = sfd_residency_probe(&context->kernel, medium, t->file, t->offset, PROBE_BYTES_SMALL);

@@ -64,7 +64,7 @@ static bool has_rate(const struct sfd_transfer *t)
 static uint64_t rate_step(const struct sfd_context *context, const struct sfd_transfer *t)
 {
     const uint64_t even = t->options.rate / RATE_STEPS_A_SECOND;
-    const uint64_t step = sfd_min_u64(even > 0 ? even : 1, context->quantum);
+    const uint64_t step = sfd_min_u64(even > 0 ? even : 1, context->settings->quantum);
 
     return sfd_min_u64(step, t->end - t->offset);
 }
@@ -111,7 +111,7 @@ static uint64_t after(uint64_t since_ms, uint32_t limit_ms)
 
 static uint32_t idle_limit(const struct sfd_context *context, const struct sfd_transfer *t)
 {
-    return t->options.idle_ms > 0 ? t->options.idle_ms : context->idle_timeout_ms;
+    return t->options.idle_ms > 0 ? t->options.idle_ms : context->settings->idle_timeout_ms;
 }
 
 static uint64_t idle_ms(const struct sfd_context *context, const struct sfd_transfer *t)
@@ -133,9 +133,10 @@ static uint64_t limit_ms(const struct sfd_context *context, const struct sfd_tra
         return idle_ms(context, t);
     case SFD_NEXT_STATUS:
         /* The Result of a Read File stands behind bytes that its reader may take as slowly as all the others. */
-        return t->command == SFD_WIRE_READ_FILE ? idle_ms(context, t) : after(t->since_ms, context->drain_timeout_ms);
+        return t->command == SFD_WIRE_READ_FILE ? idle_ms(context, t)
+                                                : after(t->since_ms, context->settings->drain_timeout_ms);
     case SFD_NEXT_PARK:
-        return after(t->since_ms, context->open_timeout_ms);
+        return after(t->since_ms, context->settings->open_timeout_ms);
     default: /* of what we make it wait for, nobody is to blame */
         return NEVER;
     }

@@ -215,7 +215,7 @@ class SelectorTest : public TransferOptionsTest
     {
         TransferOptionsTest::SetUp();
         extended_ = false; // it is asked for version 1 requests as well
-        context_->selector = true;
+        settings_.selector = true;
     }
     enum sfd_next choose(int verdict)
     {

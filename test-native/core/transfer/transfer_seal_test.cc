@@ -256,7 +256,7 @@ TEST_F(TransferSealTest, ShouldSealWhatASelectorHasAVoiceIn)
 {
     for (const size_t size : {size_t{0}, BIG}) {
         next();
-        context_->selector = true;
+        settings_.selector = true;
         file(size);
         ASSERT_EQ(SFD_NEXT_SELECT, begin(SFD_WIRE_SEND_FILE, dest()));
         sfd_transfer_select(t_.get(), SFD_TECHNIQUE_READ_WRITE);

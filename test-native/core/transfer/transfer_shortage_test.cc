@@ -93,8 +93,8 @@ class ShortageTest : public TransferFixture
             }
             return sfd_sys_linux.pwritev2(fd, iov, count, offset, flags);
         };
-        context_->idle_timeout_ms = IDLE_MS;
-        context_->drain_timeout_ms = DRAIN_MS;
+        settings_.idle_timeout_ms = IDLE_MS;
+        settings_.drain_timeout_ms = DRAIN_MS;
         learnDevice();
     }
     /* The messages of the transfer that begins next meet these answers. */
@@ -225,7 +225,7 @@ TEST_F(ShortageTest, ShouldEndWithTheErrorWhenAShortageLastsAsLongAsItMayBeIdle)
 
 TEST_F(ShortageTest, ShouldWaitForMemoryWithoutALimitWhereIdlenessHasNone)
 {
-    context_->idle_timeout_ms = 0;
+    settings_.idle_timeout_ms = 0;
     lack.always = -ENOMEM;
     file(BIG);
     begin(SFD_WIRE_SEND_FILE, toPipe());

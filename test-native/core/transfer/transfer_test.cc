@@ -523,7 +523,7 @@ TEST_F(TransferTest, ShouldMoveAtMostAQuantumATurn)
 {
     learnDevice();
     file(BIG);
-    context_->quantum = 16384; // fits any socket
+    settings_.quantum = 16384; // fits any socket
     EXPECT_EQ(SFD_NEXT_AGAIN, begin(SFD_WIRE_SEND_FILE, toPair(SocketPair(), true)));
     EXPECT_EQ(16384u, count(SFD_COUNTER_BYTES));
     EXPECT_EQ(SFD_NEXT_AGAIN, run());

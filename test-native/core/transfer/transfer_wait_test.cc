@@ -14,8 +14,8 @@ class TransferWaitTest : public TransferFixture
     void SetUp() override
     {
         TransferFixture::SetUp();
-        context_->idle_timeout_ms = IDLE_MS;
-        context_->drain_timeout_ms = DRAIN_MS;
+        settings_.idle_timeout_ms = IDLE_MS;
+        settings_.drain_timeout_ms = DRAIN_MS;
         learnDevice();
     }
     /* A Send File whose destination is full after a part of the file. */
@@ -162,7 +162,7 @@ TEST_F(TransferWaitTest, ShouldSeldomWakeTheLoopOfAStuckTransferWhoseStatusChann
 
 TEST_F(TransferWaitTest, ShouldArmNoTimerForAStuckTransferWithoutALimit)
 {
-    context_->idle_timeout_ms = 0;
+    settings_.idle_timeout_ms = 0;
     block();
     EXPECT_EQ(0u, context_->timers.count);
     next_ = sfd_transfer_cancel(context_.get(), t_.get());
