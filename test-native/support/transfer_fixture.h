@@ -166,12 +166,12 @@ class TransferFixture : public CoreTest
     }
     void TearDown() override
     {
-        EXPECT_EQ(-1, t_->file);
-        EXPECT_EQ(-1, t_->dest);
+        EXPECT_EQ(-1, t_->source.fd);
+        EXPECT_EQ(-1, t_->destination.fd);
         EXPECT_EQ(-1, t_->status.fd) << "the transfer has not ended";
         EXPECT_EQ(0u, context_->timers.count) << "a timer outlived its transfer"; // D11
-        EXPECT_EQ(nullptr, t_->path);
-        EXPECT_EQ(nullptr, t_->bounce);
+        EXPECT_EQ(nullptr, t_->source.path);
+        EXPECT_EQ(nullptr, t_->bounce.bytes);
         status_.reset();
         pipe_.reset();
         pair_.reset();
@@ -312,7 +312,7 @@ class TransferFixture : public CoreTest
             if (next_ == SFD_NEXT_POOL) {
                 work();
             } else if (next_ == SFD_NEXT_DEST) {
-                const int dest = t_->dest < 0 ? t_->status.fd : t_->dest;
+                const int dest = t_->destination.fd < 0 ? t_->status.fd : t_->destination.fd;
                 ASSERT_TRUE(await([&] {
                     collect();
                     return sfd_sys_wait_writable(dest, 0) == 1;

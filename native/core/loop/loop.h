@@ -107,7 +107,7 @@ struct sfd_counters *sfd_loop_counters(struct sfd_loop *loop);
  */
 int sfd_loop_poll(struct sfd_loop *loop);
 
-/* Runs a offloaded task; blocks as long as the disk likes. */
+/* Runs an offloaded task; blocks as long as the disk likes. */
 void sfd_loop_work(struct sfd_task *task);
 
 /* Ends the wait of a poll that is under way. */

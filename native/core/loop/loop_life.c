@@ -97,10 +97,10 @@ void sfd_loop_destroy(struct sfd_loop *loop)
         if (task->kind == SFD_TASK_CLOSE) sfd_loop_offload_close(task);
     }
     while ((t = sfd_transfer_table_next(&loop->transfers, &position)) != NULL) {
-        t->offloaded = false; /* nobody works on it any more */
+        t->loop.offloaded = false; /* nobody works on it any more */
         sfd_transfer_abort(&loop->context, t, -ESHUTDOWN);
-        sfd_client_account_end(t->account, t->promised, &loop->context.counters);
-        sfd_clients_leave(&loop->clients, t->client);
+        sfd_client_account_end(t->loop.account, t->loop.promised, &loop->context.counters);
+        sfd_clients_leave(&loop->clients, t->loop.client);
         free(t);
     }
     sfd_closer_deinit(&loop->context.closer);

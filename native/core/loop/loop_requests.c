@@ -72,20 +72,20 @@ static int admit(struct sfd_loop *loop, struct sfd_transfer *t, uint8_t descript
     const uint32_t most = loop->shared->settings.max_transfers;
 
     if (atomic_load_explicit(all, memory_order_relaxed) >= most) return refuse_as_full(loop);
-    const int result = sfd_client_account_begin(t->account, descriptors, &loop->context.counters);
+    const int result = sfd_client_account_begin(t->loop.account, descriptors, &loop->context.counters);
     if (result < 0) return result;
     if (atomic_fetch_add_explicit(all, 1, memory_order_relaxed) >= most) { /* another loop's */
         atomic_fetch_sub_explicit(all, 1, memory_order_relaxed);
-        sfd_client_account_end(t->account, descriptors, &loop->context.counters);
+        sfd_client_account_end(t->loop.account, descriptors, &loop->context.counters);
         return refuse_as_full(loop);
     }
-    t->promised = descriptors;
+    t->loop.promised = descriptors;
     return 0;
 }
 
 static void dismiss(struct sfd_loop *loop, struct sfd_transfer *t)
 {
-    sfd_client_account_end(t->account, t->promised, &loop->context.counters);
+    sfd_client_account_end(t->loop.account, t->loop.promised, &loop->context.counters);
     atomic_fetch_sub_explicit(&loop->shared->transfers, 1, memory_order_relaxed);
 }
 
@@ -101,9 +101,9 @@ static struct sfd_transfer *new_transfer(struct sfd_loop *loop, const struct sfd
     sfd_transfer_init(t);
     t->task.loop = loop;
     t->task.client = slot->pid;
-    t->client = sfd_clients_enter(&loop->clients, slot->pid, slot->uid);
-    if (t->client == NULL) goto fail;
-    t->account = t->client->account;
+    t->loop.client = sfd_clients_enter(&loop->clients, slot->pid, slot->uid);
+    if (t->loop.client == NULL) goto fail;
+    t->loop.account = t->loop.client->account;
     *error = admit(loop, t, descriptors_of(slot->command));
     if (*error < 0) goto fail;
     *error = sfd_transfer_table_add(&loop->transfers, t);
@@ -113,7 +113,7 @@ static struct sfd_transfer *new_transfer(struct sfd_loop *loop, const struct sfd
     }
     return t;
 fail:
-    if (t->client != NULL) sfd_clients_leave(&loop->clients, t->client);
+    if (t->loop.client != NULL) sfd_clients_leave(&loop->clients, t->loop.client);
     free(t);
     return NULL;
 }
@@ -171,11 +171,11 @@ fail:
 void sfd_loop_requests_command(struct sfd_loop *loop, uint64_t id, int32_t pid, uint32_t uid, int dest)
 {
     struct sfd_transfer *t = sfd_transfer_table_find(&loop->transfers, id);
-    const bool own = t != NULL && t->account->pid == pid && t->account->uid == uid;
+    const bool own = t != NULL && t->loop.account->pid == pid && t->loop.account->uid == uid;
 
     if (own && dest == NO_DEST)
         sfd_loop_cancel(loop, t);
-    else if (own && !t->offloaded && !t->ready && t->state == SFD_STATE_PARKED)
+    else if (own && !t->loop.offloaded && !t->loop.ready && t->state == SFD_STATE_PARKED)
         sfd_loop_place(loop, t, sfd_transfer_send(&loop->context, t, dest));
     else if (dest >= 0)
         drop(loop, &dest, 1, pid, uid);

@@ -27,6 +27,12 @@ static inline uint64_t sfd_min_u64(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
+/* The descriptor that the bytes go to. */
+static inline int sfd_transfer_output(const struct sfd_transfer *t)
+{
+    return t->command == SFD_WIRE_READ_FILE ? t->status.fd : t->destination.fd;
+}
+
 /* The disk pool's queue for a device, or for one that is not known. */
 static inline uint8_t sfd_transfer_queue(int device)
 {
