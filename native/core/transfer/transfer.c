@@ -1,7 +1,5 @@
 /*
- * One transfer: the state machine. How it comes by its file is in transfer_open.c, how a step moves bytes in
- * transfer_step.c, what the disk pool does in transfer_work.c, how it waits in transfer_wait.c, how it ends in
- * transfer_end.c.
+ * One transfer: the state machine. transfer_private.h has the map of its other files. Loop only.
  */
 #include <errno.h>
 #include <fcntl.h>

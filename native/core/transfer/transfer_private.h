@@ -1,7 +1,14 @@
 /*
- * Inside of a transfer, for the files that make it up: transfer.c (the state machine), transfer_open.c (before the
- * first step), transfer_step.c (one step on the loop), transfer_wait.c (between two), transfer_end.c (after the last)
- * transfer_work.c (one job in the disk pool) and transfer_load.c (the job that loads a window).
+ * Inside of a transfer, for the files that make it up:
+ *
+ *     transfer.c         the state machine
+ *     transfer_open.c    how it comes by its file
+ *     transfer_source.c  takes the file over, and locks its range
+ *     transfer_step.c    one step on the loop
+ *     transfer_wait.c    between two steps
+ *     transfer_end.c     after the last one
+ *     transfer_work.c    one job in the disk pool
+ *     transfer_load.c    the job that loads a window
  */
 #ifndef SFD_TRANSFER_TRANSFER_PRIVATE_H
 #define SFD_TRANSFER_TRANSFER_PRIVATE_H
@@ -60,6 +67,18 @@ enum sfd_next sfd_transfer_after_open(struct sfd_context *context, struct sfd_tr
 
 /* Has the disk pool try once more. */
 enum sfd_next sfd_transfer_open_again(struct sfd_context *context, struct sfd_transfer *transfer);
+
+/* ---- transfer_source.c ---- */
+
+/* Takes over an opened file whose device is known: range, times, lock. 0 or -errno. */
+int sfd_transfer_adopt(const struct sfd_context *context, struct sfd_transfer *transfer,
+                       const struct sfd_opened *opened, int device);
+
+/*
+ * Takes the advisory read lock on the range, which the original promised; idempotent. 0 or -errno, -EAGAIN while
+ * somebody writes under a lock.
+ */
+int sfd_transfer_lock(const struct sfd_context *context, struct sfd_transfer *transfer);
 
 /* ---- transfer_step.c ---- */
 
@@ -125,18 +144,6 @@ enum sfd_next sfd_transfer_end(struct sfd_context *context, struct sfd_transfer 
 
 /* Its last message has found no room for too long. */
 enum sfd_next sfd_transfer_give_up(struct sfd_context *context, struct sfd_transfer *transfer);
-
-/* ---- transfer_work.c ---- */
-
-/* Takes over an opened file whose device is known: range, times, lock. 0 or -errno. Any of the two threads. */
-int sfd_transfer_adopt(const struct sfd_context *context, struct sfd_transfer *transfer,
-                       const struct sfd_opened *opened, int device);
-
-/*
- * Takes the advisory read lock on the range, which the original promised; idempotent. 0 or -errno, -EAGAIN while
- * somebody writes under a lock.
- */
-int sfd_transfer_lock(const struct sfd_context *context, struct sfd_transfer *transfer);
 
 /* ---- transfer_load.c ---- */
 
