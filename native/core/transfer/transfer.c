@@ -140,25 +140,7 @@ static enum sfd_next move_bytes(struct sfd_context *context, struct sfd_transfer
     return sfd_transfer_complete(context, t);
 }
 
-struct sfd_subject sfd_transfer_subject(const struct sfd_transfer *t)
-{
-    return (struct sfd_subject){
-        .size = t->range.end - t->range.begin,
-        .kind = t->destination.kind,
-        .asked = t->destination.asked,
-        .nonblock = t->destination.nonblock,
-        .fits = sfd_destination_fits(&t->destination, (enum sfd_medium)t->source.medium),
-    };
-}
-
-/* Everything about the destination that a choice can hang on. */
-static struct sfd_subject ask_subject(struct sfd_context *context, struct sfd_transfer *t)
-{
-    sfd_destination_ask(&context->kernel, context->techniques, sfd_transfer_output(t), &t->destination);
-    return sfd_transfer_subject(t);
-}
-
-static enum sfd_next move_by(struct sfd_context *context, struct sfd_transfer *t, enum sfd_technique technique)
+enum sfd_next sfd_transfer_move_by(struct sfd_context *context, struct sfd_transfer *t, enum sfd_technique technique)
 {
     t->state = SFD_STATE_MOVING;
     t->technique = (uint8_t)technique;
@@ -167,61 +149,7 @@ static enum sfd_next move_by(struct sfd_context *context, struct sfd_transfer *t
     return move_bytes(context, t);
 }
 
-/* None that fits, or not the one that was asked for: whoever can be told learns which would do. */
-static enum sfd_next unfit(struct sfd_context *context, struct sfd_transfer *t, uint32_t fits)
-{
-    t->status.fits = fits;
-    return sfd_transfer_fail(context, t, -EOPNOTSUPP);
-}
-
-static enum sfd_next move_by_rules(struct sfd_context *context, struct sfd_transfer *t)
-{
-    struct sfd_subject subject = sfd_transfer_subject(t);
-    enum sfd_technique technique =
-        sfd_technique_choose(context->settings->rules, context->settings->rule_count, &subject);
-
-    if (technique == SFD_TECHNIQUE_AUTO && !subject.asked) {
-        subject = ask_subject(context, t);
-        technique = sfd_technique_choose(context->settings->rules, context->settings->rule_count, &subject);
-    }
-    if (technique == SFD_TECHNIQUE_AUTO) return unfit(context, t, 0);
-    return move_by(context, t, technique);
-}
-
-static enum sfd_next move_by_order(struct sfd_context *context, struct sfd_transfer *t)
-{
-    const struct sfd_subject subject = ask_subject(context, t);
-    const uint8_t forced = t->options.technique;
-
-    return sfd_technique_is_in(forced, subject.fits) ? move_by(context, t, (enum sfd_technique)forced)
-                                                     : unfit(context, t, subject.fits);
-}
-
-static enum sfd_next start_moving(struct sfd_context *context, struct sfd_transfer *t)
-{
-    if (t->options.technique != SFD_TECHNIQUE_AUTO) return move_by_order(context, t);
-    if (context->settings->selector && ask_subject(context, t).fits != 0) {
-        t->state = SFD_STATE_SELECTING;
-        return sfd_transfer_pause(context, t, SFD_NEXT_SELECT);
-    }
-    return move_by_rules(context, t);
-}
-
-static enum sfd_next obey_selection(struct sfd_context *context, struct sfd_transfer *t)
-{
-    const struct sfd_subject subject = sfd_transfer_subject(t);
-
-    if (t->verdict == SFD_TECHNIQUE_AUTO) return move_by_rules(context, t);
-    if (sfd_technique_is_in(t->verdict, subject.fits)) return move_by(context, t, (enum sfd_technique)t->verdict);
-    sfd_counters_add(&context->counters, SFD_COUNTER_UNFIT_SELECTIONS, 1);
-    return move_by_rules(context, t);
-}
-
-void sfd_transfer_select(struct sfd_transfer *t, int verdict)
-{
-    t->verdict = verdict >= 0 && verdict < UINT8_MAX ? (uint8_t)verdict : UINT8_MAX;
-    t->wait = SFD_NEXT_AGAIN;
-}
+/* ------------------------------------------------------------------ opening */
 
 static enum sfd_next park(struct sfd_context *context, struct sfd_transfer *t)
 {
@@ -231,8 +159,6 @@ static enum sfd_next park(struct sfd_context *context, struct sfd_transfer *t)
     sfd_transfer_wait(context, t, SFD_NEXT_PARK);
     return SFD_NEXT_PARK;
 }
-
-/* ------------------------------------------------------------------ opening */
 
 enum sfd_next sfd_transfer_opened(struct sfd_context *context, struct sfd_transfer *t)
 {
@@ -250,7 +176,7 @@ enum sfd_next sfd_transfer_opened(struct sfd_context *context, struct sfd_transf
         const uint64_t wanted = sfd_min_u64(t->range.end - t->range.begin + SFD_WIRE_MAX_RESPONSE_SIZE, PIPE_BYTES);
         (void)context->kernel.sys->fcntl(t->status.fd, F_SETPIPE_SZ, (int64_t)wanted);
     }
-    return start_moving(context, t);
+    return sfd_transfer_choose(context, t);
 }
 
 /* Takes note of what the destination is. 0, or why it cannot be one. */
@@ -310,7 +236,7 @@ enum sfd_next sfd_transfer_send(struct sfd_context *context, struct sfd_transfer
     int result = sfd_fd_classify(context->kernel.sys, dest, &info);
     if (result == 0) result = accept_dest(context, t, &info);
     if (result < 0) return sfd_transfer_fail(context, t, result);
-    return start_moving(context, t);
+    return sfd_transfer_choose(context, t);
 }
 
 /* ------------------------------------------------------------------ going on */
@@ -375,7 +301,7 @@ enum sfd_next sfd_transfer_run(struct sfd_context *context, struct sfd_transfer 
         if (t->wait == SFD_NEXT_TIMER) t->limits.since_ms = context->now_ms; /* nor is our pacing */
         return move_bytes(context, t);
     case SFD_STATE_SELECTING:
-        return t->wait == SFD_NEXT_SELECT ? SFD_NEXT_SELECT : obey_selection(context, t);
+        return t->wait == SFD_NEXT_SELECT ? SFD_NEXT_SELECT : sfd_transfer_obey(context, t);
     case SFD_STATE_OPENING:
         return sfd_transfer_open_again(context, t);
     default: /* PARKED: its File Information has found room, or its time is over */

@@ -4,6 +4,7 @@
  *     transfer.c         the state machine
  *     transfer_open.c    how it comes by its file
  *     transfer_source.c  takes the file over, and locks its range
+ *     transfer_select.c  which technique moves it
  *     transfer_step.c    one step on the loop
  *     transfer_wait.c    between two steps
  *     transfer_end.c     after the last one
@@ -55,6 +56,10 @@ enum sfd_next sfd_transfer_offload(struct sfd_context *context, struct sfd_trans
 /* Its file is open: goes on with what the request asks for. */
 enum sfd_next sfd_transfer_opened(struct sfd_context *context, struct sfd_transfer *transfer);
 
+/* Its technique is chosen: begins to move. */
+enum sfd_next sfd_transfer_move_by(struct sfd_context *context, struct sfd_transfer *transfer,
+                                   enum sfd_technique technique);
+
 /* ---- transfer_open.c ---- */
 
 /* Opens a path, or takes the descriptor that a client opened itself. `path` is borrowed, `source` is taken. */
@@ -79,6 +84,17 @@ int sfd_transfer_adopt(const struct sfd_context *context, struct sfd_transfer *t
  * somebody writes under a lock.
  */
 int sfd_transfer_lock(const struct sfd_context *context, struct sfd_transfer *transfer);
+
+/* ---- transfer_select.c ---- */
+
+/*
+ * Its source and its destination are known: begins to move, or waits for the selector. Fails when no technique fits, or
+ * not the one that its client forces.
+ */
+enum sfd_next sfd_transfer_choose(struct sfd_context *context, struct sfd_transfer *transfer);
+
+/* The selector has chosen. */
+enum sfd_next sfd_transfer_obey(struct sfd_context *context, struct sfd_transfer *transfer);
 
 /* ---- transfer_step.c ---- */
 
