@@ -223,6 +223,7 @@ class TransferFixture : public CoreTest
         request.length = length;
         request.id = 0x1234;
         request.status = take(status_->out);
+        request.accepted = sfd_status_accept(&context_->kernel, &request.status);
         request.dest = dest;
         request.extended = extended_;
         request.options = options_;

@@ -43,22 +43,10 @@ static int watch(struct sfd_loop *loop, int fd, uint32_t events, uint64_t data, 
     return result;
 }
 
-/*
- * A pipe that we could read ourselves never hangs up while we have it: its client may be long gone, and the transfer
- * would wait for as long as that client wished.
- */
-static int check_hangup(struct sfd_loop *loop, const struct sfd_transfer *t)
-{
-    struct sfd_fd_info info = {.readable = false};
-    const int result = sfd_fd_ask(loop->context.kernel.sys, t->status.fd, &info);
-
-    return result == 0 && info.readable ? -EBADMSG : result;
-}
-
 static int watch_status(struct sfd_loop *loop, struct sfd_transfer *t, uint32_t events)
 {
     if (events == 0 && t->loop.hangup_watched) return 0;
-    const int checked = t->loop.status_registered ? 0 : check_hangup(loop, t);
+    const int checked = t->loop.status_registered ? 0 : sfd_status_check_hangup(&t->status, &loop->context.kernel);
     if (checked < 0) return checked;
     const int result = watch(loop, t->status.fd, events, t->id | SFD_EVENT_STATUS, &t->loop.status_registered);
     t->loop.hangup_watched = events == 0 && result == 0;

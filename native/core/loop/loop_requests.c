@@ -7,7 +7,6 @@
 #include <stdlib.h>
 
 #include "loop/loop_private.h"
-#include "sys/pipe.h"
 
 #define NO_DEST (-1) /* of a Cancel */
 
@@ -41,8 +40,7 @@ static void refuse(struct sfd_loop *loop, struct sfd_slot *slot, int error)
 
     sfd_counters_add(&loop->context.counters, SFD_COUNTER_REFUSED, 1);
     if (slot->fds[0] >= 0 && has_status_channel(slot, error) &&
-        sfd_fd_is_pipe(loop->context.kernel.sys, slot->fds[0]) &&
-        sfd_pipe_own(&loop->context.kernel, &slot->fds[0]) == 0) {
+        sfd_status_accept(&loop->context.kernel, &slot->fds[0]) == 0) {
         sfd_status_init(&status);
         status.fd = slot->fds[0];
         status.extended = slot->extended != 0;
@@ -149,8 +147,8 @@ static void begin(struct sfd_loop *loop, struct sfd_slot *slot)
         error = -ESHUTDOWN;
         goto fail;
     }
-    /* A read end passes here; the first write to it tells, and there is nobody to tell. */
-    if (!sfd_fd_is_pipe(loop->context.kernel.sys, slot->fds[0])) goto fail;
+    request.accepted = sfd_status_accept(&loop->context.kernel, &slot->fds[0]);
+    if (request.accepted == -EBADMSG) goto fail;
     if (sends) {
         error = sfd_fd_classify(loop->context.kernel.sys, slot->fds[1], &request.dest_info);
         if (error < 0) goto fail;

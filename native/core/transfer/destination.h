@@ -48,8 +48,8 @@ int sfd_destination_accept(const struct sfd_kernel *kernel, uint32_t available, 
                            const struct sfd_fd_info *info, struct sfd_destination *destination);
 
 /*
- * The destination of a Read File: the status channel, a pipe that sfd_pipe_own has made fit. Its `fd` is -1: the
- * channel has its own owner. `available` as above.
+ * The destination of a Read File: the status channel, accepted by sfd_status_accept. Its `fd` is -1: the channel has
+ * its own owner. `available` as above.
  */
 struct sfd_destination sfd_destination_of_channel(uint32_t available);
 

@@ -2,17 +2,11 @@
  * One transfer: the state machine. transfer_private.h has the map of its other files. Loop only.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "sys/errno_policy.h"
-#include "sys/pipe.h"
 #include "transfer/transfer_private.h"
-
-/* Unprivileged users share 64 MiB of pipe buffers (pipe(7)): a bigger pipe is only for reads that gain by it. */
-#define PIPE_BYTES          ((uint64_t)1024 * 1024)
-#define PIPE_BYTES_STANDARD ((uint64_t)64 * 1024)
 
 /* A job between two files ends after this many bytes, so that a cancel is obeyed and progress is told. */
 #define COPY_BYTES ((uint64_t)8 * 1024 * 1024)
@@ -171,11 +165,7 @@ enum sfd_next sfd_transfer_opened(struct sfd_context *context, struct sfd_transf
     };
     t->status.info_due = true;
     if (t->command == SFD_WIRE_OPEN_FILE) return park(context, t);
-    if (t->command == SFD_WIRE_READ_FILE && t->range.end - t->range.begin > PIPE_BYTES_STANDARD) {
-        /* 3.5 times the throughput; EPERM at the user's limit only means the old size. */
-        const uint64_t wanted = sfd_min_u64(t->range.end - t->range.begin + SFD_WIRE_MAX_RESPONSE_SIZE, PIPE_BYTES);
-        (void)context->kernel.sys->fcntl(t->status.fd, F_SETPIPE_SZ, (int64_t)wanted);
-    }
+    if (t->command == SFD_WIRE_READ_FILE) sfd_status_grow(&t->status, &context->kernel, t->range.end - t->range.begin);
     return sfd_transfer_choose(context, t);
 }
 
@@ -193,8 +183,6 @@ static int accept_dest(struct sfd_context *context, struct sfd_transfer *t, cons
 enum sfd_next sfd_transfer_begin(struct sfd_context *context, struct sfd_transfer *t,
                                  const struct sfd_transfer_request *request)
 {
-    int result;
-
     if (request->path == NULL) t->source.fd = request->source; /* until it is looked at */
     t->command = request->command;
     t->id = request->id;
@@ -210,10 +198,9 @@ enum sfd_next sfd_transfer_begin(struct sfd_context *context, struct sfd_transfe
     t->limits.reported_ms = context->now_ms;
     t->limits.since_ms = context->now_ms;
     if (t->options.deadline_ms > 0) t->limits.deadline_ms = context->now_ms + t->options.deadline_ms;
-    result = sfd_pipe_own(&context->kernel, &t->status.fd);
-    if (result < 0) return sfd_transfer_cancel(context, t); /* nothing can be said without blocking */
+    if (request->accepted < 0) return sfd_transfer_cancel(context, t); /* nothing can be said without blocking */
     if (t->command == SFD_WIRE_SEND_FILE) {
-        result = accept_dest(context, t, &request->dest_info);
+        const int result = accept_dest(context, t, &request->dest_info);
         if (result < 0) return sfd_transfer_refuse(context, t, result);
     } else if (t->command == SFD_WIRE_READ_FILE) {
         if ((t->options.flags & SFD_OPTION_SEAL) != 0) return sfd_transfer_refuse(context, t, -EINVAL);

@@ -196,8 +196,9 @@ struct sfd_transfer_request {
     bool extended;
     struct sfd_options options;
     int status;
-    int dest;   /* -1 unless SEND_FILE */
-    int source; /* without a path */
+    int accepted; /* what sfd_status_accept has said of it: 0, or the -errno for which nothing can be said */
+    int dest;     /* -1 unless SEND_FILE */
+    int source;   /* without a path */
     struct sfd_fd_info dest_info;
 };
 
