@@ -2,8 +2,6 @@
  * One transfer: the state machine. transfer_private.h has the map of its other files. Loop only.
  */
 #include <errno.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "sys/errno_policy.h"
 #include "transfer/transfer_private.h"

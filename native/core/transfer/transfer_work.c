@@ -7,7 +7,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
 
-#include "sys/errno_policy.h"
 #include "transfer/copy.h"
 #include "transfer/transfer_private.h"
 
