@@ -140,6 +140,7 @@ class TransferFixture : public CoreTest
         script.warm_until = UINT64_MAX;
         sys_ = scripted();
         context_ = std::make_unique<struct sfd_context>();
+        context_->settings = &settings_;
         ASSERT_EQ(0, sfd_kernel_init(&context_->kernel, &sys_));
         context_->techniques = sfd_techniques_available(&sys_);
         script.sendfiles = 0; // of the techniques' probe
@@ -151,9 +152,9 @@ class TransferFixture : public CoreTest
         ASSERT_EQ(0, sfd_timers_reserve(&context_->timers, 16));
         buffer_.resize(64 * 1024);
         context_->buffer = buffer_.data();
-        context_->buffer_size = buffer_.size();
-        context_->quantum = QUANTUM;
-        context_->open_timeout_ms = OPEN_TIMEOUT_MS;
+        settings_.buffer_size = static_cast<uint32_t>(buffer_.size());
+        settings_.quantum = QUANTUM;
+        settings_.open_timeout_ms = OPEN_TIMEOUT_MS;
         context_->now_ms = START_MS;
         context_->epoll = sfd_sys_epoll();
         sfd_devices_init(&devices_);
@@ -165,12 +166,12 @@ class TransferFixture : public CoreTest
     }
     void TearDown() override
     {
-        EXPECT_EQ(-1, t_->file);
-        EXPECT_EQ(-1, t_->dest);
+        EXPECT_EQ(-1, t_->source.fd);
+        EXPECT_EQ(-1, t_->destination.fd);
         EXPECT_EQ(-1, t_->status.fd) << "the transfer has not ended";
         EXPECT_EQ(0u, context_->timers.count) << "a timer outlived its transfer"; // D11
-        EXPECT_EQ(nullptr, t_->path);
-        EXPECT_EQ(nullptr, t_->bounce);
+        EXPECT_EQ(nullptr, t_->source.path);
+        EXPECT_EQ(nullptr, t_->bounce.bytes);
         status_.reset();
         pipe_.reset();
         pair_.reset();
@@ -222,6 +223,7 @@ class TransferFixture : public CoreTest
         request.length = length;
         request.id = 0x1234;
         request.status = take(status_->out);
+        request.accepted = sfd_status_accept(&context_->kernel, &request.status);
         request.dest = dest;
         request.extended = extended_;
         request.options = options_;
@@ -311,7 +313,7 @@ class TransferFixture : public CoreTest
             if (next_ == SFD_NEXT_POOL) {
                 work();
             } else if (next_ == SFD_NEXT_DEST) {
-                const int dest = t_->dest < 0 ? t_->status.fd : t_->dest;
+                const int dest = t_->destination.fd < 0 ? t_->status.fd : t_->destination.fd;
                 ASSERT_TRUE(await([&] {
                     collect();
                     return sfd_sys_wait_writable(dest, 0) == 1;
@@ -378,6 +380,7 @@ class TransferFixture : public CoreTest
     }
 
     struct sfd_sys sys_;
+    struct sfd_settings settings_ = {};
     std::unique_ptr<struct sfd_context> context_;
     struct sfd_devices devices_;
     std::string buffer_;

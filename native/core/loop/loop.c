@@ -102,8 +102,9 @@ static void run_timers(struct sfd_loop *loop)
     while ((timer = sfd_timers_expire(&loop->context.timers, loop->context.now_ms)) != NULL) {
         if (timer == &loop->receive_again) sfd_loop_receiving_resume(loop);
         if (timer == &loop->receive_again || timer == &loop->close_again) continue;
-        struct sfd_transfer *t = (struct sfd_transfer *)(void *)((char *)timer - offsetof(struct sfd_transfer, timer));
-        if (t->ready) continue; /* its turn comes anyway, and it looks at the clock */
+        struct sfd_transfer *t =
+            (struct sfd_transfer *)(void *)((char *)timer - offsetof(struct sfd_transfer, limits.timer));
+        if (t->loop.ready) continue; /* its turn comes anyway, and it looks at the clock */
         sfd_loop_place(loop, t, sfd_transfer_timeout(&loop->context, t));
     }
 }
@@ -114,10 +115,10 @@ static void transfer_event(struct sfd_loop *loop, const struct epoll_event *even
     const bool status = (event->data.u64 & SFD_EVENT_STATUS) != 0;
 
     if (t == NULL) return; /* ended by an earlier event of the same batch */
-    if (status) t->hangup_watched = false;
+    if (status) t->loop.hangup_watched = false;
     if (status && (event->events & EPOLLERR) != 0)
         sfd_loop_cancel(loop, t); /* nobody reads the status channel any more: the client is gone */
-    else if (!t->offloaded)
+    else if (!t->loop.offloaded)
         sfd_ready_queue_push(&loop->ready_queue, t);
     else if (t->state == SFD_STATE_ENDING)
         sfd_loop_place(loop, t, sfd_transfer_run(&loop->context, t)); /* its last words have room */
@@ -165,7 +166,7 @@ static void begin_stop(struct sfd_loop *loop)
     loop->last_batches = loop->receiving ? LAST_BATCHES : 0;
     sfd_loop_receiving_stop(loop);
     while ((t = sfd_transfer_table_next(&loop->transfers, &position)) != NULL)
-        if (!t->ready) sfd_loop_abort(loop, t, -ESHUTDOWN); /* else its turn comes, and is its last */
+        if (!t->loop.ready) sfd_loop_abort(loop, t, -ESHUTDOWN); /* else its turn comes, and is its last */
 }
 
 static void publish_load(struct sfd_loop *loop)

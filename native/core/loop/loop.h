@@ -52,21 +52,6 @@ struct sfd_turn {
 
 struct sfd_loop;
 
-/* From Java most of it comes as one array of numbers, see the table in jni_engine.c. */
-struct sfd_settings {
-    uint32_t loops;
-    uint32_t max_transfers;
-    struct sfd_limits client; /* what one client may have */
-    uint32_t open_timeout_ms;
-    uint32_t buffer_size;      /* bytes; of read-write, one a loop */
-    uint64_t quantum;          /* bytes */
-    uint32_t idle_timeout_ms;  /* without a byte moved; 0: never */
-    uint32_t drain_timeout_ms; /* for room for the last message; 0: never */
-    bool selector;             /* the dispatcher chooses techniques: leave it choices */
-    uint8_t rule_count;
-    struct sfd_rule rules[SFD_RULES_MAX]; /* for `auto`, the first that matches and fits */
-};
-
 /* Send Open File or Cancel, on its way to the loop that has the transfer. */
 struct sfd_command {
     struct sfd_task task;
@@ -118,7 +103,7 @@ struct sfd_counters *sfd_loop_counters(struct sfd_loop *loop);
  */
 int sfd_loop_poll(struct sfd_loop *loop);
 
-/* Runs a offloaded task; blocks as long as the disk likes. */
+/* Runs an offloaded task; blocks as long as the disk likes. */
 void sfd_loop_work(struct sfd_task *task);
 
 /* Ends the wait of a poll that is under way. */

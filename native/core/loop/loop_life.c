@@ -31,17 +31,10 @@ int sfd_loop_create(struct sfd_loop **out, struct sfd_shared *shared, uint32_t i
     loop->spare = -1;
     loop->mailbox.eventfd = -1;
     loop->context = (struct sfd_context){
+        .settings = &shared->settings,
+        .devices = &shared->devices,
         .kernel = shared->kernel,
         .techniques = shared->techniques,
-        .devices = &shared->devices,
-        .buffer_size = shared->settings.buffer_size,
-        .quantum = shared->settings.quantum,
-        .open_timeout_ms = shared->settings.open_timeout_ms,
-        .idle_timeout_ms = shared->settings.idle_timeout_ms,
-        .drain_timeout_ms = shared->settings.drain_timeout_ms,
-        .selector = shared->settings.selector,
-        .rules = shared->settings.rules,
-        .rule_count = shared->settings.rule_count,
     };
     loop->context.kernel.spare = &loop->spare;
     sfd_pipe_keep_spare(&loop->context.kernel);
@@ -62,7 +55,7 @@ int sfd_loop_create(struct sfd_loop **out, struct sfd_shared *shared, uint32_t i
     atomic_init(&loop->waiting, 0);
     loop->look.kind = SFD_TASK_LOOK;
 
-    loop->context.buffer = malloc(loop->context.buffer_size);
+    loop->context.buffer = malloc(shared->settings.buffer_size);
     loop->turn = calloc(1, sizeof(*loop->turn));
     if (loop->context.buffer == NULL || loop->turn == NULL) goto fail;
     result = sfd_timers_reserve(&loop->context.timers, SFD_LOOP_TIMERS);
@@ -104,10 +97,10 @@ void sfd_loop_destroy(struct sfd_loop *loop)
         if (task->kind == SFD_TASK_CLOSE) sfd_loop_offload_close(task);
     }
     while ((t = sfd_transfer_table_next(&loop->transfers, &position)) != NULL) {
-        t->offloaded = false; /* nobody works on it any more */
+        t->loop.offloaded = false; /* nobody works on it any more */
         sfd_transfer_abort(&loop->context, t, -ESHUTDOWN);
-        sfd_client_account_end(t->account, t->promised, &loop->context.counters);
-        sfd_clients_leave(&loop->clients, t->client);
+        sfd_client_account_end(t->loop.account, t->loop.promised, &loop->context.counters);
+        sfd_clients_leave(&loop->clients, t->loop.client);
         free(t);
     }
     sfd_closer_deinit(&loop->context.closer);

@@ -41,14 +41,14 @@ static void push(struct sfd_loop *loop, struct sfd_task *task)
 /* Whether its job may go to the disk pool now. */
 static bool may_go(struct sfd_loop *loop, struct sfd_transfer *t)
 {
-    return sfd_client_account_begin_task(t->account, &loop->context.counters);
+    return sfd_client_account_begin_task(t->loop.account, &loop->context.counters);
 }
 
 static void stop_waiting(struct sfd_loop *loop, struct sfd_transfer *t)
 {
-    t->waiting = false;
+    t->loop.waiting = false;
     atomic_fetch_sub(&loop->waiting, 1);
-    atomic_fetch_sub(&t->account->waiting, 1);
+    atomic_fetch_sub(&t->loop.account->waiting, 1);
 }
 
 /* The client's jobs that wait, oldest first, as far as there is room. */
@@ -67,12 +67,12 @@ static void feed(struct sfd_loop *loop, struct sfd_client *client)
 
 static void wait_for_room(struct sfd_loop *loop, struct sfd_transfer *t)
 {
-    struct sfd_client *client = t->client;
+    struct sfd_client *client = t->loop.client;
 
-    t->waiting = true;
+    t->loop.waiting = true;
     append(&client->waiting_first, &client->waiting_last, &t->task);
     atomic_fetch_add(&loop->waiting, 1);
-    atomic_fetch_add(&t->account->waiting, 1);
+    atomic_fetch_add(&t->loop.account->waiting, 1);
     feed(loop, client); /* another loop may have made room meanwhile */
 }
 
@@ -100,10 +100,10 @@ void sfd_loop_offload_look(struct sfd_loop *loop)
 
 void sfd_loop_offload_add(struct sfd_loop *loop, struct sfd_transfer *t)
 {
-    t->offloaded = true;
+    t->loop.offloaded = true;
     loop->offloaded++;
     t->task.kind = SFD_TASK_TRANSFER;
-    if (t->client->waiting_first == NULL && may_go(loop, t))
+    if (t->loop.client->waiting_first == NULL && may_go(loop, t))
         push(loop, &t->task);
     else
         wait_for_room(loop, t); /* behind those that came before it */
@@ -111,16 +111,16 @@ void sfd_loop_offload_add(struct sfd_loop *loop, struct sfd_transfer *t)
 
 void sfd_loop_offload_take_back(struct sfd_loop *loop, struct sfd_transfer *t)
 {
-    t->offloaded = false;
+    t->loop.offloaded = false;
     loop->offloaded--;
-    sfd_client_account_end_task(t->account, &loop->context.counters);
-    feed(loop, t->client);
-    if (atomic_load(&t->account->waiting) > 0) tell_others(loop);
+    sfd_client_account_end_task(t->loop.account, &loop->context.counters);
+    feed(loop, t->loop.client);
+    if (atomic_load(&t->loop.account->waiting) > 0) tell_others(loop);
 }
 
 void sfd_loop_offload_withdraw(struct sfd_loop *loop, struct sfd_transfer *t)
 {
-    struct sfd_client *client = t->client;
+    struct sfd_client *client = t->loop.client;
     struct sfd_task *before = NULL;
 
     for (struct sfd_task *task = client->waiting_first; task != &t->task; task = task->next)
@@ -131,7 +131,7 @@ void sfd_loop_offload_withdraw(struct sfd_loop *loop, struct sfd_transfer *t)
         before->next = t->task.next;
     if (client->waiting_last == &t->task) client->waiting_last = before;
     stop_waiting(loop, t);
-    t->offloaded = false;
+    t->loop.offloaded = false;
     loop->offloaded--;
 }
 

@@ -11,17 +11,17 @@
 void sfd_loop_forget(struct sfd_loop *loop, struct sfd_transfer *t)
 {
     sfd_transfer_table_remove(&loop->transfers, t);
-    sfd_client_account_end(t->account, t->promised, &loop->context.counters);
-    sfd_clients_leave(&loop->clients, t->client);
+    sfd_client_account_end(t->loop.account, t->loop.promised, &loop->context.counters);
+    sfd_clients_leave(&loop->clients, t->loop.client);
     atomic_fetch_sub_explicit(&loop->shared->transfers, 1, memory_order_relaxed);
     free(t);
 }
 
 void sfd_loop_abort(struct sfd_loop *loop, struct sfd_transfer *t, int error)
 {
-    if (t->waiting) sfd_loop_offload_withdraw(loop, t);
+    if (t->loop.waiting) sfd_loop_offload_withdraw(loop, t);
     sfd_transfer_abort(&loop->context, t, error);
-    if (!t->offloaded) sfd_loop_forget(loop, t);
+    if (!t->loop.offloaded) sfd_loop_forget(loop, t);
 }
 
 int sfd_loop_watch(struct sfd_loop *loop, int fd, struct epoll_event event, bool registered)
@@ -43,25 +43,13 @@ static int watch(struct sfd_loop *loop, int fd, uint32_t events, uint64_t data, 
     return result;
 }
 
-/*
- * A pipe that we could read ourselves never hangs up while we have it: its client may be long gone, and the transfer
- * would wait for as long as that client wished.
- */
-static int check_hangup(struct sfd_loop *loop, const struct sfd_transfer *t)
-{
-    struct sfd_fd_info info = {.readable = false};
-    const int result = sfd_fd_ask(loop->context.kernel.sys, t->status.fd, &info);
-
-    return result == 0 && info.readable ? -EBADMSG : result;
-}
-
 static int watch_status(struct sfd_loop *loop, struct sfd_transfer *t, uint32_t events)
 {
-    if (events == 0 && t->hangup_watched) return 0;
-    const int checked = t->status_registered ? 0 : check_hangup(loop, t);
+    if (events == 0 && t->loop.hangup_watched) return 0;
+    const int checked = t->loop.status_registered ? 0 : sfd_status_check_hangup(&t->status, &loop->context.kernel);
     if (checked < 0) return checked;
-    const int result = watch(loop, t->status.fd, events, t->id | SFD_EVENT_STATUS, &t->status_registered);
-    t->hangup_watched = events == 0 && result == 0;
+    const int result = watch(loop, t->status.fd, events, t->id | SFD_EVENT_STATUS, &t->loop.status_registered);
+    t->loop.hangup_watched = events == 0 && result == 0;
     return result;
 }
 
@@ -75,10 +63,10 @@ static int watch_hangup(struct sfd_loop *loop, struct sfd_transfer *t)
 
 static int watch_dest(struct sfd_loop *loop, struct sfd_transfer *t)
 {
-    if (t->dest < 0) return watch_status(loop, t, EPOLLOUT); /* Read File: the data goes there too */
+    if (t->destination.fd < 0) return watch_status(loop, t, EPOLLOUT); /* Read File: the data goes there too */
     /* The status channel's reader going away is the client going away, however long the destination stays full. */
     const int result = watch_status(loop, t, 0);
-    return result < 0 ? result : watch(loop, t->dest, EPOLLOUT, t->id, &t->dest_registered);
+    return result < 0 ? result : watch(loop, t->destination.fd, EPOLLOUT, t->id, &t->loop.dest_registered);
 }
 
 /*
@@ -115,7 +103,7 @@ void sfd_loop_place(struct sfd_loop *loop, struct sfd_transfer *t, enum sfd_next
 {
     int result = 0;
 
-    if (t->waiting && t->state == SFD_STATE_ENDING) {
+    if (t->loop.waiting && t->state == SFD_STATE_ENDING) {
         sfd_loop_offload_withdraw(loop, t); /* it has ended before the disk pool had it */
         next = sfd_transfer_run(&loop->context, t);
     }
@@ -130,7 +118,7 @@ void sfd_loop_place(struct sfd_loop *loop, struct sfd_transfer *t, enum sfd_next
         result = watch_status(loop, t, EPOLLOUT);
         break;
     case SFD_NEXT_PARK:
-        if (t->status.info_due && t->retry_ms == 0) {
+        if (t->status.info_due && t->limits.retry_ms == 0) {
             result = watch_status(loop, t, EPOLLOUT);
             break;
         }
@@ -158,7 +146,7 @@ void sfd_loop_place(struct sfd_loop *loop, struct sfd_transfer *t, enum sfd_next
 
 void sfd_loop_cancel(struct sfd_loop *loop, struct sfd_transfer *t)
 {
-    if (t->ready) {
+    if (t->loop.ready) {
         atomic_store_explicit(&t->cancelled, true, memory_order_relaxed); /* obeyed in its turn */
         return;
     }

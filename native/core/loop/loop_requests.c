@@ -7,7 +7,6 @@
 #include <stdlib.h>
 
 #include "loop/loop_private.h"
-#include "sys/pipe.h"
 
 #define NO_DEST (-1) /* of a Cancel */
 
@@ -41,8 +40,7 @@ static void refuse(struct sfd_loop *loop, struct sfd_slot *slot, int error)
 
     sfd_counters_add(&loop->context.counters, SFD_COUNTER_REFUSED, 1);
     if (slot->fds[0] >= 0 && has_status_channel(slot, error) &&
-        sfd_fd_is_pipe(loop->context.kernel.sys, slot->fds[0]) &&
-        sfd_pipe_own(&loop->context.kernel, &slot->fds[0]) == 0) {
+        sfd_status_accept(&loop->context.kernel, &slot->fds[0]) == 0) {
         sfd_status_init(&status);
         status.fd = slot->fds[0];
         status.extended = slot->extended != 0;
@@ -72,20 +70,20 @@ static int admit(struct sfd_loop *loop, struct sfd_transfer *t, uint8_t descript
     const uint32_t most = loop->shared->settings.max_transfers;
 
     if (atomic_load_explicit(all, memory_order_relaxed) >= most) return refuse_as_full(loop);
-    const int result = sfd_client_account_begin(t->account, descriptors, &loop->context.counters);
+    const int result = sfd_client_account_begin(t->loop.account, descriptors, &loop->context.counters);
     if (result < 0) return result;
     if (atomic_fetch_add_explicit(all, 1, memory_order_relaxed) >= most) { /* another loop's */
         atomic_fetch_sub_explicit(all, 1, memory_order_relaxed);
-        sfd_client_account_end(t->account, descriptors, &loop->context.counters);
+        sfd_client_account_end(t->loop.account, descriptors, &loop->context.counters);
         return refuse_as_full(loop);
     }
-    t->promised = descriptors;
+    t->loop.promised = descriptors;
     return 0;
 }
 
 static void dismiss(struct sfd_loop *loop, struct sfd_transfer *t)
 {
-    sfd_client_account_end(t->account, t->promised, &loop->context.counters);
+    sfd_client_account_end(t->loop.account, t->loop.promised, &loop->context.counters);
     atomic_fetch_sub_explicit(&loop->shared->transfers, 1, memory_order_relaxed);
 }
 
@@ -101,9 +99,9 @@ static struct sfd_transfer *new_transfer(struct sfd_loop *loop, const struct sfd
     sfd_transfer_init(t);
     t->task.loop = loop;
     t->task.client = slot->pid;
-    t->client = sfd_clients_enter(&loop->clients, slot->pid, slot->uid);
-    if (t->client == NULL) goto fail;
-    t->account = t->client->account;
+    t->loop.client = sfd_clients_enter(&loop->clients, slot->pid, slot->uid);
+    if (t->loop.client == NULL) goto fail;
+    t->loop.account = t->loop.client->account;
     *error = admit(loop, t, descriptors_of(slot->command));
     if (*error < 0) goto fail;
     *error = sfd_transfer_table_add(&loop->transfers, t);
@@ -113,7 +111,7 @@ static struct sfd_transfer *new_transfer(struct sfd_loop *loop, const struct sfd
     }
     return t;
 fail:
-    if (t->client != NULL) sfd_clients_leave(&loop->clients, t->client);
+    if (t->loop.client != NULL) sfd_clients_leave(&loop->clients, t->loop.client);
     free(t);
     return NULL;
 }
@@ -149,8 +147,8 @@ static void begin(struct sfd_loop *loop, struct sfd_slot *slot)
         error = -ESHUTDOWN;
         goto fail;
     }
-    /* A read end passes here; the first write to it tells, and there is nobody to tell. */
-    if (!sfd_fd_is_pipe(loop->context.kernel.sys, slot->fds[0])) goto fail;
+    request.accepted = sfd_status_accept(&loop->context.kernel, &slot->fds[0]);
+    if (request.accepted == -EBADMSG) goto fail;
     if (sends) {
         error = sfd_fd_classify(loop->context.kernel.sys, slot->fds[1], &request.dest_info);
         if (error < 0) goto fail;
@@ -171,11 +169,11 @@ fail:
 void sfd_loop_requests_command(struct sfd_loop *loop, uint64_t id, int32_t pid, uint32_t uid, int dest)
 {
     struct sfd_transfer *t = sfd_transfer_table_find(&loop->transfers, id);
-    const bool own = t != NULL && t->account->pid == pid && t->account->uid == uid;
+    const bool own = t != NULL && t->loop.account->pid == pid && t->loop.account->uid == uid;
 
     if (own && dest == NO_DEST)
         sfd_loop_cancel(loop, t);
-    else if (own && !t->offloaded && !t->ready && t->state == SFD_STATE_PARKED)
+    else if (own && !t->loop.offloaded && !t->loop.ready && t->state == SFD_STATE_PARKED)
         sfd_loop_place(loop, t, sfd_transfer_send(&loop->context, t, dest));
     else if (dest >= 0)
         drop(loop, &dest, 1, pid, uid);

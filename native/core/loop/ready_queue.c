@@ -15,17 +15,17 @@ static void push_client(struct sfd_ready_queue *queue, struct sfd_client *client
 
 void sfd_ready_queue_push(struct sfd_ready_queue *queue, struct sfd_transfer *transfer)
 {
-    struct sfd_client *client = transfer->client;
+    struct sfd_client *client = transfer->loop.client;
 
-    if (transfer->ready) return;
-    transfer->ready = true;
-    transfer->ready_next = NULL;
+    if (transfer->loop.ready) return;
+    transfer->loop.ready = true;
+    transfer->loop.ready_next = NULL;
     queue->count++;
     if (client->ready_first == NULL) {
         client->ready_first = transfer;
         push_client(queue, client);
     } else {
-        client->ready_last->ready_next = transfer;
+        client->ready_last->loop.ready_next = transfer;
     }
     client->ready_last = transfer;
 }
@@ -36,11 +36,11 @@ struct sfd_transfer *sfd_ready_queue_pop(struct sfd_ready_queue *queue)
 
     if (client == NULL) return NULL;
     struct sfd_transfer *transfer = client->ready_first;
-    client->ready_first = transfer->ready_next;
+    client->ready_first = transfer->loop.ready_next;
     queue->first = client->queue_next;
     if (queue->first == NULL) queue->last = NULL;
     if (client->ready_first != NULL) push_client(queue, client); /* to the back of the line */
-    transfer->ready = false;
+    transfer->loop.ready = false;
     queue->count--;
     return transfer;
 }

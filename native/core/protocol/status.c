@@ -4,6 +4,7 @@
 #include "protocol/status.h"
 
 #include <errno.h>
+#include <fcntl.h>
 
 #include "sys/errno_policy.h"
 #include "sys/fd.h"
@@ -11,6 +12,15 @@
 
 /* File Information, progress and one terminal message: far below PIPE_BUF, so a pipe takes all of it or nothing. */
 #define STATUS_BYTES_MAX 128
+
+/* Unprivileged users share 64 MiB of pipe buffers (pipe(7)): a bigger pipe is only for reads that gain by it. */
+#define PIPE_BYTES          ((uint64_t)1024 * 1024)
+#define PIPE_BYTES_STANDARD ((uint64_t)64 * 1024)
+
+int sfd_status_accept(const struct sfd_kernel *kernel, int *fd)
+{
+    return sfd_fd_is_pipe(kernel->sys, *fd) ? sfd_pipe_own(kernel, fd) : -EBADMSG;
+}
 
 void sfd_status_init(struct sfd_status *status)
 {
@@ -20,6 +30,23 @@ void sfd_status_init(struct sfd_status *status)
 void sfd_status_deinit(struct sfd_status *status, const struct sfd_kernel *kernel)
 {
     sfd_fd_close(kernel->sys, &status->fd);
+}
+
+int sfd_status_check_hangup(const struct sfd_status *status, const struct sfd_kernel *kernel)
+{
+    struct sfd_fd_info info = {.readable = false};
+    const int result = sfd_fd_ask(kernel->sys, status->fd, &info);
+
+    return result == 0 && info.readable ? -EBADMSG : result;
+}
+
+void sfd_status_grow(const struct sfd_status *status, const struct sfd_kernel *kernel, uint64_t bytes)
+{
+    const uint64_t wanted = bytes + SFD_WIRE_MAX_RESPONSE_SIZE;
+
+    if (bytes <= PIPE_BYTES_STANDARD) return;
+    /* 3.5 times the throughput; EPERM at the user's limit only means the old size. */
+    (void)kernel->sys->fcntl(status->fd, F_SETPIPE_SZ, (int64_t)(wanted < PIPE_BYTES ? wanted : PIPE_BYTES));
 }
 
 void sfd_status_complete(struct sfd_status *status)

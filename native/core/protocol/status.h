@@ -1,9 +1,9 @@
 /*
  * The status channel of one transfer: a pipe to the client.
  *
- * Role: one slot for File Information, one for merged progress, one for the terminal message, in the words of version 1
- * or, if `extended`, with a Refusal and a Result. What does not fit into the
- * pipe stays in its slot; File Information and the terminal message are never lost, progress is merged.
+ * Role: says what can be one. One slot for File Information, one for merged progress, one for the terminal message, in
+ * the words of version 1 or, if `extended`, with a Refusal and a Result. What does not fit into the pipe stays in its
+ * slot; File Information and the terminal message are never lost, progress is merged.
  * Thread: the transfer's loop. Owns the descriptor. Never blocks.
  */
 #ifndef SFD_PROTOCOL_STATUS_H
@@ -34,10 +34,30 @@ struct sfd_status {
     struct sfd_wire_result result; /* of a Result */
 };
 
+/*
+ * Accepts *fd, a descriptor that was received, as a status channel. 0, and *fd can be written to without waiting: it
+ * may be a description of our own now. Or, with *fd as it was: -EBADMSG when it is no pipe, or the -errno for which no
+ * description of our own can be had; then nothing can be said to the client. Never blocks.
+ *
+ * A read end passes: the first write to it tells, and there is nobody to tell. So does a pipe that is open for reading
+ * as well: sfd_status_check_hangup tells as soon as a transfer has to wait, and most never do.
+ */
+int sfd_status_accept(const struct sfd_kernel *kernel, int *fd);
+
 void sfd_status_init(struct sfd_status *status);
 
 /* Closes. Idempotent. */
 void sfd_status_deinit(struct sfd_status *status, const struct sfd_kernel *kernel);
+
+/*
+ * Whether the channel hangs up when its client goes: 0; -EBADMSG for a pipe that we could read ourselves, which never
+ * hangs up while we have it: its client may be long gone, and the transfer would wait for as long as that client
+ * wished; or -EBADF. Never blocks.
+ */
+int sfd_status_check_hangup(const struct sfd_status *status, const struct sfd_kernel *kernel);
+
+/* Makes room for that many bytes of a file as well, as far as reading them gains by it. */
+void sfd_status_grow(const struct sfd_status *status, const struct sfd_kernel *kernel, uint64_t bytes);
 
 /*
  * Writes everything that is due, in order, as one atomic write: 1 when nothing is due any more, 0 when the pipe has no

@@ -84,34 +84,38 @@ int sfd_destination_seal(const struct sfd_kernel *kernel, int fd)
 static struct sfd_destination describe(uint32_t available, const struct sfd_fd_info *info)
 {
     return (struct sfd_destination){
+        .fd = -1,
         .kind = info->kind,
+        .fits = sfd_destination_type_fits(info) & available,
+        .device = -1,
         .asked = info->asked,
         .nonblock = info->nonblock,
-        .device = -1,
-        .fits = sfd_destination_type_fits(info) & available,
     };
 }
 
 int sfd_destination_accept(const struct sfd_kernel *kernel, uint32_t available, struct sfd_devices *devices,
-                           const struct sfd_fd_info *info, int *fd, struct sfd_destination *out)
+                           const struct sfd_fd_info *info, struct sfd_destination *destination)
 {
     struct sfd_fd_info now = *info;
+    int fd = destination->fd;
     int result = 0;
 
+    destination->kind = info->kind;
     if (sfd_destination_type_fits(info) == 0) return -EOPNOTSUPP;
     if (!info->writable) return -EBADF;
     if (info->kind == SFD_FD_PIPE) {
-        result = sfd_pipe_own(kernel, fd);
+        result = sfd_pipe_own(kernel, &fd);
         if (kernel->pipe_write_flags == 0) now.nonblock = true;
     } else if (info->kind == SFD_FD_CHAR && info->device == SFD_FD_DEVICE_TERMINAL) {
-        result = own_terminal(kernel, fd);
+        result = own_terminal(kernel, &fd);
         now.nonblock = true;
-    } else if (info->kind == SFD_FD_REGULAR && is_sealed(kernel, *fd)) {
+    } else if (info->kind == SFD_FD_REGULAR && is_sealed(kernel, fd)) {
         result = -EPERM;
     }
     if (result < 0) return result;
-    *out = describe(available, &now);
-    if (info->kind == SFD_FD_REGULAR) out->device = (int16_t)sfd_devices_add(devices, info->dev);
+    *destination = describe(available, &now);
+    destination->fd = fd;
+    if (info->kind == SFD_FD_REGULAR) destination->device = (int16_t)sfd_devices_add(devices, info->dev);
     return 0;
 }
 
@@ -128,7 +132,9 @@ void sfd_destination_ask(const struct sfd_kernel *kernel, uint32_t available, in
     struct sfd_fd_info info = {.kind = destination->kind};
 
     if (destination->asked || sfd_fd_ask(kernel->sys, fd, &info) < 0) return;
-    *destination = describe(available, &info);
+    destination->fits = sfd_destination_type_fits(&info) & available;
+    destination->asked = info.asked;
+    destination->nonblock = info.nonblock;
 }
 
 uint32_t sfd_destination_fits(const struct sfd_destination *destination, enum sfd_medium source)
@@ -155,13 +161,13 @@ int64_t sfd_destination_write(const struct sfd_kernel *kernel, int fd, enum sfd_
                                 MSG_DONTWAIT | MSG_NOSIGNAL | (more && kind == SFD_FD_TCP ? MSG_MORE : 0));
 }
 
-void sfd_destination_close(struct sfd_closer *closer, int *fd, enum sfd_fd_kind kind, int device,
+void sfd_destination_close(struct sfd_closer *closer, struct sfd_destination *destination,
                            struct sfd_client_account *account)
 {
-    if (sfd_destination_is_pooled(kind))
-        sfd_closer_take_file(closer, fd, device, account);
-    else if (kind == SFD_FD_OTHER)
-        sfd_closer_take_unknown(closer, fd, account); /* a directory, for example */
+    if (sfd_destination_is_pooled(destination->kind))
+        sfd_closer_take_file(closer, &destination->fd, destination->device, account);
+    else if (destination->kind == SFD_FD_OTHER)
+        sfd_closer_take_unknown(closer, &destination->fd, account); /* a directory, for example */
     else
-        sfd_closer_take(closer, fd, kind, account);
+        sfd_closer_take(closer, &destination->fd, destination->kind, account);
 }

@@ -28,23 +28,29 @@
 #include "sys/kernel.h"
 
 struct sfd_destination {
+    int fd;
     enum sfd_fd_kind kind;
+    uint32_t fits;  /* mask of techniques, of those that this machine has */
+    int16_t device; /* of a regular file: its index; -1: it belongs to no disk */
     bool asked;     /* for O_NONBLOCK; until then only what fits in any case does */
     bool nonblock;  /* its description had O_NONBLOCK when it came, or is our own */
-    int16_t device; /* of a regular file: its index; -1: it belongs to no disk */
-    uint32_t fits;  /* mask of techniques, of those that this machine has */
+    bool seal_due;  /* it has to be sealed before it is complete; a copy's last job does */
 };
 
 /*
- * Accepts *fd, classified as `info`, as a destination; `available` is the mask of techniques that work here. 0 with
- * *out filled, and *fd perhaps replaced by a description of our own (the client's is closed then); or, with *fd as it
- * was: -EBADF when it cannot be written to, -EPERM when it is sealed against it, -EOPNOTSUPP when it is nothing that
- * takes a file's bytes, or the -errno for which no description of our own can be had. Never blocks.
+ * Accepts destination->fd, classified as `info`; `available` is the mask of techniques that work here. 0 with the rest
+ * filled, and `fd` perhaps replaced by a description of our own (the client's is closed then); or, with `fd` as it was
+ * and of the rest only the kind, by which it is closed: -EBADF when it cannot be written to, -EPERM when it is sealed
+ * against it, -EOPNOTSUPP when it is nothing that takes a file's bytes, or the -errno for which no description of our
+ * own can be had. Never blocks.
  */
 int sfd_destination_accept(const struct sfd_kernel *kernel, uint32_t available, struct sfd_devices *devices,
-                           const struct sfd_fd_info *info, int *fd, struct sfd_destination *out);
+                           const struct sfd_fd_info *info, struct sfd_destination *destination);
 
-/* The destination of a Read File: the status channel, a pipe that sfd_pipe_own has made fit. `available` as above. */
+/*
+ * The destination of a Read File: the status channel, accepted by sfd_status_accept. Its `fd` is -1: the channel has
+ * its own owner. `available` as above.
+ */
 struct sfd_destination sfd_destination_of_channel(uint32_t available);
 
 /*
@@ -89,10 +95,10 @@ int64_t sfd_destination_write(const struct sfd_kernel *kernel, int fd, enum sfd_
                               int count, bool more);
 
 /*
- * Takes *fd, the client's, and sets it to -1: closes it at once if that cannot block, else leaves it to the closer.
- * `device` is that of a regular file, or -1 when nobody has looked.
+ * Takes its descriptor, the client's, and sets it to -1: closes it at once if that cannot block, else leaves it to the
+ * closer. The device of a regular file may be -1: nobody has looked.
  */
-void sfd_destination_close(struct sfd_closer *closer, int *fd, enum sfd_fd_kind kind, int device,
+void sfd_destination_close(struct sfd_closer *closer, struct sfd_destination *destination,
                            struct sfd_client_account *account);
 
 #endif

@@ -1,20 +1,10 @@
 /*
- * One transfer: the state machine. How it comes by its file is in transfer_open.c, how a step moves bytes in
- * transfer_step.c, what the disk pool does in transfer_work.c, how it waits in transfer_wait.c, how it ends in
- * transfer_end.c.
+ * One transfer: the state machine. transfer_private.h has the map of its other files. Loop only.
  */
 #include <errno.h>
-#include <fcntl.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "sys/errno_policy.h"
-#include "sys/pipe.h"
 #include "transfer/transfer_private.h"
-
-/* Unprivileged users share 64 MiB of pipe buffers (pipe(7)): a bigger pipe is only for reads that gain by it. */
-#define PIPE_BYTES          ((uint64_t)1024 * 1024)
-#define PIPE_BYTES_STANDARD ((uint64_t)64 * 1024)
 
 /* A job between two files ends after this many bytes, so that a cancel is obeyed and progress is told. */
 #define COPY_BYTES ((uint64_t)8 * 1024 * 1024)
@@ -24,7 +14,10 @@
 
 void sfd_transfer_init(struct sfd_transfer *transfer)
 {
-    *transfer = (struct sfd_transfer){.file = -1, .dest = -1, .device = -1, .dest_device = -1, .root = -1};
+    *transfer = (struct sfd_transfer){
+        .destination = {.fd = -1, .device = -1},
+        .source = {.fd = -1, .root = -1, .device = -1},
+    };
     sfd_status_init(&transfer->status);
 }
 
@@ -32,11 +25,11 @@ void sfd_transfer_init(struct sfd_transfer *transfer)
 
 static void account(struct sfd_context *context, struct sfd_transfer *t, uint64_t moved)
 {
-    t->offset += moved;
+    t->range.offset += moved;
     if (t->command != SFD_WIRE_READ_FILE) t->status.progress += moved;
     if (moved > 0) {
-        t->cold_rounds = 0;
-        t->since_ms = context->now_ms;
+        t->cache.cold_rounds = 0;
+        t->limits.since_ms = context->now_ms;
         sfd_transfer_got_on(t);
         sfd_transfer_rate_spend(t, moved);
     }
@@ -46,16 +39,16 @@ static void account(struct sfd_context *context, struct sfd_transfer *t, uint64_
 /* What somebody waits for who has got nothing yet: opens, first windows, and so all of a small file. */
 static bool is_urgent(const struct sfd_transfer *t, enum sfd_job job)
 {
-    if (job == SFD_JOB_COPY) return t->end - t->begin <= SFD_SMALL_BYTES;
-    return job == SFD_JOB_OPEN || t->offset == t->begin;
+    if (job == SFD_JOB_COPY) return t->range.end - t->range.begin <= SFD_SMALL_BYTES;
+    return job == SFD_JOB_OPEN || t->range.offset == t->range.begin;
 }
 
 enum sfd_next sfd_transfer_offload(struct sfd_context *context, struct sfd_transfer *t, enum sfd_job job, uint8_t queue)
 {
-    t->job = (uint8_t)job;
+    t->job.kind = (uint8_t)job;
     t->task.urgent = is_urgent(t, job);
-    t->job_error = 0;
-    t->job_moved = 0;
+    t->job.error = 0;
+    t->job.moved = 0;
     t->task.queue = queue;
     return sfd_transfer_pause(context, t, SFD_NEXT_POOL);
 }
@@ -63,9 +56,9 @@ enum sfd_next sfd_transfer_offload(struct sfd_context *context, struct sfd_trans
 static enum sfd_next offload_load(struct sfd_context *context, struct sfd_transfer *t)
 {
     sfd_counters_add(&context->counters, SFD_COUNTER_COLD_WINDOWS, 1);
-    t->cold_windows++;
-    if (++t->cold_rounds > 3) t->bounce_only = true;
-    return sfd_transfer_offload(context, t, SFD_JOB_LOAD, sfd_transfer_queue(t->device));
+    t->cache.cold_windows++;
+    if (++t->cache.cold_rounds > 3) t->cache.bounce_only = true;
+    return sfd_transfer_offload(context, t, SFD_JOB_LOAD, sfd_transfer_queue(t->source.device));
 }
 
 /* Its turn is over: it gets another one, or has to wait until its rate allows more. */
@@ -82,17 +75,17 @@ static enum sfd_next rest(struct sfd_context *context, struct sfd_transfer *t)
  */
 static uint8_t copy_queue(const struct sfd_transfer *t)
 {
-    const bool local = sfd_medium_is_local((enum sfd_medium)t->medium);
+    const bool local = sfd_medium_is_local((enum sfd_medium)t->source.medium);
 
-    return sfd_transfer_queue(local ? t->dest_device : t->device);
+    return sfd_transfer_queue(local ? t->destination.device : t->source.device);
 }
 
 static enum sfd_next offload_copy(struct sfd_context *context, struct sfd_transfer *t)
 {
-    const uint64_t left = t->end - t->offset;
+    const uint64_t left = t->range.end - t->range.offset;
 
-    t->job_limit = sfd_transfer_rate_take(context, t, sfd_min_u64(COPY_BYTES, left));
-    if (t->job_limit == 0 && left > 0) return rest(context, t);
+    t->job.limit = sfd_transfer_rate_take(context, t, sfd_min_u64(COPY_BYTES, left));
+    if (t->job.limit == 0 && left > 0) return rest(context, t);
     return sfd_transfer_offload(context, t, SFD_JOB_COPY, copy_queue(t));
 }
 
@@ -102,8 +95,8 @@ static enum sfd_next offload_copy(struct sfd_context *context, struct sfd_transf
  */
 static enum sfd_next wait_for_dest(struct sfd_context *context, struct sfd_transfer *t)
 {
-    if (t->vain_runs < VAIN_RUNS_MAX) {
-        t->vain_runs++;
+    if (t->limits.vain_runs < VAIN_RUNS_MAX) {
+        t->limits.vain_runs++;
         return sfd_transfer_pause(context, t, SFD_NEXT_DEST);
     }
     sfd_transfer_retry(context, t);
@@ -113,13 +106,13 @@ static enum sfd_next wait_for_dest(struct sfd_context *context, struct sfd_trans
 
 static enum sfd_next move_bytes(struct sfd_context *context, struct sfd_transfer *t)
 {
-    if (t->offset == t->end && !t->seal_due) return sfd_transfer_complete(context, t);
-    if (sfd_destination_is_pooled((enum sfd_fd_kind)t->dest_kind)) return offload_copy(context, t);
+    if (t->range.offset == t->range.end && !t->destination.seal_due) return sfd_transfer_complete(context, t);
+    if (sfd_destination_is_pooled(t->destination.kind)) return offload_copy(context, t);
 
-    uint64_t budget = sfd_transfer_rate_take(context, t, context->quantum);
-    while (t->offset < t->end) {
+    uint64_t budget = sfd_transfer_rate_take(context, t, context->settings->quantum);
+    while (t->range.offset < t->range.end) {
         if (budget == 0) return rest(context, t);
-        const uint64_t limit = sfd_min_u64(budget, t->end - t->offset);
+        const uint64_t limit = sfd_min_u64(budget, t->range.end - t->range.offset);
         const struct sfd_progress p = sfd_transfer_step(context, t, limit);
         account(context, t, p.moved);
         budget -= p.moved;
@@ -139,190 +132,81 @@ static enum sfd_next move_bytes(struct sfd_context *context, struct sfd_transfer
     return sfd_transfer_complete(context, t);
 }
 
-static struct sfd_destination dest_of(const struct sfd_transfer *t)
-{
-    return (struct sfd_destination){
-        .kind = (enum sfd_fd_kind)t->dest_kind,
-        .asked = t->dest_asked,
-        .nonblock = t->dest_nonblock,
-        .device = t->dest_device,
-        .fits = t->dest_fits,
-    };
-}
-
-static void take_dest(struct sfd_transfer *t, const struct sfd_destination *dest)
-{
-    t->dest_kind = (uint8_t)dest->kind;
-    t->dest_asked = dest->asked;
-    t->dest_nonblock = dest->nonblock;
-    t->dest_device = dest->device;
-    t->dest_fits = (uint8_t)dest->fits;
-}
-
-struct sfd_subject sfd_transfer_subject(const struct sfd_transfer *t)
-{
-    const struct sfd_destination dest = dest_of(t);
-
-    return (struct sfd_subject){
-        .size = t->end - t->begin,
-        .kind = dest.kind,
-        .asked = dest.asked,
-        .nonblock = dest.nonblock,
-        .fits = sfd_destination_fits(&dest, (enum sfd_medium)t->medium),
-    };
-}
-
-/* Everything about the destination that a choice can hang on. */
-static struct sfd_subject ask_subject(struct sfd_context *context, struct sfd_transfer *t)
-{
-    struct sfd_destination dest = dest_of(t);
-
-    sfd_destination_ask(&context->kernel, context->techniques, t->dest < 0 ? t->status.fd : t->dest, &dest);
-    take_dest(t, &dest);
-    return sfd_transfer_subject(t);
-}
-
-static enum sfd_next move_by(struct sfd_context *context, struct sfd_transfer *t, enum sfd_technique technique)
+enum sfd_next sfd_transfer_move_by(struct sfd_context *context, struct sfd_transfer *t, enum sfd_technique technique)
 {
     t->state = SFD_STATE_MOVING;
     t->technique = (uint8_t)technique;
-    t->since_ms = context->now_ms;
+    t->limits.since_ms = context->now_ms;
     sfd_transfer_rate_start(context, t);
     return move_bytes(context, t);
 }
 
-/* None that fits, or not the one that was asked for: whoever can be told learns which would do. */
-static enum sfd_next unfit(struct sfd_context *context, struct sfd_transfer *t, uint32_t fits)
-{
-    t->status.fits = fits;
-    return sfd_transfer_fail(context, t, -EOPNOTSUPP);
-}
-
-static enum sfd_next move_by_rules(struct sfd_context *context, struct sfd_transfer *t)
-{
-    struct sfd_subject subject = sfd_transfer_subject(t);
-    enum sfd_technique technique = sfd_technique_choose(context->rules, context->rule_count, &subject);
-
-    if (technique == SFD_TECHNIQUE_AUTO && !subject.asked) {
-        subject = ask_subject(context, t);
-        technique = sfd_technique_choose(context->rules, context->rule_count, &subject);
-    }
-    if (technique == SFD_TECHNIQUE_AUTO) return unfit(context, t, 0);
-    return move_by(context, t, technique);
-}
-
-static enum sfd_next move_by_order(struct sfd_context *context, struct sfd_transfer *t)
-{
-    const struct sfd_subject subject = ask_subject(context, t);
-    const uint8_t forced = t->options.technique;
-
-    return sfd_technique_is_in(forced, subject.fits) ? move_by(context, t, (enum sfd_technique)forced)
-                                                     : unfit(context, t, subject.fits);
-}
-
-static enum sfd_next start_moving(struct sfd_context *context, struct sfd_transfer *t)
-{
-    if (t->options.technique != SFD_TECHNIQUE_AUTO) return move_by_order(context, t);
-    if (context->selector && ask_subject(context, t).fits != 0) {
-        t->state = SFD_STATE_SELECTING;
-        return sfd_transfer_pause(context, t, SFD_NEXT_SELECT);
-    }
-    return move_by_rules(context, t);
-}
-
-static enum sfd_next obey_selection(struct sfd_context *context, struct sfd_transfer *t)
-{
-    const struct sfd_subject subject = sfd_transfer_subject(t);
-
-    if (t->verdict == SFD_TECHNIQUE_AUTO) return move_by_rules(context, t);
-    if (sfd_technique_is_in(t->verdict, subject.fits)) return move_by(context, t, (enum sfd_technique)t->verdict);
-    sfd_counters_add(&context->counters, SFD_COUNTER_UNFIT_SELECTIONS, 1);
-    return move_by_rules(context, t);
-}
-
-void sfd_transfer_select(struct sfd_transfer *t, int verdict)
-{
-    t->verdict = verdict >= 0 && verdict < UINT8_MAX ? (uint8_t)verdict : UINT8_MAX;
-    t->wait = SFD_NEXT_AGAIN;
-}
+/* ------------------------------------------------------------------ opening */
 
 static enum sfd_next park(struct sfd_context *context, struct sfd_transfer *t)
 {
     t->state = SFD_STATE_PARKED;
-    t->since_ms = context->now_ms;
+    t->limits.since_ms = context->now_ms;
     if (!sfd_transfer_tell(context, t)) return sfd_transfer_cancel(context, t);
     sfd_transfer_wait(context, t, SFD_NEXT_PARK);
     return SFD_NEXT_PARK;
 }
 
-/* ------------------------------------------------------------------ opening */
-
 enum sfd_next sfd_transfer_opened(struct sfd_context *context, struct sfd_transfer *t)
 {
     t->status.info = (struct sfd_wire_file_info){
-        .size = t->end - t->begin,
-        .atime = t->atime,
-        .mtime = t->mtime,
-        .ctime = t->ctime,
+        .size = t->range.end - t->range.begin,
+        .atime = t->source.atime,
+        .mtime = t->source.mtime,
+        .ctime = t->source.ctime,
         .id = t->id,
     };
     t->status.info_due = true;
     if (t->command == SFD_WIRE_OPEN_FILE) return park(context, t);
-    if (t->command == SFD_WIRE_READ_FILE && t->end - t->begin > PIPE_BYTES_STANDARD) {
-        /* 3.5 times the throughput; EPERM at the user's limit only means the old size. */
-        const uint64_t wanted = sfd_min_u64(t->end - t->begin + SFD_WIRE_MAX_RESPONSE_SIZE, PIPE_BYTES);
-        (void)context->kernel.sys->fcntl(t->status.fd, F_SETPIPE_SZ, (int64_t)wanted);
-    }
-    return start_moving(context, t);
+    if (t->command == SFD_WIRE_READ_FILE) sfd_status_grow(&t->status, &context->kernel, t->range.end - t->range.begin);
+    return sfd_transfer_choose(context, t);
 }
 
 /* Takes note of what the destination is. 0, or why it cannot be one. */
 static int accept_dest(struct sfd_context *context, struct sfd_transfer *t, const struct sfd_fd_info *info)
 {
-    struct sfd_destination dest;
-
-    t->dest_kind = (uint8_t)info->kind; /* also of one that is refused: it is closed by its kind */
     const int result =
-        sfd_destination_accept(&context->kernel, context->techniques, context->devices, info, &t->dest, &dest);
+        sfd_destination_accept(&context->kernel, context->techniques, context->devices, info, &t->destination);
+
     if (result < 0) return result;
-    take_dest(t, &dest);
-    t->seal_due = (t->options.flags & SFD_OPTION_SEAL) != 0;
-    return t->seal_due ? sfd_destination_can_seal(&context->kernel, t->dest) : 0;
+    t->destination.seal_due = (t->options.flags & SFD_OPTION_SEAL) != 0;
+    return t->destination.seal_due ? sfd_destination_can_seal(&context->kernel, t->destination.fd) : 0;
 }
 
 enum sfd_next sfd_transfer_begin(struct sfd_context *context, struct sfd_transfer *t,
                                  const struct sfd_transfer_request *request)
 {
-    int result;
-
-    if (request->path == NULL) t->file = request->source; /* until it is looked at */
+    if (request->path == NULL) t->source.fd = request->source; /* until it is looked at */
     t->command = request->command;
     t->id = request->id;
     t->status.fd = request->status;
-    t->dest = request->dest;
-    t->root = request->root;
+    t->destination.fd = request->dest;
+    t->source.root = request->root;
     t->status.extended = request->extended;
-    if (request->extended) t->started_ns = context->kernel.sys->now_ns();
+    if (request->extended) t->limits.started_ns = context->kernel.sys->now_ns();
     t->options = request->options;
-    t->want_offset = request->offset;
-    t->want_length = request->length;
-    t->dest_kind = request->dest < 0 ? SFD_FD_PIPE : (uint8_t)request->dest_info.kind;
-    t->reported_ms = context->now_ms;
-    t->since_ms = context->now_ms;
-    if (t->options.deadline_ms > 0) t->deadline_ms = context->now_ms + t->options.deadline_ms;
-    result = sfd_pipe_own(&context->kernel, &t->status.fd);
-    if (result < 0) return sfd_transfer_cancel(context, t); /* nothing can be said without blocking */
+    t->range.want_offset = request->offset;
+    t->range.want_length = request->length;
+    t->destination.kind = request->dest < 0 ? SFD_FD_PIPE : request->dest_info.kind;
+    t->limits.reported_ms = context->now_ms;
+    t->limits.since_ms = context->now_ms;
+    if (t->options.deadline_ms > 0) t->limits.deadline_ms = context->now_ms + t->options.deadline_ms;
+    if (request->accepted < 0) return sfd_transfer_cancel(context, t); /* nothing can be said without blocking */
     if (t->command == SFD_WIRE_SEND_FILE) {
-        result = accept_dest(context, t, &request->dest_info);
+        const int result = accept_dest(context, t, &request->dest_info);
         if (result < 0) return sfd_transfer_refuse(context, t, result);
     } else if (t->command == SFD_WIRE_READ_FILE) {
         if ((t->options.flags & SFD_OPTION_SEAL) != 0) return sfd_transfer_refuse(context, t, -EINVAL);
-        const struct sfd_destination channel = sfd_destination_of_channel(context->techniques);
-        take_dest(t, &channel);
+        t->destination = sfd_destination_of_channel(context->techniques);
     }
 
     if (request->path != NULL) return sfd_transfer_open_path(context, t, request->path, request->root_local);
-    t->file = -1;
+    t->source.fd = -1;
     return sfd_transfer_open_source(context, t, request->source);
 }
 
@@ -330,53 +214,53 @@ enum sfd_next sfd_transfer_send(struct sfd_context *context, struct sfd_transfer
 {
     struct sfd_fd_info info;
 
-    sfd_timer_disarm(&context->timers, &t->timer);
-    if (t->status.extended) t->started_ns = context->kernel.sys->now_ns();
+    sfd_timer_disarm(&context->timers, &t->limits.timer);
+    if (t->status.extended) t->limits.started_ns = context->kernel.sys->now_ns();
     if (dest < 0) return sfd_transfer_fail(context, t, dest);
-    t->dest = dest;
+    t->destination.fd = dest;
     int result = sfd_fd_classify(context->kernel.sys, dest, &info);
     if (result == 0) result = accept_dest(context, t, &info);
     if (result < 0) return sfd_transfer_fail(context, t, result);
-    return start_moving(context, t);
+    return sfd_transfer_choose(context, t);
 }
 
 /* ------------------------------------------------------------------ going on */
 
 static enum sfd_next after_load(struct sfd_context *context, struct sfd_transfer *t)
 {
-    if (t->job_error < 0 && sfd_errno_policy(SFD_PLACE_LOAD, t->job_error) == SFD_REMEDY_DEFER) {
-        t->cold_rounds--; /* that one says nothing about its pages */
-        return sfd_transfer_defer(context, t, t->job_error);
+    if (t->job.error < 0 && sfd_errno_policy(SFD_PLACE_LOAD, t->job.error) == SFD_REMEDY_DEFER) {
+        t->cache.cold_rounds--; /* that one says nothing about its pages */
+        return sfd_transfer_defer(context, t, t->job.error);
     }
-    if (t->job_error < 0) return sfd_transfer_fail(context, t, t->job_error);
-    if (t->job_moved == 0) return sfd_transfer_fail(context, t, -ENODATA); /* the file ends before its range does */
-    t->resident_end = t->offset + t->job_moved;
-    t->resident_ms = context->now_ms;
+    if (t->job.error < 0) return sfd_transfer_fail(context, t, t->job.error);
+    if (t->job.moved == 0) return sfd_transfer_fail(context, t, -ENODATA); /* the file ends before its range does */
+    t->cache.resident_end = t->range.offset + t->job.moved;
+    t->cache.resident_ms = context->now_ms;
     return move_bytes(context, t);
 }
 
 /* What it has moved counts, however late it comes back. */
 static void take_copied(struct sfd_context *context, struct sfd_transfer *t)
 {
-    account(context, t, t->job_moved);
-    if (t->job_moved > 0) t->technique = t->job_technique;
-    t->job_moved = 0;
+    account(context, t, t->job.moved);
+    if (t->job.moved > 0) t->technique = t->job.technique;
+    t->job.moved = 0;
 }
 
 static enum sfd_next after_copy(struct sfd_context *context, struct sfd_transfer *t)
 {
-    if (t->job_error < 0 && sfd_errno_policy(SFD_PLACE_COPY, t->job_error) == SFD_REMEDY_DEFER)
-        return sfd_transfer_defer(context, t, t->job_error);
-    if (t->job_error < 0) return sfd_transfer_fail(context, t, t->job_error);
+    if (t->job.error < 0 && sfd_errno_policy(SFD_PLACE_COPY, t->job.error) == SFD_REMEDY_DEFER)
+        return sfd_transfer_defer(context, t, t->job.error);
+    if (t->job.error < 0) return sfd_transfer_fail(context, t, t->job.error);
     return move_bytes(context, t);
 }
 
 static enum sfd_next after_job(struct sfd_context *context, struct sfd_transfer *t)
 {
-    const uint8_t job = t->job;
+    const uint8_t job = t->job.kind;
 
-    t->job = SFD_JOB_NONE;
-    t->since_ms = context->now_ms; /* the disk's time is not the client's */
+    t->job.kind = SFD_JOB_NONE;
+    t->limits.since_ms = context->now_ms; /* the disk's time is not the client's */
     switch (job) {
     case SFD_JOB_OPEN:
         return sfd_transfer_after_open(context, t);
@@ -391,18 +275,18 @@ enum sfd_next sfd_transfer_run(struct sfd_context *context, struct sfd_transfer 
 {
     enum sfd_next next;
 
-    t->retry_ms = 0;
+    t->limits.retry_ms = 0;
     if (t->state == SFD_STATE_ENDING) return sfd_transfer_end(context, t);
     if (atomic_load_explicit(&t->cancelled, memory_order_relaxed)) return sfd_transfer_cancel(context, t);
-    if (t->job == SFD_JOB_COPY) take_copied(context, t);
+    if (t->job.kind == SFD_JOB_COPY) take_copied(context, t);
     if (sfd_transfer_is_late(context, t)) return sfd_transfer_timeout(context, t);
-    if (t->job != SFD_JOB_NONE) return after_job(context, t);
+    if (t->job.kind != SFD_JOB_NONE) return after_job(context, t);
     switch (t->state) {
     case SFD_STATE_MOVING:
-        if (t->wait == SFD_NEXT_TIMER) t->since_ms = context->now_ms; /* nor is our pacing */
+        if (t->wait == SFD_NEXT_TIMER) t->limits.since_ms = context->now_ms; /* nor is our pacing */
         return move_bytes(context, t);
     case SFD_STATE_SELECTING:
-        return t->wait == SFD_NEXT_SELECT ? SFD_NEXT_SELECT : obey_selection(context, t);
+        return t->wait == SFD_NEXT_SELECT ? SFD_NEXT_SELECT : sfd_transfer_obey(context, t);
     case SFD_STATE_OPENING:
         return sfd_transfer_open_again(context, t);
     default: /* PARKED: its File Information has found room, or its time is over */

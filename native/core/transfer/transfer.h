@@ -7,8 +7,8 @@
  *
  * Role: owns everything that one request needs and decides what happens next; where it waits is the loop's business.
  * Thread: its loop. Between SFD_NEXT_POOL and the hand-back the disk pool works on it (sfd_transfer_work) and the loop
- * keeps to what is its own: the status channel, the timer, `state`, `since_ms`, and the destination of what is no copy.
- * So it can end, for its client, while a dead disk has it. Owns the file, the destination and the status channel.
+ * keeps to the rooms of struct sfd_transfer that are its own. So it can end, for its client, while a dead disk has it.
+ * Owns the file, the destination and the status channel.
  * Never: blocks on the loop; has two terminal messages; reports complete before the destination took every byte.
  */
 #ifndef SFD_TRANSFER_TRANSFER_H
@@ -29,29 +29,23 @@
 #include "sys/kernel.h"
 #include "transfer/destination.h"
 #include "transfer/mover.h"
+#include "transfer/settings.h"
 
 /* Progress is merged into at most 20 messages a second: each one wakes the client. */
 #define SFD_PROGRESS_INTERVAL_MS 50
 
-/* What all transfers of one loop share; `kernel` and `devices` are the same for all loops. */
+/* What all transfers of one loop share; `settings`, `devices` and `kernel` are the same for all loops. */
 struct sfd_context {
+    const struct sfd_settings *settings; /* borrowed */
+    struct sfd_devices *devices;         /* borrowed */
     struct sfd_kernel kernel;
     uint32_t techniques; /* mask of those that work here */
     struct sfd_closer closer;
     struct sfd_counters counters;
     struct sfd_timers timers;
-    char *buffer; /* of read-write, for the length of one step */
-    size_t buffer_size;
-    uint64_t quantum; /* bytes that one transfer may move a turn */
-    uint32_t open_timeout_ms;
-    uint32_t idle_timeout_ms;  /* 0: never */
-    uint32_t drain_timeout_ms; /* 0: never */
-    bool selector;             /* somebody outside chooses techniques */
-    uint8_t rule_count;
-    const struct sfd_rule *rules; /* borrowed */
-    uint64_t now_ms;              /* of this turn */
-    int epoll;                    /* the loop's; a registered descriptor leaves it before it is closed */
-    struct sfd_devices *devices;
+    char *buffer;    /* of read-write, settings->buffer_size, for the length of one step */
+    uint64_t now_ms; /* of this turn */
+    int epoll;       /* the loop's; a registered descriptor leaves it before it is closed */
 };
 
 enum sfd_state {
@@ -78,85 +72,113 @@ enum sfd_next {
 
 struct sfd_client;
 
+/*
+ * Who may touch what. While `loop.offloaded` the transfer has two threads: its loop, which goes on answering the
+ * client, and the disk pool, which does the job. The loop writes to nothing below `cancelled` then, except to the
+ * destination when the job is no copy; it may read the range, which the disk pool sets with an open and leaves alone
+ * afterwards.
+ */
 struct sfd_transfer {
-    struct sfd_task task; /* first: the mailbox carries it */
+    struct sfd_task task; /* first: the mailbox carries it; whoever has the transfer */
 
-    /* the loop's */
-    struct sfd_client *client;
-    struct sfd_client_account *account; /* the client's, borrowed; NULL: nobody's */
-    struct sfd_transfer *ready_next;
+    /* What was asked for. Set when it begins; read by both. */
     uint64_t id;
-    bool ready;             /* in the ready queue */
-    bool offloaded;         /* the disk pool has it, or will */
-    bool waiting;           /* offloaded, and not in the disk pool yet: its client has too much there */
-    bool dest_registered;   /* with epoll */
-    bool status_registered; /* with epoll */
-    bool hangup_watched;    /* epoll tells when the status channel loses its reader */
-    uint8_t promised;       /* descriptors that its account counts for it */
-    atomic_bool cancelled;  /* by the loop, also while offloaded */
-
-    struct sfd_timer timer; /* for the earliest of its limits, progress and rate; or earlier */
-    uint64_t since_ms;      /* when what it waits for was last seen to go on */
-    uint64_t deadline_ms;   /* of the clock; 0: none */
-    uint64_t started_ns;    /* of receipt; extended requests only */
-    uint64_t retry_ms;      /* when it tries again what no event announces; 0: it waits for an event */
-    uint64_t short_ms;      /* since when the machine lacks what it needs; 0: it lacks nothing */
-    uint64_t rate_ms;       /* when rate_credit was last counted */
-    uint64_t rate_credit;   /* thousandths of a byte */
-    struct sfd_status status;
-    int file;
-    int dest; /* -1: the status channel itself (Read File) */
     struct sfd_options options;
-    uint32_t cold_windows; /* that the disk pool loaded for it */
-    uint8_t wait;          /* enum sfd_next: what it waits for */
-    uint8_t retries;       /* in a row */
-    uint8_t vain_runs;     /* in a row: epoll called the destination ready, and it took nothing */
     uint8_t command;
-    uint8_t state;
-    uint8_t dest_kind;
-    bool dest_asked;    /* for O_NONBLOCK, sfd_destination_ask */
-    bool dest_nonblock; /* at that moment */
-    uint8_t dest_fits;  /* mask of techniques */
-    uint8_t technique;  /* what moves it now; regular destinations: what works so far */
-    uint8_t verdict;    /* the selector's */
-    bool file_shared;   /* its description is the client's, sfd_open_descriptor */
-    bool seal_due;      /* the destination has to be sealed before it is complete; the job's while it copies */
-    uint8_t medium;
-    uint8_t job;         /* what the disk pool does */
-    bool locked;         /* the range has our read lock */
-    uint8_t stays;       /* enum sfd_stays: do loaded pages stay in the cache? */
-    bool bounce_only;    /* the disk pool reads it into memory, for lack of pages that stay */
-    uint8_t cold_rounds; /* loads in a row that left nothing resident */
-    int16_t device;      /* of the file: index, or -1 */
-    int16_t dest_device; /* of a regular destination: index, or -1 */
-    uint64_t file_size;
-    int64_t atime;
-    int64_t mtime;
-    int64_t ctime;
 
-    uint64_t begin;        /* of the range */
-    uint64_t offset;       /* of the next byte */
-    uint64_t end;          /* of the range */
-    uint64_t resident_end; /* bytes before it were ready at resident_ms */
-    uint64_t resident_ms;
-    uint64_t requested_end; /* bytes before it were asked of the disk */
-    struct sfd_drop drop;
-    uint64_t reported_ms; /* when progress was last written */
-    uint32_t window;      /* bytes that the disk pool loads next */
+    /* The loop's. The disk pool reads the technique. */
+    uint8_t state;     /* enum sfd_state */
+    uint8_t wait;      /* enum sfd_next: what it waits for */
+    uint8_t verdict;   /* the selector's */
+    uint8_t technique; /* what moves it now; regular destinations: what works so far */
+    struct sfd_status status;
 
-    char *bounce; /* bytes that the disk pool read; NULL when there are none */
-    uint32_t bounce_length;
-    uint32_t bounce_position;
+    /* The loop's: where it stands in its loop, and what it counts for there. */
+    struct {
+        struct sfd_client *client;
+        struct sfd_client_account *account; /* the client's, borrowed; NULL: no client is counted */
+        struct sfd_transfer *ready_next;
+        bool ready;             /* in the ready queue */
+        bool offloaded;         /* the disk pool has it, or will */
+        bool waiting;           /* offloaded, and not in the disk pool yet: its client has too much there */
+        bool dest_registered;   /* with epoll */
+        bool status_registered; /* with epoll */
+        bool hangup_watched;    /* epoll tells when the status channel loses its reader */
+        uint8_t promised;       /* descriptors that its account counts for it */
+    } loop;
 
-    /* the job's input and outcome */
-    char *path; /* owned; cold opens only */
-    int root;   /* borrowed descriptor */
-    int64_t want_offset;
-    uint64_t want_length;
-    uint64_t job_limit;    /* bytes to copy */
-    uint8_t job_technique; /* that copied them */
-    int job_error;
-    uint64_t job_moved;
+    /* The loop's: how long it may wait, and how fast it may go (transfer_wait.c). */
+    struct {
+        struct sfd_timer timer; /* for the earliest of its limits, progress and rate; or earlier */
+        uint64_t since_ms;      /* when what it waits for was last seen to go on */
+        uint64_t deadline_ms;   /* of the clock; 0: none */
+        uint64_t started_ns;    /* of receipt; extended requests only */
+        uint64_t retry_ms;      /* when it tries again what no event announces; 0: it waits for an event */
+        uint64_t short_ms;      /* since when the machine lacks what it needs; 0: it lacks nothing */
+        uint64_t reported_ms;   /* when progress was last written */
+        uint64_t rate_ms;       /* when rate_credit was last counted */
+        uint64_t rate_credit;   /* thousandths of a byte */
+        uint8_t retries;        /* in a row */
+        uint8_t vain_runs;      /* in a row: epoll called the destination ready, and it took nothing */
+    } limits;
+
+    /* The loop sets it, also while the disk pool reads it: the job need not begin, or go on. */
+    atomic_bool cancelled;
+
+    /* From here on: of whoever has the transfer. */
+
+    struct sfd_destination destination; /* `fd` is -1: the status channel itself (Read File) */
+
+    struct {
+        uint64_t begin;
+        uint64_t offset; /* of the next byte; only the loop goes forward */
+        uint64_t end;
+        int64_t want_offset; /* until the file is open: what was asked for */
+        uint64_t want_length;
+    } range;
+
+    struct {
+        int fd;
+        int root;   /* borrowed descriptor */
+        char *path; /* owned; cold opens only */
+        uint64_t size;
+        int64_t atime;
+        int64_t mtime;
+        int64_t ctime;
+        int16_t device; /* index, or -1 */
+        uint8_t medium; /* enum sfd_medium */
+        bool shared;    /* its description is the client's, sfd_open_descriptor */
+        bool locked;    /* the range has our read lock */
+    } source;
+
+    /* What of the range is in the page cache, and how the rest is loaded (transfer_load.c). */
+    struct {
+        uint64_t resident_end; /* bytes before it were ready at resident_ms */
+        uint64_t resident_ms;
+        uint64_t requested_end; /* bytes before it were asked of the disk */
+        struct sfd_drop drop;
+        uint32_t window;       /* bytes that the disk pool loads next */
+        uint32_t cold_windows; /* that the disk pool loaded for it */
+        uint8_t cold_rounds;   /* loads in a row that left nothing resident */
+        uint8_t stays;         /* enum sfd_stays: do loaded pages stay in the cache? */
+        bool bounce_only;      /* the disk pool reads it into memory, for lack of pages that stay */
+    } cache;
+
+    /* Bytes that the disk pool has read into memory, for the loop to send. */
+    struct {
+        char *bytes; /* owned; NULL when there are none */
+        uint32_t length;
+        uint32_t position;
+    } bounce;
+
+    /* One job: what the disk pool is to do, and what came of it (transfer_work.c). */
+    struct {
+        uint64_t limit; /* bytes to copy */
+        uint64_t moved;
+        int error;
+        uint8_t kind;      /* enum sfd_job */
+        uint8_t technique; /* that copied them */
+    } job;
 };
 
 /* Everything -1 or zero; deinit is legal from here on. */
@@ -174,8 +196,9 @@ struct sfd_transfer_request {
     bool extended;
     struct sfd_options options;
     int status;
-    int dest;   /* -1 unless SEND_FILE */
-    int source; /* without a path */
+    int accepted; /* what sfd_status_accept has said of it: 0, or the -errno for which nothing can be said */
+    int dest;     /* -1 unless SEND_FILE */
+    int source;   /* without a path */
     struct sfd_fd_info dest_info;
 };
 
@@ -205,14 +228,14 @@ enum sfd_next sfd_transfer_timeout(struct sfd_context *context, struct sfd_trans
 void sfd_transfer_unwatched(struct sfd_context *context, struct sfd_transfer *transfer);
 
 /*
- * Ends it without a further message: Cancel, or the client is gone. A offloaded one as well: the client sees the end at
- * once, and run closes the rest after the hand-back.
+ * Ends it without a further message: Cancel, or the client is gone. An offloaded one as well: the client sees the end
+ * at once, and run closes the rest after the hand-back.
  */
 enum sfd_next sfd_transfer_cancel(struct sfd_context *context, struct sfd_transfer *transfer);
 
 /*
- * Ends it with an error message if there is room for one now (the engine stops). A offloaded one is to be run after the
- * hand-back.
+ * Ends it with an error message if there is room for one now (the engine stops). An offloaded one is to be run after
+ * the hand-back.
  */
 void sfd_transfer_abort(struct sfd_context *context, struct sfd_transfer *transfer, int error);
 

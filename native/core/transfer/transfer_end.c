@@ -26,67 +26,67 @@ static bool file_closes_at_once(const struct sfd_context *context, const struct 
 {
     struct statx st;
 
-    if (!sfd_medium_is_local((enum sfd_medium)t->medium)) return false;
-    if (t->file < 0 || t->file_size <= context->quantum) return true;
-    return context->kernel.sys->statx(t->file, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_NLINK, &st) == 0 &&
+    if (!sfd_medium_is_local((enum sfd_medium)t->source.medium)) return false;
+    if (t->source.fd < 0 || t->source.size <= context->settings->quantum) return true;
+    return context->kernel.sys->statx(t->source.fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_NLINK, &st) == 0 &&
            st.stx_nlink > 0;
 }
 
 /* What the disk pool works with, while it has the transfer, stays as it is. */
 static void close_file(struct sfd_context *context, struct sfd_transfer *t)
 {
-    if (t->drop.own != 0)
-        sfd_closer_take_dropping(&context->closer, &t->file, t->device, &t->drop, t->account);
+    if (t->cache.drop.own != 0)
+        sfd_closer_take_dropping(&context->closer, &t->source.fd, t->source.device, &t->cache.drop, t->loop.account);
     else if (file_closes_at_once(context, t))
-        sfd_fd_close(context->kernel.sys, &t->file);
+        sfd_fd_close(context->kernel.sys, &t->source.fd);
     else
-        sfd_closer_take_file(&context->closer, &t->file, t->device, t->account);
-    free(t->path);
-    t->path = NULL;
-    free(t->bounce);
-    t->bounce = NULL;
+        sfd_closer_take_file(&context->closer, &t->source.fd, t->source.device, t->loop.account);
+    free(t->source.path);
+    t->source.path = NULL;
+    free(t->bounce.bytes);
+    t->bounce.bytes = NULL;
 }
 
 static void close_data(struct sfd_context *context, struct sfd_transfer *t)
 {
-    sfd_timer_disarm(&context->timers, &t->timer);
-    if (t->offloaded) {
+    sfd_timer_disarm(&context->timers, &t->limits.timer);
+    if (t->loop.offloaded) {
         /* It need not begin any more, or go on. */
         atomic_store_explicit(&t->cancelled, true, memory_order_relaxed);
     } else {
         close_file(context, t);
     }
-    if (t->offloaded && t->job == SFD_JOB_COPY) return;
-    if (t->dest >= 0) leave_epoll(context, t->dest, &t->dest_registered);
-    sfd_destination_close(&context->closer, &t->dest, (enum sfd_fd_kind)t->dest_kind, t->dest_device, t->account);
+    if (t->loop.offloaded && t->job.kind == SFD_JOB_COPY) return;
+    if (t->destination.fd >= 0) leave_epoll(context, t->destination.fd, &t->loop.dest_registered);
+    sfd_destination_close(&context->closer, &t->destination, t->loop.account);
 }
 
 /* It has ended and stays: what it was promised and does not have any more is its client's again. */
 static void settle(struct sfd_context *context, struct sfd_transfer *t)
 {
-    const int file = t->offloaded || t->file >= 0 ? 1 : 0; /* of a offloaded one the file is the disk pool's */
-    const int held = file + (t->status.fd >= 0 ? 1 : 0) + (t->dest >= 0 ? 1 : 0);
+    const int file = t->loop.offloaded || t->source.fd >= 0 ? 1 : 0; /* while offloaded it is the disk pool's */
+    const int held = file + (t->status.fd >= 0 ? 1 : 0) + (t->destination.fd >= 0 ? 1 : 0);
 
-    if (held >= t->promised) return;
-    sfd_client_account_release(t->account, (uint32_t)(t->promised - held), &context->counters);
-    t->promised = (uint8_t)held;
+    if (held >= t->loop.promised) return;
+    sfd_client_account_release(t->loop.account, (uint32_t)(t->loop.promised - held), &context->counters);
+    t->loop.promised = (uint8_t)held;
 }
 
-/* Of a offloaded transfer all that is the loop's; it comes back, and sfd_transfer_run closes the rest. */
+/* Of an offloaded transfer all that is the loop's; it comes back, and sfd_transfer_run closes the rest. */
 static enum sfd_next release(struct sfd_context *context, struct sfd_transfer *t)
 {
     t->state = SFD_STATE_ENDING;
     close_data(context, t);
-    if (t->status.fd >= 0) leave_epoll(context, t->status.fd, &t->status_registered);
+    if (t->status.fd >= 0) leave_epoll(context, t->status.fd, &t->loop.status_registered);
     sfd_status_deinit(&t->status, &context->kernel);
-    if (!t->offloaded) return SFD_NEXT_END;
+    if (!t->loop.offloaded) return SFD_NEXT_END;
     settle(context, t);
     return SFD_NEXT_WAIT;
 }
 
 enum sfd_next sfd_transfer_end(struct sfd_context *context, struct sfd_transfer *t)
 {
-    if (t->state != SFD_STATE_ENDING) t->since_ms = context->now_ms;
+    if (t->state != SFD_STATE_ENDING) t->limits.since_ms = context->now_ms;
     t->state = SFD_STATE_ENDING;
     close_data(context, t);
     const int told = t->status.fd < 0 ? 1 : sfd_status_flush(&t->status, &context->kernel);
@@ -108,9 +108,9 @@ static void sum_up(const struct sfd_context *context, struct sfd_transfer *t)
 {
     if (!t->status.extended) return;
     t->status.result = (struct sfd_wire_result){
-        .moved = t->offset - t->begin,
-        .elapsed_ns = context->kernel.sys->now_ns() - t->started_ns,
-        .cold_windows = t->cold_windows,
+        .moved = t->range.offset - t->range.begin,
+        .elapsed_ns = context->kernel.sys->now_ns() - t->limits.started_ns,
+        .cold_windows = t->cache.cold_windows,
         .technique = t->technique,
         .fits = (uint8_t)t->status.fits,
     };
@@ -126,8 +126,8 @@ enum sfd_next sfd_transfer_refuse(struct sfd_context *context, struct sfd_transf
 enum sfd_next sfd_transfer_fail(struct sfd_context *context, struct sfd_transfer *t, int error)
 {
     /* Before its file is open it has nothing to tell, but it has not begun either. */
-    const bool begun =
-        t->state != SFD_STATE_OPENING && (t->state == SFD_STATE_PARKED || t->offset > t->begin || !t->status.info_due);
+    const bool begun = t->state != SFD_STATE_OPENING &&
+                       (t->state == SFD_STATE_PARKED || t->range.offset > t->range.begin || !t->status.info_due);
 
     if (!begun) return sfd_transfer_refuse(context, t, error);
     sfd_counters_add(&context->counters, SFD_COUNTER_FAILED, 1);

@@ -17,8 +17,8 @@
 
 void sfd_transfer_load_init(struct sfd_transfer *t)
 {
-    t->window = WINDOW_MIN;
-    t->stays = sfd_medium_is_local((enum sfd_medium)t->medium) ? SFD_STAYS : SFD_STAYS_UNKNOWN;
+    t->cache.window = WINDOW_MIN;
+    t->cache.stays = sfd_medium_is_local((enum sfd_medium)t->source.medium) ? SFD_STAYS : SFD_STAYS_UNKNOWN;
 }
 
 /* ------------------------------------------------------------------ drop-behind */
@@ -36,93 +36,97 @@ static bool drops_at_once(const struct sfd_transfer *t)
 
 bool sfd_transfer_loads_to_memory(const struct sfd_transfer *t)
 {
-    return drops_at_once(t) && t->offset < t->requested_end;
+    return drops_at_once(t) && t->range.offset < t->cache.requested_end;
 }
 
 void sfd_transfer_claim(const struct sfd_context *context, struct sfd_transfer *t, uint64_t length)
 {
     if (!drops(t)) return;
-    if (t->drop.end == 0 && !t->file_shared) {
+    if (t->cache.drop.end == 0 && !t->source.shared) {
         /* Of our own description: what is read through it counts as used by nobody (6.3, before that ignored). */
-        (void)context->kernel.sys->fadvise(t->file, 0, 0, POSIX_FADV_NOREUSE);
+        (void)context->kernel.sys->fadvise(t->source.fd, 0, 0, POSIX_FADV_NOREUSE);
     }
-    sfd_drop_claim(&t->drop, &context->kernel, t->file, t->offset, t->offset + sfd_min_u64(length, t->end - t->offset));
+    sfd_drop_claim(&t->cache.drop, &context->kernel, t->source.fd, t->range.offset,
+                   t->range.offset + sfd_min_u64(length, t->range.end - t->range.offset));
 }
 
 void sfd_transfer_drop(const struct sfd_context *context, struct sfd_transfer *t, uint64_t until)
 {
-    if (drops(t)) sfd_drop_behind(&t->drop, context->kernel.sys, t->file, until < t->end ? until : UINT64_MAX);
+    if (drops(t))
+        sfd_drop_behind(&t->cache.drop, context->kernel.sys, t->source.fd, until < t->range.end ? until : UINT64_MAX);
 }
 
 /* ------------------------------------------------------------------ loading */
 
 static void note_whether_it_stays(const struct sfd_context *context, struct sfd_transfer *t, uint64_t length)
 {
-    if (t->stays != SFD_STAYS_UNKNOWN) return;
-    t->stays = sfd_residency_stays(&context->kernel, t->file, t->offset, length) ? SFD_STAYS : SFD_STAYS_NOT;
+    if (t->cache.stays != SFD_STAYS_UNKNOWN) return;
+    t->cache.stays =
+        sfd_residency_stays(&context->kernel, t->source.fd, t->range.offset, length) ? SFD_STAYS : SFD_STAYS_NOT;
 }
 
 /* Into the page cache. False when it did not stay there. */
 static bool load_pages(const struct sfd_context *context, struct sfd_transfer *t, uint64_t length)
 {
-    sfd_transfer_drop(context, t, t->offset);
-    const int64_t n = sfd_residency_load(&context->kernel, t->file, t->offset, length);
+    sfd_transfer_drop(context, t, t->range.offset);
+    const int64_t n = sfd_residency_load(&context->kernel, t->source.fd, t->range.offset, length);
     if (n < 0) {
-        t->job_error = (int)n;
+        t->job.error = (int)n;
         return true;
     }
-    t->job_moved = (uint64_t)n;
+    t->job.moved = (uint64_t)n;
     if (n > 0) note_whether_it_stays(context, t, (uint64_t)n);
-    return t->stays != SFD_STAYS_NOT;
+    return t->cache.stays != SFD_STAYS_NOT;
 }
 
 static void load_memory(const struct sfd_context *context, struct sfd_transfer *t, uint64_t length)
 {
     struct iovec iov = {.iov_len = (size_t)sfd_min_u64(length, BOUNCE_MAX)};
 
-    t->job_moved = 0;
+    t->job.moved = 0;
     iov.iov_base = malloc(iov.iov_len);
     if (iov.iov_base == NULL) {
-        t->job_error = -ENOMEM;
+        t->job.error = -ENOMEM;
         return;
     }
-    const int64_t n = context->kernel.sys->preadv2(t->file, &iov, 1, (int64_t)t->offset, 0);
+    const int64_t n = context->kernel.sys->preadv2(t->source.fd, &iov, 1, (int64_t)t->range.offset, 0);
     if (n <= 0) {
         free(iov.iov_base);
-        t->job_error = (int)n;
+        t->job.error = (int)n;
         return;
     }
     note_whether_it_stays(context, t, (uint64_t)n);
-    sfd_transfer_drop(context, t, t->offset + (uint64_t)n);
-    t->bounce = iov.iov_base;
-    t->bounce_length = (uint32_t)n;
-    t->bounce_position = 0;
-    t->job_moved = (uint64_t)n;
+    sfd_transfer_drop(context, t, t->range.offset + (uint64_t)n);
+    t->bounce.bytes = iov.iov_base;
+    t->bounce.length = (uint32_t)n;
+    t->bounce.position = 0;
+    t->job.moved = (uint64_t)n;
 }
 
 /* Of this window and the next one, what has not been asked for yet. */
 static void ask_ahead(const struct sfd_context *context, struct sfd_transfer *t, uint64_t ahead)
 {
-    const bool useful = t->stays == SFD_STAYS || (t->stays == SFD_STAYS_UNKNOWN && !t->bounce_only);
+    const bool useful = t->cache.stays == SFD_STAYS || (t->cache.stays == SFD_STAYS_UNKNOWN && !t->cache.bounce_only);
 
-    if (!useful || ahead <= t->requested_end) return;
-    sfd_residency_request(&context->kernel, t->file, t->requested_end > t->offset ? t->requested_end : t->offset,
-                          ahead);
-    t->requested_end = ahead;
+    if (!useful || ahead <= t->cache.requested_end) return;
+    sfd_residency_request(&context->kernel, t->source.fd,
+                          t->cache.requested_end > t->range.offset ? t->cache.requested_end : t->range.offset, ahead);
+    t->cache.requested_end = ahead;
 }
 
 void sfd_transfer_load(const struct sfd_context *context, struct sfd_transfer *t)
 {
-    const uint64_t rest = t->end - t->offset;
-    const uint64_t length = sfd_min_u64(t->window, rest);
+    const uint64_t rest = t->range.end - t->range.offset;
+    const uint64_t length = sfd_min_u64(t->cache.window, rest);
 
-    if (t->window < WINDOW_MAX) t->window = (uint32_t)sfd_min_u64((uint64_t)t->window * WINDOW_GROWTH, WINDOW_MAX);
-    const uint64_t both = sfd_min_u64(length + t->window, rest);
+    if (t->cache.window < WINDOW_MAX)
+        t->cache.window = (uint32_t)sfd_min_u64((uint64_t)t->cache.window * WINDOW_GROWTH, WINDOW_MAX);
+    const uint64_t both = sfd_min_u64(length + t->cache.window, rest);
     sfd_transfer_claim(context, t, both);
-    ask_ahead(context, t, t->offset + both);
-    if (!t->bounce_only && !drops_at_once(t)) {
+    ask_ahead(context, t, t->range.offset + both);
+    if (!t->cache.bounce_only && !drops_at_once(t)) {
         if (load_pages(context, t, length)) return;
-        t->bounce_only = true;
+        t->cache.bounce_only = true;
     }
     load_memory(context, t, length);
 }

@@ -11,7 +11,7 @@
 static enum sfd_next offload_open(struct sfd_context *context, struct sfd_transfer *t, uint8_t queue)
 {
     /* The last moment to refuse: what is accepted waits when its client has too much in the disk pool. */
-    const int result = sfd_client_account_ask_task(t->account, &context->counters);
+    const int result = sfd_client_account_ask_task(t->loop.account, &context->counters);
     if (result < 0) return sfd_transfer_refuse(context, t, result);
     sfd_counters_add(&context->counters, SFD_COUNTER_COLD_OPENS, 1);
     t->state = SFD_STATE_OPENING;
@@ -21,15 +21,15 @@ static enum sfd_next offload_open(struct sfd_context *context, struct sfd_transf
 /* `device` is where the open will wait: an index, or -1 when nobody knows. */
 static enum sfd_next open_in_pool(struct sfd_context *context, struct sfd_transfer *t, const char *path, int device)
 {
-    t->path = strdup(path);
-    if (t->path == NULL) return sfd_transfer_refuse(context, t, -ENOMEM);
+    t->source.path = strdup(path);
+    if (t->source.path == NULL) return sfd_transfer_refuse(context, t, -ENOMEM);
     return offload_open(context, t, sfd_transfer_queue((int16_t)device));
 }
 
 /* The device that the open of a path waits for, as far as the kernel knows without any disk: its index, or -1. */
 static int device_of(const struct sfd_context *context, const struct sfd_transfer *t, const char *path, uint64_t *dev)
 {
-    const int result = sfd_open_device(&context->kernel, t->root, path, dev);
+    const int result = sfd_open_device(&context->kernel, t->source.root, path, dev);
 
     return result < 0 ? -1 : sfd_devices_add(context->devices, *dev);
 }
@@ -60,11 +60,11 @@ enum sfd_next sfd_transfer_open_path(struct sfd_context *context, struct sfd_tra
     uint64_t dev = 0;
     int device = -1;
 
-    int result = root_is_local ? sfd_open_cached(&context->kernel, t->root, path, &file) : -EXDEV;
+    int result = root_is_local ? sfd_open_cached(&context->kernel, t->source.root, path, &file) : -EXDEV;
     if (is_for_pool(result)) {
         device = device_of(context, t, path, &dev);
         if (result == -EXDEV && is_local(context, device))
-            result = sfd_open_cached_on_device(&context->kernel, t->root, path, dev, &file);
+            result = sfd_open_cached_on_device(&context->kernel, t->source.root, path, dev, &file);
         if (is_for_pool(result)) return open_in_pool(context, t, path, device);
     }
     if (result < 0) return sfd_transfer_refuse(context, t, result);
@@ -72,7 +72,7 @@ enum sfd_next sfd_transfer_open_path(struct sfd_context *context, struct sfd_tra
     if (is_local(context, device)) return take_over(context, t, &file, device);
     /* Nobody has met its device: what it can do is for the disk pool to find out. */
     device = sfd_devices_add(context->devices, file.dev);
-    sfd_closer_take_file(&context->closer, &file.fd, device, t->account);
+    sfd_closer_take_file(&context->closer, &file.fd, device, t->loop.account);
     return open_in_pool(context, t, path, device);
 }
 
@@ -88,12 +88,12 @@ enum sfd_next sfd_transfer_open_source(struct sfd_context *context, struct sfd_t
         if (is_local(context, device) &&
             sfd_residency_is_on(&context->kernel, sfd_devices_medium(context->devices, device), file.fd, file.dev))
             return take_over(context, t, &file, device);
-        t->file = file.fd;
+        t->source.fd = file.fd;
     } else if (is_for_pool(result) && sfd_fd_classify(context->kernel.sys, source, &info) == 0) {
-        t->file = source;
+        t->source.fd = source;
         device = sfd_devices_add(context->devices, info.dev);
     } else {
-        sfd_closer_take_unknown(&context->closer, &source, t->account);
+        sfd_closer_take_unknown(&context->closer, &source, t->loop.account);
         return sfd_transfer_refuse(context, t, result);
     }
     return offload_open(context, t, sfd_transfer_queue(device));
@@ -101,20 +101,21 @@ enum sfd_next sfd_transfer_open_source(struct sfd_context *context, struct sfd_t
 
 enum sfd_next sfd_transfer_after_open(struct sfd_context *context, struct sfd_transfer *t)
 {
-    if (t->job_error == -EXDEV && t->task.queue != SFD_QUEUE_OPEN) {
+    if (t->job.error == -EXDEV && t->task.queue != SFD_QUEUE_OPEN) {
         /* A link leads to another disk, which may be a dead one. */
         return sfd_transfer_offload(context, t, SFD_JOB_OPEN, SFD_QUEUE_OPEN);
     }
-    if (t->job_error < 0 && sfd_errno_policy(SFD_PLACE_OPEN, t->job_error) == SFD_REMEDY_DEFER) {
+    if (t->job.error < 0 && sfd_errno_policy(SFD_PLACE_OPEN, t->job.error) == SFD_REMEDY_DEFER) {
         /* What was opened in vain is opened anew; a descriptor of the client's is all there is. */
-        if (t->path != NULL) sfd_closer_take_file(&context->closer, &t->file, t->device, t->account);
-        t->begin = t->offset = t->end = 0;
-        return sfd_transfer_defer(context, t, t->job_error);
+        if (t->source.path != NULL)
+            sfd_closer_take_file(&context->closer, &t->source.fd, t->source.device, t->loop.account);
+        t->range.begin = t->range.offset = t->range.end = 0;
+        return sfd_transfer_defer(context, t, t->job.error);
     }
     sfd_transfer_got_on(t);
-    free(t->path);
-    t->path = NULL;
-    if (t->job_error < 0) return sfd_transfer_refuse(context, t, t->job_error);
+    free(t->source.path);
+    t->source.path = NULL;
+    if (t->job.error < 0) return sfd_transfer_refuse(context, t, t->job.error);
     return sfd_transfer_opened(context, t);
 }
 

@@ -1,7 +1,15 @@
 /*
- * Inside of a transfer, for the files that make it up: transfer.c (the state machine), transfer_open.c (before the
- * first step), transfer_step.c (one step on the loop), transfer_wait.c (between two), transfer_end.c (after the last)
- * transfer_work.c (one job in the disk pool) and transfer_load.c (the job that loads a window).
+ * Inside of a transfer, for the files that make it up:
+ *
+ *     transfer.c         the state machine
+ *     transfer_open.c    how it comes by its file
+ *     transfer_source.c  takes the file over, and locks its range
+ *     transfer_select.c  which technique moves it
+ *     transfer_step.c    one step on the loop
+ *     transfer_wait.c    between two steps
+ *     transfer_end.c     after the last one
+ *     transfer_work.c    one job in the disk pool
+ *     transfer_load.c    the job that loads a window
  */
 #ifndef SFD_TRANSFER_TRANSFER_PRIVATE_H
 #define SFD_TRANSFER_TRANSFER_PRIVATE_H
@@ -27,6 +35,12 @@ static inline uint64_t sfd_min_u64(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
+/* The descriptor that the bytes go to. */
+static inline int sfd_transfer_output(const struct sfd_transfer *t)
+{
+    return t->command == SFD_WIRE_READ_FILE ? t->status.fd : t->destination.fd;
+}
+
 /* The disk pool's queue for a device, or for one that is not known. */
 static inline uint8_t sfd_transfer_queue(int device)
 {
@@ -42,6 +56,10 @@ enum sfd_next sfd_transfer_offload(struct sfd_context *context, struct sfd_trans
 /* Its file is open: goes on with what the request asks for. */
 enum sfd_next sfd_transfer_opened(struct sfd_context *context, struct sfd_transfer *transfer);
 
+/* Its technique is chosen: begins to move. */
+enum sfd_next sfd_transfer_move_by(struct sfd_context *context, struct sfd_transfer *transfer,
+                                   enum sfd_technique technique);
+
 /* ---- transfer_open.c ---- */
 
 /* Opens a path, or takes the descriptor that a client opened itself. `path` is borrowed, `source` is taken. */
@@ -54,6 +72,29 @@ enum sfd_next sfd_transfer_after_open(struct sfd_context *context, struct sfd_tr
 
 /* Has the disk pool try once more. */
 enum sfd_next sfd_transfer_open_again(struct sfd_context *context, struct sfd_transfer *transfer);
+
+/* ---- transfer_source.c ---- */
+
+/* Takes over an opened file whose device is known: range, times, lock. 0 or -errno. */
+int sfd_transfer_adopt(const struct sfd_context *context, struct sfd_transfer *transfer,
+                       const struct sfd_opened *opened, int device);
+
+/*
+ * Takes the advisory read lock on the range, which the original promised; idempotent. 0 or -errno, -EAGAIN while
+ * somebody writes under a lock.
+ */
+int sfd_transfer_lock(const struct sfd_context *context, struct sfd_transfer *transfer);
+
+/* ---- transfer_select.c ---- */
+
+/*
+ * Its source and its destination are known: begins to move, or waits for the selector. Fails when no technique fits, or
+ * not the one that its client forces.
+ */
+enum sfd_next sfd_transfer_choose(struct sfd_context *context, struct sfd_transfer *transfer);
+
+/* The selector has chosen. */
+enum sfd_next sfd_transfer_obey(struct sfd_context *context, struct sfd_transfer *transfer);
 
 /* ---- transfer_step.c ---- */
 
@@ -119,18 +160,6 @@ enum sfd_next sfd_transfer_end(struct sfd_context *context, struct sfd_transfer 
 
 /* Its last message has found no room for too long. */
 enum sfd_next sfd_transfer_give_up(struct sfd_context *context, struct sfd_transfer *transfer);
-
-/* ---- transfer_work.c ---- */
-
-/* Takes over an opened file whose device is known: range, times, lock. 0 or -errno. Any of the two threads. */
-int sfd_transfer_adopt(const struct sfd_context *context, struct sfd_transfer *transfer,
-                       const struct sfd_opened *opened, int device);
-
-/*
- * Takes the advisory read lock on the range, which the original promised; idempotent. 0 or -errno, -EAGAIN while
- * somebody writes under a lock.
- */
-int sfd_transfer_lock(const struct sfd_context *context, struct sfd_transfer *transfer);
 
 /* ---- transfer_load.c ---- */
 

@@ -15,11 +15,6 @@
 /* Ready pages can be evicted: what is older than this is asked for again. */
 #define RESIDENT_MS 1000
 
-static int dest_of(const struct sfd_transfer *t)
-{
-    return t->command == SFD_WIRE_READ_FILE ? t->status.fd : t->dest;
-}
-
 /*
  * Whether bytes follow those before `offset`, of the transfer or afterwards of the client: then a packet that is not
  * full may wait for them, 200 ms at most (TCP). Otherwise all is pushed out, also what waited so far. sendfile(2) has
@@ -27,14 +22,14 @@ static int dest_of(const struct sfd_transfer *t)
  */
 static bool more_after(const struct sfd_transfer *t, uint64_t offset)
 {
-    return offset < t->end || (t->options.flags & SFD_OPTION_MORE) != 0;
+    return offset < t->range.end || (t->options.flags & SFD_OPTION_MORE) != 0;
 }
 
 /* Header and data of a Read File in one write, as long as the header is due. */
 static struct sfd_progress memory_step(struct sfd_context *context, struct sfd_transfer *t, char *bytes,
                                        uint64_t length)
 {
-    const bool more = more_after(t, t->offset + length);
+    const bool more = more_after(t, t->range.offset + length);
     char header[SFD_WIRE_MAX_RESPONSE_SIZE];
     struct iovec iov[2];
     int count = 0;
@@ -47,7 +42,7 @@ static struct sfd_progress memory_step(struct sfd_context *context, struct sfd_t
     }
     iov[count++] = (struct iovec){.iov_base = bytes, .iov_len = (size_t)length};
     struct sfd_progress p =
-        sfd_mover_memory(&context->kernel, dest_of(t), (enum sfd_fd_kind)t->dest_kind, iov, count, more);
+        sfd_mover_memory(&context->kernel, sfd_transfer_output(t), t->destination.kind, iov, count, more);
     if (header_length > 0) {
         if (p.moved >= header_length) {
             p.moved -= header_length;
@@ -62,14 +57,15 @@ static struct sfd_progress memory_step(struct sfd_context *context, struct sfd_t
 
 static struct sfd_progress bounce_step(struct sfd_context *context, struct sfd_transfer *t, uint64_t limit)
 {
-    const uint64_t rest = t->bounce_length - t->bounce_position;
-    const struct sfd_progress p = memory_step(context, t, t->bounce + t->bounce_position, sfd_min_u64(rest, limit));
+    const uint64_t rest = t->bounce.length - t->bounce.position;
+    const struct sfd_progress p =
+        memory_step(context, t, t->bounce.bytes + t->bounce.position, sfd_min_u64(rest, limit));
 
     t->technique = SFD_TECHNIQUE_READ_WRITE; /* whatever was wanted: this is what moves it */
-    t->bounce_position += (uint32_t)p.moved;
-    if (t->bounce_position == t->bounce_length) {
-        free(t->bounce);
-        t->bounce = NULL;
+    t->bounce.position += (uint32_t)p.moved;
+    if (t->bounce.position == t->bounce.length) {
+        free(t->bounce.bytes);
+        t->bounce.bytes = NULL;
     }
     return p;
 }
@@ -78,48 +74,49 @@ struct sfd_move sfd_transfer_move(const struct sfd_context *context, const struc
 {
     return (struct sfd_move){
         .kernel = &context->kernel,
-        .file = t->file,
-        .dest = dest_of(t),
-        .dest_kind = (enum sfd_fd_kind)t->dest_kind,
-        .memory_file = t->medium == SFD_MEDIUM_MEMORY,
+        .file = t->source.fd,
+        .dest = sfd_transfer_output(t),
+        .dest_kind = t->destination.kind,
+        .memory_file = t->source.medium == SFD_MEDIUM_MEMORY,
         .buffer = context->buffer,
-        .buffer_size = context->buffer_size,
+        .buffer_size = context->settings->buffer_size,
     };
 }
 
 /* The bytes from the offset on that can be moved now without the disk; probes at most once a MiB. */
 static uint64_t ready_bytes(struct sfd_context *context, struct sfd_transfer *t)
 {
-    const enum sfd_medium medium = (enum sfd_medium)t->medium;
+    const enum sfd_medium medium = (enum sfd_medium)t->source.medium;
     const bool locking = medium == SFD_MEDIUM_LOCKING; /* a writer can come at any time: look before each step */
-    const bool fresh = context->now_ms < t->resident_ms + RESIDENT_MS && !locking;
+    const bool fresh = context->now_ms < t->cache.resident_ms + RESIDENT_MS && !locking;
 
-    if (!fresh || t->offset >= t->resident_end) {
-        const uint64_t rest = t->end - t->offset;
-        const uint64_t piece = locking ? context->quantum : PROBE_BYTES;
-        uint64_t ready = sfd_residency_probe(&context->kernel, medium, t->file, t->offset, sfd_min_u64(rest, piece));
+    if (!fresh || t->range.offset >= t->cache.resident_end) {
+        const uint64_t rest = t->range.end - t->range.offset;
+        const uint64_t piece = locking ? context->settings->quantum : PROBE_BYTES;
+        uint64_t ready =
+            sfd_residency_probe(&context->kernel, medium, t->source.fd, t->range.offset, sfd_min_u64(rest, piece));
         if (ready == 0 && sfd_medium_is_local(medium) && rest > PROBE_BYTES_SMALL)
-            ready = sfd_residency_probe(&context->kernel, medium, t->file, t->offset, PROBE_BYTES_SMALL);
-        t->resident_end = t->offset + ready;
-        t->resident_ms = context->now_ms;
+            ready = sfd_residency_probe(&context->kernel, medium, t->source.fd, t->range.offset, PROBE_BYTES_SMALL);
+        t->cache.resident_end = t->range.offset + ready;
+        t->cache.resident_ms = context->now_ms;
     }
-    return t->resident_end - t->offset;
+    return t->cache.resident_end - t->range.offset;
 }
 
 /* The flags are shared with the client, who may change them at any time: asked for before each batch. */
 static bool sendfile_still_fits(const struct sfd_context *context, const struct sfd_transfer *t)
 {
-    const int flags = context->kernel.sys->fcntl(dest_of(t), F_GETFL, 0);
+    const int flags = context->kernel.sys->fcntl(sfd_transfer_output(t), F_GETFL, 0);
 
     if (flags < 0) return false;
-    return ((flags & O_NONBLOCK) != 0 || t->dest_kind == SFD_FD_CHAR) && (flags & O_APPEND) == 0;
+    return ((flags & O_NONBLOCK) != 0 || t->destination.kind == SFD_FD_CHAR) && (flags & O_APPEND) == 0;
 }
 
 static struct sfd_progress file_step(struct sfd_context *context, struct sfd_transfer *t, uint64_t limit)
 {
     struct sfd_move move = sfd_transfer_move(context, t);
 
-    if (t->file_shared && sfd_open_turned_direct(&context->kernel, t->file))
+    if (t->source.shared && sfd_open_turned_direct(&context->kernel, t->source.fd))
         return (struct sfd_progress){.step = SFD_STEP_FAILED, .error = -EINVAL};
     if (sfd_transfer_loads_to_memory(t)) return (struct sfd_progress){.step = SFD_STEP_COLD};
     /* For the rest of the transfer: who clears the flag once may do so again. */
@@ -127,13 +124,13 @@ static struct sfd_progress file_step(struct sfd_context *context, struct sfd_tra
         t->technique = SFD_TECHNIQUE_READ_WRITE;
     if (t->technique == SFD_TECHNIQUE_READ_WRITE) {
         /* A read of a remote file can ask its server although the pages are here; the disk pool reads it. */
-        if (!sfd_medium_is_local((enum sfd_medium)t->medium)) t->bounce_only = true;
-        if (t->bounce_only) return (struct sfd_progress){.step = SFD_STEP_COLD};
-        const struct sfd_progress got = sfd_mover_read(&move, t->offset, limit);
+        if (!sfd_medium_is_local((enum sfd_medium)t->source.medium)) t->cache.bounce_only = true;
+        if (t->cache.bounce_only) return (struct sfd_progress){.step = SFD_STEP_COLD};
+        const struct sfd_progress got = sfd_mover_read(&move, t->range.offset, limit);
         return got.step == SFD_STEP_MORE ? memory_step(context, t, context->buffer, got.moved) : got;
     }
 
-    const uint64_t ready = t->bounce_only ? 0 : ready_bytes(context, t);
+    const uint64_t ready = t->cache.bounce_only ? 0 : ready_bytes(context, t);
     if (ready == 0) return (struct sfd_progress){.step = SFD_STEP_COLD};
     if (t->command == SFD_WIRE_READ_FILE && t->status.info_due) {
         struct sfd_progress header = {.moved = 0};
@@ -144,11 +141,11 @@ static struct sfd_progress file_step(struct sfd_context *context, struct sfd_tra
         }
     }
     limit = sfd_min_u64(limit, ready);
-    move.more = more_after(t, t->offset + limit);
-    return sfd_mover_step(&move, (enum sfd_technique)t->technique, t->offset, limit);
+    move.more = more_after(t, t->range.offset + limit);
+    return sfd_mover_step(&move, (enum sfd_technique)t->technique, t->range.offset, limit);
 }
 
 struct sfd_progress sfd_transfer_step(struct sfd_context *context, struct sfd_transfer *t, uint64_t limit)
 {
-    return t->bounce != NULL ? bounce_step(context, t, limit) : file_step(context, t, limit);
+    return t->bounce.bytes != NULL ? bounce_step(context, t, limit) : file_step(context, t, limit);
 }

@@ -38,7 +38,7 @@ bool sfd_transfer_tell(struct sfd_context *context, struct sfd_transfer *t)
 {
     if (t->command == SFD_WIRE_READ_FILE) return true; /* the header goes with the first bytes */
     const int told = sfd_status_flush(&t->status, &context->kernel);
-    t->reported_ms = context->now_ms + (told == 1 ? 0 : FULL_MS);
+    t->limits.reported_ms = context->now_ms + (told == 1 ? 0 : FULL_MS);
     /* An opened file is told at once when there is room, and no event says when there is memory. */
     if (told < 0 && t->state == SFD_STATE_PARKED) sfd_transfer_retry(context, t);
     return !sfd_status_is_lost(told);
@@ -47,7 +47,7 @@ bool sfd_transfer_tell(struct sfd_context *context, struct sfd_transfer *t)
 static bool progress_is_due(const struct sfd_context *context, const struct sfd_transfer *t)
 {
     return t->status.info_due ||
-           (t->status.progress > 0 && context->now_ms >= t->reported_ms + SFD_PROGRESS_INTERVAL_MS);
+           (t->status.progress > 0 && context->now_ms >= t->limits.reported_ms + SFD_PROGRESS_INTERVAL_MS);
 }
 
 /* ------------------------------------------------------------------ rate */
@@ -64,15 +64,15 @@ static bool has_rate(const struct sfd_transfer *t)
 static uint64_t rate_step(const struct sfd_context *context, const struct sfd_transfer *t)
 {
     const uint64_t even = t->options.rate / RATE_STEPS_A_SECOND;
-    const uint64_t step = sfd_min_u64(even > 0 ? even : 1, context->quantum);
+    const uint64_t step = sfd_min_u64(even > 0 ? even : 1, context->settings->quantum);
 
-    return sfd_min_u64(step, t->end - t->offset);
+    return sfd_min_u64(step, t->range.end - t->range.offset);
 }
 
 void sfd_transfer_rate_start(struct sfd_context *context, struct sfd_transfer *t)
 {
-    t->rate_ms = context->now_ms;
-    t->rate_credit = has_rate(t) ? rate_step(context, t) * CREDIT_BYTE : 0;
+    t->limits.rate_ms = context->now_ms;
+    t->limits.rate_credit = has_rate(t) ? rate_step(context, t) * CREDIT_BYTE : 0;
 }
 
 uint64_t sfd_transfer_rate_take(struct sfd_context *context, struct sfd_transfer *t, uint64_t most)
@@ -81,25 +81,25 @@ uint64_t sfd_transfer_rate_take(struct sfd_context *context, struct sfd_transfer
 
     const uint64_t step = rate_step(context, t) * CREDIT_BYTE;
     const uint64_t burst = t->options.rate * RATE_BURST_MS;
-    const uint64_t elapsed = sfd_min_u64(context->now_ms - t->rate_ms, RATE_EARN_MS);
-    const uint64_t credit = t->rate_credit + elapsed * t->options.rate;
+    const uint64_t elapsed = sfd_min_u64(context->now_ms - t->limits.rate_ms, RATE_EARN_MS);
+    const uint64_t credit = t->limits.rate_credit + elapsed * t->options.rate;
 
     /* A step that takes longer to earn than a burst lasts is earned all the same. */
-    t->rate_credit = sfd_min_u64(credit, burst > step ? burst : step);
-    t->rate_ms = context->now_ms;
-    return t->rate_credit < step ? 0 : sfd_min_u64(most, t->rate_credit / CREDIT_BYTE);
+    t->limits.rate_credit = sfd_min_u64(credit, burst > step ? burst : step);
+    t->limits.rate_ms = context->now_ms;
+    return t->limits.rate_credit < step ? 0 : sfd_min_u64(most, t->limits.rate_credit / CREDIT_BYTE);
 }
 
 void sfd_transfer_rate_spend(struct sfd_transfer *t, uint64_t moved)
 {
-    if (has_rate(t)) t->rate_credit -= sfd_min_u64(t->rate_credit, moved * CREDIT_BYTE);
+    if (has_rate(t)) t->limits.rate_credit -= sfd_min_u64(t->limits.rate_credit, moved * CREDIT_BYTE);
 }
 
 static uint64_t rate_due_ms(const struct sfd_context *context, const struct sfd_transfer *t)
 {
-    const uint64_t missing = rate_step(context, t) * CREDIT_BYTE - t->rate_credit;
+    const uint64_t missing = rate_step(context, t) * CREDIT_BYTE - t->limits.rate_credit;
 
-    return t->rate_ms + (missing + t->options.rate - 1) / t->options.rate;
+    return t->limits.rate_ms + (missing + t->options.rate - 1) / t->options.rate;
 }
 
 /* ------------------------------------------------------------------ limits */
@@ -111,18 +111,18 @@ static uint64_t after(uint64_t since_ms, uint32_t limit_ms)
 
 static uint32_t idle_limit(const struct sfd_context *context, const struct sfd_transfer *t)
 {
-    return t->options.idle_ms > 0 ? t->options.idle_ms : context->idle_timeout_ms;
+    return t->options.idle_ms > 0 ? t->options.idle_ms : context->settings->idle_timeout_ms;
 }
 
 static uint64_t idle_ms(const struct sfd_context *context, const struct sfd_transfer *t)
 {
-    return after(t->since_ms, idle_limit(context, t));
+    return after(t->limits.since_ms, idle_limit(context, t));
 }
 
 /* When a shortage has lasted too long. */
 static uint64_t patience_ms(const struct sfd_context *context, const struct sfd_transfer *t)
 {
-    return after(t->short_ms, t->state == SFD_STATE_OPENING ? OPEN_PATIENCE_MS : idle_limit(context, t));
+    return after(t->limits.short_ms, t->state == SFD_STATE_OPENING ? OPEN_PATIENCE_MS : idle_limit(context, t));
 }
 
 /* When the wait that the transfer is in has lasted too long. */
@@ -133,9 +133,10 @@ static uint64_t limit_ms(const struct sfd_context *context, const struct sfd_tra
         return idle_ms(context, t);
     case SFD_NEXT_STATUS:
         /* The Result of a Read File stands behind bytes that its reader may take as slowly as all the others. */
-        return t->command == SFD_WIRE_READ_FILE ? idle_ms(context, t) : after(t->since_ms, context->drain_timeout_ms);
+        return t->command == SFD_WIRE_READ_FILE ? idle_ms(context, t)
+                                                : after(t->limits.since_ms, context->settings->drain_timeout_ms);
     case SFD_NEXT_PARK:
-        return after(t->since_ms, context->open_timeout_ms);
+        return after(t->limits.since_ms, context->settings->open_timeout_ms);
     default: /* of what we make it wait for, nobody is to blame */
         return NEVER;
     }
@@ -144,7 +145,7 @@ static uint64_t limit_ms(const struct sfd_context *context, const struct sfd_tra
 static uint64_t progress_ms(const struct sfd_transfer *t)
 {
     /* What is not told yet is told in time even if the destination stays full, or the disk is dead. */
-    return t->status.progress > 0 ? t->reported_ms + SFD_PROGRESS_INTERVAL_MS : NEVER;
+    return t->status.progress > 0 ? t->limits.reported_ms + SFD_PROGRESS_INTERVAL_MS : NEVER;
 }
 
 /* When the transfer has something to do even if nothing happens. */
@@ -152,9 +153,9 @@ static uint64_t due_ms(const struct sfd_context *context, const struct sfd_trans
 {
     uint64_t due = limit_ms(context, t);
 
-    if (t->retry_ms > 0) due = sfd_min_u64(due, t->retry_ms);
+    if (t->limits.retry_ms > 0) due = sfd_min_u64(due, t->limits.retry_ms);
     if (t->wait == SFD_NEXT_STATUS) return due;
-    if (t->deadline_ms > 0) due = sfd_min_u64(due, t->deadline_ms);
+    if (t->limits.deadline_ms > 0) due = sfd_min_u64(due, t->limits.deadline_ms);
     if (t->wait == SFD_NEXT_TIMER) due = sfd_min_u64(due, rate_due_ms(context, t));
     return sfd_min_u64(due, progress_ms(t));
 }
@@ -163,20 +164,20 @@ void sfd_transfer_wait(struct sfd_context *context, struct sfd_transfer *t, enum
 {
     t->wait = (uint8_t)wait;
     const uint64_t due = due_ms(context, t);
-    if (due != NEVER && (t->timer.position == 0 || t->timer.due_ms > due))
-        sfd_timer_arm(&context->timers, &t->timer, due);
+    if (due != NEVER && (t->limits.timer.position == 0 || t->limits.timer.due_ms > due))
+        sfd_timer_arm(&context->timers, &t->limits.timer, due);
 }
 
 bool sfd_transfer_is_late(const struct sfd_context *context, const struct sfd_transfer *t)
 {
-    return t->deadline_ms > 0 && context->now_ms >= t->deadline_ms;
+    return t->limits.deadline_ms > 0 && context->now_ms >= t->limits.deadline_ms;
 }
 
 /* ------------------------------------------------------------------ waiting */
 
 enum sfd_next sfd_transfer_pause(struct sfd_context *context, struct sfd_transfer *t, enum sfd_next next)
 {
-    const int locked = t->file < 0 ? 0 : sfd_transfer_lock(context, t);
+    const int locked = t->source.fd < 0 ? 0 : sfd_transfer_lock(context, t);
 
     /* Want of memory for a lock is no reason to end: it is asked for again before the next wait. */
     if (locked < 0 && sfd_errno_policy(SFD_PLACE_LOCK, locked) != SFD_REMEDY_DEFER)
@@ -190,27 +191,27 @@ enum sfd_next sfd_transfer_pause(struct sfd_context *context, struct sfd_transfe
 
 void sfd_transfer_got_on(struct sfd_transfer *t)
 {
-    t->short_ms = 0;
-    t->retries = 0;
-    t->vain_runs = 0;
+    t->limits.short_ms = 0;
+    t->limits.retries = 0;
+    t->limits.vain_runs = 0;
 }
 
 void sfd_transfer_retry(struct sfd_context *context, struct sfd_transfer *t)
 {
-    const uint64_t pause = sfd_min_u64((uint64_t)RETRY_MS << t->retries, RETRY_MAX_MS);
+    const uint64_t pause = sfd_min_u64((uint64_t)RETRY_MS << t->limits.retries, RETRY_MAX_MS);
 
     sfd_counters_add(&context->counters, SFD_COUNTER_SHORTAGES, 1);
-    if (pause < RETRY_MAX_MS) t->retries++;
-    t->retry_ms = context->now_ms + pause;
+    if (pause < RETRY_MAX_MS) t->limits.retries++;
+    t->limits.retry_ms = context->now_ms + pause;
 }
 
 enum sfd_next sfd_transfer_defer(struct sfd_context *context, struct sfd_transfer *t, int error)
 {
-    if (t->short_ms == 0) t->short_ms = context->now_ms;
+    if (t->limits.short_ms == 0) t->limits.short_ms = context->now_ms;
     const uint64_t last_ms = patience_ms(context, t);
     if (context->now_ms >= last_ms) return sfd_transfer_fail(context, t, error);
     sfd_transfer_retry(context, t);
-    t->retry_ms = sfd_min_u64(t->retry_ms, last_ms);
+    t->limits.retry_ms = sfd_min_u64(t->limits.retry_ms, last_ms);
     return sfd_transfer_pause(context, t, SFD_NEXT_RETRY);
 }
 
@@ -238,8 +239,8 @@ enum sfd_next sfd_transfer_timeout(struct sfd_context *context, struct sfd_trans
         if (progress_is_due(context, t) && !sfd_transfer_tell(context, t)) return sfd_transfer_cancel(context, t);
         if (t->wait == SFD_NEXT_TIMER && context->now_ms >= rate_due_ms(context, t)) return SFD_NEXT_AGAIN;
     }
-    if (t->retry_ms > 0 && context->now_ms >= t->retry_ms) {
-        t->retry_ms = 0;
+    if (t->limits.retry_ms > 0 && context->now_ms >= t->limits.retry_ms) {
+        t->limits.retry_ms = 0;
         if (t->state == SFD_STATE_PARKED) {
             /*
              * Told just now, and never in the ready queue: there its Send Open File, which can come at once, would not
@@ -248,7 +249,7 @@ enum sfd_next sfd_transfer_timeout(struct sfd_context *context, struct sfd_trans
             sfd_transfer_wait(context, t, SFD_NEXT_PARK);
             return SFD_NEXT_PARK;
         }
-        if (!t->offloaded || t->state == SFD_STATE_ENDING) return SFD_NEXT_AGAIN;
+        if (!t->loop.offloaded || t->state == SFD_STATE_ENDING) return SFD_NEXT_AGAIN;
     }
     sfd_transfer_wait(context, t, (enum sfd_next)t->wait);
     return SFD_NEXT_WAIT;

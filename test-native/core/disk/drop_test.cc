@@ -179,7 +179,7 @@ TEST_F(DropTest, ShouldDropWhatItAskedForAndNeverSent)
 {
     coldFile(6 * BIG);
     begin(SFD_WIRE_SEND_FILE, toPair(SocketPair(), true));
-    while (t_->offset < BIG) {
+    while (t_->range.offset < BIG) {
         next_ == SFD_NEXT_POOL ? workAndRun() : run();
         collect();
     }

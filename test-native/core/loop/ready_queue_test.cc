@@ -20,7 +20,7 @@ class ReadyQueueTest : public testing::Test
         while (sfd_ready_queue_pop(&queue_) != nullptr) {
         }
         for (const auto &t : transfers_) {
-            sfd_clients_leave(&clients_, t->client);
+            sfd_clients_leave(&clients_, t->loop.client);
         }
         for (const struct sfd_client *client : clients_.buckets) {
             EXPECT_EQ(nullptr, client) << "a client outlived its transfers";
@@ -36,7 +36,7 @@ class ReadyQueueTest : public testing::Test
         transfers_.push_back(std::make_unique<struct sfd_transfer>());
         struct sfd_transfer *t = transfers_.back().get();
         sfd_transfer_init(t);
-        t->client = sfd_clients_enter(&clients_, pid, uid);
+        t->loop.client = sfd_clients_enter(&clients_, pid, uid);
         return t;
     }
 
@@ -109,31 +109,31 @@ TEST_F(ReadyQueueTest, ShouldQueueAReadyTransferOnlyOnce)
     EXPECT_EQ(1u, queue_.count);
     EXPECT_EQ(t, sfd_ready_queue_pop(&queue_));
     EXPECT_EQ(nullptr, sfd_ready_queue_pop(&queue_));
-    EXPECT_FALSE(t->ready);
+    EXPECT_FALSE(t->loop.ready);
 }
 
 TEST_F(ReadyQueueTest, ShouldCountTheTransfersOfOneProcessTogether)
 {
     const struct sfd_transfer *a = enter(1);
     const struct sfd_transfer *b = enter(1);
-    EXPECT_EQ(a->client, b->client);
-    EXPECT_EQ(2u, a->client->transfers);
+    EXPECT_EQ(a->loop.client, b->loop.client);
+    EXPECT_EQ(2u, a->loop.client->transfers);
 }
 
 TEST_F(ReadyQueueTest, ShouldTellProcessesApartThatShareABucketOrANumber)
 {
     const struct sfd_transfer *a = enter(1);
-    EXPECT_NE(a->client, enter(1 + SFD_CLIENT_BUCKETS)->client);
-    EXPECT_NE(a->client, enter(1, 1001)->client) << "the number was used again by somebody else";
+    EXPECT_NE(a->loop.client, enter(1 + SFD_CLIENT_BUCKETS)->loop.client);
+    EXPECT_NE(a->loop.client, enter(1, 1001)->loop.client) << "the number was used again by somebody else";
 }
 
 TEST_F(ReadyQueueTest, ShouldForgetAClientWithItsLastTransfer)
 {
     struct sfd_transfer *a = enter(1);
     struct sfd_transfer *b = enter(1 + SFD_CLIENT_BUCKETS);
-    sfd_clients_leave(&clients_, a->client); // the older of the bucket
+    sfd_clients_leave(&clients_, a->loop.client); // the older of the bucket
     transfers_.erase(transfers_.begin());
-    EXPECT_EQ(b->client, clients_.buckets[1]);
+    EXPECT_EQ(b->loop.client, clients_.buckets[1]);
     EXPECT_EQ(nullptr, clients_.buckets[1]->bucket_next);
 }
 

@@ -229,6 +229,43 @@ TEST_F(StatusTest, ShouldTryAgainAfterWantOfMemory)
     kernel_->kernel.sys = &sfd_sys_linux;
 }
 
+TEST_F(StatusTest, ShouldAcceptPipesOnly)
+{
+    const SocketPair pair;
+    const OwnedFd file = openFile("/dev/null", O_WRONLY);
+    for (const int other : {pair.out.get(), file.get(), 1 << 20}) {
+        int fd = other;
+        EXPECT_EQ(-EBADMSG, sfd_status_accept(&kernel_->kernel, &fd));
+        EXPECT_EQ(other, fd);
+    }
+    EXPECT_EQ(0, sfd_status_accept(&kernel_->kernel, &status_.fd));
+    infoIsDue();
+    EXPECT_EQ(1, flush());
+    EXPECT_EQ(Messages{"info 1234"}, messages(received()));
+}
+
+TEST_F(StatusTest, ShouldAcceptABlockingPipeByADescriptionOfOurOwnWhereItsKernelKnowsNoNowait)
+{
+    Pipe blocking;
+    kernel_->kernel.pipe_write_flags = 0;
+    sfd_status_deinit(&status_, &kernel_->kernel);
+    status_.fd = dup(blocking.out.get());
+    blocking.fill();
+    ASSERT_EQ(0, sfd_status_accept(&kernel_->kernel, &status_.fd));
+    infoIsDue();
+    EXPECT_EQ(0, flush());
+    EXPECT_EQ(0, fcntl(blocking.out.get(), F_GETFL) & O_NONBLOCK);
+}
+
+TEST_F(StatusTest, ShouldTellAPipeThatNeverHangsUp)
+{
+    EXPECT_EQ(0, sfd_status_check_hangup(&status_, &kernel_->kernel));
+    const OwnedFd both = openFile("/proc/self/fd/" + std::to_string(pipe_->in.get()), O_RDWR);
+    sfd_status_deinit(&status_, &kernel_->kernel);
+    status_.fd = dup(both.get());
+    EXPECT_EQ(-EBADMSG, sfd_status_check_hangup(&status_, &kernel_->kernel));
+}
+
 TEST_F(StatusTest, ShouldNotBlockOnAFullPipeWithoutONonblock) // D18
 {
     if (kernel_->kernel.pipe_write_flags == 0) {

@@ -48,16 +48,26 @@ class DestinationTest : public CoreTest
     {
         struct sfd_fd_info info = {};
         client_ = std::move(client);
-        int fd = fcntl(client_.get(), F_DUPFD_CLOEXEC, 0);
+        const int fd = fcntl(client_.get(), F_DUPFD_CLOEXEC, 0);
         EXPECT_EQ(0, sfd_fd_classify(&sfd_sys_linux, fd, &info));
         dest_ = {};
-        const int result = sfd_destination_accept(&kernel_->kernel, available_, &devices_, &info, &fd, &dest_);
-        fd_.reset(fd);
+        dest_.fd = fd;
+        const int result = sfd_destination_accept(&kernel_->kernel, available_, &devices_, &info, &dest_);
+        fd_.reset(dest_.fd);
         at_first_ = dest_.fits;
         if (result == 0) {
-            sfd_destination_ask(&kernel_->kernel, available_, fd, &dest_);
+            sfd_destination_ask(&kernel_->kernel, available_, dest_.fd, &dest_);
         }
         return result;
+    }
+    void close(int *fd, enum sfd_fd_kind kind, int16_t device)
+    {
+        struct sfd_destination destination = {};
+        destination.fd = *fd;
+        destination.kind = kind;
+        destination.device = device;
+        sfd_destination_close(&closer_, &destination, nullptr);
+        *fd = destination.fd;
     }
     static OwnedFd nonblocking(OwnedFd fd)
     {
@@ -259,7 +269,7 @@ TEST_F(DestinationTest, ShouldCloseAtOnceWhatCanNotBlock)
                   fcntl(tcpPair().out.get(), F_DUPFD_CLOEXEC, 0)};
     const enum sfd_fd_kind kinds[] = {SFD_FD_PIPE, SFD_FD_UNIX_STREAM, SFD_FD_TCP};
     for (size_t i = 0; i < std::size(ends); i++) {
-        sfd_destination_close(&closer_, &ends[i], kinds[i], 9, nullptr);
+        close(&ends[i], kinds[i], 9);
         EXPECT_EQ(-1, ends[i]);
     }
     EXPECT_EQ(0u, closer_.count);
@@ -269,17 +279,17 @@ TEST_F(DestinationTest, ShouldCloseAtOnceWhatCanNotBlock)
 TEST_F(DestinationTest, ShouldLeaveFilesToTheirDiskAndTerminalsToTheCloser)
 {
     int regular = fcntl(file(O_WRONLY).get(), F_DUPFD_CLOEXEC, 0);
-    sfd_destination_close(&closer_, &regular, SFD_FD_REGULAR, 9, nullptr);
+    close(&regular, SFD_FD_REGULAR, 9);
     const Pty pty;
     int line = fcntl(pty.line.get(), F_DUPFD_CLOEXEC, 0); // the last close of a line drains it
-    sfd_destination_close(&closer_, &line, SFD_FD_CHAR, 9, nullptr);
+    close(&line, SFD_FD_CHAR, 9);
     EXPECT_EQ(-1, regular);
     EXPECT_EQ(-1, line);
     ASSERT_EQ(2u, closer_.count);
     EXPECT_EQ(SFD_QUEUE_DEVICES + 9, closer_.closes[0].queue);
     EXPECT_EQ(SFD_QUEUE_CLOSE, closer_.closes[1].queue);
     int none = -1;
-    sfd_destination_close(&closer_, &none, SFD_FD_REGULAR, 9, nullptr);
+    close(&none, SFD_FD_REGULAR, 9);
     EXPECT_EQ(2u, closer_.count);
 }
 
@@ -287,9 +297,9 @@ TEST_F(DestinationTest,
        ShouldLookAtWhatWasRefusedBeforeItIsClosed) // R4: a dead disk's descriptors keep no queue but its own
 {
     int regular = fcntl(file(O_RDONLY).get(), F_DUPFD_CLOEXEC, 0);
-    sfd_destination_close(&closer_, &regular, SFD_FD_REGULAR, -1, nullptr);
+    close(&regular, SFD_FD_REGULAR, -1);
     int folder = fcntl(openFile(directory_->path(), O_RDONLY | O_DIRECTORY).get(), F_DUPFD_CLOEXEC, 0);
-    sfd_destination_close(&closer_, &folder, SFD_FD_OTHER, -1, nullptr);
+    close(&folder, SFD_FD_OTHER, -1);
     ASSERT_EQ(2u, closer_.count);
     EXPECT_EQ(SFD_QUEUE_DEVICES, closer_.closes[0].queue);
     EXPECT_EQ(SFD_QUEUE_DEVICES, closer_.closes[1].queue);

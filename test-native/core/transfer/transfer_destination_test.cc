@@ -80,7 +80,7 @@ TEST_F(TransferDestinationTest, ShouldSendEveryByteToATerminal)
             if (next_ == SFD_NEXT_DEST) {
                 ASSERT_TRUE(await([&] {
                     shown += drain(pty.master.get());
-                    return sfd_sys_wait_writable(t_->dest, 0) == 1;
+                    return sfd_sys_wait_writable(t_->destination.fd, 0) == 1;
                 }));
             }
             run();
@@ -237,8 +237,8 @@ TEST_F(TransferDestinationTest, ShouldCopyFromAServersFileOnAThreadOfThatServer)
         ASSERT_EQ(SFD_NEXT_POOL, begin(SFD_WIRE_SEND_FILE, memfd_create("output", MFD_CLOEXEC)));
         workAndRun(); // the open
         ASSERT_EQ(SFD_NEXT_POOL, next_);
-        EXPECT_NE(t_->device, t_->dest_device);
-        EXPECT_EQ(SFD_QUEUE_DEVICES + t_->device, t_->task.queue);
+        EXPECT_NE(t_->source.device, t_->destination.device);
+        EXPECT_EQ(SFD_QUEUE_DEVICES + t_->source.device, t_->task.queue);
         finish();
         expectSent(BIG);
         again();
@@ -249,7 +249,7 @@ TEST_F(TransferDestinationTest, ShouldCopyFromALocalFileOnAThreadOfTheDestinatio
 {
     file(BIG);
     ASSERT_EQ(SFD_NEXT_POOL, begin(SFD_WIRE_SEND_FILE, memfd_create("output", MFD_CLOEXEC)));
-    EXPECT_EQ(SFD_QUEUE_DEVICES + t_->dest_device, t_->task.queue);
+    EXPECT_EQ(SFD_QUEUE_DEVICES + t_->destination.device, t_->task.queue);
     finish();
     expectSent(BIG);
 }

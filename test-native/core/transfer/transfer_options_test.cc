@@ -215,7 +215,7 @@ class SelectorTest : public TransferOptionsTest
     {
         TransferOptionsTest::SetUp();
         extended_ = false; // it is asked for version 1 requests as well
-        context_->selector = true;
+        settings_.selector = true;
     }
     enum sfd_next choose(int verdict)
     {
@@ -416,7 +416,7 @@ TEST_F(SendDescriptorTest, ShouldNotTakeTheNumberOfAnUnmountedFileSystemForIt)
         EXPECT_EQ(SFD_NEXT_POOL, begin(SFD_WIRE_SEND_FILE, toPipe())) << "a server has it";
         finish();
         EXPECT_EQ(pattern(100), data_);
-        EXPECT_EQ(SFD_MEDIUM_REMOTE, sfd_devices_medium(&devices_, t_->device));
+        EXPECT_EQ(SFD_MEDIUM_REMOTE, sfd_devices_medium(&devices_, t_->source.device));
         again();
         sys_.preadv2 = scripted().preadv2;
     }
@@ -430,11 +430,11 @@ TEST_F(SendDescriptorTest, ShouldRefuseInTimeWhileADeadServerHasTheDescriptor)
     file(BIG);
     source();
     ASSERT_EQ(SFD_NEXT_POOL, begin(SFD_WIRE_SEND_FILE, toPipe()));
-    t_->offloaded = true;
+    t_->loop.offloaded = true;
     ASSERT_TRUE(fires(100));
     EXPECT_EQ(Messages{refusal(ETIMEDOUT)}, told());
     EXPECT_TRUE(clientSeesEnd());
-    t_->offloaded = false;
+    t_->loop.offloaded = false;
     EXPECT_EQ(SFD_NEXT_END, run());
 }
 

@@ -256,7 +256,7 @@ TEST_F(TransferSealTest, ShouldSealWhatASelectorHasAVoiceIn)
 {
     for (const size_t size : {size_t{0}, BIG}) {
         next();
-        context_->selector = true;
+        settings_.selector = true;
         file(size);
         ASSERT_EQ(SFD_NEXT_SELECT, begin(SFD_WIRE_SEND_FILE, dest()));
         sfd_transfer_select(t_.get(), SFD_TECHNIQUE_READ_WRITE);
@@ -492,7 +492,7 @@ TEST_F(TransferSealTest, ShouldNotBeCompleteWhenItIsCancelledWhileAJobRuns)
         next();
         file(100);
         ASSERT_EQ(SFD_NEXT_POOL, begin(SFD_WIRE_SEND_FILE, dest()));
-        t_->offloaded = true;
+        t_->loop.offloaded = true;
         if (after_work) { // it is sealed, and nobody was told
             sfd_transfer_work(context_.get(), t_.get());
         }
@@ -502,7 +502,7 @@ TEST_F(TransferSealTest, ShouldNotBeCompleteWhenItIsCancelledWhileAJobRuns)
         if (!after_work) {
             sfd_transfer_work(context_.get(), t_.get());
         }
-        t_->offloaded = false;
+        t_->loop.offloaded = false;
         EXPECT_EQ(SFD_NEXT_END, run());
         EXPECT_EQ(after_work ? 1 : 0, sealing.calls);
         EXPECT_EQ(0u, count(SFD_COUNTER_COMPLETED));

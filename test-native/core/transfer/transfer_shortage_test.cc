@@ -93,8 +93,8 @@ class ShortageTest : public TransferFixture
             }
             return sfd_sys_linux.pwritev2(fd, iov, count, offset, flags);
         };
-        context_->idle_timeout_ms = IDLE_MS;
-        context_->drain_timeout_ms = DRAIN_MS;
+        settings_.idle_timeout_ms = IDLE_MS;
+        settings_.drain_timeout_ms = DRAIN_MS;
         learnDevice();
     }
     /* The messages of the transfer that begins next meet these answers. */
@@ -225,7 +225,7 @@ TEST_F(ShortageTest, ShouldEndWithTheErrorWhenAShortageLastsAsLongAsItMayBeIdle)
 
 TEST_F(ShortageTest, ShouldWaitForMemoryWithoutALimitWhereIdlenessHasNone)
 {
-    context_->idle_timeout_ms = 0;
+    settings_.idle_timeout_ms = 0;
     lack.always = -ENOMEM;
     file(BIG);
     begin(SFD_WIRE_SEND_FILE, toPipe());
@@ -312,7 +312,7 @@ TEST_F(ShortageTest, ShouldLoadAWindowAgainThatTheKernelHadNoMemoryFor) // D31
         finish();
         expectSent(BIG);
         EXPECT_BYTES(content_, data_);
-        EXPECT_FALSE(t_->bounce_only) << "the page cache is not to blame";
+        EXPECT_FALSE(t_->cache.bounce_only) << "the page cache is not to blame";
     }
 }
 
@@ -334,10 +334,10 @@ TEST_F(ShortageTest, ShouldCopyOnFromWhereItStood) // D31
     script.copy = {1000, -ENOMEM, 5000, -EAGAIN};
     begin(SFD_WIRE_SEND_FILE, toFile());
     workAndRun();
-    EXPECT_EQ(1000u, t_->offset);
+    EXPECT_EQ(1000u, t_->range.offset);
     retry(10);
     workAndRun();
-    EXPECT_EQ(6000u, t_->offset);
+    EXPECT_EQ(6000u, t_->range.offset);
     retry(10);
     finish();
     expectSent(BIG);
@@ -407,7 +407,7 @@ TEST_F(ShortageTest, ShouldOpenAnewAFileForWhoseLockThereWasNoMemory) // R2
     begin(SFD_WIRE_OPEN_FILE);
     workAndRun();
     ASSERT_EQ(SFD_NEXT_RETRY, next_);
-    EXPECT_EQ(-1, t_->file) << "two files would be open, and one would leak";
+    EXPECT_EQ(-1, t_->source.fd) << "two files would be open, and one would leak";
     script.late_lock_error = 0;
     retry(10);
     workAndRun();
@@ -423,11 +423,11 @@ TEST_F(ShortageTest, ShouldAskAgainForALockThatThereWasNoMemoryFor)
     script.late_lock_error = -ENOLCK;
     begin(SFD_WIRE_SEND_FILE, toPair(SocketPair(), true));
     EXPECT_EQ(SFD_NEXT_DEST, next_);
-    EXPECT_FALSE(t_->locked);
+    EXPECT_FALSE(t_->source.locked);
     script.late_lock_error = 0;
     run();
     EXPECT_EQ(SFD_NEXT_DEST, next_);
-    EXPECT_TRUE(t_->locked);
+    EXPECT_TRUE(t_->source.locked);
     lack.always = 0;
     finish();
     expectSent(1000);
@@ -440,7 +440,7 @@ TEST_F(ShortageTest, ShouldDeliverALastMessageForWhichThereWasNoMemory) // R3, D
     file(1000);
     messagesMeet({-ENOMEM, -ENOBUFS});
     begin(SFD_WIRE_SEND_FILE, toPair(SocketPair(), true));
-    EXPECT_EQ(-1, t_->dest) << "its receiver need not wait for that";
+    EXPECT_EQ(-1, t_->destination.fd) << "its receiver need not wait for that";
     retry(10);
     EXPECT_TRUE(told().empty());
     retry(20);
@@ -467,7 +467,7 @@ TEST_F(ShortageTest, ShouldTellAboutAnOpenedFileOnceThereIsMemory) // D38
     file(1000);
     messagesMeet({-ENOMEM, -ENOMEM});
     EXPECT_EQ(SFD_NEXT_PARK, begin(SFD_WIRE_OPEN_FILE));
-    EXPECT_NE(0u, t_->retry_ms) << "the loop would wait for room, which there is";
+    EXPECT_NE(0u, t_->limits.retry_ms) << "the loop would wait for room, which there is";
     ASSERT_TRUE(fires(10));
     EXPECT_TRUE(told().empty());
     for (int i = 0; i < 100 && told().empty(); i++) {
@@ -533,10 +533,10 @@ TEST_F(ShortageTest, ShouldNotRunATransferThatTheDiskHas)
     file(BIG);
     ASSERT_EQ(SFD_NEXT_DEST, begin(SFD_WIRE_SEND_FILE, toPipe()));
     sfd_transfer_unwatched(context_.get(), t_.get());
-    t_->offloaded = true;
+    t_->loop.offloaded = true;
     ASSERT_TRUE(fires(10));
     EXPECT_EQ(SFD_NEXT_WAIT, next_);
-    t_->offloaded = false;
+    t_->loop.offloaded = false;
     collect();
     run();
     finish();

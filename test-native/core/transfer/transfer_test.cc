@@ -436,7 +436,7 @@ TEST_F(TransferTest, ShouldBeUrgentUntilItsFirstBytesAreThere)
     EXPECT_TRUE(t_->task.urgent) << "the open";
     EXPECT_EQ(SFD_NEXT_POOL, workAndRun());
     EXPECT_TRUE(t_->task.urgent) << "the first window";
-    while (next_ != SFD_NEXT_POOL || t_->offset == 0) {
+    while (next_ != SFD_NEXT_POOL || t_->range.offset == 0) {
         next_ == SFD_NEXT_POOL ? workAndRun() : run();
         collect();
     }
@@ -523,7 +523,7 @@ TEST_F(TransferTest, ShouldMoveAtMostAQuantumATurn)
 {
     learnDevice();
     file(BIG);
-    context_->quantum = 16384; // fits any socket
+    settings_.quantum = 16384; // fits any socket
     EXPECT_EQ(SFD_NEXT_AGAIN, begin(SFD_WIRE_SEND_FILE, toPair(SocketPair(), true)));
     EXPECT_EQ(16384u, count(SFD_COUNTER_BYTES));
     EXPECT_EQ(SFD_NEXT_AGAIN, run());
@@ -574,7 +574,7 @@ TEST_F(TransferTest, ShouldCloseTheDestinationBeforeItsLastWordsFindRoom)
     EXPECT_EQ(SFD_NEXT_STATUS, begin(SFD_WIRE_SEND_FILE, toPipe()));
     EXPECT_BYTES(content_, drain(pipe_->in.get()));
     EXPECT_TRUE(atEnd(pipe_->in.get()));
-    EXPECT_EQ(-1, t_->file);
+    EXPECT_EQ(-1, t_->source.fd);
     EXPECT_EQ(SFD_NEXT_STATUS, run()) << "still no room";
     drain(status_->in.get());
     EXPECT_EQ(SFD_NEXT_END, run());
@@ -613,7 +613,7 @@ TEST_F(TransferTest, ShouldTellProgressInTimeWhileTheDestinationStaysFull)
     takeAndRun();
     EXPECT_EQ(nullptr, sfd_timers_expire(&context_->timers, START_MS + SFD_PROGRESS_INTERVAL_MS - 1));
     context_->now_ms += SFD_PROGRESS_INTERVAL_MS;
-    ASSERT_EQ(&t_->timer, sfd_timers_expire(&context_->timers, context_->now_ms));
+    ASSERT_EQ(&t_->limits.timer, sfd_timers_expire(&context_->timers, context_->now_ms));
     EXPECT_EQ(SFD_NEXT_WAIT, sfd_transfer_timeout(context_.get(), t_.get()));
     EXPECT_EQ("progress " + std::to_string(filled_), told().back());
     EXPECT_EQ(3u, told().size());
@@ -749,10 +749,10 @@ TEST_F(TransferTest, ShouldAskForTheWholeNextWindowBeforeItWaitsForOne)
     begin(SFD_WIRE_READ_FILE);
     while (next_ == SFD_NEXT_POOL || next_ == SFD_NEXT_AGAIN || next_ == SFD_NEXT_DEST) {
         const bool load = next_ == SFD_NEXT_POOL;
-        const uint64_t offset = t_->offset;
+        const uint64_t offset = t_->range.offset;
         load ? work() : void();
         if (load) {
-            asked.emplace_back(offset + t_->job_moved, end);
+            asked.emplace_back(offset + t_->job.moved, end);
         }
         collect();
         run();

@@ -14,8 +14,8 @@ class TransferWaitTest : public TransferFixture
     void SetUp() override
     {
         TransferFixture::SetUp();
-        context_->idle_timeout_ms = IDLE_MS;
-        context_->drain_timeout_ms = DRAIN_MS;
+        settings_.idle_timeout_ms = IDLE_MS;
+        settings_.drain_timeout_ms = DRAIN_MS;
         learnDevice();
     }
     /* A Send File whose destination is full after a part of the file. */
@@ -34,12 +34,12 @@ class TransferWaitTest : public TransferFixture
     void offload()
     {
         ASSERT_EQ(SFD_NEXT_POOL, next_);
-        t_->offloaded = true;
+        t_->loop.offloaded = true;
     }
     void handBack()
     {
         sfd_transfer_work(context_.get(), t_.get());
-        t_->offloaded = false;
+        t_->loop.offloaded = false;
         run();
     }
     static std::string failed(int error, size_t moved, unsigned technique)
@@ -162,7 +162,7 @@ TEST_F(TransferWaitTest, ShouldSeldomWakeTheLoopOfAStuckTransferWhoseStatusChann
 
 TEST_F(TransferWaitTest, ShouldArmNoTimerForAStuckTransferWithoutALimit)
 {
-    context_->idle_timeout_ms = 0;
+    settings_.idle_timeout_ms = 0;
     block();
     EXPECT_EQ(0u, context_->timers.count);
     next_ = sfd_transfer_cancel(context_.get(), t_.get());
@@ -230,7 +230,7 @@ TEST_F(TransferWaitTest, ShouldAnswerAtItsDeadlineWhileTheDiskHasIt)
     EXPECT_EQ((Messages{"info " + std::to_string(BIG), failed(ETIMEDOUT, 0, SFD_TECHNIQUE_SPLICE)}), told());
     EXPECT_TRUE(clientSeesEnd());
     EXPECT_TRUE(atEnd(pipe_->in.get())) << "the load does not need the destination";
-    EXPECT_NE(-1, t_->file) << "but the file";
+    EXPECT_NE(-1, t_->source.fd) << "but the file";
     EXPECT_TRUE(script.loads.empty());
     handBack();
     EXPECT_EQ(SFD_NEXT_END, next_);
@@ -285,7 +285,7 @@ TEST_F(TransferWaitTest, ShouldKeepADestinationThatTheDiskPoolWritesTo)
     offload();
     ASSERT_TRUE(fires(100));
     EXPECT_TRUE(clientSeesEnd());
-    EXPECT_NE(-1, t_->dest);
+    EXPECT_NE(-1, t_->destination.fd);
     handBack();
     EXPECT_EQ(SFD_NEXT_END, next_);
 }

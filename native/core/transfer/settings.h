@@ -1,0 +1,30 @@
+/*
+ * The settings of one engine.
+ *
+ * Role: one struct from the engine down to the transfers: it stands in the lowest folder that reads it and can see all
+ * that it is made of. Thread: filled before the first loop starts, constant afterwards, read by all.
+ */
+#ifndef SFD_TRANSFER_SETTINGS_H
+#define SFD_TRANSFER_SETTINGS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/client_account.h"
+#include "protocol/technique.h"
+
+struct sfd_settings {
+    uint32_t loops;
+    uint32_t max_transfers;
+    struct sfd_limits client; /* what one client may have */
+    uint32_t open_timeout_ms;
+    uint32_t buffer_size;      /* bytes; of read-write, one a loop */
+    uint64_t quantum;          /* bytes that one transfer may move a turn */
+    uint32_t idle_timeout_ms;  /* without a byte moved; 0: never */
+    uint32_t drain_timeout_ms; /* for room for the last message; 0: never */
+    bool selector;             /* the dispatcher chooses techniques: leave it choices */
+    uint8_t rule_count;
+    struct sfd_rule rules[SFD_RULES_MAX]; /* for `auto`, the first that matches and fits */
+};
+
+#endif

@@ -1,0 +1,64 @@
+/*
+ * The source of a transfer: an opened file is taken over, and its range is locked.
+ *
+ * Thread: the loop, or the disk pool while it has the transfer. The loop takes over files of local media only, whose
+ * locks wait for no server; of all others the disk pool takes the lock when it opens them.
+ */
+#include <errno.h>
+
+#include "sys/errno_policy.h"
+#include "transfer/transfer_private.h"
+
+/* File systems that know no locks are served all the same. */
+static int lock_result(int result)
+{
+    if (result < 0 && sfd_errno_policy(SFD_PLACE_LOCK, result) == SFD_REMEDY_PASS) return 0;
+    return result == -EACCES ? -EAGAIN : result;
+}
+
+int sfd_transfer_lock(const struct sfd_context *context, struct sfd_transfer *t)
+{
+    const uint64_t size = t->range.end - t->range.begin;
+
+    if (t->source.locked || size == 0) return 0; /* length 0 would mean "to the end" */
+    const int result = lock_result(context->kernel.sys->ofd_read_lock(t->source.fd, t->range.begin, size));
+    t->source.locked = result == 0;
+    return result;
+}
+
+/*
+ * A file that one step will read is only asked about: a lock that lives for some microseconds keeps nobody out, and
+ * costs a tenth of a small request. A transfer that has to wait after all takes the lock before it does.
+ */
+static int lock_or_test(const struct sfd_context *context, struct sfd_transfer *t)
+{
+    const uint64_t size = t->range.end - t->range.begin;
+    const bool waits = size > SFD_SMALL_BYTES || t->command == SFD_WIRE_OPEN_FILE ||
+                       !sfd_medium_is_local((enum sfd_medium)t->source.medium);
+
+    /* On the client's own description the lock would be the client's: it is never taken (sfd_open_descriptor). */
+    t->source.locked = t->source.shared;
+    if (size == 0 || (waits && !t->source.shared)) return sfd_transfer_lock(context, t);
+    return lock_result(context->kernel.sys->ofd_test_read_lock(t->source.fd, t->range.begin, size));
+}
+
+int sfd_transfer_adopt(const struct sfd_context *context, struct sfd_transfer *t, const struct sfd_opened *opened,
+                       int device)
+{
+    t->source.fd = opened->fd;
+    t->source.shared = opened->shared;
+    t->source.device = (int16_t)device;
+    t->source.medium = (uint8_t)sfd_devices_medium(context->devices, device);
+    if (t->source.medium == SFD_MEDIUM_UNKNOWN) t->source.medium = SFD_MEDIUM_REMOTE; /* for this time */
+    t->source.size = opened->size;
+    const int result = sfd_open_range(opened->size, t->range.want_offset, t->range.want_length, &t->range.end);
+    if (result < 0) return result;
+    t->range.begin = (uint64_t)t->range.want_offset;
+    t->range.offset = t->range.begin;
+    sfd_transfer_load_init(t);
+    t->source.atime = opened->atime; /* told by the loop: the status channel is its own */
+    t->source.mtime = opened->mtime;
+    t->source.ctime = opened->ctime;
+    t->cache.bounce_only = t->source.medium == SFD_MEDIUM_REMOTE;
+    return lock_or_test(context, t);
+}
