@@ -23,10 +23,8 @@
 #include "memory/memory.h"
 #include "protocol/wire.h"
 #include "sys/fd.h"
+#include "sys/rights.h"
 #include "sys/sys.h"
-
-/* The most descriptors that a request carries: status, destination and source of Send Descriptor. */
-#define MAX_DESCRIPTORS 3
 
 static const struct sfd_sys *const sys = &sfd_sys_linux;
 
@@ -89,29 +87,16 @@ int sfd_connect(const char *server_sockdir, const char *server_name)
  * while the daemon's queue is full, unless the socket is non-blocking.
  */
 static int send_request(int srv, const void *head, size_t head_size, const char *tail, size_t tail_size,
-                        const int *descriptors, size_t count)
+                        const int *descriptors, unsigned count)
 {
     struct iovec iov[2] = {
         {.iov_base = (void *)(uintptr_t)head, .iov_len = head_size},
         {.iov_base = (void *)(uintptr_t)tail, .iov_len = tail_size},
     };
-    union {
-        struct cmsghdr align;
-        char bytes[CMSG_SPACE(sizeof(int) * MAX_DESCRIPTORS)];
-    } control = {.bytes = {0}};
+    union sfd_rights rights;
     struct msghdr message = {.msg_iov = iov, .msg_iovlen = tail == NULL ? 1 : 2};
 
-    if (count > 0) {
-        message.msg_control = control.bytes;
-        message.msg_controllen = CMSG_SPACE(sizeof(int) * count);
-
-        struct cmsghdr *rights = CMSG_FIRSTHDR(&message);
-
-        rights->cmsg_level = SOL_SOCKET;
-        rights->cmsg_type = SCM_RIGHTS;
-        rights->cmsg_len = CMSG_LEN(sizeof(int) * count);
-        memcpy(CMSG_DATA(rights), descriptors, sizeof(int) * count);
-    }
+    sfd_rights_attach(&message, &rights, descriptors, count);
 
     const int64_t sent = sys->sendmsg(srv, &message, MSG_NOSIGNAL);
 
@@ -145,10 +130,10 @@ static int make_status_pipe(bool nonblock, int out[2])
 struct request {
     unsigned char head[SFD_WIRE_EXTENDED_REQUEST_SIZE];
     size_t head_size;
-    const char *path;                /* borrowed; NULL: none */
-    size_t path_size;                /* with the NUL */
-    int passed[MAX_DESCRIPTORS - 1]; /* borrowed: destination, source */
-    size_t passed_count;
+    const char *path;               /* borrowed; NULL: none */
+    size_t path_size;               /* with the NUL */
+    int passed[SFD_RIGHTS_MAX - 1]; /* borrowed: destination, source */
+    unsigned passed_count;
 };
 
 /* Makes the status pipe and sends the request. Our end of the pipe, or -errno. */
@@ -159,7 +144,7 @@ static int submit(int srv, const struct request *request, bool nonblock)
 
     if (made < 0) return made;
 
-    int descriptors[MAX_DESCRIPTORS] = {status[1]};
+    int descriptors[SFD_RIGHTS_MAX] = {status[1]};
 
     memcpy(descriptors + 1, request->passed, sizeof(int) * request->passed_count);
 

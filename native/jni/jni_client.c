@@ -37,12 +37,12 @@ static jint send_request(JNIEnv *env, jclass self, jint socket, jobject request,
                          jint third)
 {
     const char *const bytes = (*env)->GetDirectBufferAddress(env, request);
-    const int fds[SFD_SUBMIT_MAX_FDS] = {first, second, third};
+    const int fds[SFD_RIGHTS_MAX] = {first, second, third};
     unsigned count = 0;
 
     (void)self;
     if (bytes == NULL || length < 0 || length > (*env)->GetDirectBufferCapacity(env, request)) return -EINVAL;
-    while (count < SFD_SUBMIT_MAX_FDS && fds[count] >= 0)
+    while (count < SFD_RIGHTS_MAX && fds[count] >= 0)
         count++;
     return sfd_submit_send(&sfd_sys_linux, socket, bytes, (size_t)length, fds, count);
 }

@@ -8,6 +8,8 @@
 
 #include <sendfiled/wire.h>
 
+#include "sys/rights.h"
+
 /* Byte offsets of the fields; the message is drawn in <sendfiled/wire.h>. */
 enum { AT_CMD = 0, AT_STAT = 1, AT_VERSION = 2, AT_TOTAL = 4, AT_SIZE = 8 };
 
@@ -61,25 +63,12 @@ static int check_socket(const struct sfd_sys_memory *sys, int socket)
 static int send_message(const struct sfd_sys_memory *sys, int socket, const struct sfd_buffer *buffer, int how)
 {
     unsigned char bytes[SFD_WIRE_BUFFER_SIZE];
-    union {
-        struct cmsghdr align;
-        unsigned char bytes[CMSG_SPACE(sizeof(int))];
-    } control;
+    union sfd_rights rights;
     struct iovec iov = {.iov_base = bytes, .iov_len = sizeof(bytes)};
-    struct msghdr message = {
-        .msg_iov = &iov,
-        .msg_iovlen = 1,
-        .msg_control = control.bytes,
-        .msg_controllen = sizeof(control.bytes),
-    };
+    struct msghdr message = {.msg_iov = &iov, .msg_iovlen = 1};
 
     encode(bytes, buffer->size);
-    memset(&control, 0, sizeof(control));
-    struct cmsghdr *const header = CMSG_FIRSTHDR(&message);
-    header->cmsg_level = SOL_SOCKET;
-    header->cmsg_type = SCM_RIGHTS;
-    header->cmsg_len = CMSG_LEN(sizeof(int));
-    memcpy(CMSG_DATA(header), &buffer->fd, sizeof(int));
+    sfd_rights_attach(&message, &rights, &buffer->fd, 1);
 
     /* So short a message goes whole or not at all, also on a stream: no socket's buffer can be smaller. */
     const int64_t sent = sys->sendmsg(socket, &message, how | MSG_NOSIGNAL);

@@ -11,15 +11,13 @@
 
 #include <stddef.h>
 
+#include "sys/rights.h"
 #include "sys/sys.h"
 
-/* A status channel, a destination and a source. */
-enum { SFD_SUBMIT_MAX_FDS = 3 };
-
 /*
- * Sends `length` bytes and the `count` (0 to 3) descriptors of `fds` as one request. 0 or -errno: -EAGAIN when the
- * daemon's queue is full, -ECONNREFUSED or -ENOTCONN when nobody listens any more (connect again, the daemon may have
- * been restarted), -EBADF when one of the descriptors is none.
+ * Sends `length` bytes and the `count` (0 to SFD_RIGHTS_MAX) descriptors of `fds` as one request. 0 or -errno: -EAGAIN
+ * when the daemon's queue is full, -ECONNREFUSED or -ENOTCONN when nobody listens any more (connect again, the daemon
+ * may have been restarted), -EBADF when one of the descriptors is none.
  */
 int sfd_submit_send(const struct sfd_sys *sys, int socket, const void *request, size_t length, const int *fds,
                     unsigned count);

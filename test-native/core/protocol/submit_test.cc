@@ -90,7 +90,7 @@ TEST_F(Submit, ShouldPassBytesAndDescriptorsInOrder)
     const OwnedFd read_end(pipe_fds[0]);
     const OwnedFd write_end(pipe_fds[1]);
 
-    for (size_t count = 0; count <= SFD_SUBMIT_MAX_FDS; count++) {
+    for (size_t count = 0; count <= SFD_RIGHTS_MAX; count++) {
         const std::vector<int> all = {write_end.get(), read_end.get(), write_end.get()};
         std::vector<int> received;
 
@@ -98,7 +98,7 @@ TEST_F(Submit, ShouldPassBytesAndDescriptorsInOrder)
 
         ASSERT_EQ(receive(&received), "request");
         ASSERT_EQ(received.size(), count);
-        if (count == SFD_SUBMIT_MAX_FDS) {
+        if (count == SFD_RIGHTS_MAX) {
             char bytes[3] = {};
             ASSERT_EQ(write(received[0], "x", 1), 1);
             ASSERT_EQ(write(received[2], "y", 1), 1);
