@@ -18,6 +18,7 @@
 #include "temporary_directory.h"
 
 extern "C" {
+#include "dispatcher.h"
 #include "protocol/wire.h"
 }
 
@@ -50,7 +51,7 @@ class ExtendedLoadTest : public DescriptorCountingTest
     }
 
     // Borrowed from bytes_ and fds_.
-    sfd_wire_request receive()
+    dispatcher_request receive()
     {
         alignas(cmsghdr) char control[256];
         iovec iov{bytes_, sizeof bytes_};
@@ -60,9 +61,9 @@ class ExtendedLoadTest : public DescriptorCountingTest
         message.msg_control = control;
         message.msg_controllen = sizeof control;
         const ssize_t n = recvmsg(socket_.get(), &message, MSG_CMSG_CLOEXEC);
-        sfd_wire_request request{};
+        dispatcher_request request{};
         EXPECT_GT(n, 0);
-        EXPECT_GE(sfd_wire_get_request(bytes_, static_cast<size_t>(n), &request), 0);
+        EXPECT_GE(dispatcher_decode(bytes_, static_cast<size_t>(n), &request), 0);
         const cmsghdr *rights = CMSG_FIRSTHDR(&message);
         const size_t count = rights == nullptr ? 0 : (rights->cmsg_len - CMSG_LEN(0)) / sizeof(int);
         fds_.clear();
@@ -122,7 +123,7 @@ class ExtendedLoadTest : public DescriptorCountingTest
 TEST_F(ExtendedLoadTest, ShouldReadWhatAResultFollows)
 {
     HelperProcess client(command({"--op", "read"}));
-    const sfd_wire_request request = receive();
+    const dispatcher_request request = receive();
     EXPECT_EQ(request.cmd, SFD_WIRE_READ_FILE);
     EXPECT_TRUE(request.extended);
     EXPECT_STREQ(request.path, "small");

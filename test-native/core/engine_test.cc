@@ -149,7 +149,7 @@ class SmallDaemon
         while (result == 0) {
             result = sfd_loop_poll(loop);
             for (int i = 0; i < turn->requests; i++) {
-                decide(&turn->slot[i]);
+                dispatcher_decide(&turn->slot[i], getuid());
             }
             const std::lock_guard<std::mutex> guard(lock_);
             for (int i = 0; i < turn->offloads; i++) {
@@ -159,17 +159,6 @@ class SmallDaemon
             turn->offloads = 0;
         }
         EXPECT_EQ(-ESHUTDOWN, result);
-    }
-    static void decide(struct sfd_slot *slot)
-    {
-        struct sfd_wire_request request = {};
-        slot->verdict = -sfd_wire_get_request(slot->bytes, static_cast<size_t>(slot->length), &request);
-        slot->command = request.cmd;
-        slot->range_offset = request.offset;
-        slot->range_length = request.length;
-        slot->id = request.id;
-        slot->path = SFD_WIRE_PATH_REQUEST_SIZE;
-        slot->path_length = static_cast<int32_t>(request.path_length);
     }
     void runWorker()
     {

@@ -5,7 +5,7 @@ set(fuzz "${CMAKE_CURRENT_LIST_DIR}")
 
 add_library(fuzz_kernel OBJECT "${fuzz}/kernel.c" "${fuzz}/replay.c" "${native}/client/responses.c"
             "${native}/client/events.c")
-target_link_libraries(fuzz_kernel PUBLIC sendfiled_core)
+target_link_libraries(fuzz_kernel PUBLIC test_dispatcher)
 target_include_directories(fuzz_kernel PUBLIC "${fuzz}")
 file(GLOB fuzz_sources CONFIGURE_DEPENDS "${fuzz}/*_fuzz.c")
 foreach(source IN LISTS fuzz_sources)

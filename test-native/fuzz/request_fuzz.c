@@ -1,18 +1,20 @@
 /*
- * Fuzz target: the decoder of requests (native/core/wire.c). The input is one datagram.
+ * Fuzz target: the decoder of requests of the tests' dispatcher (test-native/support/dispatcher). The input is one
+ * datagram. The daemon decodes in Java: CodecAgreementTest has its decoder answer this corpus, and changes of it.
  *
  * R1, R12, D1, D5, D25, D34, D39: an errno of the documented ones with nothing written, or a request that encodes to
  * the same bytes, whose range fits into a file and whose path has no NUL.
  */
 #include <errno.h>
 
+#include "dispatcher.h"
 #include "fuzz.h"
 #include "protocol/wire.h"
 
 __extension__ typedef unsigned __int128 wide;
 
 /* What our encoder makes of a request, in `out`; how many bytes. */
-static size_t encode(const struct sfd_wire_request *r, uint8_t *out)
+static size_t encode(const struct dispatcher_request *r, uint8_t *out)
 {
     size_t n;
 
@@ -31,12 +33,12 @@ static size_t encode(const struct sfd_wire_request *r, uint8_t *out)
 }
 
 /* Bytes that nobody looks at: of a request of version 1 those before its fields, of an extended one those behind. */
-static void clear_padding(const struct sfd_wire_request *r, uint8_t *message)
+static void clear_padding(const struct dispatcher_request *r, uint8_t *message)
 {
     memset(message + (r->extended ? 42 : 2), 0, 6);
 }
 
-static void check_sound(const struct sfd_wire_request *r, const uint8_t *message, size_t size)
+static void check_sound(const struct dispatcher_request *r, const uint8_t *message, size_t size)
 {
     static uint8_t again[SFD_WIRE_MAX_REQUEST_SIZE];
     uint8_t *clean = fuzz_exact_copy(message, size);
@@ -58,14 +60,14 @@ static void check_sound(const struct sfd_wire_request *r, const uint8_t *message
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct sfd_wire_request request;
-    struct sfd_wire_request untouched;
+    struct dispatcher_request request;
+    struct dispatcher_request untouched;
     uint8_t *message = fuzz_exact_copy(data, size);
 
     memset(&request, 0xa5, sizeof(request));
     memcpy(&untouched, &request, sizeof(request));
-    const int result = sfd_wire_get_request(message, size, &request);
-    const bool extended = sfd_wire_is_extended(message, size);
+    const int result = dispatcher_decode(message, size, &request);
+    const bool extended = dispatcher_is_extended(message, size);
     FUZZ_CHECK(memcmp(message, data, size) == 0);
     switch (result) {
     case 0:

@@ -1,5 +1,5 @@
 /*
- * Fuzz target: the client's decoders of responses, the core's (native/core/wire.c) and the C API's
+ * Fuzz target: the client's decoders of responses, the core's (native/core/protocol/wire.c) and the C API's
  * (native/client/responses.c), and the events that they make (native/client/events.c). The input is what a status
  * channel says.
  *

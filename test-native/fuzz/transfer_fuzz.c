@@ -1,7 +1,7 @@
 /*
  * Fuzz target: the loop and its transfers (native/core/loop/loop.c, loop_requests.c, transfer*.c, ...) in a kernel
  * whose every answer the input decides. The input also is the clients (what they send, when they go), the disk pool
- * (when a task runs), the clock and the selector. Here stands the dispatcher, io.sendfiled.engine.Dispatcher.
+ * (when a task runs), the clock and the selector. The dispatcher is the one of tests (support/dispatcher).
  *
  * What must hold at each step is in kernel.c. At the end: every loop stops, nothing is open, mapped, counted or in a
  * table, and in a kernel without faults each request with a usable status channel was answered.
@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <stddef.h>
 
+#include "dispatcher.h"
 #include "kernel.h"
 #include "loop/loop_private.h"
 
@@ -72,30 +73,7 @@ static void start(const uint8_t *data, size_t size)
         FUZZ_CHECK(sfd_loop_create(&h.shared.loops[i], &h.shared, i) == 0);
 }
 
-/* ------------------------------------------------------------------ the dispatcher and the disk pool */
-
-static void give_verdict(struct sfd_slot *slot)
-{
-    struct sfd_wire_request request = {0};
-    int result = -EBADMSG;
-
-    if (slot->fault == 0)
-        result = slot->uid == 1000 ? sfd_wire_get_request(slot->bytes, (size_t)slot->length, &request) : -EACCES;
-    slot->verdict = -result;
-    slot->command = request.cmd;
-    slot->range_offset = request.offset;
-    slot->range_length = request.length;
-    slot->id = request.id;
-    slot->root = 0;
-    slot->path = request.path == NULL ? 0 : (int32_t)(request.path - slot->bytes);
-    slot->path_length = (int32_t)request.path_length;
-    slot->extended = sfd_wire_is_extended(slot->bytes, (size_t)slot->length) ? 1 : 0;
-    slot->technique = request.options.technique;
-    slot->flags = request.options.flags;
-    slot->rate = request.options.rate;
-    slot->idle_ms = request.options.idle_ms;
-    slot->deadline_ms = request.options.deadline_ms;
-}
+/* ------------------------------------------------------------------ the loop's thread and the disk pool */
 
 static void turn(uint32_t index)
 {
@@ -111,7 +89,7 @@ static void turn(uint32_t index)
     }
     FUZZ_CHECK(turn->requests >= 0 && turn->requests <= SFD_BATCH_MAX);
     for (int i = 0; i < turn->requests; i++)
-        give_verdict(&turn->slot[i]);
+        dispatcher_decide(&turn->slot[i], 1000);
     for (int i = 0; i < turn->selections; i++)
         turn->selection[i].verdict = fuzz_u8(&kernel.bytes) % 8;
     for (int i = 0; i < turn->offloads; i++) {
@@ -244,7 +222,7 @@ static void allow(int dest, uint64_t begin, int opened)
 }
 
 static void annotate_begin(const struct kernel_datagram *datagram, struct kernel_fd *status,
-                           const struct sfd_wire_request *request)
+                           const struct dispatcher_request *request)
 {
     const uint64_t begin = (uint64_t)request->offset;
 
@@ -270,8 +248,8 @@ static void annotate_begin(const struct kernel_datagram *datagram, struct kernel
 /* What may become of each descriptor, by what the bytes turn out to say. */
 static void annotate(const struct kernel_datagram *datagram)
 {
-    struct sfd_wire_request request = {0};
-    const int result = sfd_wire_get_request(datagram->bytes, datagram->length, &request);
+    struct dispatcher_request request = {0};
+    const int result = dispatcher_decode(datagram->bytes, datagram->length, &request);
     const bool sound = result == 0 && !datagram->anonymous && datagram->uid == 1000;
     const bool on_transfer = datagram->length > 0 &&
                              (datagram->bytes[0] == SFD_WIRE_SEND_OPEN_FILE || datagram->bytes[0] == SFD_WIRE_CANCEL);

@@ -24,6 +24,7 @@
 
 extern "C" {
 #include "disk/open.h"
+#include "dispatcher.h"
 #include "engine.h"
 #include "loop/loop.h"
 #include "loop/ready_queue.h"

@@ -1,5 +1,6 @@
 /*
- * decode <CASES >RESULTS: the C decoders' answers to many inputs, for a test that compares another decoder's.
+ * decode <CASES >RESULTS: what the C decoders (of requests the one of tests) answer to many inputs, for a test that
+ * compares another decoder's.
  *
  * A case is a byte of kind ('q': a request, 's': what a status channel says), a u32 length and that many bytes. The
  * answer to 'q' is one struct request_answer; to 's' one struct message_answer for each message, the last one of kind
@@ -11,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dispatcher.h"
 #include "protocol/wire.h"
 
 struct request_answer {
@@ -56,11 +58,11 @@ static void put(const void *answer, size_t size)
 
 static void answer_request(const unsigned char *bytes, size_t size)
 {
-    struct sfd_wire_request request = {0};
-    const int result = sfd_wire_get_request(bytes, size, &request);
+    struct dispatcher_request request = {0};
+    const int result = dispatcher_decode(bytes, size, &request);
     const struct request_answer answer = {
         .error = (uint32_t)-result,
-        .extended = sfd_wire_is_extended(bytes, size),
+        .extended = dispatcher_is_extended(bytes, size),
         .cmd = request.cmd,
         .path_position = request.path == NULL ? 0 : (uint32_t)((size_t)request.path - (size_t)(const char *)bytes),
         .path_length = (uint32_t)request.path_length,

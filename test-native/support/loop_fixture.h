@@ -134,39 +134,20 @@ class LoopFixture : public CoreTest
         return sfd_loop_turn(loop(index));
     }
 
-    /* What io.sendfiled.engine.Dispatcher does. */
     void dispatch(uint32_t index)
     {
         struct sfd_turn *turn = buffer(index);
         for (int i = 0; i < turn->requests; i++) {
             struct sfd_slot *slot = &turn->slot[i];
-            struct sfd_wire_request request = {};
             received_++;
             receivers_.push_back(index);
             if (pid_ != 0) {
                 slot->pid = pid_;
             }
-            const bool crowded = slot->fault == SFD_SLOT_CROWDED;
-            int result = slot->fault != 0 && !crowded
-                             ? -EBADMSG
-                             : sfd_wire_get_request(slot->bytes, static_cast<size_t>(slot->length), &request);
-            if (crowded && result == 0 && request.cmd != SFD_WIRE_SEND_OPEN_FILE) {
-                result = -EMFILE;
+            dispatcher_decide(slot, getuid());
+            if (deny_ != 0) {
+                slot->verdict = deny_;
             }
-            slot->verdict = deny_ != 0 ? deny_ : -result;
-            slot->command = request.cmd;
-            slot->range_offset = request.offset;
-            slot->range_length = request.length;
-            slot->id = request.id;
-            slot->root = 0;
-            slot->path = request.path == nullptr ? 0 : static_cast<int>(request.path - slot->bytes);
-            slot->path_length = static_cast<int32_t>(request.path_length);
-            slot->extended = sfd_wire_is_extended(slot->bytes, static_cast<size_t>(slot->length)) ? 1 : 0;
-            slot->technique = request.options.technique;
-            slot->flags = request.options.flags;
-            slot->rate = request.options.rate;
-            slot->idle_ms = request.options.idle_ms;
-            slot->deadline_ms = request.options.deadline_ms;
         }
         for (int i = 0; i < turn->selections; i++) {
             choices_.push_back(turn->selection[i]);

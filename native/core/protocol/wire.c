@@ -14,7 +14,6 @@ enum {
 
     AT_OFFSET = 8,
     AT_LENGTH = 16,
-    AT_PATH = SFD_WIRE_PATH_REQUEST_SIZE,
 
     AT_REQUEST_ID = 8,
 
@@ -32,7 +31,6 @@ enum {
     AT_DEADLINE = 36,
     AT_TECHNIQUE = 40,
     AT_FLAGS = 41,
-    AT_EXTENDED_PATH = SFD_WIRE_EXTENDED_REQUEST_SIZE,
 
     AT_FITS = 8,
 
@@ -204,129 +202,6 @@ size_t sfd_wire_put_extended_request(void *buf, uint8_t cmd, int64_t offset, uin
     message[AT_TECHNIQUE] = options->technique;
     message[AT_FLAGS] = options->flags;
     return SFD_WIRE_EXTENDED_REQUEST_SIZE;
-}
-
-/* Of a request whose path begins at `at`: 0 or -errno. */
-static int check_path(const unsigned char *message, size_t len, size_t at)
-{
-    if (len < at + 1) return -EBADMSG;
-
-    const size_t path_length = len - at - 1;
-
-    if (message[len - 1] != '\0' || memchr(message + at, '\0', path_length) != NULL) return -EBADMSG;
-    if (path_length > SFD_WIRE_MAX_PATH) return -ENAMETOOLONG;
-    return path_length == 0 ? -ENOENT : 0;
-}
-
-static int check_range(const unsigned char *message)
-{
-    const int64_t offset = get_i64(message, AT_OFFSET);
-
-    return offset < 0 || get_u64(message, AT_LENGTH) > (uint64_t)(INT64_MAX - offset) ? -ERANGE : 0;
-}
-
-static int get_path_request(const unsigned char *message, size_t len, struct sfd_wire_request *out)
-{
-    int result = check_path(message, len, AT_PATH);
-
-    if (result == 0) result = check_range(message);
-    if (result < 0) return result;
-
-    *out = (struct sfd_wire_request){
-        .cmd = message[AT_CMD],
-        .offset = get_i64(message, AT_OFFSET),
-        .length = get_u64(message, AT_LENGTH),
-        .path = (const char *)message + AT_PATH,
-        .path_length = len - AT_PATH - 1,
-    };
-    return 0;
-}
-
-/* What every extended request of ours begins with. 0 or -errno. */
-static int check_extended_prefix(const unsigned char *message, size_t len)
-{
-    if (len < SFD_WIRE_EXTENDED_PREFIX_SIZE) return -EBADMSG;
-    if (get_u16(message, AT_VERSION) != SFD_WIRE_VERSION) return -EPROTONOSUPPORT;
-    return get_u32(message, AT_TOTAL) == len ? 0 : -EBADMSG;
-}
-
-static int get_extended_request(const unsigned char *message, size_t len, struct sfd_wire_request *out)
-{
-    const bool on_path = message[AT_CMD] != SFD_WIRE_SEND_DESCRIPTOR;
-    int result = check_extended_prefix(message, len);
-
-    if (result == 0 && on_path)
-        result = check_path(message, len, AT_EXTENDED_PATH);
-    else if (result == 0 && len != SFD_WIRE_EXTENDED_REQUEST_SIZE)
-        result = -EBADMSG;
-    if (result == 0 && (message[AT_TECHNIQUE] >= SFD_TECHNIQUES || (message[AT_FLAGS] & ~SFD_OPTIONS_ALL) != 0))
-        result = -EINVAL;
-    if (result == 0) result = check_range(message);
-    if (result < 0) return result;
-
-    *out = (struct sfd_wire_request){
-        .cmd = on_path ? message[AT_CMD] & 0x0f : SFD_WIRE_SEND_DESCRIPTOR,
-        .extended = true,
-        .offset = get_i64(message, AT_OFFSET),
-        .length = get_u64(message, AT_LENGTH),
-        .path = on_path ? (const char *)message + AT_EXTENDED_PATH : NULL,
-        .path_length = on_path ? len - AT_EXTENDED_PATH - 1 : 0,
-        .options =
-            {
-                .rate = get_u64(message, AT_RATE),
-                .idle_ms = get_u32(message, AT_IDLE),
-                .deadline_ms = get_u32(message, AT_DEADLINE),
-                .technique = message[AT_TECHNIQUE],
-                .flags = message[AT_FLAGS],
-            },
-    };
-    return 0;
-}
-
-static int get_transfer_request(const unsigned char *message, size_t len, struct sfd_wire_request *out)
-{
-    if (len != SFD_WIRE_TRANSFER_REQUEST_SIZE) return -EBADMSG;
-
-    *out = (struct sfd_wire_request){
-        .cmd = message[AT_CMD],
-        .id = get_u64(message, AT_REQUEST_ID),
-    };
-    return 0;
-}
-
-int sfd_wire_get_request(const void *buf, size_t len, struct sfd_wire_request *out)
-{
-    const unsigned char *message = buf;
-
-    if (len < SFD_WIRE_PREFIX_SIZE || message[AT_STAT] != 0) return -EBADMSG;
-
-    const uint8_t cmd = message[AT_CMD];
-
-    switch (cmd) {
-    case SFD_WIRE_OPEN_FILE:
-    case SFD_WIRE_READ_FILE:
-    case SFD_WIRE_SEND_FILE:
-        return get_path_request(message, len, out);
-    case SFD_WIRE_SEND_OPEN_FILE:
-    case SFD_WIRE_CANCEL:
-        return get_transfer_request(message, len, out);
-    case SFD_WIRE_OPEN_FILE_EXT:
-    case SFD_WIRE_READ_FILE_EXT:
-    case SFD_WIRE_SEND_FILE_EXT:
-    case SFD_WIRE_SEND_DESCRIPTOR:
-        return get_extended_request(message, len, out);
-    default:
-        return cmd >= SFD_WIRE_EXTENDED_REQUEST_FIRST && cmd <= SFD_WIRE_EXTENDED_REQUEST_LAST ? -EPROTONOSUPPORT
-                                                                                               : -EBADMSG;
-    }
-}
-
-bool sfd_wire_is_extended(const void *buf, size_t len)
-{
-    const unsigned char *message = buf;
-
-    return len >= SFD_WIRE_PREFIX_SIZE && message[AT_STAT] == 0 && message[AT_CMD] >= SFD_WIRE_OPEN_FILE_EXT &&
-           message[AT_CMD] <= SFD_WIRE_SEND_DESCRIPTOR && check_extended_prefix(message, len) == 0;
 }
 
 static int get_file_info(const unsigned char *message, size_t len, struct sfd_wire_response *out)

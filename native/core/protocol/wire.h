@@ -1,14 +1,13 @@
 /*
  * Codec of the wire protocol, version 1. The layouts are drawn in <sendfiled/wire.h>.
  *
- * Role: turn messages into bytes and back. Thread: any; there is no state. Owns: nothing; every
- * buffer belongs to the caller. Never allocates, never makes a system call, never reads past the
- * length that it was given.
+ * Role: turn requests into bytes, and responses into bytes and back. Thread: any; there is no state. Owns: nothing;
+ * every buffer belongs to the caller. Never allocates, never makes a system call, never reads past the length that it
+ * was given.
  */
 #ifndef SFD_PROTOCOL_WIRE_H
 #define SFD_PROTOCOL_WIRE_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -54,7 +53,8 @@ size_t sfd_wire_put_refusal(void *buf, int errnum, uint32_t fits);
 size_t sfd_wire_put_result(void *buf, int errnum, const struct sfd_wire_result *result);
 
 /*
- * Requests, written by a client. Each returns the number of bytes written.
+ * Requests, written by a client. Each returns the number of bytes written. The daemon decodes them in Java:
+ * io.sendfiled.protocol.RequestDecoder.
  */
 
 /* cmd is SFD_WIRE_OPEN_FILE, _READ_FILE or _SEND_FILE. The path and its NUL follow these bytes. */
@@ -69,39 +69,6 @@ size_t sfd_wire_put_transfer_request(void *buf, uint8_t cmd, uint64_t id);
  */
 size_t sfd_wire_put_extended_request(void *buf, uint8_t cmd, int64_t offset, uint64_t length,
                                      const struct sfd_options *options, size_t path_length);
-
-struct sfd_wire_request {
-    uint8_t cmd;                /* SFD_WIRE_OPEN_FILE .. _CANCEL, for the extended ones too; _SEND_DESCRIPTOR */
-    bool extended;              /* answered with extended responses */
-    int64_t offset;             /* path requests, Send Descriptor */
-    uint64_t length;            /* path requests, Send Descriptor; 0: to the end of the file */
-    const char *path;           /* path requests: borrowed from the datagram, NUL-terminated */
-    size_t path_length;         /* without the NUL, 1..SFD_WIRE_MAX_PATH */
-    uint64_t id;                /* transfer requests */
-    struct sfd_options options; /* extended requests; else zeros */
-};
-
-/*
- * Checks and decodes one datagram. 0, or with *out untouched, the first of these that applies:
- *   -EBADMSG          shorter than 2 bytes, stat not 0, a command that is no request's
- *   -EPROTONOSUPPORT  a command of the extensions (0x10-0x7f) that is unknown
- *   -EBADMSG          an extended request shorter than 8 bytes
- *   -EPROTONOSUPPORT  an extended request of another version
- *   -EBADMSG          a wrong length, no NUL at the end of the path or another one inside
- *   -ENAMETOOLONG     a path longer than SFD_WIRE_MAX_PATH
- *   -ENOENT           an empty path
- *   -EINVAL           an unknown technique or flag
- *   -ERANGE           a negative offset, or an end beyond INT64_MAX
- * Padding is not looked at. The daemon's own decoder is io.sendfiled.protocol.RequestDecoder; the
- * golden vectors hold the two to the same answers.
- */
-int sfd_wire_get_request(const void *buf, size_t len, struct sfd_wire_request *out);
-
-/*
- * Whether the answer to a datagram, sound or not, may be an extended one: its command and version are
- * known and its total length is its own.
- */
-bool sfd_wire_is_extended(const void *buf, size_t len);
 
 enum sfd_wire_response_kind {
     SFD_WIRE_RESPONSE_INFO,

@@ -87,14 +87,14 @@ TEST(Range, ShouldLeaveTheWireOnlyIfItFitsIntoAFile) // R12, D5
         for (const uint64_t length : corners()) {
             const auto from = static_cast<int64_t>(offset);
             const bool fits = from >= 0 && Wide{from} + Wide{length} <= MOST;
-            struct sfd_wire_request request = {};
+            struct dispatcher_request request = {};
 
             size_t n = sfd_wire_put_path_request(message, SFD_WIRE_READ_FILE, from, length);
             message[n] = 'f';
             message[n + 1] = 0;
-            ASSERT_EQ(fits ? 0 : -ERANGE, sfd_wire_get_request(message, n + 2, &request)) << from << " " << length;
+            ASSERT_EQ(fits ? 0 : -ERANGE, dispatcher_decode(message, n + 2, &request)) << from << " " << length;
             n = sfd_wire_put_extended_request(message, SFD_WIRE_SEND_DESCRIPTOR, from, length, &options, 0);
-            ASSERT_EQ(fits ? 0 : -ERANGE, sfd_wire_get_request(message, n, &request));
+            ASSERT_EQ(fits ? 0 : -ERANGE, dispatcher_decode(message, n, &request));
             taken += fits ? 1 : 0;
         }
     }

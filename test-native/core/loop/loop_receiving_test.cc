@@ -95,12 +95,7 @@ class ReceivingTest : public CoreTest
         while (result == 0) {
             result = sfd_loop_poll(loop);
             for (int i = 0; i < turn->requests; i++) {
-                struct sfd_slot *slot = &turn->slot[i];
-                struct sfd_wire_request request = {};
-                slot->verdict = -sfd_wire_get_request(slot->bytes, static_cast<size_t>(slot->length), &request);
-                slot->command = request.cmd;
-                slot->path = SFD_WIRE_PATH_REQUEST_SIZE;
-                slot->path_length = static_cast<int32_t>(request.path_length);
+                dispatcher_decide(&turn->slot[i], getuid());
             }
             for (int i = 0; i < turn->offloads; i++) {
                 sfd_loop_work(reinterpret_cast<struct sfd_task *>(turn->offload[i].task));

@@ -10,8 +10,8 @@ import java.nio.ByteOrder;
  *
  * <p>Runs on an event loop, once for each request: it never allocates, never copies the path and never trusts a byte.
  * One instance belongs to one thread and is used over and over; the accessors tell about the last request that
- * {@link #decode} accepted, and {@link #extended} about a refused one as well. The C twin is {@code
- * sfd_wire_get_request}: the same checks in the same order.
+ * {@link #decode} accepted, and {@link #extended} about a refused one as well. The only one in the product; the native tests
+ * have a twin in C (test-native/support/dispatcher) with the same checks in the same order.
  */
 public final class RequestDecoder {
     private int command;

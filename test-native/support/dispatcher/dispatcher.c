@@ -1,0 +1,220 @@
+/*
+ * The dispatcher of tests: see dispatcher.h, and <sendfiled/wire.h> for the layouts.
+ */
+#include "dispatcher.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "loop/receive_batch.h"
+
+/* Byte offsets of the fields; see the drawings in <sendfiled/wire.h>. */
+enum {
+    AT_CMD = 0,
+    AT_STAT = 1,
+    AT_VERSION = 2,
+    AT_TOTAL = 4,
+
+    AT_OFFSET = 8,
+    AT_LENGTH = 16,
+    AT_PATH = SFD_WIRE_PATH_REQUEST_SIZE,
+
+    AT_ID = 8,
+
+    AT_RATE = 24,
+    AT_IDLE = 32,
+    AT_DEADLINE = 36,
+    AT_TECHNIQUE = 40,
+    AT_FLAGS = 41,
+    AT_EXTENDED_PATH = SFD_WIRE_EXTENDED_REQUEST_SIZE
+};
+
+static uint64_t get_u64(const unsigned char *message, size_t at)
+{
+    uint64_t value;
+    memcpy(&value, message + at, sizeof value);
+    return value;
+}
+
+static int64_t get_i64(const unsigned char *message, size_t at)
+{
+    int64_t value;
+    memcpy(&value, message + at, sizeof value);
+    return value;
+}
+
+static uint32_t get_u32(const unsigned char *message, size_t at)
+{
+    uint32_t value;
+    memcpy(&value, message + at, sizeof value);
+    return value;
+}
+
+static uint16_t get_u16(const unsigned char *message, size_t at)
+{
+    uint16_t value;
+    memcpy(&value, message + at, sizeof value);
+    return value;
+}
+
+/* Of a request whose path begins at `at`: 0 or -errno. */
+static int check_path(const unsigned char *message, size_t len, size_t at)
+{
+    if (len < at + 1) return -EBADMSG;
+
+    const size_t path_length = len - at - 1;
+
+    if (message[len - 1] != '\0' || memchr(message + at, '\0', path_length) != NULL) return -EBADMSG;
+    if (path_length > SFD_WIRE_MAX_PATH) return -ENAMETOOLONG;
+    return path_length == 0 ? -ENOENT : 0;
+}
+
+static int check_range(const unsigned char *message)
+{
+    const int64_t offset = get_i64(message, AT_OFFSET);
+
+    return offset < 0 || get_u64(message, AT_LENGTH) > (uint64_t)(INT64_MAX - offset) ? -ERANGE : 0;
+}
+
+static int get_path_request(const unsigned char *message, size_t len, struct dispatcher_request *out)
+{
+    int result = check_path(message, len, AT_PATH);
+
+    if (result == 0) result = check_range(message);
+    if (result < 0) return result;
+
+    *out = (struct dispatcher_request){
+        .cmd = message[AT_CMD],
+        .offset = get_i64(message, AT_OFFSET),
+        .length = get_u64(message, AT_LENGTH),
+        .path = (const char *)message + AT_PATH,
+        .path_length = len - AT_PATH - 1,
+    };
+    return 0;
+}
+
+/* What every extended request of ours begins with. 0 or -errno. */
+static int check_extended_prefix(const unsigned char *message, size_t len)
+{
+    if (len < SFD_WIRE_EXTENDED_PREFIX_SIZE) return -EBADMSG;
+    if (get_u16(message, AT_VERSION) != SFD_WIRE_VERSION) return -EPROTONOSUPPORT;
+    return get_u32(message, AT_TOTAL) == len ? 0 : -EBADMSG;
+}
+
+static int get_extended_request(const unsigned char *message, size_t len, struct dispatcher_request *out)
+{
+    const bool on_path = message[AT_CMD] != SFD_WIRE_SEND_DESCRIPTOR;
+    int result = check_extended_prefix(message, len);
+
+    if (result == 0 && on_path)
+        result = check_path(message, len, AT_EXTENDED_PATH);
+    else if (result == 0 && len != SFD_WIRE_EXTENDED_REQUEST_SIZE)
+        result = -EBADMSG;
+    if (result == 0 && (message[AT_TECHNIQUE] >= SFD_TECHNIQUES || (message[AT_FLAGS] & ~SFD_OPTIONS_ALL) != 0))
+        result = -EINVAL;
+    if (result == 0) result = check_range(message);
+    if (result < 0) return result;
+
+    *out = (struct dispatcher_request){
+        .cmd = on_path ? message[AT_CMD] & 0x0f : SFD_WIRE_SEND_DESCRIPTOR,
+        .extended = true,
+        .offset = get_i64(message, AT_OFFSET),
+        .length = get_u64(message, AT_LENGTH),
+        .path = on_path ? (const char *)message + AT_EXTENDED_PATH : NULL,
+        .path_length = on_path ? len - AT_EXTENDED_PATH - 1 : 0,
+        .options =
+            {
+                .rate = get_u64(message, AT_RATE),
+                .idle_ms = get_u32(message, AT_IDLE),
+                .deadline_ms = get_u32(message, AT_DEADLINE),
+                .technique = message[AT_TECHNIQUE],
+                .flags = message[AT_FLAGS],
+            },
+    };
+    return 0;
+}
+
+static int get_transfer_request(const unsigned char *message, size_t len, struct dispatcher_request *out)
+{
+    if (len != SFD_WIRE_TRANSFER_REQUEST_SIZE) return -EBADMSG;
+
+    *out = (struct dispatcher_request){
+        .cmd = message[AT_CMD],
+        .id = get_u64(message, AT_ID),
+    };
+    return 0;
+}
+
+int dispatcher_decode(const void *buf, size_t len, struct dispatcher_request *out)
+{
+    const unsigned char *message = buf;
+
+    if (len < SFD_WIRE_PREFIX_SIZE || message[AT_STAT] != 0) return -EBADMSG;
+
+    const uint8_t cmd = message[AT_CMD];
+
+    switch (cmd) {
+    case SFD_WIRE_OPEN_FILE:
+    case SFD_WIRE_READ_FILE:
+    case SFD_WIRE_SEND_FILE:
+        return get_path_request(message, len, out);
+    case SFD_WIRE_SEND_OPEN_FILE:
+    case SFD_WIRE_CANCEL:
+        return get_transfer_request(message, len, out);
+    case SFD_WIRE_OPEN_FILE_EXT:
+    case SFD_WIRE_READ_FILE_EXT:
+    case SFD_WIRE_SEND_FILE_EXT:
+    case SFD_WIRE_SEND_DESCRIPTOR:
+        return get_extended_request(message, len, out);
+    default:
+        return cmd >= SFD_WIRE_EXTENDED_REQUEST_FIRST && cmd <= SFD_WIRE_EXTENDED_REQUEST_LAST ? -EPROTONOSUPPORT
+                                                                                               : -EBADMSG;
+    }
+}
+
+bool dispatcher_is_extended(const void *buf, size_t len)
+{
+    const unsigned char *message = buf;
+
+    return len >= SFD_WIRE_PREFIX_SIZE && message[AT_STAT] == 0 && message[AT_CMD] >= SFD_WIRE_OPEN_FILE_EXT &&
+           message[AT_CMD] <= SFD_WIRE_SEND_DESCRIPTOR && check_extended_prefix(message, len) == 0;
+}
+
+/* Whether the request may be looked at: 0 or -errno. */
+static int authorize(const struct sfd_slot *slot, uint32_t uid)
+{
+    if (slot->fault == SFD_SLOT_ANONYMOUS) return -EBADMSG;
+    if (slot->uid != uid && slot->uid != 0) return -EACCES;
+    return slot->fault == SFD_SLOT_MALFORMED ? -EBADMSG : 0;
+}
+
+static void grant(struct sfd_slot *slot, const struct dispatcher_request *request)
+{
+    slot->command = request->cmd;
+    slot->range_offset = request->offset;
+    slot->range_length = request->length;
+    slot->id = request->id;
+    slot->root = 0;
+    slot->path = request->path == NULL ? 0 : (int32_t)(request->path - slot->bytes);
+    slot->path_length = (int32_t)request->path_length;
+    slot->technique = request->options.technique;
+    slot->flags = request->options.flags;
+    slot->rate = request->options.rate;
+    slot->idle_ms = request->options.idle_ms;
+    slot->deadline_ms = request->options.deadline_ms;
+}
+
+void dispatcher_decide(struct sfd_slot *slot, uint32_t uid)
+{
+    struct dispatcher_request request = {0};
+    int result = authorize(slot, uid);
+
+    if (result == 0) {
+        result = dispatcher_decode(slot->bytes, (size_t)slot->length, &request);
+        slot->extended = dispatcher_is_extended(slot->bytes, (size_t)slot->length);
+    }
+    /* The transfer of a Send Open File has a status channel of its own. */
+    if (result == 0 && slot->fault == SFD_SLOT_CROWDED && request.cmd != SFD_WIRE_SEND_OPEN_FILE) result = -EMFILE;
+    slot->verdict = -result;
+    if (result == 0) grant(slot, &request);
+}

@@ -1,0 +1,49 @@
+/*
+ * The dispatcher of tests: what io.sendfiled.engine.Dispatcher and io.sendfiled.protocol.RequestDecoder do in the
+ * daemon, in C for native tests, fuzz targets and the helper program `decode`.
+ *
+ * Role: decodes a request and gives it its verdict. No product code: the daemon decodes in Java. CodecAgreementTest and
+ * the golden vectors hold the two decoders to the same answers. Thread: any; no state. Owns nothing. Never reads past
+ * the length that it was given.
+ */
+#ifndef SFD_TEST_DISPATCHER_H
+#define SFD_TEST_DISPATCHER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <sendfiled/wire.h>
+
+struct sfd_slot;
+
+struct dispatcher_request {
+    uint8_t cmd;                /* SFD_WIRE_OPEN_FILE .. _CANCEL, for the extended ones too; _SEND_DESCRIPTOR */
+    bool extended;              /* answered with extended responses */
+    int64_t offset;             /* path requests, Send Descriptor */
+    uint64_t length;            /* path requests, Send Descriptor; 0: to the end of the file */
+    const char *path;           /* path requests: borrowed from the datagram, NUL-terminated */
+    size_t path_length;         /* without the NUL, 1..SFD_WIRE_MAX_PATH */
+    uint64_t id;                /* transfer requests */
+    struct sfd_options options; /* extended requests; else zeros */
+};
+
+/*
+ * Checks and decodes one datagram. 0, or with *out untouched -errno as RequestDecoder.decode says it: the first of its
+ * list that applies. Padding is not looked at.
+ */
+int dispatcher_decode(const void *buf, size_t len, struct dispatcher_request *out);
+
+/*
+ * Whether the answer to a datagram, sound or not, may be an extended one: its command and version are
+ * known and its total length is its own.
+ */
+bool dispatcher_is_extended(const void *buf, size_t len);
+
+/*
+ * Decodes the request of a slot and writes the verdict into it: an errno, or the grant of root 0. Clients of `uid` and
+ * the superuser's are served.
+ */
+void dispatcher_decide(struct sfd_slot *slot, uint32_t uid);
+
+#endif
