@@ -3,7 +3,6 @@
 
 #include <linux/magic.h>
 #include <memory>
-#include <thread>
 #include <utility>
 
 namespace
@@ -169,25 +168,6 @@ TEST_F(ResidencyTest, ShouldTellFuseFromEverythingElseThatIsRemote)
     EXPECT_EQ(SFD_MEDIUM_REMOTE, learn(0x12345678));
 }
 
-TEST_F(ResidencyTest, ShouldRecognizeADevice)
-{
-    EXPECT_EQ(-ENOENT, sfd_devices_find(&devices_, 7));
-    const int index = sfd_residency_learn(&devices_, &kernel_->kernel, file_.get(), 7);
-    EXPECT_EQ(index, sfd_residency_learn(&devices_, &kernel_->kernel, file_.get(), 7));
-    EXPECT_EQ(index, sfd_devices_find(&devices_, 7));
-    EXPECT_EQ(index, sfd_devices_add(&devices_, 7));
-    EXPECT_EQ(SFD_MEDIUM_LOCAL, sfd_devices_medium(&devices_, index));
-}
-
-TEST_F(ResidencyTest, ShouldKnowNothingOfADeviceThatWasOnlyAdded)
-{
-    const int index = sfd_devices_add(&devices_, 7);
-    EXPECT_EQ(SFD_MEDIUM_UNKNOWN, sfd_devices_medium(&devices_, index));
-    EXPECT_FALSE(sfd_medium_is_local(SFD_MEDIUM_UNKNOWN));
-    EXPECT_EQ(index, sfd_residency_learn(&devices_, &kernel_->kernel, file_.get(), 7));
-    EXPECT_EQ(SFD_MEDIUM_LOCAL, sfd_devices_medium(&devices_, index));
-}
-
 TEST_F(ResidencyTest, ShouldTrustADeviceNoMoreThatBecameAnotherFileSystem)
 {
     const int index = sfd_residency_learn(&devices_, &kernel_->kernel, file_.get(), 7);
@@ -210,41 +190,6 @@ TEST_F(ResidencyTest, ShouldLearnNothingOfADeviceFromACallThatFailed)
     sys_.fstatfs_type = [](int, uint64_t *) { return -ENOMEM; };
     EXPECT_EQ(index, sfd_residency_learn(&devices_, &kernel_->kernel, file_.get(), 7));
     EXPECT_EQ(SFD_MEDIUM_LOCAL, sfd_devices_medium(&devices_, index));
-}
-
-TEST_F(ResidencyTest, ShouldShareTheLastEntryAmongTheDevicesThatDoNotFit)
-{
-    for (uint64_t dev = 0; dev < SFD_DEVICES_MAX + 10; dev++) {
-        const int index = sfd_residency_learn(&devices_, &kernel_->kernel, file_.get(), dev);
-        ASSERT_GE(index, 0);
-        ASSERT_LT(index, SFD_DEVICES_MAX);
-        const bool fits = dev < SFD_DEVICES_MAX - 1;
-        EXPECT_EQ(fits ? SFD_MEDIUM_LOCAL : SFD_MEDIUM_REMOTE, sfd_devices_medium(&devices_, index)) << dev;
-    }
-    EXPECT_EQ(-ENOENT, sfd_devices_find(&devices_, SFD_DEVICES_MAX)) << "the loop must not guess";
-}
-
-TEST_F(ResidencyTest, ShouldGiveOneIndexToADeviceThatManyThreadsLearnAtOnce)
-{
-    std::vector<std::thread> threads;
-    std::atomic<int> wrong(0);
-    struct sfd_kernel kernel = kernel_->kernel;
-    kernel.sys = &sfd_sys_linux; /* the script is for one thread */
-    for (int i = 0; i < 8; i++) {
-        threads.emplace_back([&] {
-            for (uint64_t dev = 0; dev < 40; dev++) {
-                const int index = sfd_residency_learn(&devices_, &kernel, file_.get(), dev);
-                if (index != sfd_devices_find(&devices_, dev)) {
-                    wrong++;
-                }
-            }
-        });
-    }
-    for (std::thread &thread : threads) {
-        thread.join();
-    }
-    EXPECT_EQ(0, wrong);
-    EXPECT_EQ(40u, devices_.count.load());
 }
 
 TEST_F(ResidencyTest, ShouldFindAWarmWindowReady)

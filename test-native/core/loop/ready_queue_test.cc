@@ -112,29 +112,4 @@ TEST_F(ReadyQueueTest, ShouldQueueAReadyTransferOnlyOnce)
     EXPECT_FALSE(t->loop.ready);
 }
 
-TEST_F(ReadyQueueTest, ShouldCountTheTransfersOfOneProcessTogether)
-{
-    const struct sfd_transfer *a = enter(1);
-    const struct sfd_transfer *b = enter(1);
-    EXPECT_EQ(a->loop.client, b->loop.client);
-    EXPECT_EQ(2u, a->loop.client->transfers);
-}
-
-TEST_F(ReadyQueueTest, ShouldTellProcessesApartThatShareABucketOrANumber)
-{
-    const struct sfd_transfer *a = enter(1);
-    EXPECT_NE(a->loop.client, enter(1 + SFD_CLIENT_BUCKETS)->loop.client);
-    EXPECT_NE(a->loop.client, enter(1, 1001)->loop.client) << "the number was used again by somebody else";
-}
-
-TEST_F(ReadyQueueTest, ShouldForgetAClientWithItsLastTransfer)
-{
-    struct sfd_transfer *a = enter(1);
-    struct sfd_transfer *b = enter(1 + SFD_CLIENT_BUCKETS);
-    sfd_clients_leave(&clients_, a->loop.client); // the older of the bucket
-    transfers_.erase(transfers_.begin());
-    EXPECT_EQ(b->loop.client, clients_.buckets[1]);
-    EXPECT_EQ(nullptr, clients_.buckets[1]->bucket_next);
-}
-
 } // namespace

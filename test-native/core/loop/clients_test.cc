@@ -1,0 +1,67 @@
+// The clients of a loop: one for each process, for as long as it has transfers there.
+#include "core.h"
+
+namespace
+{
+
+class ClientsTest : public testing::Test
+{
+  protected:
+    void SetUp() override
+    {
+        const struct sfd_limits limits = {};
+        sfd_client_accounts_init(&accounts_, &limits);
+        sfd_clients_init(&clients_, &accounts_);
+    }
+    void TearDown() override
+    {
+        for (struct sfd_client *client : entered_) {
+            sfd_clients_leave(&clients_, client);
+        }
+        for (const struct sfd_client *client : clients_.buckets) {
+            EXPECT_EQ(nullptr, client) << "a client outlived its transfers";
+        }
+        for (const struct sfd_client_account *account : accounts_.buckets) {
+            EXPECT_EQ(nullptr, account) << "an account outlived its clients";
+        }
+        sfd_client_accounts_deinit(&accounts_);
+    }
+
+    /* The client of a new transfer. */
+    struct sfd_client *enter(int32_t pid, uint32_t uid = 1000)
+    {
+        entered_.push_back(sfd_clients_enter(&clients_, pid, uid));
+        return entered_.back();
+    }
+
+    struct sfd_client_accounts accounts_;
+    struct sfd_clients clients_;
+    std::vector<struct sfd_client *> entered_; // one for each transfer
+};
+
+TEST_F(ClientsTest, ShouldCountTheTransfersOfOneProcessTogether)
+{
+    const struct sfd_client *a = enter(1);
+    const struct sfd_client *b = enter(1);
+    EXPECT_EQ(a, b);
+    EXPECT_EQ(2u, a->transfers);
+}
+
+TEST_F(ClientsTest, ShouldTellProcessesApartThatShareABucketOrANumber)
+{
+    const struct sfd_client *a = enter(1);
+    EXPECT_NE(a, enter(1 + SFD_CLIENT_BUCKETS));
+    EXPECT_NE(a, enter(1, 1001)) << "the number was used again by somebody else";
+}
+
+TEST_F(ClientsTest, ShouldForgetAClientWithItsLastTransfer)
+{
+    struct sfd_client *a = enter(1);
+    struct sfd_client *b = enter(1 + SFD_CLIENT_BUCKETS);
+    sfd_clients_leave(&clients_, a); // the older of the bucket
+    entered_.erase(entered_.begin());
+    EXPECT_EQ(b, clients_.buckets[1]);
+    EXPECT_EQ(nullptr, clients_.buckets[1]->bucket_next);
+}
+
+} // namespace

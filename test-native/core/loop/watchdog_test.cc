@@ -1,0 +1,95 @@
+// The watchdog: how it frees a loop that is stuck (R4, R5, D18), and when it sleeps.
+#include "two_loops_fixture.h"
+
+namespace
+{
+
+using WatchdogTest = TwoLoopsFixture;
+
+TEST_F(WatchdogTest, ShouldFreeALoopThatASocketBlocks)
+{
+    shared_->wake_signal = sfd_sys_wake_signal();
+    ASSERT_GT(shared_->wake_signal, 0);
+    stick();
+    /* The loop is free when it obeys again: it ends the transfer whose client goes. */
+    status_.reset();
+    EXPECT_TRUE(await([this] {
+        sfd_watchdog_look(shared_.get(), false);
+        return shared_->transfers.load() == 0;
+    })) << "with nobody reading its destination";
+    EXPECT_TRUE(serves());
+}
+
+/* How many looks it takes until the watchdog wants to sleep without limit; one that sees work begins anew. */
+TEST_F(WatchdogTest, ShouldLookOnForASecondAfterTheLastWorkAndThenSleep)
+{
+    EXPECT_TRUE(serves());
+    int looks = 0;
+    ASSERT_TRUE(await([&] {
+        looks = 0;
+        int timeout = sfd_watchdog_look(shared_.get(), true); // the count begins anew
+        for (; looks < 10 && timeout == 100; looks++) {
+            timeout = sfd_watchdog_look(shared_.get(), false);
+        }
+        return timeout == -1 && looks == 10; // at first the loops have yet to fall asleep
+    }));
+    EXPECT_EQ(-1, sfd_watchdog_look(shared_.get(), false)) << "and sleeps on";
+    EXPECT_FALSE(readable(shared_->watchdog.eventfd)) << "nobody works, and nobody wakes it";
+}
+
+TEST_F(WatchdogTest, ShouldBeWokenByTheFirstLoopThatWorks)
+{
+    sleepOverWatch();
+    const OwnedFd in = request(SFD_WIRE_READ_FILE, "small");
+    sfd_watchdog_wait(&shared_->watchdog, -1); // returns
+    EXPECT_FALSE(shared_->watchdog.asleep.load()) << "nobody has to wake it twice";
+    EXPECT_EQ(100, sfd_watchdog_look(shared_.get(), false)) << "it saw the loop at work";
+    EXPECT_BYTES("small", readToEnd(in.get()).substr(SFD_WIRE_FILE_INFO_SIZE));
+}
+
+TEST_F(WatchdogTest, ShouldNotSleepWhileSomethingElseIsPending)
+{
+    for (int i = 0; i < 30; i++) {
+        EXPECT_EQ(100, sfd_watchdog_look(shared_.get(), true));
+    }
+}
+
+TEST_F(WatchdogTest, ShouldNotSleepWhileALoopIsStuck)
+{
+    stick();
+    for (int i = 0; i < 30; i++) {
+        EXPECT_EQ(100, sfd_watchdog_look(shared_.get(), false));
+    }
+    expectAllOfTheBigFile();
+}
+
+TEST_F(WatchdogTest, ShouldWatchALoopThatGetsStuckWhileItSleeps)
+{
+    shared_->wake_signal = sfd_sys_wake_signal();
+    ASSERT_GT(shared_->wake_signal, 0);
+    sleepOverWatch();
+    pair_ = std::make_unique<SocketPair>();
+    status_ = request(SFD_WIRE_SEND_FILE, "big", pair_->out.get());
+    pair_->out.reset();
+    std::atomic<bool> over(false);
+    std::thread watch([&] {
+        while (!over) {
+            sfd_watchdog_wait(&shared_->watchdog, sfd_watchdog_look(shared_.get(), false));
+        }
+    });
+    EXPECT_TRUE(await([this] { return stuck() > 0; }));
+    status_.reset(); // a loop that is freed notices
+    EXPECT_TRUE(await([this] { return shared_->transfers.load() == 0; }));
+    over = true;
+    sfd_watchdog_wake(&shared_->watchdog);
+    watch.join();
+}
+
+TEST_F(WatchdogTest, ShouldEndAWaitWhenSomebodyWakesTheWatch)
+{
+    sfd_watchdog_wake(&shared_->watchdog);
+    sfd_watchdog_wait(&shared_->watchdog, -1); // returns
+    EXPECT_FALSE(readable(shared_->watchdog.eventfd));
+}
+
+} // namespace
