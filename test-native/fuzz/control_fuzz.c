@@ -56,7 +56,7 @@ static void check_slot(const struct sfd_slot *slot, const struct kernel_datagram
     FUZZ_CHECK(slot->verdict == 0 && slot->command == 0 && slot->id == 0 && slot->extended == 0);
 }
 
-/* What the requests' reader does with the descriptors. */
+/* What loop_requests.c does with the descriptors of a request that is refused. */
 static void drop(struct sfd_client_accounts *accounts, struct sfd_closer *closer, struct sfd_slot *slot)
 {
     struct sfd_client_account *account = sfd_client_accounts_get(accounts, slot->pid, slot->uid);
@@ -68,7 +68,7 @@ static void drop(struct sfd_client_accounts *accounts, struct sfd_closer *closer
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static struct sfd_receive_batch receiver;
+    static struct sfd_receive_batch receipt;
     static struct sfd_slot slots[SFD_BATCH_MAX];
     static struct kernel_datagram sent[SFD_BATCH_MAX];
     static const struct sfd_limits limits;
@@ -77,7 +77,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct sfd_closer closer;
 
     sfd_client_accounts_init(&accounts, &limits);
-    receiver.accounts = &accounts;
+    receipt.accounts = &accounts;
     kernel_reset(data, size);
     sfd_devices_init(&devices);
     sfd_closer_init(&closer, &kernel_sys, &devices);
@@ -87,7 +87,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             compose(kernel_send());
         for (unsigned i = 0; i < kernel.waiting; i++)
             sent[i] = kernel.queue[(kernel.first + i) % 16];
-        const int n = sfd_receive_batch_fill(&receiver, &closer, KERNEL_REQUEST_FD, slots);
+        const int n = sfd_receive_batch_fill(&receipt, &closer, KERNEL_REQUEST_FD, slots);
         for (int i = 0; i < n; i++) {
             check_slot(&slots[i], &sent[i]);
             drop(&accounts, &closer, &slots[i]);
@@ -95,7 +95,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     kernel.bytes.left = 0;
     while (kernel.waiting > 0) {
-        const int n = sfd_receive_batch_fill(&receiver, &closer, KERNEL_REQUEST_FD, slots);
+        const int n = sfd_receive_batch_fill(&receipt, &closer, KERNEL_REQUEST_FD, slots);
         FUZZ_CHECK(n > 0);
         for (int i = 0; i < n; i++)
             drop(&accounts, &closer, &slots[i]);
