@@ -150,16 +150,16 @@ class LoopFixture : public CoreTest
             }
         }
         for (int i = 0; i < turn->selections; i++) {
-            choices_.push_back(turn->selection[i]);
+            selections_.push_back(turn->selection[i]);
             turn->selection[i].verdict = verdict_;
         }
     }
-    void lendTo(uint32_t index)
+    void takeOffloads(uint32_t index)
     {
         struct sfd_turn *turn = buffer(index);
         offloads_ = turn->offloads;
         for (int i = 0; i < turn->offloads; i++) {
-            lent_total_++;
+            offloaded_total_++;
             queues_.push_back(turn->offload[i].queue);
             clients_.push_back(turn->offload[i].client);
             held_.push_back(reinterpret_cast<struct sfd_task *>(turn->offload[i].task));
@@ -188,7 +188,7 @@ class LoopFixture : public CoreTest
         if (result == 0) {
             dispatch(index);
         }
-        lendTo(index);
+        takeOffloads(index);
         return result;
     }
     /* Turns until it holds; a thousand are a failure. */
@@ -234,7 +234,7 @@ class LoopFixture : public CoreTest
         until([&] { return transfers() == 0; });
         EXPECT_EQ(49u, drain(in.get()).size());
         received_ = 0;
-        lent_total_ = 0;
+        offloaded_total_ = 0;
         queues_.clear();
         clients_.clear();
         receivers_.clear();
@@ -332,13 +332,13 @@ class LoopFixture : public CoreTest
     int received_ = 0;
     std::vector<uint32_t> receivers_; // the loop that received each request
     int offloads_ = 0;                // of the last turn
-    int lent_total_ = 0;
+    int offloaded_total_ = 0;
     std::vector<int32_t> queues_;
     std::vector<int32_t> clients_; // whose each task is
     bool hold_ = false;            // the disk is slow
     std::deque<struct sfd_task *> held_;
     int verdict_ = SFD_TECHNIQUE_AUTO; // the selector's
-    std::vector<struct sfd_selection> choices_;
+    std::vector<struct sfd_selection> selections_;
 };
 
 #endif

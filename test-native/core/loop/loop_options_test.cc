@@ -271,18 +271,18 @@ class LoopSelectorTest : public LoopOptionsTest
 TEST_F(LoopSelectorTest, ShouldLeaveAChoiceAndObeyTheVerdict)
 {
     warmUp();
-    choices_.clear();
+    selections_.clear();
     verdict_ = SFD_TECHNIQUE_MMAP;
     file(4096);
     Pipe dest;
     const OwnedFd status = sendExtended(dest.out.get());
     untilServed(1);
-    ASSERT_EQ(1u, choices_.size());
-    EXPECT_EQ(4096u, choices_[0].size);
-    EXPECT_EQ(SFD_FD_PIPE, choices_[0].kind);
-    EXPECT_EQ(1, choices_[0].blocking);
-    EXPECT_EQ(28u, choices_[0].fits) << "splice, mmap, read-write";
-    EXPECT_EQ(0, choices_[0].verdict);
+    ASSERT_EQ(1u, selections_.size());
+    EXPECT_EQ(4096u, selections_[0].size);
+    EXPECT_EQ(SFD_FD_PIPE, selections_[0].kind);
+    EXPECT_EQ(1, selections_[0].blocking);
+    EXPECT_EQ(28u, selections_[0].fits) << "splice, mmap, read-write";
+    EXPECT_EQ(0, selections_[0].verdict);
     EXPECT_EQ(result(4096, SFD_TECHNIQUE_MMAP), messages(drain(status.get())).back());
 }
 
@@ -296,11 +296,11 @@ TEST_F(LoopSelectorTest, ShouldLeaveMoreChoicesThanATurnHolds)
         reads.push_back(read());
         untilServed(i + 1);
     }
-    choices_.clear();
+    selections_.clear();
     hold_ = false;
     releaseHeld(); // all become ready in one turn
     until([&] { return transfers() == 0; });
-    EXPECT_EQ(3u * SFD_SELECTIONS_MAX, choices_.size());
+    EXPECT_EQ(3u * SFD_SELECTIONS_MAX, selections_.size());
     for (const OwnedFd &in : reads) {
         EXPECT_EQ(content_, drain(in.get()).substr(SFD_WIRE_FILE_INFO_SIZE));
     }
@@ -309,10 +309,10 @@ TEST_F(LoopSelectorTest, ShouldLeaveMoreChoicesThanATurnHolds)
 TEST_F(LoopSelectorTest, ShouldForgetAChoiceWhoseClientIsGone)
 {
     warmUp();
-    choices_.clear();
+    selections_.clear();
     file(BIG);
     OwnedFd in = read();
-    until([&] { return choices_.size() == 1; });
+    until([&] { return selections_.size() == 1; });
     in.reset();
     settle();
     EXPECT_EQ(0u, transfers());
@@ -321,10 +321,10 @@ TEST_F(LoopSelectorTest, ShouldForgetAChoiceWhoseClientIsGone)
 TEST_F(LoopSelectorTest, ShouldStopWithAChoiceLeft)
 {
     warmUp();
-    choices_.clear();
+    selections_.clear();
     file(BIG);
     const OwnedFd in = read();
-    until([&] { return choices_.size() == 1; });
+    until([&] { return selections_.size() == 1; });
     sfd_loop_stop(loop());
     int result = 0;
     for (int i = 0; i < 10 && result == 0; i++) {

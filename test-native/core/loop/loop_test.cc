@@ -23,7 +23,7 @@ TEST_F(LoopTest, ShouldServeAWarmFileInTheTurnAfterItsRequestWithoutTheDiskPool)
     EXPECT_EQ(4096u, infoOf(bytes).size);
     EXPECT_BYTES(content_, bytes.substr(SFD_WIRE_FILE_INFO_SIZE));
     EXPECT_TRUE(atEnd(in.get()));
-    EXPECT_EQ(0, lent_total_);
+    EXPECT_EQ(0, offloaded_total_);
     EXPECT_EQ(0u, transfers());
 }
 
@@ -900,7 +900,7 @@ class TwoLoopsTest : public LoopFixture
             }
         }
         turn(0);
-        lent_total_ = 0;
+        offloaded_total_ = 0;
         turn(1);
         EXPECT_EQ(SFD_OFFLOADS_MAX, offloads_);
     }
