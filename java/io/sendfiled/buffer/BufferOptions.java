@@ -11,7 +11,7 @@ public final class BufferOptions {
     /** The most bytes of a name. */
     public static final int MAX_NAME = BufferNative.MAX_NAME;
 
-    /** Ordinary pages, taken when they are first written to. */
+    /** Ordinary pages, each allocated at the first write to it. */
     public static final BufferOptions DEFAULT = new BufferOptions("sendfiled", false, false);
 
     private final String name;
@@ -30,9 +30,9 @@ public final class BufferOptions {
     }
 
     /**
-     * Whether it consists of huge pages of the machine's default size, out of those that its administrator has set aside
-     * ({@code sysctl vm.nr_hugepages}): fewer page faults, and a seal that costs next to nothing. There are no ordinary
-     * pages instead: without enough of them the allocation fails with {@code ENOMEM}.
+     * Whether it consists of huge pages of the machine's default size, out of those that its administrator has reserved
+     * ({@code sysctl vm.nr_hugepages}): fewer page faults, and a seal that costs almost nothing. Ordinary pages never
+     * replace them: without enough of them the allocation fails with {@code ENOMEM}.
      */
     public boolean hugePages() {
         return hugePages;

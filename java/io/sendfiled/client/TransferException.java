@@ -9,10 +9,10 @@ import org.jspecify.annotations.Nullable;
 /**
  * A transfer that was refused, failed or was cancelled.
  *
- * <p>{@link #bytesMoved()} decides whether the destination is still in step: when it is 0, a server can still answer
- * with an error of its own; otherwise the connection is of no more use. The number is exact when the request was refused
- * ({@link #isRefusal()}), and for a request with {@linkplain TransferOptions options}; else the daemon may drop the last
- * progress message of a failing transfer, so that it is a lower bound.
+ * <p>{@link #bytesMoved()} tells whether the destination can still be used: when it is 0, a server can still answer
+ * with an error of its own; otherwise the connection has to be closed. The number is exact when the request was refused
+ * ({@link #isRefusal()}), and for a request with {@linkplain TransferOptions options}; else the daemon may drop the
+ * last progress message of a failing transfer, so that it is a lower bound.
  */
 public final class TransferException extends IOException {
     private static final long serialVersionUID = 1L;
@@ -71,7 +71,7 @@ public final class TransferException extends IOException {
             return detail;
         }
         if (errno == Errno.ETIMEDOUT) {
-            return "timed out"; // no connection did
+            return "timed out"; // not a connection's timeout
         }
         if (!refusal) {
             return Errno.message(errno);
@@ -90,7 +90,7 @@ public final class TransferException extends IOException {
         };
     }
 
-    /** Why a technique is refused that others could take the place of. */
+    /** The reason for which a technique is refused, and which others fit. */
     static String unfit(Technique asked, int fits) {
         StringBuilder text = new StringBuilder(asked.label()).append(" does not fit here; ask for ");
         for (Technique technique : Technique.setOf(fits)) {

@@ -4,8 +4,8 @@ import io.sendfiled.jni.ProcessNative;
 import io.sendfiled.sys.Errno;
 
 /**
- * Who the daemon runs as: decided first, so that a refusal comes before anything is touched, and put into effect before
- * anything is opened. Main thread; a look-up may ask a directory service.
+ * The user and group that the daemon runs as: decided first, so that a refusal comes before anything is changed, and
+ * assumed before anything is opened. Main thread; a look-up may ask a directory service.
  */
 final class Identity {
     private static final int ROOT = 0;

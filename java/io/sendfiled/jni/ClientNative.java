@@ -6,7 +6,7 @@ import java.util.Arrays;
 /**
  * The natives of the client: the request socket. Thread-safe; only {@link #waitWritable} blocks.
  *
- * <p>Results are the kernel's: 0 or more, or {@code -errno}.
+ * <p>Results are 0 or more, or {@code -errno}.
  */
 public final class ClientNative {
     private ClientNative() {}
