@@ -17,7 +17,7 @@ enum sfd_medium {
     SFD_MEDIUM_UNKNOWN = 0,
     SFD_MEDIUM_MEMORY,  /* tmpfs and its kin: always resident */
     SFD_MEDIUM_LOCAL,   /* the page cache tells the truth and preadv2(RWF_NOWAIT) works */
-    SFD_MEDIUM_LOCKING, /* XFS: the same, but splice waits while somebody writes to the file */
+    SFD_MEDIUM_LOCKING, /* XFS: the same, but splice waits while a process writes to the file */
     SFD_MEDIUM_FUSE,    /* splice takes what the disk pool has loaded; a read can ask the server */
     SFD_MEDIUM_REMOTE,  /* network and others: only bytes that the disk pool has read into memory are ready */
 };

@@ -126,7 +126,7 @@ static const uint32_t refused[] = {
 
 /*
  * What only the start needs: its socket, and the mode of that. Landlock does not look at connections to sockets that
- * have a path (whoever serves one could run programs for us), nor at modes, owners and attributes.
+ * have a path (a program that serves one could run other programs for us), nor at modes, owners and attributes.
  */
 static const uint32_t refused_at_work[] = {
     SYS_socket,      SYS_connect,      SYS_bind,         SYS_listen,     SYS_fchmod,        SYS_fchmodat,

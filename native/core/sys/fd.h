@@ -2,7 +2,7 @@
  * Descriptors: what one is, whether closing it can block, and closing it once.
  *
  * Role: every rule that depends on a descriptor's type starts here.
- * Thread: any. Owns nothing. Never calls fstat(2) on a descriptor that somebody else opened: on FUSE it waits for the
+ * Thread: any. Owns nothing. Never calls fstat(2) on a descriptor that another process opened: on FUSE it waits for the
  * file system's server, without limit. The calls used here answer from memory (F_GETFL, F_GETPIPE_SZ, getsockopt, statx
  * with AT_STATX_DONT_SYNC).
  */

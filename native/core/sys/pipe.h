@@ -1,5 +1,5 @@
 /*
- * Pipes that somebody else reads, written to without waiting.
+ * Writes to pipes that another process reads, without waiting.
  *
  * Role: the one place that knows how a write to a pipe is kept from blocking on this kernel, whatever the description's
  * O_NONBLOCK says. Thread: any; *kernel->spare: the loop that has it. Owns nothing.

@@ -6,7 +6,7 @@ import java.util.Arrays;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
-/** How a buffer is to be allocated. Immutable. A class and no record: an option that is added later breaks nobody. */
+/** How a buffer is to be allocated. Immutable. A class and not a record, so that a later option breaks no caller. */
 public final class BufferOptions {
     /** The most bytes of a name. */
     public static final int MAX_NAME = BufferNative.MAX_NAME;
@@ -24,7 +24,7 @@ public final class BufferOptions {
         this.prefault = prefault;
     }
 
-    /** What {@code /proc/PID/maps} and {@code /proc/PID/fd} call it, behind {@code /memfd:}; need not be unique. */
+    /** Its name in {@code /proc/PID/maps} and {@code /proc/PID/fd}, behind {@code /memfd:}; need not be unique. */
     public String name() {
         return name;
     }
@@ -38,7 +38,7 @@ public final class BufferOptions {
         return hugePages;
     }
 
-    /** Whether all pages are taken at once instead of each at the first access. */
+    /** Whether all pages are allocated at once instead of each at the first access. */
     public boolean prefault() {
         return prefault;
     }

@@ -93,7 +93,7 @@ final class Memory implements Runnable {
         return result < 0 ? result : BufferNative.move(state, socket);
     }
 
-    /** Frees it now; views that somebody has kept fail from now on. Idempotent. */
+    /** Frees it now; an access through an existing view fails from now on. Idempotent. */
     synchronized void close() {
         if (revokeViews() < 0) {
             leaveToViews();

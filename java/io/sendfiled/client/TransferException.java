@@ -112,9 +112,9 @@ public final class TransferException extends IOException {
     }
 
     /**
-     * Why, as a number of {@link Errno}: what the daemon said; or {@link Errno#ECANCELED} for a cancelled transfer;
-     * {@link Errno#ECONNABORTED} when the status channel ended without a word, so that the daemon probably died;
-     * {@link Errno#EAGAIN} when too many requests wait to be sent already.
+     * The reason, as a number of {@link Errno}: the daemon's errno; or {@link Errno#ECANCELED} for a cancelled
+     * transfer; {@link Errno#ECONNABORTED} when the status channel ended without a final message, so that the daemon
+     * probably died; {@link Errno#EAGAIN} when too many requests wait to be sent.
      */
     public int errno() {
         return errno;
@@ -125,18 +125,19 @@ public final class TransferException extends IOException {
         return Errno.name(errno);
     }
 
-    /** Why, in words, such as {@code "permission denied"}. */
+    /** The reason as text, such as {@code "permission denied"}. */
     public String reason() {
         return reason;
     }
 
-    /** The bytes that were moved before, as far as the client knows. */
+    /** The bytes that were moved before, as reported to the client. */
     public long bytesMoved() {
         return bytesMoved;
     }
 
     /**
-     * The techniques that would fit, when the one that was asked for does not ({@code EOPNOTSUPP}); Empty when it failed for any other reason. Unmodifiable.
+     * The techniques that would fit, when the one that was asked for does not ({@code EOPNOTSUPP}); empty when the
+     * reason is another. Unmodifiable.
      */
     public Set<Technique> fits() {
         return Technique.setOf(fits);

@@ -49,12 +49,15 @@ final class Identity {
         return new Identity(true, true, uid, target.gid());
     }
 
-    /** Whether the program was started by root, whoever it becomes. */
+    /** Whether root has started the program, which may become another user. */
     boolean wasRoot() {
         return wasRoot;
     }
 
-    /** The group is given up as well: {@code -g} alone, or the user's own, and no groups but those of the user. */
+    /**
+     * Becomes the user and group for good: the group of {@code -g} or the user's own, and only the user's supplementary
+     * groups.
+     */
     void assume() throws StartException {
         if (!changes) {
             return;

@@ -16,7 +16,7 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What the daemon's process may still do once it serves: read the root, have its socket and lock, and what a JVM at work
+ * What the daemon's process may do while it serves: read the root, use its socket and lock, and read what a running JVM
  * reads. Entered after the change of user and before a request can arrive; native/core/process/sandbox.h says how.
  *
  * <p>Main thread, once each. Not for an embedded engine: it would confine the program around it.
@@ -45,9 +45,9 @@ final class Sandbox {
     private Sandbox() {}
 
     /**
-     * Puts it on.
+     * Restricts the process.
      *
-     * @param config what the engine will need
+     * @param config the engine's, which says what it will need
      * @return a message that says what it could not restrict; null when it restricted all, or is off
      */
     static @Nullable String enter(SandboxMode mode, SendfiledConfig config) throws StartException {
@@ -113,7 +113,7 @@ final class Sandbox {
 
     private static List<Rule> rules(SendfiledConfig config) {
         List<Rule> rules = new ArrayList<>();
-        // Directories are not served, but a client who asks for one shall be told so: EINVAL, and not EACCES.
+        // Directories are not served, but a client that asks for one gets EINVAL, and not EACCES.
         rules.add(new Rule(config.root(), READ_ALL));
         rules.add(new Rule(config.socketDirectory(), READ | WRITE | SandboxNative.MAKE));
         rules.add(new Rule(Path.of("/dev/null"), READ | WRITE));

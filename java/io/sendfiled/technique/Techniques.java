@@ -42,7 +42,7 @@ public final class Techniques {
         return Technique.setOf(Probe.AVAILABLE);
     }
 
-    /** Why this kernel has not got a technique, such as {@code "function not implemented (ENOSYS)"}; null if it has. */
+    /** Why this kernel lacks a technique, such as {@code "function not implemented (ENOSYS)"}; null if it has it. */
     public static @Nullable String whyMissing(Technique technique) {
         int errno = -Probe.ERRORS[technique.code()];
         return errno == 0 ? null : Errno.message(errno) + " (" + Errno.name(errno) + ")";
@@ -50,7 +50,7 @@ public final class Techniques {
 
     /**
      * The techniques of this kernel that fit a destination. For {@link DestinationType#DEVICE}, those that fit any device;
-     * {@code /dev/null} takes more than a terminal. A file that is open with {@code O_APPEND} takes less than others.
+     * {@code /dev/null} accepts more than a terminal. A file that is open with {@code O_APPEND} takes less than others.
      *
      * @param blocking whether its description is without {@code O_NONBLOCK}; to files and devices it does not matter
      */
