@@ -26,7 +26,7 @@ enum sfd_slot_fault {
     SFD_SLOT_SOUND = 0,
     SFD_SLOT_MALFORMED = 1, /* longer than any request, or surplus descriptors */
     SFD_SLOT_ANONYMOUS = 2, /* without credentials */
-    SFD_SLOT_CROWDED = 3,   /* descriptors were lost: this process has no number left for them */
+    SFD_SLOT_CROWDED = 3,   /* descriptors were lost: this process had no free descriptor */
 };
 
 /*
