@@ -1,8 +1,8 @@
 /*
  * One engine: the request socket, the roots and the loops of one instance.
  *
- * Role: starts and stops in order; the loops do the work. Thread: whoever starts the engine; may touch the disk. Owns
- * the endpoint, the roots and the loops.
+ * Role: starts and stops in order; the loops do the work. Thread: the one that starts the engine; may wait for the
+ * disk. Owns the endpoint, the roots and the loops.
  */
 #ifndef SFD_CORE_ENGINE_H
 #define SFD_CORE_ENGINE_H

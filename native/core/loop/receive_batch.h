@@ -65,7 +65,7 @@ struct sfd_slot {
 };
 
 struct sfd_receive_batch {
-    struct sfd_client_accounts *accounts; /* borrowed: whose the surplus is; NULL: nobody's */
+    struct sfd_client_accounts *accounts; /* borrowed: to charge surplus descriptors to their sender; NULL: none */
     struct mmsghdr messages[SFD_BATCH_MAX];
     struct iovec iov[SFD_BATCH_MAX];
     /*

@@ -96,7 +96,7 @@ int64_t sfd_destination_write(const struct sfd_kernel *kernel, int fd, enum sfd_
 
 /*
  * Takes its descriptor, the client's, and sets it to -1: closes it at once if that cannot block, else leaves it to the
- * closer. The device of a regular file may be -1: nobody has looked.
+ * closer. The device of a regular file may be -1: unknown.
  */
 void sfd_destination_close(struct sfd_closer *closer, struct sfd_destination *destination,
                            struct sfd_client_account *account);

@@ -80,7 +80,7 @@ struct sfd_client;
  * afterwards.
  */
 struct sfd_transfer {
-    struct sfd_task task; /* first: the mailbox carries it; whoever has the transfer */
+    struct sfd_task task; /* first: the mailbox carries it; for the thread that has the transfer */
 
     /* What was asked for. Set when it begins; read by both. */
     uint64_t id;

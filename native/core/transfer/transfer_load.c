@@ -29,7 +29,7 @@ static bool drops(const struct sfd_transfer *t)
     return (t->options.flags & SFD_OPTION_DROP_BEHIND) != 0;
 }
 
-/* Not if a technique is forced: that would take its bytes from the page cache. */
+/* Not if a technique is forced: it takes its bytes from the page cache. */
 static bool drops_at_once(const struct sfd_transfer *t)
 {
     return drops(t) && t->options.technique == SFD_TECHNIQUE_AUTO;
