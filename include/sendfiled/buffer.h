@@ -13,19 +13,19 @@
  *         use(buffer.data, buffer.size);
  *     sfd_buffer_free(&buffer);
  *
- * "The sender does not write any more" is not left to good manners: a hand-over seals the memory, and the
- * kernel refuses every later write, also the sender's. So a receiver may check what it got and rely on it,
- * and one buffer may be sent to many. Its size never changes from the beginning, so that no mapping of it
- * can raise SIGBUS. A receiver that needs to write takes part in a *move*: the sender calls
- * sfd_buffer_move() and lets go of the memory, the receiver asks for SFD_BUFFER_WRITABLE.
+ * The kernel enforces that the sender stops writing: a hand-over seals the memory, and the kernel refuses every later
+ * write, also the sender's. So a receiver can check the bytes and rely on them, and one buffer can be sent to many. The
+ * size of a buffer never changes, so that no mapping of it can raise SIGBUS. A receiver that needs to write uses a
+ * *move*: the sender calls sfd_buffer_move() and gives the memory up, the receiver asks for SFD_BUFFER_WRITABLE.
  *
  * What it costs: sending and receiving, some microseconds whatever the size. Sealing, once for each buffer:
  * the kernel takes the sender's pages out of its address space and looks at each of them, 20 to 60 ms for
- * 1 GiB (half a millisecond with huge pages). A program with an event loop seals where it fills, sfd_buffer_seal().
+ * 1 GiB (half a millisecond with huge pages). A program with an event loop should seal in the thread that fills the
+ * buffer, sfd_buffer_seal().
  *
  * For all functions here:
- *   - Failure is -1 with errno set. What was passed in is as it was, but what was to be sent may be sealed
- *     already; nothing is leaked.
+ *   - Failure is -1 with errno set. The arguments are unchanged, except that a buffer to be sent may be sealed already;
+ *     nothing is leaked.
  *   - They may be called by any thread. One buffer is used by one thread at a time; once it is sealed its
  *     bytes may be read by any number. None is async-signal-safe.
  *   - The descriptor of a buffer has FD_CLOEXEC set. No file is made in any file system.
@@ -48,15 +48,15 @@ extern "C" {
 /* Flags of sfd_buffer_alloc(). */
 enum {
     /*
-     * Huge pages of the machine's default size (2 MiB on x86_64), out of those that its administrator has set
-     * aside (sysctl vm.nr_hugepages): fewer page faults and a seal that costs next to nothing, but each buffer takes
-     * whole ones; a seal takes those that were never written to as well. Never ordinary pages instead: ENOMEM when
-     * there are not enough.
+     * Huge pages of the machine's default size (2 MiB on x86_64), out of those that its administrator has reserved
+     * (sysctl vm.nr_hugepages). There are fewer page faults, and a seal costs almost nothing; but each buffer takes
+     * whole huge pages, and a seal also allocates those that were never written to. Ordinary pages never replace them:
+     * ENOMEM when there are not enough.
      */
     SFD_BUFFER_HUGE_PAGES = 1,
     /*
-     * Takes all pages now, instead of each with the first access to it. Blocks for as long as clearing them lasts.
-     * Before Linux 5.14 a want of memory shows as it does with an access: SIGBUS, or the end of some process.
+     * Allocates all pages now, instead of each at the first access to it. Blocks while the kernel clears them. Before
+     * Linux 5.14 a lack of memory shows as it does at an access: SIGBUS, or the kernel kills some process.
      */
     SFD_BUFFER_PREFAULT = 2
 };
@@ -64,35 +64,38 @@ enum {
 /* Flags of sfd_buffer_recv() and sfd_buffer_map(). */
 enum {
     /*
-     * A buffer to write to: what was moved, and not sealed. The memory is the receiver's, if the sender
-     * keeps the rules; it does not stay as it is if the sender does not.
+     * A buffer to write to: one that was moved, and is not sealed. A sender that keeps the rules does not have it any
+     * more; one that does not keep them can still change the bytes.
      */
     SFD_BUFFER_WRITABLE = 16,
     /*
-     * Takes a buffer also if it is only SFD_BUFFER_SEALED_FUTURE: others may still be writing to it. Without this
-     * flag such a one is refused.
+     * Accepts a buffer also if it is only SFD_BUFFER_SEALED_FUTURE: others may still be writing to it. Without this
+     * flag such a buffer is refused.
      */
     SFD_BUFFER_FUTURE_WRITE = 32
 };
 
-/* What the kernel guards of a buffer; its size always. */
+/* Against which writes the kernel protects a buffer. It always protects the size. */
 enum sfd_buffer_seal {
     SFD_BUFFER_UNSEALED = 0,
-    SFD_BUFFER_SEALED_FUTURE = 1, /* only who has it mapped for writing already can write to it */
-    SFD_BUFFER_SEALED = 2         /* nobody can */
+    SFD_BUFFER_SEALED_FUTURE = 1, /* only through mappings for writing that existed before the seal */
+    SFD_BUFFER_SEALED = 2         /* none is possible */
 };
 
-/* Callers allocate. Only what is described here is to be read, and nothing to be written. */
+/*
+ * Callers allocate the struct. They may read the fields described here, and write none, but for `fd` before
+ * sfd_buffer_map().
+ */
 struct sfd_buffer {
     void *data;    /* the bytes, mapped; NULL when there are none, or they are not mapped (yet) */
     size_t size;   /* bytes */
     int fd;        /* the memory file, FD_CLOEXEC; -1: there is no buffer here */
     int seal;      /* enum sfd_buffer_seal, as far as this process knows */
-    size_t mapped; /* the library's: how long the mapping is */
+    size_t mapped; /* for the library: bytes of the mapping */
     size_t reserved[3];
 };
 
-/* What a buffer is before the first use and after sfd_buffer_free(): nothing. */
+/* An empty struct sfd_buffer: before the first use, and after sfd_buffer_free(). */
 #define SFD_BUFFER_INIT                                                                                                \
     {                                                                                                                  \
         NULL, 0, -1, 0, 0,                                                                                             \
@@ -105,8 +108,8 @@ struct sfd_buffer {
  * Allocates a buffer of zeros and maps it for reading and writing.
  *
  *   out      filled on success, untouched on failure; the caller frees it, sfd_buffer_free()
- *   name     for who looks into /proc/PID/maps and /proc/PID/fd, where it shows as "/memfd:NAME"; at most 249
- *            bytes, need not be unique; NULL: "sendfiled"
+ *   name     shown in /proc/PID/maps and /proc/PID/fd as "/memfd:NAME"; at most 249 bytes, need not be unique;
+ *            NULL: "sendfiled"
  *   size     bytes; 0 is a buffer without any
  *   flags    SFD_BUFFER_HUGE_PAGES, SFD_BUFFER_PREFAULT
  *
@@ -120,16 +123,16 @@ struct sfd_buffer {
 int sfd_buffer_alloc(struct sfd_buffer *out, const char *name, size_t size, unsigned flags) SFD_API;
 
 /*
- * Seals a buffer: from now on its bytes do not change, neither by this process nor by anybody else. `data`
- * keeps its address and can be read; a write to it raises SIGSEGV, write(2) to its descriptor says EPERM. (Who
- * calls mprotect(2) writes to pages of his own, which nobody else sees.) Does nothing to a buffer that is sealed.
+ * Seals a buffer: from now on no process can change its bytes. `data` keeps its address and can be read; a write to it
+ * raises SIGSEGV, write(2) to its descriptor fails with EPERM. (After mprotect(2), writes go to private copies of the
+ * pages, which no other process sees.) Does nothing to a buffer that is sealed.
  *
- * Does not need to be called before sfd_buffer_send(), which does it. Waits for nobody, but takes 20 to 60 ms per GiB,
- * with huge pages half a millisecond; during that no thread may use the bytes.
+ * Does not need to be called before sfd_buffer_send(), which does it. Waits for no other process, but takes 20 to 60 ms
+ * per GiB, with huge pages half a millisecond; meanwhile no thread may use the bytes.
  *
- * Where another process (or a second mapping) has the buffer mapped for writing, or the kernel still reads or writes
- * it for somebody (splice(2), O_DIRECT), only new writers can be kept out: the result is SFD_BUFFER_SEALED_FUTURE. A
- * later call tries again.
+ * Where another process (or a second mapping) has the buffer mapped for writing, or the kernel still reads or writes it
+ * (splice(2), O_DIRECT), the seal can only keep out new writers: the result is SFD_BUFFER_SEALED_FUTURE. A later call
+ * tries again.
  *
  * Returns 0; buffer->seal says how far it went. errno: EBADF (no buffer), EINVAL (sfd_read_buffer()'s, and not mapped
  * yet), EPERM (its descriptor was made read-only, or sealed against seals), ENOMEM (no memory to map it again: then
@@ -139,9 +142,9 @@ int sfd_buffer_seal(struct sfd_buffer *buffer) SFD_API;
 
 /*
  * Hands a buffer to the process at the other end of a UNIX socket, sealed: sfd_buffer_seal() first if it is not. The
- * buffer stays the caller's as well, to read and to send to others, until sfd_buffer_free(); the memory goes when the
- * last one who has it frees it. The receiver's part is sfd_buffer_recv(), which refuses SFD_BUFFER_SEALED_FUTURE
- * unless it is told otherwise.
+ * caller keeps the buffer too, to read it and to send it to others, until sfd_buffer_free(); the kernel frees the
+ * memory when the last process has freed it. The receiver's part is sfd_buffer_recv(), which refuses
+ * SFD_BUFFER_SEALED_FUTURE unless it is told otherwise.
  *
  *   socket   a connected UNIX socket: stream, datagram or seqpacket; borrowed. Other bytes may travel before and
  *            behind the buffer
@@ -150,17 +153,17 @@ int sfd_buffer_seal(struct sfd_buffer *buffer) SFD_API;
  * sfd_buffer_seal().
  *
  * errno: EAGAIN (the socket is non-blocking and full: wait until it is writable and call again), EBADF (no buffer, or
- * not a descriptor), EPIPE, ECONNRESET, ECONNREFUSED, ENOTCONN (nobody at the other end), ENOTSOCK, EOPNOTSUPP (not a
- * UNIX socket), ETOOMANYREFS (too many descriptors of this user are on their way), ENOBUFS, ENOMEM, and those of
+ * not a descriptor), EPIPE, ECONNRESET, ECONNREFUSED, ENOTCONN (no process at the other end), ENOTSOCK, EOPNOTSUPP (not
+ * a UNIX socket), ETOOMANYREFS (too many descriptors of this user are on their way), ENOBUFS, ENOMEM, and those of
  * sfd_buffer_seal(). No SIGPIPE.
  */
 int sfd_buffer_send(int socket, struct sfd_buffer *buffer) SFD_API;
 
 /*
- * Hands a buffer over for writing: unsealed, and gone from this process, whose mapping is removed as by
- * sfd_buffer_free(); on failure it stays. The receiver asks for SFD_BUFFER_WRITABLE, and can hand it on or back.
+ * Hands a buffer over for writing: it is not sealed, and this process loses it as by sfd_buffer_free(); on failure it
+ * stays. The receiver asks for SFD_BUFFER_WRITABLE, and can hand it on or back.
  *
- * The pages leave this process before the message is sent, and come back if that fails: 20 to 40 ms per GiB each time.
+ * The mapping is removed before the message is sent, and made again if that fails: 20 to 40 ms per GiB each time.
  * Blocking and errno: as sfd_buffer_send(), and EROFS (it is sealed already).
  */
 int sfd_buffer_move(int socket, struct sfd_buffer *buffer) SFD_API;
@@ -172,9 +175,9 @@ int sfd_buffer_move(int socket, struct sfd_buffer *buffer) SFD_API;
  *   out      filled when the result is 1, else untouched; the caller frees it
  *   flags    0, SFD_BUFFER_WRITABLE or SFD_BUFFER_FUTURE_WRITE
  *
- * What was sent is taken at its word about nothing: whatever comes that is not a buffer, or is not sealed as the
- * caller demands, is refused, and all descriptors that came with it are closed. (To close what somebody else has opened
- * can block, if that is a file of a slow file server: event loops take buffers from whom they know.)
+ * Trusts nothing that arrives: a message that is not a buffer, or not sealed as the caller demands, is refused, and all
+ * descriptors that came with it are closed. (To close a file of a slow file server can block: an event loop should
+ * receive only from processes that it trusts.)
  *
  * Returns 1; 0 when the other end has closed the connection (or, over seqpacket, sent an empty message); -1 with errno.
  * Blocks until something comes, unless the socket is non-blocking.
@@ -191,19 +194,19 @@ int sfd_buffer_move(int socket, struct sfd_buffer *buffer) SFD_API;
  *     EBUSY         SFD_BUFFER_SEALED_FUTURE, without SFD_BUFFER_FUTURE_WRITE
  *     EROFS         sealed, or open for reading only, although it was asked for SFD_BUFFER_WRITABLE
  *     EACCES        its descriptor is not open for reading
- *     EMFILE        this process has no descriptor left for it
- *     ENOMEM        no room to map it, or huge pages that it does not have
- * and of the call: EAGAIN (the socket is non-blocking and nothing has come), EBADF, EINVAL (unknown flags, or
- * a stream socket without a connection), ENOTSOCK, ENOTCONN, EOPNOTSUPP (not a UNIX socket), ECONNRESET, ENOBUFS.
+ *     EMFILE        this process has no free descriptor for it
+ *     ENOMEM        no room to map it, or it needs huge pages that are not free
+ * and of the call: EAGAIN (the socket is non-blocking and nothing has come), EBADF, EINVAL (unknown flags, or a stream
+ * socket without a connection), ENOTSOCK, ENOTCONN, EOPNOTSUPP (not a UNIX socket), ECONNRESET, ENOBUFS.
  */
 int sfd_buffer_recv(int socket, struct sfd_buffer *out, unsigned flags) SFD_API;
 
 /*
- * Maps the memory file of a buffer that is not mapped, after the checks of sfd_buffer_recv(): what sfd_read_buffer()
- * has filled, or a descriptor that came by a way of the caller's own:
+ * Maps the memory file of a buffer that is not mapped, after the checks of sfd_buffer_recv(): one that
+ * sfd_read_buffer() has filled, or a descriptor that the caller got in another way:
  *
  *     struct sfd_buffer buffer = SFD_BUFFER_INIT;
- *     buffer.fd = fd;                          whose owner the buffer is now
+ *     buffer.fd = fd;                          the buffer owns it now
  *     if (sfd_buffer_map(&buffer, 0) < 0) ...
  *
  * Its size is the file's. Does nothing to a buffer that is mapped. Does not block.
@@ -214,8 +217,8 @@ int sfd_buffer_recv(int socket, struct sfd_buffer *out, unsigned flags) SFD_API;
 int sfd_buffer_map(struct sfd_buffer *buffer, unsigned flags) SFD_API;
 
 /*
- * Unmaps and closes a buffer, which is SFD_BUFFER_INIT then. Idempotent; NULL does nothing. errno is not touched.
- * Does not block, but takes 20 to 50 ms per GiB to unmap.
+ * Unmaps and closes a buffer, and sets it to SFD_BUFFER_INIT. Idempotent; NULL does nothing. errno is not touched. Does
+ * not block, but takes 20 to 50 ms per GiB to unmap.
  */
 void sfd_buffer_free(struct sfd_buffer *buffer) SFD_API;
 

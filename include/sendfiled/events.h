@@ -1,5 +1,5 @@
 /*
- * What a status channel says, as typed events: nobody needs to parse messages by hand. Included by sendfiled.h.
+ * The messages of a status channel as typed events, so that no program has to parse them. Included by sendfiled.h.
  *
  *     struct sfd_events events;
  *     sfd_events_init(&events, SFD_EVENTS_OF_SEND);
@@ -15,8 +15,8 @@
  *         }
  *     }
  *
- * Both forms of request are understood, with options and without, and whatever the pipe cuts in two. Each
- * transfer ends with exactly one SFD_EVENT_COMPLETE or SFD_EVENT_FAILED.
+ * Answers to both forms of request are understood, with options and without, also when a read gives only a part of a
+ * message. Each transfer ends with exactly one SFD_EVENT_COMPLETE or SFD_EVENT_FAILED.
  *
  * sfd_events_next() reads the channel itself. A program whose loop has read already (io_uring, libuv) feeds the bytes
  * instead: sfd_events_feed(), and sfd_events_end() at end of file.
@@ -24,8 +24,8 @@
  * For all functions here:
  *   - They may be called by any thread; one struct sfd_events is used by one thread at a time. It owns nothing, and
  *     needs no cleaning up.
- *   - None blocks but sfd_events_next(), which reads; none else touches errno or makes a system call, so that signal
- *     handlers may call them, as they may call that one.
+ *   - Only sfd_events_next() can block: it reads. The others neither touch errno nor make a system call. Signal
+ *     handlers may call all of them.
  */
 #ifndef SENDFILED_EVENTS_H
 #define SENDFILED_EVENTS_H
@@ -36,9 +36,9 @@
 extern "C" {
 #endif
 
-/* What the request was. */
+/* The kind of request that the status channel belongs to. */
 enum sfd_events_of {
-    SFD_EVENTS_OF_SEND, /* Send File, Send Descriptor, Open File: all that comes are messages */
+    SFD_EVENTS_OF_SEND, /* Send File, Send Descriptor, Open File: only messages come */
     SFD_EVENTS_OF_READ  /* Read File: the file's bytes come too */
 };
 
@@ -48,33 +48,33 @@ enum sfd_event_type {
     SFD_EVENT_PROGRESS, /* bytes have been moved */
     SFD_EVENT_DATA,     /* of a Read File: here are bytes of the file, or they come next */
     SFD_EVENT_COMPLETE, /* the end: every byte has been accepted by the destination, or read */
-    SFD_EVENT_FAILED    /* the end: not so */
+    SFD_EVENT_FAILED    /* the end: an error, or it was cancelled */
 };
 
 struct sfd_event {
     enum sfd_event_type type;
 
     /*
-     * FAILED: an errno. ECONNABORTED: the channel ended without a word (a Cancel, a Read File whose file became
-     * shorter or unreadable, or the daemon has gone). EBADMSG: what came makes no sense.
+     * FAILED: an errno. ECONNABORTED: the channel ended without a final message (a Cancel, a Read File whose file
+     * became shorter or unreadable, or the daemon has ended). EBADMSG: the bytes are no valid message.
      */
     int error;
     /* FAILED: before the transfer had begun; nothing has been written to the destination. */
     bool refused;
-    /* FAILED: techniques that would do, as in struct sfd_refusal; 0: not the matter. */
+    /* FAILED: techniques that would fit, as in struct sfd_refusal; 0: techniques are not the reason. */
     uint32_t fits;
 
-    uint64_t moved; /* bytes moved so far, in all, as far as is known */
+    uint64_t moved; /* bytes moved so far, in all, as far as the messages tell */
 
     const void *data; /* DATA, of sfd_events_feed(): in what was fed. NULL: see sfd_events_next() */
     size_t size;      /* DATA, of sfd_events_feed(): bytes */
 
-    struct sfd_file_info info; /* ACCEPTED and later: the file; cmd is 0 when there was none */
+    struct sfd_file_info info; /* ACCEPTED and later: the file; cmd is 0 when no File Information came */
     struct sfd_result result;  /* COMPLETE or FAILED, of a request with options; else cmd is 0 */
     uint64_t reserved[4];
 };
 
-/* Callers allocate; the fields are the library's. */
+/* Callers allocate the struct; only the library uses the fields. */
 struct sfd_events {
     struct sfd_file_info info;
     uint64_t moved;
@@ -97,11 +97,11 @@ void sfd_events_init(struct sfd_events *events, enum sfd_events_of of) SFD_API;
  *
  * The bytes of a Read File are not read here: SFD_EVENT_DATA says that they come next. Take up to
  * sfd_events_data_left() of them out of the channel, by read(2) or splice(2), and tell how many, sfd_events_skip(); as
- * long as bytes are left, this event comes again. When your read(2) gives 0, the daemon has stopped: sfd_events_end().
- * When splice(2) gives EAGAIN, either end may be the reason: as long as the channel has bytes (FIONREAD) wait for the
- * other one, and do not watch the channel meanwhile.
+ * long as bytes are left, this event comes again. When your read(2) gives 0, the daemon has stopped: call
+ * sfd_events_end(). When splice(2) gives EAGAIN, either end may be the reason: as long as the channel has bytes
+ * (FIONREAD) wait for the other one, and do not watch the channel meanwhile.
  *
- * Returns 1, 0 when there is nothing (the channel is non-blocking and empty, or the last event has been), or -1 with
+ * Returns 1; 0 when there is no event (the channel is non-blocking and empty, or the last event was given); or -1 with
  * the errno of read(2), for a descriptor that is no status channel: EBADF (not open for reading), EINVAL, EIO, EISDIR
  * (no pipe).
  */
@@ -123,21 +123,21 @@ int sfd_events_next(struct sfd_events *events, int status_fd, struct sfd_event *
 size_t sfd_events_feed(struct sfd_events *events, const void *bytes, size_t size, struct sfd_event *event) SFD_API;
 
 /*
- * Says that the status channel is at end of file, or that nobody will read it any more. True, with the last event, if
- * that has not been yet: SFD_EVENT_FAILED as a rule, SFD_EVENT_COMPLETE for a Read File of which all bytes came.
+ * Says that the status channel is at end of file, or will not be read any more. True, with the last event, if that was
+ * not given yet: SFD_EVENT_FAILED as a rule, SFD_EVENT_COMPLETE for a Read File of which all bytes came.
  */
 bool sfd_events_end(struct sfd_events *events, struct sfd_event *event) SFD_API;
 
 /*
- * The id of the transfer, for sfd_send_open() and sfd_cancel(). 0: there is nothing to cancel, as it has not been
- * accepted yet, or is over.
+ * The id of the transfer, for sfd_send_open() and sfd_cancel(). 0: there is nothing to cancel: the transfer is not
+ * accepted yet, or it is over.
  */
 size_t sfd_events_txnid(const struct sfd_events *events) SFD_API;
 
 /* How many bytes of the file come next in the channel, before any message. 0: a message or the end comes next. */
 uint64_t sfd_events_data_left(const struct sfd_events *events) SFD_API;
 
-/* Tells that so many bytes of the file, at most sfd_events_data_left(), were taken out of the channel. */
+/* Says that `size` bytes of the file, at most sfd_events_data_left(), were taken out of the channel. */
 void sfd_events_skip(struct sfd_events *events, uint64_t size) SFD_API;
 
 #ifdef __cplusplus

@@ -35,9 +35,9 @@ enum {
     SFD_OPTION_MORE = 2,
     /*
      * The destination is a memory file, memfd_create(2) with MFD_ALLOW_SEALING: before the transfer is
-     * "complete", it is sealed against writing and against any change of its size, so that whoever has it can
-     * rely on its bytes. EINVAL for any other destination, EPERM when it may not be sealed, EBUSY at the end
-     * when somebody has it mapped for writing. sfd_read_buffer() does all that.
+     * "complete", it is sealed against writing and against any change of its size, so that all its users can rely on
+     * its bytes. EINVAL for any other destination, EPERM when it may not be sealed, EBUSY at the end when a process has
+     * it mapped for writing. sfd_read_buffer() sets this flag and makes such a file.
      */
     SFD_OPTION_SEAL = 4
 };

@@ -18,8 +18,8 @@
  *     transfer failed or was cancelled.
  * A daemon that knows no options answers with the 2-byte error SFD_FILE_INFO, EPROTONOSUPPORT.
  *
- * Several messages may wait in the pipe. Read the first SFD_HDR_SIZE bytes and then up to
- * sfd_get_size() of them, or read more and cut it up.
+ * Several messages may wait in the pipe. Read the first SFD_HDR_SIZE bytes and then up to sfd_get_size() of them, or
+ * read more and split it.
  *
  * The functions below are pure: they never block, never touch errno, and may be called by any
  * thread at any time.
@@ -78,8 +78,8 @@ struct sfd_refusal {
     uint8_t stat; /* the errno */
 
     /*
-     * The techniques that would do for this file and destination: (fits & 1u << SFD_TECHNIQUE_MMAP)
-     * and so on. 0: the refusal is not a matter of technique.
+     * The techniques that fit this file and destination: (fits & 1u << SFD_TECHNIQUE_MMAP) and so on. 0: techniques are
+     * not the reason of the refusal.
      */
     uint32_t fits;
 };

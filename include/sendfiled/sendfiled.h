@@ -1,6 +1,6 @@
 /*
- * The client API: have a daemon read files and send them to descriptors. Source compatible with
- * the sendfiled.h of the original sendfiled; link with -lsendfiled (pkg-config sendfiled).
+ * The client API: asks a daemon to read files and to send them to descriptors. Source compatible with the sendfiled.h
+ * of the original sendfiled; link with -lsendfiled (pkg-config sendfiled).
  *
  * How it goes: connect once, then each request makes a pipe, hands its write end to the daemon and
  * gives you the read end, the status channel, to watch in your event loop. responses.h says what
@@ -14,8 +14,8 @@
  * For all functions here:
  *   - Failure is -1 (or false) with errno set. Nothing is leaked or left half done: no request was
  *     sent, and no descriptor is open that was not before.
- *   - They are thread-safe: there is no state but the kernel's, so one connection may be used by
- * any number of threads. None is async-signal-safe. A signal does not interrupt them; they go on.
+ *   - They are thread-safe: the library keeps no state, so one connection may be used by any number of threads. None is
+ *     async-signal-safe. They go on after a signal.
  *   - Descriptors that they return have FD_CLOEXEC set and are yours to close.
  *   - Descriptors and strings passed in are borrowed. The daemon gets duplicates: you may close a
  *     destination as soon as a call has returned, but a socket stays connected until the transfer
@@ -23,20 +23,19 @@
  *
  * Errors that every request (sfd_read, sfd_send, sfd_open, sfd_send_open, sfd_cancel, and those with
  * options) may give:
- *     EAGAIN        only when you made srv_sockfd non-blocking: the daemon's queue is full. Nothing
- *                   was sent; try again when the socket is writable
+ *     EAGAIN        only if you made srv_sockfd non-blocking: the daemon's queue is full. Nothing was sent; try again
+ *                   when the socket is writable
  *     EBADF         srv_sockfd, destination_fd or source_fd is not an open descriptor
  *     ECONNREFUSED ENOTCONN
- *                   the daemon has gone: connect again. (The kernel says ECONNREFUSED once, forgets
- *                   the connection and says ENOTCONN from then on. EPIPE: after shutdown(2).)
+ *                   the daemon has ended: connect again. (The kernel gives ECONNREFUSED once, drops the connection and
+ *                   gives ENOTCONN from then on. EPIPE: after shutdown(2).)
  *     EINVAL        path is NULL; a reserved field of struct sfd_options is not 0
  *     EMFILE ENFILE out of descriptors
  *     ENAMETOOLONG  path is longer than 4095 bytes
  *     ENOBUFS ENOMEM out of memory
  *     ENOTSOCK      srv_sockfd is not a socket
  *     ETOOMANYREFS  too many descriptors of yours are on their way in sockets
- * What the daemon thinks of a request (no such file, not allowed, table full) comes on the status
- * channel.
+ * The daemon's own refusal of a request (no such file, not allowed, table full) comes on the status channel.
  */
 #ifndef SENDFILED_SENDFILED_H
 #define SENDFILED_SENDFILED_H
@@ -52,9 +51,9 @@ extern "C" {
 
 /*
  * Starts a daemon: the program "sendfiled" found on PATH (when that is not set, in the system's default
- * path), as a child process, with standard input, output and error on /dev/null, no other descriptor of
- * yours, the environment of the caller, of which it needs nothing, no signal blocked, in the caller's
- * working directory (in / when that has been removed).
+ * path), as a child process, with standard input, output and error on /dev/null, and no other descriptor of yours. It
+ * starts in the caller's working directory (in / when that has been removed), with the caller's environment, of which
+ * it needs nothing, and with no signal blocked.
  *
  *   server_name      instance name, for sfd_connect()
  *   root_dir         paths of requests are resolved inside this directory
@@ -64,10 +63,10 @@ extern "C" {
  *                    closed, > 0
  *
  * Returns the child's pid (> 0) once the daemon takes requests, or 0 when an instance of this name
- * runs already. The caller ends it with sfd_shutdown(), or lives with a child to wait for.
+ * runs already. The caller ends it with sfd_shutdown(), or has a child for which it must wait(2) itself.
  *
- * Blocks until the daemon is ready or has failed, a fraction of a second as a rule. Signal handlers
- * run meanwhile, and the wait goes on. When it fails, the child has ended and has been waited for.
+ * Blocks until the daemon is ready or has failed, a fraction of a second as a rule. Signal handlers run meanwhile and
+ * do not end the wait. When the call fails, the child has ended and has been waited for.
  *
  * errno: EINVAL (a NULL argument, a number out of range, or the daemon did not accept its
  * arguments), ENOENT (no program "sendfiled" on PATH, or a relative directory when the working directory
@@ -97,14 +96,14 @@ int sfd_connect(const char *server_sockdir, const char *server_name) SFD_API;
  *
  * errno: EINVAL (pid is not positive: 0, which sfd_spawn() gives for "already running", would be
  * the caller's own process group), ESRCH (no such process), EPERM (another user's), ECHILD (not a
- * child of the caller: it has been told to end, but cannot be waited for; or SIGCHLD is ignored, and
- * it has ended, but nobody can tell how).
+ * child of the caller: it has been told to end, but cannot be waited for; or SIGCHLD is ignored, and it has ended, but
+ * its status is lost).
  */
 int sfd_shutdown(pid_t pid) SFD_API;
 
 /*
  * Read File: the file's bytes come on the returned descriptor, after its File Information, which comes with
- * the first of them. (Who wants to know the size before the disk has answered uses sfd_open().)
+ * the first of them. (To learn the size before the first bytes are loaded, use sfd_open().)
  *
  *   srv_sockfd       of sfd_connect()
  *   path             relative to the daemon's root, with or without a leading slash
@@ -151,7 +150,7 @@ bool sfd_send_open(int srv_sockfd, size_t txnid, int destination_fd) SFD_API;
 
 /*
  * Cancel: ends a transfer of any kind at any point; its status channel gives end of file with no
- * further message. Nothing happens when it is over already or was not this process's.
+ * further message. Nothing happens when the transfer is over already, or belongs to another process.
  *
  * txnid: sfd_file_info.txnid. True: the request was sent. Blocking and errno: as sfd_read().
  */
@@ -170,8 +169,8 @@ bool sfd_cancel(int srv_sockfd, size_t txnid) SFD_API;
  * all of it (the 2-byte error SFD_FILE_INFO, EPROTONOSUPPORT). A deadline or an idle timeout that is
  * reached ends the transfer with ETIMEDOUT.
  *
- * options: borrowed; NULL asks for nothing, but for a struct sfd_result. The other parameters, what is
- * returned, blocking and errno: as sfd_read(), sfd_send() and sfd_open().
+ * options: borrowed; NULL: no options, but the answer still ends with a struct sfd_result. The other parameters, what
+ * is returned, blocking and errno: as sfd_read(), sfd_send() and sfd_open().
  */
 int sfd_read_with(int srv_sockfd, const char *path, off_t offset, size_t len, bool dest_fd_nonblock,
                   const struct sfd_options *options) SFD_API;
@@ -202,23 +201,23 @@ int sfd_send_fd(int srv_sockfd, int source_fd, int destination_fd, off_t offset,
  *     sfd_buffer_free(&buffer);
  *
  *   out      a buffer that is not mapped yet, untouched on failure; the caller frees it, also when the transfer
- *            failed: at any time, and what the daemon has of it goes with the transfer
+ *            failed: at any time; the daemon releases its part when the transfer ends
  *
- * Its name in /proc is the file's. The memory counts for the daemon (its cgroup). The descriptor that is returned, the
- * other parameters, blocking and errno: as sfd_send_with(), whose SFD_OPTION_SEAL is set in addition; and EMFILE,
- * ENFILE, ENOMEM for want of a memory file.
+ * In /proc it has the file's name. The memory is charged to the daemon (its cgroup). The descriptor that is returned,
+ * the other parameters, blocking and errno: as sfd_send_with(), whose SFD_OPTION_SEAL is set in addition; and EMFILE,
+ * ENFILE, ENOMEM when no memory file can be made.
  */
 int sfd_read_buffer(int srv_sockfd, const char *path, off_t offset, size_t len, bool stat_fd_nonblock,
                     const struct sfd_options *options, struct sfd_buffer *out) SFD_API;
 
 /*
- * Send Buffer: as sfd_send_fd(), from a buffer, which is sealed first if it is not, sfd_buffer_seal(): what a socket
- * has accepted are its very pages, which must not change any more. It stays the caller's, and may be freed as soon as
- * the call has returned.
+ * Send Buffer: as sfd_send_fd(), from a buffer. It is sealed first if it is not, sfd_buffer_seal(): a socket keeps
+ * references to its pages, which must not change any more. The caller keeps the buffer, and may free it as soon as the
+ * call has returned.
  *
  *   offset, len   a part of the buffer; len 0: to its end
  *
- * errno: as sfd_send_fd(); EBADF (no buffer), ERANGE (the part is not inside of the buffer), and those of
+ * errno: as sfd_send_fd(); EBADF (no buffer), ERANGE (the part is not inside the buffer), and those of
  * sfd_buffer_seal().
  */
 int sfd_send_buffer(int srv_sockfd, struct sfd_buffer *buffer, int destination_fd, off_t offset, size_t len,
@@ -230,16 +229,14 @@ int sfd_send_buffer(int srv_sockfd, struct sfd_buffer *buffer, int destination_f
  */
 const char *sfd_get_technique_name(int technique) SFD_API;
 
-/*
- * The technique of this name, >= 0. Does not block. -1 with EINVAL when there is none, or name is NULL.
- */
+/* The technique of this name, >= 0. Does not block. -1 with EINVAL when there is none, or name is NULL. */
 int sfd_find_technique(const char *name) SFD_API;
 
 /*
- * What this machine has of each technique: errors[t] becomes 0, or the errno for which the calling
- * process cannot use technique t; ENOSYS or EPERM, as a rule. A daemon in a stricter sandbox may have
- * less. What cannot be tried, for want of descriptors, counts as there. Makes memory files and a pipe
- * and closes them again; waits for no disk. errno is not touched.
+ * Whether this machine has each technique: errors[t] becomes 0, or the errno with which the calling process cannot use
+ * technique t; usually ENOSYS or EPERM. A daemon in a stricter sandbox may have fewer. A technique that cannot be
+ * tried, because no descriptor is free, counts as available. Makes memory files and a pipe and closes them again; waits
+ * for no disk. errno is not touched.
  */
 void sfd_probe_techniques(int errors[SFD_TECHNIQUES]) SFD_API;
 

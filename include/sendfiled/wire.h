@@ -65,10 +65,10 @@
  *   +-----+------+-------------+------------------+------+
  *
  * A request of an id or a version that the daemon does not know is refused with the 2-byte error
- * 0x81/EPROTONOSUPPORT, one whose total length is not the datagram's with 0x81/EBADMSG. From there on
- * its client is known to understand extended responses, and gets these: a Refusal in place of the
- * error 0x81, and a Result in place of the last Transfer Status and of the error 0x82. File
- * Information and progress are those of version 1.
+ * 0x81/EPROTONOSUPPORT, one whose total length is not the datagram's with 0x81/EBADMSG. A request that passes these
+ * checks shows that its client understands extended responses. The client then gets: a Refusal in place of the error
+ * 0x81, and a Result in place of the last Transfer Status and of the error 0x82. File Information and progress are
+ * those of version 1.
  *
  * Extended requests on a path (0x11 Open File, 0x12 Read File, 0x13 Send File) and on a descriptor
  * (0x14 Send Descriptor: nothing after the padding, the total length is 48)
@@ -84,11 +84,10 @@
  *
  *   rate is in bytes per second, 0: no limit; idle timeout in milliseconds, 0: the daemon's; deadline
  *   in milliseconds from receipt, 0: none; technique and flags as in options.h. A technique or flag
- *   that the daemon does not know: EINVAL. A Send Open File of a file that was opened by 0x11 goes by
- *   the options that came with that.
- *   Descriptors: status (0x11, 0x12); status, destination (0x13); status, destination, source (0x14:
- *   a regular file opened for reading; the offset counts from the file's beginning, and the file
- *   position is neither used nor moved).
+ *   that the daemon does not know: EINVAL. A Send Open File of a file that was opened by 0x11 uses the options of that
+ *   request.
+ *   Descriptors: status (0x11, 0x12); status, destination (0x13); status, destination, source (0x14: a regular file
+ *   opened for reading; the offset counts from the file's beginning, and the file position is neither used nor moved).
  *
  *   Read File (0x12) with success: File Information, the file's bytes, a Result, end of file.
  *
@@ -99,8 +98,8 @@
  *   | cmd | errno | u16 version | u32 total length = 16 | u32 techniques  | u32 0   |
  *   +-----+-------+-------------+-----------------------+-----------------+---------+
  *
- *   techniques: bit n is set if technique n would do for this file and destination; 0: the refusal is
- *   not a matter of technique.
+ *   techniques: bit n is set if technique n fits this file and destination; 0: techniques are not the reason of the
+ *   refusal.
  *
  * Result (0x92)
  *
@@ -145,7 +144,7 @@ enum sfd_wire_command {
     SFD_WIRE_READ_FILE_EXT = 0x12,
     SFD_WIRE_SEND_FILE_EXT = 0x13,
     SFD_WIRE_SEND_DESCRIPTOR = 0x14,
-    SFD_WIRE_BUFFER = 0x20, /* to the daemon: a request that it does not know */
+    SFD_WIRE_BUFFER = 0x20, /* the daemon does not know it as a request */
     SFD_WIRE_EXTENDED_REQUEST_LAST = 0x7f,
 
     SFD_WIRE_FILE_INFO = 0x81,

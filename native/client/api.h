@@ -6,7 +6,7 @@
 
 #include <errno.h>
 
-/* The value, or the original's -1 and errno for what is -errno inside. */
+/* A result that is not negative, as it is; an internal -errno as -1 and errno, as in the original's API. */
 static inline int sfd_api_result(int result)
 {
     if (result < 0) {

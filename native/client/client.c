@@ -66,8 +66,10 @@ static int open_connection(const char *sockdir, const char *name)
     int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
     if (fd < 0) return -errno;
-    /* A datagram socket's connect(2) never waits, so EINTR cannot happen. Nothing is ever received
-       here: say so, and nobody can fill our queue. */
+    /*
+     * A datagram socket's connect(2) never waits, so EINTR cannot happen. Nothing is ever received here, so reading is
+     * shut down: then no process can fill our queue.
+     */
     if (connect(fd, (const struct sockaddr *)&address, size) < 0 || shutdown(fd, SHUT_RD) < 0) {
         const int error = -errno;
 

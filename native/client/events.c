@@ -1,8 +1,8 @@
 /*
  * Events of a status channel: see <sendfiled/events.h>.
  *
- * Role: cut what comes into messages, and say what they mean for the transfer. Thread: any, one at a time for each
- * struct sfd_events. Owns nothing. Makes one system call, the read(2) of sfd_events_next().
+ * Role: split the bytes that arrive into messages, and report what each one means for the transfer. Thread: any, one at
+ * a time for each struct sfd_events. Owns nothing. Makes one system call, the read(2) of sfd_events_next().
  */
 #include <sendfiled/events.h>
 
@@ -37,7 +37,7 @@ void sfd_events_skip(struct sfd_events *events, uint64_t size)
     events->moved += size < left ? size : left;
 }
 
-/* What every event tells. */
+/* Fills the fields that every event has. */
 static void begin(const struct sfd_events *events, struct sfd_event *event, enum sfd_event_type type)
 {
     *event = (struct sfd_event){.type = type, .moved = events->moved, .info = events->info};
@@ -66,7 +66,7 @@ static void on_info(struct sfd_events *events, struct sfd_event *event)
     begin(events, event, SFD_EVENT_ACCEPTED);
 }
 
-/* More bytes than there are, or more of them than before: no daemon says that. */
+/* No daemon reports fewer bytes than before, or more than the range has. */
 static bool is_plausible(const struct sfd_events *events, uint64_t moved)
 {
     return events->info.cmd != 0 && moved >= events->moved && moved <= events->info.size;
@@ -114,11 +114,11 @@ static void on_result(struct sfd_events *events, struct sfd_event *event, const 
     finish(events, event, response->errnum);
     event->result = result;
     event->fits = result.fits;
-    /* An opened file, for which no technique fits the destination that came later. */
+    /* An opened file, and a destination, given later, that no technique fits. */
     event->refused = !complete && result.fits != 0 && events->moved == 0;
 }
 
-/* The message at the start of what is held, if it is whole: its event, and true. */
+/* Takes the message at the start of the held bytes, if it is whole: gives its event, and true. */
 static bool take_message(struct sfd_events *events, struct sfd_event *event)
 {
     struct sfd_wire_response response;
@@ -155,7 +155,7 @@ static bool take_message(struct sfd_events *events, struct sfd_event *event)
     return true;
 }
 
-/* A Read File's bytes: they are where they were fed, nothing is copied. */
+/* Bytes of a Read File: the event points to the caller's bytes, nothing is copied. */
 static size_t take_data(struct sfd_events *events, const void *bytes, size_t size, struct sfd_event *event)
 {
     const uint64_t left = sfd_events_data_left(events);
@@ -175,14 +175,17 @@ size_t sfd_events_feed(struct sfd_events *events, const void *bytes, size_t size
 
     begin(events, event, SFD_EVENT_NONE);
     if (size == 0 || events->over != 0) return size;
-    if (take_message(events, event)) /* of a sfd_events_next() before */
+    if (take_message(events, event)) /* held by an earlier sfd_events_next() */
         return 0;
     if (sfd_events_data_left(events) > 0) return take_data(events, bytes, size, event);
     memcpy(events->held + events->held_size, bytes, taken);
     events->held_size = (uint8_t)(events->held_size + taken);
     if (!take_message(events, event)) return taken;
 
-    /* Before these bytes there was no whole message: what is behind it is all theirs, and comes again. */
+    /*
+     * The held bytes were no whole message before, so those behind the message are from this call: the caller feeds
+     * them again.
+     */
     const size_t behind = events->over != 0 ? 0 : events->held_size;
 
     events->held_size = 0;
@@ -193,11 +196,14 @@ bool sfd_events_end(struct sfd_events *events, struct sfd_event *event)
 {
     begin(events, event, SFD_EVENT_NONE);
     if (events->over != 0) return false;
-    /* What sfd_events_next() has read and not told yet may be the end. */
+    /* Messages that sfd_events_next() has read, but not reported yet, may have the end. */
     while (take_message(events, event))
         if (events->over != 0) return true;
 
-    /* Behind the last byte a Result may be missing, when the daemon was too old or has died: the file is whole. */
+    /*
+     * The Result behind the last byte may be missing, when the daemon is too old or has died: the file is whole all the
+     * same.
+     */
     const bool read_whole =
         events->of == SFD_EVENTS_OF_READ && events->info.cmd != 0 && events->moved == events->info.size;
 
@@ -228,7 +234,10 @@ int sfd_events_next(struct sfd_events *events, int status_fd, struct sfd_event *
         }
         if (take_message(events, event)) return 1;
 
-        /* Before a Read File's information, 48 bytes, there is room for just that: no byte of the file is read. */
+        /*
+         * Before the File Information of a Read File there is room for these 48 bytes only: no byte of the file is
+         * read.
+         */
         const ssize_t count =
             read_some(status_fd, events->held + events->held_size, sizeof events->held - events->held_size);
 

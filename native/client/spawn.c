@@ -21,13 +21,13 @@
 
 #define PROGRAM "sendfiled"
 
-/* The descriptor on which `sendfiled -p` says that it is ready, or why not: one native int. */
+/* The descriptor on which `sendfiled -p` reports one native int: 0 when it is ready, else an errno. */
 #define READINESS_FD 3
 
 /* What the daemon exits with when it does not understand its arguments. */
 #define EXIT_USAGE 2
 
-/* Elsewhere the child inherits those descriptors of the caller that lack FD_CLOEXEC. */
+/* With another libc the child inherits those descriptors of the caller that lack FD_CLOEXEC. */
 #ifdef __GLIBC__
 #if __GLIBC_PREREQ(2, 34)
 #define CAN_CLOSE_FROM
@@ -52,8 +52,8 @@ static int wait_for(pid_t pid)
 }
 
 /*
- * What the child's descriptors are: /dev/null as 0-2, the pipe as 3, nothing else. The order
- * matters: the pipe itself may be 0, 1 or 2 when the caller has those closed.
+ * The child's descriptors: /dev/null as 0 to 2, the pipe as 3, nothing else. The order matters: the pipe itself may be
+ * 0, 1 or 2 when the caller has closed those.
  */
 static int add_descriptors(posix_spawn_file_actions_t *actions, int readiness)
 {
@@ -90,7 +90,7 @@ static int set_signals(posix_spawnattr_t *attributes)
     return -error;
 }
 
-/* A directory that was removed, or lies outside of a chroot(2). No JVM starts in one. */
+/* The working directory was removed, or lies outside a chroot(2). No JVM starts in such a directory. */
 static bool is_working_directory_gone(void)
 {
     char path[PATH_MAX];
@@ -99,8 +99,8 @@ static bool is_working_directory_gone(void)
 }
 
 /*
- * Starts the program with `readiness` (borrowed) as descriptor 3, in the caller's working directory or,
- * if it is told so, in the root directory. 0 or -errno.
+ * Starts the program with `readiness` (borrowed) as descriptor 3, in the caller's working directory or, with `in_root`,
+ * in the root directory. 0 or -errno.
  */
 static int start(char *const *arguments, int readiness, bool in_root, pid_t *out)
 {
@@ -121,7 +121,7 @@ static int start(char *const *arguments, int readiness, bool in_root, pid_t *out
     return result;
 }
 
-/* Waits for the daemon's word. 1: *out is what it said; 0: end of file came first; or -errno. */
+/* Waits for the daemon's report. 1: it is in *out; 0: end of file came first; or -errno. */
 static int read_readiness(int fd, int *out)
 {
     int said = 0;
@@ -140,14 +140,14 @@ static int read_readiness(int fd, int *out)
 }
 
 /*
- * The outcome, by what was heard on the readiness pipe: the pid, 0 (one runs already) or -errno.
- * Unless it is the pid, the child has been waited for.
+ * The outcome, from the report on the readiness pipe: the pid, 0 (an instance runs already) or -errno. Waits for the
+ * child, unless it gives the pid.
  */
 static int judge(pid_t pid, int heard, int said)
 {
     if (heard == 1 && said == 0) return pid;
     if (heard != 1) {
-        /* Dying as a rule; but what is called "sendfiled" may be anything and live on. */
+        /* It usually ends by itself; but the program called "sendfiled" may be any other, and may go on. */
         (void)kill(pid, SIGTERM);
     }
 
@@ -172,7 +172,8 @@ static int spawn(char *const *arguments, bool in_root)
 
     int result = start(arguments, fds[1], in_root, &pid);
 
-    /* Ours has to go before the read, or the end of a daemon that says nothing would not be seen.
+    /* Our write end is closed before the read: otherwise a daemon that ends without a report would not give end of
+     * file.
      */
     sfd_fd_close(sys, &fds[1]);
     if (result == 0) {
@@ -206,13 +207,16 @@ pid_t sfd_spawn(const char *server_name, const char *root_dir, const char *sockd
     (void)snprintf(transfers, sizeof transfers, "%d", maxfiles);
     (void)snprintf(timeout, sizeof timeout, "%d", open_fd_timeout_ms);
 
-    /* The original's, and one of ours: the caller may be the only client, and was promised `maxfiles`. */
+    /*
+     * The original's options, and one of ours: the caller may be the only client, and must get its `maxfiles`
+     * transfers.
+     */
     const char *const arguments[] = {
         PROGRAM,   "-S", sockdir,   "-s", server_name, "-r",
         root_dir,  "-n", transfers, "-t", timeout,     "--client-transfers",
         transfers, "-p", NULL,
     };
-    /* execve(2) writes to none of them; its type is older than const. */
+    /* execve(2) does not write to the strings; its prototype only lacks the const. */
     const int result = spawn((char *const *)(uintptr_t)arguments, gone);
 
     if (result < 0) {

@@ -1,7 +1,7 @@
 /*
  * Techniques in the client API: see <sendfiled/sendfiled.h>.
  *
- * Role: their names, and what this machine has of them. Thread: any; no state. Owns nothing.
+ * Role: their names, and which of them this machine has. Thread: any; no state. Owns nothing.
  */
 #include <sendfiled/sendfiled.h>
 

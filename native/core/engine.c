@@ -31,7 +31,7 @@ int sfd_engine_create(struct sfd_engine **out, const struct sfd_settings *settin
     sfd_endpoint_init(&engine->endpoint);
 
     result = sfd_sys_wake_signal();
-    shared->wake_signal = result < 0 ? 0 : result; /* without one, only the receiving moves on */
+    shared->wake_signal = result < 0 ? 0 : result; /* 0: a stuck loop only stops receiving */
     result = sfd_watchdog_init(&shared->watchdog);
     if (result < 0) goto fail;
     result = sfd_kernel_init(&shared->kernel, &sfd_sys_linux);

@@ -1,7 +1,7 @@
 /*
  * One engine: the request socket, the roots and the loops of one instance.
  *
- * Role: start and stop in order; everything that works is a loop's. Thread: whoever starts the engine; may touch the
+ * Role: starts and stops in order; the loops do the work. Thread: the one that starts the engine; may wait for the
  * disk. Owns the endpoint, the roots and the loops.
  */
 #ifndef SFD_CORE_ENGINE_H
@@ -27,8 +27,8 @@ int sfd_engine_create(struct sfd_engine **out, const struct sfd_settings *settin
 struct sfd_loop *sfd_engine_loop(struct sfd_engine *engine, uint32_t index);
 
 /*
- * The watchdog over its loops: one look, and the wait until the next one is due; that is without limit while no loop
- * works and nothing else is `pending`. Over and over on one thread that may be none of theirs.
+ * The watchdog: one look at the loops, then the wait until the next look is due, without limit while no loop works and
+ * nothing else is `pending`. To be called repeatedly, by one thread that is no loop's.
  */
 void sfd_engine_run_watchdog(struct sfd_engine *engine, bool pending);
 
@@ -36,13 +36,13 @@ void sfd_engine_run_watchdog(struct sfd_engine *engine, bool pending);
 void sfd_engine_wake_watchdog(struct sfd_engine *engine);
 
 /*
- * From here on requests for new transfers are refused with -ESHUTDOWN and nobody can connect; what was accepted goes
- * on, and can be sent and cancelled. Not on a loop's thread, and not while another thread closes the endpoint.
- * Idempotent.
+ * From here on requests for new transfers are refused with -ESHUTDOWN, and no client can connect. Accepted transfers go
+ * on; opened files can still be sent, and transfers cancelled. Not on a loop's thread, and not while another thread
+ * closes the endpoint. Idempotent.
  */
 void sfd_engine_drain(struct sfd_engine *engine);
 
-/* How many transfers there are, those among them that wait for room for their last message. Any thread. */
+/* How many transfers there are, including those that wait for room for their final message. Any thread. */
 uint32_t sfd_engine_transfers(struct sfd_engine *engine);
 
 /* Takes no more requests: removes the socket. The loops go on until they are stopped. Idempotent. */

@@ -1,8 +1,8 @@
 /*
  * Natives of io.sendfiled.jni.BufferNative: memory that is handed between processes.
  *
- * A buffer's state is a struct sfd_buffer in a direct ByteBuffer of the Java object's, which reads its members
- * (jni_constants.c) and sees to it that one thread at a time is here. Never blocks on a socket.
+ * The state of a buffer is a struct sfd_buffer in a direct ByteBuffer, which the Java object owns. Java reads its
+ * members (jni_constants.c), and lets only one thread at a time call in here. Never blocks on a socket.
  */
 #include "jni_util.h"
 
@@ -40,7 +40,7 @@ static jint allocate(JNIEnv *env, jclass self, jobject state, jbyteArray name, j
     return result;
 }
 
-/* An empty file, for somebody else to fill; `name` as above. */
+/* An empty file, which another process fills; `name` as above. */
 static jint open_file(JNIEnv *env, jclass self, jbyteArray name)
 {
     jbyte *bytes = (*env)->GetByteArrayElements(env, name, NULL);

@@ -26,7 +26,7 @@ static jlong field_id(JNIEnv *env, jclass self, jclass class, jstring name, jstr
     signature_chars = (*env)->GetStringUTFChars(env, signature, NULL);
     if (signature_chars == NULL) goto done;
     id = (*env)->GetFieldID(env, class, name_chars, signature_chars);
-    if (id == NULL) (*env)->ExceptionClear(env); /* NoSuchFieldError; the caller knows the JDK to blame */
+    if (id == NULL) (*env)->ExceptionClear(env); /* NoSuchFieldError; the caller reports it */
 done:
     if (signature_chars != NULL) (*env)->ReleaseStringUTFChars(env, signature, signature_chars);
     if (name_chars != NULL) (*env)->ReleaseStringUTFChars(env, name, name_chars);

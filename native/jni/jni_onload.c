@@ -1,7 +1,6 @@
 /*
- * The library's door: JNI_OnLoad registers the natives of every class in one table, and tells the
- * library's version. Runs once, on the thread that loads the library
- * (io.sendfiled.jni.NativeLibrary). Owns nothing.
+ * The entry of the library: JNI_OnLoad registers the natives of every class, from one table; another function gives the
+ * library's version. Runs once, on the thread that loads the library (io.sendfiled.jni.NativeLibrary). Owns nothing.
  */
 #include "jni_util.h"
 

@@ -1,5 +1,5 @@
 /*
- * Glue of io.sendfiled.jni.TechniquesNative: what this machine has, and what fits what. Any thread.
+ * Glue of io.sendfiled.jni.TechniquesNative: which ones this machine has, and which ones fit a destination. Any thread.
  * Owns nothing.
  */
 #include "jni_util.h"

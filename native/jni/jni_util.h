@@ -10,8 +10,7 @@
 
 #define SFD_JNI_VERSION JNI_VERSION_10
 
-/* ISO C has no conversion from function pointer to void *, and JNI asks for one: POSIX guarantees
- * it. */
+/* JNI takes a function pointer as void *. ISO C has no such conversion; POSIX guarantees it. */
 #define SFD_JNI_METHOD(name, signature, function)                                                                      \
     {                                                                                                                  \
         (char *)(name), (char *)(signature), __extension__(void *)(function)                                           \

@@ -1,5 +1,5 @@
 /*
- * What a client has of the daemon.
+ * Client accounts.
  */
 #include "base/client_account.h"
 
@@ -55,7 +55,7 @@ struct sfd_client_account *sfd_client_account_share(struct sfd_client_account *a
     return account;
 }
 
-/* The last reference goes under the lock: nobody can find the account meanwhile. */
+/* Releases what may be the last reference, under the lock, so that no thread can find the account meanwhile. */
 static void put_last(struct sfd_client_account *account)
 {
     struct sfd_client_accounts *accounts = account->owner;
@@ -85,10 +85,10 @@ void sfd_client_account_put(struct sfd_client_account *account)
 
 /* ------------------------------------------------------------------ counting */
 
-/* Never counts beyond the limit, not even for a moment: another loop would refuse what has room. */
+/* Never exceeds the limit, not even for a moment: another loop would then refuse a request for which there is room. */
 static bool take(atomic_uint *count, uint32_t n, uint32_t limit)
 {
-    unsigned before = atomic_load(count); /* a refusal counts in the order that loop_offload.c needs */
+    unsigned before = atomic_load(count); /* seq_cst also when it refuses: loop_offload.c relies on it */
 
     do {
         if (limit > 0 && (before >= limit || n > limit - before)) return false;

@@ -1,8 +1,9 @@
 /*
  * Counters of one event loop: what it has done since it started.
  *
- * Role: plain 64-bit cells in one block, so that Java reads them through a direct buffer without a call.
- * Thread: written by the loop, read by anybody (relaxed: a reader may see a value that is a moment old).
+ * Role: 64-bit cells in one block, which Java reads through a direct buffer without a call.
+ * Thread: written by the loop, the two gauges of client_account.h by any thread, read by any thread (relaxed: a reader
+ * may see an old value).
  */
 #ifndef SFD_BASE_COUNTERS_H
 #define SFD_BASE_COUNTERS_H
@@ -17,26 +18,25 @@ enum sfd_counter {
     SFD_COUNTER_COMPLETED,                /* transfers that moved every byte */
     SFD_COUNTER_FAILED,                   /* transfers that ended with an error after they had begun */
     SFD_COUNTER_CANCELLED,                /* by request, or because the client is gone */
-    SFD_COUNTER_BYTES,                    /* taken by destinations */
+    SFD_COUNTER_BYTES,                    /* accepted by destinations */
     SFD_COUNTER_COLD_OPENS,               /* opens that went to the disk pool */
     SFD_COUNTER_COLD_WINDOWS,             /* windows that the disk pool loaded */
     SFD_COUNTER_BLOCKED,                  /* times that a transfer waited for its client */
-    SFD_COUNTER_OPEN_TIMEOUTS,            /* opened files that nobody sent in time */
+    SFD_COUNTER_OPEN_TIMEOUTS,            /* opened files that were not sent in time */
     SFD_COUNTER_TRANSFERS,                /* in the table now */
-    SFD_COUNTER_STUCK,                    /* turns that sat in one call for too long */
+    SFD_COUNTER_STUCK,                    /* turns in which one call took too long, watchdog.h */
     SFD_COUNTER_IDLE_TIMEOUTS,            /* transfers that ended because no byte moved for too long */
     SFD_COUNTER_DEADLINES,                /* transfers that ended because their time was over */
-    SFD_COUNTER_DRAIN_TIMEOUTS,           /* last messages that found no room in time */
-    SFD_COUNTER_UNFIT_SELECTIONS,         /* of the selector, for which the rules stood in */
+    SFD_COUNTER_DRAIN_TIMEOUTS,           /* final messages for which a status channel had no room in time */
+    SFD_COUNTER_UNFIT_SELECTIONS,         /* selections that do not fit; the rules selected instead */
     SFD_COUNTER_REFUSED_TRANSFERS,        /* requests beyond max_transfers */
-    SFD_COUNTER_REFUSED_CLIENT_TRANSFERS, /* and beyond what one client may have, client_account.h */
+    SFD_COUNTER_REFUSED_CLIENT_TRANSFERS, /* requests beyond one client's limits, client_account.h */
     SFD_COUNTER_REFUSED_CLIENT_DESCRIPTORS,
     SFD_COUNTER_REFUSED_CLIENT_DISK_TASKS,
     SFD_COUNTER_DESCRIPTORS, /* held for clients, or promised to their transfers, now */
     SFD_COUNTER_DISK_TASKS,  /* in the disk pool now */
-    SFD_COUNTER_SHORTAGES,   /* times that something had to wait because the machine lacked memory, descriptors or the
-                                like */
-    SFD_COUNTER_CROWDED,     /* requests whose descriptors found no number: too many are open */
+    SFD_COUNTER_SHORTAGES,   /* waits because the system lacked memory, descriptors or the like */
+    SFD_COUNTER_CROWDED,     /* requests whose descriptors were lost: no descriptor was free */
     SFD_COUNTERS,
 };
 

@@ -26,7 +26,10 @@ void sfd_mailbox_push(struct sfd_mailbox *mailbox, struct sfd_task *task)
         task->next = top;
     } while (
         !atomic_compare_exchange_weak_explicit(&mailbox->top, &top, task, memory_order_release, memory_order_relaxed));
-    /* Whoever finds it empty wakes the loop; those behind him need not. Nothing may touch `task` any more. */
+    /*
+     * Only the push that found the mailbox empty has to wake the loop. `task` is the loop's now and must not be
+     * touched.
+     */
     if (top == NULL) sfd_mailbox_wake(mailbox);
 }
 

@@ -1,8 +1,8 @@
 /*
  * A loop's mailbox: what other threads hand to it.
  *
- * Role: a lock-free stack that many push on and one takes whole, and an eventfd that ends the loop's wait. Thread:
- * push: any; take: the loop.
+ * Role: a lock-free stack, on which many threads push and which one takes as a whole, and an eventfd that ends the
+ * loop's wait. Thread: push: any; take: the loop.
  */
 #ifndef SFD_BASE_MAILBOX_H
 #define SFD_BASE_MAILBOX_H

@@ -1,7 +1,7 @@
 /*
  * Timers of one event loop: a binary heap, O(log n) to arm, disarm and expire.
  *
- * Thread: one event loop. A timer lives inside its owner, who disarms it before it goes.
+ * Thread: one event loop. A timer is a member of its owner, who disarms it before the owner is freed.
  */
 #ifndef SFD_BASE_TIMER_H
 #define SFD_BASE_TIMER_H
@@ -23,9 +23,7 @@ struct sfd_timers {
 void sfd_timers_init(struct sfd_timers *timers);
 void sfd_timers_deinit(struct sfd_timers *timers);
 
-/*
- * Makes room for `count` armed timers, so that arming that many cannot fail. 0 or -ENOMEM.
- */
+/* Makes room for `count` armed timers, so that arming that many cannot fail. 0 or -ENOMEM. */
 int sfd_timers_reserve(struct sfd_timers *timers, size_t count);
 
 /* Arms `timer`, or moves it when it is armed. The room must have been reserved. */

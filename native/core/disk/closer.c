@@ -39,7 +39,7 @@ static bool put(struct sfd_closer *closer, const struct sfd_close *close)
     return true;
 }
 
-/* For the disk pool; without memory to remember it, it is closed here. */
+/* Queues a close for the disk pool; closes here if there is no memory for that. */
 static void keep(struct sfd_closer *closer, int *fd, struct sfd_close close)
 {
     close.fd = *fd;
@@ -58,8 +58,8 @@ static uint8_t queue_of_device(int device)
 }
 
 /*
- * A socket that may block: TCP waits for its peer, for as long as its client has asked for. One of another family waits
- * for what is in its queue, descriptors that nobody has received.
+ * The queue for the close of a socket that may block. A TCP socket waits for its peer, as long as its client has set
+ * (SO_LINGER). A UNIX socket waits for the closes of the descriptors in its receive queue.
  */
 static uint8_t queue_of_kind(enum sfd_fd_kind kind)
 {
@@ -97,8 +97,8 @@ void sfd_closer_take_unknown(struct sfd_closer *closer, int *fd, struct sfd_clie
     if (*fd < 0) return;
     const int result = sfd_fd_classify(closer->sys, *fd, &info);
     if (result == -EBADF)
-        *fd = -1;        /* no descriptor at all */
-    else if (result < 0) /* one that cannot be looked at is closed where it may take its time */
+        *fd = -1;        /* it is not open */
+    else if (result < 0) /* its kind is unknown: closed in the disk pool */
         sfd_closer_take(closer, fd, SFD_FD_OTHER, account);
     else if (info.stored)
         sfd_closer_take_file(closer, fd, sfd_devices_add(closer->devices, info.dev), account);

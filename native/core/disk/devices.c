@@ -37,7 +37,7 @@ int sfd_devices_add(struct sfd_devices *devices, uint64_t dev)
         if (count == SFD_DEVICES_MAX) {
             index = SFD_DEVICES_MAX - 1;
         } else {
-            /* The last entry stands for all that do not fit: it is treated as the slowest. */
+            /* The last entry stands for all devices that do not fit, and is treated as the slowest medium. */
             const bool last = count == SFD_DEVICES_MAX - 1;
             devices->at[count].dev = dev;
             atomic_store(&devices->at[count].medium, last ? SFD_MEDIUM_REMOTE : SFD_MEDIUM_UNKNOWN);

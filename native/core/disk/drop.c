@@ -22,10 +22,10 @@ void sfd_drop_claim(struct sfd_drop *drop, const struct sfd_kernel *kernel, int 
 {
     uint64_t part = (from > drop->end ? from : drop->end) / SFD_DROP_PART;
 
-    /* Over a hole that is longer than the span, every bit is of a part too far behind. */
+    /* After a jump of more than the span every bit stands for a part too far behind. */
     if (from > drop->end + SFD_DROP_SPAN) drop->own = 0;
     for (; part * SFD_DROP_PART < to; part++) {
-        /* Its bit belonged to a part that is a whole span behind. */
+        /* Until now the bit stood for the part that is one span behind. */
         drop->own &= ~bit_of(part);
         if (is_cold(kernel, fd, part)) drop->own |= bit_of(part);
         drop->end = (part + 1) * SFD_DROP_PART;

@@ -1,10 +1,10 @@
 /*
- * Drop-behind: what a transfer itself has brought into the page cache leaves it again.
+ * Drop-behind: removes from the page cache what a transfer itself has loaded into it.
  *
  * Role: remembers which parts of a file were not in the cache when a transfer first asked for them, and drops those,
- * and no others, once it is through with them. A part of which one page was warm stays as it is; so does everything
- * where the kernel cannot be asked (cachestat(2), 6.5). What somebody else has begun to use meanwhile goes too: the
- * kernel does not tell. Pages that a socket or a pipe still refers to cannot be dropped; they are the first to be
+ * and no others, once it has moved them. A part of which one page was resident stays as it is; so does every part on a
+ * kernel without cachestat(2) (before 6.5). Pages that others have begun to use meanwhile are dropped too: the kernel
+ * does not report that. Pages that a socket or a pipe still refers to cannot be dropped; they are the first to be
  * reclaimed.
  * Thread: the disk pool. Owns nothing.
  */
@@ -16,7 +16,7 @@
 /* Files are looked at in parts of this size, at multiples of it. */
 #define SFD_DROP_PART ((uint64_t)256 * 1024)
 
-/* No more than this lies between what was dropped and what was asked for; what is older stays. */
+/* Bytes of a file that one struct sfd_drop can remember: parts further behind are forgotten, and stay in the cache. */
 #define SFD_DROP_SPAN (64 * SFD_DROP_PART)
 
 /* All 0: nothing claimed. */
@@ -26,8 +26,8 @@ struct sfd_drop {
 };
 
 /*
- * Takes note of which parts of [from, to) are ours to load, before anybody asks the disk for them. Parts that were
- * looked at before are passed over.
+ * Remembers which parts of [from, to) are not in the cache, and so are ours to drop later. To be called before they are
+ * loaded. Skips parts that were looked at before.
  */
 void sfd_drop_claim(struct sfd_drop *drop, const struct sfd_kernel *kernel, int fd, uint64_t from, uint64_t to);
 

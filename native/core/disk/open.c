@@ -18,7 +18,7 @@
 #define RESOLVE_CACHED 0x20
 #endif
 
-/* Resolution inside the root, whatever a path says. */
+/* Resolution that cannot leave the root. */
 #define RESOLVE_INSIDE ((uint64_t)(RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS))
 
 /* Resolution that ends with -EXDEV where it would leave the directory or its mount. */
@@ -104,7 +104,7 @@ bool sfd_open_turned_direct(const struct sfd_kernel *kernel, int fd)
     return flags < 0 || (flags & O_DIRECT) != 0;
 }
 
-/* The position of a path's last name; 0 when that is all there is. */
+/* The position of the last name in a path; 0 when there is only one. */
 static size_t last_name(const char *path, size_t length)
 {
     while (length > 0 && path[length - 1] == '/')
@@ -115,10 +115,10 @@ static size_t last_name(const char *path, size_t length)
 }
 
 /*
- * Opens the longest part of `path` that the kernel's caches know as a directory: an O_PATH descriptor for the caller,
- * or -1 for the root itself; *rest is what follows. Mount points never leave the caches, nor do the directories above
- * them: so all that follows is on the same device, unless symbolic links or ".." lead away. -errno when the caches
- * cannot tell.
+ * Opens the longest part of `path` that the kernel's caches know as a directory. Gives an O_PATH descriptor, or -1 for
+ * the root itself, and in *rest the position of what follows. Mount points, and the directories above them, are always
+ * in the caches: so all that follows is on the same device, unless a symbolic link or ".." leads away. 0, or -errno
+ * when the caches cannot tell.
  */
 static int open_known_part(const struct sfd_kernel *kernel, int root, const char *path, size_t *rest, int *directory)
 {

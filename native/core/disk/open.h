@@ -3,7 +3,8 @@
  *
  * Role: the only place that turns a client's path into a descriptor. Resolution stays under the root (openat2,
  * RESOLVE_IN_ROOT): "..", absolute symbolic links and magic links cannot leave it.
- * Thread: what says "cached" an event loop, never blocks; the rest the disk pool, blocks as long as the disk likes.
+ * Thread: functions with "cached" in their names, or a parameter `cached` that is true, run on event loops and never
+ * block; the others run in the disk pool and wait for the disk, unless their comment says otherwise.
  */
 #ifndef SFD_DISK_OPEN_H
 #define SFD_DISK_OPEN_H
@@ -17,7 +18,7 @@ struct sfd_opened {
     int64_t atime;
     int64_t mtime;
     int64_t ctime;
-    bool shared; /* the description is the client's: no lock, no lseek, O_DIRECT may come (sfd_open_turned_direct) */
+    bool shared; /* description shared with the client: no lock, no lseek; see sfd_open_turned_direct */
 };
 
 /*
@@ -28,34 +29,32 @@ int sfd_open_path(const struct sfd_kernel *kernel, int root, const char *path, s
 
 /*
  * The same from the kernel's caches alone, and on the root's own mount: -EAGAIN when only the disk can tell, -EXDEV
- * when the path leads to another mount. Never blocks if opens on that mount ask no server (sfd_residency_opens_here):
- * the caches know the path of a file on FUSE or NFS for a second or more, and then it is the open itself that waits.
+ * when the path leads to another mount. Never blocks if an open on that mount asks no server
+ * (sfd_residency_opens_here). On FUSE or NFS it may block: the caches know a path for a second or more, but the open
+ * itself waits for the server.
  */
 int sfd_open_cached(const struct sfd_kernel *kernel, int root, const char *path, struct sfd_opened *out);
 
 /*
  * Takes a file that the client opened itself, and passed as *fd. 0 with *fd -1 and the descriptor in out->fd; or, with
- * *fd as it was: -EBADF (not open for reading, or O_PATH), -EINVAL (not a regular file, or O_DIRECT and no way round
- * it), -EAGAIN with `cached`: the disk pool has to look. With `cached` never blocks and believes the attributes that
- * the kernel has.
+ * *fd as it was: -EBADF (not open for reading, or O_PATH), -EINVAL (not a regular file, or open with O_DIRECT and not
+ * to be opened again without it), -EAGAIN with `cached`: only the disk pool can do it. With `cached` never blocks, and
+ * uses the attributes that the kernel has cached.
  *
- * The description stays the client's, and out->shared says so: its position is neither used nor moved, none of its
- * flags is changed, and nothing is locked, because the lock would be the client's own: it would turn a write lock of
- * the client's into a read lock, and outlive the transfer. A client that wants a lock can take it. Opening the file
- * once more, for a description of our own, would ask for rights that the daemon need not have; only O_DIRECT, which
- * waits for the disk in every call, makes us try.
+ * The description stays shared with the client, and out->shared says so: its position is neither used nor moved, and
+ * none of its flags is changed. No lock is taken, because it would belong to the client's description: it would turn a
+ * write lock of the client's into a read lock, and outlive the transfer. A client that wants a lock can take it. To
+ * open the file again, for a description of our own, would need rights that the daemon may not have; it is tried only
+ * for O_DIRECT, with which every read waits for the disk.
  */
 int sfd_open_descriptor(const struct sfd_kernel *kernel, int *fd, bool cached, struct sfd_opened *out);
 
-/*
- * True when a client has set O_DIRECT on a description that we share: its pages are no longer where they are looked
- * for.
- */
+/* True when a client has set O_DIRECT on a description that it shares with us: reads then bypass the page cache. */
 bool sfd_open_turned_direct(const struct sfd_kernel *kernel, int fd);
 
 /*
- * The st_dev that the open of `path` will most likely wait for: that of the last directory on the way which the
- * kernel's caches know. 0, or -errno (-EAGAIN: only the disk can tell). Never blocks.
+ * The st_dev of the device that the open of `path` will most likely wait for: that of the last directory on the path
+ * that the kernel's caches know. 0, or -errno (-EAGAIN: only the disk can tell). Never blocks.
  */
 int sfd_open_device(const struct sfd_kernel *kernel, int root, const char *path, uint64_t *dev);
 
@@ -66,8 +65,8 @@ int sfd_open_device(const struct sfd_kernel *kernel, int root, const char *path,
 int sfd_open_on_device(const struct sfd_kernel *kernel, int root, const char *path, struct sfd_opened *out);
 
 /*
- * The same from the caches alone, or -EAGAIN, and on no device but `dev`, which sfd_open_device has told: -EXDEV when
- * somebody has put another one in its place meanwhile. Never blocks if that device is local.
+ * The same from the kernel's caches alone, else -EAGAIN, and on the device `dev`, as given by sfd_open_device: -EXDEV
+ * when another one was mounted there meanwhile. Never blocks if that device is local.
  */
 int sfd_open_cached_on_device(const struct sfd_kernel *kernel, int root, const char *path, uint64_t dev,
                               struct sfd_opened *out);

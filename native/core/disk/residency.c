@@ -2,9 +2,9 @@
  * Residency of file windows in the page cache.
  *
  * Measured on 6.18: cachestat 0.7-1.4 us cold and 7.5 us for a resident MiB, preadv2(RWF_NOWAIT) of one byte 0.9 us
- * warm but 70-85 us cold, because it starts readahead. So cachestat comes first and answers for cold windows alone. It
- * counts pages that are still being read; readahead fills a window front to back, so the first and the last byte speak
- * for it.
+ * warm but 70-85 us cold, because it starts readahead. So cachestat comes first: for a cold window it is the only call.
+ * It also counts pages that are still being read; therefore the first and the last byte are read too. They stand for
+ * the window, because readahead fills it front to back.
  */
 #include "disk/residency.h"
 
@@ -26,9 +26,7 @@
 #define F2FS_SUPER_MAGIC 0xF2F52010
 #endif
 
-/*
- * Whether a read of what is in the page cache can be had without waiting: 1, 0, or -errno when the call does not tell.
- */
+/* Whether this file can be read with RWF_NOWAIT: 1, 0, or -errno when the call does not tell. */
 static int64_t asks_nowait(const struct sfd_kernel *kernel, int fd)
 {
     char byte;
@@ -91,7 +89,7 @@ int sfd_residency_learn(struct sfd_devices *devices, const struct sfd_kernel *ke
     const int medium = (int)medium_of(kernel, fd);
     int known = SFD_MEDIUM_UNKNOWN;
 
-    /* A call that failed says nothing about a device: what is noted here stays for the daemon's life. */
+    /* A failed call says nothing about the device, and the table keeps its entries for the daemon's life. */
     if (medium == SFD_MEDIUM_UNKNOWN) return index;
     if (!atomic_compare_exchange_strong(&devices->at[index].medium, &known, medium) && known != medium)
         atomic_store(&devices->at[index].medium, SFD_MEDIUM_REMOTE);
@@ -101,7 +99,7 @@ int sfd_residency_learn(struct sfd_devices *devices, const struct sfd_kernel *ke
 bool sfd_residency_is_on(const struct sfd_kernel *kernel, enum sfd_medium medium, int fd, uint64_t dev)
 {
     if (major(dev) != 0) return true;
-    /* Each answers from memory: of these media alone the one knows seals, and the other reads without waiting. */
+    /* Neither call waits. A memory file system is recognized by its seals, a local one by RWF_NOWAIT. */
     return medium == SFD_MEDIUM_MEMORY ? kernel->sys->fcntl(fd, F_GET_SEALS, 0) >= 0 : reads_nowait(kernel, fd);
 }
 
@@ -110,7 +108,7 @@ static bool byte_is_ready(const struct sfd_kernel *kernel, int fd, uint64_t offs
     char byte;
     const struct iovec iov = {.iov_base = &byte, .iov_len = 1};
 
-    /* 0: the file has become shorter, and the move will find out without waiting. */
+    /* 0: the file has become shorter; the move will find that out without waiting. */
     return kernel->sys->preadv2(fd, &iov, 1, (int64_t)offset, RWF_NOWAIT) >= 0;
 }
 
@@ -135,7 +133,7 @@ uint64_t sfd_residency_probe(const struct sfd_kernel *kernel, enum sfd_medium me
 {
     if (medium == SFD_MEDIUM_MEMORY) return length;
     if (!sfd_medium_is_local(medium) || length == 0) return 0;
-    /* Before 6.5 the bytes alone must answer. */
+    /* Before Linux 6.5 only the test of the two bytes remains. */
     if (kernel->cachestat && !pages_present(kernel, fd, offset, length)) return 0;
     if (!byte_is_ready(kernel, fd, offset)) return 0;
     if (length > 1 && !byte_is_ready(kernel, fd, offset + length - 1)) return 0;

@@ -1,9 +1,9 @@
 /*
  * Residency: can the next bytes of a file be moved without waiting for its disk?
  *
- * Role: knows the media behind files, asks the page cache, and loads windows.
- * Thread: find, probe: event loops, never block. learn, load, read: the disk pool, block as long as the disk likes.
- * What is known of a file system is learnt once, by the disk pool, and shared by all loops.
+ * Role: learns the medium of a file's device, asks the page cache, and loads windows.
+ * Thread: is_on, probe: event loops, never block. learn, request, load, stays: the disk pool, wait for the disk.
+ * opens_here: at the start. The disk pool learns the medium of a file system once, for all loops.
  */
 #ifndef SFD_DISK_RESIDENCY_H
 #define SFD_DISK_RESIDENCY_H
@@ -14,22 +14,22 @@
 #include "sys/kernel.h"
 
 /*
- * Finds or adds the device of the open file `fd` (borrowed): its index. Blocks: asks the file system what it is, each
- * time, because the kernel gives the number of an unmounted file system to the next one. A device that has changed is
+ * Finds or adds the device of the open file `fd` (borrowed), and gives its index. Blocks: asks for the type of the file
+ * system each time, because the kernel reuses the number of an unmounted one. A device whose medium has changed becomes
  * REMOTE.
  */
 int sfd_residency_learn(struct sfd_devices *devices, const struct sfd_kernel *kernel, int fd, uint64_t dev);
 
 /*
- * Whether opening a file below the directory `fd` (borrowed, O_PATH will do), on the same mount, asks no server.
- * Blocks: asks the file system what it is.
+ * Whether an open below the directory `fd` (borrowed, may be O_PATH), on the same mount, asks no server. Blocks: asks
+ * for the type of the file system.
  */
 bool sfd_residency_opens_here(const struct sfd_kernel *kernel, int fd);
 
 /*
- * Whether an open file (borrowed) is where its device says: on `medium`, which is local. A device without hardware
- * behind it, FUSE's too, takes the number of one that was unmounted, and a client can mount what it likes and send a
- * descriptor of it. Never blocks.
+ * Whether an open file (borrowed) really is on `medium`, which is local, as the table says of its device. The kernel
+ * gives the number of an unmounted device without hardware to the next such device, FUSE included, and a client can
+ * mount one and send a descriptor of a file on it. Never blocks.
  */
 bool sfd_residency_is_on(const struct sfd_kernel *kernel, enum sfd_medium medium, int fd, uint64_t dev);
 
@@ -41,8 +41,8 @@ uint64_t sfd_residency_probe(const struct sfd_kernel *kernel, enum sfd_medium me
                              uint64_t length);
 
 /*
- * Asks the kernel to read the bytes between two offsets and does not wait for them; only advice. May block all the
- * same: disk pool only.
+ * Asks the kernel to read the bytes between two offsets, without waiting for them. The kernel may ignore it, and may
+ * block all the same: disk pool only.
  */
 void sfd_residency_request(const struct sfd_kernel *kernel, int fd, uint64_t from, uint64_t to);
 

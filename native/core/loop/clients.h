@@ -1,8 +1,8 @@
 /*
  * The clients of one loop: the processes that have transfers in it.
  *
- * Role: process -> client. A client lives as long as it has transfers here, and refers to its account, which all loops
- * share. Thread: one event loop. Owns the clients. Every call is O(1), but sfd_clients_next.
+ * Role: finds the client of a process. A client exists as long as it has transfers here, and refers to its account,
+ * which all loops share. Thread: one event loop. Owns the clients. Every call is O(1), but sfd_clients_next.
  */
 #ifndef SFD_LOOP_CLIENTS_H
 #define SFD_LOOP_CLIENTS_H
@@ -22,7 +22,7 @@ struct sfd_client {
     struct sfd_client *bucket_next;
 
     /* ready_queue.c */
-    struct sfd_client *queue_next; /* meaningful while it has ready transfers */
+    struct sfd_client *queue_next; /* valid while it has ready transfers */
     struct sfd_transfer *ready_first;
     struct sfd_transfer *ready_last;
 
@@ -39,13 +39,16 @@ struct sfd_clients {
 /* `accounts` is borrowed. */
 void sfd_clients_init(struct sfd_clients *clients, struct sfd_client_accounts *accounts);
 
-/* Counts a transfer in for its client: the client, or NULL without memory. */
+/* Counts a new transfer of a process, and gives its client; NULL without memory. */
 struct sfd_client *sfd_clients_enter(struct sfd_clients *clients, int32_t pid, uint32_t uid);
 
-/* Counts a transfer out that is not ready. The client may be gone afterwards. */
+/* Uncounts a transfer, which must not be ready. May free the client. */
 void sfd_clients_leave(struct sfd_clients *clients, struct sfd_client *client);
 
-/* The client after `previous`, in no order; the first one after NULL, NULL after the last one. None may come or go. */
+/*
+ * The client after `previous`, in no order; the first one after NULL, NULL after the last one. No client may be added
+ * or freed meanwhile.
+ */
 struct sfd_client *sfd_clients_next(const struct sfd_clients *clients, const struct sfd_client *previous);
 
 #endif

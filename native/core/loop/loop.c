@@ -1,5 +1,5 @@
 /*
- * One event loop: its turns. How it comes and goes is in loop_life.c.
+ * One event loop: its turns. loop_life.c creates and destroys it.
  */
 #include <errno.h>
 #include <stddef.h>
@@ -11,14 +11,18 @@
 #define EVENTS_MAX 64
 
 /*
- * What moves in one turn before the loop looks for events again: some 1 ms. Where small requests arrive they would wait
- * for as long, so there it is some 100 us, which costs bulk transfers one more epoll_wait in half a MiB.
+ * The most that one turn moves before the loop looks for events again: about 1 ms of work. On the loop that receives,
+ * new requests would wait for that long, so there it is about 100 us of work; bulk transfers pay for that with one
+ * epoll_wait per 512 KiB.
  */
 #define TURN_TRANSFERS       64
 #define TURN_BYTES           ((uint64_t)4 * 1024 * 1024)
 #define TURN_BYTES_RECEIVING ((uint64_t)512 * 1024)
 
-/* Of requests that a loop receives after its stop: more than a queue holds, and a flooder cannot keep it. */
+/*
+ * The most batches that a loop receives after its stop, to refuse them: more than the socket's queue holds, and a
+ * limit, so that a flooder cannot keep the loop alive.
+ */
 #define LAST_BATCHES 64
 
 /* ------------------------------------------------------------------ the parts of a turn */
@@ -32,7 +36,7 @@ static void serve_requests(struct sfd_loop *loop)
     loop->turn->requests = 0;
 }
 
-/* What the selector has chosen for transfers of the turn before; one may have ended meanwhile. */
+/* Passes the selector's answers to the transfers of the last turn; one may have ended meanwhile. */
 static void take_selections(struct sfd_loop *loop)
 {
     for (int32_t i = 0; i < loop->turn->selections && i < SFD_SELECTIONS_MAX; i++) {
@@ -49,7 +53,7 @@ static void receive_requests(struct sfd_loop *loop)
     const int n =
         sfd_receive_batch_fill(&loop->receive_batch, &loop->context.closer, loop->shared->request_fd, loop->turn->slot);
 
-    if (n < 0) sfd_loop_receiving_pause(loop); /* they wait in the socket */
+    if (n < 0) sfd_loop_receiving_pause(loop); /* the requests stay in the socket */
     if (n <= 0) return;
     sfd_counters_add(&loop->context.counters, SFD_COUNTER_REQUESTS, (uint64_t)n);
     loop->turn->requests = n;
@@ -82,7 +86,7 @@ static void run_ready(struct sfd_loop *loop)
     const uint64_t before = loop->context.counters.at[SFD_COUNTER_BYTES];
     const uint64_t most = loop->receiving ? TURN_BYTES_RECEIVING : TURN_BYTES;
 
-    /* Not the ones that become ready meanwhile: each gets one quantum a turn. */
+    /* Only transfers that are ready now: so each one moves at most one quantum in a turn. */
     uint32_t count = loop->ready_queue.count < TURN_TRANSFERS ? loop->ready_queue.count : TURN_TRANSFERS;
     for (; count > 0; count--) {
         struct sfd_transfer *t = sfd_ready_queue_pop(&loop->ready_queue);
@@ -104,7 +108,7 @@ static void run_timers(struct sfd_loop *loop)
         if (timer == &loop->receive_again || timer == &loop->close_again) continue;
         struct sfd_transfer *t =
             (struct sfd_transfer *)(void *)((char *)timer - offsetof(struct sfd_transfer, limits.timer));
-        if (t->loop.ready) continue; /* its turn comes anyway, and it looks at the clock */
+        if (t->loop.ready) continue; /* it runs anyway, and checks its limits then */
         sfd_loop_place(loop, t, sfd_transfer_timeout(&loop->context, t));
     }
 }
@@ -117,22 +121,22 @@ static void transfer_event(struct sfd_loop *loop, const struct epoll_event *even
     if (t == NULL) return; /* ended by an earlier event of the same batch */
     if (status) t->loop.hangup_watched = false;
     if (status && (event->events & EPOLLERR) != 0)
-        sfd_loop_cancel(loop, t); /* nobody reads the status channel any more: the client is gone */
+        sfd_loop_cancel(loop, t); /* the status channel has lost its reader: the client is gone */
     else if (!t->loop.offloaded)
         sfd_ready_queue_push(&loop->ready_queue, t);
     else if (t->state == SFD_STATE_ENDING)
-        sfd_loop_place(loop, t, sfd_transfer_run(&loop->context, t)); /* its last words have room */
+        sfd_loop_place(loop, t, sfd_transfer_run(&loop->context, t)); /* its final message may have room now */
 }
 
 /*
- * Without epoll there is nothing to wait for, and a loop that asks and asks is no help to a machine that lacks
- * something.
+ * After an error of epoll_wait that may pass: sleeps a moment before the next try. A loop that tried again at once
+ * would only add to the load of a system that is short of something.
  */
 static int survive_wait(struct sfd_loop *loop, int error)
 {
     if (sfd_errno_policy(SFD_PLACE_WAIT, error) == SFD_REMEDY_END) return error;
     sfd_counters_add(&loop->context.counters, SFD_COUNTER_SHORTAGES, 1);
-    (void)sfd_sys_wait_readable(-1, SFD_LOOP_SHORTAGE_MS); /* of no descriptor: only the time passes */
+    (void)sfd_sys_wait_readable(-1, SFD_LOOP_SHORTAGE_MS); /* of no descriptor: only sleeps */
     return 0;
 }
 
@@ -166,7 +170,7 @@ static void begin_stop(struct sfd_loop *loop)
     loop->last_batches = loop->receiving ? LAST_BATCHES : 0;
     sfd_loop_receiving_stop(loop);
     while ((t = sfd_transfer_table_next(&loop->transfers, &position)) != NULL)
-        if (!t->loop.ready) sfd_loop_abort(loop, t, -ESHUTDOWN); /* else its turn comes, and is its last */
+        if (!t->loop.ready) sfd_loop_abort(loop, t, -ESHUTDOWN); /* a ready one is aborted by run_ready */
 }
 
 static void publish_load(struct sfd_loop *loop)
@@ -183,7 +187,10 @@ static int run_turn(struct sfd_loop *loop)
     take_selections(loop);
     serve_requests(loop);
     if (loop->last_batches > 0) {
-        /* What waits in the socket is refused in words: its end would let those clients go without. */
+        /*
+         * Requests that wait in the socket are refused with an error message. If the socket were just closed, their
+         * clients would get end of file without a reason.
+         */
         receive_requests(loop);
         loop->last_batches = loop->turn->requests > 0 ? loop->last_batches - 1 : 0;
     }
@@ -192,7 +199,7 @@ static int run_turn(struct sfd_loop *loop)
     run_timers(loop);
     publish_load(loop);
     if (loop->stopping && loop->offloaded == 0 && loop->ready_queue.count == 0) {
-        sfd_loop_offload_publish(loop); /* closes, and nothing else */
+        sfd_loop_offload_publish(loop); /* only closes are left */
         return loop->turn->offloads == 0 && loop->turn->requests == 0 ? -ESHUTDOWN : 0;
     }
     sfd_loop_receiving_balance(loop);

@@ -1,9 +1,10 @@
 /*
- * One event loop: receives requests, gives every ready transfer its turn, waits for the rest.
+ * One event loop: receives requests, runs every ready transfer, waits for the others.
  *
- * Role: the orchestrator. One call of sfd_loop_poll is one turn; its events are left in the turn buffer, where the Java
- * dispatcher decodes and authorizes the requests in place and hands offloaded transfers to the disk pool. The next turn
- * begins with the verdicts. Thread: poll: one thread, always the same; work: any (the disk pool); wake, stop: any.
+ * Role: the orchestrator. One call of sfd_loop_poll is one turn. It leaves its events in the turn buffer, where the
+ * Java dispatcher decodes and authorizes the requests in place, and hands offloaded transfers to the disk pool. The
+ * next turn begins by obeying the verdicts. Thread: poll: one thread, always the same; work: any (the disk pool); wake,
+ * stop: any.
  * Never: makes a call that a disk or a client can block, apart from a page that is evicted between probe and move.
  */
 #ifndef SFD_LOOP_LOOP_H
@@ -24,7 +25,7 @@ struct sfd_offload {
     uint64_t task;
     int16_t queue;  /* enum sfd_queue */
     int16_t urgent; /* 1: goes before those that are not */
-    int32_t client; /* whose it is (a process id), for fair turns in the queue; 0: nobody's */
+    int32_t client; /* the client's process id, for round-robin in the queue; 0: none */
 };
 
 /* A transfer that waits for the selector to name its technique. */
@@ -33,7 +34,7 @@ struct sfd_selection {
     uint64_t size;    /* bytes that it will move */
     int32_t kind;     /* of the destination, enum sfd_fd_kind */
     int32_t blocking; /* 1: the destination's description has no O_NONBLOCK */
-    int32_t verdict;  /* enum sfd_technique; AUTO leaves it to the rules, and so does what does not fit */
+    int32_t verdict;  /* enum sfd_technique; with AUTO, or one that does not fit, the rules decide */
     uint32_t fits;    /* mask of techniques */
 };
 
@@ -52,19 +53,20 @@ struct sfd_turn {
 
 struct sfd_loop;
 
-/* Send Open File or Cancel, on its way to the loop that has the transfer. */
+/* A command: Send Open File or Cancel, on its way to the loop that has the transfer. */
 struct sfd_command {
     struct sfd_task task;
     uint64_t id;
     int32_t pid;
     uint32_t uid;
-    int dest;          /* owned; -1: Cancel; another -errno: it was lost on its way here */
-    bool reserved;     /* of the reserve */
-    atomic_bool taken; /* then: it is under way */
+    int dest;          /* owned; -1: Cancel; another -errno: the descriptor was lost on receipt */
+    bool reserved;     /* it is one of sfd_shared.commands */
+    atomic_bool taken; /* of the reserve: it is in use */
 };
 
 /*
- * Under way at once without memory for them: neither request can be refused, there is no channel to say so. One batch.
+ * Commands that can be on their way when there is no memory for more: as many as a batch has requests. They cannot be
+ * refused, because they come without a status channel.
  */
 #define SFD_COMMANDS_RESERVED SFD_BATCH_MAX
 
@@ -79,9 +81,9 @@ struct sfd_shared {
     int roots[SFD_ROOTS_MAX];       /* O_PATH directories, owned by the engine */
     bool root_local[SFD_ROOTS_MAX]; /* sfd_residency_opens_here */
     atomic_uint transfers;          /* in all tables */
-    atomic_int receiving_loop;      /* index of the loop whose turn it is to receive */
-    atomic_bool draining;           /* no new transfers; those that are there go on */
-    int wake_signal;                /* ends a call that blocks; 0 where no signal was free */
+    atomic_int receiving_loop;      /* index of the loop that receives */
+    atomic_bool draining;           /* new transfers are refused; the others go on */
+    int wake_signal;                /* interrupts a call that blocks; 0: no signal was free */
     struct sfd_watchdog watchdog;
     struct sfd_command commands[SFD_COMMANDS_RESERVED]; /* the reserve */
     struct sfd_loop *loops[SFD_LOOPS_MAX];
@@ -90,7 +92,7 @@ struct sfd_shared {
 /* A new loop in *out; nothing runs yet. 0 or -errno. */
 int sfd_loop_create(struct sfd_loop **out, struct sfd_shared *shared, uint32_t index);
 
-/* Aborts what is left. Neither poll nor work may be running. NULL is allowed. */
+/* Aborts the transfers that are left. Neither poll nor work may be running. NULL is allowed. */
 void sfd_loop_destroy(struct sfd_loop *loop);
 
 /* The turn buffer, and the counters; both live as long as the loop. */
@@ -103,13 +105,16 @@ struct sfd_counters *sfd_loop_counters(struct sfd_loop *loop);
  */
 int sfd_loop_poll(struct sfd_loop *loop);
 
-/* Runs an offloaded task; blocks as long as the disk likes. */
+/* Runs an offloaded task; waits for the disk. */
 void sfd_loop_work(struct sfd_task *task);
 
-/* Ends the wait of a poll that is under way. */
+/* Ends the wait of a running poll. */
 void sfd_loop_wake(struct sfd_loop *loop);
 
-/* Refuses what comes, aborts what is there. Returns at once; poll tells when it is over. */
+/*
+ * From here on the loop refuses requests and aborts its transfers. Returns at once; poll gives -ESHUTDOWN when it is
+ * done.
+ */
 void sfd_loop_stop(struct sfd_loop *loop);
 
 #endif

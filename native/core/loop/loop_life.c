@@ -1,6 +1,6 @@
 /*
- * How an event loop comes and goes. Thread: whoever starts and stops the engine, before the first turn and after the
- * last.
+ * Creation and end of an event loop. Thread: the one that starts and stops the engine, before the first turn and after
+ * the last.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -68,7 +68,7 @@ int sfd_loop_create(struct sfd_loop **out, struct sfd_shared *shared, uint32_t i
     loop->context.epoll = loop->epoll;
     result = shared->kernel.sys->epoll_ctl(loop->epoll, EPOLL_CTL_ADD, loop->mailbox.eventfd, &mailbox);
     if (result < 0) goto fail;
-    sfd_loop_receiving_offer(loop); /* the one whose turn it is takes it */
+    sfd_loop_receiving_offer(loop); /* only the receiving loop accepts it */
     *out = loop;
     return 0;
 fail:
@@ -97,7 +97,7 @@ void sfd_loop_destroy(struct sfd_loop *loop)
         if (task->kind == SFD_TASK_CLOSE) sfd_loop_offload_close(task);
     }
     while ((t = sfd_transfer_table_next(&loop->transfers, &position)) != NULL) {
-        t->loop.offloaded = false; /* nobody works on it any more */
+        t->loop.offloaded = false; /* no thread works on it any more */
         sfd_transfer_abort(&loop->context, t, -ESHUTDOWN);
         sfd_client_account_end(t->loop.account, t->loop.promised, &loop->context.counters);
         sfd_clients_leave(&loop->clients, t->loop.client);

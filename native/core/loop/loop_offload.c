@@ -1,13 +1,13 @@
 /*
  * What a loop hands to the disk pool: transfers that need their disk, and descriptors whose close can block.
  *
- * A client has so many jobs of transfers there at once, over all loops, and no more. Beyond that a request whose open
- * needs the disk is refused (transfer_open.c), and a job of a transfer that was accepted waits here, in its loop, until
- * one of that client's is done. Closes are not limited: what arrived has to be closed; a client pays for them with its
- * descriptors.
+ * The disk tasks that a client may have at once, over all loops, are limited. Beyond the limit a request whose open
+ * needs the disk is refused (transfer_open.c), and a job of an accepted transfer waits here, in its loop, until another
+ * task of that client is done. Closes are not limited, because descriptors that were received must be closed; they
+ * count as descriptors of the client.
  *
- * No wake-up is lost: who waits says so and then looks for room, who makes room does so and then looks whether somebody
- * waits, all in one order (memory_order_seq_cst).
+ * No wake-up is lost: a loop that has to wait first counts itself in `waiting`, then looks for room; a loop that ends a
+ * task first makes room, then looks at `waiting`. All of it is sequentially consistent (memory_order_seq_cst).
  *
  * Thread: the loop; sfd_loop_offload_close: the disk pool. Owns the close tasks.
  */
@@ -38,7 +38,7 @@ static void push(struct sfd_loop *loop, struct sfd_task *task)
 
 /* ------------------------------------------------------------------ waiting for room */
 
-/* Whether its job may go to the disk pool now. */
+/* Begins a disk task for its job: false if its client may have no more now. */
 static bool may_go(struct sfd_loop *loop, struct sfd_transfer *t)
 {
     return sfd_client_account_begin_task(t->loop.account, &loop->context.counters);
@@ -51,7 +51,7 @@ static void stop_waiting(struct sfd_loop *loop, struct sfd_transfer *t)
     atomic_fetch_sub(&t->loop.account->waiting, 1);
 }
 
-/* The client's jobs that wait, oldest first, as far as there is room. */
+/* Sends the client's waiting jobs to the disk pool, oldest first, as long as there is room. */
 static void feed(struct sfd_loop *loop, struct sfd_client *client)
 {
     while (client->waiting_first != NULL) {
@@ -76,7 +76,7 @@ static void wait_for_room(struct sfd_loop *loop, struct sfd_transfer *t)
     feed(loop, client); /* another loop may have made room meanwhile */
 }
 
-/* There is room for a client's job, which may wait in another loop. */
+/* Tells the other loops that a client has room for a job, which may wait there. */
 static void tell_others(struct sfd_loop *loop)
 {
     struct sfd_shared *shared = loop->shared;
@@ -90,7 +90,7 @@ static void tell_others(struct sfd_loop *loop)
 
 void sfd_loop_offload_look(struct sfd_loop *loop)
 {
-    atomic_store(&loop->look_queued, false); /* before the look: who makes room later tells again */
+    atomic_store(&loop->look_queued, false); /* before the check: room that is made later is announced again */
     if (atomic_load(&loop->waiting) == 0) return;
     for (struct sfd_client *client = NULL; (client = sfd_clients_next(&loop->clients, client)) != NULL;)
         feed(loop, client);
@@ -106,7 +106,7 @@ void sfd_loop_offload_add(struct sfd_loop *loop, struct sfd_transfer *t)
     if (t->loop.client->waiting_first == NULL && may_go(loop, t))
         push(loop, &t->task);
     else
-        wait_for_room(loop, t); /* behind those that came before it */
+        wait_for_room(loop, t); /* behind those that wait already */
 }
 
 void sfd_loop_offload_take_back(struct sfd_loop *loop, struct sfd_transfer *t)
@@ -142,7 +142,7 @@ bool sfd_loop_offload_has_closes(const struct sfd_loop *loop)
     return loop->context.closer.count > 0 && loop->close_again.position == 0;
 }
 
-/* Descriptors that may block in close: one task a queue and client. Without memory for it they wait for the timer. */
+/* Makes tasks of the closes that can block, one for each queue and client. Without memory they wait for the timer. */
 static void offload_closes(struct sfd_loop *loop)
 {
     struct sfd_closer *closer = &loop->context.closer;

@@ -30,7 +30,7 @@ int sfd_loop_watch(struct sfd_loop *loop, int fd, struct epoll_event event, bool
     const int result = sys->epoll_ctl(loop->epoll, registered ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &event);
 
     if (result == 0 || sfd_errno_policy(SFD_PLACE_WATCH, result) != SFD_REMEDY_PASS) return result;
-    return sys->epoll_ctl(loop->epoll, EPOLL_CTL_MOD, fd, &event); /* it is in there already */
+    return sys->epoll_ctl(loop->epoll, EPOLL_CTL_MOD, fd, &event); /* it is registered already */
 }
 
 /* One-shot, so that a descriptor that is not waited for cannot wake the loop. */
@@ -53,7 +53,10 @@ static int watch_status(struct sfd_loop *loop, struct sfd_transfer *t, uint32_t 
     return result;
 }
 
-/* For what has its timer all the same: when its client goes unwatched, it is seen later. */
+/*
+ * For a transfer that waits for its timer. A shortage is no error here: then the end of its client is noticed later, by
+ * the timer.
+ */
 static int watch_hangup(struct sfd_loop *loop, struct sfd_transfer *t)
 {
     const int result = watch_status(loop, t, 0);
@@ -64,14 +67,16 @@ static int watch_hangup(struct sfd_loop *loop, struct sfd_transfer *t)
 static int watch_dest(struct sfd_loop *loop, struct sfd_transfer *t)
 {
     if (t->destination.fd < 0) return watch_status(loop, t, EPOLLOUT); /* Read File: the data goes there too */
-    /* The status channel's reader going away is the client going away, however long the destination stays full. */
+    /*
+     * The client's end shows as hang-up of the status channel; it must be noticed also while the destination stays
+     * full.
+     */
     const int result = watch_status(loop, t, 0);
     return result < 0 ? result : watch(loop, t->destination.fd, EPOLLOUT, t->id, &t->loop.dest_registered);
 }
 
 /*
- * What could not be watched: the transfer looks by its timer, where watching fails for want of something that may be
- * there later.
+ * A descriptor could not be watched. After a shortage the transfer tries again by its timer; any other error ends it.
  */
 static void go_unwatched(struct sfd_loop *loop, struct sfd_transfer *t, int error)
 {
@@ -81,7 +86,7 @@ static void go_unwatched(struct sfd_loop *loop, struct sfd_transfer *t, int erro
         sfd_loop_abort(loop, t, error);
 }
 
-/* Leaves the selector a choice; when the turn has no room for it, in the next one. */
+/* Adds a selection to the turn buffer; if that is full, tries again in the next turn. */
 static void leave_selection(struct sfd_loop *loop, struct sfd_transfer *t)
 {
     const struct sfd_subject subject = sfd_transfer_subject(t);
@@ -104,7 +109,7 @@ void sfd_loop_place(struct sfd_loop *loop, struct sfd_transfer *t, enum sfd_next
     int result = 0;
 
     if (t->loop.waiting && t->state == SFD_STATE_ENDING) {
-        sfd_loop_offload_withdraw(loop, t); /* it has ended before the disk pool had it */
+        sfd_loop_offload_withdraw(loop, t); /* it has ended while it waited for a disk task */
         next = sfd_transfer_run(&loop->context, t);
     }
     switch (next) {
@@ -147,7 +152,7 @@ void sfd_loop_place(struct sfd_loop *loop, struct sfd_transfer *t, enum sfd_next
 void sfd_loop_cancel(struct sfd_loop *loop, struct sfd_transfer *t)
 {
     if (t->loop.ready) {
-        atomic_store_explicit(&t->cancelled, true, memory_order_relaxed); /* obeyed in its turn */
+        atomic_store_explicit(&t->cancelled, true, memory_order_relaxed); /* obeyed when it runs */
         return;
     }
     sfd_loop_place(loop, t, sfd_transfer_cancel(&loop->context, t));

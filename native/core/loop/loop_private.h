@@ -1,9 +1,9 @@
 /*
- * Inside of a loop, for the files that make it up. Calls go down this list:
+ * For the files of a loop only. Calls go down this list:
  *
  *     loop_life.c       its creation and its end
  *     loop.c            the turn
- *     watchdog.c        what happens to a loop that is stuck
+ *     watchdog.c        what is done about a loop that is stuck
  *     loop_requests.c   what a request asks for
  *     loop_receiving.c  which loop receives
  *     loop_place.c      where a transfer waits
@@ -17,20 +17,20 @@
 #include "loop/ready_queue.h"
 #include "loop/transfer_table.h"
 
-/* epoll data: a transfer id, with the first bit when the descriptor is the status channel; or one of the others. */
+/* epoll data: a transfer id, with the bit SFD_EVENT_STATUS for its status channel; or one of the two others. */
 #define SFD_EVENT_STATUS   SFD_ID_MAX
 #define SFD_EVENT_REQUESTS UINT64_MAX
 #define SFD_EVENT_MAILBOX  0
 
 enum sfd_task_kind {
     SFD_TASK_TRANSFER,
-    SFD_TASK_CLOSE,   /* descriptors whose close can block; nobody gets it back */
+    SFD_TASK_CLOSE,   /* descriptors whose close can block; not handed back */
     SFD_TASK_COMMAND, /* Send Open File or Cancel that another loop received */
-    SFD_TASK_RECEIVE, /* it may be this loop's turn to receive */
+    SFD_TASK_RECEIVE, /* this loop may be the receiving one now */
     SFD_TASK_LOOK,    /* a client of this loop may have room for another disk task */
 };
 
-/* A loop's own timers, which always have room. */
+/* A loop's own timers, for which room is reserved. */
 #define SFD_LOOP_TIMERS 2
 
 struct sfd_loop {
@@ -47,21 +47,21 @@ struct sfd_loop {
     struct sfd_turn *turn;
     struct sfd_task *offload_first; /* for the dispatcher, when the turn buffer is full */
     struct sfd_task *offload_last;
-    uint32_t offloaded; /* transfers that the disk pool has */
+    uint32_t offloaded; /* transfers that are offloaded */
     int own_tid;        /* of the loop's thread */
     bool receiving;     /* the request socket is in its epoll, as far as it knows */
     bool stopping;
-    int last_batches; /* of requests that wait in the socket, still to be refused */
+    int last_batches; /* of waiting requests, still to be received and refused */
     atomic_bool stop;
 
     /* for the other loops and the watchdog to read */
     atomic_uint load;  /* transfers in the table */
     atomic_uint beats; /* turns begun */
     atomic_int tid;    /* of the thread that works on a turn; 0 while it waits */
-    atomic_bool stuck; /* in one call for too long, says the watchdog */
+    atomic_bool stuck; /* set by the watchdog: in one call for too long */
 
-    struct sfd_timer receive_again; /* until then it looks away from the request socket */
-    struct sfd_timer close_again;   /* until then there is no memory for the tasks that close */
+    struct sfd_timer receive_again; /* when it tries to receive again */
+    struct sfd_timer close_again;   /* when it tries again to allocate tasks that close */
 
     /* loop_receiving.c */
     struct sfd_task receive; /* SFD_TASK_RECEIVE; in the mailbox at most once */
@@ -72,15 +72,15 @@ struct sfd_loop {
     atomic_bool look_queued;
     atomic_uint waiting; /* offloaded transfers that are not in the disk pool yet */
 
-    /* watchdog.c: what it saw, and since when */
+    /* watchdog.c: the `beats` that it saw last, and since when */
     uint32_t watchdog_beats;
     uint64_t watchdog_ms;
 };
 
-/* What a loop itself lacks memory for is tried again after this. */
+/* After this long a loop tries again what failed for lack of memory. */
 #define SFD_LOOP_SHORTAGE_MS 10
 
-/* Something of the loop's own has to wait, because memory or the like is short: arms that timer of its own. */
+/* Defers work of the loop itself, for lack of memory or the like: arms the loop's timer for it. */
 static inline void sfd_loop_defer(struct sfd_loop *loop, struct sfd_timer *timer)
 {
     sfd_counters_add(&loop->context.counters, SFD_COUNTER_SHORTAGES, 1);
@@ -89,16 +89,19 @@ static inline void sfd_loop_defer(struct sfd_loop *loop, struct sfd_timer *timer
 
 /* ---- loop_place.c ---- */
 
-/* epoll_ctl: adds, or modifies what is `registered` or turns out to be. 0 or -errno. */
+/* epoll_ctl: adds `fd`, or modifies it if it is registered already. 0 or -errno. */
 int sfd_loop_watch(struct sfd_loop *loop, int fd, struct epoll_event event, bool registered);
 
-/* Puts a transfer where it has to wait, or forgets it. */
+/* Puts a transfer where `next` says that it has to wait, or forgets it. */
 void sfd_loop_place(struct sfd_loop *loop, struct sfd_transfer *transfer, enum sfd_next next);
 
 /* Forgets a transfer that has ended. */
 void sfd_loop_forget(struct sfd_loop *loop, struct sfd_transfer *transfer);
 
-/* Cancels now, or as soon as the disk pool or the ready queue lets go of it. */
+/*
+ * Cancels a transfer now, or when it runs if it is in the ready queue. What the disk pool has is closed when it comes
+ * back.
+ */
 void sfd_loop_cancel(struct sfd_loop *loop, struct sfd_transfer *transfer);
 
 /* Ends it with an error message if there is room for one now; a transfer that the disk pool has stays until it comes
@@ -110,33 +113,36 @@ void sfd_loop_abort(struct sfd_loop *loop, struct sfd_transfer *transfer, int er
 /* Does what the verdict on one request says. Takes the slot's descriptors. */
 void sfd_loop_requests_serve(struct sfd_loop *loop, struct sfd_slot *slot);
 
-/* Lets go of a slot's descriptors without an answer. */
+/* Closes a slot's descriptors without an answer. */
 void sfd_loop_requests_drop(struct sfd_loop *loop, struct sfd_slot *slot);
 
-/* What a command was made of is free again. */
+/* Frees a command, or returns it to the reserve. */
 void sfd_loop_requests_free(struct sfd_command *message);
 
-/* A Send Open File or Cancel, perhaps received by another loop. Takes `dest`, which is as in struct sfd_command. */
+/* Obeys a command, perhaps received by another loop. Takes `dest`, which is as in struct sfd_command. */
 void sfd_loop_requests_command(struct sfd_loop *loop, uint64_t id, int32_t pid, uint32_t uid, int dest);
 
 /* ---- loop_offload.c ---- */
 
-/* Offloads a transfer: to the disk pool, or until its client may have another task there. */
+/*
+ * Offloads a transfer: to the disk pool, or to the queue of its client, while that has all the disk tasks that it may
+ * have.
+ */
 void sfd_loop_offload_add(struct sfd_loop *loop, struct sfd_transfer *transfer);
 
-/* The disk pool is done with it: somebody who waits may follow. */
+/* The disk pool has handed a transfer back: another one of its client may follow. */
 void sfd_loop_offload_take_back(struct sfd_loop *loop, struct sfd_transfer *transfer);
 
-/* A transfer that waits is offloaded no more. */
+/* Takes back an offloaded transfer that still waits for a disk task. */
 void sfd_loop_offload_withdraw(struct sfd_loop *loop, struct sfd_transfer *transfer);
 
-/* Whether descriptors wait for a task that closes them, for which there may be memory. */
+/* Whether descriptors wait for a task that closes them, and no timer is armed to wait for memory first. */
 bool sfd_loop_offload_has_closes(const struct sfd_loop *loop);
 
-/* SFD_TASK_LOOK has come. */
+/* Obeys SFD_TASK_LOOK. */
 void sfd_loop_offload_look(struct sfd_loop *loop);
 
-/* At the end of a turn: leaves the dispatcher what is for the disk pool, closes as well. */
+/* At the end of a turn: writes the tasks for the disk pool, closes included, into the turn buffer. */
 void sfd_loop_offload_publish(struct sfd_loop *loop);
 
 /* SFD_TASK_CLOSE. The disk pool. */
@@ -144,23 +150,23 @@ void sfd_loop_offload_close(struct sfd_task *task);
 
 /* ---- loop_receiving.c ---- */
 
-/* Lets `loop` look whether it is its turn to receive. Any thread. */
+/* Makes `loop` check whether it is the receiving loop. Any thread. */
 void sfd_loop_receiving_offer(struct sfd_loop *loop);
 
-/* SFD_TASK_RECEIVE has come: receives, if it is its turn. */
+/* Obeys SFD_TASK_RECEIVE: begins to receive, if this is the receiving loop. */
 void sfd_loop_receiving_start(struct sfd_loop *loop);
 
-/* The requests that wait cannot be received now: looks away from them until a timer fires, and resumes. */
+/* Waiting requests cannot be received now: stops watching the request socket until a timer fires, which resumes. */
 void sfd_loop_receiving_pause(struct sfd_loop *loop);
 void sfd_loop_receiving_resume(struct sfd_loop *loop);
 
-/* Receives no more; whoever has the turn keeps it. */
+/* Stops receiving for good. Does not hand over. */
 void sfd_loop_receiving_stop(struct sfd_loop *loop);
 
 /* Once a turn: hands over if another loop is less loaded. */
 void sfd_loop_receiving_balance(struct sfd_loop *loop);
 
-/* Gives the turn to another loop because this one is stuck. The service thread. */
+/* Makes another loop the receiving one, because this one is stuck. The service thread. */
 void sfd_loop_receiving_take_away(struct sfd_loop *loop);
 
 #endif

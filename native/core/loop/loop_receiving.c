@@ -6,9 +6,9 @@
  * transfer stays where its request was received: bulk transfers spread over the loops, and small requests find the
  * idlest one.
  *
- * `shared->receiver` says whose turn it is; whoever changes it (compare and exchange) takes the request socket out of
- * the old loop's epoll first and offers the turn to the new loop afterwards, so no old registration can follow a new
- * one.
+ * `shared->receiving_loop` says which loop receives. The thread that changes it, by compare and exchange, next takes
+ * the request socket out of the old loop's epoll, and only then offers it to the new loop. So no old registration can
+ * follow a new one.
  *
  * Threads: the loops, and the service thread in sfd_loop_receiving_take_away.
  */
@@ -16,7 +16,7 @@
 
 void sfd_loop_receiving_offer(struct sfd_loop *loop)
 {
-    if (atomic_exchange(&loop->receive_queued, true)) return; /* it will look when it takes its mail */
+    if (atomic_exchange(&loop->receive_queued, true)) return; /* the loop will check when it reads its mailbox */
     sfd_mailbox_push(&loop->mailbox, &loop->receive);
 }
 
@@ -29,7 +29,7 @@ static int look_for(struct sfd_loop *loop, uint32_t events)
 
 void sfd_loop_receiving_start(struct sfd_loop *loop)
 {
-    atomic_store(&loop->receive_queued, false); /* before the look: a later offer comes again */
+    atomic_store(&loop->receive_queued, false); /* before the check: a later offer is queued again */
     sfd_loop_receiving_resume(loop);
 }
 
@@ -37,7 +37,7 @@ void sfd_loop_receiving_resume(struct sfd_loop *loop)
 {
     if (loop->stopping || atomic_load(&loop->shared->receiving_loop) != (int)loop->index) return;
     loop->receiving = look_for(loop, EPOLLIN) == 0;
-    if (!loop->receiving) sfd_loop_defer(loop, &loop->receive_again); /* without another try nobody would receive */
+    if (!loop->receiving) sfd_loop_defer(loop, &loop->receive_again); /* without another try no loop would receive */
 }
 
 void sfd_loop_receiving_pause(struct sfd_loop *loop)
@@ -58,7 +58,9 @@ void sfd_loop_receiving_stop(struct sfd_loop *loop)
     sfd_timer_disarm(&loop->context.timers, &loop->receive_again);
 }
 
-/* Moves the turn from `loop` to the least loaded loop that is not stuck, if that has less than `most` transfers. */
+/*
+ * Replaces `loop` as receiving loop by the least loaded one that is not stuck, if that has less than `most` transfers.
+ */
 static void hand_over(struct sfd_loop *loop, uint32_t most)
 {
     struct sfd_shared *shared = loop->shared;
@@ -84,7 +86,7 @@ void sfd_loop_receiving_balance(struct sfd_loop *loop)
 {
     if (!loop->receiving) return;
     if (atomic_load(&loop->shared->receiving_loop) == (int)loop->index) hand_over(loop, loop->transfers.count);
-    /* Also when the watchdog took the turn away while this loop was stuck. */
+    /* False also when the watchdog has made another loop the receiving one while this one was stuck. */
     loop->receiving = atomic_load(&loop->shared->receiving_loop) == (int)loop->index;
 }
 

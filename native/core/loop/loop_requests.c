@@ -10,7 +10,7 @@
 
 #define NO_DEST (-1) /* of a Cancel */
 
-/* As long as their closes are pending they count for the client that sent them. */
+/* Closes descriptors; their sender is charged for them while the closes are pending. */
 static void drop(struct sfd_loop *loop, int *fds, int count, int32_t pid, uint32_t uid)
 {
     struct sfd_client_account *account = sfd_client_accounts_get(&loop->shared->accounts, pid, uid);
@@ -25,7 +25,7 @@ void sfd_loop_requests_drop(struct sfd_loop *loop, struct sfd_slot *slot)
     if (slot->fd_count > 0) drop(loop, slot->fds, SFD_SLOT_FDS, slot->pid, slot->uid);
 }
 
-/* A sound Send Open File or Cancel has no status channel: its descriptor is a destination. */
+/* A well-formed Send Open File or Cancel has no status channel: its descriptor is a destination. */
 static bool has_status_channel(const struct sfd_slot *slot, int error)
 {
     const uint8_t command = slot->length > 0 ? (uint8_t)slot->bytes[0] : 0;
@@ -33,7 +33,7 @@ static bool has_status_channel(const struct sfd_slot *slot, int error)
     return error == -EBADMSG || (command != SFD_WIRE_SEND_OPEN_FILE && command != SFD_WIRE_CANCEL);
 }
 
-/* Answers on the first descriptor if it can be a status channel, and lets all descriptors go. */
+/* Answers on the first descriptor if it can be a status channel, and closes all descriptors. */
 static void refuse(struct sfd_loop *loop, struct sfd_slot *slot, int error)
 {
     struct sfd_status status;
@@ -51,7 +51,10 @@ static void refuse(struct sfd_loop *loop, struct sfd_slot *slot, int error)
     sfd_loop_requests_drop(loop, slot);
 }
 
-/* What a request can come to hold: its status channel, the file, and the destination, also of a Send Open File. */
+/*
+ * The descriptors that a request may hold at once: its status channel, the file, and the destination, also one of a
+ * later Send Open File.
+ */
 static uint8_t descriptors_of(int32_t command)
 {
     return command == SFD_WIRE_READ_FILE ? 2 : 3;
@@ -63,7 +66,7 @@ static int refuse_as_full(struct sfd_loop *loop)
     return -EMFILE;
 }
 
-/* Counts a transfer in, within the limits of the daemon and of its client, in this order: 0 or -errno. */
+/* Admits a transfer within the limits of the daemon and of its client, checked in this order: 0 or -errno. */
 static int admit(struct sfd_loop *loop, struct sfd_transfer *t, uint8_t descriptors)
 {
     atomic_uint *all = &loop->shared->transfers;
@@ -72,7 +75,7 @@ static int admit(struct sfd_loop *loop, struct sfd_transfer *t, uint8_t descript
     if (atomic_load_explicit(all, memory_order_relaxed) >= most) return refuse_as_full(loop);
     const int result = sfd_client_account_begin(t->loop.account, descriptors, &loop->context.counters);
     if (result < 0) return result;
-    if (atomic_fetch_add_explicit(all, 1, memory_order_relaxed) >= most) { /* another loop's */
+    if (atomic_fetch_add_explicit(all, 1, memory_order_relaxed) >= most) { /* another loop was faster */
         atomic_fetch_sub_explicit(all, 1, memory_order_relaxed);
         sfd_client_account_end(t->loop.account, descriptors, &loop->context.counters);
         return refuse_as_full(loop);
@@ -165,7 +168,7 @@ fail:
     refuse(loop, slot, error);
 }
 
-/* Takes `dest`. Only the process that opened a file may send or cancel it; what does not fit is ignored. */
+/* Takes `dest`. Only the process that opened a file may send or cancel it; any other command is ignored. */
 void sfd_loop_requests_command(struct sfd_loop *loop, uint64_t id, int32_t pid, uint32_t uid, int dest)
 {
     struct sfd_transfer *t = sfd_transfer_table_find(&loop->transfers, id);
@@ -179,7 +182,7 @@ void sfd_loop_requests_command(struct sfd_loop *loop, uint64_t id, int32_t pid, 
         drop(loop, &dest, 1, pid, uid);
 }
 
-/* NULL when there is no memory and all of the reserve is under way. */
+/* NULL when there is no memory and the whole reserve is in use. */
 static struct sfd_command *new_command(struct sfd_shared *shared)
 {
     struct sfd_command *command = malloc(sizeof(*command));
@@ -206,7 +209,7 @@ void sfd_loop_requests_free(struct sfd_command *command)
         free(command);
 }
 
-/* Send Open File, Cancel: by the loop that has the transfer. */
+/* Send Open File, Cancel: passes the command to the loop that has the transfer. */
 static void forward(struct sfd_loop *loop, struct sfd_slot *slot)
 {
     const bool crowded = slot->fault == SFD_SLOT_CROWDED;

@@ -39,7 +39,7 @@ struct sfd_transfer *sfd_ready_queue_pop(struct sfd_ready_queue *queue)
     client->ready_first = transfer->loop.ready_next;
     queue->first = client->queue_next;
     if (queue->first == NULL) queue->last = NULL;
-    if (client->ready_first != NULL) push_client(queue, client); /* to the back of the line */
+    if (client->ready_first != NULL) push_client(queue, client); /* to the end of the queue */
     transfer->loop.ready = false;
     queue->count--;
     return transfer;

@@ -20,7 +20,7 @@ struct sfd_ready_queue {
 /* Makes a transfer ready; a ready one stays where it is. */
 void sfd_ready_queue_push(struct sfd_ready_queue *queue, struct sfd_transfer *transfer);
 
-/* The next one in line, no longer ready; NULL when none is. */
+/* Removes the next transfer from the queue, and gives it; NULL when none is ready. */
 struct sfd_transfer *sfd_ready_queue_pop(struct sfd_ready_queue *queue);
 
 #endif

@@ -43,7 +43,7 @@ static void take_descriptors(struct sfd_slot *slot, struct sfd_closer *closer, s
     }
 }
 
-/* Who has sent it; false when the kernel does not say. */
+/* Reads the sender's credentials; false when the kernel gives none. */
 static bool take_credentials(struct sfd_slot *slot, struct msghdr *header)
 {
     for (struct cmsghdr *c = CMSG_FIRSTHDR(header); c != NULL; c = CMSG_NXTHDR(header, c)) {
@@ -59,7 +59,7 @@ static bool take_credentials(struct sfd_slot *slot, struct msghdr *header)
     return false;
 }
 
-/* The account of a sender with more descriptors than any request has; given to the caller. */
+/* Gives the account of a sender whose datagram has more descriptors than any request. */
 static struct sfd_client_account *account_of(struct sfd_receive_batch *receiver, const struct sfd_slot *slot,
                                              const struct cmsghdr *descriptors)
 {
@@ -75,12 +75,10 @@ static void fill(struct sfd_receive_batch *receiver, struct sfd_slot *slot, stru
     slot->length = (int32_t)length;
     for (int i = 0; i < SFD_SLOT_FDS; i++)
         slot->fds[i] = -1;
-    /*
-     * There is room for all control data: what the kernel leaves out are descriptors that find no number, recvmsg(2).
-     */
+    /* There is room for all control data, so MSG_CTRUNC means that this process had no free descriptor, recvmsg(2). */
     if ((header->msg_flags & MSG_CTRUNC) != 0) slot->fault = SFD_SLOT_CROWDED;
     if ((header->msg_flags & MSG_TRUNC) != 0) slot->fault = SFD_SLOT_MALFORMED;
-    const bool known = take_credentials(slot, header); /* first: the surplus is its sender's */
+    const bool known = take_credentials(slot, header); /* first: surplus descriptors are charged to the sender */
 
     for (struct cmsghdr *c = CMSG_FIRSTHDR(header); c != NULL; c = CMSG_NXTHDR(header, c)) {
         if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS) continue;

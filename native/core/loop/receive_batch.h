@@ -26,7 +26,7 @@ enum sfd_slot_fault {
     SFD_SLOT_SOUND = 0,
     SFD_SLOT_MALFORMED = 1, /* longer than any request, or surplus descriptors */
     SFD_SLOT_ANONYMOUS = 2, /* without credentials */
-    SFD_SLOT_CROWDED = 3,   /* descriptors were lost: this process has no number left for them */
+    SFD_SLOT_CROWDED = 3,   /* descriptors were lost: this process had no free descriptor */
 };
 
 /*
@@ -65,7 +65,7 @@ struct sfd_slot {
 };
 
 struct sfd_receive_batch {
-    struct sfd_client_accounts *accounts; /* borrowed: whose the surplus is; NULL: nobody's */
+    struct sfd_client_accounts *accounts; /* borrowed: to charge surplus descriptors to their sender; NULL: none */
     struct mmsghdr messages[SFD_BATCH_MAX];
     struct iovec iov[SFD_BATCH_MAX];
     /*

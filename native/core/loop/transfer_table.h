@@ -36,7 +36,7 @@ struct sfd_transfer_table {
 void sfd_transfer_table_init(struct sfd_transfer_table *table, uint32_t loop);
 void sfd_transfer_table_deinit(struct sfd_transfer_table *table);
 
-/* Puts the transfer in and gives it its id. 0, -ENOMEM, -EMFILE when the table is full, or what getrandom says. */
+/* Adds the transfer and gives it its id. 0, -ENOMEM, -EMFILE when the table is full, or the -errno of getrandom(2). */
 int sfd_transfer_table_add(struct sfd_transfer_table *table, struct sfd_transfer *transfer);
 
 void sfd_transfer_table_remove(struct sfd_transfer_table *table, const struct sfd_transfer *transfer);
@@ -44,7 +44,7 @@ void sfd_transfer_table_remove(struct sfd_transfer_table *table, const struct sf
 /* The transfer of exactly this id, or NULL. */
 struct sfd_transfer *sfd_transfer_table_find(const struct sfd_transfer_table *table, uint64_t id);
 
-/* Any transfer at or behind *position, which moves on; NULL at the end. For stopping. */
+/* The first transfer at or behind *position, which is advanced; NULL at the end. For the stop. */
 struct sfd_transfer *sfd_transfer_table_next(const struct sfd_transfer_table *table, uint32_t *position);
 
 /* The index of the loop that gave this id, if any did. */

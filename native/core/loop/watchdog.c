@@ -1,8 +1,8 @@
 /*
  * The watchdog.
  *
- * No wake-up is lost: the loop says that it works and then looks whether the watchdog sleeps, the watchdog says that it
- * sleeps and then looks whether a loop works, all in one order (memory_order_seq_cst).
+ * No wake-up is lost: a loop first marks that it works, then checks whether the watchdog sleeps; the watchdog first
+ * marks that it sleeps, then checks whether a loop works. All of it is sequentially consistent (memory_order_seq_cst).
  */
 #include "loop/watchdog.h"
 
@@ -10,13 +10,13 @@
 
 #define LOOK_MS 100
 
-/* Looks in a row that see nobody work before it goes to sleep: what comes in bursts wakes it once. */
+/* It sleeps after so many looks in a row at which no loop worked, so that a burst of requests wakes it only once. */
 #define QUIET_LOOKS 10
 
-/* A loop without a new turn for this long is passed over, and what it would receive goes to another. */
+/* A loop that works and begins no new turn for this long is stuck: another loop receives instead. */
 #define STUCK_MS 100
 
-/* A loop that is stuck for this long is woken out of a sendfile or splice that blocks. */
+/* After this long a signal interrupts the sendfile or splice in which a stuck loop blocks. */
 #define FREE_MS 250
 
 int sfd_watchdog_init(struct sfd_watchdog *watchdog)
@@ -67,15 +67,15 @@ static void look_at(struct sfd_loop *loop, uint64_t now_ms)
     const uint64_t stuck_ms = now_ms - loop->watchdog_ms;
     if (stuck_ms < STUCK_MS) return;
     if (!atomic_exchange(&loop->stuck, true))
-        sfd_counters_add(&loop->context.counters, SFD_COUNTER_STUCK, 1); /* nobody else writes this one */
+        sfd_counters_add(&loop->context.counters, SFD_COUNTER_STUCK, 1); /* no other thread writes this one */
     sfd_loop_receiving_take_away(loop);
     if (stuck_ms >= FREE_MS && loop->shared->wake_signal > 0) {
-        /* Not pthread_kill: a thread that has ended meanwhile is an error, not undefined. */
+        /* Not pthread_kill: for a thread that has ended meanwhile this gives an error, pthread_kill is undefined. */
         sfd_sys_signal_thread(tid, loop->shared->wake_signal);
     }
 }
 
-/* Says that the watchdog sleeps. False when a loop has begun to work meanwhile and may not have seen it. */
+/* Marks that the watchdog sleeps. False when a loop has begun to work meanwhile, and may not have seen the mark. */
 static bool fall_asleep(struct sfd_shared *shared)
 {
     atomic_store(&shared->watchdog.asleep, true);

@@ -1,9 +1,10 @@
 /*
  * The watchdog over loops that are stuck in one call.
  *
- * Role: looks at every loop ten times a second, and sleeps without limit when no loop has worked for a second: then the
- * loop that begins to work first wakes it. Thread: the service thread; sfd_watchdog_working, _waiting: the loops;
- * sfd_watchdog_wake: any. Owns the eventfd that it sleeps on. Never: touches anything of a loop but what it shares.
+ * Role: looks at every loop ten times a second. Sleeps without limit when no loop has worked for a second; the first
+ * loop that works again wakes it. Thread: the service thread; sfd_watchdog_working, _waiting: the loops;
+ * sfd_watchdog_wake: any. Owns the eventfd that it sleeps on. Never: touches members of a loop other than those for the
+ * watchdog.
  */
 #ifndef SFD_LOOP_WATCHDOG_H
 #define SFD_LOOP_WATCHDOG_H
@@ -28,9 +29,9 @@ int sfd_watchdog_init(struct sfd_watchdog *watchdog);
 void sfd_watchdog_deinit(struct sfd_watchdog *watchdog);
 
 /*
- * One look of the watchdog over the loops: takes the receiving away from a loop that is stuck in one call, and frees it
- * with a signal after 250 ms. From one thread, never a loop's. How long to wait until the next look, in milliseconds;
- * -1: until sfd_watchdog_wait is woken, which the next loop to work does. Never that while something else is `pending`.
+ * One look at all loops. If a loop is stuck in one call, another one receives instead, and after 250 ms a signal
+ * interrupts the call. To be called by one thread, never a loop's. Gives the milliseconds until the next look; -1: no
+ * limit, the next loop that works calls sfd_watchdog_wake. Never -1 while something else is `pending`.
  */
 int sfd_watchdog_look(struct sfd_shared *shared, bool pending);
 
@@ -40,7 +41,7 @@ void sfd_watchdog_wait(struct sfd_watchdog *watchdog, int timeout_ms);
 /* Ends a wait, or the next one. Any thread. */
 void sfd_watchdog_wake(struct sfd_watchdog *watchdog);
 
-/* Of a loop that is in a turn, or waits in epoll: one that works and begins no new turn is stuck. That loop's thread.
+/* The loop works on a turn, or waits in epoll: one that works and begins no new turn is stuck. That loop's thread.
  */
 void sfd_watchdog_working(struct sfd_loop *loop);
 void sfd_watchdog_waiting(struct sfd_loop *loop);

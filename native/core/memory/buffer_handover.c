@@ -16,7 +16,10 @@ enum { AT_CMD = 0, AT_STAT = 1, AT_VERSION = 2, AT_TOTAL = 4, AT_SIZE = 8 };
 /* The most descriptors that the kernel lets one message carry, SCM_MAX_FD, unix(7). */
 #define MAX_DESCRIPTORS 253
 
-/* What else may come unasked: credentials, a pidfd, a security label (SO_PASSCRED, SO_PASSPIDFD, SO_PASSSEC). */
+/*
+ * Bytes of other control data that may come: credentials, a pidfd, a security label (SO_PASSCRED, SO_PASSPIDFD,
+ * SO_PASSSEC).
+ */
 #define MAX_OTHER 1024
 
 /* Linux 6.5: a descriptor, too. */
@@ -51,7 +54,7 @@ static int decode(const unsigned char *message, size_t length, uint64_t *size)
     return 0;
 }
 
-/* Other families would drop the descriptor and send the bytes all the same. */
+/* Sockets of other families would send the bytes without the descriptor. */
 static int check_socket(const struct sfd_sys_memory *sys, int socket)
 {
     const int domain = sys->socket_option(socket, SO_DOMAIN);
@@ -70,12 +73,15 @@ static int send_message(const struct sfd_sys_memory *sys, int socket, const stru
     encode(bytes, buffer->size);
     sfd_rights_attach(&message, &rights, &buffer->fd, 1);
 
-    /* So short a message goes whole or not at all, also on a stream: no socket's buffer can be smaller. */
+    /* Even a stream socket sends so short a message whole or not at all: no socket buffer is smaller. */
     const int64_t sent = sys->sendmsg(socket, &message, how | MSG_NOSIGNAL);
     return sent < 0 ? (int)sent : 0;
 }
 
-/* What old writers can write to may be sealed for good by now; where it may not be, it is handed on as it came. */
+/*
+ * Tries to seal for good also a buffer that is sealed against new writers only. A received one that takes no further
+ * seal (EPERM) is sent as it is.
+ */
 static int seal(const struct sfd_sys_memory *sys, struct sfd_buffer *buffer)
 {
     const bool guarded = buffer->seal != SFD_BUFFER_UNSEALED;
@@ -100,7 +106,7 @@ int sfd_buffer_handover_move(const struct sfd_sys_memory *sys, int socket, struc
     if (buffer->seal != SFD_BUFFER_UNSEALED) return -EROFS;
     result = sfd_memory_check_size(sys, buffer);
     if (result < 0) return result;
-    /* Before: the receiver could not seal what we have mapped for writing. */
+    /* Before sending: the receiver could not seal a buffer that this process still has mapped for writing. */
     result = sfd_memory_hide(sys, buffer);
     if (result < 0) return result;
     result = send_message(sys, socket, buffer, how);
@@ -112,7 +118,10 @@ int sfd_buffer_handover_move(const struct sfd_sys_memory *sys, int socket, struc
     return 0;
 }
 
-/* Closes all descriptors of a message but the first one of SCM_RIGHTS, which is *fd. How many there were of those. */
+/*
+ * Gives the first SCM_RIGHTS descriptor of a message in *fd, and closes all others. Returns how many SCM_RIGHTS
+ * descriptors there were.
+ */
 static int take_descriptors(const struct sfd_sys_memory *sys, struct msghdr *message, int *fd)
 {
     int count = 0;
@@ -123,7 +132,7 @@ static int take_descriptors(const struct sfd_sys_memory *sys, struct msghdr *mes
         for (size_t at = 0; at + sizeof(int) <= c->cmsg_len - CMSG_LEN(0); at += sizeof(int)) {
             int one;
             memcpy(&one, CMSG_DATA(c) + at, sizeof(one)); /* control data is not aligned for int */
-            if (one < 0) continue;                        /* a pidfd that found no number */
+            if (one < 0) continue;                        /* a pidfd for which no descriptor was free */
             if (c->cmsg_type == SCM_RIGHTS && count++ == 0)
                 *fd = one;
             else
@@ -139,9 +148,7 @@ static int judge(const struct msghdr *message, const unsigned char *bytes, size_
     const int result = (message->msg_flags & MSG_TRUNC) != 0 ? -EBADMSG : decode(bytes, length, size);
 
     if (result < 0) return result;
-    /*
-     * There is room for all control data: what the kernel leaves out are descriptors that find no number, recvmsg(2).
-     */
+    /* `control` has room for everything, so MSG_CTRUNC means that the process had no free descriptor, recvmsg(2). */
     if ((message->msg_flags & MSG_CTRUNC) != 0) return -EMFILE;
     if (count == 0) return -ENOMSG;
     return count == 1 ? 0 : -E2BIG;

@@ -1,8 +1,8 @@
 /*
  * Hand-over: a buffer's descriptor on its way between two processes, over a UNIX socket of theirs.
  *
- * Thread: any; no state. Owns what it receives until it is given to the caller as a buffer; on every other path all
- * descriptors that came are closed. Blocks as the socket does, or never with MSG_DONTWAIT. The message is drawn in
+ * Thread: any; no state. Owns the descriptors that it receives until one is given to the caller as a buffer; closes
+ * them all on every other path. Blocks as the socket does, or never with MSG_DONTWAIT. The message is drawn in
  * <sendfiled/wire.h>.
  */
 #ifndef SFD_MEMORY_BUFFER_HANDOVER_H

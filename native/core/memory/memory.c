@@ -50,7 +50,10 @@ static int whole_pages(const struct sfd_sys_memory *sys, int fd, uint64_t size, 
     return 0;
 }
 
-/* EAGAIN is more than may be locked, mlockall(2). From a hand-over it would say that nothing has come, or could go. */
+/*
+ * mmap(2) gives EAGAIN when the limit of locked memory is reached (mlockall(2)). That becomes ENOMEM: from a hand-over,
+ * EAGAIN would mean that the socket is empty or full.
+ */
 static int map(const struct sfd_sys_memory *sys, void *at, size_t size, int protection, int flags, int fd, void **out)
 {
     const int result = sys->mmap(at, size, protection, flags, fd, out);
@@ -59,8 +62,9 @@ static int map(const struct sfd_sys_memory *sys, void *at, size_t size, int prot
 }
 
 /*
- * Maps what the buffer is. For reading, private: older kernels allow no shared mapping of what is sealed, not even for
- * reading; nobody writes, so no page is ever copied. Nor must huge pages be set aside for such copies.
+ * Maps the buffer's file. A read-only mapping is private, because older kernels refuse a shared mapping of a sealed
+ * file even for reading. No page is ever copied, because nothing is written; MAP_NORESERVE keeps the kernel from
+ * reserving huge pages for copies.
  */
 static int map_at(const struct sfd_sys_memory *sys, const struct sfd_buffer *buffer, void *at, void **out)
 {
@@ -70,22 +74,22 @@ static int map_at(const struct sfd_sys_memory *sys, const struct sfd_buffer *buf
                writable ? MAP_SHARED : MAP_PRIVATE | MAP_NORESERVE, buffer->fd, out);
 }
 
-/* Takes all pages of what is mapped for writing. 0 or -errno. */
+/* Allocates all pages of a writable mapping. 0 or -errno. */
 static int take_pages(const struct sfd_sys_memory *sys, const struct sfd_buffer *buffer)
 {
     const int result = sys->populate(buffer->data, buffer->mapped);
 
-    /* EFAULT: an access would raise SIGBUS, as it does for want of a page that the machine accounts for, madvise(2). */
+    /* EFAULT: an access would raise SIGBUS, because a page cannot be had (madvise(2)). */
     return result == -EFAULT ? -ENOMEM : result;
 }
 
-/* Gives the new file its size for good, and maps it. */
+/* Gives the new file its final size, and maps it. */
 static int make(const struct sfd_sys_memory *sys, struct sfd_buffer *buffer, unsigned flags)
 {
     uint64_t length = 0;
     int result = whole_pages(sys, buffer->fd, buffer->size, &length);
 
-    /* Of huge pages a file has whole ones; of others no byte more than was asked for. */
+    /* A file of huge pages has a whole number of them; any other file has exactly the size that was asked for. */
     if (result == 0) result = sys->ftruncate(buffer->fd, (flags & SFD_BUFFER_HUGE_PAGES) != 0 ? length : buffer->size);
     if (result == 0) result = sys->fcntl(buffer->fd, F_ADD_SEALS, SEAL_SIZE);
     if (result < 0 || length == 0) return result;
@@ -104,7 +108,7 @@ int sfd_memory_create(const struct sfd_sys_memory *sys, const char *name, size_t
     if ((flags & ~(unsigned)(SFD_BUFFER_HUGE_PAGES | SFD_BUFFER_PREFAULT)) != 0) return -EINVAL;
     int result = sys->memory_total(&total);
     if (result < 0) return result;
-    /* The kernel would promise any size, and end some process when it is used. */
+    /* The kernel would accept any size, and kill some process when the pages are used. */
     if (size > total) return -ENOMEM;
 
     buffer.fd = open_file(sys, name, (flags & SFD_BUFFER_HUGE_PAGES) != 0 ? MFD_HUGETLB : 0);
@@ -133,7 +137,7 @@ static int seal_of(int seals)
     return (seals & F_SEAL_FUTURE_WRITE) != 0 ? SFD_BUFFER_SEALED_FUTURE : SFD_BUFFER_UNSEALED;
 }
 
-/* The same; if somebody has sealed it meanwhile, as those seals allow: to read it is still possible. */
+/* As map_at; if the file was sealed meanwhile, maps it as the seals allow: for reading. */
 static int map_anew(const struct sfd_sys_memory *sys, struct sfd_buffer *buffer, void *at, void **out)
 {
     const int result = map_at(sys, buffer, at, out);
@@ -158,7 +162,7 @@ int sfd_memory_show(const struct sfd_sys_memory *sys, struct sfd_buffer *buffer)
     return result;
 }
 
-/* The highest seal that can be had: enum sfd_buffer_seal, or -errno. */
+/* Adds the strongest seal that is possible now. Gives it, enum sfd_buffer_seal, or -errno. */
 static int add_seals(const struct sfd_sys_memory *sys, int fd)
 {
     int result = sys->fcntl(fd, F_ADD_SEALS, SEAL_SIZE | F_SEAL_WRITE);
@@ -170,8 +174,9 @@ static int add_seals(const struct sfd_sys_memory *sys, int fd)
 }
 
 /*
- * Huge pages that were never written to are taken while they are still set aside for us. Who maps what is sealed, we
- * too, needs one of his own for each that is missing, and gets SIGBUS where there is none. 0 or -errno.
+ * Allocates the huge pages that were never written to, as long as they are reserved for our mapping. Whoever maps the
+ * file once it is sealed, this process included, would need a free huge page for each missing one, and would get SIGBUS
+ * where none is left. 0 or -errno.
  */
 static int fill_huge(const struct sfd_sys_memory *sys, const struct sfd_buffer *buffer)
 {
@@ -197,7 +202,7 @@ int sfd_memory_seal(const struct sfd_sys_memory *sys, struct sfd_buffer *buffer)
     int result = sfd_memory_check_size(sys, buffer);
     if (result == 0) result = fill_huge(sys, buffer);
     if (result < 0) return result;
-    /* As long as anybody has it mapped for writing, F_SEAL_WRITE is refused: we are the first of them. */
+    /* F_SEAL_WRITE is refused while the file is mapped for writing, so our own mapping is removed first. */
     const int hidden = sfd_memory_hide(sys, buffer);
     if (hidden < 0) return hidden;
     const int sealed = add_seals(sys, buffer->fd);
@@ -206,13 +211,13 @@ int sfd_memory_seal(const struct sfd_sys_memory *sys, struct sfd_buffer *buffer)
     return sealed < 0 ? sealed : shown;
 }
 
-/* Whether a file may be taken for what `flags` demand: its enum sfd_buffer_seal, or -errno. */
+/* Whether a file is what `flags` demand: its enum sfd_buffer_seal, or -errno. */
 static int check(const struct sfd_sys_memory *sys, int fd, unsigned flags)
 {
-    /* First, and never blocks: all that follows is asked of memory files only. */
+    /* The first call, because it never blocks: all that follow are made on memory files only. */
     const int seals = sys->fcntl(fd, F_GET_SEALS, 0);
 
-    /* O_PATH is the one for which EBADF is said of what is open. */
+    /* A descriptor that is open and answers EBADF is an O_PATH one. */
     const bool path_only = seals == -EBADF && sys->fcntl(fd, F_GETFD, 0) >= 0;
     if (seals < 0) return seals == -EINVAL || path_only ? -EMEDIUMTYPE : seals;
     if ((seals & SEAL_SIZE) != SEAL_SIZE) return -EPERM;
@@ -229,8 +234,9 @@ static int check(const struct sfd_sys_memory *sys, int fd, unsigned flags)
 }
 
 /*
- * Whether a reader can have every page of a sealed file. Of ordinary ones he gets a new one where it has a hole; of
- * huge ones only if one is left that nobody has set aside, else SIGBUS. 0 or -errno.
+ * Whether a reader can have every page of a sealed file. For a hole in a file of ordinary pages the kernel allocates a
+ * page. For a hole in a file of huge pages it needs a huge page that is free and not reserved, else the access raises
+ * SIGBUS: such a file is refused with -ENOMEM. 0 or -errno.
  */
 static int check_holes(const struct sfd_sys_memory *sys, int fd, uint64_t size)
 {
@@ -276,7 +282,7 @@ int sfd_memory_revoke(const struct sfd_sys_memory *sys, struct sfd_buffer *buffe
     void *same = NULL;
 
     if (buffer->data == NULL) return 0;
-    /* Behind the end of a file there is nothing to access. */
+    /* An access behind the end of this empty file raises SIGBUS. */
     const int empty = sfd_memory_open(sys, "sendfiled-revoked");
     if (empty < 0) return empty;
     int result = map_anew(sys, buffer, NULL, &elsewhere);

@@ -3,7 +3,7 @@
  * sfd_buffer this fills.
  *
  * Thread: any, one at a time for each buffer; there is no state but the buffer. Owns nothing itself. Never trusts a
- * descriptor that somebody else has made: its seals and its size are asked for before it is mapped.
+ * descriptor that another process has made: checks its seals and its size before mapping it.
  */
 #ifndef SFD_MEMORY_MEMORY_H
 #define SFD_MEMORY_MEMORY_H
@@ -25,10 +25,10 @@ int sfd_memory_create(const struct sfd_sys_memory *sys, const char *name, size_t
 /* Gives an empty memory file that may be sealed: a descriptor or -errno. */
 int sfd_memory_open(const struct sfd_sys_memory *sys, const char *name);
 
-/* 0, or -EINVAL of what a daemon fills, or has filled: its size is not known before sfd_memory_map. */
+/* 0, or -EINVAL for a buffer of sfd_read_buffer() that is not mapped yet: its size is unknown before sfd_memory_map. */
 int sfd_memory_check_size(const struct sfd_sys_memory *sys, const struct sfd_buffer *buffer);
 
-/* Seals it; what is mapped stays where it is, for reading only. 0 or -errno. */
+/* Seals the buffer; its mapping keeps its address and becomes read-only. 0 or -errno. */
 int sfd_memory_seal(const struct sfd_sys_memory *sys, struct sfd_buffer *buffer);
 
 /*
@@ -38,16 +38,16 @@ int sfd_memory_seal(const struct sfd_sys_memory *sys, struct sfd_buffer *buffer)
 #define SFD_MEMORY_WHOLE UINT64_MAX
 int sfd_memory_map(const struct sfd_sys_memory *sys, struct sfd_buffer *buffer, uint64_t size, unsigned flags);
 
-/* Takes the pages away and keeps the addresses: an access raises SIGSEGV until sfd_memory_show. 0 or -errno. */
+/* Unmaps the pages and keeps the addresses reserved: an access raises SIGSEGV until sfd_memory_show. 0 or -errno. */
 int sfd_memory_hide(const struct sfd_sys_memory *sys, struct sfd_buffer *buffer);
 
 /* Maps a hidden buffer again, as its seals allow. On failure it is not mapped at all. 0 or -errno. */
 int sfd_memory_show(const struct sfd_sys_memory *sys, struct sfd_buffer *buffer);
 
 /*
- * Maps it elsewhere, for a program that cannot know who still points to where it was: there an access raises SIGBUS
- * from now on, which a JVM makes an InternalError of, until sfd_memory_release frees the old addresses. 0, or -errno
- * and nothing has changed.
+ * Moves the mapping to other addresses, for a program that cannot know which pointers to the old ones are left. An
+ * access to an old address raises SIGBUS from now on (in a JVM, InternalError), until sfd_memory_release frees the old
+ * addresses. 0, or -errno and nothing has changed.
  */
 int sfd_memory_revoke(const struct sfd_sys_memory *sys, struct sfd_buffer *buffer);
 void sfd_memory_release(const struct sfd_sys_memory *sys, void *address, size_t length);

@@ -14,7 +14,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-/* A lock file that its last owner removes between our open and our flock; more than a few times is not chance. */
+/* Tries to lock. The last owner may remove the lock file between our open and our flock, but not so often by chance. */
 enum { LOCK_ATTEMPTS = 16 };
 
 void sfd_endpoint_init(struct sfd_endpoint *e)
@@ -46,7 +46,7 @@ static int socket_address(struct sockaddr_un *out, const char *dir, const char *
 }
 
 /*
- * Who may write to the directory may put a socket of its own in the place of ours. The groups of root and our own are
+ * A user who may write to the directory can replace our socket with another one. The groups of root and our own are
  * trusted: a umask of 002 makes directories that the user's own group may write to.
  */
 static int check_dir(const struct sfd_sys_setup *sys, int fd)
@@ -72,7 +72,9 @@ static int open_dir(const struct sfd_sys_setup *sys, const char *dir)
     const int made = sys->mkdir(dir, 0700);
     const int fd = sys->openat(AT_FDCWD, dir, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
     if (fd < 0) {
-        /* A read-only or foreign parent says EROFS or EACCES even where the directory exists: openat has decided. */
+        /*
+         * mkdir gives EROFS or EACCES for a read-only or foreign parent even if the directory exists: openat decides.
+         */
         return fd == -ENOENT && made < 0 && made != -EEXIST ? made : fd;
     }
     const int result = check_dir(sys, fd);
@@ -120,7 +122,7 @@ static int write_pid(const struct sfd_endpoint *e)
 {
     char text[24];
     const int length = snprintf(text, sizeof text, "%ld\n", (long)getpid());
-    /* Whatever the umask was: the next start must be able to open the file when this one was killed. */
+    /* Independent of the umask: after this process was killed, the next start must be able to open the file. */
     int result = e->sys->fchmod(e->lock_fd, 0600);
     if (result < 0) return result;
     result = e->sys->ftruncate(e->lock_fd, 0);
@@ -131,7 +133,7 @@ static int write_pid(const struct sfd_endpoint *e)
 
 /*
  * Under the lock no instance of ours serves that name, but the original sendfiled knows no lock, and a cleaner of /tmp
- * may have removed ours: a socket that takes a connection is somebody's. connect(2) alone sends nothing.
+ * may have removed our lock: a socket to which one can connect is in use. connect(2) alone sends nothing.
  */
 static int remove_stale(const struct sfd_endpoint *e, const struct sockaddr_un *address)
 {
@@ -158,14 +160,14 @@ static int bind_socket(struct sfd_endpoint *e, const struct sockaddr_un *address
     int result = e->sys->setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof on);
     if (result < 0) return result;
     /*
-     * bind(2) makes the name with the mode of the socket's inode less the umask (unix_bind, net/unix/af_unix.c): set
-     * before, there is no moment in which others may send, and the process-wide umask stays as it is.
+     * bind(2) makes the name with the mode of the socket's inode less the umask (unix_bind, net/unix/af_unix.c): the
+     * mode is set before bind, so that others can send at no moment, and the process-wide umask stays as it is.
      */
     result = e->sys->fchmod(fd, 0600);
     if (result < 0) return result;
     result = e->sys->bind(fd, (const struct sockaddr *)address, sizeof *address);
     if (result < 0) return result;
-    /* A umask such as 0277 took the owner's own bits: give them back. */
+    /* A umask such as 0277 has removed the owner's bits: set them again. */
     struct stat st;
     result = e->sys->fstatat(e->dir_fd, e->socket_file, &st, AT_SYMLINK_NOFOLLOW);
     if (result == 0 && S_ISSOCK(st.st_mode) && (st.st_mode & 0777) != 0600)
@@ -202,7 +204,7 @@ int sfd_endpoint_open_with(struct sfd_endpoint *e, const struct sfd_sys_setup *s
     e->dir_fd = result;
     result = take_lock(e);
     if (result < 0) goto fail;
-    /* At once: what a killed instance left in the file would be taken for ours. */
+    /* At once: a reader would take the pid of a killed instance, still in the file, for ours. */
     result = write_pid(e);
     if (result < 0) goto fail;
     result = remove_stale(e, &address);
@@ -238,7 +240,7 @@ int sfd_endpoint_holder(const char *dir, const char *name)
     close_fd(&e, &e.dir_fd);
     if (result < 0) return result == -ENOENT ? 0 : result;
     e.lock_fd = result;
-    /* A shared try: it fails only while an instance holds the lock, and is gone with the descriptor. */
+    /* A shared lock: it fails only while an instance holds the lock, and closing the descriptor releases it. */
     result = sys->flock(e.lock_fd, LOCK_SH | LOCK_NB);
     if (result == -EWOULDBLOCK) {
         char text[24] = {0};
@@ -253,7 +255,7 @@ int sfd_endpoint_holder(const char *dir, const char *name)
 void sfd_endpoint_hide(struct sfd_endpoint *e)
 {
     struct stat st;
-    /* Ours might be gone, removed by a cleaner of /tmp, and another server's stand there. */
+    /* A cleaner of /tmp may have removed our socket, and another server may have made one of the same name. */
     if (e->named && e->sys->fstatat(e->dir_fd, e->socket_file, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
         st.st_dev == e->socket_dev && st.st_ino == e->socket_ino)
         e->sys->unlinkat(e->dir_fd, e->socket_file, 0);
@@ -264,7 +266,7 @@ void sfd_endpoint_close(struct sfd_endpoint *e)
 {
     sfd_endpoint_hide(e);
     close_fd(e, &e->fd);
-    /* The lock's name goes while the lock is held; who opened it before sees in is_current that it is gone. */
+    /* Removed while the lock is held: a process that has opened the file sees in is_current that its name is gone. */
     if (e->lock_fd >= 0 && is_current(e, e->lock_fd) > 0) e->sys->unlinkat(e->dir_fd, e->lock_file, 0);
     close_fd(e, &e->lock_fd);
     close_fd(e, &e->dir_fd);

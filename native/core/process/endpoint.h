@@ -21,9 +21,9 @@ struct sfd_sys_setup;
 
 struct sfd_endpoint {
     int fd;      /* the bound request socket: non-blocking, CLOEXEC, SO_PASSCRED; -1 when closed */
-    int dir_fd;  /* O_PATH on DIR: names are removed from the directory that was bound, even if it was renamed */
+    int dir_fd;  /* O_PATH on DIR: names are removed from this directory, even if it was renamed */
     int lock_fd; /* holds the flock */
-    bool named;  /* the socket's name is ours to remove; the next two tell whether it still is our socket's */
+    bool named;  /* we made the socket's name, and remove it if the next two still match */
     dev_t socket_dev;
     ino_t socket_ino;
     const struct sfd_sys_setup *sys;
@@ -31,7 +31,7 @@ struct sfd_endpoint {
     char lock_file[SFD_ENDPOINT_FILE_MAX];
 };
 
-/* Makes close legal; open does it too. */
+/* Makes close legal; open calls it too. */
 void sfd_endpoint_init(struct sfd_endpoint *e);
 
 /*
@@ -49,10 +49,13 @@ int sfd_endpoint_open(struct sfd_endpoint *e, const char *dir, const char *name)
 /* The same on a given table; SYS must live as long as the endpoint. */
 int sfd_endpoint_open_with(struct sfd_endpoint *e, const struct sfd_sys_setup *sys, const char *dir, const char *name);
 
-/* The pid in the lock file of a running instance: > 0, 0 when none runs, or -errno. Takes no lock away. */
+/*
+ * The pid in the lock file of a running instance: > 0, 0 when none runs, or -errno. Does not disturb the lock of that
+ * instance.
+ */
 int sfd_endpoint_holder(const char *dir, const char *name);
 
-/* Removes the socket's name: nobody can connect any more, who is connected can still send. Idempotent. */
+/* Removes the socket's name: no new client can connect; connected ones can still send. Idempotent. */
 void sfd_endpoint_hide(struct sfd_endpoint *e);
 
 /* Removes both names, if they are still ours, and closes. Idempotent. */

@@ -1,8 +1,8 @@
 /*
  * The daemon as a process: identity, limits, signals, the report to a waiting parent, the detached child.
  *
- * Runs on the main thread, before the engine starts and after it ended; only signal_wait blocks, and it is meant to.
- * Nothing here is used when the engine is embedded in another program.
+ * Runs on the main thread, before the engine starts and after it ended. Only signal_wait and detach wait. Nothing here
+ * is used when the engine is embedded in another program.
  */
 #ifndef SFD_PROCESS_PROCESS_H
 #define SFD_PROCESS_PROCESS_H
@@ -31,8 +31,8 @@ int sfd_process_group(const char *group, gid_t *gid);
 /*
  * Becomes UID and GID for good, with the supplementary groups of UID (and no others), and reads everything back.
  * 0 also when the process is that user and group already and cannot change its groups: then there is nothing to drop.
- * -EPERM when it may not; -ENOTRECOVERABLE when a way back was left or the kernel reports another identity than asked
- * for: the caller must end.
+ * -EPERM when it may not; -ENOTRECOVERABLE when the process could still regain privileges, or the kernel reports
+ * another identity than asked for: the caller must end.
  */
 int sfd_process_become(const struct sfd_sys_setup *sys, uid_t uid, gid_t gid);
 
@@ -40,14 +40,14 @@ int sfd_process_become(const struct sfd_sys_setup *sys, uid_t uid, gid_t gid);
 int64_t sfd_process_raise_open_files(const struct sfd_sys_setup *sys);
 
 /*
- * From here on SIGTERM and SIGINT are noted, not obeyed, and SIGHUP is ignored. One watcher a process: -EALREADY.
- * Returns a descriptor for signal_wait, or -errno.
+ * From here on SIGTERM and SIGINT are recorded instead of ending the process, and SIGHUP is ignored. Once a process:
+ * -EALREADY. Returns a descriptor for signal_wait, or -errno.
  */
 int sfd_process_signals_open(void);
 
 /*
- * Blocks until a signal was noted that no wait has returned, at most timeout_ms (-1: for ever); returns its number, 0
- * when none came, or -errno. Each signal that was noted ends one wait, SIGTERM before SIGINT.
+ * Blocks until a recorded signal is there that no wait has returned yet, at most timeout_ms (-1: no limit); returns its
+ * number, 0 when none came, or -errno. Each recorded signal ends one wait, SIGTERM before SIGINT.
  */
 int sfd_process_signal_wait(int fd, int timeout_ms);
 
@@ -67,11 +67,11 @@ int sfd_process_report(int fd, int value);
  * Runs this very program again (same executable, arguments and environment, SFD_PROCESS_DETACHED as first argument) in
  * a session of its own, with standard input and output on /dev/null, standard error kept, the report descriptor on a
  * pipe and nothing else open. Waits for its report: 0 when it is ready and lives on, a positive errno when it failed
- * (and said so on standard error), -ECHILD when it ended without a word, or another -errno.
+ * (and said so on standard error), -ECHILD when it ended without a report, or another -errno.
  */
 int sfd_process_detach(void);
 
-/* The same for any program: what detach does once it knows path and arguments. */
+/* The same for any program: detach calls it when it knows path and arguments. */
 int sfd_process_spawn_detached(const char *path, char *const argv[]);
 
 /* In the detached child, once ready: standard error goes to /dev/null and the working directory to "/". */

@@ -19,8 +19,8 @@
 /* ---- report to a waiting parent ------------------------------------------------------------------------------- */
 
 /*
- * A JVM that was given nothing on descriptor 3 has a file of its own there, opened for reading; a report there, and
- * the close after it, would be the end of it.
+ * A JVM that was started without a descriptor 3 has a file of its own at that number, open for reading. To write a
+ * report to it, and close it, would break the JVM.
  */
 int sfd_process_report_check(int fd)
 {
@@ -44,7 +44,7 @@ int sfd_process_report(int fd, int value)
 
 /* ---- the detached child --------------------------------------------------------------------------------------- */
 
-/* The numbers 0 to 3 are what the child gets; what must survive until it has them stands above. */
+/* The child gets the descriptors 0 to 3. Those that it needs until then are kept at this number or above. */
 enum { CHILD_FD_FLOOR = 10, CLOSE_ALL_FALLBACK = 65536 };
 
 static int move_up(const struct sfd_sys_setup *sys, int fd)
@@ -174,7 +174,9 @@ int sfd_process_detach(void)
     char path[PATH_MAX];
     char *line = NULL;
     size_t length = 0;
-    /* The real path, so that the process goes by its own name; a replaced executable (" (deleted)") by the link. */
+    /*
+     * The real path, so that the process shows its own name. If the executable was replaced (" (deleted)"), the link.
+     */
     const ssize_t n = sys->readlink("/proc/self/exe", path, sizeof path - 1);
     path[n > 0 ? n : 0] = '\0';
     struct stat st;

@@ -13,7 +13,7 @@
 
 enum { ENTRY_BYTES = 64 * 1024, GROUPS_MAX = 65536 };
 
-/* A decimal id; 2^32 - 1 means "unchanged" to setresuid(2) and is nobody's. */
+/* A decimal id; 2^32 - 1 is no valid id, it means "unchanged" to setresuid(2). */
 static bool parse_id(const char *text, uint32_t *out)
 {
     if (text[0] < '0' || text[0] > '9') return false;
@@ -111,8 +111,8 @@ static int verify_ids(const struct sfd_sys_setup *sys, uid_t uid, gid_t gid)
 }
 
 /*
- * capabilities(7): a change of user takes the capabilities, unless somebody in front of us has asked the kernel to keep
- * them (PR_SET_KEEPCAPS, secure bits): what is permitted alone could be made effective again.
+ * capabilities(7): a change of user drops all capabilities, unless the program that started us has asked the kernel to
+ * keep them (PR_SET_KEEPCAPS, secure bits). A capability that is still permitted could be made effective again.
  */
 static int verify_no_way_back(const struct sfd_sys_setup *sys)
 {

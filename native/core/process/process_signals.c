@@ -20,7 +20,7 @@ static volatile sig_atomic_t signal_fd = -1;
 static struct sigaction previous_term;
 static struct sigaction previous_int;
 
-/* The counter of an eventfd adds up, so waits can tell which signals came; no number of signals fills 2^64 - 2. */
+/* The counter of an eventfd adds up, so that a wait can tell which signals came; it cannot overflow in practice. */
 enum { INT_WEIGHT = 1, TERM_WEIGHT = 1 << 20 };
 
 static void note_signal(int number)
@@ -72,7 +72,7 @@ int sfd_process_signal_wait(int fd, int timeout_ms)
     if (n < 0) return (int)n;
     const uint64_t taken = value >= TERM_WEIGHT ? TERM_WEIGHT : INT_WEIGHT;
     const uint64_t left = value - taken;
-    if (left > 0) (void)sys->write(fd, &left, sizeof left); /* one at a time: whether a second one came matters */
+    if (left > 0) (void)sys->write(fd, &left, sizeof left); /* each recorded signal ends one wait: the rest goes back */
     return taken == TERM_WEIGHT ? SIGTERM : SIGINT;
 }
 

@@ -2,8 +2,9 @@
  * Landlock, on every thread of a process that has many; see sandbox.h.
  *
  * landlock_restrict_self(2) is for the calling thread alone (before ABI 8). So each thread is sent a signal whose
- * handler makes the call, as glibc does for setresuid(2). Each gets a domain of its own; they are alike, and that they
- * differ shows in one thing only, signals, which the kernel has exempted within a process (erratum 2 of ABI 6).
+ * handler makes the call, as glibc does for setresuid(2). Each thread gets a domain of its own. The domains are alike;
+ * only for signals it would matter that they are not the same, and the kernel exempts signals within a process (erratum
+ * 2 of ABI 6).
  */
 #include "process/sandbox.h"
 
@@ -31,13 +32,10 @@
 #define SCOPE_ABSTRACT_SOCKETS   (1ULL << 0)
 #define SCOPE_SIGNALS            (1ULL << 1)
 
-/* What may be said of a file; the rest only of a directory. */
+/* The rights that apply to a file; the others apply to a directory only. */
 #define OF_FILES (FS_EXECUTE | FS_WRITE_FILE | FS_READ_FILE | FS_TRUNCATE | FS_IOCTL_DEV)
 
-/*
- * Erratum 2: signals between the threads of one process are no signals to others. The watchdog over the loops sends
- * them.
- */
+/* Erratum 2: signals between the threads of one process are allowed. The watchdog sends such signals. */
 #define ERRATUM_SIGNALS (1 << 1)
 
 enum { THREADS_MAX = 4096, PASSES_MAX = 100, PATIENCE_MS = 20000 };
@@ -49,7 +47,7 @@ int sfd_sandbox_landlock(void)
     return sfd_sys_landlock_abi();
 }
 
-/* Everything that this ABI can refuse is refused, unless a rule allows it. */
+/* Refuses everything that this ABI can refuse, unless a rule allows it. */
 static struct sfd_landlock_ruleset everything(int abi, size_t *size)
 {
     const int fs_bits = abi >= 5 ? 16 : abi >= 3 ? 15 : abi == 2 ? 14 : 13;
@@ -120,13 +118,13 @@ struct order {
 };
 
 struct roll {
-    struct order *orders; /* of all that were called */
-    int *threads;         /* of one look */
+    struct order *orders; /* of all threads that were signalled */
+    int *threads;         /* found by one pass */
     int count;
     int signal;
 };
 
-/* Any thread, at any moment: nothing but system calls and an atomic store. */
+/* The signal handler. Any thread, at any moment: makes only system calls and an atomic store. */
 static void obey(int number, siginfo_t *info, void *context)
 {
     const int saved = errno; /* the interrupted code's */
@@ -147,7 +145,7 @@ static bool is_called(const struct roll *roll, int thread)
     return false;
 }
 
-/* Sends for all threads that were not called before, but for this one. Returns how many, or -errno. */
+/* Signals all threads that were not signalled before, except this one. Returns how many, or -errno. */
 static int call_threads(struct roll *roll, int self, int ruleset)
 {
     const int found = sfd_sys_threads(roll->threads, THREADS_MAX);
@@ -171,7 +169,7 @@ static int call_threads(struct roll *roll, int self, int ruleset)
     return called;
 }
 
-/* Until every thread that was called has answered or ended. */
+/* Waits until every signalled thread has answered or ended. */
 static int await_threads(const struct roll *roll)
 {
     int waited = 0;
@@ -190,8 +188,8 @@ static int await_threads(const struct roll *roll)
 }
 
 /*
- * A thread that one who was not called yet has started in the meantime is found by the next look; when a look finds no
- * new one, all are restricted, and so will be what they start.
+ * A thread that is not restricted yet may start another one meanwhile; the next pass finds that one. When a pass finds
+ * no new thread, all threads are restricted, and so will be the threads that they start.
  */
 static int restrict_others(struct roll *roll, int ruleset)
 {
@@ -230,7 +228,7 @@ int sfd_sandbox_confine(const struct sfd_sandbox_rule *rules, size_t count)
     if (roll.orders != NULL && roll.threads != NULL) {
         const int ruleset = make_ruleset(rules, count);
         result = ruleset < 0 ? ruleset : restrict_all(&roll, ruleset);
-        /* A thread that has not answered may do so yet: then its order, and the handler, stay for good. */
+        /* A thread that has not answered may still do so: then the orders and the handler stay for good. */
         if (result < 0 && roll.count > 0) roll.orders = NULL;
         if (ruleset >= 0 && roll.orders != NULL) sfd_sys_close_fd(ruleset);
     }

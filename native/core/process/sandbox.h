@@ -1,18 +1,18 @@
 /*
- * The sandbox of the daemon's process: what it cannot do any more, even when a client has taken it over.
+ * The sandbox of the daemon's process: what the process cannot do, even when an attacker controls it.
  *
- * Two halves that know nothing of each other. Landlock (landlock(7), Linux 5.13) leaves of the file system what the
- * rules name, and neither TCP of its own, abstract sockets nor signals to others where the kernel can (ABI 4 and 6). A
+ * Two independent halves. Landlock (landlock(7), Linux 5.13) restricts the file system to what the rules name. It also
+ * forbids TCP sockets of the process's own (ABI 4), and abstract sockets and signals to other processes (ABI 6). A
  * seccomp filter (seccomp(2)) takes away system calls that the engine and a JVM at work never make: programs, mounts,
  * namespaces, modules, tracing, other users, other processes, sockets but AF_UNIX, io_uring.
  *
- * Both hold for the process as it is: they are put on every thread that exists, and what these start inherits them. So
- * the JVM starts once, outside, where it may read its configuration, open its logs and become another user; and after
- * that not even execve(2) is left, which a launcher in front of java would have to leave. Descriptors that are open,
- * and those that clients pass, are not touched by either.
+ * Both restrict the running process: they are put on every thread that exists, and the threads that these start inherit
+ * them. So the JVM starts once, unrestricted, and can read its configuration, open its logs and become another user.
+ * After that even execve(2) is refused, which a launcher that restricts itself before it starts java would have to
+ * allow. Neither half restricts descriptors that are already open, or that clients pass.
  *
- * Main thread, after the identity is settled and before anything of a client can arrive; the second filter, for what
- * the start itself needs, as soon as the engine runs. There is no way back.
+ * Main thread, after the change of user and before a client can send anything. The second filter, against what only the
+ * start needs, as soon as the engine runs. Nothing can be undone.
  */
 #ifndef SFD_PROCESS_SANDBOX_H
 #define SFD_PROCESS_SANDBOX_H
@@ -41,8 +41,8 @@ int sfd_sandbox_seccomp(void);
 
 /*
  * Puts Landlock on every thread. A rule whose path does not exist, or may not be reached, allows nothing and is no
- * error. 0, or -errno, -ETIMEDOUT among them: a thread did not answer. After a failure some threads may be restricted,
- * others not, and what they would need stays allocated: the caller must end.
+ * error. 0, or -errno, -ETIMEDOUT among them: a thread did not answer. After a failure some threads may be restricted
+ * and others not, and memory that they may still use stays allocated: the caller must end.
  */
 int sfd_sandbox_confine(const struct sfd_sandbox_rule *rules, size_t count);
 
@@ -56,8 +56,8 @@ int sfd_sandbox_filter(void);
 int sfd_sandbox_filter_at_work(void);
 
 /*
- * The programs of the filters; the first for a process of that id. At most SFD_SANDBOX_FILTER_MAX instructions; how
- * many.
+ * The programs of the filters; the first for the process of that id. Writes at most SFD_SANDBOX_FILTER_MAX
+ * instructions, and returns how many.
  */
 enum { SFD_SANDBOX_FILTER_MAX = 320 };
 size_t sfd_sandbox_program(struct sock_filter *out, int process_id);

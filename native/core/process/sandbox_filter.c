@@ -1,8 +1,8 @@
 /*
  * The seccomp filter: a list of what is refused. Start only; owns nothing.
  *
- * By hand and not by libseccomp: the engine's library is loaded into other programs' JVMs as well, and must ask for
- * nothing but libc. Whatever looks at no argument is decided once a system call, and remembered by the kernel (5.11).
+ * Written by hand, without libseccomp: the engine's library is also loaded into other programs' JVMs, and must need
+ * libc only. For a system call whose arguments the filter does not read, the kernel caches the decision (5.11).
  */
 #include "process/sandbox.h"
 
@@ -126,7 +126,7 @@ static const uint32_t refused[] = {
 
 /*
  * What only the start needs: its socket, and the mode of that. Landlock does not look at connections to sockets that
- * have a path (whoever serves one could run programs for us), nor at modes, owners and attributes.
+ * have a path (a program that serves one could run other programs for us), nor at modes, owners and attributes.
  */
 static const uint32_t refused_at_work[] = {
     SYS_socket,      SYS_connect,      SYS_bind,         SYS_listen,     SYS_fchmod,        SYS_fchmodat,
@@ -180,7 +180,7 @@ static void jump(struct program *p, unsigned how, uint32_t value, unsigned yes, 
     add(p, BPF_JMP | how | BPF_K, value, yes, no);
 }
 
-/* Of `call`: allowed when its argument is, or is not, `value`; else refused. */
+/* Allows `call` only if its argument is `value`. */
 static void only_if(struct program *p, uint32_t call, int argument, uint32_t value)
 {
     jump(p, BPF_JEQ, call, 0, 4);
@@ -190,7 +190,7 @@ static void only_if(struct program *p, uint32_t call, int argument, uint32_t val
     refuse(p, EPERM);
 }
 
-/* Leaves the number of the call to be looked at; those of a foreign architecture are refused. */
+/* Refuses calls of a foreign architecture, and loads the number of the call for what follows. */
 static void begin(struct program *p)
 {
     load(p, offsetof(struct seccomp_data, arch));
@@ -225,7 +225,7 @@ size_t sfd_sandbox_program(struct sock_filter *out, int process_id)
     jump(&p, BPF_JSET, CLONE_THREAD, 0, 1);
     answer(&p, SECCOMP_RET_ALLOW);
     refuse(&p, EPERM);
-    /* Its flags stand in memory, where a filter cannot look; on ENOSYS libc takes clone. */
+    /* Its flags are in memory, which a filter cannot read; after ENOSYS libc uses clone. */
     jump(&p, BPF_JEQ, SYS_clone3, 0, 1);
     refuse(&p, ENOSYS);
     only_if(&p, SYS_socket, 0, AF_UNIX);

@@ -53,7 +53,7 @@ void sfd_status_complete(struct sfd_status *status)
 {
     if (status->terminal != SFD_TERMINAL_NONE) return;
     status->terminal = SFD_TERMINAL_COMPLETE;
-    status->progress = 0; /* complete says it all */
+    status->progress = 0; /* included in "complete" */
 }
 
 void sfd_status_fail(struct sfd_status *status, uint8_t command, int error)
@@ -62,8 +62,8 @@ void sfd_status_fail(struct sfd_status *status, uint8_t command, int error)
     status->terminal = SFD_TERMINAL_ERROR;
     status->error_command = command;
     status->error = (uint8_t)(error < 0 && error > -256 ? -error : EIO);
-    if (status->extended) status->progress = 0;                  /* a Result says it all */
-    if (command == SFD_WIRE_FILE_INFO) status->info_due = false; /* a refusal stands in its place */
+    if (status->extended) status->progress = 0;                  /* included in a Result */
+    if (command == SFD_WIRE_FILE_INFO) status->info_due = false; /* a refusal replaces it */
 }
 
 static size_t put_terminal(char *buffer, const struct sfd_status *status)

@@ -1,9 +1,9 @@
 /*
  * The status channel of one transfer: a pipe to the client.
  *
- * Role: says what can be one. One slot for File Information, one for merged progress, one for the terminal message, in
- * the words of version 1 or, if `extended`, with a Refusal and a Result. What does not fit into the pipe stays in its
- * slot; File Information and the terminal message are never lost, progress is merged.
+ * Role: checks what can be one. Has one slot for File Information, one for merged progress, and one for the terminal
+ * message, in the form of version 1 or, if `extended`, with a Refusal and a Result. What does not fit into the pipe
+ * stays in its slot; File Information and the terminal message are never lost, progress is merged.
  * Thread: the transfer's loop. Owns the descriptor. Never blocks.
  */
 #ifndef SFD_PROTOCOL_STATUS_H
@@ -36,11 +36,12 @@ struct sfd_status {
 
 /*
  * Accepts *fd, a descriptor that was received, as a status channel. 0, and *fd can be written to without waiting: it
- * may be a description of our own now. Or, with *fd as it was: -EBADMSG when it is no pipe, or the -errno for which no
- * description of our own can be had; then nothing can be said to the client. Never blocks.
+ * may be a description of our own now. Or, with *fd as it was: -EBADMSG when it is no pipe, or the -errno for which it
+ * cannot be opened again; then the client can get no answer. Never blocks.
  *
- * A read end passes: the first write to it tells, and there is nobody to tell. So does a pipe that is open for reading
- * as well: sfd_status_check_hangup tells as soon as a transfer has to wait, and most never do.
+ * Accepts a read end too: the first write to it fails, and no channel is left for an answer in any case. Accepts also a
+ * pipe that is open for reading and writing: sfd_status_check_hangup finds it when a transfer has to wait, and most
+ * transfers never do.
  */
 int sfd_status_accept(const struct sfd_kernel *kernel, int *fd);
 
@@ -50,13 +51,12 @@ void sfd_status_init(struct sfd_status *status);
 void sfd_status_deinit(struct sfd_status *status, const struct sfd_kernel *kernel);
 
 /*
- * Whether the channel hangs up when its client goes: 0; -EBADMSG for a pipe that we could read ourselves, which never
- * hangs up while we have it: its client may be long gone, and the transfer would wait for as long as that client
- * wished; or -EBADF. Never blocks.
+ * Whether the end of its client shows as a hang-up: 0; -EBADMSG for a pipe that is open for reading here too, because
+ * such a pipe never hangs up, and a transfer whose client has ended would wait without limit; or -EBADF. Never blocks.
  */
 int sfd_status_check_hangup(const struct sfd_status *status, const struct sfd_kernel *kernel);
 
-/* Makes room for that many bytes of a file as well, as far as reading them gains by it. */
+/* Enlarges the pipe for that many bytes of a file, as far as that makes reading them faster. */
 void sfd_status_grow(const struct sfd_status *status, const struct sfd_kernel *kernel, uint64_t bytes);
 
 /*
@@ -66,13 +66,14 @@ void sfd_status_grow(const struct sfd_status *status, const struct sfd_kernel *k
 int sfd_status_flush(struct sfd_status *status, const struct sfd_kernel *kernel);
 
 /*
- * What a flush has given: true when nobody will ever read the channel (-EPIPE), false also when it can be tried again.
+ * Whether the result of a flush means that the channel has no reader any more (-EPIPE). False when it can be tried
+ * again.
  */
 bool sfd_status_is_lost(int flushed);
 
 /*
- * A terminal message; the first one stays. `command` is SFD_WIRE_FILE_INFO (refuses) or SFD_WIRE_XFER_STAT, `error` is
- * -errno. With `extended` set, `fits` and `result` are to be filled before.
+ * Sets the terminal message; only the first one counts. `command` is SFD_WIRE_FILE_INFO (refuses) or
+ * SFD_WIRE_XFER_STAT, `error` is -errno. With `extended` set, `fits` and `result` are to be filled before.
  */
 void sfd_status_complete(struct sfd_status *status);
 void sfd_status_fail(struct sfd_status *status, uint8_t command, int error);

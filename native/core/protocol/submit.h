@@ -16,8 +16,8 @@
 
 /*
  * Sends `length` bytes and the `count` (0 to SFD_RIGHTS_MAX) descriptors of `fds` as one request. 0 or -errno: -EAGAIN
- * when the daemon's queue is full, -ECONNREFUSED or -ENOTCONN when nobody listens any more (connect again, the daemon
- * may have been restarted), -EBADF when one of the descriptors is none.
+ * when the daemon's queue is full, -ECONNREFUSED or -ENOTCONN when the daemon has ended (connect again, it may have
+ * been restarted), -EBADF when one of the descriptors is none.
  */
 int sfd_submit_send(const struct sfd_sys *sys, int socket, const void *request, size_t length, const int *fds,
                     unsigned count);

@@ -25,7 +25,7 @@ const char *sfd_technique_name(enum sfd_technique technique)
 
 /* ------------------------------------------------------------------ what this machine has */
 
-/* Want of memory at the start says nothing about what the kernel can do. */
+/* A shortage at the start says nothing about what the kernel can do. */
 static int failure(int64_t result)
 {
     const bool lacks = result < 0 && sfd_errno_policy(SFD_PLACE_MOVE, (int)result) == SFD_REMEDY_END;
@@ -87,7 +87,7 @@ static bool concerns(const struct sfd_rule *rule, const struct sfd_subject *subj
     return (rule->kinds & (1u << subject->kind)) != 0 && subject->size <= rule->max_size;
 }
 
-/* Whether a rule that concerns the subject hangs on its O_NONBLOCK, which nobody has asked for. */
+/* Whether a rule that concerns the subject depends on its O_NONBLOCK, which was not read yet. */
 static bool hangs(const struct sfd_rule *rule, const struct sfd_subject *subject)
 {
     return !subject->asked && (rule->blocking != SFD_RULE_ANY || rule->technique == SFD_TECHNIQUE_SENDFILE);
@@ -102,7 +102,7 @@ static bool decides(const struct sfd_rule *rule, const struct sfd_subject *subje
 
 enum sfd_technique sfd_technique_choose(const struct sfd_rule *rules, uint32_t count, const struct sfd_subject *subject)
 {
-    /* From the one that copies least; of those that fit a kind of destination, at most two stand here. */
+    /* In this order: the one that copies least comes first. */
     static const enum sfd_technique preferred[] = {
         SFD_TECHNIQUE_COPY_FILE_RANGE, SFD_TECHNIQUE_SPLICE, SFD_TECHNIQUE_SENDFILE,
         SFD_TECHNIQUE_READ_WRITE,      SFD_TECHNIQUE_MMAP,

@@ -1,9 +1,8 @@
 /*
  * Techniques: the ways in which bytes pass from a file to a destination; their names and choice.
  *
- * Role: one table of what exists (the numbers are public: enum sfd_technique), what this machine has of it, and which
- * one a transfer takes. What fits a kind of destination is destination.h's to say; how a technique moves bytes is
- * mover.h's and copy.h's.
+ * Role: the table of all techniques (the numbers are public: enum sfd_technique), which of them this machine has, and
+ * which one a transfer uses. destination.h says what fits a type of destination; mover.h and copy.h move the bytes.
  * Thread: any; there is no state. Owns nothing.
  */
 #ifndef SFD_PROTOCOL_TECHNIQUE_H
@@ -30,8 +29,8 @@ static inline bool sfd_technique_is_in(unsigned technique, uint32_t mask)
 const char *sfd_technique_name(enum sfd_technique technique);
 
 /*
- * Tries each technique on memory files and a pipe: error[t] is 0, or the -errno for which this machine has not got it,
- * -ENOSYS or -EPERM where a sandbox refuses the call. What cannot be tried counts as there. Blocks for no disk.
+ * Tries each technique on memory files and a pipe: error[t] is 0, or the -errno for which this machine lacks it,
+ * -ENOSYS or -EPERM where a sandbox refuses the call. One that cannot be tried counts as available. Waits for no disk.
  */
 void sfd_techniques_probe(const struct sfd_sys *sys, int error[SFD_TECHNIQUES]);
 
@@ -57,19 +56,19 @@ struct sfd_rule {
 
 #define SFD_RULES_MAX 16
 
-/* The destination of a transfer and its size, as rules look at them. */
+/* What rules see of a transfer: its size and its destination. */
 struct sfd_subject {
     uint64_t size; /* bytes of the range */
     enum sfd_fd_kind kind;
     bool asked;    /* whether O_NONBLOCK of the description is known; of some kinds it does not matter */
     bool nonblock; /* the description has O_NONBLOCK */
-    uint32_t fits; /* mask: what there is to choose from; not 0 */
+    uint32_t fits; /* mask of techniques to choose from; not 0 */
 };
 
 /*
- * What `auto` takes: the technique of the first rule that matches and fits, else the built-in choice, which is never
- * mmap unless nothing else fits. AUTO when nothing fits at all; or, of a destination that was not asked for O_NONBLOCK,
- * when the answer depends on it.
+ * What `auto` selects: the technique of the first rule that matches and fits, else the built-in choice, which is never
+ * mmap unless nothing else fits. AUTO when nothing fits at all; or when the answer depends on O_NONBLOCK of the
+ * destination, which was not read yet.
  */
 enum sfd_technique sfd_technique_choose(const struct sfd_rule *rules, uint32_t count,
                                         const struct sfd_subject *subject);

@@ -42,11 +42,13 @@ struct sfd_wire_result {
     uint64_t elapsed_ns;   /* from receipt of the request to the last byte accepted */
     uint32_t cold_windows; /* how many times it waited for the disk */
     uint8_t technique;     /* of enum sfd_technique: the one that moved the bytes */
-    uint8_t fits;          /* bit n is set if technique n would have done; 0: not the matter */
+    uint8_t fits;          /* bit n is set if technique n would have fit; 0: not the reason */
 };
 
-/* The refusal of an extended request; errnum as in sfd_wire_put_error. `fits`: bit n is set if technique
-   n would do, 0 when that is not the matter. */
+/*
+ * The refusal of an extended request; errnum as in sfd_wire_put_error. `fits`: bit n is set if technique n would fit, 0
+ * when techniques are not the reason.
+ */
 size_t sfd_wire_put_refusal(void *buf, int errnum, uint32_t fits);
 
 /* The end of an extended transfer. errnum 0: complete; else as in sfd_wire_put_error. */
@@ -85,7 +87,7 @@ struct sfd_wire_response {
     int errnum;                     /* ERROR, REFUSAL: 1..255; RESULT: 0 (complete) .. 255 */
     uint64_t moved;                 /* PROGRESS: bytes since the previous one */
     struct sfd_wire_file_info info; /* INFO */
-    uint32_t fits;                  /* REFUSAL: set of techniques; 0: not the matter */
+    uint32_t fits;                  /* REFUSAL: set of techniques; 0: not the reason */
     struct sfd_wire_result result;  /* RESULT */
 };
 

@@ -1,9 +1,9 @@
 /*
- * What each errno means at each place where a system call, or memory, can fail: the one table of it.
+ * What to do about each errno, at each place where a system call or an allocation can fail.
  *
- * Role: nothing that a kernel answers ends the daemon. What passes is waited for, with an event where there is one and
- * by a timer where there is none; what does not pass ends the one transfer that met it, and its client is told. The
- * code at each place obeys; it does not judge.
+ * Role: the one table of it; the code at each place does what the table says. A condition that passes is waited for:
+ * with epoll where the kernel reports its end, else by a timer. Any other error ends only the transfer that met it,
+ * whose client gets the errno. Only a broken epoll instance (WAIT) ends a loop.
  * Thread: any; the table is constant. Owns nothing.
  *
  *            receive  wait    watch   open    open    lock    read    load    move    copy    status
@@ -24,8 +24,9 @@
  *   EOPNOTSUPP        defer                           pass    pool
  *   the rest defer    defer   end     end     end     end     end     end     end     end     end
  *
- * An empty field is the rest's. EINTR never comes here from most calls: sys.c asks again at once. It does from sendfile
- * and splice, which a signal of the watchdog frees. EIO of a disk is among the rest: the transfer ends with EIO.
+ * An empty field means the same as the field of "the rest" in its column. Most calls never give EINTR, because sys.c
+ * repeats them at once. sendfile and splice do: the watchdog interrupts them with a signal when they block. EIO of a
+ * disk belongs to "the rest": the transfer ends with EIO.
  */
 #ifndef SFD_SYS_ERRNO_POLICY_H
 #define SFD_SYS_ERRNO_POLICY_H
@@ -37,7 +38,7 @@ enum sfd_place {
     SFD_PLACE_OPEN_CACHED, /* a file, on the loop, from the kernel's caches alone */
     SFD_PLACE_OPEN,        /* a file, in the disk pool */
     SFD_PLACE_LOCK,        /* the advisory lock on a range */
-    SFD_PLACE_READ,        /* of what may be in the page cache, on the loop */
+    SFD_PLACE_READ,        /* of bytes that may be in the page cache, on the loop */
     SFD_PLACE_LOAD,        /* of a window, in the disk pool */
     SFD_PLACE_MOVE,        /* to a destination, on the loop */
     SFD_PLACE_COPY,        /* from file to file, in the disk pool */
@@ -46,11 +47,11 @@ enum sfd_place {
 };
 
 enum sfd_remedy {
-    SFD_REMEDY_END,   /* that is the answer: whoever asked is told */
-    SFD_REMEDY_READY, /* epoll says when there is a point in trying again */
-    SFD_REMEDY_DEFER, /* the machine lacks something: tried again by a timer, for as long as the place says */
-    SFD_REMEDY_POOL,  /* the disk pool may wait for it, the loop may not */
-    SFD_REMEDY_PASS,  /* goes on without it */
+    SFD_REMEDY_END,   /* final: it is reported to whoever asked */
+    SFD_REMEDY_READY, /* try again when epoll reports the descriptor as ready */
+    SFD_REMEDY_DEFER, /* a shortage: try again by a timer, for as long as the caller allows */
+    SFD_REMEDY_POOL,  /* hand it to the disk pool, which may wait; the loop may not */
+    SFD_REMEDY_PASS,  /* ignore it and go on */
 };
 
 /* What to do about `error` (-errno) at `place`. */

@@ -21,7 +21,7 @@ static enum sfd_fd_kind socket_kind(const struct sfd_sys *sys, int fd, int domai
 
 static enum sfd_fd_device device_of(unsigned major, unsigned minor)
 {
-    /* Documentation/admin-guide/devices.txt; what is not named there as a tty is none of ours. */
+    /* Documentation/admin-guide/devices.txt; a driver that is not a tty there does not count as a terminal. */
     switch (major) {
     case 1: /* mem */
         if (minor == 3 || minor == 5) return SFD_FD_DEVICE_NULL;
@@ -47,7 +47,7 @@ static void classify_file(const struct sfd_sys *sys, int fd, bool path_only, str
     if (sys->statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &st) < 0) return;
     info->stored = path_only || S_ISREG(st.stx_mode) || S_ISDIR(st.stx_mode);
     info->dev = makedev(st.stx_dev_major, st.stx_dev_minor);
-    if (path_only) return; /* it takes no byte and gives none */
+    if (path_only) return; /* it can be neither read nor written */
     if (S_ISREG(st.stx_mode)) info->kind = SFD_FD_REGULAR;
     if (S_ISCHR(st.stx_mode)) {
         info->kind = SFD_FD_CHAR;
@@ -80,7 +80,7 @@ int sfd_fd_classify(const struct sfd_sys *sys, int fd, struct sfd_fd_info *out)
     struct sfd_fd_info info = {.kind = SFD_FD_OTHER};
     int domain = 0;
 
-    /* First what most destinations are; EBADF is also O_PATH's answer. */
+    /* Sockets first: most destinations are sockets. An O_PATH descriptor answers EBADF here although it is open. */
     const int result = sys->getsockopt_int(fd, SOL_SOCKET, SO_DOMAIN, &domain);
     if (result == 0) {
         info.readable = info.writable = true;
@@ -104,7 +104,7 @@ bool sfd_fd_close_may_block(const struct sfd_sys *sys, int fd, enum sfd_fd_kind 
 
     if (kind == SFD_FD_PIPE) return false;
     if (!sfd_fd_is_socket(kind)) return true;
-    /* Descriptors that nobody has received yet are closed with the socket in whose queue they wait. */
+    /* Descriptors that were never received are closed together with the socket in whose queue they wait. */
     if (kind == SFD_FD_UNIX_STREAM) return sys->get_unread(fd, &unread) < 0 || unread > 0;
     return sys->get_linger(fd, &linger) < 0 || (linger.l_onoff != 0 && linger.l_linger > 0);
 }
@@ -146,5 +146,5 @@ void sfd_fd_close(const struct sfd_sys *sys, int *fd)
     if (*fd < 0) return;
     const int number = *fd;
     *fd = -1;
-    (void)sys->close(number); /* its number is free whatever it says; nobody is left to tell */
+    (void)sys->close(number); /* the number is free even after an error (close(2)); a retry would be wrong */
 }

@@ -2,9 +2,9 @@
  * Descriptors: what one is, whether closing it can block, and closing it once.
  *
  * Role: every rule that depends on a descriptor's type starts here.
- * Thread: any. Owns nothing. Never calls fstat(2) on a descriptor that somebody else opened: on FUSE it waits for as
- * long as the file system's server likes. The calls used here answer from memory (F_GETFL, F_GETPIPE_SZ, getsockopt,
- * statx with AT_STATX_DONT_SYNC).
+ * Thread: any. Owns nothing. Never calls fstat(2) on a descriptor that another process opened: on FUSE it waits for the
+ * file system's server, without limit. The calls used here answer from memory (F_GETFL, F_GETPIPE_SZ, getsockopt, statx
+ * with AT_STATX_DONT_SYNC).
  */
 #ifndef SFD_SYS_FD_H
 #define SFD_SYS_FD_H
@@ -25,7 +25,7 @@ enum sfd_fd_kind {
 
 /* Which character device it is; the ones that can be a destination have a name. */
 enum sfd_fd_device {
-    SFD_FD_DEVICE_OTHER = 0, /* also /dev/tty, /dev/console, the master of a pty: opened again, each is another one */
+    SFD_FD_DEVICE_OTHER = 0, /* also /dev/tty, /dev/console, a pty's master: to reopen one gives another */
     SFD_FD_DEVICE_NULL,      /* /dev/null, /dev/zero */
     SFD_FD_DEVICE_FULL,      /* /dev/full */
     SFD_FD_DEVICE_TERMINAL,  /* a line of a tty driver, the slave of a pty among them */
@@ -36,10 +36,10 @@ struct sfd_fd_info {
     enum sfd_fd_device device; /* of SFD_FD_CHAR */
     bool readable;
     bool writable;
-    bool asked;    /* for its flags: not of a socket, see sfd_fd_ask */
-    bool nonblock; /* O_NONBLOCK of the description, at the moment of asking */
+    bool asked;    /* the flags below were read; false for a socket, see sfd_fd_ask */
+    bool nonblock; /* O_NONBLOCK of the description, when it was read */
     bool append;   /* its O_APPEND, likewise */
-    bool stored;   /* on a file system, whose business its close is: files, directories, all O_PATH */
+    bool stored;   /* on a file system, which its close may wait for: files, directories, all O_PATH */
     uint64_t dev;  /* where it is stored: st_dev */
 };
 
@@ -50,8 +50,8 @@ int sfd_fd_classify(const struct sfd_sys *sys, int fd, struct sfd_fd_info *out);
 bool sfd_fd_is_pipe(const struct sfd_sys *sys, int fd);
 
 /*
- * Asks for the flags of what sfd_fd_classify has not asked about: O_NONBLOCK and O_APPEND belong to the description,
- * whose other owners may change them at any time. 0 or -EBADF. Never blocks.
+ * Reads the flags that sfd_fd_classify does not read (of sockets). O_NONBLOCK and O_APPEND belong to the open file
+ * description, whose other owners may change them at any time. 0 or -EBADF. Never blocks.
  */
 int sfd_fd_ask(const struct sfd_sys *sys, int fd, struct sfd_fd_info *info);
 
@@ -62,22 +62,22 @@ static inline bool sfd_fd_is_socket(enum sfd_fd_kind kind)
 }
 
 /*
- * Can close(2) of this descriptor block? True for what may flush to a file server and for sockets that linger or that
- * have something unread, which can be a descriptor that lingers; false for pipes and for ordinary stream sockets. Never
- * blocks itself.
+ * Whether close(2) of this descriptor can block. False for pipes. A TCP socket blocks if it lingers (SO_LINGER), a UNIX
+ * stream socket if it has unread data, which may carry descriptors whose close blocks. True for all else: a file may
+ * flush to a server. Never blocks itself.
  */
 bool sfd_fd_close_may_block(const struct sfd_sys *sys, int fd, enum sfd_fd_kind kind);
 
 /* The size of a file as the kernel knows it, in *size. 0 or -errno. Never blocks. */
 int sfd_fd_size(const struct sfd_sys *sys, int fd, uint64_t *size);
 
-/* The same as the file's server knows it. Blocks for as long as that likes: disk pool only. */
+/* The same as the file's server knows it. Blocks until the server answers: disk pool only. */
 int sfd_fd_size_now(const struct sfd_sys *sys, int fd, uint64_t *size);
 
 /*
- * Opens what is behind `fd` (borrowed) once more, with these flags: a description of our own. The descriptor, given to
- * the caller, or -errno: we may not be allowed what the client was. Blocks as its open does: never for a pipe or a
- * terminal with O_NONBLOCK, as long as the disk likes for a file.
+ * Opens the file of `fd` (borrowed) again with these flags, as an open file description of our own. Gives the
+ * descriptor, or -errno: the daemon may lack a right that the client had. Never blocks for a pipe or a terminal with
+ * O_NONBLOCK; waits for the disk for a file.
  */
 int sfd_fd_reopen(int fd, int flags);
 

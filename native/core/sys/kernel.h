@@ -1,7 +1,7 @@
 /*
- * What this kernel can do, found out once at start.
+ * What the running kernel can do, found out once at start.
  *
- * Role: every optional call has its answer here, so that nobody else asks twice. Floor: Linux 5.10.
+ * Role: probes each optional system call once, so that no other code has to. Minimum: Linux 5.10.
  * Thread: filled at start, constant afterwards, read by all. Owns `null_fd`.
  */
 #ifndef SFD_SYS_KERNEL_H

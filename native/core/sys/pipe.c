@@ -9,8 +9,9 @@
 #include "sys/fd.h"
 
 /*
- * A FIFO stands in the tree of files, where we may not be allowed to open it anew: another user's, or any in the
- * sandbox. splice(2) does not block, so the bytes go there by a pipe of our own; what does not fit goes with that pipe.
+ * Writes to a FIFO that the daemon may not open again: another user's, or any FIFO while the sandbox is on. The bytes
+ * go through a pipe of our own, because splice(2) with SPLICE_F_NONBLOCK does not block; bytes that do not fit are
+ * dropped with that pipe, and are not counted.
  */
 static int64_t write_by_splice(const struct sfd_kernel *kernel, int fd, const struct iovec *iov, int count)
 {

@@ -1,5 +1,5 @@
 /*
- * Pipes that somebody else reads, written to without waiting.
+ * Writes to pipes that another process reads, without waiting.
  *
  * Role: the one place that knows how a write to a pipe is kept from blocking on this kernel, whatever the description's
  * O_NONBLOCK says. Thread: any; *kernel->spare: the loop that has it. Owns nothing.
@@ -10,9 +10,9 @@
 #include "sys/kernel.h"
 
 /*
- * Keeps a descriptor in *kernel->spare that stands for nothing: when the process has no number left, it makes room for
- * the one that a last word to a client can need. Not const like the rest: one loop's copy of a machine has it, and no
- * other thread.
+ * Keeps an unused descriptor in *kernel->spare. When the process has no free descriptor, the spare one is closed to
+ * make room for the descriptor that the final message to a client may need (reopen_pipe). The only part of struct
+ * sfd_kernel that changes: it belongs to one loop's copy, and only that loop's thread uses it.
  */
 void sfd_pipe_keep_spare(const struct sfd_kernel *kernel);
 

@@ -27,7 +27,7 @@
 #define __NR_cachestat 451
 #endif
 
-/* No kernel fails this often for want of anything (eventfd(2)): the rest is a descriptor that is none. */
+/* A write to an eventfd fails this often only if the descriptor is no eventfd (eventfd(2)). */
 #define SIGNAL_TRIES 1000
 
 /* Evaluates a call until it is not interrupted; yields its result or -errno. */
@@ -65,7 +65,7 @@ static int sys_fstatfs_type(int fd, uint64_t *type)
 
 static int sys_close(int fd)
 {
-    /* Linux frees the number whatever close says: a retry would close somebody else's descriptor. */
+    /* Linux frees the number even when close fails: a retry could close another descriptor that has it by then. */
     return close(fd) < 0 ? -errno : 0;
 }
 
@@ -294,7 +294,7 @@ void sfd_sys_block_terminal_stop(void)
 
 static void interrupt(int signal)
 {
-    (void)signal; /* the call that it interrupts is the effect */
+    (void)signal; /* its only effect is to interrupt a call */
 }
 
 int sfd_sys_wake_signal(void)
@@ -352,7 +352,10 @@ void sfd_sys_event_signal(int eventfd)
     ssize_t n;
     int tries = SIGNAL_TRIES;
 
-    /* A wake-up that is lost is lost for good: only EAGAIN, a counter that is full already, is as good as success. */
+    /*
+     * A lost wake-up is not repeated, so errors are retried. EAGAIN means that the counter is full: the same as
+     * success.
+     */
     do {
         n = write(eventfd, &one, sizeof(one));
     } while (n < 0 && errno != EAGAIN && --tries > 0);

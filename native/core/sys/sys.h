@@ -75,7 +75,7 @@ struct sfd_sys {
     uint64_t (*now_ns)(void); /* of CLOCK_MONOTONIC, exact; costs ~25 ns */
 };
 
-/* The real kernel. */
+/* The calls of the running kernel. */
 extern const struct sfd_sys sfd_sys_linux;
 
 /* Milliseconds of CLOCK_MONOTONIC, at the resolution of the kernel's tick (some ms); never blocks, costs ~5 ns. */
@@ -85,21 +85,21 @@ uint64_t sfd_sys_now_ms(void);
 int sfd_sys_thread_id(void);
 
 /*
- * Lets the calling thread write to the terminal that the process was started from, also as its background job: SIGTTOU
- * would stop the whole process (stty tostop, which is every user's of the terminal to set).
+ * Blocks SIGTTOU in the calling thread, so that it can write to the terminal from which the process was started, also
+ * as a background job. With stty tostop, which any user of the terminal can set, SIGTTOU would stop the whole process.
  */
 void sfd_sys_block_terminal_stop(void);
 
 /*
  * A real-time signal of this process whose only effect is to interrupt a call: its number, or -ENOENT when none is
- * free. Installs a handler that does nothing, without SA_RESTART, and leaves it there. Signals that have an owner are
- * passed over.
+ * free. Installs a handler that does nothing, without SA_RESTART, and leaves it there. Skips signals that are already
+ * in use.
  */
 int sfd_sys_wake_signal(void);
 
 /*
- * The calling thread never again takes the processor from one that runs, when it wakes (SCHED_BATCH): for threads that
- * only wait and hand over. Where that is refused all stays as it was.
+ * Sets SCHED_BATCH for the calling thread: when it wakes, it does not preempt a running thread. For threads that only
+ * wait and hand work over. Does nothing if the kernel refuses.
  */
 void sfd_sys_stand_back(void);
 
@@ -117,7 +117,7 @@ int sfd_sys_epoll(void);
 void sfd_sys_event_signal(int eventfd);
 void sfd_sys_event_clear(int eventfd);
 
-/* CLOEXEC, nameless memory file (memfd_create): a descriptor or -errno. `name` is for who looks into /proc. */
+/* CLOEXEC, nameless memory file (memfd_create): a descriptor or -errno. `name` is shown in /proc. */
 int sfd_sys_memory_file(const char *name);
 
 /* CLOEXEC AF_UNIX datagram socket: a descriptor or -errno. */
@@ -133,7 +133,7 @@ int sfd_sys_unix_connect(int socket, const char *path);
 int sfd_sys_wait_readable(int fd, int timeout_ms);
 int sfd_sys_wait_writable(int fd, int timeout_ms);
 
-/* openat(2) with CLOEXEC added: a descriptor or -errno. May block as long as the disk likes. */
+/* openat(2) with CLOEXEC added: a descriptor or -errno. Waits for the disk. */
 int sfd_sys_openat(int dir, const char *path, int flags);
 
 #endif

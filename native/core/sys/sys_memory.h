@@ -22,7 +22,7 @@ struct sfd_sys_memory {
     int (*page_size)(int fd, uint64_t *size);       /* of its file system: huge pages are larger */
     int (*memory_total)(uint64_t *bytes);           /* the machine's, with swap space */
     int (*populate)(void *address, size_t size);    /* takes all pages, for writing */
-    /* At `at`, whatever is there, or anywhere if that is NULL. */
+    /* At the address `at`, replacing what is mapped there; anywhere if `at` is NULL. */
     int (*mmap)(void *at, size_t size, int protection, int flags, int fd, void **out);
     int (*munmap)(void *address, size_t size);
     int (*close)(int fd);

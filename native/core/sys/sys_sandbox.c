@@ -147,7 +147,7 @@ void sfd_sys_sleep_ms(int milliseconds)
 {
     const struct timespec time = {.tv_nsec = (long)milliseconds * 1000000};
 
-    (void)nanosleep(&time, NULL); /* one that is cut short is looked after by the caller's loop */
+    (void)nanosleep(&time, NULL); /* a signal may cut it short; the caller calls in a loop */
 }
 
 int sfd_sys_open_path(const char *path)

@@ -22,7 +22,7 @@ struct sfd_landlock_ruleset {
 /* The highest ABI that the kernel has; -ENOSYS: none built in, -EOPNOTSUPP: not enabled at boot. */
 int sfd_sys_landlock_abi(void);
 
-/* The bits of the errata that are mended in this kernel; 0 where it cannot be asked. */
+/* A bit for each erratum that this kernel has fixed; 0 when the kernel does not report them. */
 int sfd_sys_landlock_errata(void);
 
 /* A descriptor of a ruleset. */
@@ -31,20 +31,20 @@ int sfd_sys_landlock_create(const struct sfd_landlock_ruleset *ruleset, size_t s
 /* Allows `access` beneath the directory or file `fd`; `fd` is borrowed. */
 int sfd_sys_landlock_allow(int ruleset, uint64_t access, int fd);
 
-/* The calling thread, and what it starts, live by the ruleset from here on. Async-signal-safe. */
+/* Restricts the calling thread, and the threads that it starts later, to the ruleset. Async-signal-safe. */
 int sfd_sys_landlock_restrict(int ruleset);
 
-/* 0 when the kernel takes filters. */
+/* 0 when the kernel supports filters. */
 int sfd_sys_seccomp_probe(void);
 
-/* Every thread of the process, or none, lives by the program from here on, without a way to new privileges. */
+/* Puts the filter on every thread of the process, or on none; none can gain privileges afterwards (no_new_privs). */
 int sfd_sys_seccomp_filter(const struct sock_fprog *program);
 
-/* The number of a real-time signal that nobody handles, with `handler` set; `previous` is for release. */
+/* Sets `handler` on a real-time signal that has none, and returns its number; `previous` is for release. */
 int sfd_sys_signal_take(void (*handler)(int, siginfo_t *, void *), struct sigaction *previous);
 void sfd_sys_signal_release(int number, const struct sigaction *previous);
 
-/* A signal with a pointer for one thread of this process. -ESRCH: that thread has ended. */
+/* Sends a signal with a pointer to one thread of this process. -ESRCH: that thread has ended. */
 int sfd_sys_signal_send(int thread_id, int number, void *value);
 
 /* -ESRCH when that thread of this process has ended. */

@@ -235,7 +235,7 @@ static int sys_eventfd(unsigned int value, int flags)
     return result(eventfd(value, flags));
 }
 
-/* EINTR starts the time again: who waits here looks around after each wait anyway. */
+/* After EINTR the whole timeout starts again: callers check their condition after each wait anyway. */
 static int sys_await_readable(int fd, int timeout_ms)
 {
     struct pollfd entry = {.fd = fd, .events = POLLIN};

@@ -1,8 +1,8 @@
 /*
  * The system calls of start-up and end: the request socket, the lock, identity, limits, signals, the detached child.
  *
- * A second table beside struct sfd_sys so that the calls of a request's path stay few and the ones that run once in a
- * process's life can be scripted by tests as well. Any thread may use it; it owns nothing.
+ * A second table beside struct sfd_sys, which so has only the calls of a request's path. Tests can script these calls
+ * too. Any thread may use it; it owns nothing.
  *
  * Each call returns >= 0 on success and -errno on failure; EINTR is retried inside where a retry is legal.
  */

@@ -16,7 +16,7 @@ static uint64_t least(uint64_t a, uint64_t b)
 
 /* ------------------------------------------------------------------ by technique */
 
-/* Writes memory at the destination's position; what was written before a failure is in place. */
+/* Writes memory at the destination's position; bytes written before a failure stay. */
 static struct sfd_progress put(const struct sfd_move *move, struct iovec iov)
 {
     struct sfd_progress progress = {.step = SFD_STEP_MORE};
@@ -94,7 +94,7 @@ static enum sfd_technique fallback(enum sfd_technique technique, int error)
     case -EBADF:  /* O_APPEND (copy_file_range) */
     case -EOPNOTSUPP:
     case -ENOSYS:
-    case -EPERM:   /* immutable or sealed says the same to the next one */
+    case -EPERM:   /* of an immutable or sealed file: the next technique fails too */
     case -ENODATA: /* some kernels move 0 bytes of files that have no length of their own */
         break;
     default:
@@ -140,14 +140,14 @@ static int find_data(const struct sfd_copy *copy, uint64_t *from, uint64_t *to)
     *to = copy->end;
     const int64_t data = sys->lseek(copy->move.file, (int64_t)copy->offset, SEEK_DATA);
     if (data == -ENXIO) {
-        /* A size that has gone stale would make zeros of what a file has lost on its server. */
+        /* With an old size, bytes that the file has lost on its server would be copied as zeros. */
         const int result = sfd_fd_size_now(sys, copy->move.file, &size);
         if (result < 0) return result;
         if (size <= copy->offset) return -ENODATA;
         *from = *to = least(size, copy->end);
         return 0;
     }
-    if (data < 0) return 0; /* a file system that knows no holes */
+    if (data < 0) return 0; /* a file system without holes */
     *from = least((uint64_t)data, copy->end);
     const int64_t hole = sys->lseek(copy->move.file, (int64_t)*from, SEEK_HOLE);
     if (hole > (int64_t)*from) *to = least((uint64_t)hole, copy->end);
@@ -175,7 +175,7 @@ static bool no_such_call(int64_t result)
     return result == -EOPNOTSUPP || result == -ENOSYS;
 }
 
-/* Goes forward in the destination. */
+/* Advances the destination's position. */
 static struct sfd_progress pass(const struct sfd_move *move, uint64_t length)
 {
     struct sfd_progress progress = {.step = SFD_STEP_MORE};
@@ -186,15 +186,15 @@ static struct sfd_progress pass(const struct sfd_move *move, uint64_t length)
 }
 
 /*
- * Makes the destination, which ends before `position` + `length`, end there and not before, without a block more than
- * it has.
+ * Extends the destination, which ends before `position` + `length`, to that size, and leaves a hole where the file
+ * system can.
  */
 static struct sfd_progress grow(const struct sfd_move *move, uint64_t position, uint64_t length)
 {
     const struct sfd_sys *sys = move->kernel->sys;
     struct sfd_progress progress = {.step = SFD_STEP_MORE};
 
-    /* ftruncate(2) would do in one call, and cut off what somebody has written behind it meanwhile. */
+    /* ftruncate(2) would be one call, but would cut off what another process has written behind it meanwhile. */
     const int result = sys->fallocate(move->dest, 0, position + length - 1, 1);
     if (no_such_call(result)) {
         if (length > 1) progress = pass(move, length - 1);
@@ -257,7 +257,7 @@ int sfd_copy_check(const struct sfd_copy *copy)
         source.stx_dev_minor != dest.stx_dev_minor)
         return 0;
     const int flags = sys->fcntl(move->dest, F_GETFL, 0);
-    if (flags >= 0 && (flags & O_APPEND) != 0) return 0; /* behind all that it has */
+    if (flags >= 0 && (flags & O_APPEND) != 0) return 0; /* always behind its end */
     const int64_t position = sys->lseek(move->dest, 0, SEEK_CUR);
     if (position < 0) return (int)position;
     const uint64_t at = (uint64_t)position;

@@ -3,9 +3,9 @@
  *
  * Role: one bounded part of a copy, by one technique, with holes kept as holes where both file systems know them. A
  * hole beyond the end of the destination is passed over; one over old bytes is punched, or written as zeros where that
- * cannot be done. With O_APPEND all is written: there is no position to pass over, and a hole would be somebody else's
- * place to append to. Never truncates: other transfers may write to other parts of the same file.
- * Thread: the disk pool; blocks as long as both disks like. Owns nothing.
+ * cannot be done. With O_APPEND holes are written as zeros: there is no position to advance, and another process could
+ * append where the hole should be. Never truncates: other transfers may write to other parts of the same file.
+ * Thread: the disk pool; waits for both disks. Owns nothing.
  */
 #ifndef SFD_TRANSFER_COPY_H
 #define SFD_TRANSFER_COPY_H
@@ -29,8 +29,8 @@ int sfd_copy_check(const struct sfd_copy *copy);
 
 /*
  * Moves the next part. `moved` counts the bytes of holes too. FAILED with -ENODATA: the source has become shorter, and
- * all that it still had was copied. A technique that this pair of files refuses is followed by the next one, unless it
- * is forced: copy-file-range, sendfile, read-write.
+ * all of it was copied. If this pair of files refuses a technique, the next one is tried, unless one is forced:
+ * copy-file-range, sendfile, read-write.
  */
 struct sfd_progress sfd_copy_run(struct sfd_copy *copy);
 

@@ -11,7 +11,7 @@
 
 #define BIT SFD_TECHNIQUE_BIT
 
-/* What a write of memory can do, every destination can take. */
+/* Techniques that write memory fit every destination. */
 #define FITS_MEMORY (BIT(SFD_TECHNIQUE_MMAP) | BIT(SFD_TECHNIQUE_READ_WRITE))
 
 static uint32_t fits_device(enum sfd_fd_device device)
@@ -19,7 +19,7 @@ static uint32_t fits_device(enum sfd_fd_device device)
     switch (device) {
     case SFD_FD_DEVICE_NULL:
         return FITS_MEMORY | BIT(SFD_TECHNIQUE_SENDFILE);
-    case SFD_FD_DEVICE_FULL: /* no splice_write: sendfile says EINVAL where a write says ENOSPC */
+    case SFD_FD_DEVICE_FULL: /* no splice_write: sendfile gives EINVAL where a write gives ENOSPC */
     case SFD_FD_DEVICE_TERMINAL:
         return FITS_MEMORY;
     default:
@@ -29,9 +29,7 @@ static uint32_t fits_device(enum sfd_fd_device device)
 
 uint32_t sfd_destination_type_fits(const struct sfd_fd_info *info)
 {
-    /*
-     * With O_APPEND sendfile(2) says EINVAL, whatever the descriptor is, unless a pipe; copy_file_range(2) says EBADF.
-     */
+    /* With O_APPEND sendfile(2) gives EINVAL for every descriptor but a pipe, and copy_file_range(2) gives EBADF. */
     const uint32_t sendfile = info->append ? 0 : BIT(SFD_TECHNIQUE_SENDFILE);
 
     switch (info->kind) {
@@ -49,18 +47,18 @@ uint32_t sfd_destination_type_fits(const struct sfd_fd_info *info)
     }
 }
 
-/* A terminal's O_NONBLOCK is its other users' too, often a whole session's; ours is set on a description of our own. */
+/* Other processes, often a whole session, share the terminal's O_NONBLOCK; ours is set on a description of our own. */
 static int own_terminal(const struct sfd_kernel *kernel, int *fd)
 {
     const int own = sfd_fd_reopen(*fd, O_WRONLY | O_NONBLOCK | O_NOCTTY);
 
     if (own < 0) return own;
-    sfd_fd_close(kernel->sys, fd); /* not the last close of it: ours is open */
+    sfd_fd_close(kernel->sys, fd); /* not the last close of the terminal: ours is open */
     *fd = own;
     return 0;
 }
 
-/* A memory file whose seals allow no write will never take a byte. */
+/* Whether it is a memory file whose seals forbid writing. */
 static bool is_sealed(const struct sfd_kernel *kernel, int fd)
 {
     const int seals = kernel->sys->fcntl(fd, F_GET_SEALS, 0); /* EINVAL for most files */
@@ -139,12 +137,15 @@ void sfd_destination_ask(const struct sfd_kernel *kernel, uint32_t available, in
 
 uint32_t sfd_destination_fits(const struct sfd_destination *destination, enum sfd_medium source)
 {
-    /* Of such a file only memory that the disk pool has filled is ready; the disk pool itself may wait for it. */
+    /*
+     * Of such a file the loop can only send memory that the disk pool has filled; the disk pool itself may wait for the
+     * file.
+     */
     if (source == SFD_MEDIUM_REMOTE && !sfd_destination_is_pooled(destination->kind))
         return destination->fits & BIT(SFD_TECHNIQUE_READ_WRITE);
     /*
-     * To map or to unmap a server's file can ask the server, with the lock held that all threads of a process need to
-     * map.
+     * Mapping or unmapping a server's file can wait for the server, while it holds the lock that every thread needs for
+     * its own mappings.
      */
     if (!sfd_medium_is_local(source)) return destination->fits & ~BIT(SFD_TECHNIQUE_MMAP);
     return destination->fits;
@@ -155,7 +156,7 @@ int64_t sfd_destination_write(const struct sfd_kernel *kernel, int fd, enum sfd_
 {
     if (kind == SFD_FD_PIPE) return sfd_pipe_write(kernel, fd, iov, count);
     if (kind == SFD_FD_CHAR) return kernel->sys->pwritev2(fd, iov, count, -1, 0);
-    /* Without MSG_MORE on the last write nothing of what went before stays behind either. */
+    /* The last write is without MSG_MORE, so that the kernel delays no earlier bytes either. */
     const struct msghdr message = {.msg_iov = (struct iovec *)iov, .msg_iovlen = (size_t)count};
     return kernel->sys->sendmsg(fd, &message,
                                 MSG_DONTWAIT | MSG_NOSIGNAL | (more && kind == SFD_FD_TCP ? MSG_MORE : 0));

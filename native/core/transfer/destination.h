@@ -9,7 +9,7 @@
  *     blocking         mmap read-write                           MSG_DONTWAIT
  *   pipe               splice mmap read-write                    SPLICE_F_NONBLOCK; RWF_NOWAIT or our own description
  *     O_NONBLOCK       and sendfile                              O_NONBLOCK, asked for before each batch
- *   regular, memory    copy-file-range sendfile mmap read-write  it does block: all of it is the disk pool's
+ *   regular, memory    copy-file-range sendfile mmap read-write  it does block: the disk pool does all of it
  *   null, zero         sendfile mmap read-write                  never blocks
  *   full               mmap read-write (it knows no splice)      never blocks
  *   terminal           mmap read-write                           a description of our own with O_NONBLOCK
@@ -31,8 +31,8 @@ struct sfd_destination {
     int fd;
     enum sfd_fd_kind kind;
     uint32_t fits;  /* mask of techniques, of those that this machine has */
-    int16_t device; /* of a regular file: its index; -1: it belongs to no disk */
-    bool asked;     /* for O_NONBLOCK; until then only what fits in any case does */
+    int16_t device; /* of a regular file: its index; -1: it is on no disk */
+    bool asked;     /* O_NONBLOCK was read; before, `fits` has only what fits in any case */
     bool nonblock;  /* its description had O_NONBLOCK when it came, or is our own */
     bool seal_due;  /* it has to be sealed before it is complete; a copy's last job does */
 };
@@ -41,8 +41,8 @@ struct sfd_destination {
  * Accepts destination->fd, classified as `info`; `available` is the mask of techniques that work here. 0 with the rest
  * filled, and `fd` perhaps replaced by a description of our own (the client's is closed then); or, with `fd` as it was
  * and of the rest only the kind, by which it is closed: -EBADF when it cannot be written to, -EPERM when it is sealed
- * against it, -EOPNOTSUPP when it is nothing that takes a file's bytes, or the -errno for which no description of our
- * own can be had. Never blocks.
+ * against writing, -EOPNOTSUPP when it cannot be a destination, or the -errno for which it cannot be opened again.
+ * Never blocks.
  */
 int sfd_destination_accept(const struct sfd_kernel *kernel, uint32_t available, struct sfd_devices *devices,
                            const struct sfd_fd_info *info, struct sfd_destination *destination);
@@ -54,15 +54,15 @@ int sfd_destination_accept(const struct sfd_kernel *kernel, uint32_t available, 
 struct sfd_destination sfd_destination_of_channel(uint32_t available);
 
 /*
- * Asks for O_NONBLOCK of its description, `fd` (borrowed), unless that is known. A small transfer goes without: what it
- * takes does not depend on it, and the call would be a fiftieth of its cost. Never blocks.
+ * Reads O_NONBLOCK of its description, `fd` (borrowed), unless that is known. Not called for a small transfer: its
+ * technique does not depend on it, and the call would be a fiftieth of its cost. Never blocks.
  */
 void sfd_destination_ask(const struct sfd_kernel *kernel, uint32_t available, int fd,
                          struct sfd_destination *destination);
 
 /*
- * Mask of what fits such a descriptor; 0 when it can be no destination. Whether this machine has it is another
- * question.
+ * Mask of the techniques that fit such a descriptor, whether this machine has them or not; 0 when it can be no
+ * destination.
  */
 uint32_t sfd_destination_type_fits(const struct sfd_fd_info *info);
 
@@ -76,27 +76,27 @@ static inline bool sfd_destination_is_pooled(enum sfd_fd_kind kind)
 }
 
 /*
- * Whether it is a memory file that can be sealed when all is in it: 0, -EINVAL for anything else, -EPERM when its seals
- * are sealed. Never blocks.
+ * Whether it is a memory file that can be sealed when it is complete: 0, -EINVAL for anything else, -EPERM when its
+ * seals are sealed. Never blocks.
  */
 int sfd_destination_can_seal(const struct sfd_kernel *kernel, int fd);
 
 /*
- * Seals it, against writing and against changes of its size. 0, or -EBUSY while somebody has it mapped for writing.
+ * Seals it, against writing and against changes of its size. 0, or -EBUSY while a process has it mapped for writing.
  * Looks at each of its pages and may wait 150 ms for those that are in use: disk pool only.
  */
 int sfd_destination_seal(const struct sfd_kernel *kernel, int fd);
 
 /*
  * Writes memory to it: the bytes taken, or -errno, -EAGAIN when it is full. `more`: further bytes follow, so a last
- * packet that is not full may wait for them (TCP; others do not care). Never blocks; not for regular files.
+ * packet that is not full may wait for them (TCP; ignored for others). Never blocks; not for regular files.
  */
 int64_t sfd_destination_write(const struct sfd_kernel *kernel, int fd, enum sfd_fd_kind kind, const struct iovec *iov,
                               int count, bool more);
 
 /*
  * Takes its descriptor, the client's, and sets it to -1: closes it at once if that cannot block, else leaves it to the
- * closer. The device of a regular file may be -1: nobody has looked.
+ * closer. The device of a regular file may be -1: unknown.
  */
 void sfd_destination_close(struct sfd_closer *closer, struct sfd_destination *destination,
                            struct sfd_client_account *account);

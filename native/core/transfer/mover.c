@@ -12,7 +12,7 @@
 #include "sys/errno_policy.h"
 #include "transfer/destination.h"
 
-/* A mapping lives for one step: as much as one takes, and no more page tables than that. */
+/* A mapping lasts for one step, so it is no larger than a step, to save page tables. */
 #define MAPPING_BYTES_MAX ((uint64_t)1024 * 1024)
 
 bool sfd_progress_take(struct sfd_progress *progress, int64_t result)
@@ -39,9 +39,9 @@ bool sfd_progress_take(struct sfd_progress *progress, int64_t result)
 }
 
 /*
- * One call a step: the caller asks before each whether the destination still has O_NONBLOCK. A signal of the watchdog
- * (EINTR) ends a call that blocked all the same, and waiting for the destination is what remains; a device is never
- * full.
+ * One call a step: the caller asks before each whether the destination still has O_NONBLOCK. If a call blocks all the
+ * same, a signal of the watchdog interrupts it (EINTR), and the transfer waits for the destination in epoll; a device
+ * is never full.
  */
 static struct sfd_progress step_sendfile(const struct sfd_move *move, uint64_t offset, uint64_t limit)
 {
@@ -109,7 +109,7 @@ int sfd_mover_map(const struct sfd_move *move, uint64_t offset, uint64_t limit, 
     const uint64_t before = offset % (uint64_t)sysconf(_SC_PAGESIZE);
     uint64_t size = 0;
 
-    /* The last page of a file goes on behind its end, as zeros that no write would refuse. */
+    /* Behind the file's end its last page has zeros, which a write would accept. */
     int result = sfd_fd_size(sys, move->file, &size);
     if (result < 0) return result;
     if (size <= offset) return -ENODATA;
@@ -123,7 +123,7 @@ int sfd_mover_map(const struct sfd_move *move, uint64_t offset, uint64_t limit, 
     /* Populated: 1.5 to 2 times the throughput of a page fault for each 64 KiB. */
     result =
         sys->mmap(mapping.length, PROT_READ, MAP_SHARED | MAP_POPULATE, move->file, offset - before, &mapping.address);
-    /* EAGAIN is about memory that may not be locked, mmap(2), and no destination's. */
+    /* EAGAIN of mmap(2) means that the memory may not be locked; it must not be taken for a full destination. */
     if (result < 0) return result == -EAGAIN ? -ENOMEM : result;
     mapping.bytes = (struct iovec){
         .iov_base = (char *)mapping.address + before,
@@ -141,19 +141,19 @@ void sfd_mover_unmap(const struct sfd_move *move, const struct sfd_mapping *mapp
     (void)sys->munmap(mapping->address, mapping->length);
     const bool shrunk = sfd_fd_size(sys, move->file, &size) == 0 && size < mapping->offset + mapping->wanted;
     if (shrunk && size < mapping->offset + progress->moved) {
-        /* The end was inside a page: zeros have gone out for what was behind it. */
+        /* The new end is inside a page that was sent: zeros were sent for the bytes behind it. */
         progress->step = SFD_STEP_FAILED;
         progress->error = -ENODATA;
     } else if (progress->error == -EFAULT) {
-        /* A socket that meets a lost page may take none of those before it: the next step asks for less. */
+        /* A socket may refuse a whole write because one page is missing: the next step maps less. */
         progress->step = shrunk ? SFD_STEP_MORE : SFD_STEP_FAILED;
-        progress->error = shrunk ? 0 : -EIO; /* the page is there, and the disk cannot read it */
+        progress->error = shrunk ? 0 : -EIO; /* the page should exist: the disk cannot read it */
     }
 }
 
 /*
- * Only the kernel touches the mapping: where the file has shrunk meanwhile a write stops short or says EFAULT, and a
- * load of ours would have raised SIGBUS.
+ * Only the kernel reads the mapping: if the file has shrunk meanwhile, a write gives fewer bytes or EFAULT, where an
+ * access by this process would raise SIGBUS.
  */
 static struct sfd_progress step_mmap(const struct sfd_move *move, uint64_t offset, uint64_t limit)
 {

@@ -4,7 +4,7 @@
  * Role: one bounded, non-blocking move at a time; no memory of its own, so any move can be resumed at any offset.
  * Between two files the bytes move in copy.h.
  * Thread: an event loop. Owns nothing, borrows all descriptors.
- * Never: changes O_NONBLOCK of a destination. It belongs to the description, which is the client's too.
+ * Never: changes O_NONBLOCK of a destination. It belongs to the open file description, which the client shares.
  */
 #ifndef SFD_TRANSFER_MOVER_H
 #define SFD_TRANSFER_MOVER_H
@@ -16,10 +16,10 @@
 #include "sys/kernel.h"
 
 enum sfd_step {
-    SFD_STEP_MORE,    /* moved all that was asked for, or stopped for no reason of the destination's */
+    SFD_STEP_MORE,    /* moved all that was asked for, or stopped for another reason than the destination */
     SFD_STEP_BLOCKED, /* the destination is full */
     SFD_STEP_COLD,    /* the next bytes need the disk */
-    SFD_STEP_SHORT,   /* the machine lacks something for now; `error` says what */
+    SFD_STEP_SHORT,   /* a shortage, which may pass; `error` says of what */
     SFD_STEP_FAILED,  /* `error` says why; -ENODATA: the file has become shorter */
 };
 
@@ -33,7 +33,7 @@ struct sfd_progress {
 /* Adds the result of one call that moves bytes; false when the step is over. 0 before the end: the file has shrunk. */
 bool sfd_progress_take(struct sfd_progress *progress, int64_t result);
 
-/* What one call is asked for: far away from SSIZE_MAX. */
+/* The most bytes of one call: far below SSIZE_MAX. */
 static inline size_t sfd_mover_call_size(uint64_t bytes)
 {
     const uint64_t most = (uint64_t)1 << 30;
@@ -69,7 +69,7 @@ struct sfd_progress sfd_mover_memory(const struct sfd_kernel *kernel, int dest, 
 /* Reads into memory without waiting for a disk: `moved` bytes are in `buffer`; COLD, or FAILED as a step does. */
 struct sfd_progress sfd_mover_read(const struct sfd_move *move, uint64_t offset, uint64_t limit);
 
-/* A part of the file as memory, for the kernel to read and nobody else. */
+/* A part of the file as memory, which only the kernel may read. */
 struct sfd_mapping {
     struct iovec bytes; /* what was asked for */
     uint64_t offset;    /* its place in the file */
@@ -82,9 +82,8 @@ struct sfd_mapping {
 int sfd_mover_map(const struct sfd_move *move, uint64_t offset, uint64_t limit, struct sfd_mapping *out);
 
 /*
- * Ends a mapping; `progress` is what came of its bytes. It says -ENODATA afterwards if the file has shrunk below what
- * went out,
- * -EIO if a page could not be read, and MORE if there is less now than was mapped.
+ * Ends a mapping; `progress` is the result of writing its bytes. Changes it to -ENODATA if the file has shrunk below
+ * what was sent, to -EIO if a page could not be read, and to MORE if the file has less now than was mapped.
  */
 void sfd_mover_unmap(const struct sfd_move *move, const struct sfd_mapping *mapping, struct sfd_progress *progress);
 

@@ -1,8 +1,8 @@
 /*
  * The settings of one engine.
  *
- * Role: one struct from the engine down to the transfers: it stands in the lowest folder that reads it and can see all
- * that it is made of. Thread: filled before the first loop starts, constant afterwards, read by all.
+ * Role: one struct for the engine, its loops and its transfers. It is in the lowest folder that reads it and may
+ * include the types of all its members. Thread: filled before the first loop starts, constant afterwards, read by all.
  */
 #ifndef SFD_TRANSFER_SETTINGS_H
 #define SFD_TRANSFER_SETTINGS_H
@@ -21,8 +21,8 @@ struct sfd_settings {
     uint32_t buffer_size;      /* bytes; of read-write, one a loop */
     uint64_t quantum;          /* bytes that one transfer may move a turn */
     uint32_t idle_timeout_ms;  /* without a byte moved; 0: never */
-    uint32_t drain_timeout_ms; /* for room for the last message; 0: never */
-    bool selector;             /* the dispatcher chooses techniques: leave it choices */
+    uint32_t drain_timeout_ms; /* to wait for room for the final message; 0: no limit */
+    bool selector;             /* a selector answers the selections of each turn */
     uint8_t rule_count;
     struct sfd_rule rules[SFD_RULES_MAX]; /* for `auto`, the first that matches and fits */
 };

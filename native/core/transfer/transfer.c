@@ -6,10 +6,13 @@
 #include "sys/errno_policy.h"
 #include "transfer/transfer_private.h"
 
-/* A job between two files ends after this many bytes, so that a cancel is obeyed and progress is told. */
+/* A job between two files ends after this many bytes, so that a cancel is obeyed and progress is reported. */
 #define COPY_BYTES ((uint64_t)8 * 1024 * 1024)
 
-/* This often in a row epoll may call a destination ready that takes nothing: then it is asked by the timer. */
+/*
+ * After so many runs in a row in which epoll reported the destination as ready, and it took nothing, the timer is used
+ * instead.
+ */
 #define VAIN_RUNS_MAX 8
 
 void sfd_transfer_init(struct sfd_transfer *transfer)
@@ -36,7 +39,7 @@ static void account(struct sfd_context *context, struct sfd_transfer *t, uint64_
     sfd_counters_add(&context->counters, SFD_COUNTER_BYTES, moved);
 }
 
-/* What somebody waits for who has got nothing yet: opens, first windows, and so all of a small file. */
+/* Jobs of transfers whose client has got nothing yet: opens and first windows, and so all jobs of a small file. */
 static bool is_urgent(const struct sfd_transfer *t, enum sfd_job job)
 {
     if (job == SFD_JOB_COPY) return t->range.end - t->range.begin <= SFD_SMALL_BYTES;
@@ -61,7 +64,7 @@ static enum sfd_next offload_load(struct sfd_context *context, struct sfd_transf
     return sfd_transfer_offload(context, t, SFD_JOB_LOAD, sfd_transfer_queue(t->source.device));
 }
 
-/* Its turn is over: it gets another one, or has to wait until its rate allows more. */
+/* Its quantum is used up: it is ready again, or waits until its rate allows more. */
 static enum sfd_next rest(struct sfd_context *context, struct sfd_transfer *t)
 {
     const bool may_go_on = sfd_transfer_rate_take(context, t, 1) > 0;
@@ -70,8 +73,9 @@ static enum sfd_next rest(struct sfd_context *context, struct sfd_transfer *t)
 }
 
 /*
- * A copy waits for two disks. It takes a thread of the one that can be dead: a server's file keeps no other disk's
- * tasks from their threads. Of two local ones the writes wait longest.
+ * The disk pool's queue for a copy, which waits for two disks. If the source is a server's file, it is the queue of
+ * that device, so that a dead server does not block the threads of another disk. If the source is local, it is the
+ * destination's: writes wait longest.
  */
 static uint8_t copy_queue(const struct sfd_transfer *t)
 {
@@ -90,8 +94,8 @@ static enum sfd_next offload_copy(struct sfd_context *context, struct sfd_transf
 }
 
 /*
- * A destination is full. One that is ready all the same, whenever epoll is asked, must not keep the loop busy: TCP has
- * no other word for a machine that is short of memory, and a server may answer a read with EAGAIN.
+ * The destination is full. If epoll reports it as ready all the same, the loop must not spin: TCP gives EAGAIN also
+ * when the system is short of memory, and a file server may answer a read with EAGAIN.
  */
 static enum sfd_next wait_for_dest(struct sfd_context *context, struct sfd_transfer *t)
 {
@@ -167,7 +171,7 @@ enum sfd_next sfd_transfer_opened(struct sfd_context *context, struct sfd_transf
     return sfd_transfer_choose(context, t);
 }
 
-/* Takes note of what the destination is. 0, or why it cannot be one. */
+/* Accepts the destination. 0, or the -errno for which it cannot be one. */
 static int accept_dest(struct sfd_context *context, struct sfd_transfer *t, const struct sfd_fd_info *info)
 {
     const int result =
@@ -196,7 +200,7 @@ enum sfd_next sfd_transfer_begin(struct sfd_context *context, struct sfd_transfe
     t->limits.reported_ms = context->now_ms;
     t->limits.since_ms = context->now_ms;
     if (t->options.deadline_ms > 0) t->limits.deadline_ms = context->now_ms + t->options.deadline_ms;
-    if (request->accepted < 0) return sfd_transfer_cancel(context, t); /* nothing can be said without blocking */
+    if (request->accepted < 0) return sfd_transfer_cancel(context, t); /* an answer could block */
     if (t->command == SFD_WIRE_SEND_FILE) {
         const int result = accept_dest(context, t, &request->dest_info);
         if (result < 0) return sfd_transfer_refuse(context, t, result);
@@ -229,7 +233,7 @@ enum sfd_next sfd_transfer_send(struct sfd_context *context, struct sfd_transfer
 static enum sfd_next after_load(struct sfd_context *context, struct sfd_transfer *t)
 {
     if (t->job.error < 0 && sfd_errno_policy(SFD_PLACE_LOAD, t->job.error) == SFD_REMEDY_DEFER) {
-        t->cache.cold_rounds--; /* that one says nothing about its pages */
+        t->cache.cold_rounds--; /* a failed load says nothing about whether pages stay */
         return sfd_transfer_defer(context, t, t->job.error);
     }
     if (t->job.error < 0) return sfd_transfer_fail(context, t, t->job.error);
@@ -239,7 +243,7 @@ static enum sfd_next after_load(struct sfd_context *context, struct sfd_transfer
     return move_bytes(context, t);
 }
 
-/* What it has moved counts, however late it comes back. */
+/* Counts the bytes that a job has copied, also when a limit has passed meanwhile. */
 static void take_copied(struct sfd_context *context, struct sfd_transfer *t)
 {
     account(context, t, t->job.moved);
@@ -260,7 +264,7 @@ static enum sfd_next after_job(struct sfd_context *context, struct sfd_transfer 
     const uint8_t job = t->job.kind;
 
     t->job.kind = SFD_JOB_NONE;
-    t->limits.since_ms = context->now_ms; /* the disk's time is not the client's */
+    t->limits.since_ms = context->now_ms; /* time that the disk took does not count as idle */
     switch (job) {
     case SFD_JOB_OPEN:
         return sfd_transfer_after_open(context, t);
@@ -283,13 +287,13 @@ enum sfd_next sfd_transfer_run(struct sfd_context *context, struct sfd_transfer 
     if (t->job.kind != SFD_JOB_NONE) return after_job(context, t);
     switch (t->state) {
     case SFD_STATE_MOVING:
-        if (t->wait == SFD_NEXT_TIMER) t->limits.since_ms = context->now_ms; /* nor is our pacing */
+        if (t->wait == SFD_NEXT_TIMER) t->limits.since_ms = context->now_ms; /* nor does a wait for its rate */
         return move_bytes(context, t);
     case SFD_STATE_SELECTING:
         return t->wait == SFD_NEXT_SELECT ? SFD_NEXT_SELECT : sfd_transfer_obey(context, t);
     case SFD_STATE_OPENING:
         return sfd_transfer_open_again(context, t);
-    default: /* PARKED: its File Information has found room, or its time is over */
+    default: /* PARKED: its File Information may have room now, or its time is over */
         next = sfd_transfer_timeout(context, t);
         return next == SFD_NEXT_WAIT ? SFD_NEXT_PARK : next;
     }

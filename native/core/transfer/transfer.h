@@ -5,11 +5,12 @@
  *        |   (Open File only) (with a selector)         ^
  *        +----------------------- refused --------------+
  *
- * Role: owns everything that one request needs and decides what happens next; where it waits is the loop's business.
+ * Role: owns everything that one request needs, and decides what happens next; the loop puts it where it has to wait.
  * Thread: its loop. Between SFD_NEXT_POOL and the hand-back the disk pool works on it (sfd_transfer_work) and the loop
  * keeps to the rooms of struct sfd_transfer that are its own. So it can end, for its client, while a dead disk has it.
  * Owns the file, the destination and the status channel.
- * Never: blocks on the loop; has two terminal messages; reports complete before the destination took every byte.
+ * Never: blocks on the loop; has two terminal messages; reports complete before the destination has accepted every
+ * byte.
  */
 #ifndef SFD_TRANSFER_TRANSFER_H
 #define SFD_TRANSFER_TRANSFER_H
@@ -53,20 +54,20 @@ enum sfd_state {
     SFD_STATE_PARKED,    /* Open File: waits for Send Open File */
     SFD_STATE_SELECTING, /* waits for the selector's verdict */
     SFD_STATE_MOVING,
-    SFD_STATE_ENDING, /* all that is left is a message that has no room in the status channel */
+    SFD_STATE_ENDING, /* only a message that waits for room, or a job in the disk pool, is left */
 };
 
 /* What a transfer needs from the loop after each call. */
 enum sfd_next {
-    SFD_NEXT_AGAIN,  /* another turn */
+    SFD_NEXT_AGAIN,  /* it is ready: run it again */
     SFD_NEXT_DEST,   /* until the destination takes bytes, or the client is gone */
     SFD_NEXT_STATUS, /* until the status channel takes bytes */
     SFD_NEXT_POOL,   /* offload it to the disk pool, queue `task.queue` */
     SFD_NEXT_PARK,   /* until Send Open File, Cancel, hang-up of the status channel or the timer */
     SFD_NEXT_TIMER,  /* until its timer is due, or the client is gone */
-    SFD_NEXT_RETRY,  /* the same, because the machine lacks what it needs */
+    SFD_NEXT_RETRY,  /* the same, because of a shortage */
     SFD_NEXT_SELECT, /* until the selector has chosen its technique */
-    SFD_NEXT_WAIT,   /* it goes on waiting where it waits */
+    SFD_NEXT_WAIT,   /* it stays where it waits */
     SFD_NEXT_END,    /* over and closed: forget it */
 };
 
@@ -79,7 +80,7 @@ struct sfd_client;
  * afterwards.
  */
 struct sfd_transfer {
-    struct sfd_task task; /* first: the mailbox carries it; whoever has the transfer */
+    struct sfd_task task; /* first: the mailbox carries it; for the thread that has the transfer */
 
     /* What was asked for. Set when it begins; read by both. */
     uint64_t id;
@@ -96,36 +97,36 @@ struct sfd_transfer {
     /* The loop's: where it stands in its loop, and what it counts for there. */
     struct {
         struct sfd_client *client;
-        struct sfd_client_account *account; /* the client's, borrowed; NULL: no client is counted */
+        struct sfd_client_account *account; /* the client's, borrowed; NULL: no client is charged */
         struct sfd_transfer *ready_next;
         bool ready;             /* in the ready queue */
         bool offloaded;         /* the disk pool has it, or will */
-        bool waiting;           /* offloaded, and not in the disk pool yet: its client has too much there */
+        bool waiting;           /* offloaded, but not in the disk pool yet: its client may have no more tasks there */
         bool dest_registered;   /* with epoll */
         bool status_registered; /* with epoll */
-        bool hangup_watched;    /* epoll tells when the status channel loses its reader */
+        bool hangup_watched;    /* epoll watches for the status channel losing its reader */
         uint8_t promised;       /* descriptors that its account counts for it */
     } loop;
 
     /* The loop's: how long it may wait, and how fast it may go (transfer_wait.c). */
     struct {
         struct sfd_timer timer; /* for the earliest of its limits, progress and rate; or earlier */
-        uint64_t since_ms;      /* when what it waits for was last seen to go on */
+        uint64_t since_ms;      /* when its wait began, or last made progress */
         uint64_t deadline_ms;   /* of the clock; 0: none */
         uint64_t started_ns;    /* of receipt; extended requests only */
-        uint64_t retry_ms;      /* when it tries again what no event announces; 0: it waits for an event */
-        uint64_t short_ms;      /* since when the machine lacks what it needs; 0: it lacks nothing */
+        uint64_t retry_ms;      /* when it tries again, because no event announces it; 0: it waits for an event */
+        uint64_t short_ms;      /* since when a shortage makes it wait; 0: none does */
         uint64_t reported_ms;   /* when progress was last written */
         uint64_t rate_ms;       /* when rate_credit was last counted */
         uint64_t rate_credit;   /* thousandths of a byte */
         uint8_t retries;        /* in a row */
-        uint8_t vain_runs;      /* in a row: epoll called the destination ready, and it took nothing */
+        uint8_t vain_runs;      /* in a row: epoll reported the destination as ready, and it took nothing */
     } limits;
 
-    /* The loop sets it, also while the disk pool reads it: the job need not begin, or go on. */
+    /* The loop sets it, also while the disk pool reads it: the job should not begin, or should stop. */
     atomic_bool cancelled;
 
-    /* From here on: of whoever has the transfer. */
+    /* From here on: for the thread that has the transfer. */
 
     struct sfd_destination destination; /* `fd` is -1: the status channel itself (Read File) */
 
@@ -151,7 +152,7 @@ struct sfd_transfer {
         bool locked;    /* the range has our read lock */
     } source;
 
-    /* What of the range is in the page cache, and how the rest is loaded (transfer_load.c). */
+    /* Which part of the range is in the page cache, and how the rest is loaded (transfer_load.c). */
     struct {
         uint64_t resident_end; /* bytes before it were ready at resident_ms */
         uint64_t resident_ms;
@@ -161,7 +162,7 @@ struct sfd_transfer {
         uint32_t cold_windows; /* that the disk pool loaded for it */
         uint8_t cold_rounds;   /* loads in a row that left nothing resident */
         uint8_t stays;         /* enum sfd_stays: do loaded pages stay in the cache? */
-        bool bounce_only;      /* the disk pool reads it into memory, for lack of pages that stay */
+        bool bounce_only;      /* the disk pool reads it into memory, because pages do not stay */
     } cache;
 
     /* Bytes that the disk pool has read into memory, for the loop to send. */
@@ -171,7 +172,7 @@ struct sfd_transfer {
         uint32_t position;
     } bounce;
 
-    /* One job: what the disk pool is to do, and what came of it (transfer_work.c). */
+    /* One job: what the disk pool has to do, and the result (transfer_work.c). */
     struct {
         uint64_t limit; /* bytes to copy */
         uint64_t moved;
@@ -196,7 +197,7 @@ struct sfd_transfer_request {
     bool extended;
     struct sfd_options options;
     int status;
-    int accepted; /* what sfd_status_accept has said of it: 0, or the -errno for which nothing can be said */
+    int accepted; /* the result of sfd_status_accept: 0, or the -errno for which the client can get no answer */
     int dest;     /* -1 unless SEND_FILE */
     int source;   /* without a path */
     struct sfd_fd_info dest_info;
@@ -206,7 +207,7 @@ struct sfd_transfer_request {
 enum sfd_next sfd_transfer_begin(struct sfd_context *context, struct sfd_transfer *transfer,
                                  const struct sfd_transfer_request *request);
 
-/* Goes on: after a hand-back of the disk pool, when a descriptor is writable, or for its next quantum. */
+/* Runs it: after a hand-back by the disk pool, when a descriptor is writable, or for its next quantum. */
 enum sfd_next sfd_transfer_run(struct sfd_context *context, struct sfd_transfer *transfer);
 
 /* Send Open File on a PARKED transfer. Takes `dest`, or the -errno for which there is none. */
@@ -216,15 +217,15 @@ enum sfd_next sfd_transfer_send(struct sfd_context *context, struct sfd_transfer
 struct sfd_subject sfd_transfer_subject(const struct sfd_transfer *transfer);
 
 /*
- * The selector's verdict on a SELECTING transfer: AUTO leaves it to the rules, and so does what does not fit, which is
- * counted. Run obeys.
+ * The selector's answer for a SELECTING transfer. With AUTO, or with a technique that does not fit, which is counted,
+ * the rules decide. sfd_transfer_run obeys.
  */
 void sfd_transfer_select(struct sfd_transfer *transfer, int verdict);
 
 /* The timer is due; the transfer may be offloaded. */
 enum sfd_next sfd_transfer_timeout(struct sfd_context *context, struct sfd_transfer *transfer);
 
-/* Epoll cannot watch what it waits for: it looks itself, by its timer. May be offloaded. */
+/* Epoll cannot watch the descriptor that it waits for: it tries again by its timer. May be offloaded. */
 void sfd_transfer_unwatched(struct sfd_context *context, struct sfd_transfer *transfer);
 
 /*

@@ -1,8 +1,8 @@
 /*
- * How a transfer ends: its last words, and the closing of what it owns. Loop only.
+ * How a transfer ends: its final message, and closing what it owns. Loop only.
  *
  * A transfer can end while the disk pool has it: its client is answered, and its status channel and its destination are
- * closed, at once; the file and what the job works with go when it comes back.
+ * closed, at once; the file, and all else that the job uses, are closed when it comes back.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -13,7 +13,10 @@
 
 static void leave_epoll(struct sfd_context *context, int fd, bool *registered)
 {
-    /* Our number going is not enough: the registration lives as long as the client's copy of the description. */
+    /*
+     * Closing our descriptor is not enough: the registration lives as long as the open file description, which the
+     * client has too (epoll(7)).
+     */
     if (*registered) (void)context->kernel.sys->epoll_ctl(context->epoll, EPOLL_CTL_DEL, fd, NULL);
     *registered = false;
 }
@@ -32,7 +35,7 @@ static bool file_closes_at_once(const struct sfd_context *context, const struct 
            st.stx_nlink > 0;
 }
 
-/* What the disk pool works with, while it has the transfer, stays as it is. */
+/* Closes what the disk pool works with: not while it has the transfer. */
 static void close_file(struct sfd_context *context, struct sfd_transfer *t)
 {
     if (t->cache.drop.own != 0)
@@ -51,7 +54,7 @@ static void close_data(struct sfd_context *context, struct sfd_transfer *t)
 {
     sfd_timer_disarm(&context->timers, &t->limits.timer);
     if (t->loop.offloaded) {
-        /* It need not begin any more, or go on. */
+        /* The job should not begin, or should stop. */
         atomic_store_explicit(&t->cancelled, true, memory_order_relaxed);
     } else {
         close_file(context, t);
@@ -61,10 +64,13 @@ static void close_data(struct sfd_context *context, struct sfd_transfer *t)
     sfd_destination_close(&context->closer, &t->destination, t->loop.account);
 }
 
-/* It has ended and stays: what it was promised and does not have any more is its client's again. */
+/*
+ * It has ended, but still exists: its client is no longer charged for promised descriptors that it does not hold any
+ * more.
+ */
 static void settle(struct sfd_context *context, struct sfd_transfer *t)
 {
-    const int file = t->loop.offloaded || t->source.fd >= 0 ? 1 : 0; /* while offloaded it is the disk pool's */
+    const int file = t->loop.offloaded || t->source.fd >= 0 ? 1 : 0; /* while offloaded, the disk pool has it */
     const int held = file + (t->status.fd >= 0 ? 1 : 0) + (t->destination.fd >= 0 ? 1 : 0);
 
     if (held >= t->loop.promised) return;
@@ -72,7 +78,10 @@ static void settle(struct sfd_context *context, struct sfd_transfer *t)
     t->loop.promised = (uint8_t)held;
 }
 
-/* Of an offloaded transfer all that is the loop's; it comes back, and sfd_transfer_run closes the rest. */
+/*
+ * Closes everything. Of an offloaded transfer it closes only the loop's part; when it comes back, sfd_transfer_run
+ * closes the rest.
+ */
 static enum sfd_next release(struct sfd_context *context, struct sfd_transfer *t)
 {
     t->state = SFD_STATE_ENDING;
@@ -103,7 +112,7 @@ enum sfd_next sfd_transfer_give_up(struct sfd_context *context, struct sfd_trans
     return release(context, t);
 }
 
-/* What a Result tells. */
+/* Fills in the Result. */
 static void sum_up(const struct sfd_context *context, struct sfd_transfer *t)
 {
     if (!t->status.extended) return;
@@ -125,13 +134,13 @@ enum sfd_next sfd_transfer_refuse(struct sfd_context *context, struct sfd_transf
 
 enum sfd_next sfd_transfer_fail(struct sfd_context *context, struct sfd_transfer *t, int error)
 {
-    /* Before its file is open it has nothing to tell, but it has not begun either. */
+    /* Before its file is open no File Information is due, but the transfer has not begun either. */
     const bool begun = t->state != SFD_STATE_OPENING &&
                        (t->state == SFD_STATE_PARKED || t->range.offset > t->range.begin || !t->status.info_due);
 
     if (!begun) return sfd_transfer_refuse(context, t, error);
     sfd_counters_add(&context->counters, SFD_COUNTER_FAILED, 1);
-    if (t->command == SFD_WIRE_READ_FILE) return release(context, t); /* EOF before `size` bytes says it */
+    if (t->command == SFD_WIRE_READ_FILE) return release(context, t); /* EOF before `size` bytes reports the failure */
     sum_up(context, t);
     sfd_status_fail(&t->status, SFD_WIRE_XFER_STAT, error);
     return sfd_transfer_end(context, t);

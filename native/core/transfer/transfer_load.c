@@ -1,8 +1,9 @@
 /*
  * The job that loads a transfer's next window, in the disk pool.
  *
- * The disk is always asked for the window after it as well: it works while this one is sent. Windows grow with
- * sequential progress, fast, because a transfer's range is no guess: the first bytes soon, then few hand-overs.
+ * It always requests the window after it too, so that the disk works while this one is sent. Windows start small, so
+ * that the first bytes come soon, and grow fast, so that there are few hand-overs: unlike readahead, a transfer knows
+ * its range.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -28,7 +29,7 @@ static bool drops(const struct sfd_transfer *t)
     return (t->options.flags & SFD_OPTION_DROP_BEHIND) != 0;
 }
 
-/* Unless a technique is forced that takes its bytes from the page cache. */
+/* Not if a technique is forced: it takes its bytes from the page cache. */
 static bool drops_at_once(const struct sfd_transfer *t)
 {
     return drops(t) && t->options.technique == SFD_TECHNIQUE_AUTO;
@@ -43,7 +44,7 @@ void sfd_transfer_claim(const struct sfd_context *context, struct sfd_transfer *
 {
     if (!drops(t)) return;
     if (t->cache.drop.end == 0 && !t->source.shared) {
-        /* Of our own description: what is read through it counts as used by nobody (6.3, before that ignored). */
+        /* Only on our own description: pages read through it do not count as used (Linux 6.3; ignored before). */
         (void)context->kernel.sys->fadvise(t->source.fd, 0, 0, POSIX_FADV_NOREUSE);
     }
     sfd_drop_claim(&t->cache.drop, &context->kernel, t->source.fd, t->range.offset,
@@ -65,7 +66,7 @@ static void note_whether_it_stays(const struct sfd_context *context, struct sfd_
         sfd_residency_stays(&context->kernel, t->source.fd, t->range.offset, length) ? SFD_STAYS : SFD_STAYS_NOT;
 }
 
-/* Into the page cache. False when it did not stay there. */
+/* Loads into the page cache. False when the pages did not stay there. */
 static bool load_pages(const struct sfd_context *context, struct sfd_transfer *t, uint64_t length)
 {
     sfd_transfer_drop(context, t, t->range.offset);
@@ -103,7 +104,7 @@ static void load_memory(const struct sfd_context *context, struct sfd_transfer *
     t->job.moved = (uint64_t)n;
 }
 
-/* Of this window and the next one, what has not been asked for yet. */
+/* Asks the disk for those bytes of this window and the next one that were not asked for yet. */
 static void ask_ahead(const struct sfd_context *context, struct sfd_transfer *t, uint64_t ahead)
 {
     const bool useful = t->cache.stays == SFD_STAYS || (t->cache.stays == SFD_STAYS_UNKNOWN && !t->cache.bounce_only);

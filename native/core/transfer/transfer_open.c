@@ -1,5 +1,5 @@
 /*
- * How a transfer comes by its file: at once, where the kernel's caches know it, or by way of the disk pool. Loop only.
+ * How a transfer opens its file: at once, if the kernel's caches know it, else in the disk pool. Loop only.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -10,7 +10,7 @@
 
 static enum sfd_next offload_open(struct sfd_context *context, struct sfd_transfer *t, uint8_t queue)
 {
-    /* The last moment to refuse: what is accepted waits when its client has too much in the disk pool. */
+    /* The last moment to refuse: an accepted transfer waits when its client may have no more disk tasks. */
     const int result = sfd_client_account_ask_task(t->loop.account, &context->counters);
     if (result < 0) return sfd_transfer_refuse(context, t, result);
     sfd_counters_add(&context->counters, SFD_COUNTER_COLD_OPENS, 1);
@@ -18,7 +18,7 @@ static enum sfd_next offload_open(struct sfd_context *context, struct sfd_transf
     return sfd_transfer_offload(context, t, SFD_JOB_OPEN, queue);
 }
 
-/* `device` is where the open will wait: an index, or -1 when nobody knows. */
+/* `device` is where the open will wait: an index, or -1 when that is unknown. */
 static enum sfd_next open_in_pool(struct sfd_context *context, struct sfd_transfer *t, const char *path, int device)
 {
     t->source.path = strdup(path);
@@ -26,7 +26,7 @@ static enum sfd_next open_in_pool(struct sfd_context *context, struct sfd_transf
     return offload_open(context, t, sfd_transfer_queue((int16_t)device));
 }
 
-/* The device that the open of a path waits for, as far as the kernel knows without any disk: its index, or -1. */
+/* The device that the open of a path waits for, as far as the kernel's caches tell: its index, or -1. */
 static int device_of(const struct sfd_context *context, const struct sfd_transfer *t, const char *path, uint64_t *dev)
 {
     const int result = sfd_open_device(&context->kernel, t->source.root, path, dev);
@@ -39,7 +39,7 @@ static bool is_local(const struct sfd_context *context, int device)
     return device >= 0 && sfd_medium_is_local(sfd_devices_medium(context->devices, device));
 }
 
-/* The caches, or a descriptor of ours, are not enough: the disk pool may wait. */
+/* Whether the caches were not enough, or no descriptor was free: the disk pool may wait. */
 static bool is_for_pool(int result)
 {
     return result < 0 && sfd_errno_policy(SFD_PLACE_OPEN_CACHED, result) == SFD_REMEDY_POOL;
@@ -70,7 +70,7 @@ enum sfd_next sfd_transfer_open_path(struct sfd_context *context, struct sfd_tra
     if (result < 0) return sfd_transfer_refuse(context, t, result);
     device = sfd_devices_find(context->devices, file.dev);
     if (is_local(context, device)) return take_over(context, t, &file, device);
-    /* Nobody has met its device: what it can do is for the disk pool to find out. */
+    /* The device is new: the disk pool has to learn its medium. */
     device = sfd_devices_add(context->devices, file.dev);
     sfd_closer_take_file(&context->closer, &file.fd, device, t->loop.account);
     return open_in_pool(context, t, path, device);
@@ -102,11 +102,14 @@ enum sfd_next sfd_transfer_open_source(struct sfd_context *context, struct sfd_t
 enum sfd_next sfd_transfer_after_open(struct sfd_context *context, struct sfd_transfer *t)
 {
     if (t->job.error == -EXDEV && t->task.queue != SFD_QUEUE_OPEN) {
-        /* A link leads to another disk, which may be a dead one. */
+        /* A link leads to another disk, which may be dead. */
         return sfd_transfer_offload(context, t, SFD_JOB_OPEN, SFD_QUEUE_OPEN);
     }
     if (t->job.error < 0 && sfd_errno_policy(SFD_PLACE_OPEN, t->job.error) == SFD_REMEDY_DEFER) {
-        /* What was opened in vain is opened anew; a descriptor of the client's is all there is. */
+        /*
+         * A path will be opened again, so its file is closed; a descriptor from the client is kept, because there is no
+         * other.
+         */
         if (t->source.path != NULL)
             sfd_closer_take_file(&context->closer, &t->source.fd, t->source.device, t->loop.account);
         t->range.begin = t->range.offset = t->range.end = 0;

@@ -1,8 +1,8 @@
 /*
- * Inside of a transfer, for the files that make it up:
+ * For the files of a transfer only:
  *
  *     transfer.c         the state machine
- *     transfer_open.c    how it comes by its file
+ *     transfer_open.c    opens its file
  *     transfer_source.c  takes the file over, and locks its range
  *     transfer_select.c  which technique moves it
  *     transfer_step.c    one step on the loop
@@ -26,7 +26,7 @@ enum sfd_job {
 
 enum sfd_stays {
     SFD_STAYS_UNKNOWN = 0,
-    SFD_STAYS, /* what the disk is asked for ahead will be found in the page cache */
+    SFD_STAYS, /* bytes that the disk is asked for ahead will be in the page cache */
     SFD_STAYS_NOT,
 };
 
@@ -53,7 +53,7 @@ static inline uint8_t sfd_transfer_queue(int device)
 enum sfd_next sfd_transfer_offload(struct sfd_context *context, struct sfd_transfer *transfer, enum sfd_job job,
                                    uint8_t queue);
 
-/* Its file is open: goes on with what the request asks for. */
+/* Its file is open: goes on as the request asks. */
 enum sfd_next sfd_transfer_opened(struct sfd_context *context, struct sfd_transfer *transfer);
 
 /* Its technique is chosen: begins to move. */
@@ -67,10 +67,10 @@ enum sfd_next sfd_transfer_open_path(struct sfd_context *context, struct sfd_tra
                                      bool root_is_local);
 enum sfd_next sfd_transfer_open_source(struct sfd_context *context, struct sfd_transfer *transfer, int source);
 
-/* The disk pool has opened it, or has not. */
+/* The disk pool has tried to open the file: goes on with the result. */
 enum sfd_next sfd_transfer_after_open(struct sfd_context *context, struct sfd_transfer *transfer);
 
-/* Has the disk pool try once more. */
+/* Lets the disk pool try once more. */
 enum sfd_next sfd_transfer_open_again(struct sfd_context *context, struct sfd_transfer *transfer);
 
 /* ---- transfer_source.c ---- */
@@ -80,8 +80,8 @@ int sfd_transfer_adopt(const struct sfd_context *context, struct sfd_transfer *t
                        const struct sfd_opened *opened, int device);
 
 /*
- * Takes the advisory read lock on the range, which the original promised; idempotent. 0 or -errno, -EAGAIN while
- * somebody writes under a lock.
+ * Takes the advisory read lock on the range, which the original promised; idempotent. 0 or -errno, -EAGAIN while a
+ * process has it locked for writing.
  */
 int sfd_transfer_lock(const struct sfd_context *context, struct sfd_transfer *transfer);
 
@@ -106,30 +106,31 @@ struct sfd_move sfd_transfer_move(const struct sfd_context *context, const struc
 
 /* ---- transfer_wait.c ---- */
 
-/* Tells the client what is due. False when it is gone. */
+/* Reports to the client what is due. False when the client is gone. */
 bool sfd_transfer_tell(struct sfd_context *context, struct sfd_transfer *transfer);
 
 /*
- * Leaves the turn with `next`, holding the lock, having told the client what is due; waits no longer than its limits.
+ * Ends a run of the transfer with `next`: takes the lock, reports to the client what is due, and arms the timer of its
+ * limits.
  */
 enum sfd_next sfd_transfer_pause(struct sfd_context *context, struct sfd_transfer *transfer, enum sfd_next next);
 
-/* Takes note of what it waits for, and sees to it that the timer fires when that has lasted too long. */
+/* Records what it waits for, and arms the timer for when that has lasted too long. */
 void sfd_transfer_wait(struct sfd_context *context, struct sfd_transfer *transfer, enum sfd_next wait);
 
 /*
- * The machine lacks what the transfer needs, `error` says what: tries again by the timer, with longer and longer
- * pauses, and ends with the error when it has had nothing for as long as its client may be idle; an open is refused
- * after a second.
+ * A shortage, which `error` names: tries again by the timer, after longer and longer pauses. Fails with the error when
+ * the shortage has lasted for the idle timeout; an open is refused after one second.
  */
 enum sfd_next sfd_transfer_defer(struct sfd_context *context, struct sfd_transfer *transfer, int error);
 
 /*
- * Nothing will announce what it waits for: lets the timer say when to try again. Before sfd_transfer_wait or a pause.
+ * No event will announce what it waits for: tries again by the timer. To be called before sfd_transfer_wait or
+ * sfd_transfer_pause.
  */
 void sfd_transfer_retry(struct sfd_context *context, struct sfd_transfer *transfer);
 
-/* It has got on: the next shortage is a new one. */
+/* It has made progress: the next shortage is a new one. */
 void sfd_transfer_got_on(struct sfd_transfer *transfer);
 
 /* True when its deadline is over. */
@@ -145,7 +146,7 @@ void sfd_transfer_rate_spend(struct sfd_transfer *transfer, uint64_t moved);
 
 /* ---- transfer_end.c ---- */
 
-/* Every byte was taken. */
+/* The destination has accepted every byte. */
 enum sfd_next sfd_transfer_complete(struct sfd_context *context, struct sfd_transfer *transfer);
 
 /* Ends it with an error: a refusal if nothing has begun yet. */
@@ -153,12 +154,12 @@ enum sfd_next sfd_transfer_fail(struct sfd_context *context, struct sfd_transfer
 enum sfd_next sfd_transfer_refuse(struct sfd_context *context, struct sfd_transfer *transfer, int error);
 
 /*
- * All but the last words is done, or they have found room: the file and the destination go first, so that EOF on the
- * status channel means EOF everywhere.
+ * Only the final message is left: closes the file and the destination first, so that EOF on the status channel means
+ * EOF everywhere, and then writes the message, if it has room.
  */
 enum sfd_next sfd_transfer_end(struct sfd_context *context, struct sfd_transfer *transfer);
 
-/* Its last message has found no room for too long. */
+/* Its final message has had no room for too long. */
 enum sfd_next sfd_transfer_give_up(struct sfd_context *context, struct sfd_transfer *transfer);
 
 /* ---- transfer_load.c ---- */

@@ -16,14 +16,14 @@ struct sfd_subject sfd_transfer_subject(const struct sfd_transfer *t)
     };
 }
 
-/* Everything about the destination that a choice can hang on. */
+/* All that a choice can depend on, O_NONBLOCK of the destination included. */
 static struct sfd_subject ask_subject(struct sfd_context *context, struct sfd_transfer *t)
 {
     sfd_destination_ask(&context->kernel, context->techniques, sfd_transfer_output(t), &t->destination);
     return sfd_transfer_subject(t);
 }
 
-/* None that fits, or not the one that was asked for: whoever can be told learns which would do. */
+/* No technique fits, or not the one that was asked for. An extended answer says which ones would. */
 static enum sfd_next unfit(struct sfd_context *context, struct sfd_transfer *t, uint32_t fits)
 {
     t->status.fits = fits;

@@ -1,15 +1,15 @@
 /*
  * The source of a transfer: an opened file is taken over, and its range is locked.
  *
- * Thread: the loop, or the disk pool while it has the transfer. The loop takes over files of local media only, whose
- * locks wait for no server; of all others the disk pool takes the lock when it opens them.
+ * Thread: the loop, or the disk pool while it has the transfer. The loop takes over only files of local media, whose
+ * locks wait for no server; all others are opened and locked by the disk pool.
  */
 #include <errno.h>
 
 #include "sys/errno_policy.h"
 #include "transfer/transfer_private.h"
 
-/* File systems that know no locks are served all the same. */
+/* Files of file systems without locks are served too. */
 static int lock_result(int result)
 {
     if (result < 0 && sfd_errno_policy(SFD_PLACE_LOCK, result) == SFD_REMEDY_PASS) return 0;
@@ -27,8 +27,9 @@ int sfd_transfer_lock(const struct sfd_context *context, struct sfd_transfer *t)
 }
 
 /*
- * A file that one step will read is only asked about: a lock that lives for some microseconds keeps nobody out, and
- * costs a tenth of a small request. A transfer that has to wait after all takes the lock before it does.
+ * A file that one step will read is only tested for a conflicting lock: a lock held for a few microseconds would
+ * protect nothing, and costs a tenth of a small request. A transfer that has to wait after all takes the lock before it
+ * waits.
  */
 static int lock_or_test(const struct sfd_context *context, struct sfd_transfer *t)
 {
@@ -36,7 +37,7 @@ static int lock_or_test(const struct sfd_context *context, struct sfd_transfer *
     const bool waits = size > SFD_SMALL_BYTES || t->command == SFD_WIRE_OPEN_FILE ||
                        !sfd_medium_is_local((enum sfd_medium)t->source.medium);
 
-    /* On the client's own description the lock would be the client's: it is never taken (sfd_open_descriptor). */
+    /* On a shared description the lock would belong to the client, so it is never taken (sfd_open_descriptor). */
     t->source.locked = t->source.shared;
     if (size == 0 || (waits && !t->source.shared)) return sfd_transfer_lock(context, t);
     return lock_result(context->kernel.sys->ofd_test_read_lock(t->source.fd, t->range.begin, size));
@@ -56,7 +57,7 @@ int sfd_transfer_adopt(const struct sfd_context *context, struct sfd_transfer *t
     t->range.begin = (uint64_t)t->range.want_offset;
     t->range.offset = t->range.begin;
     sfd_transfer_load_init(t);
-    t->source.atime = opened->atime; /* told by the loop: the status channel is its own */
+    t->source.atime = opened->atime; /* reported by the loop: the status channel belongs to it */
     t->source.mtime = opened->mtime;
     t->source.ctime = opened->ctime;
     t->cache.bounce_only = t->source.medium == SFD_MEDIUM_REMOTE;

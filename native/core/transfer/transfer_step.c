@@ -1,6 +1,6 @@
 /*
  * One step of a transfer on its loop: from the page cache, or from memory that the disk pool has filled, to the
- * destination. Never blocks; says COLD when the disk is needed.
+ * destination. Never blocks; gives COLD when the disk is needed.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -12,13 +12,13 @@
 #define PROBE_BYTES       ((uint64_t)1024 * 1024)
 #define PROBE_BYTES_SMALL ((uint64_t)64 * 1024)
 
-/* Ready pages can be evicted: what is older than this is asked for again. */
+/* Resident pages can be evicted: an answer older than this is not used. */
 #define RESIDENT_MS 1000
 
 /*
- * Whether bytes follow those before `offset`, of the transfer or afterwards of the client: then a packet that is not
- * full may wait for them, 200 ms at most (TCP). Otherwise all is pushed out, also what waited so far. sendfile(2) has
- * no such flag: the kernel sets it inside of a call, and each call's last packet goes as it is.
+ * Whether more bytes follow those before `offset`, from the transfer or afterwards from the client: then TCP may delay
+ * a packet that is not full, 200 ms at most. Otherwise all bytes are sent at once, also those delayed so far.
+ * sendfile(2) has no such flag: the kernel sets it inside a call, and sends the last packet of each call at once.
  */
 static bool more_after(const struct sfd_transfer *t, uint64_t offset)
 {
@@ -36,7 +36,10 @@ static struct sfd_progress memory_step(struct sfd_context *context, struct sfd_t
     uint64_t header_length = 0;
 
     if (t->command == SFD_WIRE_READ_FILE && t->status.info_due) {
-        /* Fits or does not as a whole: the pipe is the client's own, and its first page is empty or has a reader. */
+        /*
+         * The header fits as a whole or not at all: only this transfer writes to the client's pipe, whose first page is
+         * empty or is being read.
+         */
         header_length = sfd_wire_put_file_info(header, &t->status.info);
         iov[count++] = (struct iovec){.iov_base = header, .iov_len = (size_t)header_length};
     }
@@ -49,7 +52,7 @@ static struct sfd_progress memory_step(struct sfd_context *context, struct sfd_t
             t->status.info_due = false;
         } else if (p.moved > 0) {
             p = (struct sfd_progress){.step = SFD_STEP_FAILED, .error = -EIO};
-            t->status.info_due = false; /* a cut header cannot be mended: EOF tells the client */
+            t->status.info_due = false; /* a cut header cannot be completed: the client sees EOF */
         }
     }
     return p;
@@ -61,7 +64,7 @@ static struct sfd_progress bounce_step(struct sfd_context *context, struct sfd_t
     const struct sfd_progress p =
         memory_step(context, t, t->bounce.bytes + t->bounce.position, sfd_min_u64(rest, limit));
 
-    t->technique = SFD_TECHNIQUE_READ_WRITE; /* whatever was wanted: this is what moves it */
+    t->technique = SFD_TECHNIQUE_READ_WRITE; /* whatever was selected, this is what moves the bytes */
     t->bounce.position += (uint32_t)p.moved;
     if (t->bounce.position == t->bounce.length) {
         free(t->bounce.bytes);
@@ -87,7 +90,7 @@ struct sfd_move sfd_transfer_move(const struct sfd_context *context, const struc
 static uint64_t ready_bytes(struct sfd_context *context, struct sfd_transfer *t)
 {
     const enum sfd_medium medium = (enum sfd_medium)t->source.medium;
-    const bool locking = medium == SFD_MEDIUM_LOCKING; /* a writer can come at any time: look before each step */
+    const bool locking = medium == SFD_MEDIUM_LOCKING; /* a writer can come at any time: probe before each step */
     const bool fresh = context->now_ms < t->cache.resident_ms + RESIDENT_MS && !locking;
 
     if (!fresh || t->range.offset >= t->cache.resident_end) {
@@ -103,7 +106,7 @@ static uint64_t ready_bytes(struct sfd_context *context, struct sfd_transfer *t)
     return t->cache.resident_end - t->range.offset;
 }
 
-/* The flags are shared with the client, who may change them at any time: asked for before each batch. */
+/* The client shares the flags and may change them at any time: they are read before each step. */
 static bool sendfile_still_fits(const struct sfd_context *context, const struct sfd_transfer *t)
 {
     const int flags = context->kernel.sys->fcntl(sfd_transfer_output(t), F_GETFL, 0);
@@ -119,11 +122,11 @@ static struct sfd_progress file_step(struct sfd_context *context, struct sfd_tra
     if (t->source.shared && sfd_open_turned_direct(&context->kernel, t->source.fd))
         return (struct sfd_progress){.step = SFD_STEP_FAILED, .error = -EINVAL};
     if (sfd_transfer_loads_to_memory(t)) return (struct sfd_progress){.step = SFD_STEP_COLD};
-    /* For the rest of the transfer: who clears the flag once may do so again. */
+    /* For the rest of the transfer: a client that has cleared the flag once may do so again. */
     if (t->technique == SFD_TECHNIQUE_SENDFILE && !sendfile_still_fits(context, t))
         t->technique = SFD_TECHNIQUE_READ_WRITE;
     if (t->technique == SFD_TECHNIQUE_READ_WRITE) {
-        /* A read of a remote file can ask its server although the pages are here; the disk pool reads it. */
+        /* A read of a remote file can ask its server although the pages are resident, so the disk pool reads it. */
         if (!sfd_medium_is_local((enum sfd_medium)t->source.medium)) t->cache.bounce_only = true;
         if (t->cache.bounce_only) return (struct sfd_progress){.step = SFD_STEP_COLD};
         const struct sfd_progress got = sfd_mover_read(&move, t->range.offset, limit);

@@ -1,9 +1,10 @@
 /*
- * How a transfer waits: what its client is told before, for how long, and how slowly if a rate is asked for. Loop only.
+ * How a transfer waits: what it reports to its client before, how long it may wait, and how its rate is kept. Loop
+ * only.
  *
- * One timer serves all that a transfer can wait for. It may be due earlier than anything is, because it is not moved
- * when things get better: who is woken looks at the clock, and sleeps on. So a transfer that is fine costs its timer
- * nothing, and one that is stuck wakes the loop for its progress and its limits, once each.
+ * One timer serves all limits of a transfer. It may fire too early, because it is not moved when a limit moves to a
+ * later time; then the transfer looks at the clock and arms it again. So a transfer that makes progress needs no work
+ * on its timer, and one that is stuck wakes the loop once for its progress and once for each limit.
  */
 #include <errno.h>
 
@@ -12,34 +13,41 @@
 
 #define NEVER UINT64_MAX
 
-/* Nobody reads a status channel that is full: it is tried again after a second, not after the interval of progress. */
+/*
+ * The client does not read a status channel that is full: it is tried again after a second, not after the interval of
+ * progress.
+ */
 #define FULL_MS 950
 
-/* What the machine lacks can be there at any time: tried again soon, and if in vain less and less often. */
+/* A shortage can end at any time: the first try comes soon, the others after longer and longer pauses. */
 #define RETRY_MS     10
 #define RETRY_MAX_MS 1000
 
 /*
- * A request whose file cannot be opened for want of something is refused then: its client knows whether to ask again.
+ * A request whose file cannot be opened because of a shortage is refused after this long: its client decides whether to
+ * try again.
  */
 #define OPEN_PATIENCE_MS 1000
 
-/* A transfer with a rate sends what is due this often, and may catch up on this much after its receiver was slow. */
+/*
+ * A transfer with a rate sends its share this often, and may catch up on the last RATE_BURST_MS after its receiver was
+ * slow.
+ */
 #define RATE_STEPS_A_SECOND 20
 #define RATE_BURST_MS       100
 #define RATE_EARN_MS        2000 /* longer than the slowest step takes to earn */
 
-/* Higher rates are none: no machine reaches this one. */
+/* A higher rate is no limit: no machine reaches this one. */
 #define RATE_MAX ((uint64_t)1 << 40)
 
 /* ------------------------------------------------------------------ telling */
 
 bool sfd_transfer_tell(struct sfd_context *context, struct sfd_transfer *t)
 {
-    if (t->command == SFD_WIRE_READ_FILE) return true; /* the header goes with the first bytes */
+    if (t->command == SFD_WIRE_READ_FILE) return true; /* the header is sent with the first bytes */
     const int told = sfd_status_flush(&t->status, &context->kernel);
     t->limits.reported_ms = context->now_ms + (told == 1 ? 0 : FULL_MS);
-    /* An opened file is told at once when there is room, and no event says when there is memory. */
+    /* An opened file must be reported as soon as possible, and no event announces that memory is free again. */
     if (told < 0 && t->state == SFD_STATE_PARKED) sfd_transfer_retry(context, t);
     return !sfd_status_is_lost(told);
 }
@@ -60,7 +68,9 @@ static bool has_rate(const struct sfd_transfer *t)
     return t->options.rate > 0 && t->options.rate < RATE_MAX;
 }
 
-/* As little as is worth a step: smooth for the receiver, and no busy loop for us. */
+/*
+ * The fewest bytes that are worth a step: small enough for a smooth flow, and large enough not to keep the loop busy.
+ */
 static uint64_t rate_step(const struct sfd_context *context, const struct sfd_transfer *t)
 {
     const uint64_t even = t->options.rate / RATE_STEPS_A_SECOND;
@@ -84,7 +94,7 @@ uint64_t sfd_transfer_rate_take(struct sfd_context *context, struct sfd_transfer
     const uint64_t elapsed = sfd_min_u64(context->now_ms - t->limits.rate_ms, RATE_EARN_MS);
     const uint64_t credit = t->limits.rate_credit + elapsed * t->options.rate;
 
-    /* A step that takes longer to earn than a burst lasts is earned all the same. */
+    /* The credit may always reach one step, also when that is more than a burst. */
     t->limits.rate_credit = sfd_min_u64(credit, burst > step ? burst : step);
     t->limits.rate_ms = context->now_ms;
     return t->limits.rate_credit < step ? 0 : sfd_min_u64(most, t->limits.rate_credit / CREDIT_BYTE);
@@ -125,30 +135,33 @@ static uint64_t patience_ms(const struct sfd_context *context, const struct sfd_
     return after(t->limits.short_ms, t->state == SFD_STATE_OPENING ? OPEN_PATIENCE_MS : idle_limit(context, t));
 }
 
-/* When the wait that the transfer is in has lasted too long. */
+/* When the present wait has lasted too long. */
 static uint64_t limit_ms(const struct sfd_context *context, const struct sfd_transfer *t)
 {
     switch (t->wait) {
     case SFD_NEXT_DEST:
         return idle_ms(context, t);
     case SFD_NEXT_STATUS:
-        /* The Result of a Read File stands behind bytes that its reader may take as slowly as all the others. */
+        /*
+         * The Result of a Read File comes behind the file's bytes, which the reader may take slowly: so the idle limit
+         * applies.
+         */
         return t->command == SFD_WIRE_READ_FILE ? idle_ms(context, t)
                                                 : after(t->limits.since_ms, context->settings->drain_timeout_ms);
     case SFD_NEXT_PARK:
         return after(t->limits.since_ms, context->settings->open_timeout_ms);
-    default: /* of what we make it wait for, nobody is to blame */
+    default: /* the daemon makes it wait, so no limit of the client applies */
         return NEVER;
     }
 }
 
 static uint64_t progress_ms(const struct sfd_transfer *t)
 {
-    /* What is not told yet is told in time even if the destination stays full, or the disk is dead. */
+    /* Progress is reported in time even if the destination stays full, or the disk is dead. */
     return t->status.progress > 0 ? t->limits.reported_ms + SFD_PROGRESS_INTERVAL_MS : NEVER;
 }
 
-/* When the transfer has something to do even if nothing happens. */
+/* When the transfer has to run next if no event comes before. */
 static uint64_t due_ms(const struct sfd_context *context, const struct sfd_transfer *t)
 {
     uint64_t due = limit_ms(context, t);
@@ -179,7 +192,7 @@ enum sfd_next sfd_transfer_pause(struct sfd_context *context, struct sfd_transfe
 {
     const int locked = t->source.fd < 0 ? 0 : sfd_transfer_lock(context, t);
 
-    /* Want of memory for a lock is no reason to end: it is asked for again before the next wait. */
+    /* A shortage of memory for a lock does not end it: the next wait tries again. */
     if (locked < 0 && sfd_errno_policy(SFD_PLACE_LOCK, locked) != SFD_REMEDY_DEFER)
         return sfd_transfer_fail(context, t, locked);
     if (progress_is_due(context, t) && !sfd_transfer_tell(context, t)) return sfd_transfer_cancel(context, t);
@@ -243,8 +256,8 @@ enum sfd_next sfd_transfer_timeout(struct sfd_context *context, struct sfd_trans
         t->limits.retry_ms = 0;
         if (t->state == SFD_STATE_PARKED) {
             /*
-             * Told just now, and never in the ready queue: there its Send Open File, which can come at once, would not
-             * find it parked.
+             * Its File Information was just written, so its Send Open File can come at once. It must not go into the
+             * ready queue now: there the command would not find it parked.
              */
             sfd_transfer_wait(context, t, SFD_NEXT_PARK);
             return SFD_NEXT_PARK;

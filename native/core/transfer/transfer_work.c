@@ -1,7 +1,6 @@
 /*
- * One job of a transfer in the disk pool: open its file, load its next window, copy a slice to a regular file. Blocks
- * as long as the disk likes. The loop keeps to what is its own meanwhile, see struct sfd_transfer, and sets
- * `cancelled`.
+ * One job of a transfer in the disk pool: open its file, load its next window, copy a slice to a regular file. Waits
+ * for the disk. Meanwhile the loop uses only its own members, see struct sfd_transfer, and sets `cancelled`.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -19,7 +18,7 @@ static int open_path(const struct sfd_context *context, const struct sfd_transfe
     int result = -EAGAIN;
 
     for (int i = 0; i < OPEN_TRIES && result == -EAGAIN; i++) {
-        /* A thread of one disk waits for no other. */
+        /* A thread of one disk must not wait for another disk. */
         result = t->task.queue == SFD_QUEUE_OPEN
                      ? sfd_open_path(&context->kernel, t->source.root, t->source.path, out)
                      : sfd_open_on_device(&context->kernel, t->source.root, t->source.path, out);
@@ -41,8 +40,9 @@ static void work_open(const struct sfd_context *context, struct sfd_transfer *t)
 }
 
 /*
- * To look for holes moves a description's position, and one that the client shares has a position of the client's.
- * Here, where an open may wait, one of our own can be had, if we are allowed to; without it the holes become zeros.
+ * Finding holes moves the position of the open file description, which must not happen to one that the client shares.
+ * Here an open may wait, so the file is opened again for a description of our own, if the daemon may do that; else
+ * holes are copied as zeros.
  */
 static void own_source(const struct sfd_context *context, struct sfd_transfer *t)
 {
@@ -54,11 +54,11 @@ static void own_source(const struct sfd_context *context, struct sfd_transfer *t
     t->source.shared = false;
 }
 
-/* The next part: what it has moved, and why it went no further. */
+/* Copies the next part: gives the bytes that it has moved, and the error that stopped it. */
 static void copy_slice(const struct sfd_context *context, struct sfd_transfer *t, struct sfd_copy *copy)
 {
     copy->move.buffer_size = COPY_BUFFER;
-    copy->move.buffer = malloc(copy->move.buffer_size); /* the loop's own buffer is the loop's */
+    copy->move.buffer = malloc(copy->move.buffer_size); /* only the loop may use the loop's buffer */
     if (copy->move.buffer == NULL) {
         t->job.error = -ENOMEM;
         return;
@@ -96,7 +96,7 @@ static void work_copy(const struct sfd_context *context, struct sfd_transfer *t)
 
 void sfd_transfer_work(const struct sfd_context *context, struct sfd_transfer *t)
 {
-    if (atomic_load_explicit(&t->cancelled, memory_order_relaxed)) return; /* run obeys after the hand-back */
+    if (atomic_load_explicit(&t->cancelled, memory_order_relaxed)) return; /* run ends it after the hand-back */
     switch (t->job.kind) {
     case SFD_JOB_OPEN:
         work_open(context, t);

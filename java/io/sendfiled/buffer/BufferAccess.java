@@ -2,18 +2,18 @@ package io.sendfiled.buffer;
 
 import io.sendfiled.jni.BufferNative;
 
-/** What a receiver demands of a buffer, and may do with it. */
+/** What a receiver requires of a buffer, and may do with it. */
 public enum BufferAccess {
-    /** To read what cannot change any more: the kernel keeps everybody from writing, the sender too. */
+    /** To read bytes that cannot change any more: the kernel refuses every write, the sender's too. */
     SEALED(0),
 
     /**
-     * To read; taken also if it is sealed against new writers only, because somebody had it mapped for writing when it was
-     * sealed, and may still write.
+     * To read; accepts also a buffer that is sealed against new writers only, because a process had it mapped for
+     * writing when it was sealed. That process may still write.
      */
     FUTURE_WRITE(BufferNative.FUTURE_WRITE),
 
-    /** To write to: what its sender has moved, {@link SharedBuffer#move}. */
+    /** To write to: a buffer that its sender has moved, {@link SharedBuffer#move}. */
     WRITABLE(BufferNative.WRITABLE);
 
     private final int flags;

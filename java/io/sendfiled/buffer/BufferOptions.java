@@ -6,12 +6,12 @@ import java.util.Arrays;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
-/** How a buffer is to be allocated. Immutable. A class and no record: an option that is added later breaks nobody. */
+/** How a buffer is to be allocated. Immutable. A class and not a record, so that a later option breaks no caller. */
 public final class BufferOptions {
     /** The most bytes of a name. */
     public static final int MAX_NAME = BufferNative.MAX_NAME;
 
-    /** Ordinary pages, taken when they are first written to. */
+    /** Ordinary pages, each allocated at the first write to it. */
     public static final BufferOptions DEFAULT = new BufferOptions("sendfiled", false, false);
 
     private final String name;
@@ -24,21 +24,21 @@ public final class BufferOptions {
         this.prefault = prefault;
     }
 
-    /** What {@code /proc/PID/maps} and {@code /proc/PID/fd} call it, behind {@code /memfd:}; need not be unique. */
+    /** Its name in {@code /proc/PID/maps} and {@code /proc/PID/fd}, behind {@code /memfd:}; need not be unique. */
     public String name() {
         return name;
     }
 
     /**
-     * Whether it consists of huge pages of the machine's default size, out of those that its administrator has set aside
-     * ({@code sysctl vm.nr_hugepages}): fewer page faults, and a seal that costs next to nothing. There are no ordinary
-     * pages instead: without enough of them the allocation fails with {@code ENOMEM}.
+     * Whether it consists of huge pages of the machine's default size, out of those that its administrator has reserved
+     * ({@code sysctl vm.nr_hugepages}): fewer page faults, and a seal that costs almost nothing. Ordinary pages never
+     * replace them: without enough of them the allocation fails with {@code ENOMEM}.
      */
     public boolean hugePages() {
         return hugePages;
     }
 
-    /** Whether all pages are taken at once instead of each at the first access. */
+    /** Whether all pages are allocated at once instead of each at the first access. */
     public boolean prefault() {
         return prefault;
     }

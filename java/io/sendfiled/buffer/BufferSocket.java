@@ -12,11 +12,11 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The UNIX socket that buffers travel over: a channel of the JDK's, or a descriptor of any type of UNIX socket (stream,
- * datagram, seqpacket). It stays its owner's.
+ * datagram, seqpacket). The caller keeps it.
  *
  * <p>In non-blocking mode nothing here waits: an event loop registers the channel with its own selector. In blocking mode a
  * call waits, and ends within a tenth of a second when its thread is interrupted or the channel is closed. A virtual
- * thread that waits pins its carrier: let it use a non-blocking channel.
+ * thread that waits pins its carrier thread: use a non-blocking channel there.
  */
 public final class BufferSocket {
     private static final int WAIT_MS = 100;
@@ -38,27 +38,27 @@ public final class BufferSocket {
         return new BufferSocket(() -> Descriptors.duplicate(channel), channel);
     }
 
-    /** What a {@code FileDescriptor} has open. */
+    /** The socket of a {@code FileDescriptor}. */
     public static BufferSocket of(FileDescriptor descriptor) {
         return new BufferSocket(() -> Descriptors.duplicate(descriptor), null);
     }
 
-    /** A descriptor of one's own. */
+    /** A descriptor that the caller owns. */
     public static BufferSocket of(OwnedFd descriptor) {
         return new BufferSocket(() -> Descriptors.duplicate(descriptor), null);
     }
 
-    /** A duplicate for the length of one call: what it means cannot change meanwhile. */
+    /** A duplicate for the length of one call: its number cannot be closed and reused meanwhile. */
     OwnedFd duplicate() throws IOException {
         return opener.duplicate();
     }
 
     private boolean isBlocking(OwnedFd duplicate) throws IOException {
-        // A channel knows better: for virtual threads newer JDKs set O_NONBLOCK behind its back.
+        // The channel's own mode decides: for virtual threads newer JDKs set O_NONBLOCK on blocking channels.
         return channel != null ? channel.isBlocking() : !Descriptors.isNonBlocking(duplicate.fd());
     }
 
-    /** Waits until it is worth trying again. False when nobody wants to wait. */
+    /** Waits until the call can be tried again. False in non-blocking mode. */
     boolean await(OwnedFd duplicate, boolean toRead) throws IOException {
         if (!isBlocking(duplicate)) {
             return false;
@@ -75,6 +75,6 @@ public final class BufferSocket {
                 throw new AsynchronousCloseException();
             }
         }
-        return true; // an error shows itself in what is tried next
+        return true; // the next try of the call reports the error
     }
 }

@@ -7,8 +7,8 @@ import java.nio.channels.ClosedChannelException;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What a {@link SharedBuffer} owns, apart from it so that a cleaner can free it: the state that C works with, and the region
- * where it is mapped. Locked by itself.
+ * What a {@link SharedBuffer} owns: the state that C works with, and the region where it is mapped. An object of its
+ * own, so that a cleaner can free it. Its methods synchronize on it.
  */
 final class Memory implements Runnable {
     private final ByteBuffer state;
@@ -53,7 +53,7 @@ final class Memory implements Runnable {
         return BufferNative.sealOf(state) == BufferNative.UNSEALED ? view : view.asReadOnlyBuffer();
     }
 
-    /** Ends all views, so that nobody can write there any more. 0 or -errno. */
+    /** Ends all views, so that no write through them is possible any more. 0 or -errno. */
     private int revokeViews() {
         Region old = region;
         if (old != null && old.hasViews()) {
@@ -67,7 +67,7 @@ final class Memory implements Runnable {
         return 0;
     }
 
-    /** The same, unless no view can write any more and nothing will be done to the mapping. */
+    /** The same, unless the buffer is sealed: then no view can write, and the mapping does not change. */
     private int revokeUnlessSealed() throws ClosedChannelException {
         return BufferNative.sealOf(open()) == BufferNative.SEALED ? 0 : revokeViews();
     }
@@ -93,7 +93,7 @@ final class Memory implements Runnable {
         return result < 0 ? result : BufferNative.move(state, socket);
     }
 
-    /** Frees it now; views that somebody has kept fail from now on. Idempotent. */
+    /** Frees it now; an access through an existing view fails from now on. Idempotent. */
     synchronized void close() {
         if (revokeViews() < 0) {
             leaveToViews();
@@ -101,7 +101,7 @@ final class Memory implements Runnable {
         BufferNative.free(state);
     }
 
-    /** Without a descriptor for revoking, or without an owner who would: the memory goes with the last view. */
+    /** When no descriptor is free for revoking, or the owner did not close: the memory is freed with the last view. */
     private void leaveToViews() {
         Region held = region;
         if (held != null) {
@@ -111,7 +111,7 @@ final class Memory implements Runnable {
         }
     }
 
-    /** The cleaner's: its owner has gone without closing. */
+    /** Called by the cleaner: the owner was not closed. */
     @Override
     public synchronized void run() {
         if (isOpen()) {

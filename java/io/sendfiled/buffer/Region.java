@@ -6,8 +6,8 @@ import java.nio.ByteBuffer;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /**
- * The addresses at which a buffer is mapped, and the views that point there. They are given back when neither the buffer
- * nor any view needs them: a view that somebody kept never points at somebody else's memory.
+ * The addresses at which a buffer is mapped, and the views that point there. They are released when neither the buffer
+ * nor any view needs them, so that an old view never points at other memory.
  */
 final class Region {
     static final Cleaner CLEANER = Cleaner.create();
@@ -16,21 +16,21 @@ final class Region {
     private final long length;
     private final AtomicInteger holders = new AtomicInteger(1); // the buffer, and one for each view
 
-    /** Of a buffer that is mapped. The buffer holds it, and has to {@link #release} it or to unmap it itself. */
+    /** The region of a mapped buffer. The buffer holds it, and must {@link #release} it or unmap it itself. */
     Region(ByteBuffer state) {
         address = BufferNative.address(state);
         length = BufferNative.mapped(state);
     }
 
-    /** A view of a part that is inside. */
+    /** A view of a part, which must be inside the region. */
     ByteBuffer view(long offset, int count) {
         ByteBuffer view = BufferNative.view(address + offset, count);
         holders.incrementAndGet();
-        var unused = CLEANER.register(view, this::release); // what is sliced from it keeps it reachable
+        var unused = CLEANER.register(view, this::release); // its slices keep it reachable
         return view;
     }
 
-    /** Whether anybody may still look there but the buffer. */
+    /** Whether there may be views. */
     boolean hasViews() {
         return holders.get() > 1;
     }

@@ -28,20 +28,22 @@ import org.jspecify.annotations.Nullable;
  * }
  * }</pre>
  *
- * <p>What is sent is sealed: the kernel refuses every later write to it, also the sender's, so that the receiver can rely on
- * what it has read. A buffer may be sent to many, and each who has it reads the same memory; it goes when the last one
- * closes it. A receiver that needs to write takes what is {@linkplain #move moved}. The size of a buffer never changes.
+ * <p>To send a buffer seals it: the kernel refuses every later write, also the sender's, so that the receiver can rely
+ * on what it has read. A buffer may be sent to many processes, which all read the same memory; the memory is freed when
+ * the last one closes it. A receiver that needs to write needs a buffer that was {@linkplain #move moved}. The size of
+ * a buffer never changes.
  *
  * <p>Sending and receiving take some microseconds whatever the size. Sealing takes 20 to 60 ms for 1 GiB (half a millisecond with
- * {@linkplain BufferOptions#hugePages huge pages}): a program with an event loop {@linkplain #seal seals} where it fills.
+ * {@linkplain BufferOptions#hugePages huge pages}): a program with an event loop should {@linkplain #seal seal} in the
+ * thread that fills the buffer.
  *
  * <p><b>Views.</b> {@link #bytes} and {@link #view} give direct buffers on the memory itself. One that was taken before the
  * buffer was sealed, moved or closed must not be used any more: the JVM answers a read or write of it with an
- * {@link InternalError} (up to JDK 20 some time later, as it does for a mapped file that was cut), the kernel answers a
- * system call with {@code EFAULT}; it never reaches the memory, nor anybody else's.
+ * {@link InternalError} (up to JDK 20 some time later, as it does for a mapped file that was cut), a system call fails
+ * with {@code EFAULT}; such a view never reaches this or other memory.
  *
- * <p>Thread-safe; the bytes themselves are as safe as any memory. Uses one descriptor, with {@code FD_CLOEXEC}. Whoever
- * forgets to close leaks until the garbage collector finds out, which is logged.
+ * <p>Thread-safe; the bytes themselves are as safe as any memory. Uses one descriptor, with {@code FD_CLOEXEC}. A
+ * buffer that is not closed leaks until the garbage collector frees it, which is logged.
  */
 public final class SharedBuffer implements Closeable {
     private final Memory memory;
@@ -60,13 +62,13 @@ public final class SharedBuffer implements Closeable {
     }
 
     /**
-     * Allocates a buffer of zeros, to be filled. Its memory is taken page by page when it is first written to, unless it is
-     * prefaulted, for which the call waits. It is not counted among the JVM's direct memory.
+     * Allocates a buffer of zeros, to be filled. Each page is allocated at the first write to it; with prefault all
+     * are, and the call waits for that. The memory does not count as direct memory of the JVM.
      *
      * @param size bytes, from 0
      * @throws IllegalArgumentException if the size is negative
      * @throws NativeIoException {@code ENOMEM} if that is more than the machine's memory and swap space, or there are not
-     *     enough huge pages; {@code EMFILE} without a descriptor left
+     *     enough huge pages; {@code EMFILE} if no descriptor is free
      */
     public static SharedBuffer allocate(long size, BufferOptions options) throws IOException {
         if (size < 0) {
@@ -79,10 +81,11 @@ public final class SharedBuffer implements Closeable {
     }
 
     /**
-     * The buffer of a memory file whose descriptor came by another way than {@link #receive}: its size is the file's.
+     * The buffer of a memory file whose descriptor was received in another way than by {@link #receive}: its size is
+     * the file's.
      *
-     * @param descriptor the memory file; taken when the call succeeds, else still the caller's
-     * @throws NativeIoException if it is not what the access demands, as {@link #receive(BufferSocket, BufferAccess)}
+     * @param descriptor the memory file; the buffer owns it if the call succeeds, else the caller keeps it
+     * @throws NativeIoException if it does not fit the access, as in {@link #receive(BufferSocket, BufferAccess)}
      */
     public static SharedBuffer of(OwnedFd descriptor, BufferAccess access) throws IOException {
         ByteBuffer state = BufferNative.newState();
@@ -96,7 +99,7 @@ public final class SharedBuffer implements Closeable {
         return size;
     }
 
-    /** Whether nobody can write to it any more. */
+    /** Whether no process can write to it any more. */
     public boolean isSealed() {
         return memory.seal() == BufferNative.SEALED;
     }
@@ -124,7 +127,7 @@ public final class SharedBuffer implements Closeable {
      *
      * @param offset the first byte, from 0
      * @param length bytes, from 0
-     * @throws IndexOutOfBoundsException if the part is not inside of the buffer
+     * @throws IndexOutOfBoundsException if the part is not inside the buffer
      * @throws IllegalStateException if it is closed
      */
     public ByteBuffer view(long offset, int length) {
@@ -133,14 +136,14 @@ public final class SharedBuffer implements Closeable {
     }
 
     /**
-     * Seals it: no byte changes from now on, and {@link #bytes} gives views to read. Views that exist end. Does nothing to a
-     * buffer that is sealed. {@link #send} does this as well.
+     * Seals it: no byte changes from now on, and {@link #bytes} gives read-only views. Existing views end. Does nothing
+     * to a buffer that is sealed. {@link #send} does this as well.
      *
-     * <p>Where another process has it mapped for writing, only new writers can be kept out: {@link #isSealed} stays false,
-     * and a receiver has to ask for {@link BufferAccess#FUTURE_WRITE}. A later call tries again.
+     * <p>Where another process has it mapped for writing, the seal can only keep out new writers: {@link #isSealed}
+     * stays false, and a receiver has to ask for {@link BufferAccess#FUTURE_WRITE}. A later call tries again.
      *
      * @throws ClosedChannelException if it is closed
-     * @throws NativeIoException {@code EMFILE} if views exist and there is no descriptor left, {@code ENOMEM}
+     * @throws NativeIoException {@code EMFILE} if views exist and no descriptor is free, {@code ENOMEM}
      */
     public void seal() throws IOException {
         Errno.check(memory.addSeals(), "seal a buffer");
@@ -152,12 +155,12 @@ public final class SharedBuffer implements Closeable {
     }
 
     /**
-     * Hands it to the process at the other end, sealed: {@link #seal}, whatever the result. It stays open here, to be read
-     * and to be sent to others.
+     * Hands it to the process at the other end. Seals it first, {@link #seal}, also if the send then fails. It stays
+     * open here, to be read and to be sent to others.
      *
      * @return true when it was sent; false when the socket is non-blocking and full: try again when it is writable
      * @throws ClosedChannelException if it is closed
-     * @throws NativeIoException {@code EPIPE}, {@code ECONNRESET} and the like if nobody is at the other end;
+     * @throws NativeIoException {@code EPIPE}, {@code ECONNRESET} and the like if no process is at the other end;
      *     {@code EOPNOTSUPP} if it is not a UNIX socket
      */
     public boolean send(BufferSocket socket) throws IOException {
@@ -215,15 +218,16 @@ public final class SharedBuffer implements Closeable {
     }
 
     /**
-     * Receives the buffer that comes next over a socket. Whatever comes that is not one, or is not what the access demands,
-     * is refused, and everything that came with it is closed; the next call receives what follows.
+     * Receives the next buffer from a socket. A message that is no buffer, or does not fit the access, is refused, and
+     * all its descriptors are closed; the next call receives the next message.
      *
      * @return the buffer, or null when the socket is non-blocking and nothing has come
      * @throws EOFException if the other end has closed the connection
-     * @throws NativeIoException which says what was wrong with it: {@code EBADMSG}, {@code EPROTONOSUPPORT} (the message),
-     *     {@code ENOMSG}, {@code E2BIG} (none or several descriptors), {@code EMEDIUMTYPE} (no memory file), {@code ERANGE}
-     *     (its size), {@code EPERM}, {@code EBUSY} (not sealed), {@code EROFS} (sealed, but {@code WRITABLE} was asked for),
-     *     {@code EMFILE}, {@code ENOMEM}; or with the call: {@code EOPNOTSUPP} (not a UNIX socket)
+     * @throws NativeIoException which says what is wrong with it: {@code EBADMSG}, {@code EPROTONOSUPPORT} (the
+     *     message), {@code ENOMSG}, {@code E2BIG} (none or several descriptors), {@code EMEDIUMTYPE} (no memory file),
+     *     {@code ERANGE} (its size), {@code EPERM}, {@code EBUSY} (not sealed), {@code EROFS} (sealed, but {@code
+     *     WRITABLE} was asked for), {@code EMFILE}, {@code ENOMEM}; or with the call: {@code EOPNOTSUPP} (not a UNIX
+     *     socket)
      */
     public static @Nullable SharedBuffer receive(BufferSocket socket, BufferAccess access) throws IOException {
         ByteBuffer state = BufferNative.newState();
@@ -265,18 +269,18 @@ public final class SharedBuffer implements Closeable {
     }
 
     /**
-     * A duplicate of its descriptor, which the caller closes: for passing it on by a protocol of one's own.
+     * A duplicate of its descriptor, which the caller closes: to pass it on with another protocol.
      *
      * @throws ClosedChannelException if it is closed
      * @throws NativeIoException {@code EMFILE}
      */
     public OwnedFd duplicate() throws IOException {
-        synchronized (memory) { // nobody closes meanwhile
+        synchronized (memory) { // it cannot be closed meanwhile
             return Descriptors.duplicate(memory.fd());
         }
     }
 
-    /** Gives the memory back, as far as this process has it. Views end. Idempotent; does not block. */
+    /** Releases this process's part of the memory. Views end. Idempotent; does not block. */
     @Override
     public void close() {
         memory.close();

@@ -6,7 +6,10 @@ import java.nio.channels.Pipe;
 import java.util.concurrent.CompletableFuture;
 import org.jspecify.annotations.Nullable;
 
-/** Read File into a buffer: to the daemon a Send File to a memory file, which it seals at the end. */
+/**
+ * Read File into a buffer. For the daemon it is a Send File whose destination is a memory file, which it seals at the
+ * end.
+ */
 final class BufferExchange extends Exchange implements BufferTransfer {
     private final CompletableFuture<SharedBuffer> buffer = new CompletableFuture<>();
     private final MemoryFile file;
@@ -21,7 +24,7 @@ final class BufferExchange extends Exchange implements BufferTransfer {
         super(Operation.READ, request, source, watcher, sender);
         this.file = file;
         var unused = buffer.whenComplete((value, failure) -> {
-            if (failure != null && !isOver()) { // completed from outside
+            if (failure != null && !isOver()) { // the user completed the future
                 cancel();
             }
         });
@@ -40,7 +43,7 @@ final class BufferExchange extends Exchange implements BufferTransfer {
     @Override
     void onSuccess() throws IOException {
         SharedBuffer value = file.toBuffer();
-        if (!buffer.complete(value)) { // nobody wants it any more
+        if (!buffer.complete(value)) { // the user has completed the future
             value.close();
         }
     }

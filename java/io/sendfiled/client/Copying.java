@@ -12,9 +12,9 @@ import java.util.concurrent.RejectedExecutionException;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What a client's copies share: the threads, the buffers, and the list of those under way. Thread-safe.
+ * What all copies of a client share: the threads, the buffers, and the list of running copies. Thread-safe.
  *
- * <p>Owns its threads, unless they are the user's; the first copy starts them, and idle ones end.
+ * <p>Owns its threads, unless the user gave an executor. The first copy starts them, and idle ones end.
  */
 final class Copying {
     private static final int BUFFER_SIZE = 256 * 1024;
@@ -40,7 +40,7 @@ final class Copying {
     /**
      * Runs a copy.
      *
-     * @throws RejectedExecutionException if the executor does not want it, or the client is closed
+     * @throws RejectedExecutionException if the executor rejects it, or the client is closed
      */
     void execute(Runnable copy) {
         executor().execute(copy);

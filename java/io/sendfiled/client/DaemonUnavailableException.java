@@ -14,7 +14,9 @@ public final class DaemonUnavailableException extends IOException {
         this.errno = errno;
     }
 
-    /** Why, as a number of {@link Errno}: ENOENT (no such socket), ECONNREFUSED (a dead one), EACCES. */
+    /**
+     * The reason, as a number of {@link Errno}: ENOENT (no such socket), ECONNREFUSED (no process serves it), EACCES.
+     */
     public int errno() {
         return errno;
     }

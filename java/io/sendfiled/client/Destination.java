@@ -11,19 +11,19 @@ import java.nio.channels.SocketChannel;
 /**
  * Where a file is to be sent: a stream socket, a pipe, a regular file open for writing, {@code /dev/null} or a terminal.
  *
- * <p>A destination stays its owner's. The client takes a duplicate when the transfer is submitted, and neither closes the
- * original nor changes its mode (blocking or not). Until the transfer's result is there, nobody else may write to it.
- * Closing it does not end the transfer, because the daemon has a duplicate: cancel first.
+ * <p>The caller keeps the destination. The client makes a duplicate when the transfer is submitted, and neither closes
+ * the original nor changes its mode (blocking or not). Until the transfer's result is there, nothing else may write to
+ * it. Closing it does not end the transfer, because the daemon has a duplicate: cancel first.
  *
  * <p>For a channel of another library, implement the one method: {@code () -> Descriptors.duplicate(number)}.
  */
 @FunctionalInterface
 public interface Destination {
     /**
-     * A duplicate of the descriptor, which the caller closes. Must be sure to duplicate what is meant: see
-     * {@link Descriptors}.
+     * A duplicate of the descriptor, which the caller closes. Must not duplicate a number that was closed and reused:
+     * see {@link Descriptors}.
      *
-     * @throws IOException if the destination is closed, or there are no descriptors left
+     * @throws IOException if the destination is closed, or no descriptor is free
      */
     OwnedFd duplicate() throws IOException;
 
@@ -42,12 +42,12 @@ public interface Destination {
         return () -> Descriptors.duplicate(channel);
     }
 
-    /** What a stream or a {@code Socket}'s stream has open, such as {@link FileDescriptor#out}. */
+    /** The descriptor of a stream, such as {@link FileDescriptor#out}. */
     static Destination of(FileDescriptor descriptor) {
         return () -> Descriptors.duplicate(descriptor);
     }
 
-    /** A descriptor of one's own. */
+    /** A descriptor that the caller owns. */
     static Destination of(OwnedFd descriptor) {
         return () -> Descriptors.duplicate(descriptor);
     }

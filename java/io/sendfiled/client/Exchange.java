@@ -20,20 +20,20 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One request and what comes back on its status channel: the client's side of a transfer.
+ * The client's side of a transfer: one request, and the messages on its status channel.
  *
- * <p>Owns the read end of the status channel and closes it at the end, which comes exactly once, by {@link #finish}.
- * Messages are handled on the watcher's thread; {@link #cancel} may be called from any.
+ * <p>Owns the read end of the status channel, and closes it at the end. Ends exactly once, by {@link #finish}. Messages
+ * are handled on the watcher's thread; {@link #cancel} may be called from any.
  */
 abstract non-sealed class Exchange implements Transfer {
 
-    /** The daemon goes by a clock that ticks every 1 to 10 ms, and can be early by as much. */
+    /** The daemon's clock ticks every 1 to 10 ms, so a timeout there can be early by that much. */
     private static final long DAEMON_TICK_NS = 10_000_000;
 
     final StatusWatcher watcher;
     final RequestSender sender;
     final FileRequest request;
-    private final Pipe.@Nullable SourceChannel source; // null: there was no descriptor left for it
+    private final Pipe.@Nullable SourceChannel source; // null: no descriptor was free for it
     private final ResponseDecoder decoder = new ResponseDecoder();
     private final CompletableFuture<FileInfo> info = new CompletableFuture<>();
     private final CompletableFuture<TransferResult> result = new CompletableFuture<>();
@@ -60,7 +60,7 @@ abstract non-sealed class Exchange implements Transfer {
         this.watcher = watcher;
         this.sender = sender;
         var unused = result.whenComplete((value, failure) -> {
-            if (!over.get()) { // completed from outside: result().cancel(true), result().orTimeout(...)
+            if (!over.get()) { // the user completed it: result().cancel(true), result().orTimeout(...)
                 timedOut = failure instanceof TimeoutException;
                 cancel();
             }
@@ -149,7 +149,7 @@ abstract non-sealed class Exchange implements Transfer {
         return Integer.MAX_VALUE;
     }
 
-    /** The status channel has ended, without a last message. */
+    /** The status channel has ended without a final message. */
     void onEnd() {
         finish(
                 null,
@@ -175,7 +175,7 @@ abstract non-sealed class Exchange implements Transfer {
         return Objects.requireNonNull(source);
     }
 
-    /** Reads what there is. The watcher calls again as long as there is more. */
+    /** Reads the bytes that are there. The watcher calls again while there are more. */
     final void onReadable(ByteBuffer buffer) {
         int count;
         buffer.clear().limit(Math.min(buffer.capacity(), readLimit()));
@@ -242,7 +242,7 @@ abstract non-sealed class Exchange implements Transfer {
         return onFileInfo(value);
     }
 
-    /** File systems keep any 64-bit number as a time; an Instant ends at the year 1,000,000,000. */
+    /** A file system may store any 64-bit number as a time; the last Instant is in the year 1,000,000,000. */
     private static Instant instant(long seconds) {
         return Instant.ofEpochSecond(
                 Math.max(Instant.MIN.getEpochSecond(), Math.min(Instant.MAX.getEpochSecond(), seconds)));
@@ -340,14 +340,14 @@ abstract non-sealed class Exchange implements Transfer {
         return new TransferException(operation, request.path(), errno, moved, refusal, 0, detail, cause);
     }
 
-    /** The daemon refused: for this technique, if others would fit. */
+    /** The daemon refused: because of the technique, if others would fit. */
     private TransferException refusal(int errno, int fits) {
         String detail =
                 fits == 0 ? null : TransferException.unfit(request.options().technique(), fits);
         return new TransferException(operation, request.path(), errno, moved, true, fits, detail, null);
     }
 
-    /** Whether the daemon has given up by now if it was not done. */
+    /** Whether the deadline is over: if the transfer was not complete, the daemon has ended it for that. */
     final boolean isPastDeadline() {
         Duration deadline = request.options().deadline();
         return !deadline.isZero() && System.nanoTime() - startedNs >= deadline.toNanos() - DAEMON_TICK_NS;
@@ -364,13 +364,13 @@ abstract non-sealed class Exchange implements Transfer {
         finish(null, failure(errno, true, detail, null));
     }
 
-    /** Something on this side went wrong before anything could be written to the destination. */
+    /** This process failed before the daemon could write to the destination. */
     final void refuse(IOException e) {
         sendCancel();
         finish(null, failure(errnoOf(e), true, detailOf(e), e));
     }
 
-    /** Something on this side went wrong. */
+    /** This process failed. */
     final void fail(IOException e) {
         sendCancel();
         finish(null, failure(errnoOf(e), false, detailOf(e), e));
@@ -384,7 +384,7 @@ abstract non-sealed class Exchange implements Transfer {
         return errno != 0 ? errno : Errno.EIO;
     }
 
-    /** What such an exception says, unless that is only which file is meant: its errno says more then. */
+    /** The exception's message; null if that is only the file's name, because then the errno says more. */
     private static @Nullable String detailOf(IOException e) {
         return e instanceof FileSystemException && Errno.of(e) != 0 ? null : e.getMessage();
     }
@@ -420,13 +420,13 @@ abstract non-sealed class Exchange implements Transfer {
     }
 
     /**
-     * Completes further futures; before {@link #result()} is.
+     * Completes the other futures of the exchange, before {@link #result()}.
      *
-     * @throws IOException if that is not possible on this side: the transfer has failed then
+     * @throws IOException if this process cannot: then the transfer has failed
      */
     void onSuccess() throws IOException {}
 
-    /** Fails further futures; before {@link #result()} does. */
+    /** Fails the other futures of the exchange, before {@link #result()}. */
     void onFailure(TransferException failure) {}
 
     final void closeSource() {
@@ -435,7 +435,7 @@ abstract non-sealed class Exchange implements Transfer {
         }
         try {
             source.close();
-            if (source.isRegistered()) { // the descriptor goes with the key, and the key with the next selection
+            if (source.isRegistered()) { // the next selection removes the key, and closes the descriptor
                 watcher.wakeUp();
             }
         } catch (IOException e) {

@@ -9,9 +9,9 @@ import java.nio.channels.ReadableByteChannel;
 /**
  * The bytes of a file that is being read.
  *
- * <p>In blocking mode at first, for a thread that may wait (a virtual one too). An event loop says
- * {@code configureBlocking(false)}, registers {@link #selectable()} with its own selector, and reads here whenever that
- * is ready. One thread reads at a time; {@link #close} and the transfer's {@link Transfer#cancel} may come from any.
+ * <p>In blocking mode at first, for a thread that may wait (a virtual one too). An event loop calls {@code
+ * configureBlocking(false)}, registers {@link #selectable()} with its own selector, and reads here whenever that is
+ * ready. One thread reads at a time; any thread may call {@link #close} and the transfer's {@link Transfer#cancel}.
  *
  * <p>The end of the channel is the end of the file: when the daemon stops before that, {@link #read} throws instead.
  */
@@ -43,8 +43,8 @@ public final class FileContent implements ReadableByteChannel {
     }
 
     /**
-     * Switches between blocking reads and reads that return 0 when there is nothing yet. Does nothing when all was read,
-     * and so for an empty file: look at {@link #remaining()} before waiting for {@link #selectable()}.
+     * Switches between blocking reads and reads that return 0 when no byte has come yet. Does nothing when all bytes
+     * were read, which an empty file's always are: check {@link #remaining()} before waiting for {@link #selectable()}.
      *
      * @return this
      * @throws ClosedChannelException if it was closed or cancelled

@@ -3,7 +3,7 @@ package io.sendfiled.client;
 import java.time.Instant;
 
 /**
- * What the daemon tells about a file before its first byte.
+ * What the daemon reports about a file before its first byte.
  *
  * @param size the bytes that the transfer will move: of the range that was asked for, or of the whole file
  * @param accessed the last access, to the second

@@ -15,11 +15,11 @@ import org.jspecify.annotations.Nullable;
  * FileRequest.of("videos/a.mp4").from(1_000)          // without its first 1,000 bytes
  * FileRequest.of("videos/a.mp4").range(1_000, 500)    // bytes 1,000 to 1,499
  * FileRequest.of("videos/a.mp4").with(options)        // at a limited rate, say
- * FileRequest.of(Source.of(fileChannel))              // what this process has open itself
+ * FileRequest.of(Source.of(fileChannel))              // a file that this process has open
  * }</pre>
  *
  * <p>A path is relative to the daemon's root, with or without a leading slash, and is never resolved by the client. A
- * {@link Source} has no path, and the daemon's root does not matter to it.
+ * {@link Source} has no path, and need not be in the daemon's root.
  */
 public final class FileRequest {
     private final byte[] path; // empty for a source
@@ -74,7 +74,7 @@ public final class FileRequest {
     /**
      * The whole of a buffer, which is sealed when the request is submitted; as {@link #of(Source)}.
      *
-     * @param buffer the buffer; stays the caller's, and may be closed as soon as the request was submitted
+     * @param buffer the buffer; the caller keeps it, and may close it as soon as the request was submitted
      */
     public static FileRequest of(SharedBuffer buffer) {
         return of(Source.of(buffer));
@@ -148,7 +148,7 @@ public final class FileRequest {
         return source;
     }
 
-    /** Whether it takes a daemon that knows more than version 1. */
+    /** Whether it needs the extended form of the protocol. */
     boolean isExtended() {
         return source != null || !options.equals(TransferOptions.DEFAULT);
     }

@@ -3,18 +3,18 @@ package io.sendfiled.client;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The client's log, {@code io.sendfiled.client}. Looked up by the first line that is logged: most clients never log one,
- * and the look-up takes longer than all the rest of starting.
+ * The client's log, {@code io.sendfiled.client}. The logger is looked up when the first line is logged: most clients
+ * never log one, and the look-up would be the longest part of the start.
  */
 final class Log {
     private Log() {}
 
-    /** Something of ours is broken. */
+    /** A fault of this library. */
     static void error(String message, Throwable cause) {
         log(System.Logger.Level.ERROR, message, cause);
     }
 
-    /** Something of the user's is broken, or odd. */
+    /** A fault, or an oddity, of the user's code. */
     static void warning(String message, Throwable cause) {
         log(System.Logger.Level.WARNING, message, cause);
     }

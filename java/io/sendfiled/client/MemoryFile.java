@@ -9,7 +9,7 @@ import io.sendfiled.sys.OwnedFd;
 import java.io.IOException;
 import org.jspecify.annotations.Nullable;
 
-/** The memory file that a Read File into a buffer fills; made when the request is. */
+/** The memory file that a Read File into a buffer fills. It is made together with the request. */
 final class MemoryFile implements Destination {
     private final FileRequest request;
     private @Nullable OwnedFd file;
@@ -27,7 +27,7 @@ final class MemoryFile implements Destination {
         return Descriptors.duplicate(own);
     }
 
-    /** It is called as the file that will be in it: what is behind the last slash, cut where that is too long. */
+    /** It has the name of the file that will be in it: the part behind the last slash, shortened if too long. */
     private byte[] nameAndNul() {
         byte[] path = request.pathBytes();
         int begin = path.length;
@@ -39,7 +39,7 @@ final class MemoryFile implements Destination {
         return name;
     }
 
-    /** What the daemon has filled and sealed. */
+    /** The buffer, which the daemon has filled and sealed. */
     SharedBuffer toBuffer() throws IOException {
         OwnedFd own = file;
         if (own == null) {
@@ -48,7 +48,7 @@ final class MemoryFile implements Destination {
         return SharedBuffer.of(own, BufferAccess.SEALED);
     }
 
-    /** Lets go of what has not become a buffer. Idempotent. */
+    /** Closes a memory file that did not become a buffer. Idempotent. */
     void close() {
         try {
             if (file != null) {

@@ -12,7 +12,7 @@ final class OpenExchange extends Exchange {
             FileRequest request, Pipe.@Nullable SourceChannel source, StatusWatcher watcher, RequestSender sender) {
         super(Operation.OPEN, request, source, watcher, sender);
         var unused = opened.whenComplete((file, failure) -> {
-            if (failure != null && !isOver()) { // completed from outside
+            if (failure != null && !isOver()) { // the user completed the future
                 cancel();
             }
         });
@@ -24,7 +24,7 @@ final class OpenExchange extends Exchange {
 
     @Override
     boolean onFileInfo(FileInfo value) {
-        if (!opened.complete(new OpenFile(this, value))) { // nobody wants it any more
+        if (!opened.complete(new OpenFile(this, value))) { // the user has completed the future
             cancel();
         }
         return true;

@@ -32,7 +32,7 @@ public final class OpenFile implements AutoCloseable {
     /**
      * Sends the file, or the range that was opened. Once only. Never blocks.
      *
-     * @param destination where to; stays the caller's
+     * @param destination the destination; the caller keeps it
      * @return the transfer; it fails with {@code ETIMEDOUT} if the daemon has given the file up meanwhile
      * @throws IllegalStateException if it was sent or closed before
      */
@@ -49,7 +49,7 @@ public final class OpenFile implements AutoCloseable {
         return exchange;
     }
 
-    /** Gives the file up, unless it was sent: then this does nothing. Idempotent, never blocks. */
+    /** Tells the daemon to close the file; does nothing if the file was sent. Idempotent, never blocks. */
     @Override
     public void close() {
         if (used.compareAndSet(false, true)) {

@@ -1,6 +1,6 @@
 package io.sendfiled.client;
 
-/** What was asked of the daemon; names the operation in a {@link TransferException}. */
+/** The kind of request; names the operation in a {@link TransferException}. */
 public enum Operation {
     /** Open a file, to send it later. */
     OPEN("open"),

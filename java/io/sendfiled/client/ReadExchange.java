@@ -8,8 +8,8 @@ import java.util.concurrent.CompletableFuture;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Read File: one message, then the channel is the file's and leaves the watcher. It comes back after the last byte when
- * the daemon has something to say behind it.
+ * Read File: after one message the channel carries the file's bytes, and leaves the watcher for its reader. It returns
+ * to the watcher after the last byte if a Result follows.
  */
 non-sealed class ReadExchange extends Exchange implements ReadTransfer {
     private final CompletableFuture<FileContent> content = new CompletableFuture<>();
@@ -20,7 +20,7 @@ non-sealed class ReadExchange extends Exchange implements ReadTransfer {
             FileRequest request, Pipe.@Nullable SourceChannel source, StatusWatcher watcher, RequestSender sender) {
         super(Operation.READ, request, source, watcher, sender);
         var unused = content.whenComplete((value, failure) -> {
-            if (failure != null && !isOver()) { // completed from outside
+            if (failure != null && !isOver()) { // the user completed the future
                 cancel();
             }
         });
@@ -42,7 +42,7 @@ non-sealed class ReadExchange extends Exchange implements ReadTransfer {
         return false;
     }
 
-    /** On the watcher's thread: the channel is free. */
+    /** On the watcher's thread: the watcher has released the channel. */
     final void handOver() {
         if (isOver()) {
             return;
@@ -60,7 +60,7 @@ non-sealed class ReadExchange extends Exchange implements ReadTransfer {
         if (isCancelled()) {
             onCancel();
         } else {
-            drained = empty; // before somebody can close it, which would be a cancel
+            drained = empty; // before the content can be closed, which would cancel
             deliver(value);
         }
         if (empty) {
@@ -70,21 +70,21 @@ non-sealed class ReadExchange extends Exchange implements ReadTransfer {
 
     /** Passes the content on. */
     void deliver(FileContent value) {
-        if (!content.complete(value)) { // nobody wants it any more
+        if (!content.complete(value)) { // the user has completed the future
             value.close();
         }
     }
 
-    /** Closing the pipe stops the daemon; no need to wait for its answer, as nobody else holds the destination. */
+    /** Closing the pipe stops the daemon. Its answer need not be awaited, because the pipe is the only destination. */
     @Override
     final void onCancel() {
-        if (drained) { // too late, and nobody waits for details
+        if (drained) { // too late to cancel; does not wait for the Result
             finish(info().join(), null);
             return;
         }
         sendCancel();
         if (handedOver && isCopying()) {
-            closeSource(); // the copying thread notices, and finishes when it has let go of the destination
+            closeSource(); // the copying thread notices, and finishes when it has stopped writing to the target
         } else {
             finish(null, cancellation());
         }
@@ -105,7 +105,7 @@ non-sealed class ReadExchange extends Exchange implements ReadTransfer {
         finishDrained(value);
     }
 
-    /** The end, once the daemon's word about it is there, if it was asked for. */
+    /** Ends the exchange; waits for the Result first if options were given. */
     final void finishDrained(FileInfo value) {
         drained = true;
         if (!request.isExtended() || !watcher.execute(() -> awaitWord(value))) {
@@ -121,7 +121,7 @@ non-sealed class ReadExchange extends Exchange implements ReadTransfer {
         }
     }
 
-    /** The daemon closed the pipe before the last byte; there is no room in it for why. */
+    /** The daemon closed the pipe before the last byte; the pipe cannot carry the reason. */
     final TransferException stoppedEarly(long missing) {
         String where = missing + " bytes before the end";
         return isPastDeadline()
@@ -129,7 +129,7 @@ non-sealed class ReadExchange extends Exchange implements ReadTransfer {
                 : failure(Errno.ECONNABORTED, false, "the daemon stopped " + where, null);
     }
 
-    /** Whoever read the content, or a part of it, wants no more. */
+    /** The reader has closed the content, read or not. */
     final void onContentClosed() {
         if (!drained) {
             cancel();
@@ -137,7 +137,7 @@ non-sealed class ReadExchange extends Exchange implements ReadTransfer {
         }
     }
 
-    /** Without a word, but behind the last byte: the daemon died in between, and the file is whole. */
+    /** The end without a Result, but behind the last byte: the daemon died in between, and the file is whole. */
     @Override
     final void onEnd() {
         if (drained) {
@@ -152,7 +152,7 @@ non-sealed class ReadExchange extends Exchange implements ReadTransfer {
         content.completeExceptionally(failure);
     }
 
-    /** What was handed over stays its reader's when the client is closed. */
+    /** When the client is closed, a reader keeps the content that was handed over. */
     @Override
     final void abandon() {
         if (drained) {

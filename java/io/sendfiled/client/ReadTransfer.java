@@ -8,8 +8,8 @@ import java.util.concurrent.CompletableFuture;
  */
 public sealed interface ReadTransfer extends Transfer permits ReadExchange {
     /**
-     * The file's bytes, once its information has come. Who gets it reads it to the end or closes it; what is not read
-     * stops the daemon's work on this transfer, but nobody else's.
+     * The file's bytes; completes when the File Information has come. The receiver must read the content to the end or
+     * close it. Unread bytes stop the daemon's work on this transfer only.
      *
      * @return fails with a {@link TransferException} when the request is refused
      */

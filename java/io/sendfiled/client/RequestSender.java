@@ -19,14 +19,17 @@ import org.jspecify.annotations.Nullable;
 /**
  * Sends requests to a daemon, and never makes the caller wait for it.
  *
- * <p>Owns the request socket. A request goes at once, on the caller's thread. The kernel queues no more than ten for one
- * daemon: when that queue is full, a thread of its own sends the rest in order as room comes, and ends when there is no
- * more. Descriptors that travel are taken: they are closed once the request is sent, or has failed.
+ * <p>Owns the request socket. Sends a request at once, on the caller's thread. The kernel queues about ten requests for
+ * one daemon: when that queue is full, a separate thread sends the waiting requests in order as there is room, and ends
+ * when none waits. Takes the descriptors of a request, and closes them when it is sent or has failed.
  */
 final class RequestSender {
     private static final int WAIT_MS = 100;
 
-    /** A request on its way; {@code exchange} is null for a Cancel, {@code request} for what goes by its id. */
+    /**
+     * A request that is not sent yet; {@code exchange} is null for a Cancel, {@code request} for a request that carries
+     * a transfer id.
+     */
     private record Pending(
             int command,
             @Nullable Exchange exchange,
@@ -96,7 +99,7 @@ final class RequestSender {
             if (closed) {
                 result = -Errno.ECANCELED;
             } else {
-                result = queue.isEmpty() ? send(pending) : -Errno.EAGAIN; // nobody overtakes
+                result = queue.isEmpty() ? send(pending) : -Errno.EAGAIN; // none overtakes those that wait
                 if (result == -Errno.EAGAIN && (pending.exchange() == null || queue.size() < maxQueued)) {
                     queue.add(pending);
                     startSubmitter();
@@ -107,7 +110,10 @@ final class RequestSender {
         settle(pending, result);
     }
 
-    /** Sends what waits, as room comes. Runs on the submitter's thread, and closes the socket if it is the last. */
+    /**
+     * Sends the waiting requests as there is room. Runs on the submitter's thread, which closes the socket if the
+     * sender was closed meanwhile.
+     */
     private void drain() {
         while (true) {
             Pending pending;
@@ -158,7 +164,7 @@ final class RequestSender {
             OwnedFd destination = pending.destination();
             OwnedFd source = pending.source();
             if (status != null) {
-                first = Descriptors.numberOf(status); // nobody else has this channel
+                first = Descriptors.numberOf(status); // no other thread has this channel
                 second = destination == null ? -1 : destination.fd();
                 third = source == null ? -1 : source.fd();
             } else if (destination != null) {
@@ -246,7 +252,7 @@ final class RequestSender {
             if (passedOn != null) {
                 passedOn.close();
             }
-        } catch (IOException e) { // an earlier write's of the destination's owner; nothing of ours
+        } catch (IOException e) { // of an earlier write by the destination's owner
             Log.warning("closing what was passed on", e);
         }
     }
@@ -259,7 +265,7 @@ final class RequestSender {
         }
     }
 
-    /** Drops what waits and closes the socket: at once, or as soon as the submitter sees it. Idempotent. */
+    /** Drops the waiting requests and closes the socket: at once, or when the submitter notices. Idempotent. */
     void close() {
         List<Pending> dropped;
         synchronized (lock) {

@@ -24,7 +24,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A connection to a sendfiled daemon: hand over a file's name and a socket, and go on.
+ * A connection to a sendfiled daemon: hands over a file's name and a socket, and does not wait.
  *
  * <pre>{@code
  * try (SendfiledClient client = SendfiledClient.connect()) {
@@ -33,16 +33,16 @@ import org.jspecify.annotations.Nullable;
  * }
  * }</pre>
  *
- * <p>How the bytes are to be moved, how fast and for how long, is said by {@link FileRequest#with}; a file that this process
- * has open is sent by {@link FileRequest#of(Source)}. Both need a daemon that knows more than version 1 of the protocol.
+ * <p>{@link FileRequest#with} sets how the bytes are moved, how fast and for how long; {@link FileRequest#of(Source)}
+ * sends a file that this process has open. Both need a daemon that knows the extended form of the protocol.
  *
- * <p>No method for a transfer blocks or throws because of the daemon, the disk or the destination: what goes wrong, goes
- * wrong in the transfer's futures, so that there is one place for it. Thread-safe; one client serves a whole process. It
- * has one thread, which watches the status channels and completes the futures, and needs one pipe for each transfer. A
- * daemon that was restarted is found again by the next request.
+ * <p>No method for a transfer blocks or throws because of the daemon, the disk or the destination: failures appear in
+ * the transfer's futures only. Thread-safe; one client serves a whole process. It has one thread, which watches the
+ * status channels and completes the futures, and needs one pipe for each transfer. After a restart of the daemon, the
+ * next request connects again.
  */
 public final class SendfiledClient implements AutoCloseable {
-    /** The instance that is asked for when none is named. */
+    /** The name of the instance that is used when none is given. */
     public static final String DEFAULT_NAME = "default";
 
     private static final AtomicInteger CLIENTS = new AtomicInteger();
@@ -86,7 +86,7 @@ public final class SendfiledClient implements AutoCloseable {
         return builder().socketDirectory(socketDirectory).name(name).connect();
     }
 
-    /** For what else can be chosen. */
+    /** For a connection with other settings. */
     public static Builder builder() {
         return new Builder();
     }
@@ -115,7 +115,7 @@ public final class SendfiledClient implements AutoCloseable {
      * Reads a file and writes it to any kind of channel, on a thread of {@link Builder#copyExecutor}. For a socket, a
      * pipe or a file, {@link #send(FileRequest, Destination)} does without that thread and without the copy.
      *
-     * @param target where to, in blocking mode; stays the caller's
+     * @param target the target, in blocking mode; the caller keeps it
      * @throws IllegalArgumentException if it is a channel in non-blocking mode
      */
     public Transfer readTo(FileRequest request, WritableByteChannel target) {
@@ -135,7 +135,7 @@ public final class SendfiledClient implements AutoCloseable {
 
     /**
      * Reads a file into memory, without a pipe: the daemon fills a {@link SharedBuffer} and seals it, and this process maps
-     * it. For a file of more than some pages, and for who wants to hand it on; the memory counts for the daemon.
+     * it. For a file of more than a few pages, or one that is to be handed on. The memory is charged to the daemon.
      *
      * @param request a file in the daemon's root
      */
@@ -170,7 +170,7 @@ public final class SendfiledClient implements AutoCloseable {
      * Sends a file to a descriptor. The bytes never pass through this process.
      *
      * @param request a file in the daemon's root, or a {@link Source}
-     * @param destination where to; stays the caller's, who leaves it alone until the result is there
+     * @param destination the destination; the caller keeps it, and does not use it until the result is there
      */
     public Transfer send(FileRequest request, Destination destination) {
         Opened opened = Opened.open(destination, request.source());
@@ -192,7 +192,7 @@ public final class SendfiledClient implements AutoCloseable {
     /**
      * Opens a file now, to send it later: for an answer whose headers need the file's size.
      *
-     * @return the opened file, or a {@link TransferException}; completing the future from outside gives the file up
+     * @return the opened file, or a {@link TransferException}; if the user completes the future, the file is closed
      */
     public CompletableFuture<OpenFile> open(FileRequest request) {
         Opened opened = openForPath(request, "opened");
@@ -228,8 +228,8 @@ public final class SendfiledClient implements AutoCloseable {
     }
 
     /**
-     * Cancels what is under way, except reads whose content was handed over, and lets go of everything. Idempotent; waits
-     * for at most a second.
+     * Cancels all running transfers, except reads whose content was handed over, and frees everything. Idempotent;
+     * waits for at most a second.
      */
     @Override
     public void close() {
@@ -281,13 +281,13 @@ public final class SendfiledClient implements AutoCloseable {
                 if (opened != null) {
                     opened.close();
                 }
-            } catch (IOException e) { // an earlier write's of the destination's owner; nothing of ours
+            } catch (IOException e) { // of an earlier write by the destination's owner
                 Log.warning("closing what was opened for a request", e);
             }
         }
     }
 
-    /** What can be chosen. Not thread-safe. */
+    /** The settings of a connection. Not thread-safe. */
     public static final class Builder {
         private static final int DEFAULT_MAX_QUEUED = 1_024;
 
@@ -311,8 +311,8 @@ public final class SendfiledClient implements AutoCloseable {
         }
 
         /**
-         * Where {@link SendfiledClient#readTo} copies: one task a transfer, which blocks. Stays the caller's. By default
-         * the client has threads of its own, as many as there are copies at once.
+         * The executor on which {@link SendfiledClient#readTo} copies: one task a transfer, which blocks. The caller
+         * keeps it. By default the client has threads of its own, as many as there are copies at once.
          */
         public Builder copyExecutor(Executor value) {
             copyExecutor = value;
@@ -337,7 +337,7 @@ public final class SendfiledClient implements AutoCloseable {
          * Connects. Does not wait for the daemon.
          *
          * @throws DaemonUnavailableException if no daemon listens there
-         * @throws IOException if this process has no descriptors left
+         * @throws IOException if no descriptor is free
          */
         public SendfiledClient connect() throws IOException {
             Path directory = socketDirectory != null ? socketDirectory : SocketDirectories.find(name);

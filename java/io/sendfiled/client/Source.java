@@ -10,38 +10,39 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 
 /**
- * A regular file that this process has open for reading, for {@link FileRequest#of(Source)}: what it could open needs
- * neither the daemon's rights nor its root.
+ * A regular file that this process has open for reading, for {@link FileRequest#of(Source)}: the daemon needs no right
+ * to open it, and it may be outside the daemon's root.
  *
- * <p>A source stays its owner's. The client takes a duplicate when the transfer is submitted, so the original may be
+ * <p>The caller keeps the source. The client makes a duplicate when the transfer is submitted, so the original may be
  * closed from then on. Its position is neither used nor moved. The daemon can do with the file what the descriptor
  * allows for as long as the transfer lasts: open it for reading only.
  *
- * <p>For what is no channel of the JDK's, implement the one method: {@code () -> Descriptors.duplicate(number)}.
+ * <p>For a descriptor that is no channel of the JDK, implement the one method: {@code () ->
+ * Descriptors.duplicate(number)}.
  */
 @FunctionalInterface
 public interface Source {
     /**
-     * A duplicate of the descriptor, which the caller closes. Must be sure to duplicate what is meant: see
-     * {@link Descriptors}.
+     * A duplicate of the descriptor, which the caller closes. Must not duplicate a number that was closed and reused:
+     * see {@link Descriptors}.
      *
-     * @throws IOException if the source is closed, or there are no descriptors left
+     * @throws IOException if the source is closed, or no descriptor is free
      */
     OwnedFd duplicate() throws IOException;
 
-    /** What messages call it. */
+    /** The name that messages show. */
     default String name() {
         return "an open file";
     }
 
-    /** How many bytes of it belong to it; 0: as many as the file has. */
+    /** The bytes of the file that belong to the source; 0: all of them. */
     default long size() {
         return 0;
     }
 
     /**
-     * Memory. It is {@linkplain SharedBuffer#seal sealed} when the transfer is submitted, if it is not: what a socket has
-     * accepted are its very pages.
+     * Memory. It is {@linkplain SharedBuffer#seal sealed} when the transfer is submitted, if it is not: a socket keeps
+     * references to its pages, so they must not change any more.
      */
     static Source of(SharedBuffer buffer) {
         return new Source() {
@@ -68,19 +69,19 @@ public interface Source {
         return () -> Descriptors.duplicate(channel);
     }
 
-    /** What a stream has open, such as {@code FileInputStream.getFD()}. */
+    /** The descriptor of a stream, such as {@code FileInputStream.getFD()}. */
     static Source of(FileDescriptor descriptor) {
         return () -> Descriptors.duplicate(descriptor);
     }
 
-    /** A descriptor of one's own. */
+    /** A descriptor that the caller owns. */
     static Source of(OwnedFd descriptor) {
         return () -> Descriptors.duplicate(descriptor);
     }
 
     /**
-     * A file that the client opens when the transfer is submitted, on the thread that submits, which the disk can hold up:
-     * an event loop lets the daemon open its files.
+     * A file that the client opens when the transfer is submitted, on the submitting thread, which then may wait for
+     * the disk. An event loop should let the daemon open its files.
      */
     static Source of(Path file) {
         return new Source() {

@@ -15,8 +15,8 @@ import java.util.concurrent.ConcurrentLinkedQueue;
 /**
  * Watches the status channels of one client's transfers.
  *
- * <p>Owns one daemon thread and its selector. The exchanges' state belongs to this thread, and {@link #execute} is the way
- * in. Never waits for anything but its selector: dependent actions that block, block all transfers of the client.
+ * <p>Owns one daemon thread and its selector. The state of the exchanges belongs to this thread; other threads use
+ * {@link #execute}. Waits only for its selector: a dependent action that blocks, blocks all transfers of the client.
  */
 final class StatusWatcher {
     private static final int BUFFER_SIZE = 256 * Wire.TRANSFER_STATUS_SIZE;
@@ -48,7 +48,7 @@ final class StatusWatcher {
         return !closing || !intake.remove(task);
     }
 
-    /** Makes the watcher look at its intake, and let go of channels that were closed. */
+    /** Makes the watcher look at its intake, and release the descriptors of channels that were closed. */
     void wakeUp() {
         if (Thread.currentThread() != thread) {
             selector.wakeup();
@@ -116,7 +116,7 @@ final class StatusWatcher {
         }
         try {
             exchange.onReadable(buffer);
-        } catch (RuntimeException e) { // a dependent action's, or ours: no reason to let the others down
+        } catch (RuntimeException e) { // of a dependent action, or of ours: the other exchanges go on
             Log.error("cannot handle " + exchange, e);
             exchange.fail(new IOException("internal error", e));
         }
@@ -132,7 +132,7 @@ final class StatusWatcher {
         }
     }
 
-    /** A channel can change its mode only once its key is gone, and a key goes with the next selection. */
+    /** A channel can change its mode only when its key is removed, which the next selection does. */
     private void handOver() throws IOException {
         List<ReadExchange> leaving = handOvers;
         handOvers = new ArrayList<>();

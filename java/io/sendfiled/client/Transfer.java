@@ -6,17 +6,17 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeoutException;
 
 /**
- * A transfer under way. Thread-safe.
+ * A running transfer. Thread-safe.
  *
- * <p>The futures are completed by the client's own thread, which serves all its transfers: a dependent action that may
- * block, or that belongs to an event loop, has to say so with {@code whenCompleteAsync(action, executor)}.
+ * <p>The futures are completed by the client's own thread, which serves all its transfers: an action that may block, or
+ * that belongs to an event loop, must be added with {@code whenCompleteAsync(action, executor)}.
  *
- * <p>Completing {@link #result()} from outside ends the transfer: {@code result().cancel(true)} and
- * {@code result().orTimeout(5, SECONDS)} both cancel it. Such a result does not wait for the daemon, as that of
- * {@link #cancel()} does: the destination is fit for being closed, not for being used.
+ * <p>If the user completes {@link #result()}, the transfer is cancelled: {@code result().cancel(true)} and {@code
+ * result().orTimeout(5, SECONDS)} both do that. Such a result, unlike that of {@link #cancel()}, does not wait for the
+ * daemon, which may still write: the destination can be closed, but not be used.
  */
 public sealed interface Transfer permits Exchange, ReadTransfer, BufferTransfer {
-    /** What was asked for. */
+    /** The request. */
     FileRequest request();
 
     /**
@@ -28,23 +28,24 @@ public sealed interface Transfer permits Exchange, ReadTransfer, BufferTransfer 
 
     /**
      * The end. When it succeeds, the destination has accepted every byte; when it fails, it does so with a
-     * {@link TransferException}. Either way the daemon has let go of the destination.
+     * {@link TransferException}. Either way the daemon no longer writes to the destination.
      */
     CompletableFuture<TransferResult> result();
 
-    /** The bytes moved so far, as far as the client knows. */
+    /** The bytes moved so far, as reported to the client. */
     long bytesMoved();
 
     /**
-     * Sets the listener, in the place of an earlier one.
+     * Sets the listener; replaces an earlier one.
      *
      * @return this
      */
     Transfer onProgress(ProgressListener listener);
 
     /**
-     * Asks for an early end. Never blocks. {@link #result()} then fails with {@code ECANCELED} once the daemon has let
-     * go of the destination, unless the transfer was complete, or had failed, before the daemon got to know.
+     * Asks the daemon to end the transfer. Never blocks. {@link #result()} fails with {@code ECANCELED} when the daemon
+     * has released the destination, unless the transfer was complete, or had failed, before the daemon received the
+     * cancel.
      */
     void cancel();
 
@@ -57,7 +58,7 @@ public sealed interface Transfer permits Exchange, ReadTransfer, BufferTransfer 
     TransferResult await() throws IOException, InterruptedException;
 
     /**
-     * Waits for the end, but not for ever.
+     * Waits for the end, at most {@code timeout}.
      *
      * @throws TransferException if the transfer failed or was cancelled
      * @throws TimeoutException if the time is over; the transfer goes on

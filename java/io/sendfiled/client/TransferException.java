@@ -9,10 +9,10 @@ import org.jspecify.annotations.Nullable;
 /**
  * A transfer that was refused, failed or was cancelled.
  *
- * <p>{@link #bytesMoved()} decides whether the destination is still in step: when it is 0, a server can still answer
- * with an error of its own; otherwise the connection is of no more use. The number is exact when the request was refused
- * ({@link #isRefusal()}), and for a request with {@linkplain TransferOptions options}; else the daemon may drop the last
- * progress message of a failing transfer, so that it is a lower bound.
+ * <p>{@link #bytesMoved()} tells whether the destination can still be used: when it is 0, a server can still answer
+ * with an error of its own; otherwise the connection has to be closed. The number is exact when the request was refused
+ * ({@link #isRefusal()}), and for a request with {@linkplain TransferOptions options}; else the daemon may drop the
+ * last progress message of a failing transfer, so that it is a lower bound.
  */
 public final class TransferException extends IOException {
     private static final long serialVersionUID = 1L;
@@ -71,7 +71,7 @@ public final class TransferException extends IOException {
             return detail;
         }
         if (errno == Errno.ETIMEDOUT) {
-            return "timed out"; // no connection did
+            return "timed out"; // not a connection's timeout
         }
         if (!refusal) {
             return Errno.message(errno);
@@ -90,7 +90,7 @@ public final class TransferException extends IOException {
         };
     }
 
-    /** Why a technique is refused that others could take the place of. */
+    /** The reason for which a technique is refused, and which others fit. */
     static String unfit(Technique asked, int fits) {
         StringBuilder text = new StringBuilder(asked.label()).append(" does not fit here; ask for ");
         for (Technique technique : Technique.setOf(fits)) {
@@ -112,9 +112,9 @@ public final class TransferException extends IOException {
     }
 
     /**
-     * Why, as a number of {@link Errno}: what the daemon said; or {@link Errno#ECANCELED} for a cancelled transfer;
-     * {@link Errno#ECONNABORTED} when the status channel ended without a word, so that the daemon probably died;
-     * {@link Errno#EAGAIN} when too many requests wait to be sent already.
+     * The reason, as a number of {@link Errno}: the daemon's errno; or {@link Errno#ECANCELED} for a cancelled
+     * transfer; {@link Errno#ECONNABORTED} when the status channel ended without a final message, so that the daemon
+     * probably died; {@link Errno#EAGAIN} when too many requests wait to be sent.
      */
     public int errno() {
         return errno;
@@ -125,18 +125,19 @@ public final class TransferException extends IOException {
         return Errno.name(errno);
     }
 
-    /** Why, in words, such as {@code "permission denied"}. */
+    /** The reason as text, such as {@code "permission denied"}. */
     public String reason() {
         return reason;
     }
 
-    /** The bytes that were moved before, as far as the client knows. */
+    /** The bytes that were moved before, as reported to the client. */
     public long bytesMoved() {
         return bytesMoved;
     }
 
     /**
-     * The techniques that would fit, when the one that was asked for does not ({@code EOPNOTSUPP}); Empty when it failed for any other reason. Unmodifiable.
+     * The techniques that would fit, when the one that was asked for does not ({@code EOPNOTSUPP}); empty when the
+     * reason is another. Unmodifiable.
      */
     public Set<Technique> fits() {
         return Technique.setOf(fits);

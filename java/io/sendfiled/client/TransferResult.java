@@ -9,7 +9,7 @@ import org.jspecify.annotations.Nullable;
  * @param info the file's information
  * @param bytesMoved the bytes moved, which is {@code info.size()}
  * @param elapsed from the submission to the end, as this process saw it
- * @param details what the daemon tells about it; null unless the request had {@linkplain TransferOptions options}
+ * @param details what the daemon reports about it; null unless the request had {@linkplain TransferOptions options}
  */
 public record TransferResult(
         FileInfo info,

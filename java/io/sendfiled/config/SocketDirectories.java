@@ -15,8 +15,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The one rule by which the daemon chooses a socket directory and a client finds it: {@code $XDG_RUNTIME_DIR}, then
- * {@code /run/sendfiled}, then the private {@code /tmp/sendfiled-UID}. Whatever it names is safe from other users: a
- * directory of theirs at our place in /tmp would let them read our requests and descriptors.
+ * {@code /run/sendfiled}, then the private {@code /tmp/sendfiled-UID}. A directory that it gives is safe from other
+ * users: if they owned the one in /tmp, they could receive our requests and descriptors.
  *
  * <p>Stateless, any thread; touches the disk. Only {@link #forDaemon()} makes a directory, and only the one in /tmp.
  */
@@ -78,7 +78,7 @@ public final class SocketDirectories {
             Files.createDirectory(
                     own, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
         } catch (FileAlreadyExistsException e) {
-            // Most often our own of the last start; whose it is decides the next line.
+            // It usually exists, from the last start; the next line checks its owner.
         } catch (IOException e) {
             throw new InvalidSettingException(
                     Setting.SOCKET_DIRECTORY, "cannot make " + own + "; give another directory", e);
@@ -114,7 +114,10 @@ public final class SocketDirectories {
         return found;
     }
 
-    /* The XDG base directory specification: absolute, and ours; what sudo or su left of another user is not. */
+    /*
+     * The XDG base directory specification: absolute, and owned by us; one that sudo or su has left set may belong to
+     * another user.
+     */
     private @Nullable Path runtimeDirectory() {
         String value = environment.get("XDG_RUNTIME_DIR");
         if (value == null || !value.startsWith("/")) {

@@ -12,7 +12,7 @@ public enum Counter {
     FAILED(3),
     /** Transfers cancelled by request, or because their client went away. */
     CANCELLED(4),
-    /** Bytes that destinations have taken. */
+    /** Bytes that destinations have accepted. */
     BYTES(5),
     /** Opens that went to the disk pool. */
     COLD_OPENS(6),
@@ -20,17 +20,17 @@ public enum Counter {
     COLD_WINDOWS(7),
     /** Times that a transfer waited for its receiver. */
     BLOCKED(8),
-    /** Opened files that nobody sent in time. */
+    /** Opened files that were not sent in time. */
     OPEN_TIMEOUTS(9),
     /** Transfers in the table now; can fall. */
     TRANSFERS(10),
-    /** Turns in which a loop sat in one call for too long. */
+    /** Turns in which one call of the loop took too long. */
     STUCK(11),
     /** Transfers that ended because no byte moved for too long. */
     IDLE_TIMEOUTS(12),
-    /** Transfers that ended because the time that their request gave them was over. */
+    /** Transfers that ended because the deadline of their request was over. */
     DEADLINES(13),
-    /** Transfers whose last message found no room in the status channel in time. */
+    /** Transfers for whose final message the status channel had no room in time. */
     DRAIN_TIMEOUTS(14),
     /** Choices of the selector that could not be obeyed, so that the rules stood in. */
     UNFIT_SELECTIONS(15),
@@ -46,9 +46,9 @@ public enum Counter {
     DESCRIPTORS(20),
     /** Tasks in the disk pool now, in a queue or with a thread; can fall. */
     DISK_TASKS(21),
-    /** Times that something had to wait and be tried again because the machine lacked memory, descriptors or the like. */
+    /** Waits and retries because the system lacked memory, descriptors or the like. */
     SHORTAGES(22),
-    /** Requests some of whose descriptors were lost, because the process had too many open. */
+    /** Requests that lost descriptors on receipt, because the process had too many open. */
     CROWDED(23);
 
     private final int index;

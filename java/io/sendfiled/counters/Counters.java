@@ -1,7 +1,7 @@
 package io.sendfiled.counters;
 
 /**
- * The counters of one engine: sums over its loops, read without disturbing them. Made by the engine.
+ * The counters of one engine: sums over its loops, read without a call into them. Made by the engine.
  *
  * <p>Any thread. A value may be a moment old. After the engine was closed the last values stay readable.
  */

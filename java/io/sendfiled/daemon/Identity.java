@@ -4,8 +4,8 @@ import io.sendfiled.jni.ProcessNative;
 import io.sendfiled.sys.Errno;
 
 /**
- * Who the daemon runs as: decided first, so that a refusal comes before anything is touched, and put into effect before
- * anything is opened. Main thread; a look-up may ask a directory service.
+ * The user and group that the daemon runs as: decided first, so that a refusal comes before anything is changed, and
+ * assumed before anything is opened. Main thread; a look-up may ask a directory service.
  */
 final class Identity {
     private static final int ROOT = 0;
@@ -49,12 +49,15 @@ final class Identity {
         return new Identity(true, true, uid, target.gid());
     }
 
-    /** Whether the program was started by root, whoever it becomes. */
+    /** Whether root has started the program, which may become another user. */
     boolean wasRoot() {
         return wasRoot;
     }
 
-    /** The group is given up as well: {@code -g} alone, or the user's own, and no groups but those of the user. */
+    /**
+     * Becomes the user and group for good: the group of {@code -g} or the user's own, and only the user's supplementary
+     * groups.
+     */
     void assume() throws StartException {
         if (!changes) {
             return;

@@ -7,8 +7,8 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The whole table of settings, as the program is given them: its own have their values here; those of the engine are in
- * a builder, because some of their defaults depend on the user that the program becomes.
+ * All settings that the program was given. The values of its own settings are here; those of the engine are in a
+ * builder, because some of their defaults depend on the user that the program becomes.
  *
  * <p>Main thread.
  */
@@ -19,7 +19,7 @@ final class ProgramConfig {
     /**
      * Sets any setting from text.
      *
-     * @throws io.sendfiled.config.InvalidSettingException when it is not a value of that setting
+     * @throws io.sendfiled.config.InvalidSettingException if it is no value of that setting
      */
     void set(Setting setting, String text) {
         if (setting.isOfProgram()) {

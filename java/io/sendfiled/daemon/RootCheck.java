@@ -9,12 +9,14 @@ import java.util.ArrayDeque;
 import java.util.Deque;
 
 /**
- * Whether nobody but root and the daemon's user can put another directory in the place of the root: for a daemon that was
- * started as root, as sshd(8) asks it of a ChrootDirectory. Every directory on the way must belong to one of the two, and
- * be writable by no other, unless it is sticky, as /tmp is: then what stands in it must belong to one of the two.
+ * Checks that only root and the daemon's user can replace the root with another directory: for a daemon that was
+ * started as root, as sshd(8) requires of a ChrootDirectory. Every directory on the way must belong to one of the two
+ * users, and be writable by no other. If it is writable by others but sticky, as /tmp is, its next entry on the way
+ * must belong to one of the two.
  *
- * <p>The root itself is not asked for: who may write in it decides what is served, and no more. From the top down, each
- * step is looked at where nobody else can change it any more, so that nothing can change between the check and the open.
+ * <p>The root itself is not checked: a user who can write in it only decides what is served. The check goes from the
+ * top down, and checks each entry when no other user can change it any more, so that nothing can change between the
+ * check and the open.
  *
  * <p>Stateless; main thread.
  */
@@ -36,8 +38,8 @@ final class RootCheck {
     }
 
     /**
-     * Returns when the way to the root is safe, or ends at something that cannot be looked at: what is wrong then is for the
-     * open to say.
+     * Returns when the way to the root is safe, or when an entry on it cannot be read: then the open of the root fails
+     * and reports why.
      *
      * @param root absolute
      * @param uid the user that the daemon runs as
@@ -46,7 +48,7 @@ final class RootCheck {
         new RootCheck(root, uid).walk();
     }
 
-    /** What is looked at: a file's mode with its type, and its owner. */
+    /** An entry that is checked: a file's mode with its type, and its owner. */
     private record Entry(Path path, int mode, int owner) {
         static Entry of(Path path) throws IOException {
             int mode = (Integer) Files.getAttribute(path, "unix:mode", LinkOption.NOFOLLOW_LINKS);

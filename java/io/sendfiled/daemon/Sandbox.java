@@ -16,8 +16,8 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What the daemon's process may still do once it serves: read the root, have its socket and lock, and what a JVM at work
- * reads. Put on when the identity is settled and before a request can arrive; how, tells native/core/process/sandbox.h.
+ * What the daemon's process may do while it serves: read the root, use its socket and lock, and read what a running JVM
+ * reads. Entered after the change of user and before a request can arrive; native/core/process/sandbox.h says how.
  *
  * <p>Main thread, once each. Not for an embedded engine: it would confine the program around it.
  */
@@ -45,10 +45,10 @@ final class Sandbox {
     private Sandbox() {}
 
     /**
-     * Puts it on.
+     * Restricts the process.
      *
-     * @param config what the engine will need
-     * @return what it could not do, for people; null when it did all, or was told to do nothing
+     * @param config the engine's, which says what it will need
+     * @return a message that says what it could not restrict; null when it restricted all, or is off
      */
     static @Nullable String enter(SandboxMode mode, SendfiledConfig config) throws StartException {
         if (mode == SandboxMode.OFF) {
@@ -70,7 +70,7 @@ final class Sandbox {
         return missing;
     }
 
-    /** Closes it behind the start, which needed some calls more than the work does: the engine has its socket. */
+    /** Adds the second filter, when the engine has its socket: the start needs more system calls than the work. */
     static void close(SandboxMode mode) throws StartException {
         if (mode != SandboxMode.OFF && SandboxNative.seccomp() >= 0) {
             check(SandboxNative.filterAtWork(), "filter system calls");
@@ -101,19 +101,19 @@ final class Sandbox {
         }
     }
 
-    /** A rule needs it to exist. What is wrong with it otherwise is for the start of the engine to find and say. */
+    /** A rule needs the directory to exist. Other faults of it are found and reported by the start of the engine. */
     private static void makeSocketDirectory(Path directory) {
         try {
             Files.createDirectory(
                     directory, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
         } catch (IOException e) {
-            // Most often it is there.
+            // It usually exists.
         }
     }
 
     private static List<Rule> rules(SendfiledConfig config) {
         List<Rule> rules = new ArrayList<>();
-        // Directories are not served, but a client who asks for one shall be told so: EINVAL, and not EACCES.
+        // Directories are not served, but a client that asks for one gets EINVAL, and not EACCES.
         rules.add(new Rule(config.root(), READ_ALL));
         rules.add(new Rule(config.socketDirectory(), READ | WRITE | SandboxNative.MAKE));
         rules.add(new Rule(Path.of("/dev/null"), READ | WRITE));
@@ -151,7 +151,7 @@ final class Sandbox {
         }
     }
 
-    /** Terminals that clients pass are opened anew (a description of our own does not change theirs). */
+    /** Terminals that clients pass are opened again (so that our O_NONBLOCK is not set on their description). */
     private static void addTerminals(List<Rule> rules) {
         rules.add(new Rule(Path.of("/dev/pts"), WRITE));
         try (DirectoryStream<Path> devices = Files.newDirectoryStream(Path.of("/dev"), "tty?*")) {
@@ -159,7 +159,7 @@ final class Sandbox {
                 rules.add(new Rule(device, WRITE));
             }
         } catch (IOException e) {
-            // No such devices, no such clients.
+            // Without such devices no client can pass one.
         }
     }
 }

@@ -2,7 +2,7 @@ package io.sendfiled.daemon;
 
 import java.util.Locale;
 
-/** Whether the daemon's process confines itself to what it needs. */
+/** Whether the daemon's process restricts itself to what it needs. */
 public enum SandboxMode {
     /** It does, or does not start. */
     ON,

@@ -2,8 +2,10 @@ package io.sendfiled.daemon;
 
 import org.jspecify.annotations.Nullable;
 
-/** The daemon cannot start: one line for people, and the errno that a waiting parent is told.
- * No message when another process gave it. */
+/**
+ * The daemon cannot start: has one line for the user, and the errno that a waiting parent gets. Without a message when
+ * another process has printed it.
+ */
 final class StartException extends Exception {
     private static final long serialVersionUID = 1L;
 

@@ -1,6 +1,6 @@
 package io.sendfiled.daemon;
 
-/** The command line is not one of ours; the message says which word and why. */
+/** The command line is wrong; the message says which word, and why. */
 final class UsageException extends Exception {
     private static final long serialVersionUID = 1L;
 

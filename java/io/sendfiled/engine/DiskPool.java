@@ -8,16 +8,17 @@ import java.util.concurrent.atomic.AtomicReferenceArray;
 import java.util.function.LongConsumer;
 
 /**
- * The threads that may wait for a disk: one small pool for each device, one for opens whose device nobody knows, two for
- * closes that wait for no disk, so that a dead disk takes only its own threads. A pool is made when its device is first met, and its threads go when it is idle. In which
- * order a disk's tasks are worked on is {@link FairTasks}' business.
+ * The threads that may wait for a disk: one small pool for each device, one for opens whose device is unknown, and two
+ * for closes that wait for no disk, so that a dead disk blocks only its own threads. A pool is made when its device is
+ * first used, and its threads end when it is idle. {@link FairTasks} decides the order of the tasks of a pool.
  *
- * <p>Any thread may call {@link #execute}; it never waits. A queue is as long as the transfers that the daemon allows.
+ * <p>Any thread may call {@link #execute}; it never waits. The number of transfers that the daemon allows limits the
+ * length of a queue.
  */
 final class DiskPool implements AutoCloseable {
     private static final long IDLE_SECONDS = 30;
 
-    /** Opens of which nobody knows whose disk they will wait for: rare, and any dead disk can keep some of their threads. */
+    /** Opens whose disk is unknown: they are rare, but any dead disk can block some of their threads. */
     private static final int OPEN_FACTOR = 4;
 
     private final int threads;
@@ -28,7 +29,7 @@ final class DiskPool implements AutoCloseable {
     /**
      * @param threads of each queue
      * @param begin runs once on each new thread
-     * @param work does one task, for as long as its disk likes
+     * @param work does one task, and waits for its disk
      */
     DiskPool(int threads, Runnable begin, LongConsumer work) {
         this.threads = threads;
@@ -37,10 +38,10 @@ final class DiskPool implements AutoCloseable {
     }
 
     /**
-     * Has a task of a turn worked on.
+     * Queues a task of a turn.
      *
-     * @param urgent whether it comes before those that are not
-     * @param client among whose tasks and others' turns are given
+     * @param urgent whether it goes before tasks that are not
+     * @param client the process that it is done for: tasks are taken round-robin by client
      */
     void execute(int queue, long task, boolean urgent, int client) {
         Pool pool = pools.get(queue);
@@ -50,8 +51,7 @@ final class DiskPool implements AutoCloseable {
         pool.tasks.add(task, urgent, client);
         try {
             pool.threads.execute(pool.turn);
-        } catch (
-                OutOfMemoryError e) { // no further thread can be started: it waits for one that has been, or for revive
+        } catch (OutOfMemoryError e) { // no further thread starts: the task waits for a running one, or for revive
             if (!pool.threads.getQueue().offer(pool.turn)) {
                 throw e;
             }
@@ -59,7 +59,7 @@ final class DiskPool implements AutoCloseable {
     }
 
     /**
-     * Starts a thread for tasks that wait although no thread is left; for when threads could not be started.
+     * Starts a thread for queues that have tasks but no thread, because none could be started before.
      *
      * @return whether tasks wait for the next try
      */
@@ -73,7 +73,7 @@ final class DiskPool implements AutoCloseable {
                 try {
                     pool.threads.prestartCoreThread();
                 } catch (OutOfMemoryError e) {
-                    waiting = true; // still no thread to be had
+                    waiting = true; // no thread can be started yet
                 }
             }
         }
@@ -98,8 +98,7 @@ final class DiskPool implements AutoCloseable {
                 });
         executor.allowCoreThreadTimeOut(true);
         FairTasks tasks = new FairTasks(mostOfOneClient(queue, count));
-        // Until nothing is left that may be worked on: what its client's limit has kept waiting has no turn of its own
-        // left.
+        // Until no task may run: a task that waited for its client's limit has used up its own execution of `turn`.
         Pool pool = new Pool(executor, tasks, () -> {
             for (FairTasks.Task task = tasks.next(); task != null; task = tasks.next()) {
                 try {
@@ -113,7 +112,10 @@ final class DiskPool implements AutoCloseable {
         return pool;
     }
 
-    /** Closes wait for what a client has made of its descriptors: it keeps half of the threads at most. A disk is a disk's fault. */
+    /**
+     * How long a close waits is in the hands of the client, which may therefore have half of the threads at most. How
+     * long a disk takes is not, so there is no such limit there.
+     */
     private static int mostOfOneClient(int queue, int threads) {
         boolean closes = queue == EngineNative.QUEUE_CLOSE || queue == EngineNative.QUEUE_LINGER;
         return closes ? Math.max(1, threads / 2) : Integer.MAX_VALUE;
@@ -128,7 +130,7 @@ final class DiskPool implements AutoCloseable {
         };
     }
 
-    /** Takes no more tasks; those that wait are still worked on. Returns at once. */
+    /** Takes no more tasks; queued ones are still done. Returns at once. */
     @Override
     public void close() {
         for (int i = 0; i < pools.length(); i++) {
@@ -142,7 +144,7 @@ final class DiskPool implements AutoCloseable {
     /**
      * Waits until the last task has ended.
      *
-     * @return false when a disk kept one for longer than that
+     * @return false when a task took longer than that
      */
     boolean awaitTermination(long timeoutNs) throws InterruptedException {
         long deadline = System.nanoTime() + timeoutNs;
@@ -158,7 +160,7 @@ final class DiskPool implements AutoCloseable {
     /**
      * The threads of one queue, and what they work on.
      *
-     * @param turn works on the task whose turn it is; executed once for each task
+     * @param turn takes the next task and does it; executed once for each task
      */
     private record Pool(ThreadPoolExecutor threads, FairTasks tasks, Runnable turn) {}
 }

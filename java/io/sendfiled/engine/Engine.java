@@ -16,8 +16,8 @@ import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A running engine: the request socket, its event loops, its disk pool and its watchdog. {@link io.sendfiled.Sendfiled} is
- * what embedders see of it, and says what its methods do; the program {@code sendfiled} uses this class.
+ * A running engine: the request socket, its event loops, its disk pool and its watchdog. {@link io.sendfiled.Sendfiled}
+ * is its public form, for embedders, and documents the methods; the program {@code sendfiled} uses this class.
  *
  * <p>Owns the native engine and its threads. Any thread may call any method.
  */
@@ -25,7 +25,7 @@ public final class Engine implements AutoCloseable {
     /** How long {@link #close} waits for disks before it leaves their threads behind, in seconds. */
     public static final int CLOSE_SECONDS = 10;
 
-    /** How often a drain looks whether it is over. */
+    /** A drain checks this often whether it is over. */
     public static final int DRAIN_LOOK_MS = 10;
 
     /** No process has this id. */
@@ -39,7 +39,7 @@ public final class Engine implements AutoCloseable {
     private final Watchdog watchdog;
     private final Thread serviceThread;
     private final LoopCounters counters;
-    private final CountDownLatch hurry = new CountDownLatch(1); // open: a drain that is under way ends
+    private final CountDownLatch hurry = new CountDownLatch(1); // open: a running drain ends
     private boolean closed;
 
     private Engine(SendfiledConfig config, @Nullable TechniqueSelector selector, long engine, int refusedPid) {
@@ -76,8 +76,8 @@ public final class Engine implements AutoCloseable {
     }
 
     /**
-     * The same for a process that is the daemon and nothing else, and so never a client of its own: what comes under its
-     * id was brought about by somebody who has the daemon send, and is refused.
+     * The same for a process that is only the daemon, and so never its own client. A request with its process id must
+     * be one that a client made the daemon send, and is refused.
      */
     public static Engine launchProgram(SendfiledConfig config) throws NativeIoException {
         return start(config, null, (int) ProcessHandle.current().pid());
@@ -111,7 +111,7 @@ public final class Engine implements AutoCloseable {
         return path.toString().getBytes(StandardCharsets.UTF_8);
     }
 
-    /** What it was launched with. */
+    /** The configuration that it was launched with. */
     public SendfiledConfig config() {
         return config;
     }
@@ -121,7 +121,7 @@ public final class Engine implements AutoCloseable {
         return counters;
     }
 
-    /** Why an event loop has ended although nobody closed the engine; null while all is well. */
+    /** Why an event loop has ended although the engine was not closed; null if none has. */
     public @Nullable Throwable failure() {
         for (EventLoop loop : loops) {
             Throwable failure = loop.failure();
@@ -132,7 +132,7 @@ public final class Engine implements AutoCloseable {
         return null;
     }
 
-    /** Has that run when {@link #failure} has something to tell; on an event loop's thread, or at once. */
+    /** Runs {@code told} when {@link #failure} is not null any more; on an event loop's thread, or at once. */
     public void onFailure(Runnable told) {
         for (EventLoop loop : loops) {
             loop.onFailure(told);
@@ -171,14 +171,14 @@ public final class Engine implements AutoCloseable {
         }
     }
 
-    /** From here on nothing new begins; {@link #isDrained} tells when the rest has ended. Idempotent. */
+    /** From here on no new transfer begins; {@link #isDrained} tells when the others have ended. Idempotent. */
     public synchronized void beginDrain() {
         if (!closed) {
             EngineNative.drain(engine);
         }
     }
 
-    /** Whether no transfer is under way; also after {@link #close}. */
+    /** Whether there is no transfer; also after {@link #close}. */
     public synchronized boolean isDrained() {
         return closed || EngineNative.transfers(engine) == 0;
     }
@@ -204,7 +204,7 @@ public final class Engine implements AutoCloseable {
         if (ended) {
             EngineNative.destroy(engine);
         } else {
-            // A loop that waits for a disk has let go of the socket long ago, so its name can go as well.
+            // A loop that waits for a disk has stopped receiving before, so the socket's name can be removed.
             EngineNative.closeEndpoint(engine);
         }
         if (interrupted) {
@@ -214,7 +214,7 @@ public final class Engine implements AutoCloseable {
 
     private boolean awaitEnd(long deadline) throws InterruptedException {
         boolean ended = awaitLoops(deadline);
-        watchdog.stop(); // last: it frees a loop that is stuck
+        watchdog.stop(); // last: it interrupts a loop that is stuck
         serviceThread.join();
         if (!ended) {
             return false;

@@ -6,9 +6,11 @@ import io.sendfiled.sys.Errno;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One event loop's thread: a turn in C, then the dispatch of what it left, over and over.
+ * The thread of one event loop: runs a turn in C, then dispatches the requests and tasks in its turn buffer,
+ * repeatedly.
  *
- * <p>Waits in epoll only. Allocates nothing for a request that needs no disk; a task for the disk pool costs one object.
+ * <p>Waits only in epoll. Allocates nothing for a request that needs no disk; a task for the disk pool costs one
+ * object.
  */
 final class EventLoop implements Runnable {
     private final long loop;
@@ -22,7 +24,7 @@ final class EventLoop implements Runnable {
     /**
      * @param turn the loop's
      * @param dispatcher of that turn
-     * @param selector asked for what its turns leave open; null when there is none
+     * @param selector selects the techniques that requests do not name; null when there is none
      */
     EventLoop(long loop, Turn turn, Dispatcher dispatcher, DiskPool diskPool, @Nullable SelectorCaller selector) {
         this.loop = loop;
@@ -48,7 +50,7 @@ final class EventLoop implements Runnable {
                 fail(new IllegalStateException(
                         "an event loop has ended: " + Errno.message(-result) + " (" + Errno.name(-result) + ")"));
             }
-        } catch (Throwable t) { // told by failure(); the loop's clients see EOF
+        } catch (Throwable t) { // reported by failure(); the loop's clients see EOF
             fail(t);
             throw t;
         }
@@ -69,12 +71,12 @@ final class EventLoop implements Runnable {
         }
     }
 
-    /** Makes {@link #run} return as soon as nothing is with the disk pool any more. Any thread. */
+    /** Makes {@link #run} return when no transfer of the loop is offloaded any more. Any thread. */
     void stop() {
         EngineNative.stop(loop);
     }
 
-    /** Has that run when the loop ends before it was stopped, at once if it has; may be twice. */
+    /** Runs {@code told} when the loop ends before it was stopped, or at once if it has ended so; perhaps twice. */
     void onFailure(Runnable told) {
         onFailure = told;
         if (failure != null) {

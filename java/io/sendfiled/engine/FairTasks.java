@@ -6,16 +6,16 @@ import java.util.concurrent.ConcurrentLinkedQueue;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The tasks that wait for one disk, in the order in which they are worked on: urgent ones (small files, first windows) before
- * the others, and among both a turn for each client, however many tasks it has. Urgent ones starve nobody: after {@value
- * #URGENT_RUN} of them in a row one of the others has its turn.
+ * The tasks that wait for one disk, in the order in which they are worked on: urgent ones (small files, first windows)
+ * before the others, and in both groups round-robin by client, however many tasks a client has. Urgent tasks do not
+ * starve the others: after {@value #URGENT_RUN} urgent ones in a row one of the others follows.
  *
  * <p>Any thread. {@link #add} never waits for a thread that is in {@link #next}: event loops call it.
  */
 final class FairTasks {
     static final int URGENT_RUN = 4;
 
-    /** What has been added and is in no lane yet. */
+    /** Tasks that were added and are in no lane yet. */
     private final ConcurrentLinkedQueue<Task> added = new ConcurrentLinkedQueue<>();
 
     private final Lane urgent = new Lane();
@@ -34,14 +34,14 @@ final class FairTasks {
         this.most = most;
     }
 
-    /** Takes a task in, behind the others of that client. */
+    /** Adds a task, behind the others of that client. */
     void add(long task, boolean isUrgent, int client) {
         added.add(new Task(task, isUrgent, client));
     }
 
     /**
-     * Takes out the task whose turn it is, to be worked on until {@link #finished}; null when nothing waits but tasks of
-     * clients that have enough under way.
+     * Removes the next task, to be worked on until {@link #finished}; null when no task waits, or only tasks of clients
+     * that have {@code most} tasks running.
      */
     synchronized @Nullable Task next() {
         for (Task task = added.poll(); task != null; task = added.poll()) {
@@ -65,7 +65,7 @@ final class FairTasks {
         return task != null ? task : urgent.next();
     }
 
-    /** That one was worked on: another one of its client's may be. */
+    /** A task is done: another task of its client may run. */
     synchronized void finished(Task task) {
         running.computeIfPresent(task.client, (client, count) -> count == 1 ? null : count - 1);
     }
@@ -103,7 +103,7 @@ final class FairTasks {
         }
     }
 
-    /** Tasks in turn: one of each client, then the next one of each. */
+    /** Tasks round-robin by client: one of each client, then the next one of each. */
     private final class Lane {
         private final Map<Integer, ClientTasks> byClient = new HashMap<>();
 
@@ -123,7 +123,7 @@ final class FairTasks {
             }
             ClientTasks added = new ClientTasks(task);
             byClient.put(task.client, added);
-            if (served != null) { // behind all others
+            if (served != null) { // to the end of the ring
                 added.next = served.next;
                 served.next = added;
             }

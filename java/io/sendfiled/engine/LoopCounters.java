@@ -37,7 +37,7 @@ final class LoopCounters implements Counters, AutoCloseable {
         return sum;
     }
 
-    /** Keeps the values as they are and lets go of the memory. Idempotent. */
+    /** Keeps the last values and releases the memory. Idempotent. */
     @Override
     public synchronized void close() {
         for (Counter counter : Counter.values()) {

@@ -8,13 +8,13 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Asks a technique selector for every selection that a turn leaves open, and writes its verdicts back.
+ * Calls the technique selector for every selection of a turn, and writes its answers back.
  *
- * <p>One for all loops of an engine; any of their threads. The selector is foreign code: whatever it does, the rules of
- * the engine stand in.
+ * <p>One for all loops of an engine; any of their threads. The selector is the user's code: if it fails, the rules of
+ * the engine decide.
  */
 final class SelectorCaller {
-    /** No technique's code: the engine counts it and goes by its rules. */
+    /** The code of no technique: the engine counts it and uses its rules. */
     private static final int UNFIT = -1;
 
     private final TechniqueSelector selector;
@@ -40,7 +40,7 @@ final class SelectorCaller {
         Technique technique;
         try {
             technique = selector.choose(turn.selectionSize(selection), type, turn.selectionIsBlocking(selection));
-        } catch (Throwable t) { // an Error of foreign code is no reason to end a loop either
+        } catch (Throwable t) { // an Error of the user's code must not end a loop either
             complain("the technique selector failed; the rules decide", t);
             return UNFIT;
         }

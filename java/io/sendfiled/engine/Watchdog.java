@@ -3,8 +3,8 @@ package io.sendfiled.engine;
 import io.sendfiled.jni.EngineNative;
 
 /**
- * The watchdog, on the service thread: while loops work it looks ten times a second for one that is stuck in one call, and for disk tasks
- * that no thread works on. It sleeps while they sleep.
+ * The watchdog, on the service thread. While loops work, it looks ten times a second for a loop that is stuck in one
+ * call, and for disk tasks that no thread works on. It sleeps while all loops sleep.
  */
 final class Watchdog implements Runnable {
     private final long engine;
@@ -21,7 +21,7 @@ final class Watchdog implements Runnable {
         boolean tasksWait = false;
         while (!stopped) {
             EngineNative.runWatchdog(engine, tasksWait);
-            // A loop that could start no thread for a task works again afterwards, and that wakes the watchdog.
+            // A loop that could not start a thread for a task begins another turn afterwards, which wakes the watchdog.
             tasksWait = diskPool.revive();
         }
     }

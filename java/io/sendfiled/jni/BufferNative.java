@@ -4,9 +4,9 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 
 /**
- * Natives of memory that is handed between processes. A buffer's state is laid out by C in a direct buffer of
- * {@link #STATE_SIZE} bytes, which {@link #newState} makes; one thread at a time may be here with it, and
- * {@link #free} ends it. What {@code <sendfiled/buffer.h>} says of the C functions holds for these.
+ * Natives of memory that is handed between processes. C defines the layout of a buffer's state, a direct buffer of
+ * {@link #STATE_SIZE} bytes that {@link #newState} makes. One thread at a time may use a state; {@link #free} ends it.
+ * {@code <sendfiled/buffer.h>} describes the C functions behind these methods.
  */
 public final class BufferNative {
     /** {@code SFD_BUFFER_HUGE_PAGES}, for {@link #allocate}. */
@@ -24,7 +24,7 @@ public final class BufferNative {
     /** {@code SFD_BUFFER_UNSEALED}, of {@link #seal(ByteBuffer)}. */
     public static final int UNSEALED = 0;
 
-    /** {@code SFD_BUFFER_SEALED}: nobody can write. */
+    /** {@code SFD_BUFFER_SEALED}: no write is possible. */
     public static final int SEALED = 2;
 
     /** The most bytes of a name, without the NUL. */
@@ -52,7 +52,7 @@ public final class BufferNative {
 
     /** The state of no buffer. */
     public static ByteBuffer newState() {
-        NativeLibrary.ensureAvailable(); // the others need a state first, but for openFile
+        NativeLibrary.ensureAvailable(); // the others need a state first, except openFile
         ByteBuffer state = ByteBuffer.allocateDirect(STATE_SIZE).order(ByteOrder.nativeOrder());
         init0(state);
         return state;
@@ -73,7 +73,7 @@ public final class BufferNative {
         return state.getInt(AT_FD);
     }
 
-    /** How far it is sealed: {@link #UNSEALED}, 1 (only old mappings can write), {@link #SEALED}. */
+    /** How it is sealed: {@link #UNSEALED}, 1 (only old mappings can write), {@link #SEALED}. */
     public static int sealOf(ByteBuffer state) {
         return state.getInt(AT_SEAL);
     }
@@ -88,28 +88,31 @@ public final class BufferNative {
         return allocate0(state, nameAndNul, size, flags);
     }
 
-    /** An empty memory file for somebody to fill: a descriptor, the caller's, or -errno. */
+    /** An empty memory file, which another process fills: a descriptor for the caller, or -errno. */
     public static int openFile(byte[] nameAndNul) {
         NativeLibrary.ensureAvailable();
         return openFile0(nameAndNul);
     }
 
-    /** Maps a descriptor, which belongs to the buffer then; on failure it stays the caller's. 0 or -errno. */
+    /** Maps a descriptor. On success the buffer owns it; on failure the caller keeps it. 0 or -errno. */
     public static int map(ByteBuffer state, int fd, int flags) {
         return map0(state, fd, flags);
     }
 
-    /** Seals. What is mapped keeps its address. 0 or -errno. */
+    /** Seals the buffer. Its mapping keeps its address. 0 or -errno. */
     public static int seal(ByteBuffer state) {
         return seal0(state);
     }
 
-    /** Maps it elsewhere. Each access to where it was is an {@link InternalError}, until {@link #release}. 0 or -errno. */
+    /**
+     * Moves the mapping to other addresses. An access to an old one is an {@link InternalError}, until {@link
+     * #release}. 0 or -errno.
+     */
     public static int revoke(ByteBuffer state) {
         return revoke0(state);
     }
 
-    /** Frees addresses that were {@linkplain #revoke revoked}. Nobody may access them any more. */
+    /** Frees addresses that were {@linkplain #revoke revoked}. They must not be accessed any more. */
     public static void release(long address, long length) {
         release0(address, length);
     }
@@ -129,7 +132,7 @@ public final class BufferNative {
         return receive0(state, socket, flags);
     }
 
-    /** Lets go of the mapping without unmapping it: its addresses have another owner, who will {@link #release} them. */
+    /** Forgets the mapping without unmapping it: another object owns its addresses, and will {@link #release} them. */
     public static void forgetMapping(ByteBuffer state) {
         state.putLong(AT_DATA, 0).putLong(AT_MAPPED, 0);
     }

@@ -6,7 +6,7 @@ import java.util.Arrays;
 /**
  * The natives of the client: the request socket. Thread-safe; only {@link #waitWritable} blocks.
  *
- * <p>Results are the kernel's: 0 or more, or {@code -errno}.
+ * <p>Results are 0 or more, or {@code -errno}.
  */
 public final class ClientNative {
     private ClientNative() {}
@@ -26,7 +26,7 @@ public final class ClientNative {
      *
      * @param socket a request socket, borrowed
      * @param path the bytes of the daemon's socket's path, at most 107
-     * @return 0, or -errno: ENOENT, ECONNREFUSED (nobody listens), EACCES, ENAMETOOLONG, EPROTOTYPE
+     * @return 0, or -errno: ENOENT, ECONNREFUSED (no process serves it), EACCES, ENAMETOOLONG, EPROTOTYPE
      */
     public static int connect(int socket, byte[] path) {
         return connectSocket0(socket, Arrays.copyOf(path, path.length + 1));

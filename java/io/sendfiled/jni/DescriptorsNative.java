@@ -1,11 +1,12 @@
 package io.sendfiled.jni;
 
 /**
- * The natives behind {@code io.sendfiled.sys.Descriptors}: fields of JDK objects, and {@code fcntl(2)}. Thread-safe; only {@link #close} can
- * block, as {@code close(2)} does. Results are the kernel's: 0 or more, or {@code -errno}.
+ * The natives behind {@code io.sendfiled.sys.Descriptors}: reads fields of JDK objects, and calls {@code fcntl(2)}.
+ * Thread-safe; only {@link #close} can block, as {@code close(2)} does. Results are 0 or more, or {@code -errno}.
  *
- * <p>The caller makes sure that the {@linkplain NativeLibrary#ensureAvailable library} is there. No static initializer does:
- * loading the library initializes this class, and two threads that begin at different ends would wait for each other.
+ * <p>The caller ensures that the {@linkplain NativeLibrary#ensureAvailable library} is loaded. No static initializer
+ * does: loading the library initializes this class, and two threads that begin at different ends would wait for each
+ * other.
  */
 public final class DescriptorsNative {
     private DescriptorsNative() {}
@@ -30,7 +31,7 @@ public final class DescriptorsNative {
     /** Sets {@code FD_CLOEXEC}. */
     public static native int setCloseOnExec(int fd);
 
-    /** Closes a descriptor; the number is free whatever the result is. */
+    /** Closes a descriptor; the number is free also when the result is an error. */
     public static native int close(int fd);
 
     /** Whether it is a terminal; false when it is not open. */

@@ -4,7 +4,7 @@ import java.util.HashMap;
 import java.util.Map;
 
 /**
- * The layout of a C structure, told member by member under the names that C has for them: each stands behind the one
+ * The layout of a C structure, given member by member with the names that they have in C. Each member follows the one
  * before, without padding. {@link #check} compares it with the library's.
  *
  * <p>For the static fields of one class.
@@ -47,13 +47,13 @@ final class Layout {
         return offset;
     }
 
-    /** Leaves bytes out that only C has a name for. */
+    /** Skips bytes that only C has a name for. */
     Layout skip(int bytes) {
         size += bytes;
         return this;
     }
 
-    /** Bytes of what has been told so far. */
+    /** Bytes of all members given so far. */
     int size() {
         return size;
     }

@@ -8,7 +8,7 @@ import org.jspecify.annotations.Nullable;
  * Numbers that C and Java both write down: offsets, sizes, codes, orders. The library has a table of its own,
  * {@code native/jni/jni_constants.c}, which is compared with the classes group by group before anything depends on it.
  *
- * <p>Stateless, any thread; wants a loaded library.
+ * <p>Stateless, any thread; needs a loaded library.
  */
 public final class NativeConstants {
     private NativeConstants() {}
@@ -16,7 +16,7 @@ public final class NativeConstants {
     /**
      * Returns when the library has exactly these numbers in a group.
      *
-     * @throws UnsatisfiedLinkError with the name and both numbers, when one differs or stands on one side only
+     * @throws UnsatisfiedLinkError with the name and both numbers, if one differs, or is missing on one side
      */
     public static void check(String group, Map<String, Integer> ofClasses) {
         Map<String, Integer> ofLibrary = ofLibrary(group + ".");

@@ -28,7 +28,7 @@ public final class NativeLibrary {
 
     /** The first use of the holder loads the library: the JVM's class initialization is the lock. */
     private static final class Loaded {
-        // Kept on purpose: the cause belongs to the one attempt that a JVM makes.
+        // Static on purpose: a JVM tries to load the library only once, and this is the cause of that.
         @SuppressWarnings("StaticAssignmentOfThrowable")
         static final @Nullable Throwable CAUSE = attempt();
     }
@@ -156,7 +156,7 @@ public final class NativeLibrary {
                 Files.copy(in, file);
                 System.load(file.toString());
             } finally {
-                // A loaded library stays mapped without its file; nothing is left behind, even after a SIGKILL.
+                // A loaded library stays mapped without its file, so no file is left even after a SIGKILL.
                 Files.deleteIfExists(file);
                 Files.deleteIfExists(directory);
             }

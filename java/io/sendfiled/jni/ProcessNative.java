@@ -63,10 +63,16 @@ public final class ProcessNative {
     /** Raises the soft limit of open files to the hard one; gives the limit that holds then. */
     public static native long raiseOpenFiles();
 
-    /** From here on SIGTERM and SIGINT are only noted, and SIGHUP is ignored; gives a descriptor to wait on. */
+    /**
+     * From here on SIGTERM and SIGINT are recorded instead of ending the process, and SIGHUP is ignored; gives a
+     * descriptor to wait on.
+     */
     public static native int openSignals();
 
-    /** Blocks until a signal was noted, at most that long (-1: for ever); gives its number, or 0 when none came. */
+    /**
+     * Blocks until a signal was recorded, at most {@code timeoutMs} (-1: no limit); gives its number, or 0 when none
+     * came.
+     */
     public static native int awaitSignal(int fd, int timeoutMs);
 
     /** Ends a wait, or the next one, as SIGINT would. Any thread, before {@link #closeSignals}. */
@@ -83,11 +89,14 @@ public final class ProcessNative {
 
     /**
      * Runs this program again in a session of its own and waits for its report: 0 when it is ready, a positive errno
-     * when it failed, a negated one when it could not be run or ended in silence.
+     * when it failed, a negated one when it could not be run, or ended without a report.
      */
     public static native int detach();
 
-    /** In the detached child, once ready: lets go of standard error and the working directory. */
+    /**
+     * In the detached child, once ready: redirects standard error to /dev/null, and changes the working directory to
+     * "/".
+     */
     public static native int finishDetach();
 
     /** The pid of the running instance of that name in that directory; 0 when there is none. */

@@ -7,7 +7,7 @@ import java.util.List;
 
 /**
  * The sandbox of the daemon's process. Each method gives a value from 0 up, or a negated errno, and is described in
- * native/core/process/sandbox.h. There is no way back.
+ * native/core/process/sandbox.h. Nothing can be undone.
  *
  * <p>For the program's main thread, before the engine is started; {@link #filterAtWork} right after.
  */

@@ -28,7 +28,7 @@ public final class TechniquesNative {
 
     /**
      * Tries every technique on memory files and a pipe: for each, by its number, 0 or the negated errno for which this
-     * kernel has not got it (EPERM and ENOSYS where a sandbox refuses the call).
+     * kernel lacks it (EPERM and ENOSYS where a sandbox refuses the call).
      */
     public static int[] probe() {
         ByteBuffer buffer = ByteBuffer.allocateDirect(COUNT * Integer.BYTES).order(ByteOrder.nativeOrder());

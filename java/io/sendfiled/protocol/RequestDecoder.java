@@ -9,9 +9,9 @@ import java.nio.ByteOrder;
  * Decodes requests, those of version 1 and extended ones, in place.
  *
  * <p>Runs on an event loop, once for each request: it never allocates, never copies the path and never trusts a byte.
- * One instance belongs to one thread and is used over and over; the accessors tell about the last request that
- * {@link #decode} accepted, and {@link #extended} about a refused one as well. The only one in the product; the native tests
- * have a twin in C (test-native/support/dispatcher) with the same checks in the same order.
+ * One instance belongs to one thread and is reused; the accessors describe the last request that {@link #decode}
+ * accepted, {@link #extended} also a refused one. The only decoder in the product; the native tests have a twin in C
+ * (test-native/support/dispatcher) with the same checks in the same order.
  */
 public final class RequestDecoder {
     private int command;
@@ -224,8 +224,8 @@ public final class RequestDecoder {
     }
 
     /**
-     * Whether the answer is to be made of extended responses. True also after a refusal for anything behind the first 8
-     * bytes of an extended request: who sends these of a version that we know understands a {@link Wire#REFUSAL}.
+     * Whether the answer consists of extended responses. True also for a refused request whose first 8 bytes are those
+     * of an extended request of a known version: its sender understands a {@link Wire#REFUSAL}.
      */
     public boolean extended() {
         return extended;

@@ -6,8 +6,8 @@ import java.nio.ByteOrder;
 /**
  * Encodes requests. Stateless; any thread.
  *
- * <p>Checks nothing but its caller's mistakes: what the daemon would refuse (an empty path, a range beyond 2^63 - 1, an
- * unknown technique) can be encoded, so that tests can send it.
+ * <p>Checks only for mistakes of its caller. A request that the daemon would refuse (an empty path, a range beyond 2^63
+ * - 1, an unknown technique) can be encoded, so that tests can send it.
  */
 public final class RequestEncoder {
     private RequestEncoder() {}

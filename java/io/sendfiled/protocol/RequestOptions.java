@@ -3,7 +3,7 @@ package io.sendfiled.protocol;
 import io.sendfiled.technique.Technique;
 
 /**
- * What an extended request asks for, in the numbers of the wire; nothing is checked.
+ * The options of an extended request, as numbers of the protocol; unchecked.
  *
  * @param rate the most bytes per second; 0: no limit
  * @param idleMs the longest time without a byte accepted, in milliseconds (32 bits, unsigned); 0: the daemon's
@@ -12,6 +12,6 @@ import io.sendfiled.technique.Technique;
  * @param flags {@link Wire#FLAG_DROP_BEHIND}, {@link Wire#FLAG_MORE} and {@link Wire#FLAG_SEAL}
  */
 public record RequestOptions(long rate, int idleMs, int deadlineMs, int technique, int flags) {
-    /** Asks for nothing. */
+    /** No options. */
     public static final RequestOptions NONE = new RequestOptions(0, 0, 0, 0, 0);
 }

@@ -27,8 +27,8 @@ public final class ResponseDecoder {
         /** The transfer ended early, with {@link #errno()}. The last message. */
         FAILED,
         /**
-         * The extended request is refused, with {@link #errno()}; {@link #fits()} tells which techniques would do. The
-         * last message.
+         * The extended request is refused, with {@link #errno()}; {@link #fits()} gives the techniques that would fit.
+         * The last message.
          */
         REFUSED_EXTENDED,
         /**
@@ -36,7 +36,7 @@ public final class ResponseDecoder {
          * {@link #coldWindows()} and {@link #technique()}. The last message.
          */
         RESULT,
-        /** Bytes that are no response: the channel is out of step and cannot be read on. */
+        /** Bytes that are no response: no message after them can be found. */
         MALFORMED
     }
 
@@ -145,8 +145,8 @@ public final class ResponseDecoder {
     }
 
     /**
-     * Of REFUSED_EXTENDED, and of a RESULT that is no success: the techniques that would do, for {@link Technique#setOf};
-     * 0: that is not the matter.
+     * Of REFUSED_EXTENDED, and of a RESULT that is no success: the techniques that would fit, for {@link
+     * Technique#setOf}; 0: techniques are not the reason.
      */
     public int fits() {
         return (message.get(Wire.COMMAND) & 0xff) == Wire.RESULT

@@ -4,7 +4,7 @@ package io.sendfiled.protocol;
  * The numbers of the wire protocol, version 1: command ids, sizes and field offsets.
  *
  * <p>Native-endian: both ends are on one host. The same numbers stand in {@code include/sendfiled/wire.h} for C; the
- * golden byte vectors, which the tests of both languages read, keep the two from drifting apart.
+ * golden byte vectors, which the tests of both languages read, keep the two equal.
  *
  * <pre>
  * Open, Read, Send File       u8 cmd | u8 stat | 6 padding | i64 offset | u64 length | path bytes | NUL
@@ -51,7 +51,7 @@ public final class Wire {
     /** Response: progress, the completion, or the error that ended a transfer. */
     public static final int TRANSFER_STATUS = 0x82;
 
-    /** Response to an extended request: why it is refused, and which techniques would do. */
+    /** Response to an extended request: why it is refused, and which techniques would fit. */
     public static final int REFUSAL = 0x91;
     /** Response to an extended request: the end of the transfer, complete or not, with its figures. */
     public static final int RESULT = 0x92;

@@ -11,11 +11,11 @@ import java.nio.channels.FileChannel;
 import java.nio.channels.SelectableChannel;
 
 /**
- * Descriptors out of Java objects: the one place that looks into the JDK.
+ * Gets descriptors out of Java objects: the one place that reads private fields of the JDK.
  *
- * <p>A channel's number alone is worthless: after {@code close()} the object keeps the old one, which the next socket
- * reuses. So the rule here is: duplicate first, ask whether the channel is open <em>then</em>, and drop the duplicate if
- * not. All methods are thread-safe and none blocks.
+ * <p>A channel's number alone is not safe: after {@code close()} the object keeps the old number, which the next socket
+ * reuses. So the rule here is: duplicate first, ask whether the channel is open <em>then</em>, and drop the duplicate
+ * if not. All methods are thread-safe and none blocks.
  */
 public final class Descriptors {
     /** Which field of a class of channels holds the descriptor. Looked up once for each class, lazily. */
@@ -92,7 +92,7 @@ public final class Descriptors {
         return ifStillOpen(duplicate, descriptor.isOpen());
     }
 
-    /** What was duplicated, unless the object was closed meanwhile: then it may be anything. */
+    /** The duplicate, unless the object was closed meanwhile: then the duplicate may be of any other file. */
     private static OwnedFd ifStillOpen(int duplicate, boolean open) throws IOException {
         if (open) {
             return OwnedFd.take(Errno.check(duplicate, "duplicate a descriptor"));
@@ -104,10 +104,9 @@ public final class Descriptors {
     }
 
     /**
-     * A duplicate of a number. It is the caller's business that the number stays the same thing for the length of this
-     * call.
+     * A duplicate of a number. The caller must ensure that the number is not closed and reused during this call.
      *
-     * @throws NativeIoException EBADF if it is no open descriptor, EMFILE if there are none left
+     * @throws NativeIoException EBADF if it is no open descriptor, EMFILE if none is free
      */
     public static OwnedFd duplicate(int fd) throws IOException {
         NativeLibrary.ensureAvailable();
@@ -115,7 +114,7 @@ public final class Descriptors {
     }
 
     /**
-     * A channel's descriptor itself, borrowed: only for a channel that nobody else can close meanwhile.
+     * A channel's descriptor itself, borrowed: only for a channel that no other thread can close meanwhile.
      *
      * @throws UnsupportedDescriptorException if this JDK or this kind of channel shows no descriptor
      */
@@ -150,9 +149,9 @@ public final class Descriptors {
     /**
      * Keeps a channel's descriptor out of the programs that this process starts. {@code Pipe.open()} forgets to.
      *
-     * @param channel a channel that nobody else can close meanwhile
+     * @param channel a channel that no other thread can close meanwhile
      * @throws UnsupportedDescriptorException if this JDK or this kind of channel shows no descriptor
-     * @throws NativeIoException if the kernel refuses, which it has no reason to
+     * @throws NativeIoException if the kernel refuses, which is not expected
      */
     public static void setCloseOnExec(Channel channel) throws IOException {
         Errno.check(DescriptorsNative.setCloseOnExec(numberOf(channel)), "set FD_CLOEXEC");

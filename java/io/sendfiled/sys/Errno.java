@@ -152,7 +152,7 @@ public final class Errno {
     private Errno() {}
 
     /**
-     * Passes a native result on, or throws for a failure.
+     * Returns a native result, or throws for a failure.
      *
      * @param result what a native method returned: a value from 0 up, or a negated errno
      * @param what the operation and its object, for the message: {@code "open /srv/file"}
@@ -185,10 +185,10 @@ public final class Errno {
     }
 
     /**
-     * The errno behind an exception of the JDK's, which keeps the number to itself and shows the text.
+     * The errno behind an exception of the JDK, which has only the errno's text.
      *
      * @param message an exception's message, such as {@code "Too many open files"}
-     * @return the errno, or 0 when the text is none of an errno's
+     * @return the errno, or 0 when the text is that of no errno
      */
     public static int ofMessage(@Nullable String message) {
         for (int errno = 1; message != null && errno < TABLE.length; errno++) {

@@ -7,10 +7,10 @@ import java.util.concurrent.atomic.AtomicInteger;
 /**
  * A file descriptor with exactly one owner, who closes it once or releases it.
  *
- * <p>Thread-safe in this sense: {@link #close} and {@link #release} take the number away atomically, so it is never
- * closed twice, and so never somebody else's. The number that {@link #fd} told is good only for as long as nobody else
- * closes: to use a descriptor that another thread may close, make a {@linkplain Descriptors#duplicate(OwnedFd)
- * duplicate}. There is no finalizer: an owner that forgets leaks.
+ * <p>Thread-safe in this sense: {@link #close} and {@link #release} take the number away atomically, so that it is
+ * closed only once, and never after it was reused. The number that {@link #fd} gives is valid only until another thread
+ * closes it: to use a descriptor that another thread may close, make a {@linkplain Descriptors#duplicate(OwnedFd)
+ * duplicate}. There is no finalizer: an owner that does not close leaks.
  */
 public final class OwnedFd implements Closeable {
     private static final int NONE = -1;
@@ -24,7 +24,7 @@ public final class OwnedFd implements Closeable {
     /**
      * Takes ownership of a descriptor.
      *
-     * @param fd an open descriptor that nobody else will close
+     * @param fd an open descriptor that nothing else will close
      * @throws IllegalArgumentException if it is negative
      */
     public static OwnedFd take(int fd) {
@@ -66,7 +66,7 @@ public final class OwnedFd implements Closeable {
     }
 
     /**
-     * Closes it; idempotent. Blocks as {@code close(2)} does, which depends on what it is.
+     * Closes it; idempotent. Blocks as {@code close(2)} does, which depends on its type.
      *
      * @throws IOException when close reported an error of an earlier write; the number is free all the same
      */

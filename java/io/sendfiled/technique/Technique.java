@@ -43,7 +43,7 @@ public enum Technique {
         return label;
     }
 
-    /** The technique of a number on the wire; null for one that is none of them. */
+    /** The technique of a number on the wire; null for any other number. */
     public static @Nullable Technique of(int code) {
         return code >= 0 && code < VALUES.length ? VALUES[code] : null;
     }
@@ -58,7 +58,7 @@ public enum Technique {
         return null;
     }
 
-    /** The techniques of a mask, in the order of their codes; bits that are none's are left out. Unmodifiable. */
+    /** The techniques of a mask, in the order of their codes; other bits are ignored. Unmodifiable. */
     public static Set<Technique> setOf(int mask) {
         Set<Technique> set = EnumSet.noneOf(Technique.class);
         for (Technique technique : VALUES) {

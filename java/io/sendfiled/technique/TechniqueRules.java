@@ -7,13 +7,13 @@ import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
- * By what the engine chooses a technique when a request leaves it the choice: rules in order, of which the first that
- * matches a transfer, and whose technique fits its destination, decides. Immutable, any thread.
+ * The rules by which the engine selects a technique when the request does not name one. They are tried in order; the
+ * first one decides that matches the transfer, and whose technique fits the destination. Immutable, any thread.
  *
  * <p>As text, separated by commas: {@code DEST[/blocking|/nonblocking][<=SIZE]=TECHNIQUE}.
  */
 public final class TechniqueRules {
-    /** As many as the engine keeps. */
+    /** The most rules that the engine keeps. */
     public static final int MAX = 16;
 
     private static final String FORM = "DEST[/blocking|/nonblocking][<=SIZE]=TECHNIQUE";

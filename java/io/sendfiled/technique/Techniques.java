@@ -6,8 +6,8 @@ import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What the kernel of this machine has, for programs that embed the engine and for clients alike: a daemon on the same
- * machine has the same, unless a sandbox keeps one of them from a system call. Thread-safe.
+ * The techniques that the kernel of this machine supports, for programs that embed the engine and for clients. A daemon
+ * on the same machine has the same ones, unless a sandbox forbids it, or this program, a system call. Thread-safe.
  *
  * <p>The first call tries each technique on a few bytes in memory, and the answer is kept. Nothing blocks.
  */
@@ -16,7 +16,7 @@ public final class Techniques {
         TechniquesNative.DEVICE_NULL, TechniquesNative.DEVICE_FULL, TechniquesNative.DEVICE_TERMINAL
     };
 
-    /** What the kernel said; a class of its own, so that it is asked once and not before somebody wants to know. */
+    /** The kernel's answers; a class of its own, so that the kernel is asked once, at the first use. */
     private static final class Probe {
         static final int[] ERRORS = TechniquesNative.probe(); // 0 or -errno
         static final int AVAILABLE = mask();
@@ -34,12 +34,15 @@ public final class Techniques {
 
     private Techniques() {}
 
-    /** The techniques of this kernel; without {@link Technique#AUTO}, which is none but can always be asked for. */
+    /**
+     * The techniques of this kernel; without {@link Technique#AUTO}, which is no technique, but can always be asked
+     * for.
+     */
     public static Set<Technique> available() {
         return Technique.setOf(Probe.AVAILABLE);
     }
 
-    /** Why this kernel has not got a technique, such as {@code "function not implemented (ENOSYS)"}; null if it has. */
+    /** Why this kernel lacks a technique, such as {@code "function not implemented (ENOSYS)"}; null if it has it. */
     public static @Nullable String whyMissing(Technique technique) {
         int errno = -Probe.ERRORS[technique.code()];
         return errno == 0 ? null : Errno.message(errno) + " (" + Errno.name(errno) + ")";
@@ -47,7 +50,7 @@ public final class Techniques {
 
     /**
      * The techniques of this kernel that fit a destination. For {@link DestinationType#DEVICE}, those that fit any device;
-     * {@code /dev/null} takes more than a terminal. A file that is open with {@code O_APPEND} takes less than others.
+     * {@code /dev/null} accepts more than a terminal. A file that is open with {@code O_APPEND} takes less than others.
      *
      * @param blocking whether its description is without {@code O_NONBLOCK}; to files and devices it does not matter
      */

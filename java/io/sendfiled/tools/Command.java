@@ -27,7 +27,7 @@ enum Command {
         return arguments;
     }
 
-    /** Whether it is about a file of the daemon's; what is not needs no daemon either. */
+    /** Whether it is about a file of the daemon. A command that is not needs no daemon. */
     boolean hasPath() {
         return !arguments.isEmpty();
     }

@@ -2,7 +2,7 @@ package io.sendfiled.tools;
 
 import io.sendfiled.sys.Errno;
 
-/** What {@code sfd} ends with. */
+/** The exit statuses of {@code sfd}. */
 final class ExitCode {
     static final int OK = 0;
     /** The daemon, or the system, refused. */

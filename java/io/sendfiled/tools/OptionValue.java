@@ -36,7 +36,7 @@ final class OptionValue {
         return wrong(option, text, "a number of bytes from " + least + " to 2^63 - 1");
     }
 
-    /** A time, of which less than a nanosecond is nothing. */
+    /** A time, cut to whole nanoseconds. */
     static Duration seconds(OptionSpec option, String text, Duration most) throws SfdException {
         try {
             double seconds = Double.parseDouble(text);

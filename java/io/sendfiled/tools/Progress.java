@@ -10,12 +10,12 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * A progress bar on standard error: only on a terminal, and only once the transfer has taken a second. Its library is
- * loaded then and no sooner. One thread.
+ * loaded only then. One thread.
  */
 final class Progress implements AutoCloseable {
-    /** After this time there is something to look at. */
+    /** The bar is first shown after this time. */
     static final long DELAY_MS = 1_000;
-    /** As often as there is something new. */
+    /** The bar is drawn again after this time. */
     static final long PERIOD_MS = 100;
 
     private static final int STDERR = 2;
@@ -73,7 +73,7 @@ final class Progress implements AutoCloseable {
         }
     }
 
-    /** What needs the library; a class of its own, so that nothing else loads it. */
+    /** The code that needs the library; a class of its own, so that nothing else loads the library. */
     private static final class Bar {
         private final ProgressBar bar;
 

@@ -15,7 +15,7 @@ import java.util.List;
 final class RawArguments {
     private RawArguments() {}
 
-    /** The bytes of {@code word}, which is one of {@code args}; its UTF-8 when the kernel knows no better. */
+    /** The bytes of {@code word}, which is one of {@code args}; its UTF-8 form when the kernel does not show them. */
     static byte[] bytesOf(String[] args, String word) {
         byte[] text = word.getBytes(StandardCharsets.UTF_8);
         if (isAscii(word)) {
@@ -27,7 +27,7 @@ final class RawArguments {
         if (index < 0 || first < 0) {
             return text;
         }
-        for (int i = 0; i < args.length; i++) { // only if all the others are what the JVM says
+        for (int i = 0; i < args.length; i++) { // only if all other arguments are as the JVM gives them
             if (isAscii(args[i]) && !Arrays.equals(raw.get(first + i), args[i].getBytes(StandardCharsets.US_ASCII))) {
                 return text;
             }
@@ -50,7 +50,7 @@ final class RawArguments {
         try {
             all = Files.readAllBytes(Path.of("/proc/self/cmdline"));
         } catch (IOException e) {
-            return found; // no /proc: the JVM's text has to do
+            return found; // no /proc: uses the JVM's text
         }
         int from = 0;
         for (int i = 0; i < all.length; i++) {

@@ -32,7 +32,7 @@ final class ReadCommand {
         try {
             var unused = Waiting.limited(arguments, transfer.result());
             try (FileContent content = Waiting.forValue(transfer.content(), arguments)) {
-                String file = arguments.value(OptionSpec.OUTPUT); // only now touch the target
+                String file = arguments.value(OptionSpec.OUTPUT); // the target is not touched before
                 if (file == null) {
                     copy(content, transfer, standardOutput(out), "standard output", arguments, report);
                 } else {
@@ -87,7 +87,7 @@ final class ReadCommand {
         return count;
     }
 
-    /** A read that was cancelled from outside says only that; the transfer knows why. */
+    /** A read that was cancelled reports only that; the transfer has the reason. */
     private static SfdException whyItEnded(ReadTransfer transfer, Arguments arguments, IOException first)
             throws InterruptedException {
         try {

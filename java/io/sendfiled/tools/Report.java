@@ -14,7 +14,7 @@ import java.time.Duration;
 import java.util.Locale;
 
 /**
- * What a command tells about its end: as text or as JSON, on standard output unless the file's bytes go there. One
+ * What a command prints at its end, as text or as JSON, on standard output unless the file's bytes go there. One
  * thread.
  */
 final class Report {
@@ -37,14 +37,14 @@ final class Report {
         return err;
     }
 
-    /** Whether somebody wants to see a progress bar, if there is a terminal. */
+    /** Whether a progress bar is wanted, if there is a terminal. */
     boolean wantsProgress() {
         return !arguments.isSet(OptionSpec.JSON)
                 && !arguments.isSet(OptionSpec.QUIET)
-                && !(dataGoToStandardOutput() && Descriptors.isTerminal(STDOUT)); // they would be mixed up
+                && !(dataGoToStandardOutput() && Descriptors.isTerminal(STDOUT)); // bar and data would mix
     }
 
-    /** Whether the end of a transfer is told to anybody. */
+    /** Whether the end of a transfer is reported. */
     boolean tellsResults() {
         return arguments.isSet(OptionSpec.JSON) || (wantsProgress() && Descriptors.isTerminal(STDERR));
     }
@@ -89,7 +89,7 @@ final class Report {
                         (result.bytesMoved() / seconds))));
         TransferDetails details = result.details();
         if (details != null) {
-            if (details.technique() != Technique.AUTO) { // an empty file was moved in no way
+            if (details.technique() != Technique.AUTO) { // AUTO: no byte was moved
                 text.append(", by ").append(details.technique().label());
             }
             text.append(", ")

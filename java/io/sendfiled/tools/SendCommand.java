@@ -25,7 +25,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.Set;
 
-/** {@code sfd send}: opens the destination here, and the source if so told, and has the daemon do the rest. */
+/** {@code sfd send}: opens the destination here, with an option also the source, and lets the daemon do the rest. */
 final class SendCommand {
     private static final String TCP = "tcp:";
     private static final String UNIX = "unix:";
@@ -59,7 +59,7 @@ final class SendCommand {
         }
     }
 
-    /** A refusal must not cost the old file. */
+    /** Keeps the old file if the request is refused. */
     private static void sendToFile(
             FileRequest request,
             String to,

@@ -11,8 +11,8 @@ import java.io.PrintStream;
 /**
  * The program {@code sfd}: reads, sends and looks at files through a sendfiled daemon.
  *
- * <p>A command line around {@link SendfiledClient}. Data go to standard output, everything else to standard error. What
- * not every run needs (JSON, the progress bar) is loaded when it is needed: it should start faster than one can blink.
+ * <p>A command line around {@link SendfiledClient}. Data go to standard output, everything else to standard error. Code
+ * that not every run needs (JSON, the progress bar) is loaded on demand, so that the program starts fast.
  */
 public final class Sfd {
     private final OutputStream out;
@@ -33,7 +33,7 @@ public final class Sfd {
         Sfd sfd = new Sfd(new FileOutputStream(FileDescriptor.out), System.err);
         Runtime.getRuntime().addShutdownHook(new Thread(sfd::onShutdown, "sfd-shutdown"));
         int status = sfd.run(args);
-        sfd.underWay.end(); // from here on there is nothing to interrupt
+        sfd.underWay.end(); // from here on there is no transfer to interrupt
         System.exit(status);
     }
 
@@ -76,7 +76,7 @@ public final class Sfd {
 
     private int fail(Report report, SfdException failure) {
         if (underWay.isCancelled()) {
-            return ExitCode.INTERRUPTED; // the shutdown hook says so
+            return ExitCode.INTERRUPTED; // the shutdown hook reports it
         }
         report.failure(failure);
         return failure.exitCode();
@@ -89,7 +89,7 @@ public final class Sfd {
         return stream.checkError() ? ExitCode.FAILED : ExitCode.OK;
     }
 
-    /** Ctrl-C: the daemon has the destination too, so it has to be told. */
+    /** Ctrl-C: the daemon has the destination too, so the transfer must be cancelled there. */
     private void onShutdown() {
         if (underWay.cancel()) {
             err.println("sfd: interrupted");

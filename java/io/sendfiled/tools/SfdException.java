@@ -7,7 +7,7 @@ import java.io.IOException;
 import java.nio.file.FileSystemException;
 import org.jspecify.annotations.Nullable;
 
-/** The one way in which a command fails: what to say, and what to end with. */
+/** The one way in which a command fails: carries the message and the exit status. */
 final class SfdException extends Exception {
     private static final long serialVersionUID = 1L;
 
@@ -82,7 +82,7 @@ final class SfdException extends Exception {
         return e.getMessage() == null ? e.getClass().getSimpleName() : String.valueOf(e.getMessage());
     }
 
-    /** A name of a file must not be able to play with the terminal. */
+    /** A file's name must not control the terminal. */
     static String printable(String text) {
         StringBuilder safe = new StringBuilder(text.length());
         for (int i = 0; i < text.length(); i++) {

@@ -3,7 +3,7 @@ package io.sendfiled.tools;
 import io.sendfiled.client.OpenFile;
 import io.sendfiled.client.SendfiledClient;
 
-/** {@code sfd stat}: opens the file, tells what the daemon says, and gives it up. */
+/** {@code sfd stat}: opens the file, prints what the daemon reports, and closes it. */
 final class StatCommand {
     private StatCommand() {}
 

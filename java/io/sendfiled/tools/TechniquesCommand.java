@@ -9,7 +9,10 @@ import io.sendfiled.technique.Techniques;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
-/** {@code sfd techniques}: what this machine has, and what fits what. Asks the kernel and no daemon. */
+/**
+ * {@code sfd techniques}: which techniques this machine has, and which fit each destination. Asks the kernel, not a
+ * daemon.
+ */
 final class TechniquesCommand {
     private static final int FIRST_COLUMN = 24;
     private static final String GAP = "  ";
@@ -39,7 +42,7 @@ final class TechniquesCommand {
 
     private TechniquesCommand() {}
 
-    /** A table: what fits is {@code yes}, and {@code missing} where it would, but this machine has not got it. */
+    /** A table: {@code yes} if the technique fits, {@code missing} if it would fit but this machine lacks it. */
     static String text() {
         StringBuilder text = new StringBuilder(" ".repeat(FIRST_COLUMN));
         for (Technique technique : Technique.values()) {
@@ -81,7 +84,7 @@ final class TechniquesCommand {
         return text + " ".repeat(Math.max(0, width - text.length()));
     }
 
-    /** The same for programs. */
+    /** The same as JSON. */
     static String json() {
         JsonArray techniques = new JsonArray();
         for (Technique technique : Technique.values()) {

@@ -6,7 +6,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import org.jspecify.annotations.Nullable;
 
-/** The transfer under way, for whoever has to end it early. Thread-safe. */
+/** The running transfer, for the thread that has to end it early. Thread-safe. */
 final class UnderWay {
     private static final long GRACE_MS = 500;
 
@@ -25,7 +25,7 @@ final class UnderWay {
         notifyAll();
     }
 
-    /** Cancels the transfer, if there is one, and gives the daemon a moment to let go of its destination. */
+    /** Cancels the transfer, if there is one, and gives the daemon a moment to release its destination. */
     boolean cancel() {
         Transfer current;
         try {
@@ -37,24 +37,24 @@ final class UnderWay {
         if (current == null || current.result().isDone()) {
             return false;
         }
-        cancelled = true; // first: whoever waits for the result learns of its end at once
+        cancelled = true; // first: the cancel wakes the thread that waits for the result
         current.cancel();
         try {
             current.result().get(GRACE_MS, TimeUnit.MILLISECONDS);
         } catch (ExecutionException | TimeoutException e) {
-            return true; // cancelled, as it should be; or the daemon is slow, and nobody waits any more
+            return true; // cancelled; or the daemon is too slow to wait for
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }
         return true;
     }
 
-    /** Whether {@link #cancel} has ended the transfer, so that its failure is no news. */
+    /** Whether {@link #cancel} has ended the transfer, so that its failure need not be reported. */
     boolean isCancelled() {
         return cancelled;
     }
 
-    /** A transfer runs before its client can say so here: what comes at that moment waits for it. */
+    /** A transfer starts before it is noted here: a cancel at that moment waits for it. */
     private synchronized @Nullable Transfer awaitBegin() throws InterruptedException {
         long deadlineNs = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(GRACE_MS);
         while (transfer == null && !ended) {

@@ -26,7 +26,7 @@ final class Waiting {
         void run(FileRequest request) throws SfdException, IOException, InterruptedException;
     }
 
-    /** Asks for details where they are wanted, and once more without them when the daemon is too old to know any. */
+    /** Asks for details if they are wanted, and tries again without them if the daemon does not know them. */
     static void withDetails(FileRequest request, boolean wanted, Attempt attempt)
             throws SfdException, IOException, InterruptedException {
         if (wanted) {
@@ -73,7 +73,7 @@ final class Waiting {
         return new IOException(String.valueOf(cause), cause);
     }
 
-    /** Waits for a transfer's end, and shows how far it is. */
+    /** Waits for a transfer's end, and shows its progress. */
     static TransferResult forResult(Transfer transfer, Arguments arguments, Report report)
             throws SfdException, InterruptedException {
         Duration step = Duration.ofMillis(Progress.DELAY_MS);

@@ -9,8 +9,8 @@ public final class ByteSizes {
     /**
      * Reads {@code 4096}, {@code 4k}, {@code 4KiB}.
      *
-     * @throws NumberFormatException when it is no number of bytes
-     * @throws ArithmeticException when it is one that no file has
+     * @throws NumberFormatException if it is no number of bytes
+     * @throws ArithmeticException if it is larger than any file can be
      */
     public static long parse(String text) {
         String upper = text.toUpperCase(Locale.ROOT);
