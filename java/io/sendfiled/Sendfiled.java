@@ -20,7 +20,8 @@ import org.jspecify.annotations.Nullable;
  * }
  * }</pre>
  *
- * <p>It confines nothing: the sandbox of the program {@code sendfiled} is for a process that does nothing else.
+ * <p>It does not restrict the process: the sandbox of the program {@code sendfiled} is for a process that does nothing
+ * else.
  *
  * <p>All methods may be called by any thread. The engine's threads are daemon threads: they do not keep a JVM alive.
  */
@@ -47,8 +48,9 @@ public final class Sendfiled implements AutoCloseable {
     /**
      * Starts an engine. Clients can connect when this returns.
      *
-     * @throws NativeIoException with the errno, when the socket or the root cannot be had: {@code EADDRINUSE} if an
-     *     instance of that name is running in that directory, {@code ENOENT} or {@code ENOTDIR} for the root
+     * @throws NativeIoException with the errno, when the socket cannot be bound or the root cannot be opened: {@code
+     *     EADDRINUSE} if an instance of that name is running in that directory, {@code ENOENT} or {@code ENOTDIR} for
+     *     the root
      * @throws UnsatisfiedLinkError when there is no native library for this machine
      */
     public static Sendfiled launch(SendfiledConfig config) throws NativeIoException {
@@ -56,8 +58,8 @@ public final class Sendfiled implements AutoCloseable {
     }
 
     /**
-     * The same with a selector of techniques, which is asked for every transfer whose request names none, before the rules
-     * of the configuration. That costs each of them another turn of its event loop.
+     * The same with a selector of techniques, which is asked before the rules of the configuration for every transfer
+     * whose request names none. Each such transfer takes one more turn of its event loop.
      *
      * @throws NativeIoException as {@link #launch(SendfiledConfig)}
      */
@@ -65,7 +67,7 @@ public final class Sendfiled implements AutoCloseable {
         return new Sendfiled(Engine.launch(config, selector));
     }
 
-    /** What it was launched with. */
+    /** The configuration that it was launched with. */
     public SendfiledConfig config() {
         return engine.config();
     }
@@ -75,12 +77,12 @@ public final class Sendfiled implements AutoCloseable {
         return engine.config().socketPath();
     }
 
-    /** What it has done since it was launched; readable after {@link #close} as well. */
+    /** Counters of what it has done since it was launched; also readable after {@link #close}. */
     public Counters counters() {
         return engine.counters();
     }
 
-    /** Why an event loop has ended although nobody closed the engine; null while all is well. */
+    /** Why an event loop has ended although the engine was not closed; null if none has. */
     public @Nullable Throwable failure() {
         return engine.failure();
     }
@@ -98,8 +100,8 @@ public final class Sendfiled implements AutoCloseable {
 
     /**
      * Lets transfers that are under way go on until they have ended, but no longer than {@code drain}, and then stops as
-     * {@link #close()} does. Meanwhile nobody can connect, and requests for new transfers are refused with
-     * {@code ESHUTDOWN}; opened files can still be sent, and transfers cancelled. Idempotent. Blocks for as long as that
+     * {@link #close()} does. Meanwhile no client can connect, and requests for new transfers are refused with {@code
+     * ESHUTDOWN}; opened files can still be sent, and transfers cancelled. Idempotent. Blocks for as long as that
      * takes; a thread that is interrupted, or another one that calls {@link #close()}, stops at once.
      *
      * @param drain not negative

@@ -8,26 +8,25 @@ import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
- * How a file is to be moved, where the daemon's own choice is not what is wanted. Immutable; for
- * {@link FileRequest#with}.
+ * How a file is to be moved, where the daemon's own choice is not wanted. Immutable; for {@link FileRequest#with}.
  *
  * <pre>{@code
  * TransferOptions.DEFAULT.withRate(1_000_000).withDeadline(Duration.ofMinutes(5))
  * }</pre>
  *
- * <p>{@link #DEFAULT} asks for nothing, and travels as a request that every daemon knows. Anything else needs one that
- * knows options: an older daemon refuses it with {@code EPROTONOSUPPORT}. What such a daemon does tell in return are the
- * {@linkplain TransferResult#details details}.
+ * <p>{@link #DEFAULT} has no options, and is sent in the form that every daemon knows. Anything else needs a daemon
+ * that knows options: an older one refuses it with {@code EPROTONOSUPPORT}. The answer to a request with options
+ * includes {@linkplain TransferResult#details details}.
  *
- * <p>A class and no record: an option that is added later breaks nobody.
+ * <p>A class and not a record, so that a later option breaks no caller.
  */
 public final class TransferOptions {
     private static final long NANOS_PER_MS = 1_000_000;
 
-    /** The longest time that travels: 2^32 - 1 milliseconds, or 49 days. */
+    /** The longest time that a request can carry: 2^32 - 1 milliseconds, or 49 days. */
     public static final Duration MAX_TIME = Duration.ofMillis(0xffff_ffffL);
 
-    /** What holds for a request that says nothing else. */
+    /** No options. */
     public static final TransferOptions DEFAULT =
             new TransferOptions(Technique.AUTO, 0, Duration.ZERO, Duration.ZERO, false, false, false, false);
 
@@ -90,14 +89,15 @@ public final class TransferOptions {
 
     /**
      * For how long the transfer may take, from when the daemon receives the request, before it fails with
-     * {@code ETIMEDOUT}; zero: for ever.
+     * {@code ETIMEDOUT}; zero: no limit.
      */
     public Duration deadline() {
         return deadline;
     }
 
     /**
-     * Whether what this transfer loads from the disk leaves the page cache again: for big files that nobody will read soon.
+     * Whether what this transfer loads from the disk is dropped from the page cache again: for big files that will not
+     * be read again soon.
      */
     public boolean dropBehind() {
         return dropBehind;
@@ -105,7 +105,7 @@ public final class TransferOptions {
 
     /**
      * Whether the caller goes on writing to the destination afterwards, so that the last packet of a TCP socket may wait for
-     * what follows; {@code sendfile(2)} has no way to say so.
+     * what follows; {@code sendfile(2)} cannot do this.
      */
     public boolean moreFollows() {
         return moreFollows;
@@ -119,7 +119,7 @@ public final class TransferOptions {
         return seal;
     }
 
-    /** Whether the result is to have its details, even if nothing else is asked for. */
+    /** Whether the result has details, even without another option. */
     public boolean details() {
         return details;
     }
@@ -140,7 +140,8 @@ public final class TransferOptions {
     }
 
     /**
-     * With an end, {@code ETIMEDOUT}, when no byte was moved for so long. What is below a millisecond is rounded up.
+     * With an idle timeout: fails with {@code ETIMEDOUT} when no byte was moved for this long. Rounded up to
+     * milliseconds.
      *
      * @throws IllegalArgumentException if it is negative or above {@link #MAX_TIME}
      */
@@ -149,8 +150,8 @@ public final class TransferOptions {
     }
 
     /**
-     * With an end, {@code ETIMEDOUT}, when it is not complete so long after the daemon received the request. What is below
-     * a millisecond is rounded up.
+     * With a deadline: fails with {@code ETIMEDOUT} when it is not complete this long after the daemon received the
+     * request. Rounded up to milliseconds.
      *
      * @throws IllegalArgumentException if it is negative or above {@link #MAX_TIME}
      */

@@ -7,8 +7,8 @@ import java.util.EnumMap;
 import java.util.Map;
 
 /**
- * What one engine is started with. Immutable, any thread; every value has been checked against the table of
- * {@link Setting}s, and every default has been decided, so that what an accessor says is what holds.
+ * What one engine is started with. Immutable, any thread; every value has been checked against the table of {@link
+ * Setting}s, and every default has been decided, so that an accessor gives the value that is used.
  *
  * <pre>{@code
  * SendfiledConfig config = SendfiledConfig.builder().name("web").root(Path.of("/srv")).maxTransfers(500).build();
@@ -113,7 +113,7 @@ public final class SendfiledConfig {
         return number(Setting.IDLE_TIMEOUT_MS);
     }
 
-    /** Milliseconds that a finished transfer waits for room for its last message, 1..86,400,000; 0: for ever. */
+    /** Milliseconds that a finished transfer waits for room for its final message, 1..86,400,000; 0: no limit. */
     public int drainTimeoutMs() {
         return number(Setting.DRAIN_TIMEOUT_MS);
     }
@@ -126,7 +126,7 @@ public final class SendfiledConfig {
         return number(Setting.STOP_TIMEOUT_MS);
     }
 
-    /** By what a technique is chosen when a request leaves it open. */
+    /** The rules that select a technique when a request does not name one. */
     public TechniqueRules techniques() {
         return techniques;
     }
@@ -254,7 +254,7 @@ public final class SendfiledConfig {
 
         /**
          * Decides the defaults. Without a socket directory it looks for one, and makes the private one in /tmp when no
-         * other fits: the one thing that it does to the machine.
+         * other fits: its only side effect.
          *
          * @throws InvalidSettingException when the values do not fit each other, or no socket directory can be had
          */

@@ -16,8 +16,8 @@ import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The life of the program around the engine: read the command line, settle who and where to be, start the engine, say
- * that it is ready, wait for a signal, stop the engine. What can be embedded is in the engine; what cannot is here.
+ * The program around the engine: reads the command line, changes the user, starts the engine, reports that it is ready,
+ * waits for a signal, stops the engine. Everything that can be embedded is in the engine; the rest is here.
  *
  * <p>Runs on the main thread from start to end. Owns the report descriptor until the report is made.
  */
@@ -63,7 +63,7 @@ final class DaemonProgram {
             report(e.errno());
             return FAILED;
         } catch (LinkageError e) {
-            // No native library: nothing can be reported but in words.
+            // No native library: nothing can be reported on the descriptor, only as text.
             complain(e.getMessage());
             return FAILED;
         }
@@ -100,7 +100,7 @@ final class DaemonProgram {
             awaitEnd(engine, signals);
             drain(engine, signals, config.stopTimeoutMs());
         } finally {
-            // A disk that is still at work ends with the process: nothing is lost but its answer.
+            // A disk task that is still running ends with the process: only its answer is lost.
             engine.end(TimeUnit.MILLISECONDS.toNanos(DISK_WAIT_MS));
         }
     }
@@ -134,7 +134,7 @@ final class DaemonProgram {
         }
         check(result, "cannot start the background process");
         if (result > 0) {
-            // It said why on the standard error that both have.
+            // It has printed the reason on the standard error that both share.
             throw new StartException(result, null);
         }
         if (report(0) < 0) {
@@ -142,7 +142,10 @@ final class DaemonProgram {
         }
     }
 
-    /** Fewer transfers when nobody asked for a number; a refusal when somebody asked for too many. */
+    /**
+     * Reduces the default number of transfers to the limit of open files; refuses a number that was asked for and is
+     * too high.
+     */
     private static SendfiledConfig fitOpenFiles(SendfiledConfig.Builder settings)
             throws StartException, UsageException {
         SendfiledConfig config = build(settings);
@@ -185,7 +188,7 @@ final class DaemonProgram {
         }
     }
 
-    /** Names the option to change: the errno alone does not tell which of the directories it is about. */
+    /** Names the option to change: the errno alone does not say which of the directories it is about. */
     private static String explain(SendfiledConfig config, NativeIoException e) {
         String reason = Errno.message(e.errno()) + " (" + Errno.name(e.errno()) + ")";
         if (e.errno() == Errno.EADDRINUSE) {

@@ -6,7 +6,8 @@ import java.nio.ByteBuffer;
  * Natives of the engine and its loops. Handles are owned by {@code io.sendfiled.daemon}; a handle that was destroyed must
  * not be used again.
  *
- * <p>Only {@link #poll}, {@link #work} and {@link #runWatchdog} wait: in epoll, for as long as a disk likes, and between two looks.
+ * <p>Only {@link #poll}, {@link #work} and {@link #runWatchdog} wait: in epoll, for a disk, and between two looks of
+ * the watchdog.
  */
 public final class EngineNative {
     /** Queue of the disk pool for closes that can block; see {@code enum sfd_queue}. */
@@ -43,12 +44,12 @@ public final class EngineNative {
     public static native int effectiveUid();
 
     /**
-     * From here on nobody can connect, and requests for new transfers are refused with {@code ESHUTDOWN}; those that were
-     * accepted go on. Idempotent. Any thread but a loop's.
+     * From here on no client can connect, and requests for new transfers are refused with {@code ESHUTDOWN}; those that
+     * were accepted go on. Idempotent. Any thread but a loop's.
      */
     public static native void drain(long engine);
 
-    /** How many transfers there are, those among them that wait for room for their last message. Any thread. */
+    /** How many transfers there are, including those that wait for room for their final message. Any thread. */
     public static native int transfers(long engine);
 
     /** Removes the request socket; idempotent. No loop may receive any more: each is stopped, or waits for the disk pool. */
@@ -81,7 +82,7 @@ public final class EngineNative {
     /** One turn of a loop, always on the same thread: 0, or -errno, {@code ESHUTDOWN} when the loop has stopped. */
     public static native int poll(long loop);
 
-    /** Makes the calling thread one for {@link #work}: when it wakes it takes the processor from no event loop. */
+    /** Prepares the calling thread for {@link #work}: when it wakes, it does not preempt an event loop. */
     public static native void beginWork();
 
     /** Runs one offloaded task of a turn on the calling thread, exactly once. Blocks as long as the disk likes. */

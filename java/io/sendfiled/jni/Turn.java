@@ -15,10 +15,10 @@ public final class Turn {
     /** Fault of a datagram that is longer than any request, or came with surplus descriptors. */
     public static final int MALFORMED = 1;
 
-    /** Fault of a datagram of which the kernel does not tell the sender. */
+    /** Fault of a datagram that came without the sender's credentials. */
     public static final int ANONYMOUS = 2;
 
-    /** Fault of a datagram whose descriptors were lost: this process has no number left for them. */
+    /** Fault of a datagram whose descriptors were lost: this process had no free descriptor. */
     public static final int CROWDED = 3;
 
     /* struct sfd_offload */
@@ -100,7 +100,7 @@ public final class Turn {
         return memory;
     }
 
-    /** How many slots hold a request that wants a verdict. */
+    /** How many slots hold a request that needs a verdict. */
     public int requests() {
         return memory.getInt(REQUESTS);
     }
@@ -125,7 +125,7 @@ public final class Turn {
         return memory.getShort(offloadAt(offload) + OFFLOAD_URGENT) != 0;
     }
 
-    /** The process that a task is worked on for; 0 when it is nobody's. */
+    /** The process that a task is done for; 0: none. */
     public int client(int offload) {
         return memory.getInt(offloadAt(offload) + OFFLOAD_CLIENT);
     }
@@ -170,12 +170,12 @@ public final class Turn {
         return memory.getInt(at(slot) + FAULT);
     }
 
-    /** The sender's process id, as the kernel tells it. */
+    /** The sender's process id, as the kernel reports it. */
     public int pid(int slot) {
         return memory.getInt(at(slot) + PID);
     }
 
-    /** The sender's user id, as the kernel tells it. */
+    /** The sender's user id, as the kernel reports it. */
     public int uid(int slot) {
         return memory.getInt(at(slot) + UID);
     }
