@@ -31,6 +31,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -386,6 +387,7 @@ int main(int argc, char **argv)
         set_gate(signal == SIGUSR1);
     set_gate(true);
     fuse_unmount(fuse);
+    (void)umount2(mountpoint, MNT_DETACH); /* seen once: it had left the mount in its place, without a word */
     /* Workers may still sleep in a request; the end of the process ends the connection, and so their requests. */
     _exit(0);
 }
