@@ -119,6 +119,7 @@ final class FaultIT {
         try {
             if (daemon != null) {
                 daemon.close();
+                daemon = null; // a case that is run again starts its own
             }
         } finally {
             if (disk != null) {
