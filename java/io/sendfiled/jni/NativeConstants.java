@@ -19,7 +19,7 @@ public final class NativeConstants {
      * @throws UnsatisfiedLinkError with the name and both numbers, if one differs, or is missing on one side
      */
     public static void check(String group, Map<String, Integer> ofClasses) {
-        Map<String, Integer> ofLibrary = ofLibrary(group + ".");
+        Map<String, Integer> ofLibrary = Table.GROUPS.getOrDefault(group, Map.of());
         if (ofLibrary.equals(ofClasses)) {
             return;
         }
@@ -39,16 +39,18 @@ public final class NativeConstants {
         return number == null ? "missing" : number.toString();
     }
 
-    private static Map<String, Integer> ofLibrary(String prefix) {
-        Map<String, Integer> group = new TreeMap<>();
-        String name = name0(0);
-        for (int i = 1; name != null; i++) {
-            if (name.startsWith(prefix)) {
-                group.put(name.substring(prefix.length()), value0(i - 1));
+    /** The library's table, by group, read once: checks of a dozen groups follow each other. */
+    private static final class Table {
+        static final Map<String, Map<String, Integer>> GROUPS = new TreeMap<>();
+
+        static {
+            String name = name0(0);
+            for (int i = 0; name != null; name = name0(++i)) {
+                int dot = name.indexOf('.');
+                GROUPS.computeIfAbsent(name.substring(0, dot), group -> new TreeMap<>())
+                        .put(name.substring(dot + 1), value0(i));
             }
-            name = name0(i);
         }
-        return group;
     }
 
     /** {@code GROUP.NAME} of an entry; null behind the last. */
