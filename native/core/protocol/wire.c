@@ -7,6 +7,8 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "protocol/wire_bytes.h"
+
 /* Byte offsets of the fields; see the drawings in <sendfiled/wire.h>. */
 enum {
     AT_CMD = 0,
@@ -41,54 +43,6 @@ enum {
     AT_RESULT_FITS = 29
 };
 
-static void put_u64(unsigned char *message, size_t at, uint64_t value)
-{
-    memcpy(message + at, &value, sizeof value);
-}
-
-static void put_i64(unsigned char *message, size_t at, int64_t value)
-{
-    memcpy(message + at, &value, sizeof value);
-}
-
-static void put_u32(unsigned char *message, size_t at, uint32_t value)
-{
-    memcpy(message + at, &value, sizeof value);
-}
-
-static void put_u16(unsigned char *message, size_t at, uint16_t value)
-{
-    memcpy(message + at, &value, sizeof value);
-}
-
-static uint64_t get_u64(const unsigned char *message, size_t at)
-{
-    uint64_t value;
-    memcpy(&value, message + at, sizeof value);
-    return value;
-}
-
-static int64_t get_i64(const unsigned char *message, size_t at)
-{
-    int64_t value;
-    memcpy(&value, message + at, sizeof value);
-    return value;
-}
-
-static uint32_t get_u32(const unsigned char *message, size_t at)
-{
-    uint32_t value;
-    memcpy(&value, message + at, sizeof value);
-    return value;
-}
-
-static uint16_t get_u16(const unsigned char *message, size_t at)
-{
-    uint16_t value;
-    memcpy(&value, message + at, sizeof value);
-    return value;
-}
-
 /* Clears the padding as well: what is not a field must not carry our memory to another process. */
 static unsigned char *start(void *buf, size_t size, uint8_t cmd)
 {
@@ -104,8 +58,8 @@ static unsigned char *start_extended(void *buf, size_t size, uint8_t cmd, size_t
 {
     unsigned char *message = start(buf, size, cmd);
 
-    put_u16(message, AT_VERSION, SFD_WIRE_VERSION);
-    put_u32(message, AT_TOTAL, (uint32_t)total);
+    sfd_wire_put_u16(message, AT_VERSION, SFD_WIRE_VERSION);
+    sfd_wire_put_u32(message, AT_TOTAL, (uint32_t)total);
     return message;
 }
 
@@ -119,11 +73,11 @@ size_t sfd_wire_put_file_info(void *buf, const struct sfd_wire_file_info *info)
 {
     unsigned char *message = start(buf, SFD_WIRE_FILE_INFO_SIZE, SFD_WIRE_FILE_INFO);
 
-    put_u64(message, AT_SIZE, info->size);
-    put_i64(message, AT_ATIME, info->atime);
-    put_i64(message, AT_MTIME, info->mtime);
-    put_i64(message, AT_CTIME, info->ctime);
-    put_u64(message, AT_INFO_ID, info->id);
+    sfd_wire_put_u64(message, AT_SIZE, info->size);
+    sfd_wire_put_i64(message, AT_ATIME, info->atime);
+    sfd_wire_put_i64(message, AT_MTIME, info->mtime);
+    sfd_wire_put_i64(message, AT_CTIME, info->ctime);
+    sfd_wire_put_u64(message, AT_INFO_ID, info->id);
     return SFD_WIRE_FILE_INFO_SIZE;
 }
 
@@ -131,7 +85,7 @@ size_t sfd_wire_put_xfer_stat(void *buf, uint64_t moved)
 {
     unsigned char *message = start(buf, SFD_WIRE_XFER_STAT_SIZE, SFD_WIRE_XFER_STAT);
 
-    put_u64(message, AT_SIZE, moved);
+    sfd_wire_put_u64(message, AT_SIZE, moved);
     return SFD_WIRE_XFER_STAT_SIZE;
 }
 
@@ -153,7 +107,7 @@ size_t sfd_wire_put_refusal(void *buf, int errnum, uint32_t fits)
     unsigned char *message = start_extended(buf, SFD_WIRE_REFUSAL_SIZE, SFD_WIRE_REFUSAL, SFD_WIRE_REFUSAL_SIZE);
 
     message[AT_STAT] = error_byte(errnum);
-    put_u32(message, AT_FITS, fits);
+    sfd_wire_put_u32(message, AT_FITS, fits);
     return SFD_WIRE_REFUSAL_SIZE;
 }
 
@@ -162,9 +116,9 @@ size_t sfd_wire_put_result(void *buf, int errnum, const struct sfd_wire_result *
     unsigned char *message = start_extended(buf, SFD_WIRE_RESULT_SIZE, SFD_WIRE_RESULT, SFD_WIRE_RESULT_SIZE);
 
     message[AT_STAT] = errnum == 0 ? 0 : error_byte(errnum);
-    put_u64(message, AT_MOVED, result->moved);
-    put_u64(message, AT_ELAPSED, result->elapsed_ns);
-    put_u32(message, AT_COLD_WINDOWS, result->cold_windows);
+    sfd_wire_put_u64(message, AT_MOVED, result->moved);
+    sfd_wire_put_u64(message, AT_ELAPSED, result->elapsed_ns);
+    sfd_wire_put_u32(message, AT_COLD_WINDOWS, result->cold_windows);
     message[AT_USED] = result->technique;
     message[AT_RESULT_FITS] = result->fits;
     return SFD_WIRE_RESULT_SIZE;
@@ -174,8 +128,8 @@ size_t sfd_wire_put_path_request(void *buf, uint8_t cmd, int64_t offset, uint64_
 {
     unsigned char *message = start(buf, SFD_WIRE_PATH_REQUEST_SIZE, cmd);
 
-    put_i64(message, AT_OFFSET, offset);
-    put_u64(message, AT_LENGTH, length);
+    sfd_wire_put_i64(message, AT_OFFSET, offset);
+    sfd_wire_put_u64(message, AT_LENGTH, length);
     return SFD_WIRE_PATH_REQUEST_SIZE;
 }
 
@@ -183,7 +137,7 @@ size_t sfd_wire_put_transfer_request(void *buf, uint8_t cmd, uint64_t id)
 {
     unsigned char *message = start(buf, SFD_WIRE_TRANSFER_REQUEST_SIZE, cmd);
 
-    put_u64(message, AT_REQUEST_ID, id);
+    sfd_wire_put_u64(message, AT_REQUEST_ID, id);
     return SFD_WIRE_TRANSFER_REQUEST_SIZE;
 }
 
@@ -194,11 +148,11 @@ size_t sfd_wire_put_extended_request(void *buf, uint8_t cmd, int64_t offset, uin
     unsigned char *message =
         start_extended(buf, SFD_WIRE_EXTENDED_REQUEST_SIZE, cmd, SFD_WIRE_EXTENDED_REQUEST_SIZE + follows);
 
-    put_i64(message, AT_OFFSET, offset);
-    put_u64(message, AT_LENGTH, length);
-    put_u64(message, AT_RATE, options->rate);
-    put_u32(message, AT_IDLE, options->idle_ms);
-    put_u32(message, AT_DEADLINE, options->deadline_ms);
+    sfd_wire_put_i64(message, AT_OFFSET, offset);
+    sfd_wire_put_u64(message, AT_LENGTH, length);
+    sfd_wire_put_u64(message, AT_RATE, options->rate);
+    sfd_wire_put_u32(message, AT_IDLE, options->idle_ms);
+    sfd_wire_put_u32(message, AT_DEADLINE, options->deadline_ms);
     message[AT_TECHNIQUE] = options->technique;
     message[AT_FLAGS] = options->flags;
     return SFD_WIRE_EXTENDED_REQUEST_SIZE;
@@ -213,11 +167,11 @@ static int get_file_info(const unsigned char *message, size_t len, struct sfd_wi
         .cmd = SFD_WIRE_FILE_INFO,
         .info =
             {
-                .size = get_u64(message, AT_SIZE),
-                .atime = get_i64(message, AT_ATIME),
-                .mtime = get_i64(message, AT_MTIME),
-                .ctime = get_i64(message, AT_CTIME),
-                .id = get_u64(message, AT_INFO_ID),
+                .size = sfd_wire_get_u64(message, AT_SIZE),
+                .atime = sfd_wire_get_i64(message, AT_ATIME),
+                .mtime = sfd_wire_get_i64(message, AT_MTIME),
+                .ctime = sfd_wire_get_i64(message, AT_CTIME),
+                .id = sfd_wire_get_u64(message, AT_INFO_ID),
             },
     };
     return SFD_WIRE_FILE_INFO_SIZE;
@@ -227,7 +181,7 @@ static int get_xfer_stat(const unsigned char *message, size_t len, struct sfd_wi
 {
     if (len < SFD_WIRE_XFER_STAT_SIZE) return 0;
 
-    const uint64_t size = get_u64(message, AT_SIZE);
+    const uint64_t size = sfd_wire_get_u64(message, AT_SIZE);
     const bool complete = size == SFD_WIRE_COMPLETE;
 
     *out = (struct sfd_wire_response){
@@ -246,7 +200,7 @@ static int get_refusal(const unsigned char *message, struct sfd_wire_response *o
         .kind = SFD_WIRE_RESPONSE_REFUSAL,
         .cmd = SFD_WIRE_REFUSAL,
         .errnum = message[AT_STAT],
-        .fits = get_u32(message, AT_FITS),
+        .fits = sfd_wire_get_u32(message, AT_FITS),
     };
     return SFD_WIRE_REFUSAL_SIZE;
 }
@@ -259,9 +213,9 @@ static int get_result(const unsigned char *message, struct sfd_wire_response *ou
         .errnum = message[AT_STAT],
         .result =
             {
-                .moved = get_u64(message, AT_MOVED),
-                .elapsed_ns = get_u64(message, AT_ELAPSED),
-                .cold_windows = get_u32(message, AT_COLD_WINDOWS),
+                .moved = sfd_wire_get_u64(message, AT_MOVED),
+                .elapsed_ns = sfd_wire_get_u64(message, AT_ELAPSED),
+                .cold_windows = sfd_wire_get_u32(message, AT_COLD_WINDOWS),
                 .technique = message[AT_USED],
                 .fits = message[AT_RESULT_FITS],
             },
@@ -275,7 +229,8 @@ static int get_extended_response(const unsigned char *message, size_t len, struc
     const size_t size = refusal ? SFD_WIRE_REFUSAL_SIZE : SFD_WIRE_RESULT_SIZE;
 
     if (len < SFD_WIRE_EXTENDED_PREFIX_SIZE) return 0;
-    if (get_u16(message, AT_VERSION) != SFD_WIRE_VERSION || get_u32(message, AT_TOTAL) != size) return -EBADMSG;
+    if (sfd_wire_get_u16(message, AT_VERSION) != SFD_WIRE_VERSION || sfd_wire_get_u32(message, AT_TOTAL) != size)
+        return -EBADMSG;
     if (len < size) return 0;
     return refusal ? get_refusal(message, out) : get_result(message, out);
 }

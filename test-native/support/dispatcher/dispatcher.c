@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "loop/receive_batch.h"
+#include "protocol/wire_bytes.h"
 
 /* Byte offsets of the fields; see the drawings in <sendfiled/wire.h>. */
 enum {
@@ -29,34 +30,6 @@ enum {
     AT_EXTENDED_PATH = SFD_WIRE_EXTENDED_REQUEST_SIZE
 };
 
-static uint64_t get_u64(const unsigned char *message, size_t at)
-{
-    uint64_t value;
-    memcpy(&value, message + at, sizeof value);
-    return value;
-}
-
-static int64_t get_i64(const unsigned char *message, size_t at)
-{
-    int64_t value;
-    memcpy(&value, message + at, sizeof value);
-    return value;
-}
-
-static uint32_t get_u32(const unsigned char *message, size_t at)
-{
-    uint32_t value;
-    memcpy(&value, message + at, sizeof value);
-    return value;
-}
-
-static uint16_t get_u16(const unsigned char *message, size_t at)
-{
-    uint16_t value;
-    memcpy(&value, message + at, sizeof value);
-    return value;
-}
-
 /* Of a request whose path begins at `at`: 0 or -errno. */
 static int check_path(const unsigned char *message, size_t len, size_t at)
 {
@@ -71,9 +44,9 @@ static int check_path(const unsigned char *message, size_t len, size_t at)
 
 static int check_range(const unsigned char *message)
 {
-    const int64_t offset = get_i64(message, AT_OFFSET);
+    const int64_t offset = sfd_wire_get_i64(message, AT_OFFSET);
 
-    return offset < 0 || get_u64(message, AT_LENGTH) > (uint64_t)(INT64_MAX - offset) ? -ERANGE : 0;
+    return offset < 0 || sfd_wire_get_u64(message, AT_LENGTH) > (uint64_t)(INT64_MAX - offset) ? -ERANGE : 0;
 }
 
 static int get_path_request(const unsigned char *message, size_t len, struct dispatcher_request *out)
@@ -85,8 +58,8 @@ static int get_path_request(const unsigned char *message, size_t len, struct dis
 
     *out = (struct dispatcher_request){
         .cmd = message[AT_CMD],
-        .offset = get_i64(message, AT_OFFSET),
-        .length = get_u64(message, AT_LENGTH),
+        .offset = sfd_wire_get_i64(message, AT_OFFSET),
+        .length = sfd_wire_get_u64(message, AT_LENGTH),
         .path = (const char *)message + AT_PATH,
         .path_length = len - AT_PATH - 1,
     };
@@ -97,8 +70,8 @@ static int get_path_request(const unsigned char *message, size_t len, struct dis
 static int check_extended_prefix(const unsigned char *message, size_t len)
 {
     if (len < SFD_WIRE_EXTENDED_PREFIX_SIZE) return -EBADMSG;
-    if (get_u16(message, AT_VERSION) != SFD_WIRE_VERSION) return -EPROTONOSUPPORT;
-    return get_u32(message, AT_TOTAL) == len ? 0 : -EBADMSG;
+    if (sfd_wire_get_u16(message, AT_VERSION) != SFD_WIRE_VERSION) return -EPROTONOSUPPORT;
+    return sfd_wire_get_u32(message, AT_TOTAL) == len ? 0 : -EBADMSG;
 }
 
 static int get_extended_request(const unsigned char *message, size_t len, struct dispatcher_request *out)
@@ -118,15 +91,15 @@ static int get_extended_request(const unsigned char *message, size_t len, struct
     *out = (struct dispatcher_request){
         .cmd = on_path ? message[AT_CMD] & 0x0f : SFD_WIRE_SEND_DESCRIPTOR,
         .extended = true,
-        .offset = get_i64(message, AT_OFFSET),
-        .length = get_u64(message, AT_LENGTH),
+        .offset = sfd_wire_get_i64(message, AT_OFFSET),
+        .length = sfd_wire_get_u64(message, AT_LENGTH),
         .path = on_path ? (const char *)message + AT_EXTENDED_PATH : NULL,
         .path_length = on_path ? len - AT_EXTENDED_PATH - 1 : 0,
         .options =
             {
-                .rate = get_u64(message, AT_RATE),
-                .idle_ms = get_u32(message, AT_IDLE),
-                .deadline_ms = get_u32(message, AT_DEADLINE),
+                .rate = sfd_wire_get_u64(message, AT_RATE),
+                .idle_ms = sfd_wire_get_u32(message, AT_IDLE),
+                .deadline_ms = sfd_wire_get_u32(message, AT_DEADLINE),
                 .technique = message[AT_TECHNIQUE],
                 .flags = message[AT_FLAGS],
             },
@@ -140,7 +113,7 @@ static int get_transfer_request(const unsigned char *message, size_t len, struct
 
     *out = (struct dispatcher_request){
         .cmd = message[AT_CMD],
-        .id = get_u64(message, AT_ID),
+        .id = sfd_wire_get_u64(message, AT_ID),
     };
     return 0;
 }
