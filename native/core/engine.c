@@ -27,6 +27,7 @@ int sfd_engine_create(struct sfd_engine **out, const struct sfd_settings *settin
     atomic_init(&shared->receiving_loop, 0);
     atomic_init(&shared->draining, false);
     sfd_devices_init(&shared->devices);
+    sfd_carriers_init(&shared->carriers);
     sfd_client_accounts_init(&shared->accounts, &settings->client);
     sfd_endpoint_init(&engine->endpoint);
 
@@ -60,9 +61,18 @@ struct sfd_loop *sfd_engine_loop(struct sfd_engine *engine, uint32_t index)
     return engine->shared.loops[index];
 }
 
-void sfd_engine_run_watchdog(struct sfd_engine *engine, bool pending)
+int sfd_engine_add_carrier(struct sfd_engine *engine, struct sfd_carrier **out)
 {
-    sfd_watchdog_wait(&engine->shared.watchdog, sfd_watchdog_look(&engine->shared, pending));
+    return sfd_carrier_create(out, &engine->shared);
+}
+
+uint32_t sfd_engine_run_watchdog(struct sfd_engine *engine, bool pending)
+{
+    const int timeout_ms = sfd_watchdog_look(&engine->shared, pending);
+    const uint32_t missing = sfd_carriers_missing(&engine->shared);
+
+    if (missing == 0 || pending) sfd_watchdog_wait(&engine->shared.watchdog, timeout_ms);
+    return missing;
 }
 
 void sfd_engine_wake_watchdog(struct sfd_engine *engine)
@@ -96,6 +106,7 @@ void sfd_engine_destroy(struct sfd_engine *engine)
     sfd_endpoint_close(&engine->endpoint);
     sfd_kernel_deinit(&engine->shared.kernel);
     sfd_watchdog_deinit(&engine->shared.watchdog);
+    sfd_carriers_deinit(&engine->shared.carriers);
     sfd_devices_deinit(&engine->shared.devices);
     sfd_client_accounts_deinit(&engine->shared.accounts);
     free(engine);

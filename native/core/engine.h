@@ -26,11 +26,15 @@ int sfd_engine_create(struct sfd_engine **out, const struct sfd_settings *settin
 /* The loop of that index, below settings.loops. */
 struct sfd_loop *sfd_engine_loop(struct sfd_engine *engine, uint32_t index);
 
+/* A new carrier, for a thread that is to be ready when another one loses its loop. 0 or -ENOMEM. */
+int sfd_engine_add_carrier(struct sfd_engine *engine, struct sfd_carrier **out);
+
 /*
  * The watchdog: one look at the loops, then the wait until the next look is due, without limit while no loop works and
- * nothing else is `pending`. To be called repeatedly, by one thread that is no loop's.
+ * nothing else is `pending`. To be called repeatedly, by one thread that is no loop's. Gives how many carriers, each
+ * with a thread, are to be added now; then it has not waited, unless `pending`.
  */
-void sfd_engine_run_watchdog(struct sfd_engine *engine, bool pending);
+uint32_t sfd_engine_run_watchdog(struct sfd_engine *engine, bool pending);
 
 /* Ends a wait of sfd_engine_run_watchdog, or the next one. Any thread. */
 void sfd_engine_wake_watchdog(struct sfd_engine *engine);

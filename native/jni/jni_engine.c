@@ -163,11 +163,21 @@ static void engine_destroy(JNIEnv *env, jclass class, jlong engine)
     sfd_engine_destroy(pointer(engine));
 }
 
-static void engine_run_watchdog(JNIEnv *env, jclass class, jlong engine, jboolean pending)
+static jint engine_run_watchdog(JNIEnv *env, jclass class, jlong engine, jboolean pending)
 {
     (void)env;
     (void)class;
-    sfd_engine_run_watchdog(pointer(engine), pending == JNI_TRUE);
+    return (jint)sfd_engine_run_watchdog(pointer(engine), pending == JNI_TRUE);
+}
+
+static jlong engine_add_carrier(JNIEnv *env, jclass class, jlong engine)
+{
+    struct sfd_carrier *carrier = NULL;
+
+    (void)env;
+    (void)class;
+    const int result = sfd_engine_add_carrier(pointer(engine), &carrier);
+    return result < 0 ? result : (jlong)(uintptr_t)carrier;
 }
 
 static void engine_wake_watchdog(JNIEnv *env, jclass class, jlong engine)
@@ -184,10 +194,17 @@ static jlong engine_loop(JNIEnv *env, jclass class, jlong engine, jint index)
     return (jlong)(uintptr_t)sfd_engine_loop(pointer(engine), (uint32_t)index);
 }
 
-static jobject loop_turn(JNIEnv *env, jclass class, jlong loop)
+static jlong loop_carrier(JNIEnv *env, jclass class, jlong loop)
+{
+    (void)env;
+    (void)class;
+    return (jlong)(uintptr_t)sfd_loop_carrier(pointer(loop));
+}
+
+static jobject carrier_turn(JNIEnv *env, jclass class, jlong carrier)
 {
     (void)class;
-    return (*env)->NewDirectByteBuffer(env, sfd_loop_turn(pointer(loop)), (jlong)sizeof(struct sfd_turn));
+    return (*env)->NewDirectByteBuffer(env, sfd_carrier_turn(pointer(carrier)), (jlong)sizeof(struct sfd_turn));
 }
 
 static jobject loop_counters(JNIEnv *env, jclass class, jlong loop)
@@ -196,11 +213,18 @@ static jobject loop_counters(JNIEnv *env, jclass class, jlong loop)
     return (*env)->NewDirectByteBuffer(env, sfd_loop_counters(pointer(loop)), (jlong)sizeof(struct sfd_counters));
 }
 
-static jint loop_poll(JNIEnv *env, jclass class, jlong loop)
+static jint carrier_poll(JNIEnv *env, jclass class, jlong carrier)
 {
     (void)env;
     (void)class;
-    return sfd_loop_poll(pointer(loop));
+    return sfd_carrier_poll(pointer(carrier));
+}
+
+static void carrier_destroy(JNIEnv *env, jclass class, jlong carrier)
+{
+    (void)env;
+    (void)class;
+    sfd_carrier_destroy(pointer(carrier));
 }
 
 static void loop_work(JNIEnv *env, jclass class, jlong task)
@@ -233,12 +257,15 @@ jint sfd_jni_register_engine(JNIEnv *env)
         SFD_JNI_METHOD("transfers", "(J)I", engine_transfers),
         SFD_JNI_METHOD("closeEndpoint", "(J)V", engine_close_endpoint),
         SFD_JNI_METHOD("destroy", "(J)V", engine_destroy),
-        SFD_JNI_METHOD("runWatchdog", "(JZ)V", engine_run_watchdog),
+        SFD_JNI_METHOD("runWatchdog", "(JZ)I", engine_run_watchdog),
+        SFD_JNI_METHOD("addCarrier", "(J)J", engine_add_carrier),
         SFD_JNI_METHOD("wakeWatchdog", "(J)V", engine_wake_watchdog),
         SFD_JNI_METHOD("loop", "(JI)J", engine_loop),
-        SFD_JNI_METHOD("turn", "(J)Ljava/nio/ByteBuffer;", loop_turn),
+        SFD_JNI_METHOD("carrier", "(J)J", loop_carrier),
+        SFD_JNI_METHOD("turn", "(J)Ljava/nio/ByteBuffer;", carrier_turn),
         SFD_JNI_METHOD("counters", "(J)Ljava/nio/ByteBuffer;", loop_counters),
-        SFD_JNI_METHOD("poll", "(J)I", loop_poll),
+        SFD_JNI_METHOD("poll", "(J)I", carrier_poll),
+        SFD_JNI_METHOD("destroyCarrier", "(J)V", carrier_destroy),
         SFD_JNI_METHOD("beginWork", "()V", begin_work),
         SFD_JNI_METHOD("work", "(J)V", loop_work),
         SFD_JNI_METHOD("stop", "(J)V", loop_stop),

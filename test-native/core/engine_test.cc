@@ -115,7 +115,7 @@ class SmallDaemon
     SmallDaemon(struct sfd_engine *engine, uint32_t loops) : engine_(engine)
     {
         for (uint32_t i = 0; i < loops; i++) {
-            loops_.emplace_back([this, i] { runLoop(sfd_engine_loop(engine_, i)); });
+            loops_.emplace_back([this, i] { runLoop(sfd_loop_carrier(sfd_engine_loop(engine_, i))); });
         }
         for (int i = 0; i < 2; i++) {
             workers_.emplace_back([this] { runWorker(); });
@@ -142,12 +142,12 @@ class SmallDaemon
     }
 
   private:
-    void runLoop(struct sfd_loop *loop)
+    void runLoop(struct sfd_carrier *carrier)
     {
-        struct sfd_turn *turn = sfd_loop_turn(loop);
+        struct sfd_turn *turn = sfd_carrier_turn(carrier);
         int result = 0;
         while (result == 0) {
-            result = sfd_loop_poll(loop);
+            result = sfd_carrier_poll(carrier);
             for (int i = 0; i < turn->requests; i++) {
                 dispatcher_decide(&turn->slot[i], getuid());
             }
@@ -322,7 +322,7 @@ TEST_P(EngineLoopsTest, ShouldRefuseInWordsWhatWaitsInTheSocketAtItsEnd)
     ASSERT_EQ(0, create(settingsOf(GetParam())));
     const OwnedFd socket = connected();
     std::vector<OwnedFd> waiting;
-    ASSERT_EQ(0, sfd_loop_poll(sfd_engine_loop(engine_, 0))); // from now on it receives
+    ASSERT_EQ(0, sfd_carrier_poll(sfd_loop_carrier(sfd_engine_loop(engine_, 0)))); // from now on it receives
     for (int i = 0; i < 5; i++) {
         waiting.push_back(request(socket.get(), SFD_WIRE_READ_FILE, "file"));
     }

@@ -747,6 +747,7 @@ static uint64_t k_now_ns(void)
 }
 
 const struct sfd_sys kernel_sys = {
+    .openat = sfd_sys_openat,
     .openat2 = k_openat2,
     .statx = k_statx,
     .fstatfs_type = k_fstatfs_type,

@@ -22,6 +22,7 @@
 struct harness {
     struct fuzz_bytes ops; /* what is done; the rest of the input is the kernel's */
     struct sfd_shared shared;
+    struct sfd_carrier *carriers[LOOPS_MAX]; /* that the loops begin with */
     bool ended[LOOPS_MAX];
     unsigned held_count;
     struct sfd_task *held[HELD_MAX]; /* that the disk pool has */
@@ -64,13 +65,16 @@ static void start(const uint8_t *data, size_t size)
     };
     h.shared.techniques = SFD_TECHNIQUES_ALL;
     sfd_devices_init(&h.shared.devices);
+    sfd_carriers_init(&h.shared.carriers);
     sfd_client_accounts_init(&h.shared.accounts, &h.shared.settings.client);
     h.shared.request_fd = KERNEL_REQUEST_FD;
     for (int i = 0; i < SFD_ROOTS_MAX; i++)
         h.shared.roots[i] = i == 0 ? KERNEL_ROOT_FD : -1;
     h.shared.root_local[0] = (more & 0x40) == 0;
-    for (uint32_t i = 0; i < h.shared.settings.loops; i++)
+    for (uint32_t i = 0; i < h.shared.settings.loops; i++) {
         FUZZ_CHECK(sfd_loop_create(&h.shared.loops[i], &h.shared, i) == 0);
+        h.carriers[i] = sfd_loop_carrier(h.shared.loops[i]);
+    }
 }
 
 /* ------------------------------------------------------------------ the loop's thread and the disk pool */
@@ -80,9 +84,9 @@ static void turn(uint32_t index)
     struct sfd_turn *turn;
 
     if (h.ended[index]) return;
-    const int result = sfd_loop_poll(h.shared.loops[index]);
+    const int result = sfd_carrier_poll(h.carriers[index]);
     FUZZ_CHECK(result == 0 || result == -ESHUTDOWN);
-    turn = sfd_loop_turn(h.shared.loops[index]);
+    turn = sfd_carrier_turn(h.carriers[index]);
     if (result == -ESHUTDOWN) {
         h.ended[index] = true;
         return;
@@ -372,6 +376,7 @@ static void stop(void)
     for (int i = 0; i < SFD_CLIENT_ACCOUNT_BUCKETS; i++)
         FUZZ_CHECK(h.shared.accounts.buckets[i] == NULL); /* R10 */
     sfd_client_accounts_deinit(&h.shared.accounts);
+    sfd_carriers_deinit(&h.shared.carriers);
     sfd_devices_deinit(&h.shared.devices);
     kernel_check_empty();
     for (unsigned i = 0; i < kernel.fd_count; i++) {

@@ -78,6 +78,7 @@ class LoopFixture : public CoreTest
         ASSERT_EQ(0, sfd_kernel_init(&shared_->kernel, &sys_));
         shared_->techniques = sfd_techniques_available(&sys_);
         sfd_devices_init(&shared_->devices);
+        sfd_carriers_init(&shared_->carriers);
         sfd_client_accounts_init(&shared_->accounts, &limits_);
         directory_ = std::make_unique<TemporaryDirectory>();
         root_ = openFile(directory_->path(), O_PATH | O_DIRECTORY);
@@ -100,6 +101,7 @@ class LoopFixture : public CoreTest
     {
         for (uint32_t i = 0; i < shared_->settings.loops; i++) {
             ASSERT_EQ(0, sfd_loop_create(&shared_->loops[i], shared_.get(), i));
+            carriers_.push_back(sfd_loop_carrier(shared_->loops[i]));
         }
     }
     void destroyLoops()
@@ -108,11 +110,15 @@ class LoopFixture : public CoreTest
             sfd_loop_destroy(loop);
             loop = nullptr;
         }
+        carriers_.clear();
+        sfd_carriers_deinit(&shared_->carriers);
+        sfd_carriers_init(&shared_->carriers);
     }
     void TearDown() override
     {
         releaseHeld();
         destroyLoops();
+        sfd_carriers_deinit(&shared_->carriers);
         requests_.reset();
         root_.reset();
         directory_.reset();
@@ -131,7 +137,7 @@ class LoopFixture : public CoreTest
     }
     struct sfd_turn *buffer(uint32_t index = 0)
     {
-        return sfd_loop_turn(loop(index));
+        return sfd_carrier_turn(carriers_[index]);
     }
 
     void dispatch(uint32_t index)
@@ -184,7 +190,7 @@ class LoopFixture : public CoreTest
         if (wake) { // does not even wait for a timer
             sfd_loop_wake(loop(index));
         }
-        const int result = sfd_loop_poll(loop(index));
+        const int result = sfd_carrier_poll(carriers_[index]);
         if (result == 0) {
             dispatch(index);
         }
@@ -322,6 +328,7 @@ class LoopFixture : public CoreTest
 
     struct sfd_limits limits_ = {}; // of each client
     std::unique_ptr<struct sfd_shared> shared_;
+    std::vector<struct sfd_carrier *> carriers_; // that the loops begin with
     struct sfd_sys sys_;
     std::unique_ptr<TemporaryDirectory> directory_;
     OwnedFd root_;

@@ -40,6 +40,7 @@ class TwoLoopsFixture : public CoreTest
         ASSERT_EQ(0, sfd_kernel_init(&shared_->kernel, &sys_));
         shared_->techniques = sfd_techniques_available(&sys_);
         sfd_devices_init(&shared_->devices);
+        sfd_carriers_init(&shared_->carriers);
         const struct sfd_limits limits = {};
         sfd_client_accounts_init(&shared_->accounts, &limits);
         directory_ = std::make_unique<TemporaryDirectory>();
@@ -61,7 +62,7 @@ class TwoLoopsFixture : public CoreTest
         writeFile(*directory_ / "big", content_);
         writeFile(*directory_ / "small", "small");
         for (struct sfd_loop *loop : {shared_->loops[0], shared_->loops[1]}) {
-            threads_.emplace_back([loop] { run(loop); });
+            threads_.emplace_back([carrier = sfd_loop_carrier(loop)] { run(carrier); });
         }
     }
     void TearDown() override
@@ -75,6 +76,7 @@ class TwoLoopsFixture : public CoreTest
         for (struct sfd_loop *loop : {shared_->loops[0], shared_->loops[1]}) {
             sfd_loop_destroy(loop);
         }
+        sfd_carriers_deinit(&shared_->carriers);
         pair_.reset();
         status_.reset();
         requests_.reset();
@@ -88,12 +90,12 @@ class TwoLoopsFixture : public CoreTest
     }
 
     /* Loop, dispatcher and disk pool in one thread. */
-    static void run(struct sfd_loop *loop)
+    static void run(struct sfd_carrier *carrier)
     {
-        struct sfd_turn *turn = sfd_loop_turn(loop);
+        struct sfd_turn *turn = sfd_carrier_turn(carrier);
         int result = 0;
         while (result == 0) {
-            result = sfd_loop_poll(loop);
+            result = sfd_carrier_poll(carrier);
             for (int i = 0; i < turn->requests; i++) {
                 dispatcher_decide(&turn->slot[i], getuid());
             }

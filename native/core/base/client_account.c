@@ -14,6 +14,10 @@ void sfd_client_accounts_init(struct sfd_client_accounts *accounts, const struct
 
 void sfd_client_accounts_deinit(struct sfd_client_accounts *accounts)
 {
+    for (uint32_t i = 0; i < SFD_CLIENTS_REMEMBERED; i++) {
+        sfd_client_account_put(accounts->remembered[i]);
+        accounts->remembered[i] = NULL;
+    }
     pthread_mutex_destroy(&accounts->lock);
 }
 
@@ -81,6 +85,38 @@ void sfd_client_account_put(struct sfd_client_account *account)
                                                   memory_order_release, memory_order_relaxed))
             return;
     put_last(account);
+}
+
+/* ------------------------------------------------------------------ conduct */
+
+void sfd_client_account_suspect(struct sfd_client_account *account)
+{
+    if (account == NULL) return;
+    struct sfd_client_accounts *accounts = account->owner;
+    struct sfd_client_account *forgotten = NULL;
+
+    atomic_store_explicit(&account->probation, SFD_CLIENT_PROBATION, memory_order_relaxed);
+    pthread_mutex_lock(&accounts->lock);
+    if (!account->remembered) {
+        struct sfd_client_account **at = &accounts->remembered[accounts->next_remembered++ % SFD_CLIENTS_REMEMBERED];
+        forgotten = *at;
+        if (forgotten != NULL) forgotten->remembered = false;
+        *at = sfd_client_account_share(account);
+        account->remembered = true;
+    }
+    pthread_mutex_unlock(&accounts->lock);
+    atomic_store_explicit(&accounts->suspicious, true, memory_order_relaxed);
+    sfd_client_account_put(forgotten);
+}
+
+void sfd_client_account_behaved(struct sfd_client_account *account)
+{
+    if (account == NULL) return;
+    unsigned left = atomic_load_explicit(&account->probation, memory_order_relaxed);
+    while (left > 0)
+        if (atomic_compare_exchange_weak_explicit(&account->probation, &left, left - 1, memory_order_relaxed,
+                                                  memory_order_relaxed))
+            return;
 }
 
 /* ------------------------------------------------------------------ counting */

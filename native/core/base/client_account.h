@@ -7,6 +7,8 @@
  * block) are counted too, so that their sender gets no more.
  * Thread: any; the counts are atomic and need no lock. Owns the accounts, which are reference-counted.
  *
+ * An account also remembers whether its client has held threads in kernel calls lately (loop/carrier.h).
+ *
  * A NULL account stands for no client: no client is charged and nothing is limited.
  */
 #ifndef SFD_BASE_CLIENT_ACCOUNT_H
@@ -20,6 +22,12 @@
 #include "base/counters.h"
 
 #define SFD_CLIENT_ACCOUNT_BUCKETS 64
+
+/* So many accounts of clients that have held a thread are remembered although these clients have no transfers. */
+#define SFD_CLIENTS_REMEMBERED 256
+
+/* A client that has held a thread is trusted again after so many calls in a row that came back at once. */
+#define SFD_CLIENT_PROBATION 64
 
 /* Of each client; 0: no limit. */
 struct sfd_limits {
@@ -37,18 +45,25 @@ struct sfd_client_account {
     atomic_uint transfers;
     atomic_uint descriptors; /* held for it, or promised to its transfers */
     atomic_uint disk_tasks;
-    atomic_uint waiting; /* disk tasks that the limit keeps out of the disk pool */
+    atomic_uint waiting;       /* disk tasks that the limit keeps out of the disk pool */
+    atomic_uint probation;     /* calls for it that are still made off the loop; 0: it is trusted */
+    atomic_uint held;          /* threads that sit in calls for it */
+    atomic_uint held_requests; /* that wait until it may hold a thread */
+    bool remembered;           /* under the lock: has a reference of its owner's */
 };
 
 struct sfd_client_accounts {
     pthread_mutex_t lock; /* of the buckets: held for a few instructions, when an account is looked up or freed */
     struct sfd_limits limits;
     struct sfd_client_account *buckets[SFD_CLIENT_ACCOUNT_BUCKETS];
+    struct sfd_client_account *remembered[SFD_CLIENTS_REMEMBERED]; /* a ring */
+    uint32_t next_remembered;
+    atomic_bool suspicious; /* some account has been remembered */
 };
 
 void sfd_client_accounts_init(struct sfd_client_accounts *accounts, const struct sfd_limits *limits);
 
-/* All accounts must have been put. Idempotent after init. */
+/* Forgets what it remembers. All accounts must have been put. Idempotent after init. */
 void sfd_client_accounts_deinit(struct sfd_client_accounts *accounts);
 
 /* Gives a reference to the account of a process; makes the account if there is none. NULL without memory. */
@@ -59,6 +74,18 @@ struct sfd_client_account *sfd_client_account_share(struct sfd_client_account *a
 
 /* Releases a reference. */
 void sfd_client_account_put(struct sfd_client_account *account);
+
+/* A call for this client has held its thread: puts it on probation, and remembers it. */
+void sfd_client_account_suspect(struct sfd_client_account *account);
+
+/* A call for a client on probation has come back at once. */
+void sfd_client_account_behaved(struct sfd_client_account *account);
+
+/* Whether calls for this client may hold their thread, as far as is known. */
+static inline bool sfd_client_account_is_suspect(const struct sfd_client_account *account)
+{
+    return account != NULL && atomic_load_explicit(&account->probation, memory_order_relaxed) > 0;
+}
 
 /*
  * `counters`, in all of these functions: where refusals and gauges are counted; NULL: nowhere. Only the sum of a gauge

@@ -86,7 +86,7 @@ int sfd_open_descriptor(const struct sfd_kernel *kernel, int *fd, bool cached, s
     opened.shared = true;
     if ((flags & O_DIRECT) != 0) {
         if (cached) return -EAGAIN;
-        const int own = sfd_fd_reopen(*fd, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+        const int own = sfd_fd_reopen(sys, *fd, O_RDONLY | O_NONBLOCK | O_NOCTTY);
         if (own < 0) return sfd_errno_policy(SFD_PLACE_OPEN, own) == SFD_REMEDY_DEFER ? own : -EINVAL;
         sfd_fd_close(sys, fd);
         opened.fd = own;

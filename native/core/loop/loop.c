@@ -4,11 +4,10 @@
 #include <errno.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "loop/loop_private.h"
 #include "sys/errno_policy.h"
-
-#define EVENTS_MAX 64
 
 /*
  * The most that one turn moves before the loop looks for events again: about 1 ms of work. On the loop that receives,
@@ -29,11 +28,40 @@
 
 static void serve_requests(struct sfd_loop *loop)
 {
-    const int32_t count = loop->turn->requests;
+    struct sfd_carrier *carrier = loop->carrier;
 
-    for (int32_t i = 0; i < count && i < SFD_BATCH_MAX; i++)
-        sfd_loop_requests_serve(loop, &loop->turn->slot[i]);
+    while (carrier->next_request < loop->turn->requests && carrier->next_request < SFD_BATCH_MAX)
+        sfd_loop_requests_serve(loop, &loop->turn->slot[carrier->next_request++]);
     loop->turn->requests = 0;
+    carrier->next_request = 0;
+}
+
+/* Selections of this turn that were not decided: their transfers ask again in the next one. */
+static void withdraw_selections(struct sfd_loop *loop, struct sfd_turn *turn)
+{
+    for (int32_t i = 0; i < turn->selections && i < SFD_SELECTIONS_MAX; i++) {
+        struct sfd_transfer *t = sfd_transfer_table_find(&loop->transfers, turn->selection[i].id);
+        if (t != NULL && t->state == SFD_STATE_SELECTING) sfd_loop_act(loop, t, SFD_DUE_EVENT);
+    }
+    turn->selections = 0;
+}
+
+/* Goes on with what carriers have not served that have lost the loop. The own turn buffer is empty. */
+static void adopt(struct sfd_loop *loop)
+{
+    while (loop->left != NULL) {
+        struct sfd_carrier *left = loop->left;
+        struct sfd_turn *turn = left->turn;
+        loop->left = left->left_next;
+        left->left = false;
+        for (int32_t i = left->next_request; i < turn->requests; i++) {
+            const struct sfd_slot *slot = &turn->slot[i];
+            memcpy(&loop->turn->slot[loop->turn->requests++], slot, sfd_slot_size(slot));
+        }
+        turn->requests = left->next_request;
+        withdraw_selections(loop, turn);
+        serve_requests(loop);
+    }
 }
 
 /* Passes the selector's answers to the transfers of the last turn; one may have ended meanwhile. */
@@ -42,8 +70,8 @@ static void take_selections(struct sfd_loop *loop)
     for (int32_t i = 0; i < loop->turn->selections && i < SFD_SELECTIONS_MAX; i++) {
         struct sfd_transfer *t = sfd_transfer_table_find(&loop->transfers, loop->turn->selection[i].id);
         if (t == NULL || t->state != SFD_STATE_SELECTING) continue;
-        sfd_transfer_select(t, loop->turn->selection[i].verdict);
-        sfd_ready_queue_push(&loop->ready_queue, t);
+        if (!t->loop.out) sfd_transfer_select(t, loop->turn->selection[i].verdict); /* else it asks again */
+        sfd_loop_act(loop, t, SFD_DUE_EVENT);
     }
     loop->turn->selections = 0;
 }
@@ -51,7 +79,7 @@ static void take_selections(struct sfd_loop *loop)
 static void receive_requests(struct sfd_loop *loop)
 {
     const int n =
-        sfd_receive_batch_fill(&loop->receive_batch, &loop->context.closer, loop->shared->request_fd, loop->turn->slot);
+        sfd_receive_batch_fill(loop->carrier->batch, &loop->context.closer, loop->shared->request_fd, loop->turn->slot);
 
     if (n < 0) sfd_loop_receiving_pause(loop); /* the requests stay in the socket */
     if (n <= 0) return;
@@ -61,10 +89,10 @@ static void receive_requests(struct sfd_loop *loop)
 
 static void take_mail(struct sfd_loop *loop)
 {
-    struct sfd_task *next;
-
-    for (struct sfd_task *task = sfd_mailbox_take(&loop->mailbox); task != NULL; task = next) {
-        next = task->next;
+    if (loop->mail == NULL) loop->mail = sfd_mailbox_take(&loop->mailbox);
+    while (loop->mail != NULL) {
+        struct sfd_task *task = loop->mail;
+        loop->mail = task->next;
         if (task->kind == SFD_TASK_COMMAND) {
             struct sfd_command *command = (struct sfd_command *)task;
             sfd_loop_requests_command(loop, command->id, command->pid, command->uid, command->dest);
@@ -74,9 +102,7 @@ static void take_mail(struct sfd_loop *loop)
         } else if (task->kind == SFD_TASK_LOOK) {
             sfd_loop_offload_look(loop);
         } else {
-            struct sfd_transfer *t = (struct sfd_transfer *)task;
-            sfd_loop_offload_take_back(loop, t);
-            sfd_ready_queue_push(&loop->ready_queue, t);
+            sfd_loop_act(loop, (struct sfd_transfer *)task, SFD_DUE_BACK);
         }
     }
 }
@@ -90,11 +116,8 @@ static void run_ready(struct sfd_loop *loop)
     uint32_t count = loop->ready_queue.count < TURN_TRANSFERS ? loop->ready_queue.count : TURN_TRANSFERS;
     for (; count > 0; count--) {
         struct sfd_transfer *t = sfd_ready_queue_pop(&loop->ready_queue);
-        if (loop->stopping) {
-            sfd_loop_abort(loop, t, -ESHUTDOWN);
-            continue;
-        }
-        sfd_loop_place(loop, t, sfd_transfer_run(&loop->context, t));
+        if (t == NULL) break; /* another carrier has run them */
+        sfd_loop_act(loop, t, SFD_DUE_RUN);
         if (loop->context.counters.at[SFD_COUNTER_BYTES] - before >= most) break;
     }
 }
@@ -108,8 +131,7 @@ static void run_timers(struct sfd_loop *loop)
         if (timer == &loop->receive_again || timer == &loop->close_again) continue;
         struct sfd_transfer *t =
             (struct sfd_transfer *)(void *)((char *)timer - offsetof(struct sfd_transfer, limits.timer));
-        if (t->loop.ready) continue; /* it runs anyway, and checks its limits then */
-        sfd_loop_place(loop, t, sfd_transfer_timeout(&loop->context, t));
+        sfd_loop_act(loop, t, SFD_DUE_TIMER);
     }
 }
 
@@ -120,12 +142,8 @@ static void transfer_event(struct sfd_loop *loop, const struct epoll_event *even
 
     if (t == NULL) return; /* ended by an earlier event of the same batch */
     if (status) t->loop.hangup_watched = false;
-    if (status && (event->events & EPOLLERR) != 0)
-        sfd_loop_cancel(loop, t); /* the status channel has lost its reader: the client is gone */
-    else if (!t->loop.offloaded)
-        sfd_ready_queue_push(&loop->ready_queue, t);
-    else if (t->state == SFD_STATE_ENDING)
-        sfd_loop_place(loop, t, sfd_transfer_run(&loop->context, t)); /* its final message may have room now */
+    /* The status channel that loses its reader has lost its client. */
+    sfd_loop_act(loop, t, status && (event->events & EPOLLERR) != 0 ? SFD_DUE_CANCEL : SFD_DUE_EVENT);
 }
 
 /*
@@ -140,25 +158,57 @@ static int survive_wait(struct sfd_loop *loop, int error)
     return 0;
 }
 
+static bool is_busy(const struct sfd_loop *loop)
+{
+    return loop->ready_queue.count > 0 || loop->turn->selections > 0 || loop->offload_first != NULL ||
+           loop->last_batches > 0 || loop->look_again || loop->left != NULL || loop->mail != NULL ||
+           atomic_load(&loop->returning) > 0 || sfd_loop_offload_has_closes(loop);
+}
+
 static int wait_for_events(struct sfd_loop *loop)
 {
-    struct epoll_event events[EVENTS_MAX];
-    const bool busy = loop->ready_queue.count > 0 || loop->turn->selections > 0 || loop->turn->requests > 0 ||
-                      loop->offload_first != NULL || sfd_loop_offload_has_closes(loop);
-    const int timeout = busy ? 0 : sfd_timers_timeout(&loop->context.timers, loop->context.kernel.sys->now_ms());
+    const struct sfd_sys *sys = loop->shared->kernel.sys;
+    if (loop->next_event < loop->event_count) return 0; /* what another carrier has left */
+    const int timeout = is_busy(loop) ? 0 : sfd_timers_timeout(&loop->context.timers, sys->now_ms());
 
     sfd_watchdog_waiting(loop);
-    const int n = loop->context.kernel.sys->epoll_wait(loop->epoll, events, EVENTS_MAX, timeout);
+    const int n = sys->epoll_wait(loop->epoll, loop->events, SFD_EVENTS_MAX, timeout);
     sfd_watchdog_working(loop);
     if (n < 0) return survive_wait(loop, n);
-    for (int i = 0; i < n; i++)
-        if (events[i].data.u64 == SFD_EVENT_REQUESTS)
-            receive_requests(loop);
-        else if (events[i].data.u64 == SFD_EVENT_MAILBOX)
+    loop->next_event = 0;
+    loop->event_count = n;
+    return 0;
+}
+
+static void take_events(struct sfd_loop *loop)
+{
+    while (loop->next_event < loop->event_count) {
+        const struct epoll_event event = loop->events[loop->next_event++];
+        if (event.data.u64 == SFD_EVENT_REQUESTS)
+            loop->requests_wait = true;
+        else if (event.data.u64 == SFD_EVENT_MAILBOX)
             sfd_sys_event_clear(loop->mailbox.eventfd);
         else
-            transfer_event(loop, &events[i]);
-    return 0;
+            transfer_event(loop, &event);
+    }
+}
+
+/* The last part of a turn: from here on its turn buffer has requests that were not decided. */
+static void take_requests(struct sfd_loop *loop)
+{
+    const bool wait = loop->requests_wait;
+
+    loop->requests_wait = false;
+    if (loop->last_batches > 0) {
+        /*
+         * Requests that wait in the socket are refused with an error message. If the socket were just closed, their
+         * clients would get end of file without a reason.
+         */
+        receive_requests(loop);
+        loop->last_batches = loop->turn->requests > 0 ? loop->last_batches - 1 : 0;
+    } else if (wait) {
+        receive_requests(loop);
+    }
 }
 
 static void begin_stop(struct sfd_loop *loop)
@@ -169,8 +219,9 @@ static void begin_stop(struct sfd_loop *loop)
     loop->stopping = true;
     loop->last_batches = loop->receiving ? LAST_BATCHES : 0;
     sfd_loop_receiving_stop(loop);
+    loop->look_again = true;
     while ((t = sfd_transfer_table_next(&loop->transfers, &position)) != NULL)
-        if (!t->loop.ready) sfd_loop_abort(loop, t, -ESHUTDOWN); /* a ready one is aborted by run_ready */
+        sfd_loop_act(loop, t, SFD_DUE_STOP);
 }
 
 static void publish_load(struct sfd_loop *loop)
@@ -180,43 +231,37 @@ static void publish_load(struct sfd_loop *loop)
                           memory_order_relaxed);
 }
 
-static int run_turn(struct sfd_loop *loop)
+/* Whether a loop that stops has nothing left but closes. */
+static bool is_over(const struct sfd_loop *loop)
 {
-    loop->context.now_ms = loop->context.kernel.sys->now_ms();
+    return loop->stopping && loop->offloaded == 0 && loop->ready_queue.count == 0 && loop->away == 0 &&
+           loop->last_batches == 0 && atomic_load(&loop->waiting) == 0;
+}
+
+int sfd_loop_run_turn(struct sfd_loop *loop)
+{
+    struct sfd_carrier *carrier = loop->carrier;
+
     if (!loop->stopping && atomic_load_explicit(&loop->stop, memory_order_relaxed)) begin_stop(loop);
     take_selections(loop);
     serve_requests(loop);
-    if (loop->last_batches > 0) {
-        /*
-         * Requests that wait in the socket are refused with an error message. If the socket were just closed, their
-         * clients would get end of file without a reason.
-         */
-        receive_requests(loop);
-        loop->last_batches = loop->turn->requests > 0 ? loop->last_batches - 1 : 0;
-    }
+    adopt(loop);
+    if (loop->turn->selections > 0 && atomic_load(&loop->returning) > 0) withdraw_selections(loop, loop->turn);
+    if (sfd_carrier_yield(carrier, loop)) return SFD_TURN_YIELDED;
     take_mail(loop);
+    sfd_loop_act_look(loop);
     run_ready(loop);
     run_timers(loop);
     publish_load(loop);
-    if (loop->stopping && loop->offloaded == 0 && loop->ready_queue.count == 0) {
-        sfd_loop_offload_publish(loop); /* only closes are left */
+    if (is_over(loop)) {
+        sfd_loop_offload_publish(loop);
         return loop->turn->offloads == 0 && loop->turn->requests == 0 ? -ESHUTDOWN : 0;
     }
     sfd_loop_receiving_balance(loop);
     const int result = wait_for_events(loop);
+    take_events(loop);
+    take_requests(loop);
     sfd_loop_offload_publish(loop);
-    return result;
-}
-
-int sfd_loop_poll(struct sfd_loop *loop)
-{
-    if (loop->own_tid == 0) {
-        loop->own_tid = sfd_sys_thread_id();
-        sfd_sys_block_terminal_stop(); /* a terminal can be a destination */
-    }
-    sfd_watchdog_working(loop);
-    const int result = run_turn(loop);
-    sfd_watchdog_waiting(loop);
     return result;
 }
 
@@ -229,7 +274,7 @@ void sfd_loop_work(struct sfd_task *task)
         return;
     }
     struct sfd_loop *loop = task->loop;
-    sfd_transfer_work(&loop->context, (struct sfd_transfer *)task);
+    sfd_transfer_work(&loop->pool_context, (struct sfd_transfer *)task);
     sfd_mailbox_push(&loop->mailbox, task);
 }
 

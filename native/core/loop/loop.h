@@ -1,16 +1,18 @@
 /*
  * One event loop: receives requests, runs every ready transfer, waits for the others.
  *
- * Role: the orchestrator. One call of sfd_loop_poll is one turn. It leaves its events in the turn buffer, where the
+ * Role: the orchestrator. One call of sfd_carrier_poll is one turn. It leaves its events in the turn buffer, where the
  * Java dispatcher decodes and authorizes the requests in place, and hands offloaded transfers to the disk pool. The
- * next turn begins by obeying the verdicts. Thread: poll: one thread, always the same; work: any (the disk pool); wake,
- * stop: any.
- * Never: makes a call that a disk or a client can block, apart from a page that is evicted between probe and move.
+ * next turn begins by obeying the verdicts. Thread: the carrier that has it (carrier.h); work: any (the disk pool);
+ * wake, stop: any.
+ * Never: makes a call that is known to wait for a disk or a client. A call that waits all the same holds its thread and
+ * one transfer, not the loop.
  */
 #ifndef SFD_LOOP_LOOP_H
 #define SFD_LOOP_LOOP_H
 
 #include "base/mailbox.h"
+#include "loop/carrier.h"
 #include "loop/receive_batch.h"
 #include "loop/watchdog.h"
 #include "transfer/transfer.h"
@@ -85,6 +87,7 @@ struct sfd_shared {
     atomic_bool draining;           /* new transfers are refused; the others go on */
     int wake_signal;                /* interrupts a call that blocks; 0: no signal was free */
     struct sfd_watchdog watchdog;
+    struct sfd_carriers carriers;
     struct sfd_command commands[SFD_COMMANDS_RESERVED]; /* the reserve */
     struct sfd_loop *loops[SFD_LOOPS_MAX];
 };
@@ -92,28 +95,24 @@ struct sfd_shared {
 /* A new loop in *out; nothing runs yet. 0 or -errno. */
 int sfd_loop_create(struct sfd_loop **out, struct sfd_shared *shared, uint32_t index);
 
-/* Aborts the transfers that are left. Neither poll nor work may be running. NULL is allowed. */
+/* Aborts the transfers that are left. No carrier may be in it, and no work running. NULL is allowed. */
 void sfd_loop_destroy(struct sfd_loop *loop);
 
-/* The turn buffer, and the counters; both live as long as the loop. */
-struct sfd_turn *sfd_loop_turn(struct sfd_loop *loop);
-struct sfd_counters *sfd_loop_counters(struct sfd_loop *loop);
+/* The carrier that it begins with. To be asked before the first turn. */
+struct sfd_carrier *sfd_loop_carrier(struct sfd_loop *loop);
 
-/*
- * One turn. Waits, in epoll only, until there is something to do. 0, with events in the turn buffer; -ESHUTDOWN after
- * stop, when nothing is offloaded any more; another -errno when epoll itself fails.
- */
-int sfd_loop_poll(struct sfd_loop *loop);
+/* The counters; they live as long as the loop. */
+struct sfd_counters *sfd_loop_counters(struct sfd_loop *loop);
 
 /* Runs an offloaded task; waits for the disk. */
 void sfd_loop_work(struct sfd_task *task);
 
-/* Ends the wait of a running poll. */
+/* Ends its wait. */
 void sfd_loop_wake(struct sfd_loop *loop);
 
 /*
- * From here on the loop refuses requests and aborts its transfers. Returns at once; poll gives -ESHUTDOWN when it is
- * done.
+ * From here on the loop refuses requests and aborts its transfers. Returns at once; its carrier's poll gives -ESHUTDOWN
+ * when that is done.
  */
 void sfd_loop_stop(struct sfd_loop *loop);
 

@@ -5,12 +5,13 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "loop/guard.h"
 #include "loop/loop_private.h"
 #include "sys/pipe.h"
 
-struct sfd_turn *sfd_loop_turn(struct sfd_loop *loop)
+struct sfd_carrier *sfd_loop_carrier(struct sfd_loop *loop)
 {
-    return loop->turn;
+    return loop->carrier;
 }
 
 struct sfd_counters *sfd_loop_counters(struct sfd_loop *loop)
@@ -21,7 +22,7 @@ struct sfd_counters *sfd_loop_counters(struct sfd_loop *loop)
 int sfd_loop_create(struct sfd_loop **out, struct sfd_shared *shared, uint32_t index)
 {
     struct epoll_event mailbox = {.events = EPOLLIN, .data.u64 = SFD_EVENT_MAILBOX};
-    int result = -ENOMEM;
+    struct sfd_carrier *carrier = NULL;
     struct sfd_loop *loop = calloc(1, sizeof(*loop));
 
     if (loop == NULL) return -ENOMEM;
@@ -36,11 +37,12 @@ int sfd_loop_create(struct sfd_loop **out, struct sfd_shared *shared, uint32_t i
         .kernel = shared->kernel,
         .techniques = shared->techniques,
     };
+    loop->pool_context = loop->context;
     loop->context.kernel.spare = &loop->spare;
     sfd_pipe_keep_spare(&loop->context.kernel);
-    sfd_closer_init(&loop->context.closer, shared->kernel.sys, &shared->devices);
+    loop->context.kernel.sys = &sfd_guard_sys; /* no call of this file goes there */
+    sfd_closer_init(&loop->context.closer, &sfd_guard_sys, &shared->devices);
     loop->context.closer.counters = &loop->context.counters;
-    loop->receive_batch.accounts = &shared->accounts;
     sfd_timers_init(&loop->context.timers);
     sfd_transfer_table_init(&loop->transfers, index);
     sfd_clients_init(&loop->clients, &shared->accounts);
@@ -53,11 +55,12 @@ int sfd_loop_create(struct sfd_loop **out, struct sfd_shared *shared, uint32_t i
     loop->receive.kind = SFD_TASK_RECEIVE;
     atomic_init(&loop->look_queued, false);
     atomic_init(&loop->waiting, 0);
+    atomic_init(&loop->returning, 0);
     loop->look.kind = SFD_TASK_LOOK;
 
-    loop->context.buffer = malloc(shared->settings.buffer_size);
-    loop->turn = calloc(1, sizeof(*loop->turn));
-    if (loop->context.buffer == NULL || loop->turn == NULL) goto fail;
+    int result = sfd_carrier_create(&carrier, shared);
+    if (result < 0) goto fail;
+    sfd_carrier_begin(carrier, loop);
     result = sfd_timers_reserve(&loop->context.timers, SFD_LOOP_TIMERS);
     if (result < 0) goto fail;
     result = sfd_mailbox_init(&loop->mailbox);
@@ -83,6 +86,9 @@ void sfd_loop_destroy(struct sfd_loop *loop)
     uint32_t position = 0;
 
     if (loop == NULL) return;
+    /* No thread carries it any more: the calls from here on may wait. */
+    if (loop->carrier != NULL) sfd_carrier_end(loop->carrier, loop);
+    loop->context.kernel.sys = loop->context.closer.sys = loop->shared->kernel.sys;
     for (int32_t i = 0; loop->turn != NULL && i < loop->turn->requests; i++)
         sfd_loop_requests_drop(loop, &loop->turn->slot[i]);
     for (struct sfd_task *task = sfd_mailbox_take(&loop->mailbox); task != NULL; task = next) {
@@ -96,6 +102,7 @@ void sfd_loop_destroy(struct sfd_loop *loop)
         next = task->next;
         if (task->kind == SFD_TASK_CLOSE) sfd_loop_offload_close(task);
     }
+    sfd_loop_requests_forget(loop);
     while ((t = sfd_transfer_table_next(&loop->transfers, &position)) != NULL) {
         t->loop.offloaded = false; /* no thread works on it any more */
         sfd_transfer_abort(&loop->context, t, -ESHUTDOWN);
@@ -109,7 +116,5 @@ void sfd_loop_destroy(struct sfd_loop *loop)
     sfd_mailbox_deinit(&loop->mailbox);
     if (loop->epoll >= 0) (void)loop->context.kernel.sys->close(loop->epoll);
     sfd_fd_close(loop->shared->kernel.sys, &loop->spare);
-    free(loop->context.buffer);
-    free(loop->turn);
     free(loop);
 }

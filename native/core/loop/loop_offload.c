@@ -76,8 +76,7 @@ static void wait_for_room(struct sfd_loop *loop, struct sfd_transfer *t)
     feed(loop, client); /* another loop may have made room meanwhile */
 }
 
-/* Tells the other loops that a client has room for a job, which may wait there. */
-static void tell_others(struct sfd_loop *loop)
+void sfd_loop_offload_tell(struct sfd_loop *loop)
 {
     struct sfd_shared *shared = loop->shared;
 
@@ -92,6 +91,7 @@ void sfd_loop_offload_look(struct sfd_loop *loop)
 {
     atomic_store(&loop->look_queued, false); /* before the check: room that is made later is announced again */
     if (atomic_load(&loop->waiting) == 0) return;
+    loop->look_again = true; /* for a thread, loop_act.c */
     for (struct sfd_client *client = NULL; (client = sfd_clients_next(&loop->clients, client)) != NULL;)
         feed(loop, client);
 }
@@ -115,7 +115,7 @@ void sfd_loop_offload_take_back(struct sfd_loop *loop, struct sfd_transfer *t)
     loop->offloaded--;
     sfd_client_account_end_task(t->loop.account, &loop->context.counters);
     feed(loop, t->loop.client);
-    if (atomic_load(&t->loop.account->waiting) > 0) tell_others(loop);
+    if (atomic_load(&t->loop.account->waiting) > 0) sfd_loop_offload_tell(loop);
 }
 
 void sfd_loop_offload_withdraw(struct sfd_loop *loop, struct sfd_transfer *t)
@@ -166,6 +166,7 @@ static void offload_closes(struct sfd_loop *loop)
             sfd_loop_defer(loop, &loop->close_again);
             return;
         }
+        task->closer.sys = loop->shared->kernel.sys; /* there it may wait */
         (void)sfd_client_account_begin_task(NULL, &loop->context.counters);
         push(loop, &task->task);
     }

@@ -14,6 +14,7 @@ void sfd_loop_forget(struct sfd_loop *loop, struct sfd_transfer *t)
     sfd_client_account_end(t->loop.account, t->loop.promised, &loop->context.counters);
     sfd_clients_leave(&loop->clients, t->loop.client);
     atomic_fetch_sub_explicit(&loop->shared->transfers, 1, memory_order_relaxed);
+    if (loop->carrier->transfer == t) loop->carrier->transfer = NULL;
     free(t);
 }
 
@@ -26,7 +27,7 @@ void sfd_loop_abort(struct sfd_loop *loop, struct sfd_transfer *t, int error)
 
 int sfd_loop_watch(struct sfd_loop *loop, int fd, struct epoll_event event, bool registered)
 {
-    const struct sfd_sys *sys = loop->context.kernel.sys;
+    const struct sfd_sys *sys = loop->shared->kernel.sys; /* epoll_ctl(2) waits for nobody: no guard */
     const int result = sys->epoll_ctl(loop->epoll, registered ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &event);
 
     if (result == 0 || sfd_errno_policy(SFD_PLACE_WATCH, result) != SFD_REMEDY_PASS) return result;

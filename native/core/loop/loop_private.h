@@ -2,9 +2,11 @@
  * For the files of a loop only. Calls go down this list:
  *
  *     loop_life.c       its creation and its end
- *     loop.c            the turn
  *     watchdog.c        what is done about a loop that is stuck
+ *     carrier.c         the threads that carry it, between which it changes inside any system call
+ *     loop.c            the turn
  *     loop_requests.c   what a request asks for
+ *     loop_act.c        what is done with a transfer
  *     loop_receiving.c  which loop receives
  *     loop_place.c      where a transfer waits
  *     loop_offload.c    what goes to the disk pool
@@ -12,6 +14,7 @@
 #ifndef SFD_LOOP_LOOP_PRIVATE_H
 #define SFD_LOOP_LOOP_PRIVATE_H
 
+#include "loop/carrier.h"
 #include "loop/clients.h"
 #include "loop/loop.h"
 #include "loop/ready_queue.h"
@@ -27,8 +30,24 @@ enum sfd_task_kind {
     SFD_TASK_CLOSE,   /* descriptors whose close can block; not handed back */
     SFD_TASK_COMMAND, /* Send Open File or Cancel that another loop received */
     SFD_TASK_RECEIVE, /* this loop may be the receiving one now */
-    SFD_TASK_LOOK,    /* a client of this loop may have room for another disk task */
+    SFD_TASK_LOOK,    /* a client of this loop may have room for another disk task, or may hold a thread again */
 };
+
+/* What is due for a transfer: bits of loop.due, in the order in which they are obeyed. */
+enum sfd_due {
+    SFD_DUE_BACK = 1 << 0,   /* the disk pool has handed it back */
+    SFD_DUE_SEND = 1 << 1,   /* Send Open File, loop.send_dest */
+    SFD_DUE_CANCEL = 1 << 2, /* Cancel, or its client is gone */
+    SFD_DUE_STOP = 1 << 3,   /* the loop stops */
+    SFD_DUE_EVENT = 1 << 4,  /* a descriptor that it waits for is ready */
+    SFD_DUE_TIMER = 1 << 5,
+    SFD_DUE_RUN = 1 << 6, /* it was ready, and it is its turn */
+};
+
+/* The result of a turn whose carrier has given the loop back to another one. */
+#define SFD_TURN_YIELDED 1
+
+#define SFD_EVENTS_MAX 64
 
 /* A loop's own timers, for which room is reserved. */
 #define SFD_LOOP_TIMERS 2
@@ -43,16 +62,36 @@ struct sfd_loop {
     struct sfd_clients clients;
     struct sfd_ready_queue ready_queue;
     struct sfd_mailbox mailbox;
-    struct sfd_receive_batch receive_batch;
-    struct sfd_turn *turn;
+    struct sfd_turn *turn;          /* of the carrier */
     struct sfd_task *offload_first; /* for the dispatcher, when the turn buffer is full */
     struct sfd_task *offload_last;
     uint32_t offloaded; /* transfers that are offloaded */
-    int own_tid;        /* of the loop's thread */
     bool receiving;     /* the request socket is in its epoll, as far as it knows */
     bool stopping;
     int last_batches; /* of waiting requests, still to be received and refused */
     atomic_bool stop;
+
+    /* What a turn has not done yet: a carrier may lose the loop in the middle of it. */
+    struct epoll_event events[SFD_EVENTS_MAX];
+    int next_event;
+    int event_count;
+    bool requests_wait;       /* the request socket was among the events */
+    struct sfd_task *mail;    /* taken from the mailbox */
+    struct sfd_carrier *left; /* carriers that have lost the loop, with what they have not served */
+    uint32_t away;            /* carriers that have lost it, and are not back */
+
+    /* Under the lock of the carriers. */
+    struct sfd_carrier *carrier; /* that has the loop; NULL: it has ended */
+    struct sfd_carrier *returning_first;
+    struct sfd_carrier *returning_last;
+    atomic_uint returning; /* carriers that want it back */
+
+    /* loop_act.c, loop_requests.c: what waits until its client may hold a thread */
+    bool look_again; /* something that waits may go now */
+    struct sfd_transfer *chosen_first;
+    struct sfd_transfer *chosen_last;
+    struct sfd_held_request *request_first;
+    struct sfd_held_request *request_last;
 
     /* for the other loops and the watchdog to read */
     atomic_uint load;  /* transfers in the table */
@@ -70,11 +109,17 @@ struct sfd_loop {
     /* loop_offload.c */
     struct sfd_task look; /* SFD_TASK_LOOK; in the mailbox at most once */
     atomic_bool look_queued;
-    atomic_uint waiting; /* offloaded transfers that are not in the disk pool yet */
+    atomic_uint waiting; /* offloaded transfers that are not in the disk pool yet, and all that waits for a thread */
 
-    /* watchdog.c: the `beats` that it saw last, and since when */
+    /* What the disk pool works with: its calls may wait, so they are not guarded. */
+    struct sfd_context pool_context;
+
+    /* watchdog.c: what it saw last, and since when */
     uint32_t watchdog_beats;
     uint64_t watchdog_ms;
+    const struct sfd_carrier *watched; /* in the call that `watched_word` stands for */
+    uint64_t watched_word;
+    uint64_t watched_ns;
 };
 
 /* After this long a loop tries again what failed for lack of memory. */
@@ -86,6 +131,26 @@ static inline void sfd_loop_defer(struct sfd_loop *loop, struct sfd_timer *timer
     sfd_counters_add(&loop->context.counters, SFD_COUNTER_SHORTAGES, 1);
     sfd_timer_arm(&loop->context.timers, timer, loop->context.now_ms + SFD_LOOP_SHORTAGE_MS);
 }
+
+/* ---- loop.c ---- */
+
+/* One turn, on the loop's carrier: as sfd_carrier_poll, or SFD_TURN_YIELDED. */
+int sfd_loop_run_turn(struct sfd_loop *loop);
+
+/* ---- loop_act.c ---- */
+
+/* Does what is due for a transfer, which may be gone afterwards; or notes it, if that cannot be done now. */
+void sfd_loop_act(struct sfd_loop *loop, struct sfd_transfer *transfer, uint8_t due);
+
+/* The carrier works on the transfer from here on, and does what is due before it leaves it. */
+void sfd_loop_enter(struct sfd_loop *loop, struct sfd_transfer *transfer);
+void sfd_loop_leave(struct sfd_loop *loop, struct sfd_transfer *transfer);
+
+/* Once a turn: what waits for a thread goes on, as far as it may. */
+void sfd_loop_act_look(struct sfd_loop *loop);
+
+/* A thread is not held any more: what waits for one, here or in other loops, may go on. */
+void sfd_loop_act_tell(struct sfd_loop *loop);
 
 /* ---- loop_place.c ---- */
 
@@ -110,8 +175,15 @@ void sfd_loop_abort(struct sfd_loop *loop, struct sfd_transfer *transfer, int er
 
 /* ---- loop_requests.c ---- */
 
-/* Does what the verdict on one request says. Takes the slot's descriptors. */
+/* Does what the verdict on one request says, or lets it wait, if its client holds too many threads. Takes the slot's
+ * descriptors. */
 void sfd_loop_requests_serve(struct sfd_loop *loop, struct sfd_slot *slot);
+
+/* Serves requests that wait, as far as they may go on. */
+void sfd_loop_requests_look(struct sfd_loop *loop);
+
+/* Drops the requests that wait; the loop ends. */
+void sfd_loop_requests_forget(struct sfd_loop *loop);
 
 /* Closes a slot's descriptors without an answer. */
 void sfd_loop_requests_drop(struct sfd_loop *loop, struct sfd_slot *slot);
@@ -141,6 +213,9 @@ bool sfd_loop_offload_has_closes(const struct sfd_loop *loop);
 
 /* Obeys SFD_TASK_LOOK. */
 void sfd_loop_offload_look(struct sfd_loop *loop);
+
+/* Sends SFD_TASK_LOOK to the other loops in which something waits. */
+void sfd_loop_offload_tell(struct sfd_loop *loop);
 
 /* At the end of a turn: writes the tasks for the disk pool, closes included, into the turn buffer. */
 void sfd_loop_offload_publish(struct sfd_loop *loop);

@@ -48,7 +48,7 @@ void sfd_loop_receiving_pause(struct sfd_loop *loop)
 
 static void unregister(struct sfd_loop *loop)
 {
-    (void)loop->context.kernel.sys->epoll_ctl(loop->epoll, EPOLL_CTL_DEL, loop->shared->request_fd, NULL);
+    (void)loop->shared->kernel.sys->epoll_ctl(loop->epoll, EPOLL_CTL_DEL, loop->shared->request_fd, NULL);
 }
 
 void sfd_loop_receiving_stop(struct sfd_loop *loop)

@@ -4,7 +4,9 @@
  * Thread: the loop that received it. Every descriptor of a slot goes to a transfer, to another loop or to the closer.
  */
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "loop/loop_private.h"
 
@@ -162,7 +164,9 @@ static void begin(struct sfd_loop *loop, struct sfd_slot *slot)
     request.status = slot->fds[0];
     request.dest = slot->fds[1];
     request.source = slot->fds[2];
+    sfd_loop_enter(loop, t);
     sfd_loop_place(loop, t, sfd_transfer_begin(&loop->context, t, &request));
+    sfd_loop_leave(loop, t);
     return;
 fail:
     refuse(loop, slot, error);
@@ -174,12 +178,14 @@ void sfd_loop_requests_command(struct sfd_loop *loop, uint64_t id, int32_t pid, 
     struct sfd_transfer *t = sfd_transfer_table_find(&loop->transfers, id);
     const bool own = t != NULL && t->loop.account->pid == pid && t->loop.account->uid == uid;
 
-    if (own && dest == NO_DEST)
-        sfd_loop_cancel(loop, t);
-    else if (own && !t->loop.offloaded && !t->loop.ready && t->state == SFD_STATE_PARKED)
-        sfd_loop_place(loop, t, sfd_transfer_send(&loop->context, t, dest));
-    else if (dest >= 0)
+    if (own && dest == NO_DEST) {
+        sfd_loop_act(loop, t, SFD_DUE_CANCEL);
+    } else if (own && (t->loop.due & SFD_DUE_SEND) == 0) {
+        t->loop.send_dest = dest;
+        sfd_loop_act(loop, t, SFD_DUE_SEND);
+    } else if (dest >= 0) {
         drop(loop, &dest, 1, pid, uid);
+    }
 }
 
 /* NULL when there is no memory and the whole reserve is in use. */
@@ -242,7 +248,8 @@ static void forward(struct sfd_loop *loop, struct sfd_slot *slot)
     sfd_mailbox_push(&loop->shared->loops[index]->mailbox, &command->task);
 }
 
-void sfd_loop_requests_serve(struct sfd_loop *loop, struct sfd_slot *slot)
+/* Does what the verdict on one request says. */
+static void obey(struct sfd_loop *loop, struct sfd_slot *slot)
 {
     const bool path_sound = slot->root >= 0 && slot->root < SFD_ROOTS_MAX && slot->path >= 0 &&
                             slot->path_length >= 0 && slot->path < SFD_SLOT_BYTES - slot->path_length;
@@ -272,5 +279,128 @@ void sfd_loop_requests_serve(struct sfd_loop *loop, struct sfd_slot *slot)
         default:
             refuse(loop, slot, -EBADMSG);
         }
+    }
+}
+
+/* ------------------------------------------------------------------ requests that wait */
+
+/* More requests of one client than this do not wait: they get no answer, which their client has made impossible. */
+#define HELD_REQUESTS_MAX 64
+
+/* A request of a client that holds all the threads that it may hold. */
+struct sfd_held_request {
+    struct sfd_held_request *next;
+    struct sfd_client_account *account; /* a reference of its own */
+    struct sfd_slot slot;               /* not all of its `bytes` */
+};
+
+static void append(struct sfd_loop *loop, struct sfd_held_request *request)
+{
+    request->next = NULL;
+    if (loop->request_last == NULL)
+        loop->request_first = request;
+    else
+        loop->request_last->next = request;
+    loop->request_last = request;
+}
+
+static struct sfd_held_request *take_first(struct sfd_loop *loop)
+{
+    struct sfd_held_request *request = loop->request_first;
+
+    if (request == NULL) return NULL;
+    loop->request_first = request->next;
+    if (request->next == NULL) loop->request_last = NULL;
+    return request;
+}
+
+/* Copies the request, to be served when its client may hold a thread. False without memory, and beyond the limit. */
+static bool hold(struct sfd_loop *loop, struct sfd_slot *slot, struct sfd_client_account *account)
+{
+    const size_t size = sfd_slot_size(slot);
+    struct sfd_held_request *request = NULL;
+
+    if (atomic_fetch_add(&account->held_requests, 1) < HELD_REQUESTS_MAX)
+        request = malloc(offsetof(struct sfd_held_request, slot) + size);
+    if (request == NULL) {
+        atomic_fetch_sub(&account->held_requests, 1);
+        return false;
+    }
+    memcpy(&request->slot, slot, size);
+    request->account = sfd_client_account_share(account);
+    append(loop, request);
+    atomic_fetch_add(&loop->waiting, 1);
+    if (sfd_carrier_may_be_held(loop->shared, account)) loop->look_again = true; /* since a moment ago */
+    return true;
+}
+
+/* Closes what cannot wait, in the disk pool: here even a close could be held. */
+static void drop_unanswered(struct sfd_loop *loop, struct sfd_slot *slot, struct sfd_client_account *account)
+{
+    sfd_counters_add(&loop->context.counters, SFD_COUNTER_REFUSED, 1);
+    for (int i = 0; i < SFD_SLOT_FDS; i++)
+        sfd_closer_take(&loop->context.closer, &slot->fds[i], SFD_FD_OTHER, account);
+}
+
+static void serve(struct sfd_loop *loop, struct sfd_slot *slot, const struct sfd_client_account *account)
+{
+    struct sfd_carrier *carrier = loop->carrier;
+
+    carrier->slot = slot;
+    carrier->suspect = sfd_client_account_is_suspect(account);
+    obey(loop, slot);
+    carrier->slot = NULL;
+    carrier->suspect = false;
+}
+
+void sfd_loop_requests_serve(struct sfd_loop *loop, struct sfd_slot *slot)
+{
+    struct sfd_client_account *account = NULL;
+
+    if (!atomic_load_explicit(&loop->shared->accounts.suspicious, memory_order_relaxed) || loop->stopping) {
+        serve(loop, slot, NULL);
+        return;
+    }
+    account = sfd_client_accounts_get(&loop->shared->accounts, slot->pid, slot->uid);
+    if (account == NULL || sfd_carrier_may_be_held(loop->shared, account))
+        serve(loop, slot, account);
+    else if (!hold(loop, slot, account))
+        drop_unanswered(loop, slot, account);
+    sfd_client_account_put(account);
+}
+
+static void free_request(struct sfd_held_request *request)
+{
+    atomic_fetch_sub(&request->account->held_requests, 1);
+    sfd_client_account_put(request->account);
+    free(request);
+}
+
+void sfd_loop_requests_look(struct sfd_loop *loop)
+{
+    struct sfd_held_request *last = loop->request_last; /* of those that wait now */
+
+    while (last != NULL) {
+        struct sfd_held_request *request = take_first(loop);
+        if (request == NULL) return; /* another carrier has served them */
+        const bool is_last = request == last;
+        if (loop->stopping || sfd_carrier_may_be_held(loop->shared, request->account)) {
+            atomic_fetch_sub(&loop->waiting, 1);
+            serve(loop, &request->slot, request->account);
+            free_request(request);
+        } else {
+            append(loop, request);
+        }
+        if (is_last) return;
+    }
+}
+
+void sfd_loop_requests_forget(struct sfd_loop *loop)
+{
+    struct sfd_held_request *request;
+
+    while ((request = take_first(loop)) != NULL) {
+        sfd_loop_requests_drop(loop, &request->slot);
+        free_request(request);
     }
 }

@@ -8,6 +8,7 @@
 #ifndef SFD_LOOP_RECEIVE_BATCH_H
 #define SFD_LOOP_RECEIVE_BATCH_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include <sys/socket.h>
@@ -63,6 +64,14 @@ struct sfd_slot {
 
     char bytes[SFD_SLOT_BYTES];
 };
+
+/* The bytes of a slot that are in use, with the byte behind the datagram if there is one. */
+static inline size_t sfd_slot_size(const struct sfd_slot *slot)
+{
+    const size_t length = slot->length < SFD_SLOT_BYTES ? (size_t)slot->length + 1 : SFD_SLOT_BYTES;
+
+    return offsetof(struct sfd_slot, bytes) + length;
+}
 
 struct sfd_receive_batch {
     struct sfd_client_accounts *accounts; /* borrowed: to charge surplus descriptors to their sender; NULL: none */

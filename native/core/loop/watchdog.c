@@ -8,7 +8,14 @@
 
 #include "loop/loop_private.h"
 
-#define LOOK_MS 100
+/* How often it looks while loops work; while a thread is held, or was lately; and while only somebody else asks. */
+#define LOOK_MS      5
+#define ALARM_MS     1
+#define LOOK_IDLE_MS 100
+
+/* A call that lasts from one look to the next holds its thread. */
+#define HELD_NS       ((uint64_t)4 * 1000 * 1000)
+#define HELD_ALARM_NS ((uint64_t)800 * 1000)
 
 /* It sleeps after so many looks in a row at which no loop worked, so that a burst of requests wakes it only once. */
 #define QUIET_LOOKS 10
@@ -37,7 +44,7 @@ void sfd_watchdog_working(struct sfd_loop *loop)
     const unsigned beats = atomic_load_explicit(&loop->beats, memory_order_relaxed);
 
     atomic_store_explicit(&loop->beats, beats + 1, memory_order_relaxed);
-    atomic_store(&loop->tid, loop->own_tid);
+    atomic_store(&loop->tid, loop->carrier->tid);
     if (atomic_load(&watchdog->asleep) && atomic_exchange(&watchdog->asleep, false))
         sfd_sys_event_signal(watchdog->eventfd);
 }
@@ -53,7 +60,28 @@ static bool is_active(const struct sfd_loop *loop)
     return atomic_load(&loop->tid) != 0 || atomic_load(&loop->beats) != loop->watchdog_beats;
 }
 
-static void look_at(struct sfd_loop *loop, uint64_t now_ms)
+/* Takes the loop away from its thread, if that is in the same call as at the last look. */
+static void look_at_call(struct sfd_loop *loop, bool alarm)
+{
+    struct sfd_carriers *carriers = &loop->shared->carriers;
+
+    pthread_mutex_lock(&carriers->lock);
+    struct sfd_carrier *carrier = loop->carrier;
+    const uint64_t word = carrier == NULL ? 0 : atomic_load_explicit(&carrier->word, memory_order_relaxed);
+    pthread_mutex_unlock(&carriers->lock);
+    const uint64_t now_ns = loop->shared->kernel.sys->now_ns();
+    if (carrier != loop->watched || word != loop->watched_word || (word & 1) == 0) {
+        loop->watched = carrier;
+        loop->watched_word = word;
+        loop->watched_ns = now_ns;
+    } else if (now_ns - loop->watched_ns >= (alarm ? HELD_ALARM_NS : HELD_NS) &&
+               sfd_carrier_take(loop, carrier, word)) {
+        sfd_counters_add(&loop->context.counters, SFD_COUNTER_STUCK, 1); /* no other thread writes this one */
+    }
+}
+
+/* A loop that is stuck and was not taken: there is no spare thread, or it is in no system call. */
+static void look_at_turn(struct sfd_loop *loop, uint64_t now_ms)
 {
     const uint32_t beats = atomic_load(&loop->beats);
     const int tid = atomic_load(&loop->tid);
@@ -66,8 +94,7 @@ static void look_at(struct sfd_loop *loop, uint64_t now_ms)
     }
     const uint64_t stuck_ms = now_ms - loop->watchdog_ms;
     if (stuck_ms < STUCK_MS) return;
-    if (!atomic_exchange(&loop->stuck, true))
-        sfd_counters_add(&loop->context.counters, SFD_COUNTER_STUCK, 1); /* no other thread writes this one */
+    if (!atomic_exchange(&loop->stuck, true)) sfd_counters_add(&loop->context.counters, SFD_COUNTER_STUCK, 1);
     sfd_loop_receiving_take_away(loop);
     if (stuck_ms >= FREE_MS && loop->shared->wake_signal > 0) {
         /* Not pthread_kill: for a thread that has ended meanwhile this gives an error, pthread_kill is undefined. */
@@ -91,15 +118,21 @@ static bool fall_asleep(struct sfd_shared *shared)
 int sfd_watchdog_look(struct sfd_shared *shared, bool pending)
 {
     const uint64_t now_ms = shared->kernel.sys->now_ms();
-    bool active = pending;
+    const bool alarm = sfd_carriers_alarmed(shared);
+    bool active = false;
 
     atomic_store(&shared->watchdog.asleep, false);
     for (uint32_t i = 0; i < shared->settings.loops; i++) {
         active = is_active(shared->loops[i]) || active;
-        look_at(shared->loops[i], now_ms);
+        look_at_call(shared->loops[i], alarm);
+        look_at_turn(shared->loops[i], now_ms);
     }
+    sfd_carriers_interrupt(shared, now_ms);
     shared->watchdog.quiet_looks = active ? 0 : shared->watchdog.quiet_looks + 1;
-    return shared->watchdog.quiet_looks >= QUIET_LOOKS && fall_asleep(shared) ? -1 : LOOK_MS;
+    if (active && alarm) return ALARM_MS;
+    if (shared->watchdog.quiet_looks < QUIET_LOOKS) return LOOK_MS;
+    if (pending || sfd_carriers_are_away(shared)) return LOOK_IDLE_MS;
+    return fall_asleep(shared) ? -1 : LOOK_MS;
 }
 
 void sfd_watchdog_wait(struct sfd_watchdog *watchdog, int timeout_ms)

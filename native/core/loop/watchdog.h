@@ -1,8 +1,9 @@
 /*
- * The watchdog over loops that are stuck in one call.
+ * The watchdog over threads that are held in one call.
  *
- * Role: looks at every loop ten times a second. Sleeps without limit when no loop has worked for a second; the first
- * loop that works again wakes it. Thread: the service thread; sfd_watchdog_working, _waiting: the loops;
+ * Role: looks at every loop each 5 ms, and each millisecond while threads are held, and takes a loop away from a thread
+ * that sits in a call (carrier.c). Sleeps without limit when no loop has worked for some looks; the first loop that
+ * works again wakes it. Thread: the service thread; sfd_watchdog_working, _waiting: the carriers of loops;
  * sfd_watchdog_wake: any. Owns the eventfd that it sleeps on. Never: touches members of a loop other than those for the
  * watchdog.
  */
@@ -29,9 +30,10 @@ int sfd_watchdog_init(struct sfd_watchdog *watchdog);
 void sfd_watchdog_deinit(struct sfd_watchdog *watchdog);
 
 /*
- * One look at all loops. If a loop is stuck in one call, another one receives instead, and after 250 ms a signal
- * interrupts the call. To be called by one thread, never a loop's. Gives the milliseconds until the next look; -1: no
- * limit, the next loop that works calls sfd_watchdog_wake. Never -1 while something else is `pending`.
+ * One look at all loops. A thread that is in the same call as at the last look loses its loop to a spare one; after 250
+ * ms a signal interrupts its call, if a signal can. If there is no spare thread, at least another loop receives. To be
+ * called by one thread, never a loop's. Gives the milliseconds until the next look; -1: no limit, the next loop that
+ * works calls sfd_watchdog_wake. Never -1 while something else is `pending`.
  */
 int sfd_watchdog_look(struct sfd_shared *shared, bool pending);
 

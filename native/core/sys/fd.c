@@ -128,17 +128,17 @@ int sfd_fd_size_now(const struct sfd_sys *sys, int fd, uint64_t *size)
     return size_of(sys, fd, AT_STATX_SYNC_AS_STAT, size);
 }
 
-int sfd_fd_reopen(int fd, int flags)
+int sfd_fd_reopen(const struct sfd_sys *sys, int fd, int flags)
 {
     char path[sizeof("/proc/self/fd/") + 12];
 
     (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-    return sfd_sys_openat(AT_FDCWD, path, flags);
+    return sys->openat(AT_FDCWD, path, flags);
 }
 
-int sfd_fd_reopen_pipe(int fd)
+int sfd_fd_reopen_pipe(const struct sfd_sys *sys, int fd)
 {
-    return sfd_fd_reopen(fd, O_WRONLY | O_NONBLOCK);
+    return sfd_fd_reopen(sys, fd, O_WRONLY | O_NONBLOCK);
 }
 
 void sfd_fd_close(const struct sfd_sys *sys, int *fd)

@@ -79,10 +79,10 @@ int sfd_fd_size_now(const struct sfd_sys *sys, int fd, uint64_t *size);
  * descriptor, or -errno: the daemon may lack a right that the client had. Never blocks for a pipe or a terminal with
  * O_NONBLOCK; waits for the disk for a file.
  */
-int sfd_fd_reopen(int fd, int flags);
+int sfd_fd_reopen(const struct sfd_sys *sys, int fd, int flags);
 
 /* The same for the write end of a pipe, with O_NONBLOCK. Never blocks. */
-int sfd_fd_reopen_pipe(int fd);
+int sfd_fd_reopen_pipe(const struct sfd_sys *sys, int fd);
 
 /* Closes *fd unless it is -1 and sets it to -1. Idempotent. Blocks as close(2) does. */
 void sfd_fd_close(const struct sfd_sys *sys, int *fd);

@@ -36,11 +36,11 @@ void sfd_pipe_keep_spare(const struct sfd_kernel *kernel)
 
 static int reopen_pipe(const struct sfd_kernel *kernel, int fd)
 {
-    const int own = sfd_fd_reopen_pipe(fd);
+    const int own = sfd_fd_reopen_pipe(kernel->sys, fd);
 
     if (own != -EMFILE || kernel->spare == NULL || *kernel->spare < 0) return own;
     sfd_fd_close(kernel->sys, kernel->spare);
-    return sfd_fd_reopen_pipe(fd);
+    return sfd_fd_reopen_pipe(kernel->sys, fd);
 }
 
 int64_t sfd_pipe_write(const struct sfd_kernel *kernel, int fd, const struct iovec *iov, int count)

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/membarrier.h>
 #include <linux/openat2.h>
 #include <poll.h>
 #include <sched.h>
@@ -247,6 +248,7 @@ static int sys_pipe2(int ends[2], int flags)
 }
 
 const struct sfd_sys sfd_sys_linux = {
+    .openat = sfd_sys_openat,
     .openat2 = sys_openat2,
     .statx = sys_statx,
     .fstatfs_type = sys_fstatfs_type,
@@ -308,6 +310,15 @@ int sfd_sys_wake_signal(void)
         if (sigaction(signal, &action, NULL) == 0) return signal;
     }
     return -ENOENT;
+}
+
+bool sfd_sys_barrier(void)
+{
+    if (syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0) == 0) return true;
+    if (errno != EPERM) return false;
+    /* This process has not announced yet that it will ask. */
+    return syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0) == 0 &&
+           syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0) == 0;
 }
 
 void sfd_sys_signal_thread(int thread_id, int signal)

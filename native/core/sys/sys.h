@@ -10,6 +10,7 @@
 #ifndef SFD_SYS_SYS_H
 #define SFD_SYS_SYS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -36,6 +37,7 @@ struct sfd_cachestat {
 
 struct sfd_sys {
     /* files */
+    int (*openat)(int dir, const char *path, int flags); /* sfd_sys_openat */
     int (*openat2)(int dir, const char *path, const struct open_how *how);
     int (*statx)(int fd, const char *path, int flags, unsigned mask, struct statx *out);
     int (*fstatfs_type)(int fd, uint64_t *type);
@@ -102,6 +104,13 @@ int sfd_sys_wake_signal(void);
  * wait and hand work over. Does nothing if the kernel refuses.
  */
 void sfd_sys_stand_back(void);
+
+/*
+ * A barrier in every thread of this process: what each of them has stored before it is visible to the caller
+ * afterwards, and what the caller has stored is visible to their later loads (membarrier(2), PRIVATE_EXPEDITED). Costs
+ * some microseconds here and nothing there. True once it is known to work, from the first call on.
+ */
+bool sfd_sys_barrier(void);
 
 /* Sends a signal to one thread of this process; one that has ended is no error. */
 void sfd_sys_signal_thread(int thread_id, int signal);

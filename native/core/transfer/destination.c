@@ -50,7 +50,7 @@ uint32_t sfd_destination_type_fits(const struct sfd_fd_info *info)
 /* Other processes, often a whole session, share the terminal's O_NONBLOCK; ours is set on a description of our own. */
 static int own_terminal(const struct sfd_kernel *kernel, int *fd)
 {
-    const int own = sfd_fd_reopen(*fd, O_WRONLY | O_NONBLOCK | O_NOCTTY);
+    const int own = sfd_fd_reopen(kernel->sys, *fd, O_WRONLY | O_NONBLOCK | O_NOCTTY);
 
     if (own < 0) return own;
     sfd_fd_close(kernel->sys, fd); /* not the last close of the terminal: ours is open */

@@ -74,8 +74,9 @@ enum sfd_next {
 struct sfd_client;
 
 /*
- * Who may touch what. While `loop.offloaded` the transfer has two threads: its loop, which goes on answering the
- * client, and the disk pool, which does the job. The loop writes to nothing below `cancelled` then, except to the
+ * Who may touch what. While `loop.out` only the thread that works on it may touch it, except `due` and `send_dest`,
+ * which are the loop's. While `loop.offloaded` it has two threads: its loop, which goes on answering the client, and
+ * the disk pool, which does the job. The loop writes to nothing below `cancelled` then, except to the
  * destination when the job is no copy; it may read the range, which the disk pool sets with an open and leaves alone
  * afterwards.
  */
@@ -105,7 +106,11 @@ struct sfd_transfer {
         bool dest_registered;   /* with epoll */
         bool status_registered; /* with epoll */
         bool hangup_watched;    /* epoll watches for the status channel losing its reader */
+        bool out;               /* a thread that has lost the loop works on it */
+        bool queued;            /* it waits until its client may hold a thread */
+        uint8_t due;            /* what is to be done with it, loop_act.c */
         uint8_t promised;       /* descriptors that its account counts for it */
+        int send_dest;          /* of a Send Open File that is due */
     } loop;
 
     /* The loop's: how long it may wait, and how fast it may go (transfer_wait.c). */

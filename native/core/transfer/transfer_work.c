@@ -46,7 +46,7 @@ static void work_open(const struct sfd_context *context, struct sfd_transfer *t)
  */
 static void own_source(const struct sfd_context *context, struct sfd_transfer *t)
 {
-    const int own = sfd_fd_reopen(t->source.fd, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+    const int own = sfd_fd_reopen(context->kernel.sys, t->source.fd, O_RDONLY | O_NONBLOCK | O_NOCTTY);
 
     if (own < 0) return;
     sfd_fd_close(context->kernel.sys, &t->source.fd);

@@ -293,10 +293,10 @@ TEST_F(Sandbox, shouldLeaveWhatIsOpenAndWhatIsPassedAlone)
         DEMAND(write(out, "c", 1) == 1 && ftruncate(out, 3) == 0);
         DEMAND(send(tcp, "tcp", 3, MSG_DONTWAIT) == 3 && read(peer, bytes, 3) == 3);
         /* A pipe has no place in the tree that a rule could name, so it can be opened anew. */
-        const int own = sfd_fd_reopen_pipe(pipe_fds[1]);
+        const int own = sfd_fd_reopen_pipe(&sfd_sys_linux, pipe_fds[1]);
         DEMAND(own >= 0 && write(own, "x", 1) == 1);
         /* A file can only be opened anew where a rule allows. */
-        DEMAND(sfd_fd_reopen(out, O_RDONLY) == -EACCES);
+        DEMAND(sfd_fd_reopen(&sfd_sys_linux, out, O_RDONLY) == -EACCES);
     });
 }
 
@@ -314,7 +314,7 @@ TEST_F(Sandbox, shouldWriteToAFifoThatMayNotBeOpenedAnew)
         struct sfd_kernel kernel = {};
         DEMAND(sfd_kernel_init(&kernel, &sfd_sys_linux) == 0);
         DEMAND(confine() == 0);
-        DEMAND(sfd_fd_reopen_pipe(fifo) == -EACCES);
+        DEMAND(sfd_fd_reopen_pipe(&sfd_sys_linux, fifo) == -EACCES);
 
         char written[] = " written";
         const struct iovec iov = {written, 8};

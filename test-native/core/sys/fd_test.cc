@@ -201,7 +201,7 @@ TEST_F(FdTest, ShouldKnowThatOnlyPipesAndSocketsThatDoNotLingerCloseAtOnce)
 TEST_F(FdTest, ShouldReopenAPipeWithoutAChangeToTheClientsDescription)
 {
     const Pipe pipe;
-    const OwnedFd own(sfd_fd_reopen_pipe(pipe.out.get()));
+    const OwnedFd own(sfd_fd_reopen_pipe(&sfd_sys_linux, pipe.out.get()));
     ASSERT_GE(own.get(), 0);
     EXPECT_NE(0, fcntl(own.get(), F_GETFL) & O_NONBLOCK);
     EXPECT_EQ(0, fcntl(pipe.out.get(), F_GETFL) & O_NONBLOCK);
@@ -214,7 +214,7 @@ TEST_F(FdTest, ShouldFindAReopenedPipeAsBrokenAsTheClients)
 {
     Pipe pipe;
     pipe.in.reset();
-    const OwnedFd own(sfd_fd_reopen_pipe(pipe.out.get()));
+    const OwnedFd own(sfd_fd_reopen_pipe(&sfd_sys_linux, pipe.out.get()));
     ASSERT_GE(own.get(), 0);
     EXPECT_EQ(-1, write(own.get(), "x", 1));
     EXPECT_EQ(EPIPE, errno);
@@ -301,12 +301,12 @@ TEST_F(FdTest, ShouldOpenADescriptionOfItsOwn)
     writeFile(directory / "file", "content");
     const OwnedFd fd = openFile(directory / "file", O_RDONLY);
     std::filesystem::remove(directory / "file"); // it needs no name
-    const OwnedFd own(sfd_fd_reopen(fd.get(), O_RDONLY | O_NONBLOCK));
+    const OwnedFd own(sfd_fd_reopen(&sfd_sys_linux, fd.get(), O_RDONLY | O_NONBLOCK));
     ASSERT_GE(own.get(), 0);
     EXPECT_EQ("content", readExactly(own.get(), 10));
     EXPECT_EQ(0, lseek(fd.get(), 0, SEEK_CUR));
     EXPECT_EQ(0, fcntl(fd.get(), F_GETFL) & O_NONBLOCK);
-    EXPECT_EQ(-ENOENT, sfd_fd_reopen(9999, O_RDONLY));
+    EXPECT_EQ(-ENOENT, sfd_fd_reopen(&sfd_sys_linux, 9999, O_RDONLY));
 }
 
 TEST_F(FdTest, ShouldTellTheSizeOfAFile)

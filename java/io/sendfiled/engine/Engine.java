@@ -3,7 +3,6 @@ package io.sendfiled.engine;
 import io.sendfiled.config.SendfiledConfig;
 import io.sendfiled.counters.Counters;
 import io.sendfiled.jni.EngineNative;
-import io.sendfiled.jni.Turn;
 import io.sendfiled.sys.Errno;
 import io.sendfiled.sys.NativeIoException;
 import io.sendfiled.technique.TechniqueSelector;
@@ -34,8 +33,8 @@ public final class Engine implements AutoCloseable {
     private final SendfiledConfig config;
     private final long engine;
     private final DiskPool diskPool;
-    private final EventLoop[] loops;
-    private final Thread[] threads;
+    private final long[] loops;
+    private final Carriers carriers;
     private final Watchdog watchdog;
     private final Thread serviceThread;
     private final LoopCounters counters;
@@ -46,21 +45,16 @@ public final class Engine implements AutoCloseable {
         this.config = config;
         this.engine = engine;
         diskPool = new DiskPool(config.diskThreads(), EngineNative::beginWork, EngineNative::work);
-        loops = new EventLoop[config.loops()];
-        threads = new Thread[loops.length];
-        ByteBuffer[] memory = new ByteBuffer[loops.length];
-        int uid = EngineNative.effectiveUid();
+        loops = new long[config.loops()];
         SelectorCaller caller = selector == null ? null : new SelectorCaller(selector);
+        carriers = new Carriers(engine, EngineNative.effectiveUid(), refusedPid, diskPool, caller);
+        ByteBuffer[] memory = new ByteBuffer[loops.length];
         for (int i = 0; i < loops.length; i++) {
-            long loop = EngineNative.loop(engine, i);
-            memory[i] = EngineNative.counters(loop);
-            Turn turn = new Turn(loop);
-            loops[i] = new EventLoop(loop, turn, new Dispatcher(turn, uid, refusedPid), diskPool, caller);
-            threads[i] = new Thread(loops[i], "sendfiled-loop-" + i);
-            threads[i].setDaemon(true);
+            loops[i] = EngineNative.loop(engine, i);
+            memory[i] = EngineNative.counters(loops[i]);
         }
         counters = new LoopCounters(memory);
-        watchdog = new Watchdog(engine, diskPool);
+        watchdog = new Watchdog(engine, diskPool, carriers);
         serviceThread = new Thread(watchdog, "sendfiled-service");
         serviceThread.setDaemon(true);
     }
@@ -99,8 +93,8 @@ public final class Engine implements AutoCloseable {
                     "start instance " + config.name() + " at " + config.socketPath() + " for root " + config.root());
         }
         Engine started = new Engine(config, selector, result, refusedPid);
-        for (Thread thread : started.threads) {
-            thread.start();
+        for (int i = 0; i < started.loops.length; i++) {
+            started.carriers.start(started.loops[i], i);
         }
         started.serviceThread.start();
         return started;
@@ -123,20 +117,12 @@ public final class Engine implements AutoCloseable {
 
     /** Why an event loop has ended although the engine was not closed; null if none has. */
     public @Nullable Throwable failure() {
-        for (EventLoop loop : loops) {
-            Throwable failure = loop.failure();
-            if (failure != null) {
-                return failure;
-            }
-        }
-        return null;
+        return carriers.failure();
     }
 
     /** Runs {@code told} when {@link #failure} is not null any more; on an event loop's thread, or at once. */
     public void onFailure(Runnable told) {
-        for (EventLoop loop : loops) {
-            loop.onFailure(told);
-        }
+        carriers.onFailure(told);
     }
 
     /** As {@link io.sendfiled.Sendfiled#close()}. */
@@ -191,8 +177,8 @@ public final class Engine implements AutoCloseable {
         closed = true;
         boolean interrupted = false;
         boolean ended = false;
-        for (EventLoop loop : loops) {
-            loop.stop();
+        for (long loop : loops) {
+            EngineNative.stop(loop);
         }
         try {
             ended = awaitEnd(System.nanoTime() + diskWaitNs);
@@ -204,7 +190,7 @@ public final class Engine implements AutoCloseable {
         if (ended) {
             EngineNative.destroy(engine);
         } else {
-            // A loop that waits for a disk has stopped receiving before, so the socket's name can be removed.
+            // A loop that is not over has stopped receiving before, so the socket's name can be removed.
             EngineNative.closeEndpoint(engine);
         }
         if (interrupted) {
@@ -213,23 +199,13 @@ public final class Engine implements AutoCloseable {
     }
 
     private boolean awaitEnd(long deadline) throws InterruptedException {
-        boolean ended = awaitLoops(deadline);
-        watchdog.stop(); // last: it interrupts a loop that is stuck
+        boolean ended = carriers.awaitEnd(deadline);
+        watchdog.stop(); // last: it interrupts a thread that is held
         serviceThread.join();
-        if (!ended) {
+        if (!ended || !carriers.awaitEnd(deadline)) { // the watchdog may have added one
             return false;
         }
         diskPool.close();
         return diskPool.awaitTermination(deadline - System.nanoTime());
-    }
-
-    private boolean awaitLoops(long deadline) throws InterruptedException {
-        for (Thread thread : threads) {
-            thread.join(Math.max(1, TimeUnit.NANOSECONDS.toMillis(deadline - System.nanoTime())));
-            if (thread.isAlive()) {
-                return false;
-            }
-        }
-        return true;
     }
 }

@@ -3,26 +3,29 @@ package io.sendfiled.engine;
 import io.sendfiled.jni.EngineNative;
 
 /**
- * The watchdog, on the service thread. While loops work, it looks ten times a second for a loop that is stuck in one
- * call, and for disk tasks that no thread works on. It sleeps while all loops sleep.
+ * The watchdog, on the service thread. While loops work, it looks every few milliseconds for a thread that is held in
+ * one call, keeps spare threads ready, and looks for disk tasks that no thread works on. It sleeps while all loops sleep.
  */
 final class Watchdog implements Runnable {
     private final long engine;
     private final DiskPool diskPool;
+    private final Carriers carriers;
     private volatile boolean stopped;
 
-    Watchdog(long engine, DiskPool diskPool) {
+    Watchdog(long engine, DiskPool diskPool, Carriers carriers) {
         this.engine = engine;
         this.diskPool = diskPool;
+        this.carriers = carriers;
     }
 
     @Override
     public void run() {
-        boolean tasksWait = false;
+        boolean pending = false; // threads that could not be started
         while (!stopped) {
-            EngineNative.runWatchdog(engine, tasksWait);
+            int missing = EngineNative.runWatchdog(engine, pending);
+            boolean added = carriers.addSpare(missing);
             // A loop that could not start a thread for a task begins another turn afterwards, which wakes the watchdog.
-            tasksWait = diskPool.revive();
+            pending = diskPool.revive() || !added;
         }
     }
 

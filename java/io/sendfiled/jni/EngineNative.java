@@ -6,8 +6,8 @@ import java.nio.ByteBuffer;
  * Natives of the engine and its loops. Handles are owned by {@code io.sendfiled.daemon}; a handle that was destroyed must
  * not be used again.
  *
- * <p>Only {@link #poll}, {@link #work} and {@link #runWatchdog} wait: in epoll, for a disk, and between two looks of
- * the watchdog.
+ * <p>Only {@link #poll}, {@link #work} and {@link #runWatchdog} wait: in epoll or for a loop, for a disk, and between
+ * two looks of the watchdog.
  */
 public final class EngineNative {
     /** Queue of the disk pool for closes that can block; see {@code enum sfd_queue}. */
@@ -55,17 +55,21 @@ public final class EngineNative {
     /** Removes the request socket; idempotent. No loop may receive any more: each is stopped, or waits for the disk pool. */
     public static native void closeEndpoint(long engine);
 
-    /** Frees the engine and its loops. No thread may be in {@link #poll} or {@link #work}. */
+    /** Frees the engine, its loops and its carriers. No thread may be in {@link #poll} or {@link #work}. */
     public static native void destroy(long engine);
 
     /**
-     * Looks for loops that are stuck in one call: what they would receive goes to another, and after 250 ms a signal frees
-     * them. Then waits until the next look is due, and while no loop works until one does or {@link #wakeWatchdog} is called.
-     * Over and over, on one thread.
+     * Looks for threads that are held in one call: their loops go to spare threads, and after 250 ms a signal interrupts
+     * the call, if a signal can. Then waits until the next look is due, and while no loop works until one does or {@link
+     * #wakeWatchdog} is called. Over and over, on one thread.
      *
      * @param pending whether the caller has something of its own to look for, and so wants to wait for 100 ms at most
+     * @return how many carriers are to be added now, each with a thread; then it has not waited, unless {@code pending}
      */
-    public static native void runWatchdog(long engine, boolean pending);
+    public static native int runWatchdog(long engine, boolean pending);
+
+    /** A new carrier without a loop: its handle, to be polled by one new thread; or -errno. Any thread. */
+    public static native long addCarrier(long engine);
 
     /** Ends a wait of {@link #runWatchdog}, or the next one. Any thread. */
     public static native void wakeWatchdog(long engine);
@@ -73,14 +77,23 @@ public final class EngineNative {
     /** The handle of a loop, valid until {@link #destroy}. */
     public static native long loop(long engine, int index);
 
-    /** The loop's turn buffer, laid out as {@link Turn} says; valid until {@link #destroy}. */
-    public static native ByteBuffer turn(long loop);
+    /** The handle of the carrier that a loop begins with. */
+    public static native long carrier(long loop);
+
+    /** A carrier's turn buffer, laid out as {@link Turn} says; valid as long as the carrier. */
+    public static native ByteBuffer turn(long carrier);
 
     /** The loop's counters: native-endian 64-bit numbers; valid until {@link #destroy}. */
     public static native ByteBuffer counters(long loop);
 
-    /** One turn of a loop, always on the same thread: 0, or -errno, {@code ESHUTDOWN} when the loop has stopped. */
-    public static native int poll(long loop);
+    /**
+     * One turn of the loop that the carrier has, or gets; always on the same thread. 0, or -errno: {@code ESHUTDOWN} when
+     * the loop has stopped, or all have; {@code ETIMEDOUT} when the carrier is not needed any more.
+     */
+    public static native int poll(long carrier);
+
+    /** Frees a carrier whose {@link #poll} gave {@code ETIMEDOUT}, or that was never polled. */
+    public static native void destroyCarrier(long carrier);
 
     /** Prepares the calling thread for {@link #work}: when it wakes, it does not preempt an event loop. */
     public static native void beginWork();
@@ -88,6 +101,6 @@ public final class EngineNative {
     /** Runs one offloaded task of a turn on the calling thread, exactly once. Blocks as long as the disk likes. */
     public static native void work(long task);
 
-    /** Makes the loop stop; {@link #poll} tells when it has. Any thread. */
+    /** Makes the loop stop; {@link #poll} of its carrier tells when it has. Any thread. */
     public static native void stop(long loop);
 }

@@ -5,11 +5,11 @@ import java.nio.ByteOrder;
 import java.util.Map;
 
 /**
- * A view of one loop's turn buffer, the memory that a loop and its dispatcher share: {@code struct sfd_turn} with its
+ * A view of one carrier's turn buffer, the memory that a loop and its dispatcher share: {@code struct sfd_turn} with its
  * tasks for the disk pool, its selections of a technique, and its requests, each in a slot. Their layouts, member by member, are
  * compared with the library's when that is loaded.
  *
- * <p>Belongs to the loop's thread. Never allocates after construction.
+ * <p>Belongs to the carrier's thread. Never allocates after construction.
  */
 public final class Turn {
     /** Fault of a datagram that is longer than any request, or came with surplus descriptors. */
@@ -73,9 +73,9 @@ public final class Turn {
 
     private final ByteBuffer memory;
 
-    /** Of the loop with this handle. */
-    public Turn(long loop) {
-        this(EngineNative.turn(loop));
+    /** Of the carrier with this handle. */
+    public Turn(long carrier) {
+        this(EngineNative.turn(carrier));
     }
 
     Turn(ByteBuffer memory) {

@@ -1,0 +1,133 @@
+package io.sendfiled.engine;
+
+import io.sendfiled.jni.EngineNative;
+import io.sendfiled.jni.Turn;
+import java.util.LinkedHashSet;
+import java.util.Set;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The threads of the event loops of one engine: one for each loop, and spare ones for loops whose thread sits in a
+ * system call. How many spare ones there should be, the watchdog says; they end when they are not needed.
+ *
+ * <p>Any thread.
+ */
+final class Carriers {
+    private final long engine;
+    private final int uid;
+    private final int refusedPid;
+    private final DiskPool diskPool;
+    private final @Nullable SelectorCaller selector;
+    private final Set<Thread> threads = new LinkedHashSet<>();
+    private int spareNumber;
+    private volatile @Nullable Throwable failure;
+    private volatile @Nullable Runnable onFailure;
+
+    /**
+     * @param uid whose requests are served, beside the superuser's
+     * @param refusedPid a process whose requests are refused
+     * @param selector selects the techniques that requests do not name; null when there is none
+     */
+    Carriers(long engine, int uid, int refusedPid, DiskPool diskPool, @Nullable SelectorCaller selector) {
+        this.engine = engine;
+        this.uid = uid;
+        this.refusedPid = refusedPid;
+        this.diskPool = diskPool;
+        this.selector = selector;
+    }
+
+    /** Starts the thread that a loop begins with. */
+    void start(long loop, int index) {
+        start(EngineNative.carrier(loop), "sendfiled-loop-" + index);
+    }
+
+    /**
+     * Starts spare threads.
+     *
+     * @return false when not all could be started; the watchdog will ask again
+     */
+    boolean addSpare(int count) {
+        for (int i = 0; i < count; i++) {
+            long carrier = EngineNative.addCarrier(engine);
+            if (carrier < 0) {
+                return false;
+            }
+            try {
+                start(carrier, "sendfiled-spare-" + spareNumber++);
+            } catch (OutOfMemoryError e) { // no thread, or no memory for one
+                EngineNative.destroyCarrier(carrier);
+                return false;
+            }
+        }
+        return true;
+    }
+
+    private void start(long carrier, String name) {
+        Turn turn = new Turn(carrier);
+        Runnable body = new Carrier(carrier, turn, new Dispatcher(turn, uid, refusedPid), diskPool, selector, this);
+        Thread thread = new Thread(body, name);
+        thread.setDaemon(true);
+        synchronized (threads) {
+            threads.add(thread);
+        }
+        try {
+            thread.start();
+        } catch (Throwable t) {
+            ended(thread);
+            throw t;
+        }
+    }
+
+    /** The thread does nothing any more. */
+    void ended(Thread thread) {
+        synchronized (threads) {
+            threads.remove(thread);
+        }
+    }
+
+    /**
+     * Waits until no thread is left.
+     *
+     * @param deadline of {@link System#nanoTime}
+     * @return false when one is left then
+     */
+    boolean awaitEnd(long deadline) throws InterruptedException {
+        for (Thread thread = any(); thread != null; thread = any()) {
+            thread.join(Math.max(1, TimeUnit.NANOSECONDS.toMillis(deadline - System.nanoTime())));
+            if (thread.isAlive()) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    private @Nullable Thread any() {
+        synchronized (threads) {
+            return threads.isEmpty() ? null : threads.iterator().next();
+        }
+    }
+
+    /** A loop has ended before it was stopped. */
+    void fail(Throwable t) {
+        failure = t;
+        Runnable told = onFailure;
+        if (told != null) {
+            told.run();
+        }
+    }
+
+    /** Runs {@code told} when a loop ends before it was stopped, or at once if one has ended so; perhaps twice. */
+    void onFailure(Runnable told) {
+        onFailure = told;
+        if (failure != null) {
+            told.run();
+        }
+    }
+
+    /** Why a loop has ended before it was stopped; null if none has. */
+    @Nullable
+    Throwable failure() {
+        return failure;
+    }
+}
