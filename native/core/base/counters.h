@@ -24,7 +24,7 @@ enum sfd_counter {
     SFD_COUNTER_BLOCKED,                  /* times that a transfer waited for its client */
     SFD_COUNTER_OPEN_TIMEOUTS,            /* opened files that were not sent in time */
     SFD_COUNTER_TRANSFERS,                /* in the table now */
-    SFD_COUNTER_STUCK,                    /* turns in which one call took too long, watchdog.h */
+    SFD_COUNTER_STUCK,                    /* times that one call held its thread for too long, watchdog.h */
     SFD_COUNTER_IDLE_TIMEOUTS,            /* transfers that ended because no byte moved for too long */
     SFD_COUNTER_DEADLINES,                /* transfers that ended because their time was over */
     SFD_COUNTER_DRAIN_TIMEOUTS,           /* final messages for which a status channel had no room in time */

@@ -20,21 +20,40 @@ void sfd_closer_deinit(struct sfd_closer *closer)
         sfd_client_account_release(close->account, 1, closer->counters);
         sfd_client_account_put(close->account);
     }
+    for (size_t i = 0; i < closer->unknown_count; i++) {
+        struct sfd_unknown *unknown = &closer->unknown[i];
+        sfd_fd_close(closer->sys, &unknown->fd);
+        sfd_client_account_release(unknown->account, 1, closer->counters);
+        sfd_client_account_put(unknown->account);
+    }
+    free(closer->unknown);
+    closer->unknown = NULL;
+    closer->unknown_count = 0;
+    closer->unknown_capacity = 0;
     free(closer->closes);
     closer->closes = NULL;
     closer->count = 0;
     closer->capacity = 0;
 }
 
+/* Makes room for one more element of an array. */
+static bool reserve(void **array, size_t size, size_t count, size_t *capacity)
+{
+    if (count < *capacity) return true;
+    const size_t more = *capacity == 0 ? 16 : *capacity * 2;
+    void *larger = realloc(*array, more * size);
+    if (larger == NULL) return false;
+    *array = larger;
+    *capacity = more;
+    return true;
+}
+
 static bool put(struct sfd_closer *closer, const struct sfd_close *close)
 {
-    if (closer->count == closer->capacity) {
-        const size_t capacity = closer->capacity == 0 ? 16 : closer->capacity * 2;
-        struct sfd_close *closes = realloc(closer->closes, capacity * sizeof(*closes));
-        if (closes == NULL) return false;
-        closer->closes = closes;
-        closer->capacity = capacity;
-    }
+    void *closes = closer->closes;
+
+    if (!reserve(&closes, sizeof(*close), closer->count, &closer->capacity)) return false;
+    closer->closes = closes;
     closer->closes[closer->count++] = *close;
     return true;
 }
@@ -104,6 +123,31 @@ void sfd_closer_take_unknown(struct sfd_closer *closer, int *fd, struct sfd_clie
         sfd_closer_take_file(closer, fd, sfd_devices_add(closer->devices, info.dev), account);
     else
         sfd_closer_take(closer, fd, info.kind, account);
+}
+
+void sfd_closer_put_aside(struct sfd_closer *closer, int *fd, struct sfd_client_account *account)
+{
+    void *unknown = closer->unknown;
+
+    if (!reserve(&unknown, sizeof(*closer->unknown), closer->unknown_count, &closer->unknown_capacity)) {
+        sfd_fd_close(closer->sys, fd);
+        return;
+    }
+    closer->unknown = unknown;
+    closer->unknown[closer->unknown_count++] =
+        (struct sfd_unknown){.fd = *fd, .account = sfd_client_account_share(account)};
+    sfd_client_account_hold(account, 1, closer->counters);
+    *fd = -1;
+}
+
+bool sfd_closer_take_aside(struct sfd_closer *closer, int *fd, struct sfd_client_account **account)
+{
+    if (closer->unknown_count == 0) return false;
+    const struct sfd_unknown last = closer->unknown[--closer->unknown_count];
+    sfd_client_account_release(last.account, 1, closer->counters);
+    *fd = last.fd;
+    *account = last.account;
+    return true;
 }
 
 bool sfd_closer_split(struct sfd_closer *closer, struct sfd_closer *out)

@@ -24,6 +24,12 @@ struct sfd_close {
     struct sfd_client_account *account; /* a reference of its own; NULL: no client */
 };
 
+/* A descriptor of which nothing is known yet. */
+struct sfd_unknown {
+    int fd;
+    struct sfd_client_account *account; /* a reference of its own; NULL: no client */
+};
+
 struct sfd_closer {
     const struct sfd_sys *sys;
     struct sfd_counters *counters; /* borrowed; NULL: none */
@@ -31,6 +37,9 @@ struct sfd_closer {
     struct sfd_close *closes;
     size_t count;
     size_t capacity;
+    struct sfd_unknown *unknown;
+    size_t unknown_count;
+    size_t unknown_capacity;
 };
 
 void sfd_closer_init(struct sfd_closer *closer, const struct sfd_sys *sys, struct sfd_devices *devices);
@@ -56,6 +65,15 @@ void sfd_closer_take_dropping(struct sfd_closer *closer, int *fd, int device, co
 
 /* The same for a descriptor whose kind is not known yet. */
 void sfd_closer_take_unknown(struct sfd_closer *closer, int *fd, struct sfd_client_account *account);
+
+/*
+ * Puts *fd aside, to be taken as one whose kind is not known, and sets it to -1. Makes no system call, unless there is
+ * no memory for that: then it closes. `account` (borrowed; NULL: none) is charged meanwhile.
+ */
+void sfd_closer_put_aside(struct sfd_closer *closer, int *fd, struct sfd_client_account *account);
+
+/* Gives one of those in *fd, with a reference to its account in *account; false when there is none. */
+bool sfd_closer_take_aside(struct sfd_closer *closer, int *fd, struct sfd_client_account **account);
 
 /*
  * Moves the first descriptor, and all others with the same queue and account, to `out`, which is initialized here.

@@ -181,7 +181,7 @@ static void make_spare(struct sfd_carriers *carriers, struct sfd_carrier *c)
 static struct sfd_client_account *client_of(struct sfd_carrier *c)
 {
     if (c->transfer != NULL) return sfd_client_account_share(c->transfer->loop.account);
-    if (c->slot == NULL) return NULL;
+    if (c->slot == NULL) return sfd_client_account_share(c->account_now);
     return sfd_client_accounts_get(&c->shared->accounts, c->slot->pid, c->slot->uid);
 }
 
@@ -219,11 +219,9 @@ bool sfd_carrier_take(struct sfd_loop *loop, struct sfd_carrier *c, uint64_t wor
     pthread_mutex_lock(&carriers->lock);
     if (loop->carrier == c && (loop->returning_first != NULL || carriers->spare != NULL)) {
         atomic_store_explicit(&c->claimed, true, memory_order_relaxed);
-        if (carriers->barrier)
-            (void)sfd_sys_barrier();
-        else
-            atomic_thread_fence(memory_order_seq_cst);
-        taken = atomic_load_explicit(&c->word, memory_order_acquire) == word;
+        atomic_thread_fence(memory_order_seq_cst);
+        const bool visible = !carriers->barrier || sfd_sys_barrier();
+        taken = visible && atomic_load_explicit(&c->word, memory_order_acquire) == word;
         carriers->alarm_until = loop->shared->kernel.sys->now_ns() + ALARM_NS;
         if (taken)
             part(c, next_carrier(carriers, loop), true);

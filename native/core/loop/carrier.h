@@ -30,7 +30,7 @@ struct sfd_turn;
 #define SFD_HELD_CLIENT_MAX  4
 
 /* A spare carrier ends after it was not needed for this long, unless it is the only one. */
-#define SFD_CARRIER_IDLE_MS 10000
+#define SFD_CARRIER_IDLE_MS 5000
 
 struct sfd_carrier {
     /* What every call of a loop touches (guard.c). */
@@ -49,8 +49,9 @@ struct sfd_carrier {
     struct sfd_loop *of;
 
     /* For whom it works now, on that loop. */
-    struct sfd_transfer *transfer; /* NULL: no transfer */
-    const struct sfd_slot *slot;   /* NULL: no request */
+    struct sfd_transfer *transfer;          /* NULL: no transfer */
+    const struct sfd_slot *slot;            /* NULL: no request */
+    struct sfd_client_account *account_now; /* borrowed; NULL: neither of them, and no other descriptor of a client */
 
     /* Of the one that has the loop: carriers that have lost it in the middle of a turn. */
     struct sfd_carrier *left_next;

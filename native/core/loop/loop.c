@@ -162,7 +162,8 @@ static bool is_busy(const struct sfd_loop *loop)
 {
     return loop->ready_queue.count > 0 || loop->turn->selections > 0 || loop->offload_first != NULL ||
            loop->last_batches > 0 || loop->look_again || loop->left != NULL || loop->mail != NULL ||
-           atomic_load(&loop->returning) > 0 || sfd_loop_offload_has_closes(loop);
+           loop->context.closer.unknown_count > 0 || atomic_load(&loop->returning) > 0 ||
+           sfd_loop_offload_has_closes(loop);
 }
 
 static int wait_for_events(struct sfd_loop *loop)
@@ -235,7 +236,7 @@ static void publish_load(struct sfd_loop *loop)
 static bool is_over(const struct sfd_loop *loop)
 {
     return loop->stopping && loop->offloaded == 0 && loop->ready_queue.count == 0 && loop->away == 0 &&
-           loop->last_batches == 0 && atomic_load(&loop->waiting) == 0;
+           loop->last_batches == 0 && atomic_load(&loop->waiting) == 0 && loop->context.closer.unknown_count == 0;
 }
 
 int sfd_loop_run_turn(struct sfd_loop *loop)
@@ -246,6 +247,7 @@ int sfd_loop_run_turn(struct sfd_loop *loop)
     take_selections(loop);
     serve_requests(loop);
     adopt(loop);
+    sfd_loop_requests_close_surplus(loop);
     if (loop->turn->selections > 0 && atomic_load(&loop->returning) > 0) withdraw_selections(loop, loop->turn);
     if (sfd_carrier_yield(carrier, loop)) return SFD_TURN_YIELDED;
     take_mail(loop);

@@ -185,6 +185,9 @@ void sfd_loop_requests_look(struct sfd_loop *loop);
 /* Drops the requests that wait; the loop ends. */
 void sfd_loop_requests_forget(struct sfd_loop *loop);
 
+/* Closes the descriptors that came with datagrams and are no request's. */
+void sfd_loop_requests_close_surplus(struct sfd_loop *loop);
+
 /* Closes a slot's descriptors without an answer. */
 void sfd_loop_requests_drop(struct sfd_loop *loop, struct sfd_slot *slot);
 

@@ -395,6 +395,24 @@ void sfd_loop_requests_look(struct sfd_loop *loop)
     }
 }
 
+void sfd_loop_requests_close_surplus(struct sfd_loop *loop)
+{
+    struct sfd_closer *closer = &loop->context.closer;
+    struct sfd_client_account *account = NULL;
+    int fd = -1;
+
+    while (sfd_closer_take_aside(closer, &fd, &account)) {
+        loop->carrier->account_now = account;
+        if (sfd_client_account_is_suspect(account))
+            sfd_closer_take(closer, &fd, SFD_FD_OTHER, account); /* in the disk pool, whatever it is */
+        else
+            sfd_closer_take_unknown(closer, &fd, account);
+        loop->carrier->account_now = NULL;
+        loop->carrier->suspect = false;
+        sfd_client_account_put(account);
+    }
+}
+
 void sfd_loop_requests_forget(struct sfd_loop *loop)
 {
     struct sfd_held_request *request;

@@ -38,7 +38,7 @@ static void take_descriptors(struct sfd_slot *slot, struct sfd_closer *closer, s
             slot->fds[slot->fd_count++] = fd;
         } else {
             if (slot->fault != SFD_SLOT_ANONYMOUS) slot->fault = SFD_SLOT_MALFORMED;
-            sfd_closer_take_unknown(closer, &fd, account);
+            sfd_closer_put_aside(closer, &fd, account); /* no call here: other clients' requests would wait for it */
         }
     }
 }

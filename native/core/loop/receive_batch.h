@@ -2,8 +2,7 @@
  * Receipt of requests: datagrams, credentials and descriptors, a batch at a time.
  *
  * Role: fills the slots of a turn. Thread: one event loop. Every descriptor that the kernel hands over is either in a
- * slot, whose reader then owns it, or given to the closer before sfd_receive_batch_fill returns. Never blocks, never
- * allocates.
+ * slot, whose reader then owns it, or put aside in the closer before sfd_receive_batch_fill returns. Never blocks.
  */
 #ifndef SFD_LOOP_RECEIVE_BATCH_H
 #define SFD_LOOP_RECEIVE_BATCH_H

@@ -24,7 +24,7 @@ public enum Counter {
     OPEN_TIMEOUTS(9),
     /** Transfers in the table now; can fall. */
     TRANSFERS(10),
-    /** Turns in which one call of the loop took too long. */
+    /** Times that one call held its thread for too long, and another thread took the loop over if there was one. */
     STUCK(11),
     /** Transfers that ended because no byte moved for too long. */
     IDLE_TIMEOUTS(12),

@@ -20,7 +20,7 @@ final class Carriers {
     private final DiskPool diskPool;
     private final @Nullable SelectorCaller selector;
     private final Set<Thread> threads = new LinkedHashSet<>();
-    private int spareNumber;
+    private int number;
     private volatile @Nullable Throwable failure;
     private volatile @Nullable Runnable onFailure;
 
@@ -38,8 +38,8 @@ final class Carriers {
     }
 
     /** Starts the thread that a loop begins with. */
-    void start(long loop, int index) {
-        start(EngineNative.carrier(loop), "sendfiled-loop-" + index);
+    void start(long loop) {
+        startThread(EngineNative.carrier(loop));
     }
 
     /**
@@ -54,7 +54,7 @@ final class Carriers {
                 return false;
             }
             try {
-                start(carrier, "sendfiled-spare-" + spareNumber++);
+                startThread(carrier);
             } catch (OutOfMemoryError e) { // no thread, or no memory for one
                 EngineNative.destroyCarrier(carrier);
                 return false;
@@ -63,14 +63,15 @@ final class Carriers {
         return true;
     }
 
-    private void start(long carrier, String name) {
+    private void startThread(long carrier) {
         Turn turn = new Turn(carrier);
         Runnable body = new Carrier(carrier, turn, new Dispatcher(turn, uid, refusedPid), diskPool, selector, this);
-        Thread thread = new Thread(body, name);
-        thread.setDaemon(true);
+        Thread thread;
         synchronized (threads) {
+            thread = new Thread(body, "sendfiled-loop-" + number++);
             threads.add(thread);
         }
+        thread.setDaemon(true);
         try {
             thread.start();
         } catch (Throwable t) {

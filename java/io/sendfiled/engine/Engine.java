@@ -93,8 +93,8 @@ public final class Engine implements AutoCloseable {
                     "start instance " + config.name() + " at " + config.socketPath() + " for root " + config.root());
         }
         Engine started = new Engine(config, selector, result, refusedPid);
-        for (int i = 0; i < started.loops.length; i++) {
-            started.carriers.start(started.loops[i], i);
+        for (long loop : started.loops) {
+            started.carriers.start(loop);
         }
         started.serviceThread.start();
         return started;

@@ -84,7 +84,7 @@ final class StormIT {
             assertTrue(daemon.isAlive());
             daemon.expectNoLeak();
             Await.until("every timer to be gone", () -> ProcessThreads.sleepWithoutTimer(pid, LOOPS));
-            assertEquals(loops, ProcessThreads.count(pid, LOOPS));
+            Await.until("the spare threads of the loops to end", () -> loops.equals(ProcessThreads.count(pid, LOOPS)));
             int diskThreads = ProcessThreads.count(pid, "sendfiled-disk").values().stream()
                     .mapToInt(Integer::intValue)
                     .sum();
