@@ -173,9 +173,8 @@ static void begin_stop(struct sfd_loop *loop)
         if (!t->loop.ready) sfd_loop_abort(loop, t, -ESHUTDOWN); /* a ready one is aborted by run_ready */
 }
 
-static void publish_load(struct sfd_loop *loop)
+static void publish_transfers(struct sfd_loop *loop)
 {
-    atomic_store_explicit(&loop->load, loop->transfers.count, memory_order_relaxed);
     atomic_store_explicit(&loop->context.counters.at[SFD_COUNTER_TRANSFERS], loop->transfers.count,
                           memory_order_relaxed);
 }
@@ -194,15 +193,15 @@ static int run_turn(struct sfd_loop *loop)
         receive_requests(loop);
         loop->last_batches = loop->turn->requests > 0 ? loop->last_batches - 1 : 0;
     }
+    sfd_loop_receiving_balance(loop);
     take_mail(loop);
     run_ready(loop);
     run_timers(loop);
-    publish_load(loop);
+    publish_transfers(loop);
     if (loop->stopping && loop->offloaded == 0 && loop->ready_queue.count == 0) {
         sfd_loop_offload_publish(loop); /* only closes are left */
         return loop->turn->offloads == 0 && loop->turn->requests == 0 ? -ESHUTDOWN : 0;
     }
-    sfd_loop_receiving_balance(loop);
     const int result = wait_for_events(loop);
     sfd_loop_offload_publish(loop);
     return result;
