@@ -53,7 +53,10 @@ enum channel_kind { CHANNEL_TCP, CHANNEL_UNIX, CHANNEL_PIPE, CHANNEL_FILE, CHANN
 enum channel_kind parse_channel(const char *name);
 /* Makes a connected channel: bytes written to *sink arrive at *source, which is -1 for a file and for /dev/null. */
 void channel_open(enum channel_kind kind, int *source, int *sink);
-/* Reads exactly `bytes` bytes, comparing them with the reference when there is one. */
+/*
+ * Reads exactly `bytes` bytes, comparing them with the reference when there is one. Without a buffer the kernel drops
+ * them and copies none, which only TCP does.
+ */
 void drain(int source, uint64_t bytes, void *buffer, size_t buffer_size, const uint8_t *reference);
 enum { DRAIN_BUFFER = 256 * 1024 };
 

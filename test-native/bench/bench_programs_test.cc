@@ -144,6 +144,16 @@ TEST_F(BenchProgramsTest, ShouldCompareWhatWasWrittenToAFile)
     EXPECT_NE(client.readLine().find("\"failures\":1"), std::string::npos);
 }
 
+TEST_F(BenchProgramsTest, ShouldTakeEveryByteThatTheKernelDropsForIt)
+{
+    serveWith("server_fewest");
+    HelperProcess client({helper("load"), "--socket", *directory_ / "socket", "--path", "big", "--op", "send", "--to",
+                          "tcp", "--discard", "--count", "40"});
+    const std::string report = client.readLine();
+    EXPECT_NE(report.find("\"requests\":40,\"failures\":0,"), std::string::npos) << report;
+    EXPECT_EQ(client.wait(), 0);
+}
+
 TEST_F(BenchProgramsTest, ShouldEndEarlyWithAReportWhenAsked)
 {
     serveWith("server_fewest");

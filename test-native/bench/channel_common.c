@@ -59,7 +59,8 @@ void drain(int source, uint64_t bytes, void *buffer, size_t buffer_size, const u
 {
     for (uint64_t done = 0; done < bytes;) {
         uint64_t left = bytes - done;
-        ssize_t n = read(source, buffer, left < buffer_size ? (size_t)left : buffer_size);
+        ssize_t n = buffer == NULL ? recv(source, NULL, left, MSG_TRUNC)
+                                   : read(source, buffer, left < buffer_size ? (size_t)left : buffer_size);
         if (n < 0 && errno == EINTR) continue;
         if (n <= 0)
             die("data channel ended after %llu of %llu bytes", (unsigned long long)done, (unsigned long long)bytes);

@@ -26,6 +26,7 @@ struct options {
     int pipe_size;
     pid_t server_pid;
     bool wait_eof, announce;
+    bool discard;          /* receivers of big files let the kernel drop the bytes */
     bool rude;             /* tries again instead of waiting for its turn */
     const char *directory; /* where a file to write to is made; NULL: in memory */
     const char *cold;      /* directory where the paths can be made cold, or NULL */

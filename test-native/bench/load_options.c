@@ -41,6 +41,8 @@ static void usage(FILE *to)
           "                           each thread asks for one path only, its own, COUNT/THREADS "
           "times\n"
           "  --reference FILE         compare every byte with this file\n"
+          "  --discard                let the kernel drop the bytes of files over 32 KiB: they cost the\n"
+          "                           receiver no copy (--to tcp, without --reference)\n"
           "  --rude                   do not wait for room in the server's queue: try again at once\n"
           "  --pipe-size N            grow the pipes that receive data\n"
           "  --eof                    also wait for the end of the status channel\n"
@@ -89,6 +91,7 @@ void parse_options(int argc, char **argv)
         COLD,
         DIRECTORY,
         REFERENCE,
+        DISCARD,
         RUDE,
         PIPE_SIZE,
         END,
@@ -114,6 +117,7 @@ void parse_options(int argc, char **argv)
         {"cold", required_argument, NULL, COLD},
         {"directory", required_argument, NULL, DIRECTORY},
         {"reference", required_argument, NULL, REFERENCE},
+        {"discard", no_argument, NULL, DISCARD},
         {"rude", no_argument, NULL, RUDE},
         {"pipe-size", required_argument, NULL, PIPE_SIZE},
         {"eof", no_argument, NULL, END},
@@ -179,6 +183,9 @@ void parse_options(int argc, char **argv)
         case REFERENCE:
             opt.reference = map_reference(optarg, &opt.reference_size);
             break;
+        case DISCARD:
+            opt.discard = true;
+            break;
         case RUDE:
             opt.rude = true;
             break;
@@ -212,6 +219,8 @@ void parse_options(int argc, char **argv)
     if (opt.cold != NULL &&
         (opt.path_count < opt.threads || opt.depth > 1 || (opt.count > 0 && opt.count < (long)opt.threads)))
         die("--cold: depth 1; %zu threads need as many paths of their own, and requests", opt.threads);
+    if (opt.discard && (opt.channel != CHANNEL_TCP || opt.reference != NULL))
+        die("--discard: only with --to tcp, and without --reference");
     signal(SIGALRM, on_timeout);
     alarm((unsigned)timeout);
 }

@@ -112,7 +112,7 @@ static void *receive(void *arg)
         if (slot->expected == 0) break;
         uint64_t expected = slot->expected;
         pthread_mutex_unlock(&slot->lock);
-        drain(slot->source, expected, buffer, DRAIN_BUFFER, reference);
+        drain(slot->source, expected, opt.discard ? NULL : buffer, DRAIN_BUFFER, reference);
         pthread_mutex_lock(&slot->lock);
         slot->expected = 0;
         pthread_cond_broadcast(&slot->changed);

@@ -16,6 +16,10 @@
 #include <random>
 #include <sys/eventfd.h>
 
+extern "C" {
+#include "loop/loop_private.h"
+}
+
 constexpr size_t BIG = 1024 * 1024 + 1;
 
 /* Answers of scripted calls, then the real ones. */
@@ -223,6 +227,20 @@ class LoopFixture : public CoreTest
             for (uint32_t l = 0; l < shared_->settings.loops; l++) {
                 turn(l);
             }
+        }
+    }
+
+    /* The loop that receives. */
+    uint32_t receiver()
+    {
+        return static_cast<uint32_t>(shared_->receiving_loop.load());
+    }
+    /* Another loop receives from now on, as if this one were stuck. */
+    void receiveElsewhere()
+    {
+        sfd_loop_receiving_take_away(loop(receiver()));
+        for (uint32_t l = 0; l < shared_->settings.loops; l++) {
+            turn(l);
         }
     }
 

@@ -225,9 +225,8 @@ static void begin_stop(struct sfd_loop *loop)
         sfd_loop_act(loop, t, SFD_DUE_STOP);
 }
 
-static void publish_load(struct sfd_loop *loop)
+static void publish_transfers(struct sfd_loop *loop)
 {
-    atomic_store_explicit(&loop->load, loop->transfers.count, memory_order_relaxed);
     atomic_store_explicit(&loop->context.counters.at[SFD_COUNTER_TRANSFERS], loop->transfers.count,
                           memory_order_relaxed);
 }
@@ -250,16 +249,16 @@ int sfd_loop_run_turn(struct sfd_loop *loop)
     sfd_loop_requests_close_surplus(loop);
     if (loop->turn->selections > 0 && atomic_load(&loop->returning) > 0) withdraw_selections(loop, loop->turn);
     if (sfd_carrier_yield(carrier, loop)) return SFD_TURN_YIELDED;
+    sfd_loop_receiving_balance(loop);
     take_mail(loop);
     sfd_loop_act_look(loop);
     run_ready(loop);
     run_timers(loop);
-    publish_load(loop);
+    publish_transfers(loop);
     if (is_over(loop)) {
         sfd_loop_offload_publish(loop);
         return loop->turn->offloads == 0 && loop->turn->requests == 0 ? -ESHUTDOWN : 0;
     }
-    sfd_loop_receiving_balance(loop);
     const int result = wait_for_events(loop);
     take_events(loop);
     take_requests(loop);

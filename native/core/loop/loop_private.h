@@ -94,10 +94,10 @@ struct sfd_loop {
     struct sfd_held_request *request_last;
 
     /* for the other loops and the watchdog to read */
-    atomic_uint load;  /* transfers in the table */
-    atomic_uint beats; /* turns begun */
-    atomic_int tid;    /* of the thread that works on a turn; 0 while it waits */
-    atomic_bool stuck; /* set by the watchdog: in one call for too long */
+    _Atomic(uint64_t) load; /* ready transfers lately: loop_receiving.c */
+    atomic_uint beats;      /* turns begun */
+    atomic_int tid;         /* of the thread that works on a turn; 0 while it waits */
+    atomic_bool stuck;      /* set by the watchdog: in one call for too long */
 
     struct sfd_timer receive_again; /* when it tries to receive again */
     struct sfd_timer close_again;   /* when it tries again to allocate tasks that close */
@@ -241,7 +241,10 @@ void sfd_loop_receiving_resume(struct sfd_loop *loop);
 /* Stops receiving for good. Does not hand over. */
 void sfd_loop_receiving_stop(struct sfd_loop *loop);
 
-/* Once a turn: hands over if another loop is less loaded. */
+/*
+ * Once a turn, after its requests and before its mail: notes how many transfers are ready, and hands over if another
+ * loop is less loaded.
+ */
 void sfd_loop_receiving_balance(struct sfd_loop *loop);
 
 /* Makes another loop the receiving one, because this one is stuck. The service thread. */

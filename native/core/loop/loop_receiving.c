@@ -6,6 +6,16 @@
  * transfer stays where its request was received: bulk transfers spread over the loops, and small requests find the
  * idlest one.
  *
+ * Load is the number of transfers that are ready when the turn's requests have been served: they have used up a quantum
+ * or their receiver has made room, and so there is work for them. A small request ends while it is served, and has no
+ * part in it; nor have a parked file, a receiver that does not read, or a transfer that the disk pool has. So the turn
+ * to receive stays on one loop, whatever the number of small requests. Time worked would not tell loops apart that have
+ * one bulk transfer and seven, and would show a burst of bulk requests only after one loop had received them all.
+ *
+ * A turn finds more or fewer of them ready by chance. So what counts is the most of them lately: `load` goes up at
+ * once, and is halved every LOAD_HALVES_MS. And the loop with the turn to receive keeps it until its load is well above
+ * another's. Longer halving hides that transfers have ended: the loops' shares of short ones then swing.
+ *
  * `shared->receiving_loop` says which loop receives. The thread that changes it, by compare and exchange, next takes
  * the request socket out of the old loop's epoll, and only then offers it to the new loop. So no old registration can
  * follow a new one.
@@ -13,6 +23,11 @@
  * Threads: the loops, and the service thread in sfd_loop_receiving_take_away.
  */
 #include "loop/loop_private.h"
+
+#define LOAD_HALVES_MS 2
+
+/* Of `load`: the lower bits are the number, the others are its time in milliseconds. */
+#define LOAD_BITS 24
 
 void sfd_loop_receiving_offer(struct sfd_loop *loop)
 {
@@ -58,10 +73,23 @@ void sfd_loop_receiving_stop(struct sfd_loop *loop)
     sfd_timer_disarm(&loop->context.timers, &loop->receive_again);
 }
 
-/*
- * Replaces `loop` as receiving loop by the least loaded one that is not stuck, if that has less than `most` transfers.
- */
-static void hand_over(struct sfd_loop *loop, uint32_t most)
+/* Finer than that of the turn, which may go in steps of 4 ms. */
+static uint64_t clock_ms(const struct sfd_shared *shared)
+{
+    return shared->kernel.sys->now_ns() / 1000000;
+}
+
+static uint32_t load_of(const struct sfd_loop *loop, uint64_t now_ms)
+{
+    const uint64_t load = atomic_load_explicit(&loop->load, memory_order_relaxed);
+    const uint64_t since_ms = load >> LOAD_BITS;
+    const uint64_t halvings = now_ms > since_ms ? (now_ms - since_ms) / LOAD_HALVES_MS : 0;
+
+    return halvings < LOAD_BITS ? (uint32_t)(load & ((1u << LOAD_BITS) - 1)) >> halvings : 0;
+}
+
+/* Replaces `loop` as receiving loop by the least loaded one that is not stuck, if its load is below `most`. */
+static void hand_over(struct sfd_loop *loop, uint64_t now_ms, uint32_t most)
 {
     struct sfd_shared *shared = loop->shared;
     struct sfd_loop *idlest = NULL;
@@ -70,7 +98,7 @@ static void hand_over(struct sfd_loop *loop, uint32_t most)
 
     for (uint32_t i = 0; i < shared->settings.loops; i++) {
         struct sfd_loop *other = shared->loops[i];
-        const uint32_t load = atomic_load_explicit(&other->load, memory_order_relaxed);
+        const uint32_t load = load_of(other, now_ms);
         if (other != loop && load < least && !atomic_load(&other->stuck)) {
             least = load;
             idlest = other;
@@ -84,13 +112,22 @@ static void hand_over(struct sfd_loop *loop, uint32_t most)
 
 void sfd_loop_receiving_balance(struct sfd_loop *loop)
 {
+    const uint64_t now_ms = clock_ms(loop->shared);
+    const uint32_t ready = loop->ready_queue.count;
+
+    if (ready > 0 && ready >= load_of(loop, now_ms))
+        atomic_store_explicit(&loop->load, now_ms << LOAD_BITS | ready, memory_order_relaxed);
     if (!loop->receiving) return;
-    if (atomic_load(&loop->shared->receiving_loop) == (int)loop->index) hand_over(loop, loop->transfers.count);
+    if (atomic_load(&loop->shared->receiving_loop) == (int)loop->index) {
+        const uint32_t load = load_of(loop, now_ms);
+        hand_over(loop, now_ms, load - load / 4);
+    }
     /* False also when the watchdog has made another loop the receiving one while this one was stuck. */
     loop->receiving = atomic_load(&loop->shared->receiving_loop) == (int)loop->index;
 }
 
 void sfd_loop_receiving_take_away(struct sfd_loop *loop)
 {
-    if (atomic_load(&loop->shared->receiving_loop) == (int)loop->index) hand_over(loop, UINT32_MAX);
+    if (atomic_load(&loop->shared->receiving_loop) == (int)loop->index)
+        hand_over(loop, clock_ms(loop->shared), UINT32_MAX);
 }

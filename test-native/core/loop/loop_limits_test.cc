@@ -3,10 +3,6 @@
 
 #include <sys/socket.h>
 
-extern "C" {
-#include "loop/loop_private.h"
-}
-
 namespace
 {
 
@@ -258,6 +254,7 @@ class WaitingLimitsTest : public LimitsTest
         std::vector<uint64_t> ids(static_cast<size_t>(count));
         for (uint64_t &id : ids) {
             statuses_.push_back(opened(&id));
+            receiveElsewhere(); // if there is another loop
         }
         hold_ = true;
         limits().disk_tasks = 1;

@@ -3,10 +3,6 @@
 
 #include "allocations.h"
 
-extern "C" {
-#include "loop/loop_private.h"
-}
-
 namespace
 {
 
@@ -145,11 +141,13 @@ TEST_F(LoopMemoryTest, ShouldHandTheReceivingOnWhileItCannotReceive)
     file(BIG);
     Pipe dest;
     uint64_t id = 0;
-    const OwnedFd status = opened(&id); // the first loop has more to do than the second
-    settle();
+    const OwnedFd status = opened(&id);
     lack.receive_error = -ENOMEM;
     const OwnedFd in = read();
     for (int i = 0; i < 200; i++) { // timers and offers of both loops cross each other
+        if (i % 7 == 0) {
+            sfd_loop_receiving_take_away(loop(receiver()));
+        }
         turn(static_cast<uint32_t>(i % 2));
         script.now_ms += 3;
     }

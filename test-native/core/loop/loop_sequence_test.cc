@@ -141,6 +141,9 @@ class SequenceTest : public LoopFixture, public testing::WithParamInterface<int>
         const int32_t pid = PIDS[pick(2)];
         Pipe status;
 
+        if (pick(3) == 0) {
+            receiveElsewhere();
+        }
         submit(pathRequest(SFD_WIRE_OPEN_FILE, path, offset, length), {status.out.get()});
         status.out.reset();
         serve(pid);

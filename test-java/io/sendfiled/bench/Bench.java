@@ -29,6 +29,7 @@ public final class Bench {
     private static final List<Scenario> SCENARIOS = List.of(
             new Throughput(),
             new SmallRequests(),
+            new Loops(),
             new ColdIsolation(),
             new ColdThroughput(),
             new StuckReceivers(),
