@@ -102,6 +102,8 @@ int sfd_carrier_create(struct sfd_carrier **out, struct sfd_shared *shared)
 
     if (c == NULL) return -ENOMEM;
     c->shared = shared;
+    c->sys = shared->kernel.sys;
+    c->fences = !carriers->barrier;
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     pthread_cond_init(&c->given, &attributes);

@@ -34,9 +34,11 @@ struct sfd_turn;
 
 struct sfd_carrier {
     /* What every call of a loop touches (guard.c). */
-    _Atomic(uint64_t) word; /* counts beginnings and ends of calls: odd while it is in one */
-    atomic_bool claimed;    /* somebody takes the loop away, or has done so */
-    bool suspect;           /* its client has held threads: it gives the loop away before each call */
+    _Atomic(uint64_t) word;    /* counts beginnings and ends of calls: odd while it is in one */
+    atomic_bool claimed;       /* somebody takes the loop away, or has done so */
+    bool suspect;              /* its client has held threads: it gives the loop away before each call */
+    bool fences;               /* sfd_sys_barrier does not work */
+    const struct sfd_sys *sys; /* borrowed: to which the guard passes calls on */
 
     struct sfd_shared *shared;
     struct sfd_turn *turn;

@@ -25,7 +25,7 @@ void sfd_guard_leave(void)
     current = NULL;
 }
 
-static inline struct sfd_carrier *begin(void)
+static inline __attribute__((always_inline)) struct sfd_carrier *begin(void)
 {
     struct sfd_carrier *carrier = current;
 
@@ -36,15 +36,15 @@ static inline struct sfd_carrier *begin(void)
     return carrier;
 }
 
-static inline void end(struct sfd_carrier *carrier)
+static inline __attribute__((always_inline)) void end(struct sfd_carrier *carrier)
 {
     const uint64_t word = atomic_load_explicit(&carrier->word, memory_order_relaxed);
 
     atomic_store_explicit(&carrier->word, word + 1, memory_order_release);
-    if (carrier->shared->carriers.barrier)
-        atomic_signal_fence(memory_order_seq_cst);
-    else
+    if (carrier->fences)
         atomic_thread_fence(memory_order_seq_cst);
+    else
+        atomic_signal_fence(memory_order_seq_cst);
     if (atomic_load_explicit(&carrier->claimed, memory_order_relaxed)) sfd_carrier_come_back(carrier);
 }
 
@@ -52,7 +52,7 @@ static inline void end(struct sfd_carrier *carrier)
     static type guard_##name parameters                                                                                \
     {                                                                                                                  \
         struct sfd_carrier *carrier = begin();                                                                         \
-        const type result = carrier->shared->kernel.sys->name arguments;                                               \
+        const type result = carrier->sys->name arguments;                                                              \
         end(carrier);                                                                                                  \
         return result;                                                                                                 \
     }
@@ -61,7 +61,7 @@ static inline void end(struct sfd_carrier *carrier)
 #define PASS(type, name, parameters, arguments)                                                                        \
     static type guard_##name parameters                                                                                \
     {                                                                                                                  \
-        return current->shared->kernel.sys->name arguments;                                                            \
+        return current->sys->name arguments;                                                                           \
     }
 
 GUARD(int, openat, (int dir, const char *path, int flags), (dir, path, flags))
@@ -103,9 +103,9 @@ PASS(uint64_t, now_ns, (void), ())
 /* The flags of a description are read without a lock; what is asked of a pipe, or of a memory file, takes its lock. */
 static int guard_fcntl(int fd, int command, int64_t argument)
 {
-    if (command == F_GETFL) return current->shared->kernel.sys->fcntl(fd, command, argument);
+    if (command == F_GETFL) return current->sys->fcntl(fd, command, argument);
     struct sfd_carrier *carrier = begin();
-    const int result = carrier->shared->kernel.sys->fcntl(fd, command, argument);
+    const int result = carrier->sys->fcntl(fd, command, argument);
     end(carrier);
     return result;
 }
