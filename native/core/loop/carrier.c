@@ -218,12 +218,9 @@ bool sfd_carrier_take(struct sfd_loop *loop, struct sfd_carrier *c, uint64_t wor
 
     pthread_mutex_lock(&carriers->lock);
     if (loop->carrier == c && (loop->returning_first != NULL || carriers->spare != NULL)) {
-        atomic_store_explicit(&c->claimed, true, memory_order_relaxed);
-        if (carriers->barrier)
-            (void)sfd_sys_barrier();
-        else
-            atomic_thread_fence(memory_order_seq_cst);
-        taken = atomic_load_explicit(&c->word, memory_order_acquire) == word;
+        atomic_store(&c->claimed, true);
+        if (carriers->barrier) (void)sfd_sys_barrier();
+        taken = atomic_load(&c->word) == word;
         carriers->alarm_until = loop->shared->kernel.sys->now_ns() + ALARM_NS;
         if (taken)
             part(c, next_carrier(carriers, loop), true);
