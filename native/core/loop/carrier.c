@@ -69,7 +69,7 @@
 
 void sfd_carriers_init(struct sfd_carriers *carriers)
 {
-    *carriers = (struct sfd_carriers){.barrier = sfd_sys_barrier()};
+    *carriers = (struct sfd_carriers){.idle_ms = SFD_CARRIER_IDLE_MS, .barrier = sfd_sys_barrier()};
     pthread_mutex_init(&carriers->lock, NULL);
 }
 
@@ -381,7 +381,7 @@ static int wait_for_loop(struct sfd_carrier *c)
     struct sfd_carriers *carriers = &c->shared->carriers;
     int result = 0;
 
-    const struct timespec until = after(c->shared->kernel.sys->now_ns(), SFD_CARRIER_IDLE_MS);
+    const struct timespec until = after(c->shared->kernel.sys->now_ns(), carriers->idle_ms);
     while (c->loop == NULL && result == 0) {
         if (carriers->loops == 0)
             result = -ESHUTDOWN;
