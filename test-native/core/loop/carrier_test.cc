@@ -303,6 +303,36 @@ TEST_F(CarrierTest, ShouldNotEndBeforeTheCallIsBack)
     EXPECT_NE(std::string::npos, messages(seen_).back().find(std::to_string(ESHUTDOWN)));
 }
 
+/* The count of batches that are still to be refused stays right. */
+TEST_F(CarrierTest, ShouldEndAlthoughTheReceiptOfTheLastRequestsIsHeld)
+{
+    start(1, false);
+    warmUp();
+    gate.hold(OPENAT2);
+    const OwnedFd held = read(1, "small");
+    ASSERT_TRUE(gate.awaitHeld(1)); // and nobody can take the loop
+    const OwnedFd first = read(2, "small");
+    stopLoops();
+    gate.hold(Hold(RECVMMSG).of(ANY));
+    for (int i = 0; i < 4; i++) {
+        addSpare();
+    }
+    ASSERT_TRUE(gate.awaitHeld(2));
+    const OwnedFd second = read(3, "small");
+    EXPECT_TRUE(await([&] { return readable(second.get()); })) << "it is refused";
+    const unsigned beats = shared_->loops[0]->beats;
+    EXPECT_TRUE(await([&] { // until no request is left
+        sfd_loop_wake(shared_->loops[0]);
+        return shared_->loops[0]->beats > beats + 5;
+    }));
+    gate.release();
+    EXPECT_TRUE(await([this] { return loopsThatRun() == 0; })) << "the loop does not end";
+    for (const OwnedFd *in : {&first, &second}) {
+        EXPECT_EQ(Messages{"error " + std::to_string(SFD_WIRE_FILE_INFO) + " " + std::to_string(ESHUTDOWN)},
+                  messages(readToEnd(in->get())));
+    }
+}
+
 /* ------------------------------------------------------------------ requests and selections of a turn */
 
 TEST_F(CarrierTest, ShouldServeTheOthersOfItsBatchAtOnceAndOnce)
