@@ -222,10 +222,12 @@ bool sfd_carrier_take(struct sfd_loop *loop, struct sfd_carrier *c, uint64_t wor
         if (carriers->barrier) (void)sfd_sys_barrier();
         taken = atomic_load(&c->word) == word;
         carriers->alarm_until = loop->shared->kernel.sys->now_ns() + ALARM_NS;
-        if (taken)
+        if (taken) {
             part(c, next_carrier(carriers, loop), true);
-        else
+            sfd_client_account_suspect(c->account); /* now: the call may never come back */
+        } else {
             atomic_store_explicit(&c->claimed, false, memory_order_relaxed); /* if it has seen it: come_back */
+        }
     }
     pthread_mutex_unlock(&carriers->lock);
     return taken;

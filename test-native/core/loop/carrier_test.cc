@@ -380,6 +380,55 @@ TEST_F(CarrierTest, ShouldAskAgainForASelectionOfATurnThatWasTaken)
 
 /* ------------------------------------------------------------------ probation */
 
+TEST_F(CarrierTest, ShouldLetAClientHoldAFewThreadsAndNoMore)
+{
+    start();
+    warmUp();
+    gate.hold(Hold(OPENAT2).times(1000));
+    std::vector<OwnedFd> all;
+    for (int i = 0; i < 20; i++) {
+        all.push_back(read(1, "small"));
+    }
+    ASSERT_TRUE(gate.awaitHeld(SFD_HELD_CLIENT_MAX));
+    sync();
+    sync();
+    EXPECT_EQ(SFD_HELD_CLIENT_MAX, gate.held()) << "the others wait";
+    gate.release();
+    for (OwnedFd &in : all) {
+        EXPECT_BYTES(small_, readToEnd(in.get()).substr(SFD_WIRE_FILE_INFO_SIZE));
+    }
+    EXPECT_TRUE(awaitTransfers(0));
+}
+
+TEST_F(CarrierTest, ShouldLetFurtherTransfersOfAClientThatHoldsThreadsWait)
+{
+    start();
+    warmUp();
+    std::vector<OwnedFd> opened;
+    std::vector<uint64_t> ids;
+    for (int i = 0; i < 12; i++) {
+        opened.push_back(open(1, "small"));
+        ids.push_back(idFrom(opened.back().get()));
+    }
+    gate.hold(Hold(SENDFILE).times(1000).made());
+    gate.hold(Hold(PREADV2).times(1000).made());
+    std::vector<SocketPair> pairs(12);
+    for (int i = 0; i < 12; i++) {
+        setNonblocking(pairs[i].out.get());
+        sendOpen(1, ids[i], pairs[i].out.get());
+        pairs[i].out.reset();
+    }
+    ASSERT_TRUE(gate.awaitHeld(SFD_HELD_CLIENT_MAX));
+    sync();
+    EXPECT_EQ(SFD_HELD_CLIENT_MAX, gate.held());
+    gate.release();
+    for (int i = 0; i < 12; i++) {
+        EXPECT_BYTES(small_, receive(pairs[i].in.get(), small_.size() + 1));
+        ASSERT_TRUE(awaitEnd(opened[i].get()));
+        EXPECT_EQ("complete", messages(seen_).back());
+    }
+}
+
 /* What waits for a thread in a loop goes on when one comes back in another loop, whatever is due for it. */
 TEST_F(CarrierTest, ShouldServeWhatWaitsAlthoughSomeThreadsStayAway)
 {
@@ -404,6 +453,28 @@ TEST_F(CarrierTest, ShouldServeWhatWaitsAlthoughSomeThreadsStayAway)
     for (OwnedFd &in : held) {
         EXPECT_BYTES(small_, readToEnd(in.get()).substr(SFD_WIRE_FILE_INFO_SIZE));
     }
+}
+
+TEST_F(CarrierTest, ShouldTrustAClientAgainWhoseCallsComeBackAtOnce)
+{
+    start();
+    warmUp();
+    struct sfd_client_account *account = sfd_client_accounts_get(&shared_->accounts, PID + 1, getuid());
+    EXPECT_FALSE(sfd_client_account_is_suspect(account));
+    gate.hold(Hold(OPENAT2));
+    OwnedFd in = read(1, "small");
+    ASSERT_TRUE(gate.awaitHeld(1));
+    EXPECT_TRUE(await([&] { return sfd_client_account_is_suspect(account); })) << "at once, not when it is back";
+    gate.release();
+    EXPECT_BYTES(small_, readToEnd(in.get()).substr(SFD_WIRE_FILE_INFO_SIZE));
+    EXPECT_TRUE(await([&] {
+        OwnedFd again = read(1, "small");
+        EXPECT_BYTES(small_, readToEnd(again.get()).substr(SFD_WIRE_FILE_INFO_SIZE));
+        return !sfd_client_account_is_suspect(account);
+    }));
+    EXPECT_TRUE(awaitTransfers(0));
+    EXPECT_TRUE(await([&] { return account->held.load() == 0; }));
+    sfd_client_account_put(account);
 }
 
 /* ------------------------------------------------------------------ spare carriers */
