@@ -28,7 +28,7 @@ class HeldCallTest : public HeldLoopsFixture, public testing::WithParamInterface
     void begin()
     {
         const Case &c = GetParam();
-        switch (c.request) {
+            switch (c.request) {
         case READ:
             status_ = read(1, c.file, c.technique);
             break;
@@ -139,7 +139,7 @@ class CarrierTest : public HeldLoopsFixture
     /* Client 1 has a transfer whose sendfile is held. */
     void holdASend(bool after = true, const struct sfd_options &options = {})
     {
-        gate.hold(Hold(SENDFILE).made(after));
+            gate.hold(Hold(SENDFILE).made(after));
         struct sfd_options forced = options;
         forced.technique = SFD_TECHNIQUE_SENDFILE;
         Pipe status;
@@ -257,6 +257,21 @@ TEST_F(CarrierTest, ShouldObeySendOpenFileWhenTheCallIsBack)
     EXPECT_EQ("", receive(second.in.get(), 1));
     ASSERT_TRUE(awaitEnd(status_.get()));
     EXPECT_EQ("complete", messages(seen_).back());
+}
+
+/* The descriptor of a Send Open File that is due for a transfer that ends. */
+TEST_F(CarrierTest, ShouldCloseTheDestinationOfATransferThatEndsMeanwhile)
+{
+    start();
+    warmUp();
+    gate.hold(Hold(PWRITEV2).made().giving(-EPIPE));
+    status_ = open(1, "big");
+    sendOpen(1, idFrom(status_.get()), pair_->out.get());
+    pair_->out.reset();
+    sync();
+    gate.release();
+    EXPECT_TRUE(awaitTransfers(0));
+    EXPECT_TRUE(await([this] { return ended(pair_->in.get()); })) << "its destination is open";
 }
 
 TEST_F(CarrierTest, ShouldTakeATransferBackFromTheDiskPoolWhenTheCallIsBack)
