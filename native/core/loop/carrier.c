@@ -69,7 +69,7 @@
 
 void sfd_carriers_init(struct sfd_carriers *carriers)
 {
-    *carriers = (struct sfd_carriers){.barrier = sfd_sys_barrier()};
+    *carriers = (struct sfd_carriers){.idle_ms = SFD_CARRIER_IDLE_MS, .barrier = sfd_sys_barrier()};
     pthread_mutex_init(&carriers->lock, NULL);
 }
 
@@ -220,15 +220,16 @@ bool sfd_carrier_take(struct sfd_loop *loop, struct sfd_carrier *c, uint64_t wor
 
     pthread_mutex_lock(&carriers->lock);
     if (loop->carrier == c && (loop->returning_first != NULL || carriers->spare != NULL)) {
-        atomic_store_explicit(&c->claimed, true, memory_order_relaxed);
-        atomic_thread_fence(memory_order_seq_cst);
+        atomic_store(&c->claimed, true);
         const bool visible = !carriers->barrier || sfd_sys_barrier();
-        taken = visible && atomic_load_explicit(&c->word, memory_order_acquire) == word;
+        taken = visible && atomic_load(&c->word) == word;
         carriers->alarm_until = loop->shared->kernel.sys->now_ns() + ALARM_NS;
-        if (taken)
+        if (taken) {
             part(c, next_carrier(carriers, loop), true);
-        else
+            sfd_client_account_suspect(c->account); /* now: the call may never come back */
+        } else {
             atomic_store_explicit(&c->claimed, false, memory_order_relaxed); /* if it has seen it: come_back */
+        }
     }
     pthread_mutex_unlock(&carriers->lock);
     return taken;
@@ -384,7 +385,7 @@ static int wait_for_loop(struct sfd_carrier *c)
     struct sfd_carriers *carriers = &c->shared->carriers;
     int result = 0;
 
-    const struct timespec until = after(c->shared->kernel.sys->now_ns(), SFD_CARRIER_IDLE_MS);
+    const struct timespec until = after(c->shared->kernel.sys->now_ns(), carriers->idle_ms);
     while (c->loop == NULL && result == 0) {
         if (carriers->loops == 0)
             result = -ESHUTDOWN;

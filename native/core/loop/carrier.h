@@ -81,6 +81,7 @@ struct sfd_carriers {
     uint32_t spares;
     uint32_t loops;       /* that have not ended */
     uint64_t alarm_until; /* ns: threads were held lately, so spare ones are kept ready, and the looks are short */
+    uint32_t idle_ms;     /* SFD_CARRIER_IDLE_MS */
     atomic_uint held;     /* that are away */
     bool barrier;         /* sfd_sys_barrier works */
 };

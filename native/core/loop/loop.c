@@ -205,8 +205,9 @@ static void take_requests(struct sfd_loop *loop)
          * Requests that wait in the socket are refused with an error message. If the socket were just closed, their
          * clients would get end of file without a reason.
          */
+        loop->last_batches--; /* before the receipt, during which another carrier may find the socket empty */
         receive_requests(loop);
-        loop->last_batches = loop->turn->requests > 0 ? loop->last_batches - 1 : 0;
+        if (loop->turn->requests == 0) loop->last_batches = 0;
     } else if (wait) {
         receive_requests(loop);
     }

@@ -106,6 +106,7 @@ void sfd_loop_destroy(struct sfd_loop *loop)
     while ((t = sfd_transfer_table_next(&loop->transfers, &position)) != NULL) {
         t->loop.offloaded = false; /* no thread works on it any more */
         sfd_transfer_abort(&loop->context, t, -ESHUTDOWN);
+        sfd_loop_drop_dest(loop, t);
         sfd_client_account_end(t->loop.account, t->loop.promised, &loop->context.counters);
         sfd_clients_leave(&loop->clients, t->loop.client);
         free(t);

@@ -8,8 +8,18 @@
 #include "loop/loop_private.h"
 #include "sys/errno_policy.h"
 
+void sfd_loop_drop_dest(struct sfd_loop *loop, struct sfd_transfer *t)
+{
+    while ((t->loop.due & SFD_DUE_SEND) != 0) { /* another one may come during the close */
+        int dest = t->loop.send_dest;
+        t->loop.due &= (uint8_t)~SFD_DUE_SEND;
+        sfd_closer_take_unknown(&loop->context.closer, &dest, t->loop.account);
+    }
+}
+
 void sfd_loop_forget(struct sfd_loop *loop, struct sfd_transfer *t)
 {
+    sfd_loop_drop_dest(loop, t);
     sfd_transfer_table_remove(&loop->transfers, t);
     sfd_client_account_end(t->loop.account, t->loop.promised, &loop->context.counters);
     sfd_clients_leave(&loop->clients, t->loop.client);

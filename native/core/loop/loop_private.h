@@ -160,6 +160,9 @@ int sfd_loop_watch(struct sfd_loop *loop, int fd, struct epoll_event event, bool
 /* Puts a transfer where `next` says that it has to wait, or forgets it. */
 void sfd_loop_place(struct sfd_loop *loop, struct sfd_transfer *transfer, enum sfd_next next);
 
+/* Closes the destination of a Send Open File that is due, and will not be obeyed. */
+void sfd_loop_drop_dest(struct sfd_loop *loop, struct sfd_transfer *transfer);
+
 /* Forgets a transfer that has ended. */
 void sfd_loop_forget(struct sfd_loop *loop, struct sfd_transfer *transfer);
 
