@@ -47,6 +47,11 @@ final class LoadClient {
         /** The same of one whose requests may be refused. */
         Result endWithFailures() throws IOException {
             process.toHandle().destroy();
+            return resultWithFailures();
+        }
+
+        /** The result of one whose requests may be refused, or not be answered in its time. Blocks. */
+        Result resultWithFailures() throws IOException {
             try (BufferedReader rest = output) {
                 String json = rest.readLine();
                 return parse(json == null ? "" : json, Result.class);

@@ -33,6 +33,17 @@ final class SlowDisk implements AutoCloseable {
     /** Mounts; blocks until files can be opened. The mount point is created. */
     static SlowDisk mount(Programs programs, Path mountPoint, Path directory, long readMs)
             throws IOException, InterruptedException {
+        return mount(programs, mountPoint, directory, "--read-ms", readMs);
+    }
+
+    /** One that answers no read of a file whose name contains this until {@link #release}; otherwise the same. */
+    static SlowDisk mountHeld(Programs programs, Path mountPoint, Path directory, String held)
+            throws IOException, InterruptedException {
+        return mount(programs, mountPoint, directory, "--hold", held);
+    }
+
+    private static SlowDisk mount(Programs programs, Path mountPoint, Path directory, String option, Object value)
+            throws IOException, InterruptedException {
         // One that was killed leaves its mount, which then answers ENOTCONN to everything.
         new ProcessBuilder("fusermount3", "-q", "-u", "-z", mountPoint.toString())
                 .redirectErrorStream(true)
@@ -40,9 +51,9 @@ final class SlowDisk implements AutoCloseable {
                 .start()
                 .waitFor();
         Files.createDirectories(mountPoint);
-        Process process = Programs.startAttached(new ProcessBuilder(
-                        Programs.command(programs.helper("slowfs"), mountPoint, directory, "--read-ms", readMs))
-                .redirectError(ProcessBuilder.Redirect.INHERIT));
+        Process process = Programs.startAttached(
+                new ProcessBuilder(Programs.command(programs.helper("slowfs"), mountPoint, directory, option, value))
+                        .redirectError(ProcessBuilder.Redirect.INHERIT));
         BufferedReader out =
                 new BufferedReader(new InputStreamReader(process.getInputStream(), StandardCharsets.UTF_8));
         if (!"ready".equals(out.readLine())) {
@@ -55,6 +66,16 @@ final class SlowDisk implements AutoCloseable {
     /** Drops a file's pages from the page cache: dd(1) with nocache and count=0 is posix_fadvise(DONTNEED), no more. */
     static void evict(Path file) throws IOException, InterruptedException {
         Programs.run(List.of("dd", "if=" + file, "iflag=nocache", "count=0", "status=none"), Programs.START_TIMEOUT_MS);
+    }
+
+    /** Lets the reads that are held, and all later ones, go on. */
+    void release() throws IOException, InterruptedException {
+        Programs.signal(process, "USR1");
+    }
+
+    /** Holds reads again. */
+    void hold() throws IOException, InterruptedException {
+        Programs.signal(process, "USR2");
     }
 
     Path mountPoint() {

@@ -42,6 +42,14 @@ public final class ProcessThreads {
         });
     }
 
+    /** Whether a thread whose name begins so waits for what at most SIGKILL ends: state D of proc_pid_stat(5). */
+    public static boolean anyIsUninterruptible(long pid, String prefix) {
+        return !all(pid, thread -> {
+            String stat = Files.readString(thread.resolve("stat")); // number (name) state ...
+            return !stat.contains("(" + prefix) || stat.charAt(stat.lastIndexOf(')') + 2) != 'D';
+        });
+    }
+
     @FunctionalInterface
     private interface Look {
         boolean holds(Path thread) throws IOException;

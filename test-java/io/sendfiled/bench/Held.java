@@ -1,0 +1,380 @@
+package io.sendfiled.bench;
+
+import com.google.gson.JsonObject;
+import io.sendfiled.bench.Report.Goal;
+import io.sendfiled.bench.Screen.Cell;
+import io.sendfiled.bench.Screen.Column;
+import io.sendfiled.bench.Screen.Tone;
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.InputStreamReader;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Eight polite clients alone, and beside clients that hold what the daemon's threads wait for in the kernel, where no flag
+ * makes a call non-blocking ({@code test-native/support/holder.c}).
+ *
+ * <p>A request that is not answered within {@link #LIMIT_S} counts as long as that. The holders use processors as well: the
+ * control is the same polite load, beside the same holders, on a server that they do not ask for anything.
+ */
+final class Held implements Scenario {
+    /** What is held, and how; the options of holder. */
+    private record Attack(String title, Needs needs, List<Object> options) {
+        Attack(String title, Needs needs, Object... options) {
+            this(title, needs, List.of(options));
+        }
+    }
+
+    private enum Needs {
+        NOTHING,
+        DISK, // FUSE
+        PRIVILEGE
+    }
+
+    /** Some holders, or none: alone. */
+    private record Case(@Nullable Attack attack, int loops, int holders) {
+        String holder() {
+            return attack == null ? "nobody" : attack.title();
+        }
+
+        String title() {
+            return holder() + ", " + holders + " holders, " + loops + " loops";
+        }
+
+        Case alone() {
+            return new Case(null, loops, 0);
+        }
+    }
+
+    /** Of eight: the median of their medians, and the highest 99th percentile. In microseconds. */
+    private record Latency(double p50, double p99) {}
+
+    private static final int POLITE = 8;
+    private static final int DEPTH = 4;
+    private static final int SIZE = 4096;
+    private static final String FILE = "small-4k";
+    private static final String SCANNED = "held-4k";
+    private static final String BIG = "held-64m";
+    private static final int BIG_SIZE = 64 << 20;
+    private static final String DEAD = "dead-1m"; // a page for each holder
+    private static final String EVICTED = "evicted-256k"; // few reads of the disk, so that transfers are many
+    private static final int EVICTED_SIZE = 256 << 10;
+    private static final long READ_MS = 100;
+    private static final int LIMIT_S = 3;
+    private static final int MAX_TRANSFERS = 1000;
+
+    private static final List<Attack> ATTACKS = List.of(
+            new Attack("splice", Needs.NOTHING, "--kind", "splice"),
+            new Attack("splice, then ask", Needs.NOTHING, "--kind", "splice", "--early"),
+            new Attack("splice, 50 ms each", Needs.NOTHING, "--kind", "splice", "--hold-ms", 50),
+            new Attack("splice, slow reader", Needs.NOTHING, "--kind", "splice-slow"),
+            new Attack("read", Needs.DISK, "--kind", "read"),
+            new Attack("recv, of sendfile", Needs.DISK, "--kind", "socket", "--early"),
+            new Attack("recv, of sendmsg", Needs.DISK, "--kind", "socket-blocking", "--early"),
+            new Attack("evicted pages", Needs.DISK, "--kind", "evict"),
+            new Attack("fanotify, 4 s", Needs.PRIVILEGE, "--kind", "fanotify"));
+
+    private static final List<Integer> HOLDERS = List.of(1, 2, 8, 32);
+    private static final List<Integer> QUICK_HOLDERS = List.of(2, 8);
+    private static final List<Integer> LOOPS = List.of(1, 2, 4);
+    private static final List<Integer> QUICK_LOOPS = List.of(2);
+
+    private static final Goal MEDIAN_GOAL = Goal.atMost(1.2);
+    private static final Goal P99_GOAL_MS = Goal.atMost(30);
+
+    private static final String POLITE_ONES = "polite";
+    private static final String CONTROL = "control";
+
+    private static final List<Column> COLUMNS = List.of(
+            Column.left("held by", 19),
+            Column.right("holders", 7),
+            Column.right("loops", 5),
+            Column.right("p50", 8),
+            Column.right("ratio", 6),
+            Column.right("control", 7),
+            Column.right("p99", 8));
+
+    @Override
+    public String name() {
+        return "held";
+    }
+
+    @Override
+    public String question() {
+        return "What do eight polite clients keep beside clients that hold kernel locks?";
+    }
+
+    @Override
+    public boolean isAboutDaemonOnly() {
+        return true;
+    }
+
+    @Override
+    public void run(Setting setting) throws IOException, InterruptedException {
+        TestFiles.warm(TestFiles.file(setting.files(), FILE, SIZE));
+        TestFiles.warm(TestFiles.file(setting.files(), SCANNED, SIZE));
+        TestFiles.warm(TestFiles.file(setting.files(), BIG, BIG_SIZE));
+        try (Disks disks = Disks.mount(setting)) {
+            List<Attack> attacks = possible(setting, disks);
+            List<Case> all = new ArrayList<>();
+            setting.screen().header(COLUMNS);
+            for (int loops : setting.quick() ? QUICK_LOOPS : LOOPS) {
+                List<Case> cases = new ArrayList<>();
+                for (Attack attack : attacks) {
+                    for (int holders : setting.quick() ? QUICK_HOLDERS : HOLDERS) {
+                        cases.add(new Case(attack, loops, holders));
+                    }
+                }
+                measure(setting, disks, loops, cases);
+                print(setting, cases.get(0).alone());
+                cases.forEach(one -> print(setting, one));
+                all.addAll(cases);
+            }
+            attacks.forEach(attack -> judge(setting.report(), attack, all));
+        }
+    }
+
+    /** Those that this machine and user can have; of the others the report says why not. */
+    private List<Attack> possible(Setting setting, Disks disks) throws IOException, InterruptedException {
+        Map<Needs, String> missing = new TreeMap<>();
+        if (!disks.missing().isEmpty()) {
+            missing.put(Needs.DISK, disks.missing());
+        }
+        if ((Integer) Files.getAttribute(Path.of("/proc/self"), "unix:uid") != 0) {
+            missing.put(Needs.PRIVILEGE, "permission events of fanotify(7) are root's");
+        }
+        List<Attack> attacks = new ArrayList<>();
+        for (Attack attack : ATTACKS) {
+            String why = missing.get(attack.needs());
+            if (why == null) {
+                attacks.add(attack);
+            } else {
+                setting.report().skip(name() + ", " + attack.title(), why);
+                setting.screen().warn(attack.title(), "left out: " + why);
+            }
+        }
+        return attacks;
+    }
+
+    private void measure(Setting setting, Disks disks, int loops, List<Case> cases)
+            throws IOException, InterruptedException {
+        try (Server daemon = Server.startDaemon(
+                        setting.programs(),
+                        "held-" + loops,
+                        MAX_TRANSFERS,
+                        setting.files(),
+                        setting.sockets(),
+                        "--loops=" + loops);
+                Server fewest =
+                        Server.start(setting.programs(), Server.Kind.FEWEST, setting.files(), setting.sockets())) {
+            setting.load().run(daemon, "--path", FILE, "--depth", 32, "--count", 30_000); // compiled code, a grown heap
+            int rounds = (setting.rounds() + 1) / 2; // there are many cases, and alone is measured beside each
+            Rounds.alternate(rounds, cases, (one, round) -> {
+                Attack attack = Objects.requireNonNull(one.attack());
+                setting.screen().working(one.title() + ", round " + (round + 1) + " of " + rounds);
+                record(setting, one.alone(), POLITE_ONES, polite(setting, daemon));
+                record(setting, one.alone(), CONTROL, polite(setting, fewest));
+                try (Holders holders = Holders.start(setting, disks, daemon, attack, one.holders())) {
+                    record(setting, one, POLITE_ONES, polite(setting, daemon));
+                    record(setting, one, CONTROL, polite(setting, fewest));
+                    holders.release();
+                }
+            });
+        }
+    }
+
+    private static Latency polite(Setting setting, Server server) throws IOException {
+        double seconds = setting.quick() ? 0.3 : 0.6;
+        List<LoadClient.Running> clients = new ArrayList<>();
+        List<LoadClient.Result> results = new ArrayList<>();
+        try {
+            for (int i = 0; i < POLITE; i++) {
+                clients.add(setting.load()
+                        .start(
+                                server,
+                                "--path",
+                                FILE,
+                                "--reference",
+                                setting.files().resolve(FILE),
+                                "--depth",
+                                DEPTH,
+                                "--seconds",
+                                seconds,
+                                "--timeout",
+                                LIMIT_S));
+            }
+            for (LoadClient.Running client : clients) {
+                LoadClient.Result result = client.resultWithFailures();
+                if (result.failures() > 0 && !result.first_failure().equals("timeout")) {
+                    throw new IOException("a polite client's request failed: " + result.first_failure());
+                }
+                results.add(result);
+            }
+        } finally {
+            clients.forEach(LoadClient.Running::close);
+        }
+        double limitUs = LIMIT_S * 1e6;
+        return new Latency(
+                Units.median(results.stream()
+                        .mapToDouble(result -> result.failures() > 0 ? limitUs : result.p50_us())
+                        .toArray()),
+                results.stream()
+                        .mapToDouble(result -> result.failures() > 0 ? limitUs : result.p99_us())
+                        .max()
+                        .orElseThrow());
+    }
+
+    private void record(Setting setting, Case one, String subject, Latency latency) {
+        setting.report().sample(name(), one.title(), subject, "p50", "us", latency.p50());
+        setting.report().sample(name(), one.title(), subject, "p99", "us", latency.p99());
+    }
+
+    private double median(Report report, Case one, String subject, String metric) {
+        return report.median(name(), one.title(), subject, metric);
+    }
+
+    private double ratio(Report report, Case one, String subject) {
+        return median(report, one, subject, "p50") / median(report, one.alone(), subject, "p50");
+    }
+
+    /** By the worst of its cases. */
+    private void judge(Report report, Attack attack, List<Case> all) {
+        List<Case> cases =
+                all.stream().filter(one -> attack.equals(one.attack())).toList();
+        Case slowest = cases.stream()
+                .max(Comparator.comparingDouble(one -> ratio(report, one, POLITE_ONES)))
+                .orElseThrow();
+        Case latest = cases.stream()
+                .max(Comparator.comparingDouble(one -> median(report, one, POLITE_ONES, "p99")))
+                .orElseThrow();
+        report.compare(
+                name(),
+                slowest.title(),
+                "median of the eight, beside them of alone, the worst case",
+                median(report, slowest, POLITE_ONES, "p50"),
+                median(report, slowest.alone(), POLITE_ONES, "p50"),
+                MEDIAN_GOAL);
+        report.judge(
+                name(),
+                latest.title(),
+                "p99 of the eight, the worst case",
+                median(report, latest, POLITE_ONES, "p99") / 1000,
+                "ms",
+                P99_GOAL_MS);
+    }
+
+    private void print(Setting setting, Case one) {
+        Report report = setting.report();
+        double p99 = median(report, one, POLITE_ONES, "p99");
+        setting.screen()
+                .row(
+                        COLUMNS,
+                        List.of(
+                                Cell.of(one.holder()),
+                                Cell.of(Integer.toString(one.holders())),
+                                Cell.of(Integer.toString(one.loops())),
+                                Cell.of(Units.micros(median(report, one, POLITE_ONES, "p50"))),
+                                Bench.ratioCell(ratio(report, one, POLITE_ONES), MEDIAN_GOAL),
+                                Bench.ratioCell(ratio(report, one, CONTROL), null),
+                                new Cell(Units.micros(p99), P99_GOAL_MS.isMetBy(p99 / 1000) ? Tone.GOOD : Tone.BAD)));
+    }
+
+    /** A disk that answers nothing while holders hold, and one that is slow inside the servers' root; or why there is none. */
+    private record Disks(@Nullable SlowDisk dead, @Nullable SlowDisk slow, Path sources, String missing)
+            implements AutoCloseable {
+        static Disks mount(Setting setting) throws IOException, InterruptedException {
+            Path sources = setting.files().resolveSibling("held-sources");
+            String missing = SlowDisk.unavailableBecause(setting.programs());
+            if (!missing.isEmpty()) {
+                return new Disks(null, null, sources, missing);
+            }
+            TestFiles.file(sources, DEAD, 1 << 20);
+            TestFiles.file(sources, EVICTED, EVICTED_SIZE);
+            SlowDisk slow = SlowDisk.mount(setting.programs(), setting.files().resolve("held-slow"), sources, READ_MS);
+            try {
+                Path dead = setting.files().resolveSibling("held-dead");
+                return new Disks(SlowDisk.mountHeld(setting.programs(), dead, sources, DEAD), slow, sources, "");
+            } catch (IOException | InterruptedException | RuntimeException e) {
+                slow.close();
+                throw e;
+            }
+        }
+
+        @Override
+        public void close() {
+            if (dead != null) {
+                dead.close();
+            }
+            if (slow != null) {
+                slow.close();
+            }
+        }
+    }
+
+    /** The clients that hold, as long as it is open. */
+    private record Holders(
+            Process process,
+            BufferedReader output,
+            @Nullable SlowDisk disk) implements AutoCloseable {
+        /** Returns when all hold, or as many as can. Blocks. */
+        static Holders start(Setting setting, Disks disks, Server daemon, Attack attack, int count)
+                throws IOException, InterruptedException {
+            List<String> command = Programs.command(setting.programs().helper("holder"));
+            List<Object> options = new ArrayList<>(attack.options());
+            options.addAll(List.of("--socket", daemon.socket(), "--pid", daemon.pid(), "--clients", count));
+            SlowDisk slow = disks.slow();
+            SlowDisk dead = disks.dead();
+            if (attack.options().contains("evict") && slow != null) {
+                Path file = slow.mountPoint().resolve(EVICTED);
+                options.addAll(List.of("--path", setting.files().relativize(file), "--file", file));
+                options.addAll(List.of("--reference", disks.sources().resolve(EVICTED)));
+            } else {
+                String file = attack.needs() == Needs.PRIVILEGE ? SCANNED : BIG;
+                options.addAll(List.of("--path", file, "--file", setting.files().resolve(file)));
+            }
+            if (dead != null) {
+                dead.hold();
+                options.addAll(List.of("--dead", dead.mountPoint().resolve(DEAD)));
+            }
+            options.forEach(option -> command.add(option.toString()));
+            Process process =
+                    Programs.startAttached(new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.INHERIT));
+            BufferedReader output =
+                    new BufferedReader(new InputStreamReader(process.getInputStream(), StandardCharsets.UTF_8));
+            Holders holders = new Holders(process, output, dead);
+            String line = output.readLine();
+            if (line == null || !line.startsWith("held ")) {
+                holders.close();
+                throw new IOException("holder says: " + line);
+            }
+            return holders;
+        }
+
+        /** Lets go, and demands that none of their transfers got other bytes than it should. Blocks. */
+        void release() throws IOException, InterruptedException {
+            if (disk != null) {
+                disk.release();
+            }
+            process.getOutputStream().close();
+            String line = output.readLine();
+            JsonObject ends = LoadClient.parse(line == null ? "" : line, JsonObject.class);
+            if (ends.get("wrong").getAsInt() > 0 || ends.get("unfinished").getAsInt() > 0) {
+                throw new IOException("the holders' own transfers: " + ends);
+            }
+        }
+
+        @Override
+        public void close() {
+            process.destroyForcibly();
+        }
+    }
+}
