@@ -30,8 +30,12 @@ static int64_t write_by_splice(const struct sfd_kernel *kernel, int fd, const st
 void sfd_pipe_keep_spare(const struct sfd_kernel *kernel)
 {
     if (kernel->spare == NULL || *kernel->spare >= 0) return;
-    const int fd = kernel->sys->fcntl(kernel->null_fd, F_DUPFD_CLOEXEC, 0);
-    if (fd >= 0) *kernel->spare = fd;
+    int fd = kernel->sys->fcntl(kernel->null_fd, F_DUPFD_CLOEXEC, 0);
+    if (fd < 0) return;
+    if (*kernel->spare < 0)
+        *kernel->spare = fd;
+    else
+        sfd_fd_close(kernel->sys, &fd); /* another carrier of the loop was faster, during the call */
 }
 
 static int reopen_pipe(const struct sfd_kernel *kernel, int fd)
