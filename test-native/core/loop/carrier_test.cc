@@ -423,6 +423,22 @@ TEST_F(CarrierTest, ShouldKeepOneSpareDescriptor)
     EXPECT_BYTES(small_, readToEnd(held.get()).substr(SFD_WIRE_FILE_INFO_SIZE));
 }
 
+/* Else the next call that is held would be found a tenth of a second later. */
+TEST_F(CarrierTest, ShouldWakeTheWatchdogAlsoWhileACallIsHeld)
+{
+    start();
+    warmUp();
+    holdASend();
+    EXPECT_TRUE(await([this] { return shared_->watchdog.asleep.load(); }));
+    gate.hold(Hold(OPENAT2).of(2));
+    const OwnedFd second = read(2, "small");
+    ASSERT_TRUE(gate.awaitHeld(2));
+    EXPECT_TRUE(await([this] { return !shared_->watchdog.asleep.load(); }));
+    expectService();
+    gate.release();
+    EXPECT_BYTES(small_, readToEnd(second.get()).substr(SFD_WIRE_FILE_INFO_SIZE));
+}
+
 /* ------------------------------------------------------------------ requests and selections of a turn */
 
 TEST_F(CarrierTest, ShouldServeTheOthersOfItsBatchAtOnceAndOnce)
