@@ -99,11 +99,11 @@ void sfd_loop_leave(struct sfd_loop *loop, struct sfd_transfer *t)
 
 static void append(struct sfd_transfer **first, struct sfd_transfer **last, struct sfd_transfer *t)
 {
-    t->loop.ready_next = NULL;
+    t->loop.queued_next = NULL;
     if (*last == NULL)
         *first = t;
     else
-        (*last)->loop.ready_next = t;
+        (*last)->loop.queued_next = t;
     *last = t;
 }
 
@@ -112,7 +112,7 @@ static struct sfd_transfer *take_first(struct sfd_transfer **first, struct sfd_t
     struct sfd_transfer *t = *first;
 
     if (t == NULL) return NULL;
-    *first = t->loop.ready_next;
+    *first = t->loop.queued_next;
     if (*first == NULL) *last = NULL;
     return t;
 }
