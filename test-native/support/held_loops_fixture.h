@@ -40,6 +40,8 @@ enum Call {
     GET_UNREAD,
     RECVMMSG, // only one that has received something
     SENDMSG,
+    OPENAT,
+    DUPLICATE,
 };
 
 enum Role { OTHER, LOOP, POOL };
@@ -86,6 +88,11 @@ struct Hold {
         result = what;
         return *this;
     }
+    Hold &failing(int64_t what)
+    {
+        waits = false;
+        return giving(what);
+    }
     Hold &inPool()
     {
         on = POOL;
@@ -98,6 +105,7 @@ struct Hold {
     int count = 1;
     bool after = false;            // it is made before it is held
     std::optional<int64_t> result; // what it gives, instead of the call if that is not made before
+    bool waits = true;
     Role on = LOOP;
 };
 
@@ -167,7 +175,9 @@ class Gate
         if (hold.after) {
             result = real();
         }
-        wait();
+        if (hold.waits) {
+            wait();
+        }
         if (hold.result) {
             return static_cast<decltype(real())>(*hold.result);
         }
@@ -326,15 +336,17 @@ class HeldLoopsFixture : public CoreTest
               (in, offset, out, count, flags));
         GATED(get_unread, GET_UNREAD, (int fd, int *out), (fd, out));
         GATED(sendmsg, SENDMSG, (int fd, const struct msghdr *message, int flags), (fd, message, flags));
+        GATED(openat, OPENAT, (int dir, const char *path, int flags), (dir, path, flags));
         sys_.preadv2 = [](int fd, const struct iovec *iov, int count, int64_t offset, int flags) {
             return gate.pass(PREADV2,
                              [&] { return isCold() ? -EAGAIN : sfd_sys_linux.preadv2(fd, iov, count, offset, flags); });
         };
         sys_.fcntl = [](int fd, int command, int64_t argument) {
-            if (command != F_GETPIPE_SZ) {
+            if (command != F_GETPIPE_SZ && command != F_DUPFD_CLOEXEC) {
                 return sfd_sys_linux.fcntl(fd, command, argument);
             }
-            return gate.pass(PIPE_SIZE, [&] { return sfd_sys_linux.fcntl(fd, command, argument); });
+            return gate.pass(command == F_GETPIPE_SZ ? PIPE_SIZE : DUPLICATE,
+                             [&] { return sfd_sys_linux.fcntl(fd, command, argument); });
         };
         sys_.openat2 = [](int dir, const char *path, const struct open_how *how) {
             return gate.pass(OPENAT2, [&] {
@@ -363,11 +375,20 @@ class HeldLoopsFixture : public CoreTest
     /* Begins with that many loops, and with spare carriers as the daemon has them. */
     void start(uint32_t loops = 1, bool spares = true)
     {
+        create(loops);
+        run(spares);
+    }
+    void create(uint32_t loops)
+    {
         shared_->settings.loops = loops;
-        spares_ = spares;
         for (uint32_t i = 0; i < loops; i++) {
             ASSERT_EQ(0, sfd_loop_create(&shared_->loops[i], shared_.get(), i));
         }
+    }
+    void run(bool spares = true)
+    {
+        const uint32_t loops = shared_->settings.loops;
+        spares_ = spares;
         for (int i = 0; i < 2; i++) {
             pool_.emplace_back([this] { work(); });
         }

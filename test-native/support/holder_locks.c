@@ -85,6 +85,13 @@ static void await_held(const struct locker *l, long call)
 
 /* ---- memory that is not there ---- */
 
+/* So that the next access waits for the disk. */
+static void forget_dead(const struct locker *l)
+{
+    (void)madvise(l->memory, PAGE, MADV_DONTNEED);
+    (void)posix_fadvise(l->disk, (off_t)l->holder->number * PAGE, PAGE, POSIX_FADV_DONTNEED);
+}
+
 static void map_dead(struct locker *l)
 {
     const struct holder *h = l->holder;
@@ -92,14 +99,8 @@ static void map_dead(struct locker *l)
     l->disk = open(h->dead, O_RDONLY | O_CLOEXEC);
     if (l->disk < 0) driver_die(h->dead);
     l->memory = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE, l->disk, (off_t)h->number * PAGE);
-    if (l->memory == MAP_FAILED || madvise(l->memory, PAGE, MADV_RANDOM) < 0) driver_die("mmap");
-}
-
-/* So that the next access waits for the disk again. */
-static void forget_dead(const struct locker *l)
-{
-    (void)madvise(l->memory, PAGE, MADV_DONTNEED);
-    (void)posix_fadvise(l->disk, (off_t)l->holder->number * PAGE, PAGE, POSIX_FADV_DONTNEED);
+    if (l->memory == MAP_FAILED) driver_die("mmap");
+    forget_dead(l); /* an earlier user of the disk may have read it */
 }
 
 /* ---- a pipe's mutex ---- */

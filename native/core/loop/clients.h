@@ -30,7 +30,7 @@ struct sfd_client {
     struct sfd_task *waiting_first; /* transfers that wait for a place in the disk pool */
     struct sfd_task *waiting_last;
 
-    /* loop_act.c; the link is ready_next */
+    /* loop_act.c */
     struct sfd_transfer *queued_first; /* transfers that wait until they may hold a thread */
     struct sfd_transfer *queued_last;
 };

@@ -87,9 +87,8 @@ static void receive_requests(struct sfd_loop *loop)
     loop->turn->requests = n;
 }
 
-static void take_mail(struct sfd_loop *loop)
+static void obey_mail(struct sfd_loop *loop)
 {
-    if (loop->mail == NULL) loop->mail = sfd_mailbox_take(&loop->mailbox);
     while (loop->mail != NULL) {
         struct sfd_task *task = loop->mail;
         loop->mail = task->next;
@@ -105,6 +104,14 @@ static void take_mail(struct sfd_loop *loop)
             sfd_loop_act(loop, (struct sfd_transfer *)task, SFD_DUE_BACK);
         }
     }
+}
+
+/* Both, always: the signal for what is in the mailbox may have been taken while there was mail. */
+static void take_mail(struct sfd_loop *loop)
+{
+    obey_mail(loop); /* what another carrier has left */
+    loop->mail = sfd_mailbox_take(&loop->mailbox);
+    obey_mail(loop);
 }
 
 static void run_ready(struct sfd_loop *loop)
@@ -215,14 +222,18 @@ static void take_requests(struct sfd_loop *loop)
 
 static void begin_stop(struct sfd_loop *loop)
 {
-    struct sfd_transfer *t;
-    uint32_t position = 0;
-
     loop->stopping = true;
     loop->last_batches = loop->receiving ? LAST_BATCHES : 0;
     sfd_loop_receiving_stop(loop);
     loop->look_again = true;
-    while ((t = sfd_transfer_table_next(&loop->transfers, &position)) != NULL)
+}
+
+/* Of a carrier that has lost the loop meanwhile, the heir goes on. */
+static void stop_transfers(struct sfd_loop *loop)
+{
+    struct sfd_transfer *t;
+
+    while ((t = sfd_transfer_table_next(&loop->transfers, &loop->stop_position)) != NULL)
         sfd_loop_act(loop, t, SFD_DUE_STOP);
 }
 
@@ -244,6 +255,7 @@ int sfd_loop_run_turn(struct sfd_loop *loop)
     struct sfd_carrier *carrier = loop->carrier;
 
     if (!loop->stopping && atomic_load_explicit(&loop->stop, memory_order_relaxed)) begin_stop(loop);
+    if (loop->stopping) stop_transfers(loop);
     take_selections(loop);
     serve_requests(loop);
     adopt(loop);

@@ -99,11 +99,11 @@ void sfd_loop_leave(struct sfd_loop *loop, struct sfd_transfer *t)
 
 static void append(struct sfd_transfer **first, struct sfd_transfer **last, struct sfd_transfer *t)
 {
-    t->loop.ready_next = NULL;
+    t->loop.queued_next = NULL;
     if (*last == NULL)
         *first = t;
     else
-        (*last)->loop.ready_next = t;
+        (*last)->loop.queued_next = t;
     *last = t;
 }
 
@@ -112,7 +112,7 @@ static struct sfd_transfer *take_first(struct sfd_transfer **first, struct sfd_t
     struct sfd_transfer *t = *first;
 
     if (t == NULL) return NULL;
-    *first = t->loop.ready_next;
+    *first = t->loop.queued_next;
     if (*first == NULL) *last = NULL;
     return t;
 }
@@ -137,15 +137,16 @@ void sfd_loop_act(struct sfd_loop *loop, struct sfd_transfer *t, uint8_t due)
     sfd_loop_leave(loop, t);
 }
 
-/* Those that may hold a thread now, at most as many as a client may hold, leave the queues of their clients. */
-static void choose(struct sfd_loop *loop, struct sfd_transfer **first, struct sfd_transfer **last)
+/* Those that may hold a thread now, at most as many as a client may hold, leave the queue of their client. */
+static void choose(struct sfd_loop *loop, struct sfd_client *client)
 {
-    for (struct sfd_client *client = NULL; (client = sfd_clients_next(&loop->clients, client)) != NULL;) {
-        for (int i = 0; loop->stopping || i < SFD_HELD_CLIENT_MAX; i++) {
-            if (client->queued_first == NULL) break;
-            if (!loop->stopping && !sfd_carrier_may_be_held(loop->shared, client->account)) break;
-            append(first, last, take_first(&client->queued_first, &client->queued_last));
+    if (!loop->stopping && !sfd_carrier_may_be_held(loop->shared, client->account)) return;
+    for (int i = 0; client->queued_first != NULL; i++) {
+        if (!loop->stopping && i == SFD_HELD_CLIENT_MAX) {
+            loop->look_again = true; /* these may hold no thread, and then none would come back and tell */
+            return;
         }
+        append(&loop->chosen_first, &loop->chosen_last, take_first(&client->queued_first, &client->queued_last));
     }
 }
 
@@ -153,9 +154,13 @@ void sfd_loop_act_look(struct sfd_loop *loop)
 {
     struct sfd_transfer *t;
 
-    if (!loop->look_again) return;
-    loop->look_again = false;
-    choose(loop, &loop->chosen_first, &loop->chosen_last);
+    if (loop->look_again) {
+        loop->look_again = false;
+        loop->requests_to_look_at = loop->requests_held;
+        for (struct sfd_client *client = NULL; (client = sfd_clients_next(&loop->clients, client)) != NULL;)
+            choose(loop, client);
+    }
+    /* What is left here by a carrier that has lost the loop, its heir goes on with. */
     while ((t = take_first(&loop->chosen_first, &loop->chosen_last)) != NULL) {
         t->loop.queued = false;
         atomic_fetch_sub(&loop->waiting, 1);

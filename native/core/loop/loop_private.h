@@ -68,7 +68,8 @@ struct sfd_loop {
     uint32_t offloaded; /* transfers that are offloaded */
     bool receiving;     /* the request socket is in its epoll, as far as it knows */
     bool stopping;
-    int last_batches; /* of waiting requests, still to be received and refused */
+    uint32_t stop_position; /* in the table: the transfers before it have been told to stop */
+    int last_batches;       /* of waiting requests, still to be received and refused */
     atomic_bool stop;
 
     /* What a turn has not done yet: a carrier may lose the loop in the middle of it. */
@@ -92,6 +93,8 @@ struct sfd_loop {
     struct sfd_transfer *chosen_last;
     struct sfd_held_request *request_first;
     struct sfd_held_request *request_last;
+    uint32_t requests_held;
+    uint32_t requests_to_look_at; /* of those, whether they may be served now */
 
     /* for the other loops and the watchdog to read */
     _Atomic(uint64_t) load; /* ready transfers lately: loop_receiving.c */

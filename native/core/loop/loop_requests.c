@@ -158,6 +158,8 @@ static void begin(struct sfd_loop *loop, struct sfd_slot *slot)
         error = sfd_fd_classify(loop->context.kernel.sys, slot->fds[1], &request.dest_info);
         if (error < 0) goto fail;
     }
+    error = -ESHUTDOWN;
+    if (loop->stopping) goto fail; /* since one of these calls */
     struct sfd_transfer *t = new_transfer(loop, slot, &error);
     if (t == NULL) goto fail;
     request.id = t->id;
@@ -302,6 +304,7 @@ static void append(struct sfd_loop *loop, struct sfd_held_request *request)
     else
         loop->request_last->next = request;
     loop->request_last = request;
+    loop->requests_held++;
 }
 
 static struct sfd_held_request *take_first(struct sfd_loop *loop)
@@ -311,6 +314,7 @@ static struct sfd_held_request *take_first(struct sfd_loop *loop)
     if (request == NULL) return NULL;
     loop->request_first = request->next;
     if (request->next == NULL) loop->request_last = NULL;
+    loop->requests_held--;
     return request;
 }
 
@@ -378,20 +382,17 @@ static void free_request(struct sfd_held_request *request)
 
 void sfd_loop_requests_look(struct sfd_loop *loop)
 {
-    struct sfd_held_request *last = loop->request_last; /* of those that wait now */
-
-    while (last != NULL) {
+    while (loop->requests_to_look_at > 0) {
         struct sfd_held_request *request = take_first(loop);
-        if (request == NULL) return; /* another carrier has served them */
-        const bool is_last = request == last;
-        if (loop->stopping || sfd_carrier_may_be_held(loop->shared, request->account)) {
-            atomic_fetch_sub(&loop->waiting, 1);
-            serve(loop, &request->slot, request->account);
-            free_request(request);
-        } else {
+        loop->requests_to_look_at--;
+        if (request == NULL) continue; /* it came to the end of its loop meanwhile */
+        if (!loop->stopping && !sfd_carrier_may_be_held(loop->shared, request->account)) {
             append(loop, request);
+            continue;
         }
-        if (is_last) return;
+        atomic_fetch_sub(&loop->waiting, 1);
+        serve(loop, &request->slot, request->account);
+        free_request(request);
     }
 }
 

@@ -131,8 +131,8 @@ int sfd_watchdog_look(struct sfd_shared *shared, bool pending)
     shared->watchdog.quiet_looks = active ? 0 : shared->watchdog.quiet_looks + 1;
     if (active && alarm) return ALARM_MS;
     if (shared->watchdog.quiet_looks < QUIET_LOOKS) return LOOK_MS;
-    if (pending || sfd_carriers_are_away(shared)) return LOOK_IDLE_MS;
-    return fall_asleep(shared) ? -1 : LOOK_MS;
+    if (!fall_asleep(shared)) return LOOK_MS;
+    return pending || sfd_carriers_are_away(shared) ? LOOK_IDLE_MS : -1;
 }
 
 void sfd_watchdog_wait(struct sfd_watchdog *watchdog, int timeout_ms)

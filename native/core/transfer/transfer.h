@@ -100,8 +100,9 @@ struct sfd_transfer {
         struct sfd_client *client;
         struct sfd_client_account *account; /* the client's, borrowed; NULL: no client is charged */
         struct sfd_transfer *ready_next;
-        bool ready;             /* in the ready queue */
-        bool offloaded;         /* the disk pool has it, or will */
+        struct sfd_transfer *queued_next; /* it may be in the ready queue as well */
+        bool ready;                       /* in the ready queue */
+        bool offloaded;                   /* the disk pool has it, or will */
         bool waiting;           /* offloaded, but not in the disk pool yet: its client may have no more tasks there */
         bool dest_registered;   /* with epoll */
         bool status_registered; /* with epoll */

@@ -28,7 +28,7 @@ class HeldCallTest : public HeldLoopsFixture, public testing::WithParamInterface
     void begin()
     {
         const Case &c = GetParam();
-            switch (c.request) {
+        switch (c.request) {
         case READ:
             status_ = read(1, c.file, c.technique);
             break;
@@ -139,7 +139,7 @@ class CarrierTest : public HeldLoopsFixture
     /* Client 1 has a transfer whose sendfile is held. */
     void holdASend(bool after = true, const struct sfd_options &options = {})
     {
-            gate.hold(Hold(SENDFILE).made(after));
+        gate.hold(Hold(SENDFILE).made(after));
         struct sfd_options forced = options;
         forced.technique = SFD_TECHNIQUE_SENDFILE;
         Pipe status;
@@ -348,6 +348,97 @@ TEST_F(CarrierTest, ShouldEndAlthoughTheReceiptOfTheLastRequestsIsHeld)
     }
 }
 
+TEST_F(CarrierTest, ShouldAbortTheOthersAlthoughTheAbortOfOneIsHeld)
+{
+    start();
+    warmUp();
+    SocketPair full;
+    full.fill();
+    std::vector<OwnedFd> all;
+    for (int i = 1; i <= 3; i++) {
+        all.push_back(send(i, "big", full.out.get(), SFD_TECHNIQUE_READ_WRITE));
+        ASSERT_TRUE(await([&] { return readable(all.back().get()); }));
+    }
+    gate.hold(PWRITEV2); // of its last message
+    stopLoops();
+    ASSERT_TRUE(gate.awaitHeld(1));
+    EXPECT_TRUE(awaitEnd(all[1].get()));
+    EXPECT_TRUE(awaitEnd(all[2].get()));
+    gate.release();
+    EXPECT_TRUE(awaitEnd(all[0].get()));
+}
+
+TEST_F(CarrierTest, ShouldRefuseARequestThatWasHeldDuringTheStop)
+{
+    start();
+    warmUp();
+    SocketPair full;
+    full.fill();
+    const OwnedFd other = send(2, "big", full.out.get());
+    gate.hold(PIPE_SIZE);
+    status_ = send(1, "big", full.out.get(), SFD_TECHNIQUE_READ_WRITE);
+    ASSERT_TRUE(gate.awaitHeld(1));
+    sync();
+    stopLoops();
+    EXPECT_TRUE(awaitEnd(other.get()));
+    gate.release();
+    EXPECT_TRUE(await([this] { return loopsThatRun() == 0; }));
+    EXPECT_TRUE(awaitEnd(status_.get()));
+    EXPECT_EQ(Messages{"refusal " + std::to_string(ESHUTDOWN) + " fits 0"}, messages(seen_));
+}
+
+/* What another carrier has left of the mail, and what has come since; the signal for that was taken before. */
+TEST_F(CarrierTest, ShouldTakeTheMailboxAlthoughThereIsMail)
+{
+    create(1);
+    struct sfd_loop *loop = shared_->loops[0];
+    for (const bool left : {true, false}) {
+        auto *command = static_cast<struct sfd_command *>(std::calloc(1, sizeof(struct sfd_command)));
+        command->task.kind = SFD_TASK_COMMAND;
+        command->dest = left ? -1 : dup(pair_->out.get());
+        if (left) {
+            loop->mail = &command->task;
+        } else {
+            sfd_mailbox_push(&loop->mailbox, &command->task);
+        }
+    }
+    pair_->out.reset();
+    sfd_sys_event_clear(loop->mailbox.eventfd);
+    run();
+    EXPECT_TRUE(await([this] { return ended(pair_->in.get()); })) << "a command waits";
+}
+
+/* Two that replace the descriptor that is kept for a full table: one of theirs is left over. */
+TEST_F(CarrierTest, ShouldKeepOneSpareDescriptor)
+{
+    shared_->kernel.pipe_write_flags = 0; // each status channel is opened again
+    start();
+    warmUp();
+    gate.hold(Hold(OPENAT).failing(-EMFILE));
+    gate.hold(DUPLICATE);
+    const OwnedFd held = read(1, "small");
+    ASSERT_TRUE(gate.awaitHeld(1));
+    expectService();
+    gate.release();
+    EXPECT_BYTES(small_, readToEnd(held.get()).substr(SFD_WIRE_FILE_INFO_SIZE));
+}
+
+/* Else the next call that is held would be found a tenth of a second later. */
+TEST_F(CarrierTest, ShouldWakeTheWatchdogAlsoWhileACallIsHeld)
+{
+    start();
+    warmUp();
+    holdASend();
+    EXPECT_TRUE(await([this] { return shared_->watchdog.asleep.load(); }));
+    gate.hold(Hold(OPENAT2).of(2));
+    const OwnedFd second = read(2, "small");
+    ASSERT_TRUE(gate.awaitHeld(2));
+    EXPECT_TRUE(await([this] { return !shared_->watchdog.asleep.load(); }));
+    expectService();
+    gate.release();
+    EXPECT_BYTES(small_, readToEnd(second.get()).substr(SFD_WIRE_FILE_INFO_SIZE));
+}
+
 /* ------------------------------------------------------------------ requests and selections of a turn */
 
 TEST_F(CarrierTest, ShouldServeTheOthersOfItsBatchAtOnceAndOnce)
@@ -489,6 +580,119 @@ TEST_F(CarrierTest, ShouldTrustAClientAgainWhoseCallsComeBackAtOnce)
     }));
     EXPECT_TRUE(awaitTransfers(0));
     EXPECT_TRUE(await([&] { return account->held.load() == 0; }));
+    sfd_client_account_put(account);
+}
+
+class SuspectsTest : public CarrierTest
+{
+  protected:
+    /* Makes a client suspect, and as if it had held so many threads. */
+    struct sfd_client_account *suspect(int client)
+    {
+        struct sfd_client_account *account = sfd_client_accounts_get(&shared_->accounts, PID + client, getuid());
+        sfd_client_account_suspect(account);
+        account->held += SFD_HELD_CLIENT_MAX;
+        return account;
+    }
+    static void releaseThreads(struct sfd_client_account *account)
+    {
+        account->held -= SFD_HELD_CLIENT_MAX;
+    }
+    /* As a thread of another loop does that is not held any more. */
+    void tell()
+    {
+        struct sfd_loop *loop = shared_->loops[0];
+        if (!loop->look_queued.exchange(true)) {
+            sfd_mailbox_push(&loop->mailbox, &loop->look);
+        }
+    }
+    bool awaitWaiting(unsigned count)
+    {
+        return await([&] { return shared_->loops[0]->waiting.load() == count; });
+    }
+    void expectSmall(const OwnedFd &in)
+    {
+        ASSERT_TRUE(await([&] { return readable(in.get()); })) << "it waits";
+        EXPECT_BYTES(small_, readToEnd(in.get()).substr(SFD_WIRE_FILE_INFO_SIZE));
+    }
+};
+
+/* Client 1 is held while the requests that wait are looked at. */
+TEST_F(SuspectsTest, ShouldGoOnWithRequestsThatWaitWhileOneOfThemIsHeld)
+{
+    start();
+    warmUp();
+    std::vector<struct sfd_client_account *> accounts;
+    std::vector<OwnedFd> reads;
+    for (const int client : {1, 3, 2}) {
+        accounts.push_back(suspect(client));
+        reads.push_back(read(client, "small"));
+    }
+    ASSERT_TRUE(awaitWaiting(3));
+    gate.hold(OPENAT2);
+    releaseThreads(accounts[0]);
+    releaseThreads(accounts[2]);
+    tell();
+    ASSERT_TRUE(gate.awaitHeld(1));
+    expectSmall(reads[2]);
+    tell();
+    sync();
+    gate.release();
+    expectSmall(reads[0]);
+    sync();
+    EXPECT_FALSE(readable(reads[1].get()));
+    releaseThreads(accounts[1]);
+    tell();
+    expectSmall(reads[1]);
+    EXPECT_TRUE(awaitTransfers(0));
+    for (struct sfd_client_account *account : accounts) {
+        sfd_client_account_put(account);
+    }
+}
+
+/* The same with transfers. */
+TEST_F(SuspectsTest, ShouldGoOnWithTransfersThatWaitWhileOneOfThemIsHeld)
+{
+    start();
+    warmUp();
+    std::vector<struct sfd_client_account *> accounts;
+    std::vector<OwnedFd> opened;
+    for (const int client : {1, 2}) {
+        opened.push_back(open(client, "small"));
+        (void)idFrom(opened.back().get());
+        accounts.push_back(suspect(client));
+    }
+    opened.clear(); // both are to be cancelled
+    ASSERT_TRUE(awaitWaiting(2));
+    gate.hold(CLOSE);
+    gate.hold(Hold(CLOSE).of(2));
+    releaseThreads(accounts[0]);
+    releaseThreads(accounts[1]);
+    tell();
+    EXPECT_TRUE(gate.awaitHeld(2)) << "one waits for the other's call";
+    gate.release();
+    EXPECT_TRUE(awaitTransfers(0));
+    for (struct sfd_client_account *account : accounts) {
+        sfd_client_account_put(account);
+    }
+}
+
+/* Without a spare carrier no thread comes back and tells, however many were chosen. */
+TEST_F(SuspectsTest, ShouldGoOnWithAllTransfersThatWait)
+{
+    start(1, false);
+    warmUp();
+    std::vector<OwnedFd> opened;
+    for (int i = 0; i < 3 * SFD_HELD_CLIENT_MAX; i++) {
+        opened.push_back(open(1, "small"));
+        (void)idFrom(opened.back().get());
+    }
+    struct sfd_client_account *account = suspect(1);
+    opened.clear();
+    ASSERT_TRUE(awaitWaiting(3 * SFD_HELD_CLIENT_MAX));
+    releaseThreads(account);
+    tell();
+    EXPECT_TRUE(awaitTransfers(0));
     sfd_client_account_put(account);
 }
 
