@@ -8,6 +8,8 @@
 #define SFD_BASE_MAILBOX_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
 
 #include "base/task.h"
 
@@ -22,6 +24,12 @@ void sfd_mailbox_deinit(struct sfd_mailbox *mailbox);
 
 /* Hands over `task`; the loop owns it from here on. */
 void sfd_mailbox_push(struct sfd_mailbox *mailbox, struct sfd_task *task);
+
+/* Whether nothing is in it; a push that follows ends the loop's wait. The loop. */
+static inline bool sfd_mailbox_is_empty(const struct sfd_mailbox *mailbox)
+{
+    return atomic_load_explicit(&mailbox->top, memory_order_relaxed) == NULL;
+}
 
 /* Ends the loop's wait without a task. */
 void sfd_mailbox_wake(struct sfd_mailbox *mailbox);

@@ -199,11 +199,11 @@ static void part(struct sfd_carrier *c, struct sfd_carrier *heir, bool long_held
     c->signalled_ms = 0;
     c->long_held = long_held;
     c->account = client_of(c);
-    if (c->account != NULL) atomic_fetch_add_explicit(&c->account->held, 1, memory_order_relaxed);
+    if (c->account != NULL) atomic_fetch_add(&c->account->held, 1);
     if (c->transfer != NULL) c->transfer->loop.out = true;
     c->away_next = carriers->away;
     carriers->away = c;
-    atomic_fetch_add_explicit(&carriers->held, 1, memory_order_relaxed);
+    atomic_fetch_add(&carriers->held, 1);
     c->left_next = loop->left;
     c->left = true;
     loop->left = c;
@@ -304,7 +304,7 @@ void sfd_carrier_come_back(struct sfd_carrier *c)
     c->away_from = NULL;
     struct sfd_client_account *account = c->account;
     c->account = NULL;
-    atomic_fetch_sub_explicit(&carriers->held, 1, memory_order_relaxed);
+    atomic_fetch_sub(&carriers->held, 1);
     pthread_mutex_unlock(&carriers->lock);
 
     if (c->left) leave_list(&loop->left, c, offsetof(struct sfd_carrier, left_next));

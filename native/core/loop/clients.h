@@ -22,17 +22,15 @@ struct sfd_client {
     struct sfd_client *bucket_next;
 
     /* ready_queue.c */
-    struct sfd_client *queue_next; /* valid while it has ready transfers */
-    struct sfd_transfer *ready_first;
-    struct sfd_transfer *ready_last;
+    struct sfd_client *queue_next;   /* valid while it has ready transfers */
+    struct sfd_transfer *ready_last; /* of a ring */
 
     /* loop_offload.c */
     struct sfd_task *waiting_first; /* transfers that wait for a place in the disk pool */
     struct sfd_task *waiting_last;
 
     /* loop_act.c */
-    struct sfd_transfer *queued_first; /* transfers that wait until they may hold a thread */
-    struct sfd_transfer *queued_last;
+    struct sfd_transfer *queued_last; /* of a ring: transfers that wait until they may hold a thread */
 };
 
 struct sfd_clients {

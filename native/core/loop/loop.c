@@ -87,8 +87,9 @@ static void receive_requests(struct sfd_loop *loop)
     loop->turn->requests = n;
 }
 
-static void obey_mail(struct sfd_loop *loop)
+static void take_mail(struct sfd_loop *loop)
 {
+    if (loop->mail == NULL) loop->mail = sfd_mailbox_take(&loop->mailbox);
     while (loop->mail != NULL) {
         struct sfd_task *task = loop->mail;
         loop->mail = task->next;
@@ -104,14 +105,6 @@ static void obey_mail(struct sfd_loop *loop)
             sfd_loop_act(loop, (struct sfd_transfer *)task, SFD_DUE_BACK);
         }
     }
-}
-
-/* Both, always: the signal for what is in the mailbox may have been taken while there was mail. */
-static void take_mail(struct sfd_loop *loop)
-{
-    obey_mail(loop); /* what another carrier has left */
-    loop->mail = sfd_mailbox_take(&loop->mailbox);
-    obey_mail(loop);
 }
 
 static void run_ready(struct sfd_loop *loop)
@@ -170,7 +163,8 @@ static bool is_busy(const struct sfd_loop *loop)
     return loop->ready_queue.count > 0 || loop->turn->selections > 0 || loop->offload_first != NULL ||
            loop->last_batches > 0 || loop->look_again || loop->left != NULL || loop->mail != NULL ||
            loop->context.closer.unknown_count > 0 || atomic_load(&loop->returning) > 0 ||
-           sfd_loop_offload_has_closes(loop);
+           /* The carrier that took the signal for it may have given the loop back before it looked there. */
+           !sfd_mailbox_is_empty(&loop->mailbox) || sfd_loop_offload_has_closes(loop);
 }
 
 static int wait_for_events(struct sfd_loop *loop)

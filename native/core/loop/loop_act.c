@@ -97,30 +97,33 @@ void sfd_loop_leave(struct sfd_loop *loop, struct sfd_transfer *t)
 
 /* ------------------------------------------------------------------ waiting for a thread */
 
-static void append(struct sfd_transfer **first, struct sfd_transfer **last, struct sfd_transfer *t)
+/* A ring, of which the last one is known: its link is the first one. NULL: empty. */
+static void append(struct sfd_transfer **last, struct sfd_transfer *t)
 {
-    t->loop.queued_next = NULL;
-    if (*last == NULL)
-        *first = t;
-    else
+    if (*last == NULL) {
+        t->loop.queued_next = t;
+    } else {
+        t->loop.queued_next = (*last)->loop.queued_next;
         (*last)->loop.queued_next = t;
+    }
     *last = t;
 }
 
-static struct sfd_transfer *take_first(struct sfd_transfer **first, struct sfd_transfer **last)
+static struct sfd_transfer *take_first(struct sfd_transfer **last)
 {
-    struct sfd_transfer *t = *first;
-
-    if (t == NULL) return NULL;
-    *first = t->loop.queued_next;
-    if (*first == NULL) *last = NULL;
+    if (*last == NULL) return NULL;
+    struct sfd_transfer *t = (*last)->loop.queued_next;
+    if (t == *last)
+        *last = NULL;
+    else
+        (*last)->loop.queued_next = t->loop.queued_next;
     return t;
 }
 
 static void wait_for_thread(struct sfd_loop *loop, struct sfd_transfer *t)
 {
     t->loop.queued = true;
-    append(&t->loop.client->queued_first, &t->loop.client->queued_last, t);
+    append(&t->loop.client->queued_last, t);
     atomic_fetch_add(&loop->waiting, 1);
     if (sfd_carrier_may_be_held(loop->shared, t->loop.account)) loop->look_again = true; /* since a moment ago */
 }
@@ -141,12 +144,12 @@ void sfd_loop_act(struct sfd_loop *loop, struct sfd_transfer *t, uint8_t due)
 static void choose(struct sfd_loop *loop, struct sfd_client *client)
 {
     if (!loop->stopping && !sfd_carrier_may_be_held(loop->shared, client->account)) return;
-    for (int i = 0; client->queued_first != NULL; i++) {
+    for (int i = 0; client->queued_last != NULL; i++) {
         if (!loop->stopping && i == SFD_HELD_CLIENT_MAX) {
             loop->look_again = true; /* these may hold no thread, and then none would come back and tell */
             return;
         }
-        append(&loop->chosen_first, &loop->chosen_last, take_first(&client->queued_first, &client->queued_last));
+        append(&loop->chosen_last, take_first(&client->queued_last));
     }
 }
 
@@ -161,7 +164,7 @@ void sfd_loop_act_look(struct sfd_loop *loop)
             choose(loop, client);
     }
     /* What is left here by a carrier that has lost the loop, its heir goes on with. */
-    while ((t = take_first(&loop->chosen_first, &loop->chosen_last)) != NULL) {
+    while ((t = take_first(&loop->chosen_last)) != NULL) {
         t->loop.queued = false;
         atomic_fetch_sub(&loop->waiting, 1);
         sfd_loop_act(loop, t, 0);

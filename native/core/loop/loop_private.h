@@ -88,9 +88,8 @@ struct sfd_loop {
     atomic_uint returning; /* carriers that want it back */
 
     /* loop_act.c, loop_requests.c: what waits until its client may hold a thread */
-    bool look_again; /* something that waits may go now */
-    struct sfd_transfer *chosen_first;
-    struct sfd_transfer *chosen_last;
+    bool look_again;                  /* something that waits may go now */
+    struct sfd_transfer *chosen_last; /* of a ring: these may go on */
     struct sfd_held_request *request_first;
     struct sfd_held_request *request_last;
     uint32_t requests_held;

@@ -366,7 +366,9 @@ void sfd_loop_requests_serve(struct sfd_loop *loop, struct sfd_slot *slot)
         return;
     }
     account = sfd_client_accounts_get(&loop->shared->accounts, slot->pid, slot->uid);
-    if (account == NULL || sfd_carrier_may_be_held(loop->shared, account))
+    /* Behind those of its client that wait: a Cancel must not overtake. */
+    const bool first = account == NULL || atomic_load(&account->held_requests) == 0;
+    if (first && (account == NULL || sfd_carrier_may_be_held(loop->shared, account)))
         serve(loop, slot, account);
     else if (!hold(loop, slot, account))
         drop_unanswered(loop, slot, account);

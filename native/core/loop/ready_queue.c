@@ -19,12 +19,12 @@ void sfd_ready_queue_push(struct sfd_ready_queue *queue, struct sfd_transfer *tr
 
     if (transfer->loop.ready) return;
     transfer->loop.ready = true;
-    transfer->loop.ready_next = NULL;
     queue->count++;
-    if (client->ready_first == NULL) {
-        client->ready_first = transfer;
+    if (client->ready_last == NULL) {
+        transfer->loop.ready_next = transfer;
         push_client(queue, client);
     } else {
+        transfer->loop.ready_next = client->ready_last->loop.ready_next;
         client->ready_last->loop.ready_next = transfer;
     }
     client->ready_last = transfer;
@@ -35,11 +35,14 @@ struct sfd_transfer *sfd_ready_queue_pop(struct sfd_ready_queue *queue)
     struct sfd_client *client = queue->first;
 
     if (client == NULL) return NULL;
-    struct sfd_transfer *transfer = client->ready_first;
-    client->ready_first = transfer->loop.ready_next;
+    struct sfd_transfer *transfer = client->ready_last->loop.ready_next;
+    if (transfer == client->ready_last)
+        client->ready_last = NULL;
+    else
+        client->ready_last->loop.ready_next = transfer->loop.ready_next;
     queue->first = client->queue_next;
     if (queue->first == NULL) queue->last = NULL;
-    if (client->ready_first != NULL) push_client(queue, client); /* to the end of the queue */
+    if (client->ready_last != NULL) push_client(queue, client); /* to the end of the queue */
     transfer->loop.ready = false;
     queue->count--;
     return transfer;

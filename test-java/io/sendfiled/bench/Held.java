@@ -20,11 +20,11 @@ import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Eight polite clients alone, and beside clients that hold what the daemon's threads wait for in the kernel, where no flag
- * makes a call non-blocking ({@code test-native/support/holder.c}).
+ * Eight polite clients alone, and beside clients that hold what the daemon's threads wait for in the kernel, where no
+ * flag makes a call non-blocking ({@code test-native/support/holder.c}).
  *
- * <p>A request that is not answered within {@link #LIMIT_S} counts as long as that. The holders use processors as well: the
- * control is the same polite load, beside the same holders, on a server that they do not ask for anything.
+ * <p>A request that is not answered within {@link #LIMIT_S} counts as long as that. The holders use processors as well:
+ * the control is the same polite load, beside the same holders, on a server that they do not ask for anything.
  */
 final class Held implements Scenario {
     /** What is held, and how; the options of holder. */
@@ -288,7 +288,7 @@ final class Held implements Scenario {
                                 new Cell(Units.micros(p99), P99_GOAL_MS.isMetBy(p99 / 1000) ? Tone.GOOD : Tone.BAD)));
     }
 
-    /** A disk that answers nothing while holders hold, and one that is slow inside the servers' root; or why there is none. */
+    /** A disk that answers nothing while holders hold, and a slow one inside the servers' root; or why there is none. */
     private record Disks(@Nullable SlowDisk dead, @Nullable SlowDisk slow, Path sources, String missing)
             implements AutoCloseable {
         static Disks mount(Setting setting) throws IOException, InterruptedException {

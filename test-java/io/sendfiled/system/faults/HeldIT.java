@@ -37,8 +37,8 @@ import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /**
- * R4, R16: clients that hold locks of the kernel, which no flag of a call avoids, hold a thread of the daemon and their own
- * transfer. Everybody else is served meanwhile; afterwards their own transfers end as if nothing had been.
+ * R4, R16: clients that hold locks of the kernel, which no flag of a call avoids, hold a thread of the daemon and their
+ * own transfer. Everybody else is served meanwhile; afterwards their own transfers end as if nothing had been.
  *
  * <p>What the others lose by it, {@code ./dev bench --scenario held} measures.
  */
