@@ -99,9 +99,9 @@ void sfd_events_init(struct sfd_events *events, enum sfd_events_of of) SFD_API;
  * sfd_events_data_left() of them out of the channel, by read(2) or splice(2), and tell how many, sfd_events_skip(); as
  * long as bytes are left, this event comes again. When your read(2) gives 0, the daemon has stopped: call
  * sfd_events_end(). When splice(2) gives EAGAIN, either end may be the reason: as long as the channel has bytes
- * (FIONREAD) wait for the other one, and do not watch the channel meanwhile. Splice to a non-blocking socket only: while
- * splice(2) waits for room in a blocking one, it keeps the daemon out of the channel (pipe's lock), and the daemon lets
- * a client keep only a few of its threads waiting.
+ * (FIONREAD) wait for the other one, and do not watch the channel meanwhile. Splice to a non-blocking socket only:
+ * while splice(2) waits for room in a blocking one, it keeps the daemon out of the channel (pipe's lock), and the
+ * daemon lets a client keep only a few of its threads waiting.
  *
  * Returns 1; 0 when there is no event (the channel is non-blocking and empty, or the last event was given); or -1 with
  * the errno of read(2), for a descriptor that is no status channel: EBADF (not open for reading), EINVAL, EIO, EISDIR
