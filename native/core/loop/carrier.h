@@ -30,7 +30,7 @@ struct sfd_turn;
 #define SFD_HELD_CLIENT_MAX  4
 
 /* A spare carrier ends after it was not needed for this long, unless it is the only one. */
-#define SFD_CARRIER_IDLE_MS 5000
+#define SFD_CARRIER_IDLE_MS 2000
 
 struct sfd_carrier {
     /* What every call of a loop touches (guard.c). */

@@ -12,8 +12,13 @@ import java.util.function.Predicate;
 
 /** The threads of a process as the kernel sees them: which there are, and what an event loop waits for. */
 public final class ProcessThreads {
-    /** epoll_wait(2)'s timeout among a thread's system call and its arguments (proc_pid_syscall(5)). */
-    private static final int EPOLL_TIMEOUT = 4;
+    /** The timeout of epoll_wait(2) and futex(2) among a system call and its arguments (proc_pid_syscall(5)). */
+    private static final int TIMEOUT = 4;
+
+    private static final int FUTEX_OPERATION = 2;
+
+    /** FUTEX_WAIT_BITSET, private: what a condition variable waits in. */
+    private static final String FUTEX_WAIT = "0x189";
 
     private ProcessThreads() {}
 
@@ -30,15 +35,21 @@ public final class ProcessThreads {
         return counts;
     }
 
-    /** Whether every thread whose name begins so sleeps in epoll_wait(2) without a time limit: it has no timer. */
+    /**
+     * Whether every thread whose name begins so sleeps without a time limit: in epoll_wait(2), so it has no timer, or in
+     * futex(2), so it is a spare one.
+     */
     public static boolean sleepWithoutTimer(long pid, String prefix) {
         return all(pid, thread -> {
             if (!Files.readString(thread.resolve("comm")).startsWith(prefix)) {
                 return true;
             }
             String[] call = Files.readString(thread.resolve("syscall")).strip().split(" ");
-            return call.length > EPOLL_TIMEOUT
-                    && (int) Long.parseUnsignedLong(call[EPOLL_TIMEOUT].substring(2), 16) == -1;
+            if (call.length <= TIMEOUT) {
+                return false; // it runs
+            }
+            long timeout = Long.parseUnsignedLong(call[TIMEOUT].substring(2), 16);
+            return call[FUTEX_OPERATION].equals(FUTEX_WAIT) ? timeout == 0 : (int) timeout == -1;
         });
     }
 
@@ -62,6 +73,9 @@ public final class ProcessThreads {
             } catch (NoSuchFileException e) {
                 return true; // it has ended meanwhile
             } catch (IOException e) {
+                if ("No such process".equals(e.getMessage())) {
+                    return true; // the same, ESRCH
+                }
                 throw new UncheckedIOException(e);
             }
         };

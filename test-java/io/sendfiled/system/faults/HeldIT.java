@@ -49,8 +49,11 @@ final class HeldIT {
     private static final String THREADS = "sendfiled-";
     private static final int ROUNDS = 3;
     private static final int STOP_TIMEOUT_MS = 500;
-    private static final List<Integer> CLIENTS = Scale.all() ? List.of(1, 2, 8, 32) : List.of(1, 8);
-    private static final List<Integer> LOOPS = Scale.all() ? List.of(1, 2, 4) : List.of(1);
+
+    /** Clients and loops: never fewer clients than loops, so that each loop can be held. */
+    private static final List<int[]> SIZES = Scale.all()
+            ? List.of(new int[] {1, 1}, new int[] {2, 2}, new int[] {8, 1}, new int[] {8, 4}, new int[] {32, 2})
+            : List.of(new int[] {1, 1}, new int[] {8, 1});
 
     @TempDir
     private Path directory;
@@ -59,8 +62,8 @@ final class HeldIT {
     TestDaemon.Kind kind;
 
     static Stream<Arguments> attacks() {
-        return Stream.of(Attack.values()).flatMap(attack -> LOOPS.stream()
-                .flatMap(loops -> CLIENTS.stream().map(clients -> Arguments.of(attack, clients, loops))));
+        return Stream.of(Attack.values())
+                .flatMap(attack -> SIZES.stream().map(size -> Arguments.of(attack, size[0], size[1])));
     }
 
     @ParameterizedTest(name = "{0}, {1} clients, {2} loops")
