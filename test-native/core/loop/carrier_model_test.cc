@@ -1,4 +1,4 @@
-// Random requests, held calls and deaths of clients, against a model that says what each client may see in the end.
+// R3, R16: random requests, held calls and deaths of clients, against a model of what each client may see in the end.
 //
 // Real threads, sockets, pipes and files. SENDFILED_HELD_OPERATIONS says how many requests a run has.
 #include "held_loops_fixture.h"

@@ -1,4 +1,4 @@
-// Carriers: a kernel call that is held holds its thread and one transfer, and nothing else.
+// Carriers: a kernel call that is held holds its thread and one transfer, and nothing else (R4, R16).
 #include "held_loops_fixture.h"
 
 namespace
