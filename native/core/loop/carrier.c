@@ -63,7 +63,7 @@
 /* For so long after a thread was held, more spare carriers are kept, and the watchdog looks more often. */
 #define ALARM_NS (1000 * MS)
 
-/* After this long a signal interrupts the call, and again after each LOOK. */
+/* After this long a signal interrupts the call, and then again and again. */
 #define INTERRUPT_MS       250
 #define INTERRUPT_AGAIN_MS 100
 
