@@ -6,7 +6,7 @@
 #ifndef SFD_TEST_HELD_LOOPS_FIXTURE_H
 #define SFD_TEST_HELD_LOOPS_FIXTURE_H
 
-#include "core.h"
+#include "shared_fixture.h"
 
 #include <condition_variable>
 #include <deque>
@@ -253,7 +253,7 @@ inline bool isCold()
     return role == LOOP && random() % 1000 < answers.cold_per_mille;
 }
 
-class HeldLoopsFixture : public CoreTest
+class HeldLoopsFixture : public SharedFixture
 {
   protected:
     void SetUp() override
@@ -268,24 +268,7 @@ class HeldLoopsFixture : public CoreTest
         shared_->settings.buffer_size = 64 * 1024;
         shared_->settings.quantum = 256 * 1024;
         script();
-        ASSERT_EQ(0, sfd_watchdog_init(&shared_->watchdog));
-        ASSERT_EQ(0, sfd_kernel_init(&shared_->kernel, &sys_));
-        shared_->techniques = sfd_techniques_available(&sys_);
-        sfd_devices_init(&shared_->devices);
-        sfd_carriers_init(&shared_->carriers);
-        sfd_client_accounts_init(&shared_->accounts, &limits_);
-        directory_ = std::make_unique<TemporaryDirectory>();
-        root_ = openFile(directory_->path(), O_PATH | O_DIRECTORY);
-        for (int &root : shared_->roots) {
-            root = -1;
-        }
-        shared_->roots[0] = root_.get();
-        shared_->root_local[0] = true;
-        requests_ = std::make_unique<SocketPair>(SOCK_DGRAM);
-        const int on = 1;
-        ASSERT_EQ(0, setsockopt(requests_->in.get(), SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)));
-        setNonblocking(requests_->in.get());
-        shared_->request_fd = requests_->in.get();
+        setUpShared();
         small_ = pattern(300);
         big_ = pattern(300 * 1000, 2);
         writeFile(*directory_ / "small", small_);
@@ -300,19 +283,9 @@ class HeldLoopsFixture : public CoreTest
             sfd_loop_destroy(loop);
             loop = nullptr;
         }
-        sfd_carriers_deinit(&shared_->carriers);
         pair_ = std::nullopt;
         status_.reset();
-        requests_.reset();
-        root_.reset();
-        directory_.reset();
-        sfd_devices_deinit(&shared_->devices);
-        sfd_client_accounts_deinit(&shared_->accounts);
-        for (const struct sfd_client_account *account : shared_->accounts.buckets) {
-            EXPECT_EQ(nullptr, account) << "an account outlived the loops";
-        }
-        sfd_kernel_deinit(&shared_->kernel);
-        sfd_watchdog_deinit(&shared_->watchdog);
+        tearDownShared();
         CoreTest::TearDown();
     }
 
@@ -659,12 +632,6 @@ class HeldLoopsFixture : public CoreTest
         });
     }
 
-    struct sfd_limits limits_ = {};
-    std::unique_ptr<struct sfd_shared> shared_;
-    struct sfd_sys sys_;
-    std::unique_ptr<TemporaryDirectory> directory_;
-    OwnedFd root_;
-    std::unique_ptr<SocketPair> requests_;
     std::string small_;
     std::string big_;
     std::string seen_;

@@ -5,7 +5,7 @@
 #ifndef SFD_TEST_LOOP_FIXTURE_H
 #define SFD_TEST_LOOP_FIXTURE_H
 
-#include "core.h"
+#include "shared_fixture.h"
 
 #include <algorithm>
 #include <deque>
@@ -33,7 +33,7 @@ struct Script {
 };
 inline Script script;
 
-class LoopFixture : public CoreTest
+class LoopFixture : public SharedFixture
 {
   protected:
     void SetUp() override
@@ -79,23 +79,7 @@ class LoopFixture : public CoreTest
         };
         sys_.now_ms = [] { return script.now_ms > 0 ? script.now_ms : sfd_sys_now_ms(); };
         scriptCalls(&sys_);
-        ASSERT_EQ(0, sfd_kernel_init(&shared_->kernel, &sys_));
-        shared_->techniques = sfd_techniques_available(&sys_);
-        sfd_devices_init(&shared_->devices);
-        sfd_carriers_init(&shared_->carriers);
-        sfd_client_accounts_init(&shared_->accounts, &limits_);
-        directory_ = std::make_unique<TemporaryDirectory>();
-        root_ = openFile(directory_->path(), O_PATH | O_DIRECTORY);
-        for (int &root : shared_->roots) {
-            root = -1;
-        }
-        shared_->roots[0] = root_.get();
-        shared_->root_local[0] = true;
-        requests_ = std::make_unique<SocketPair>(SOCK_DGRAM);
-        const int on = 1;
-        ASSERT_EQ(0, setsockopt(requests_->in.get(), SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)));
-        setNonblocking(requests_->in.get());
-        shared_->request_fd = requests_->in.get();
+        setUpShared();
         createLoops();
         turn(); // takes the receiving
     }
@@ -122,16 +106,7 @@ class LoopFixture : public CoreTest
     {
         releaseHeld();
         destroyLoops();
-        sfd_carriers_deinit(&shared_->carriers);
-        requests_.reset();
-        root_.reset();
-        directory_.reset();
-        sfd_devices_deinit(&shared_->devices);
-        for (const struct sfd_client_account *account : shared_->accounts.buckets) {
-            EXPECT_EQ(nullptr, account) << "an account outlived the loops";
-        }
-        sfd_client_accounts_deinit(&shared_->accounts);
-        sfd_kernel_deinit(&shared_->kernel);
+        tearDownShared();
         CoreTest::TearDown();
     }
 
@@ -344,13 +319,7 @@ class LoopFixture : public CoreTest
 
     static inline bool working = false;
 
-    struct sfd_limits limits_ = {}; // of each client
-    std::unique_ptr<struct sfd_shared> shared_;
     std::vector<struct sfd_carrier *> carriers_; // that the loops begin with
-    struct sfd_sys sys_;
-    std::unique_ptr<TemporaryDirectory> directory_;
-    OwnedFd root_;
-    std::unique_ptr<SocketPair> requests_;
     std::string content_;
     int32_t pid_ = 0; // of the sender, unless 0
     int deny_ = 0;    // the dispatcher's verdict, unless 0

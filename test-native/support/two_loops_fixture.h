@@ -5,7 +5,7 @@
 #ifndef SFD_TEST_TWO_LOOPS_FIXTURE_H
 #define SFD_TEST_TWO_LOOPS_FIXTURE_H
 
-#include "core.h"
+#include "shared_fixture.h"
 
 #include <linux/magic.h>
 #include <memory>
@@ -13,7 +13,7 @@
 
 #include "await.h"
 
-class TwoLoopsFixture : public CoreTest
+class TwoLoopsFixture : public SharedFixture
 {
   protected:
     static constexpr size_t BIG = 8 << 20;
@@ -36,25 +36,7 @@ class TwoLoopsFixture : public CoreTest
             *type = TMPFS_MAGIC; // everything is warm, wherever the tests run
             return 0;
         };
-        ASSERT_EQ(0, sfd_watchdog_init(&shared_->watchdog));
-        ASSERT_EQ(0, sfd_kernel_init(&shared_->kernel, &sys_));
-        shared_->techniques = sfd_techniques_available(&sys_);
-        sfd_devices_init(&shared_->devices);
-        sfd_carriers_init(&shared_->carriers);
-        const struct sfd_limits limits = {};
-        sfd_client_accounts_init(&shared_->accounts, &limits);
-        directory_ = std::make_unique<TemporaryDirectory>();
-        root_ = openFile(directory_->path(), O_PATH | O_DIRECTORY);
-        for (int &root : shared_->roots) {
-            root = -1;
-        }
-        shared_->roots[0] = root_.get();
-        shared_->root_local[0] = true;
-        requests_ = std::make_unique<SocketPair>(SOCK_DGRAM);
-        const int on = 1;
-        ASSERT_EQ(0, setsockopt(requests_->in.get(), SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)));
-        setNonblocking(requests_->in.get());
-        shared_->request_fd = requests_->in.get();
+        setUpShared();
         for (uint32_t i = 0; i < 2; i++) {
             ASSERT_EQ(0, sfd_loop_create(&shared_->loops[i], shared_.get(), i));
         }
@@ -76,16 +58,9 @@ class TwoLoopsFixture : public CoreTest
         for (struct sfd_loop *loop : {shared_->loops[0], shared_->loops[1]}) {
             sfd_loop_destroy(loop);
         }
-        sfd_carriers_deinit(&shared_->carriers);
         pair_.reset();
         status_.reset();
-        requests_.reset();
-        root_.reset();
-        directory_.reset();
-        sfd_devices_deinit(&shared_->devices);
-        sfd_client_accounts_deinit(&shared_->accounts);
-        sfd_kernel_deinit(&shared_->kernel);
-        sfd_watchdog_deinit(&shared_->watchdog);
+        tearDownShared();
         CoreTest::TearDown();
     }
 
@@ -168,11 +143,6 @@ class TwoLoopsFixture : public CoreTest
         EXPECT_EQ("complete", messages(readToEnd(status_.get())).back());
     }
 
-    std::unique_ptr<struct sfd_shared> shared_;
-    struct sfd_sys sys_;
-    std::unique_ptr<TemporaryDirectory> directory_;
-    OwnedFd root_;
-    std::unique_ptr<SocketPair> requests_;
     std::string content_;
     std::vector<std::thread> threads_;
     std::unique_ptr<SocketPair> pair_;

@@ -1,0 +1,64 @@
+// What the loops of one engine share, without an engine: the base of every fixture that runs loops.
+//
+// A directory is the root, one end of a socket pair is the request socket. The derived fixture scripts the system
+// calls, creates the loops after setUpShared and destroys them before tearDownShared.
+#ifndef SFD_TEST_SHARED_FIXTURE_H
+#define SFD_TEST_SHARED_FIXTURE_H
+
+#include "core.h"
+
+#include <memory>
+
+extern "C" {
+#include "loop/loop.h"
+}
+
+class SharedFixture : public CoreTest
+{
+  protected:
+    /* With sys_ scripted, and shared_->settings and limits_ as the test wants them. */
+    void setUpShared()
+    {
+        ASSERT_EQ(0, sfd_watchdog_init(&shared_->watchdog));
+        ASSERT_EQ(0, sfd_kernel_init(&shared_->kernel, &sys_));
+        shared_->techniques = sfd_techniques_available(&sys_);
+        sfd_devices_init(&shared_->devices);
+        sfd_carriers_init(&shared_->carriers);
+        sfd_client_accounts_init(&shared_->accounts, &limits_);
+        directory_ = std::make_unique<TemporaryDirectory>();
+        root_ = openFile(directory_->path(), O_PATH | O_DIRECTORY);
+        for (int &root : shared_->roots) {
+            root = -1;
+        }
+        shared_->roots[0] = root_.get();
+        shared_->root_local[0] = true;
+        requests_ = std::make_unique<SocketPair>(SOCK_DGRAM);
+        const int on = 1;
+        ASSERT_EQ(0, setsockopt(requests_->in.get(), SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)));
+        setNonblocking(requests_->in.get());
+        shared_->request_fd = requests_->in.get();
+    }
+    void tearDownShared()
+    {
+        sfd_carriers_deinit(&shared_->carriers);
+        requests_.reset();
+        root_.reset();
+        directory_.reset();
+        sfd_devices_deinit(&shared_->devices);
+        sfd_client_accounts_deinit(&shared_->accounts); // forgets those that it remembers
+        for (const struct sfd_client_account *account : shared_->accounts.buckets) {
+            EXPECT_EQ(nullptr, account) << "an account outlived the loops";
+        }
+        sfd_kernel_deinit(&shared_->kernel);
+        sfd_watchdog_deinit(&shared_->watchdog);
+    }
+
+    struct sfd_limits limits_ = {}; // of each client
+    std::unique_ptr<struct sfd_shared> shared_;
+    struct sfd_sys sys_;
+    std::unique_ptr<TemporaryDirectory> directory_;
+    OwnedFd root_;
+    std::unique_ptr<SocketPair> requests_;
+};
+
+#endif
