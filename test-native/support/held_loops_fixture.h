@@ -93,6 +93,11 @@ struct Hold {
         waits = false;
         return giving(what);
     }
+    Hold &spinning()
+    {
+        spins = true;
+        return *this;
+    }
     Hold &inPool()
     {
         on = POOL;
@@ -106,6 +111,7 @@ struct Hold {
     bool after = false;            // it is made before it is held
     std::optional<int64_t> result; // what it gives, instead of the call if that is not made before
     bool waits = true;
+    bool spins = false; // its thread runs meanwhile
     Role on = LOOP;
 };
 
@@ -175,7 +181,9 @@ class Gate
         if (hold.after) {
             result = real();
         }
-        if (hold.waits) {
+        if (hold.spins) {
+            spin();
+        } else if (hold.waits) {
             wait();
         }
         if (hold.result) {
@@ -226,11 +234,26 @@ class Gate
         changed_.notify_all();
     }
 
+    void spin()
+    {
+        const unsigned before = released_[role];
+        addHeld(1);
+        while (released_[role] == before) {
+        }
+        addHeld(-1);
+    }
+    void addHeld(int n)
+    {
+        const std::lock_guard<std::mutex> guard(lock_);
+        held_[role] += n;
+        changed_.notify_all();
+    }
+
     std::mutex lock_;
     std::condition_variable changed_;
     std::vector<Hold> holds_;
     int held_[3] = {};
-    unsigned released_[3] = {};
+    std::atomic<unsigned> released_[3] = {};
     std::atomic<bool> armed_{false};
     std::atomic<unsigned> per_mille_{0};
     std::atomic<unsigned> most_us_{1};

@@ -13,10 +13,11 @@
  * nobody else. The loop's system calls go through the guard (guard.c), which marks their beginning and their end.
  * Between the two the loop is settled: whatever a turn has not done yet (events, mail, ready transfers, timers) is in
  * struct sfd_loop, and not on the stack; the transfer that the call is made for is `transfer` of the carrier. The
- * watchdog looks every few milliseconds. If a carrier is still in the same call, it takes the loop and gives it to a
- * spare carrier, which goes on with the turn. The late thread finds after its call that it was claimed, asks for the
- * loop, and gets it from the one that has it, between two parts of a turn. So it goes on where it was, with the loop,
- * and the result of its call is handled by the code that made the call, as if nothing had happened.
+ * watchdog looks every few milliseconds. If a carrier is still in the same call, and waits there (a thread that
+ * runs, or was preempted, is not held), it takes the loop and gives it to a spare carrier, which goes on with the turn.
+ * The late thread finds after its call that it was claimed, asks for the loop, and gets it from the one that has it,
+ * between two parts of a turn. So it goes on where it was, with the loop, and the result of its call is handled by the
+ * code that made the call, as if nothing had happened.
  *
  *     a carrier:      SPARE --given--> CARRYING <--call begins, ends--> IN A CALL
  *                       ^               |    ^                              | taken by the watchdog,
@@ -57,8 +58,8 @@
 
 #define MS ((uint64_t)1000 * 1000)
 
-/* A call for a suspect that takes no longer than this came back at once. */
-#define AT_ONCE_NS (5 * MS)
+/* A call for a suspect that waits no longer than this came back at once. */
+#define AT_ONCE_MS 5
 
 /* For so long after a thread was held, more spare carriers are kept, and the watchdog looks more often. */
 #define ALARM_NS (1000 * MS)
@@ -219,7 +220,9 @@ bool sfd_carrier_take(struct sfd_loop *loop, struct sfd_carrier *c, uint64_t wor
     bool taken = false;
 
     pthread_mutex_lock(&carriers->lock);
-    if (loop->carrier == c && (loop->returning_first != NULL || carriers->spare != NULL)) {
+    /* A thread that runs, or that another one has preempted, is not held: its client has done nothing. */
+    if (loop->carrier == c && sfd_sys_thread_waits(c->tid) &&
+        (loop->returning_first != NULL || carriers->spare != NULL)) {
         atomic_store(&c->claimed, true);
         const bool visible = !carriers->barrier || sfd_sys_barrier();
         taken = visible && atomic_load(&c->word) == word;
@@ -270,9 +273,9 @@ static void leave_list(struct sfd_carrier **at, struct sfd_carrier *c, size_t li
 }
 
 /* It was away for this client: what that means for the client's next calls. */
-static void judge(struct sfd_carrier *c, struct sfd_client_account *account, uint64_t away_ns)
+static void judge(struct sfd_carrier *c, struct sfd_client_account *account)
 {
-    if (c->long_held || away_ns > AT_ONCE_NS)
+    if (c->long_held)
         sfd_client_account_suspect(account);
     else
         sfd_client_account_behaved(account);
@@ -288,7 +291,6 @@ void sfd_carrier_come_back(struct sfd_carrier *c)
         return;
     }
     struct sfd_loop *loop = c->away_from;
-    const uint64_t away_ns = loop->shared->kernel.sys->now_ns() - c->away_ns;
     leave_list(&carriers->away, c, offsetof(struct sfd_carrier, away_next));
     c->next = NULL;
     if (loop->returning_last == NULL)
@@ -312,7 +314,7 @@ void sfd_carrier_come_back(struct sfd_carrier *c)
     loop->away--;
     if (c->transfer != NULL) c->transfer->loop.out = false;
     mount(c, loop);
-    judge(c, account, away_ns);
+    judge(c, account);
     c->suspect = sfd_client_account_is_suspect(account);
     if (account != NULL) atomic_fetch_sub(&account->held, 1);
     sfd_client_account_put(account);
@@ -476,19 +478,27 @@ uint32_t sfd_carriers_missing(struct sfd_shared *shared)
     return missing;
 }
 
-void sfd_carriers_interrupt(struct sfd_shared *shared, uint64_t now_ms)
+static void interrupt(struct sfd_carrier *c, uint64_t now_ms)
+{
+    const uint64_t due_ms =
+        c->signalled_ms == 0 ? c->away_ns / MS + INTERRUPT_MS : c->signalled_ms + INTERRUPT_AGAIN_MS;
+
+    if (c->shared->wake_signal <= 0 || now_ms < due_ms) return;
+    c->signalled_ms = now_ms;
+    /* Not pthread_kill: for a thread that has ended meanwhile this gives an error, pthread_kill is undefined. */
+    sfd_sys_signal_thread(c->tid, c->shared->wake_signal);
+}
+
+void sfd_carriers_look(struct sfd_shared *shared, uint64_t now_ms)
 {
     struct sfd_carriers *carriers = &shared->carriers;
 
-    if (shared->wake_signal <= 0 || atomic_load_explicit(&carriers->held, memory_order_relaxed) == 0) return;
+    if (!sfd_carriers_are_away(shared)) return;
     pthread_mutex_lock(&carriers->lock);
     for (struct sfd_carrier *c = carriers->away; c != NULL; c = c->away_next) {
-        const uint64_t since_ms = c->away_ns / MS;
-        const uint64_t due_ms = c->signalled_ms == 0 ? since_ms + INTERRUPT_MS : c->signalled_ms + INTERRUPT_AGAIN_MS;
-        if (now_ms < due_ms) continue;
-        c->signalled_ms = now_ms;
-        /* Not pthread_kill: for a thread that has ended meanwhile this gives an error, pthread_kill is undefined. */
-        sfd_sys_signal_thread(c->tid, shared->wake_signal);
+        const bool is_late = now_ms >= c->away_ns / MS + AT_ONCE_MS;
+        if (is_late && !c->long_held) c->long_held = sfd_sys_thread_waits(c->tid);
+        interrupt(c, now_ms);
     }
     pthread_mutex_unlock(&carriers->lock);
 }

@@ -65,7 +65,7 @@ struct sfd_carrier {
     struct sfd_client_account *account; /* while it is away: whose call it is in; a reference of its own */
     uint64_t away_ns;                   /* when it lost the loop */
     uint64_t signalled_ms;
-    bool long_held;                /* it was taken away from it, or has been away for long */
+    bool long_held;                /* its call waits: the loop was taken away from it, or it has been away for long */
     struct sfd_carrier *next;      /* among the spare ones, or among those that want their loop back */
     struct sfd_carrier *all_next;  /* of struct sfd_carriers */
     struct sfd_carrier *away_next; /* of those that are away */
@@ -150,7 +150,10 @@ bool sfd_carriers_alarmed(struct sfd_shared *shared);
 /* Whether a carrier is away. */
 bool sfd_carriers_are_away(const struct sfd_shared *shared);
 
-/* Interrupts calls that have held their thread for long, as far as a signal can. */
-void sfd_carriers_interrupt(struct sfd_shared *shared, uint64_t now_ms);
+/*
+ * At each look: finds out which of the carriers that have stepped aside wait, and interrupts calls that have held their
+ * thread for long, as far as a signal can.
+ */
+void sfd_carriers_look(struct sfd_shared *shared, uint64_t now_ms);
 
 #endif

@@ -127,7 +127,7 @@ int sfd_watchdog_look(struct sfd_shared *shared, bool pending)
         look_at_call(shared->loops[i], alarm);
         look_at_turn(shared->loops[i], now_ms);
     }
-    sfd_carriers_interrupt(shared, now_ms);
+    sfd_carriers_look(shared, now_ms);
     shared->watchdog.quiet_looks = active ? 0 : shared->watchdog.quiet_looks + 1;
     if (active && alarm) return ALARM_MS;
     if (shared->watchdog.quiet_looks < QUIET_LOOKS) return LOOK_MS;

@@ -10,6 +10,7 @@
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
@@ -319,6 +320,21 @@ bool sfd_sys_barrier(void)
     /* This process has not announced yet that it will ask. */
     return syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0) == 0 &&
            syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0) == 0;
+}
+
+bool sfd_sys_thread_waits(int thread_id)
+{
+    char path[sizeof("/proc/self/task//stat") + 12];
+    char stat[64]; /* number (name of 15 bytes at most) state ... */
+
+    (void)snprintf(path, sizeof(path), "/proc/self/task/%d/stat", thread_id);
+    const int fd = sfd_sys_openat(AT_FDCWD, path, O_RDONLY);
+    if (fd < 0) return true;
+    const ssize_t n = read(fd, stat, sizeof(stat) - 1);
+    (void)close(fd);
+    stat[n > 0 ? n : 0] = '\0';
+    const char *name_end = strrchr(stat, ')');
+    return name_end == NULL || strncmp(name_end, ") R", 3) != 0;
 }
 
 void sfd_sys_signal_thread(int thread_id, int signal)

@@ -164,6 +164,22 @@ class CarrierTest : public HeldLoopsFixture
     }
 };
 
+/* It runs, or was preempted: to take its loop would help nobody, and its client has done nothing. */
+TEST_F(CarrierTest, ShouldNotTakeTheLoopOfAThreadThatRuns)
+{
+    start(2);
+    warmUp();
+    gate.hold(Hold(PREADV2).spinning());
+    const OwnedFd in = read(1, "small");
+    ASSERT_TRUE(gate.awaitHeld(1)) << "there is no such call";
+    expectService(); // by the other loop, which receives after many looks of the watchdog
+    EXPECT_EQ(1, gate.held());
+    EXPECT_EQ(0u, shared_->carriers.held.load());
+    gate.release();
+    EXPECT_BYTES(small_, readToEnd(in.get()).substr(SFD_WIRE_FILE_INFO_SIZE));
+    EXPECT_FALSE(shared_->accounts.suspicious.load()) << "nobody is suspect";
+}
+
 TEST_F(CarrierTest, ShouldObeyCancelWhenTheCallIsBack)
 {
     start();
