@@ -99,13 +99,28 @@ enum sfd_next sfd_transfer_open_source(struct sfd_context *context, struct sfd_t
     return offload_open(context, t, sfd_transfer_queue(device));
 }
 
+/*
+ * Whether the open failed for something that passes by itself: a process is asked to give up its lease on the file
+ * (fcntl(2)), or directories are renamed while a path with ".." is resolved (openat2(2)). open(2) waits there. With the
+ * file open, EAGAIN tells of a write lock, for which nothing waits.
+ */
+static bool is_busy(const struct sfd_transfer *t)
+{
+    return t->job.error == -EAGAIN && t->source.path != NULL && t->source.fd < 0;
+}
+
+static bool passes(const struct sfd_transfer *t)
+{
+    return is_busy(t) || (t->job.error < 0 && sfd_errno_policy(SFD_PLACE_OPEN, t->job.error) == SFD_REMEDY_DEFER);
+}
+
 enum sfd_next sfd_transfer_after_open(struct sfd_context *context, struct sfd_transfer *t)
 {
     if (t->job.error == -EXDEV && t->task.queue != SFD_QUEUE_OPEN) {
         /* A link leads to another disk, which may be dead. */
         return sfd_transfer_offload(context, t, SFD_JOB_OPEN, SFD_QUEUE_OPEN);
     }
-    if (t->job.error < 0 && sfd_errno_policy(SFD_PLACE_OPEN, t->job.error) == SFD_REMEDY_DEFER) {
+    if (passes(t)) {
         /*
          * A path will be opened again, so its file is closed; a descriptor from the client is kept, because there is no
          * other.

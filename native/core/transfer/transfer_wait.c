@@ -24,8 +24,8 @@
 #define RETRY_MAX_MS 1000
 
 /*
- * A request whose file cannot be opened because of a shortage is refused after this long: its client decides whether to
- * try again.
+ * A request whose file cannot be opened because of a shortage, or of a lease that another process does not give up, is
+ * refused after this long: its client decides whether to try again.
  */
 #define OPEN_PATIENCE_MS 1000
 

@@ -487,10 +487,6 @@ TEST_F(TransferTest, ShouldTryAnOpenAgainThatRacedWithARename)
     begin(SFD_WIRE_READ_FILE);
     finish();
     EXPECT_BYTES(content_, readBytes());
-    again();
-    script.opens = {-EAGAIN, -EAGAIN, -EAGAIN, -EAGAIN}; // a lease: not for ever
-    begin(SFD_WIRE_READ_FILE);
-    expectRefused(EAGAIN);
 }
 
 TEST_F(TransferTest, ShouldRefuseAFileWhoseFirstBytesTheDiskDoesNotGive)
