@@ -29,6 +29,7 @@ int sfd_engine_create(struct sfd_engine **out, const struct sfd_settings *settin
     sfd_devices_init(&shared->devices);
     sfd_carriers_init(&shared->carriers);
     sfd_client_accounts_init(&shared->accounts, &settings->client);
+    sfd_memory_budget_init(&shared->memory, &sfd_sys_linux, settings->memory, settings->client_memory);
     sfd_endpoint_init(&engine->endpoint);
 
     result = sfd_sys_wake_signal();
@@ -109,5 +110,6 @@ void sfd_engine_destroy(struct sfd_engine *engine)
     sfd_carriers_deinit(&engine->shared.carriers);
     sfd_devices_deinit(&engine->shared.devices);
     sfd_client_accounts_deinit(&engine->shared.accounts);
+    sfd_memory_budget_deinit(&engine->shared.memory);
     free(engine);
 }

@@ -49,6 +49,8 @@ static const struct setting {
     SETTING("client-transfers", client.transfers),
     SETTING("client-descriptors", client.descriptors),
     SETTING("client-disk-tasks", client.disk_tasks),
+    SETTING("memory", memory),
+    SETTING("client-memory", client_memory),
     SETTING("open-timeout", open_timeout_ms),
     SETTING("loops", loops),
     SETTING("quantum", quantum),

@@ -67,6 +67,7 @@ static void start(const uint8_t *data, size_t size)
     sfd_devices_init(&h.shared.devices);
     sfd_carriers_init(&h.shared.carriers);
     sfd_client_accounts_init(&h.shared.accounts, &h.shared.settings.client);
+    sfd_memory_budget_init_in(&h.shared.memory, &sfd_sys_linux, UINT64_MAX / 2, 0, NULL, 0, true);
     h.shared.request_fd = KERNEL_REQUEST_FD;
     for (int i = 0; i < SFD_ROOTS_MAX; i++)
         h.shared.roots[i] = i == 0 ? KERNEL_ROOT_FD : -1;
@@ -376,6 +377,7 @@ static void stop(void)
     for (int i = 0; i < SFD_CLIENT_ACCOUNT_BUCKETS; i++)
         FUZZ_CHECK(h.shared.accounts.buckets[i] == NULL); /* R10 */
     sfd_client_accounts_deinit(&h.shared.accounts);
+    sfd_memory_budget_deinit(&h.shared.memory);
     sfd_carriers_deinit(&h.shared.carriers);
     sfd_devices_deinit(&h.shared.devices);
     kernel_check_empty();

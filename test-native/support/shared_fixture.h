@@ -25,6 +25,7 @@ class SharedFixture : public CoreTest
         sfd_devices_init(&shared_->devices);
         sfd_carriers_init(&shared_->carriers);
         sfd_client_accounts_init(&shared_->accounts, &limits_);
+        sfd_memory_budget_init(&shared_->memory, &sfd_sys_linux, 0, 0);
         directory_ = std::make_unique<TemporaryDirectory>();
         root_ = openFile(directory_->path(), O_PATH | O_DIRECTORY);
         for (int &root : shared_->roots) {
@@ -49,6 +50,7 @@ class SharedFixture : public CoreTest
         for (const struct sfd_client_account *account : shared_->accounts.buckets) {
             EXPECT_EQ(nullptr, account) << "an account outlived the loops";
         }
+        sfd_memory_budget_deinit(&shared_->memory);
         sfd_kernel_deinit(&shared_->kernel);
         sfd_watchdog_deinit(&shared_->watchdog);
     }

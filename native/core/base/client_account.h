@@ -4,7 +4,8 @@
  * Role: a client is a process, identified by the pid and the uid that the kernel attaches to its requests. All loops
  * count what they do for a client in one account. A limit is checked when a request arrives, before anything is opened;
  * an accepted request never loses what it was promised. Descriptors that arrive unasked (surplus ones whose close can
- * block) are counted too, so that their sender gets no more.
+ * block) are counted too, so that their sender gets no more. The memory that is filled for it is counted here as well;
+ * memory/memory_budget.c does that.
  * Thread: any; the counts are atomic and need no lock. Owns the accounts, which are reference-counted.
  *
  * An account also remembers whether its client has held threads in kernel calls lately (loop/carrier.h).
@@ -45,6 +46,7 @@ struct sfd_client_account {
     atomic_uint transfers;
     atomic_uint descriptors; /* held for it, or promised to its transfers */
     atomic_uint disk_tasks;
+    _Atomic(uint64_t) memory;  /* bytes that are being filled for it */
     atomic_uint waiting;       /* disk tasks that the limit keeps out of the disk pool */
     atomic_uint probation;     /* calls for it that are still made off the loop; 0: it is trusted */
     atomic_uint held;          /* threads that sit in calls for it */

@@ -27,7 +27,7 @@
 /* Fills *out if `fd` is a regular file: 0 or -errno. With `cached` never blocks. */
 static int describe(const struct sfd_kernel *kernel, int fd, bool cached, struct sfd_opened *out)
 {
-    const unsigned mask = STATX_TYPE | STATX_SIZE | STATX_ATIME | STATX_MTIME | STATX_CTIME;
+    const unsigned mask = STATX_TYPE | STATX_SIZE | STATX_BLOCKS | STATX_ATIME | STATX_MTIME | STATX_CTIME;
     const int sync = cached ? AT_STATX_DONT_SYNC : AT_STATX_SYNC_AS_STAT;
     struct statx st;
 
@@ -41,6 +41,7 @@ static int describe(const struct sfd_kernel *kernel, int fd, bool cached, struct
         .atime = st.stx_atime.tv_sec,
         .mtime = st.stx_mtime.tv_sec,
         .ctime = st.stx_ctime.tv_sec,
+        .sparse = st.stx_blocks < st.stx_size / 512,
     };
     return 0;
 }

@@ -18,6 +18,7 @@ struct sfd_opened {
     int64_t atime;
     int64_t mtime;
     int64_t ctime;
+    bool sparse; /* it has fewer blocks than bytes */
     bool shared; /* description shared with the client: no lock, no lseek; see sfd_open_turned_direct */
 };
 

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
@@ -169,4 +170,26 @@ int64_t sfd_residency_load(const struct sfd_kernel *kernel, int fd, uint64_t off
 bool sfd_residency_stays(const struct sfd_kernel *kernel, int fd, uint64_t offset, uint64_t length)
 {
     return kernel->cachestat && pages_present(kernel, fd, offset, length);
+}
+
+int sfd_residency_is_memory(const struct sfd_kernel *kernel, int fd)
+{
+    uint64_t type = 0;
+    const int result = kernel->sys->fstatfs_type(fd, &type);
+
+    if (result < 0) return result;
+    return type == TMPFS_MAGIC || type == RAMFS_MAGIC || type == HUGETLBFS_MAGIC ? 1 : 0;
+}
+
+uint64_t sfd_residency_allocated(const struct sfd_kernel *kernel, int fd, uint64_t offset, uint64_t length)
+{
+    const struct sfd_cachestat_range range = {.offset = offset, .length = length};
+    struct sfd_cachestat stat;
+    struct statx st;
+
+    /* Neither lseek(2) nor mincore(2) sees the pages of fallocate(2) before they are written. */
+    if (kernel->cachestat && kernel->sys->cachestat(fd, &range, &stat) == 0)
+        return (stat.nr_cache + stat.nr_evicted) * (uint64_t)sysconf(_SC_PAGESIZE);
+    if (kernel->sys->statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_BLOCKS, &st) < 0) return 0;
+    return st.stx_blocks * 512;
 }

@@ -55,4 +55,13 @@ int64_t sfd_residency_load(const struct sfd_kernel *kernel, int fd, uint64_t off
 /* True when a window that was just loaded has left pages in the cache; direct I/O leaves none. */
 bool sfd_residency_stays(const struct sfd_kernel *kernel, int fd, uint64_t offset, uint64_t length);
 
+/*
+ * Whether the pages of a file are memory, which is charged to who touches them first: 1, 0 or -errno. Never blocks for
+ * such a file.
+ */
+int sfd_residency_is_memory(const struct sfd_kernel *kernel, int fd);
+
+/* So many bytes of a memory file's range have pages: all that are known to, without cachestat(2) those of the file. */
+uint64_t sfd_residency_allocated(const struct sfd_kernel *kernel, int fd, uint64_t offset, uint64_t length);
+
 #endif

@@ -79,6 +79,7 @@ struct sfd_shared {
     uint32_t techniques; /* mask of those that work here */
     struct sfd_devices devices;
     struct sfd_client_accounts accounts;
+    struct sfd_memory_budget memory;
     int request_fd;                 /* borrowed */
     int roots[SFD_ROOTS_MAX];       /* O_PATH directories, owned by the engine */
     bool root_local[SFD_ROOTS_MAX]; /* sfd_residency_opens_here */

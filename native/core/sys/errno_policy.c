@@ -25,7 +25,7 @@ static const uint8_t rest[SFD_PLACES] = {
 /* Out of memory, in the kernel or in this process. */
 #define MEMORY                                                                                                         \
     [SFD_PLACE_OPEN_CACHED] = POOL, [SFD_PLACE_OPEN] = DEFER, [SFD_PLACE_LOCK] = DEFER, [SFD_PLACE_READ] = POOL,       \
-    [SFD_PLACE_LOAD] = DEFER, [SFD_PLACE_MOVE] = DEFER, [SFD_PLACE_COPY] = DEFER, [SFD_PLACE_STATUS] = DEFER
+    [SFD_PLACE_LOAD] = DEFER, [SFD_PLACE_MOVE] = DEFER, [SFD_PLACE_STATUS] = DEFER
 
 /*
  * Out of descriptors, in this process or in the whole system. MOVE and STATUS are here because a write to a pipe may
@@ -44,8 +44,8 @@ static const uint8_t table[ERRNO_MAX][SFD_PLACES] = {
                 [SFD_PLACE_MOVE] = READY,
                 [SFD_PLACE_COPY] = DEFER,
                 [SFD_PLACE_STATUS] = READY},
-    [ENOMEM] = {MEMORY, [SFD_PLACE_WATCH] = DEFER},
-    [ENOBUFS] = {MEMORY},
+    [ENOMEM] = {MEMORY, [SFD_PLACE_WATCH] = DEFER, [SFD_PLACE_COPY] = DEFER},
+    [ENOBUFS] = {MEMORY}, /* COPY: no file system gives it; it is the budget's refusal, memory_budget.h */
     [EMFILE] = {DESCRIPTORS},
     [ENFILE] = {DESCRIPTORS},
     [ENOSPC] = {[SFD_PLACE_WATCH] = DEFER}, /* fs.epoll.max_user_watches, which a user's programs share */

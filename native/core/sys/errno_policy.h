@@ -11,7 +11,7 @@
  *   EINTR    ready    defer                                                   ready           ready
  *   EAGAIN   ready    defer           pool                    pool    defer   ready   defer   ready
  *   ENOMEM   defer    defer   defer   pool    defer   defer   pool    defer   defer   defer   defer
- *   ENOBUFS  defer    defer           pool    defer   defer   pool    defer   defer   defer   defer
+ *   ENOBUFS  defer    defer           pool    defer   defer   pool    defer   defer           defer
  *   EMFILE   defer    defer           pool    defer                           defer   defer   defer
  *   ENFILE   defer    defer           pool    defer                           defer   defer   defer
  *   ENOSPC   defer    defer   defer

@@ -17,6 +17,8 @@ struct sfd_settings {
     uint32_t loops;
     uint32_t max_transfers;
     struct sfd_limits client; /* what one client may have */
+    uint64_t memory;          /* bytes that are filled for all clients at once; 0: memory_budget.h */
+    uint64_t client_memory;   /* the same for one client */
     uint32_t open_timeout_ms;
     uint32_t buffer_size;      /* bytes; of read-write, one a loop */
     uint64_t quantum;          /* bytes that one transfer may move a turn */

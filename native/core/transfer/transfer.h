@@ -26,6 +26,7 @@
 #include "base/timer.h"
 #include "disk/closer.h"
 #include "disk/residency.h"
+#include "memory/memory_budget.h"
 #include "protocol/status.h"
 #include "sys/kernel.h"
 #include "transfer/destination.h"
@@ -35,10 +36,11 @@
 /* Progress is merged into at most 20 messages a second: each one wakes the client. */
 #define SFD_PROGRESS_INTERVAL_MS 50
 
-/* What all transfers of one loop share; `settings`, `devices` and `kernel` are the same for all loops. */
+/* What all transfers of one loop share; `settings`, `devices`, `memory` and `kernel` are the same for all loops. */
 struct sfd_context {
     const struct sfd_settings *settings; /* borrowed */
     struct sfd_devices *devices;         /* borrowed */
+    struct sfd_memory_budget *memory;    /* borrowed; NULL: no limit */
     struct sfd_kernel kernel;
     uint32_t techniques; /* mask of those that work here */
     struct sfd_closer closer;
@@ -135,6 +137,7 @@ struct sfd_transfer {
     /* From here on: for the thread that has the transfer. */
 
     struct sfd_destination destination; /* `fd` is -1: the status channel itself (Read File) */
+    struct sfd_memory_grant memory;     /* to fill the destination with (transfer_memory.c) */
 
     struct {
         uint64_t begin;
@@ -155,6 +158,7 @@ struct sfd_transfer {
         int16_t device; /* index, or -1 */
         uint8_t medium; /* enum sfd_medium */
         bool shared;    /* its description is the client's, sfd_open_descriptor */
+        bool sparse;    /* it had holes when it was opened */
         bool locked;    /* the range has our read lock */
     } source;
 

@@ -48,6 +48,7 @@ static void close_file(struct sfd_context *context, struct sfd_transfer *t)
     t->source.path = NULL;
     free(t->bounce.bytes);
     t->bounce.bytes = NULL;
+    sfd_transfer_give_memory_back(context, t);
 }
 
 static void close_data(struct sfd_context *context, struct sfd_transfer *t)

@@ -10,6 +10,7 @@
  *     transfer_end.c     after the last one
  *     transfer_work.c    one job in the disk pool
  *     transfer_load.c    the job that loads a window
+ *     transfer_memory.c  the memory that a copy may fill
  */
 #ifndef SFD_TRANSFER_TRANSFER_PRIVATE_H
 #define SFD_TRANSFER_TRANSFER_PRIVATE_H
@@ -180,5 +181,19 @@ bool sfd_transfer_loads_to_memory(const struct sfd_transfer *transfer);
 /* Before and after part of a copy to a regular file. Disk pool. */
 void sfd_transfer_claim(const struct sfd_context *context, struct sfd_transfer *transfer, uint64_t length);
 void sfd_transfer_drop(const struct sfd_context *context, struct sfd_transfer *transfer, uint64_t until);
+
+/* ---- transfer_memory.c: the disk pool ---- */
+
+/*
+ * Before the first byte is copied: asks for the memory that the destination needs and does not have yet, if it is a
+ * memory file. 0, or -EDQUOT, -ENOBUFS as sfd_memory_budget_take.
+ */
+int sfd_transfer_take_memory(const struct sfd_context *context, struct sfd_transfer *transfer);
+
+/* So many bytes were copied. */
+void sfd_transfer_filled_memory(const struct sfd_context *context, struct sfd_transfer *transfer, uint64_t bytes);
+
+/* The transfer is over. Idempotent; the loop, while the disk pool does not have it. */
+void sfd_transfer_give_memory_back(const struct sfd_context *context, struct sfd_transfer *transfer);
 
 #endif

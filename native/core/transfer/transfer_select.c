@@ -5,6 +5,18 @@
 
 #include "transfer/transfer_private.h"
 
+/*
+ * A page fault in a hole of a memory file allocates the page, and charges it to us; all other techniques read holes as
+ * zeros.
+ */
+static uint32_t fits(const struct sfd_transfer *t)
+{
+    const uint32_t all = sfd_destination_fits(&t->destination, (enum sfd_medium)t->source.medium);
+    const bool allocates = t->source.sparse && t->source.medium == SFD_MEDIUM_MEMORY;
+
+    return allocates ? all & ~SFD_TECHNIQUE_BIT(SFD_TECHNIQUE_MMAP) : all;
+}
+
 struct sfd_subject sfd_transfer_subject(const struct sfd_transfer *t)
 {
     return (struct sfd_subject){
@@ -12,7 +24,7 @@ struct sfd_subject sfd_transfer_subject(const struct sfd_transfer *t)
         .kind = t->destination.kind,
         .asked = t->destination.asked,
         .nonblock = t->destination.nonblock,
-        .fits = sfd_destination_fits(&t->destination, (enum sfd_medium)t->source.medium),
+        .fits = fits(t),
     };
 }
 

@@ -48,6 +48,7 @@ int sfd_transfer_adopt(const struct sfd_context *context, struct sfd_transfer *t
 {
     t->source.fd = opened->fd;
     t->source.shared = opened->shared;
+    t->source.sparse = opened->sparse;
     t->source.device = (int16_t)device;
     t->source.medium = (uint8_t)sfd_devices_medium(context->devices, device);
     if (t->source.medium == SFD_MEDIUM_UNKNOWN) t->source.medium = SFD_MEDIUM_REMOTE; /* for this time */

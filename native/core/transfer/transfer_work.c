@@ -69,6 +69,7 @@ static void copy_slice(const struct sfd_context *context, struct sfd_transfer *t
     free(copy->move.buffer);
     t->job.technique = (uint8_t)copy->technique;
     t->job.moved = p.moved;
+    sfd_transfer_filled_memory(context, t, p.moved);
     t->job.error = p.step == SFD_STEP_BLOCKED ? -EAGAIN : p.error;
 }
 
@@ -87,6 +88,7 @@ static void work_copy(const struct sfd_context *context, struct sfd_transfer *t)
         .technique = (enum sfd_technique)t->technique,
     };
     t->job.error = first ? sfd_copy_check(&copy) : 0;
+    if (t->job.error == 0 && first) t->job.error = sfd_transfer_take_memory(context, t);
     if (t->job.error == 0 && t->range.offset < t->range.end) copy_slice(context, t, &copy);
     if (t->job.error == 0 && t->range.offset + t->job.moved == t->range.end && t->destination.seal_due) {
         t->job.error = sfd_destination_seal(&context->kernel, t->destination.fd);

@@ -16,7 +16,7 @@ struct Row {
 /* Places:           receive wait watch cached open lock read load move copy status */
 const Row rows[] = {
     {EINTR, /*      */ "RDEEEEEERER"}, {EAGAIN, /*     */ "RDEOEEODRDR"}, {ENOMEM, /*     */ "DDDODDODDDD"},
-    {ENOBUFS, /*    */ "DDEODDODDDD"}, {EMFILE, /*     */ "DDEODEEEDDD"}, {ENFILE, /*     */ "DDEODEEEDDD"},
+    {ENOBUFS, /*    */ "DDEODDODDED"}, {EMFILE, /*     */ "DDEODEEEDDD"}, {ENFILE, /*     */ "DDEODEEEDDD"},
     {ENOSPC, /*     */ "DDDEEEEEEEE"}, {ENOLCK, /*     */ "DDEEDDEEEEE"}, {EXDEV, /*      */ "DDEOEEEEEEE"},
     {EEXIST, /*     */ "DDPEEEEEEEE"}, {EINVAL, /*     */ "DEEEEPEEEEE"}, {EBADF, /*      */ "DEEEEEEEEEE"},
     {EFAULT, /*     */ "DEEEEEEEEEE"}, {ENOSYS, /*     */ "DDEEEPEEEEE"}, {EOPNOTSUPP, /* */ "DDEEEPOEEEE"},

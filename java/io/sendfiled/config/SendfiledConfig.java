@@ -83,6 +83,19 @@ public final class SendfiledConfig {
         return number(Setting.CLIENT_DISK_TASKS);
     }
 
+    /**
+     * Most bytes of memory files that are filled at once, for all clients, up to 16 TiB; 0: half of the memory that its
+     * cgroup, or the machine, may have.
+     */
+    public long memoryBytes() {
+        return (Long) get(Setting.MEMORY_BYTES);
+    }
+
+    /** The same for one client; 0: three quarters of that. */
+    public long clientMemoryBytes() {
+        return (Long) get(Setting.CLIENT_MEMORY_BYTES);
+    }
+
     /** Milliseconds that an opened file waits to be sent, 1..3,600,000. */
     public int openTimeoutMs() {
         return number(Setting.OPEN_TIMEOUT_MS);
@@ -213,6 +226,14 @@ public final class SendfiledConfig {
 
         public Builder clientDiskTasks(int count) {
             return put(Setting.CLIENT_DISK_TASKS, count);
+        }
+
+        public Builder memoryBytes(long bytes) {
+            return put(Setting.MEMORY_BYTES, bytes);
+        }
+
+        public Builder clientMemoryBytes(long bytes) {
+            return put(Setting.CLIENT_MEMORY_BYTES, bytes);
         }
 
         public Builder openTimeoutMs(int timeoutMs) {

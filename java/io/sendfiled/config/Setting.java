@@ -96,6 +96,27 @@ public enum Setting {
             return (long) config.clientTransfers();
         }
     },
+    MEMORY_BYTES(
+            Scope.CORE,
+            "memory",
+            '\0',
+            Kind.BYTES,
+            "BYTES",
+            0,
+            1L << 44,
+            "0",
+            "most bytes of memory files that are filled at once, for all clients; more are refused with ENOBUFS;"
+                    + " 0 means half of the memory that the daemon's cgroup, or the machine, may have"),
+    CLIENT_MEMORY_BYTES(
+            Scope.CORE,
+            "client-memory",
+            '\0',
+            Kind.BYTES,
+            "BYTES",
+            0,
+            1L << 44,
+            "0",
+            "the same for one client; more are refused with EDQUOT; 0 means three quarters of --memory"),
     SOCKET_DIRECTORY(
             Scope.ENGINE,
             "socket-dir",

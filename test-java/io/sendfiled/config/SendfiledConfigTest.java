@@ -40,6 +40,8 @@ final class SendfiledConfigTest {
         assertEquals(750, config.clientTransfers());
         assertEquals(3 * 750 + 64, config.clientDescriptors());
         assertEquals(750, config.clientDiskTasks());
+        assertEquals(0, config.memoryBytes());
+        assertEquals(0, config.clientMemoryBytes());
         assertEquals(30_000, config.openTimeoutMs());
         assertEquals(Math.min(4, Runtime.getRuntime().availableProcessors()), config.loops());
         assertEquals(8, config.diskThreads());
@@ -61,6 +63,8 @@ final class SendfiledConfigTest {
                 .clientTransfers(4)
                 .clientDescriptors(5)
                 .clientDiskTasks(6)
+                .memoryBytes(1L << 40)
+                .clientMemoryBytes(12)
                 .openTimeoutMs(8)
                 .loops(2)
                 .diskThreads(3)
@@ -79,6 +83,8 @@ final class SendfiledConfigTest {
         assertEquals(4, config.clientTransfers());
         assertEquals(5, config.clientDescriptors());
         assertEquals(6, config.clientDiskTasks());
+        assertEquals(1L << 40, config.memoryBytes());
+        assertEquals(12, config.clientMemoryBytes());
         assertEquals(8, config.openTimeoutMs());
         assertEquals(2, config.loops());
         assertEquals(3, config.diskThreads());
