@@ -35,6 +35,12 @@ void sfd_timer_disarm(struct sfd_timers *timers, struct sfd_timer *timer);
 /* Takes out the first timer that is due at `now_ms`; NULL when none is. */
 struct sfd_timer *sfd_timers_expire(struct sfd_timers *timers, uint64_t now_ms);
 
+/* When the first timer is due; UINT64_MAX without timers. */
+static inline uint64_t sfd_timers_due_ms(const struct sfd_timers *timers)
+{
+    return timers->count == 0 ? UINT64_MAX : timers->heap[1]->due_ms;
+}
+
 /* Milliseconds until the first timer is due, 0 when it already is, -1 without timers. Fits epoll_wait(2). */
 int sfd_timers_timeout(const struct sfd_timers *timers, uint64_t now_ms);
 

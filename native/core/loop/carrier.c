@@ -262,6 +262,8 @@ static void mount(struct sfd_carrier *c, struct sfd_loop *loop)
     loop->turn = c->turn;
     loop->context.buffer = c->buffer;
     loop->context.now_ms = loop->shared->kernel.sys->now_ms();
+    loop->context.late = loop->context.now_ms > loop->awaited_ms && /* the sum could overflow */
+                         loop->context.now_ms - loop->awaited_ms > SFD_LOOP_LATE_MS;
     sfd_watchdog_working(loop);
 }
 

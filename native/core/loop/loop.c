@@ -173,6 +173,9 @@ static int wait_for_events(struct sfd_loop *loop)
     if (loop->next_event < loop->event_count) return 0; /* what another carrier has left */
     const int timeout = is_busy(loop) ? 0 : sfd_timers_timeout(&loop->context.timers, sys->now_ms());
 
+    /* Not before this turn began: a timer that was due earlier was served in it. */
+    loop->awaited_ms = sfd_timers_due_ms(&loop->context.timers);
+    if (loop->awaited_ms < loop->context.now_ms) loop->awaited_ms = loop->context.now_ms;
     sfd_watchdog_waiting(loop);
     const int n = sys->epoll_wait(loop->epoll, loop->events, SFD_EVENTS_MAX, timeout);
     sfd_watchdog_working(loop);

@@ -31,6 +31,7 @@ int sfd_loop_create(struct sfd_loop **out, struct sfd_shared *shared, uint32_t i
     loop->epoll = -1;
     loop->spare = -1;
     loop->mailbox.eventfd = -1;
+    loop->awaited_ms = UINT64_MAX; /* it has not begun */
     loop->context = (struct sfd_context){
         .settings = &shared->settings,
         .devices = &shared->devices,

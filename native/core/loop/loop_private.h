@@ -101,6 +101,8 @@ struct sfd_loop {
     atomic_int tid;         /* of the thread that works on a turn; 0 while it waits */
     atomic_bool stuck;      /* set by the watchdog: in one call for too long */
 
+    uint64_t awaited_ms; /* by when its timers wanted the next turn */
+
     struct sfd_timer receive_again; /* when it tries to receive again */
     struct sfd_timer close_again;   /* when it tries again to allocate tasks that close */
 
@@ -123,6 +125,12 @@ struct sfd_loop {
     uint64_t watched_word;
     uint64_t watched_ns;
 };
+
+/*
+ * A turn is late this long after its timers were due: more than a loaded machine lets a thread wait for its processor.
+ * The process was stopped then (SIGSTOP, a frozen cgroup, a virtual machine that was paused).
+ */
+#define SFD_LOOP_LATE_MS 100
 
 /* After this long a loop tries again what failed for lack of memory. */
 #define SFD_LOOP_SHORTAGE_MS 10

@@ -12,6 +12,9 @@
 
 #define UNLIMITED UINT64_MAX
 
+/* What grants are counted in. */
+#define PIECE ((uint64_t)4096)
+
 /* A fill that is not larger may take from the credit. */
 #define SMALL ((uint64_t)1 << 20)
 
@@ -358,34 +361,44 @@ int sfd_memory_budget_take(struct sfd_memory_budget *budget, struct sfd_client_a
     if (atomic_load(&budget->most) == 0) (void)measure_and_note(budget);
     const uint64_t most = atomic_load(&budget->most);
     const uint64_t of_each = budget->for_each > 0 ? budget->for_each : most / 4 * 3;
+    const uint64_t pieces = bytes / PIECE + (bytes % PIECE == 0 ? 0 : 1);
 
+    if (pieces > UINT32_MAX) return -ENOBUFS;
+    bytes = pieces * PIECE;
     if (account != NULL && !add_within(&account->memory, bytes, of_each)) return -EDQUOT;
     if (!add_within(&budget->filling, bytes, most)) goto refuse;
     if (!fits(budget, bytes)) {
         atomic_fetch_sub(&budget->filling, bytes);
         goto refuse;
     }
-    *grant = (struct sfd_memory_grant){.bytes = bytes, .missing = bytes};
+    *grant = (struct sfd_memory_grant){.pieces = (uint32_t)pieces, .missing = (uint32_t)pieces};
     return 0;
 refuse:
     if (account != NULL) atomic_fetch_sub(&account->memory, bytes);
     return -ENOBUFS;
 }
 
+static void found(struct sfd_memory_budget *budget, struct sfd_memory_grant *grant, uint64_t pieces)
+{
+    const uint64_t filled = least(pieces, grant->missing);
+
+    grant->missing -= (uint32_t)filled;
+    if (filled > 0) atomic_fetch_sub(&budget->missing, filled * PIECE);
+}
+
 void sfd_memory_budget_filled(struct sfd_memory_budget *budget, struct sfd_memory_grant *grant, uint64_t bytes)
 {
-    const uint64_t filled = least(bytes, grant->missing);
-
-    grant->missing -= filled;
-    if (filled > 0) atomic_fetch_sub(&budget->missing, filled);
+    found(budget, grant, bytes / PIECE);
 }
 
 void sfd_memory_budget_give_back(struct sfd_memory_budget *budget, struct sfd_client_account *account,
                                  struct sfd_memory_grant *grant)
 {
-    if (grant->bytes == 0) return;
-    sfd_memory_budget_filled(budget, grant, grant->missing);
-    atomic_fetch_sub(&budget->filling, grant->bytes);
-    if (account != NULL) atomic_fetch_sub(&account->memory, grant->bytes);
+    const uint64_t bytes = grant->pieces * PIECE;
+
+    if (bytes == 0) return;
+    found(budget, grant, grant->missing);
+    atomic_fetch_sub(&budget->filling, bytes);
+    if (account != NULL) atomic_fetch_sub(&account->memory, bytes);
     *grant = (struct sfd_memory_grant){0};
 }

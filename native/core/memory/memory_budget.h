@@ -39,10 +39,10 @@ struct sfd_memory_budget {
     pthread_mutex_t lock;      /* of measuring and granting */
 };
 
-/* One fill; all zero: none. */
+/* One fill, in pieces of 4 KiB, because each transfer has one; all zero: none. */
 struct sfd_memory_grant {
-    uint64_t bytes;
-    uint64_t missing; /* not filled yet */
+    uint32_t pieces;
+    uint32_t missing; /* not filled yet */
 };
 
 /* `sys` is borrowed. Without memory, or without a cgroup, only the machine counts. */

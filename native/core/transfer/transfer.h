@@ -48,6 +48,7 @@ struct sfd_context {
     struct sfd_timers timers;
     char *buffer;    /* of read-write, settings->buffer_size, for the length of one step */
     uint64_t now_ms; /* of this turn */
+    bool late;       /* this turn came long after its timers were due: the process was stopped, or had no processor */
     int epoll;       /* the loop's; a registered descriptor leaves it before it is closed */
 };
 
@@ -129,6 +130,7 @@ struct sfd_transfer {
         uint64_t rate_credit;   /* thousandths of a byte */
         uint8_t retries;        /* in a row */
         uint8_t vain_runs;      /* in a row: epoll reported the destination as ready, and it took nothing */
+        bool spared;            /* a late turn has let its wait begin anew, and it has made no progress since */
     } limits;
 
     /* The loop sets it, also while the disk pool reads it: the job should not begin, or should stop. */

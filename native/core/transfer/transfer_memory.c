@@ -57,7 +57,7 @@ int sfd_transfer_take_memory(const struct sfd_context *context, struct sfd_trans
     const int fd = t->destination.fd;
     const uint64_t length = t->range.end - t->range.offset;
 
-    if (context->memory == NULL || t->memory.bytes > 0 || length == 0) return 0;
+    if (context->memory == NULL || t->memory.pieces > 0 || length == 0) return 0;
     const int memory = sfd_residency_is_memory(&context->kernel, fd);
     if (memory <= 0) return memory;
     const int flags = context->kernel.sys->fcntl(fd, F_GETFL, 0);

@@ -207,6 +207,7 @@ void sfd_transfer_got_on(struct sfd_transfer *t)
     t->limits.short_ms = 0;
     t->limits.retries = 0;
     t->limits.vain_runs = 0;
+    t->limits.spared = false;
 }
 
 void sfd_transfer_retry(struct sfd_context *context, struct sfd_transfer *t)
@@ -240,15 +241,48 @@ static enum sfd_next expire(struct sfd_context *context, struct sfd_transfer *t,
     return sfd_transfer_fail(context, t, -ETIMEDOUT);
 }
 
+/*
+ * After a late turn nobody knows who made the transfer wait: its receiver may have been stopped together with the
+ * daemon, and a request for it may be in the socket. So its wait begins anew, but only once without progress.
+ */
+static bool is_spared(const struct sfd_context *context, struct sfd_transfer *t)
+{
+    if (!context->late || t->limits.spared) return false;
+    t->limits.since_ms = context->now_ms;
+    t->limits.spared = true;
+    return true;
+}
+
+/*
+ * Its time is over: one last try. A socket takes bytes before epoll says so, which waits until a third of its buffer is
+ * free.
+ */
+static enum sfd_next try_once(struct sfd_context *context, struct sfd_transfer *t)
+{
+    const uint64_t before = t->range.offset;
+
+    if (t->wait == SFD_NEXT_PARK) return expire(context, t, SFD_COUNTER_OPEN_TIMEOUTS);
+    const enum sfd_next next = sfd_transfer_run(context, t);
+    const bool waits = next == SFD_NEXT_DEST || next == SFD_NEXT_RETRY;
+    return waits && t->range.offset == before ? expire(context, t, SFD_COUNTER_IDLE_TIMEOUTS) : next;
+}
+
+/* The same with the final message. */
+static enum sfd_next tell_once(struct sfd_context *context, struct sfd_transfer *t)
+{
+    const enum sfd_next next = sfd_transfer_end(context, t);
+
+    return t->status.fd < 0 ? next : sfd_transfer_give_up(context, t);
+}
+
 enum sfd_next sfd_transfer_timeout(struct sfd_context *context, struct sfd_transfer *t)
 {
-    const bool expired = context->now_ms >= limit_ms(context, t);
+    const bool expired = context->now_ms >= limit_ms(context, t) && !is_spared(context, t);
 
-    if (t->wait == SFD_NEXT_STATUS && expired) return sfd_transfer_give_up(context, t);
+    if (t->wait == SFD_NEXT_STATUS && expired) return tell_once(context, t);
     if (t->wait != SFD_NEXT_STATUS) {
         if (sfd_transfer_is_late(context, t)) return expire(context, t, SFD_COUNTER_DEADLINES);
-        if (expired)
-            return expire(context, t, t->wait == SFD_NEXT_PARK ? SFD_COUNTER_OPEN_TIMEOUTS : SFD_COUNTER_IDLE_TIMEOUTS);
+        if (expired) return try_once(context, t);
         if (progress_is_due(context, t) && !sfd_transfer_tell(context, t)) return sfd_transfer_cancel(context, t);
         if (t->wait == SFD_NEXT_TIMER && context->now_ms >= rate_due_ms(context, t)) return SFD_NEXT_AGAIN;
     }

@@ -65,7 +65,7 @@ TEST_F(MemoryBudgetTest, ShouldGrantHalfOfTheCgroupWithoutSettings) // R18
     put("parent/own/memory.current", mib(20));
     init(0, UINT64_MAX);
     EXPECT_EQ(-ENOBUFS, take(128 * MIB + 1, &grant_));
-    EXPECT_EQ(0u, grant_.bytes);
+    EXPECT_EQ(0u, grant_.pieces);
     EXPECT_EQ(0, take(128 * MIB, &grant_));
     EXPECT_EQ(-ENOBUFS, take(1, &other_));
     giveBack(&grant_);
@@ -151,7 +151,7 @@ TEST_F(MemoryBudgetTest, ShouldMeasureBeforeSmallFillsAddUp) // R18
     put("parent/own/memory.current", mib(256)); // it is full now
     uint64_t granted = 0;
     while (granted < 256 * MIB && take(MIB / 2, &grant_) == 0) {
-        granted += grant_.bytes;
+        granted += MIB / 2;
         giveBack(&grant_);
     }
     EXPECT_LE(granted, 16 * MIB);

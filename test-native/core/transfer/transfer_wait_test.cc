@@ -80,6 +80,61 @@ TEST_F(TransferWaitTest, ShouldEndAReadWhoseReaderTakesNothingForTooLong) // D30
     EXPECT_EQ(1u, count(SFD_COUNTER_IDLE_TIMEOUTS));
 }
 
+TEST_F(TransferWaitTest, ShouldTryOnceMoreBeforeItEnds) // R14: a socket takes bytes before epoll says so
+{
+    block();
+    EXPECT_FALSE(fires(IDLE_MS - 1));
+    collect(); // and no event comes
+    ASSERT_TRUE(fires(1));
+    EXPECT_EQ(SFD_NEXT_DEST, next_) << "bytes were moved: its time begins anew";
+    EXPECT_EQ(0u, count(SFD_COUNTER_IDLE_TIMEOUTS));
+    ASSERT_TRUE(fires(IDLE_MS));
+    EXPECT_EQ(SFD_NEXT_END, next_);
+    EXPECT_EQ("error 130 " + std::to_string(ETIMEDOUT), told().back());
+}
+
+TEST_F(TransferWaitTest, ShouldBeginItsTimeAnewOnceWhenTheTurnIsLate) // R14: its receiver may have been stopped, too
+{
+    block();
+    context_->late = true;
+    ASSERT_TRUE(fires(IDLE_MS * 3));
+    EXPECT_EQ(SFD_NEXT_WAIT, next_);
+    context_->late = false;
+    EXPECT_FALSE(fires(IDLE_MS - 1));
+    takeAndRun();
+    context_->late = true;
+    ASSERT_TRUE(fires(IDLE_MS * 3));
+    EXPECT_EQ(SFD_NEXT_WAIT, next_) << "it had got on";
+    ASSERT_TRUE(fires(IDLE_MS));
+    EXPECT_EQ(SFD_NEXT_END, next_) << "however late: it has not got on since";
+    EXPECT_EQ(1u, count(SFD_COUNTER_IDLE_TIMEOUTS));
+}
+
+TEST_F(TransferWaitTest, ShouldLetAnOpenedFileBeSentAfterALateTurn) // R14
+{
+    file(1000);
+    ASSERT_EQ(SFD_NEXT_PARK, begin(SFD_WIRE_OPEN_FILE));
+    context_->late = true;
+    ASSERT_TRUE(fires(OPEN_TIMEOUT_MS));
+    EXPECT_EQ(SFD_NEXT_WAIT, next_) << "its Send Open File may be in the socket";
+    context_->late = false;
+    EXPECT_FALSE(fires(OPEN_TIMEOUT_MS - 1));
+    ASSERT_TRUE(fires(1));
+    EXPECT_EQ(SFD_NEXT_END, next_);
+    EXPECT_EQ(1u, count(SFD_COUNTER_OPEN_TIMEOUTS));
+}
+
+TEST_F(TransferWaitTest, ShouldKeepItsDeadlineWhenTheTurnIsLate) // R14: a deadline is a point in time
+{
+    extended_ = true;
+    options_.deadline_ms = 500;
+    block();
+    context_->late = true;
+    ASSERT_TRUE(fires(3000));
+    EXPECT_EQ(SFD_NEXT_END, next_);
+    EXPECT_EQ(1u, count(SFD_COUNTER_DEADLINES));
+}
+
 TEST_F(TransferWaitTest, ShouldBeginTheIdleTimeAnewWithEachByte)
 {
     block();
