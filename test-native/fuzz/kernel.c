@@ -585,6 +585,13 @@ static int k_get_linger(int fd, struct linger *out)
     return FAULT(ENOMEM);
 }
 
+static int k_set_linger(int fd, const struct linger *value)
+{
+    FUZZ_CHECK(value->l_onoff == 0);
+    kernel_fd(fd)->linger = false;
+    return 0;
+}
+
 static int k_get_unread(int fd, int *out)
 {
     *out = kernel_fd(fd)->linger ? 1 : 0;
@@ -768,6 +775,7 @@ const struct sfd_sys kernel_sys = {
     .fcntl = k_fcntl,
     .getsockopt_int = k_getsockopt_int,
     .get_linger = k_get_linger,
+    .set_linger = k_set_linger,
     .get_unread = k_get_unread,
     .recvmmsg = k_recvmmsg,
     .sendmsg = k_sendmsg,

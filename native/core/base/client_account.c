@@ -178,6 +178,13 @@ void sfd_client_account_release(struct sfd_client_account *account, uint32_t des
     gauge(counters, SFD_COUNTER_DESCRIPTORS, -(int64_t)descriptors);
 }
 
+bool sfd_client_account_is_full(const struct sfd_client_account *account)
+{
+    if (account == NULL) return false;
+    const uint32_t limit = account->owner->limits.descriptors;
+    return limit > 0 && atomic_load_explicit(&account->descriptors, memory_order_relaxed) >= limit;
+}
+
 int sfd_client_account_ask_task(struct sfd_client_account *account, struct sfd_counters *counters)
 {
     if (account == NULL) return 0;

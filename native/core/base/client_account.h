@@ -107,6 +107,9 @@ void sfd_client_account_hold(struct sfd_client_account *account, uint32_t descri
 void sfd_client_account_release(struct sfd_client_account *account, uint32_t descriptors,
                                 struct sfd_counters *counters);
 
+/* Whether it has as many descriptors as one client may have. */
+bool sfd_client_account_is_full(const struct sfd_client_account *account);
+
 /*
  * Whether the client may have one more disk task now: 0, or -EDQUOT. Reserves nothing: sfd_client_account_begin_task
  * may return false all the same.

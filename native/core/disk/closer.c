@@ -11,12 +11,19 @@ void sfd_closer_init(struct sfd_closer *closer, const struct sfd_sys *sys, struc
     *closer = (struct sfd_closer){.sys = sys, .devices = devices};
 }
 
+/* -1: the queue is no device's. */
+static int device_of_queue(uint8_t queue)
+{
+    return queue < SFD_QUEUE_DEVICES ? -1 : queue - SFD_QUEUE_DEVICES;
+}
+
 void sfd_closer_deinit(struct sfd_closer *closer)
 {
     for (size_t i = 0; i < closer->count; i++) {
         struct sfd_close *close = &closer->closes[i];
         sfd_drop_behind(&close->drop, closer->sys, close->fd, UINT64_MAX);
         sfd_fd_close(closer->sys, &close->fd);
+        sfd_devices_put(closer->devices, device_of_queue(close->queue));
         sfd_client_account_release(close->account, 1, closer->counters);
         sfd_client_account_put(close->account);
     }
@@ -63,6 +70,7 @@ static void keep(struct sfd_closer *closer, int *fd, struct sfd_close close)
 {
     close.fd = *fd;
     if (put(closer, &close)) {
+        sfd_devices_hold(closer->devices, device_of_queue(close.queue));
         (void)sfd_client_account_share(close.account);
         sfd_client_account_hold(close.account, 1, closer->counters);
         *fd = -1;
@@ -100,13 +108,34 @@ void sfd_closer_take_file(struct sfd_closer *closer, int *fd, int device, struct
         keep(closer, fd, (struct sfd_close){.queue = queue_of_device(device), .account = account});
 }
 
+/*
+ * The sockets of a client that has all its descriptors do not linger: they could take all of the daemon's. The kernel
+ * still sends what is in them, but nobody waits for it. Our descriptor may not be the last one: then the client's has
+ * lost its SO_LINGER, too.
+ */
+static void stop_lingering(struct sfd_closer *closer, int fd, enum sfd_fd_kind kind, struct sfd_client_account *account)
+{
+    const struct linger off = {.l_onoff = 0};
+
+    if (kind == SFD_FD_TCP && sfd_client_account_is_full(account)) (void)closer->sys->set_linger(fd, &off);
+}
+
 void sfd_closer_take(struct sfd_closer *closer, int *fd, enum sfd_fd_kind kind, struct sfd_client_account *account)
 {
     if (*fd < 0) return;
+    stop_lingering(closer, *fd, kind, account);
     if (sfd_fd_close_may_block(closer->sys, *fd, kind))
         keep(closer, fd, (struct sfd_close){.queue = queue_of_kind(kind), .account = account});
     else
         sfd_fd_close(closer->sys, fd);
+}
+
+static void take_stored(struct sfd_closer *closer, int *fd, uint64_t dev, struct sfd_client_account *account)
+{
+    const int device = sfd_devices_add(closer->devices, dev);
+
+    sfd_closer_take_file(closer, fd, device, account);
+    sfd_devices_put(closer->devices, device);
 }
 
 void sfd_closer_take_unknown(struct sfd_closer *closer, int *fd, struct sfd_client_account *account)
@@ -120,7 +149,7 @@ void sfd_closer_take_unknown(struct sfd_closer *closer, int *fd, struct sfd_clie
     else if (result < 0) /* its kind is unknown: closed in the disk pool */
         sfd_closer_take(closer, fd, SFD_FD_OTHER, account);
     else if (info.stored)
-        sfd_closer_take_file(closer, fd, sfd_devices_add(closer->devices, info.dev), account);
+        take_stored(closer, fd, info.dev, account);
     else
         sfd_closer_take(closer, fd, info.kind, account);
 }

@@ -49,7 +49,8 @@ void sfd_closer_deinit(struct sfd_closer *closer);
 
 /*
  * Takes *fd, a pipe, socket or device, unless it is -1, and sets it to -1. Never blocks, unless there is no memory to
- * queue the close. `account` (borrowed; NULL: none) is charged while the close is pending.
+ * queue the close. `account` (borrowed; NULL: none) is charged while the close is pending. A TCP socket of a client
+ * that has as many descriptors as it may have loses its SO_LINGER.
  */
 void sfd_closer_take(struct sfd_closer *closer, int *fd, enum sfd_fd_kind kind, struct sfd_client_account *account);
 

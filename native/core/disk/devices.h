@@ -2,8 +2,10 @@
  * Devices: the file systems that files have been found on so far, and the queues of the disk pool that follow from
  * them.
  *
- * Role: one table for all loops. The disk pool learns the medium of each device once (sfd_residency_learn).
- * Thread: any; sfd_devices_find and sfd_devices_medium never block.
+ * Role: one table for all loops. The disk pool learns the medium of each device once (sfd_residency_learn). An entry
+ * stays until another device needs it and nothing uses it: whoever has its index, a transfer or a close on its way,
+ * counts as a user, so that an index never means another device than before.
+ * Thread: any; only sfd_devices_add may wait, for the table's lock.
  */
 #ifndef SFD_DISK_DEVICES_H
 #define SFD_DISK_DEVICES_H
@@ -30,6 +32,9 @@ static inline bool sfd_medium_is_local(enum sfd_medium medium)
 
 #define SFD_DEVICES_MAX 64
 
+/* The entry of all devices for which there is no other while the others are in use. */
+#define SFD_DEVICES_SHARED (SFD_DEVICES_MAX - 1)
+
 /* Queues of the disk pool. Devices follow: SFD_QUEUE_DEVICES + index in struct sfd_devices. */
 enum sfd_queue {
     SFD_QUEUE_CLOSE = 0,  /* closes of all that is on no known device */
@@ -40,27 +45,36 @@ enum sfd_queue {
 #define SFD_QUEUES (SFD_QUEUE_DEVICES + SFD_DEVICES_MAX)
 
 struct sfd_device {
-    uint64_t dev;      /* st_dev */
-    atomic_int medium; /* enum sfd_medium */
+    _Atomic(uint64_t) dev; /* st_dev */
+    atomic_int medium;     /* enum sfd_medium */
+    atomic_uint users;     /* that have its index */
 };
 
-/* Append-only table of the file systems seen so far. A full table answers with its last entry, which is REMOTE. */
+/* Table of the file systems seen lately. When all are in use it answers with the shared entry, which is REMOTE. */
 struct sfd_devices {
     pthread_mutex_t lock; /* writers only */
-    atomic_uint count;
+    atomic_uint count;    /* without the shared entry */
+    unsigned next;        /* under the lock: where to look for an idle entry */
     struct sfd_device at[SFD_DEVICES_MAX];
 };
 
 void sfd_devices_init(struct sfd_devices *devices);
 void sfd_devices_deinit(struct sfd_devices *devices);
 
-/* The index of `dev`, or -ENOENT. Never blocks. */
+/* The index of `dev`, to be put, or -ENOENT. Never blocks. */
 int sfd_devices_find(struct sfd_devices *devices, uint64_t dev);
 
-/* Finds or adds `dev`, of a medium that may be unknown: its index. Never blocks for longer than the table is locked. */
+/*
+ * Finds or adds `dev`, of a medium that may be unknown: its index, to be put. Never blocks for longer than the table is
+ * locked.
+ */
 int sfd_devices_add(struct sfd_devices *devices, uint64_t dev);
 
-/* The medium of a device as far as it is known now. */
+/* One more user of an index that the caller uses; and one less. Nothing for a negative index. */
+void sfd_devices_hold(struct sfd_devices *devices, int index);
+void sfd_devices_put(struct sfd_devices *devices, int index);
+
+/* The medium of a device, whose index the caller uses, as far as it is known now. */
 enum sfd_medium sfd_devices_medium(struct sfd_devices *devices, int index);
 
 #endif

@@ -90,7 +90,7 @@ int sfd_residency_learn(struct sfd_devices *devices, const struct sfd_kernel *ke
     const int medium = (int)medium_of(kernel, fd);
     int known = SFD_MEDIUM_UNKNOWN;
 
-    /* A failed call says nothing about the device, and the table keeps its entries for the daemon's life. */
+    /* A failed call says nothing about the device, and the table keeps an entry for long. */
     if (medium == SFD_MEDIUM_UNKNOWN) return index;
     if (!atomic_compare_exchange_strong(&devices->at[index].medium, &known, medium) && known != medium)
         atomic_store(&devices->at[index].medium, SFD_MEDIUM_REMOTE);

@@ -89,6 +89,7 @@ GUARD(int64_t, splice, (int in, int64_t *offset, int out, size_t count, unsigned
       (in, offset, out, count, flags))
 GUARD(int64_t, copy_file_range, (int in, int64_t *offset, int out, size_t count), (in, offset, out, count))
 GUARD(int, get_linger, (int fd, struct linger *out), (fd, out))
+GUARD(int, set_linger, (int fd, const struct linger *value), (fd, value))
 GUARD(int, get_unread, (int fd, int *out), (fd, out))
 GUARD(int, recvmmsg, (int fd, struct mmsghdr *messages, unsigned count, int flags), (fd, messages, count, flags))
 GUARD(int64_t, sendmsg, (int fd, const struct msghdr *message, int flags), (fd, message, flags))
@@ -136,6 +137,7 @@ const struct sfd_sys sfd_guard_sys = {
     .memory_file = guard_memory_file,
     .getsockopt_int = guard_getsockopt_int,
     .get_linger = guard_get_linger,
+    .set_linger = guard_set_linger,
     .get_unread = guard_get_unread,
     .recvmmsg = guard_recvmmsg,
     .sendmsg = guard_sendmsg,

@@ -25,6 +25,7 @@ void sfd_loop_forget(struct sfd_loop *loop, struct sfd_transfer *t)
     sfd_clients_leave(&loop->clients, t->loop.client);
     atomic_fetch_sub_explicit(&loop->shared->transfers, 1, memory_order_relaxed);
     if (loop->carrier->transfer == t) loop->carrier->transfer = NULL;
+    sfd_transfer_deinit(&loop->context, t);
     free(t);
 }
 

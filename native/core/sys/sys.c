@@ -191,6 +191,11 @@ static int sys_get_linger(int fd, struct linger *out)
     return result;
 }
 
+static int sys_set_linger(int fd, const struct linger *value)
+{
+    RETRY(int, setsockopt(fd, SOL_SOCKET, SO_LINGER, value, sizeof(*value)));
+}
+
 static int sys_get_unread(int fd, int *out)
 {
     int value = 0;
@@ -272,6 +277,7 @@ const struct sfd_sys sfd_sys_linux = {
     .memory_file = sfd_sys_memory_file,
     .getsockopt_int = sys_getsockopt_int,
     .get_linger = sys_get_linger,
+    .set_linger = sys_set_linger,
     .get_unread = sys_get_unread,
     .recvmmsg = sys_recvmmsg,
     .sendmsg = sys_sendmsg,

@@ -64,6 +64,7 @@ struct sfd_sys {
     int (*memory_file)(const char *name); /* sfd_sys_memory_file */
     int (*getsockopt_int)(int fd, int level, int name, int *out);
     int (*get_linger)(int fd, struct linger *out);
+    int (*set_linger)(int fd, const struct linger *value);
     int (*get_unread)(int fd, int *out); /* bytes that wait in a socket's receive queue */
     int (*recvmmsg)(int fd, struct mmsghdr *messages, unsigned count, int flags);
     int64_t (*sendmsg)(int fd, const struct msghdr *message, int flags);

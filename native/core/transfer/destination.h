@@ -31,7 +31,7 @@ struct sfd_destination {
     int fd;
     enum sfd_fd_kind kind;
     uint32_t fits;  /* mask of techniques, of those that this machine has */
-    int16_t device; /* of a regular file: its index; -1: it is on no disk */
+    int16_t device; /* of a regular file: its index, which it uses; -1: it is on no disk */
     bool asked;     /* O_NONBLOCK was read; before, `fits` has only what fits in any case */
     bool nonblock;  /* its description had O_NONBLOCK when it came, or is our own */
     bool seal_due;  /* it has to be sealed before it is complete; a copy's last job does */

@@ -24,6 +24,14 @@ void sfd_transfer_init(struct sfd_transfer *transfer)
     sfd_status_init(&transfer->status);
 }
 
+void sfd_transfer_deinit(const struct sfd_context *context, struct sfd_transfer *t)
+{
+    sfd_devices_put(context->devices, t->source.device);
+    sfd_devices_put(context->devices, t->destination.device);
+    t->source.device = -1;
+    t->destination.device = -1;
+}
+
 /* ------------------------------------------------------------------ moving */
 
 static void account(struct sfd_context *context, struct sfd_transfer *t, uint64_t moved)

@@ -157,7 +157,7 @@ struct sfd_transfer {
         int64_t atime;
         int64_t mtime;
         int64_t ctime;
-        int16_t device; /* index, or -1 */
+        int16_t device; /* index, which it uses; -1: none */
         uint8_t medium; /* enum sfd_medium */
         bool shared;    /* its description is the client's, sfd_open_descriptor */
         bool sparse;    /* it had holes when it was opened */
@@ -196,6 +196,9 @@ struct sfd_transfer {
 
 /* Everything -1 or zero; deinit is legal from here on. */
 void sfd_transfer_init(struct sfd_transfer *transfer);
+
+/* It has ended and will be freed. Idempotent. */
+void sfd_transfer_deinit(const struct sfd_context *context, struct sfd_transfer *transfer);
 
 /* What a request asks for; the descriptors are taken. */
 struct sfd_transfer_request {

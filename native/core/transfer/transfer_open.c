@@ -26,7 +26,7 @@ static enum sfd_next open_in_pool(struct sfd_context *context, struct sfd_transf
     return offload_open(context, t, sfd_transfer_queue((int16_t)device));
 }
 
-/* The device that the open of a path waits for, as far as the kernel's caches tell: its index, or -1. */
+/* The device that the open of a path waits for, as far as the kernel's caches tell: its index, to be put, or -1. */
 static int device_of(const struct sfd_context *context, const struct sfd_transfer *t, const char *path, uint64_t *dev)
 {
     const int result = sfd_open_device(&context->kernel, t->source.root, path, dev);
@@ -63,6 +63,7 @@ enum sfd_next sfd_transfer_open_path(struct sfd_context *context, struct sfd_tra
     int result = root_is_local ? sfd_open_cached(&context->kernel, t->source.root, path, &file) : -EXDEV;
     if (is_for_pool(result)) {
         device = device_of(context, t, path, &dev);
+        sfd_transfer_hold_device(context, t, device);
         if (result == -EXDEV && is_local(context, device))
             result = sfd_open_cached_on_device(&context->kernel, t->source.root, path, dev, &file);
         if (is_for_pool(result)) return open_in_pool(context, t, path, device);
@@ -71,7 +72,8 @@ enum sfd_next sfd_transfer_open_path(struct sfd_context *context, struct sfd_tra
     device = sfd_devices_find(context->devices, file.dev);
     if (is_local(context, device)) return take_over(context, t, &file, device);
     /* The device is new: the disk pool has to learn its medium. */
-    device = sfd_devices_add(context->devices, file.dev);
+    if (device < 0) device = sfd_devices_add(context->devices, file.dev);
+    sfd_transfer_hold_device(context, t, device);
     sfd_closer_take_file(&context->closer, &file.fd, device, t->loop.account);
     return open_in_pool(context, t, path, device);
 }
@@ -96,6 +98,7 @@ enum sfd_next sfd_transfer_open_source(struct sfd_context *context, struct sfd_t
         sfd_closer_take_unknown(&context->closer, &source, t->loop.account);
         return sfd_transfer_refuse(context, t, result);
     }
+    sfd_transfer_hold_device(context, t, device);
     return offload_open(context, t, sfd_transfer_queue(device));
 }
 

@@ -48,6 +48,13 @@ static inline uint8_t sfd_transfer_queue(int device)
     return device < 0 ? SFD_QUEUE_OPEN : (uint8_t)(SFD_QUEUE_DEVICES + device);
 }
 
+/* Takes the index of the device that its file is on, or will wait for, and puts the one that it had. */
+static inline void sfd_transfer_hold_device(const struct sfd_context *context, struct sfd_transfer *t, int device)
+{
+    sfd_devices_put(context->devices, t->source.device);
+    t->source.device = (int16_t)device;
+}
+
 /* ---- transfer.c ---- */
 
 /* Has the disk pool do a job. */

@@ -49,7 +49,7 @@ int sfd_transfer_adopt(const struct sfd_context *context, struct sfd_transfer *t
     t->source.fd = opened->fd;
     t->source.shared = opened->shared;
     t->source.sparse = opened->sparse;
-    t->source.device = (int16_t)device;
+    sfd_transfer_hold_device(context, t, device);
     t->source.medium = (uint8_t)sfd_devices_medium(context->devices, device);
     if (t->source.medium == SFD_MEDIUM_UNKNOWN) t->source.medium = SFD_MEDIUM_REMOTE; /* for this time */
     t->source.size = opened->size;

@@ -186,6 +186,29 @@ TEST_F(CloserTest, ShouldHandOverTheDescriptorsOfEachClientByThemselves)
     sfd_client_accounts_deinit(&accounts);
 }
 
+TEST_F(CloserTest, ShouldNotLetASocketLingerWhoseClientHasAllItsDescriptors) // R10
+{
+    const struct sfd_limits limits = {0, 2, 0};
+    struct sfd_client_accounts accounts;
+    sfd_client_accounts_init(&accounts, &limits);
+    struct sfd_client_account *client = sfd_client_accounts_get(&accounts, 1, 1000);
+    std::vector<SocketPair> pairs;
+    for (size_t i = 0; i < 4; i++) {
+        pairs.push_back(tcpPair());
+        const struct linger linger = {1, 3600};
+        ASSERT_EQ(0, setsockopt(pairs[i].out.get(), SOL_SOCKET, SO_LINGER, &linger, sizeof(linger)));
+        int fd = dup(pairs[i].out.get());
+        const int number = fd;
+        sfd_closer_take_unknown(&closer_, &fd, client);
+        EXPECT_EQ(i < 2, isOpen(number)) << i;
+    }
+    EXPECT_EQ(2u, closer_.count);
+    EXPECT_EQ(2u, client->descriptors.load());
+    sfd_client_account_put(client);
+    sfd_closer_deinit(&closer_);
+    sfd_client_accounts_deinit(&accounts);
+}
+
 TEST_F(CloserTest, ShouldIgnoreWhatIsNoDescriptor)
 {
     int none = -1;

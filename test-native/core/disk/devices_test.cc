@@ -1,6 +1,7 @@
 // The table of devices: each found by its number, by every thread, in the room that there is. The disk pool fills it.
 #include "core.h"
 
+#include <atomic>
 #include <linux/magic.h>
 #include <memory>
 #include <thread>
@@ -73,6 +74,59 @@ TEST_F(DevicesTest, ShouldShareTheLastEntryAmongTheDevicesThatDoNotFit)
         EXPECT_EQ(fits ? SFD_MEDIUM_LOCAL : SFD_MEDIUM_REMOTE, sfd_devices_medium(&devices_, index)) << dev;
     }
     EXPECT_EQ(-ENOENT, sfd_devices_find(&devices_, SFD_DEVICES_MAX)) << "the loop must not guess";
+}
+
+TEST_F(DevicesTest, ShouldGiveIdleEntriesToNewDevices) // R10
+{
+    for (uint64_t dev = 1; dev <= 10 * SFD_DEVICES_MAX; dev++) {
+        const int index = sfd_residency_learn(&devices_, &kernel_->kernel, file_.get(), dev);
+        ASSERT_NE(SFD_DEVICES_SHARED, index) << dev;
+        EXPECT_EQ(SFD_MEDIUM_LOCAL, sfd_devices_medium(&devices_, index));
+        sfd_devices_put(&devices_, index);
+    }
+    EXPECT_EQ(-ENOENT, sfd_devices_find(&devices_, 1)) << "its entry is another device's";
+    const int last = sfd_devices_find(&devices_, 10 * SFD_DEVICES_MAX);
+    ASSERT_GE(last, 0) << "it was used lately";
+    sfd_devices_put(&devices_, last);
+}
+
+TEST_F(DevicesTest, ShouldKeepAnEntryThatIsInUse) // R10
+{
+    const int dead = sfd_residency_learn(&devices_, &kernel_->kernel, file_.get(), 1);
+    sfd_devices_hold(&devices_, dead);
+    sfd_devices_put(&devices_, dead); // one of two
+    for (uint64_t dev = 2; dev <= 3 * SFD_DEVICES_MAX; dev++) {
+        const int index = sfd_devices_add(&devices_, dev);
+        ASSERT_NE(dead, index);
+        EXPECT_EQ(SFD_MEDIUM_UNKNOWN, sfd_devices_medium(&devices_, index)) << "nothing is left of the device before";
+        sfd_devices_put(&devices_, index);
+    }
+    EXPECT_EQ(dead, sfd_devices_find(&devices_, 1));
+}
+
+TEST_F(DevicesTest, ShouldNeverGiveAwayWhatAThreadUses) // R10
+{
+    std::vector<std::thread> threads;
+    std::atomic<int> wrong{0};
+    for (uint64_t thread = 0; thread < 4; thread++) {
+        threads.emplace_back([&, thread] {
+            for (uint64_t i = 0; i < 20000; i++) {
+                const uint64_t dev = 1 + (i * (2 * thread + 3)) % (2 * SFD_DEVICES_MAX);
+                const int index = sfd_devices_add(&devices_, dev);
+                if (index != SFD_DEVICES_SHARED && devices_.at[index].dev.load() != dev) {
+                    wrong++;
+                }
+                sfd_devices_put(&devices_, index);
+            }
+        });
+    }
+    for (std::thread &thread : threads) {
+        thread.join();
+    }
+    EXPECT_EQ(0, wrong.load());
+    for (int i = 0; i < SFD_DEVICES_MAX; i++) {
+        EXPECT_EQ(0u, devices_.at[i].users.load()) << i;
+    }
 }
 
 TEST_F(DevicesTest, ShouldGiveOneIndexToADeviceThatManyThreadsLearnAtOnce)

@@ -114,11 +114,13 @@ final class DiskPool implements AutoCloseable {
 
     /**
      * How long a close waits is in the hands of the client, which may therefore have half of the threads at most. How
-     * long a disk takes is not, so there is no such limit there.
+     * long a disk takes is not, so there is no such limit there; but where several disks share the threads, a client's
+     * tasks on a dead one leave half of them to others.
      */
     private static int mostOfOneClient(int queue, int threads) {
         boolean closes = queue == EngineNative.QUEUE_CLOSE || queue == EngineNative.QUEUE_LINGER;
-        return closes ? Math.max(1, threads / 2) : Integer.MAX_VALUE;
+        boolean shared = queue == EngineNative.QUEUE_OPEN || queue == EngineNative.QUEUES - 1;
+        return closes || shared ? Math.max(1, threads / 2) : Integer.MAX_VALUE;
     }
 
     private static String nameOf(int queue) {

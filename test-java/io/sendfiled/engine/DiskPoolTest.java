@@ -98,6 +98,18 @@ final class DiskPoolTest {
     }
 
     @Test
+    void shouldLeaveHalfOfTheThreadsThatDisksShareToOtherClients() throws Exception { // R10
+        for (long task = -10; task < 0; task++) {
+            pool.execute(EngineNative.QUEUES - 1, task, true, CLIENT);
+        }
+        take(begun);
+
+        pool.execute(EngineNative.QUEUES - 1, 1, false, CLIENT + 1);
+
+        assertEquals(1, take(done));
+    }
+
+    @Test
     void shouldBoundTheThreadsOfADisk() throws Exception {
         for (long task = -10; task < 0; task++) {
             pool.execute(DEAD, task, false, CLIENT);
