@@ -203,9 +203,11 @@ int sfd_send_fd(int srv_sockfd, int source_fd, int destination_fd, off_t offset,
  *   out      a buffer that is not mapped yet, untouched on failure; the caller frees it, also when the transfer
  *            failed: at any time; the daemon releases its part when the transfer ends
  *
- * In /proc it has the file's name. The memory is charged to the daemon (its cgroup). The descriptor that is returned,
- * the other parameters, blocking and errno: as sfd_send_with(), whose SFD_OPTION_SEAL is set in addition; and EMFILE,
- * ENFILE, ENOMEM when no memory file can be made.
+ * In /proc it has the file's name. The memory is charged to the daemon (its cgroup): the transfer fails with ENOBUFS,
+ * before anything is filled, when the daemon has no room for it, and with EDQUOT when it is more than one client may
+ * have filled at once. For larger files allocate a memory file, fallocate(2), and have it filled by sfd_send_with().
+ * The descriptor that is returned, the other parameters, blocking and errno: as sfd_send_with(), whose SFD_OPTION_SEAL
+ * is set in addition; and EMFILE, ENFILE, ENOMEM when no memory file can be made.
  */
 int sfd_read_buffer(int srv_sockfd, const char *path, off_t offset, size_t len, bool stat_fd_nonblock,
                     const struct sfd_options *options, struct sfd_buffer *out) SFD_API;

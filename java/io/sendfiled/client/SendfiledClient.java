@@ -135,7 +135,10 @@ public final class SendfiledClient implements AutoCloseable {
 
     /**
      * Reads a file into memory, without a pipe: the daemon fills a {@link SharedBuffer} and seals it, and this process maps
-     * it. For a file of more than a few pages, or one that is to be handed on. The memory is charged to the daemon.
+     * it. For a file of more than a few pages, or one that is to be handed on. The memory is charged to the daemon: the
+     * transfer fails with {@code ENOBUFS} before anything is filled when the daemon has no room for it, and with {@code
+     * EDQUOT} when it is more than one client may have filled at once. For larger files, send into a memory file whose
+     * pages this process has allocated.
      *
      * @param request a file in the daemon's root
      */

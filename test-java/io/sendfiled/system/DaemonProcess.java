@@ -36,7 +36,20 @@ public final class DaemonProcess implements AutoCloseable {
     public static DaemonProcess start(
             Map<String, String> environment, Path socketDirectory, String name, Path root, String... options)
             throws IOException {
-        List<String> command = new ArrayList<>(
+        return start(List.of(), environment, socketDirectory, name, root, options);
+    }
+
+    /** The same, started by a program that becomes the daemon: the command to run is appended to {@code starter}. */
+    public static DaemonProcess start(
+            List<String> starter,
+            Map<String, String> environment,
+            Path socketDirectory,
+            String name,
+            Path root,
+            String... options)
+            throws IOException {
+        List<String> command = new ArrayList<>(starter);
+        command.addAll(
                 List.of(program().toString(), "-S", socketDirectory.toString(), "-s", name, "-r", root.toString()));
         command.addAll(List.of(options));
         ProcessBuilder builder = new ProcessBuilder(command)

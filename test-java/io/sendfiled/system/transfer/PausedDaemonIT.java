@@ -1,0 +1,126 @@
+package io.sendfiled.system.transfer;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+
+import io.sendfiled.client.Destination;
+import io.sendfiled.client.OpenFile;
+import io.sendfiled.client.Transfer;
+import io.sendfiled.support.Await;
+import io.sendfiled.support.Content;
+import io.sendfiled.system.TestDaemon;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.channels.Pipe;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/**
+ * R14: a daemon that is stopped (SIGSTOP, as by {@code docker pause}) for longer than its timeouts loses no transfer that
+ * is well.
+ */
+@Timeout(60)
+final class PausedDaemonIT {
+    private static final int TIMEOUT_MS = 500;
+    private static final int SIZE = 1 << 20; // more than a pipe holds
+    private static final int MANY = 100; // more than one wait for events tells of
+
+    @TempDir
+    private Path directory;
+
+    private Content content = Content.NOTHING;
+
+    private TestDaemon start() throws Exception {
+        TestDaemon daemon = TestDaemon.start(
+                TestDaemon.Kind.FORKED,
+                directory,
+                TestDaemon.Options.STANDARD.with("idle-timeout", TIMEOUT_MS).withOpenTimeoutMs(TIMEOUT_MS));
+        content = Content.write(daemon.root().resolve("file"), SIZE);
+        return daemon;
+    }
+
+    private static void signal(TestDaemon daemon, String name) throws IOException, InterruptedException {
+        assertEquals(
+                0,
+                new ProcessBuilder("kill", "-" + name, Long.toString(daemon.pid()))
+                        .start()
+                        .waitFor());
+    }
+
+    /** Stops it for twice as long as its timeouts. */
+    private static void pause(TestDaemon daemon, ThrowingRunnable meanwhile) throws Exception {
+        signal(daemon, "STOP");
+        try {
+            long end = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(2L * TIMEOUT_MS);
+            meanwhile.run();
+            Await.until("the pause to be long enough", () -> System.nanoTime() - end >= 0);
+        } finally {
+            signal(daemon, "CONT");
+        }
+    }
+
+    @FunctionalInterface
+    private interface ThrowingRunnable {
+        void run() throws Exception;
+    }
+
+    @Test
+    void shouldGoOnWhenItsReceiversReadAgain() throws Exception {
+        try (TestDaemon daemon = start()) {
+            List<Pipe> pipes = new ArrayList<>();
+            List<Transfer> transfers = new ArrayList<>();
+            for (int i = 0; i < MANY; i++) {
+                Pipe pipe = Pipe.open();
+                pipes.add(pipe);
+                transfers.add(daemon.client().send("file", Destination.of(pipe.sink())));
+                pipe.sink().close();
+            }
+
+            pause(daemon, () -> {
+                for (Transfer transfer : transfers) {
+                    assertFalse(transfer.result().isDone(), transfer::toString);
+                }
+            });
+            List<CompletableFuture<Content>> received = new ArrayList<>();
+            for (Pipe pipe : pipes) {
+                received.add(CompletableFuture.supplyAsync(() -> drain(pipe), task -> new Thread(task).start()));
+            }
+            for (int i = 0; i < MANY; i++) {
+                assertEquals(SIZE, transfers.get(i).await(Await.LONG).bytesMoved());
+                assertEquals(content, received.get(i).get(20, TimeUnit.SECONDS));
+                pipes.get(i).source().close();
+            }
+            daemon.expectNoLeak();
+        }
+    }
+
+    private static Content drain(Pipe pipe) {
+        try {
+            return Content.drain(pipe.source());
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    @Test
+    void shouldObeyWhatWaitsInItsSocketBeforeItGivesAFileUp() throws Exception {
+        try (TestDaemon daemon = start()) {
+            OpenFile file = daemon.client().open("file").get(20, TimeUnit.SECONDS);
+            Pipe pipe = Pipe.open();
+            List<Transfer> sent = new ArrayList<>();
+
+            pause(daemon, () -> sent.add(file.send(Destination.of(pipe.sink()))));
+            pipe.sink().close();
+            assertEquals(content, Content.drain(pipe.source()));
+            assertEquals(SIZE, sent.get(0).await(Await.LONG).bytesMoved());
+            pipe.source().close();
+            daemon.expectNoLeak();
+        }
+    }
+}
