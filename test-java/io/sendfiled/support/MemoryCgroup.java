@@ -46,7 +46,8 @@ public final class MemoryCgroup implements AutoCloseable {
 
     /** A program that moves itself there, and becomes the program that is appended to it. */
     public List<String> starter() {
-        return List.of("/bin/sh", "-c", BECOME, directory.resolve("cgroup.procs").toString());
+        return List.of(
+                "/bin/sh", "-c", BECOME, directory.resolve("cgroup.procs").toString());
     }
 
     /** How many of its processes the kernel has killed. */

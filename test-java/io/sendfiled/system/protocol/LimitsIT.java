@@ -1,6 +1,7 @@
 package io.sendfiled.system.protocol;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -19,7 +20,15 @@ import io.sendfiled.sys.Errno;
 import io.sendfiled.system.CDriver;
 import io.sendfiled.system.Daemon;
 import io.sendfiled.system.TestDaemon;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.StandardSocketOptions;
+import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
+import java.nio.channels.ServerSocketChannel;
+import java.nio.channels.SocketChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
@@ -120,6 +129,58 @@ final class LimitsIT {
                 disk.release(); // before this process closes its own
             }
             Await.until("the descriptors to be closed", () -> isServed("file"));
+        }
+    }
+
+    @Test
+    void shouldLetNoMoreSocketsLingerThanOneClientMayHaveDescriptors() throws Exception { // R10
+        assumeTrue(kind == TestDaemon.Kind.FORKED, "an embedded engine's descriptors are beside this test's own");
+        List<SocketChannel> peers = new ArrayList<>();
+        List<Thread> closes = new ArrayList<>();
+        try (ServerSocketChannel listener = ServerSocketChannel.open();
+                RawClient raw = daemon.rawClient()) {
+            listener.bind(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0));
+            for (int i = 0; i < 3 * DESCRIPTORS; i++) {
+                SocketChannel passed = SocketChannel.open(listener.getLocalAddress());
+                peers.add(listener.accept());
+                fill(passed);
+                raw.send(new byte[] {99}, Descriptors.numberOf(passed), -1); // no request at all
+                closes.add(startClosing(passed));
+            }
+            expectQuota(daemon.client().read("file").result()); // behind all of them
+            assertFalse(daemon.hasMoreDescriptorsThanAtItsStart(DESCRIPTORS + 2));
+            expectOthersAreServed("file");
+        } finally {
+            for (SocketChannel peer : peers) {
+                peer.close(); // with unread bytes: nothing is left to wait for
+            }
+            for (Thread close : closes) {
+                close.join();
+            }
+        }
+        Await.until("the sockets to be closed", () -> isServed("file"));
+    }
+
+    /** In a thread of its own: if the daemon was faster, this close is the last one, and lingers. */
+    private static Thread startClosing(SocketChannel socket) {
+        Thread thread = new Thread(() -> {
+            try {
+                socket.close();
+            } catch (IOException e) {
+                throw new UncheckedIOException(e);
+            }
+        });
+        thread.start();
+        return thread;
+    }
+
+    /** A socket whose close waits until its peer has read all of what it holds. */
+    private static void fill(SocketChannel socket) throws IOException {
+        socket.setOption(StandardSocketOptions.SO_LINGER, 3600);
+        socket.configureBlocking(false);
+        ByteBuffer bytes = ByteBuffer.allocate(1 << 20);
+        while (socket.write(bytes) > 0) {
+            bytes.clear();
         }
     }
 

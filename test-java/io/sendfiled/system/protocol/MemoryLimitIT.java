@@ -25,12 +25,12 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
-import org.jspecify.annotations.Nullable;
 
 /** R18: memory that clients make the daemon fill is bounded, for each and in all; the daemon outlives who asks for more. */
 @Timeout(120)
@@ -74,9 +74,10 @@ final class MemoryLimitIT {
     }
 
     private static void expectRefusal(int errno, BufferTransfer transfer) {
-        ExecutionException e = assertThrows(
-                ExecutionException.class, () -> transfer.buffer().get(60, TimeUnit.SECONDS));
-        assertEquals(errno, assertInstanceOf(TransferException.class, e.getCause()).errno());
+        ExecutionException e =
+                assertThrows(ExecutionException.class, () -> transfer.buffer().get(60, TimeUnit.SECONDS));
+        assertEquals(
+                errno, assertInstanceOf(TransferException.class, e.getCause()).errno());
     }
 
     @Test
@@ -124,7 +125,8 @@ final class MemoryLimitIT {
         Path file = Files.createTempFile(Path.of("/dev/shm"), "sendfiled", null);
         try (SendfiledClient client = serveIn(300 * MIB);
                 FileChannel out = FileChannel.open(file, StandardOpenOption.WRITE)) {
-            Process fallocate = new ProcessBuilder("fallocate", "-l", Long.toString(600 * MIB), file.toString()).start();
+            Process fallocate =
+                    new ProcessBuilder("fallocate", "-l", Long.toString(600 * MIB), file.toString()).start();
             assumeTrue(fallocate.waitFor() == 0, "no fallocate(1), or no memory");
             assertEquals(
                     600 * MIB,
