@@ -65,6 +65,7 @@ static void start(const uint8_t *data, size_t size)
     };
     h.shared.techniques = SFD_TECHNIQUES_ALL;
     sfd_devices_init(&h.shared.devices);
+    sfd_write_ranges_init(&h.shared.write_ranges);
     sfd_carriers_init(&h.shared.carriers);
     sfd_client_accounts_init(&h.shared.accounts, &h.shared.settings.client);
     h.shared.request_fd = KERNEL_REQUEST_FD;
@@ -377,6 +378,8 @@ static void stop(void)
         FUZZ_CHECK(h.shared.accounts.buckets[i] == NULL); /* R10 */
     sfd_client_accounts_deinit(&h.shared.accounts);
     sfd_carriers_deinit(&h.shared.carriers);
+    FUZZ_CHECK(h.shared.write_ranges.first == NULL);
+    sfd_write_ranges_deinit(&h.shared.write_ranges);
     sfd_devices_deinit(&h.shared.devices);
     kernel_check_empty();
     for (unsigned i = 0; i < kernel.fd_count; i++) {

@@ -34,6 +34,7 @@ int sfd_loop_create(struct sfd_loop **out, struct sfd_shared *shared, uint32_t i
     loop->context = (struct sfd_context){
         .settings = &shared->settings,
         .devices = &shared->devices,
+        .ranges = &shared->write_ranges,
         .kernel = shared->kernel,
         .techniques = shared->techniques,
     };

@@ -35,6 +35,13 @@ static inline uint64_t sfd_min_u64(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
+/* Where a copy goes to. */
+struct sfd_target {
+    struct sfd_write_range range; /* entered, unless it appends */
+    uint64_t start;               /* of the first byte; with O_APPEND: the size of the file before */
+    bool appends;
+};
+
 /* The descriptor that the bytes go to. */
 static inline int sfd_transfer_output(const struct sfd_transfer *t)
 {
@@ -59,6 +66,9 @@ enum sfd_next sfd_transfer_opened(struct sfd_context *context, struct sfd_transf
 /* Its technique is chosen: begins to move. */
 enum sfd_next sfd_transfer_move_by(struct sfd_context *context, struct sfd_transfer *transfer,
                                    enum sfd_technique technique);
+
+/* Counts the bytes that a job has copied, also when it ends all the same. */
+void sfd_transfer_take_copied(struct sfd_context *context, struct sfd_transfer *transfer);
 
 /* ---- transfer_open.c ---- */
 
@@ -158,6 +168,9 @@ enum sfd_next sfd_transfer_refuse(struct sfd_context *context, struct sfd_transf
  * EOF everywhere, and then writes the message, if it has room.
  */
 enum sfd_next sfd_transfer_end(struct sfd_context *context, struct sfd_transfer *transfer);
+
+/* The job is back during which it should have ended: it ends now. */
+enum sfd_next sfd_transfer_end_as_due(struct sfd_context *context, struct sfd_transfer *transfer);
 
 /* Its final message has had no room for too long. */
 enum sfd_next sfd_transfer_give_up(struct sfd_context *context, struct sfd_transfer *transfer);
