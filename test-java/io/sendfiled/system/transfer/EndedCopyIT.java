@@ -104,12 +104,13 @@ final class EndedCopyIT {
                 FileChannel out = open(output)) {
             daemon.rememberDescriptors();
             ExtendedRequest request = ExtendedRequest.send("disk/" + source);
-            try (Status status =
-                    send(client, end == End.DEADLINE ? request.withDeadlineMs(SHORT_MS) : request, out)) {
+            try (Status status = send(client, end == End.DEADLINE ? request.withDeadlineMs(SHORT_MS) : request, out)) {
                 if (source.equals("held")) {
                     disk.awaitHeld();
                 } else {
-                    Await.until("the first bytes to be written", () -> output.toFile().length() > 0);
+                    Await.until(
+                            "the first bytes to be written",
+                            () -> output.toFile().length() > 0);
                 }
                 if (end == End.DEADLINE) {
                     assertEquals("ETIMEDOUT", Outcome.ofSend(status).errnoName());
