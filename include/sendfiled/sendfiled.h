@@ -119,7 +119,9 @@ int sfd_read(int srv_sockfd, const char *path, off_t offset, size_t len, bool de
 /*
  * Send File: the daemon writes the file's bytes to destination_fd (TCP or UNIX stream socket, pipe,
  * regular file, opened for writing), and File Information, progress and the outcome to the returned
- * descriptor. Do not write to destination_fd until it is over. Its O_NONBLOCK is not changed.
+ * descriptor. Do not write to destination_fd until it is over. Its O_NONBLOCK is not changed. A file
+ * is written from its position on, which is moved behind the last byte at the end, but not when the
+ * transfer was cancelled or timed out; EBUSY when another transfer writes to the same bytes.
  *
  * stat_fd_nonblock: whether the returned descriptor is non-blocking. The other parameters, blocking
  * and errno: as sfd_read().
@@ -150,7 +152,8 @@ bool sfd_send_open(int srv_sockfd, size_t txnid, int destination_fd) SFD_API;
 
 /*
  * Cancel: ends a transfer of any kind at any point; its status channel gives end of file with no
- * further message. Nothing happens when the transfer is over already, or belongs to another process.
+ * further message, and nothing is written to the destination afterwards. Nothing happens when the
+ * transfer is over already, or belongs to another process.
  *
  * txnid: sfd_file_info.txnid. True: the request was sent. Blocking and errno: as sfd_read().
  */

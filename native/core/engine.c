@@ -27,6 +27,7 @@ int sfd_engine_create(struct sfd_engine **out, const struct sfd_settings *settin
     atomic_init(&shared->receiving_loop, 0);
     atomic_init(&shared->draining, false);
     sfd_devices_init(&shared->devices);
+    sfd_write_ranges_init(&shared->write_ranges);
     sfd_carriers_init(&shared->carriers);
     sfd_client_accounts_init(&shared->accounts, &settings->client);
     sfd_memory_budget_init(&shared->memory, &sfd_sys_linux, settings->memory, settings->client_memory);
@@ -109,6 +110,7 @@ void sfd_engine_destroy(struct sfd_engine *engine)
     sfd_watchdog_deinit(&engine->shared.watchdog);
     sfd_carriers_deinit(&engine->shared.carriers);
     sfd_devices_deinit(&engine->shared.devices);
+    sfd_write_ranges_deinit(&engine->shared.write_ranges);
     sfd_client_accounts_deinit(&engine->shared.accounts);
     sfd_memory_budget_deinit(&engine->shared.memory);
     free(engine);

@@ -157,14 +157,14 @@ static void hear(struct kernel_fd *status, const struct sfd_wire_response *r)
     case SFD_WIRE_RESPONSE_PROGRESS:
         FUZZ_CHECK(said->info && !said->is_read);
         said->progress += r->moved;
-        FUZZ_CHECK(r->moved > 0 && taker != NULL && said->progress <= taker->taken);
+        FUZZ_CHECK(r->moved > 0 && taker != NULL && (said->progress <= taker->taken || kernel.zeros)); /* a hole */
         break;
     case SFD_WIRE_RESPONSE_COMPLETE:
         end_of(status, true);
         break;
     case SFD_WIRE_RESPONSE_RESULT:
         FUZZ_CHECK(r->result.moved <= said->size);
-        FUZZ_CHECK(taker == NULL || r->result.moved <= taker->taken);
+        FUZZ_CHECK(taker == NULL || r->result.moved <= taker->taken || kernel.zeros);
         end_of(status, r->errnum == 0);
         break;
     case SFD_WIRE_RESPONSE_ERROR:
@@ -234,6 +234,32 @@ static uint64_t total(const struct iovec *iov, int count)
     for (int i = 0; i < count; i++)
         sum += iov[i].iov_len;
     return sum;
+}
+
+/* A file is only written to as long as its client has not been told the end. R17 */
+static void check_goes_on(const struct kernel_fd *dest)
+{
+    for (unsigned i = 0; i < kernel.fd_count; i++) {
+        const struct kernel_fd *status = &kernel.fds[i];
+        if (status->is_status && !status->said.is_read && taker_of(status) == dest)
+            FUZZ_CHECK(status->open && !status->said.ended);
+    }
+}
+
+/* Bytes come to `offset` of the file `dest`: a hole is what is passed over before. */
+static void pass_hole(struct kernel_fd *dest, uint64_t offset)
+{
+    const uint64_t at = dest->position + dest->taken;
+
+    FUZZ_CHECK(offset == at || (offset > at && kernel.zeros)); /* R17 */
+    if (offset > at) take(dest, offset - at, NULL);
+}
+
+static void grow_to_taken(struct kernel_fd *dest)
+{
+    const uint64_t at = dest->position + dest->taken;
+
+    if (dest->size < at) dest->size = at;
 }
 
 /* Whether `dest` takes bytes at all now: 0 or -errno. */
@@ -354,13 +380,12 @@ static int64_t k_lseek(int fd, int64_t offset, int whence)
         FUZZ_CHECK(offset >= 0);
         if ((uint64_t)offset >= entry->size) return -ENXIO;
         return (int64_t)(entry->hole < entry->size ? entry->hole : entry->size);
+    case SEEK_SET: /* a copy has ended */
+        check_goes_on(entry);
+        FUZZ_CHECK((uint64_t)offset == entry->position + entry->taken || kernel.zeros);
+        return offset;
     default:
-        FUZZ_CHECK(whence == SEEK_CUR && offset >= 0);
-        if (entry->position > (uint64_t)(INT64_MAX - offset)) return -EOVERFLOW;
-        if (offset > 0) {
-            entry->position += (uint64_t)offset;
-            take(entry, (uint64_t)offset, NULL);
-        }
+        FUZZ_CHECK(whence == SEEK_CUR && offset == 0);
         return (int64_t)entry->position;
     }
 }
@@ -371,8 +396,11 @@ static int k_fallocate(int fd, int mode, uint64_t offset, uint64_t length)
 
     FUZZ_CHECK(length > 0 && offset <= INT64_MAX && length <= INT64_MAX - offset); /* R12 */
     const int error = FAULT(EOPNOTSUPP, ENOSYS, ENOSPC, EFBIG, EINTR, EIO);
-    if (error == 0 && mode == 0 && offset + length > entry->size) entry->size = offset + length;
-    return error;
+    check_goes_on(entry);
+    if (error < 0) return error;
+    if (mode == 0 && offset + length > entry->size) entry->size = offset + length;
+    if (offset + length > entry->position + entry->taken) pass_hole(entry, offset + length);
+    return 0;
 }
 
 static int k_mmap(size_t length, int protection, int flags, int fd, uint64_t offset, void **out)
@@ -432,8 +460,9 @@ static int64_t k_pwritev2(int fd, const struct iovec *iov, int count, int64_t of
     uint64_t n = total(iov, count);
 
     (void)flags;
-    FUZZ_CHECK(offset == -1 && n > 0);
+    FUZZ_CHECK((offset >= 0) == (dest->kind == KERNEL_FILE && (dest->flags & O_APPEND) == 0) && n > 0); /* R17 */
     FUZZ_CHECK(dest->kind != KERNEL_TCP && dest->kind != KERNEL_UNIX);
+    if (dest->kind == KERNEL_FILE) check_goes_on(dest);
     int error = can_take(dest);
     if (error == 0) error = FAULT(EAGAIN, ENOMEM, ENOBUFS, EINTR, ENOSPC, EIO, EPIPE, EOPNOTSUPP, EFAULT);
     if (error < 0) return error;
@@ -444,9 +473,12 @@ static int64_t k_pwritev2(int fd, const struct iovec *iov, int count, int64_t of
         return -EAGAIN;
     }
     n = some == 0 ? n : some;
+    if (offset >= 0) pass_hole(dest, (uint64_t)offset);
     take_memory(dest, iov, count, n);
-    dest->position += n;
-    if (dest->position > dest->size) dest->size = dest->position;
+    if (offset >= 0 || (dest->flags & O_APPEND) == 0)
+        grow_to_taken(dest);
+    else
+        dest->size += n;
     return (int64_t)n;
 }
 
@@ -488,8 +520,7 @@ static int64_t move_bytes(int out, int in, int64_t *offset, size_t count)
 
     if (n > 0) {
         take(dest, (uint64_t)n, offset);
-        dest->position += (uint64_t)n;
-        if (dest->position > dest->size) dest->size = dest->position;
+        grow_to_taken(dest);
         *offset += n;
     }
     return n;
@@ -506,13 +537,50 @@ static int64_t k_sendfile(int out, int in, int64_t *offset, size_t count)
 static int64_t k_splice(int in, int64_t *offset, int out, size_t count, unsigned flags)
 {
     FUZZ_CHECK((flags & SPLICE_F_NONBLOCK) != 0 && kernel_fd(out)->kind == KERNEL_PIPE); /* R5 */
-    return move_bytes(out, in, offset, count);
+    struct kernel_fd *pipe = kernel_fd(out);
+    if (!pipe->is_ours) return move_bytes(out, in, offset, count);
+    const int64_t n = from_file(in, offset, count < 65536 ? count : 65536);
+    if (n > 0) {
+        FUZZ_CHECK(pipe->held == 0); /* what a copy has left there would come first */
+        pipe->held = (uint64_t)n;
+        pipe->held_from = *offset;
+        *offset += n;
+    }
+    return n;
 }
 
-static int64_t k_copy_file_range(int in, int64_t *offset, int out, size_t count)
+static int64_t k_splice_out(int pipe, int out, int64_t *offset, size_t count)
 {
-    FUZZ_CHECK(kernel_fd(out)->kind == KERNEL_FILE);
-    return move_bytes(out, in, offset, count);
+    struct kernel_fd *from = kernel_fd(pipe + 1); /* the end that has been written to */
+    struct kernel_fd *dest = kernel_fd(out);
+
+    FUZZ_CHECK(from->is_ours && dest->kind == KERNEL_FILE && (dest->flags & O_APPEND) == 0);
+    FUZZ_CHECK(count > 0 && count <= from->held);
+    check_goes_on(dest);
+    int error = can_take(dest);
+    if (error == 0) error = FAULT(EINTR, EIO, ENOMEM, ENOSPC, EINVAL, EPERM, EBADF);
+    if (error < 0) return error;
+    pass_hole(dest, (uint64_t)*offset);
+    uint64_t n = share(count);
+    if (n == 0) n = 1;
+    take(dest, n, &from->held_from);
+    grow_to_taken(dest);
+    from->held -= n;
+    from->held_from += (int64_t)n;
+    *offset += (int64_t)n;
+    return (int64_t)n;
+}
+
+static int64_t k_copy_file_range(int in, int64_t *offset, int out, int64_t *out_offset, size_t count)
+{
+    struct kernel_fd *dest = kernel_fd(out);
+
+    FUZZ_CHECK(dest->kind == KERNEL_FILE && (dest->flags & O_APPEND) == 0);
+    check_goes_on(dest);
+    pass_hole(dest, (uint64_t)*out_offset);
+    const int64_t n = move_bytes(out, in, offset, count);
+    if (n > 0) *out_offset += n;
+    return n;
 }
 
 /* ------------------------------------------------------------------ descriptors and sockets */
@@ -537,6 +605,7 @@ static int add_seals(struct kernel_fd *entry, int seals)
     const uint8_t what = fuzz_u8(&kernel.bytes);
 
     FUZZ_CHECK(entry->kind == KERNEL_FILE);
+    check_goes_on(entry);
     FUZZ_CHECK(seals == (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE));
     if (what >= 0xe0) return -EBUSY;
     if (what >= 0xc0) return -ENOMEM;
@@ -565,6 +634,20 @@ static int k_fcntl(int fd, int command, int64_t argument)
     default:
         FUZZ_FAIL("a command that nobody uses");
     }
+}
+
+/* A copy's, that it splices through. */
+static int k_pipe2(int ends[2], int flags)
+{
+    FUZZ_CHECK((flags & O_CLOEXEC) != 0); /* R2 */
+    const int error = FAULT(EMFILE, ENFILE, ENOMEM);
+    if (error < 0) return error;
+    if (kernel.fd_count + 2 > KERNEL_FDS_MAX) return -EMFILE;
+    for (int i = 0; i < 2; i++) {
+        ends[i] = kernel_new(KERNEL_PIPE);
+        kernel_fd(ends[i])->is_ours = true;
+    }
+    return 0;
 }
 
 static int k_getsockopt_int(int fd, int level, int name, int *out)
@@ -771,8 +854,10 @@ const struct sfd_sys kernel_sys = {
     .pwritev2 = k_pwritev2,
     .sendfile = k_sendfile,
     .splice = k_splice,
+    .splice_out = k_splice_out,
     .copy_file_range = k_copy_file_range,
     .fcntl = k_fcntl,
+    .pipe2 = k_pipe2,
     .getsockopt_int = k_getsockopt_int,
     .get_linger = k_get_linger,
     .set_linger = k_set_linger,

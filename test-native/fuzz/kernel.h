@@ -71,13 +71,16 @@ struct kernel_fd {
     bool gone; /* nobody reads */
     bool full; /* it has refused bytes at least once */
     bool linger;
+    bool is_ours;      /* made by the core: a copy's */
+    uint64_t held;     /* bytes of a file in it */
+    int64_t held_from; /* its offset of the first of them */
 
     /* a file */
     uint64_t size;
     uint64_t hole; /* zeros from here on, to the end */
     uint64_t device;
-    uint64_t position;
-    bool sealed; /* against all that could change it */
+    uint64_t position; /* where the client has it; a copy leaves it there until the end */
+    bool sealed;       /* against all that could change it */
 
     /* a status channel */
     bool is_status;

@@ -65,6 +65,7 @@ static void start(const uint8_t *data, size_t size)
     };
     h.shared.techniques = SFD_TECHNIQUES_ALL;
     sfd_devices_init(&h.shared.devices);
+    sfd_write_ranges_init(&h.shared.write_ranges);
     sfd_carriers_init(&h.shared.carriers);
     sfd_client_accounts_init(&h.shared.accounts, &h.shared.settings.client);
     sfd_memory_budget_init_in(&h.shared.memory, &sfd_sys_linux, UINT64_MAX / 2, 0, NULL, 0, true);
@@ -379,6 +380,8 @@ static void stop(void)
     sfd_client_accounts_deinit(&h.shared.accounts);
     sfd_memory_budget_deinit(&h.shared.memory);
     sfd_carriers_deinit(&h.shared.carriers);
+    FUZZ_CHECK(h.shared.write_ranges.first == NULL); /* R17; what it says of writes is checked in kernel.c */
+    sfd_write_ranges_deinit(&h.shared.write_ranges);
     sfd_devices_deinit(&h.shared.devices);
     kernel_check_empty();
     for (unsigned i = 0; i < kernel.fd_count; i++) {

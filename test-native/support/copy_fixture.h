@@ -26,6 +26,9 @@ class CopyFixture : public CoreTest, public testing::WithParamInterface<const ch
         CoreTest::SetUp();
         kernel_ = std::make_unique<Kernel>();
         script = {};
+        gate_.word = 0;
+        range_ = {};
+        sfd_write_ranges_init(&ranges_);
         sys_ = scripted();
         kernel_->kernel.sys = &sys_;
         directory_ = std::make_unique<TemporaryDirectory>(GetParam());
@@ -39,6 +42,7 @@ class CopyFixture : public CoreTest, public testing::WithParamInterface<const ch
         file_.reset();
         output_.reset();
         directory_.reset();
+        sfd_write_ranges_deinit(&ranges_);
         kernel_.reset();
         CoreTest::TearDown();
     }
@@ -53,6 +57,9 @@ class CopyFixture : public CoreTest, public testing::WithParamInterface<const ch
         copy.move.dest_kind = SFD_FD_REGULAR;
         copy.move.buffer = buffer_.data();
         copy.move.buffer_size = buffer_.size();
+        copy.gate = &gate_;
+        copy.appends = (fcntl(dest, F_GETFL) & O_APPEND) != 0;
+        copy.to = static_cast<uint64_t>(lseek(dest, 0, SEEK_CUR));
         copy.offset = offset;
         copy.end = end;
         copy.budget = UINT64_MAX;
@@ -64,6 +71,18 @@ class CopyFixture : public CoreTest, public testing::WithParamInterface<const ch
     {
         output_ = openFile(*directory_ / "output", O_RDWR | O_CREAT | flags);
         return copyTo(output_.get(), offset, end);
+    }
+
+    /* Asks where it goes to, as before the first part. */
+    int begin(struct sfd_copy *copy)
+    {
+        const int result = sfd_copy_begin(copy, &ranges_, &range_);
+        sfd_write_ranges_leave(&ranges_, &range_);
+        return result;
+    }
+    int64_t position()
+    {
+        return lseek(output_.get(), 0, SEEK_CUR);
     }
 
     /* A file of BLOCK-sized parts: 'd' data, 'h' hole. Becomes the source. */
@@ -101,6 +120,9 @@ class CopyFixture : public CoreTest, public testing::WithParamInterface<const ch
 
     std::unique_ptr<Kernel> kernel_;
     struct sfd_sys sys_;
+    struct sfd_write_gate gate_ = {};
+    struct sfd_write_ranges ranges_ = {};
+    struct sfd_write_range range_ = {};
     std::unique_ptr<TemporaryDirectory> directory_;
     std::string content_;
     OwnedFd file_;

@@ -13,6 +13,7 @@
 struct Script {
     std::deque<int64_t> sendfile;
     std::deque<int64_t> splice;
+    std::deque<int64_t> splice_out;
     std::deque<int64_t> copy_file_range;
     std::deque<int64_t> preadv2;
     std::deque<int64_t> pwritev2;
@@ -67,12 +68,20 @@ inline struct sfd_sys scripted()
         }
         return n <= 0 ? n : sfd_sys_linux.splice(from, offset, to, std::min(count, static_cast<size_t>(n)), flags);
     };
-    sys.copy_file_range = [](int from, int64_t *offset, int to, size_t count) {
+    sys.splice_out = [](int pipe, int to, int64_t *at, size_t count) {
+        int64_t n = 0;
+        if (!answer(script.splice_out, &n)) {
+            return sfd_sys_linux.splice_out(pipe, to, at, count);
+        }
+        return n <= 0 ? n : sfd_sys_linux.splice_out(pipe, to, at, std::min(count, static_cast<size_t>(n)));
+    };
+    sys.copy_file_range = [](int from, int64_t *offset, int to, int64_t *at, size_t count) {
         int64_t n = 0;
         if (!answer(script.copy_file_range, &n)) {
-            return sfd_sys_linux.copy_file_range(from, offset, to, count);
+            return sfd_sys_linux.copy_file_range(from, offset, to, at, count);
         }
-        return n <= 0 ? n : sfd_sys_linux.copy_file_range(from, offset, to, std::min(count, static_cast<size_t>(n)));
+        return n <= 0 ? n
+                      : sfd_sys_linux.copy_file_range(from, offset, to, at, std::min(count, static_cast<size_t>(n)));
     };
     sys.preadv2 = [](int fd, const struct iovec *iov, int count, int64_t offset, int flags) {
         int64_t n = 0;

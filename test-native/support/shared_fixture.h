@@ -23,6 +23,7 @@ class SharedFixture : public CoreTest
         ASSERT_EQ(0, sfd_kernel_init(&shared_->kernel, &sys_));
         shared_->techniques = sfd_techniques_available(&sys_);
         sfd_devices_init(&shared_->devices);
+        sfd_write_ranges_init(&shared_->write_ranges);
         sfd_carriers_init(&shared_->carriers);
         sfd_client_accounts_init(&shared_->accounts, &limits_);
         sfd_memory_budget_init(&shared_->memory, &sfd_sys_linux, 0, 0);
@@ -45,6 +46,8 @@ class SharedFixture : public CoreTest
         requests_.reset();
         root_.reset();
         directory_.reset();
+        EXPECT_EQ(nullptr, shared_->write_ranges.first) << "a range that nobody writes to";
+        sfd_write_ranges_deinit(&shared_->write_ranges);
         sfd_devices_deinit(&shared_->devices);
         sfd_client_accounts_deinit(&shared_->accounts); // forgets those that it remembers
         for (const struct sfd_client_account *account : shared_->accounts.buckets) {

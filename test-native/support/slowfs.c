@@ -1,15 +1,15 @@
 /*
  * slowfs: a disk that is as slow as a test wants it to be.
  *
- * Role: a read-only FUSE file system that passes everything through to a directory and waits before it answers. The
+ * Role: a FUSE file system that passes everything through to a directory and waits before it answers. The
  *   kernel's page cache is on (unless --direct-io), so a file is cold once and warm afterwards, as on a real disk.
  * Threads: the main thread waits for signals; WORKERS threads answer requests. A wait blocks one worker, nothing else.
  * Owns: the mount, from "ready" on stdout until SIGTERM, SIGINT or SIGHUP.
- * Never: writes to the directory behind it.
+ * Never: writes to the directory behind it, unless with --writable: then files that are there can be written.
  *
  * Faults: --eio-at makes reads from that offset on fail, --shrink-to lets files be that short from the first read on;
  * both for
- *   files whose name contains --faulty.
+ *   files whose name contains --faulty. --copy-errno is what copy_file_range and fallocate answer, of all files.
  * Output: "ready" once mounted, then "held" for each call that waits for the gate.
  * Signals: SIGUSR1 opens the gate of --hold (held calls go on, later ones pass), SIGUSR2 closes it again. What is held
  * is
@@ -41,7 +41,8 @@ enum { WORKERS = 64, MAX_BACKGROUND = 64, WORKER_STACK = 512 * 1024 };
 struct slowfs {
     int root;
     long read_ms, open_ms, getattr_ms, flush_ms, release_ms;
-    bool direct_io;
+    bool direct_io, writable;
+    int copy_errno; /* 0: as if there were no such calls */
     const char *hold;
     const char *hold_calls;
     const char *faulty;
@@ -138,10 +139,10 @@ static int slow_readlink(const char *path, char *target, size_t size)
 
 static int slow_open(const char *path, struct fuse_file_info *fi)
 {
-    if ((fi->flags & O_ACCMODE) != O_RDONLY) return -EROFS;
+    if ((fi->flags & O_ACCMODE) != O_RDONLY && !fs.writable) return -EROFS;
     wait_at_gate(path, "open");
     wait_ms(fs.open_ms);
-    int fd = openat(fs.root, relative(path), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    int fd = openat(fs.root, relative(path), (fi->flags & O_ACCMODE) | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0) return -errno;
     fi->fh = (uint64_t)fd;
     return 0;
@@ -162,6 +163,26 @@ static int slow_read(const char *path, char *buf, size_t size, off_t offset, str
     }
     ssize_t n = pread((int)fi->fh, buf, (size_t)(end - offset), offset);
     return n < 0 ? -errno : (int)n;
+}
+
+static int slow_write(const char *path, const char *buf, size_t size, off_t offset, struct fuse_file_info *fi)
+{
+    wait_at_gate(path, "write");
+    ssize_t n = pwrite((int)fi->fh, buf, size, offset);
+    return n < 0 ? -errno : (int)n;
+}
+
+static ssize_t slow_copy(const char *from, struct fuse_file_info *in, off_t in_offset, const char *to,
+                         struct fuse_file_info *out, off_t out_offset, size_t size, int flags)
+{
+    (void)from, (void)in, (void)in_offset, (void)to, (void)out, (void)out_offset, (void)size, (void)flags;
+    return fs.copy_errno > 0 ? -fs.copy_errno : -ENOSYS;
+}
+
+static int slow_allocate(const char *path, int mode, off_t offset, off_t length, struct fuse_file_info *fi)
+{
+    (void)path, (void)mode, (void)offset, (void)length, (void)fi;
+    return fs.copy_errno > 0 ? -fs.copy_errno : -ENOSYS;
 }
 
 static int slow_flush(const char *path, struct fuse_file_info *fi)
@@ -205,6 +226,9 @@ static const struct fuse_operations operations = {
     .readlink = slow_readlink,
     .open = slow_open,
     .read = slow_read,
+    .write = slow_write,
+    .copy_file_range = slow_copy,
+    .fallocate = slow_allocate,
     .flush = slow_flush,
     .release = slow_release,
     .readdir = slow_readdir,
@@ -247,7 +271,8 @@ static void usage(FILE *to)
 {
     fputs("usage: slowfs MOUNTPOINT DIRECTORY [--read-ms N] [--open-ms N] [--getattr-ms N]\n"
           "              [--flush-ms N] [--release-ms N] [--hold PATTERN] [--direct-io]\n"
-          "              [--hold-calls read,open,getattr,flush,release]\n"
+          "              [--hold-calls read,write,open,getattr,flush,release]\n"
+          "              [--writable] [--copy-errno NUMBER]\n"
           "              [--faulty PATTERN] [--eio-at OFFSET] [--shrink-to SIZE]\n"
           "Prints \"ready\" once mounted; SIGTERM unmounts. SIGUSR1 opens the gate of --hold, "
           "SIGUSR2 closes it.\n",
@@ -287,6 +312,8 @@ static void parse_options(int argc, char **argv)
         {"hold", required_argument, NULL, 'h'},
         {"hold-calls", required_argument, NULL, 'c'},
         {"direct-io", no_argument, NULL, 'd'},
+        {"writable", no_argument, NULL, 'w'},
+        {"copy-errno", required_argument, NULL, 'C'},
         {"faulty", required_argument, NULL, 'F'},
         {"eio-at", required_argument, NULL, 'E'},
         {"shrink-to", required_argument, NULL, 'S'},
@@ -319,6 +346,12 @@ static void parse_options(int argc, char **argv)
         case 'd':
             fs.direct_io = true;
             break;
+        case 'w':
+            fs.writable = true;
+            break;
+        case 'C':
+            fs.copy_errno = atoi(optarg);
+            break;
         case 'F':
             fs.faulty = optarg;
             break;
@@ -342,7 +375,8 @@ static void parse_options(int argc, char **argv)
 static struct fuse *mount_at(const char *mountpoint, char *program)
 {
     char options[] = "-oro,fsname=slowfs,default_permissions";
-    char *args[] = {program, options, NULL};
+    char writable[] = "-orw,fsname=slowfs,default_permissions";
+    char *args[] = {program, fs.writable ? writable : options, NULL};
     struct fuse_args fuse_args = FUSE_ARGS_INIT(2, args);
     struct fuse *fuse = fuse_new(&fuse_args, &operations, sizeof operations, NULL);
     if (fuse == NULL || fuse_mount(fuse, mountpoint) != 0) {

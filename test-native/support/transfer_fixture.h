@@ -100,7 +100,7 @@ inline struct sfd_sys scripted()
         }
         return n;
     };
-    sys.copy_file_range = [](int from, int64_t *offset, int to, size_t count) {
+    sys.copy_file_range = [](int from, int64_t *offset, int to, int64_t *at, size_t count) {
         if (!script.copy.empty()) {
             const int64_t n = script.copy.front();
             script.copy.pop_front();
@@ -109,7 +109,7 @@ inline struct sfd_sys scripted()
             }
             count = std::min(count, static_cast<size_t>(n));
         }
-        return sfd_sys_linux.copy_file_range(from, offset, to, count);
+        return sfd_sys_linux.copy_file_range(from, offset, to, at, count);
     };
     sys.sendmsg = [](int fd, const struct msghdr *message, int flags) {
         script.sends++;
@@ -159,6 +159,8 @@ class TransferFixture : public CoreTest
         context_->epoll = sfd_sys_epoll();
         sfd_devices_init(&devices_);
         context_->devices = &devices_;
+        sfd_write_ranges_init(&ranges_);
+        context_->ranges = &ranges_;
         directory_ = std::make_unique<TemporaryDirectory>();
         root_ = openFile(directory_->path(), O_PATH | O_DIRECTORY);
         t_ = std::make_unique<struct sfd_transfer>();
@@ -172,12 +174,15 @@ class TransferFixture : public CoreTest
         EXPECT_EQ(0u, context_->timers.count) << "a timer outlived its transfer"; // D11
         EXPECT_EQ(nullptr, t_->source.path);
         EXPECT_EQ(nullptr, t_->bounce.bytes);
+        EXPECT_EQ(nullptr, t_->target);
         status_.reset();
         pipe_.reset();
         pair_.reset();
         output_.reset();
         root_.reset();
         directory_.reset();
+        EXPECT_EQ(nullptr, ranges_.first) << "a range that nobody writes to";
+        sfd_write_ranges_deinit(&ranges_);
         sfd_devices_deinit(&devices_);
         sfd_timers_deinit(&context_->timers);
         sfd_closer_deinit(&context_->closer);
@@ -383,6 +388,7 @@ class TransferFixture : public CoreTest
     struct sfd_settings settings_ = {};
     std::unique_ptr<struct sfd_context> context_;
     struct sfd_devices devices_;
+    struct sfd_write_ranges ranges_ = {};
     std::string buffer_;
     std::unique_ptr<TemporaryDirectory> directory_;
     OwnedFd root_;

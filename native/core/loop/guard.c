@@ -87,7 +87,9 @@ GUARD(int64_t, pwritev2, (int fd, const struct iovec *iov, int count, int64_t of
 GUARD(int64_t, sendfile, (int out, int in, int64_t *offset, size_t count), (out, in, offset, count))
 GUARD(int64_t, splice, (int in, int64_t *offset, int out, size_t count, unsigned flags),
       (in, offset, out, count, flags))
-GUARD(int64_t, copy_file_range, (int in, int64_t *offset, int out, size_t count), (in, offset, out, count))
+GUARD(int64_t, splice_out, (int pipe, int out, int64_t *offset, size_t count), (pipe, out, offset, count))
+GUARD(int64_t, copy_file_range, (int in, int64_t *offset, int out, int64_t *out_offset, size_t count),
+      (in, offset, out, out_offset, count))
 GUARD(int, get_linger, (int fd, struct linger *out), (fd, out))
 GUARD(int, set_linger, (int fd, const struct linger *value), (fd, value))
 GUARD(int, get_unread, (int fd, int *out), (fd, out))
@@ -131,6 +133,7 @@ const struct sfd_sys sfd_guard_sys = {
     .pwritev2 = guard_pwritev2,
     .sendfile = guard_sendfile,
     .splice = guard_splice,
+    .splice_out = guard_splice_out,
     .copy_file_range = guard_copy_file_range,
     .fcntl = guard_fcntl,
     .pipe2 = guard_pipe2,

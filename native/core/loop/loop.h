@@ -78,6 +78,7 @@ struct sfd_shared {
     struct sfd_kernel kernel;
     uint32_t techniques; /* mask of those that work here */
     struct sfd_devices devices;
+    struct sfd_write_ranges write_ranges;
     struct sfd_client_accounts accounts;
     struct sfd_memory_budget memory;
     int request_fd;                 /* borrowed */

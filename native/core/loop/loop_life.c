@@ -36,6 +36,7 @@ int sfd_loop_create(struct sfd_loop **out, struct sfd_shared *shared, uint32_t i
         .settings = &shared->settings,
         .devices = &shared->devices,
         .memory = &shared->memory,
+        .ranges = &shared->write_ranges,
         .kernel = shared->kernel,
         .techniques = shared->techniques,
     };

@@ -164,7 +164,7 @@ void sfd_loop_place(struct sfd_loop *loop, struct sfd_transfer *t, enum sfd_next
 void sfd_loop_cancel(struct sfd_loop *loop, struct sfd_transfer *t)
 {
     if (t->loop.ready) {
-        atomic_store_explicit(&t->cancelled, true, memory_order_relaxed); /* obeyed when it runs */
+        (void)sfd_write_gate_close(&t->gate); /* obeyed when it runs */
         return;
     }
     sfd_loop_place(loop, t, sfd_transfer_cancel(&loop->context, t));

@@ -61,7 +61,7 @@ void sfd_techniques_probe(const struct sfd_sys *sys, int error[SFD_TECHNIQUES])
         error[SFD_TECHNIQUE_SENDFILE] = failure(sys->sendfile(ends[1], from, &at[0], 1));
         error[SFD_TECHNIQUE_SPLICE] = failure(sys->splice(from, &at[1], ends[1], 1, SPLICE_F_NONBLOCK));
         error[SFD_TECHNIQUE_MMAP] = probe_mmap(sys, from, ends[1]);
-        error[SFD_TECHNIQUE_COPY_FILE_RANGE] = failure(sys->copy_file_range(from, &at[2], to, 1));
+        error[SFD_TECHNIQUE_COPY_FILE_RANGE] = failure(sys->copy_file_range(from, &at[2], to, NULL, 1));
     }
     sfd_fd_close(sys, &from);
     sfd_fd_close(sys, &to);

@@ -158,9 +158,16 @@ static int64_t sys_splice(int in, int64_t *offset, int out, size_t count, unsign
     return n < 0 ? -errno : n;
 }
 
-static int64_t sys_copy_file_range(int in, int64_t *offset, int out, size_t count)
+static int64_t sys_splice_out(int pipe, int out, int64_t *offset, size_t count)
 {
-    RETRY(int64_t, copy_file_range(in, (off_t *)offset, out, NULL, count, 0));
+    const ssize_t n = splice(pipe, NULL, out, (off_t *)offset, count, SPLICE_F_MOVE);
+
+    return n < 0 ? -errno : n;
+}
+
+static int64_t sys_copy_file_range(int in, int64_t *offset, int out, int64_t *out_offset, size_t count)
+{
+    RETRY(int64_t, copy_file_range(in, (off_t *)offset, out, (off_t *)out_offset, count, 0));
 }
 
 static int sys_fcntl(int fd, int command, int64_t argument)
@@ -271,6 +278,7 @@ const struct sfd_sys sfd_sys_linux = {
     .pwritev2 = sys_pwritev2,
     .sendfile = sys_sendfile,
     .splice = sys_splice,
+    .splice_out = sys_splice_out,
     .copy_file_range = sys_copy_file_range,
     .fcntl = sys_fcntl,
     .pipe2 = sys_pipe2,

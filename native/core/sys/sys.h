@@ -56,7 +56,8 @@ struct sfd_sys {
     int64_t (*pwritev2)(int fd, const struct iovec *iov, int count, int64_t offset, int flags);
     int64_t (*sendfile)(int out, int in, int64_t *offset, size_t count);
     int64_t (*splice)(int in, int64_t *offset, int out, size_t count, unsigned flags);
-    int64_t (*copy_file_range)(int in, int64_t *offset, int out, size_t count);
+    int64_t (*splice_out)(int pipe, int out, int64_t *offset, size_t count); /* splice(2) into a file */
+    int64_t (*copy_file_range)(int in, int64_t *offset, int out, int64_t *out_offset, size_t count);
 
     /* descriptors and sockets */
     int (*fcntl)(int fd, int command, int64_t argument);

@@ -9,7 +9,7 @@
  *     blocking         mmap read-write                           MSG_DONTWAIT
  *   pipe               splice mmap read-write                    SPLICE_F_NONBLOCK; RWF_NOWAIT or our own description
  *     O_NONBLOCK       and sendfile                              O_NONBLOCK, asked for before each batch
- *   regular, memory    copy-file-range sendfile mmap read-write  it does block: the disk pool does all of it
+ *   regular, memory    copy-file-range sendfile mmap read-write  it does block: the disk pool does all of it (copy.h)
  *   null, zero         sendfile mmap read-write                  never blocks
  *   full               mmap read-write (it knows no splice)      never blocks
  *   terminal           mmap read-write                           a description of our own with O_NONBLOCK

@@ -251,9 +251,9 @@ static enum sfd_next after_load(struct sfd_context *context, struct sfd_transfer
     return move_bytes(context, t);
 }
 
-/* Counts the bytes that a job has copied, also when a limit has passed meanwhile. */
-static void take_copied(struct sfd_context *context, struct sfd_transfer *t)
+void sfd_transfer_take_copied(struct sfd_context *context, struct sfd_transfer *t)
 {
+    if (t->job.kind != SFD_JOB_COPY) return;
     account(context, t, t->job.moved);
     if (t->job.moved > 0) t->technique = t->job.technique;
     t->job.moved = 0;
@@ -289,8 +289,9 @@ enum sfd_next sfd_transfer_run(struct sfd_context *context, struct sfd_transfer 
 
     t->limits.retry_ms = 0;
     if (t->state == SFD_STATE_ENDING) return sfd_transfer_end(context, t);
-    if (atomic_load_explicit(&t->cancelled, memory_order_relaxed)) return sfd_transfer_cancel(context, t);
-    if (t->job.kind == SFD_JOB_COPY) take_copied(context, t);
+    sfd_transfer_take_copied(context, t);
+    if (t->due_end != 0) return sfd_transfer_end_as_due(context, t);
+    if (sfd_write_gate_is_closed(&t->gate)) return sfd_transfer_cancel(context, t);
     if (sfd_transfer_is_late(context, t)) return sfd_transfer_timeout(context, t);
     if (t->job.kind != SFD_JOB_NONE) return after_job(context, t);
     switch (t->state) {

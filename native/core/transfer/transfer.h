@@ -7,10 +7,11 @@
  *
  * Role: owns everything that one request needs, and decides what happens next; the loop puts it where it has to wait.
  * Thread: its loop. Between SFD_NEXT_POOL and the hand-back the disk pool works on it (sfd_transfer_work) and the loop
- * keeps to the rooms of struct sfd_transfer that are its own. So it can end, for its client, while a dead disk has it.
+ * keeps to the rooms of struct sfd_transfer that are its own. So it can end, for its client, while a dead disk has it;
+ * but while the pool writes to a file for it, it ends only when the job is back (write_gate.h).
  * Owns the file, the destination and the status channel.
  * Never: blocks on the loop; has two terminal messages; reports complete before the destination has accepted every
- * byte.
+ * byte; writes to a file after its terminal message or the end of its status channel.
  */
 #ifndef SFD_TRANSFER_TRANSFER_H
 #define SFD_TRANSFER_TRANSFER_H
@@ -32,14 +33,16 @@
 #include "transfer/destination.h"
 #include "transfer/mover.h"
 #include "transfer/settings.h"
+#include "transfer/write_ranges.h"
 
 /* Progress is merged into at most 20 messages a second: each one wakes the client. */
 #define SFD_PROGRESS_INTERVAL_MS 50
 
-/* What all transfers of one loop share; `settings`, `devices`, `memory` and `kernel` are the same for all loops. */
+/* What all transfers of one loop share; what is borrowed, and `kernel`, is the same for all loops. */
 struct sfd_context {
     const struct sfd_settings *settings; /* borrowed */
     struct sfd_devices *devices;         /* borrowed */
+    struct sfd_write_ranges *ranges;     /* borrowed; of copies to files */
     struct sfd_memory_budget *memory;    /* borrowed; NULL: no limit */
     struct sfd_kernel kernel;
     uint32_t techniques; /* mask of those that work here */
@@ -75,11 +78,12 @@ enum sfd_next {
 };
 
 struct sfd_client;
+struct sfd_target;
 
 /*
  * Who may touch what. While `loop.out` only the thread that works on it may touch it, except `due` and `send_dest`,
  * which are the loop's. While `loop.offloaded` it has two threads: its loop, which goes on answering the client, and
- * the disk pool, which does the job. The loop writes to nothing below `cancelled` then, except to the
+ * the disk pool, which does the job. The loop writes to nothing below `gate` then, except to the
  * destination when the job is no copy; it may read the range, which the disk pool sets with an open and leaves alone
  * afterwards.
  */
@@ -96,6 +100,7 @@ struct sfd_transfer {
     uint8_t wait;      /* enum sfd_next: what it waits for */
     uint8_t verdict;   /* the selector's */
     uint8_t technique; /* what moves it now; regular destinations: what works so far */
+    int16_t due_end;   /* why it ends once the job that writes is back: -errno, -ECANCELED silently; 0: not */
     struct sfd_status status;
 
     /* The loop's: where it stands in its loop, and what it counts for there. */
@@ -133,13 +138,12 @@ struct sfd_transfer {
         bool spared;            /* a late turn has let its wait begin anew, and it has made no progress since */
     } limits;
 
-    /* The loop sets it, also while the disk pool reads it: the job should not begin, or should stop. */
-    atomic_bool cancelled;
+    /* The loop closes it, also while the disk pool uses it: the job should not begin, or should stop. */
+    struct sfd_write_gate gate;
 
     /* From here on: for the thread that has the transfer. */
 
     struct sfd_destination destination; /* `fd` is -1: the status channel itself (Read File) */
-    struct sfd_memory_grant memory;     /* to fill the destination with (transfer_memory.c) */
 
     struct {
         uint64_t begin;
@@ -183,6 +187,8 @@ struct sfd_transfer {
         uint32_t length;
         uint32_t position;
     } bounce;
+
+    struct sfd_target *target; /* owned; of a copy to a file, once it has begun */
 
     /* One job: what the disk pool has to do, and the result (transfer_work.c). */
     struct {
@@ -245,7 +251,7 @@ void sfd_transfer_unwatched(struct sfd_context *context, struct sfd_transfer *tr
 
 /*
  * Ends it without a further message: Cancel, or the client is gone. An offloaded one as well: the client sees the end
- * at once, and run closes the rest after the hand-back.
+ * at once, and run closes the rest after the hand-back; or, if the disk pool writes to a file for it, all of it.
  */
 enum sfd_next sfd_transfer_cancel(struct sfd_context *context, struct sfd_transfer *transfer);
 

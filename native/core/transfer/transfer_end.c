@@ -2,7 +2,9 @@
  * How a transfer ends: its final message, and closing what it owns. Loop only.
  *
  * A transfer can end while the disk pool has it: its client is answered, and its status channel and its destination are
- * closed, at once; the file, and all else that the job uses, are closed when it comes back.
+ * closed, at once; the file, and all else that the job uses, are closed when it comes back. Only if the pool just
+ * writes to a file for it, the client is answered when the job comes back, too: what it hears last is the end of all
+ * writes.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -35,9 +37,19 @@ static bool file_closes_at_once(const struct sfd_context *context, const struct 
            st.stx_nlink > 0;
 }
 
+void sfd_transfer_drop_target(const struct sfd_context *context, struct sfd_transfer *t)
+{
+    if (t->target == NULL) return;
+    sfd_transfer_give_memory_back(context, t);
+    sfd_write_ranges_leave(context->ranges, &t->target->range);
+    free(t->target);
+    t->target = NULL;
+}
+
 /* Closes what the disk pool works with: not while it has the transfer. */
 static void close_file(struct sfd_context *context, struct sfd_transfer *t)
 {
+    sfd_transfer_drop_target(context, t);
     if (t->cache.drop.own != 0)
         sfd_closer_take_dropping(&context->closer, &t->source.fd, t->source.device, &t->cache.drop, t->loop.account);
     else if (file_closes_at_once(context, t))
@@ -48,18 +60,15 @@ static void close_file(struct sfd_context *context, struct sfd_transfer *t)
     t->source.path = NULL;
     free(t->bounce.bytes);
     t->bounce.bytes = NULL;
-    sfd_transfer_give_memory_back(context, t);
 }
 
 static void close_data(struct sfd_context *context, struct sfd_transfer *t)
 {
     sfd_timer_disarm(&context->timers, &t->limits.timer);
-    if (t->loop.offloaded) {
-        /* The job should not begin, or should stop. */
-        atomic_store_explicit(&t->cancelled, true, memory_order_relaxed);
-    } else {
+    if (t->loop.offloaded)
+        (void)sfd_write_gate_close(&t->gate); /* the job should not begin, or should stop */
+    else
         close_file(context, t);
-    }
     if (t->loop.offloaded && t->job.kind == SFD_JOB_COPY) return;
     if (t->destination.fd >= 0) leave_epoll(context, t->destination.fd, &t->loop.dest_registered);
     sfd_destination_close(&context->closer, &t->destination, t->loop.account);
@@ -126,6 +135,26 @@ static void sum_up(const struct sfd_context *context, struct sfd_transfer *t)
     };
 }
 
+/*
+ * It should end, for `error`. If the disk pool writes for it now, that is only noted, and true: it ends when the job is
+ * back, which is not long, because no further write begins. The first reason counts.
+ */
+static bool ends_later(struct sfd_transfer *t, int error)
+{
+    if (!t->loop.offloaded || t->state == SFD_STATE_ENDING) return false;
+    if (t->due_end == 0 && sfd_write_gate_close(&t->gate)) return false;
+    if (t->due_end == 0) t->due_end = (int16_t)error;
+    return true;
+}
+
+enum sfd_next sfd_transfer_end_as_due(struct sfd_context *context, struct sfd_transfer *t)
+{
+    const int error = t->due_end;
+
+    t->due_end = 0;
+    return error == -ECANCELED ? sfd_transfer_cancel(context, t) : sfd_transfer_fail(context, t, error);
+}
+
 enum sfd_next sfd_transfer_refuse(struct sfd_context *context, struct sfd_transfer *t, int error)
 {
     sfd_counters_add(&context->counters, SFD_COUNTER_REFUSED, 1);
@@ -139,6 +168,7 @@ enum sfd_next sfd_transfer_fail(struct sfd_context *context, struct sfd_transfer
     const bool begun = t->state != SFD_STATE_OPENING &&
                        (t->state == SFD_STATE_PARKED || t->range.offset > t->range.begin || !t->status.info_due);
 
+    if (ends_later(t, error)) return SFD_NEXT_WAIT;
     if (!begun) return sfd_transfer_refuse(context, t, error);
     sfd_counters_add(&context->counters, SFD_COUNTER_FAILED, 1);
     if (t->command == SFD_WIRE_READ_FILE) return release(context, t); /* EOF before `size` bytes reports the failure */
@@ -149,16 +179,21 @@ enum sfd_next sfd_transfer_fail(struct sfd_context *context, struct sfd_transfer
 
 enum sfd_next sfd_transfer_cancel(struct sfd_context *context, struct sfd_transfer *t)
 {
+    if (ends_later(t, -ECANCELED)) return SFD_NEXT_WAIT;
     if (t->state != SFD_STATE_ENDING) sfd_counters_add(&context->counters, SFD_COUNTER_CANCELLED, 1);
     return release(context, t);
 }
 
 void sfd_transfer_abort(struct sfd_context *context, struct sfd_transfer *t, int error)
 {
-    if (t->state != SFD_STATE_ENDING)
-        (void)sfd_transfer_fail(context, t, error);
-    else if (t->status.fd >= 0)
+    if (ends_later(t, error)) return;
+    if (t->state != SFD_STATE_ENDING) {
+        if (!t->loop.offloaded) sfd_transfer_take_copied(context, t);
+        if (t->due_end == 0) t->due_end = (int16_t)error;
+        (void)sfd_transfer_end_as_due(context, t);
+    } else if (t->status.fd >= 0) {
         (void)sfd_status_flush(&t->status, &context->kernel); /* there may be room by now */
+    }
     (void)release(context, t);
 }
 

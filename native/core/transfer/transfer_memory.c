@@ -1,14 +1,12 @@
 /*
  * The memory that a copy may fill: asked for before its first byte, and given back when the transfer is over.
  *
- * Thread: the disk pool while it has the transfer; give_back: the loop. memory_budget.h has the reasons.
+ * Thread: the disk pool while it has the transfer; give_back: who has it. memory_budget.h has the reasons.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "sys/fd.h"
 #include "transfer/transfer_private.h"
 
 /* The data of a file in more pieces than this is not counted. */
@@ -42,41 +40,27 @@ static uint64_t bytes_to_write(const struct sfd_context *context, const struct s
     return all;
 }
 
-/* Where the first byte will be written. */
-static int64_t position(const struct sfd_context *context, int fd, bool append)
-{
-    uint64_t size = 0;
-
-    if (!append) return context->kernel.sys->lseek(fd, 0, SEEK_CUR);
-    const int result = sfd_fd_size(context->kernel.sys, fd, &size);
-    return result < 0 ? result : (int64_t)size;
-}
-
 int sfd_transfer_take_memory(const struct sfd_context *context, struct sfd_transfer *t)
 {
+    struct sfd_target *target = t->target;
     const int fd = t->destination.fd;
     const uint64_t length = t->range.end - t->range.offset;
 
-    if (context->memory == NULL || t->memory.pieces > 0 || length == 0) return 0;
+    if (context->memory == NULL || target->memory.pieces > 0 || length == 0) return 0;
     const int memory = sfd_residency_is_memory(&context->kernel, fd);
     if (memory <= 0) return memory;
-    const int flags = context->kernel.sys->fcntl(fd, F_GETFL, 0);
-    if (flags < 0) return flags;
-    const bool append = (flags & O_APPEND) != 0;
-    const int64_t begin = position(context, fd, append);
-    if (begin < 0) return (int)begin;
-    const uint64_t wanted = bytes_to_write(context, t, t->source.sparse && !t->source.shared && !append);
-    const uint64_t there = sfd_residency_allocated(&context->kernel, fd, (uint64_t)begin, length);
+    const uint64_t wanted = bytes_to_write(context, t, t->source.sparse && !t->source.shared && !target->appends);
+    const uint64_t there = sfd_residency_allocated(&context->kernel, fd, target->start, length);
     if (there >= wanted) return 0;
-    return sfd_memory_budget_take(context->memory, t->loop.account, wanted - there, &t->memory);
+    return sfd_memory_budget_take(context->memory, t->loop.account, wanted - there, &target->memory);
 }
 
 void sfd_transfer_filled_memory(const struct sfd_context *context, struct sfd_transfer *t, uint64_t bytes)
 {
-    if (context->memory != NULL) sfd_memory_budget_filled(context->memory, &t->memory, bytes);
+    if (context->memory != NULL) sfd_memory_budget_filled(context->memory, &t->target->memory, bytes);
 }
 
 void sfd_transfer_give_memory_back(const struct sfd_context *context, struct sfd_transfer *t)
 {
-    if (context->memory != NULL) sfd_memory_budget_give_back(context->memory, t->loop.account, &t->memory);
+    if (context->memory != NULL) sfd_memory_budget_give_back(context->memory, t->loop.account, &t->target->memory);
 }

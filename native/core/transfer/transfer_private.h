@@ -36,6 +36,14 @@ static inline uint64_t sfd_min_u64(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
+/* Where a copy goes to. */
+struct sfd_target {
+    struct sfd_write_range range; /* entered, unless it appends */
+    uint64_t start;               /* of the first byte; with O_APPEND: the size of the file before */
+    bool appends;
+    struct sfd_memory_grant memory; /* to fill a memory file with (transfer_memory.c) */
+};
+
 /* The descriptor that the bytes go to. */
 static inline int sfd_transfer_output(const struct sfd_transfer *t)
 {
@@ -67,6 +75,9 @@ enum sfd_next sfd_transfer_opened(struct sfd_context *context, struct sfd_transf
 /* Its technique is chosen: begins to move. */
 enum sfd_next sfd_transfer_move_by(struct sfd_context *context, struct sfd_transfer *transfer,
                                    enum sfd_technique technique);
+
+/* Counts the bytes that a job has copied, also when it ends all the same. */
+void sfd_transfer_take_copied(struct sfd_context *context, struct sfd_transfer *transfer);
 
 /* ---- transfer_open.c ---- */
 
@@ -167,6 +178,12 @@ enum sfd_next sfd_transfer_refuse(struct sfd_context *context, struct sfd_transf
  */
 enum sfd_next sfd_transfer_end(struct sfd_context *context, struct sfd_transfer *transfer);
 
+/* Gives back what a copy has taken to write with. Idempotent; for the thread that has the transfer. */
+void sfd_transfer_drop_target(const struct sfd_context *context, struct sfd_transfer *transfer);
+
+/* The job is back during which it should have ended: it ends now. */
+enum sfd_next sfd_transfer_end_as_due(struct sfd_context *context, struct sfd_transfer *transfer);
+
 /* Its final message has had no room for too long. */
 enum sfd_next sfd_transfer_give_up(struct sfd_context *context, struct sfd_transfer *transfer);
 
@@ -189,7 +206,7 @@ bool sfd_transfer_loads_to_memory(const struct sfd_transfer *transfer);
 void sfd_transfer_claim(const struct sfd_context *context, struct sfd_transfer *transfer, uint64_t length);
 void sfd_transfer_drop(const struct sfd_context *context, struct sfd_transfer *transfer, uint64_t until);
 
-/* ---- transfer_memory.c: the disk pool ---- */
+/* ---- transfer_memory.c: the disk pool; only while there is a target ---- */
 
 /*
  * Before the first byte is copied: asks for the memory that the destination needs and does not have yet, if it is a
@@ -200,7 +217,7 @@ int sfd_transfer_take_memory(const struct sfd_context *context, struct sfd_trans
 /* So many bytes were copied. */
 void sfd_transfer_filled_memory(const struct sfd_context *context, struct sfd_transfer *transfer, uint64_t bytes);
 
-/* The transfer is over. Idempotent; the loop, while the disk pool does not have it. */
+/* The copy is over. Idempotent; for the thread that has the transfer. */
 void sfd_transfer_give_memory_back(const struct sfd_context *context, struct sfd_transfer *transfer);
 
 #endif

@@ -279,6 +279,7 @@ enum sfd_next sfd_transfer_timeout(struct sfd_context *context, struct sfd_trans
 {
     const bool expired = context->now_ms >= limit_ms(context, t) && !is_spared(context, t);
 
+    if (t->due_end != 0) return SFD_NEXT_WAIT; /* for the job that writes */
     if (t->wait == SFD_NEXT_STATUS && expired) return tell_once(context, t);
     if (t->wait != SFD_NEXT_STATUS) {
         if (sfd_transfer_is_late(context, t)) return expire(context, t, SFD_COUNTER_DEADLINES);

@@ -1,15 +1,17 @@
 /*
  * One job of a transfer in the disk pool: open its file, load its next window, copy a slice to a regular file. Waits
- * for the disk. Meanwhile the loop uses only its own members, see struct sfd_transfer, and sets `cancelled`.
+ * for the disk. Meanwhile the loop uses only its own members, see struct sfd_transfer, and closes `gate`.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 
+#include "sys/errno_policy.h"
 #include "transfer/copy.h"
 #include "transfer/transfer_private.h"
 
 #define COPY_BUFFER ((size_t)64 * 1024)
+#define COPY_ALIGN  ((size_t)4096) /* that O_DIRECT wants of memory, at most */
 
 #define OPEN_TRIES 3 /* against EAGAIN of a rename that races with the resolution, openat2(2) */
 
@@ -58,7 +60,7 @@ static void own_source(const struct sfd_context *context, struct sfd_transfer *t
 static void copy_slice(const struct sfd_context *context, struct sfd_transfer *t, struct sfd_copy *copy)
 {
     copy->move.buffer_size = COPY_BUFFER;
-    copy->move.buffer = malloc(copy->move.buffer_size); /* only the loop may use the loop's buffer */
+    copy->move.buffer = aligned_alloc(COPY_ALIGN, COPY_BUFFER); /* only the loop may use the loop's buffer */
     if (copy->move.buffer == NULL) {
         t->job.error = -ENOMEM;
         return;
@@ -73,32 +75,67 @@ static void copy_slice(const struct sfd_context *context, struct sfd_transfer *t
     t->job.error = p.step == SFD_STEP_BLOCKED ? -EAGAIN : p.error;
 }
 
+static int begin_copy(const struct sfd_context *context, struct sfd_transfer *t, struct sfd_copy *copy)
+{
+    int result = -ENOMEM;
+
+    if (t->target != NULL || t->range.offset == t->range.end) return 0;
+    struct sfd_target *target = calloc(1, sizeof(*target)); /* of few transfers, so not a part of all */
+    if (target != NULL) result = sfd_copy_begin(copy, context->ranges, &target->range);
+    if (result < 0) {
+        free(target);
+        return result;
+    }
+    target->start = copy->to;
+    target->appends = copy->appends;
+    t->target = target;
+    result = sfd_transfer_take_memory(context, t);
+    if (result < 0) sfd_transfer_drop_target(context, t);
+    return result;
+}
+
+/* All is moved: only now it shows whether the destination has it. To seal a memory file is a write, too. */
+static int finish_copy(const struct sfd_context *context, struct sfd_transfer *t, const struct sfd_copy *copy)
+{
+    int result = t->target != NULL ? sfd_copy_check_size(copy) : 0;
+
+    if (result < 0 || !t->destination.seal_due) return result;
+    if (!sfd_write_gate_enter(&t->gate)) return -ECANCELED;
+    result = sfd_destination_seal(&context->kernel, t->destination.fd);
+    sfd_write_gate_leave(&t->gate);
+    t->destination.seal_due = result < 0;
+    return result;
+}
+
 static void work_copy(const struct sfd_context *context, struct sfd_transfer *t)
 {
-    const bool first = t->range.offset == t->range.begin;
-
-    if (first && t->source.shared) own_source(context, t);
+    if (t->target == NULL && t->source.shared) own_source(context, t);
     struct sfd_copy copy = {
         .move = sfd_transfer_move(context, t),
+        .gate = &t->gate,
         .offset = t->range.offset,
         .end = t->range.end,
         .budget = t->job.limit,
+        .one_device = t->source.device >= 0 && t->source.device == t->destination.device,
         .forced = t->options.technique != SFD_TECHNIQUE_AUTO,
         .seeks = !t->source.shared,
         .technique = (enum sfd_technique)t->technique,
     };
-    t->job.error = first ? sfd_copy_check(&copy) : 0;
-    if (t->job.error == 0 && first) t->job.error = sfd_transfer_take_memory(context, t);
-    if (t->job.error == 0 && t->range.offset < t->range.end) copy_slice(context, t, &copy);
-    if (t->job.error == 0 && t->range.offset + t->job.moved == t->range.end && t->destination.seal_due) {
-        t->job.error = sfd_destination_seal(&context->kernel, t->destination.fd);
-        t->destination.seal_due = t->job.error < 0;
+    if (t->target != NULL) {
+        copy.to = t->target->start + (t->range.offset - t->range.begin);
+        copy.appends = t->target->appends;
     }
+    t->job.error = begin_copy(context, t, &copy);
+    if (t->job.error == 0 && t->range.offset < t->range.end) copy_slice(context, t, &copy);
+    const bool all = t->job.error == 0 && copy.offset == t->range.end;
+    if (all) t->job.error = finish_copy(context, t, &copy);
+    const bool over = t->job.error == 0 ? all : sfd_errno_policy(SFD_PLACE_COPY, t->job.error) == SFD_REMEDY_END;
+    if (over && copy.offset > t->range.begin) sfd_copy_set_position(&copy);
 }
 
 void sfd_transfer_work(const struct sfd_context *context, struct sfd_transfer *t)
 {
-    if (atomic_load_explicit(&t->cancelled, memory_order_relaxed)) return; /* run ends it after the hand-back */
+    if (sfd_write_gate_is_closed(&t->gate)) return; /* run ends it after the hand-back */
     switch (t->job.kind) {
     case SFD_JOB_OPEN:
         work_open(context, t);

@@ -94,9 +94,9 @@ class DropTest : public TransferFixture
             }
             return n;
         };
-        sys_.copy_file_range = [](int from, int64_t *offset, int to, size_t length) {
+        sys_.copy_file_range = [](int from, int64_t *offset, int to, int64_t *at, size_t length) {
             fill(static_cast<uint64_t>(*offset), length);
-            return sfd_sys_linux.copy_file_range(from, offset, to, length);
+            return sfd_sys_linux.copy_file_range(from, offset, to, at, length);
         };
         learnDevice();
         extended_ = true;
@@ -185,7 +185,7 @@ TEST_F(DropTest, ShouldDropWhatItAskedForAndNeverSent)
     }
     EXPECT_FALSE(cache.pages.empty());
     if (next_ == SFD_NEXT_POOL) {
-        atomic_store(&t_->cancelled, true);
+        (void)sfd_write_gate_close(&t_->gate);
         run();
     } else {
         next_ = sfd_transfer_cancel(context_.get(), t_.get());

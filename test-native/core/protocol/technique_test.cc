@@ -67,7 +67,7 @@ TEST_F(TechniqueTest, ShouldTellWhyAMachineLacksATechnique)
     sys.sendfile = [](int, int, int64_t *, size_t) { return static_cast<int64_t>(-EPERM); };
     sys.splice = [](int, int64_t *, int, size_t, unsigned) { return static_cast<int64_t>(-EINVAL); };
     sys.mmap = [](size_t, int, int, int, uint64_t, void **) { return -ENODEV; };
-    sys.copy_file_range = [](int, int64_t *, int, size_t) { return static_cast<int64_t>(-ENOSYS); };
+    sys.copy_file_range = [](int, int64_t *, int, int64_t *, size_t) { return static_cast<int64_t>(-ENOSYS); };
     int error[SFD_TECHNIQUES];
     sfd_techniques_probe(&sys, error);
     EXPECT_EQ(-EPERM, error[SFD_TECHNIQUE_SENDFILE]);

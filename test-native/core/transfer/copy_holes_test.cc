@@ -32,7 +32,8 @@ TEST_P(CopyHolesTest, ShouldBeAtTheEndOfAHoleThatEndsTheCopy)
     layOut("dh");
     struct sfd_copy copy = copyToFile(O_TRUNC, 0, content_.size());
     EXPECT_PROGRESS(content_.size(), SFD_STEP_MORE, 0, sfd_copy_run(&copy));
-    EXPECT_EQ(static_cast<off_t>(content_.size()), lseek(output_.get(), 0, SEEK_CUR));
+    sfd_copy_set_position(&copy);
+    EXPECT_EQ(static_cast<off_t>(content_.size()), position());
 }
 
 TEST_P(CopyHolesTest, ShouldNotCountHolesAgainstItsBudget)
@@ -70,7 +71,7 @@ TEST_P(CopyHolesTest, ShouldMeetTheEndOfTheOldBytesInsideAHole)
             }
             EXPECT_PROGRESS(content_.size(), SFD_STEP_MORE, 0, sfd_copy_run(&copy));
             EXPECT_BYTES(content_, output());
-            EXPECT_EQ(static_cast<off_t>(content_.size()), lseek(output_.get(), 0, SEEK_CUR));
+            EXPECT_EQ(content_.size(), copy.to);
         }
     }
 }
@@ -78,7 +79,7 @@ TEST_P(CopyHolesTest, ShouldMeetTheEndOfTheOldBytesInsideAHole)
 TEST_P(CopyHolesTest, ShouldWriteZerosWhereNoHoleCanBePunched)
 {
     layOut("dhh");
-    for (const int64_t error : {-EOPNOTSUPP, -ENOSYS}) {
+    for (const int64_t error : {-EOPNOTSUPP, -ENOSYS, -EIO, -EACCES, -EPERM, -EINVAL, -ENOTTY}) {
         writeFile(*directory_ / "output", std::string(3 * BLOCK, 'o'));
         struct sfd_copy copy = copyToFile(0, 0, content_.size());
         script.fallocate = {error};
@@ -90,19 +91,34 @@ TEST_P(CopyHolesTest, ShouldWriteZerosWhereNoHoleCanBePunched)
 TEST_P(CopyHolesTest, ShouldEndInAHoleWhereTheFileSystemCannotGrowAFile)
 {
     layOut("dhhh");
-    struct sfd_copy copy = copyToFile(O_TRUNC, 0, content_.size());
-    script.fallocate = {-EOPNOTSUPP};
-    EXPECT_PROGRESS(content_.size(), SFD_STEP_MORE, 0, sfd_copy_run(&copy));
-    EXPECT_BYTES(content_, output());
-    EXPECT_EQ("dhhd", partsOf(output_.get())) << "one byte makes it as long as it has to be";
+    for (const int64_t error : {-EOPNOTSUPP, -EIO, -EACCES}) {
+        struct sfd_copy copy = copyToFile(O_TRUNC, 0, content_.size());
+        script.fallocate = {error};
+        EXPECT_PROGRESS(content_.size(), SFD_STEP_MORE, 0, sfd_copy_run(&copy));
+        EXPECT_BYTES(content_, output());
+        EXPECT_EQ("dhhd", partsOf(output_.get())) << "one byte makes it as long as it has to be";
+    }
 }
 
 TEST_P(CopyHolesTest, ShouldReportWhatWentBeforeAHoleThatFails)
 {
     layOut("dh");
-    struct sfd_copy copy = copyToFile(O_TRUNC, 0, content_.size());
-    script.fallocate = {-ENOSPC};
-    EXPECT_PROGRESS(BLOCK, SFD_STEP_FAILED, -ENOSPC, sfd_copy_run(&copy));
+    for (const int64_t error : {-ENOSPC, -EDQUOT, -EFBIG}) {
+        struct sfd_copy copy = copyToFile(O_TRUNC, 0, content_.size());
+        script.fallocate = {error};
+        EXPECT_PROGRESS(BLOCK, SFD_STEP_FAILED, error, sfd_copy_run(&copy));
+    }
+}
+
+TEST_P(CopyHolesTest, ShouldCountZerosThatItWritesAgainstItsBudget)
+{
+    layOut("hh");
+    writeFile(*directory_ / "output", std::string(2 * BLOCK, 'o'));
+    struct sfd_copy copy = copyToFile(0, 0, content_.size());
+    script.fallocate = std::deque<int64_t>(100, -EOPNOTSUPP);
+    copy.budget = BLOCK;
+    EXPECT_PROGRESS(BLOCK, SFD_STEP_MORE, 0, sfd_copy_run(&copy));
+    EXPECT_BYTES(std::string(BLOCK, '\0') + std::string(BLOCK, 'o'), output());
 }
 
 TEST_P(CopyHolesTest, ShouldCutNothingOffThatSomebodyWroteBehindItsHole)

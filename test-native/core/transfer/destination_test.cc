@@ -153,7 +153,7 @@ TEST_F(DestinationTest, ShouldMakeEveryTechniqueTrueThatItCallsFit)
         const int64_t sent = sfd_sys_linux.sendfile(fd_.get(), source.get(), &at, 3);
         EXPECT_EQ((dest_.fits & SENDFILE) != 0 ? 3 : -EINVAL, sent);
         at = 0;
-        const int64_t copied = sfd_sys_linux.copy_file_range(source.get(), &at, fd_.get(), 3);
+        const int64_t copied = sfd_sys_linux.copy_file_range(source.get(), &at, fd_.get(), nullptr, 3);
         EXPECT_EQ((dest_.fits & COPY) != 0, copied == 3);
     }
 }

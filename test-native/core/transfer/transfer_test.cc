@@ -790,7 +790,7 @@ TEST_F(TransferTest, ShouldObeyACancelThatCameWhileItWasLent)
     file(BIG);
     script.warm_until = 0;
     ASSERT_EQ(SFD_NEXT_POOL, begin(SFD_WIRE_READ_FILE));
-    t_->cancelled = true;
+    (void)sfd_write_gate_close(&t_->gate);
     work();
     EXPECT_TRUE(script.loads.empty()) << "nobody wants the window any more";
     EXPECT_EQ(SFD_NEXT_END, run());
@@ -819,7 +819,7 @@ TEST_F(TransferTest, ShouldCopyToARegularFileInSlicesThatACancelCanStop)
     context_->now_ms += SFD_PROGRESS_INTERVAL_MS;
     EXPECT_EQ(SFD_NEXT_POOL, workAndRun());
     EXPECT_EQ("progress 8388608", told().back());
-    t_->cancelled = true;
+    (void)sfd_write_gate_close(&t_->gate);
     work();
     EXPECT_EQ(SFD_NEXT_END, run());
     EXPECT_EQ(8388608u, std::filesystem::file_size(*directory_ / "output"));

@@ -37,7 +37,10 @@ public interface Destination {
         return () -> Descriptors.duplicate(channel);
     }
 
-    /** A file that is open for writing; the bytes go where its position is, and advance it. */
+    /**
+     * A file that is open for writing; the bytes go from its position on. It is moved behind the last byte when the
+     * transfer is complete or has failed, and stays where it was when the transfer was cancelled or timed out.
+     */
     static Destination of(FileChannel channel) {
         return () -> Descriptors.duplicate(channel);
     }

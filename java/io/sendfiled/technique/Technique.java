@@ -13,7 +13,7 @@ import org.jspecify.annotations.Nullable;
 public enum Technique {
     /** The daemon decides, by its rules. */
     AUTO(0),
-    /** {@code sendfile(2)}: from the page cache to a socket without a copy through user space. */
+    /** {@code sendfile(2)}: from the page cache without a copy through user space; to a file it is two splices. */
     SENDFILE(1),
     /** {@code splice(2)}: from the page cache to a pipe without a copy. */
     SPLICE(2),
