@@ -157,7 +157,7 @@ public final class TestDaemon implements AutoCloseable {
                 SendfiledConfig.builder().name(NAME).root(root).socketDirectory(directory);
         for (Setting setting : Setting.values()) {
             String value = options.settings().get(setting.key());
-            if (value != null) {
+            if (value != null && setting != Setting.USER) { // an embedded engine is this process's
                 config.set(setting, value);
             }
         }

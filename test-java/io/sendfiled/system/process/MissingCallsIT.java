@@ -39,7 +39,7 @@ import org.junit.jupiter.params.provider.ValueSource;
  */
 @Timeout(120)
 final class MissingCallsIT {
-    private static final List<Integer> SIZES = List.of(100, 40_000, 3_000_000);
+    private static final int BIG = 3_000_000;
 
     private Path scratch;
     private Path sockets;
@@ -66,24 +66,33 @@ final class MissingCallsIT {
         return sockets.resolve("sendfiled.a.socket");
     }
 
-    private static String reason(String error) {
-        return error.equals("EPERM") ? "operation not permitted (EPERM)" : "function not implemented (ENOSYS)";
+    private static String message(String error) {
+        return Errno.message(error.equals("EPERM") ? Errno.EPERM : Errno.ENOSYS);
     }
 
-    /** Files of several sizes, cold and warm, to a destination of each type, and by Read File. */
+    private static String reason(String error) {
+        return message(error) + " (" + error + ")";
+    }
+
+    /** Files of several sizes to a destination of each type, and by Read File; the largest one cold as well. */
     private void expectEveryByte() throws Exception {
         try (SendfiledClient client = SendfiledClient.connect(sockets, "a")) {
-            for (int size : SIZES) {
+            for (int size : List.of(100, 40_000, BIG)) {
                 String name = "file-" + size;
-                Content content = Content.write(root.resolve(name), size);
+                Path file = root.resolve(name);
+                Content content = Content.write(file, size);
                 for (TestDestination.Type type : TestDestination.Type.values()) {
-                    PageCache.evict(root.resolve(name));
-                    assertEquals(content, send(client, name, type), "cold to " + type);
-                    assertEquals(content, send(client, name, type), "warm to " + type);
+                    if (size == BIG) {
+                        PageCache.evict(file);
+                        assertEquals(content, send(client, name, type), "cold to " + type);
+                    }
+                    assertEquals(content, send(client, name, type), size + " bytes to " + type);
                 }
-                PageCache.evict(root.resolve(name));
-                assertEquals(content, read(client, name), "cold, read");
-                assertEquals(content, read(client, name), "warm, read");
+                if (size == BIG) {
+                    PageCache.evict(file);
+                    assertEquals(content, read(client, name), "cold, read");
+                }
+                assertEquals(content, read(client, name), size + " bytes, read");
             }
         }
     }
@@ -144,11 +153,10 @@ final class MissingCallsIT {
     void shouldNameTheCallThatItCannotReplaceAndNotServe(String call, String error) throws Exception {
         try (Program program = start(call, error)) {
             assertEquals(1, program.awaitExit(), program.errors());
-            assertEquals(
-                    "sendfiled: the system call " + call
-                            + " is missing: the kernel is older than Linux 5.10, or a seccomp"
-                            + " filter, as containers have one, refuses it: " + reason(error) + "\n",
-                    program.errors());
+            String said = program.errors().toLowerCase(Locale.ROOT); // the launcher has the system's words
+            assertTrue(said.startsWith("sendfiled: the system call " + call + " is missing: "), said);
+            assertTrue(said.contains("a seccomp filter, as containers have one, refuses it: " + message(error)), said);
+            assertEquals(1, said.lines().count(), said);
             assertFalse(Files.exists(socket()));
         }
     }
