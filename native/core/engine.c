@@ -25,6 +25,7 @@ int sfd_engine_create(struct sfd_engine **out, const struct sfd_settings *settin
         shared->roots[i] = -1;
     atomic_init(&shared->transfers, 0);
     atomic_init(&shared->receiving_loop, 0);
+    atomic_init(&shared->receive_error, 0);
     atomic_init(&shared->draining, false);
     sfd_devices_init(&shared->devices);
     sfd_write_ranges_init(&shared->write_ranges);
@@ -80,6 +81,11 @@ uint32_t sfd_engine_run_watchdog(struct sfd_engine *engine, bool pending)
 void sfd_engine_wake_watchdog(struct sfd_engine *engine)
 {
     sfd_watchdog_wake(&engine->shared.watchdog);
+}
+
+int sfd_engine_receive_error(struct sfd_engine *engine)
+{
+    return atomic_load(&engine->shared.receive_error);
 }
 
 void sfd_engine_drain(struct sfd_engine *engine)

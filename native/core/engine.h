@@ -46,6 +46,9 @@ void sfd_engine_wake_watchdog(struct sfd_engine *engine);
  */
 void sfd_engine_drain(struct sfd_engine *engine);
 
+/* The errno with which requests cannot be received, at every try for a second or more; 0: none. Any thread. */
+int sfd_engine_receive_error(struct sfd_engine *engine);
+
 /* How many transfers there are, including those that wait for room for their final message. Any thread. */
 uint32_t sfd_engine_transfers(struct sfd_engine *engine);
 

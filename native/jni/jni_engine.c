@@ -130,6 +130,19 @@ static jlong engine_create(JNIEnv *env, jclass class, jbyteArray dir, jbyteArray
     return result < 0 ? result : (jlong)(uintptr_t)engine;
 }
 
+/* The name goes into `out`, cut to its length. */
+static jint demand_calls(JNIEnv *env, jclass class, jbyteArray out)
+{
+    const char *call = "";
+    const int result = sfd_kernel_demand(&sfd_sys_linux, &call);
+    const jsize room = (*env)->GetArrayLength(env, out);
+    const jsize length = (jsize)strlen(call);
+
+    (void)class;
+    (*env)->SetByteArrayRegion(env, out, 0, length < room ? length : room, (const jbyte *)call);
+    return result;
+}
+
 static jint effective_uid(JNIEnv *env, jclass class)
 {
     (void)env;
@@ -149,6 +162,13 @@ static jint engine_transfers(JNIEnv *env, jclass class, jlong engine)
     (void)env;
     (void)class;
     return (jint)sfd_engine_transfers(pointer(engine));
+}
+
+static jint engine_receive_error(JNIEnv *env, jclass class, jlong engine)
+{
+    (void)env;
+    (void)class;
+    return sfd_engine_receive_error(pointer(engine));
 }
 
 static void engine_close_endpoint(JNIEnv *env, jclass class, jlong engine)
@@ -254,9 +274,11 @@ jint sfd_jni_register_engine(JNIEnv *env)
 {
     static const JNINativeMethod methods[] = {
         SFD_JNI_METHOD("create", "([B[B[B[J[JZ)J", engine_create),
+        SFD_JNI_METHOD("demandCalls", "([B)I", demand_calls),
         SFD_JNI_METHOD("effectiveUid", "()I", effective_uid),
         SFD_JNI_METHOD("drain", "(J)V", engine_drain),
         SFD_JNI_METHOD("transfers", "(J)I", engine_transfers),
+        SFD_JNI_METHOD("receiveError", "(J)I", engine_receive_error),
         SFD_JNI_METHOD("closeEndpoint", "(J)V", engine_close_endpoint),
         SFD_JNI_METHOD("destroy", "(J)V", engine_destroy),
         SFD_JNI_METHOD("runWatchdog", "(JZ)I", engine_run_watchdog),

@@ -19,6 +19,14 @@ static jint landlock(JNIEnv *env, jclass class)
     return sfd_sandbox_landlock();
 }
 
+static jstring landlock_lacks(JNIEnv *env, jclass class)
+{
+    const char *call = sfd_sandbox_landlock_lacks();
+
+    (void)class;
+    return call == NULL ? NULL : (*env)->NewStringUTF(env, call);
+}
+
 static jint seccomp(JNIEnv *env, jclass class)
 {
     (void)env;
@@ -64,6 +72,7 @@ jint sfd_jni_register_sandbox(JNIEnv *env)
 {
     static const JNINativeMethod methods[] = {
         SFD_JNI_METHOD("landlock", "()I", landlock),
+        SFD_JNI_METHOD("landlockLacks", "()Ljava/lang/String;", landlock_lacks),
         SFD_JNI_METHOD("seccomp", "()I", seccomp),
         SFD_JNI_METHOD("confine0", "(Ljava/nio/ByteBuffer;I)I", confine),
         SFD_JNI_METHOD("filter", "()I", filter),

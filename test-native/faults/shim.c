@@ -251,7 +251,6 @@ static void *next(const char *name, const char *name64)
 
 /* ------------------------------------------------------------------ calls that fail and do nothing */
 
-SHIM(int, statx, (int fd, const char *path, int flags, unsigned mask, struct statx *out), (fd, path, flags, mask, out))
 SHIM64(int, fstatfs, "fstatfs64", (int fd, struct statfs *out), (fd, out), -1)
 SHIM64(int, fallocate, "fallocate64", (int fd, int mode, off_t offset, off_t length), (fd, mode, offset, length), -1)
 SHIM64(off_t, lseek, "lseek64", (int fd, off_t offset, int whence), (fd, offset, whence), -1)
@@ -387,6 +386,7 @@ PUBLIC long syscall(long number, ...)
     va_list list;
     const int error = number == SYS_openat2      ? fault(CALL_openat2, __builtin_return_address(0))
                       : number == __NR_cachestat ? fault(CALL_cachestat, __builtin_return_address(0))
+                      : number == SYS_statx      ? fault(CALL_statx, __builtin_return_address(0))
                                                  : 0;
 
     va_start(list, number);
@@ -466,11 +466,11 @@ SHIM_COUNT(copy_file_range, NULL,
         piece.iov_len = less(piece.iov_len);                                                                           \
     (iov) = &piece
 
-#define SHIM_VECTOR(name, name64)                                                                                      \
-    REAL_OF(ssize_t, name, name64, (int fd, const struct iovec *iov, int count, off_t offset, int flags))              \
-    PUBLIC ssize_t name(int fd, const struct iovec *iov, int count, off_t offset, int flags)                           \
+#define SHIM_VECTOR(name, name64, call, parameters, arguments)                                                         \
+    REAL_OF(ssize_t, name, name64, parameters)                                                                         \
+    PUBLIC ssize_t name parameters                                                                                     \
     {                                                                                                                  \
-        const int error = fault(CALL_##name, __builtin_return_address(0));                                             \
+        const int error = fault(CALL_##call, __builtin_return_address(0));                                             \
         find_##name();                                                                                                 \
         if (error > 0) {                                                                                               \
             errno = error;                                                                                             \
@@ -478,13 +478,21 @@ SHIM_COUNT(copy_file_range, NULL,
         }                                                                                                              \
         if (error == FAULTS_SHORT && count > 0) {                                                                      \
             SHORTEN(iov, count);                                                                                       \
-            return real_##name(fd, iov, count, offset, flags);                                                         \
+            return real_##name arguments;                                                                              \
         }                                                                                                              \
-        return real_##name(fd, iov, count, offset, flags);                                                             \
+        return real_##name arguments;                                                                                  \
     }
 
-SHIM_VECTOR(preadv2, "preadv64v2")
-SHIM_VECTOR(pwritev2, "pwritev64v2")
+/* The older calls do what the newer ones do without flags. */
+SHIM_VECTOR(preadv2, "preadv64v2", preadv2, (int fd, const struct iovec *iov, int count, off_t offset, int flags),
+            (fd, iov, count, offset, flags))
+SHIM_VECTOR(pwritev2, "pwritev64v2", pwritev2, (int fd, const struct iovec *iov, int count, off_t offset, int flags),
+            (fd, iov, count, offset, flags))
+SHIM_VECTOR(preadv, "preadv64", preadv2, (int fd, const struct iovec *iov, int count, off_t offset),
+            (fd, iov, count, offset))
+SHIM_VECTOR(pwritev, "pwritev64", pwritev2, (int fd, const struct iovec *iov, int count, off_t offset),
+            (fd, iov, count, offset))
+SHIM_VECTOR(writev, NULL, pwritev2, (int fd, const struct iovec *iov, int count), (fd, iov, count))
 
 REAL_OF(ssize_t, sendmsg, NULL, (int fd, const struct msghdr *message, int flags))
 PUBLIC ssize_t sendmsg(int fd, const struct msghdr *message, int flags)

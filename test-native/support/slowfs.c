@@ -376,7 +376,12 @@ static struct fuse *mount_at(const char *mountpoint, char *program)
 {
     char options[] = "-oro,fsname=slowfs,default_permissions";
     char writable[] = "-orw,fsname=slowfs,default_permissions";
-    char *args[] = {program, fs.writable ? writable : options, NULL};
+    /*
+     * Root's is there for the daemon's user as well, and stands for a local disk: with the other two options the kernel
+     * would tell nobody but the files' owner what is in the page cache.
+     */
+    char options_of_root[] = "-ofsname=slowfs,allow_other";
+    char *args[] = {program, geteuid() == 0 ? options_of_root : fs.writable ? writable : options, NULL};
     struct fuse_args fuse_args = FUSE_ARGS_INIT(2, args);
     struct fuse *fuse = fuse_new(&fuse_args, &operations, sizeof operations, NULL);
     if (fuse == NULL || fuse_mount(fuse, mountpoint) != 0) {

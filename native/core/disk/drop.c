@@ -5,17 +5,11 @@
 
 #include <fcntl.h>
 
+#include "disk/residency.h"
+
 static uint64_t bit_of(uint64_t part)
 {
     return (uint64_t)1 << (part % 64);
-}
-
-static bool is_cold(const struct sfd_kernel *kernel, int fd, uint64_t part)
-{
-    const struct sfd_cachestat_range range = {.offset = part * SFD_DROP_PART, .length = SFD_DROP_PART};
-    struct sfd_cachestat stat;
-
-    return kernel->cachestat && kernel->sys->cachestat(fd, &range, &stat) == 0 && stat.nr_cache == 0;
 }
 
 void sfd_drop_claim(struct sfd_drop *drop, const struct sfd_kernel *kernel, int fd, uint64_t from, uint64_t to)
@@ -27,7 +21,7 @@ void sfd_drop_claim(struct sfd_drop *drop, const struct sfd_kernel *kernel, int 
     for (; part * SFD_DROP_PART < to; part++) {
         /* Until now the bit stood for the part that is one span behind. */
         drop->own &= ~bit_of(part);
-        if (is_cold(kernel, fd, part)) drop->own |= bit_of(part);
+        if (sfd_residency_is_absent(kernel, fd, part * SFD_DROP_PART, SFD_DROP_PART)) drop->own |= bit_of(part);
         drop->end = (part + 1) * SFD_DROP_PART;
     }
 }

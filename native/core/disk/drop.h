@@ -2,10 +2,11 @@
  * Drop-behind: removes from the page cache what a transfer itself has loaded into it.
  *
  * Role: remembers which parts of a file were not in the cache when a transfer first asked for them, and drops those,
- * and no others, once it has moved them. A part of which one page was resident stays as it is; so does every part on a
- * kernel without cachestat(2) (before 6.5). Pages that others have begun to use meanwhile are dropped too: the kernel
- * does not report that. Pages that a socket or a pipe still refers to cannot be dropped; they are the first to be
- * reclaimed.
+ * and no others, once it has moved them. A part of which one page was resident stays as it is. Where the kernel does
+ * not count pages (before 6.5; of files that the daemon's user neither owns nor may write), three bytes of a part stand
+ * for it; where these tell nothing either (file servers), every part stays. Pages that others have begun to use
+ * meanwhile are dropped too: the kernel does not report that. Pages that a socket or a pipe still refers to cannot be
+ * dropped; they are the first to be reclaimed.
  * Thread: the disk pool. Owns nothing.
  */
 #ifndef SFD_DISK_DROP_H

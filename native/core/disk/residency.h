@@ -2,7 +2,8 @@
  * Residency: can the next bytes of a file be moved without waiting for its disk?
  *
  * Role: learns the medium of a file's device, asks the page cache, and loads windows.
- * Thread: is_on, probe: event loops, never block. learn, request, load, stays: the disk pool, wait for the disk.
+ * Thread: is_on, probe: event loops, never block. learn, is_absent, request, load, stays: the disk pool, wait for the
+ * disk.
  * opens_here: at the start. The disk pool learns the medium of a file system once, for all loops.
  */
 #ifndef SFD_DISK_RESIDENCY_H
@@ -34,11 +35,17 @@ bool sfd_residency_opens_here(const struct sfd_kernel *kernel, int fd);
 bool sfd_residency_is_on(const struct sfd_kernel *kernel, enum sfd_medium medium, int fd, uint64_t dev);
 
 /*
- * How many bytes from `offset`, at most `length`, can be moved now. 0 when the disk is needed first. Never blocks and
- * starts no I/O on files that are wholly cold.
+ * How many bytes from `offset`, at most `length`, can be moved now. 0 when the disk is needed first. Never blocks; of a
+ * cold file that this process neither owns nor may write, it has the kernel read a page.
  */
 uint64_t sfd_residency_probe(const struct sfd_kernel *kernel, enum sfd_medium medium, int fd, uint64_t offset,
                              uint64_t length);
+
+/*
+ * Whether no page of the range is in the page cache, as far as it can be told: of a file that this process neither owns
+ * nor may write, by a byte each 128 KiB. False also when nothing can be told. Disk pool only.
+ */
+bool sfd_residency_is_absent(const struct sfd_kernel *kernel, int fd, uint64_t offset, uint64_t length);
 
 /*
  * Asks the kernel to read the bytes between two offsets, without waiting for them. The kernel may ignore it, and may
@@ -52,7 +59,10 @@ void sfd_residency_request(const struct sfd_kernel *kernel, int fd, uint64_t fro
  */
 int64_t sfd_residency_load(const struct sfd_kernel *kernel, int fd, uint64_t offset, uint64_t length);
 
-/* True when a window that was just loaded has left pages in the cache; direct I/O leaves none. */
+/*
+ * True when a window that was just loaded has left pages in the cache; direct I/O leaves none. False also when that
+ * cannot be told: another user's file on a file system without RWF_NOWAIT.
+ */
 bool sfd_residency_stays(const struct sfd_kernel *kernel, int fd, uint64_t offset, uint64_t length);
 
 /*

@@ -81,7 +81,10 @@ static void receive_requests(struct sfd_loop *loop)
     const int n =
         sfd_receive_batch_fill(loop->carrier->batch, &loop->context.closer, loop->shared->request_fd, loop->turn->slot);
 
-    if (n < 0) sfd_loop_receiving_pause(loop); /* the requests stay in the socket */
+    if (n < 0)
+        sfd_loop_receiving_pause(loop, n); /* the requests stay in the socket */
+    else
+        sfd_loop_receiving_works(loop);
     if (n <= 0) return;
     sfd_counters_add(&loop->context.counters, SFD_COUNTER_REQUESTS, (uint64_t)n);
     loop->turn->requests = n;

@@ -86,6 +86,7 @@ struct sfd_shared {
     bool root_local[SFD_ROOTS_MAX]; /* sfd_residency_opens_here */
     atomic_uint transfers;          /* in all tables */
     atomic_int receiving_loop;      /* index of the loop that receives */
+    atomic_int receive_error;       /* the errno with which requests cannot be received for a second or more; 0: none */
     atomic_bool draining;           /* new transfers are refused; the others go on */
     int wake_signal;                /* interrupts a call that blocks; 0: no signal was free */
     struct sfd_watchdog watchdog;

@@ -109,6 +109,8 @@ struct sfd_loop {
     /* loop_receiving.c */
     struct sfd_task receive; /* SFD_TASK_RECEIVE; in the mailbox at most once */
     atomic_bool receive_queued;
+    bool receive_fails; /* at every try since receive_fails_ms */
+    uint64_t receive_fails_ms;
 
     /* loop_offload.c */
     struct sfd_task look; /* SFD_TASK_LOOK; in the mailbox at most once */
@@ -247,8 +249,12 @@ void sfd_loop_receiving_offer(struct sfd_loop *loop);
 /* Obeys SFD_TASK_RECEIVE: begins to receive, if this is the receiving loop. */
 void sfd_loop_receiving_start(struct sfd_loop *loop);
 
-/* Waiting requests cannot be received now: stops watching the request socket until a timer fires, which resumes. */
-void sfd_loop_receiving_pause(struct sfd_loop *loop);
+/*
+ * Waiting requests cannot be received now, for `error`: stops watching the request socket until a timer fires, which
+ * resumes. What fails at every try for a second is reported (sfd_shared.receive_error), until one works.
+ */
+void sfd_loop_receiving_pause(struct sfd_loop *loop, int error);
+void sfd_loop_receiving_works(struct sfd_loop *loop);
 void sfd_loop_receiving_resume(struct sfd_loop *loop);
 
 /* Stops receiving for good. Does not hand over. */

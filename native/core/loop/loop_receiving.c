@@ -26,6 +26,9 @@
 
 #define LOAD_HALVES_MS 2
 
+/* What has failed for so long, at every try, may do so for good: then it is reported. */
+#define FAILING_MS 1000
+
 /* Of `load`: the lower bits are the number, the others are its time in milliseconds. */
 #define LOAD_BITS 24
 
@@ -48,17 +51,40 @@ void sfd_loop_receiving_start(struct sfd_loop *loop)
     sfd_loop_receiving_resume(loop);
 }
 
+static void note_failure(struct sfd_loop *loop, int error)
+{
+    const uint64_t now_ms = loop->context.now_ms;
+
+    if (!loop->receive_fails) {
+        loop->receive_fails = true;
+        loop->receive_fails_ms = now_ms;
+    } else if (now_ms - loop->receive_fails_ms >= FAILING_MS) {
+        atomic_store(&loop->shared->receive_error, -error);
+    }
+}
+
 void sfd_loop_receiving_resume(struct sfd_loop *loop)
 {
     if (loop->stopping || atomic_load(&loop->shared->receiving_loop) != (int)loop->index) return;
-    loop->receiving = look_for(loop, EPOLLIN) == 0;
-    if (!loop->receiving) sfd_loop_defer(loop, &loop->receive_again); /* without another try no loop would receive */
+    const int result = look_for(loop, EPOLLIN);
+    loop->receiving = result == 0;
+    if (loop->receiving) return;
+    note_failure(loop, result);
+    sfd_loop_defer(loop, &loop->receive_again); /* without another try no loop would receive */
 }
 
-void sfd_loop_receiving_pause(struct sfd_loop *loop)
+void sfd_loop_receiving_pause(struct sfd_loop *loop, int error)
 {
+    note_failure(loop, error);
     if (loop->receiving) (void)look_for(loop, 0); /* the socket stays readable: it would wake the loop for nothing */
     sfd_loop_defer(loop, &loop->receive_again);
+}
+
+void sfd_loop_receiving_works(struct sfd_loop *loop)
+{
+    if (!loop->receive_fails) return;
+    loop->receive_fails = false;
+    atomic_store(&loop->shared->receive_error, 0);
 }
 
 static void unregister(struct sfd_loop *loop)

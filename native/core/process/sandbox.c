@@ -9,6 +9,7 @@
 #include "process/sandbox.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -42,9 +43,59 @@ enum { THREADS_MAX = 4096, PASSES_MAX = 100, PATIENCE_MS = 20000 };
 
 /* ---- the ruleset ---------------------------------------------------------------------------------------------- */
 
+/* What came of an attempt: a result, and the call that gave it. */
+struct attempt {
+    int result;
+    const char *call;
+};
+
+/* A thread that restricts itself, to nothing less than it could do, and ends: so each call is made for once. */
+static void *restrict_itself(void *out)
+{
+    const struct sfd_landlock_ruleset execution = {.handled_fs = FS_EXECUTE};
+    struct attempt *attempt = out;
+    const int root = sfd_sys_open_path("/");
+    const int ruleset = sfd_sys_landlock_create(&execution, sizeof(execution.handled_fs));
+
+    *attempt = (struct attempt){.result = ruleset, .call = "landlock_create_ruleset"};
+    if (ruleset >= 0)
+        *attempt =
+            (struct attempt){.result = sfd_sys_landlock_allow(ruleset, FS_EXECUTE, root), .call = "landlock_add_rule"};
+    if (attempt->result >= 0)
+        *attempt = (struct attempt){.result = sfd_sys_landlock_restrict(ruleset), .call = "landlock_restrict_self"};
+    sfd_sys_close_fd(ruleset);
+    sfd_sys_close_fd(root);
+    return NULL;
+}
+
+/* The ABI, or -errno and the call that is missing. */
+static struct attempt try_landlock(void)
+{
+    struct attempt attempt = {.result = 0, .call = "landlock_create_ruleset"};
+    pthread_t thread;
+    const int abi = sfd_sys_landlock_abi();
+
+    if (abi < 0) {
+        attempt.result = abi;
+        return attempt;
+    }
+    const int error = pthread_create(&thread, NULL, restrict_itself, &attempt);
+    if (error != 0) return (struct attempt){.result = -error, .call = "clone"};
+    (void)pthread_join(thread, NULL);
+    if (attempt.result >= 0) attempt.result = abi;
+    return attempt;
+}
+
 int sfd_sandbox_landlock(void)
 {
-    return sfd_sys_landlock_abi();
+    return try_landlock().result;
+}
+
+const char *sfd_sandbox_landlock_lacks(void)
+{
+    const struct attempt attempt = try_landlock();
+
+    return attempt.result < 0 ? attempt.call : NULL;
 }
 
 /* Refuses everything that this ABI can refuse, unless a rule allows it. */

@@ -33,8 +33,13 @@ struct sfd_sandbox_rule {
     unsigned access; /* of enum sfd_sandbox_access */
 };
 
-/* The ABI of Landlock, from 1; -ENOSYS or -EOPNOTSUPP when the kernel has none, or was started without. */
+/*
+ * The ABI of Landlock, from 1; -ENOSYS or -EOPNOTSUPP when the kernel has none, or was started without; another -errno
+ * when one of its calls is refused, as by the filter of a container. Makes all of them, on a thread of its own that
+ * ends. The other one gives the name of the call that failed; NULL: none.
+ */
 int sfd_sandbox_landlock(void);
+const char *sfd_sandbox_landlock_lacks(void);
 
 /* 0 when this kernel and architecture can filter system calls; -errno. */
 int sfd_sandbox_seccomp(void);

@@ -52,16 +52,19 @@ void sfd_techniques_probe(const struct sfd_sys *sys, int error[SFD_TECHNIQUES])
     const struct iovec iov = {.iov_base = &byte, .iov_len = 1};
     int64_t at[3] = {0, 0, 0};
 
-    for (int i = 0; i < SFD_TECHNIQUES; i++)
-        error[i] = 0;
     int from = sys->memory_file("sendfiled-probe");
     int to = sys->memory_file("sendfiled-probe");
-    if (from >= 0 && to >= 0 && sys->pipe2(ends, O_CLOEXEC | O_NONBLOCK) == 0 &&
-        sys->pwritev2(from, &iov, 1, 0, 0) == 1) {
+    const int without = failure(to);
+    const bool memory = from >= 0 && to >= 0 && sys->pwritev2(from, &iov, 1, 0, 0) == 1;
+    /* Without memory files any file serves as the source, and no pair of files can be tried. */
+    if (without < 0) from = sys->openat(AT_FDCWD, "/proc/self/exe", O_RDONLY);
+    for (int i = 0; i < SFD_TECHNIQUES; i++)
+        error[i] = i == SFD_TECHNIQUE_AUTO || i == SFD_TECHNIQUE_READ_WRITE ? 0 : without;
+    if ((memory || (without < 0 && from >= 0)) && sys->pipe2(ends, O_CLOEXEC | O_NONBLOCK) == 0) {
         error[SFD_TECHNIQUE_SENDFILE] = failure(sys->sendfile(ends[1], from, &at[0], 1));
         error[SFD_TECHNIQUE_SPLICE] = failure(sys->splice(from, &at[1], ends[1], 1, SPLICE_F_NONBLOCK));
         error[SFD_TECHNIQUE_MMAP] = probe_mmap(sys, from, ends[1]);
-        error[SFD_TECHNIQUE_COPY_FILE_RANGE] = failure(sys->copy_file_range(from, &at[2], to, NULL, 1));
+        if (memory) error[SFD_TECHNIQUE_COPY_FILE_RANGE] = failure(sys->copy_file_range(from, &at[2], to, NULL, 1));
     }
     sfd_fd_close(sys, &from);
     sfd_fd_close(sys, &to);

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "sys/fd.h"
@@ -28,14 +29,59 @@ static bool pipe_takes_nowait(const struct sfd_sys *sys)
     return n == 1;
 }
 
-static bool resolves_cached(const struct sfd_sys *sys)
-{
-    const struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_CACHED};
-    int fd = sys->openat2(AT_FDCWD, "/", &how);
+#define RESOLVE_TRIES 100
 
-    if (fd < 0) return fd == -EAGAIN;
+/* openat2(2) with these flags of resolution: 0 or -errno. */
+static int try_resolve(const struct sfd_sys *sys, unsigned flags)
+{
+    const struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = flags};
+    int fd = -EAGAIN;
+
+    /* EAGAIN: somewhere a directory is being renamed at this moment. */
+    for (int i = 0; i < RESOLVE_TRIES && fd == -EAGAIN; i++)
+        fd = sys->openat2(AT_FDCWD, "/", &how);
+    if (fd < 0) return fd;
     sfd_fd_close(sys, &fd);
-    return true;
+    return 0;
+}
+
+static int try_statx(const struct sfd_sys *sys)
+{
+    struct statx st;
+
+    return sys->statx(AT_FDCWD, "/", AT_STATX_DONT_SYNC, STATX_TYPE, &st);
+}
+
+static int try_recvmmsg(const struct sfd_sys *sys, int socket)
+{
+    char byte;
+    struct iovec iov = {.iov_base = &byte, .iov_len = 1};
+    struct mmsghdr message = {.msg_hdr = {.msg_iov = &iov, .msg_iovlen = 1}};
+    const int n = sys->recvmmsg(socket, &message, 1, MSG_DONTWAIT);
+
+    return n == -EAGAIN ? 0 : n; /* the socket has nothing */
+}
+
+int sfd_kernel_demand(const struct sfd_sys *sys, const char **call)
+{
+    int socket = sfd_sys_unix_datagram();
+
+    if (socket < 0) return socket;
+    const struct {
+        const char *call;
+        int result;
+    } tried[] = {
+        {"openat2", try_resolve(sys, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS)},
+        {"statx", try_statx(sys)},
+        {"recvmmsg", try_recvmmsg(sys, socket)},
+    };
+    sfd_fd_close(sys, &socket);
+    for (size_t i = 0; i < sizeof(tried) / sizeof(tried[0]); i++) {
+        if (tried[i].result >= 0) continue;
+        *call = tried[i].call;
+        return tried[i].result;
+    }
+    return 0;
 }
 
 int sfd_kernel_init(struct sfd_kernel *kernel, const struct sfd_sys *sys)
@@ -48,8 +94,8 @@ int sfd_kernel_init(struct sfd_kernel *kernel, const struct sfd_sys *sys)
     if (fd < 0) return fd;
     kernel->null_fd = fd;
     kernel->pipe_write_flags = pipe_takes_nowait(sys) ? RWF_NOWAIT : 0;
-    kernel->resolve_cached = resolves_cached(sys);
-    kernel->cachestat = sys->cachestat(fd, &range, &stat) != -ENOSYS;
+    kernel->resolve_cached = try_resolve(sys, RESOLVE_CACHED) == 0;
+    kernel->cachestat = sys->cachestat(fd, &range, &stat) == 0;
     return 0;
 }
 

@@ -1,7 +1,9 @@
 /*
  * What the running kernel can do, found out once at start.
  *
- * Role: probes each optional system call once, so that no other code has to. Minimum: Linux 5.10.
+ * Role: probes each optional system call once, so that no other code has to. A call counts as present when it has
+ * succeeded: a kernel without it answers ENOSYS, and the seccomp filter of a container that does not know it EPERM.
+ * Minimum: Linux 5.10.
  * Thread: filled at start, constant afterwards, read by all. Owns `null_fd`.
  */
 #ifndef SFD_SYS_KERNEL_H
@@ -19,6 +21,13 @@ struct sfd_kernel {
     bool resolve_cached;       /* openat2(RESOLVE_CACHED), 5.12 */
     bool cachestat;            /* cachestat(2), 6.5 */
 };
+
+/*
+ * Tries the calls that nothing can replace: resolution inside a root (openat2), attributes without a word to a file
+ * server (statx), requests in batches (recvmmsg). 0, or -errno with the name of the call that failed in *call (not for
+ * a want of descriptors for the attempt).
+ */
+int sfd_kernel_demand(const struct sfd_sys *sys, const char **call);
 
 /* Asks the kernel. 0, or -errno when not even /dev/null opens. */
 int sfd_kernel_init(struct sfd_kernel *kernel, const struct sfd_sys *sys);

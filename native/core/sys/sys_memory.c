@@ -49,21 +49,21 @@ static int memory_fcntl(int fd, int command, int argument)
 
 static int memory_file_size(int fd, uint64_t *size)
 {
-    struct statx st;
-    const int value = result(statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE | STATX_SIZE, &st));
+    struct stat st;
+    const int value = result(fstat(fd, &st));
 
     if (value < 0) return value;
-    if (!S_ISREG(st.stx_mode)) return -ENODEV;
-    *size = st.stx_size;
+    if (!S_ISREG(st.st_mode)) return -ENODEV;
+    *size = (uint64_t)st.st_size;
     return 0;
 }
 
 static int memory_file_allocated(int fd, uint64_t *bytes)
 {
-    struct statx st;
-    const int value = result(statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_BLOCKS, &st));
+    struct stat st;
+    const int value = result(fstat(fd, &st));
 
-    if (value == 0) *bytes = st.stx_blocks * 512; /* always units of 512 bytes, statx(2) */
+    if (value == 0) *bytes = (uint64_t)st.st_blocks * 512; /* always units of 512 bytes, stat(3type) */
     return value;
 }
 

@@ -17,7 +17,7 @@ struct sfd_sys_memory {
     int (*memfd_create)(const char *name, unsigned flags);
     int (*ftruncate)(int fd, uint64_t size);
     int (*fcntl)(int fd, int command, int argument);
-    int (*file_size)(int fd, uint64_t *size);       /* -ENODEV: not a regular file. Never blocks */
+    int (*file_size)(int fd, uint64_t *size);       /* -ENODEV: not a regular file. Never blocks for a memory file */
     int (*file_allocated)(int fd, uint64_t *bytes); /* without its holes */
     int (*page_size)(int fd, uint64_t *size);       /* of its file system: huge pages are larger */
     int (*memory_total)(uint64_t *bytes);           /* the machine's, with swap space */

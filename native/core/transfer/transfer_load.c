@@ -66,9 +66,10 @@ static void note_whether_it_stays(const struct sfd_context *context, struct sfd_
         sfd_residency_stays(&context->kernel, t->source.fd, t->range.offset, length) ? SFD_STAYS : SFD_STAYS_NOT;
 }
 
-/* Loads into the page cache. False when the pages did not stay there. */
+/* Loads into the page cache. False when the pages did not stay there, or where sendfile(2) is refused. */
 static bool load_pages(const struct sfd_context *context, struct sfd_transfer *t, uint64_t length)
 {
+    if ((context->techniques & SFD_TECHNIQUE_BIT(SFD_TECHNIQUE_SENDFILE)) == 0) return false;
     sfd_transfer_drop(context, t, t->range.offset);
     const int64_t n = sfd_residency_load(&context->kernel, t->source.fd, t->range.offset, length);
     if (n < 0) {

@@ -227,10 +227,51 @@ TEST_F(DropTest, ShouldDropWhatAReadFromAFileServerLeft)
     }
 }
 
+// R22: what cachestat does not tell of another user's files, their bytes do.
+TEST_F(DropTest, ShouldLeaveNothingOfAnotherUsersColdFileInThePageCache)
+{
+    sys_.cachestat = [](int, const struct sfd_cachestat_range *, struct sfd_cachestat *) { return -EPERM; };
+    for (const size_t size : {size_t{1}, size_t{PAGE}, size_t{100000}, size_t{SFD_DROP_PART}, 9 * BIG}) {
+        SCOPED_TRACE(size);
+        again();
+        coldFile(size);
+        send();
+        EXPECT_BYTES(content_, data_);
+        EXPECT_TRUE(cache.pages.empty()) << cache.pages.size() << " of " << cache.file_pages;
+    }
+}
+
+TEST_F(DropTest, ShouldKeepWhatOthersHadInThePageCacheOfAnotherUsersFile)
+{
+    sys_.cachestat = [](int, const struct sfd_cachestat_range *, struct sfd_cachestat *) { return -EPERM; };
+    coldFile(6 * BIG);
+    fill(7 * SFD_DROP_PART, SFD_DROP_PART);
+    fill(10 * SFD_DROP_PART, 2 * SFD_DROP_PART);
+    const std::set<uint64_t> warm = cache.pages;
+    send();
+    EXPECT_BYTES(content_, data_);
+    EXPECT_EQ(warm, cache.pages);
+}
+
+TEST_F(DropTest, ShouldSendAnotherUsersWarmFilesFromTheLoop)
+{
+    sys_.cachestat = [](int, const struct sfd_cachestat_range *, struct sfd_cachestat *) { return -EPERM; };
+    coldFile(4 * BIG);
+    fill(0, content_.size());
+    send();
+    EXPECT_BYTES(content_, data_);
+    EXPECT_EQ(0u, count(SFD_COUNTER_COLD_WINDOWS));
+    EXPECT_EQ(cache.file_pages, cache.pages.size());
+}
+
 TEST_F(DropTest, ShouldDropNothingThatItCannotKnowToBeItsOwn)
 {
     context_->kernel.cachestat = false;
     coldFile(4 * BIG);
+    sys_.preadv2 = [](int fd, const struct iovec *iov, int count, int64_t offset, int flags) {
+        return (flags & RWF_NOWAIT) != 0 ? static_cast<int64_t>(-EOPNOTSUPP)
+                                         : sfd_sys_linux.preadv2(fd, iov, count, offset, flags);
+    };
     send();
     EXPECT_BYTES(content_, data_);
     EXPECT_EQ(0, cache.dropped);

@@ -126,6 +126,7 @@ class ResidencyTest : public CoreTest
     }
 
     static constexpr uint64_t SIZE = 300000;
+    static constexpr uint64_t STEP = 128 * 1024; /* one byte stands for so many */
     struct sfd_sys sys_;
     std::unique_ptr<Kernel> kernel_;
     struct sfd_devices devices_;
@@ -238,19 +239,76 @@ TEST_F(ResidencyTest, ShouldCountPagesOfARangeThatBeginsAndEndsInsidePages)
     EXPECT_EQ(4201u, probe(4000, 4201));
 }
 
-TEST_F(ResidencyTest, ShouldAskTheBytesAloneWithoutCachestat)
+// R22: the usual deployment serves another user's files, of which cachestat tells nothing.
+TEST_F(ResidencyTest, ShouldFindAWarmFileOfAnotherUserReady)
 {
-    kernel_->kernel.cachestat = false;
-    script.cachestat_error = -ENOSYS;
+    script.cachestat_error = -EPERM;
     EXPECT_EQ(SIZE, probe(0, SIZE));
-    script.cold_from = SIZE - 1;
-    EXPECT_EQ(0u, probe(0, SIZE));
+    EXPECT_EQ(1u, probe(SIZE - 1, 1));
+    EXPECT_EQ(STEP, probe(5, STEP));
+    EXPECT_EQ(STEP + 1, probe(5, STEP + 1));
 }
 
-TEST_F(ResidencyTest, ShouldLeaveAFileToTheDiskPoolWhenCachestatFails)
+TEST_F(ResidencyTest, ShouldFindAColdFileOfAnotherUserColdByOneByte)
 {
-    script.cachestat_error = -EOPNOTSUPP;
+    script.cachestat_error = -EPERM;
+    script.cold_from = 0;
     EXPECT_EQ(0u, probe(0, SIZE));
+    EXPECT_EQ(1, script.nowait_reads);
+}
+
+TEST_F(ResidencyTest, ShouldFindOfAnotherUsersFileNoMoreReadyThanWhatEndsWithAReadyByte)
+{
+    script.cachestat_error = -EPERM;
+    const std::vector<std::pair<uint64_t, uint64_t>> answers = {
+        {1, 0},       {STEP, 0}, {STEP + 1, STEP}, {2 * STEP, STEP}, {2 * STEP + 1, 2 * STEP}, {SIZE - 1, 2 * STEP},
+        {SIZE, SIZE},
+    };
+    for (const auto &[cold_from, ready] : answers) {
+        script.cold_from = cold_from;
+        EXPECT_EQ(ready, probe(0, SIZE)) << cold_from;
+    }
+}
+
+TEST_F(ResidencyTest, ShouldAskTheBytesAloneWhereCachestatIsNotThere)
+{
+    kernel_->kernel.cachestat = false;
+    script.present_until = 0;
+    EXPECT_EQ(SIZE, probe(0, SIZE));
+    script.cold_from = STEP + 1;
+    EXPECT_EQ(STEP, probe(0, SIZE));
+}
+
+TEST_F(ResidencyTest, ShouldTellThatNothingIsInTheCacheOnlyWhenItIsSo)
+{
+    const auto absent = [this](uint64_t length) {
+        return sfd_residency_is_absent(&kernel_->kernel, file_.get(), 0, length);
+    };
+    EXPECT_FALSE(absent(SIZE));
+    script.present_until = 0;
+    EXPECT_TRUE(absent(SIZE));
+    script.cachestat_error = -EPERM;
+    EXPECT_FALSE(absent(SIZE)) << "its bytes are there";
+    script.cold_from = SIZE - 1;
+    EXPECT_FALSE(absent(SIZE));
+    script.cold_from = 0;
+    EXPECT_TRUE(absent(SIZE));
+    EXPECT_TRUE(absent(SIZE + 1000)) << "the file ends before the part does";
+    for (const int error : {EOPNOTSUPP, EPERM, EIO}) {
+        script.nowait = -error;
+        EXPECT_FALSE(absent(SIZE)) << "who cannot ask does not know";
+    }
+    script.nowait = 0;
+    EXPECT_FALSE(absent(SIZE)) << "there is no such part";
+}
+
+TEST_F(ResidencyTest, ShouldSeeTheLastByteOfAPartThatIsAlone)
+{
+    script.cachestat_error = -EPERM;
+    sys_.preadv2 = [](int, const struct iovec *, int, int64_t offset, int) {
+        return static_cast<int64_t>(static_cast<uint64_t>(offset) == SIZE - 1 ? 1 : -EAGAIN);
+    };
+    EXPECT_FALSE(sfd_residency_is_absent(&kernel_->kernel, file_.get(), 0, SIZE));
 }
 
 TEST_F(ResidencyTest, ShouldFindNothingReadyInAnEmptyWindow)
@@ -328,11 +386,11 @@ TEST_F(ResidencyTest, ShouldTellWhetherALoadedWindowStays)
     EXPECT_TRUE(stays());
     script.present_until = 0; /* direct I/O */
     EXPECT_FALSE(stays());
-    script.present_until = UINT64_MAX;
-    script.cachestat_error = -EIO;
+    script.cachestat_error = -EPERM;
+    EXPECT_TRUE(stays()) << "of another user's file the bytes tell";
+    script.cold_from = STEP;
     EXPECT_FALSE(stays());
-    script.cachestat_error = 0;
-    kernel_->kernel.cachestat = false;
+    script.nowait = -EOPNOTSUPP;
     EXPECT_FALSE(stays()) << "who cannot ask does not rely on it";
 }
 
@@ -355,6 +413,47 @@ TEST_F(ResidencyTest, ShouldSeeARealFileGetColdAndWarm)
     EXPECT_EQ(static_cast<int64_t>(SIZE), sfd_residency_load(&kernel, file_.get(), 0, SIZE));
     EXPECT_EQ(SIZE, sfd_residency_probe(&kernel, SFD_MEDIUM_LOCAL, file_.get(), 0, SIZE));
     EXPECT_TRUE(sfd_residency_stays(&kernel, file_.get(), 0, SIZE));
+}
+
+// R22: as root this process may ask everything, so it asks as somebody else.
+TEST_F(ResidencyTest, ShouldSeeARealFileOfAnotherUserGetColdAndWarm)
+{
+    if (geteuid() != 0) {
+        GTEST_SKIP() << "only root can be two users";
+    }
+    struct sfd_kernel kernel = kernel_->kernel;
+    kernel.sys = &sfd_sys_linux;
+    sfd_residency_learn(&devices_, &kernel, file_.get(), 1);
+    if (sfd_devices_medium(&devices_, 0) != SFD_MEDIUM_LOCAL) {
+        GTEST_SKIP() << "the temporary directory is not on a local disk";
+    }
+    const auto ready = [&] { return sfd_residency_probe(&kernel, SFD_MEDIUM_LOCAL, file_.get(), 0, SIZE); };
+    const auto absent = [&] { return sfd_residency_is_absent(&kernel, file_.get(), 0, SIZE); };
+    struct sfd_cachestat stat;
+    const struct sfd_cachestat_range range = {0, 0};
+    ASSERT_EQ(0, fsync(file_.get()));
+    ASSERT_EQ(0, seteuid(54321));
+    const int told = sfd_sys_linux.cachestat(file_.get(), &range, &stat);
+    const uint64_t warm = ready();
+    const bool warm_absent = absent();
+    const int dropped = posix_fadvise(file_.get(), 0, 0, POSIX_FADV_DONTNEED);
+    const bool cold_absent = absent();
+    const int dropped_again = posix_fadvise(file_.get(), 0, 0, POSIX_FADV_DONTNEED);
+    const uint64_t cold = ready();
+    const int64_t loaded = sfd_residency_load(&kernel, file_.get(), 0, SIZE);
+    const uint64_t again = ready();
+    const bool stays = sfd_residency_stays(&kernel, file_.get(), 0, SIZE);
+    ASSERT_EQ(0, seteuid(0));
+    EXPECT_TRUE(told == -EPERM || told == -ENOSYS) << told;
+    EXPECT_EQ(SIZE, warm);
+    EXPECT_FALSE(warm_absent);
+    EXPECT_EQ(0, dropped);
+    EXPECT_TRUE(cold_absent);
+    EXPECT_EQ(0, dropped_again);
+    EXPECT_EQ(0u, cold);
+    EXPECT_EQ(static_cast<int64_t>(SIZE), loaded);
+    EXPECT_EQ(SIZE, again);
+    EXPECT_TRUE(stays);
 }
 
 } // namespace

@@ -114,6 +114,45 @@ TEST_F(LoopMemoryTest, ShouldLookAwayFromRequestsThatCannotBeReceived) // R4, D3
     EXPECT_GE(count(SFD_COUNTER_SHORTAGES), 20u);
 }
 
+TEST_F(LoopMemoryTest, ShouldReportAReceiptThatFailsForGoodUntilItWorks) // R22
+{
+    const auto reported = [this] { return atomic_load(&shared_->receive_error); };
+    file(100);
+    for (const int error : {-EPERM, -EBADF}) {
+        lack.receive_error = error;
+        const OwnedFd in = read();
+        for (uint64_t ms = 0; ms < 900; ms += 100) {
+            pass(100);
+            EXPECT_EQ(0, reported()) << "it may pass";
+        }
+        for (int i = 0; i < 5; i++) {
+            pass(100);
+        }
+        EXPECT_EQ(-error, reported());
+        lack.receive_error = 0;
+        later([&] { return readable(in.get()); });
+        EXPECT_EQ(0, reported());
+        drain(in.get());
+    }
+}
+
+TEST_F(LoopMemoryTest, ShouldReportASocketThatCannotBeWatched) // R22
+{
+    destroyLoops();
+    createLoops();
+    lack.watch_error = -EBADF;
+    for (int i = 0; i < 15; i++) {
+        pass(100);
+    }
+    EXPECT_EQ(EBADF, atomic_load(&shared_->receive_error));
+    file(100);
+    const OwnedFd in = read();
+    lack.watch_error = 0;
+    later([&] { return readable(in.get()); });
+    EXPECT_EQ(0, atomic_load(&shared_->receive_error));
+    drain(in.get());
+}
+
 TEST_F(LoopMemoryTest, ShouldReceiveOnceTheSocketCanBeWatched) // R4
 {
     destroyLoops();

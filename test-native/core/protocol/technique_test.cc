@@ -61,6 +61,21 @@ TEST_F(TechniqueTest, ShouldFindEveryTechniqueOnThisKernel)
     EXPECT_EQ(SFD_TECHNIQUES_ALL, sfd_techniques_available(&sfd_sys_linux));
 }
 
+// R22: a technique that could not be tried does not count as one that works.
+TEST_F(TechniqueTest, ShouldTryWhatItCanWithoutMemoryFiles)
+{
+    int error[SFD_TECHNIQUES];
+    struct sfd_sys sys = copyOfSys();
+    sys.memory_file = [](const char *) { return -EPERM; };
+    EXPECT_EQ(SFD_TECHNIQUES_ALL & ~bits({SFD_TECHNIQUE_COPY_FILE_RANGE}), sfd_techniques_available(&sys));
+    sfd_techniques_probe(&sys, error);
+    EXPECT_EQ(-EPERM, error[SFD_TECHNIQUE_COPY_FILE_RANGE]);
+    sys.openat = [](int, const char *, int) { return -EACCES; };
+    EXPECT_EQ(bits({SFD_TECHNIQUE_READ_WRITE}), sfd_techniques_available(&sys));
+    sys.memory_file = [](const char *) { return -EMFILE; };
+    EXPECT_EQ(SFD_TECHNIQUES_ALL, sfd_techniques_available(&sys)) << "a shortage says nothing about the kernel";
+}
+
 TEST_F(TechniqueTest, ShouldTellWhyAMachineLacksATechnique)
 {
     struct sfd_sys sys = copyOfSys();

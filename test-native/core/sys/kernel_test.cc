@@ -57,20 +57,59 @@ TEST_F(KernelTest, ShouldDoWithoutCachedResolutionWhereTheKernelLacksIt)
     EXPECT_FALSE(old.kernel.resolve_cached);
 }
 
-TEST_F(KernelTest, ShouldTakeAnUncachedPathAsAProofThatTheKernelKnowsTheFlag)
+TEST_F(KernelTest, ShouldTryAgainWhileDirectoriesAreRenamed)
 {
+    static int busy;
+    busy = 3;
     struct sfd_sys sys = copyOfSys();
-    sys.openat2 = [](int, const char *, const struct open_how *) { return -EAGAIN; };
+    sys.openat2 = [](int dir, const char *path, const struct open_how *how) {
+        return busy-- > 0 ? -EAGAIN : sfd_sys_linux.openat2(dir, path, how);
+    };
     const Kernel recent(&sys);
     EXPECT_TRUE(recent.kernel.resolve_cached);
 }
 
-TEST_F(KernelTest, ShouldDoWithoutCachestatWhereTheKernelLacksIt)
+// R22: ENOSYS is a kernel's answer, EPERM that of a container's filter, any other one is no success either.
+TEST_F(KernelTest, ShouldCountACallAsPresentOnlyWhenItHasSucceeded)
 {
+    static int error;
     struct sfd_sys sys = copyOfSys();
-    sys.cachestat = [](int, const struct sfd_cachestat_range *, struct sfd_cachestat *) { return -ENOSYS; };
-    const Kernel old(&sys);
-    EXPECT_FALSE(old.kernel.cachestat);
+    sys.cachestat = [](int, const struct sfd_cachestat_range *, struct sfd_cachestat *) { return -error; };
+    sys.openat2 = [](int, const char *, const struct open_how *) { return -error; };
+    sys.pwritev2 = [](int, const struct iovec *, int, int64_t, int) { return static_cast<int64_t>(-error); };
+    for (const int each : {ENOSYS, EPERM, EACCES, EINVAL, EAGAIN}) {
+        error = each;
+        const Kernel without(&sys);
+        EXPECT_FALSE(without.kernel.cachestat) << each;
+        EXPECT_FALSE(without.kernel.resolve_cached) << each;
+        EXPECT_EQ(0, without.kernel.pipe_write_flags) << each;
+    }
+    const Kernel real;
+    const struct sfd_cachestat_range range = {0, 1};
+    struct sfd_cachestat stat;
+    EXPECT_EQ(sfd_sys_linux.cachestat(real.kernel.null_fd, &range, &stat) == 0, real.kernel.cachestat);
+}
+
+// R22
+TEST_F(KernelTest, ShouldNameTheCallThatItCannotDoWithout)
+{
+    const char *call = nullptr;
+    EXPECT_EQ(0, sfd_kernel_demand(&sfd_sys_linux, &call));
+    EXPECT_EQ(nullptr, call);
+    static int error;
+    for (const int each : {ENOSYS, EPERM}) {
+        error = each;
+        struct sfd_sys sys = copyOfSys();
+        sys.recvmmsg = [](int, struct mmsghdr *, unsigned, int) { return -error; };
+        EXPECT_EQ(-each, sfd_kernel_demand(&sys, &call));
+        EXPECT_STREQ("recvmmsg", call);
+        sys.statx = [](int, const char *, int, unsigned, struct statx *) { return -error; };
+        EXPECT_EQ(-each, sfd_kernel_demand(&sys, &call));
+        EXPECT_STREQ("statx", call);
+        sys.openat2 = [](int, const char *, const struct open_how *) { return -error; };
+        EXPECT_EQ(-each, sfd_kernel_demand(&sys, &call));
+        EXPECT_STREQ("openat2", call);
+    }
 }
 
 } // namespace

@@ -77,6 +77,7 @@ final class DaemonProgram {
                     "--sync: descriptor " + ProcessNative.REPORT_FD + " is not one that a parent waits on");
             reports = true;
         }
+        demandCalls();
         Identity identity = Identity.decide(settings);
         if (settings.daemonize() && !detached) {
             detach();
@@ -102,6 +103,15 @@ final class DaemonProgram {
         } finally {
             // A disk task that is still running ends with the process: only its answer is lost.
             engine.end(TimeUnit.MILLISECONDS.toNanos(DISK_WAIT_MS));
+        }
+    }
+
+    /** Before anything else: without these calls the JVM itself gets strange answers. */
+    private static void demandCalls() throws StartException {
+        try {
+            Engine.demandCalls();
+        } catch (NativeIoException e) {
+            throw new StartException(e.errno(), e.getMessage());
         }
     }
 

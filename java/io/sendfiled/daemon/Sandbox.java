@@ -78,14 +78,14 @@ final class Sandbox {
     }
 
     private static @Nullable String missing(int landlock, int seccomp) {
-        String files =
-                "files are not confined: the kernel has no Landlock, or was started without (lsm=...,landlock): ";
         String calls = "system calls are not filtered: the kernel has no seccomp filters: ";
         if (landlock < 0 && seccomp < 0) {
             return "the kernel has neither Landlock nor seccomp filters: " + reason(landlock);
         }
         if (landlock < 0) {
-            return files + reason(landlock);
+            return "files are not confined: " + SandboxNative.landlockLacks()
+                    + " is missing: the kernel has no Landlock, or was started without (lsm=...,landlock), or a seccomp"
+                    + " filter, as containers have one, refuses it: " + reason(landlock);
         }
         return seccomp < 0 ? calls + reason(seccomp) : null;
     }

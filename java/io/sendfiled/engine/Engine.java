@@ -27,6 +27,8 @@ public final class Engine implements AutoCloseable {
     /** A drain checks this often whether it is over. */
     public static final int DRAIN_LOOK_MS = 10;
 
+    private static final int CALL_NAME_MAX = 32;
+
     /** No process has this id. */
     private static final int NO_PID = -1;
 
@@ -80,6 +82,7 @@ public final class Engine implements AutoCloseable {
     private static Engine start(SendfiledConfig config, @Nullable TechniqueSelector selector, int refusedPid)
             throws NativeIoException {
         CoreNumbers.check();
+        demandCalls();
         long result = EngineNative.create(
                 bytes(config.socketDirectory()),
                 config.name().getBytes(StandardCharsets.UTF_8),
@@ -98,6 +101,23 @@ public final class Engine implements AutoCloseable {
         }
         started.serviceThread.start();
         return started;
+    }
+
+    /**
+     * Returns if the system calls are there that nothing can replace.
+     *
+     * @throws NativeIoException naming the one that is missing, and where to look for the reason
+     */
+    public static void demandCalls() throws NativeIoException {
+        byte[] call = new byte[CALL_NAME_MAX];
+        int result = EngineNative.demandCalls(call);
+        String name = new String(call, StandardCharsets.US_ASCII).replace("\0", "");
+        Errno.check(
+                result,
+                name.isEmpty()
+                        ? "cannot try the kernel's system calls"
+                        : "the system call " + name + " is missing: the kernel is older than Linux 5.10, or a seccomp"
+                                + " filter, as containers have one, refuses it");
     }
 
     /** A path's bytes as the file system has them; on Linux the JVM decodes names with sun.jnu.encoding. */

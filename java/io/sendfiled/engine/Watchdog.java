@@ -4,12 +4,14 @@ import io.sendfiled.jni.EngineNative;
 
 /**
  * The watchdog, on the service thread. While loops work, it looks every few milliseconds for a thread that is held in
- * one call, keeps spare threads ready, and looks for disk tasks that no thread works on. It sleeps while all loops sleep.
+ * one call, keeps spare threads ready, looks for disk tasks that no thread works on, and whether requests are received. It
+ * sleeps while all loops sleep.
  */
 final class Watchdog implements Runnable {
     private final long engine;
     private final DiskPool diskPool;
     private final Carriers carriers;
+    private final ReceiveLog receiveLog = new ReceiveLog();
     private volatile boolean stopped;
 
     Watchdog(long engine, DiskPool diskPool, Carriers carriers) {
@@ -24,6 +26,7 @@ final class Watchdog implements Runnable {
         while (!stopped) {
             int missing = EngineNative.runWatchdog(engine, pending);
             boolean added = carriers.addSpare(missing);
+            receiveLog.look(EngineNative.receiveError(engine));
             // A loop that could not start a thread for a task begins another turn afterwards, which wakes the watchdog.
             pending = diskPool.revive() || !added;
         }

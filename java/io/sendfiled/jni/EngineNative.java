@@ -40,6 +40,15 @@ public final class EngineNative {
     public static native long create(
             byte[] socketDirectory, byte[] name, byte[] root, long[] numbers, long[] rules, boolean selector);
 
+    /**
+     * Tries the system calls that nothing can replace.
+     *
+     * @param call gets the name of the one that is missing: the kernel lacks it, or a seccomp filter around this process
+     *     refuses it; nothing if there was no descriptor for the attempt
+     * @return 0 or -errno
+     */
+    public static native int demandCalls(byte[] call);
+
     /** The user that this process acts as. */
     public static native int effectiveUid();
 
@@ -51,6 +60,9 @@ public final class EngineNative {
 
     /** How many transfers there are, including those that wait for room for their final message. Any thread. */
     public static native int transfers(long engine);
+
+    /** The errno with which requests cannot be received, at every try for a second or more; 0: none. Any thread. */
+    public static native int receiveError(long engine);
 
     /** Removes the request socket; idempotent. No loop may receive any more: each is stopped, or waits for the disk pool. */
     public static native void closeEndpoint(long engine);

@@ -4,6 +4,7 @@ import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The sandbox of the daemon's process. Each method gives a value from 0 up, or a negated errno, and is described in
@@ -37,8 +38,14 @@ public final class SandboxNative {
      */
     public record Rule(Path path, int access) {}
 
-    /** The version of Landlock's interface, from 1; negative when this kernel has none, or was started without. */
+    /**
+     * The version of Landlock's interface, from 1; negative when this kernel has none, or was started without, or when one
+     * of its calls is refused.
+     */
     public static native int landlock();
+
+    /** The call for which {@link #landlock} is negative; null when it is not. */
+    public static native @Nullable String landlockLacks();
 
     /** 0 when this machine can filter system calls. */
     public static native int seccomp();

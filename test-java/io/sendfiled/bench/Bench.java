@@ -130,6 +130,11 @@ public final class Bench {
         Screen screen = Screen.onStandardOutput();
         double load = ManagementFactory.getOperatingSystemMXBean().getSystemLoadAverage();
         Report report = new Report(load);
+        if (!Programs.isRoot()) {
+            screen.warn(
+                    "one user",
+                    "the daemon owns the files that it serves, as most do not: start as root for two users");
+        }
         if (load > BUSY_LOAD * Runtime.getRuntime().availableProcessors()) {
             screen.warn(
                     "busy machine",

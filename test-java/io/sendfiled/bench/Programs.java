@@ -18,6 +18,7 @@ record Programs(Path helpers, Path dist) {
     static final long START_TIMEOUT_MS = 15_000;
 
     private static final int WRITABLE_BY_OTHERS = 0022;
+    private static final int OPEN_TO_OTHERS = 0001;
 
     static Programs fromSystemProperties() {
         return new Programs(
@@ -27,22 +28,32 @@ record Programs(Path helpers, Path dist) {
 
     /**
      * Where files to serve are made: {@code target/NAME}; where the harness runs as root in somebody else's checkout, as in a
-     * container, a new directory of root's own, because a daemon of root serves none that others can replace.
+     * container, or in one that is closed to others, a new directory of root's own, because a daemon that root starts serves
+     * none that others can replace, and as a user of its own.
      */
     static Path workDirectory(String name) throws IOException {
         Path inTree = Path.of(System.getProperty("sendfiled.test.source", "."), "target", name)
                 .toAbsolutePath()
                 .normalize();
-        int uid = (Integer) Files.getAttribute(Path.of("/proc/self"), "unix:uid");
-        for (Path on = inTree; on != null && uid == 0; on = on.getParent()) {
-            boolean foreign = Files.exists(on)
-                    && ((Integer) Files.getAttribute(on, "unix:uid") != 0
-                            || ((Integer) Files.getAttribute(on, "unix:mode") & WRITABLE_BY_OTHERS) != 0);
-            if (foreign) {
-                return Files.createTempDirectory(Path.of("/var/tmp"), "sendfiled-" + name);
+        for (Path on = inTree; on != null && isRoot(); on = on.getParent()) {
+            if (Files.exists(on) && isUnfit(on)) {
+                Path made = Files.createTempDirectory(Path.of("/var/tmp"), "sendfiled-" + name);
+                Files.setAttribute(made, "unix:mode", 0755);
+                return made;
             }
         }
         return inTree;
+    }
+
+    private static boolean isUnfit(Path directory) throws IOException {
+        int mode = (Integer) Files.getAttribute(directory, "unix:mode");
+        return (Integer) Files.getAttribute(directory, "unix:uid") != 0
+                || (mode & WRITABLE_BY_OTHERS) != 0
+                || (mode & OPEN_TO_OTHERS) == 0;
+    }
+
+    static boolean isRoot() throws IOException {
+        return (Integer) Files.getAttribute(Path.of("/proc/self"), "unix:uid") == 0;
     }
 
     Path helper(String name) throws IOException {

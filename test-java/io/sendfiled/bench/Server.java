@@ -32,6 +32,10 @@ final class Server implements AutoCloseable {
     static final List<String> BARE_WAYS = List.of("blocking", "polling", "loops", "one-loop");
 
     private static final int MAX_TRANSFERS = 1000;
+
+    /** Owns nothing. */
+    private static final int DAEMON_USER = 54321;
+
     private static final long POLL_MS = 5;
 
     private final Process process;
@@ -66,13 +70,20 @@ final class Server implements AutoCloseable {
         return startDaemon(programs, instance, MAX_TRANSFERS, root, socketDirectory);
     }
 
-    /** Starts the daemon for as many transfers at once; otherwise the same. */
+    /**
+     * Starts the daemon for as many transfers at once; otherwise the same. From root it gets a user of its own, who owns
+     * neither the files nor anything else: what a kernel tells only a file's owner, it does not tell most daemons.
+     */
     static Server startDaemon(
             Programs programs, String instance, int maxTransfers, Path root, Path socketDirectory, String... options)
             throws IOException, InterruptedException {
         List<String> command = Programs.command(
                 programs.daemon(), "-s", instance, "-r", root, "-S", socketDirectory, "-n", maxTransfers);
         command.addAll(List.of(options));
+        if (Programs.isRoot()) {
+            Files.setAttribute(socketDirectory, "unix:uid", DAEMON_USER);
+            command.addAll(List.of("-u", Integer.toString(DAEMON_USER)));
+        }
         return start("sendfiled " + instance, socketDirectory.resolve("sendfiled." + instance + ".socket"), command);
     }
 

@@ -171,7 +171,9 @@ public final class TestDestination implements AutoCloseable {
         for (int c = out.read(); c > '\n'; c = out.read()) {
             name.append((char) c);
         }
-        FileChannel sending = FileChannel.open(Path.of(name.toString()), StandardOpenOption.WRITE);
+        Path terminal = Path.of(name.toString());
+        Files.setAttribute(terminal, "unix:mode", 0666); // a daemon opens it again, and may be another user's
+        FileChannel sending = FileChannel.open(terminal, StandardOpenOption.WRITE);
         return new TestDestination(Destination.of(sending), sending, Channels.newChannel(out));
     }
 

@@ -14,6 +14,9 @@ import org.junit.jupiter.api.extension.ExtendWith;
  * static if this one is. Its kind is the class's parameter if that is a {@link TestDaemon.Kind}; otherwise it is a
  * process.
  *
+ * <p>A process that root starts runs as another user, who owns none of the files that the test makes, as a daemon's user
+ * owns little of what it serves. Where the tests do not run as root, the files are its own; that is said once.
+ *
  * <p>After each test, before the methods with {@code @AfterEach}, it must be well and have no more descriptors than at
  * its start.
  */
@@ -23,4 +26,7 @@ import org.junit.jupiter.api.extension.ExtendWith;
 public @interface Daemon {
     /** What differs from {@link TestDaemon.Options#STANDARD}, as on the command line: {@code "loops=1"}. */
     String[] value() default {};
+
+    /** Whether it runs as the test's own user, and owns the test's files, because the test needs that. */
+    boolean ownsFiles() default false;
 }

@@ -92,6 +92,10 @@ final class DaemonExtension
             }
             TestDaemon.Kind kind = context.getStore(NAMESPACE)
                     .getOrDefault(TestDaemon.Kind.class, TestDaemon.Kind.class, TestDaemon.Kind.FORKED);
+            if (kind == TestDaemon.Kind.FORKED
+                    && !field.getAnnotation(Daemon.class).ownsFiles()) {
+                options = options.asOtherUser();
+            }
             Object instance = context.getTestInstance().orElse(null);
             Path directory = (Path) field(context, TempDir.class).get(instance);
             field.set(instance, TestDaemon.start(kind, directory, options));

@@ -23,6 +23,7 @@ import java.time.Duration;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
@@ -74,6 +75,17 @@ public final class TestDaemon implements AutoCloseable {
             return with("max-transfers", value).with("client-transfers", value);
         }
 
+        /** Of a process: as a user who owns no file of the test's, if root may choose. */
+        public Options asOtherUser() {
+            if (!Program.ROOT) {
+                if (!SAID.getAndSet(true)) {
+                    System.err.println("not root: the daemons of the system tests own the files that they serve");
+                }
+                return this;
+            }
+            return with(Setting.USER.key(), OTHER_USER);
+        }
+
         public Options withOpenTimeoutMs(int value) {
             return with("open-timeout", value);
         }
@@ -84,7 +96,12 @@ public final class TestDaemon implements AutoCloseable {
     }
 
     public static final String NAME = "test";
+
+    /** A user who owns nothing. */
+    public static final int OTHER_USER = 54321;
+
     private static final String WARM = ".warm";
+    private static final AtomicBoolean SAID = new AtomicBoolean();
 
     private final Path directory;
     private final @Nullable Sendfiled embedded;
@@ -140,7 +157,7 @@ public final class TestDaemon implements AutoCloseable {
                 SendfiledConfig.builder().name(NAME).root(root).socketDirectory(directory);
         for (Setting setting : Setting.values()) {
             String value = options.settings().get(setting.key());
-            if (value != null) {
+            if (value != null && setting != Setting.USER) { // an embedded engine is this process's
                 config.set(setting, value);
             }
         }
@@ -148,6 +165,11 @@ public final class TestDaemon implements AutoCloseable {
     }
 
     private static DaemonProcess fork(Path directory, Path root, Options options) throws IOException {
+        String user = options.settings().get(Setting.USER.key());
+        if (user != null) { // it has to make its socket there, and to find what it serves
+            Files.setAttribute(directory, "unix:uid", Integer.valueOf(user));
+            Files.setAttribute(root, "unix:mode", 0755);
+        }
         return DaemonProcess.start(
                 options.environment(),
                 directory,

@@ -38,7 +38,9 @@ final class CClientIT {
     @TempDir
     private Path directory;
 
-    @Daemon({"max-transfers=200", "client-transfers=200"})
+    @Daemon(
+            value = {"max-transfers=200", "client-transfers=200"},
+            ownsFiles = true)
     private TestDaemon daemon;
 
     private final Random random = new Random(20261120);

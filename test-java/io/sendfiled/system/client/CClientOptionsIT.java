@@ -31,7 +31,7 @@ final class CClientOptionsIT {
     @TempDir
     private Path directory;
 
-    @Daemon
+    @Daemon(ownsFiles = true) // and its terminals
     private TestDaemon daemon;
 
     private CDriver driver;

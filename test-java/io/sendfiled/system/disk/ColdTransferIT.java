@@ -18,6 +18,7 @@ import io.sendfiled.support.Way;
 import io.sendfiled.system.Connected;
 import io.sendfiled.system.Daemon;
 import io.sendfiled.system.EachKind;
+import io.sendfiled.system.Program;
 import io.sendfiled.system.Sending;
 import io.sendfiled.system.Sending.Operation;
 import io.sendfiled.system.TestDaemon;
@@ -185,8 +186,21 @@ final class ColdTransferIT {
         }
     }
 
+    // R22
+    @ParameterizedTest
+    @ValueSource(ints = {64 << 10, 1 << 20, 16 << 20})
+    void shouldAskNoDiskForWarmFilesOfAnotherUser(int size) throws Exception {
+        assumeTrue(Program.ROOT && kind == TestDaemon.Kind.FORKED, "the daemon owns its files");
+        Content content = Content.write(daemon.root().resolve("warm"), size);
+        for (Target target : List.of(Target.TCP, Target.UNIX_BLOCKING, Target.PIPE)) {
+            Outcome outcome = send(target, ExtendedRequest.send("warm"), content);
+            assertEquals(0, outcome.coldWindows(), target + ": " + outcome);
+        }
+    }
+
     // ---- drop-behind ----
 
+    // R22: of another user's file as well
     @Test
     void shouldNotKeepWhatItLoadedWhenToldSo() throws Exception {
         for (Target target : List.of(Target.TCP, Target.PIPE, Target.FILE)) {

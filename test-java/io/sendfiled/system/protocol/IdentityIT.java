@@ -32,7 +32,7 @@ final class IdentityIT {
     @SuppressWarnings("UnusedVariable") // the daemon's
     private static Path directory;
 
-    @Daemon("loops=1")
+    @Daemon(value = "loops=1", ownsFiles = true)
     private static TestDaemon daemon;
 
     @Parameter

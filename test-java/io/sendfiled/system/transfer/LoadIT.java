@@ -45,7 +45,7 @@ final class LoadIT {
 
     @Test
     void shouldDeliver2000TransfersOfMixedSizesToTwoProcesses64AtOnce() throws Exception {
-        try (TestDaemon daemon = TestDaemon.start(kind, directory, TestDaemon.Options.STANDARD)) {
+        try (TestDaemon daemon = TestDaemon.start(kind, directory, TestDaemon.Options.STANDARD.asOtherUser())) {
             List<Content> contents = new ArrayList<>();
             List<Object> arguments =
                     new ArrayList<>(List.of(directory, TestDaemon.NAME, "many", TRANSFERS, PARALLEL, daemon.root()));
