@@ -14,6 +14,9 @@
 #define RESOLVE_CACHED 0x20
 #endif
 
+/* Of linux/magic.h; before 6.9 all pidfds share one anonymous inode. */
+#define PIDFS_MAGIC 0x50494446U
+
 /* Pipes learnt RWF_NOWAIT long after files did; before that the flag is refused with EOPNOTSUPP. */
 static bool pipe_takes_nowait(const struct sfd_sys *sys)
 {
@@ -38,6 +41,16 @@ static bool resolves_cached(const struct sfd_sys *sys)
     return true;
 }
 
+static void probe_pidfds(struct sfd_kernel *kernel, const struct sfd_sys *sys)
+{
+    uint64_t type = 0;
+    int fd = sys->pidfd_open((int)getpid());
+
+    kernel->pidfds = fd >= 0;
+    kernel->pidfs = fd >= 0 && sys->fstatfs_type(fd, &type) == 0 && type == PIDFS_MAGIC;
+    sfd_fd_close(sys, &fd);
+}
+
 int sfd_kernel_init(struct sfd_kernel *kernel, const struct sfd_sys *sys)
 {
     struct sfd_cachestat_range range = {.offset = 0, .length = 1};
@@ -50,6 +63,7 @@ int sfd_kernel_init(struct sfd_kernel *kernel, const struct sfd_sys *sys)
     kernel->pipe_write_flags = pipe_takes_nowait(sys) ? RWF_NOWAIT : 0;
     kernel->resolve_cached = resolves_cached(sys);
     kernel->cachestat = sys->cachestat(fd, &range, &stat) != -ENOSYS;
+    probe_pidfds(kernel, sys);
     return 0;
 }
 
