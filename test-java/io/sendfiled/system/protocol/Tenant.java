@@ -14,6 +14,9 @@ import java.util.List;
  * which says what it can do.
  */
 final class Tenant implements AutoCloseable {
+    /** Goes on, after the tenant itself has ended, until its input ends. */
+    private static final String FIRST_PROCESS = "\"$@\"; cat";
+
     private final Process process;
     private final BufferedReader answers;
     private final Writer commands;
@@ -28,6 +31,7 @@ final class Tenant implements AutoCloseable {
         if (unshare.length > 0) {
             command.addAll(List.of("unshare", "--fork", "--kill-child"));
             command.addAll(List.of(unshare));
+            command.addAll(List.of("sh", "-c", FIRST_PROCESS, "sh")); // with the first one a pid namespace ends
         }
         command.addAll(HelperProgram.command("tenant", socket));
         process = new ProcessBuilder(command)
