@@ -39,6 +39,7 @@ final class GoneClientIT {
     @BeforeParameterizedClassInvocation
     static void makeFiles() throws Exception {
         Content.write(daemon.root().resolve("small"), 1_000);
+        Content.write(daemon.root().resolve("big"), 1_000_000);
     }
 
     /** Its status channels and its destination lie in the queue of a socket that another process holds. */
@@ -46,7 +47,7 @@ final class GoneClientIT {
     void shouldEndTheTransfersOfAProcessThatIsGone() throws Exception { // R19
         try (Tenant gone = new Tenant(daemon.socket());
                 Tenant next = new Tenant(daemon.socket())) {
-            assertEquals("hidden", gone.ask("hide small"));
+            assertEquals("hidden", gone.ask("hide big"));
             gone.awaitEnd();
 
             // All that there is: the two that are hidden are in the way until they have ended.
@@ -66,7 +67,7 @@ final class GoneClientIT {
                 Tenant other = new Tenant(daemon.socket());
                 Tenant gone = new Tenant(daemon.socket())) {
             assertTrue(other.opens());
-            assertEquals("hidden", gone.ask("hide small"));
+            assertEquals("hidden", gone.ask("hide big"));
             gone.awaitEnd();
 
             Await.until("the end of the one that is gone", other::opens);

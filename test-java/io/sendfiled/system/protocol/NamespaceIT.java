@@ -41,6 +41,7 @@ final class NamespaceIT {
                 "this machine makes no namespaces");
         root = Files.createDirectory(directory.resolve("root"));
         Content.write(root.resolve("small"), SIZE);
+        Content.write(root.resolve("big"), 1_000_000);
     }
 
     @Test
@@ -79,7 +80,7 @@ final class NamespaceIT {
                 Tenant one = new Tenant(socket(), "--pid");
                 Tenant other = new Tenant(socket())) {
             assumeTrue(!daemon.errors().contains(LOST), "this kernel cannot name them");
-            assertEquals("hidden", one.ask("hide small"));
+            assertEquals("hidden", one.ask("hide big"));
 
             // It has both transfers, and there is room for one of a second client.
             Await.until("the first transfer", other::opens);
@@ -92,8 +93,8 @@ final class NamespaceIT {
     void shouldServeNobodyWhoMerelyLooksLikeItsOwnUser() throws Exception { // R19
         try (Program daemon = startIn("--user", "--pid", "--mount-proc");
                 Tenant stranger = new Tenant(socket())) {
-            assertTrue(daemon.errors().contains("only root is served"), daemon.errors());
             assertEquals("EACCES", stranger.ask("open"));
+            assertTrue(daemon.errors().contains("only root is served"), daemon.errors());
         }
     }
 

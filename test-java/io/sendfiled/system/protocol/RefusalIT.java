@@ -169,9 +169,7 @@ final class RefusalIT {
         }
         expectRefusal(Errno.EMFILE, FileRequest.of("file"));
         assertEquals(
-                0,
-                new CDriver(directory, TestDaemon.NAME).drive("read", "file").exit(),
-                "another client gets in");
+                0, new CDriver(directory, TestDaemon.NAME).drive("read", "file").exit(), "another client gets in");
 
         files.remove(0).close();
 
