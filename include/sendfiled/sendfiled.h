@@ -134,8 +134,8 @@ int sfd_send(int srv_sockfd, const char *path, int destination_fd, off_t offset,
  * so that you can write a header of your own before sfd_send_open(). A file that is not sent within
  * the daemon's open-file timeout is closed, with the error ETIMEDOUT on the status channel.
  *
- * Only the process that opened a file can send or cancel it. Parameters, blocking and errno: as
- * sfd_send().
+ * Only the process that opened a file can send or cancel it, and the transfer ends with that process.
+ * Parameters, blocking and errno: as sfd_send().
  */
 int sfd_open(int srv_sockfd, const char *path, off_t offset, size_t len, bool stat_fd_nonblock) SFD_API;
 

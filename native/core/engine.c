@@ -31,6 +31,7 @@ int sfd_engine_create(struct sfd_engine **out, const struct sfd_settings *settin
     sfd_write_ranges_init(&shared->write_ranges);
     sfd_carriers_init(&shared->carriers);
     sfd_client_accounts_init(&shared->accounts, &settings->client);
+    sfd_client_accounts_divide(&shared->accounts, settings->max_transfers);
     sfd_memory_budget_init(&shared->memory, &sfd_sys_linux, settings->memory, settings->client_memory);
     sfd_endpoint_init(&engine->endpoint);
 
@@ -48,6 +49,8 @@ int sfd_engine_create(struct sfd_engine **out, const struct sfd_settings *settin
     result = sfd_endpoint_open(&engine->endpoint, dir, name);
     if (result < 0) goto fail;
     shared->request_fd = engine->endpoint.fd;
+    engine->tells_clients =
+        !engine->endpoint.blind || (shared->kernel.pidfs && sfd_endpoint_pass_pidfds(&engine->endpoint) == 0);
     for (uint32_t i = 0; i < settings->loops; i++) {
         result = sfd_loop_create(&shared->loops[i], shared, i);
         if (result < 0) goto fail;
@@ -57,6 +60,11 @@ int sfd_engine_create(struct sfd_engine **out, const struct sfd_settings *settin
 fail:
     sfd_engine_destroy(engine);
     return result;
+}
+
+bool sfd_engine_tells_clients(const struct sfd_engine *engine)
+{
+    return engine->tells_clients;
 }
 
 struct sfd_loop *sfd_engine_loop(struct sfd_engine *engine, uint32_t index)

@@ -13,6 +13,7 @@
 struct sfd_engine {
     struct sfd_shared shared;
     struct sfd_endpoint endpoint;
+    bool tells_clients; /* sfd_engine_tells_clients */
 };
 
 /*
@@ -22,6 +23,13 @@ struct sfd_engine {
  */
 int sfd_engine_create(struct sfd_engine **out, const struct sfd_settings *settings, const char *dir, const char *name,
                       const char *root);
+
+/*
+ * Whether each client is known as one process. False where clients may be in other pid namespaces, whose pids are not
+ * visible here, and the kernel has no other name for them (pidfds with inode numbers of their own, Linux 6.9). These
+ * clients then share one account, and may not open files to send them later.
+ */
+bool sfd_engine_tells_clients(const struct sfd_engine *engine);
 
 /* The loop of that index, below settings.loops. */
 struct sfd_loop *sfd_engine_loop(struct sfd_engine *engine, uint32_t index);

@@ -13,6 +13,8 @@
 #include <unistd.h>
 
 #include "engine.h"
+#include "process/process.h"
+#include "sys/sys_setup.h"
 
 static void *pointer(jlong handle)
 {
@@ -143,11 +145,18 @@ static jint demand_calls(JNIEnv *env, jclass class, jbyteArray out)
     return result;
 }
 
-static jint effective_uid(JNIEnv *env, jclass class)
+static jint client_uid(JNIEnv *env, jclass class)
 {
     (void)env;
     (void)class;
-    return (jint)geteuid();
+    return (jint)sfd_process_client_uid(&sfd_sys_setup_linux);
+}
+
+static jboolean tells_clients(JNIEnv *env, jclass class, jlong engine)
+{
+    (void)env;
+    (void)class;
+    return sfd_engine_tells_clients(pointer(engine)) ? JNI_TRUE : JNI_FALSE;
 }
 
 static void engine_drain(JNIEnv *env, jclass class, jlong engine)
@@ -275,7 +284,8 @@ jint sfd_jni_register_engine(JNIEnv *env)
     static const JNINativeMethod methods[] = {
         SFD_JNI_METHOD("create", "([B[B[B[J[JZ)J", engine_create),
         SFD_JNI_METHOD("demandCalls", "([B)I", demand_calls),
-        SFD_JNI_METHOD("effectiveUid", "()I", effective_uid),
+        SFD_JNI_METHOD("clientUid", "()I", client_uid),
+        SFD_JNI_METHOD("tellsClients", "(J)Z", tells_clients),
         SFD_JNI_METHOD("drain", "(J)V", engine_drain),
         SFD_JNI_METHOD("transfers", "(J)I", engine_transfers),
         SFD_JNI_METHOD("receiveError", "(J)I", engine_receive_error),

@@ -1,10 +1,12 @@
 /*
  * Fuzz target: receipt (native/core/loop/receive_batch.c) of what the kernel makes of any sendmsg: lengths,
- * descriptors, credentials, truncation, foreign control messages, in batches.
+ * descriptors, credentials, pidfds, truncation, foreign control messages, in batches.
  *
- * R2, D2, D8, D25, D37: each descriptor is in one slot or closed, once; a slot says what came and nothing of the one
- * before.
+ * R2, R19, D2, D8, D25, D37: each descriptor is in one slot or closed, once; a slot says what came and nothing of the
+ * one before.
  */
+#include <errno.h>
+
 #include "kernel.h"
 #include "loop/receive_batch.h"
 
@@ -22,6 +24,12 @@ static void compose(struct kernel_datagram *datagram)
     datagram->extra = how >> 4 & 3;
     datagram->pid = 100 + (how >> 6);
     datagram->uid = 1000u + (how >> 6);
+    if ((how & 0x40) != 0) { /* a sender in another pid namespace */
+        const uint8_t what = fuzz_u8(&kernel.bytes);
+        if ((what & 1) != 0) datagram->pid = 0;
+        datagram->pidfd = what >= 0xe0 ? -EMFILE : what >= 0xc0 ? -ESRCH : kernel_new(KERNEL_PIDFD);
+        if (datagram->pidfd == -1) datagram->pidfd = -EMFILE;
+    }
     for (unsigned i = 0; i < count; i++) {
         const int fd = kernel_new(kinds[fuzz_below(&kernel.bytes, 7)]);
         if (fd < 0) break;
@@ -50,8 +58,18 @@ static void check_slot(const struct sfd_slot *slot, const struct kernel_datagram
         FUZZ_CHECK(slot->pid == 0 && slot->uid == 0 && slot->gid == 0);
     } else {
         FUZZ_CHECK(slot->pid == sent->pid && slot->uid == sent->uid && slot->gid == 7);
-        FUZZ_CHECK((slot->fault != SFD_SLOT_SOUND) == (cut || lost));
+        const bool nameless = slot->process == 0 && sent->pidfd == -EMFILE;
+        const bool no_room = sent->pidfd > 0 && slot->pidfd < 0;
+        FUZZ_CHECK((slot->fault != SFD_SLOT_SOUND) == (cut || lost || nameless || no_room));
     }
+    FUZZ_CHECK(slot->pidfd == -1 || (slot->pidfd == sent->pidfd && kernel_fd(slot->pidfd)->kind == KERNEL_PIDFD));
+    /* R19: the pid, or the pidfd's inode, or nobody. */
+    if (sent->pid > 0 && !sent->anonymous)
+        FUZZ_CHECK(slot->process == (uint64_t)sent->pid);
+    else if (sent->anonymous || slot->pidfd < 0)
+        FUZZ_CHECK(slot->process == 0);
+    else
+        FUZZ_CHECK(slot->process == 0 || slot->process == (SFD_PROCESS_INODE | (uint64_t)slot->pidfd));
     FUZZ_CHECK(kept >= (unsigned)slot->fd_count);
     FUZZ_CHECK(slot->verdict == 0 && slot->command == 0 && slot->id == 0 && slot->extended == 0);
 }
@@ -59,11 +77,12 @@ static void check_slot(const struct sfd_slot *slot, const struct kernel_datagram
 /* What loop_requests.c does with the descriptors of a request that is refused. */
 static void drop(struct sfd_client_accounts *accounts, struct sfd_closer *closer, struct sfd_slot *slot)
 {
-    struct sfd_client_account *account = sfd_client_accounts_get(accounts, slot->pid, slot->uid);
+    struct sfd_client_account *account = sfd_client_accounts_get(accounts, slot->process, slot->uid);
 
     for (int i = 0; i < SFD_SLOT_FDS; i++)
         sfd_closer_take_unknown(closer, &slot->fds[i], account);
     sfd_client_account_put(account);
+    sfd_fd_close(&kernel_sys, &slot->pidfd);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -78,6 +97,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     sfd_client_accounts_init(&accounts, &limits);
     receipt.accounts = &accounts;
+    receipt.pidfs = true;
     kernel_reset(data, size);
     sfd_devices_init(&devices);
     sfd_closer_init(&closer, &kernel_sys, &devices);

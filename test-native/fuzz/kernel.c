@@ -12,6 +12,10 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#ifndef SCM_PIDFD
+#define SCM_PIDFD 0x04
+#endif
+
 struct kernel kernel;
 
 /* ------------------------------------------------------------------ deciding */
@@ -48,6 +52,7 @@ void kernel_reset(const uint8_t *data, size_t size)
     kernel.fd_count = 0;
     kernel.open_count = 0;
     kernel.mappings = 0;
+    memset(kernel.dead, 0, sizeof(kernel.dead));
     kernel.first = 0;
     kernel.waiting = 0;
 }
@@ -650,6 +655,29 @@ static int k_pipe2(int ends[2], int flags)
     return 0;
 }
 
+static bool is_dead(int pid)
+{
+    return pid < KERNEL_PID_BASE || pid >= KERNEL_PID_BASE + KERNEL_PIDS || kernel.dead[pid - KERNEL_PID_BASE];
+}
+
+void kernel_end_process(unsigned index)
+{
+    kernel.dead[index % KERNEL_PIDS] = true;
+    for (unsigned i = 0; i < kernel.fd_count; i++)
+        kernel.fds[i].must_answer = false;
+}
+
+static int k_pidfd_open(int pid)
+{
+    const int error = FAULT(EMFILE, ENFILE, ENOMEM, EPERM);
+    if (error < 0) return error;
+    if (is_dead(pid)) return -ESRCH;
+    const int fd = kernel_new(KERNEL_PIDFD);
+    if (fd < 0) return -EMFILE;
+    kernel_fd(fd)->pid = pid;
+    return fd;
+}
+
 static int k_getsockopt_int(int fd, int level, int name, int *out)
 {
     const struct kernel_fd *entry = kernel_fd(fd);
@@ -689,6 +717,7 @@ struct kernel_datagram *kernel_send(void)
     datagram->fd_count = 0;
     datagram->pid = 100;
     datagram->uid = 1000;
+    datagram->pidfd = 0;
     datagram->anonymous = false;
     datagram->extra = 0;
     return datagram;
@@ -747,6 +776,11 @@ static void deliver(const struct kernel_datagram *datagram, struct mmsghdr *mess
     if (!datagram->anonymous) put_control(header, &used, SCM_CREDENTIALS, &peer, sizeof(peer));
     if ((datagram->extra & 2) != 0) put_control(header, &used, SCM_CREDENTIALS, &peer, 4);
     put_rights(header, &used, datagram);
+    /* The last one, as scm_recv_unix has it; without room for it, it is closed again. */
+    if (datagram->pidfd != 0 && !put_control(header, &used, SCM_PIDFD, &datagram->pidfd, sizeof(int))) {
+        header->msg_flags |= MSG_CTRUNC;
+        if (datagram->pidfd > 0) kernel_fd(datagram->pidfd)->open = false;
+    }
     header->msg_controllen = used;
 }
 
@@ -798,7 +832,7 @@ static int k_epoll_ctl(int epoll, int operation, int fd, struct epoll_event *eve
     if (operation == EPOLL_CTL_MOD && !entry->registered) return -ENOENT;
     const int error = operation == EPOLL_CTL_ADD ? FAULT(ENOMEM, ENOSPC) : 0;
     if (error < 0) return error;
-    FUZZ_CHECK((event->events & EPOLLONESHOT) != 0);
+    FUZZ_CHECK((event->events & EPOLLONESHOT) != 0 || entry->kind == KERNEL_PIDFD);
     FUZZ_CHECK(!entry->registered || entry->epoll == epoll);
     entry->epoll = epoll;
     entry->registered = entry->armed = true;
@@ -816,6 +850,8 @@ static int k_epoll_wait(int epoll, struct epoll_event *events, int count, int ti
     if (kernel.waiting > 0 && kernel.epoll == epoll) events[n++] = (struct epoll_event){EPOLLIN, {.u64 = UINT64_MAX}};
     for (unsigned i = 0; i < kernel.fd_count && n < count; i++) {
         struct kernel_fd *entry = &kernel.fds[i];
+        if (entry->kind == KERNEL_PIDFD && entry->armed && entry->epoll == epoll && is_dead(entry->pid))
+            events[n++] = (struct epoll_event){EPOLLIN, {.u64 = entry->data}}; /* as long as it is watched */
         const uint32_t gone = entry->gone ? EPOLLERR | EPOLLOUT : 0;
         if (!entry->armed || entry->epoll != epoll || (gone == 0 && (entry->events & EPOLLOUT) == 0)) continue;
         if (fuzz_u8(&kernel.bytes) >= 0xc0) continue;
@@ -858,6 +894,7 @@ const struct sfd_sys kernel_sys = {
     .copy_file_range = k_copy_file_range,
     .fcntl = k_fcntl,
     .pipe2 = k_pipe2,
+    .pidfd_open = k_pidfd_open,
     .getsockopt_int = k_getsockopt_int,
     .get_linger = k_get_linger,
     .set_linger = k_set_linger,

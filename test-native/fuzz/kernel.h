@@ -31,8 +31,13 @@ enum kernel_kind {
     KERNEL_NULL,
     KERNEL_OTHER,
     KERNEL_DIRECTORY,
+    KERNEL_PIDFD,
     KERNEL_KINDS,
 };
+
+/* Pids are from here on, and so many. */
+#define KERNEL_PID_BASE 100
+#define KERNEL_PIDS     4
 
 /* A file that was opened, and who may take its bytes. */
 struct kernel_open {
@@ -90,6 +95,8 @@ struct kernel_fd {
     int dest; /* of its request; -1: none, or its own */
 
     /* that takes a file's bytes */
+    int pid; /* a pidfd */
+
     bool forbidden; /* its request is nobody's to make */
     uint64_t begin; /* of the range */
     uint64_t taken;
@@ -104,6 +111,7 @@ struct kernel_datagram {
     unsigned fd_count;
     int pid;
     unsigned uid;
+    int pidfd; /* SCM_PIDFD: a descriptor, or -errno; 0: none */
     bool anonymous;
     uint8_t extra; /* bits: control messages that are no credentials and no rights */
 };
@@ -119,7 +127,8 @@ struct kernel {
     unsigned open_count;
     struct kernel_open opens[256];
     unsigned mappings;
-    unsigned first; /* of the datagrams that wait, modulo 16 */
+    bool dead[KERNEL_PIDS]; /* processes that have ended */
+    unsigned first;         /* of the datagrams that wait, modulo 16 */
     unsigned waiting;
     struct kernel_datagram queue[16];
 };
@@ -140,6 +149,9 @@ struct kernel_fd *kernel_fd(int fd);
 struct kernel_fd *kernel_any(int fd);
 
 bool kernel_is_ours(int fd);
+
+/* A process ends: nobody waits for its answers any more. */
+void kernel_end_process(unsigned index);
 
 /* Room for one more datagram at the end of the queue, emptied; NULL when it is full. */
 struct kernel_datagram *kernel_send(void);

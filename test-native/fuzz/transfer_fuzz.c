@@ -62,12 +62,14 @@ static void start(const uint8_t *data, size_t size)
         .pipe_write_flags = RWF_NOWAIT,
         .resolve_cached = (how & 0x40) == 0,
         .cachestat = (how & 0x80) == 0,
+        .pidfds = true,
     };
     h.shared.techniques = SFD_TECHNIQUES_ALL;
     sfd_devices_init(&h.shared.devices);
     sfd_write_ranges_init(&h.shared.write_ranges);
     sfd_carriers_init(&h.shared.carriers);
     sfd_client_accounts_init(&h.shared.accounts, &h.shared.settings.client);
+    sfd_client_accounts_divide(&h.shared.accounts, h.shared.settings.max_transfers);
     sfd_memory_budget_init_in(&h.shared.memory, &sfd_sys_linux, UINT64_MAX / 2, 0, NULL, 0, true);
     h.shared.request_fd = KERNEL_REQUEST_FD;
     for (int i = 0; i < SFD_ROOTS_MAX; i++)
@@ -270,7 +272,8 @@ static void annotate(const struct kernel_datagram *datagram)
         return;
     }
     first->is_status = true;
-    first->must_answer = first->kind == KERNEL_PIPE && datagram->uid == 1000 && !datagram->anonymous;
+    first->must_answer = first->kind == KERNEL_PIPE && datagram->uid == 1000 && !datagram->anonymous &&
+                         !kernel.dead[datagram->pid - KERNEL_PID_BASE];
     if (sound) annotate_begin(datagram, first, &request);
 }
 
@@ -318,6 +321,8 @@ static void step(uint8_t op)
         break;
     case 9:
         kernel.now_ms += fuzz_u8(&h.ops);
+        if ((op & 0xe0) == 0xe0) kernel.now_ms += 1000; /* clients are watched */
+        if ((op & 0xf0) == 0xf0) kernel_end_process(fuzz_u8(&h.ops) & 1);
         break;
     case 10:
         change_something((op & 0x80) != 0);
@@ -377,6 +382,7 @@ static void stop(void)
     }
     for (int i = 0; i < SFD_CLIENT_ACCOUNT_BUCKETS; i++)
         FUZZ_CHECK(h.shared.accounts.buckets[i] == NULL); /* R10 */
+    FUZZ_CHECK(atomic_load(&h.shared.accounts.active) == 0 && atomic_load(&h.shared.accounts.beyond) == 0);
     sfd_client_accounts_deinit(&h.shared.accounts);
     sfd_memory_budget_deinit(&h.shared.memory);
     sfd_carriers_deinit(&h.shared.carriers);

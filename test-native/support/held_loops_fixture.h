@@ -57,7 +57,9 @@ inline int clientOfCall()
     if (carrier_ == nullptr || (carrier_->transfer == nullptr && carrier_->slot == nullptr)) {
         return ANY;
     }
-    return (carrier_->transfer != nullptr ? carrier_->transfer->loop.account->pid : carrier_->slot->pid) - PID;
+    const uint64_t process =
+        carrier_->transfer != nullptr ? carrier_->transfer->loop.account->process : carrier_->slot->process;
+    return sfd_process_pid(process) - PID;
 }
 
 // Which calls are held: of a kind, for client 1, one, before it is made, on a loop; unless something else is said.
@@ -317,6 +319,7 @@ class HeldLoopsFixture : public SharedFixture
     void script()
     {
         sys_ = copyOfSys();
+        sys_.pidfd_open = [](int) { return -ENOSYS; }; // of processes that there are not
         GATED(statx, STATX, (int fd, const char *path, int flags, unsigned mask, struct statx *out),
               (fd, path, flags, mask, out));
         GATED(close, CLOSE, (int fd), (fd));
@@ -487,6 +490,7 @@ class HeldLoopsFixture : public SharedFixture
             struct sfd_slot *slot = &turn->slot[i];
             const int client = static_cast<unsigned char>(slot->bytes[slot->bytes[0] >= 0x10 ? 42 : 2]);
             slot->pid = PID + client;
+            slot->process = static_cast<uint64_t>(slot->pid);
             dispatcher_decide(slot, getuid());
         }
         for (int i = 0; i < turn->selections; i++) {

@@ -30,6 +30,8 @@ struct Script {
     bool cold_opens;
     uint64_t now_ms; /* 0: the kernel's */
     int timeout_ms;  /* of the last wait */
+    int process;     /* whose pidfd every client gets; 0: the test's own; -errno: none */
+    int pidfds;      /* that were asked for */
 };
 inline Script script;
 
@@ -76,6 +78,11 @@ class LoopFixture : public SharedFixture
         sys_.fstatfs_type = [](int, uint64_t *type) {
             *type = TMPFS_MAGIC; // everything is warm, wherever the tests run
             return 0;
+        };
+        sys_.pidfd_open = [](int) {
+            script.pidfds++;
+            return script.process < 0 ? script.process
+                                      : sfd_sys_linux.pidfd_open(script.process > 0 ? script.process : getpid());
         };
         sys_.now_ms = [] { return script.now_ms > 0 ? script.now_ms : sfd_sys_now_ms(); };
         scriptCalls(&sys_);
@@ -128,6 +135,7 @@ class LoopFixture : public SharedFixture
             receivers_.push_back(index);
             if (pid_ != 0) {
                 slot->pid = pid_;
+                slot->process = static_cast<uint64_t>(pid_);
             }
             dispatcher_decide(slot, getuid());
             if (deny_ != 0) {

@@ -12,6 +12,15 @@ void sfd_client_accounts_init(struct sfd_client_accounts *accounts, const struct
     pthread_mutex_init(&accounts->lock, NULL);
 }
 
+void sfd_client_accounts_divide(struct sfd_client_accounts *accounts, uint32_t transfers)
+{
+    const uint32_t most = accounts->limits.transfers;
+    const uint32_t three_quarters = (uint32_t)((uint64_t)transfers * 3 / 4);
+
+    accounts->all = transfers;
+    accounts->share = most > 0 && most < transfers ? 0 : three_quarters > 0 ? three_quarters : transfers;
+}
+
 void sfd_client_accounts_deinit(struct sfd_client_accounts *accounts)
 {
     for (uint32_t i = 0; i < SFD_CLIENTS_REMEMBERED; i++) {
@@ -21,33 +30,33 @@ void sfd_client_accounts_deinit(struct sfd_client_accounts *accounts)
     pthread_mutex_destroy(&accounts->lock);
 }
 
-static struct sfd_client_account **bucket_of(struct sfd_client_accounts *accounts, int32_t pid)
+static struct sfd_client_account **bucket_of(struct sfd_client_accounts *accounts, uint64_t process)
 {
-    return &accounts->buckets[(uint32_t)pid % SFD_CLIENT_ACCOUNT_BUCKETS];
+    return &accounts->buckets[process % SFD_CLIENT_ACCOUNT_BUCKETS];
 }
 
-static struct sfd_client_account *find_or_make(struct sfd_client_accounts *accounts, int32_t pid, uint32_t uid)
+static struct sfd_client_account *find_or_make(struct sfd_client_accounts *accounts, uint64_t process, uint32_t uid)
 {
-    struct sfd_client_account **bucket = bucket_of(accounts, pid);
+    struct sfd_client_account **bucket = bucket_of(accounts, process);
     struct sfd_client_account *account = *bucket;
 
-    while (account != NULL && (account->pid != pid || account->uid != uid))
+    while (account != NULL && (account->process != process || account->uid != uid))
         account = account->next;
     if (account != NULL) return account;
     account = calloc(1, sizeof(*account));
     if (account == NULL) return NULL;
     account->owner = accounts;
     account->next = *bucket;
-    account->pid = pid;
+    account->process = process;
     account->uid = uid;
     *bucket = account;
     return account;
 }
 
-struct sfd_client_account *sfd_client_accounts_get(struct sfd_client_accounts *accounts, int32_t pid, uint32_t uid)
+struct sfd_client_account *sfd_client_accounts_get(struct sfd_client_accounts *accounts, uint64_t process, uint32_t uid)
 {
     pthread_mutex_lock(&accounts->lock);
-    struct sfd_client_account *account = find_or_make(accounts, pid, uid);
+    struct sfd_client_account *account = find_or_make(accounts, process, uid);
     (void)sfd_client_account_share(account);
     pthread_mutex_unlock(&accounts->lock);
     return account;
@@ -67,7 +76,7 @@ static void put_last(struct sfd_client_account *account)
     pthread_mutex_lock(&accounts->lock);
     const bool last = atomic_fetch_sub_explicit(&account->references, 1, memory_order_acq_rel) == 1;
     if (last) {
-        struct sfd_client_account **at = bucket_of(accounts, account->pid);
+        struct sfd_client_account **at = bucket_of(accounts, account->process);
         while (*at != account)
             at = &(*at)->next;
         *at = account->next;
@@ -122,13 +131,13 @@ void sfd_client_account_behaved(struct sfd_client_account *account)
 /* ------------------------------------------------------------------ counting */
 
 /* Never exceeds the limit, not even for a moment: another loop would then refuse a request for which there is room. */
-static bool take(atomic_uint *count, uint32_t n, uint32_t limit)
+static bool take(atomic_uint *count, uint32_t n, uint32_t limit, unsigned *before)
 {
-    unsigned before = atomic_load(count); /* seq_cst also when it refuses: loop_offload.c relies on it */
+    *before = atomic_load(count); /* seq_cst also when it refuses: loop_offload.c relies on it */
 
     do {
-        if (limit > 0 && (before >= limit || n > limit - before)) return false;
-    } while (!atomic_compare_exchange_weak(count, &before, before + n));
+        if (limit > 0 && (*before >= limit || n > limit - *before)) return false;
+    } while (!atomic_compare_exchange_weak(count, before, *before + n));
     return true;
 }
 
@@ -141,16 +150,46 @@ static void gauge(struct sfd_counters *counters, enum sfd_counter counter, int64
 static int refuse(struct sfd_counters *counters, enum sfd_counter counter)
 {
     if (counters != NULL) sfd_counters_add(counters, counter, 1);
-    return -EDQUOT;
+    return counter == SFD_COUNTER_REFUSED_TRANSFERS ? -EMFILE : -EDQUOT;
+}
+
+/* The most transfers that a client may have now. */
+static uint32_t most_transfers(const struct sfd_client_accounts *accounts)
+{
+    if (accounts->share == 0) return accounts->limits.transfers;
+    /* One client is this one, or will be: who is beyond its share has a transfer. */
+    return atomic_load(&accounts->active) <= 1 ? accounts->all : accounts->share;
+}
+
+/* Counts a transfer, of which the client had `before`. */
+static void enter(struct sfd_client_accounts *accounts, unsigned before)
+{
+    if (before == 0) atomic_fetch_add(&accounts->active, 1);
+    if (accounts->share > 0 && before >= accounts->share) atomic_fetch_add(&accounts->beyond, 1);
+}
+
+static void leave(struct sfd_client_account *account)
+{
+    struct sfd_client_accounts *accounts = account->owner;
+    const unsigned before = atomic_fetch_sub(&account->transfers, 1);
+
+    if (accounts->share > 0 && before > accounts->share) atomic_fetch_sub(&accounts->beyond, 1);
+    if (before == 1) atomic_fetch_sub(&accounts->active, 1);
 }
 
 int sfd_client_account_begin(struct sfd_client_account *account, uint32_t descriptors, struct sfd_counters *counters)
 {
     if (account == NULL) return 0;
-    const struct sfd_limits *limits = &account->owner->limits;
-    if (!take(&account->transfers, 1, limits->transfers)) return refuse(counters, SFD_COUNTER_REFUSED_CLIENT_TRANSFERS);
-    if (!take(&account->descriptors, descriptors, limits->descriptors)) {
-        atomic_fetch_sub_explicit(&account->transfers, 1, memory_order_relaxed);
+    struct sfd_client_accounts *accounts = account->owner;
+    const uint32_t most = most_transfers(accounts);
+    unsigned before = 0;
+    if (!take(&account->transfers, 1, most, &before)) {
+        const bool full = accounts->share > 0 && most == accounts->all;
+        return refuse(counters, full ? SFD_COUNTER_REFUSED_TRANSFERS : SFD_COUNTER_REFUSED_CLIENT_TRANSFERS);
+    }
+    enter(accounts, before);
+    if (!take(&account->descriptors, descriptors, accounts->limits.descriptors, &before)) {
+        leave(account);
         return refuse(counters, SFD_COUNTER_REFUSED_CLIENT_DESCRIPTORS);
     }
     gauge(counters, SFD_COUNTER_DESCRIPTORS, descriptors);
@@ -161,7 +200,7 @@ void sfd_client_account_end(struct sfd_client_account *account, uint32_t descrip
 {
     if (account == NULL) return;
     sfd_client_account_release(account, descriptors, counters);
-    atomic_fetch_sub_explicit(&account->transfers, 1, memory_order_relaxed);
+    leave(account);
 }
 
 void sfd_client_account_hold(struct sfd_client_account *account, uint32_t descriptors, struct sfd_counters *counters)
@@ -195,7 +234,9 @@ int sfd_client_account_ask_task(struct sfd_client_account *account, struct sfd_c
 
 bool sfd_client_account_begin_task(struct sfd_client_account *account, struct sfd_counters *counters)
 {
-    if (account != NULL && !take(&account->disk_tasks, 1, account->owner->limits.disk_tasks)) return false;
+    unsigned before;
+
+    if (account != NULL && !take(&account->disk_tasks, 1, account->owner->limits.disk_tasks, &before)) return false;
     gauge(counters, SFD_COUNTER_DISK_TASKS, 1);
     return true;
 }

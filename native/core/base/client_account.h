@@ -1,11 +1,16 @@
 /*
  * Client accounts: how many transfers, descriptors and disk tasks each client has, and how many it may have.
  *
- * Role: a client is a process, identified by the pid and the uid that the kernel attaches to its requests. All loops
- * count what they do for a client in one account. A limit is checked when a request arrives, before anything is opened;
- * an accepted request never loses what it was promised. Descriptors that arrive unasked (surplus ones whose close can
- * block) are counted too, so that their sender gets no more. The memory that is filled for it is counted here as well;
- * memory/memory_budget.c does that.
+ * Role: a client is a process, identified by what the kernel attaches to its requests: a number for the process, and
+ * the uid. All loops count what they do for a client in one account. A limit is checked when a request arrives, before
+ * anything is opened; an accepted request never loses what it was promised. Descriptors that arrive unasked (surplus
+ * ones whose close can block) are counted too, so that their sender gets no more. The memory that is filled for it is
+ * counted here as well; memory/memory_budget.c does that.
+ *
+ * A client that is alone may have all transfers of the daemon. As soon as another one has a transfer, it gets no new
+ * ones beyond its share. What it has beyond its share stays with it, and is not in the way of the others: it does not
+ * count in the daemon's own limit.
+ *
  * Thread: any; the counts are atomic and need no lock. Owns the accounts, which are reference-counted.
  *
  * An account also remembers whether its client has held threads in kernel calls lately (loop/carrier.h).
@@ -30,6 +35,24 @@
 /* A client that has held a thread is trusted again after so many calls in a row that came back at once. */
 #define SFD_CLIENT_PROBATION 64
 
+/*
+ * The number of a process: its pid, if that is visible from the daemon's pid namespace; else the inode number of its
+ * pidfd, which no other process ever has, with this bit. 0: unknown, which stands for many processes and owns nothing.
+ */
+#define SFD_PROCESS_INODE ((uint64_t)1 << 63)
+
+/* The pid in a process's number; 0: it has none here. */
+static inline int32_t sfd_process_pid(uint64_t process)
+{
+    return (process & SFD_PROCESS_INODE) != 0 ? 0 : (int32_t)process;
+}
+
+/* The same in 32 bits, where a clash is no harm: for fair turns. 0 for what is unknown alone. */
+static inline int32_t sfd_process_short(uint64_t process)
+{
+    return (process & SFD_PROCESS_INODE) != 0 ? INT32_MIN | (int32_t)(process & INT32_MAX) : (int32_t)process;
+}
+
 /* Of each client; 0: no limit. */
 struct sfd_limits {
     uint32_t transfers;
@@ -40,7 +63,7 @@ struct sfd_limits {
 struct sfd_client_account {
     struct sfd_client_accounts *owner;
     struct sfd_client_account *next; /* in its bucket */
-    int32_t pid;
+    uint64_t process;
     uint32_t uid;
     atomic_uint references; /* falls to 0 under the lock only */
     atomic_uint transfers;
@@ -57,6 +80,10 @@ struct sfd_client_account {
 struct sfd_client_accounts {
     pthread_mutex_t lock; /* of the buckets: held for a few instructions, when an account is looked up or freed */
     struct sfd_limits limits;
+    uint32_t all;       /* transfers of all clients; 0: there is no limit, and so are no shares */
+    uint32_t share;     /* of them, for one that is not alone; 0: all have limits.transfers */
+    atomic_uint active; /* accounts with transfers */
+    atomic_uint beyond; /* transfers that clients have beyond their share */
     struct sfd_client_account *buckets[SFD_CLIENT_ACCOUNT_BUCKETS];
     struct sfd_client_account *remembered[SFD_CLIENTS_REMEMBERED]; /* a ring */
     uint32_t next_remembered;
@@ -65,11 +92,18 @@ struct sfd_client_accounts {
 
 void sfd_client_accounts_init(struct sfd_client_accounts *accounts, const struct sfd_limits *limits);
 
+/*
+ * Divides the `transfers` of the daemon: a client may have three quarters of them, and all of them while it is alone. A
+ * limit of transfers for each client that is lower takes the place of both. Before the first account.
+ */
+void sfd_client_accounts_divide(struct sfd_client_accounts *accounts, uint32_t transfers);
+
 /* Forgets what it remembers. All accounts must have been put. Idempotent after init. */
 void sfd_client_accounts_deinit(struct sfd_client_accounts *accounts);
 
 /* Gives a reference to the account of a process; makes the account if there is none. NULL without memory. */
-struct sfd_client_account *sfd_client_accounts_get(struct sfd_client_accounts *accounts, int32_t pid, uint32_t uid);
+struct sfd_client_account *sfd_client_accounts_get(struct sfd_client_accounts *accounts, uint64_t process,
+                                                   uint32_t uid);
 
 /* One more reference to an account that the caller has one to, given back. */
 struct sfd_client_account *sfd_client_account_share(struct sfd_client_account *account);
@@ -94,7 +128,10 @@ static inline bool sfd_client_account_is_suspect(const struct sfd_client_account
  * over all loops is meaningful: one loop may add what another one subtracts.
  */
 
-/* A transfer begins, with this many descriptors promised to it: both or none. 0, or -EDQUOT. */
+/*
+ * A transfer begins, with this many descriptors promised to it: both or none. 0; -EDQUOT; or -EMFILE for a client that
+ * is alone and has all transfers of the daemon.
+ */
 int sfd_client_account_begin(struct sfd_client_account *account, uint32_t descriptors, struct sfd_counters *counters);
 
 /* A transfer is over; releases the descriptors that it still has. */

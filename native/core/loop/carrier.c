@@ -117,6 +117,7 @@ int sfd_carrier_create(struct sfd_carrier **out, struct sfd_shared *shared)
         return -ENOMEM;
     }
     c->batch->accounts = &shared->accounts;
+    c->batch->pidfs = shared->kernel.pidfs;
     pthread_mutex_lock(&carriers->lock);
     c->all_next = carriers->all;
     carriers->all = c;
@@ -185,7 +186,7 @@ static struct sfd_client_account *client_of(struct sfd_carrier *c)
 {
     if (c->transfer != NULL) return sfd_client_account_share(c->transfer->loop.account);
     if (c->slot == NULL) return sfd_client_account_share(c->account_now);
-    return sfd_client_accounts_get(&c->shared->accounts, c->slot->pid, c->slot->uid);
+    return sfd_client_accounts_get(&c->shared->accounts, c->slot->process, c->slot->uid);
 }
 
 /* The carrier loses its loop to `heir`. The caller may touch the loop: it is the carrier, or has claimed it. */

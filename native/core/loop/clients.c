@@ -10,31 +10,33 @@ void sfd_clients_init(struct sfd_clients *clients, struct sfd_client_accounts *a
     *clients = (struct sfd_clients){.accounts = accounts};
 }
 
-static uint32_t bucket_index(int32_t pid)
+static uint32_t bucket_index(uint64_t process)
 {
-    return (uint32_t)pid % SFD_CLIENT_BUCKETS;
+    return (uint32_t)(process % SFD_CLIENT_BUCKETS);
 }
 
-static struct sfd_client **bucket_of(struct sfd_clients *clients, int32_t pid)
+static struct sfd_client **bucket_of(struct sfd_clients *clients, uint64_t process)
 {
-    return &clients->buckets[bucket_index(pid)];
+    return &clients->buckets[bucket_index(process)];
 }
 
-struct sfd_client *sfd_clients_enter(struct sfd_clients *clients, int32_t pid, uint32_t uid)
+struct sfd_client *sfd_clients_enter(struct sfd_clients *clients, uint64_t process, uint32_t uid)
 {
-    struct sfd_client **bucket = bucket_of(clients, pid);
+    struct sfd_client **bucket = bucket_of(clients, process);
 
     for (struct sfd_client *c = *bucket; c != NULL; c = c->bucket_next) {
-        if (c->account->pid == pid && c->account->uid == uid) {
+        if (c->account->process == process && c->account->uid == uid) {
             c->transfers++;
+            if (c->watch == SFD_WATCH_OVER) c->watch = SFD_WATCH_NEW; /* perhaps another process by now */
             return c;
         }
     }
     struct sfd_client *client = malloc(sizeof(*client));
     if (client == NULL) return NULL;
     *client = (struct sfd_client){
-        .account = sfd_client_accounts_get(clients->accounts, pid, uid),
+        .account = sfd_client_accounts_get(clients->accounts, process, uid),
         .transfers = 1,
+        .pidfd = -1,
         .bucket_next = *bucket,
     };
     if (client->account == NULL) {
@@ -45,16 +47,18 @@ struct sfd_client *sfd_clients_enter(struct sfd_clients *clients, int32_t pid, u
     return client;
 }
 
-void sfd_clients_leave(struct sfd_clients *clients, struct sfd_client *client)
+int sfd_clients_leave(struct sfd_clients *clients, struct sfd_client *client)
 {
-    struct sfd_client **at = bucket_of(clients, client->account->pid);
+    struct sfd_client **at = bucket_of(clients, client->account->process);
+    const int pidfd = client->pidfd;
 
-    if (--client->transfers > 0) return;
+    if (--client->transfers > 0) return -1;
     while (*at != client)
         at = &(*at)->bucket_next;
     *at = client->bucket_next;
     sfd_client_account_put(client->account);
     free(client);
+    return pidfd;
 }
 
 struct sfd_client *sfd_clients_next(const struct sfd_clients *clients, const struct sfd_client *previous)
@@ -63,7 +67,7 @@ struct sfd_client *sfd_clients_next(const struct sfd_clients *clients, const str
 
     if (previous != NULL) {
         if (previous->bucket_next != NULL) return previous->bucket_next;
-        bucket = bucket_index(previous->account->pid) + 1;
+        bucket = bucket_index(previous->account->process) + 1;
     }
     for (; bucket < SFD_CLIENT_BUCKETS; bucket++)
         if (clients->buckets[bucket] != NULL) return clients->buckets[bucket];

@@ -2,7 +2,8 @@
  * The clients of one loop: the processes that have transfers in it.
  *
  * Role: finds the client of a process. A client exists as long as it has transfers here, and refers to its account,
- * which all loops share. Thread: one event loop. Owns the clients. Every call is O(1), but sfd_clients_next.
+ * which all loops share. It may have a pidfd, which tells when the process is gone (loop_exits.c). Thread: one event
+ * loop. Owns the clients. Every call is O(1), but sfd_clients_next.
  */
 #ifndef SFD_LOOP_CLIENTS_H
 #define SFD_LOOP_CLIENTS_H
@@ -15,6 +16,14 @@
 #define SFD_CLIENT_BUCKETS 64
 
 struct sfd_transfer;
+
+/* Whether somebody waits for the end of the client's process. */
+enum sfd_client_watch {
+    SFD_WATCH_NEW,
+    SFD_WATCH_SEEN, /* it was there when the loop looked */
+    SFD_WATCH_ON,   /* its pidfd is in the loop's epoll */
+    SFD_WATCH_OVER, /* the process is gone, or has no number by which it could be found */
+};
 
 struct sfd_client {
     struct sfd_client_account *account; /* a reference of its own */
@@ -31,6 +40,11 @@ struct sfd_client {
 
     /* loop_act.c */
     struct sfd_transfer *queued_last; /* of a ring: transfers that wait until they may hold a thread */
+
+    /* loop_exits.c */
+    int pidfd;           /* owned; -1: none yet */
+    uint8_t watch;       /* enum sfd_client_watch */
+    uint32_t watched_at; /* loop.waits when that began */
 };
 
 struct sfd_clients {
@@ -42,10 +56,10 @@ struct sfd_clients {
 void sfd_clients_init(struct sfd_clients *clients, struct sfd_client_accounts *accounts);
 
 /* Counts a new transfer of a process, and gives its client; NULL without memory. */
-struct sfd_client *sfd_clients_enter(struct sfd_clients *clients, int32_t pid, uint32_t uid);
+struct sfd_client *sfd_clients_enter(struct sfd_clients *clients, uint64_t process, uint32_t uid);
 
-/* Uncounts a transfer, which must not be ready. May free the client. */
-void sfd_clients_leave(struct sfd_clients *clients, struct sfd_client *client);
+/* Uncounts a transfer, which must not be ready. May free the client: then it gives its pidfd to be closed, else -1. */
+int sfd_clients_leave(struct sfd_clients *clients, struct sfd_client *client);
 
 /*
  * The client after `previous`, in no order; the first one after NULL, NULL after the last one. No client may be added

@@ -98,6 +98,7 @@ GUARD(int64_t, sendmsg, (int fd, const struct msghdr *message, int flags), (fd, 
 
 PASS(int, pipe2, (int ends[2], int flags), (ends, flags))
 PASS(int, memory_file, (const char *name), (name))
+PASS(int, pidfd_open, (int pid), (pid))
 PASS(int, getsockopt_int, (int fd, int level, int name, int *out), (fd, level, name, out))
 PASS(int, epoll_ctl, (int epoll, int operation, int fd, struct epoll_event *event), (epoll, operation, fd, event))
 PASS(int, epoll_wait, (int epoll, struct epoll_event *events, int count, int timeout_ms),
@@ -138,6 +139,7 @@ const struct sfd_sys sfd_guard_sys = {
     .fcntl = guard_fcntl,
     .pipe2 = guard_pipe2,
     .memory_file = guard_memory_file,
+    .pidfd_open = guard_pidfd_open,
     .getsockopt_int = guard_getsockopt_int,
     .get_linger = guard_get_linger,
     .set_linger = guard_set_linger,

@@ -98,7 +98,7 @@ static void take_mail(struct sfd_loop *loop)
         loop->mail = task->next;
         if (task->kind == SFD_TASK_COMMAND) {
             struct sfd_command *command = (struct sfd_command *)task;
-            sfd_loop_requests_command(loop, command->id, command->pid, command->uid, command->dest);
+            sfd_loop_requests_command(loop, command->id, command->process, command->uid, command->dest);
             sfd_loop_requests_free(command);
         } else if (task->kind == SFD_TASK_RECEIVE) {
             sfd_loop_receiving_start(loop);
@@ -131,7 +131,8 @@ static void run_timers(struct sfd_loop *loop)
 
     while ((timer = sfd_timers_expire(&loop->context.timers, loop->context.now_ms)) != NULL) {
         if (timer == &loop->receive_again) sfd_loop_receiving_resume(loop);
-        if (timer == &loop->receive_again || timer == &loop->close_again) continue;
+        if (timer == &loop->look_for_exits) sfd_loop_exits_look(loop);
+        if (timer == &loop->receive_again || timer == &loop->close_again || timer == &loop->look_for_exits) continue;
         struct sfd_transfer *t =
             (struct sfd_transfer *)(void *)((char *)timer - offsetof(struct sfd_transfer, limits.timer));
         sfd_loop_act(loop, t, SFD_DUE_TIMER);
@@ -185,6 +186,7 @@ static int wait_for_events(struct sfd_loop *loop)
     if (n < 0) return survive_wait(loop, n);
     loop->next_event = 0;
     loop->event_count = n;
+    loop->waits++;
     return 0;
 }
 
@@ -196,6 +198,8 @@ static void take_events(struct sfd_loop *loop)
             loop->requests_wait = true;
         else if (event.data.u64 == SFD_EVENT_MAILBOX)
             sfd_sys_event_clear(loop->mailbox.eventfd);
+        else if (event.data.u64 < SFD_ID_MIN)
+            sfd_loop_exits_event(loop, (int)(event.data.u64 - SFD_EVENT_PIDFD));
         else
             transfer_event(loop, &event);
     }

@@ -27,7 +27,7 @@ struct sfd_offload {
     uint64_t task;
     int16_t queue;  /* enum sfd_queue */
     int16_t urgent; /* 1: goes before those that are not */
-    int32_t client; /* the client's process id, for round-robin in the queue; 0: none */
+    int32_t client; /* sfd_process_short of the client, for round-robin in the queue; 0: none, or unknown */
 };
 
 /* A transfer that waits for the selector to name its technique. */
@@ -59,7 +59,7 @@ struct sfd_loop;
 struct sfd_command {
     struct sfd_task task;
     uint64_t id;
-    int32_t pid;
+    uint64_t process; /* of the sender */
     uint32_t uid;
     int dest;          /* owned; -1: Cancel; another -errno: the descriptor was lost on receipt */
     bool reserved;     /* it is one of sfd_shared.commands */

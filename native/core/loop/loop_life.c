@@ -111,7 +111,7 @@ void sfd_loop_destroy(struct sfd_loop *loop)
         sfd_transfer_abort(&loop->context, t, -ESHUTDOWN);
         sfd_loop_drop_dest(loop, t);
         sfd_client_account_end(t->loop.account, t->loop.promised, &loop->context.counters);
-        sfd_clients_leave(&loop->clients, t->loop.client);
+        sfd_loop_exits_leave(loop, t->loop.client);
         sfd_transfer_deinit(&loop->context, t);
         free(t);
     }

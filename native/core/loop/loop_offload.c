@@ -157,7 +157,7 @@ static void offload_closes(struct sfd_loop *loop)
                         .loop = loop,
                         .kind = SFD_TASK_CLOSE,
                         .queue = first->queue,
-                        .client = first->account == NULL ? 0 : first->account->pid,
+                        .client = first->account == NULL ? 0 : sfd_process_short(first->account->process),
                     },
             };
         }

@@ -21,9 +21,9 @@ void sfd_loop_forget(struct sfd_loop *loop, struct sfd_transfer *t)
 {
     sfd_loop_drop_dest(loop, t);
     sfd_transfer_table_remove(&loop->transfers, t);
+    atomic_fetch_sub(&loop->shared->transfers, 1);
     sfd_client_account_end(t->loop.account, t->loop.promised, &loop->context.counters);
-    sfd_clients_leave(&loop->clients, t->loop.client);
-    atomic_fetch_sub_explicit(&loop->shared->transfers, 1, memory_order_relaxed);
+    sfd_loop_exits_leave(loop, t->loop.client);
     if (loop->carrier->transfer == t) loop->carrier->transfer = NULL;
     sfd_transfer_deinit(&loop->context, t);
     free(t);
@@ -120,6 +120,7 @@ void sfd_loop_place(struct sfd_loop *loop, struct sfd_transfer *t, enum sfd_next
 {
     int result = 0;
 
+    if (next != SFD_NEXT_END) sfd_loop_exits_await(loop, t->loop.client);
     if (t->loop.waiting && t->state == SFD_STATE_ENDING) {
         sfd_loop_offload_withdraw(loop, t); /* it has ended while it waited for a disk task */
         next = sfd_transfer_run(&loop->context, t);

@@ -8,6 +8,7 @@
  *     loop_requests.c   what a request asks for
  *     loop_act.c        what is done with a transfer
  *     loop_receiving.c  which loop receives
+ *     loop_exits.c      what becomes of clients whose process ends
  *     loop_place.c      where a transfer waits
  *     loop_offload.c    what goes to the disk pool
  */
@@ -20,10 +21,14 @@
 #include "loop/ready_queue.h"
 #include "loop/transfer_table.h"
 
-/* epoll data: a transfer id, with the bit SFD_EVENT_STATUS for its status channel; or one of the two others. */
+/*
+ * epoll data: a transfer id, with the bit SFD_EVENT_STATUS for its status channel; a pidfd of a client, counted from
+ * SFD_EVENT_PIDFD to below SFD_ID_MIN; or one of the two others.
+ */
 #define SFD_EVENT_STATUS   SFD_ID_MAX
 #define SFD_EVENT_REQUESTS UINT64_MAX
 #define SFD_EVENT_MAILBOX  0
+#define SFD_EVENT_PIDFD    1
 
 enum sfd_task_kind {
     SFD_TASK_TRANSFER,
@@ -50,7 +55,7 @@ enum sfd_due {
 #define SFD_EVENTS_MAX 64
 
 /* A loop's own timers, for which room is reserved. */
-#define SFD_LOOP_TIMERS 2
+#define SFD_LOOP_TIMERS 3
 
 struct sfd_loop {
     struct sfd_shared *shared;
@@ -69,6 +74,7 @@ struct sfd_loop {
     bool receiving;     /* the request socket is in its epoll, as far as it knows */
     bool stopping;
     uint32_t stop_position; /* in the table: the transfers before it have been told to stop */
+    uint32_t exit_position; /* the same, of those whose client is gone */
     int last_batches;       /* of waiting requests, still to be received and refused */
     atomic_bool stop;
 
@@ -76,6 +82,7 @@ struct sfd_loop {
     struct epoll_event events[SFD_EVENTS_MAX];
     int next_event;
     int event_count;
+    uint32_t waits;           /* batches of events so far */
     bool requests_wait;       /* the request socket was among the events */
     struct sfd_task *mail;    /* taken from the mailbox */
     struct sfd_carrier *left; /* carriers that have lost the loop, with what they have not served */
@@ -103,8 +110,9 @@ struct sfd_loop {
 
     uint64_t awaited_ms; /* by when its timers wanted the next turn */
 
-    struct sfd_timer receive_again; /* when it tries to receive again */
-    struct sfd_timer close_again;   /* when it tries again to allocate tasks that close */
+    struct sfd_timer receive_again;  /* when it tries to receive again */
+    struct sfd_timer close_again;    /* when it tries again to allocate tasks that close */
+    struct sfd_timer look_for_exits; /* when it looks which clients it has for long: loop_exits.c */
 
     /* loop_receiving.c */
     struct sfd_task receive; /* SFD_TASK_RECEIVE; in the mailbox at most once */
@@ -136,6 +144,9 @@ struct sfd_loop {
 
 /* After this long a loop tries again what failed for lack of memory. */
 #define SFD_LOOP_SHORTAGE_MS 10
+
+/* A client that has transfers in a loop for longer than this is waited for. */
+#define SFD_LOOP_EXITS_MS 1000
 
 /* Defers work of the loop itself, for lack of memory or the like: arms the loop's timer for it. */
 static inline void sfd_loop_defer(struct sfd_loop *loop, struct sfd_timer *timer)
@@ -210,7 +221,28 @@ void sfd_loop_requests_drop(struct sfd_loop *loop, struct sfd_slot *slot);
 void sfd_loop_requests_free(struct sfd_command *message);
 
 /* Obeys a command, perhaps received by another loop. Takes `dest`, which is as in struct sfd_command. */
-void sfd_loop_requests_command(struct sfd_loop *loop, uint64_t id, int32_t pid, uint32_t uid, int dest);
+void sfd_loop_requests_command(struct sfd_loop *loop, uint64_t id, uint64_t process, uint32_t uid, int dest);
+
+/* ---- loop_exits.c ---- */
+
+/* Gives a client the pidfd that came with a request of its, unless it has one. Takes *pidfd then. */
+void sfd_loop_exits_give(struct sfd_client *client, int *pidfd);
+
+/* A transfer of the client is not over at once: if it has some for long, the end of its process is waited for. */
+static inline void sfd_loop_exits_await(struct sfd_loop *loop, const struct sfd_client *client)
+{
+    if (loop->look_for_exits.position > 0 || client->watch > SFD_WATCH_SEEN) return;
+    sfd_timer_arm(&loop->context.timers, &loop->look_for_exits, loop->context.now_ms + SFD_LOOP_EXITS_MS);
+}
+
+/* The timer look_for_exits is due. */
+void sfd_loop_exits_look(struct sfd_loop *loop);
+
+/* epoll has reported this pidfd. */
+void sfd_loop_exits_event(struct sfd_loop *loop, int pidfd);
+
+/* Uncounts a transfer of the client, which may be freed with that. */
+void sfd_loop_exits_leave(struct sfd_loop *loop, struct sfd_client *client);
 
 /* ---- loop_offload.c ---- */
 

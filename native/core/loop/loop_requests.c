@@ -13,9 +13,9 @@
 #define NO_DEST (-1) /* of a Cancel */
 
 /* Closes descriptors; their sender is charged for them while the closes are pending. */
-static void drop(struct sfd_loop *loop, int *fds, int count, int32_t pid, uint32_t uid)
+static void drop(struct sfd_loop *loop, int *fds, int count, uint64_t process, uint32_t uid)
 {
-    struct sfd_client_account *account = sfd_client_accounts_get(&loop->shared->accounts, pid, uid);
+    struct sfd_client_account *account = sfd_client_accounts_get(&loop->shared->accounts, process, uid);
 
     for (int i = 0; i < count; i++)
         sfd_closer_take_unknown(&loop->context.closer, &fds[i], account);
@@ -24,7 +24,8 @@ static void drop(struct sfd_loop *loop, int *fds, int count, int32_t pid, uint32
 
 void sfd_loop_requests_drop(struct sfd_loop *loop, struct sfd_slot *slot)
 {
-    if (slot->fd_count > 0) drop(loop, slot->fds, SFD_SLOT_FDS, slot->pid, slot->uid);
+    sfd_fd_close(loop->shared->kernel.sys, &slot->pidfd); /* waits for nobody: no guard */
+    if (slot->fd_count > 0) drop(loop, slot->fds, SFD_SLOT_FDS, slot->process, slot->uid);
 }
 
 /* A well-formed Send Open File or Cancel has no status channel: its descriptor is a destination. */
@@ -68,17 +69,22 @@ static int refuse_as_full(struct sfd_loop *loop)
     return -EMFILE;
 }
 
+/* Whether the daemon has all the transfers that it may have, but for what a client has beyond its share. */
+static bool is_full(const struct sfd_shared *shared, unsigned transfers)
+{
+    return (int64_t)transfers - atomic_load(&shared->accounts.beyond) >= shared->settings.max_transfers;
+}
+
 /* Admits a transfer within the limits of the daemon and of its client, checked in this order: 0 or -errno. */
 static int admit(struct sfd_loop *loop, struct sfd_transfer *t, uint8_t descriptors)
 {
     atomic_uint *all = &loop->shared->transfers;
-    const uint32_t most = loop->shared->settings.max_transfers;
 
-    if (atomic_load_explicit(all, memory_order_relaxed) >= most) return refuse_as_full(loop);
+    if (is_full(loop->shared, atomic_load(all))) return refuse_as_full(loop);
     const int result = sfd_client_account_begin(t->loop.account, descriptors, &loop->context.counters);
     if (result < 0) return result;
-    if (atomic_fetch_add_explicit(all, 1, memory_order_relaxed) >= most) { /* another loop was faster */
-        atomic_fetch_sub_explicit(all, 1, memory_order_relaxed);
+    if (is_full(loop->shared, atomic_fetch_add(all, 1))) { /* another loop was faster */
+        atomic_fetch_sub(all, 1);
         sfd_client_account_end(t->loop.account, descriptors, &loop->context.counters);
         return refuse_as_full(loop);
     }
@@ -88,11 +94,11 @@ static int admit(struct sfd_loop *loop, struct sfd_transfer *t, uint8_t descript
 
 static void dismiss(struct sfd_loop *loop, struct sfd_transfer *t)
 {
+    atomic_fetch_sub(&loop->shared->transfers, 1);
     sfd_client_account_end(t->loop.account, t->loop.promised, &loop->context.counters);
-    atomic_fetch_sub_explicit(&loop->shared->transfers, 1, memory_order_relaxed);
 }
 
-static struct sfd_transfer *new_transfer(struct sfd_loop *loop, const struct sfd_slot *slot, int *error)
+static struct sfd_transfer *new_transfer(struct sfd_loop *loop, struct sfd_slot *slot, int *error)
 {
     struct sfd_transfer *t = NULL;
 
@@ -103,9 +109,10 @@ static struct sfd_transfer *new_transfer(struct sfd_loop *loop, const struct sfd
     if (t == NULL) return NULL;
     sfd_transfer_init(t);
     t->task.loop = loop;
-    t->task.client = slot->pid;
-    t->loop.client = sfd_clients_enter(&loop->clients, slot->pid, slot->uid);
+    t->task.client = sfd_process_short(slot->process);
+    t->loop.client = sfd_clients_enter(&loop->clients, slot->process, slot->uid);
     if (t->loop.client == NULL) goto fail;
+    sfd_loop_exits_give(t->loop.client, &slot->pidfd);
     t->loop.account = t->loop.client->account;
     *error = admit(loop, t, descriptors_of(slot->command));
     if (*error < 0) goto fail;
@@ -116,7 +123,7 @@ static struct sfd_transfer *new_transfer(struct sfd_loop *loop, const struct sfd
     }
     return t;
 fail:
-    if (t->loop.client != NULL) sfd_clients_leave(&loop->clients, t->loop.client);
+    if (t->loop.client != NULL) sfd_loop_exits_leave(loop, t->loop.client);
     free(t);
     return NULL;
 }
@@ -148,6 +155,10 @@ static void begin(struct sfd_loop *loop, struct sfd_slot *slot)
     int error = -EBADMSG;
 
     if (slot->fd_count != wanted) goto fail;
+    if (slot->command == SFD_WIRE_OPEN_FILE && slot->process == 0) {
+        error = -ESRCH; /* it could be sent and cancelled by everybody who is as unknown */
+        goto fail;
+    }
     if (atomic_load_explicit(&loop->shared->draining, memory_order_relaxed)) {
         error = -ESHUTDOWN;
         goto fail;
@@ -175,10 +186,11 @@ fail:
 }
 
 /* Takes `dest`. Only the process that opened a file may send or cancel it; any other command is ignored. */
-void sfd_loop_requests_command(struct sfd_loop *loop, uint64_t id, int32_t pid, uint32_t uid, int dest)
+void sfd_loop_requests_command(struct sfd_loop *loop, uint64_t id, uint64_t process, uint32_t uid, int dest)
 {
     struct sfd_transfer *t = sfd_transfer_table_find(&loop->transfers, id);
-    const bool own = t != NULL && t->loop.account->pid == pid && t->loop.account->uid == uid;
+    /* A sender that is unknown owns nothing. */
+    const bool own = t != NULL && process != 0 && t->loop.account->process == process && t->loop.account->uid == uid;
 
     if (own && dest == NO_DEST) {
         sfd_loop_act(loop, t, SFD_DUE_CANCEL);
@@ -186,7 +198,7 @@ void sfd_loop_requests_command(struct sfd_loop *loop, uint64_t id, int32_t pid, 
         t->loop.send_dest = dest;
         sfd_loop_act(loop, t, SFD_DUE_SEND);
     } else if (dest >= 0) {
-        drop(loop, &dest, 1, pid, uid);
+        drop(loop, &dest, 1, process, uid);
     }
 }
 
@@ -234,7 +246,7 @@ static void forward(struct sfd_loop *loop, struct sfd_slot *slot)
         return;
     }
     if (index == loop->index) {
-        sfd_loop_requests_command(loop, slot->id, slot->pid, slot->uid, dest);
+        sfd_loop_requests_command(loop, slot->id, slot->process, slot->uid, dest);
         return;
     }
     struct sfd_command *command = new_command(loop->shared);
@@ -244,7 +256,7 @@ static void forward(struct sfd_loop *loop, struct sfd_slot *slot)
     }
     command->task = (struct sfd_task){.kind = SFD_TASK_COMMAND};
     command->id = slot->id;
-    command->pid = slot->pid;
+    command->process = slot->process;
     command->uid = slot->uid;
     command->dest = dest;
     sfd_mailbox_push(&loop->shared->loops[index]->mailbox, &command->task);
@@ -341,6 +353,7 @@ static bool hold(struct sfd_loop *loop, struct sfd_slot *slot, struct sfd_client
 /* Closes what cannot wait, in the disk pool: here even a close could be held. */
 static void drop_unanswered(struct sfd_loop *loop, struct sfd_slot *slot, struct sfd_client_account *account)
 {
+    sfd_fd_close(loop->shared->kernel.sys, &slot->pidfd);
     sfd_counters_add(&loop->context.counters, SFD_COUNTER_REFUSED, 1);
     for (int i = 0; i < SFD_SLOT_FDS; i++)
         sfd_closer_take(&loop->context.closer, &slot->fds[i], SFD_FD_OTHER, account);
@@ -353,6 +366,7 @@ static void serve(struct sfd_loop *loop, struct sfd_slot *slot, const struct sfd
     carrier->slot = slot;
     carrier->suspect = sfd_client_account_is_suspect(account);
     obey(loop, slot);
+    sfd_fd_close(loop->shared->kernel.sys, &slot->pidfd); /* unless its client has kept it */
     carrier->slot = NULL;
     carrier->suspect = false;
 }
@@ -365,7 +379,7 @@ void sfd_loop_requests_serve(struct sfd_loop *loop, struct sfd_slot *slot)
         serve(loop, slot, NULL);
         return;
     }
-    account = sfd_client_accounts_get(&loop->shared->accounts, slot->pid, slot->uid);
+    account = sfd_client_accounts_get(&loop->shared->accounts, slot->process, slot->uid);
     /* Behind those of its client that wait: a Cancel must not overtake. */
     const bool first = account == NULL || atomic_load(&account->held_requests) == 0;
     if (first && (account == NULL || sfd_carrier_may_be_held(loop->shared, account)))

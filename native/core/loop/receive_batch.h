@@ -3,10 +3,16 @@
  *
  * Role: fills the slots of a turn. Thread: one event loop. Every descriptor that the kernel hands over is either in a
  * slot, whose reader then owns it, or put aside in the closer before sfd_receive_batch_fill returns. Never blocks.
+ *
+ * Who sent a request: the kernel attaches the sender's pid, as the daemon's pid namespace has it, and its uid. A pid of
+ * 0 says only that the sender is in a namespace that the daemon does not see into. Then the daemon asks for a pidfd as
+ * well (SO_PASSPIDFD, Linux 6.5), whose inode number no other process ever has (pidfs, 6.9). Without that such senders
+ * are one and the same to it: unknown.
  */
 #ifndef SFD_LOOP_RECEIVE_BATCH_H
 #define SFD_LOOP_RECEIVE_BATCH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -42,7 +48,7 @@ struct sfd_slot {
     int32_t pid;
     int32_t fd_count;
     int32_t fds[SFD_SLOT_FDS]; /* -1 where there is none */
-    int32_t reserved0;
+    int32_t pidfd;             /* of the sender; -1 unless it was asked for */
 
     int32_t verdict; /* 0: granted, else the errno to refuse with */
     int32_t command; /* an extended one by its version 1 id, or SFD_WIRE_SEND_DESCRIPTOR */
@@ -59,7 +65,7 @@ struct sfd_slot {
     uint64_t rate;        /* bytes a second, 0: as fast as it goes */
     uint32_t idle_ms;     /* 0: the setting */
     uint32_t deadline_ms; /* from receipt on, 0: none */
-    uint64_t reserved2;
+    uint64_t process;     /* C's: the number of the sender, base/client_account.h; 0: unknown */
 
     char bytes[SFD_SLOT_BYTES];
 };
@@ -74,6 +80,7 @@ static inline size_t sfd_slot_size(const struct sfd_slot *slot)
 
 struct sfd_receive_batch {
     struct sfd_client_accounts *accounts; /* borrowed: to charge surplus descriptors to their sender; NULL: none */
+    bool pidfs;                           /* inode numbers of pidfds tell processes apart */
     struct mmsghdr messages[SFD_BATCH_MAX];
     struct iovec iov[SFD_BATCH_MAX];
     /*
@@ -82,7 +89,7 @@ struct sfd_receive_batch {
      */
     union {
         size_t align; /* what struct cmsghdr asks for */
-        char bytes[CMSG_SPACE(sizeof(struct ucred)) + CMSG_SPACE(sizeof(int) * SFD_FDS_MAX)];
+        char bytes[CMSG_SPACE(sizeof(struct ucred)) + CMSG_SPACE(sizeof(int) * SFD_FDS_MAX) + CMSG_SPACE(sizeof(int))];
     } control[SFD_BATCH_MAX];
 };
 

@@ -9,7 +9,8 @@
 #define POSITION_BITS 20
 #define LOOP_BITS     3
 #define RANDOM_SHIFT  (POSITION_BITS + LOOP_BITS)
-#define RANDOM_MASK   ((SFD_ID_MAX >> RANDOM_SHIFT) - 1)
+_Static_assert(SFD_ID_MIN == (uint64_t)1 << RANDOM_SHIFT, "ids begin behind position and loop");
+#define RANDOM_MASK ((SFD_ID_MAX >> RANDOM_SHIFT) - 1)
 
 void sfd_transfer_table_init(struct sfd_transfer_table *table, uint32_t loop)
 {

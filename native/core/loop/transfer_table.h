@@ -18,6 +18,9 @@
 /* Bit 63 of an id stays clear, so that epoll can carry an id and one bit more. */
 #define SFD_ID_MAX ((uint64_t)1 << 63)
 
+/* The random bits of an id are not all 0: epoll can carry what is below for something else. */
+#define SFD_ID_MIN ((uint64_t)1 << 23)
+
 struct sfd_transfer_table_entry {
     struct sfd_transfer *transfer; /* NULL: free */
     uint32_t next_free;

@@ -14,6 +14,13 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#ifndef SO_PASSPIDFD
+#define SO_PASSPIDFD 76 /* asm-generic/socket.h of Linux 6.5 */
+#endif
+
+/* The inode number of the initial pid namespace: PROC_PID_INIT_INO, include/linux/proc_ns.h. */
+#define INITIAL_PID_NAMESPACE "pid:[4026531836]"
+
 /* Tries to lock. The last owner may remove the lock file between our open and our flock, but not so often by chance. */
 enum { LOCK_ATTEMPTS = 16 };
 
@@ -151,6 +158,14 @@ static int remove_stale(const struct sfd_endpoint *e, const struct sockaddr_un *
     return result == -ENOENT ? 0 : result;
 }
 
+/* All processes are in the initial pid namespace, or below it. False also when /proc does not tell where we are. */
+static bool sees_all_processes(const struct sfd_sys_setup *sys)
+{
+    char name[sizeof INITIAL_PID_NAMESPACE];
+    const ssize_t length = sys->readlink("/proc/self/ns/pid", name, sizeof name);
+    return length == (ssize_t)strlen(INITIAL_PID_NAMESPACE) && memcmp(name, INITIAL_PID_NAMESPACE, (size_t)length) == 0;
+}
+
 static int bind_socket(struct sfd_endpoint *e, const struct sockaddr_un *address)
 {
     const int fd = e->sys->socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -211,6 +226,7 @@ int sfd_endpoint_open_with(struct sfd_endpoint *e, const struct sfd_sys_setup *s
     if (result < 0) goto fail;
     result = bind_socket(e, &address);
     if (result < 0) goto fail;
+    e->blind = !sees_all_processes(sys);
     return 0;
 
 fail:
@@ -250,6 +266,12 @@ int sfd_endpoint_holder(const char *dir, const char *name)
     }
     close_fd(&e, &e.lock_fd);
     return result;
+}
+
+int sfd_endpoint_pass_pidfds(const struct sfd_endpoint *e)
+{
+    const int on = 1;
+    return e->sys->setsockopt(e->fd, SOL_SOCKET, SO_PASSPIDFD, &on, sizeof on);
 }
 
 void sfd_endpoint_hide(struct sfd_endpoint *e)

@@ -2,7 +2,7 @@
  * The daemon as a process: identity, limits, signals, the report to a waiting parent, the detached child.
  *
  * Runs on the main thread, before the engine starts and after it ended. Only signal_wait and detach wait. Nothing here
- * is used when the engine is embedded in another program.
+ * is used when the engine is embedded in another program, but sfd_process_client_uid.
  */
 #ifndef SFD_PROCESS_PROCESS_H
 #define SFD_PROCESS_PROCESS_H
@@ -35,6 +35,13 @@ int sfd_process_group(const char *group, gid_t *gid);
  * another identity than asked for: the caller must end.
  */
 int sfd_process_become(const struct sfd_sys_setup *sys, uid_t uid, gid_t gid);
+
+/*
+ * The uid by which other processes of this user are recognized: the effective one, or UINT32_MAX, which nobody has. The
+ * latter if it is the overflow uid of a user namespace: there all uids that it does not map look like this one
+ * (user_namespaces(7)), so it is nobody's.
+ */
+uid_t sfd_process_client_uid(const struct sfd_sys_setup *sys);
 
 /* Raises the soft limit of open files to the hard one; returns what holds then, or -errno. */
 int64_t sfd_process_raise_open_files(const struct sfd_sys_setup *sys);

@@ -6,12 +6,20 @@
 #include "sys/sys_setup.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { ENTRY_BYTES = 64 * 1024, GROUPS_MAX = 65536 };
+
+/* Unless /proc says otherwise: DEFAULT_OVERFLOWUID, include/linux/highuid.h. */
+enum { OVERFLOW_UID = 65534 };
+
+/* 340 lines is the most that a uid_map has. */
+enum { PROC_BYTES = 340 * 40 };
 
 /* A decimal id; 2^32 - 1 is no valid id, it means "unchanged" to setresuid(2). */
 static bool parse_id(const char *text, uint32_t *out)
@@ -168,6 +176,50 @@ done:
     free(wanted);
     free(actual);
     return result;
+}
+
+/* Reads a file of /proc as text; "" when it cannot. */
+static void read_proc(const struct sfd_sys_setup *sys, const char *path, char *out, size_t size)
+{
+    size_t length = 0;
+    ssize_t n = 0;
+    const int fd = sys->openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
+
+    while (fd >= 0 && length < size - 1 && (n = sys->read(fd, out + length, size - 1 - length)) > 0)
+        length += (size_t)n;
+    if (fd >= 0) sys->close(fd);
+    out[length] = '\0';
+}
+
+/* Whether a uid_map has every uid but 2^32 - 1. Its lines are: first inside, first outside, how many. */
+static bool maps_all(const char *map)
+{
+    uint64_t sum = 0;
+    char *end = NULL;
+
+    for (int field = 0;; field++) {
+        const unsigned long long number = strtoull(map, &end, 10);
+        if (end == map) return sum >= UINT32_MAX;
+        if (field % 3 == 2) sum += number;
+        map = end;
+    }
+}
+
+uid_t sfd_process_client_uid(const struct sfd_sys_setup *sys)
+{
+    char text[PROC_BYTES];
+    uid_t ruid;
+    uid_t euid;
+    uid_t suid;
+    uint32_t overflow = OVERFLOW_UID;
+
+    if (sys->getresuid(&ruid, &euid, &suid) < 0) return UINT32_MAX;
+    read_proc(sys, "/proc/sys/kernel/overflowuid", text, sizeof text);
+    text[strcspn(text, "\n")] = '\0';
+    (void)parse_id(text, &overflow);
+    if (euid != overflow) return euid;
+    read_proc(sys, "/proc/self/uid_map", text, sizeof text);
+    return maps_all(text) ? euid : UINT32_MAX;
 }
 
 int64_t sfd_process_raise_open_files(const struct sfd_sys_setup *sys)

@@ -15,6 +15,9 @@
 #define RESOLVE_CACHED 0x20
 #endif
 
+/* Of linux/magic.h; before 6.9 all pidfds share one anonymous inode. */
+#define PIDFS_MAGIC 0x50494446U
+
 /* Pipes learnt RWF_NOWAIT long after files did; before that the flag is refused with EOPNOTSUPP. */
 static bool pipe_takes_nowait(const struct sfd_sys *sys)
 {
@@ -84,6 +87,16 @@ int sfd_kernel_demand(const struct sfd_sys *sys, const char **call)
     return 0;
 }
 
+static void probe_pidfds(struct sfd_kernel *kernel, const struct sfd_sys *sys)
+{
+    uint64_t type = 0;
+    int fd = sys->pidfd_open((int)getpid());
+
+    kernel->pidfds = fd >= 0;
+    kernel->pidfs = fd >= 0 && sys->fstatfs_type(fd, &type) == 0 && type == PIDFS_MAGIC;
+    sfd_fd_close(sys, &fd);
+}
+
 int sfd_kernel_init(struct sfd_kernel *kernel, const struct sfd_sys *sys)
 {
     struct sfd_cachestat_range range = {.offset = 0, .length = 1};
@@ -96,6 +109,7 @@ int sfd_kernel_init(struct sfd_kernel *kernel, const struct sfd_sys *sys)
     kernel->pipe_write_flags = pipe_takes_nowait(sys) ? RWF_NOWAIT : 0;
     kernel->resolve_cached = try_resolve(sys, RESOLVE_CACHED) == 0;
     kernel->cachestat = sys->cachestat(fd, &range, &stat) == 0;
+    probe_pidfds(kernel, sys);
     return 0;
 }
 

@@ -20,6 +20,8 @@ struct sfd_kernel {
     int pipe_write_flags;      /* RWF_NOWAIT, or 0 where pipes must be reopened with O_NONBLOCK */
     bool resolve_cached;       /* openat2(RESOLVE_CACHED), 5.12 */
     bool cachestat;            /* cachestat(2), 6.5 */
+    bool pidfds;               /* pidfd_open(2), 5.3; a seccomp filter may refuse it */
+    bool pidfs;                /* each process has an inode number of its own there, 6.9 */
 };
 
 /*

@@ -185,6 +185,11 @@ static int get_option(int fd, int level, int name, void *value, socklen_t size)
     RETRY(int, getsockopt(fd, level, name, value, &size));
 }
 
+static int sys_pidfd_open(int pid)
+{
+    RETRY(int, syscall(SYS_pidfd_open, pid, 0));
+}
+
 static int sys_getsockopt_int(int fd, int level, int name, int *out)
 {
     int value = 0;
@@ -288,6 +293,7 @@ const struct sfd_sys sfd_sys_linux = {
     .fcntl = sys_fcntl,
     .pipe2 = sys_pipe2,
     .memory_file = sfd_sys_memory_file,
+    .pidfd_open = sys_pidfd_open,
     .getsockopt_int = sys_getsockopt_int,
     .get_linger = sys_get_linger,
     .set_linger = sys_set_linger,

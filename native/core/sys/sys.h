@@ -63,6 +63,7 @@ struct sfd_sys {
     int (*fcntl)(int fd, int command, int64_t argument);
     int (*pipe2)(int ends[2], int flags);
     int (*memory_file)(const char *name); /* sfd_sys_memory_file */
+    int (*pidfd_open)(int pid);           /* CLOEXEC, Linux 5.3 */
     int (*getsockopt_int)(int fd, int level, int name, int *out);
     int (*get_linger)(int fd, struct linger *out);
     int (*set_linger)(int fd, const struct linger *value);

@@ -128,6 +128,61 @@ TEST_F(AccountTest, ShouldLimitNothingWithoutALimitOrAnAccount)
     sfd_client_account_put(nullptr);
 }
 
+TEST_F(AccountTest, ShouldGiveAllTransfersToAClientThatIsAloneAndItsShareToOneThatIsNot) // R19
+{
+    accounts_.limits = {};
+    sfd_client_accounts_divide(&accounts_, 8);
+    struct sfd_client_account *a = sfd_client_accounts_get(&accounts_, 1, 1000);
+    struct sfd_client_account *b = sfd_client_accounts_get(&accounts_, 2, 1000);
+    for (int i = 0; i < 8; i++) {
+        EXPECT_EQ(0, sfd_client_account_begin(a, 0, &counters_)) << i;
+    }
+    EXPECT_EQ(-EMFILE, sfd_client_account_begin(a, 0, &counters_)) << "it is alone: the daemon is full";
+    EXPECT_EQ(1u, count(SFD_COUNTER_REFUSED_TRANSFERS));
+    EXPECT_EQ(2u, accounts_.beyond.load()) << "these are in nobody's way";
+    EXPECT_EQ(0, sfd_client_account_begin(b, 0, &counters_));
+    sfd_client_account_end(a, 0, &counters_);
+    EXPECT_EQ(-EDQUOT, sfd_client_account_begin(a, 0, &counters_)) << "7 are more than 6";
+    EXPECT_EQ(1u, count(SFD_COUNTER_REFUSED_CLIENT_TRANSFERS));
+    sfd_client_account_end(a, 0, &counters_);
+    EXPECT_EQ(0u, accounts_.beyond.load());
+    sfd_client_account_end(a, 0, &counters_);
+    EXPECT_EQ(0, sfd_client_account_begin(a, 0, &counters_)) << "6 are its share";
+    sfd_client_account_end(b, 0, &counters_);
+    EXPECT_EQ(0, sfd_client_account_begin(a, 0, &counters_)) << "it is alone again";
+    for (int i = 0; i < 7; i++) {
+        sfd_client_account_end(a, 0, &counters_);
+    }
+    EXPECT_EQ(0u, accounts_.active.load());
+    EXPECT_EQ(0u, accounts_.beyond.load());
+    sfd_client_account_put(a);
+    sfd_client_account_put(b);
+}
+
+TEST_F(AccountTest, ShouldKeepToALimitThatWasAskedForAlsoForAClientThatIsAlone)
+{
+    sfd_client_accounts_divide(&accounts_, 8);
+    struct sfd_client_account *a = sfd_client_accounts_get(&accounts_, 1, 1000);
+    for (int i = 0; i < 3; i++) {
+        EXPECT_EQ(0, sfd_client_account_begin(a, 0, &counters_));
+    }
+    EXPECT_EQ(-EDQUOT, sfd_client_account_begin(a, 0, &counters_));
+    for (int i = 0; i < 3; i++) {
+        sfd_client_account_end(a, 0, &counters_);
+    }
+    sfd_client_account_put(a);
+}
+
+TEST_F(AccountTest, ShouldNumberProcessesWithoutAPidApartFromThoseThatHaveOne) // R19
+{
+    EXPECT_EQ(7, sfd_process_pid(7));
+    EXPECT_EQ(7, sfd_process_short(7));
+    EXPECT_EQ(0, sfd_process_pid(SFD_PROCESS_INODE | 7));
+    EXPECT_LT(sfd_process_short(SFD_PROCESS_INODE | 7), 0);
+    EXPECT_NE(sfd_process_short(SFD_PROCESS_INODE | 7), sfd_process_short(SFD_PROCESS_INODE | 8));
+    EXPECT_EQ(0, sfd_process_short(0));
+}
+
 /* Runs it on several threads at the same time. */
 template <typename Body> void together(Body body)
 {
@@ -160,6 +215,32 @@ TEST_F(AccountTest, ShouldNeverExceedALimitWhoeverAsksAtTheSameTime)
     EXPECT_EQ(0u, a->transfers.load());
     EXPECT_EQ(0u, a->descriptors.load());
     sfd_client_account_put(a);
+}
+
+TEST_F(AccountTest, ShouldCountSharesExactlyWhoeverBeginsAndEndsAtTheSameTime)
+{
+    accounts_.limits = {};
+    sfd_client_accounts_divide(&accounts_, 4);
+    struct sfd_client_account *clients[] = {sfd_client_accounts_get(&accounts_, 1, 1000),
+                                            sfd_client_accounts_get(&accounts_, 2, 1000)};
+    std::atomic<unsigned> next{0};
+    together([&] {
+        struct sfd_client_account *a = clients[next++ % 2];
+        for (int i = 0; i < 20000; i++) {
+            int begun = 0;
+            while (begun < 3 && sfd_client_account_begin(a, 0, nullptr) == 0) {
+                begun++;
+            }
+            while (begun-- > 0) {
+                sfd_client_account_end(a, 0, nullptr);
+            }
+        }
+    });
+    EXPECT_EQ(0u, accounts_.active.load());
+    EXPECT_EQ(0u, accounts_.beyond.load());
+    for (struct sfd_client_account *a : clients) {
+        sfd_client_account_put(a);
+    }
 }
 
 TEST_F(AccountTest, ShouldBeMadeAndForgottenBySeveralThreadsAtTheSameTime)

@@ -143,11 +143,11 @@ TEST_F(CloserTest, ShouldHandOverEachQueueAndEachClientByItself)
     ASSERT_EQ(3u, first.count);
     for (size_t i = 0; i < first.count; i++) {
         EXPECT_EQ(SFD_QUEUE_DEVICES + 3, first.closes[i].queue);
-        EXPECT_EQ(1, first.closes[i].account->pid);
+        EXPECT_EQ(1u, first.closes[i].account->process);
     }
     ASSERT_EQ(2u, closer_.count);
     EXPECT_EQ(SFD_QUEUE_DEVICES + 5, closer_.closes[0].queue);
-    EXPECT_EQ(2, closer_.closes[1].account->pid);
+    EXPECT_EQ(2u, closer_.closes[1].account->process);
     sfd_closer_deinit(&first);
     sfd_closer_deinit(&closer_);
     sfd_client_accounts_deinit(&accounts);

@@ -28,9 +28,9 @@ class ClientsTest : public testing::Test
     }
 
     /* The client of a new transfer. */
-    struct sfd_client *enter(int32_t pid, uint32_t uid = 1000)
+    struct sfd_client *enter(uint64_t process, uint32_t uid = 1000)
     {
-        entered_.push_back(sfd_clients_enter(&clients_, pid, uid));
+        entered_.push_back(sfd_clients_enter(&clients_, process, uid));
         return entered_.back();
     }
 
@@ -62,6 +62,30 @@ TEST_F(ClientsTest, ShouldForgetAClientWithItsLastTransfer)
     entered_.erase(entered_.begin());
     EXPECT_EQ(b, clients_.buckets[1]);
     EXPECT_EQ(nullptr, clients_.buckets[1]->bucket_next);
+}
+
+TEST_F(ClientsTest, ShouldGiveBackThePidfdOfAClientWithItsLastTransfer)
+{
+    struct sfd_client *a = enter(1);
+    enter(1);
+    a->pidfd = 7;
+    entered_.clear();
+    EXPECT_EQ(-1, sfd_clients_leave(&clients_, a));
+    EXPECT_EQ(7, sfd_clients_leave(&clients_, a));
+}
+
+TEST_F(ClientsTest, ShouldTellAPidFromAnInodeOfThatNumber) // R19
+{
+    EXPECT_NE(enter(5), enter(SFD_PROCESS_INODE | 5));
+    EXPECT_NE(enter(SFD_PROCESS_INODE | 5), enter(SFD_PROCESS_INODE | (5 + SFD_CLIENT_BUCKETS)));
+}
+
+TEST_F(ClientsTest, ShouldWaitAnewForAProcessWhosePredecessorIsGone)
+{
+    struct sfd_client *a = enter(1);
+    a->watch = SFD_WATCH_OVER;
+    enter(1);
+    EXPECT_EQ(SFD_WATCH_NEW, a->watch);
 }
 
 } // namespace

@@ -98,6 +98,39 @@ TEST_F(LimitsTest, ShouldTellTheDaemonsLimitFromTheClients)
     EXPECT_EQ(0u, count(SFD_COUNTER_REFUSED_CLIENT_TRANSFERS));
 }
 
+TEST_F(LimitsTest, ShouldGiveAllToAClientThatIsAloneAndLetAnotherOneIn) // R19
+{
+    warmBig();
+    shared_->settings.max_transfers = 8;
+    sfd_client_accounts_divide(&shared_->accounts, 8);
+    pid_ = GREEDY;
+    std::vector<OwnedFd> all;
+    for (int i = 0; i < 8; i++) {
+        all.push_back(blockedRead());
+    }
+    const OwnedFd more = read();
+    EXPECT_EQ(error(0x81, EMFILE), answer(more)) << "as the original";
+    pid_ = POLITE;
+    std::vector<OwnedFd> polite;
+    for (int i = 0; i < 2; i++) {
+        polite.push_back(blockedRead());
+        EXPECT_EQ("info " + std::to_string(BIG), answer(polite.back()));
+    }
+    const OwnedFd third = read();
+    EXPECT_EQ(error(0x81, EMFILE), answer(third)) << "6 and 2 are all";
+    polite.pop_back();
+    until([&] { return transfers() == 9; });
+    pid_ = GREEDY;
+    all.pop_back();
+    until([&] { return transfers() == 8; });
+    const OwnedFd again = read();
+    EXPECT_EQ(refused(), answer(again)) << "6 are its share, beside another one";
+    polite.pop_back();
+    until([&] { return transfers() == 7; });
+    const OwnedFd alone = read();
+    EXPECT_EQ("info " + std::to_string(BIG), answer(alone));
+}
+
 TEST_F(LimitsTest, ShouldRefuseBeforeAnythingIsOpened)
 {
     static int opens;

@@ -451,7 +451,8 @@ TEST_F(LoopMemoryTest, ShouldNotLetAnOldTimerEndANewTransfer) // D27, D11, R14
     for (int i = 0; i < 20; i++) { // their memory and their table entries are used again at once
         uint64_t id = 0;
         OwnedFd status = opened(&id);
-        EXPECT_EQ(1u, loop()->context.timers.count);
+        const size_t own = loop()->look_for_exits.position > 0 ? 1 : 0;
+        EXPECT_EQ(1u, loop()->context.timers.count - own);
         script.now_ms += 900;
         cancel(id);
         later([&] { return atEnd(status.get()); });

@@ -5,9 +5,14 @@
 #include <iterator>
 #include <memory>
 #include <sys/resource.h>
+#include <sys/wait.h>
 
 namespace
 {
+
+/* Of Linux 6.5; the headers may be older. */
+constexpr int SO_PASSPIDFD_ = 76;
+constexpr int SCM_PIDFD_ = 4;
 
 class ReceiveTest : public CoreTest
 {
@@ -103,10 +108,140 @@ TEST_F(ReceiveTest, ShouldReceiveBytesAndTheSender)
     EXPECT_EQ(getpid(), slot.pid);
     EXPECT_EQ(getuid(), slot.uid);
     EXPECT_EQ(getgid(), slot.gid);
+    EXPECT_EQ(static_cast<uint64_t>(getpid()), slot.process);
+    EXPECT_EQ(-1, slot.pidfd);
     EXPECT_EQ(0, slot.fd_count);
     EXPECT_EQ(-1, slot.fds[0]);
     EXPECT_EQ(-1, slot.fds[1]);
     EXPECT_EQ(-1, slot.fds[2]);
+}
+
+/* A kernel in which the sender is in a pid namespace that is not seen; `lost`: for its pidfd no descriptor was free. */
+static struct {
+    int lost;
+} foreign;
+static int receiveFromForeign(int fd, struct mmsghdr *messages, unsigned count, int flags)
+{
+    const int n = sfd_sys_linux.recvmmsg(fd, messages, count, flags);
+    for (int i = 0; i < n; i++) {
+        struct msghdr *header = &messages[i].msg_hdr;
+        for (struct cmsghdr *c = CMSG_FIRSTHDR(header); c != nullptr; c = CMSG_NXTHDR(header, c)) {
+            if (c->cmsg_type == SCM_CREDENTIALS) {
+                const pid_t none = 0;
+                std::memcpy(CMSG_DATA(c) + offsetof(struct ucred, pid), &none, sizeof(none));
+            } else if (c->cmsg_type == SCM_PIDFD_ && foreign.lost < 0) {
+                int pidfd = -1;
+                std::memcpy(&pidfd, CMSG_DATA(c), sizeof(pidfd));
+                close(pidfd);
+                std::memcpy(CMSG_DATA(c), &foreign.lost, sizeof(foreign.lost));
+            }
+        }
+    }
+    return n;
+}
+
+class ForeignTest : public ReceiveTest
+{
+  protected:
+    void SetUp() override
+    {
+        ReceiveTest::SetUp();
+        const int on = 1;
+        if (setsockopt(pair_->in.get(), SOL_SOCKET, SO_PASSPIDFD_, &on, sizeof(on)) < 0) {
+            GTEST_SKIP() << "SO_PASSPIDFD needs Linux 6.5";
+        }
+        foreign.lost = 0;
+        sys_ = copyOfSys();
+        sys_.recvmmsg = receiveFromForeign;
+        closer_.sys = &sys_;
+        struct sfd_kernel kernel;
+        ASSERT_EQ(0, sfd_kernel_init(&kernel, &sfd_sys_linux));
+        receiver_->pidfs = kernel.pidfs;
+        sfd_kernel_deinit(&kernel);
+    }
+    void TearDown() override
+    {
+        closePidfds();
+        ReceiveTest::TearDown();
+    }
+    void closePidfds()
+    {
+        for (struct sfd_slot &slot : slots_) {
+            if (slot.pidfd > 0) {
+                sfd_fd_close(&sfd_sys_linux, &slot.pidfd);
+            }
+        }
+    }
+    struct sfd_sys sys_;
+};
+
+TEST_F(ForeignTest, ShouldKnowASenderWithoutAPidByTheInodeOfItsPidfd) // R19
+{
+    if (!receiver_->pidfs) {
+        GTEST_SKIP() << "inodes of pidfds need Linux 6.9";
+    }
+    const Pipe pipe;
+    send("x", {pipe.out.get()});
+    ASSERT_EQ(1, receive());
+    const uint64_t process = slots_[0].process;
+    EXPECT_EQ(0, slots_[0].pid);
+    EXPECT_EQ(SFD_SLOT_SOUND, slots_[0].fault);
+    EXPECT_EQ(1, slots_[0].fd_count) << "a pidfd is no descriptor of the request's";
+    EXPECT_NE(0u, process & SFD_PROCESS_INODE);
+    EXPECT_NE(0, fcntl(slots_[0].pidfd, F_GETFD) & FD_CLOEXEC);
+    closePidfds();
+    send("x");
+    ASSERT_EQ(1, receive());
+    EXPECT_EQ(process, slots_[0].process) << "it is the same process";
+    closePidfds();
+    const pid_t child = fork();
+    if (child == 0) {
+        _exit(::send(pair_->out.get(), "y", 1, 0) == 1 ? 0 : 1);
+    }
+    int status = -1;
+    ASSERT_EQ(child, waitpid(child, &status, 0));
+    ASSERT_EQ(0, status);
+    ASSERT_EQ(1, receive());
+    EXPECT_NE(process, slots_[0].process) << "this is another one";
+}
+
+TEST_F(ForeignTest, ShouldNotKnowASenderWhosePidfdTellsNothing) // R19
+{
+    receiver_->pidfs = false;
+    send("x");
+    ASSERT_EQ(1, receive());
+    EXPECT_EQ(0u, slots_[0].process);
+    EXPECT_EQ(SFD_SLOT_SOUND, slots_[0].fault);
+}
+
+TEST_F(ForeignTest, ShouldTellWhenNoDescriptorWasFreeToKnowTheSenderBy) // R19, D3
+{
+    foreign.lost = -EMFILE;
+    send("x");
+    ASSERT_EQ(1, receive());
+    EXPECT_EQ(0u, slots_[0].process);
+    EXPECT_EQ(-1, slots_[0].pidfd);
+    EXPECT_EQ(SFD_SLOT_CROWDED, slots_[0].fault);
+    foreign.lost = -ESRCH; // it has ended
+    send("x");
+    ASSERT_EQ(1, receive());
+    EXPECT_EQ(0u, slots_[0].process);
+    EXPECT_EQ(SFD_SLOT_SOUND, slots_[0].fault);
+}
+
+TEST_F(ReceiveTest, ShouldHaveRoomForAPidfdBesideAllDescriptorsThatAMessageCarries) // R19, D2
+{
+    const int on = 1;
+    if (setsockopt(pair_->in.get(), SOL_SOCKET, SO_PASSPIDFD_, &on, sizeof(on)) < 0) {
+        GTEST_SKIP() << "SO_PASSPIDFD needs Linux 6.5";
+    }
+    const Pipe pipe;
+    send("x", std::vector<int>(SFD_FDS_MAX, pipe.out.get()));
+    ASSERT_EQ(1, receive());
+    EXPECT_EQ(static_cast<uint64_t>(getpid()), slots_[0].process);
+    EXPECT_GE(slots_[0].pidfd, 0);
+    EXPECT_EQ(SFD_SLOT_MALFORMED, slots_[0].fault);
+    sfd_fd_close(&sfd_sys_linux, &slots_[0].pidfd);
 }
 
 TEST_F(ReceiveTest, ShouldLeaveNothingOfAnEarlierRequestInASlot) // D25

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
+#include <cstring>
 #include <fcntl.h>
 #include <filesystem>
 #include <fstream>
@@ -90,6 +91,66 @@ TEST_F(Endpoint, shouldReceiveDatagramsWithTheSendersCredentials)
     ASSERT_NE(nullptr, header);
     EXPECT_EQ(SCM_CREDENTIALS, header->cmsg_type);
     close(fd);
+    sfd_endpoint_close(&e);
+}
+
+static const char *pid_namespace;
+
+static ssize_t fake_readlink(const char *path, char *buf, size_t length)
+{
+    if (pid_namespace == nullptr || std::string(path) != "/proc/self/ns/pid") {
+        return -ENOENT;
+    }
+    return static_cast<ssize_t>(std::string(pid_namespace).copy(buf, length));
+}
+
+TEST_F(Endpoint, shouldKnowWhetherItSeesEveryProcessThatMaySend) // R19
+{
+    struct sfd_sys_setup sys = sfd_sys_setup_linux;
+    sys.readlink = fake_readlink;
+    const struct {
+        const char *name;
+        bool blind;
+    } cases[] = {{"pid:[4026531836]", false}, {"pid:[4026532567]", true}, {"pid:[40265318367]", true}, {nullptr, true}};
+    for (const auto &one : cases) {
+        struct sfd_endpoint e;
+        pid_namespace = one.name;
+        ASSERT_EQ(0, sfd_endpoint_open_with(&e, &sys, dir_.c_str(), "a"));
+        EXPECT_EQ(one.blind, e.blind) << (one.name == nullptr ? "no /proc" : one.name);
+        sfd_endpoint_close(&e);
+    }
+}
+
+TEST_F(Endpoint, shouldReceiveAPidfdOfTheSenderIfItAsksForIt) // R19
+{
+    struct sfd_endpoint e;
+    ASSERT_EQ(0, sfd_endpoint_open(&e, dir_.c_str(), "a"));
+    if (sfd_endpoint_pass_pidfds(&e) == -ENOPROTOOPT) {
+        sfd_endpoint_close(&e);
+        GTEST_SKIP() << "SO_PASSPIDFD needs Linux 6.5";
+    }
+    const int sender = client("a");
+    ASSERT_EQ(1, send(sender, "x", 1, 0));
+    char byte = 0;
+    alignas(struct cmsghdr) char control[128] = {};
+    struct iovec iov = {&byte, 1};
+    struct msghdr message = {};
+    message.msg_iov = &iov;
+    message.msg_iovlen = 1;
+    message.msg_control = control;
+    message.msg_controllen = sizeof control;
+    ASSERT_EQ(1, recvmsg(e.fd, &message, 0));
+    int pidfds = 0;
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(&message); c != nullptr; c = CMSG_NXTHDR(&message, c)) {
+        if (c->cmsg_type == 4 /* SCM_PIDFD */) {
+            int fd = -1;
+            memcpy(&fd, CMSG_DATA(c), sizeof fd);
+            EXPECT_EQ(0, close(fd));
+            pidfds++;
+        }
+    }
+    EXPECT_EQ(1, pidfds);
+    close(sender);
     sfd_endpoint_close(&e);
 }
 

@@ -14,6 +14,7 @@
 #include <grp.h>
 #include <sstream>
 #include <string>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -292,6 +293,63 @@ TEST_F(Process, shouldNotGoOnWhenTheKernelKeptAnything)
     sys = fake_kernel();
     fake.capabilities = 1;
     EXPECT_EQ(-ENOTRECOVERABLE, sfd_process_become(&sys, 54321, 54322));
+}
+
+/* A user namespace: what /proc says of it; NULL: nothing. */
+struct {
+    uid_t euid;
+    const char *overflow;
+    const char *map;
+} space;
+
+int space_getresuid(uid_t *real, uid_t *effective, uid_t *saved)
+{
+    *real = *effective = *saved = space.euid;
+    return 0;
+}
+
+int space_openat(int, const char *path, int, mode_t)
+{
+    const bool is_map = strcmp(path, "/proc/self/uid_map") == 0;
+    const char *text = is_map ? space.map : space.overflow;
+    EXPECT_TRUE(is_map || strcmp(path, "/proc/sys/kernel/overflowuid") == 0) << path;
+    if (text == nullptr) {
+        return -ENOENT;
+    }
+    const int fd = memfd_create("proc", MFD_CLOEXEC);
+    EXPECT_EQ(static_cast<ssize_t>(strlen(text)), pwrite(fd, text, strlen(text), 0));
+    return fd;
+}
+
+TEST_F(Process, shouldTakeTheOverflowUserOfAUserNamespaceForNobody) // R19
+{
+    constexpr uid_t NOBODY = 65534;
+    constexpr const char *ALL = "         0          0 4294967295\n";
+    struct sfd_sys_setup sys = sfd_sys_setup_linux;
+    sys.getresuid = space_getresuid;
+    sys.openat = space_openat;
+    const struct {
+        uid_t euid;
+        const char *overflow;
+        const char *map;
+        uid_t expected;
+    } cases[] = {
+        {1000, "65534\n", "0 100000 65536\n", 1000},
+        {0, "65534\n", "0 1000 1\n", 0},
+        {NOBODY, "65534\n", ALL, NOBODY},
+        {NOBODY, "65534\n", "0 1 4294967294\n4294967294 0 1\n", NOBODY},
+        {NOBODY, "65534\n", "0 100000 65536\n", UINT32_MAX},
+        {NOBODY, "65534\n", "", UINT32_MAX},
+        {NOBODY, "65533\n", "0 100000 65536\n", NOBODY},
+        {65533, "65533\n", "0 100000 65536\n", UINT32_MAX},
+        {NOBODY, nullptr, nullptr, UINT32_MAX},
+        {1000, nullptr, nullptr, 1000},
+    };
+    for (const auto &one : cases) {
+        space = {one.euid, one.overflow, one.map};
+        EXPECT_EQ(one.expected, sfd_process_client_uid(&sys)) << one.euid;
+    }
+    EXPECT_EQ(geteuid(), sfd_process_client_uid(&sfd_sys_setup_linux));
 }
 
 TEST_F(Process, shouldRaiseTheLimitOfOpenFilesToTheHardOne)

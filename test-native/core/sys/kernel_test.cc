@@ -112,4 +112,20 @@ TEST_F(KernelTest, ShouldNameTheCallThatItCannotDoWithout)
     }
 }
 
+TEST_F(KernelTest, ShouldTellProcessesApartByPidfdsOnlyWhereTheseHaveInodesOfTheirOwn) // R19
+{
+    struct sfd_sys sys = copyOfSys();
+    sys.fstatfs_type = [](int, uint64_t *type) {
+        *type = 0x09041934; // ANON_INODE_FS_MAGIC
+        return 0;
+    };
+    const Kernel old(&sys);
+    EXPECT_TRUE(old.kernel.pidfds);
+    EXPECT_FALSE(old.kernel.pidfs);
+    sys.pidfd_open = [](int) { return -EPERM; };
+    const Kernel filtered(&sys);
+    EXPECT_FALSE(filtered.kernel.pidfds);
+    EXPECT_FALSE(filtered.kernel.pidfs);
+}
+
 } // namespace

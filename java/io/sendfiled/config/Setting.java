@@ -50,7 +50,7 @@ public enum Setting {
             1,
             1_000_000,
             "1000",
-            "most transfers at once; more are refused with EMFILE"),
+            "most transfers at once, which a client that is alone may have; more are refused with EMFILE"),
     CLIENT_TRANSFERS(
             Scope.CORE,
             "client-transfers",
@@ -59,11 +59,11 @@ public enum Setting {
             "N",
             1,
             1_000_000,
-            "three quarters of --max-transfers",
-            "most transfers of one client (a process) at once; more are refused with EDQUOT") {
+            "as many as --max-transfers",
+            "most transfers of one client (a process) at once, also of one that is alone; more are refused with EDQUOT") {
         @Override
         Object standard(SendfiledConfig config) {
-            return Math.max(1L, config.maxTransfers() * 3L / 4);
+            return (long) config.maxTransfers();
         }
     },
     CLIENT_DESCRIPTORS(

@@ -96,6 +96,9 @@ final class DaemonProgram {
         Engine engine = launch(config);
         try {
             Sandbox.close(settings.sandbox());
+            if (!settings.syncParent()) {
+                engine.shortcomings().forEach(this::complain);
+            }
             engine.onFailure(() -> ProcessNative.wakeSignals(signals));
             announce(config, detached);
             awaitEnd(engine, signals);

@@ -10,6 +10,8 @@ import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
@@ -32,6 +34,9 @@ public final class Engine implements AutoCloseable {
     /** No process has this id. */
     private static final int NO_PID = -1;
 
+    /** No user has this id. */
+    private static final int NO_UID = -1;
+
     private final SendfiledConfig config;
     private final long engine;
     private final DiskPool diskPool;
@@ -41,6 +46,7 @@ public final class Engine implements AutoCloseable {
     private final Thread serviceThread;
     private final LoopCounters counters;
     private final CountDownLatch hurry = new CountDownLatch(1); // open: a running drain ends
+    private final List<String> shortcomings;
     private boolean closed;
 
     private Engine(SendfiledConfig config, @Nullable TechniqueSelector selector, long engine, int refusedPid) {
@@ -49,7 +55,9 @@ public final class Engine implements AutoCloseable {
         diskPool = new DiskPool(config.diskThreads(), EngineNative::beginWork, EngineNative::work);
         loops = new long[config.loops()];
         SelectorCaller caller = selector == null ? null : new SelectorCaller(selector);
-        carriers = new Carriers(engine, EngineNative.effectiveUid(), refusedPid, diskPool, caller);
+        int uid = EngineNative.clientUid();
+        carriers = new Carriers(engine, uid, refusedPid, diskPool, caller);
+        shortcomings = shortcomings(uid != NO_UID, EngineNative.tellsClients(engine));
         ByteBuffer[] memory = new ByteBuffer[loops.length];
         for (int i = 0; i < loops.length; i++) {
             loops[i] = EngineNative.loop(engine, i);
@@ -133,6 +141,24 @@ public final class Engine implements AutoCloseable {
     /** What it has done since it was launched; readable after {@link #close} as well. */
     public Counters counters() {
         return counters;
+    }
+
+    /** What it cannot do here as it is documented, a sentence each; empty as a rule. */
+    public List<String> shortcomings() {
+        return shortcomings;
+    }
+
+    private static List<String> shortcomings(boolean hasUser, boolean tellsClients) {
+        List<String> all = new ArrayList<>();
+        if (!hasUser) {
+            all.add(
+                    "only root is served: this user is the overflow user of its user namespace, as which others appear");
+        }
+        if (!tellsClients) {
+            all.add("clients of other pid namespaces cannot be told apart before Linux 6.9:"
+                    + " they share one account, and may not open files to send them later");
+        }
+        return List.copyOf(all);
     }
 
     /** Why an event loop has ended although the engine was not closed; null if none has. */

@@ -49,8 +49,14 @@ public final class EngineNative {
      */
     public static native int demandCalls(byte[] call);
 
-    /** The user that this process acts as. */
-    public static native int effectiveUid();
+    /**
+     * The user whose processes are served: the one that this process acts as; -1, which nobody is, if in its user
+     * namespace that is the overflow user, as which all appear that it does not know.
+     */
+    public static native int clientUid();
+
+    /** Whether each client is known as one process; see {@code sfd_engine_tells_clients}. */
+    public static native boolean tellsClients(long engine);
 
     /**
      * From here on no client can connect, and requests for new transfers are refused with {@code ESHUTDOWN}; those that

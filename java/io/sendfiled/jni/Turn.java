@@ -125,7 +125,7 @@ public final class Turn {
         return memory.getShort(offloadAt(offload) + OFFLOAD_URGENT) != 0;
     }
 
-    /** The process that a task is done for; 0: none. */
+    /** A number of the client that a task is done for; 0: none, or unknown. */
     public int client(int offload) {
         return memory.getInt(offloadAt(offload) + OFFLOAD_CLIENT);
     }

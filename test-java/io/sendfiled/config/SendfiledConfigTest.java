@@ -15,6 +15,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 final class SendfiledConfigTest {
     private static SendfiledConfig.Builder builder() {
@@ -37,9 +38,9 @@ final class SendfiledConfigTest {
         assertEquals(Path.of("").toAbsolutePath(), config.root());
         assertEquals(Path.of("/run/test/sendfiled.default.socket"), config.socketPath());
         assertEquals(1000, config.maxTransfers());
-        assertEquals(750, config.clientTransfers());
-        assertEquals(3 * 750 + 64, config.clientDescriptors());
-        assertEquals(750, config.clientDiskTasks());
+        assertEquals(1000, config.clientTransfers());
+        assertEquals(3 * 1000 + 64, config.clientDescriptors());
+        assertEquals(1000, config.clientDiskTasks());
         assertEquals(0, config.memoryBytes());
         assertEquals(0, config.clientMemoryBytes());
         assertEquals(30_000, config.openTimeoutMs());
@@ -97,13 +98,13 @@ final class SendfiledConfigTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"1, 1", "2, 1", "3, 2", "8, 6", "1000000, 750000"})
-    void shouldLeaveAQuarterOfAllTransfersToOtherClients(int all, int ofOne) {
+    @ValueSource(ints = {1, 8, 1_000_000})
+    void shouldLetAClientHaveAllThatTheDaemonMayHave(int all) { // R19
         SendfiledConfig config = builder().maxTransfers(all).build();
 
-        assertEquals(ofOne, config.clientTransfers());
-        assertEquals(3 * ofOne + 64, config.clientDescriptors());
-        assertEquals(ofOne, config.clientDiskTasks());
+        assertEquals(all, config.clientTransfers());
+        assertEquals(3 * all + 64, config.clientDescriptors());
+        assertEquals(all, config.clientDiskTasks());
     }
 
     @Test

@@ -70,9 +70,8 @@ public final class TestDaemon implements AutoCloseable {
             return new Options(settings, changed);
         }
 
-        /** Also of one client: most tests have no other. */
         public Options withMaxTransfers(int value) {
-            return with("max-transfers", value).with("client-transfers", value);
+            return with("max-transfers", value);
         }
 
         /** Of a process: as a user who owns no file of the test's, if root may choose. */

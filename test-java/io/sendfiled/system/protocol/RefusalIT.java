@@ -15,6 +15,7 @@ import io.sendfiled.support.Await;
 import io.sendfiled.support.Content;
 import io.sendfiled.support.TestDestination;
 import io.sendfiled.sys.Errno;
+import io.sendfiled.system.CDriver;
 import io.sendfiled.system.Daemon;
 import io.sendfiled.system.EachKind;
 import io.sendfiled.system.TestDaemon;
@@ -52,7 +53,7 @@ final class RefusalIT {
     @TempDir
     private static Path directory;
 
-    @Daemon({"max-transfers=" + MAX_TRANSFERS, "client-transfers=" + MAX_TRANSFERS})
+    @Daemon("max-transfers=" + MAX_TRANSFERS)
     private static TestDaemon daemon;
 
     @Parameter
@@ -161,12 +162,14 @@ final class RefusalIT {
     }
 
     @Test
-    void shouldRefuseMoreTransfersThanItsTableHolds() throws Exception {
+    void shouldGiveAllTransfersToAClientThatIsAloneAndLetAnotherOneIn() throws Exception { // R19
         List<OpenFile> files = new ArrayList<>();
         for (int i = 0; i < MAX_TRANSFERS; i++) {
             files.add(daemon.client().open("file").get(20, TimeUnit.SECONDS));
         }
         expectRefusal(Errno.EMFILE, FileRequest.of("file"));
+        assertEquals(
+                0, new CDriver(directory, TestDaemon.NAME).drive("read", "file").exit(), "another client gets in");
 
         files.remove(0).close();
 
