@@ -487,19 +487,19 @@ static int64_t k_pwritev2(int fd, const struct iovec *iov, int count, int64_t of
     return (int64_t)n;
 }
 
-static int64_t k_sendmsg(int fd, const struct msghdr *message, int flags)
+static int64_t k_send(int fd, const void *bytes, size_t length, int flags)
 {
     struct kernel_fd *dest = kernel_fd(fd);
-    const int count = (int)message->msg_iovlen;
+    const struct iovec iov = {.iov_base = (void *)(uintptr_t)bytes, .iov_len = length};
 
     FUZZ_CHECK(dest->kind == KERNEL_TCP || dest->kind == KERNEL_UNIX);
     FUZZ_CHECK((flags & MSG_DONTWAIT) != 0 && (flags & MSG_NOSIGNAL) != 0); /* R5 */
     int error = can_take(dest);
     if (error == 0) error = FAULT(EAGAIN, ENOMEM, ENOBUFS, EINTR, ECONNRESET, EPIPE, EFAULT);
     if (error < 0) return error;
-    const uint64_t n = share(total(message->msg_iov, count));
+    const uint64_t n = share(length);
     if (n == 0) return -EAGAIN;
-    take_memory(dest, message->msg_iov, count, n);
+    take_memory(dest, &iov, 1, n);
     return (int64_t)n;
 }
 
@@ -900,7 +900,7 @@ const struct sfd_sys kernel_sys = {
     .set_linger = k_set_linger,
     .get_unread = k_get_unread,
     .recvmmsg = k_recvmmsg,
-    .sendmsg = k_sendmsg,
+    .send = k_send,
     .epoll_ctl = k_epoll_ctl,
     .epoll_wait = k_epoll_wait,
     .now_ms = k_now_ms,

@@ -39,7 +39,7 @@ enum Call {
     PIPE_SIZE,
     GET_UNREAD,
     RECVMMSG, // only one that has received something
-    SENDMSG,
+    SOCKET_SEND,
     OPENAT,
     DUPLICATE,
 };
@@ -334,7 +334,7 @@ class HeldLoopsFixture : public SharedFixture
         GATED(splice, SPLICE, (int in, int64_t *offset, int out, size_t count, unsigned flags),
               (in, offset, out, count, flags));
         GATED(get_unread, GET_UNREAD, (int fd, int *out), (fd, out));
-        GATED(sendmsg, SENDMSG, (int fd, const struct msghdr *message, int flags), (fd, message, flags));
+        GATED(send, SOCKET_SEND, (int fd, const void *bytes, size_t length, int flags), (fd, bytes, length, flags));
         GATED(openat, OPENAT, (int dir, const char *path, int flags), (dir, path, flags));
         sys_.preadv2 = [](int fd, const struct iovec *iov, int count, int64_t offset, int flags) {
             return gate.pass(PREADV2,

@@ -17,7 +17,7 @@ struct Script {
     std::deque<int64_t> copy_file_range;
     std::deque<int64_t> preadv2;
     std::deque<int64_t> pwritev2;
-    std::deque<int64_t> sendmsg;
+    std::deque<int64_t> send;
     std::deque<int64_t> fallocate;
     std::deque<int64_t> lseek;
     std::vector<std::string> holes; // calls of fallocate: "punch OFFSET LENGTH", "grow OFFSET LENGTH"
@@ -116,20 +116,13 @@ inline struct sfd_sys scripted()
         int64_t n = 0;
         return answer(script.lseek, &n) ? n : sfd_sys_linux.lseek(fd, offset, whence);
     };
-    sys.sendmsg = [](int fd, const struct msghdr *message, int flags) {
+    sys.send = [](int fd, const void *bytes, size_t length, int flags) {
         int64_t n = 0;
         script.send_flags = flags;
-        if (!answer(script.sendmsg, &n)) {
-            return sfd_sys_linux.sendmsg(fd, message, flags);
+        if (!answer(script.send, &n)) {
+            return sfd_sys_linux.send(fd, bytes, length, flags);
         }
-        if (n <= 0) {
-            return n;
-        }
-        auto parts = cut(message->msg_iov, static_cast<int>(message->msg_iovlen), static_cast<size_t>(n));
-        struct msghdr shorter = *message;
-        shorter.msg_iov = parts.data();
-        shorter.msg_iovlen = parts.size();
-        return sfd_sys_linux.sendmsg(fd, &shorter, flags);
+        return n <= 0 ? n : sfd_sys_linux.send(fd, bytes, std::min(length, static_cast<size_t>(n)), flags);
     };
     return sys;
 }

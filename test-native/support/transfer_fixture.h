@@ -111,9 +111,9 @@ inline struct sfd_sys scripted()
         }
         return sfd_sys_linux.copy_file_range(from, offset, to, at, count);
     };
-    sys.sendmsg = [](int fd, const struct msghdr *message, int flags) {
+    sys.send = [](int fd, const void *bytes, size_t length, int flags) {
         script.sends++;
-        return sfd_sys_linux.sendmsg(fd, message, flags);
+        return sfd_sys_linux.send(fd, bytes, length, flags);
     };
     sys.ofd_read_lock = [](int fd, uint64_t offset, uint64_t length) {
         script.locks++;

@@ -94,7 +94,7 @@ GUARD(int, get_linger, (int fd, struct linger *out), (fd, out))
 GUARD(int, set_linger, (int fd, const struct linger *value), (fd, value))
 GUARD(int, get_unread, (int fd, int *out), (fd, out))
 GUARD(int, recvmmsg, (int fd, struct mmsghdr *messages, unsigned count, int flags), (fd, messages, count, flags))
-GUARD(int64_t, sendmsg, (int fd, const struct msghdr *message, int flags), (fd, message, flags))
+GUARD(int64_t, send, (int fd, const void *bytes, size_t length, int flags), (fd, bytes, length, flags))
 
 PASS(int, pipe2, (int ends[2], int flags), (ends, flags))
 PASS(int, memory_file, (const char *name), (name))
@@ -145,7 +145,7 @@ const struct sfd_sys sfd_guard_sys = {
     .set_linger = guard_set_linger,
     .get_unread = guard_get_unread,
     .recvmmsg = guard_recvmmsg,
-    .sendmsg = guard_sendmsg,
+    .send = guard_send,
     .epoll_ctl = guard_epoll_ctl,
     .epoll_wait = guard_epoll_wait,
     .now_ms = guard_now_ms,

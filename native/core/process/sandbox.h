@@ -3,8 +3,9 @@
  *
  * Two independent halves. Landlock (landlock(7), Linux 5.13) restricts the file system to what the rules name. It also
  * forbids TCP sockets of the process's own (ABI 4), and abstract sockets and signals to other processes (ABI 6). A
- * seccomp filter (seccomp(2)) takes away system calls that the engine and a JVM at work never make: programs, mounts,
- * namespaces, modules, tracing, other users, other processes, sockets but AF_UNIX, io_uring.
+ * seccomp filter (seccomp(2)) leaves the system calls that the engine and a JVM at work make, and refuses all others:
+ * programs, mounts, namespaces, modules, tracing, other users, other processes, memory and messages that processes
+ * share, sockets of its own, io_uring, and whatever a later kernel brings.
  *
  * Both restrict the running process: they are put on every thread that exists, and the threads that these start inherit
  * them. So the JVM starts once, unrestricted, and can read its configuration, open its logs and become another user.
@@ -12,7 +13,7 @@
  * allow. Neither half restricts descriptors that are already open, or that clients pass.
  *
  * Main thread, after the change of user and before a client can send anything. The second filter, against what only the
- * start needs, as soon as the engine runs. Nothing can be undone.
+ * start needs, when the engine has its socket and before it receives. Nothing can be undone.
  */
 #ifndef SFD_PROCESS_SANDBOX_H
 #define SFD_PROCESS_SANDBOX_H
@@ -54,18 +55,15 @@ int sfd_sandbox_confine(const struct sfd_sandbox_rule *rules, size_t count);
 /* Puts the filter on every thread, all or none. 0, or -errno. */
 int sfd_sandbox_filter(void);
 
-/*
- * A second filter, once the engine has its socket: no further socket or connection, no mode, owner or attribute of a
- * file. As above.
- */
+/* A second filter, once the engine has its socket: no further socket or connection, no mode of a file. As above. */
 int sfd_sandbox_filter_at_work(void);
 
 /*
- * The programs of the filters; the first for the process of that id. Writes at most SFD_SANDBOX_FILTER_MAX
+ * The programs of the filters, for the process of that id. Writes at most SFD_SANDBOX_FILTER_MAX
  * instructions, and returns how many.
  */
-enum { SFD_SANDBOX_FILTER_MAX = 320 };
+enum { SFD_SANDBOX_FILTER_MAX = 512 };
 size_t sfd_sandbox_program(struct sock_filter *out, int process_id);
-size_t sfd_sandbox_program_at_work(struct sock_filter *out);
+size_t sfd_sandbox_program_at_work(struct sock_filter *out, int process_id);
 
 #endif

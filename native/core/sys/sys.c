@@ -236,6 +236,11 @@ static int64_t sys_sendmsg(int fd, const struct msghdr *message, int flags)
     RETRY(int64_t, sendmsg(fd, message, flags));
 }
 
+static int64_t sys_send(int fd, const void *bytes, size_t length, int flags)
+{
+    RETRY(int64_t, send(fd, bytes, length, flags));
+}
+
 static int sys_epoll_ctl(int epoll, int operation, int fd, struct epoll_event *event)
 {
     RETRY(int, epoll_ctl(epoll, operation, fd, event));
@@ -300,6 +305,7 @@ const struct sfd_sys sfd_sys_linux = {
     .get_unread = sys_get_unread,
     .recvmmsg = sys_recvmmsg,
     .sendmsg = sys_sendmsg,
+    .send = sys_send,
     .epoll_ctl = sys_epoll_ctl,
     .epoll_wait = sys_epoll_wait,
     .now_ms = sfd_sys_now_ms,

@@ -69,7 +69,8 @@ struct sfd_sys {
     int (*set_linger)(int fd, const struct linger *value);
     int (*get_unread)(int fd, int *out); /* bytes that wait in a socket's receive queue */
     int (*recvmmsg)(int fd, struct mmsghdr *messages, unsigned count, int flags);
-    int64_t (*sendmsg)(int fd, const struct msghdr *message, int flags);
+    int64_t (*sendmsg)(int fd, const struct msghdr *message, int flags); /* clients only: the sandbox refuses it */
+    int64_t (*send)(int fd, const void *bytes, size_t length, int flags);
 
     /* waiting */
     int (*epoll_ctl)(int epoll, int operation, int fd, struct epoll_event *event);

@@ -112,7 +112,7 @@ std::vector<Case> cases()
         {"pipe_size", PIPE_SIZE, READ, "small", SFD_TECHNIQUE_AUTO, 1},
         {"get_unread", GET_UNREAD, SEND, "small", SFD_TECHNIQUE_AUTO, 1},
         {"recvmmsg", Hold(RECVMMSG).of(ANY), SEND, "small", SFD_TECHNIQUE_AUTO, 1},
-        {"sendmsg", SENDMSG, SEND, "big", SFD_TECHNIQUE_READ_WRITE, 1},
+        {"send", SOCKET_SEND, SEND, "big", SFD_TECHNIQUE_READ_WRITE, 1},
     };
     for (const Case &c : one) {
         for (const bool after : {false, true}) {

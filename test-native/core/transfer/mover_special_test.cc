@@ -67,7 +67,7 @@ TEST_F(MoverSpecialTest, ShouldNotCallAMappedFileSentThatShrankInItsLastPage)
 
 TEST_F(MoverSpecialTest, ShouldTellAnErrorOfTheDiskFromAShrunkMapping)
 {
-    script.sendmsg = {1000, -EFAULT};
+    script.send = {1000, -EFAULT};
     const struct sfd_move move = toSocket();
     EXPECT_PROGRESS(1000, SFD_STEP_FAILED, -EIO, sfd_mover_step(&move, SFD_TECHNIQUE_MMAP, 0, SIZE));
 }
@@ -155,10 +155,10 @@ TEST_F(MoverSpecialTest, ShouldHoldAPacketBackOnlyWhileBytesFollow)
         EXPECT_EQ(0, script.send_flags & MSG_MORE) << "nothing may stay behind";
     }
     // 20000 bytes are two reads into the buffer: what follows inside of a step counts as well.
-    script.sendmsg = {INT64_MAX, -EIO};
+    script.send = {INT64_MAX, -EIO};
     EXPECT_PROGRESS(16384, SFD_STEP_FAILED, -EIO, sfd_mover_step(&move, SFD_TECHNIQUE_READ_WRITE, 0, 16384 * 2));
     EXPECT_EQ(0, script.send_flags & MSG_MORE);
-    script.sendmsg = {-EIO};
+    script.send = {-EIO};
     EXPECT_PROGRESS(0, SFD_STEP_FAILED, -EIO, sfd_mover_step(&move, SFD_TECHNIQUE_READ_WRITE, 0, 16384 * 2));
     EXPECT_NE(0, script.send_flags & MSG_MORE);
 }

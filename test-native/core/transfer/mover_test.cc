@@ -98,7 +98,7 @@ TEST_F(MoverTest, ShouldReportTheBytesThatPassedBesideAnError)
     script.splice = {1000, -EIO};
     const struct sfd_move pipe = toPipe();
     EXPECT_PROGRESS(1000, SFD_STEP_FAILED, -EIO, stepAll(&pipe, SFD_TECHNIQUE_SPLICE, 0, SIZE));
-    script.sendmsg = {1000, -ECONNRESET};
+    script.send = {1000, -ECONNRESET};
     EXPECT_PROGRESS(1000, SFD_STEP_FAILED, -ECONNRESET, stepAll(&socket, SFD_TECHNIQUE_READ_WRITE, 0, SIZE));
 }
 
@@ -193,7 +193,7 @@ TEST_F(MoverTest, ShouldWriteMemoryWhollyAfterShortWrites)
 {
     for (const bool socket : {false, true}) {
         const struct sfd_move move = socket ? toSocket() : toPipe();
-        (socket ? script.sendmsg : script.pwritev2) = {1, 3, 3};
+        (socket ? script.send : script.pwritev2) = {1, 3, 3};
         char header[] = "head";
         char body[] = "and body";
         struct iovec iov[] = {{header, 0}, {header, 4}, {header, 0}, {body, 8}};

@@ -176,9 +176,9 @@ TEST_F(TransferDestinationTest, ShouldKeepTheHolesOfAFile)
 TEST_F(TransferDestinationTest, ShouldHoldTheLastPacketBackOnlyIfTheClientHasMore)
 {
     static std::vector<int> flags;
-    sys_.sendmsg = [](int fd, const struct msghdr *message, int how) {
+    sys_.send = [](int fd, const void *bytes, size_t length, int how) {
         flags.push_back(how & MSG_MORE);
-        return sfd_sys_linux.sendmsg(fd, message, how);
+        return sfd_sys_linux.send(fd, bytes, length, how);
     };
     for (const uint8_t technique : {SFD_TECHNIQUE_READ_WRITE, SFD_TECHNIQUE_MMAP}) {
         for (const uint64_t warm_until : {UINT64_MAX, uint64_t{0}}) {
@@ -202,9 +202,9 @@ TEST_F(TransferDestinationTest, ShouldHoldTheLastPacketBackOnlyIfTheClientHasMor
 TEST_F(TransferDestinationTest, ShouldSayThatMoreFollowsMemoryOfTheDiskPoolToo)
 {
     static std::vector<int> flags;
-    sys_.sendmsg = [](int fd, const struct msghdr *message, int how) {
+    sys_.send = [](int fd, const void *bytes, size_t length, int how) {
         flags.push_back(how & MSG_MORE);
-        return sfd_sys_linux.sendmsg(fd, message, how);
+        return sfd_sys_linux.send(fd, bytes, length, how);
     };
     onMedium(0x6969); // NFS
     flags.clear();

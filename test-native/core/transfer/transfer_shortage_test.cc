@@ -12,7 +12,7 @@ constexpr uint32_t DRAIN_MS = 3000;
 
 /* Answers of the calls that the fixture leaves alone. */
 struct Lack {
-    std::deque<int64_t> moves;    // splice, sendmsg, sendfile to a destination; then the real call
+    std::deque<int64_t> moves;    // splice, send, sendfile to a destination; then the real call
     int64_t always;               // the same for good, unless 0
     int moved;                    // calls
     std::deque<int64_t> messages; // into a status channel
@@ -74,9 +74,9 @@ class ShortageTest : public TransferFixture
             int64_t n = 0;
             return lacks(&n) ? n : sfd_sys_linux.splice(from, offset, to, count, flags);
         };
-        sys_.sendmsg = [](int fd, const struct msghdr *message, int flags) {
+        sys_.send = [](int fd, const void *bytes, size_t length, int flags) {
             int64_t n = 0;
-            return lacks(&n) ? n : sfd_sys_linux.sendmsg(fd, message, flags);
+            return lacks(&n) ? n : sfd_sys_linux.send(fd, bytes, length, flags);
         };
         static int64_t (*const sendfile)(int, int, int64_t *, size_t) = sys_.sendfile;
         sys_.sendfile = [](int to, int from, int64_t *offset, size_t count) {
@@ -159,7 +159,7 @@ TEST_F(ShortageTest, ShouldMoveOnWhenThereIsMemoryAgain) // D31
     const auto destinations = {
         std::function<int()>([&] { return toPipe(); }),                    // splice
         std::function<int()>([&] { return toPair(SocketPair(), true); }),  // sendfile
-        std::function<int()>([&] { return toPair(SocketPair(), false); }), // sendmsg
+        std::function<int()>([&] { return toPair(SocketPair(), false); }), // send
         std::function<int()>([&] { return toPair(tcpPair(), true); }),     // sendfile
     };
     for (const int64_t error : {-ENOMEM, -ENOBUFS}) {

@@ -93,9 +93,10 @@ final class DaemonProgram {
         if (missing != null && !settings.syncParent()) {
             complain("no full sandbox: " + missing);
         }
-        Engine engine = launch(config);
+        Engine engine = prepare(config);
         try {
             Sandbox.close(settings.sandbox());
+            engine.begin();
             if (!settings.syncParent()) {
                 engine.shortcomings().forEach(this::complain);
             }
@@ -193,9 +194,9 @@ final class DaemonProgram {
         }
     }
 
-    private static Engine launch(SendfiledConfig config) throws StartException {
+    private static Engine prepare(SendfiledConfig config) throws StartException {
         try {
-            return Engine.launchProgram(config);
+            return Engine.prepareProgram(config);
         } catch (NativeIoException e) {
             throw new StartException(e.errno(), explain(config, e), e);
         }

@@ -70,7 +70,10 @@ final class Sandbox {
         return missing;
     }
 
-    /** Adds the second filter, when the engine has its socket: the start needs more system calls than the work. */
+    /**
+     * Adds the second filter, when the engine has its socket and before it receives: the start needs more system calls
+     * than the work.
+     */
     static void close(SandboxMode mode) throws StartException {
         if (mode != SandboxMode.OFF && SandboxNative.seccomp() >= 0) {
             check(SandboxNative.filterAtWork(), "filter system calls");

@@ -80,14 +80,22 @@ public final class Engine implements AutoCloseable {
     }
 
     /**
-     * The same for a process that is only the daemon, and so never its own client. A request with its process id must
-     * be one that a client made the daemon send, and is refused.
+     * An engine that has its socket and receives nothing before {@link #begin}, for a process that is only the daemon,
+     * and so never its own client. A request with its process id must be one that a client made the daemon send, and is
+     * refused.
      */
-    public static Engine launchProgram(SendfiledConfig config) throws NativeIoException {
-        return start(config, null, (int) ProcessHandle.current().pid());
+    public static Engine prepareProgram(SendfiledConfig config) throws NativeIoException {
+        return prepare(config, null, (int) ProcessHandle.current().pid());
     }
 
     private static Engine start(SendfiledConfig config, @Nullable TechniqueSelector selector, int refusedPid)
+            throws NativeIoException {
+        Engine started = prepare(config, selector, refusedPid);
+        started.begin();
+        return started;
+    }
+
+    private static Engine prepare(SendfiledConfig config, @Nullable TechniqueSelector selector, int refusedPid)
             throws NativeIoException {
         CoreNumbers.check();
         demandCalls();
@@ -103,12 +111,15 @@ public final class Engine implements AutoCloseable {
                     (int) result,
                     "start instance " + config.name() + " at " + config.socketPath() + " for root " + config.root());
         }
-        Engine started = new Engine(config, selector, result, refusedPid);
-        for (long loop : started.loops) {
-            started.carriers.start(loop);
+        return new Engine(config, selector, result, refusedPid);
+    }
+
+    /** Starts the threads, which serve; once, after {@link #prepareProgram}. */
+    public void begin() {
+        for (long loop : loops) {
+            carriers.start(loop);
         }
-        started.serviceThread.start();
-        return started;
+        serviceThread.start();
     }
 
     /**

@@ -10,7 +10,7 @@ import org.jspecify.annotations.Nullable;
  * The sandbox of the daemon's process. Each method gives a value from 0 up, or a negated errno, and is described in
  * native/core/process/sandbox.h. Nothing can be undone.
  *
- * <p>For the program's main thread, before the engine is started; {@link #filterAtWork} right after.
+ * <p>For the program's main thread, before the engine has its socket; {@link #filterAtWork} right after.
  */
 public final class SandboxNative {
     /** Files may be opened for reading. */
@@ -65,10 +65,10 @@ public final class SandboxNative {
         return confine0(buffer, paths.length);
     }
 
-    /** Refuses system calls that the daemon never makes to all threads of this process, and those they start. */
+    /** Leaves all threads of this process, and those they start, only the system calls that the daemon makes. */
     public static native int filter();
 
-    /** The same for what only the start of the engine needs: sockets, connections, modes and owners of files. */
+    /** Takes away what only the start of the engine needs: sockets, connections, modes of files. */
     public static native int filterAtWork();
 
     private static native int confine0(ByteBuffer buffer, int count);

@@ -64,7 +64,7 @@ final class FaultIT {
             "getsockopt",
             "ioctl",
             "recvmmsg",
-            "sendmsg",
+            "send",
             "epoll_ctl",
             "epoll_wait",
             "openat",
@@ -79,7 +79,7 @@ final class FaultIT {
 
     /** These move bytes, and can move less than they were asked to. */
     private static final List<String> MOVERS =
-            List.of("preadv2", "pwritev2", "sendfile", "splice", "copy_file_range", "sendmsg");
+            List.of("preadv2", "pwritev2", "sendfile", "splice", "copy_file_range", "send");
 
     /** Of an eventfd, whose EAGAIN says that all is done already (eventfd(2)): an EAGAIN that lies is no fault of any kernel. */
     private static final List<String> EVENTS = List.of("read", "write");
@@ -92,7 +92,7 @@ final class FaultIT {
     private static final List<Integer> TRANSIENT = List.of(Errno.EAGAIN, Errno.ENOMEM, Errno.ENOBUFS);
 
     private static final List<String> PATIENT =
-            List.of("preadv2", "pwritev2", "sendfile", "splice", "copy_file_range", "sendmsg");
+            List.of("preadv2", "pwritev2", "sendfile", "splice", "copy_file_range", "send");
 
     private static final int CASES = Scale.of("faults.cases", 250);
     private static final int ALLOCATIONS = Scale.of("faults.allocations", 50);

@@ -66,7 +66,7 @@ final class FaultyStart {
             "pwritev2",
             "sigaction",
             "getrandom",
-            "sendmsg",
+            "send",
             "recvmmsg",
             "close",
             "read",
