@@ -83,6 +83,8 @@ void sfd_engine_wake_watchdog(struct sfd_engine *engine)
 void sfd_engine_drain(struct sfd_engine *engine)
 {
     atomic_store(&engine->shared.draining, true);
+    for (uint32_t i = 0; i < engine->shared.settings.loops; i++)
+        sfd_loop_wake(engine->shared.loops[i]);
     sfd_endpoint_hide(&engine->endpoint);
 }
 

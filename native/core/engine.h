@@ -41,7 +41,7 @@ void sfd_engine_wake_watchdog(struct sfd_engine *engine);
 
 /*
  * From here on requests for new transfers are refused with -ESHUTDOWN, and no client can connect. Accepted transfers go
- * on; opened files can still be sent, and transfers cancelled. Not on a loop's thread, and not while another thread
+ * on, and can be cancelled; files that are opened, and not being sent, end with -ESHUTDOWN. Not on a loop's thread, and not while another thread
  * closes the endpoint. Idempotent.
  */
 void sfd_engine_drain(struct sfd_engine *engine);

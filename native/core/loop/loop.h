@@ -84,7 +84,7 @@ struct sfd_shared {
     bool root_local[SFD_ROOTS_MAX]; /* sfd_residency_opens_here */
     atomic_uint transfers;          /* in all tables */
     atomic_int receiving_loop;      /* index of the loop that receives */
-    atomic_bool draining;           /* new transfers are refused; the others go on */
+    atomic_bool draining;           /* new transfers are refused, parked ones end; the others go on */
     int wake_signal;                /* interrupts a call that blocks; 0: no signal was free */
     struct sfd_watchdog watchdog;
     struct sfd_carriers carriers;
