@@ -15,7 +15,7 @@ import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A running engine: the request socket, its event loops, its disk pool and its watchdog. {@link io.sendfiled.Sendfiled}
+ * A running engine: the request socket, its event loops, its disk pool, its watchdog and its housekeeper. {@link io.sendfiled.Sendfiled}
  * is its public form, for embedders, and documents the methods; the program {@code sendfiled} uses this class.
  *
  * <p>Owns the native engine and its threads. Any thread may call any method.
@@ -37,6 +37,8 @@ public final class Engine implements AutoCloseable {
     private final Carriers carriers;
     private final Watchdog watchdog;
     private final Thread serviceThread;
+    private final Housekeeper housekeeper;
+    private final Thread housekeepingThread;
     private final LoopCounters counters;
     private final CountDownLatch hurry = new CountDownLatch(1); // open: a running drain ends
     private boolean closed;
@@ -44,7 +46,11 @@ public final class Engine implements AutoCloseable {
     private Engine(SendfiledConfig config, @Nullable TechniqueSelector selector, long engine, int refusedPid) {
         this.config = config;
         this.engine = engine;
-        diskPool = new DiskPool(config.diskThreads(), EngineNative::beginWork, EngineNative::work);
+        diskPool = new DiskPool(
+                config.diskThreads(),
+                EngineNative::beginWork,
+                EngineNative::work,
+                () -> EngineNative.wakeChores(engine));
         loops = new long[config.loops()];
         SelectorCaller caller = selector == null ? null : new SelectorCaller(selector);
         carriers = new Carriers(engine, EngineNative.effectiveUid(), refusedPid, diskPool, caller);
@@ -54,7 +60,10 @@ public final class Engine implements AutoCloseable {
             memory[i] = EngineNative.counters(loops[i]);
         }
         counters = new LoopCounters(memory);
-        watchdog = new Watchdog(engine, diskPool, carriers);
+        housekeeper = new Housekeeper(engine, config.socketPath(), diskPool, carriers);
+        housekeepingThread = new Thread(housekeeper, "sendfiled-housekeeping");
+        housekeepingThread.setDaemon(true);
+        watchdog = new Watchdog(engine, housekeeper);
         serviceThread = new Thread(watchdog, "sendfiled-service");
         serviceThread.setDaemon(true);
     }
@@ -93,11 +102,24 @@ public final class Engine implements AutoCloseable {
                     "start instance " + config.name() + " at " + config.socketPath() + " for root " + config.root());
         }
         Engine started = new Engine(config, selector, result, refusedPid);
-        for (long loop : started.loops) {
-            started.carriers.start(loop);
+        try {
+            started.startThreads();
+        } catch (OutOfMemoryError e) { // no thread, or no memory for one
+            started.close();
+            NativeIoException failure =
+                    new NativeIoException("start the threads of instance " + config.name(), Errno.EAGAIN);
+            failure.initCause(e);
+            throw failure;
         }
-        started.serviceThread.start();
         return started;
+    }
+
+    private void startThreads() {
+        for (long loop : loops) {
+            carriers.start(loop);
+        }
+        housekeepingThread.start();
+        serviceThread.start();
     }
 
     /** A path's bytes as the file system has them; on Linux the JVM decodes names with sun.jnu.encoding. */
@@ -202,7 +224,9 @@ public final class Engine implements AutoCloseable {
         boolean ended = carriers.awaitEnd(deadline);
         watchdog.stop(); // last: it interrupts a thread that is held
         serviceThread.join();
-        if (!ended || !carriers.awaitEnd(deadline)) { // the watchdog may have added one
+        housekeeper.stop();
+        housekeepingThread.join(Math.max(1, TimeUnit.NANOSECONDS.toMillis(deadline - System.nanoTime())));
+        if (!ended || housekeepingThread.isAlive() || !carriers.awaitEnd(deadline)) { // it may have added one
             return false;
         }
         diskPool.close();

@@ -4,28 +4,26 @@ import io.sendfiled.jni.EngineNative;
 
 /**
  * The watchdog, on the service thread. While loops work, it looks every few milliseconds for a thread that is held in
- * one call, keeps spare threads ready, and looks for disk tasks that no thread works on. It sleeps while all loops sleep.
+ * one call, and asks for spare threads. It sleeps while all loops sleep.
  */
 final class Watchdog implements Runnable {
     private final long engine;
-    private final DiskPool diskPool;
-    private final Carriers carriers;
+    private final Housekeeper housekeeper;
     private volatile boolean stopped;
 
-    Watchdog(long engine, DiskPool diskPool, Carriers carriers) {
+    Watchdog(long engine, Housekeeper housekeeper) {
         this.engine = engine;
-        this.diskPool = diskPool;
-        this.carriers = carriers;
+        this.housekeeper = housekeeper;
     }
 
     @Override
     public void run() {
-        boolean pending = false; // threads that could not be started
+        int missing = 0;
         while (!stopped) {
-            int missing = EngineNative.runWatchdog(engine, pending);
-            boolean added = carriers.addSpare(missing);
-            // A loop that could not start a thread for a task begins another turn afterwards, which wakes the watchdog.
-            pending = diskPool.revive() || !added;
+            missing = EngineNative.runWatchdog(engine, missing > 0);
+            if (missing > 0) {
+                housekeeper.wake();
+            }
         }
     }
 
