@@ -7,6 +7,8 @@
 #include <fcntl.h>
 #include <stdlib.h>
 
+#include "sys/fd.h"
+
 int sfd_engine_create(struct sfd_engine **out, const struct sfd_settings *settings, const char *dir, const char *name,
                       const char *root)
 {
@@ -34,7 +36,11 @@ int sfd_engine_create(struct sfd_engine **out, const struct sfd_settings *settin
     sfd_client_accounts_divide(&shared->accounts, settings->max_transfers);
     sfd_memory_budget_init(&shared->memory, &sfd_sys_linux, settings->memory, settings->client_memory);
     sfd_endpoint_init(&engine->endpoint);
+    pthread_mutex_init(&engine->endpoint_lock, NULL);
 
+    engine->chores_fd = sfd_sys_eventfd();
+    result = engine->chores_fd;
+    if (result < 0) goto fail;
     result = sfd_sys_wake_signal();
     shared->wake_signal = result < 0 ? 0 : result; /* 0: a stuck loop only stops receiving */
     result = sfd_watchdog_init(&shared->watchdog);
@@ -99,7 +105,41 @@ int sfd_engine_receive_error(struct sfd_engine *engine)
 void sfd_engine_drain(struct sfd_engine *engine)
 {
     atomic_store(&engine->shared.draining, true);
+    for (uint32_t i = 0; i < engine->shared.settings.loops; i++)
+        sfd_loop_wake(engine->shared.loops[i]);
+    pthread_mutex_lock(&engine->endpoint_lock);
     sfd_endpoint_hide(&engine->endpoint);
+    pthread_mutex_unlock(&engine->endpoint_lock);
+}
+
+/* Without a watch on the socket, it is looked at so often. */
+#define LOOK_MS 1000
+
+void sfd_engine_chores_wait(struct sfd_engine *engine, int timeout_ms)
+{
+    const int watch_fd = engine->endpoint.watch_fd;
+
+    if (watch_fd < 0 && (timeout_ms < 0 || timeout_ms > LOOK_MS)) timeout_ms = LOOK_MS;
+    (void)sfd_sys_wait_either_readable(engine->chores_fd, watch_fd, timeout_ms);
+    sfd_sys_event_clear(engine->chores_fd);
+}
+
+void sfd_engine_chores_wake(struct sfd_engine *engine)
+{
+    sfd_sys_event_signal(engine->chores_fd);
+}
+
+uint32_t sfd_engine_missing_carriers(struct sfd_engine *engine)
+{
+    return sfd_carriers_missing(&engine->shared);
+}
+
+int sfd_engine_look(struct sfd_engine *engine)
+{
+    pthread_mutex_lock(&engine->endpoint_lock);
+    const int result = sfd_endpoint_look(&engine->endpoint);
+    pthread_mutex_unlock(&engine->endpoint_lock);
+    return result;
 }
 
 uint32_t sfd_engine_transfers(struct sfd_engine *engine)
@@ -109,12 +149,15 @@ uint32_t sfd_engine_transfers(struct sfd_engine *engine)
 
 void sfd_engine_close_endpoint(struct sfd_engine *engine)
 {
+    pthread_mutex_lock(&engine->endpoint_lock);
     sfd_endpoint_close(&engine->endpoint);
+    pthread_mutex_unlock(&engine->endpoint_lock);
 }
 
 void sfd_engine_destroy(struct sfd_engine *engine)
 {
     if (engine == NULL) return;
+    if (engine->shared.wake_signal > 0) sfd_sys_wake_signal_release();
     for (uint32_t i = 0; i < SFD_LOOPS_MAX; i++)
         sfd_loop_destroy(engine->shared.loops[i]);
     for (int i = 0; i < SFD_ROOTS_MAX; i++)
@@ -127,5 +170,7 @@ void sfd_engine_destroy(struct sfd_engine *engine)
     sfd_write_ranges_deinit(&engine->shared.write_ranges);
     sfd_client_accounts_deinit(&engine->shared.accounts);
     sfd_memory_budget_deinit(&engine->shared.memory);
+    sfd_fd_close(&sfd_sys_linux, &engine->chores_fd);
+    pthread_mutex_destroy(&engine->endpoint_lock);
     free(engine);
 }

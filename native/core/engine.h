@@ -7,13 +7,17 @@
 #ifndef SFD_CORE_ENGINE_H
 #define SFD_CORE_ENGINE_H
 
+#include <pthread.h>
+
 #include "loop/loop.h"
 #include "process/endpoint.h"
 
 struct sfd_engine {
     struct sfd_shared shared;
     struct sfd_endpoint endpoint;
-    bool tells_clients; /* sfd_engine_tells_clients */
+    bool tells_clients;            /* sfd_engine_tells_clients */
+    pthread_mutex_t endpoint_lock; /* start and stop beside sfd_engine_look */
+    int chores_fd;                 /* an eventfd: something of the chores is due */
 };
 
 /*
@@ -40,7 +44,7 @@ int sfd_engine_add_carrier(struct sfd_engine *engine, struct sfd_carrier **out);
 /*
  * The watchdog: one look at the loops, then the wait until the next look is due, without limit while no loop works and
  * nothing else is `pending`. To be called repeatedly, by one thread that is no loop's. Gives how many carriers, each
- * with a thread, are to be added now; then it has not waited, unless `pending`.
+ * with a thread, are to be added (sfd_engine_missing_carriers); then it has not waited, unless `pending`.
  */
 uint32_t sfd_engine_run_watchdog(struct sfd_engine *engine, bool pending);
 
@@ -49,13 +53,29 @@ void sfd_engine_wake_watchdog(struct sfd_engine *engine);
 
 /*
  * From here on requests for new transfers are refused with -ESHUTDOWN, and no client can connect. Accepted transfers go
- * on; opened files can still be sent, and transfers cancelled. Not on a loop's thread, and not while another thread
- * closes the endpoint. Idempotent.
+ * on, and can be cancelled; files that are opened, and not being sent, end with -ESHUTDOWN. Not on a loop's thread,
+ * Idempotent.
  */
 void sfd_engine_drain(struct sfd_engine *engine);
 
 /* The errno with which requests cannot be received, at every try for a second or more; 0: none. Any thread. */
 int sfd_engine_receive_error(struct sfd_engine *engine);
+
+/*
+ * The chores: what has to be done now and then, and may wait although no disk is involved: starting threads, and a look
+ * at the request socket. Waits until sfd_engine_chores_wake was called, the socket has changed, or the time is over
+ * (-1: no limit). To be called repeatedly, by one thread that is neither a loop's nor the watchdog's.
+ */
+void sfd_engine_chores_wait(struct sfd_engine *engine, int timeout_ms);
+
+/* Any thread. Never waits. */
+void sfd_engine_chores_wake(struct sfd_engine *engine);
+
+/* How many carriers, each with a thread, are to be added now. */
+uint32_t sfd_engine_missing_carriers(struct sfd_engine *engine);
+
+/* Gives the request socket its name back, if that was removed: as sfd_endpoint_look. */
+int sfd_engine_look(struct sfd_engine *engine);
 
 /* How many transfers there are, including those that wait for room for their final message. Any thread. */
 uint32_t sfd_engine_transfers(struct sfd_engine *engine);

@@ -218,6 +218,34 @@ static void engine_wake_watchdog(JNIEnv *env, jclass class, jlong engine)
     sfd_engine_wake_watchdog(pointer(engine));
 }
 
+static void engine_await_chores(JNIEnv *env, jclass class, jlong engine, jint timeout_ms)
+{
+    (void)env;
+    (void)class;
+    sfd_engine_chores_wait(pointer(engine), timeout_ms);
+}
+
+static void engine_wake_chores(JNIEnv *env, jclass class, jlong engine)
+{
+    (void)env;
+    (void)class;
+    sfd_engine_chores_wake(pointer(engine));
+}
+
+static jint engine_missing_carriers(JNIEnv *env, jclass class, jlong engine)
+{
+    (void)env;
+    (void)class;
+    return (jint)sfd_engine_missing_carriers(pointer(engine));
+}
+
+static jint engine_look(JNIEnv *env, jclass class, jlong engine)
+{
+    (void)env;
+    (void)class;
+    return sfd_engine_look(pointer(engine));
+}
+
 static jlong engine_loop(JNIEnv *env, jclass class, jlong engine, jint index)
 {
     (void)env;
@@ -294,6 +322,10 @@ jint sfd_jni_register_engine(JNIEnv *env)
         SFD_JNI_METHOD("runWatchdog", "(JZ)I", engine_run_watchdog),
         SFD_JNI_METHOD("addCarrier", "(J)J", engine_add_carrier),
         SFD_JNI_METHOD("wakeWatchdog", "(J)V", engine_wake_watchdog),
+        SFD_JNI_METHOD("awaitChores", "(JI)V", engine_await_chores),
+        SFD_JNI_METHOD("wakeChores", "(J)V", engine_wake_chores),
+        SFD_JNI_METHOD("missingCarriers", "(J)I", engine_missing_carriers),
+        SFD_JNI_METHOD("lookAtSocket", "(J)I", engine_look),
         SFD_JNI_METHOD("loop", "(JI)J", engine_loop),
         SFD_JNI_METHOD("carrier", "(J)J", loop_carrier),
         SFD_JNI_METHOD("turn", "(J)Ljava/nio/ByteBuffer;", carrier_turn),

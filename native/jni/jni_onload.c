@@ -1,10 +1,13 @@
 /*
- * The entry of the library: JNI_OnLoad registers the natives of every class, from one table; another function gives the
- * library's version. Runs once, on the thread that loads the library (io.sendfiled.jni.NativeLibrary). Owns nothing.
+ * The entry of the library and its exit: JNI_OnLoad registers the natives of every class, from one table, on the thread
+ * that loads the library (io.sendfiled.jni.NativeLibrary); JNI_OnUnload takes back what would point into it, on a
+ * thread of the JVM's. Another function gives the library's version. Owns nothing.
  */
 #include "jni_util.h"
 
 #include <stddef.h>
+
+#include "sys/sys.h"
 
 /* One line a glue file; each is defined in jni_<name>.c. */
 static jint sfd_jni_register_library(JNIEnv *env);
@@ -47,4 +50,12 @@ JNIEXPORT jint JNICALL JNI_OnLoad(JavaVM *vm, void *reserved)
     for (size_t i = 0; i < sizeof(registrars) / sizeof(registrars[0]); i++)
         if (registrars[i](env) != JNI_OK) return JNI_ERR;
     return SFD_JNI_VERSION;
+}
+
+/* Its class loader is gone. An engine that could not be freed, for a thread that a disk held, has left its handler. */
+JNIEXPORT void JNICALL JNI_OnUnload(JavaVM *vm, void *reserved)
+{
+    (void)vm;
+    (void)reserved;
+    sfd_sys_wake_signal_forget();
 }

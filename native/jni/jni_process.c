@@ -113,11 +113,25 @@ static jint detach(JNIEnv *env, jclass class)
     return sfd_process_detach();
 }
 
-static jint finish_detach(JNIEnv *env, jclass class)
+static jint finish_detach(JNIEnv *env, jclass class, jint log_fd)
 {
     (void)env;
     (void)class;
-    return sfd_process_detached_finish();
+    return sfd_process_detached_finish(log_fd);
+}
+
+static void unblock_output(JNIEnv *env, jclass class)
+{
+    (void)env;
+    (void)class;
+    sfd_process_output_unblock();
+}
+
+/* In: the path and a NUL. */
+static jint open_log(JNIEnv *env, jclass class, jobject buffer)
+{
+    (void)class;
+    return sfd_process_log_open((*env)->GetDirectBufferAddress(env, buffer));
 }
 
 /* In: the directory and a NUL, the name and a NUL. */
@@ -144,7 +158,9 @@ jint sfd_jni_register_process(JNIEnv *env)
         SFD_JNI_METHOD("checkReport", "(I)I", check_report),
         SFD_JNI_METHOD("report", "(II)I", report),
         SFD_JNI_METHOD("detach", "()I", detach),
-        SFD_JNI_METHOD("finishDetach", "()I", finish_detach),
+        SFD_JNI_METHOD("finishDetach", "(I)I", finish_detach),
+        SFD_JNI_METHOD("unblockOutput", "()V", unblock_output),
+        SFD_JNI_METHOD("openLog0", "(Ljava/nio/ByteBuffer;)I", open_log),
         SFD_JNI_METHOD("instanceHolder0", "(Ljava/nio/ByteBuffer;)I", instance_holder),
     };
 

@@ -101,7 +101,7 @@ public final class Sendfiled implements AutoCloseable {
     /**
      * Lets transfers that are under way go on until they have ended, but no longer than {@code drain}, and then stops as
      * {@link #close()} does. Meanwhile no client can connect, and requests for new transfers are refused with {@code
-     * ESHUTDOWN}; opened files can still be sent, and transfers cancelled. Idempotent. Blocks for as long as that
+     * ESHUTDOWN}; files that are opened, and not being sent, end with it at once. Idempotent. Blocks for as long as that
      * takes; a thread that is interrupted, or another one that calls {@link #close()}, stops at once.
      *
      * @param drain not negative

@@ -424,6 +424,7 @@ int sfd_carrier_poll(struct sfd_carrier *c)
     if (c->tid == 0) {
         c->tid = sfd_sys_thread_id();
         sfd_sys_block_terminal_stop(); /* a terminal can be a destination */
+        if (c->shared->wake_signal > 0) sfd_sys_unblock_signal(c->shared->wake_signal);
     }
     int result = c->of == NULL ? wait_as_spare(c, true) : 0;
     while (result == 0) {

@@ -233,12 +233,12 @@ static void begin_stop(struct sfd_loop *loop)
 }
 
 /* Of a carrier that has lost the loop meanwhile, the heir goes on. */
-static void stop_transfers(struct sfd_loop *loop)
+static void tell_transfers(struct sfd_loop *loop, uint32_t *position, uint8_t due)
 {
     struct sfd_transfer *t;
 
-    while ((t = sfd_transfer_table_next(&loop->transfers, &loop->stop_position)) != NULL)
-        sfd_loop_act(loop, t, SFD_DUE_STOP);
+    while ((t = sfd_transfer_table_next(&loop->transfers, position)) != NULL)
+        sfd_loop_act(loop, t, due);
 }
 
 static void publish_transfers(struct sfd_loop *loop)
@@ -259,7 +259,9 @@ int sfd_loop_run_turn(struct sfd_loop *loop)
     struct sfd_carrier *carrier = loop->carrier;
 
     if (!loop->stopping && atomic_load_explicit(&loop->stop, memory_order_relaxed)) begin_stop(loop);
-    if (loop->stopping) stop_transfers(loop);
+    if (loop->stopping) tell_transfers(loop, &loop->stop_position, SFD_DUE_STOP);
+    if (!loop->draining) loop->draining = atomic_load_explicit(&loop->shared->draining, memory_order_relaxed);
+    if (loop->draining) tell_transfers(loop, &loop->drain_position, SFD_DUE_DRAIN);
     take_selections(loop);
     serve_requests(loop);
     adopt(loop);

@@ -60,6 +60,12 @@ static void stop(struct sfd_loop *loop, struct sfd_transfer *t)
     if (!t->loop.ready) sfd_loop_abort(loop, t, -ESHUTDOWN); /* else it is aborted when it runs */
 }
 
+/* An opened file that nobody sends would only be waited for. One that becomes one later: sfd_loop_place. */
+static void drain(struct sfd_loop *loop, struct sfd_transfer *t)
+{
+    if (t->state == SFD_STATE_PARKED && !t->loop.offloaded && !t->loop.ready) sfd_loop_abort(loop, t, -ESHUTDOWN);
+}
+
 /* Takes the first thing that is due, and does it; the transfer may be gone afterwards. */
 static void do_next(struct sfd_loop *loop, struct sfd_transfer *t)
 {
@@ -69,7 +75,7 @@ static void do_next(struct sfd_loop *loop, struct sfd_transfer *t)
     } acts[] = {
         {SFD_DUE_BACK, take_back}, {SFD_DUE_SEND, send_opened}, {SFD_DUE_CANCEL, sfd_loop_cancel},
         {SFD_DUE_STOP, stop},      {SFD_DUE_EVENT, event},      {SFD_DUE_TIMER, timeout},
-        {SFD_DUE_RUN, run},
+        {SFD_DUE_RUN, run},        {SFD_DUE_DRAIN, drain},
     };
 
     for (size_t i = 0; i < sizeof(acts) / sizeof(acts[0]); i++) {

@@ -136,6 +136,10 @@ void sfd_loop_place(struct sfd_loop *loop, struct sfd_transfer *t, enum sfd_next
         result = watch_status(loop, t, EPOLLOUT);
         break;
     case SFD_NEXT_PARK:
+        if (loop->draining) { /* a drain would wait for it, and it waits for the client */
+            sfd_loop_abort(loop, t, -ESHUTDOWN);
+            return;
+        }
         if (t->status.info_due && t->limits.retry_ms == 0) {
             result = watch_status(loop, t, EPOLLOUT);
             break;

@@ -46,7 +46,8 @@ enum sfd_due {
     SFD_DUE_STOP = 1 << 3,   /* the loop stops */
     SFD_DUE_EVENT = 1 << 4,  /* a descriptor that it waits for is ready */
     SFD_DUE_TIMER = 1 << 5,
-    SFD_DUE_RUN = 1 << 6, /* it was ready, and it is its turn */
+    SFD_DUE_RUN = 1 << 6,   /* it was ready, and it is its turn */
+    SFD_DUE_DRAIN = 1 << 7, /* nothing new begins any more */
 };
 
 /* The result of a turn whose carrier has given the loop back to another one. */
@@ -75,7 +76,9 @@ struct sfd_loop {
     bool stopping;
     uint32_t stop_position; /* in the table: the transfers before it have been told to stop */
     uint32_t exit_position; /* the same, of those whose client is gone */
-    int last_batches;       /* of waiting requests, still to be received and refused */
+    bool draining;          /* the transfers are told that nothing new begins */
+    uint32_t drain_position;
+    int last_batches; /* of waiting requests, still to be received and refused */
     atomic_bool stop;
 
     /* What a turn has not done yet: a carrier may lose the loop in the middle of it. */

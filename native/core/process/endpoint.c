@@ -1,5 +1,5 @@
 /*
- * The request socket and the instance lock; see endpoint.h. Start and stop only, owns what struct sfd_endpoint holds.
+ * The request socket and the instance lock; see endpoint.h. Owns what struct sfd_endpoint holds.
  */
 #include "process/endpoint.h"
 
@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/inotify.h>
 #include <unistd.h>
 
 #ifndef SO_PASSPIDFD
@@ -26,7 +27,14 @@ enum { LOCK_ATTEMPTS = 16 };
 
 void sfd_endpoint_init(struct sfd_endpoint *e)
 {
-    *e = (struct sfd_endpoint){.fd = -1, .dir_fd = -1, .lock_fd = -1, .sys = &sfd_sys_setup_linux};
+    *e = (struct sfd_endpoint){
+        .fd = -1,
+        .dir_fd = -1,
+        .lock_fd = -1,
+        .dir_lock_fd = -1,
+        .watch_fd = -1,
+        .sys = &sfd_sys_setup_linux,
+    };
 }
 
 static int file_name(char *out, const char *name, const char *suffix)
@@ -38,7 +46,8 @@ static int file_name(char *out, const char *name, const char *suffix)
 static int set_names(struct sfd_endpoint *e, const char *name)
 {
     if (name[0] == '\0' || strchr(name, '/') != NULL) return -EINVAL;
-    const int result = file_name(e->socket_file, name, "socket");
+    int result = file_name(e->socket_file, name, "socket");
+    if (result == 0) result = file_name(e->spare_file, name, "spare");
     return result < 0 ? result : file_name(e->lock_file, name, "lock");
 }
 
@@ -197,6 +206,75 @@ static int bind_socket(struct sfd_endpoint *e, const struct sockaddr_un *address
     return 0;
 }
 
+/* ---- that the name stays ---------------------------------------------------------------------------------------- */
+
+static bool is_our_socket(const struct sfd_endpoint *e, const struct stat *st)
+{
+    return st->st_dev == e->socket_dev && st->st_ino == e->socket_ino;
+}
+
+/* Keeps cleaners away. Without it the engine works as well. */
+static void lock_dir(struct sfd_endpoint *e)
+{
+    struct stat st;
+    if (e->sys->fstat(e->dir_fd, &st) < 0 || (st.st_mode & S_IWOTH) != 0) return;
+    const int fd = e->sys->openat(e->dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+    if (fd < 0) return;
+    if (e->sys->flock(fd, LOCK_SH | LOCK_NB) == 0)
+        e->dir_lock_fd = fd;
+    else
+        e->sys->close(fd);
+}
+
+/* A socket can be bound only once, and not at all in the sandbox: it gets a second name while it has the first. */
+static void make_spare(struct sfd_endpoint *e)
+{
+    struct stat st;
+    if (e->sys->fstatat(e->dir_fd, e->spare_file, &st, AT_SYMLINK_NOFOLLOW) == 0) {
+        e->spared = is_our_socket(e, &st);
+        if (e->spared || !S_ISSOCK(st.st_mode)) return;
+        e->sys->unlinkat(e->dir_fd, e->spare_file, 0); /* of a killed instance: we have its lock */
+    }
+    e->spared = e->sys->linkat(e->dir_fd, e->socket_file, e->dir_fd, e->spare_file) == 0;
+}
+
+/* A name less, or another one, is a change of the inode's attributes; so nothing else in DIR wakes anybody. */
+static void watch_socket(struct sfd_endpoint *e)
+{
+    char path[64 + SFD_ENDPOINT_FILE_MAX];
+    const int n = snprintf(path, sizeof path, "/proc/self/fd/%d/%s", e->dir_fd, e->socket_file);
+    if (n < 0 || (size_t)n >= sizeof path) return;
+    const int fd = e->sys->inotify(IN_CLOEXEC | IN_NONBLOCK);
+    if (fd < 0) return;
+    if (e->sys->inotify_add(fd, path, IN_ATTRIB | IN_MOVE_SELF | IN_DELETE_SELF | IN_DONT_FOLLOW) < 0)
+        e->sys->close(fd);
+    else
+        e->watch_fd = fd;
+}
+
+int sfd_endpoint_look(struct sfd_endpoint *e)
+{
+    char events[512];
+    struct stat st;
+
+    if (!e->named) return 0;
+    while (e->watch_fd >= 0 && e->sys->read(e->watch_fd, events, sizeof events) > 0)
+        continue;
+    const int result = e->sys->fstatat(e->dir_fd, e->socket_file, &st, AT_SYMLINK_NOFOLLOW);
+    if (result == 0 && !is_our_socket(e, &st)) return -EEXIST;
+    if (result == 0) {
+        make_spare(e); /* that may have been removed */
+        return 0;
+    }
+    if (result != -ENOENT) return result;
+    if (e->sys->fstatat(e->dir_fd, e->spare_file, &st, AT_SYMLINK_NOFOLLOW) < 0 || !is_our_socket(e, &st))
+        return -ENOENT;
+    const int linked = e->sys->linkat(e->dir_fd, e->spare_file, e->dir_fd, e->socket_file);
+    return linked < 0 ? linked : 1;
+}
+
+/* ---- all of it -------------------------------------------------------------------------------------------------- */
+
 static void close_fd(const struct sfd_endpoint *e, int *fd)
 {
     if (*fd >= 0) {
@@ -227,6 +305,9 @@ int sfd_endpoint_open_with(struct sfd_endpoint *e, const struct sfd_sys_setup *s
     result = bind_socket(e, &address);
     if (result < 0) goto fail;
     e->blind = !sees_all_processes(sys);
+    lock_dir(e);
+    make_spare(e);
+    watch_socket(e);
     return 0;
 
 fail:
@@ -274,14 +355,19 @@ int sfd_endpoint_pass_pidfds(const struct sfd_endpoint *e)
     return e->sys->setsockopt(e->fd, SOL_SOCKET, SO_PASSPIDFD, &on, sizeof on);
 }
 
-void sfd_endpoint_hide(struct sfd_endpoint *e)
+static void remove_ours(const struct sfd_endpoint *e, const char *file)
 {
     struct stat st;
+    if (e->sys->fstatat(e->dir_fd, file, &st, AT_SYMLINK_NOFOLLOW) == 0 && is_our_socket(e, &st))
+        e->sys->unlinkat(e->dir_fd, file, 0);
+}
+
+void sfd_endpoint_hide(struct sfd_endpoint *e)
+{
     /* A cleaner of /tmp may have removed our socket, and another server may have made one of the same name. */
-    if (e->named && e->sys->fstatat(e->dir_fd, e->socket_file, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-        st.st_dev == e->socket_dev && st.st_ino == e->socket_ino)
-        e->sys->unlinkat(e->dir_fd, e->socket_file, 0);
-    e->named = false;
+    if (e->named) remove_ours(e, e->socket_file);
+    if (e->spared) remove_ours(e, e->spare_file);
+    e->named = e->spared = false;
 }
 
 void sfd_endpoint_close(struct sfd_endpoint *e)
@@ -291,5 +377,7 @@ void sfd_endpoint_close(struct sfd_endpoint *e)
     /* Removed while the lock is held: a process that has opened the file sees in is_current that its name is gone. */
     if (e->lock_fd >= 0 && is_current(e, e->lock_fd) > 0) e->sys->unlinkat(e->dir_fd, e->lock_file, 0);
     close_fd(e, &e->lock_fd);
+    close_fd(e, &e->watch_fd);
+    close_fd(e, &e->dir_lock_fd);
     close_fd(e, &e->dir_fd);
 }

@@ -1,11 +1,17 @@
 /*
  * The request socket of one instance and the lock that makes it the only one of its name.
  *
- * Runs on the thread that starts or stops the engine; may touch the disk, so never on a loop. Owns the directory, lock
- * and socket descriptors and the two names in the directory. Never reads a request.
+ * Runs on the thread that starts or stops the engine, and on the one that looks after the socket; may touch the disk,
+ * so never on a loop. One thread at a time. Owns the directory, lock, socket and inotify descriptors and the three
+ * names in the directory. Never reads a request.
  *
  *   DIR/sendfiled.NAME.socket   AF_UNIX SOCK_DGRAM, mode 0600 from its first moment
- *   DIR/sendfiled.NAME.lock     flock(2)ed for the life of the instance, holds "PID\n"
+ *   DIR/sendfiled.NAME.spare    a second link of the same, from which the first is made again when somebody has removed
+ * it DIR/sendfiled.NAME.lock     flock(2)ed for the life of the instance, holds "PID\n"
+ *
+ * Cleaners remove old files of which they think that nobody uses them. systemd-tmpfiles finds the sockets in use in
+ * /proc/net/unix, which has those of its own network namespace only; but it leaves a directory alone on which somebody
+ * has a lock (flock(2); tmpfiles.d(5)). So DIR is locked as well, shared, if it is not everybody's.
  */
 #ifndef SFD_PROCESS_ENDPOINT_H
 #define SFD_PROCESS_ENDPOINT_H
@@ -20,15 +26,19 @@ struct sfd_sys_setup;
 #define SFD_ENDPOINT_FILE_MAX sizeof(((struct sockaddr_un *)0)->sun_path)
 
 struct sfd_endpoint {
-    int fd;      /* the bound request socket: non-blocking, CLOEXEC, SO_PASSCRED; -1 when closed */
-    int dir_fd;  /* O_PATH on DIR: names are removed from this directory, even if it was renamed */
-    int lock_fd; /* holds the flock */
-    bool blind;  /* senders may be in pid namespaces that this process does not see into: their pid is 0 */
-    bool named;  /* we made the socket's name, and remove it if the next two still match */
+    int fd;          /* the bound request socket: non-blocking, CLOEXEC, SO_PASSCRED; -1 when closed */
+    int dir_fd;      /* O_PATH on DIR: names are removed from this directory, even if it was renamed */
+    int lock_fd;     /* holds the flock */
+    int dir_lock_fd; /* holds a shared flock on DIR; -1: DIR is everybody's, or must not be read */
+    int watch_fd;    /* inotify(7) on the socket: readable when its links have changed; -1: it cannot be watched */
+    bool blind;      /* senders may be in pid namespaces that this process does not see into: their pid is 0 */
+    bool named;      /* we made the socket's name, and remove it if the next two still match */
+    bool spared;     /* we made the spare name */
     dev_t socket_dev;
     ino_t socket_ino;
     const struct sfd_sys_setup *sys;
     char socket_file[SFD_ENDPOINT_FILE_MAX];
+    char spare_file[SFD_ENDPOINT_FILE_MAX];
     char lock_file[SFD_ENDPOINT_FILE_MAX];
 };
 
@@ -62,10 +72,18 @@ int sfd_endpoint_holder(const char *dir, const char *name);
  */
 int sfd_endpoint_pass_pidfds(const struct sfd_endpoint *e);
 
+/*
+ * Looks whether the socket has its name, and gives it back when that was removed. 0: it has; 1: it has it again;
+ * -EEXIST: the name is somebody else's now, who keeps it; -ENOENT: the spare name, or DIR, is gone as well; another
+ * -errno. No client can connect then, and it is worth another look later. 0 also after sfd_endpoint_hide. Uses only
+ * calls that the sandbox allows at work.
+ */
+int sfd_endpoint_look(struct sfd_endpoint *e);
+
 /* Removes the socket's name: no new client can connect; connected ones can still send. Idempotent. */
 void sfd_endpoint_hide(struct sfd_endpoint *e);
 
-/* Removes both names, if they are still ours, and closes. Idempotent. */
+/* Removes all names, if they are still ours, and closes. Idempotent. */
 void sfd_endpoint_close(struct sfd_endpoint *e);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * The daemon as a process: identity, limits, signals, the report to a waiting parent, the detached child.
+ * The daemon as a process: identity, limits, signals, the report to a waiting parent, the detached child, its messages.
  *
  * Runs on the main thread, before the engine starts and after it ended. Only signal_wait and detach wait. Nothing here
  * is used when the engine is embedded in another program, but sfd_process_client_uid.
@@ -71,17 +71,34 @@ int sfd_process_report_check(int fd);
 int sfd_process_report(int fd, int value);
 
 /*
- * Runs this very program again (same executable, arguments and environment, SFD_PROCESS_DETACHED as first argument) in
- * a session of its own, with standard input and output on /dev/null, standard error kept, the report descriptor on a
- * pipe and nothing else open. Waits for its report: 0 when it is ready and lives on, a positive errno when it failed
- * (and said so on standard error), -ECHILD when it ended without a report, or another -errno.
+ * Runs this very program again (same executable, arguments and environment, SFD_PROCESS_DETACHED as first argument; by
+ * native/start, if this one was) in a session of its own, with standard input and output on /dev/null, standard error
+ * kept, the report descriptor on a pipe and nothing else open. Waits for its report: 0 when it is ready and lives on, a
+ * positive errno when it failed (and said so on standard error), -ECHILD when it ended without a report, or another
+ * -errno.
  */
 int sfd_process_detach(void);
 
 /* The same for any program: detach calls it when it knows path and arguments. */
 int sfd_process_spawn_detached(const char *path, char *const argv[]);
 
-/* In the detached child, once ready: standard error goes to /dev/null and the working directory to "/". */
-int sfd_process_detached_finish(void);
+/*
+ * In the detached child, once ready: standard error goes to log_fd, which is taken (-1: /dev/null), and the working
+ * directory to "/".
+ */
+int sfd_process_detached_finish(int log_fd);
+
+/*
+ * Opens a file for messages, to append to; made with mode 0600 when it is missing. A descriptor or -errno: -EEXIST for
+ * what is not a regular file of this user's with one name, -ELOOP for a symbolic link.
+ */
+int sfd_process_log_open(const char *path);
+
+/*
+ * From here on what is written to standard output and error is lost, if they are pipes or terminals that have no room:
+ * a thread that writes would wait there for as long as nobody reads. Sockets stay as they are; nobody else who writes
+ * to the same pipe or terminal sees a difference. To be called as the user who owns them.
+ */
+void sfd_process_output_unblock(void);
 
 #endif

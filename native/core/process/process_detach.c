@@ -168,6 +168,9 @@ static int read_file(const struct sfd_sys_setup *sys, const char *path, char **o
     return 0;
 }
 
+/* The argument that names the program by which the launcher has started this one: native/start. */
+#define STARTER "-Dsendfiled.start="
+
 int sfd_process_detach(void)
 {
     const struct sfd_sys_setup *sys = &sfd_sys_setup_linux;
@@ -186,18 +189,23 @@ int sfd_process_detach(void)
     size_t count = 0;
     for (size_t i = 0; i < length; i++)
         count += line[i] == '\0';
-    char **argv = calloc(count + 2, sizeof *argv);
+    char **argv = calloc(count + 3, sizeof *argv);
     if (argv == NULL || count == 0) {
         result = count == 0 ? -EINVAL : -ENOMEM;
         goto done;
     }
     char marker[] = SFD_PROCESS_DETACHED;
-    size_t next = 0;
-    for (size_t i = 0; i < length; i += strlen(line + i) + 1) {
+    char *starter = NULL;
+    size_t next = 1; /* after the starter */
+    argv[next++] = path;
+    argv[next++] = marker;
+    for (size_t i = strlen(line) + 1; i < length; i += strlen(line + i) + 1) {
         argv[next++] = line + i;
-        if (next == 1) argv[next++] = marker;
+        if (starter == NULL && strncmp(line + i, STARTER, sizeof STARTER - 1) == 0)
+            starter = line + i + sizeof STARTER - 1;
     }
-    result = sfd_process_spawn_detached(path, argv);
+    argv[0] = starter;
+    result = starter == NULL ? sfd_process_spawn_detached(path, argv + 1) : sfd_process_spawn_detached(starter, argv);
 
 done:
     free(argv);
@@ -205,14 +213,13 @@ done:
     return result;
 }
 
-int sfd_process_detached_finish(void)
+int sfd_process_detached_finish(int log_fd)
 {
     const struct sfd_sys_setup *sys = &sfd_sys_setup_linux;
+    const int null_fd = log_fd >= 0 ? -1 : sys->openat(AT_FDCWD, "/dev/null", O_RDWR | O_CLOEXEC, 0);
+    const int fd = log_fd >= 0 ? log_fd : null_fd;
     int result = sys->chdir("/");
-    if (result < 0) return result;
-    const int fd = sys->openat(AT_FDCWD, "/dev/null", O_RDWR | O_CLOEXEC, 0);
-    if (fd < 0) return fd;
-    result = sys->dup2(fd, STDERR_FILENO);
-    sys->close(fd);
+    if (result == 0) result = fd < 0 ? fd : sys->dup2(fd, STDERR_FILENO);
+    if (fd >= 0) sys->close(fd);
     return result < 0 ? result : 0;
 }

@@ -12,9 +12,9 @@
 #include <unistd.h>
 
 /*
- * A handler has no argument of ours, so its descriptor and the dispositions to restore are the one piece of state with
- * static storage in the core. signalfd(2) would avoid it, but needs the signals blocked in every thread, and the
- * threads of a JVM exist before us.
+ * A handler has no argument of ours, so its descriptor and the dispositions to restore have static storage, as only the
+ * users of the signal that wakes threads have besides (sys.c). signalfd(2) would avoid it, but needs the signals
+ * blocked in every thread, and the threads of a JVM exist before us.
  */
 static volatile sig_atomic_t signal_fd = -1;
 static struct sigaction previous_term;

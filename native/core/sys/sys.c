@@ -8,6 +8,7 @@
 #include <linux/membarrier.h>
 #include <linux/openat2.h>
 #include <poll.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -331,17 +332,74 @@ static void interrupt(int signal)
     (void)signal; /* its only effect is to interrupt a call */
 }
 
-int sfd_sys_wake_signal(void)
+/* Of this copy of the library: a JVM may have several, one a class loader, each with a handler of its own. */
+static struct {
+    pthread_mutex_t lock;
+    unsigned users;
+} wake_signal = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+/* The first signal whose disposition is `handler` becomes ours: its number; or -ENOENT. */
+static int take_signal(void (*handler)(int))
 {
+    const struct sigaction ours = {.sa_handler = interrupt};
+
     for (int signal = SIGRTMIN + 2; signal < SIGRTMAX - 2; signal++) {
         struct sigaction action;
-        if (sigaction(signal, NULL, &action) < 0) continue;
-        if (action.sa_handler == interrupt) return signal;
-        if (action.sa_handler != SIG_DFL) continue;
-        action = (struct sigaction){.sa_handler = interrupt};
-        if (sigaction(signal, &action, NULL) == 0) return signal;
+        if (sigaction(signal, NULL, &action) < 0 || action.sa_handler != handler) continue;
+        if (sigaction(signal, &ours, NULL) == 0) return signal;
     }
     return -ENOENT;
+}
+
+int sfd_sys_wake_signal(void)
+{
+    pthread_mutex_lock(&wake_signal.lock);
+    int signal = take_signal(interrupt);
+    /* Before one that nobody has touched: an ignored one may be what we have released. */
+    if (signal < 0) signal = take_signal(SIG_IGN);
+    if (signal < 0) signal = take_signal(SIG_DFL);
+    if (signal >= 0) wake_signal.users++;
+    pthread_mutex_unlock(&wake_signal.lock);
+    return signal;
+}
+
+/*
+ * Ignored, not default: the default action ends the process, and one may still be on its way. That also drops those
+ * that are pending (POSIX, XSH 2.4.3).
+ */
+static void ignore_ours(void)
+{
+    const struct sigaction ignore = {.sa_handler = SIG_IGN};
+
+    for (int signal = SIGRTMIN + 2; signal < SIGRTMAX - 2; signal++) {
+        struct sigaction action;
+        if (sigaction(signal, NULL, &action) == 0 && action.sa_handler == interrupt)
+            (void)sigaction(signal, &ignore, NULL);
+    }
+}
+
+void sfd_sys_wake_signal_release(void)
+{
+    pthread_mutex_lock(&wake_signal.lock);
+    if (wake_signal.users > 0 && --wake_signal.users == 0) ignore_ours();
+    pthread_mutex_unlock(&wake_signal.lock);
+}
+
+void sfd_sys_wake_signal_forget(void)
+{
+    pthread_mutex_lock(&wake_signal.lock);
+    wake_signal.users = 0;
+    ignore_ours();
+    pthread_mutex_unlock(&wake_signal.lock);
+}
+
+void sfd_sys_unblock_signal(int signal)
+{
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, signal);
+    (void)pthread_sigmask(SIG_UNBLOCK, &set, NULL);
 }
 
 bool sfd_sys_barrier(void)
@@ -454,6 +512,13 @@ int sfd_sys_wait_readable(int fd, int timeout_ms)
     struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
 
     RETRY(int, poll(&poll_fd, 1, timeout_ms));
+}
+
+int sfd_sys_wait_either_readable(int first, int second, int timeout_ms)
+{
+    struct pollfd poll_fds[] = {{.fd = first, .events = POLLIN}, {.fd = second, .events = POLLIN}};
+
+    RETRY(int, poll(poll_fds, 2, timeout_ms));
 }
 
 int sfd_sys_wait_writable(int fd, int timeout_ms)

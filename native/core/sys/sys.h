@@ -98,10 +98,19 @@ void sfd_sys_block_terminal_stop(void);
 
 /*
  * A real-time signal of this process whose only effect is to interrupt a call: its number, or -ENOENT when none is
- * free. Installs a handler that does nothing, without SA_RESTART, and leaves it there. Skips signals that are already
- * in use.
+ * free. Installs a handler that does nothing, without SA_RESTART, until each call was answered by a release. Skips
+ * signals that are already in use. Any thread.
  */
 int sfd_sys_wake_signal(void);
+
+/* Its user sends it no more. After the last release it is ignored, and found again by the next call. Any thread. */
+void sfd_sys_wake_signal_release(void);
+
+/* This library is about to be unloaded, and its handler with it: as if every user had released it. */
+void sfd_sys_wake_signal_forget(void);
+
+/* For the calling thread: one may have been started by a thread that blocks all signals. */
+void sfd_sys_unblock_signal(int signal);
 
 /*
  * Sets SCHED_BATCH for the calling thread: when it wakes, it does not preempt a running thread. For threads that only
@@ -150,6 +159,9 @@ int sfd_sys_unix_connect(int socket, const char *path);
 
 /* Waits until `fd` can be read from, or written to: 1, 0 after timeout_ms (negative: no limit), or -errno. */
 int sfd_sys_wait_readable(int fd, int timeout_ms);
+
+/* The same for either of two, of which a negative one never is. The number of those that are, 0 or -errno. */
+int sfd_sys_wait_either_readable(int first, int second, int timeout_ms);
 int sfd_sys_wait_writable(int fd, int timeout_ms);
 
 /* openat(2) with CLOEXEC added: a descriptor or -errno. Waits for the disk. */

@@ -88,9 +88,13 @@ int sfd_sys_signal_take(void (*handler)(int, siginfo_t *, void *), struct sigact
 
     action.sa_sigaction = handler;
     sigfillset(&action.sa_mask);
-    for (int number = SIGRTMIN + 2; number < SIGRTMAX - 2; number++) {
-        if (sigaction(number, NULL, previous) < 0 || previous->sa_handler != SIG_DFL) continue;
-        if (sigaction(number, &action, NULL) == 0) return number;
+    /* One that is ignored is free as well: a parent may have ignored all of them. */
+    for (int pass = 0; pass < 2; pass++) {
+        for (int number = SIGRTMIN + 2; number < SIGRTMAX - 2; number++) {
+            if (sigaction(number, NULL, previous) < 0) continue;
+            if (previous->sa_handler != (pass == 0 ? SIG_DFL : SIG_IGN)) continue;
+            if (sigaction(number, &action, NULL) == 0) return number;
+        }
     }
     return -ENOENT;
 }

@@ -40,7 +40,7 @@ int sfd_sys_seccomp_probe(void);
 /* Puts the filter on every thread of the process, or on none; none can gain privileges afterwards (no_new_privs). */
 int sfd_sys_seccomp_filter(const struct sock_fprog *program);
 
-/* Sets `handler` on a real-time signal that has none, and returns its number; `previous` is for release. */
+/* Sets `handler` on a real-time signal that has none, and returns its number; `previous` is for release. -ENOENT. */
 int sfd_sys_signal_take(void (*handler)(int, siginfo_t *, void *), struct sigaction *previous);
 void sfd_sys_signal_release(int number, const struct sigaction *previous);
 

@@ -11,6 +11,7 @@
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/file.h>
+#include <sys/inotify.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -73,6 +74,25 @@ static int sys_unlinkat(int dir, const char *path, int flags)
         value = unlinkat(dir, path, flags);
     } while (value < 0 && errno == EINTR);
     return result(value);
+}
+
+static int sys_linkat(int dir, const char *path, int new_dir, const char *new_path)
+{
+    int value;
+    do {
+        value = linkat(dir, path, new_dir, new_path, 0);
+    } while (value < 0 && errno == EINTR);
+    return result(value);
+}
+
+static int sys_inotify(int flags)
+{
+    return result(inotify_init1(flags));
+}
+
+static int sys_inotify_add(int fd, const char *path, uint32_t events)
+{
+    return result(inotify_add_watch(fd, path, events));
 }
 
 static int sys_fchmod(int fd, mode_t mode)
@@ -293,6 +313,9 @@ const struct sfd_sys_setup sfd_sys_setup_linux = {
     .fstat = sys_fstat,
     .fstatat = sys_fstatat,
     .unlinkat = sys_unlinkat,
+    .linkat = sys_linkat,
+    .inotify = sys_inotify,
+    .inotify_add = sys_inotify_add,
     .fchmod = sys_fchmod,
     .fchmodat = sys_fchmodat,
     .ftruncate = sys_ftruncate,

@@ -26,6 +26,9 @@ struct sfd_sys_setup {
     int (*fstat)(int fd, struct stat *out);
     int (*fstatat)(int dir, const char *path, struct stat *out, int flags);
     int (*unlinkat)(int dir, const char *path, int flags);
+    int (*linkat)(int dir, const char *path, int new_dir, const char *new_path); /* a symbolic link is not followed */
+    int (*inotify)(int flags);
+    int (*inotify_add)(int fd, const char *path, uint32_t events);
     int (*fchmod)(int fd, mode_t mode);
     int (*fchmodat)(int dir, const char *path, mode_t mode);
     int (*ftruncate)(int fd, off_t length);

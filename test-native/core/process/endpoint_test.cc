@@ -12,7 +12,9 @@
 #include <fcntl.h>
 #include <filesystem>
 #include <fstream>
+#include <poll.h>
 #include <string>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -541,6 +543,124 @@ TEST_F(Endpoint, shouldLeaveNothingBehindWhenAStepFails)
         EXPECT_FALSE(exists(lock_path("a")));
         sfd_endpoint_close(&e);
     }
+}
+
+/* ---- that the name stays (R24) */
+
+class EndpointName : public Endpoint
+{
+  protected:
+    void SetUp() override
+    {
+        Endpoint::SetUp();
+        ASSERT_EQ(0, sfd_endpoint_open(&e_, dir_.c_str(), "a"));
+    }
+
+    void TearDown() override
+    {
+        sfd_endpoint_close(&e_);
+        Endpoint::TearDown();
+    }
+
+    bool noticed() const
+    {
+        struct pollfd poll_fd = {e_.watch_fd, POLLIN, 0};
+        return poll(&poll_fd, 1, 0) == 1;
+    }
+
+    std::string spare_path() const
+    {
+        return dir_ + "/sendfiled.a.spare";
+    }
+
+    struct sfd_endpoint e_;
+};
+
+TEST_F(EndpointName, shouldComeBackWhenSomebodyHasRemovedIt)
+{
+    for (int i = 0; i < 3; i++) {
+        ASSERT_EQ(0, sfd_endpoint_look(&e_));
+        ASSERT_FALSE(noticed());
+        ASSERT_EQ(0, unlink(socket_path("a").c_str()));
+        EXPECT_TRUE(noticed());
+        EXPECT_EQ(1, sfd_endpoint_look(&e_));
+        const int fd = client("a");
+        EXPECT_GE(fd, 0);
+        close(fd);
+    }
+    ASSERT_EQ(0, rename(socket_path("a").c_str(), (dir_ + "/elsewhere").c_str()));
+    EXPECT_TRUE(noticed());
+    EXPECT_EQ(1, sfd_endpoint_look(&e_));
+    unlink((dir_ + "/elsewhere").c_str());
+}
+
+TEST_F(EndpointName, shouldGetItsSpareNameBackAsWell)
+{
+    ASSERT_EQ(0, unlink(spare_path().c_str()));
+    EXPECT_TRUE(noticed());
+    EXPECT_EQ(0, sfd_endpoint_look(&e_));
+    EXPECT_TRUE(exists(spare_path()));
+    ASSERT_EQ(0, unlink(socket_path("a").c_str()));
+    EXPECT_EQ(1, sfd_endpoint_look(&e_));
+}
+
+TEST_F(EndpointName, shouldLeaveTheNameToWhoeverHasTakenIt)
+{
+    ASSERT_EQ(0, unlink(socket_path("a").c_str()));
+    std::ofstream(socket_path("a")) << "precious";
+    EXPECT_EQ(-EEXIST, sfd_endpoint_look(&e_));
+    sfd_endpoint_hide(&e_);
+    EXPECT_TRUE(exists(socket_path("a")));
+    EXPECT_FALSE(exists(spare_path()));
+    unlink(socket_path("a").c_str());
+}
+
+TEST_F(EndpointName, shouldSayThatNothingIsLeftToMakeItFrom)
+{
+    ASSERT_EQ(0, unlink(spare_path().c_str()));
+    ASSERT_EQ(0, unlink(socket_path("a").c_str()));
+    EXPECT_EQ(-ENOENT, sfd_endpoint_look(&e_));
+}
+
+TEST_F(EndpointName, shouldNotComeBackAfterTheEndpointWasHidden)
+{
+    sfd_endpoint_hide(&e_);
+    EXPECT_EQ(0, sfd_endpoint_look(&e_));
+    EXPECT_FALSE(exists(socket_path("a")));
+    EXPECT_FALSE(exists(spare_path()));
+}
+
+TEST_F(EndpointName, shouldReplaceTheSpareNameOfAKilledInstance)
+{
+    struct sfd_endpoint killed = e_;
+    close(killed.lock_fd); /* as its end would do; its names stay */
+    close(killed.fd);
+    close(killed.watch_fd);
+    close(killed.dir_lock_fd);
+    close(killed.dir_fd);
+    ASSERT_EQ(0, sfd_endpoint_open(&e_, dir_.c_str(), "a"));
+    ASSERT_EQ(0, unlink(socket_path("a").c_str()));
+    EXPECT_EQ(1, sfd_endpoint_look(&e_));
+    const int fd = client("a");
+    EXPECT_GE(fd, 0);
+    close(fd);
+}
+
+TEST_F(EndpointName, shouldLockTheDirectoryUnlessItIsEverybodys)
+{
+    OwnedFd cleaner(open(dir_.c_str(), O_RDONLY | O_DIRECTORY));
+    EXPECT_EQ(-1, flock(cleaner.get(), LOCK_EX | LOCK_NB));
+    struct sfd_endpoint other;
+    EXPECT_EQ(0, sfd_endpoint_open(&other, dir_.c_str(), "b")) << "a second instance shares the lock";
+    sfd_endpoint_close(&other);
+    sfd_endpoint_close(&e_);
+    EXPECT_EQ(0, flock(cleaner.get(), LOCK_EX | LOCK_NB));
+    EXPECT_EQ(0, flock(cleaner.get(), LOCK_UN));
+
+    ASSERT_EQ(0, chmod(dir_.c_str(), 01777));
+    ASSERT_EQ(0, sfd_endpoint_open(&e_, dir_.c_str(), "a"));
+    EXPECT_EQ(0, flock(cleaner.get(), LOCK_EX | LOCK_NB));
+    EXPECT_EQ(0, chmod(dir_.c_str(), 0700));
 }
 
 } // namespace

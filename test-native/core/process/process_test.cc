@@ -526,7 +526,7 @@ TEST_F(Process, shouldRunTheChildInItsOwnSessionWithNothingElseOpen)
 TEST_F(Process, shouldLetGoOfTheTerminalAndTheWorkingDirectory)
 {
     EXPECT_EQ(0, in_child([] {
-                  if (sfd_process_detached_finish() != 0) {
+                  if (sfd_process_detached_finish(-1) != 0) {
                       return 10;
                   }
                   char path[PATH_MAX];
@@ -536,6 +536,60 @@ TEST_F(Process, shouldLetGoOfTheTerminalAndTheWorkingDirectory)
                       return 11;
                   }
                   return getcwd(path, sizeof path) != nullptr && strcmp(path, "/") == 0 ? 0 : 12;
+              }));
+}
+
+TEST_F(Process, shouldWriteItsLastWordsToTheLogThatItWasGiven) // R24
+{
+    const TemporaryDirectory directory;
+    const std::string path = directory / "log";
+    EXPECT_EQ(0, in_child([&path] {
+                  return sfd_process_detached_finish(sfd_process_log_open(path.c_str())) == 0 &&
+                                 write(2, "word", 4) == 4
+                             ? 0
+                             : 10;
+              }));
+    std::stringstream all;
+    all << std::ifstream(path).rdbuf();
+    EXPECT_EQ("word", all.str());
+}
+
+TEST_F(Process, shouldOpenNoLogThatIsNotItsOwn) // R24
+{
+    const TemporaryDirectory directory;
+    const std::string log = directory / "log";
+    ASSERT_EQ(0, symlink((directory / "target").c_str(), log.c_str()));
+    EXPECT_EQ(-ELOOP, sfd_process_log_open(log.c_str()));
+    unlink(log.c_str());
+    ASSERT_EQ(0, mkfifo(log.c_str(), 0600));
+    EXPECT_EQ(-ENXIO, sfd_process_log_open(log.c_str())) << "and does not wait";
+    unlink(log.c_str());
+    std::ofstream(directory / "precious") << "x";
+    ASSERT_EQ(0, link((directory / "precious").c_str(), log.c_str()));
+    EXPECT_EQ(-EEXIST, sfd_process_log_open(log.c_str()));
+    unlink(log.c_str());
+    unlink((directory / "precious").c_str());
+}
+
+TEST_F(Process, shouldWriteToNoPipeThatIsFull) // R24
+{
+    EXPECT_EQ(0, in_child([] {
+                  int fds[2];
+                  if (pipe(fds) < 0 || dup2(fds[1], 1) < 0 || dup2(fds[1], 2) < 0) {
+                      return 10;
+                  }
+                  const int size = fcntl(fds[1], F_GETPIPE_SZ);
+                  const std::string full(static_cast<size_t>(size), 'x');
+                  if (write(1, full.data(), full.size()) != size) {
+                      return 11;
+                  }
+                  sfd_process_output_unblock();
+                  for (const int fd : {1, 2}) {
+                      if (write(fd, "x", 1) != -1 || errno != EAGAIN) {
+                          return 12;
+                      }
+                  }
+                  return (fcntl(fds[1], F_GETFL) & O_NONBLOCK) == 0 ? 0 : 13; /* nobody else's flag has changed */
               }));
 }
 

@@ -32,6 +32,11 @@ final class DaemonProgram {
 
     private static final int DISK_WAIT_MS = 1000;
 
+    private static final int NO_FD = -1;
+
+    /** Of those that outlive a restart of the machine the one where every user can write. */
+    private static final String DEFAULT_LOG_DIRECTORY = "/var/tmp";
+
     private final Map<String, String> environment;
     private final PrintStream out;
     private final PrintStream err;
@@ -83,9 +88,12 @@ final class DaemonProgram {
             detach();
             return;
         }
+        BlockedSignals.demandNone();
         int signals = check(ProcessNative.openSignals(), "cannot handle signals");
+        ProcessNative.unblockOutput();
         identity.assume();
         SendfiledConfig config = fitOpenFiles(settings.engine());
+        int log = detached ? openLog(config.name()) : NO_FD;
         if (identity.wasRoot()) {
             RootCheck.demand(config.root(), ProcessNative.effectiveUid());
         }
@@ -96,12 +104,12 @@ final class DaemonProgram {
         Engine engine = prepare(config);
         try {
             Sandbox.close(settings.sandbox());
-            engine.begin();
+            begin(engine, config);
             if (!settings.syncParent()) {
                 engine.shortcomings().forEach(this::complain);
             }
             engine.onFailure(() -> ProcessNative.wakeSignals(signals));
-            announce(config, detached);
+            announce(config, detached, log);
             awaitEnd(engine, signals);
             drain(engine, signals, config.stopTimeoutMs());
         } finally {
@@ -202,6 +210,14 @@ final class DaemonProgram {
         }
     }
 
+    private static void begin(Engine engine, SendfiledConfig config) throws StartException {
+        try {
+            engine.begin();
+        } catch (NativeIoException e) {
+            throw new StartException(e.errno(), explain(config, e), e);
+        }
+    }
+
     /** Names the option to change: the errno alone does not say which of the directories it is about. */
     private static String explain(SendfiledConfig config, NativeIoException e) {
         String reason = Errno.message(e.errno()) + " (" + Errno.name(e.errno()) + ")";
@@ -226,9 +242,24 @@ final class DaemonProgram {
         };
     }
 
-    private void announce(SendfiledConfig config, boolean detached) throws StartException {
+    /** Where a process in the background writes its messages, and the JVM its report if it crashes. */
+    private int openLog(String name) {
+        String given = environment.getOrDefault("TMPDIR", "");
+        String directory = given.isEmpty() ? DEFAULT_LOG_DIRECTORY : given;
+        String path = directory + "/sendfiled." + Integer.toUnsignedString(ProcessNative.effectiveUid()) + "." + name
+                + ".log";
+        int log = ProcessNative.openLog(path);
+        if (log >= 0) {
+            return log;
+        }
+        complain("cannot write to " + path + ", messages are lost: " + Errno.message(-log) + " (" + Errno.name(-log)
+                + ")");
+        return NO_FD;
+    }
+
+    private void announce(SendfiledConfig config, boolean detached, int log) throws StartException {
         if (detached) {
-            check(ProcessNative.finishDetach(), "cannot let go of the terminal");
+            check(ProcessNative.finishDetach(log), "cannot let go of the terminal");
         } else if (!reports) {
             err.println(
                     "sendfiled: serving " + config.root() + " as '" + config.name() + "' at " + config.socketPath());

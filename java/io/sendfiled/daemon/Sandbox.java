@@ -118,7 +118,7 @@ final class Sandbox {
         List<Rule> rules = new ArrayList<>();
         // Directories are not served, but a client that asks for one gets EINVAL, and not EACCES.
         rules.add(new Rule(config.root(), READ_ALL));
-        rules.add(new Rule(config.socketDirectory(), READ | WRITE | SandboxNative.MAKE));
+        rules.add(new Rule(config.socketDirectory(), READ_ALL | WRITE | SandboxNative.MAKE)); // it is locked: LIST
         rules.add(new Rule(Path.of("/dev/null"), READ | WRITE));
         for (String path : READABLE) {
             rules.add(new Rule(Path.of(path), READ_ALL));

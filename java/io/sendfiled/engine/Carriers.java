@@ -43,9 +43,9 @@ final class Carriers {
     }
 
     /**
-     * Starts spare threads.
+     * Starts spare threads. May wait, as {@link Housekeeper} says.
      *
-     * @return false when not all could be started; the watchdog will ask again
+     * @return false when not all could be started
      */
     boolean addSpare(int count) {
         for (int i = 0; i < count; i++) {

@@ -12,8 +12,8 @@ import java.util.function.LongConsumer;
  * for closes that wait for no disk, so that a dead disk blocks only its own threads. A pool is made when its device is
  * first used, and its threads end when it is idle. {@link FairTasks} decides the order of the tasks of a pool.
  *
- * <p>Any thread may call {@link #execute}; it never waits. The number of transfers that the daemon allows limits the
- * length of a queue.
+ * <p>Any thread may call {@link #execute}; it never waits, and so starts no thread, but asks for {@link #startThreads}. The
+ * number of transfers that the daemon allows limits the length of a queue.
  */
 final class DiskPool implements AutoCloseable {
     private static final long IDLE_SECONDS = 30;
@@ -24,17 +24,20 @@ final class DiskPool implements AutoCloseable {
     private final int threads;
     private final Runnable begin;
     private final LongConsumer work;
+    private final Runnable wantThreads;
     private final AtomicReferenceArray<Pool> pools = new AtomicReferenceArray<>(EngineNative.QUEUES);
 
     /**
      * @param threads of each queue
      * @param begin runs once on each new thread
      * @param work does one task, and waits for its disk
+     * @param wantThreads makes another thread call {@link #startThreads}; does not wait for that
      */
-    DiskPool(int threads, Runnable begin, LongConsumer work) {
+    DiskPool(int threads, Runnable begin, LongConsumer work, Runnable wantThreads) {
         this.threads = threads;
         this.begin = begin;
         this.work = work;
+        this.wantThreads = wantThreads;
     }
 
     /**
@@ -49,35 +52,30 @@ final class DiskPool implements AutoCloseable {
             pool = create(queue);
         }
         pool.tasks.add(task, urgent, client);
-        try {
-            pool.threads.execute(pool.turn);
-        } catch (OutOfMemoryError e) { // no further thread starts: the task waits for a running one, or for revive
-            if (!pool.threads.getQueue().offer(pool.turn)) {
-                throw e;
-            }
+        pool.threads.getQueue().add(pool.turn);
+        if (pool.isShort()) {
+            wantThreads.run();
         }
     }
 
     /**
-     * Starts a thread for queues that have tasks but no thread, because none could be started before.
+     * Starts threads for the queues that have tasks, as far as they may have more. May wait, as {@link Housekeeper} says.
      *
-     * @return whether tasks wait for the next try
+     * @return false when not all could be started; tasks without a thread wait for the next try
      */
-    boolean revive() {
-        boolean waiting = false;
+    boolean startThreads() {
+        boolean all = true;
         for (int i = 0; i < pools.length(); i++) {
             Pool pool = pools.get(i);
-            if (pool != null
-                    && pool.threads.getPoolSize() == 0
-                    && !pool.threads.getQueue().isEmpty()) {
-                try {
+            try {
+                for (int n = pool == null ? 0 : pool.threads.getQueue().size(); n > 0 && pool.isShort(); n--) {
                     pool.threads.prestartCoreThread();
-                } catch (OutOfMemoryError e) {
-                    waiting = true; // no thread can be started yet
                 }
+            } catch (OutOfMemoryError e) { // no thread, or no memory for one
+                all = false;
             }
         }
-        return waiting;
+        return all;
     }
 
     private synchronized Pool create(int queue) {
@@ -164,5 +162,10 @@ final class DiskPool implements AutoCloseable {
      *
      * @param turn takes the next task and does it; executed once for each task
      */
-    private record Pool(ThreadPoolExecutor threads, FairTasks tasks, Runnable turn) {}
+    private record Pool(ThreadPoolExecutor threads, FairTasks tasks, Runnable turn) {
+        /** Whether it may have more threads than it has. */
+        boolean isShort() {
+            return threads.getPoolSize() < threads.getCorePoolSize();
+        }
+    }
 }

@@ -17,7 +17,7 @@ import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A running engine: the request socket, its event loops, its disk pool and its watchdog. {@link io.sendfiled.Sendfiled}
+ * A running engine: the request socket, its event loops, its disk pool, its watchdog and its housekeeper. {@link io.sendfiled.Sendfiled}
  * is its public form, for embedders, and documents the methods; the program {@code sendfiled} uses this class.
  *
  * <p>Owns the native engine and its threads. Any thread may call any method.
@@ -44,6 +44,8 @@ public final class Engine implements AutoCloseable {
     private final Carriers carriers;
     private final Watchdog watchdog;
     private final Thread serviceThread;
+    private final Housekeeper housekeeper;
+    private final Thread housekeepingThread;
     private final LoopCounters counters;
     private final CountDownLatch hurry = new CountDownLatch(1); // open: a running drain ends
     private final List<String> shortcomings;
@@ -52,7 +54,11 @@ public final class Engine implements AutoCloseable {
     private Engine(SendfiledConfig config, @Nullable TechniqueSelector selector, long engine, int refusedPid) {
         this.config = config;
         this.engine = engine;
-        diskPool = new DiskPool(config.diskThreads(), EngineNative::beginWork, EngineNative::work);
+        diskPool = new DiskPool(
+                config.diskThreads(),
+                EngineNative::beginWork,
+                EngineNative::work,
+                () -> EngineNative.wakeChores(engine));
         loops = new long[config.loops()];
         SelectorCaller caller = selector == null ? null : new SelectorCaller(selector);
         int uid = EngineNative.clientUid();
@@ -64,7 +70,10 @@ public final class Engine implements AutoCloseable {
             memory[i] = EngineNative.counters(loops[i]);
         }
         counters = new LoopCounters(memory);
-        watchdog = new Watchdog(engine, diskPool, carriers);
+        housekeeper = new Housekeeper(engine, config.socketPath(), diskPool, carriers);
+        housekeepingThread = new Thread(housekeeper, "sendfiled-housekeeping");
+        housekeepingThread.setDaemon(true);
+        watchdog = new Watchdog(engine, housekeeper);
         serviceThread = new Thread(watchdog, "sendfiled-service");
         serviceThread.setDaemon(true);
     }
@@ -114,12 +123,21 @@ public final class Engine implements AutoCloseable {
         return new Engine(config, selector, result, refusedPid);
     }
 
-    /** Starts the threads, which serve; once, after {@link #prepareProgram}. */
-    public void begin() {
-        for (long loop : loops) {
-            carriers.start(loop);
+    /**
+     * Starts the threads, which serve; once, after {@link #prepareProgram}. If it throws, the engine is closed.
+     *
+     * @throws NativeIoException with {@code EAGAIN} if they cannot be started
+     */
+    public void begin() throws NativeIoException {
+        try {
+            startThreads();
+        } catch (OutOfMemoryError e) { // no thread, or no memory for one
+            close();
+            NativeIoException failure =
+                    new NativeIoException("start the threads of instance " + config.name(), Errno.EAGAIN);
+            failure.initCause(e);
+            throw failure;
         }
-        serviceThread.start();
     }
 
     /**
@@ -137,6 +155,14 @@ public final class Engine implements AutoCloseable {
                         ? "cannot try the kernel's system calls"
                         : "the system call " + name + " is missing: the kernel is older than Linux 5.10, or a seccomp"
                                 + " filter, as containers have one, refuses it");
+    }
+
+    private void startThreads() {
+        for (long loop : loops) {
+            carriers.start(loop);
+        }
+        housekeepingThread.start();
+        serviceThread.start();
     }
 
     /** A path's bytes as the file system has them; on Linux the JVM decodes names with sun.jnu.encoding. */
@@ -259,7 +285,9 @@ public final class Engine implements AutoCloseable {
         boolean ended = carriers.awaitEnd(deadline);
         watchdog.stop(); // last: it interrupts a thread that is held
         serviceThread.join();
-        if (!ended || !carriers.awaitEnd(deadline)) { // the watchdog may have added one
+        housekeeper.stop();
+        housekeepingThread.join(Math.max(1, TimeUnit.NANOSECONDS.toMillis(deadline - System.nanoTime())));
+        if (!ended || housekeepingThread.isAlive() || !carriers.awaitEnd(deadline)) { // it may have added one
             return false;
         }
         diskPool.close();

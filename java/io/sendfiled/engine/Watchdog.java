@@ -4,31 +4,29 @@ import io.sendfiled.jni.EngineNative;
 
 /**
  * The watchdog, on the service thread. While loops work, it looks every few milliseconds for a thread that is held in
- * one call, keeps spare threads ready, looks for disk tasks that no thread works on, and whether requests are received. It
- * sleeps while all loops sleep.
+ * one call, asks for spare threads, and looks whether requests are received. It sleeps while all loops sleep.
  */
 final class Watchdog implements Runnable {
     private final long engine;
-    private final DiskPool diskPool;
-    private final Carriers carriers;
-    private final ReceiveLog receiveLog = new ReceiveLog();
+    private final Housekeeper housekeeper;
     private volatile boolean stopped;
 
-    Watchdog(long engine, DiskPool diskPool, Carriers carriers) {
+    Watchdog(long engine, Housekeeper housekeeper) {
         this.engine = engine;
-        this.diskPool = diskPool;
-        this.carriers = carriers;
+        this.housekeeper = housekeeper;
     }
 
     @Override
     public void run() {
-        boolean pending = false; // threads that could not be started
+        int missing = 0;
+        int receiveError = 0;
         while (!stopped) {
-            int missing = EngineNative.runWatchdog(engine, pending);
-            boolean added = carriers.addSpare(missing);
-            receiveLog.look(EngineNative.receiveError(engine));
-            // A loop that could not start a thread for a task begins another turn afterwards, which wakes the watchdog.
-            pending = diskPool.revive() || !added;
+            missing = EngineNative.runWatchdog(engine, missing > 0);
+            int error = EngineNative.receiveError(engine);
+            if (missing > 0 || error != receiveError) {
+                receiveError = error;
+                housekeeper.wake();
+            }
         }
     }
 

@@ -6,8 +6,8 @@ import java.nio.ByteBuffer;
  * Natives of the engine and its loops. Handles are owned by {@code io.sendfiled.daemon}; a handle that was destroyed must
  * not be used again.
  *
- * <p>Only {@link #poll}, {@link #work} and {@link #runWatchdog} wait: in epoll or for a loop, for a disk, and between
- * two looks of the watchdog.
+ * <p>Only {@link #poll}, {@link #work}, {@link #runWatchdog} and {@link #awaitChores} wait: in epoll or for a loop, for a
+ * disk, between two looks of the watchdog, and until there is something to do.
  */
 public final class EngineNative {
     /** Queue of the disk pool for closes that can block; see {@code enum sfd_queue}. */
@@ -59,8 +59,8 @@ public final class EngineNative {
     public static native boolean tellsClients(long engine);
 
     /**
-     * From here on no client can connect, and requests for new transfers are refused with {@code ESHUTDOWN}; those that
-     * were accepted go on. Idempotent. Any thread but a loop's.
+     * From here on no client can connect, and requests for new transfers are refused with {@code ESHUTDOWN}, with which
+     * opened files that are not being sent end as well; other transfers go on. Idempotent. Any thread but a loop's.
      */
     public static native void drain(long engine);
 
@@ -81,8 +81,8 @@ public final class EngineNative {
      * the call, if a signal can. Then waits until the next look is due, and while no loop works until one does or {@link
      * #wakeWatchdog} is called. Over and over, on one thread.
      *
-     * @param pending whether the caller has something of its own to look for, and so wants to wait for 100 ms at most
-     * @return how many carriers are to be added now, each with a thread; then it has not waited, unless {@code pending}
+     * @param pending whether carriers are being added, so that it waits although some are missing, 100 ms at most
+     * @return how many carriers are missing, each with a thread; then it has not waited, unless {@code pending}
      */
     public static native int runWatchdog(long engine, boolean pending);
 
@@ -91,6 +91,28 @@ public final class EngineNative {
 
     /** Ends a wait of {@link #runWatchdog}, or the next one. Any thread. */
     public static native void wakeWatchdog(long engine);
+
+    /**
+     * Waits until {@link #wakeChores} was called, somebody has touched the request socket, or the time is over. Over and
+     * over, on one thread.
+     *
+     * @param timeoutMs -1: no limit
+     */
+    public static native void awaitChores(long engine, int timeoutMs);
+
+    /** Ends a wait of {@link #awaitChores}, or the next one. Any thread; never waits. */
+    public static native void wakeChores(long engine);
+
+    /** How many carriers are to be added now, each with a thread. Any thread. */
+    public static native int missingCarriers(long engine);
+
+    /**
+     * Gives the request socket its name back, if somebody has removed it.
+     *
+     * @return 0 when it has its name, 1 when it has it again; -errno when nobody can connect: {@code EEXIST} when the name
+     *     is somebody else's, {@code ENOENT} when nothing is left to make it from
+     */
+    public static native int lookAtSocket(long engine);
 
     /** The handle of a loop, valid until {@link #destroy}. */
     public static native long loop(long engine, int index);

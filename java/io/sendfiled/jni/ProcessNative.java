@@ -5,8 +5,8 @@ import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 
 /**
- * The daemon as a process: identity, limits, signals, the report to a waiting parent, the detached child. Each method
- * gives a value from 0 up, or a negated errno, and is described in native/core/process/process.h.
+ * The daemon as a process: identity, limits, signals, the report to a waiting parent, the detached child, its messages.
+ * Each method gives a value from 0 up, or a negated errno, and is described in native/core/process/process.h.
  *
  * <p>For the program's main thread; {@link #awaitSignal} and {@link #detach} block. An embedded engine uses none of it.
  */
@@ -94,10 +94,18 @@ public final class ProcessNative {
     public static native int detach();
 
     /**
-     * In the detached child, once ready: redirects standard error to /dev/null, and changes the working directory to
-     * "/".
+     * In the detached child, once ready: redirects standard error to {@code logFd}, which it takes (-1: to /dev/null), and
+     * changes the working directory to "/".
      */
-    public static native int finishDetach();
+    public static native int finishDetach(int logFd);
+
+    /** From here on what standard output and error have no room for is lost, and nobody waits for room there. */
+    public static native void unblockOutput();
+
+    /** Opens a file for messages, to append to: a descriptor, or -errno when it is no regular file of this user's. */
+    public static int openLog(String path) {
+        return openLog0(strings(path));
+    }
 
     /** The pid of the running instance of that name in that directory; 0 when there is none. */
     public static int instanceHolder(String directory, String name) {
@@ -107,6 +115,8 @@ public final class ProcessNative {
     private static native int lookupUser0(ByteBuffer buffer);
 
     private static native int lookupGroup0(ByteBuffer buffer);
+
+    private static native int openLog0(ByteBuffer buffer);
 
     private static native int instanceHolder0(ByteBuffer buffer);
 

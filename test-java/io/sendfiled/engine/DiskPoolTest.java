@@ -10,10 +10,13 @@ import java.util.List;
 import java.util.Set;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.LongConsumer;
 import java.util.stream.LongStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -31,14 +34,22 @@ final class DiskPoolTest {
     private final BlockingQueue<Long> begun = new LinkedBlockingQueue<>();
     private final BlockingQueue<Long> done = new LinkedBlockingQueue<>();
     private final Set<Thread> prepared = ConcurrentHashMap.newKeySet();
-    private final DiskPool pool = new DiskPool(THREADS, () -> prepared.add(Thread.currentThread()), task -> {
-        assertTrue(prepared.contains(Thread.currentThread()));
-        begun.add(task);
-        if (task < 0) {
-            dead.acquireUninterruptibly();
-        }
-        done.add(task);
-    });
+    private final DiskPool pool = new DiskPool(
+            THREADS,
+            () -> prepared.add(Thread.currentThread()),
+            task -> {
+                assertTrue(prepared.contains(Thread.currentThread()));
+                begun.add(task);
+                if (task < 0) {
+                    dead.acquireUninterruptibly();
+                }
+                done.add(task);
+            },
+            this::startThreads);
+
+    private void startThreads() {
+        assertTrue(pool.startThreads());
+    }
 
     @AfterEach
     void close() throws InterruptedException {
@@ -139,16 +150,18 @@ final class DiskPoolTest {
         CountDownLatch threadsBusy = new CountDownLatch(THREADS);
         Semaphore goOn = new Semaphore(0);
         BlockingQueue<Long> order = new LinkedBlockingQueue<>();
-        DiskPool held = new DiskPool(THREADS, () -> {}, task -> {
+        LongConsumer work = task -> {
             if (task < 0) {
                 threadsBusy.countDown();
                 (task == -1 ? dead : goOn).acquireUninterruptibly();
             } else {
                 order.add(task);
             }
-        });
+        };
+        DiskPool held = new DiskPool(THREADS, () -> {}, work, () -> {});
         held.execute(SOUND, -1, false, CLIENT); // keeps its thread, so that the other one alone makes the order
         held.execute(SOUND, -2, false, CLIENT);
+        assertTrue(held.startThreads());
         threadsBusy.await();
         for (long task : List.of(11L, 12L, 13L)) {
             held.execute(SOUND, task, false, 1);
@@ -178,11 +191,37 @@ final class DiskPoolTest {
         assertEquals(10, done.size());
     }
 
+    /* Whoever starts a thread waits while the JVM warns on an output that nobody reads that none can be started. */
     @Test
-    void shouldHaveNothingToReviveWhileThreadsCanBeStarted() {
-        pool.execute(DEAD, -1, false, CLIENT);
-        take(begun);
-        assertFalse(pool.revive());
+    void shouldLeaveItToOthersToStartThreads() throws Exception { // R24
+        AtomicInteger wanted = new AtomicInteger();
+        List<String> workers = new CopyOnWriteArrayList<>();
+        CountDownLatch over = new CountDownLatch(3);
+        LongConsumer work = task -> {
+            workers.add(Thread.currentThread().getName());
+            over.countDown();
+        };
+        DiskPool lazy = new DiskPool(THREADS, () -> {}, work, wanted::incrementAndGet);
+        for (long task = 1; task <= 3; task++) {
+            lazy.execute(SOUND, task, false, CLIENT);
+        }
+        assertEquals(3, wanted.get(), "each of them asks");
+        assertEquals(List.of(), workers, "and waits");
+
+        assertTrue(lazy.startThreads());
+
+        assertTrue(over.await(20, TimeUnit.SECONDS));
+        lazy.close();
+        assertTrue(lazy.awaitTermination(TimeUnit.SECONDS.toNanos(20)));
+    }
+
+    @Test
+    void shouldStartNoThreadForAQueueWithoutTasks() {
+        pool.execute(SOUND, 1, false, CLIENT);
+        take(done);
+        int before = prepared.size();
+        assertTrue(pool.startThreads());
+        assertEquals(before, prepared.size());
     }
 
     private static long take(BlockingQueue<Long> queue) {

@@ -48,13 +48,17 @@ public final class Program implements AutoCloseable {
         return start(scratch, command, ROOT ? Map.of("SENDFILED_ALLOW_ROOT", "1") : Map.of());
     }
 
-    /** Runs a command in an environment that holds nothing but what is given, and JAVA_HOME where the tests have one. */
+    /**
+     * Runs a command in an environment that holds nothing but what is given, TMPDIR, for what a process in the background
+     * says, and JAVA_HOME where the tests have one.
+     */
     public static Program start(Path scratch, List<String> command, Map<String, String> environment)
             throws IOException {
         Path errors = Files.createTempFile(scratch, "stderr", ".txt");
         ProcessBuilder builder =
                 new ProcessBuilder(command).directory(scratch.toFile()).redirectError(errors.toFile());
         builder.environment().clear();
+        builder.environment().put("TMPDIR", scratch.toString());
         builder.environment().putAll(environment);
         String home = System.getenv("JAVA_HOME");
         if (home != null) {

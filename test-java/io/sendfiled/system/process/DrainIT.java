@@ -35,7 +35,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.Parameter;
 import org.junit.jupiter.params.ParameterizedClass;
 
-/** R15: the time between the wish to stop and the end, in which what was accepted goes on and nothing new begins. */
+/** R15, R24: the time between the wish to stop and the end, in which what was accepted goes on and nothing new begins. */
 @ParameterizedClass
 @EachKind
 @Timeout(60)
@@ -74,9 +74,11 @@ final class DrainIT {
         try (TestDaemon daemon = start(FOR_EVER_MS);
                 RawClient raw = daemon.rawClient();
                 Status opened = raw.request(Wire.OPEN_FILE, "big");
-                Status cancelled = raw.request(Wire.OPEN_FILE, "big")) {
+                Status sent = raw.request(Wire.OPEN_FILE, "big");
+                TestDestination early = TestDestination.open(TestDestination.Type.UNIX, directory)) {
             long id = opened.info().id();
-            long other = cancelled.info().id();
+            raw.sendOpenFile(sent.info().id(), early.fd());
+            early.finishSending();
             for (TestDestination.Type type : TYPES) {
                 TestDestination destination = TestDestination.open(type, directory);
                 destinations.add(destination);
@@ -87,14 +89,17 @@ final class DrainIT {
 
             CompletableFuture<Void> stopped = beginStop(daemon);
 
-            raw.cancel(other);
-            assertEquals(0, cancelled.rest().length);
+            assertArrayEquals(
+                    new byte[] {(byte) Wire.TRANSFER_STATUS, Errno.ESHUTDOWN},
+                    opened.rest(),
+                    "it would not end by itself");
             try (TestDestination late = TestDestination.open(TestDestination.Type.UNIX, directory)) {
                 raw.sendOpenFile(id, late.fd());
                 late.finishSending();
-                assertEquals(Content.of(daemon.root().resolve("big")), Content.drain(late.receivingEnd()));
+                assertEquals(0, Content.drain(late.receivingEnd()).size());
             }
             assertFalse(stopped.isDone());
+            assertEquals(Content.of(daemon.root().resolve("big")), Content.drain(early.receivingEnd()));
             for (int i = 0; i < transfers.size(); i++) {
                 CompletableFuture<Content> received = destinations.get(i).receive();
                 transfers.get(i).await(Await.LONG);
@@ -110,8 +115,9 @@ final class DrainIT {
     void shouldRefuseWhatIsNew() throws Exception {
         try (TestDaemon daemon = start(FOR_EVER_MS);
                 RawClient raw = daemon.rawClient();
-                Status opened = raw.request(Wire.OPEN_FILE, "big")) {
-            assertEquals(BIG, opened.info().size());
+                TestDestination destination = TestDestination.open(TestDestination.Type.TCP, directory)) {
+            Transfer moves = daemon.client().send(FileRequest.of("big"), destination.destination());
+            assertEquals(BIG, moves.info().get(20, TimeUnit.SECONDS).size());
 
             CompletableFuture<Void> stopped = beginStop(daemon);
 
@@ -132,7 +138,25 @@ final class DrainIT {
 
             daemon.hurry();
             stopped.get(20, TimeUnit.SECONDS);
+            assertThrows(
+                    CompletionException.class,
+                    () -> moves.result().orTimeout(20, TimeUnit.SECONDS).join());
+        }
+    }
+
+    @Test
+    void shouldEndAtOnceWhenFilesAreOpenedAndNoneIsSent() throws Exception { // R24
+        try (TestDaemon daemon = start(FOR_EVER_MS);
+                RawClient raw = daemon.rawClient();
+                Status opened = raw.request(Wire.OPEN_FILE, "big");
+                Status other = raw.request(Wire.OPEN_FILE, "big")) {
+            assertEquals(BIG, opened.info().size());
+            assertEquals(BIG, other.info().size());
+
+            beginStop(daemon).get(20, TimeUnit.SECONDS); // and not after an hour
+
             assertArrayEquals(new byte[] {(byte) Wire.TRANSFER_STATUS, Errno.ESHUTDOWN}, opened.rest());
+            assertArrayEquals(new byte[] {(byte) Wire.TRANSFER_STATUS, Errno.ESHUTDOWN}, other.rest());
         }
     }
 
