@@ -28,6 +28,7 @@ enum sfd_client_watch {
 struct sfd_client {
     struct sfd_client_account *account; /* a reference of its own */
     uint32_t transfers;
+    int pidfd; /* owned; -1: none yet (loop_exits.c) */
     struct sfd_client *bucket_next;
 
     /* ready_queue.c */
@@ -42,9 +43,8 @@ struct sfd_client {
     struct sfd_transfer *queued_last; /* of a ring: transfers that wait until they may hold a thread */
 
     /* loop_exits.c */
-    int pidfd;           /* owned; -1: none yet */
+    uint32_t watched_at; /* loop.waits when it began to wait for the pidfd */
     uint8_t watch;       /* enum sfd_client_watch */
-    uint32_t watched_at; /* loop.waits when that began */
 };
 
 struct sfd_clients {
