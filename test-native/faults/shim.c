@@ -72,6 +72,7 @@
     X(madvise)                                                                                                         \
     X(sysinfo)                                                                                                         \
     X(send)                                                                                                            \
+    X(sendmsg)                                                                                                         \
     X(epoll_ctl)                                                                                                       \
     X(epoll_wait)                                                                                                      \
     X(openat)                                                                                                          \
@@ -496,6 +497,28 @@ SHIM_VECTOR(writev, NULL, pwritev2, (int fd, const struct iovec *iov, int count)
 
 SHIM_COUNT(send, NULL, (int fd, const void *bytes, size_t length, int flags), length = less(length),
            (fd, bytes, length, flags))
+
+REAL_OF(ssize_t, sendmsg, NULL, (int fd, const struct msghdr *message, int flags))
+PUBLIC ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
+{
+    const int error = fault(CALL_sendmsg, __builtin_return_address(0));
+
+    find_sendmsg();
+    if (error > 0) {
+        errno = error;
+        return -1;
+    }
+    if (error == FAULTS_SHORT && message->msg_iovlen > 0 && message->msg_controllen == 0) {
+        struct msghdr part = *message;
+        const struct iovec *iov = part.msg_iov;
+        size_t count = part.msg_iovlen;
+        SHORTEN(iov, count);
+        part.msg_iov = &piece;
+        part.msg_iovlen = count;
+        return real_sendmsg(fd, &part, flags);
+    }
+    return real_sendmsg(fd, message, flags);
+}
 
 /* Its first parameter is an enumeration where _GNU_SOURCE is defined. */
 REAL_OF(int, getrlimit, "getrlimit64", (__rlimit_resource_t resource, struct rlimit *out))

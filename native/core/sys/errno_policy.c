@@ -17,15 +17,15 @@
 
 /* The request socket and the epoll instance are tried again after an unknown error: a loop cannot work without them. */
 static const uint8_t rest[SFD_PLACES] = {
-    [SFD_PLACE_RECEIVE] = DEFER, [SFD_PLACE_WAIT] = DEFER, [SFD_PLACE_WATCH] = END,  [SFD_PLACE_OPEN_CACHED] = END,
-    [SFD_PLACE_OPEN] = END,      [SFD_PLACE_LOCK] = END,   [SFD_PLACE_READ] = END,   [SFD_PLACE_LOAD] = END,
-    [SFD_PLACE_MOVE] = END,      [SFD_PLACE_COPY] = END,   [SFD_PLACE_STATUS] = END,
+    [SFD_PLACE_RECEIVE] = DEFER, [SFD_PLACE_WAIT] = DEFER, [SFD_PLACE_WATCH] = END,      [SFD_PLACE_OPEN_CACHED] = END,
+    [SFD_PLACE_OPEN] = END,      [SFD_PLACE_LOCK] = END,   [SFD_PLACE_READ] = END,       [SFD_PLACE_LOAD] = END,
+    [SFD_PLACE_MOVE] = END,      [SFD_PLACE_COPY] = END,   [SFD_PLACE_BEGIN_COPY] = END, [SFD_PLACE_STATUS] = END,
 };
 
 /* Out of memory, in the kernel or in this process. */
 #define MEMORY                                                                                                         \
     [SFD_PLACE_OPEN_CACHED] = POOL, [SFD_PLACE_OPEN] = DEFER, [SFD_PLACE_LOCK] = DEFER, [SFD_PLACE_READ] = POOL,       \
-    [SFD_PLACE_LOAD] = DEFER, [SFD_PLACE_MOVE] = DEFER, [SFD_PLACE_STATUS] = DEFER
+    [SFD_PLACE_LOAD] = DEFER, [SFD_PLACE_MOVE] = DEFER, [SFD_PLACE_COPY] = DEFER, [SFD_PLACE_STATUS] = DEFER
 
 /*
  * Out of descriptors, in this process or in the whole system. MOVE and STATUS are here because a write to a pipe may
@@ -33,7 +33,7 @@ static const uint8_t rest[SFD_PLACES] = {
  */
 #define DESCRIPTORS                                                                                                    \
     [SFD_PLACE_OPEN_CACHED] = POOL, [SFD_PLACE_OPEN] = DEFER, [SFD_PLACE_MOVE] = DEFER, [SFD_PLACE_COPY] = DEFER,      \
-    [SFD_PLACE_STATUS] = DEFER
+    [SFD_PLACE_BEGIN_COPY] = DEFER, [SFD_PLACE_STATUS] = DEFER
 
 static const uint8_t table[ERRNO_MAX][SFD_PLACES] = {
     [EINTR] = {[SFD_PLACE_RECEIVE] = READY, [SFD_PLACE_MOVE] = READY, [SFD_PLACE_STATUS] = READY},
@@ -44,8 +44,8 @@ static const uint8_t table[ERRNO_MAX][SFD_PLACES] = {
                 [SFD_PLACE_MOVE] = READY,
                 [SFD_PLACE_COPY] = DEFER,
                 [SFD_PLACE_STATUS] = READY},
-    [ENOMEM] = {MEMORY, [SFD_PLACE_WATCH] = DEFER, [SFD_PLACE_COPY] = DEFER},
-    [ENOBUFS] = {MEMORY}, /* COPY: no file system gives it; it is the budget's refusal, memory_budget.h */
+    [ENOMEM] = {MEMORY, [SFD_PLACE_WATCH] = DEFER, [SFD_PLACE_BEGIN_COPY] = DEFER},
+    [ENOBUFS] = {MEMORY},
     [EMFILE] = {DESCRIPTORS},
     [ENFILE] = {DESCRIPTORS},
     [ENOSPC] = {[SFD_PLACE_WATCH] = DEFER}, /* fs.epoll.max_user_watches, which a user's programs share */

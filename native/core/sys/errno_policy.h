@@ -6,14 +6,14 @@
  * whose client gets the errno. Only a broken epoll instance (WAIT) ends a loop.
  * Thread: any; the table is constant. Owns nothing.
  *
- *            receive  wait    watch   open    open    lock    read    load    move    copy    status
- *                                     cached
- *   EINTR    ready    defer                                                   ready           ready
- *   EAGAIN   ready    defer           pool                    pool    defer   ready   defer   ready
- *   ENOMEM   defer    defer   defer   pool    defer   defer   pool    defer   defer   defer   defer
- *   ENOBUFS  defer    defer           pool    defer   defer   pool    defer   defer           defer
- *   EMFILE   defer    defer           pool    defer                           defer   defer   defer
- *   ENFILE   defer    defer           pool    defer                           defer   defer   defer
+ *            receive  wait    watch   open    open    lock    read    load    move    copy    begin   status
+ *                                     cached                                                  copy
+ *   EINTR    ready    defer                                                   ready                   ready
+ *   EAGAIN   ready    defer           pool                    pool    defer   ready   defer           ready
+ *   ENOMEM   defer    defer   defer   pool    defer   defer   pool    defer   defer   defer   defer   defer
+ *   ENOBUFS  defer    defer           pool    defer   defer   pool    defer   defer   defer           defer
+ *   EMFILE   defer    defer           pool    defer                           defer   defer   defer   defer
+ *   ENFILE   defer    defer           pool    defer                           defer   defer   defer   defer
  *   ENOSPC   defer    defer   defer
  *   ENOLCK   defer    defer                   defer   defer
  *   EXDEV    defer    defer           pool
@@ -22,7 +22,7 @@
  *   EBADF, EFAULT     end
  *   ENOSYS   defer    defer                           pass
  *   EOPNOTSUPP        defer                           pass    pool
- *   the rest defer    defer   end     end     end     end     end     end     end     end     end
+ *   the rest defer    defer   end     end     end     end     end     end     end     end     end     end
  *
  * An empty field means the same as the field of "the rest" in its column. Most calls never give EINTR, because sys.c
  * repeats them at once. sendfile and splice do: the watchdog interrupts them with a signal when they block. EIO of a
@@ -42,6 +42,7 @@ enum sfd_place {
     SFD_PLACE_LOAD,        /* of a window, in the disk pool */
     SFD_PLACE_MOVE,        /* to a destination, on the loop */
     SFD_PLACE_COPY,        /* from file to file, in the disk pool */
+    SFD_PLACE_BEGIN_COPY,  /* what that needs before its first byte; ENOBUFS: memory_budget.h refuses it */
     SFD_PLACE_STATUS,      /* a message into the status channel */
     SFD_PLACES,
 };

@@ -261,7 +261,9 @@ void sfd_transfer_take_copied(struct sfd_context *context, struct sfd_transfer *
 
 static enum sfd_next after_copy(struct sfd_context *context, struct sfd_transfer *t)
 {
-    if (t->job.error < 0 && sfd_errno_policy(SFD_PLACE_COPY, t->job.error) == SFD_REMEDY_DEFER)
+    const enum sfd_place place = t->target == NULL ? SFD_PLACE_BEGIN_COPY : SFD_PLACE_COPY;
+
+    if (t->job.error < 0 && sfd_errno_policy(place, t->job.error) == SFD_REMEDY_DEFER)
         return sfd_transfer_defer(context, t, t->job.error);
     if (t->job.error < 0) return sfd_transfer_fail(context, t, t->job.error);
     return move_bytes(context, t);

@@ -13,15 +13,15 @@ struct Row {
     const char *remedies; // of each place: End, Ready, Defer, pOol, Pass
 };
 
-/* Places:           receive wait watch cached open lock read load move copy status */
+/* Places:           receive wait watch cached open lock read load move copy begin-copy status */
 const Row rows[] = {
-    {EINTR, /*      */ "RDEEEEEERER"}, {EAGAIN, /*     */ "RDEOEEODRDR"}, {ENOMEM, /*     */ "DDDODDODDDD"},
-    {ENOBUFS, /*    */ "DDEODDODDED"}, {EMFILE, /*     */ "DDEODEEEDDD"}, {ENFILE, /*     */ "DDEODEEEDDD"},
-    {ENOSPC, /*     */ "DDDEEEEEEEE"}, {ENOLCK, /*     */ "DDEEDDEEEEE"}, {EXDEV, /*      */ "DDEOEEEEEEE"},
-    {EEXIST, /*     */ "DDPEEEEEEEE"}, {EINVAL, /*     */ "DEEEEPEEEEE"}, {EBADF, /*      */ "DEEEEEEEEEE"},
-    {EFAULT, /*     */ "DEEEEEEEEEE"}, {ENOSYS, /*     */ "DDEEEPEEEEE"}, {EOPNOTSUPP, /* */ "DDEEEPOEEEE"},
+    {EINTR, /*      */ "RDEEEEEEREER"}, {EAGAIN, /*     */ "RDEOEEODRDER"}, {ENOMEM, /*     */ "DDDODDODDDDD"},
+    {ENOBUFS, /*    */ "DDEODDODDDED"}, {EMFILE, /*     */ "DDEODEEEDDDD"}, {ENFILE, /*     */ "DDEODEEEDDDD"},
+    {ENOSPC, /*     */ "DDDEEEEEEEEE"}, {ENOLCK, /*     */ "DDEEDDEEEEEE"}, {EXDEV, /*      */ "DDEOEEEEEEEE"},
+    {EEXIST, /*     */ "DDPEEEEEEEEE"}, {EINVAL, /*     */ "DEEEEPEEEEEE"}, {EBADF, /*      */ "DEEEEEEEEEEE"},
+    {EFAULT, /*     */ "DEEEEEEEEEEE"}, {ENOSYS, /*     */ "DDEEEPEEEEEE"}, {EOPNOTSUPP, /* */ "DDEEEPOEEEEE"},
 };
-const char rest[] = "DDEEEEEEEEE";
+const char rest[] = "DDEEEEEEEEEE";
 
 std::string remedies(int error)
 {

@@ -53,12 +53,21 @@ public final class ProcessThreads {
         });
     }
 
+    /** Whether every thread has obeyed SIGSTOP. */
+    public static boolean areStopped(long pid) {
+        return all(pid, thread -> state(Files.readString(thread.resolve("stat"))) == 'T');
+    }
+
     /** Whether a thread whose name begins so waits for what at most SIGKILL ends: state D of proc_pid_stat(5). */
     public static boolean anyIsUninterruptible(long pid, String prefix) {
         return !all(pid, thread -> {
-            String stat = Files.readString(thread.resolve("stat")); // number (name) state ...
-            return !stat.contains("(" + prefix) || stat.charAt(stat.lastIndexOf(')') + 2) != 'D';
+            String stat = Files.readString(thread.resolve("stat"));
+            return !stat.contains("(" + prefix) || state(stat) != 'D';
         });
+    }
+
+    private static char state(String stat) { // number (name) state ...
+        return stat.charAt(stat.lastIndexOf(')') + 2);
     }
 
     @FunctionalInterface

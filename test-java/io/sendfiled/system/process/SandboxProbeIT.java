@@ -290,7 +290,7 @@ final class SandboxProbeIT {
             assertEquals("the content", read());
             program.signal("TERM");
             assertEquals(0, program.awaitExit(), program.errors());
-            assertTrue(program.output().contains("Full thread dump"), "SIGQUIT prints the threads");
+            assertTrue(program.errors().contains("Full thread dump"), "SIGQUIT prints the threads");
             assertFalse(program.errors().contains("Exception"), program.errors());
         }
     }

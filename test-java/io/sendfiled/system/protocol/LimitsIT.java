@@ -14,14 +14,15 @@ import io.sendfiled.counters.Counter;
 import io.sendfiled.support.Await;
 import io.sendfiled.support.Content;
 import io.sendfiled.support.HeldDisk;
+import io.sendfiled.support.ProcessThreads;
 import io.sendfiled.support.RawClient;
 import io.sendfiled.sys.Descriptors;
 import io.sendfiled.sys.Errno;
 import io.sendfiled.system.CDriver;
 import io.sendfiled.system.Daemon;
+import io.sendfiled.system.Program;
 import io.sendfiled.system.TestDaemon;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.StandardSocketOptions;
@@ -53,6 +54,7 @@ final class LimitsIT {
     private static final int TRANSFERS = 6;
     private static final int DESCRIPTORS = 15;
     private static final int DISK_TASKS = 3;
+    private static final int QUEUE = 9; // fewer datagrams than the request socket holds
     private static final int BIG = 4 << 20; // more than a pipe holds, also one that the daemon has grown
     private static final String DISK = "disk";
 
@@ -136,42 +138,40 @@ final class LimitsIT {
     void shouldLetNoMoreSocketsLingerThanOneClientMayHaveDescriptors() throws Exception { // R10
         assumeTrue(kind == TestDaemon.Kind.FORKED, "an embedded engine's descriptors are beside this test's own");
         List<SocketChannel> peers = new ArrayList<>();
-        List<Thread> closes = new ArrayList<>();
         try (ServerSocketChannel listener = ServerSocketChannel.open();
                 RawClient raw = daemon.rawClient()) {
             listener.bind(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0));
-            for (int i = 0; i < 3 * DESCRIPTORS; i++) {
-                SocketChannel passed = SocketChannel.open(listener.getLocalAddress());
-                peers.add(listener.accept());
-                fill(passed);
-                raw.send(new byte[] {99}, Descriptors.numberOf(passed), -1); // no request at all
-                closes.add(startClosing(passed));
+            for (int sent = 0; sent < 3 * DESCRIPTORS; sent += QUEUE) {
+                sendLingering(listener, raw, peers);
+                expectOthersAreServed("file"); // behind all of them
             }
-            expectQuota(daemon.client().read("file").result()); // behind all of them
+            expectQuota(daemon.client().read("file").result());
             assertFalse(daemon.hasMoreDescriptorsThanAtItsStart(DESCRIPTORS + 2));
             expectOthersAreServed("file");
         } finally {
             for (SocketChannel peer : peers) {
                 peer.close(); // with unread bytes: nothing is left to wait for
             }
-            for (Thread close : closes) {
-                close.join();
-            }
         }
         Await.until("the sockets to be closed", () -> isServed("file"));
     }
 
-    /** In a thread of its own: if the daemon was faster, this close is the last one, and lingers. */
-    private static Thread startClosing(SocketChannel socket) {
-        Thread thread = new Thread(() -> {
-            try {
-                socket.close();
-            } catch (IOException e) {
-                throw new UncheckedIOException(e);
+    /** Sockets whose last close is the daemon's, and waits: this process closes them before the daemon receives them. */
+    private static void sendLingering(ServerSocketChannel listener, RawClient raw, List<SocketChannel> peers)
+            throws Exception {
+        Program.signal(daemon.pid(), "STOP");
+        try {
+            Await.until("the daemon to stop", () -> ProcessThreads.areStopped(daemon.pid()));
+            for (int i = 0; i < QUEUE; i++) {
+                try (SocketChannel passed = SocketChannel.open(listener.getLocalAddress())) {
+                    peers.add(listener.accept());
+                    fill(passed);
+                    raw.send(new byte[] {99}, Descriptors.numberOf(passed), -1); // no request at all
+                }
             }
-        });
-        thread.start();
-        return thread;
+        } finally {
+            Program.signal(daemon.pid(), "CONT");
+        }
     }
 
     /** A socket whose close waits until its peer has read all of what it holds. */

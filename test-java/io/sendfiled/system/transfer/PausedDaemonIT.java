@@ -8,8 +8,8 @@ import io.sendfiled.client.OpenFile;
 import io.sendfiled.client.Transfer;
 import io.sendfiled.support.Await;
 import io.sendfiled.support.Content;
+import io.sendfiled.system.Program;
 import io.sendfiled.system.TestDaemon;
-import java.io.IOException;
 import java.nio.channels.Pipe;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -43,23 +43,15 @@ final class PausedDaemonIT {
         return daemon;
     }
 
-    private static void signal(TestDaemon daemon, String name) throws IOException, InterruptedException {
-        assertEquals(
-                0,
-                new ProcessBuilder("kill", "-" + name, Long.toString(daemon.pid()))
-                        .start()
-                        .waitFor());
-    }
-
     /** Stops it for twice as long as its timeouts. */
     private static void pause(TestDaemon daemon, ThrowingRunnable meanwhile) throws Exception {
-        signal(daemon, "STOP");
+        Program.signal(daemon.pid(), "STOP");
         try {
             long end = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(2L * TIMEOUT_MS);
             meanwhile.run();
             Await.until("the pause to be long enough", () -> System.nanoTime() - end >= 0);
         } finally {
-            signal(daemon, "CONT");
+            Program.signal(daemon.pid(), "CONT");
         }
     }
 
