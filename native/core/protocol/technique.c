@@ -57,7 +57,10 @@ void sfd_techniques_probe(const struct sfd_sys *sys, int error[SFD_TECHNIQUES])
     const int without = failure(to);
     const bool memory = from >= 0 && to >= 0 && sys->pwritev2(from, &iov, 1, 0, 0) == 1;
     /* Without memory files any file serves as the source, and no pair of files can be tried. */
-    if (without < 0) from = sys->openat(AT_FDCWD, "/proc/self/exe", O_RDONLY);
+    if (without < 0) {
+        sfd_fd_close(sys, &from);
+        from = sys->openat(AT_FDCWD, "/proc/self/exe", O_RDONLY);
+    }
     for (int i = 0; i < SFD_TECHNIQUES; i++)
         error[i] = i == SFD_TECHNIQUE_AUTO || i == SFD_TECHNIQUE_READ_WRITE ? 0 : without;
     if ((memory || (without < 0 && from >= 0)) && sys->pipe2(ends, O_CLOEXEC | O_NONBLOCK) == 0) {
