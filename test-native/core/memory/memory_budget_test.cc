@@ -89,6 +89,7 @@ TEST_F(MemoryBudgetTest, ShouldGrantOneClientThreeQuartersOfWhatAllMayHave) // R
     giveBack(&other_);
     giveBack(&grant_, &account);
     EXPECT_EQ(0u, account.memory.load());
+    sfd_memory_budget_deinit(&budget_);
     init(100 * MIB, 10 * MIB);
     EXPECT_EQ(-EDQUOT, take(10 * MIB + 1, &grant_, &account));
     EXPECT_EQ(0u, account.memory.load());
