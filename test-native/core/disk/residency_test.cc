@@ -431,14 +431,25 @@ TEST_F(ResidencyTest, ShouldSeeARealFileOfAnotherUserGetColdAndWarm)
     const auto absent = [&] { return sfd_residency_is_absent(&kernel, file_.get(), 0, SIZE); };
     struct sfd_cachestat stat;
     const struct sfd_cachestat_range range = {0, 0};
+    /* Pages that some processor has just used are not dropped at the first try. As root, who may look. */
+    const auto evict = [&] {
+        bool gone = false;
+        EXPECT_EQ(0, seteuid(0));
+        for (int i = 0; i < 1000 && !gone; i++) {
+            (void)posix_fadvise(file_.get(), 0, 0, POSIX_FADV_DONTNEED);
+            gone = sfd_sys_linux.cachestat(file_.get(), &range, &stat) < 0 || stat.nr_cache == 0;
+        }
+        EXPECT_EQ(0, seteuid(54321));
+        return gone;
+    };
     ASSERT_EQ(0, fsync(file_.get()));
     ASSERT_EQ(0, seteuid(54321));
     const int told = sfd_sys_linux.cachestat(file_.get(), &range, &stat);
     const uint64_t warm = ready();
     const bool warm_absent = absent();
-    const int dropped = posix_fadvise(file_.get(), 0, 0, POSIX_FADV_DONTNEED);
+    const bool dropped = evict();
     const bool cold_absent = absent();
-    const int dropped_again = posix_fadvise(file_.get(), 0, 0, POSIX_FADV_DONTNEED);
+    const bool dropped_again = evict();
     const uint64_t cold = ready();
     const int64_t loaded = sfd_residency_load(&kernel, file_.get(), 0, SIZE);
     const uint64_t again = ready();
@@ -447,9 +458,9 @@ TEST_F(ResidencyTest, ShouldSeeARealFileOfAnotherUserGetColdAndWarm)
     EXPECT_TRUE(told == -EPERM || told == -ENOSYS) << told;
     EXPECT_EQ(SIZE, warm);
     EXPECT_FALSE(warm_absent);
-    EXPECT_EQ(0, dropped);
+    EXPECT_TRUE(dropped);
     EXPECT_TRUE(cold_absent);
-    EXPECT_EQ(0, dropped_again);
+    EXPECT_TRUE(dropped_again);
     EXPECT_EQ(0u, cold);
     EXPECT_EQ(static_cast<int64_t>(SIZE), loaded);
     EXPECT_EQ(SIZE, again);
