@@ -43,6 +43,7 @@ class TwoLoopsFixture : public SharedFixture
         content_ = pattern(BIG);
         writeFile(*directory_ / "big", content_);
         writeFile(*directory_ / "small", "small");
+        shared_->wake_signal = sfd_sys_wake_signal();
         for (struct sfd_loop *loop : {shared_->loops[0], shared_->loops[1]}) {
             threads_.emplace_back([carrier = sfd_loop_carrier(loop)] { run(carrier); });
         }

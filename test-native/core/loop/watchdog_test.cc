@@ -8,7 +8,6 @@ using WatchdogTest = TwoLoopsFixture;
 
 TEST_F(WatchdogTest, ShouldFreeALoopThatASocketBlocks)
 {
-    shared_->wake_signal = sfd_sys_wake_signal();
     ASSERT_GT(shared_->wake_signal, 0);
     stick();
     /* The loop is free when it obeys again: it ends the transfer whose client goes. */
@@ -62,7 +61,6 @@ TEST_F(WatchdogTest, ShouldNotSleepWhileALoopIsStuck)
 
 TEST_F(WatchdogTest, ShouldWatchALoopThatGetsStuckWhileItSleeps)
 {
-    shared_->wake_signal = sfd_sys_wake_signal();
     ASSERT_GT(shared_->wake_signal, 0);
     sleepOverWatch();
     pair_ = std::make_unique<SocketPair>();
