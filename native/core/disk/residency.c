@@ -33,12 +33,19 @@
 #define F2FS_SUPER_MAGIC 0xF2F52010
 #endif
 
-/* Whether this file can be read with RWF_NOWAIT: 1, 0, or -errno when the call does not tell. */
-static int64_t asks_nowait(const struct sfd_kernel *kernel, int fd)
+/* Asks for one byte: 1: it is ready, 0: the file ends before it, -EAGAIN: the disk has it, another -errno: untold. */
+static int64_t ask_byte(const struct sfd_kernel *kernel, int fd, uint64_t offset)
 {
     char byte;
     const struct iovec iov = {.iov_base = &byte, .iov_len = 1};
-    const int64_t n = kernel->sys->preadv2(fd, &iov, 1, 0, RWF_NOWAIT);
+
+    return kernel->sys->preadv2(fd, &iov, 1, (int64_t)offset, RWF_NOWAIT);
+}
+
+/* Whether this file can be read with RWF_NOWAIT: 1, 0, or -errno when the call does not tell. */
+static int64_t asks_nowait(const struct sfd_kernel *kernel, int fd)
+{
+    const int64_t n = ask_byte(kernel, fd, 0);
 
     if (n >= 0 || n == -EAGAIN) return 1;
     return n == -EOPNOTSUPP || n == -EINVAL ? 0 : n;
@@ -113,15 +120,6 @@ bool sfd_residency_is_on(const struct sfd_kernel *kernel, enum sfd_medium medium
 /* Bytes between two that stand for those between them. */
 #define PROBE_STEP ((uint64_t)128 * 1024)
 
-/* Asks for one byte: 1: it is ready, 0: the file ends before it, -EAGAIN: the disk has it, another -errno: untold. */
-static int64_t ask_byte(const struct sfd_kernel *kernel, int fd, uint64_t offset)
-{
-    char byte;
-    const struct iovec iov = {.iov_base = &byte, .iov_len = 1};
-
-    return kernel->sys->preadv2(fd, &iov, 1, (int64_t)offset, RWF_NOWAIT);
-}
-
 static bool byte_is_ready(const struct sfd_kernel *kernel, int fd, uint64_t offset)
 {
     /* 0: the file has become shorter; the move will find that out without waiting. */
@@ -181,10 +179,9 @@ bool sfd_residency_is_absent(const struct sfd_kernel *kernel, int fd, uint64_t o
     const int64_t pages = pages_present(kernel, fd, offset, length);
 
     if (pages >= 0) return pages == 0;
-    if (ask_byte(kernel, fd, offset) != -EAGAIN) return false;
-    for (uint64_t at = PROBE_STEP; at < length + PROBE_STEP; at += PROBE_STEP) {
+    for (uint64_t at = 0; at < length + PROBE_STEP; at += PROBE_STEP) {
         const int64_t asked = ask_byte(kernel, fd, offset + (at < length ? at : length - 1));
-        if (asked == 0) break; /* the file ends here */
+        if (asked == 0 && at > 0) break; /* the file ends here */
         if (asked != -EAGAIN) return false;
     }
     return true;

@@ -337,8 +337,6 @@ static bool take_credit(struct sfd_memory_budget *budget, uint64_t bytes)
 /* Whether the memory can take them. Adds them to `missing`, so that the next measurement knows of them. */
 static bool fits(struct sfd_memory_budget *budget, uint64_t bytes)
 {
-    bool result = true;
-
     if (take_credit(budget, bytes)) {
         atomic_fetch_add(&budget->missing, bytes);
         return true;
@@ -346,7 +344,7 @@ static bool fits(struct sfd_memory_budget *budget, uint64_t bytes)
     pthread_mutex_lock(&budget->lock);
     const struct room room = measure_and_note(budget);
     const uint64_t free = difference(room.free, atomic_load(&budget->missing));
-    result = bytes <= free;
+    const bool result = bytes <= free;
     if (result) {
         atomic_fetch_add(&budget->missing, bytes);
         atomic_store(&budget->credit, least((free - bytes) / CREDIT_SHARE, CREDIT_MAX));
