@@ -21,6 +21,9 @@ public final class Program implements AutoCloseable {
 
     public static final boolean ROOT = isRoot();
 
+    /** For its environment: where the tests run as root, it may as well. */
+    public static final Map<String, String> ALLOW_ROOT = ROOT ? Map.of("SENDFILED_ALLOW_ROOT", "1") : Map.of();
+
     private final Process process;
     private final Path errors;
 
@@ -33,7 +36,7 @@ public final class Program implements AutoCloseable {
     public static Program start(Path scratch, String... arguments) throws IOException {
         List<String> command = new ArrayList<>(List.of(LAUNCHER.toString()));
         command.addAll(Arrays.asList(arguments));
-        return start(scratch, command, ROOT ? Map.of("SENDFILED_ALLOW_ROOT", "1") : Map.of());
+        return start(scratch, command, ALLOW_ROOT);
     }
 
     /** As {@link #start}, with descriptor 3 on {@link #report()}'s pipe. */
@@ -45,7 +48,7 @@ public final class Program implements AutoCloseable {
     public static Program shell(Path scratch, String line, String... arguments) throws IOException {
         List<String> command = new ArrayList<>(List.of("/bin/sh", "-c", line, "sh", LAUNCHER.toString()));
         command.addAll(Arrays.asList(arguments));
-        return start(scratch, command, ROOT ? Map.of("SENDFILED_ALLOW_ROOT", "1") : Map.of());
+        return start(scratch, command, ALLOW_ROOT);
     }
 
     /**

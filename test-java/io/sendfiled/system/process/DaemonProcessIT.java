@@ -28,48 +28,20 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
-import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** The program's life as a process: how it starts, whom it tells, who it becomes, and how it ends. */
 @Timeout(120)
-final class DaemonProcessIT {
-    private Path scratch;
-    private Path sockets;
-    private Path root;
-
-    @BeforeEach
-    void makeDirectories(@TempDir Path directory) throws IOException {
-        scratch = directory;
-        sockets = Files.createDirectory(directory.resolve("s"));
-        root = Files.createDirectory(directory.resolve("root"));
-        Files.writeString(root.resolve("file"), "the content");
-    }
-
+final class DaemonProcessIT extends ProgramTestCase {
     private Path socket(String name) {
         return sockets.resolve("sendfiled." + name + ".socket");
     }
 
     private Path lock(String name) {
         return sockets.resolve("sendfiled." + name + ".lock");
-    }
-
-    private String[] arguments(String... more) {
-        String[] all = new String[6 + more.length];
-        String[] first = {"-S", sockets.toString(), "-s", "a", "-r", root.toString()};
-        System.arraycopy(first, 0, all, 0, first.length);
-        System.arraycopy(more, 0, all, first.length, more.length);
-        return all;
-    }
-
-    private Program start(String... more) throws IOException {
-        Program program = Program.start(scratch, arguments(more));
-        program.awaitServing(socket("a"));
-        return program;
     }
 
     private static byte[] nativeInt(int value) {
@@ -327,7 +299,7 @@ final class DaemonProcessIT {
     void shouldStartInAnAlmostEmptyEnvironment() throws Exception {
         List<String> command =
                 List.of(Program.LAUNCHER.toString(), "-S", sockets.toString(), "-s", "a", "-r", root.toString());
-        Map<String, String> environment = Program.ROOT ? Map.of("SENDFILED_ALLOW_ROOT", "1") : Map.of();
+        Map<String, String> environment = Program.ALLOW_ROOT;
         try (Program program = Program.start(scratch, command, environment)) {
             program.awaitServing(socket("a"));
             assertEquals("the content", read("file"));

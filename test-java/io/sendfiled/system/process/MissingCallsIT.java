@@ -20,15 +20,12 @@ import java.io.IOException;
 import java.nio.channels.Channels;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Timeout;
-import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -38,33 +35,8 @@ import org.junit.jupiter.params.provider.ValueSource;
  * container that does not know them. It serves every byte all the same, or it says before it serves which call it lacks.
  */
 @Timeout(120)
-final class MissingCallsIT {
+final class MissingCallsIT extends ProgramTestCase {
     private static final int BIG = 3_000_000;
-
-    private Path scratch;
-    private Path sockets;
-    private Path root;
-
-    @BeforeEach
-    void makeDirectories(@TempDir Path directory) throws IOException {
-        scratch = directory;
-        sockets = Files.createDirectory(directory.resolve("s"));
-        root = Files.createDirectory(directory.resolve("root"));
-    }
-
-    private Program start(String calls, String error, String... more) throws IOException {
-        List<Object> words = new ArrayList<>(List.of(calls, error, Program.LAUNCHER));
-        words.addAll(List.of("-S", sockets, "-s", "a", "-r", root));
-        words.addAll(List.of(more));
-        return Program.start(
-                scratch,
-                HelperProgram.command("without", words.toArray()),
-                Program.ROOT ? Map.of("SENDFILED_ALLOW_ROOT", "1") : Map.of());
-    }
-
-    private Path socket() {
-        return sockets.resolve("sendfiled.a.socket");
-    }
 
     private static String message(String error) {
         return Errno.message(error.equals("EPERM") ? Errno.EPERM : Errno.ENOSYS);
@@ -113,7 +85,7 @@ final class MissingCallsIT {
     }
 
     private void expectService(String calls, String error) throws Exception {
-        try (Program program = start(calls, error)) {
+        try (Program program = startWithout(calls, error)) {
             program.awaitServing(socket());
             expectEveryByte();
             assertTrue(program.isAlive(), program.errors());
@@ -151,7 +123,7 @@ final class MissingCallsIT {
         "recvmmsg, ENOSYS"
     })
     void shouldNameTheCallThatItCannotReplaceAndNotServe(String call, String error) throws Exception {
-        try (Program program = start(call, error)) {
+        try (Program program = startWithout(call, error)) {
             assertEquals(1, program.awaitExit(), program.errors());
             String said = program.errors().toLowerCase(Locale.ROOT); // the launcher has the system's words
             assertTrue(said.startsWith("sendfiled: the system call " + call + " is missing: "), said);
@@ -166,7 +138,7 @@ final class MissingCallsIT {
     void shouldGoOnWithoutLandlockAndSaySoUnlessItIsDemanded(String call) throws Exception {
         assumeTrue(SandboxNative.landlock() >= 0, "this kernel has no Landlock");
         for (String error : List.of("EPERM", "ENOSYS")) {
-            try (Program program = start(call, error)) {
+            try (Program program = startWithout(call, error)) {
                 program.awaitServing(socket());
                 String said = program.errors();
                 assertTrue(
@@ -178,7 +150,7 @@ final class MissingCallsIT {
                 program.signal("TERM");
                 assertEquals(0, program.awaitExit(), program.errors());
             }
-            try (Program program = start(call, error, "--sandbox=on")) {
+            try (Program program = startWithout(call, error, "--sandbox=on")) {
                 assertEquals(1, program.awaitExit(), program.errors());
                 String said = program.errors();
                 assertTrue(
@@ -194,7 +166,7 @@ final class MissingCallsIT {
     @ValueSource(strings = {"EPERM", "ENOSYS"})
     void shouldTellAProgramThatItCanHaveNoBuffers(String error) throws Exception {
         Content content = Content.write(root.resolve("file"), 300_000);
-        try (Program daemon = Program.start(scratch, "-S", sockets.toString(), "-s", "a", "-r", root.toString())) {
+        try (Program daemon = Program.start(scratch, arguments())) {
             daemon.awaitServing(socket());
             try (Program client = client("memfd_create", error)) {
                 assertEquals(1, client.awaitExit());

@@ -18,8 +18,6 @@ import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.nio.channels.Channels;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -29,10 +27,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
-import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -41,40 +37,12 @@ import org.junit.jupiter.params.provider.ValueSource;
  * are closed, no room for threads; and what becomes of its socket and of its last words.
  */
 @Timeout(120)
-final class ParentIT {
+final class ParentIT extends ProgramTestCase {
     /** No other process runs as this user, so that a limit of processes counts this daemon's threads alone. */
     private static final String USER = "54397";
 
     private static final int OPENS = 40;
     private static final int FIFO_SIZE = 65_536;
-
-    private Path scratch;
-    private Path sockets;
-    private Path root;
-
-    @BeforeEach
-    void makeDirectories(@TempDir Path directory) throws IOException {
-        scratch = directory;
-        sockets = Files.createDirectory(directory.resolve("s"));
-        root = Files.createDirectory(directory.resolve("root"));
-        Files.writeString(root.resolve("file"), "the content");
-    }
-
-    private Path socket() {
-        return sockets.resolve("sendfiled.a.socket");
-    }
-
-    private String[] arguments(String... more) {
-        return Stream.concat(Stream.of("-S", sockets.toString(), "-s", "a", "-r", root.toString()), Arrays.stream(more))
-                .toArray(String[]::new);
-    }
-
-    private String read() throws Exception {
-        try (SendfiledClient client = SendfiledClient.connect(sockets, "a")) {
-            var content = client.read("file").content().get(20, TimeUnit.SECONDS);
-            return new String(Channels.newInputStream(content).readAllBytes(), StandardCharsets.UTF_8);
-        }
-    }
 
     /** The command that runs a copy of the program as {@link #USER}, who may enter it, and all that it needs. */
     private List<String> asUser(String... more) throws IOException {

@@ -16,84 +16,36 @@ import io.sendfiled.support.HelperProgram;
 import io.sendfiled.support.TestDestination;
 import io.sendfiled.sys.Errno;
 import io.sendfiled.system.Program;
-import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.nio.channels.Channels;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.OpenOption;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
-import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
-import org.junit.jupiter.api.io.TempDir;
 
 /**
  * The daemon's sandbox as a process has it. What the sandbox refuses, native/sandbox_test.cc tries from inside; that all
  * transfers work in it, every system test shows whose daemon is a process.
  */
 @Timeout(120)
-final class SandboxIT {
+final class SandboxIT extends ProgramTestCase {
     /** One from before the socket is made, one from after. */
     private static final int FILTERS = 2;
 
     private static final String LANDLOCK = "landlock_create_ruleset";
 
-    private Path scratch;
-    private Path sockets;
-    private Path root;
-
-    @BeforeEach
-    void makeDirectories(@TempDir Path directory) throws IOException {
-        scratch = directory;
-        sockets = Files.createDirectory(directory.resolve("s"));
-        root = Files.createDirectory(directory.resolve("root"));
-        Files.writeString(root.resolve("file"), "the content");
-    }
-
-    private List<String> arguments(String... more) {
-        List<String> all = new ArrayList<>(List.of("-S", sockets.toString(), "-s", "a", "-r", root.toString()));
-        all.addAll(List.of(more));
-        return all;
-    }
-
-    private Program start(String... more) throws IOException {
-        Program program = Program.start(scratch, arguments(more).toArray(String[]::new));
-        program.awaitServing(sockets.resolve("sendfiled.a.socket"));
-        return program;
-    }
-
-    /** On a kernel that seems to lack some calls. */
-    private Program startWithout(String calls, String... more) throws IOException {
-        List<Object> words = new ArrayList<>(List.of(calls, "ENOSYS", Program.LAUNCHER));
-        words.addAll(arguments(more));
-        return Program.start(
-                scratch,
-                HelperProgram.command("without", words.toArray()),
-                Program.ROOT ? Map.of("SENDFILED_ALLOW_ROOT", "1") : Map.of());
-    }
-
     private static void assumeSandbox() {
         assumeTrue(SandboxNative.landlock() >= 0, "this kernel has no Landlock");
         assumeTrue(SandboxNative.seccomp() >= 0, "this kernel has no seccomp filters");
-    }
-
-    private String read() throws Exception {
-        ByteArrayOutputStream out = new ByteArrayOutputStream();
-        try (SendfiledClient client = SendfiledClient.connect(sockets, "a")) {
-            client.readTo("file", Channels.newChannel(out)).result().get(20, TimeUnit.SECONDS);
-        }
-        return out.toString(StandardCharsets.UTF_8);
     }
 
     private static int status(Path of, String key) throws IOException {
@@ -157,8 +109,7 @@ final class SandboxIT {
     @Test
     void shouldConfineTheBackgroundProcess() throws Exception {
         assumeSandbox();
-        try (Program parent = Program.startReporting(
-                scratch, arguments("-d", "-p", "--sandbox=on").toArray(String[]::new))) {
+        try (Program parent = Program.startReporting(scratch, arguments("-d", "-p", "--sandbox=on"))) {
             assertArrayEquals(nativeInt(0), parent.report(), parent.errors());
             assertEquals(0, parent.awaitExit());
             Path lock = sockets.resolve("sendfiled.a.lock");
@@ -181,9 +132,7 @@ final class SandboxIT {
         Files.setAttribute(root, "unix:mode", 0755);
         Files.setAttribute(sockets, "unix:mode", 01777);
         String own = sockets + "/own";
-        try (Program program = Program.start(
-                scratch,
-                arguments("-u", "54321", "--socket-dir", own, "--sandbox=on").toArray(String[]::new))) {
+        try (Program program = Program.start(scratch, arguments("-u", "54321", "--socket-dir", own, "--sandbox=on"))) {
             program.awaitServing(Path.of(own, "sendfiled.a.socket"));
             assertConfined(program.pid());
             assertEquals(54321, Files.getAttribute(Path.of("/proc/" + program.pid() + "/task"), "unix:uid"));
@@ -256,7 +205,7 @@ final class SandboxIT {
     @Test
     void shouldRefuseToStartWhereItShallBeConfinedAndCannot() throws Exception {
         assumeSandbox();
-        try (Program program = startWithout(LANDLOCK, "--sandbox=on")) {
+        try (Program program = startWithout(LANDLOCK, "ENOSYS", "--sandbox=on")) {
             assertEquals(1, program.awaitExit());
             assertEquals(
                     "sendfiled: --sandbox=on: files are not confined: landlock_create_ruleset is missing: the kernel has no"
@@ -265,7 +214,7 @@ final class SandboxIT {
                     program.errors());
             assertFalse(Files.exists(sockets.resolve("sendfiled.a.socket")));
         }
-        try (Program program = startWithout(LANDLOCK + ",seccomp", "--sandbox=on")) {
+        try (Program program = startWithout(LANDLOCK + ",seccomp", "ENOSYS", "--sandbox=on")) {
             assertEquals(1, program.awaitExit());
             assertEquals(
                     "sendfiled: --sandbox=on: the kernel has neither Landlock nor seccomp filters: function not"
@@ -277,7 +226,7 @@ final class SandboxIT {
     @Test
     void shouldTakeWhatTheKernelHasAndSaySoOnce() throws Exception {
         assumeSandbox();
-        try (Program program = startWithout(LANDLOCK)) {
+        try (Program program = startWithout(LANDLOCK, "ENOSYS")) {
             program.awaitServing(sockets.resolve("sendfiled.a.socket"));
             assertEquals("the content", read());
             String errors = program.errors();
@@ -291,12 +240,11 @@ final class SandboxIT {
     void shouldSayNothingToAParentThatWaits() throws Exception {
         Path without = HelperProgram.path("without");
         String line = "exec " + without + " " + LANDLOCK + " ENOSYS \"$@\" 3>&1 >/dev/null";
-        try (Program program = Program.shell(scratch, line, arguments("-p").toArray(String[]::new))) {
+        try (Program program = Program.shell(scratch, line, arguments("-p"))) {
             assertArrayEquals(nativeInt(0), program.report(), program.errors());
             assertEquals("", program.errors());
         }
-        try (Program program =
-                Program.shell(scratch, line, arguments("-p", "--sandbox=on").toArray(String[]::new))) {
+        try (Program program = Program.shell(scratch, line, arguments("-p", "--sandbox=on"))) {
             assertArrayEquals(nativeInt(Errno.ENOSYS), program.report(), program.errors());
             assertEquals(1, program.awaitExit());
         }

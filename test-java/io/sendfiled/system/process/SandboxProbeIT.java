@@ -5,34 +5,30 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
-import io.sendfiled.client.SendfiledClient;
 import io.sendfiled.jni.SandboxNative;
 import io.sendfiled.support.Await;
 import io.sendfiled.support.HelperProgram;
 import io.sendfiled.sys.Errno;
 import io.sendfiled.system.Program;
 import java.io.BufferedReader;
-import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.nio.channels.Channels;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
-import java.util.concurrent.TimeUnit;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
-import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
@@ -42,7 +38,7 @@ import org.junit.jupiter.params.provider.MethodSource;
  * what the JVM's own tools need goes on.
  */
 @Timeout(120)
-final class SandboxProbeIT {
+final class SandboxProbeIT extends ProgramTestCase {
     private static final List<String> COLLECTORS = List.of("-XX:+UseSerialGC", "-XX:-UseSerialGC -XX:+UseG1GC");
 
     /** What a call that is not for the daemon is answered: by seccomp, by Landlock, and where libc falls back to another. */
@@ -96,9 +92,6 @@ final class SandboxProbeIT {
 
     private static final Pattern VERSION = Pattern.compile("^JAVA_VERSION=\"(\\d+)", Pattern.MULTILINE);
 
-    private Path scratch;
-    private Path sockets;
-    private Path root;
     private Path outside;
 
     /** What the probe has tried: the name, and the errno or 0. */
@@ -139,12 +132,8 @@ final class SandboxProbeIT {
     }
 
     @BeforeEach
-    void makeDirectories(@TempDir Path directory) throws IOException {
-        scratch = directory;
-        sockets = Files.createDirectory(directory.resolve("s"));
-        root = Files.createDirectory(directory.resolve("root"));
-        outside = Files.createDirectory(directory.resolve("o"));
-        Files.writeString(root.resolve("file"), "the content");
+    void demandSandbox() throws IOException {
+        outside = Files.createDirectory(scratch.resolve("o"));
         assumeTrue(SandboxNative.landlock() >= 0, "this kernel has no Landlock");
         assumeTrue(SandboxNative.seccomp() >= 0, "this kernel has no seccomp filters");
     }
@@ -153,29 +142,12 @@ final class SandboxProbeIT {
         Map<String, String> environment = new HashMap<>(more);
         environment.put("JAVA_HOME", jvm.home().toString());
         environment.merge("SENDFILED_JAVA_OPTS", jvm.options(), (a, b) -> a + " " + b);
-        if (Program.ROOT) {
-            environment.put("SENDFILED_ALLOW_ROOT", "1");
-        }
-        List<String> command = List.of(
-                Program.LAUNCHER.toString(),
-                "-S",
-                sockets.toString(),
-                "-s",
-                "a",
-                "-r",
-                root.toString(),
-                "--sandbox=" + sandbox);
+        environment.putAll(Program.ALLOW_ROOT);
+        List<String> command = new ArrayList<>(List.of(Program.LAUNCHER.toString()));
+        command.addAll(List.of(arguments("--sandbox=" + sandbox)));
         Program program = Program.start(scratch, command, environment);
-        program.awaitServing(sockets.resolve("sendfiled.a.socket"));
+        program.awaitServing(socket());
         return program;
-    }
-
-    private String read() throws Exception {
-        ByteArrayOutputStream out = new ByteArrayOutputStream();
-        try (SendfiledClient client = SendfiledClient.connect(sockets, "a")) {
-            client.readTo("file", Channels.newChannel(out)).result().get(20, TimeUnit.SECONDS);
-        }
-        return out.toString(StandardCharsets.UTF_8);
     }
 
     private Report probe(Jvm jvm, String sandbox) throws Exception {
