@@ -212,7 +212,7 @@ final class ParentIT extends ProgramTestCase {
     @ValueSource(strings = {"-p", "-dp"})
     void shouldSayInOneLineAndByErrnoThatItsThreadsCannotBeStarted(String option) throws Exception {
         // In the background: enough for the first process, and not for two.
-        String limit = "--nproc=" + (option.equals("-p") ? 10 : 45);
+        String limit = "--nproc=" + (option.equals("-p") ? 10 : 40);
         try (Program program =
                 shell("exec \"$@\" 3>&1 >/dev/null", asUser("prlimit", limit), Map.of(), arguments(option))) {
             assertArrayEquals(nativeInt(Errno.EAGAIN), program.report(), program.errors());
