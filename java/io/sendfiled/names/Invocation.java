@@ -2,6 +2,8 @@ package io.sendfiled.names;
 
 import io.sendfiled.jni.InvocationNative;
 import io.sendfiled.jni.NativeLibrary;
+import java.util.HashMap;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -50,6 +52,13 @@ public final class Invocation {
         return texts;
     }
 
+    /** The environment, with the {@linkplain Names#text text} of each value. */
+    public static Map<String, String> environment() {
+        Map<String, String> all = new HashMap<>(System.getenv());
+        all.replaceAll((name, value) -> Names.isAscii(value) ? value : String.valueOf(environment(name)));
+        return all;
+    }
+
     /** The {@linkplain Names#text text} of a variable of the environment; null if it is not set. */
     public static @Nullable String environment(String name) {
         String value = System.getenv(name);
@@ -61,12 +70,14 @@ public final class Invocation {
         return raw == null ? null : Names.text(raw);
     }
 
+    /** Whether the JVM gives relative names to the kernel as they are: it is, and knows, where it was started. */
+    static boolean isInWorkingDirectory() {
+        return System.getProperty(DIRECTORY_PROPERTY) == null && Names.isAscii(System.getProperty("user.dir", "/"));
+    }
+
     /** The working directory's absolute name. */
     static byte[] workingDirectory() {
-        String directory = System.getProperty(DIRECTORY_PROPERTY);
-        if (directory == null) {
-            directory = System.getProperty("user.dir", "/");
-        }
+        String directory = System.getProperty(DIRECTORY_PROPERTY, System.getProperty("user.dir", "/"));
         if (Names.isAscii(directory)) {
             return Names.bytes(directory);
         }

@@ -103,8 +103,8 @@ public final class Names {
     }
 
     /**
-     * The path of a name, in which all methods of {@code java.nio.file} use these very bytes. A relative name is taken
-     * in the {@linkplain Invocation#workingDirectory working directory}, so that the path is always absolute.
+     * The path of a name, in which all methods of {@code java.nio.file} use these very bytes. A relative name gives an
+     * absolute path where the JVM does not know the {@linkplain Invocation#workingDirectory working directory} itself.
      *
      * @throws InvalidPathException if it is empty, or has a NUL
      */
@@ -115,9 +115,7 @@ public final class Names {
         if (name[0] == '/') {
             return absolute(name);
         }
-        byte[] directory = Invocation.workingDirectory();
-        ByteBuffer all = ByteBuffer.allocate(directory.length + 1 + name.length);
-        return absolute(all.put(directory).put((byte) '/').put(name).array());
+        return Invocation.isInWorkingDirectory() ? relative(name) : inWorkingDirectory(name);
     }
 
     /** The path of a name; as {@link #path(byte[])} of its {@link #bytes(String)}. */
@@ -125,18 +123,36 @@ public final class Names {
         return path(bytes(text));
     }
 
-    /** The same path, absolute; as {@link #path(byte[])} of its {@link #bytes(Path)}, but an empty one is allowed. */
+    /**
+     * The same path, absolute; the empty one is the working directory.
+     *
+     * @throws InvalidPathException if it is of another file system than the kernel's
+     */
     public static Path absolute(Path path) {
-        if (path.isAbsolute()) {
-            return path;
-        }
         byte[] name = bytes(path);
-        return path(name.length == 0 ? Invocation.workingDirectory() : name);
+        if (name.length == 0) {
+            return absolute(Invocation.workingDirectory());
+        }
+        return path.isAbsolute() ? path : inWorkingDirectory(name);
     }
 
     /** The path of an entry of a directory. */
     public static Path resolve(Path directory, String entry) {
-        return directory.resolve(ROOT.relativize(path("/" + entry)));
+        return directory.resolve(relative(bytes(entry)));
+    }
+
+    private static Path relative(byte[] name) {
+        Path absolute = absolute(joined(new byte[0], name));
+        return absolute.subpath(0, absolute.getNameCount());
+    }
+
+    private static Path inWorkingDirectory(byte[] name) {
+        return absolute(joined(Invocation.workingDirectory(), name));
+    }
+
+    private static byte[] joined(byte[] directory, byte[] name) {
+        ByteBuffer all = ByteBuffer.allocate(directory.length + 1 + name.length);
+        return all.put(directory).put((byte) '/').put(name).array();
     }
 
     private static Path absolute(byte[] name) {
