@@ -12,7 +12,6 @@ import io.sendfiled.sys.NativeIoException;
 import io.sendfiled.technique.DestinationType;
 import io.sendfiled.technique.Technique;
 import io.sendfiled.technique.Techniques;
-import java.io.FileDescriptor;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.net.SocketAddress;
@@ -49,7 +48,7 @@ final class SendCommand {
             throws SfdException, IOException, InterruptedException {
         String to = String.valueOf(arguments.value(OptionSpec.TO));
         if (to.equals("-")) {
-            send(request, Destination.of(FileDescriptor.out), arguments, client, underWay, report);
+            send(request, Destination.of(StandardOutput.descriptor()), arguments, client, underWay, report);
         } else if (to.startsWith(TCP) || to.startsWith(UNIX)) {
             try (SocketChannel socket = connect(to)) {
                 send(request, Destination.of(socket), arguments, client, underWay, report);
