@@ -44,7 +44,7 @@ final class LaunchIT extends ProgramTestCase {
 
     private Path copyOfTheTree(String name) throws IOException, InterruptedException {
         Path copy = scratch.resolve(name);
-        HelperProgram.output("cp", "-a", LIB.getParent().toString(), copy.toString());
+        HelperProgram.output("cp", "-a", LIB.resolve("..").toString(), copy.toString());
         return copy;
     }
 
