@@ -1,8 +1,8 @@
 package io.sendfiled.config;
 
+import io.sendfiled.names.Names;
 import io.sendfiled.technique.TechniqueRules;
 import io.sendfiled.units.ByteSizes;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.List;
@@ -38,7 +38,7 @@ public enum Setting {
             "directory that clients' paths are resolved inside") {
         @Override
         Object standard(SendfiledConfig config) {
-            return Path.of("").toAbsolutePath();
+            return Names.absolute(Path.of(""));
         }
     },
     MAX_TRANSFERS(
@@ -282,7 +282,7 @@ public enum Setting {
 
     /** What a value is made of. */
     public enum Kind {
-        /** Text, its bounds are bytes of UTF-8. */
+        /** Text, its bounds are bytes. */
         TEXT,
         /** A path, made absolute. */
         PATH,
@@ -422,7 +422,8 @@ public enum Setting {
 
     private String format(Object value) {
         return switch (kind) {
-            case TEXT, PATH, CHOICE -> value.toString();
+            case TEXT, CHOICE -> Names.printable(value.toString());
+            case PATH -> Names.printable((Path) value);
             case NUMBER -> argument.equals("MS") ? value + "ms" : value.toString();
             case BYTES -> ByteSizes.format((Long) value);
             case FLAG -> value.equals(true) ? "on" : "off";
@@ -430,7 +431,7 @@ public enum Setting {
     }
 
     String checkText(String text) {
-        int bytes = text.getBytes(StandardCharsets.UTF_8).length;
+        int bytes = bytesOf(text);
         if (bytes < min) {
             throw new InvalidSettingException(this, "must not be empty");
         }
@@ -468,7 +469,19 @@ public enum Setting {
         if (path.toString().isEmpty()) {
             throw new InvalidSettingException(this, "must not be empty");
         }
-        return path.toAbsolutePath();
+        try {
+            return Names.absolute(path);
+        } catch (InvalidPathException e) {
+            throw notAPath(path.toString(), e);
+        }
+    }
+
+    private int bytesOf(String text) {
+        try {
+            return Names.bytes(text).length;
+        } catch (InvalidPathException e) {
+            throw new InvalidSettingException(this, quote(text) + " is not text: " + e.getReason(), e);
+        }
     }
 
     String checkChoice(String text) {
@@ -480,11 +493,18 @@ public enum Setting {
     }
 
     private Path parsePath(String text) {
-        try {
-            return checkPath(Path.of(text));
-        } catch (InvalidPathException e) {
-            throw new InvalidSettingException(this, quote(text) + " is not a path: " + e.getReason(), e);
+        if (text.isEmpty()) {
+            throw new InvalidSettingException(this, "must not be empty");
         }
+        try {
+            return checkPath(Names.path(text));
+        } catch (InvalidPathException e) {
+            throw notAPath(text, e);
+        }
+    }
+
+    private InvalidSettingException notAPath(String text, InvalidPathException cause) {
+        return new InvalidSettingException(this, quote(text) + " is not a path: " + cause.getReason(), cause);
     }
 
     private Boolean parseFlag(String text) {
@@ -525,6 +545,6 @@ public enum Setting {
     }
 
     private static String quote(String text) {
-        return "'" + text + "'";
+        return "'" + Names.printable(text) + "'";
     }
 }

@@ -6,12 +6,12 @@ import io.sendfiled.client.OpenFile;
 import io.sendfiled.client.SendfiledClient;
 import io.sendfiled.client.Source;
 import io.sendfiled.client.Transfer;
+import io.sendfiled.names.Names;
 import io.sendfiled.sys.Errno;
 import io.sendfiled.sys.NativeIoException;
 import io.sendfiled.technique.DestinationType;
 import io.sendfiled.technique.Technique;
 import io.sendfiled.technique.Techniques;
-import java.io.FileDescriptor;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.net.SocketAddress;
@@ -21,7 +21,6 @@ import java.nio.channels.SocketChannel;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
 import java.nio.file.OpenOption;
-import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.Set;
 
@@ -49,7 +48,7 @@ final class SendCommand {
             throws SfdException, IOException, InterruptedException {
         String to = String.valueOf(arguments.value(OptionSpec.TO));
         if (to.equals("-")) {
-            send(request, Destination.of(FileDescriptor.out), arguments, client, underWay, report);
+            send(request, Destination.of(StandardOutput.descriptor()), arguments, client, underWay, report);
         } else if (to.startsWith(TCP) || to.startsWith(UNIX)) {
             try (SocketChannel socket = connect(to)) {
                 send(request, Destination.of(socket), arguments, client, underWay, report);
@@ -118,7 +117,7 @@ final class SendCommand {
 
     private static boolean isFile(String name) {
         try {
-            return Files.isRegularFile(Path.of(name));
+            return Files.isRegularFile(Names.path(name));
         } catch (InvalidPathException e) {
             return false;
         }
@@ -136,8 +135,9 @@ final class SendCommand {
     }
 
     private static SocketChannel connect(String to) throws SfdException {
-        SocketAddress address =
-                to.startsWith(TCP) ? tcpAddress(to) : UnixDomainSocketAddress.of(to.substring(UNIX.length()));
+        SocketAddress address = to.startsWith(TCP)
+                ? tcpAddress(to)
+                : UnixDomainSocketAddress.of(Names.path(to.substring(UNIX.length())));
         try {
             return SocketChannel.open(address);
         } catch (java.nio.channels.UnresolvedAddressException e) {
@@ -179,7 +179,7 @@ final class SendCommand {
 
     private static FileChannel open(String file, OpenOption... options) throws SfdException {
         try {
-            return FileChannel.open(Path.of(file), options);
+            return FileChannel.open(Names.path(file), options);
         } catch (InvalidPathException e) {
             throw SfdException.of(file, new NativeIoException("open", Errno.EINVAL));
         } catch (IOException e) {

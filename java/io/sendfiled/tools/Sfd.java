@@ -2,7 +2,7 @@ package io.sendfiled.tools;
 
 import io.sendfiled.client.SendfiledClient;
 import io.sendfiled.jni.NativeLibrary;
-import java.io.FileDescriptor;
+import io.sendfiled.names.Invocation;
 import java.io.FileOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
@@ -30,9 +30,16 @@ public final class Sfd {
 
     /** Runs a command and ends the JVM with its exit status. */
     public static void main(String[] args) {
-        Sfd sfd = new Sfd(new FileOutputStream(FileDescriptor.out), System.err);
-        Runtime.getRuntime().addShutdownHook(new Thread(sfd::onShutdown, "sfd-shutdown"));
-        int status = sfd.run(args);
+        Sfd sfd = new Sfd(new FileOutputStream(StandardOutput.descriptor()), System.err);
+        Runtime.getRuntime()
+                .addShutdownHook(
+                        new Thread("sfd-shutdown") { // no lambda: the first one costs 3 ms
+                            @Override
+                            public void run() {
+                                sfd.onShutdown();
+                            }
+                        });
+        int status = sfd.run(Invocation.arguments(args));
         sfd.underWay.end(); // from here on there is no transfer to interrupt
         System.exit(status);
     }

@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.sendfiled.support.Await;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -92,6 +93,20 @@ public final class Program implements AutoCloseable {
     /** All that was written to descriptor 3 until it was closed. */
     public byte[] report() throws IOException {
         return process.getInputStream().readAllBytes();
+    }
+
+    /** How much of standard output waits to be read. */
+    public int available() {
+        try {
+            return process.getInputStream().available();
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    /** What it has written to standard error, while it may still run. */
+    public String errorsSoFar() {
+        return tryErrors();
     }
 
     public String errors() throws IOException {
