@@ -116,7 +116,7 @@ static jobject view(JNIEnv *env, jclass self, jlong address, jint length)
     return (*env)->NewDirectByteBuffer(env, (void *)(uintptr_t)address, length);
 }
 
-jint sfd_jni_register_buffer(JNIEnv *env)
+jint sfd_jni_register_buffer(JNIEnv *env, const char *package)
 {
     static const JNINativeMethod methods[] = {
         SFD_JNI_METHOD("init0", "(Ljava/nio/ByteBuffer;)V", init),
@@ -133,5 +133,5 @@ jint sfd_jni_register_buffer(JNIEnv *env)
         SFD_JNI_METHOD("view0", "(JI)Ljava/nio/ByteBuffer;", view),
     };
 
-    return sfd_jni_register(env, "io/sendfiled/jni/BufferNative", methods, SFD_JNI_COUNT(methods));
+    return sfd_jni_register(env, package, "BufferNative", methods, SFD_JNI_COUNT(methods));
 }

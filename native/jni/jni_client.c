@@ -61,7 +61,7 @@ static jint wait_readable(JNIEnv *env, jclass self, jint socket, jint timeout_ms
     return sfd_sys_wait_readable(socket, timeout_ms);
 }
 
-jint sfd_jni_register_client(JNIEnv *env)
+jint sfd_jni_register_client(JNIEnv *env, const char *package)
 {
     static const JNINativeMethod methods[] = {
         SFD_JNI_METHOD("openSocket0", "()I", open_socket),
@@ -71,5 +71,5 @@ jint sfd_jni_register_client(JNIEnv *env)
         SFD_JNI_METHOD("waitReadable0", "(II)I", wait_readable),
     };
 
-    return sfd_jni_register(env, "io/sendfiled/jni/ClientNative", methods, SFD_JNI_COUNT(methods));
+    return sfd_jni_register(env, package, "ClientNative", methods, SFD_JNI_COUNT(methods));
 }

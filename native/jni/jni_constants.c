@@ -115,12 +115,12 @@ static jint constant_value(JNIEnv *env, jclass class, jint index)
     return (jint)(i < CONSTANTS ? table[i].value : i - CONSTANTS);
 }
 
-jint sfd_jni_register_constants(JNIEnv *env)
+jint sfd_jni_register_constants(JNIEnv *env, const char *package)
 {
     static const JNINativeMethod methods[] = {
         SFD_JNI_METHOD("name0", "(I)Ljava/lang/String;", constant_name),
         SFD_JNI_METHOD("value0", "(I)I", constant_value),
     };
 
-    return sfd_jni_register(env, "io/sendfiled/jni/NativeConstants", methods, SFD_JNI_COUNT(methods));
+    return sfd_jni_register(env, package, "NativeConstants", methods, SFD_JNI_COUNT(methods));
 }

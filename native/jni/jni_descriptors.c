@@ -103,7 +103,7 @@ static jint is_non_blocking(JNIEnv *env, jclass self, jint fd)
     return flags < 0 ? flags : (flags & O_NONBLOCK) != 0;
 }
 
-jint sfd_jni_register_descriptors(JNIEnv *env)
+jint sfd_jni_register_descriptors(JNIEnv *env, const char *package)
 {
     static const JNINativeMethod methods[] = {
         SFD_JNI_METHOD("fieldId", "(Ljava/lang/Class;Ljava/lang/String;Ljava/lang/String;)J", field_id),
@@ -118,5 +118,5 @@ jint sfd_jni_register_descriptors(JNIEnv *env)
         SFD_JNI_METHOD("isNonBlocking", "(I)I", is_non_blocking),
     };
 
-    return sfd_jni_register(env, "io/sendfiled/jni/DescriptorsNative", methods, SFD_JNI_COUNT(methods));
+    return sfd_jni_register(env, package, "DescriptorsNative", methods, SFD_JNI_COUNT(methods));
 }

@@ -307,7 +307,7 @@ static void loop_stop(JNIEnv *env, jclass class, jlong loop)
     sfd_loop_stop(pointer(loop));
 }
 
-jint sfd_jni_register_engine(JNIEnv *env)
+jint sfd_jni_register_engine(JNIEnv *env, const char *package)
 {
     static const JNINativeMethod methods[] = {
         SFD_JNI_METHOD("create", "([B[B[B[J[JZ)J", engine_create),
@@ -337,5 +337,5 @@ jint sfd_jni_register_engine(JNIEnv *env)
         SFD_JNI_METHOD("stop", "(J)V", loop_stop),
     };
 
-    return sfd_jni_register(env, "io/sendfiled/jni/EngineNative", methods, SFD_JNI_COUNT(methods));
+    return sfd_jni_register(env, package, "EngineNative", methods, SFD_JNI_COUNT(methods));
 }

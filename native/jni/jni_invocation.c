@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-jint sfd_jni_register_invocation(JNIEnv *env);
+jint sfd_jni_register_invocation(JNIEnv *env, const char *package);
 
 /* glibc gives them to the constructors of every library, also of one that is loaded later; others do not. */
 static struct {
@@ -73,7 +73,7 @@ static jbyteArray working_directory(JNIEnv *env, jclass self)
     return getcwd(name, sizeof name) == NULL ? NULL : new_bytes(env, name);
 }
 
-jint sfd_jni_register_invocation(JNIEnv *env)
+jint sfd_jni_register_invocation(JNIEnv *env, const char *package)
 {
     static const JNINativeMethod methods[] = {
         SFD_JNI_METHOD("arguments", "()[[B", arguments),
@@ -81,5 +81,5 @@ jint sfd_jni_register_invocation(JNIEnv *env)
         SFD_JNI_METHOD("workingDirectory", "()[B", working_directory),
     };
 
-    return sfd_jni_register(env, "io/sendfiled/jni/InvocationNative", methods, SFD_JNI_COUNT(methods));
+    return sfd_jni_register(env, package, "InvocationNative", methods, SFD_JNI_COUNT(methods));
 }

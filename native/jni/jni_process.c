@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-jint sfd_jni_register_process(JNIEnv *env);
+jint sfd_jni_register_process(JNIEnv *env, const char *package);
 
 static jint effective_uid(JNIEnv *env, jclass class)
 {
@@ -143,7 +143,7 @@ static jint instance_holder(JNIEnv *env, jclass class, jobject buffer)
     return sfd_endpoint_holder(data, data + strlen(data) + 1);
 }
 
-jint sfd_jni_register_process(JNIEnv *env)
+jint sfd_jni_register_process(JNIEnv *env, const char *package)
 {
     static const JNINativeMethod methods[] = {
         SFD_JNI_METHOD("effectiveUid", "()I", effective_uid),
@@ -164,5 +164,5 @@ jint sfd_jni_register_process(JNIEnv *env)
         SFD_JNI_METHOD("instanceHolder0", "(Ljava/nio/ByteBuffer;)I", instance_holder),
     };
 
-    return sfd_jni_register(env, "io/sendfiled/jni/ProcessNative", methods, SFD_JNI_COUNT(methods));
+    return sfd_jni_register(env, package, "ProcessNative", methods, SFD_JNI_COUNT(methods));
 }

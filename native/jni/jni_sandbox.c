@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-jint sfd_jni_register_sandbox(JNIEnv *env);
+jint sfd_jni_register_sandbox(JNIEnv *env, const char *package);
 
 static jint landlock(JNIEnv *env, jclass class)
 {
@@ -68,7 +68,7 @@ static jint filter_at_work(JNIEnv *env, jclass class)
     return sfd_sandbox_filter_at_work();
 }
 
-jint sfd_jni_register_sandbox(JNIEnv *env)
+jint sfd_jni_register_sandbox(JNIEnv *env, const char *package)
 {
     static const JNINativeMethod methods[] = {
         SFD_JNI_METHOD("landlock", "()I", landlock),
@@ -79,5 +79,5 @@ jint sfd_jni_register_sandbox(JNIEnv *env)
         SFD_JNI_METHOD("filterAtWork", "()I", filter_at_work),
     };
 
-    return sfd_jni_register(env, "io/sendfiled/jni/SandboxNative", methods, SFD_JNI_COUNT(methods));
+    return sfd_jni_register(env, package, "SandboxNative", methods, SFD_JNI_COUNT(methods));
 }

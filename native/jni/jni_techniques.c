@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-jint sfd_jni_register_techniques(JNIEnv *env);
+jint sfd_jni_register_techniques(JNIEnv *env, const char *package);
 
 /* Out: i32 for each technique, 0 or -errno. */
 static void probe(JNIEnv *env, jclass class, jobject buffer)
@@ -33,12 +33,12 @@ static jint fits(JNIEnv *env, jclass class, jint kind, jint device, jboolean non
     return (jint)sfd_destination_type_fits(&info);
 }
 
-jint sfd_jni_register_techniques(JNIEnv *env)
+jint sfd_jni_register_techniques(JNIEnv *env, const char *package)
 {
     static const JNINativeMethod methods[] = {
         SFD_JNI_METHOD("probe0", "(Ljava/nio/ByteBuffer;)V", probe),
         SFD_JNI_METHOD("fits", "(IIZ)I", fits),
     };
 
-    return sfd_jni_register(env, "io/sendfiled/jni/TechniquesNative", methods, SFD_JNI_COUNT(methods));
+    return sfd_jni_register(env, package, "TechniquesNative", methods, SFD_JNI_COUNT(methods));
 }

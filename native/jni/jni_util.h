@@ -7,6 +7,7 @@
 
 #include <jni.h>
 #include <stddef.h>
+#include <stdio.h>
 
 #define SFD_JNI_VERSION JNI_VERSION_10
 
@@ -18,12 +19,21 @@
 
 #define SFD_JNI_COUNT(methods) ((jint)(sizeof(methods) / sizeof((methods)[0])))
 
-/* Registers a class's natives; JNI_OK, or an error with a Java exception pending. */
-static inline jint sfd_jni_register(JNIEnv *env, const char *class_name, const JNINativeMethod *methods, jint count)
+#define SFD_JNI_NAME_MAX 512
+
+/*
+ * Registers the natives of a class. JNI_OK, or an error with a Java exception pending. `package` is that of our
+ * classes, as JNI writes it and with a "/" behind it: who puts them into a jar of their own may have relocated them.
+ */
+static inline jint sfd_jni_register(JNIEnv *env, const char *package, const char *class_name,
+                                    const JNINativeMethod *methods, jint count)
 {
-    jclass class = (*env)->FindClass(env, class_name);
+    char name[SFD_JNI_NAME_MAX];
+    jclass class;
     jint result;
 
+    (void)snprintf(name, sizeof(name), "%s%s", package, class_name); /* what does not fit is not found */
+    class = (*env)->FindClass(env, name);
     if (class == NULL) return JNI_ERR;
     result = (*env)->RegisterNatives(env, class, methods, count);
     (*env)->DeleteLocalRef(env, class);

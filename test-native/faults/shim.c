@@ -388,6 +388,8 @@ PUBLIC long syscall(long number, ...)
     const int error = number == SYS_openat2      ? fault(CALL_openat2, __builtin_return_address(0))
                       : number == __NR_cachestat ? fault(CALL_cachestat, __builtin_return_address(0))
                       : number == SYS_statx      ? fault(CALL_statx, __builtin_return_address(0))
+                      : number == SYS_fstat      ? fault(CALL_fstat, __builtin_return_address(0))
+                      : number == SYS_newfstatat ? fault(CALL_fstatat, __builtin_return_address(0))
                                                  : 0;
 
     va_start(list, number);

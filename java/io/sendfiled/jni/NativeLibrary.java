@@ -3,10 +3,8 @@ package io.sendfiled.jni;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
-import java.nio.file.attribute.PosixFilePermissions;
-import java.util.Locale;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
@@ -14,8 +12,9 @@ import org.jspecify.annotations.Nullable;
  * Loads {@code libsendfiled-jni.so}, once a JVM, on the first use of {@link #isAvailable()} or {@link #ensureAvailable()}.
  *
  * <p>Looks, in this order, in the directory of the system property {@value #PATH_PROPERTY}, in {@code java.library.path},
- * and in the jar, whose copy is unpacked into a fresh directory that only its owner can enter. Never in the home or the
- * working directory. A library of another version than these classes is refused. Any thread.
+ * and in the jar ({@link LibraryInJar}). Never in the home or the working directory. A library of another version than
+ * these classes is refused, and the jar's own is loaded in place of one in {@code java.library.path}. These classes may
+ * have been given another package, by a relocation: the library asks for their names. Any thread.
  */
 public final class NativeLibrary {
     /** A directory that holds the library; when set, no other place is looked at. */
@@ -52,10 +51,7 @@ public final class NativeLibrary {
         Throwable cause = Loaded.CAUSE;
         if (cause != null) {
             String reason = cause.getMessage() == null ? cause.toString() : cause.getMessage();
-            UnsatisfiedLinkError error =
-                    new UnsatisfiedLinkError("sendfiled's native library is not available: " + reason);
-            error.initCause(cause);
-            throw error;
+            throw because("sendfiled's native library is not available: " + reason, cause);
         }
     }
 
@@ -71,31 +67,68 @@ public final class NativeLibrary {
         }
     }
 
-    /** The architecture's name as the jar has it: {@code x86_64} or {@code aarch64}. */
-    static String architecture() {
-        String arch = System.getProperty("os.arch", "unknown").toLowerCase(Locale.ROOT);
-        return arch.equals("amd64") ? "x86_64" : arch;
-    }
-
     private static @Nullable Throwable attempt() {
         try {
             load();
-            String expected = version();
-            String actual = version0();
-            if (!expected.equals(actual)) {
-                return new UnsatisfiedLinkError(
-                        FILE + " is of version " + actual + ", but the classes are of version " + expected);
-            }
-            checkConstants();
             return null;
         } catch (IllegalCallerException e) {
             IllegalCallerException advice = new IllegalCallerException(
                     "native access is not allowed: start java with --enable-native-access=" + moduleName());
             advice.initCause(e);
             return advice;
-        } catch (IOException | LinkageError | RuntimeException e) {
+        } catch (LinkageError | RuntimeException e) {
             return e;
         }
+    }
+
+    private static void load() {
+        String explicit = System.getProperty(PATH_PROPERTY);
+        if (explicit != null) {
+            loadFrom(explicit);
+            return;
+        }
+        try {
+            System.loadLibrary(NAME);
+            check();
+        } catch (LinkageError installed) { // absent, or another version's
+            try {
+                LibraryInJar.load(FILE);
+                check();
+            } catch (LinkageError inJar) {
+                inJar.addSuppressed(installed);
+                throw inJar;
+            }
+        }
+    }
+
+    /** From the directory that was named, or not at all: what is there instead is not what was meant. */
+    private static void loadFrom(String directory) {
+        try {
+            System.load(Path.of(directory, FILE).toAbsolutePath().toString());
+            check();
+        } catch (LinkageError | InvalidPathException e) {
+            throw because(
+                    "cannot load " + FILE + " from " + directory + ", where " + PATH_PROPERTY + " says that it is: " + e
+                            + ". Without this property the jar's own is loaded",
+                    e);
+        }
+    }
+
+    /** That the library that is loaded belongs to these classes. If not, another one can take its place. */
+    private static void check() {
+        String expected = version();
+        String actual = version0();
+        if (!expected.equals(actual)) {
+            throw new UnsatisfiedLinkError(
+                    FILE + " is of version " + actual + ", but the classes are of version " + expected);
+        }
+        checkConstants();
+    }
+
+    static UnsatisfiedLinkError because(String message, Throwable cause) {
+        UnsatisfiedLinkError error = new UnsatisfiedLinkError(message);
+        error.initCause(cause);
+        return error;
     }
 
     /** What an equal version should promise and an incomplete build can break. */
@@ -121,46 +154,6 @@ public final class NativeLibrary {
     private static String moduleName() {
         Module module = NativeLibrary.class.getModule();
         return module.isNamed() ? module.getName() : "ALL-UNNAMED";
-    }
-
-    private static void load() throws IOException {
-        String explicit = System.getProperty(PATH_PROPERTY);
-        if (explicit != null) {
-            System.load(Path.of(explicit, FILE).toAbsolutePath().toString());
-            return;
-        }
-        try {
-            System.loadLibrary(NAME);
-        } catch (UnsatisfiedLinkError e) {
-            try {
-                loadFromJar();
-            } catch (IOException | LinkageError fromJar) {
-                fromJar.addSuppressed(e);
-                throw fromJar;
-            }
-        }
-    }
-
-    private static void loadFromJar() throws IOException {
-        String resource = "/META-INF/native/linux-" + architecture() + "/" + FILE;
-        try (InputStream in = Resource.open(resource)) {
-            if (in == null) {
-                throw new UnsatisfiedLinkError("this jar has no native library for "
-                        + System.getProperty("os.name") + " on " + architecture() + " (" + resource + "), and "
-                        + FILE + " is not in java.library.path (" + System.getProperty("java.library.path") + ")");
-            }
-            Path directory = Files.createTempDirectory(
-                    "sendfiled-", PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
-            Path file = directory.resolve(FILE);
-            try {
-                Files.copy(in, file);
-                System.load(file.toString());
-            } finally {
-                // A loaded library stays mapped without its file, so no file is left even after a SIGKILL.
-                Files.deleteIfExists(file);
-                Files.deleteIfExists(directory);
-            }
-        }
     }
 
     private static native String version0();

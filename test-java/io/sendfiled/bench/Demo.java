@@ -32,7 +32,7 @@ import org.jspecify.annotations.Nullable;
 public final class Demo {
     private record DemoFile(String name, long size, String sha256) {
         String shortHash() {
-            return sha256.substring(0, 10) + "…";
+            return sha256.substring(0, 5);
         }
     }
 
@@ -64,13 +64,13 @@ public final class Demo {
     private static final int WARM_UP = 2000;
 
     private static final List<Column> COLUMNS = List.of(
-            Column.left("operation", 18),
-            Column.right("size", 8),
+            Column.left("operation", 16),
+            Column.right("size", 7),
             Column.left("technique", 10),
             Column.right("speed", 10),
             Column.right("bare loop", 10),
             Column.right("ratio", 6),
-            Column.left("SHA-256", 13));
+            Column.left("SHA-256", 7));
 
     private final Screen screen;
     private final Programs programs;
@@ -166,8 +166,8 @@ public final class Demo {
 
     /** 1 GiB, or less where that would not stay in the page cache or on the disk. */
     private static long biggestSize(Path directory) throws IOException {
-        long room = Math.min(
-                availableMemory() / 2, Files.getFileStore(directory).getUsableSpace() / 2 + existingSize(directory));
+        // Not Files.getFileStore: it wants to know the mount, and a chroot may see none.
+        long room = Math.min(availableMemory() / 2, directory.toFile().getUsableSpace() / 2 + existingSize(directory));
         return room >= GIB ? GIB : room >= 256 * MIB ? 256 * MIB : 128 * MIB;
     }
 

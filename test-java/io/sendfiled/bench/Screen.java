@@ -3,6 +3,7 @@ package io.sendfiled.bench;
 import java.io.PrintStream;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.regex.Pattern;
 
 /**
  * What the programs here print: steps, tables and their colours.
@@ -49,14 +50,18 @@ final class Screen {
         }
     }
 
+    /** What a terminal has if nobody has changed it. */
+    private static final int WIDTH = 80;
+
     private static final int STEP_TITLE_WIDTH = 24;
+    private static final Pattern ESCAPES = Pattern.compile("\033\\[[0-9;]*m");
 
     private final PrintStream out;
     private final boolean terminal;
     private final boolean colours;
     private boolean hasTransientLine;
 
-    private Screen(PrintStream out, boolean terminal) {
+    Screen(PrintStream out, boolean terminal) {
         this.out = out;
         this.terminal = terminal;
         String noColor = System.getenv("NO_COLOR");
@@ -118,7 +123,26 @@ final class Screen {
     }
 
     private void mark(Tone tone, String mark, String what, String detail) {
-        line("  " + paint(tone, mark) + " " + pad(what, STEP_TITLE_WIDTH, false) + " " + detail);
+        wrapped("  " + paint(tone, mark) + " " + pad(what, STEP_TITLE_WIDTH, false), detail, STEP_TITLE_WIDTH + 5);
+    }
+
+    /** A beginning, and a text that goes on below itself where the line is full. */
+    private void wrapped(String beginning, String text, int indent) {
+        StringBuilder line = new StringBuilder(beginning);
+        int empty = widthOf(beginning);
+        for (String word : text.split(" ", -1)) {
+            if (widthOf(line) + 1 + widthOf(word) > WIDTH && widthOf(line) > empty) {
+                line(line.toString());
+                line = new StringBuilder(" ".repeat(indent - 1));
+                empty = indent - 1;
+            }
+            line.append(' ').append(word);
+        }
+        line(line.toString().stripTrailing());
+    }
+
+    private static int widthOf(CharSequence text) {
+        return (int) ESCAPES.matcher(text).replaceAll("").codePoints().count();
     }
 
     /** What goes on now: on a terminal a line that the next one replaces, elsewhere nothing. */
@@ -140,26 +164,45 @@ final class Screen {
     }
 
     void header(List<Column> columns) {
-        List<Cell> titles = new ArrayList<>();
-        int width = 0;
-        for (Column column : columns) {
-            titles.add(Cell.faint(column.title()));
-            width += column.width() + 2;
-        }
+        List<Cell> titles =
+                columns.stream().map(column -> Cell.faint(column.title())).toList();
         row(columns, titles);
+        int width = fold(columns).stream().mapToInt(Screen::widthOf).max().orElse(0);
         line("  " + paint(Tone.FAINT, "─".repeat(width - 2)));
     }
 
+    /** A line of the table, or as many as its columns need. */
     void row(List<Column> columns, List<Cell> cells) {
-        StringBuilder line = new StringBuilder("  ");
-        for (int i = 0; i < columns.size(); i++) {
-            Column column = columns.get(i);
-            Cell cell = cells.get(i);
-            boolean last = i == columns.size() - 1 && !column.right();
-            String text = last ? cell.text() : pad(cell.text(), column.width(), column.right());
-            line.append(paint(cell.tone(), text)).append(last ? "" : "  ");
+        int i = 0;
+        for (List<Column> part : fold(columns)) {
+            StringBuilder line = new StringBuilder(i == 0 ? "" : "  ");
+            for (Column column : part) {
+                Cell cell = cells.get(i);
+                boolean last = i == columns.size() - 1 && !column.right();
+                String text = last ? cell.text() : pad(cell.text(), column.width(), column.right());
+                line.append("  ").append(paint(cell.tone(), text));
+                i++;
+            }
+            line(line.toString().stripTrailing());
         }
-        line(line.toString().stripTrailing());
+    }
+
+    /** As many columns as fit beside each other, and those that do not, a little to the right, below. */
+    private static List<List<Column>> fold(List<Column> columns) {
+        List<List<Column>> lines = new ArrayList<>(List.of(new ArrayList<>()));
+        for (Column column : columns) {
+            List<Column> line = lines.get(lines.size() - 1);
+            line.add(column);
+            if (widthOf(line) + (lines.size() > 1 ? 2 : 0) > WIDTH && line.size() > 1) {
+                line.remove(line.size() - 1);
+                lines.add(new ArrayList<>(List.of(column)));
+            }
+        }
+        return lines;
+    }
+
+    private static int widthOf(List<Column> columns) {
+        return columns.stream().mapToInt(column -> column.width() + 2).sum();
     }
 
     static String pad(String text, int width, boolean right) {

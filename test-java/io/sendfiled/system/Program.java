@@ -25,6 +25,9 @@ public final class Program implements AutoCloseable {
     /** For its environment: where the tests run as root, it may as well. */
     public static final Map<String, String> ALLOW_ROOT = ROOT ? Map.of("SENDFILED_ALLOW_ROOT", "1") : Map.of();
 
+    /** What ignores no signal, whatever the tests have inherited: nohup and a shell's "&" ignore some. */
+    private static final List<String> DEFAULT_SIGNALS = List.of("/usr/bin/env", "--default-signal", "--");
+
     private final Process process;
     private final Path errors;
 
@@ -53,14 +56,16 @@ public final class Program implements AutoCloseable {
     }
 
     /**
-     * Runs a command in an environment that holds nothing but what is given, TMPDIR, for what a process in the background
-     * says, and JAVA_HOME where the tests have one.
+     * Runs a command with the default action of every signal, in an environment that holds nothing but what is given,
+     * TMPDIR, for what a process in the background says, and JAVA_HOME where the tests have one.
      */
     public static Program start(Path scratch, List<String> command, Map<String, String> environment)
             throws IOException {
         Path errors = Files.createTempFile(scratch, "stderr", ".txt");
+        List<String> whole = new ArrayList<>(DEFAULT_SIGNALS);
+        whole.addAll(command);
         ProcessBuilder builder =
-                new ProcessBuilder(command).directory(scratch.toFile()).redirectError(errors.toFile());
+                new ProcessBuilder(whole).directory(scratch.toFile()).redirectError(errors.toFile());
         builder.environment().clear();
         builder.environment().put("TMPDIR", scratch.toString());
         builder.environment().putAll(environment);
