@@ -37,9 +37,7 @@
 
 #include <stddef.h>
 
-#ifndef SFD_API
-#define SFD_API __attribute__((visibility("default")))
-#endif
+#include "attr.h"
 
 #ifdef __cplusplus
 extern "C" {
