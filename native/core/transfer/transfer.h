@@ -161,11 +161,12 @@ struct sfd_transfer {
         int64_t atime;
         int64_t mtime;
         int64_t ctime;
-        int16_t device; /* index, which it uses; -1: none */
-        uint8_t medium; /* enum sfd_medium */
-        bool shared;    /* its description is the client's, sfd_open_descriptor */
-        bool sparse;    /* it had holes when it was opened */
-        bool locked;    /* the range has our read lock */
+        int16_t device;           /* index, which it uses; -1: none */
+        uint8_t medium;           /* enum sfd_medium */
+        bool shared;              /* its description is the client's, sfd_open_descriptor */
+        bool sparse;              /* it had holes when it was opened */
+        bool locked;              /* the range has our read lock */
+        uint16_t snapshot_pieces; /* of the grant for the memory that took its place (transfer_snapshot.c) */
     } source;
 
     /* Which part of the range is in the page cache, and how the rest is loaded (transfer_load.c). */

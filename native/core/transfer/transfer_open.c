@@ -128,8 +128,10 @@ enum sfd_next sfd_transfer_after_open(struct sfd_context *context, struct sfd_tr
          * A path will be opened again, so its file is closed; a descriptor from the client is kept, because there is no
          * other.
          */
-        if (t->source.path != NULL)
+        if (t->source.path != NULL) {
             sfd_closer_take_file(&context->closer, &t->source.fd, t->source.device, t->loop.account);
+            sfd_transfer_drop_snapshot(context, t);
+        }
         t->range.begin = t->range.offset = t->range.end = 0;
         return sfd_transfer_defer(context, t, t->job.error);
     }

@@ -35,6 +35,10 @@ static void work_open(const struct sfd_context *context, struct sfd_transfer *t)
     int result = t->source.path != NULL ? open_path(context, t, &file)
                                         : sfd_open_descriptor(&context->kernel, &t->source.fd, false, &file);
     if (result == 0) {
+        result = sfd_transfer_take_snapshot(context, t, &file);
+        if (result < 0) t->source.fd = file.fd;
+    }
+    if (result == 0) {
         result = sfd_transfer_adopt(context, t, &file,
                                     sfd_residency_learn(context->devices, &context->kernel, file.fd, file.dev));
     }
