@@ -45,6 +45,7 @@ struct sfd_context {
     struct sfd_write_ranges *ranges;     /* borrowed; of copies to files */
     struct sfd_memory_budget *memory;    /* borrowed; NULL: no limit */
     struct sfd_kernel kernel;
+    const char *follow;  /* borrowed; the path of the root, resolved anew for each request; NULL: it is open for all */
     uint32_t techniques; /* mask of those that work here */
     struct sfd_closer closer;
     struct sfd_counters counters;
@@ -155,7 +156,7 @@ struct sfd_transfer {
 
     struct {
         int fd;
-        int root;   /* borrowed descriptor */
+        int root;   /* borrowed descriptor; its own, until the file is open, if the root is followed; -1: none yet */
         char *path; /* owned; cold opens only */
         uint64_t size;
         int64_t atime;
@@ -210,8 +211,8 @@ void sfd_transfer_deinit(const struct sfd_context *context, struct sfd_transfer 
 /* What a request asks for; the descriptors are taken. */
 struct sfd_transfer_request {
     uint8_t command;  /* SFD_WIRE_OPEN_FILE, READ_FILE or SEND_FILE */
-    int root;         /* borrowed, outlives the transfer */
-    bool root_local;  /* sfd_residency_opens_here */
+    int root;         /* borrowed, outlives the transfer; -1: the context says which path to follow */
+    bool root_local;  /* sfd_residency_opens_here; false if it is followed */
     const char *path; /* borrowed for the call; NULL: the source is a descriptor */
     int64_t offset;
     uint64_t length;

@@ -87,6 +87,9 @@ enum sfd_next sfd_transfer_open_path(struct sfd_context *context, struct sfd_tra
                                      bool root_is_local);
 enum sfd_next sfd_transfer_open_source(struct sfd_context *context, struct sfd_transfer *transfer, int source);
 
+/* Closes a root that is the transfer's own: its file is open, or it ends. Idempotent; for the thread that has it. */
+void sfd_transfer_drop_root(const struct sfd_context *context, struct sfd_transfer *transfer);
+
 /* The disk pool has tried to open the file: goes on with the result. */
 enum sfd_next sfd_transfer_after_open(struct sfd_context *context, struct sfd_transfer *transfer);
 
