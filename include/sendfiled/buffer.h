@@ -28,7 +28,7 @@
  *     nothing is leaked.
  *   - They may be called by any thread. One buffer is used by one thread at a time; once it is sealed its
  *     bytes may be read by any number. None is async-signal-safe.
- *   - The descriptor of a buffer has FD_CLOEXEC set. No file is made in any file system.
+ *   - The descriptor of a buffer has FD_CLOEXEC set. No file is made in any file system, but by sfd_buffer_alloc_in().
  *   - A process that forks shares its buffers with the child, mapping and all, as with any shared memory: until the
  *     child has ended or started another program it can write, and what is sealed is SFD_BUFFER_SEALED_FUTURE.
  */
@@ -37,9 +37,7 @@
 
 #include <stddef.h>
 
-#ifndef SFD_API
-#define SFD_API __attribute__((visibility("default")))
-#endif
+#include "attr.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -72,7 +70,20 @@ enum {
      * Accepts a buffer also if it is only SFD_BUFFER_SEALED_FUTURE: others may still be writing to it. Without this
      * flag such a buffer is refused.
      */
-    SFD_BUFFER_FUTURE_WRITE = 32
+    SFD_BUFFER_FUTURE_WRITE = 32,
+    /*
+     * Accepts also what is not sealed, a file included, by copying it: as senders hand it over that do not know seals,
+     * those of libfatipc among them. The copy is memory of this process's, sealed, or with SFD_BUFFER_WRITABLE to write
+     * to; what is sealed as demanded is not copied. Blocks while it reads, on a file's disk too. The sender may write
+     * meanwhile: then the copy has some bytes from before and some from after, and no other danger.
+     */
+    SFD_BUFFER_COPY = 64,
+    /*
+     * With SFD_BUFFER_WRITABLE: accepts also a file, sfd_buffer_alloc_in(), and memory whose size is not sealed, and
+     * maps it as it is. Only from a sender that is trusted: it can change the bytes at any time, and if it cuts the
+     * file, or its disk fails, an access raises SIGBUS.
+     */
+    SFD_BUFFER_TRUST = 128
 };
 
 /* Against which writes the kernel protects a buffer. It always protects the size. */
@@ -123,6 +134,24 @@ struct sfd_buffer {
 int sfd_buffer_alloc(struct sfd_buffer *out, const char *name, size_t size, unsigned flags) SFD_API;
 
 /*
+ * Allocates a buffer that may be larger than memory and swap space: in a file without a name, on the disk of
+ * `directory`, which the kernel writes out as it needs memory.
+ *
+ *   out        as in sfd_buffer_alloc()
+ *   directory  on a file system with room for it, which is taken at once; a path, as the caller sees it
+ *   size       bytes, > 0
+ *
+ * No kernel seals a file. So it cannot be sent, only moved; and the receiver has to trust the sender, SFD_BUFFER_TRUST,
+ * or to copy it, SFD_BUFFER_COPY. The file is gone when the last process has freed it. Blocks for the disk, as any
+ * access to its bytes may.
+ *
+ * errno: EINVAL (a NULL argument, or size is 0), ENOSPC, EDQUOT (no room), EFBIG, EOPNOTSUPP, EISDIR (a file system
+ * without nameless files or without fallocate(2)), EACCES, ENOENT, ENOTDIR, ELOOP, ENAMETOOLONG, EROFS (the directory),
+ * ENOMEM, EMFILE, ENFILE, EIO.
+ */
+int sfd_buffer_alloc_in(struct sfd_buffer *out, const char *directory, size_t size) SFD_API;
+
+/*
  * Seals a buffer: from now on no process can change its bytes. `data` keeps its address and can be read; a write to it
  * raises SIGSEGV, write(2) to its descriptor fails with EPERM. (After mprotect(2), writes go to private copies of the
  * pages, which no other process sees.) Does nothing to a buffer that is sealed.
@@ -135,8 +164,9 @@ int sfd_buffer_alloc(struct sfd_buffer *out, const char *name, size_t size, unsi
  * tries again.
  *
  * Returns 0; buffer->seal says how far it went. errno: EBADF (no buffer), EINVAL (sfd_read_buffer()'s, and not mapped
- * yet), EPERM (its descriptor was made read-only, or sealed against seals), ENOMEM (no memory to map it again: then
- * data is NULL, and sfd_buffer_map() may try later).
+ * yet), EMEDIUMTYPE (it is in a file, sfd_buffer_alloc_in(), or a received one), EPERM (its descriptor was made
+ * read-only, or sealed against seals), ENOMEM (no memory to map it again: then data is NULL, and sfd_buffer_map() may
+ * try later).
  */
 int sfd_buffer_seal(struct sfd_buffer *buffer) SFD_API;
 
@@ -173,11 +203,14 @@ int sfd_buffer_move(int socket, struct sfd_buffer *buffer) SFD_API;
  *
  *   socket   a UNIX socket, at the point where the other end calls sfd_buffer_send() or sfd_buffer_move(); borrowed
  *   out      filled when the result is 1, else untouched; the caller frees it
- *   flags    0, SFD_BUFFER_WRITABLE or SFD_BUFFER_FUTURE_WRITE
+ *   flags    0, or what is to be accepted: SFD_BUFFER_WRITABLE, SFD_BUFFER_FUTURE_WRITE, SFD_BUFFER_COPY,
+ *            SFD_BUFFER_TRUST
  *
  * Trusts nothing that arrives: a message that is not a buffer, or not sealed as the caller demands, is refused, and all
  * descriptors that came with it are closed. (To close a file of a slow file server can block: an event loop should
  * receive only from processes that it trusts.)
+ *
+ * With SFD_BUFFER_COPY or SFD_BUFFER_TRUST the messages of libfatipc are understood, too.
  *
  * Returns 1; 0 when the other end has closed the connection (or, over seqpacket, sent an empty message); -1 with errno.
  * Blocks until something comes, unless the socket is non-blocking.
@@ -187,17 +220,19 @@ int sfd_buffer_move(int socket, struct sfd_buffer *buffer) SFD_API;
  *     EPROTONOSUPPORT  a message of a later version
  *     ENOMSG        no descriptor came with it
  *     E2BIG         more than one descriptor
- *     EMEDIUMTYPE   the descriptor is not a memory file
- *     ERANGE        the buffer is said to be larger than the memory file is
+ *     EMEDIUMTYPE   the descriptor is not a memory file; with SFD_BUFFER_COPY or SFD_BUFFER_TRUST: no regular file
+ *     ERANGE        the buffer is said to be larger than the memory file is, or became shorter while it was copied
  *     EPERM         not sealed: neither against changes of its size, nor, as it was not to be written to, against
  *                   writing
  *     EBUSY         SFD_BUFFER_SEALED_FUTURE, without SFD_BUFFER_FUTURE_WRITE
  *     EROFS         sealed, or open for reading only, although it was asked for SFD_BUFFER_WRITABLE
  *     EACCES        its descriptor is not open for reading
  *     EMFILE        this process has no free descriptor for it
- *     ENOMEM        no room to map it, or it needs huge pages that are not free
- * and of the call: EAGAIN (the socket is non-blocking and nothing has come), EBADF, EINVAL (unknown flags, or a stream
- * socket without a connection), ENOTSOCK, ENOTCONN, EOPNOTSUPP (not a UNIX socket), ECONNRESET, ENOBUFS.
+ *     ENOMEM        no room to map or to copy it, or it needs huge pages that are not free
+ *     EIO           its disk, while it was copied
+ * and of the call: EAGAIN (the socket is non-blocking and nothing has come), EBADF, EINVAL (unknown flags,
+ * SFD_BUFFER_TRUST without SFD_BUFFER_WRITABLE or with SFD_BUFFER_COPY, or a stream socket without a connection),
+ * ENOTSOCK, ENOTCONN, EOPNOTSUPP (not a UNIX socket), ECONNRESET, ENOBUFS.
  */
 int sfd_buffer_recv(int socket, struct sfd_buffer *out, unsigned flags) SFD_API;
 
@@ -209,9 +244,10 @@ int sfd_buffer_recv(int socket, struct sfd_buffer *out, unsigned flags) SFD_API;
  *     buffer.fd = fd;                          the buffer owns it now
  *     if (sfd_buffer_map(&buffer, 0) < 0) ...
  *
- * Its size is the file's. Does nothing to a buffer that is mapped. Does not block.
+ * Its size is the file's. Does nothing to a buffer that is mapped. Does not block, but see SFD_BUFFER_COPY, with which
+ * the descriptor is replaced by that of the copy.
  *
- * flags: as sfd_buffer_recv(). errno: EACCES, EBADF, EBUSY, EINVAL, EMEDIUMTYPE, ENOMEM, EPERM and EROFS
+ * flags: as sfd_buffer_recv(). errno: EACCES, EBADF, EBUSY, EINVAL, EIO, EMEDIUMTYPE, ENOMEM, EPERM, ERANGE and EROFS
  * as there.
  */
 int sfd_buffer_map(struct sfd_buffer *buffer, unsigned flags) SFD_API;

@@ -51,6 +51,10 @@ enum sfd_event_type {
     SFD_EVENT_FAILED    /* the end: an error, or it was cancelled */
 };
 
+/* A program that is compiled with -Wpadded is told of its own structs only. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wpadded"
+
 struct sfd_event {
     enum sfd_event_type type;
 
@@ -84,6 +88,8 @@ struct sfd_events {
     uint8_t over;
     uint8_t reserved[37];
 };
+
+#pragma GCC diagnostic pop
 
 /* Begins with a new status channel. of: enum sfd_events_of. */
 void sfd_events_init(struct sfd_events *events, enum sfd_events_of of) SFD_API;

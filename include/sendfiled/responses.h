@@ -33,24 +33,30 @@
 #include <sys/types.h>
 #include <time.h>
 
-#ifndef SFD_API
-#define SFD_API __attribute__((visibility("default")))
-#endif
+#include "attr.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
-/* Command ids of the responses. */
-enum {
+/* Command ids of the responses to requests of version 1. No others: a switch over them stays complete. */
+enum sfd_cmd_id {
     SFD_FILE_INFO = 0x81, /* file information, or the refusal of a request */
-    SFD_XFER_STAT = 0x82, /* progress, completion or failure of a transfer */
-    SFD_REFUSAL = 0x91,   /* the refusal of a request with options */
-    SFD_RESULT = 0x92     /* completion or failure of a transfer with options */
+    SFD_XFER_STAT = 0x82  /* progress, completion or failure of a transfer */
+};
+
+/* Command ids of the responses to requests with options. */
+enum {
+    SFD_REFUSAL = 0x91, /* the refusal of a request */
+    SFD_RESULT = 0x92   /* completion or failure of a transfer */
 };
 
 /* Status of a response; any other value is an errno. */
-enum { SFD_STAT_OK = 0 };
+enum sfd_op_stat { SFD_STAT_OK = 0 };
+
+/* A program that is compiled with -Wpadded is told of its own structs only. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wpadded"
 
 /* The file of an accepted request. */
 struct sfd_file_info {
@@ -95,6 +101,8 @@ struct sfd_result {
     uint64_t moved;        /* bytes, in all */
     uint64_t elapsed_ns;   /* from the daemon's receipt of the request to the last byte accepted */
 };
+
+#pragma GCC diagnostic pop
 
 /* Bytes at the start of every response: command and status. A 2-byte error is nothing else. */
 #define SFD_HDR_SIZE ((size_t)2)

@@ -19,6 +19,11 @@ int sfd_buffer_alloc(struct sfd_buffer *out, const char *name, size_t size, unsi
     return sfd_api_result(sfd_memory_create(sys, name, size, flags, out));
 }
 
+int sfd_buffer_alloc_in(struct sfd_buffer *out, const char *directory, size_t size)
+{
+    return sfd_api_result(out == NULL ? -EINVAL : sfd_memory_create_in(sys, directory, size, out));
+}
+
 int sfd_buffer_seal(struct sfd_buffer *buffer)
 {
     return sfd_api_result(sfd_memory_seal(sys, buffer));

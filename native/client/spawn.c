@@ -207,14 +207,9 @@ pid_t sfd_spawn(const char *server_name, const char *root_dir, const char *sockd
     (void)snprintf(transfers, sizeof transfers, "%d", maxfiles);
     (void)snprintf(timeout, sizeof timeout, "%d", open_fd_timeout_ms);
 
-    /*
-     * The original's options, and one of ours: the caller may be the only client, and must get its `maxfiles`
-     * transfers.
-     */
+    /* The options of the original and no other: the program of that name on PATH may be the original. */
     const char *const arguments[] = {
-        PROGRAM,   "-S", sockdir,   "-s", server_name, "-r",
-        root_dir,  "-n", transfers, "-t", timeout,     "--client-transfers",
-        transfers, "-p", NULL,
+        PROGRAM, "-S", sockdir, "-s", server_name, "-r", root_dir, "-n", transfers, "-t", timeout, "-p", NULL,
     };
     /* execve(2) does not write to the strings; its prototype only lacks the const. */
     const int result = spawn((char *const *)(uintptr_t)arguments, gone);

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "sys/fd.h"
 
@@ -52,6 +53,11 @@ int sfd_engine_create(struct sfd_engine **out, const struct sfd_settings *settin
     if (result < 0) goto fail;
     shared->roots[0] = result;
     shared->root_local[0] = sfd_residency_opens_here(&shared->kernel, result);
+    if (settings->follow_root != 0) {
+        result = -ENOMEM;
+        shared->follow = strdup(root);
+        if (shared->follow == NULL) goto fail;
+    }
     result = sfd_endpoint_open(&engine->endpoint, dir, name);
     if (result < 0) goto fail;
     shared->request_fd = engine->endpoint.fd;
@@ -162,6 +168,7 @@ void sfd_engine_destroy(struct sfd_engine *engine)
         sfd_loop_destroy(engine->shared.loops[i]);
     for (int i = 0; i < SFD_ROOTS_MAX; i++)
         if (engine->shared.roots[i] >= 0) (void)sfd_sys_linux.close(engine->shared.roots[i]);
+    free(engine->shared.follow);
     sfd_endpoint_close(&engine->endpoint);
     sfd_kernel_deinit(&engine->shared.kernel);
     sfd_watchdog_deinit(&engine->shared.watchdog);

@@ -21,9 +21,10 @@ struct sfd_engine {
 };
 
 /*
- * Binds `dir`/sendfiled.NAME.socket, opens `root` and makes the loops; clients may send from here on, and are served as
- * soon as the loops are polled. The engine in *out, and 0; or -errno, among them -EADDRINUSE (an instance of that name
- * is running), -ENOENT and -ENOTDIR (the root).
+ * Binds `dir`/sendfiled.NAME.socket, opens `root` (with settings.follow_root each request opens it anew, as that path
+ * leads then) and makes the loops; clients may send from here on, and are served as soon as the loops are polled. The
+ * engine in *out, and 0; or -errno, among them -EADDRINUSE (an instance of that name is running), -ENOENT and -ENOTDIR
+ * (the root).
  */
 int sfd_engine_create(struct sfd_engine **out, const struct sfd_settings *settings, const char *dir, const char *name,
                       const char *root);

@@ -40,6 +40,19 @@ static jint allocate(JNIEnv *env, jclass self, jobject state, jbyteArray name, j
     return result;
 }
 
+/* In a file on the disk of a directory, whose path ends with a NUL. */
+static jint allocate_in(JNIEnv *env, jclass self, jobject state, jbyteArray directory, jlong size)
+{
+    jbyte *bytes = (*env)->GetByteArrayElements(env, directory, NULL);
+    jint result;
+
+    (void)self;
+    if (bytes == NULL) return -ENOMEM;
+    result = sfd_memory_create_in(sys, (const char *)bytes, (size_t)size, state_of(env, state));
+    (*env)->ReleaseByteArrayElements(env, directory, bytes, JNI_ABORT);
+    return result;
+}
+
 /* An empty file, which another process fills; `name` as above. */
 static jint open_file(JNIEnv *env, jclass self, jbyteArray name)
 {
@@ -121,6 +134,7 @@ jint sfd_jni_register_buffer(JNIEnv *env, const char *package)
     static const JNINativeMethod methods[] = {
         SFD_JNI_METHOD("init0", "(Ljava/nio/ByteBuffer;)V", init),
         SFD_JNI_METHOD("allocate0", "(Ljava/nio/ByteBuffer;[BJI)I", allocate),
+        SFD_JNI_METHOD("allocateIn0", "(Ljava/nio/ByteBuffer;[BJ)I", allocate_in),
         SFD_JNI_METHOD("openFile0", "([B)I", open_file),
         SFD_JNI_METHOD("map0", "(Ljava/nio/ByteBuffer;II)I", map),
         SFD_JNI_METHOD("seal0", "(Ljava/nio/ByteBuffer;)I", seal),

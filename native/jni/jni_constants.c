@@ -85,6 +85,7 @@ static const struct constant {
     {"kind.pipe", SFD_FD_PIPE},
     {"kind.tcp", SFD_FD_TCP},
     {"kind.unix", SFD_FD_UNIX_STREAM},
+    {"kind.seqpacket", SFD_FD_UNIX_SEQPACKET},
     {"kind.file", SFD_FD_REGULAR},
     {"kind.device", SFD_FD_CHAR},
     {"device.null", SFD_FD_DEVICE_NULL},

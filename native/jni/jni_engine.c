@@ -47,6 +47,7 @@ static const struct setting {
     size_t offset; /* of the member of struct sfd_settings: uint32_t or uint64_t */
     size_t size;
 } table[] = {
+    SETTING("follow-root", follow_root),
     SETTING("max-transfers", max_transfers),
     SETTING("client-transfers", client.transfers),
     SETTING("client-descriptors", client.descriptors),

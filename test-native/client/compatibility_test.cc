@@ -2,6 +2,8 @@
 // include is the original's, and the first, so that the header has to be complete by itself.
 #include <sendfiled.h>
 
+#include <sendfiled/attr.h>
+
 #include <gtest/gtest.h>
 
 #include <type_traits>
@@ -34,6 +36,11 @@ static_assert(std::is_same_v<decltype(sfd_file_info::txnid), size_t>);
 static_assert(std::is_same_v<decltype(sfd_xfer_stat::cmd), uint8_t>);
 static_assert(std::is_same_v<decltype(sfd_xfer_stat::stat), uint8_t>);
 static_assert(std::is_same_v<decltype(sfd_xfer_stat::size), size_t>);
+
+// The original's enums, by their tags, and with its members only: -Wswitch asks for every member.
+static_assert(std::is_same_v<decltype(SFD_FILE_INFO), sfd_cmd_id> &&
+              std::is_same_v<decltype(SFD_XFER_STAT), sfd_cmd_id>);
+static_assert(std::is_same_v<decltype(SFD_STAT_OK), sfd_op_stat>);
 
 // Ours, which have to stay as well.
 static_assert(

@@ -94,13 +94,12 @@ TEST_F(SpawnTest, shouldStartTheDaemonAndEndIt)
     EXPECT_EQ(kill(pid, 0), -1);
 }
 
-TEST_F(SpawnTest, shouldPassTheOriginalsArgumentsAndLetTheCallerHaveAllTransfers)
+TEST_F(SpawnTest, shouldStartTheOriginalDaemonWithArgumentsThatItKnows)
 {
-    expectCleanEnd(spawn("ready"));
+    expectCleanEnd(spawn("original"));
 
     const std::vector<std::string> expected = {"sendfiled",  "-S", "/run/sockets", "-s", "disk0", "-r",
-                                               "/srv/files", "-n", "100",          "-t", "10000", "--client-transfers",
-                                               "100",        "-p"};
+                                               "/srv/files", "-n", "100",          "-t", "10000", "-p"};
     EXPECT_EQ(logged("argument"), expected);
 }
 

@@ -98,6 +98,8 @@ int driver_open_destination(const char *destination, int *data)
         if (pipe2(fds, O_CLOEXEC | O_NONBLOCK) < 0) driver_die("pipe");
     } else if (is_kind(destination, "unix")) {
         if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds) < 0) driver_die("socketpair");
+    } else if (is_kind(destination, "seqpacket")) {
+        if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds) < 0) driver_die("socketpair");
     } else if (is_kind(destination, "tcp")) {
         tcp_pair(fds);
     } else if (is_kind(destination, "tty")) {

@@ -25,8 +25,8 @@ void driver_close(int *fd);
  * Makes a destination; *data is our end of it, non-blocking, -1 if there is nothing to read. The
  * result, which is the caller's, is what to pass to the daemon.
  *
- *   pipe, unix, tcp   connected pairs; pipe and unix are non-blocking unless KIND/blocking is asked for,
- *                     tcp is blocking unless tcp/nonblocking is
+ *   pipe, unix, seqpacket, tcp   connected pairs, non-blocking unless KIND/blocking is asked for; but tcp is
+ *                     blocking unless tcp/nonblocking is
  *   tty               the slave of a pseudo terminal, raw; we read the master
  *   null              /dev/null
  *   file:NAME         written from its start; created or emptied

@@ -4,6 +4,7 @@
  *
  * FAKE_DAEMON says how to behave:
  *   ready       0 on descriptor 3, wait for a signal; SIGTERM: exit 0
+ *   original    as ready, if the arguments are those that the original daemon knows; else, like it, exit 1
  *   errno=N     N on descriptor 3, exit 1
  *   exit=N      nothing on descriptor 3, exit N
  *   half        half an int on descriptor 3, exit 1
@@ -83,6 +84,26 @@ static void on_term(int signal)
     _exit(0);
 }
 
+/* The original's way to read its arguments: true if it would start. */
+static bool starts_original(int argc, char **argv)
+{
+    bool root = false;
+    bool name = false;
+    bool count = false;
+    bool says = false;
+    int option;
+
+    opterr = 0;
+    while ((option = getopt(argc, argv, "+s:S:n:t:r:u:g:pd")) != -1) {
+        if (option == '?') return false;
+        if (option == 'r') root = true;
+        if (option == 's') name = true;
+        if (option == 'n') count = strtol(optarg, NULL, 10) > 0;
+        if (option == 'p') says = true;
+    }
+    return root && name && count && says && optind == argc;
+}
+
 /* Not for ever: a signal that cannot end us has to fail a test, not hang it. */
 _Noreturn static void wait_for_signal(void)
 {
@@ -100,7 +121,8 @@ int main(int argc, char **argv)
 
     write_log(argc, argv);
     if (behaviour == NULL) return 98;
-    if (strcmp(behaviour, "ready") == 0) {
+    if (strcmp(behaviour, "original") == 0 && !starts_original(argc, argv)) return 1;
+    if (strcmp(behaviour, "ready") == 0 || strcmp(behaviour, "original") == 0) {
         const struct sigaction action = {.sa_handler = on_term};
 
         sigaction(SIGTERM, &action, NULL); /* before the word: the caller may end us at once */

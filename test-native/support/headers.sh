@@ -67,7 +67,7 @@ for compiler in "$@"; do
             # A C++ compiler defines _GNU_SOURCE by itself.
             # shellcheck disable=SC2086
             "$compiler" -x $language -std=$standard -U_GNU_SOURCE -I"$include" -Wall -Wextra \
-                -Wpedantic -Werror -Wundef $more -fsyntax-only "$source" && continue
+                -Wpedantic -Werror -Wundef -Wpadded $more -fsyntax-only "$source" && continue
             echo "FAILED: $compiler -std=$standard ${source##*/}"
             failures=$((failures + 1))
         done

@@ -102,12 +102,17 @@ static void add_sockets(struct pool *pool, const char *socket_path)
         add(pool, "tcp listening", listener);
     add(pool, "tcp unconnected", socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
     add(pool, "udp", socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    const int connected = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    address.sin_port = htons(9); /* discard */
+    if (connected >= 0 && connect(connected, (struct sockaddr *)&address, sizeof address) == 0)
+        add(pool, "udp connected", connected);
     add(pool, "raw", socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_ICMP));
     add(pool, "packet", socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0));
     add(pool, "netlink", socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE));
     add_pair(pool, "unix stream", SOCK_STREAM);
     add_pair(pool, "unix dgram", SOCK_DGRAM);
     add_pair(pool, "unix seqpacket", SOCK_SEQPACKET);
+    add(pool, "unix seqpacket unconnected", socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
     add_knot(pool);
     add(pool, "request socket", hostile_connect(socket_path));
 }

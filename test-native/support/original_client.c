@@ -9,6 +9,7 @@
  * Prints a line for each step. Exit: 0 all went well, 1 not.
  */
 #include <sendfiled.h>
+#include <sendfiled/attr.h>
 
 #include <errno.h>
 #include <stdio.h>
@@ -44,8 +45,12 @@ static bool read_file_info(int fd, struct sfd_file_info *info)
     char buf[SFD_MAX_RESP_SIZE];
 
     if (read_all(fd, buf, sizeof(*info)) < SFD_HDR_SIZE) return false;
-    if (sfd_get_cmd(buf) != SFD_FILE_INFO || sfd_get_stat(buf) != SFD_STAT_OK) {
-        errno = sfd_get_stat(buf);
+
+    const enum sfd_cmd_id cmd = (enum sfd_cmd_id)sfd_get_cmd(buf);
+    const enum sfd_op_stat stat = (enum sfd_op_stat)sfd_get_stat(buf);
+
+    if (cmd != SFD_FILE_INFO || stat != SFD_STAT_OK) {
+        errno = (int)stat;
         return false;
     }
     return sfd_unmarshal_file_info(info, buf) && info->cmd == SFD_FILE_INFO && info->stat == SFD_STAT_OK &&

@@ -310,6 +310,15 @@ class TransferFixture : public CoreTest
         }
     }
 
+    /* The disk pool closes what the loop must not. */
+    void closePending()
+    {
+        struct sfd_closer closing;
+        while (context_->closer.count > 0 && sfd_closer_split(&context_->closer, &closing)) {
+            sfd_closer_deinit(&closing);
+        }
+    }
+
     /* Plays loop, disk pool and client until the transfer is over or parked. */
     void finish()
     {
@@ -329,6 +338,7 @@ class TransferFixture : public CoreTest
         ASSERT_TRUE(next_ == SFD_NEXT_END || next_ == SFD_NEXT_PARK) << "it does not end";
         collect();
         if (next_ == SFD_NEXT_END && pair_ != nullptr) {
+            closePending();
             data_ += readExactly(pair_->in.get(), content_.size() + 1);
         }
     }

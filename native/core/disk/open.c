@@ -64,6 +64,17 @@ static int open_file(const struct sfd_kernel *kernel, int directory, const char 
     return result;
 }
 
+int sfd_open_root(const struct sfd_kernel *kernel, const char *path, bool cached)
+{
+    const struct open_how how = {
+        .flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
+        .resolve = cached ? RESOLVE_CACHED : 0u,
+    };
+
+    if (cached && !kernel->resolve_cached) return -EAGAIN;
+    return kernel->sys->openat2(AT_FDCWD, path, &how);
+}
+
 int sfd_open_path(const struct sfd_kernel *kernel, int root, const char *path, struct sfd_opened *out)
 {
     return open_file(kernel, root, path, RESOLVE_INSIDE, false, out);

@@ -23,6 +23,12 @@ struct sfd_opened {
 };
 
 /*
+ * Opens the directory `path` as a root, following symbolic links: an O_PATH descriptor, or -errno. With `cached` from
+ * the kernel's caches alone, without blocking: -EAGAIN when only the disk can tell.
+ */
+int sfd_open_root(const struct sfd_kernel *kernel, const char *path, bool cached);
+
+/*
  * Opens `path` (bytes, NUL at the end) for reading below `root` (O_PATH directory, borrowed). 0, or -errno, among them
  * -EINVAL: not a regular file; -EAGAIN: a lease is being broken. Disk pool only.
  */

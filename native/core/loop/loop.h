@@ -84,6 +84,7 @@ struct sfd_shared {
     int request_fd;                 /* borrowed */
     int roots[SFD_ROOTS_MAX];       /* O_PATH directories, owned by the engine */
     bool root_local[SFD_ROOTS_MAX]; /* sfd_residency_opens_here */
+    char *follow;                   /* owned by the engine; the path of a root that is followed; NULL: none is */
     atomic_uint transfers;          /* in all tables */
     atomic_int receiving_loop;      /* index of the loop that receives */
     atomic_int receive_error;       /* the errno with which requests cannot be received for a second or more; 0: none */

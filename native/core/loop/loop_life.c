@@ -38,6 +38,7 @@ int sfd_loop_create(struct sfd_loop **out, struct sfd_shared *shared, uint32_t i
         .memory = &shared->memory,
         .ranges = &shared->write_ranges,
         .kernel = shared->kernel,
+        .follow = shared->follow,
         .techniques = shared->techniques,
     };
     loop->pool_context = loop->context;

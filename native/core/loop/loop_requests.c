@@ -136,8 +136,8 @@ static void begin(struct sfd_loop *loop, struct sfd_slot *slot)
     const int wanted = descriptor ? 3 : sends ? 2 : 1;
     struct sfd_transfer_request request = {
         .command = sends ? SFD_WIRE_SEND_FILE : (uint8_t)slot->command,
-        .root = loop->shared->roots[slot->root],
-        .root_local = loop->shared->root_local[slot->root],
+        .root = loop->shared->follow != NULL ? -1 : loop->shared->roots[slot->root],
+        .root_local = loop->shared->follow == NULL && loop->shared->root_local[slot->root],
         .path = descriptor ? NULL : slot->bytes + slot->path,
         .offset = slot->range_offset,
         .length = slot->range_length,

@@ -142,12 +142,25 @@ static int take_descriptors(const struct sfd_sys_memory *sys, struct msghdr *mes
     return count;
 }
 
-/* Whether what came is one buffer's message: 0 or -errno. */
-static int judge(const struct msghdr *message, const unsigned char *bytes, size_t length, int count, uint64_t *size)
+/* What libfatipc sends with a descriptor. The size is the file's. */
+static bool is_of_fatipc(const unsigned char *bytes, size_t length)
 {
-    const int result = (message->msg_flags & MSG_TRUNC) != 0 ? -EBADMSG : decode(bytes, length, size);
+    return length == 3 && memcmp(bytes, "ABC", 3) == 0;
+}
 
+/* Whether what came is one buffer's message: 0 or -errno. */
+static int judge(const struct msghdr *message, const unsigned char *bytes, size_t length, int count, unsigned flags,
+                 uint64_t *size)
+{
+    const bool old = (flags & (SFD_BUFFER_COPY | SFD_BUFFER_TRUST)) != 0 && is_of_fatipc(bytes, length);
+    int result = (message->msg_flags & MSG_TRUNC) != 0 ? -EBADMSG : 0;
+
+    if (old)
+        *size = SFD_MEMORY_WHOLE;
+    else if (result == 0)
+        result = decode(bytes, length, size);
     if (result < 0) return result;
+    if (!old && *size == SFD_MEMORY_WHOLE) return -ERANGE; /* no file is so long */
     /* `control` has room for everything, so MSG_CTRUNC means that the process had no free descriptor, recvmsg(2). */
     if ((message->msg_flags & MSG_CTRUNC) != 0) return -EMFILE;
     if (count == 0) return -ENOMSG;
@@ -172,16 +185,15 @@ int sfd_buffer_handover_receive(const struct sfd_sys_memory *sys, int socket, un
     struct sfd_buffer buffer = SFD_BUFFER_INIT;
     uint64_t size = 0;
 
-    if ((flags & ~(unsigned)(SFD_BUFFER_WRITABLE | SFD_BUFFER_FUTURE_WRITE)) != 0) return -EINVAL;
-    int result = check_socket(sys, socket);
+    int result = sfd_memory_check_flags(flags);
+    if (result == 0) result = check_socket(sys, socket);
     if (result < 0) return result;
     const int64_t got = sys->recvmsg(socket, &message, how | MSG_CMSG_CLOEXEC);
     if (got < 0) return (int)got;
     const int count = take_descriptors(sys, &message, &buffer.fd);
     /* An empty datagram is a message, not an end. */
     if (got == 0 && count == 0 && sys->socket_option(socket, SO_TYPE) != SOCK_DGRAM) return 0;
-    result = judge(&message, bytes, (size_t)got, count, &size);
-    if (result == 0 && size == SFD_MEMORY_WHOLE) result = -ERANGE; /* no file is so long */
+    result = judge(&message, bytes, (size_t)got, count, flags, &size);
     if (result == 0) result = sfd_memory_map(sys, &buffer, size, flags);
     if (result < 0) {
         sfd_memory_free(sys, &buffer);

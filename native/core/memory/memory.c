@@ -1,5 +1,5 @@
 /*
- * Memory files: making, sealing, mapping.
+ * Memory files, and files that take their place: making, sealing, mapping, copying.
  */
 #include "memory/memory.h"
 
@@ -123,6 +123,30 @@ int sfd_memory_create(const struct sfd_sys_memory *sys, const char *name, size_t
     return 0;
 }
 
+int sfd_memory_create_in(const struct sfd_sys_memory *sys, const char *directory, size_t size, struct sfd_buffer *out)
+{
+    struct sfd_buffer buffer = nothing;
+    uint64_t length = 0;
+
+    if (directory == NULL || size == 0) return -EINVAL;
+    buffer.fd = sys->open_unnamed(directory);
+    if (buffer.fd < 0) return buffer.fd;
+    buffer.size = size;
+    /* All blocks now: a disk that is full later would raise SIGBUS at some access. */
+    int result = sys->fallocate(buffer.fd, size);
+    if (result == 0) result = whole_pages(sys, buffer.fd, size, &length);
+    if (result == 0) {
+        buffer.mapped = (size_t)length;
+        result = map_at(sys, &buffer, NULL, &buffer.data);
+    }
+    if (result < 0) {
+        sfd_memory_free(sys, &buffer);
+        return result;
+    }
+    *out = buffer;
+    return 0;
+}
+
 int sfd_memory_hide(const struct sfd_sys_memory *sys, struct sfd_buffer *buffer)
 {
     void *same = NULL;
@@ -168,6 +192,7 @@ static int add_seals(const struct sfd_sys_memory *sys, int fd)
     int result = sys->fcntl(fd, F_ADD_SEALS, SEAL_SIZE | F_SEAL_WRITE);
 
     if (result == 0) return SFD_BUFFER_SEALED;
+    if (result == -EINVAL) return -EMEDIUMTYPE; /* no memory file */
     if (result != -EBUSY) return result;
     result = sys->fcntl(fd, F_ADD_SEALS, SEAL_SIZE | F_SEAL_FUTURE_WRITE);
     return result == 0 ? SFD_BUFFER_SEALED_FUTURE : result;
@@ -249,18 +274,89 @@ static int check_holes(const struct sfd_sys_memory *sys, int fd, uint64_t size)
     return result == 0 && allocated < size ? -ENOMEM : result;
 }
 
+/* What check() says of a buffer that is not sealed as demanded, and not of one that cannot be read. */
+static bool is_unsealed(int checked)
+{
+    return checked == -EMEDIUMTYPE || checked == -EPERM || checked == -EBUSY || checked == -EROFS;
+}
+
+/* As check(), of a sender that is trusted: any regular file that can be mapped for writing. */
+static int check_trusted(const struct sfd_sys_memory *sys, int fd, unsigned flags)
+{
+    const int checked = check(sys, fd, flags);
+
+    if ((flags & SFD_BUFFER_TRUST) == 0 || (checked != -EMEDIUMTYPE && checked != -EPERM)) return checked;
+    const int mode = sys->fcntl(fd, F_GETFL, 0);
+    if (mode < 0) return mode;
+    if ((mode & O_PATH) != 0) return -EMEDIUMTYPE;
+    return (mode & O_ACCMODE) == O_RDWR ? SFD_BUFFER_UNSEALED : -EROFS;
+}
+
+/* Fills the buffer from a file. 0, -ERANGE when the file has become shorter, or -errno. */
+static int read_file(const struct sfd_sys_memory *sys, int fd, const struct sfd_buffer *buffer)
+{
+    size_t done = 0;
+
+    while (done < buffer->size) {
+        const int64_t n = sys->pread(fd, (char *)buffer->data + done, buffer->size - done, done);
+        if (n == 0) return -ERANGE;
+        if (n == -EBADF) return -EACCES;
+        if (n < 0) return (int)n;
+        done += (size_t)n;
+    }
+    return 0;
+}
+
+/* Replaces a buffer, of which only the descriptor is known, by a copy. 0 or -errno. */
+static int take_copy(const struct sfd_sys_memory *sys, struct sfd_buffer *buffer, uint64_t size, unsigned flags)
+{
+    struct sfd_buffer copy;
+    uint64_t have = 0;
+    const int mode = sys->fcntl(buffer->fd, F_GETFL, 0);
+
+    if (mode < 0) return mode;
+    if ((mode & O_PATH) != 0) return -EMEDIUMTYPE;
+    int result = sys->file_size(buffer->fd, &have);
+    if (result < 0) return result == -ENODEV ? -EMEDIUMTYPE : result;
+    if (size == SFD_MEMORY_WHOLE) size = have;
+    if (size > have) return -ERANGE;
+    if (size > SIZE_MAX) return -ENOMEM;
+    result = sfd_memory_create(sys, NULL, (size_t)size, 0, &copy);
+    if (result < 0) return result;
+    result = read_file(sys, buffer->fd, &copy);
+    if (result == 0 && (flags & SFD_BUFFER_WRITABLE) == 0) result = sfd_memory_seal(sys, &copy);
+    if (result < 0) {
+        sfd_memory_free(sys, &copy);
+        return result;
+    }
+    (void)sys->close(buffer->fd);
+    *buffer = copy;
+    return 0;
+}
+
+int sfd_memory_check_flags(unsigned flags)
+{
+    const bool trusts = (flags & SFD_BUFFER_TRUST) != 0;
+
+    if ((flags & ~(unsigned)(SFD_BUFFER_WRITABLE | SFD_BUFFER_FUTURE_WRITE | SFD_BUFFER_COPY | SFD_BUFFER_TRUST)) != 0)
+        return -EINVAL;
+    return trusts && (flags & (SFD_BUFFER_WRITABLE | SFD_BUFFER_COPY)) != SFD_BUFFER_WRITABLE ? -EINVAL : 0;
+}
+
 int sfd_memory_map(const struct sfd_sys_memory *sys, struct sfd_buffer *buffer, uint64_t size, unsigned flags)
 {
     struct sfd_buffer mapped = {.fd = buffer->fd};
     uint64_t have = 0;
     uint64_t length = 0;
 
-    if ((flags & ~(unsigned)(SFD_BUFFER_WRITABLE | SFD_BUFFER_FUTURE_WRITE)) != 0) return -EINVAL;
+    int result = sfd_memory_check_flags(flags);
+    if (result < 0) return result;
     if (buffer->fd < 0) return -EBADF;
     if (buffer->data != NULL) return 0;
-    mapped.seal = check(sys, buffer->fd, flags);
+    mapped.seal = check_trusted(sys, buffer->fd, flags);
+    if ((flags & SFD_BUFFER_COPY) != 0 && is_unsealed(mapped.seal)) return take_copy(sys, buffer, size, flags);
     if (mapped.seal < 0) return mapped.seal;
-    int result = sys->file_size(buffer->fd, &have);
+    result = sys->file_size(buffer->fd, &have);
     if (result < 0) return result == -ENODEV ? -EMEDIUMTYPE : result;
     if (size == SFD_MEMORY_WHOLE) size = have;
     if (size > have) return -ERANGE;

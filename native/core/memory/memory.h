@@ -19,6 +19,9 @@
 int sfd_memory_create(const struct sfd_sys_memory *sys, const char *name, size_t size, unsigned flags,
                       struct sfd_buffer *out);
 
+/* The same in a file without a name on the disk of `directory`. `size` > 0. Waits for the disk. */
+int sfd_memory_create_in(const struct sfd_sys_memory *sys, const char *directory, size_t size, struct sfd_buffer *out);
+
 /* Bytes of the longest name, memfd_create(2). */
 #define SFD_MEMORY_NAME_MAX 249
 
@@ -31,9 +34,13 @@ int sfd_memory_check_size(const struct sfd_sys_memory *sys, const struct sfd_buf
 /* Seals the buffer; its mapping keeps its address and becomes read-only. 0 or -errno. */
 int sfd_memory_seal(const struct sfd_sys_memory *sys, struct sfd_buffer *buffer);
 
+/* Whether such flags can be together in sfd_memory_map: 0 or -EINVAL. */
+int sfd_memory_check_flags(unsigned flags);
+
 /*
  * Maps the file buffer->fd, which is not mapped: `size` bytes of it, or all of it with SFD_MEMORY_WHOLE, if it is what
- * `flags` demand (SFD_BUFFER_WRITABLE, SFD_BUFFER_FUTURE_WRITE). 0 or -errno, with *buffer untouched.
+ * `flags` demand (SFD_BUFFER_WRITABLE and those after it). Or, with SFD_BUFFER_COPY, replaces it by a copy, and closes
+ * it. 0 or -errno, with *buffer untouched.
  */
 #define SFD_MEMORY_WHOLE UINT64_MAX
 int sfd_memory_map(const struct sfd_sys_memory *sys, struct sfd_buffer *buffer, uint64_t size, unsigned flags);

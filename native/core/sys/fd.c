@@ -13,7 +13,9 @@ static enum sfd_fd_kind socket_kind(const struct sfd_sys *sys, int fd, int domai
 {
     int type = 0;
 
-    if (sys->getsockopt_int(fd, SOL_SOCKET, SO_TYPE, &type) < 0 || type != SOCK_STREAM) return SFD_FD_OTHER;
+    if (sys->getsockopt_int(fd, SOL_SOCKET, SO_TYPE, &type) < 0) return SFD_FD_OTHER;
+    if (domain == AF_UNIX && type == SOCK_SEQPACKET) return SFD_FD_UNIX_SEQPACKET;
+    if (type != SOCK_STREAM) return SFD_FD_OTHER;
     if (domain == AF_UNIX) return SFD_FD_UNIX_STREAM;
     if (domain == AF_INET || domain == AF_INET6) return SFD_FD_TCP;
     return SFD_FD_OTHER;
@@ -102,11 +104,17 @@ bool sfd_fd_close_may_block(const struct sfd_sys *sys, int fd, enum sfd_fd_kind 
     struct linger linger;
     int unread = 0;
 
-    if (kind == SFD_FD_PIPE) return false;
-    if (!sfd_fd_is_socket(kind)) return true;
-    /* Descriptors that were never received are closed together with the socket in whose queue they wait. */
-    if (kind == SFD_FD_UNIX_STREAM) return sys->get_unread(fd, &unread) < 0 || unread > 0;
-    return sys->get_linger(fd, &linger) < 0 || (linger.l_onoff != 0 && linger.l_linger > 0);
+    switch (kind) {
+    case SFD_FD_PIPE:
+        return false;
+    case SFD_FD_UNIX_STREAM:
+        /* Descriptors that were never received are closed together with the socket in whose queue they wait. */
+        return sys->get_unread(fd, &unread) < 0 || unread > 0;
+    case SFD_FD_TCP:
+        return sys->get_linger(fd, &linger) < 0 || (linger.l_onoff != 0 && linger.l_linger > 0);
+    default:
+        return true;
+    }
 }
 
 static int size_of(const struct sfd_sys *sys, int fd, int sync, uint64_t *size)

@@ -15,12 +15,13 @@
 #include "sys/sys.h"
 
 enum sfd_fd_kind {
-    SFD_FD_OTHER = 0,   /* anything not below: directories, epoll, netlink, datagram sockets, O_PATH, ... */
-    SFD_FD_PIPE,        /* pipe(2) or an opened FIFO */
-    SFD_FD_TCP,         /* AF_INET or AF_INET6, SOCK_STREAM */
-    SFD_FD_UNIX_STREAM, /* AF_UNIX, SOCK_STREAM */
-    SFD_FD_REGULAR,     /* regular or memory file */
-    SFD_FD_CHAR,        /* character device */
+    SFD_FD_OTHER = 0,      /* anything not below: directories, epoll, netlink, datagram sockets, O_PATH, ... */
+    SFD_FD_PIPE,           /* pipe(2) or an opened FIFO */
+    SFD_FD_TCP,            /* AF_INET or AF_INET6, SOCK_STREAM */
+    SFD_FD_UNIX_STREAM,    /* AF_UNIX, SOCK_STREAM */
+    SFD_FD_REGULAR,        /* regular or memory file */
+    SFD_FD_CHAR,           /* character device */
+    SFD_FD_UNIX_SEQPACKET, /* AF_UNIX, SOCK_SEQPACKET */
 };
 
 /* Which character device it is; the ones that can be a destination have a name. */
@@ -55,16 +56,11 @@ bool sfd_fd_is_pipe(const struct sfd_sys *sys, int fd);
  */
 int sfd_fd_ask(const struct sfd_sys *sys, int fd, struct sfd_fd_info *info);
 
-/* True for the two kinds of stream socket. */
-static inline bool sfd_fd_is_socket(enum sfd_fd_kind kind)
-{
-    return kind == SFD_FD_TCP || kind == SFD_FD_UNIX_STREAM;
-}
-
 /*
  * Whether close(2) of this descriptor can block. False for pipes. A TCP socket blocks if it lingers (SO_LINGER), a UNIX
  * stream socket if it has unread data, which may carry descriptors whose close blocks. True for all else: a file may
- * flush to a server. Never blocks itself.
+ * flush to a server, and a seqpacket socket may have unread records that are empty but for descriptors, which no call
+ * counts. Never blocks itself.
  */
 bool sfd_fd_close_may_block(const struct sfd_sys *sys, int fd, enum sfd_fd_kind kind);
 

@@ -26,6 +26,37 @@ static int memory_memfd_create(const char *name, unsigned flags)
     return result(memfd_create(name, flags));
 }
 
+static int memory_open_unnamed(const char *directory)
+{
+    int value;
+
+    do {
+        value = result(open(directory, O_TMPFILE | O_EXCL | O_RDWR | O_CLOEXEC, 0600));
+    } while (value == -EINTR);
+    return value;
+}
+
+static int memory_fallocate(int fd, uint64_t size)
+{
+    int value;
+
+    if (size > INT64_MAX) return -EFBIG;
+    do {
+        value = result(fallocate(fd, 0, 0, (off_t)size));
+    } while (value == -EINTR);
+    return value;
+}
+
+static int64_t memory_pread(int fd, void *to, size_t size, uint64_t offset)
+{
+    int64_t value;
+
+    do {
+        value = pread(fd, to, size, (off_t)offset);
+    } while (value < 0 && errno == EINTR);
+    return value < 0 ? -errno : value;
+}
+
 static int memory_ftruncate(int fd, uint64_t size)
 {
     int value;
@@ -157,6 +188,9 @@ static int64_t memory_recvmsg(int socket, struct msghdr *message, int flags)
 
 const struct sfd_sys_memory sfd_sys_memory_linux = {
     .memfd_create = memory_memfd_create,
+    .open_unnamed = memory_open_unnamed,
+    .fallocate = memory_fallocate,
+    .pread = memory_pread,
     .ftruncate = memory_ftruncate,
     .fcntl = memory_fcntl,
     .file_size = memory_file_size,

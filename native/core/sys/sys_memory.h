@@ -15,6 +15,9 @@
 
 struct sfd_sys_memory {
     int (*memfd_create)(const char *name, unsigned flags);
+    int (*open_unnamed)(const char *directory); /* a file without a name, on the directory's disk, for us alone */
+    int (*fallocate)(int fd, uint64_t size);    /* from 0 on; of size > 0 */
+    int64_t (*pread)(int fd, void *to, size_t size, uint64_t offset);
     int (*ftruncate)(int fd, uint64_t size);
     int (*fcntl)(int fd, int command, int argument);
     int (*file_size)(int fd, uint64_t *size);       /* -ENODEV: not a regular file. Never blocks for a memory file */

@@ -36,6 +36,8 @@ uint32_t sfd_destination_type_fits(const struct sfd_fd_info *info)
     case SFD_FD_TCP:
     case SFD_FD_UNIX_STREAM:
         return FITS_MEMORY | (info->nonblock ? sendfile : 0);
+    case SFD_FD_UNIX_SEQPACKET: /* sendfile(2) would choose the size of the records, by kernel and by page */
+        return FITS_MEMORY;
     case SFD_FD_PIPE:
         return FITS_MEMORY | (info->nonblock ? BIT(SFD_TECHNIQUE_SENDFILE) : 0) | BIT(SFD_TECHNIQUE_SPLICE);
     case SFD_FD_REGULAR:
@@ -161,7 +163,8 @@ int64_t sfd_destination_write(const struct sfd_kernel *kernel, int fd, enum sfd_
      * the kernel delays no earlier bytes either.
      */
     const bool last = !more && count == 1;
-    return kernel->sys->send(fd, iov->iov_base, iov->iov_len,
+    const bool whole = kind != SFD_FD_UNIX_SEQPACKET || iov->iov_len <= SFD_RECORD_BYTES;
+    return kernel->sys->send(fd, iov->iov_base, whole ? iov->iov_len : SFD_RECORD_BYTES,
                              MSG_DONTWAIT | MSG_NOSIGNAL | (!last && kind == SFD_FD_TCP ? MSG_MORE : 0));
 }
 

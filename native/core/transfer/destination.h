@@ -7,6 +7,7 @@
  *   type               fits                                      how it is kept from blocking
  *   stream socket      sendfile mmap read-write                  O_NONBLOCK, asked for before each batch
  *     blocking         mmap read-write                           MSG_DONTWAIT
+ *   seqpacket socket   mmap read-write                         MSG_DONTWAIT, one record a call
  *   pipe               splice mmap read-write                    SPLICE_F_NONBLOCK; RWF_NOWAIT or our own description
  *     O_NONBLOCK       and sendfile                              O_NONBLOCK, asked for before each batch
  *   regular, memory    copy-file-range sendfile mmap read-write  it does block: the disk pool does all of it (copy.h)
@@ -26,6 +27,13 @@
 #include "disk/residency.h"
 #include "protocol/technique.h"
 #include "sys/kernel.h"
+
+/*
+ * The most bytes of one record to a seqpacket socket, which takes a record whole or not at all. What the original's
+ * receivers expect, a block of the file; and no send buffer is too small for it: the least that SO_SNDBUF sets is 4608
+ * bytes, of which 32 are the kernel's (EMSGSIZE, unix_dgram_sendmsg in net/unix/af_unix.c).
+ */
+#define SFD_RECORD_BYTES ((size_t)4096)
 
 struct sfd_destination {
     int fd;

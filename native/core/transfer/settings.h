@@ -24,6 +24,7 @@ struct sfd_settings {
     uint64_t quantum;          /* bytes that one transfer may move a turn */
     uint32_t idle_timeout_ms;  /* without a byte moved; 0: never */
     uint32_t drain_timeout_ms; /* to wait for room for the final message; 0: no limit */
+    uint32_t follow_root;      /* not 0: the path of the root is resolved anew for each request */
     bool selector;             /* a selector answers the selections of each turn */
     uint8_t rule_count;
     struct sfd_rule rules[SFD_RULES_MAX]; /* for `auto`, the first that matches and fits */

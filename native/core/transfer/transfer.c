@@ -174,6 +174,7 @@ enum sfd_next sfd_transfer_opened(struct sfd_context *context, struct sfd_transf
         .id = t->id,
     };
     t->status.info_due = true;
+    sfd_transfer_drop_root(context, t);
     if (t->command == SFD_WIRE_OPEN_FILE) return park(context, t);
     if (t->command == SFD_WIRE_READ_FILE) sfd_status_grow(&t->status, &context->kernel, t->range.end - t->range.begin);
     return sfd_transfer_choose(context, t);

@@ -45,6 +45,7 @@ struct sfd_context {
     struct sfd_write_ranges *ranges;     /* borrowed; of copies to files */
     struct sfd_memory_budget *memory;    /* borrowed; NULL: no limit */
     struct sfd_kernel kernel;
+    const char *follow;  /* borrowed; the path of the root, resolved anew for each request; NULL: it is open for all */
     uint32_t techniques; /* mask of those that work here */
     struct sfd_closer closer;
     struct sfd_counters counters;
@@ -155,17 +156,18 @@ struct sfd_transfer {
 
     struct {
         int fd;
-        int root;   /* borrowed descriptor */
+        int root;   /* borrowed descriptor; its own, until the file is open, if the root is followed; -1: none yet */
         char *path; /* owned; cold opens only */
         uint64_t size;
         int64_t atime;
         int64_t mtime;
         int64_t ctime;
-        int16_t device; /* index, which it uses; -1: none */
-        uint8_t medium; /* enum sfd_medium */
-        bool shared;    /* its description is the client's, sfd_open_descriptor */
-        bool sparse;    /* it had holes when it was opened */
-        bool locked;    /* the range has our read lock */
+        int16_t device;           /* index, which it uses; -1: none */
+        uint8_t medium;           /* enum sfd_medium */
+        bool shared;              /* its description is the client's, sfd_open_descriptor */
+        bool sparse;              /* it had holes when it was opened */
+        bool locked;              /* the range has our read lock */
+        uint16_t snapshot_pieces; /* of the grant for the memory that took its place (transfer_snapshot.c) */
     } source;
 
     /* Which part of the range is in the page cache, and how the rest is loaded (transfer_load.c). */
@@ -209,8 +211,8 @@ void sfd_transfer_deinit(const struct sfd_context *context, struct sfd_transfer 
 /* What a request asks for; the descriptors are taken. */
 struct sfd_transfer_request {
     uint8_t command;  /* SFD_WIRE_OPEN_FILE, READ_FILE or SEND_FILE */
-    int root;         /* borrowed, outlives the transfer */
-    bool root_local;  /* sfd_residency_opens_here */
+    int root;         /* borrowed, outlives the transfer; -1: the context says which path to follow */
+    bool root_local;  /* sfd_residency_opens_here; false if it is followed */
     const char *path; /* borrowed for the call; NULL: the source is a descriptor */
     int64_t offset;
     uint64_t length;

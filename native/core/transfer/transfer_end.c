@@ -50,6 +50,8 @@ void sfd_transfer_drop_target(const struct sfd_context *context, struct sfd_tran
 static void close_file(struct sfd_context *context, struct sfd_transfer *t)
 {
     sfd_transfer_drop_target(context, t);
+    sfd_transfer_drop_snapshot(context, t);
+    sfd_transfer_drop_root(context, t);
     if (t->cache.drop.own != 0)
         sfd_closer_take_dropping(&context->closer, &t->source.fd, t->source.device, &t->cache.drop, t->loop.account);
     else if (file_closes_at_once(context, t))

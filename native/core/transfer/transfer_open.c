@@ -45,6 +45,12 @@ static bool is_for_pool(int result)
     return result < 0 && sfd_errno_policy(SFD_PLACE_OPEN_CACHED, result) == SFD_REMEDY_POOL;
 }
 
+void sfd_transfer_drop_root(const struct sfd_context *context, struct sfd_transfer *t)
+{
+    /* Nothing is flushed by the close of an O_PATH descriptor. */
+    if (context->follow != NULL) sfd_fd_close(context->kernel.sys, &t->source.root);
+}
+
 static enum sfd_next take_over(struct sfd_context *context, struct sfd_transfer *t, const struct sfd_opened *file,
                                int device)
 {
@@ -59,8 +65,15 @@ enum sfd_next sfd_transfer_open_path(struct sfd_context *context, struct sfd_tra
     struct sfd_opened file;
     uint64_t dev = 0;
     int device = -1;
+    int result = 0;
 
-    int result = root_is_local ? sfd_open_cached(&context->kernel, t->source.root, path, &file) : -EXDEV;
+    if (context->follow != NULL) {
+        result = sfd_open_root(&context->kernel, context->follow, true);
+        if (is_for_pool(result)) return open_in_pool(context, t, path, -1);
+        if (result < 0) return sfd_transfer_refuse(context, t, result);
+        t->source.root = result;
+    }
+    result = root_is_local ? sfd_open_cached(&context->kernel, t->source.root, path, &file) : -EXDEV;
     if (is_for_pool(result)) {
         device = device_of(context, t, path, &dev);
         sfd_transfer_hold_device(context, t, device);
@@ -128,8 +141,10 @@ enum sfd_next sfd_transfer_after_open(struct sfd_context *context, struct sfd_tr
          * A path will be opened again, so its file is closed; a descriptor from the client is kept, because there is no
          * other.
          */
-        if (t->source.path != NULL)
+        if (t->source.path != NULL) {
             sfd_closer_take_file(&context->closer, &t->source.fd, t->source.device, t->loop.account);
+            sfd_transfer_drop_snapshot(context, t);
+        }
         t->range.begin = t->range.offset = t->range.end = 0;
         return sfd_transfer_defer(context, t, t->job.error);
     }

@@ -11,6 +11,7 @@
  *     transfer_work.c    one job in the disk pool
  *     transfer_load.c    the job that loads a window
  *     transfer_memory.c  the memory that a copy may fill
+ *     transfer_snapshot.c  the content of a file that does not tell its size
  */
 #ifndef SFD_TRANSFER_TRANSFER_PRIVATE_H
 #define SFD_TRANSFER_TRANSFER_PRIVATE_H
@@ -85,6 +86,9 @@ void sfd_transfer_take_copied(struct sfd_context *context, struct sfd_transfer *
 enum sfd_next sfd_transfer_open_path(struct sfd_context *context, struct sfd_transfer *transfer, const char *path,
                                      bool root_is_local);
 enum sfd_next sfd_transfer_open_source(struct sfd_context *context, struct sfd_transfer *transfer, int source);
+
+/* Closes a root that is the transfer's own: its file is open, or it ends. Idempotent; for the thread that has it. */
+void sfd_transfer_drop_root(const struct sfd_context *context, struct sfd_transfer *transfer);
 
 /* The disk pool has tried to open the file: goes on with the result. */
 enum sfd_next sfd_transfer_after_open(struct sfd_context *context, struct sfd_transfer *transfer);
@@ -219,5 +223,18 @@ void sfd_transfer_filled_memory(const struct sfd_context *context, struct sfd_tr
 
 /* The copy is over. Idempotent; for the thread that has the transfer. */
 void sfd_transfer_give_memory_back(const struct sfd_context *context, struct sfd_transfer *transfer);
+
+/* ---- transfer_snapshot.c ---- */
+
+/*
+ * If the file does not tell its size, reads it to its end, and replaces its descriptor by that of a memory file with
+ * the content. 0, or -errno with the file as it was, among them -EINVAL: its read would wait, or it cannot be read at
+ * an offset; -EFBIG: it has more than 4 MiB; -EDQUOT, -ENOBUFS as sfd_memory_budget_take. Disk pool only.
+ */
+int sfd_transfer_take_snapshot(const struct sfd_context *context, struct sfd_transfer *transfer,
+                               struct sfd_opened *file);
+
+/* Gives back the grant of that memory. Idempotent; for the thread that has the transfer. */
+void sfd_transfer_drop_snapshot(const struct sfd_context *context, struct sfd_transfer *transfer);
 
 #endif

@@ -15,10 +15,22 @@
 
 #define OPEN_TRIES 3 /* against EAGAIN of a rename that races with the resolution, openat2(2) */
 
-static int open_path(const struct sfd_context *context, const struct sfd_transfer *t, struct sfd_opened *out)
+/* 0 when the root is open, or -errno. */
+static int open_root(const struct sfd_context *context, struct sfd_transfer *t)
 {
-    int result = -EAGAIN;
+    if (context->follow == NULL || t->source.root >= 0) return 0;
+    const int root = sfd_open_root(&context->kernel, context->follow, false);
+    if (root < 0) return root;
+    t->source.root = root;
+    return 0;
+}
 
+static int open_path(const struct sfd_context *context, struct sfd_transfer *t, struct sfd_opened *out)
+{
+    int result = open_root(context, t);
+
+    if (result < 0) return result;
+    result = -EAGAIN;
     for (int i = 0; i < OPEN_TRIES && result == -EAGAIN; i++) {
         /* A thread of one disk must not wait for another disk. */
         result = t->task.queue == SFD_QUEUE_OPEN
@@ -34,6 +46,10 @@ static void work_open(const struct sfd_context *context, struct sfd_transfer *t)
 
     int result = t->source.path != NULL ? open_path(context, t, &file)
                                         : sfd_open_descriptor(&context->kernel, &t->source.fd, false, &file);
+    if (result == 0) {
+        result = sfd_transfer_take_snapshot(context, t, &file);
+        if (result < 0) t->source.fd = file.fd;
+    }
     if (result == 0) {
         result = sfd_transfer_adopt(context, t, &file,
                                     sfd_residency_learn(context->devices, &context->kernel, file.fd, file.dev));

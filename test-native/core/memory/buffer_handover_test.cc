@@ -638,7 +638,7 @@ TEST_F(RefusalTest, ShouldHandOnWhatItCannotSealAnyBetter)
 TEST_F(RefusalTest, ShouldRefuseFlagsThatItDoesNotKnowAndTakeNothing)
 {
     sendRaw(message(100), {sealed_.get()});
-    for (const unsigned flags : {1u, 2u, 64u, 0x80000000u}) {
+    for (const unsigned flags : {1u, 2u, 256u, 0x80000000u}) {
         EXPECT_EQ(-EINVAL, refusal(flags));
     }
     EXPECT_EQ(1, receive(&other_));

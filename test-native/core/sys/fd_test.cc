@@ -49,7 +49,7 @@ std::vector<Type> types()
         {"TCP socket, IPv6", SFD_FD_TCP, true, true, sock(AF_INET6, SOCK_STREAM)},
         {"UNIX stream socket", SFD_FD_UNIX_STREAM, true, true, sock(AF_UNIX, SOCK_STREAM)},
         {"UNIX datagram socket", SFD_FD_OTHER, true, true, sock(AF_UNIX, SOCK_DGRAM)},
-        {"UNIX seqpacket socket", SFD_FD_OTHER, true, true, sock(AF_UNIX, SOCK_SEQPACKET)},
+        {"UNIX seqpacket socket", SFD_FD_UNIX_SEQPACKET, true, true, sock(AF_UNIX, SOCK_SEQPACKET)},
         {"UDP socket", SFD_FD_OTHER, true, true, sock(AF_INET, SOCK_DGRAM)},
         {"netlink socket", SFD_FD_OTHER, true, true, sock(AF_NETLINK, SOCK_RAW)},
         {"file to read", SFD_FD_REGULAR, true, false, file(O_RDONLY)},

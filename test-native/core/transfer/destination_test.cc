@@ -108,6 +108,7 @@ TEST_F(DestinationTest, ShouldTellWhatFitsEachType)
         {"TCP, O_NONBLOCK", nonblocking(tcpPair().out), SFD_FD_TCP, MEMORY | SENDFILE},
         {"UNIX", SocketPair().out, SFD_FD_UNIX_STREAM, MEMORY},
         {"UNIX, O_NONBLOCK", nonblocking(SocketPair().out), SFD_FD_UNIX_STREAM, MEMORY | SENDFILE},
+        {"seqpacket", nonblocking(SocketPair(SOCK_SEQPACKET).out), SFD_FD_UNIX_SEQPACKET, MEMORY},
         {"pipe", Pipe().out, SFD_FD_PIPE, MEMORY | SPLICE},
         {"pipe, O_NONBLOCK", Pipe(O_NONBLOCK).out, SFD_FD_PIPE, MEMORY | SPLICE | SENDFILE},
         {"file", file(O_WRONLY), SFD_FD_REGULAR, MEMORY | SENDFILE | COPY},

@@ -171,7 +171,64 @@ TEST_F(TransferDestinationTest, ShouldKeepTheHolesOfAFile)
     EXPECT_LT(st.st_blocks * 512, static_cast<blkcnt_t>(BIG));
 }
 
-// ------------------------------------------------------------------ packets
+// ------------------------------------------------------------------ records and packets
+
+TEST_F(TransferDestinationTest, ShouldSendRecordsThatNoSendBufferIsTooSmallFor)
+{
+    static std::vector<size_t> records;
+    sys_.send = [](int fd, const void *bytes, size_t length, int how) {
+        const int64_t sent = sfd_sys_linux.send(fd, bytes, length, how);
+        if (sent >= 0) {
+            records.push_back(static_cast<size_t>(sent));
+        }
+        return sent;
+    };
+    for (const uint8_t technique : {SFD_TECHNIQUE_AUTO, SFD_TECHNIQUE_READ_WRITE, SFD_TECHNIQUE_MMAP}) {
+        for (const uint64_t warm_until : {UINT64_MAX, uint64_t{0}}) {
+            for (const bool smallest : {false, true}) {
+                SCOPED_TRACE(testing::Message() << int{technique} << ' ' << warm_until << ' ' << smallest);
+                records.clear();
+                file(BIG + 1);
+                script.warm_until = warm_until;
+                options_.technique = technique;
+                SocketPair pair(SOCK_SEQPACKET);
+                const int none = 1; // the kernel makes it its least
+                if (smallest) {
+                    ASSERT_EQ(0, setsockopt(pair.out.get(), SOL_SOCKET, SO_SNDBUF, &none, sizeof(none)));
+                }
+                send(toPair(std::move(pair), false));
+                EXPECT_BYTES(content_, data_);
+                expectSent(BIG + 1);
+                ASSERT_EQ((BIG + 1 + 4095) / 4096, records.size());
+                const size_t last = records.back();
+                records.pop_back();
+                EXPECT_EQ(std::vector<size_t>(records.size(), 4096), records);
+                EXPECT_EQ((BIG + 1) % 4096, last);
+                again();
+            }
+        }
+    }
+}
+
+TEST_F(TransferDestinationTest, ShouldSendNoRecordForAnEmptyFile)
+{
+    file(0);
+    SocketPair pair(SOCK_SEQPACKET);
+    OwnedFd client(dup(pair.out.get()));
+    ASSERT_EQ(SFD_NEXT_END, begin(SFD_WIRE_SEND_FILE, toPair(std::move(pair), false)));
+    expectSent(0);
+    char byte;
+    EXPECT_EQ(-1, recv(pair_->in.get(), &byte, 1, MSG_DONTWAIT)) << "an empty record would look like the end";
+    EXPECT_EQ(EAGAIN, errno);
+}
+
+TEST_F(TransferDestinationTest, ShouldRefuseASeqpacketSocketASendfile)
+{
+    file(BIG);
+    options_.technique = SFD_TECHNIQUE_SENDFILE;
+    EXPECT_EQ(SFD_NEXT_END, begin(SFD_WIRE_SEND_FILE, toPair(SocketPair(SOCK_SEQPACKET), true)));
+    EXPECT_EQ("error 129 " + std::to_string(EOPNOTSUPP), told().back());
+}
 
 TEST_F(TransferDestinationTest, ShouldHoldTheLastPacketBackOnlyIfTheClientHasMore)
 {

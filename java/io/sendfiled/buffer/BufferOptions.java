@@ -1,7 +1,9 @@
 package io.sendfiled.buffer;
 
 import io.sendfiled.jni.BufferNative;
+import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
@@ -12,16 +14,18 @@ public final class BufferOptions {
     public static final int MAX_NAME = BufferNative.MAX_NAME;
 
     /** Ordinary pages, each allocated at the first write to it. */
-    public static final BufferOptions DEFAULT = new BufferOptions("sendfiled", false, false);
+    public static final BufferOptions DEFAULT = new BufferOptions("sendfiled", false, false, null);
 
     private final String name;
     private final boolean hugePages;
     private final boolean prefault;
+    private final @Nullable Path directory;
 
-    private BufferOptions(String name, boolean hugePages, boolean prefault) {
+    private BufferOptions(String name, boolean hugePages, boolean prefault, @Nullable Path directory) {
         this.name = name;
         this.hugePages = hugePages;
         this.prefault = prefault;
+        this.directory = directory;
     }
 
     /** Its name in {@code /proc/PID/maps} and {@code /proc/PID/fd}, behind {@code /memfd:}; need not be unique. */
@@ -44,6 +48,17 @@ public final class BufferOptions {
     }
 
     /**
+     * Where it is in a file without a name, on the disk of this directory, instead of in memory; null: nowhere. It may be
+     * larger than the machine's memory and swap space: the kernel writes it out as it needs memory. Its room is taken at
+     * once, and an access may wait for the disk. No kernel seals a file: it can be {@linkplain SharedBuffer#move moved}, and
+     * neither sealed nor sent; its receiver asks for {@link BufferAccess#TRUSTED} or {@link BufferAccess#COPY}. It has no
+     * name, and takes neither huge pages nor prefault.
+     */
+    public @Nullable Path directory() {
+        return directory;
+    }
+
+    /**
      * With this name.
      *
      * @param value at most {@value #MAX_NAME} bytes of UTF-8 without a NUL
@@ -58,17 +73,22 @@ public final class BufferOptions {
             throw new IllegalArgumentException(
                     "a buffer's name of " + length + " bytes is longer than " + MAX_NAME + ": " + value);
         }
-        return new BufferOptions(value, hugePages, prefault);
+        return new BufferOptions(value, hugePages, prefault, directory);
     }
 
     /** With or without {@link #hugePages}. */
     public BufferOptions withHugePages(boolean value) {
-        return new BufferOptions(name, value, prefault);
+        return new BufferOptions(name, value, prefault, directory);
     }
 
     /** With or without {@link #prefault}. */
     public BufferOptions withPrefault(boolean value) {
-        return new BufferOptions(name, hugePages, value);
+        return new BufferOptions(name, hugePages, value, directory);
+    }
+
+    /** In a file on the disk of this {@link #directory}, or in memory with null. */
+    public BufferOptions withDirectory(@Nullable Path value) {
+        return new BufferOptions(name, hugePages, prefault, value);
     }
 
     @Override
@@ -76,25 +96,35 @@ public final class BufferOptions {
         return other instanceof BufferOptions that
                 && name.equals(that.name)
                 && hugePages == that.hugePages
-                && prefault == that.prefault;
+                && prefault == that.prefault
+                && Objects.equals(directory, that.directory);
     }
 
     @Override
     public int hashCode() {
-        return Objects.hash(name, hugePages, prefault);
+        return Objects.hash(name, hugePages, prefault, directory);
     }
 
     @Override
     public String toString() {
-        return "BufferOptions[name=" + name + ", hugePages=" + hugePages + ", prefault=" + prefault + "]";
+        return "BufferOptions[name=" + name + ", hugePages=" + hugePages + ", prefault=" + prefault + ", directory="
+                + directory + "]";
     }
 
-    byte[] nameAndNul() {
-        byte[] bytes = name.getBytes(StandardCharsets.UTF_8);
+    /** Allocates a buffer like this: 0 or -errno. */
+    int allocate(ByteBuffer state, long size) {
+        if (directory != null) {
+            return BufferNative.allocateIn(state, withNul(directory.toString()), size);
+        }
+        return BufferNative.allocate(state, withNul(name), size, flags());
+    }
+
+    private static byte[] withNul(String text) {
+        byte[] bytes = text.getBytes(StandardCharsets.UTF_8);
         return Arrays.copyOf(bytes, bytes.length + 1);
     }
 
-    int flags() {
+    private int flags() {
         return (hugePages ? BufferNative.HUGE_PAGES : 0) | (prefault ? BufferNative.PREFAULT : 0);
     }
 }

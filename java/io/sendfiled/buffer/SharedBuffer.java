@@ -66,17 +66,26 @@ public final class SharedBuffer implements Closeable {
      * are, and the call waits for that. The memory does not count as direct memory of the JVM.
      *
      * @param size bytes, from 0
-     * @throws IllegalArgumentException if the size is negative
+     * @throws IllegalArgumentException if the size is negative; or if it is to be in a file, and the size is 0 or huge
+     *     pages or prefault are asked for as well
      * @throws NativeIoException {@code ENOMEM} if that is more than the machine's memory and swap space, or there are not
-     *     enough huge pages; {@code EMFILE} if no descriptor is free
+     *     enough huge pages; {@code EMFILE} if no descriptor is free; in a file: {@code ENOSPC} or {@code EDQUOT} if its
+     *     disk has no room, {@code EOPNOTSUPP} or {@code EISDIR} if its file system has no files without a name, and
+     *     those of the directory's path
      */
     public static SharedBuffer allocate(long size, BufferOptions options) throws IOException {
         if (size < 0) {
             throw new IllegalArgumentException("negative size " + size);
         }
         ByteBuffer state = BufferNative.newState();
-        int result = BufferNative.allocate(state, options.nameAndNul(), size, options.flags());
-        Errno.check(result, "allocate a buffer of " + size + (options.hugePages() ? " bytes in huge pages" : " bytes"));
+        if (options.directory() != null && (size == 0 || options.hugePages() || options.prefault())) {
+            throw new IllegalArgumentException(
+                    "a buffer in a file has bytes, and neither huge pages nor prefault: " + options);
+        }
+        String where = options.directory() != null
+                ? " bytes in a file in " + options.directory()
+                : options.hugePages() ? " bytes in huge pages" : " bytes";
+        Errno.check(options.allocate(state, size), "allocate a buffer of " + size + where);
         return new SharedBuffer(state);
     }
 
@@ -143,7 +152,8 @@ public final class SharedBuffer implements Closeable {
      * stays false, and a receiver has to ask for {@link BufferAccess#FUTURE_WRITE}. A later call tries again.
      *
      * @throws ClosedChannelException if it is closed
-     * @throws NativeIoException {@code EMFILE} if views exist and no descriptor is free, {@code ENOMEM}
+     * @throws NativeIoException {@code EMFILE} if views exist and no descriptor is free, {@code ENOMEM}; {@code
+     *     EMEDIUMTYPE} if it is in a file
      */
     public void seal() throws IOException {
         Errno.check(memory.addSeals(), "seal a buffer");
@@ -259,9 +269,10 @@ public final class SharedBuffer implements Closeable {
             case Errno.EPROTONOSUPPORT -> "its message is of a later version";
             case Errno.ENOMSG -> "no descriptor came with it";
             case Errno.E2BIG -> "more than one descriptor came with it";
-            case Errno.EMEDIUMTYPE -> "the descriptor is not a memory file";
+            case Errno.EMEDIUMTYPE -> "it is not a memory file";
             case Errno.ERANGE -> "it is said to be larger than its memory file is";
-            case Errno.EPERM -> "it is not sealed; what was moved is asked for with BufferAccess.WRITABLE";
+            case Errno.EPERM ->
+                "it is not sealed; what was moved is asked for with BufferAccess.WRITABLE, all else with COPY";
             case Errno.EBUSY -> "somebody can still write to it; take it all the same with BufferAccess.FUTURE_WRITE";
             case Errno.EROFS -> "it is sealed, but BufferAccess.WRITABLE was asked for";
             default -> "";

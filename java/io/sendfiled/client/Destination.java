@@ -9,7 +9,8 @@ import java.nio.channels.Pipe;
 import java.nio.channels.SocketChannel;
 
 /**
- * Where a file is to be sent: a stream socket, a pipe, a regular file open for writing, {@code /dev/null} or a terminal.
+ * Where a file is to be sent: a stream socket, a UNIX seqpacket socket, a pipe, a regular file open for writing, {@code
+ * /dev/null} or a terminal.
  *
  * <p>The caller keeps the destination. The client makes a duplicate when the transfer is submitted, and neither closes
  * the original nor changes its mode (blocking or not). Until the transfer's result is there, nothing else may write to

@@ -63,6 +63,11 @@ public final class SendfiledConfig {
         return Names.resolve(socketDirectory(), SocketDirectories.socketFile(name()));
     }
 
+    /** Whether the path of the root is resolved anew for each request. */
+    public boolean followRoot() {
+        return (Boolean) get(Setting.FOLLOW_ROOT);
+    }
+
     /** Most transfers at once, 1..1,000,000. */
     public int maxTransfers() {
         return number(Setting.MAX_TRANSFERS);
@@ -211,6 +216,15 @@ public final class SendfiledConfig {
          */
         public Builder root(Path root) {
             return put(Setting.ROOT, root);
+        }
+
+        /**
+         * Whether the path of the root is resolved anew for each request, so that a symbolic link on it can be changed at
+         * any time. Each request has one root, the one of its receipt. A relative path is made absolute once.
+         */
+        public Builder followRoot(boolean value) {
+            values.put(Setting.FOLLOW_ROOT, value);
+            return this;
         }
 
         /** The directory of the request socket; as {@link #root(Path)}. */

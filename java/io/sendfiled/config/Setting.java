@@ -41,6 +41,14 @@ public enum Setting {
             return Names.absolute(Path.of(""));
         }
     },
+    FOLLOW_ROOT(
+            Scope.CORE,
+            "follow-root",
+            '\0',
+            Kind.FLAG,
+            "",
+            "off",
+            "resolve the path of the root anew for each request: a symbolic link on it can be changed at any time"),
     MAX_TRANSFERS(
             Scope.CORE,
             "max-transfers",

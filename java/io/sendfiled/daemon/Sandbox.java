@@ -66,7 +66,11 @@ final class Sandbox {
             check(SandboxNative.filter(), "filter system calls");
         }
         if (landlock >= 0) {
-            check(SandboxNative.confine(rules(config)), "confine its threads");
+            List<Rule> rules = rules(config);
+            if (config.followRoot()) {
+                rules.add(new Rule(FollowedRoot.demandConfinable(config.root()), READ_ALL));
+            }
+            check(SandboxNative.confine(rules), "confine its threads");
         }
         return missing;
     }

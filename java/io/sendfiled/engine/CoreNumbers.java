@@ -22,7 +22,8 @@ final class CoreNumbers {
     /** The settings of the core, for {@link io.sendfiled.jni.EngineNative#create}. */
     static long[] of(SendfiledConfig config) {
         return Setting.core().stream()
-                .mapToLong(setting -> (Long) config.get(setting))
+                .mapToLong(setting ->
+                        config.get(setting) instanceof Boolean flag ? (flag ? 1 : 0) : (Long) config.get(setting))
                 .toArray();
     }
 

@@ -21,6 +21,12 @@ public final class BufferNative {
     /** {@code SFD_BUFFER_FUTURE_WRITE}, for {@link #receive} and {@link #map}. */
     public static final int FUTURE_WRITE = 32;
 
+    /** {@code SFD_BUFFER_COPY}, for {@link #receive} and {@link #map}. */
+    public static final int COPY = 64;
+
+    /** {@code SFD_BUFFER_TRUST}, for {@link #receive} and {@link #map}, with {@link #WRITABLE}. */
+    public static final int TRUST = 128;
+
     /** {@code SFD_BUFFER_UNSEALED}, of {@link #seal(ByteBuffer)}. */
     public static final int UNSEALED = 0;
 
@@ -88,6 +94,11 @@ public final class BufferNative {
         return allocate0(state, nameAndNul, size, flags);
     }
 
+    /** The same in a file without a name on the disk of a directory, whose path ends with a NUL. 0 or -errno. */
+    public static int allocateIn(ByteBuffer state, byte[] directoryAndNul, long size) {
+        return allocateIn0(state, directoryAndNul, size);
+    }
+
     /** An empty memory file, which another process fills: a descriptor for the caller, or -errno. */
     public static int openFile(byte[] nameAndNul) {
         NativeLibrary.ensureAvailable();
@@ -150,6 +161,8 @@ public final class BufferNative {
     private static native void init0(ByteBuffer state);
 
     private static native int allocate0(ByteBuffer state, byte[] nameAndNul, long size, int flags);
+
+    private static native int allocateIn0(ByteBuffer state, byte[] directoryAndNul, long size);
 
     private static native int openFile0(byte[] nameAndNul);
 

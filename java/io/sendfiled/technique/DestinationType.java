@@ -13,7 +13,9 @@ public enum DestinationType {
     /** A regular file or a memory file. */
     FILE(4),
     /** A character device. */
-    DEVICE(5);
+    DEVICE(5),
+    /** A seqpacket socket of the UNIX family, which takes records of at most 4096 bytes. */
+    SEQPACKET(6);
 
     private final int code;
 
@@ -34,6 +36,7 @@ public enum DestinationType {
             case 3 -> UNIX;
             case 4 -> FILE;
             case 5 -> DEVICE;
+            case 6 -> SEQPACKET;
             default -> null;
         };
     }

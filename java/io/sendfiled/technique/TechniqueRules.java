@@ -17,7 +17,7 @@ public final class TechniqueRules {
     public static final int MAX = 16;
 
     private static final String FORM = "DEST[/blocking|/nonblocking][<=SIZE]=TECHNIQUE";
-    private static final String DESTINATIONS = "any, tcp, unix, socket, pipe, file, device";
+    private static final String DESTINATIONS = "any, tcp, unix, seqpacket, socket, pipe, file, device";
 
     /** Whether the destination's description must, or must not, have {@code O_NONBLOCK}. */
     public enum Blocking {
@@ -151,7 +151,8 @@ public final class TechniqueRules {
             case "any" -> Set.of(DestinationType.values());
             case "tcp" -> Set.of(DestinationType.TCP);
             case "unix" -> Set.of(DestinationType.UNIX);
-            case "socket" -> Set.of(DestinationType.TCP, DestinationType.UNIX);
+            case "seqpacket" -> Set.of(DestinationType.SEQPACKET);
+            case "socket" -> Set.of(DestinationType.TCP, DestinationType.UNIX, DestinationType.SEQPACKET);
             case "pipe" -> Set.of(DestinationType.PIPE);
             case "file" -> Set.of(DestinationType.FILE);
             case "device" -> Set.of(DestinationType.DEVICE);

@@ -33,6 +33,7 @@ final class TechniquesCommand {
             new Row("tcp", DestinationType.TCP, 0, true),
             new Row("unix", DestinationType.UNIX, 0, false),
             new Row("unix", DestinationType.UNIX, 0, true),
+            new Row("seqpacket", DestinationType.SEQPACKET, 0, false),
             new Row("pipe", DestinationType.PIPE, 0, false),
             new Row("pipe", DestinationType.PIPE, 0, true),
             new Row("file", DestinationType.FILE, 0, false),

@@ -385,6 +385,38 @@ final class SharedBufferTest {
     }
 
     @Test
+    void shouldCopyAFileAndSealTheCopy() throws IOException {
+        Path file = Files.write(directory.resolve("file"), new byte[] {1, 2, 3});
+        try (FileInputStream in = new FileInputStream(file.toFile());
+                SharedBuffer copy = SharedBuffer.of(Descriptors.duplicate(in.getFD()), BufferAccess.COPY)) {
+            Files.write(file, new byte[0]);
+            assertTrue(copy.isSealed());
+            assertEquals(ByteBuffer.wrap(new byte[] {1, 2, 3}), copy.bytes());
+        }
+    }
+
+    @Test
+    void shouldMoveABufferThatIsInAFile() throws IOException {
+        BufferOptions options = BufferOptions.DEFAULT.withDirectory(directory);
+        try (SharedBuffer buffer = SharedBuffer.allocate(3, options)) {
+            buffer.bytes().put(new byte[] {1, 2, 3});
+            assertEquals(Errno.EMEDIUMTYPE, errnoOf(() -> buffer.send(pair.left())));
+            assertEquals(ByteBuffer.wrap(new byte[] {1, 2, 3}), buffer.bytes());
+            buffer.move(pair.left());
+        }
+        try (SharedBuffer got = received(SharedBuffer.receive(pair.right(), BufferAccess.TRUSTED))) {
+            assertEquals(ByteBuffer.wrap(new byte[] {1, 2, 3}), got.bytes());
+            got.bytes().put(0, (byte) 9);
+            assertFalse(got.isSealed());
+        }
+        assertThrows(IllegalArgumentException.class, () -> SharedBuffer.allocate(1, options.withHugePages(true)));
+        assertThrows(IllegalArgumentException.class, () -> SharedBuffer.allocate(0, options));
+        assertEquals(
+                Errno.ENOENT,
+                errnoOf(() -> SharedBuffer.allocate(1, options.withDirectory(directory.resolve("missing")))));
+    }
+
+    @Test
     void shouldRefuseBytesThatAreNoBufferAndGoOn() throws IOException {
         try (SharedBuffer buffer = filled()) {
             pair.left().write(ByteBuffer.wrap("GET / HTTP/1.1\r\n".getBytes(StandardCharsets.US_ASCII)));

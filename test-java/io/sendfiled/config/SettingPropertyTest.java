@@ -134,7 +134,7 @@ final class SettingPropertyTest {
     }
 
     private static Arbitrary<Written> written() {
-        Arbitrary<String> types = Arbitraries.of("any", "tcp", "unix", "socket", "pipe", "file", "device");
+        Arbitrary<String> types = Arbitraries.of("any", "tcp", "unix", "seqpacket", "socket", "pipe", "file", "device");
         Arbitrary<Blocking> blocking = Arbitraries.of(Blocking.class);
         Arbitrary<Long> sizes = Arbitraries.longs().greaterOrEqual(0);
         Arbitrary<Technique> techniques = Arbitraries.of(EnumSet.complementOf(EnumSet.of(Technique.AUTO)));
@@ -162,7 +162,7 @@ final class SettingPropertyTest {
     private static Set<DestinationType> typesOf(String word) {
         return switch (word) {
             case "any" -> EnumSet.allOf(DestinationType.class);
-            case "socket" -> EnumSet.of(DestinationType.TCP, DestinationType.UNIX);
+            case "socket" -> EnumSet.of(DestinationType.TCP, DestinationType.UNIX, DestinationType.SEQPACKET);
             default ->
                 EnumSet.copyOf(Arrays.stream(DestinationType.values())
                         .filter(type -> type.name().toLowerCase(Locale.ROOT).equals(word))

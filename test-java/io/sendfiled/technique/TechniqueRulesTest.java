@@ -33,7 +33,7 @@ final class TechniqueRulesTest {
                 List.of(
                         new Rule(Set.of(DestinationType.TCP), Blocking.BLOCKING, 4096, Technique.MMAP),
                         new Rule(
-                                EnumSet.of(DestinationType.TCP, DestinationType.UNIX),
+                                EnumSet.of(DestinationType.TCP, DestinationType.UNIX, DestinationType.SEQPACKET),
                                 Blocking.NONBLOCKING,
                                 Long.MAX_VALUE,
                                 Technique.SENDFILE),
@@ -69,7 +69,7 @@ final class TechniqueRulesTest {
                 "=splice ! '=splice' is not a rule (DEST[/blocking|/nonblocking][<=SIZE]=TECHNIQUE)",
                 "pipe=splice, ! '' is not a rule (DEST[/blocking|/nonblocking][<=SIZE]=TECHNIQUE)",
                 "fifo=splice ! 'fifo' in 'fifo=splice' is not a destination"
-                        + " (any, tcp, unix, socket, pipe, file, device)",
+                        + " (any, tcp, unix, seqpacket, socket, pipe, file, device)",
                 "pipe=auto ! 'auto' in 'pipe=auto' is not a technique"
                         + " (sendfile, splice, mmap, read-write, copy-file-range)",
                 "pipe= ! '' in 'pipe=' is not a technique (sendfile, splice, mmap, read-write, copy-file-range)",

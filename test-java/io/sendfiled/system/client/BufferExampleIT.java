@@ -89,6 +89,16 @@ final class BufferExampleIT {
         return Program.start(directory, command, Map.of());
     }
 
+    @Test
+    void shouldHandMemoryOverByTheApiOfLibfatipc() throws Exception {
+        for (String size : List.of("500", "3000001")) {
+            try (Program program = run("", Language.C, "fatipc", size)) {
+                assertEquals(size + " of " + size + " bytes as they were sent\n", program.output(), program.errors());
+                assertEquals(0, program.awaitExit());
+            }
+        }
+    }
+
     private static String adler32(byte[] bytes) {
         Adler32 checksum = new Adler32();
         checksum.update(bytes);

@@ -78,8 +78,10 @@ final class CClientIT {
                 new String[] {"read", "file"},
                 new String[] {"send", "file", "pipe"},
                 new String[] {"send", "file", "unix"},
+                new String[] {"send", "file", "seqpacket/blocking"},
                 new String[] {"send", "file", "tcp"},
                 new String[] {"open-send", "file", "pipe"},
+                new String[] {"open-send", "file", "seqpacket"},
                 new String[] {"open-send", "file", "unix"},
                 new String[] {"open-send", "file", "tcp"});
 

@@ -28,6 +28,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.FileTime;
 import java.time.Instant;
+import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
@@ -92,6 +93,15 @@ final class SendDescriptorIT {
 
             assertEquals(7_777, Descriptor.position(fd));
             assertEquals(flags, Descriptor.flags(fd));
+        }
+    }
+
+    @Test
+    void shouldSendTheContentOfAFileThatDoesNotTellItsSize() throws Exception {
+        for (Path path : List.of(Path.of("/proc/version"), Path.of("/sys/devices/system/cpu/online"))) {
+            try (FileChannel source = FileChannel.open(path, StandardOpenOption.READ)) {
+                assertEquals(Content.of(Files.readAllBytes(path)), send(ExtendedRequest.sendDescriptor(), source));
+            }
         }
     }
 

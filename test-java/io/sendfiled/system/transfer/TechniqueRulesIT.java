@@ -118,7 +118,7 @@ final class TechniqueRulesIT {
             value = {
                 "frob ! 'frob' is not a rule",
                 "pipe=frob ! 'frob' in 'pipe=frob' is not a technique (sendfile, splice, mmap, read-write,",
-                "fifo=splice ! 'fifo' in 'fifo=splice' is not a destination (any, tcp, unix, socket, pipe,",
+                "fifo=splice ! 'fifo' in 'fifo=splice' is not a destination (any, tcp, unix, seqpacket, socket, pipe,",
             })
     void shouldRefuseToStartWithAWrongRuleAndSayWhatIsAllowed(String rules, String problem) throws Exception {
         Path root = Files.createDirectory(directory.resolve("root"));
