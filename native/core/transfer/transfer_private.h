@@ -228,11 +228,12 @@ void sfd_transfer_give_memory_back(const struct sfd_context *context, struct sfd
 
 /*
  * If the file does not tell its size, reads it to its end, and replaces its descriptor by that of a memory file with
- * the content. 0, or -errno with the file as it was, among them -EINVAL: its read would wait, or it cannot be read at
- * an offset; -EFBIG: it has more than 4 MiB; -EDQUOT, -ENOBUFS as sfd_memory_budget_take. Disk pool only.
+ * the content; *dev is the st_dev of what the descriptor refers to then, and the client is told the file's own. 0, or
+ * -errno with the file as it was, among them -EINVAL: its read would wait, or it cannot be read at an offset; -EFBIG:
+ * it has more than 4 MiB; -EDQUOT, -ENOBUFS as sfd_memory_budget_take. Disk pool only.
  */
 int sfd_transfer_take_snapshot(const struct sfd_context *context, struct sfd_transfer *transfer,
-                               struct sfd_opened *file);
+                               struct sfd_opened *file, uint64_t *dev);
 
 /* Gives back the grant of that memory. Idempotent; for the thread that has the transfer. */
 void sfd_transfer_drop_snapshot(const struct sfd_context *context, struct sfd_transfer *transfer);

@@ -98,13 +98,15 @@ static int keep(const struct sfd_context *context, struct sfd_transfer *t, char 
     return fd;
 }
 
-int sfd_transfer_take_snapshot(const struct sfd_context *context, struct sfd_transfer *t, struct sfd_opened *file)
+int sfd_transfer_take_snapshot(const struct sfd_context *context, struct sfd_transfer *t, struct sfd_opened *file,
+                               uint64_t *dev)
 {
     const struct sfd_sys *sys = context->kernel.sys;
     struct sfd_fd_info info = {.dev = 0};
     char *bytes = NULL;
     size_t length = 0;
 
+    *dev = file->dev;
     if (tells_size(sys, file)) return 0;
     int result = read_all(context, t, file->fd, &bytes, &length);
     if (result == 0) file->size = length;
@@ -114,7 +116,7 @@ int sfd_transfer_take_snapshot(const struct sfd_context *context, struct sfd_tra
         if (result == 0) {
             sfd_fd_close(sys, &file->fd);
             file->fd = memory;
-            file->dev = info.dev;
+            *dev = info.dev;
             file->sparse = file->shared = false;
         }
     }

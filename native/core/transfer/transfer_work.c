@@ -43,16 +43,17 @@ static int open_path(const struct sfd_context *context, struct sfd_transfer *t, 
 static void work_open(const struct sfd_context *context, struct sfd_transfer *t)
 {
     struct sfd_opened file;
+    uint64_t dev = 0;
 
     int result = t->source.path != NULL ? open_path(context, t, &file)
                                         : sfd_open_descriptor(&context->kernel, &t->source.fd, false, &file);
     if (result == 0) {
-        result = sfd_transfer_take_snapshot(context, t, &file);
+        result = sfd_transfer_take_snapshot(context, t, &file, &dev);
         if (result < 0) t->source.fd = file.fd;
     }
     if (result == 0) {
         result = sfd_transfer_adopt(context, t, &file,
-                                    sfd_residency_learn(context->devices, &context->kernel, file.fd, file.dev));
+                                    sfd_residency_learn(context->devices, &context->kernel, file.fd, dev));
     }
     t->job.error = result;
 }

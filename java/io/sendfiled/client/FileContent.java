@@ -39,7 +39,7 @@ public final class FileContent implements ReadableByteChannel {
 
     /** The pipe below, for registering with a selector. Never read from it, and never close it. */
     public Pipe.SourceChannel selectable() {
-        return exchange.source();
+        return exchange.bytes();
     }
 
     /**
@@ -51,7 +51,7 @@ public final class FileContent implements ReadableByteChannel {
      */
     public FileContent configureBlocking(boolean block) throws IOException {
         if (remaining > 0) {
-            exchange.source().configureBlocking(block);
+            exchange.bytes().configureBlocking(block);
         }
         return this;
     }
@@ -77,7 +77,7 @@ public final class FileContent implements ReadableByteChannel {
         }
         int count;
         try {
-            count = exchange.source().read(target);
+            count = exchange.bytes().read(target);
         } catch (ClosedChannelException e) { // cancelled, or interrupted
             TransferException failure = exchange.cancellation();
             exchange.finish(null, failure);
@@ -89,7 +89,11 @@ public final class FileContent implements ReadableByteChannel {
             target.limit(limit);
         }
         if (count < 0) {
-            TransferException failure = exchange.stoppedEarly(remaining);
+            TransferException failure =
+                    exchange.stoppedEarly(remaining, exchange.bytes().isBlocking());
+            if (failure == null) {
+                return 0;
+            }
             exchange.finish(null, failure);
             throw failure.rethrown();
         }

@@ -19,10 +19,8 @@ final class ReadCommand {
 
     static void run(Arguments arguments, SendfiledClient client, UnderWay underWay, OutputStream out, Report report)
             throws SfdException, IOException, InterruptedException {
-        Waiting.withDetails(
-                arguments.request(),
-                report.tellsResults(),
-                request -> run(client.read(request), arguments, underWay, out, report));
+        Waiting.withDetails( // without them, the daemon could not say why a read has failed
+                arguments.request(), request -> run(client.read(request), arguments, underWay, out, report));
     }
 
     private static void run(

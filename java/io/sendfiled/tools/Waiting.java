@@ -26,20 +26,29 @@ final class Waiting {
         void run(FileRequest request) throws SfdException, IOException, InterruptedException;
     }
 
-    /** Asks for details if they are wanted, and tries again without them if the daemon does not know them. */
+    /** Asks for details, and tries again without them if the daemon does not know them. */
+    static void withDetails(FileRequest request, Attempt attempt)
+            throws SfdException, IOException, InterruptedException {
+        try {
+            attempt.run(request.with(request.options().withDetails(true)));
+        } catch (SfdException e) {
+            if (e.errno() != Errno.EPROTONOSUPPORT
+                    || request.length() == 0
+                    || !request.options().equals(TransferOptions.DEFAULT)) {
+                throw e;
+            }
+            attempt.run(request);
+        }
+    }
+
+    /** The same if they are wanted. */
     static void withDetails(FileRequest request, boolean wanted, Attempt attempt)
             throws SfdException, IOException, InterruptedException {
         if (wanted) {
-            try {
-                attempt.run(request.with(request.options().withDetails(true)));
-                return;
-            } catch (SfdException e) {
-                if (e.errno() != Errno.EPROTONOSUPPORT || !request.options().equals(TransferOptions.DEFAULT)) {
-                    throw e;
-                }
-            }
+            withDetails(request, attempt);
+        } else {
+            attempt.run(request);
         }
-        attempt.run(request);
     }
 
     /** Opens a file in the daemon. */
