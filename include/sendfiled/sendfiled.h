@@ -118,10 +118,10 @@ int sfd_read(int srv_sockfd, const char *path, off_t offset, size_t len, bool de
 
 /*
  * Send File: the daemon writes the file's bytes to destination_fd (TCP or UNIX stream socket, UNIX seqpacket socket, in
- * records of at most 4096 bytes, pipe, regular file, opened for writing), and File Information, progress and the outcome
- * to the returned descriptor. Do not write to destination_fd until it is over. Its O_NONBLOCK is not changed. A file
- * is written from its position on, which is moved behind the last byte at the end, but not when the
- * transfer was cancelled or timed out; EBUSY when another transfer writes to the same bytes.
+ * records of at most 4096 bytes, pipe, regular file, opened for writing), and File Information, progress and the
+ * outcome to the returned descriptor. Do not write to destination_fd until it is over. Its O_NONBLOCK is not changed. A
+ * file is written from its position on, which is moved behind the last byte at the end, but not when the transfer was
+ * cancelled or timed out; EBUSY when another transfer writes to the same bytes.
  *
  * stat_fd_nonblock: whether the returned descriptor is non-blocking. The other parameters, blocking
  * and errno: as sfd_read().

@@ -9,7 +9,6 @@
  * Prints a line for each step. Exit: 0 all went well, 1 not.
  */
 #include <sendfiled.h>
-#include <sendfiled/attr.h>
 
 #include <errno.h>
 #include <stdio.h>

@@ -188,6 +188,7 @@ TEST_F(FdTest, ShouldKnowThatOnlyPipesAndSocketsThatDoNotLingerCloseAtOnce)
     EXPECT_FALSE(blocks(unix_pair.out));
     ASSERT_EQ(1, write(unix_pair.in.get(), "x", 1));
     EXPECT_TRUE(blocks(unix_pair.out)) << "a descriptor in its queue would be closed with it";
+    EXPECT_TRUE(blocks(SocketPair(SOCK_SEQPACKET).out)) << "no call tells of records with descriptors alone";
     EXPECT_FALSE(blocks(tcp.out));
     EXPECT_TRUE(blocks(file));
     struct linger linger = {1, 0};

@@ -222,6 +222,18 @@ TEST_F(TransferDestinationTest, ShouldSendNoRecordForAnEmptyFile)
     EXPECT_EQ(EAGAIN, errno);
 }
 
+TEST_F(TransferDestinationTest, ShouldTellThatTheReceiverOfRecordsIsGone)
+{
+    file(BIG);
+    SocketPair pair(SOCK_SEQPACKET);
+    ASSERT_EQ(SFD_NEXT_DEST, begin(SFD_WIRE_SEND_FILE, toPair(std::move(pair), true)));
+    drain(pair_->in.get());
+    pair_.reset();
+    run();
+    EXPECT_EQ(SFD_NEXT_END, next_);
+    EXPECT_EQ("error 130 " + std::to_string(EPIPE), told().back());
+}
+
 TEST_F(TransferDestinationTest, ShouldRefuseASeqpacketSocketASendfile)
 {
     file(BIG);

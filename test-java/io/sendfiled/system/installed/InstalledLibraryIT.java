@@ -30,6 +30,8 @@ final class InstalledLibraryIT {
 
     /** The list at the end of the protocol's description: the C API of the original sendfiled. */
     private static final List<String> ORIGINAL = List.of(
+            "enum sfd_cmd_id",
+            "enum sfd_op_stat",
             "sfd_spawn(",
             "sfd_connect(",
             "sfd_shutdown(",

@@ -25,7 +25,7 @@ import org.junit.jupiter.params.ParameterizedClass;
 
 /**
  * R6: each type of descriptor has the answer that DESCRIPTORS.md says, in each place of a request ({@code
- * test-native/support/fd_table.c}); R7, D19: no socket that carries messages takes a byte, the daemon's own least of all.
+ * test-native/support/fd_table.c}); R7, D19: no datagram socket takes a byte, the daemon's own least of all.
  *
  * <p>The daemon has one loop: while that stood still in a call, nothing would be answered.
  */
