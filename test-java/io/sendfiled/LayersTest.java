@@ -36,7 +36,7 @@ final class LayersTest {
             entry("technique", Set.of("sys", "jni", "units")),
             entry("protocol", Set.of("sys", "technique")),
             entry("config", Set.of("names", "technique", "units")),
-            entry("buffer", Set.of("sys", "jni")),
+            entry("buffer", Set.of("names", "sys", "jni")),
             entry("client", Set.of("buffer", "config", "names", "protocol", "technique", "sys", "jni")),
             entry("engine", Set.of("config", "counters", "names", "protocol", "technique", "sys", "jni")),
             entry("", Set.of("engine", "config", "counters", "technique", "sys", "jni")),

@@ -1,6 +1,7 @@
 package io.sendfiled.buffer;
 
 import io.sendfiled.jni.BufferNative;
+import io.sendfiled.names.Names;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -114,13 +115,12 @@ public final class BufferOptions {
     /** Allocates a buffer like this: 0 or -errno. */
     int allocate(ByteBuffer state, long size) {
         if (directory != null) {
-            return BufferNative.allocateIn(state, withNul(directory.toString()), size);
+            return BufferNative.allocateIn(state, withNul(Names.bytes(directory)), size);
         }
-        return BufferNative.allocate(state, withNul(name), size, flags());
+        return BufferNative.allocate(state, withNul(name.getBytes(StandardCharsets.UTF_8)), size, flags());
     }
 
-    private static byte[] withNul(String text) {
-        byte[] bytes = text.getBytes(StandardCharsets.UTF_8);
+    private static byte[] withNul(byte[] bytes) {
         return Arrays.copyOf(bytes, bytes.length + 1);
     }
 

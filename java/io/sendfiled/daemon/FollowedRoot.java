@@ -1,6 +1,7 @@
 package io.sendfiled.daemon;
 
 import io.sendfiled.config.Setting;
+import io.sendfiled.names.Names;
 import io.sendfiled.sys.Errno;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -27,10 +28,10 @@ final class FollowedRoot {
         try {
             Path directory = holder.toRealPath();
             if (directory.getNameCount() == 0) {
-                throw refuse(root, "whatever it may lead to is in " + directory);
+                throw refuse(root, "whatever it may lead to is in " + Names.printable(directory));
             }
             if (!root.toRealPath().startsWith(directory)) {
-                throw refuse(root, "it leads out of " + directory + ", where the link is");
+                throw refuse(root, "it leads out of " + Names.printable(directory) + ", where the link is");
             }
             return directory;
         } catch (IOException e) {
@@ -55,7 +56,7 @@ final class FollowedRoot {
     private static StartException refuse(Path root, String why) {
         return new StartException(
                 Errno.EINVAL,
-                "--" + Setting.FOLLOW_ROOT.key() + ": " + root + ": " + why
+                "--" + Setting.FOLLOW_ROOT.key() + ": " + Names.printable(root) + ": " + why
                         + ": the sandbox cannot let the daemon read just that; put the link and what it leads to into a"
                         + " directory of their own, or start with --" + Setting.SANDBOX.key() + "=off");
     }

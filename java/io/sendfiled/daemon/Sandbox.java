@@ -68,7 +68,7 @@ final class Sandbox {
         if (landlock >= 0) {
             List<Rule> rules = rules(config);
             if (config.followRoot()) {
-                rules.add(new Rule(FollowedRoot.demandConfinable(config.root()), READ_ALL));
+                rules.add(rule(FollowedRoot.demandConfinable(config.root()), READ_ALL));
             }
             check(SandboxNative.confine(rules), "confine its threads");
         }
