@@ -2,6 +2,8 @@ package io.sendfiled.jni;
 
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
@@ -46,11 +48,11 @@ final class LibraryInJar {
 
     /** What glibc and musl call by the same name is not the same; loading may succeed all the same. */
     private static void refuseMusl(String file) {
-        try (Stream<String> mappings = Files.lines(MAPPINGS, java.nio.charset.StandardCharsets.ISO_8859_1)) {
+        try (Stream<String> mappings = Files.lines(MAPPINGS, StandardCharsets.ISO_8859_1)) {
             if (mappings.noneMatch(line -> line.contains("/ld-musl-"))) {
                 return;
             }
-        } catch (IOException | java.io.UncheckedIOException e) {
+        } catch (IOException | UncheckedIOException e) {
             return; // no /proc: loading tells
         }
         throw new UnsatisfiedLinkError("this JVM runs on musl, and the " + file
@@ -60,7 +62,8 @@ final class LibraryInJar {
     }
 
     private static void unpackAndLoad(InputStream in, String file) {
-        String temporary = System.getProperty(TEMPORARY, "");
+        String property = System.getProperty(TEMPORARY, "");
+        String temporary = property.isEmpty() ? "/tmp" : property; // never the working directory
         try {
             Path directory = Files.createTempDirectory(
                     Path.of(temporary).toAbsolutePath(),

@@ -425,8 +425,8 @@ public final class Demo {
                     + screen.paint(
                             Tone.GOOD,
                             Units.format("%d transfers, ", checkedTransfers) + Units.size(checkedBytes)
-                                    + ", every SHA-256 right.")
-                    + " " + bigSize + " over TCP: " + Units.megabytesPerSecond(bigTcpSpeed) + ", "
+                                    + ", every SHA-256 right."));
+            screen.line("  " + bigSize + " over TCP: " + Units.megabytesPerSecond(bigTcpSpeed) + ", "
                     + screen.paint(Tone.TITLE, Units.ratio(bigTcpRatio)) + " of a bare loop.");
         } else {
             screen.line("  " + screen.paint(Tone.BAD, "Something went wrong:"));
