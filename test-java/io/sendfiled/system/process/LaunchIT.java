@@ -4,10 +4,12 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.sendfiled.support.Await;
 import io.sendfiled.support.Content;
 import io.sendfiled.support.HelperProgram;
+import io.sendfiled.support.Scale;
 import io.sendfiled.system.Program;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -151,6 +153,47 @@ final class LaunchIT extends ProgramTestCase {
         assertEquals(VERSION, output(Map.of(), sfd, "--version"));
         output(Map.of(), tree.resolve("lib/archive-classes.sh").toString());
         assertTrue(mapsItsClasses(sfd));
+    }
+
+    /** What a JVM needs for less than any program does. */
+    static final class Hello {
+        private Hello() {}
+
+        public static void main(String[] args) {
+            System.out.println("hello");
+        }
+    }
+
+    /** By processor time, which a busy machine changes little; alternating, 20 of each. */
+    @Test
+    void shouldStartInLittleMoreThanAHelloWorld() throws Exception {
+        assumeTrue(Scale.all(), "measures");
+        String classes = Path.of(LaunchIT.class
+                        .getProtectionDomain()
+                        .getCodeSource()
+                        .getLocation()
+                        .toURI())
+                .toString();
+        String java = Path.of(System.getProperty("java.home"), "bin", "java").toString();
+        double hello = 0;
+        double sfd = 0;
+        for (int i = 0; i < 5; i++) {
+            hello += secondsOfFour(java, "-cp", classes, Hello.class.getName());
+            sfd += secondsOfFour(SFD, "--version");
+        }
+        double ratio = sfd / hello;
+        assertTrue(ratio <= 1.2, "sfd takes " + ratio + " of a hello world");
+    }
+
+    private double secondsOfFour(String... command) throws Exception {
+        String times = shell("for i in 1 2 3 4; do \"$@\" >/dev/null || exit; done; times", command);
+        double seconds = 0;
+        for (String time : times.lines().toList().get(1).split(" ")) { // "0m0.12s 0m0.03s" of the children
+            int minute = time.indexOf('m');
+            seconds += 60 * Double.parseDouble(time.substring(0, minute))
+                    + Double.parseDouble(time.substring(minute + 1, time.length() - 1));
+        }
+        return seconds;
     }
 
     private boolean mapsItsClasses(String sfd) throws Exception {
