@@ -59,8 +59,10 @@ public final class FileContent implements ReadableByteChannel {
     /**
      * Reads some bytes.
      *
-     * @return how many; 0 in non-blocking mode when there are none yet; -1 when the whole file (or range) was read
-     * @throws TransferException if the daemon stopped early, or the transfer was cancelled
+     * @return how many; 0 in non-blocking mode when there are none yet, or the bytes have ended too early and the reason is on
+     *     its way; -1 when the whole file (or range) was read
+     * @throws TransferException if the daemon stopped early, with its reason if the request has {@linkplain TransferOptions
+     *     options}; or the transfer was cancelled
      * @throws ClosedChannelException if this channel was closed
      */
     @Override
