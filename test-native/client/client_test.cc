@@ -395,6 +395,31 @@ TEST_F(ClientTest, shouldSendReadFileWithADataChannel)
     }
 }
 
+TEST_F(ClientTest, shouldLeaveNothingOpenOfAReadForWhichThereAreTooFewDescriptors)
+{
+    rlimit before = {};
+    ASSERT_EQ(0, getrlimit(RLIMIT_NOFILE, &before));
+    const int srv = client_.get();
+    const int lowest = dup(0);
+    close(lowest);
+    int data = 4711;
+    for (int room = 0; room < 4; room++) { // two ends of the data channel, two of the status channel
+        const rlimit full = {static_cast<rlim_t>(lowest + room), before.rlim_max};
+        errno = 0;
+        ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &full));
+        const int result = sfd_read_split(srv, "f", 0, 0, true, nullptr, &data);
+        const int error = errno;
+        setrlimit(RLIMIT_NOFILE, &before);
+        EXPECT_EQ(-1, result);
+        EXPECT_EQ(EMFILE, error);
+        EXPECT_EQ(4711, data);
+        const int again = dup(0);
+        EXPECT_EQ(lowest, again);
+        close(again);
+    }
+    EXPECT_TRUE(server_->isEmpty());
+}
+
 TEST_F(ClientTest, shouldSendOpenFileAskingForNothing)
 {
     const OwnedFd status(sfd_open_with(client_.get(), "a", 0, 0, true, nullptr));

@@ -51,6 +51,10 @@ static_assert(
     std::is_same_v<decltype(sfd_open_with), int(int, const char *, off_t, size_t, bool, const sfd_options *)>);
 static_assert(std::is_same_v<decltype(sfd_send_fd), int(int, int, int, off_t, size_t, bool, const sfd_options *)>);
 static_assert(sizeof(sfd_options) == 24 && sizeof(sfd_refusal) == 8 && sizeof(sfd_result) == 24);
+static_assert(
+    std::is_same_v<decltype(sfd_read_split), int(int, const char *, off_t, size_t, bool, const sfd_options *, int *)>);
+static_assert(sizeof(sfd_events) == 144 && sizeof(sfd_event) == 144 && sizeof(sfd_file_details) == 48);
+static_assert(std::is_same_v<decltype(SFD_TO_END), size_t> && SFD_TO_END == SIZE_MAX);
 
 static_assert(SFD_FILE_INFO == 0x81 && SFD_XFER_STAT == 0x82 && SFD_STAT_OK == 0);
 static_assert(std::is_same_v<decltype(SFD_HDR_SIZE), size_t> && SFD_HDR_SIZE == 2);
