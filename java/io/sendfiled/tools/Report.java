@@ -5,6 +5,7 @@ import io.sendfiled.client.FileDetails;
 import io.sendfiled.client.FileInfo;
 import io.sendfiled.client.TransferDetails;
 import io.sendfiled.client.TransferResult;
+import io.sendfiled.names.Names;
 import io.sendfiled.sys.Descriptors;
 import io.sendfiled.sys.Errno;
 import io.sendfiled.technique.Technique;
@@ -19,7 +20,6 @@ import java.util.Locale;
  * thread.
  */
 final class Report {
-    private static final int STDOUT = 1;
     private static final int STDERR = 2;
     private static final String[] UNITS = {"bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
 
@@ -42,7 +42,8 @@ final class Report {
     boolean wantsProgress() {
         return !arguments.isSet(OptionSpec.JSON)
                 && !arguments.isSet(OptionSpec.QUIET)
-                && !(dataGoToStandardOutput() && Descriptors.isTerminal(STDOUT)); // bar and data would mix
+                && !(dataGoToStandardOutput()
+                        && Descriptors.isTerminal(DataDescriptor.number())); // bar and data would mix
     }
 
     /** Whether the end of a transfer is reported. */
@@ -164,7 +165,7 @@ final class Report {
 
     private void print(JsonObject object) {
         PrintStream stream = dataGoToStandardOutput() ? err : data();
-        stream.println(object);
+        stream.println(Names.escaped(object.toString()));
         stream.flush();
     }
 

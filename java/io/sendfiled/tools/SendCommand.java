@@ -48,7 +48,7 @@ final class SendCommand {
             throws SfdException, IOException, InterruptedException {
         String to = String.valueOf(arguments.value(OptionSpec.TO));
         if (to.equals("-")) {
-            send(request, Destination.of(StandardOutput.descriptor()), arguments, client, underWay, report);
+            send(request, Destination.of(DataDescriptor.get()), arguments, client, underWay, report);
         } else if (to.startsWith(TCP) || to.startsWith(UNIX)) {
             try (SocketChannel socket = connect(to)) {
                 send(request, Destination.of(socket), arguments, client, underWay, report);

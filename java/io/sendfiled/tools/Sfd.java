@@ -30,7 +30,7 @@ public final class Sfd {
 
     /** Runs a command and ends the JVM with its exit status. */
     public static void main(String[] args) {
-        Sfd sfd = new Sfd(new FileOutputStream(StandardOutput.descriptor()), System.err);
+        Sfd sfd = new Sfd(new FileOutputStream(DataDescriptor.get()), System.err);
         Runtime.getRuntime()
                 .addShutdownHook(
                         new Thread("sfd-shutdown") { // no lambda: the first one costs 3 ms
