@@ -39,9 +39,9 @@ final class LayersTest {
             entry("client", Set.of("buffer", "config", "protocol", "technique", "sys", "jni")),
             entry("engine", Set.of("config", "counters", "protocol", "technique", "sys", "jni")),
             entry("", Set.of("engine", "config", "counters", "technique", "sys", "jni")),
-            entry("daemon", Set.of("engine", "config", "sys", "jni")),
+            entry("daemon", Set.of("engine", "config", "sys", "jni", "units")),
             entry("netty", Set.of("", "client", "buffer", "config", "counters", "technique", "sys")),
-            entry("tools", Set.of("client", "config", "technique", "sys", "jni")));
+            entry("tools", Set.of("client", "config", "technique", "sys", "jni", "units")));
 
     /** Libraries that not everybody wants: which packages may import them. */
     private static final Map<String, Set<String>> LIBRARY_OF = Map.of(

@@ -197,14 +197,14 @@ final class Arguments {
     /** A time that travels to the daemon; zero if there is none. */
     private Duration time(OptionSpec option) throws SfdException {
         String text = value(option);
-        return text == null ? Duration.ZERO : OptionValue.seconds(option, text, TransferOptions.MAX_TIME);
+        return text == null ? Duration.ZERO : OptionValue.time(option, text, TransferOptions.MAX_TIME);
     }
 
     /** How long it may take, or null. */
     @Nullable
     Duration timeout() throws SfdException {
         String text = value(OptionSpec.TIMEOUT);
-        return text == null ? null : OptionValue.seconds(OptionSpec.TIMEOUT, text, MAX_TIMEOUT);
+        return text == null ? null : OptionValue.time(OptionSpec.TIMEOUT, text, MAX_TIMEOUT);
     }
 
     /** Connects to the daemon that the options name. */

@@ -9,17 +9,17 @@ import org.jspecify.annotations.Nullable;
 
 /** The options, in one table for the parser and for the help. */
 enum OptionSpec {
-    OFFSET("", "offset", "BYTES", "start here; K, M and G mean 2^10, 2^20 and 2^30", READ, SEND),
+    OFFSET("", "offset", "BYTES", "start here in the file", READ, SEND),
     LENGTH("", "length", "BYTES", "so many bytes and not to the end of the file", READ, SEND),
     OUTPUT("o", "output", "FILE", "write to this file and not to standard output", READ),
     TO("", "to", "DESTINATION", "tcp:HOST:PORT, unix:PATH, a file, or - for standard output", SEND),
     OPEN("", "open", "", "open PATH here, and pass the open file to the daemon", SEND),
     TECHNIQUE("", "technique", "NAME", "move the bytes in this way only; see sfd techniques", READ, SEND),
     RATE("", "rate", "BYTES", "at most so many bytes a second", READ, SEND),
-    IDLE_TIMEOUT("", "idle-timeout", "SECONDS", "give up when no byte was moved for so long", READ, SEND),
-    DEADLINE("", "deadline", "SECONDS", "have the daemon give up after this time", READ, SEND),
+    IDLE_TIMEOUT("", "idle-timeout", "TIME", "give up when no byte was moved for so long", READ, SEND),
+    DEADLINE("", "deadline", "TIME", "have the daemon give up after this time", READ, SEND),
     DROP_BEHIND("", "drop-behind", "", "do not keep in memory what had to be loaded from the disk", READ, SEND),
-    TIMEOUT("t", "timeout", "SECONDS", "give up after this time", READ, SEND, STAT),
+    TIMEOUT("t", "timeout", "TIME", "give up after this time", READ, SEND, STAT),
     SOCKET_DIRECTORY("S", "socket-dir", "DIRECTORY", "where the daemon's socket is", READ, SEND, STAT),
     NAME("s", "name", "NAME", "the daemon's name (default: default)", READ, SEND, STAT),
     JSON("j", "json", "", "tell the result, or the failure, as one JSON object", READ, SEND, STAT, TECHNIQUES),

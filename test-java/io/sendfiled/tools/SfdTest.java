@@ -98,9 +98,9 @@ final class SfdTest {
             out.reset();
             assertEquals(0, run(command.word(), "--help"));
             assertTrue(out().startsWith("Usage: sfd " + command.word()), out());
-            assertEquals(command.hasPath(), out().contains("--timeout SECONDS"), out());
+            assertEquals(command.hasPath(), out().contains("--timeout TIME"), out());
             for (String line : out().split("\n", -1)) {
-                assertTrue(line.length() <= 100, line);
+                assertTrue(line.length() <= 80, line);
             }
         }
         assertEquals("", err());
@@ -124,17 +124,20 @@ final class SfdTest {
                 "stat a --to b | sfd: --to: unknown option; see sfd stat --help",
                 "send a | sfd: no destination: --to is missing; see sfd send --help",
                 "send a --to | sfd: --to: needs a value; see sfd send --help",
-                "read a --offset -1 | sfd: --offset: '-1' is not a number of bytes from 0 to 2^63 - 1",
-                "read a --offset x | sfd: --offset: 'x' is not a number of bytes from 0 to 2^63 - 1",
-                "read a --offset 9G9 | sfd: --offset: '9G9' is not a number of bytes from 0 to 2^63 - 1",
-                "read a --offset 9999999999G | sfd: --offset: '9999999999G' is not a number of bytes from 0 to 2^63 - 1",
-                "read a --length 0 | sfd: --length: '0' is not a number of bytes from 1 to 2^63 - 1",
+                "read a --offset -1 | sfd: --offset: '-1' is not a number of bytes from 0 to 2^63 - 1, such as 4096, 64K or 1G",
+                "read a --offset x | sfd: --offset: 'x' is not a number of bytes from 0 to 2^63 - 1, such as 4096, 64K or 1G",
+                "read a --offset 9G9 | sfd: --offset: '9G9' is not a number of bytes from 0 to 2^63 - 1, such as 4096, 64K or 1G",
+                "read a --offset 9999999999G | sfd: --offset: '9999999999G' is not a number of bytes from 0 to 2^63 - 1, such as 4096, 64K or 1G",
+                "read a --length 0 | sfd: --length: '0' is not a number of bytes from 1 to 2^63 - 1, such as 4096, 64K or 1G",
                 "read a --offset 9223372036854775807 --length 1 | sfd: --offset and --length: their sum is above 2^63 - 1",
-                "read a --timeout 0 | sfd: --timeout: '0' is not a number of seconds above 0",
-                "read a --timeout soon | sfd: --timeout: 'soon' is not a number of seconds above 0",
-                "read a --deadline NaN | sfd: --deadline: 'NaN' is not a number of seconds above 0",
-                "send a --to - --idle-timeout 5e6 | sfd: --idle-timeout: '5e6' is not a number of seconds up to 4294967",
-                "read a --rate 0 | sfd: --rate: '0' is not a number of bytes from 1 to 2^63 - 1",
+                "read a --timeout 0 | sfd: --timeout: '0' is not a time above 0, such as 500ms, 30 or 5m",
+                "read a --timeout soon | sfd: --timeout: 'soon' is not a time above 0, such as 500ms, 30 or 5m",
+                "read a --deadline NaN | sfd: --deadline: 'NaN' is not a time above 0, such as 500ms, 30 or 5m",
+                "send a --to - --idle-timeout 5e6 | sfd: --idle-timeout: '5e6' is not a time above 0, such as 500ms, 30 or 5m",
+                "send a --to - --idle-timeout 50d | sfd: --idle-timeout: '50d' is not a time up to 4294967s",
+                "read a --timeout 99999999999999999999d | sfd: --timeout: '99999999999999999999d' is not a time up to"
+                        + " 1000000000s",
+                "read a --rate 0 | sfd: --rate: '0' is not a number of bytes from 1 to 2^63 - 1, such as 4096, 64K or 1G",
                 "read a --technique fast | sfd: --technique: 'fast' is not one of auto, sendfile, splice, mmap,"
                         + " read-write, copy-file-range",
                 "stat a --technique mmap | sfd: --technique: unknown option; see sfd stat --help",
