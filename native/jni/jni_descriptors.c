@@ -2,15 +2,17 @@
  * Natives of io.sendfiled.jni.DescriptorsNative: fields of JDK objects that hold a descriptor, and fcntl(2).
  *
  * Thread: any. Owns nothing; a field id belongs to the Java side, which keeps it for as long as its class lives.
- * Never blocks, but in close, as close(2) does.
+ * Never blocks, but in close and identity, as close(2) and fstat(2) do.
  */
 #include "jni_util.h"
 
 #include "sys/sys.h"
+#include "sys/sys_setup.h"
 
 #include <fcntl.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* The id of a field of `class` or of a class above it, 0 when there is none. JNI ignores access control. */
@@ -37,6 +39,12 @@ static jint int_field(JNIEnv *env, jclass self, jobject object, jlong id)
 {
     (void)self;
     return (*env)->GetIntField(env, object, (jfieldID)(intptr_t)id);
+}
+
+static void set_int_field(JNIEnv *env, jclass self, jobject object, jlong id, jint value)
+{
+    (void)self;
+    (*env)->SetIntField(env, object, (jfieldID)(intptr_t)id, value);
 }
 
 static jobject object_field(JNIEnv *env, jclass self, jobject object, jlong id)
@@ -66,6 +74,19 @@ static jint close_fd(JNIEnv *env, jclass self, jint fd)
     return sfd_sys_linux.close(fd);
 }
 
+static jint identity(JNIEnv *env, jclass self, jint fd, jlongArray out)
+{
+    struct stat status;
+    const int result = sfd_sys_setup_linux.fstat(fd, &status);
+
+    (void)self;
+    if (result == 0) {
+        const jlong numbers[] = {(jlong)status.st_dev, (jlong)status.st_ino, (jlong)status.st_mode};
+        (*env)->SetLongArrayRegion(env, out, 0, (jsize)(sizeof(numbers) / sizeof(numbers[0])), numbers);
+    }
+    return result;
+}
+
 static jboolean is_terminal(JNIEnv *env, jclass self, jint fd)
 {
     (void)env;
@@ -87,10 +108,12 @@ jint sfd_jni_register_descriptors(JNIEnv *env)
     static const JNINativeMethod methods[] = {
         SFD_JNI_METHOD("fieldId", "(Ljava/lang/Class;Ljava/lang/String;Ljava/lang/String;)J", field_id),
         SFD_JNI_METHOD("intField", "(Ljava/lang/Object;J)I", int_field),
+        SFD_JNI_METHOD("setIntField", "(Ljava/lang/Object;JI)V", set_int_field),
         SFD_JNI_METHOD("objectField", "(Ljava/lang/Object;J)Ljava/lang/Object;", object_field),
         SFD_JNI_METHOD("duplicate", "(I)I", duplicate),
         SFD_JNI_METHOD("setCloseOnExec", "(I)I", set_close_on_exec),
         SFD_JNI_METHOD("close", "(I)I", close_fd),
+        SFD_JNI_METHOD("identity", "(I[J)I", identity),
         SFD_JNI_METHOD("isTerminal", "(I)Z", is_terminal),
         SFD_JNI_METHOD("isNonBlocking", "(I)I", is_non_blocking),
     };

@@ -16,14 +16,15 @@ jint sfd_jni_register_client(JNIEnv *env);
 jint sfd_jni_register_buffer(JNIEnv *env);
 jint sfd_jni_register_engine(JNIEnv *env);
 jint sfd_jni_register_process(JNIEnv *env);
+jint sfd_jni_register_invocation(JNIEnv *env);
 jint sfd_jni_register_sandbox(JNIEnv *env);
 jint sfd_jni_register_techniques(JNIEnv *env);
 jint sfd_jni_register_constants(JNIEnv *env);
 
 static jint (*const registrars[])(JNIEnv *) = {
-    sfd_jni_register_library,    sfd_jni_register_descriptors, sfd_jni_register_client,
-    sfd_jni_register_engine,     sfd_jni_register_process,     sfd_jni_register_sandbox,
-    sfd_jni_register_techniques, sfd_jni_register_buffer,      sfd_jni_register_constants,
+    sfd_jni_register_library,   sfd_jni_register_descriptors, sfd_jni_register_client,     sfd_jni_register_engine,
+    sfd_jni_register_process,   sfd_jni_register_sandbox,     sfd_jni_register_techniques, sfd_jni_register_buffer,
+    sfd_jni_register_constants, sfd_jni_register_invocation,
 };
 
 static jstring library_version(JNIEnv *env, jclass class)

@@ -1,8 +1,8 @@
 package io.sendfiled.client;
 
 import io.sendfiled.buffer.SharedBuffer;
+import io.sendfiled.names.Names;
 import io.sendfiled.sys.Errno;
-import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
@@ -39,11 +39,11 @@ public final class FileRequest {
     /**
      * The whole of a file.
      *
-     * @param path the path, which travels as UTF-8
-     * @throws IllegalArgumentException if it holds a NUL, which no path can
+     * @param path the path, which travels as UTF-8; an unpaired surrogate U+DC80 to U+DCFF as the one byte 0x80 to 0xFF
+     * @throws IllegalArgumentException if it holds a NUL or another unpaired surrogate, which no path can
      */
     public static FileRequest of(String path) {
-        return ofBytes(path.getBytes(StandardCharsets.UTF_8));
+        return ofBytes(Names.bytes(path));
     }
 
     /**
@@ -119,9 +119,9 @@ public final class FileRequest {
         return new FileRequest(path, source, offset, length, newOptions);
     }
 
-    /** The path as text; bytes that are no UTF-8 show as U+FFFD. Of a source, its {@linkplain Source#name name}. */
+    /** The path as {@link #of(String)} takes it. Of a source, its {@linkplain Source#name name}. */
     public String path() {
-        return source != null ? source.name() : new String(path, StandardCharsets.UTF_8);
+        return source != null ? source.name() : Names.text(path);
     }
 
     /** The first byte. */

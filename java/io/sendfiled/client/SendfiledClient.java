@@ -3,6 +3,7 @@ package io.sendfiled.client;
 import io.sendfiled.buffer.SharedBuffer;
 import io.sendfiled.config.SocketDirectories;
 import io.sendfiled.jni.ClientNative;
+import io.sendfiled.names.Names;
 import io.sendfiled.protocol.Wire;
 import io.sendfiled.sys.Descriptors;
 import io.sendfiled.sys.Errno;
@@ -13,8 +14,6 @@ import java.nio.channels.Pipe;
 import java.nio.channels.SelectableChannel;
 import java.nio.channels.SocketChannel;
 import java.nio.channels.WritableByteChannel;
-import java.nio.charset.Charset;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
@@ -349,8 +348,8 @@ public final class SendfiledClient implements AutoCloseable {
                         "no sendfiled named " + name + " in " + searched() + "; start one, or say where it is",
                         Errno.ENOENT);
             }
-            String path = directory.resolve(SocketDirectories.socketFile(name)).toString();
-            byte[] pathBytes = path.getBytes(fileNameCharset());
+            byte[] pathBytes = Names.bytes(Names.resolve(directory, SocketDirectories.socketFile(name)));
+            String path = Names.printable(Names.text(pathBytes));
             OwnedFd socket = OwnedFd.take(Errno.check(ClientNative.openSocket(), "open a socket"));
             StatusWatcher watcher = null;
             try {
@@ -377,15 +376,9 @@ public final class SendfiledClient implements AutoCloseable {
         private static String searched() {
             StringBuilder text = new StringBuilder();
             for (Path directory : SocketDirectories.candidates()) {
-                text.append(text.length() == 0 ? "" : ", ").append(directory);
+                text.append(text.length() == 0 ? "" : ", ").append(Names.printable(directory));
             }
             return text.toString();
-        }
-
-        /** How the JDK turns the bytes of file names into text, and so how to get them back. */
-        private static Charset fileNameCharset() {
-            String name = System.getProperty("sun.jnu.encoding");
-            return name != null && Charset.isSupported(name) ? Charset.forName(name) : StandardCharsets.UTF_8;
         }
     }
 }

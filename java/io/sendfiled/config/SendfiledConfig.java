@@ -1,7 +1,7 @@
 package io.sendfiled.config;
 
+import io.sendfiled.names.Names;
 import io.sendfiled.technique.TechniqueRules;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.EnumMap;
 import java.util.Map;
@@ -29,12 +29,12 @@ public final class SendfiledConfig {
             }
         }
         techniques = TechniqueRules.parse(text(Setting.TECHNIQUES));
-        int bytes = socketPath().toString().getBytes(StandardCharsets.UTF_8).length;
+        int bytes = Names.bytes(socketPath()).length;
         if (bytes > SOCKET_PATH_BYTES) {
             throw new InvalidSettingException(
                     Setting.SOCKET_DIRECTORY,
-                    "the socket's path " + socketPath() + " is " + bytes + " bytes long (at most " + SOCKET_PATH_BYTES
-                            + ")");
+                    "the socket's path " + Names.printable(socketPath()) + " is " + bytes + " bytes long (at most "
+                            + SOCKET_PATH_BYTES + ")");
         }
     }
 
@@ -60,7 +60,7 @@ public final class SendfiledConfig {
 
     /** Where the request socket is, {@code DIR/sendfiled.NAME.socket}; at most 107 bytes. */
     public Path socketPath() {
-        return socketDirectory().resolve(SocketDirectories.socketFile(name()));
+        return Names.resolve(socketDirectory(), SocketDirectories.socketFile(name()));
     }
 
     /** Most transfers at once, 1..1,000,000. */
@@ -204,10 +204,16 @@ public final class SendfiledConfig {
             return put(Setting.NAME, name);
         }
 
+        /**
+         * The directory that clients' paths are resolved inside.
+         *
+         * @param root a path of the default file system; a relative one is taken in the working directory, now
+         */
         public Builder root(Path root) {
             return put(Setting.ROOT, root);
         }
 
+        /** The directory of the request socket; as {@link #root(Path)}. */
         public Builder socketDirectory(Path directory) {
             return put(Setting.SOCKET_DIRECTORY, directory);
         }

@@ -1,9 +1,9 @@
 package io.sendfiled.config;
 
+import io.sendfiled.names.Names;
 import io.sendfiled.technique.TechniqueRules;
 import io.sendfiled.units.ByteSizes;
 import io.sendfiled.units.Times;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -40,7 +40,7 @@ public enum Setting {
             "directory that clients' paths are resolved inside") {
         @Override
         Object standard(SendfiledConfig config) {
-            return Path.of("").toAbsolutePath();
+            return Names.absolute(Path.of(""));
         }
     },
     MAX_TRANSFERS(
@@ -284,7 +284,7 @@ public enum Setting {
 
     /** What a value is made of. */
     public enum Kind {
-        /** Text, its bounds are bytes of UTF-8. */
+        /** Text, its bounds are bytes. */
         TEXT,
         /** A path, made absolute. */
         PATH,
@@ -428,14 +428,15 @@ public enum Setting {
 
     private String format(Object value) {
         return switch (kind) {
-            case TEXT, PATH, CHOICE -> value.toString();
+            case TEXT, CHOICE -> Names.printable(value.toString());
+            case PATH -> Names.printable((Path) value);
             case NUMBER, BYTES, TIME -> shown((Long) value);
             case FLAG -> value.equals(true) ? "on" : "off";
         };
     }
 
     String checkText(String text) {
-        int bytes = text.getBytes(StandardCharsets.UTF_8).length;
+        int bytes = bytesOf(text);
         if (bytes < min) {
             throw new InvalidSettingException(this, "must not be empty");
         }
@@ -472,7 +473,19 @@ public enum Setting {
         if (path.toString().isEmpty()) {
             throw new InvalidSettingException(this, "must not be empty");
         }
-        return path.toAbsolutePath();
+        try {
+            return Names.absolute(path);
+        } catch (InvalidPathException e) {
+            throw notAPath(path.toString(), e);
+        }
+    }
+
+    private int bytesOf(String text) {
+        try {
+            return Names.bytes(text).length;
+        } catch (InvalidPathException e) {
+            throw new InvalidSettingException(this, quote(text) + " is not text: " + e.getReason(), e);
+        }
     }
 
     String checkChoice(String text) {
@@ -484,11 +497,18 @@ public enum Setting {
     }
 
     private Path parsePath(String text) {
-        try {
-            return checkPath(Path.of(text));
-        } catch (InvalidPathException e) {
-            throw new InvalidSettingException(this, quote(text) + " is not a path: " + e.getReason(), e);
+        if (text.isEmpty()) {
+            throw new InvalidSettingException(this, "must not be empty");
         }
+        try {
+            return checkPath(Names.path(text));
+        } catch (InvalidPathException e) {
+            throw notAPath(text, e);
+        }
+    }
+
+    private InvalidSettingException notAPath(String text, InvalidPathException cause) {
+        return new InvalidSettingException(this, quote(text) + " is not a path: " + cause.getReason(), cause);
     }
 
     private Boolean parseFlag(String text) {
@@ -553,6 +573,6 @@ public enum Setting {
     }
 
     private static String quote(String text) {
-        return "'" + text + "'";
+        return "'" + Names.printable(text) + "'";
     }
 }

@@ -1,5 +1,7 @@
 package io.sendfiled.config;
 
+import io.sendfiled.names.Invocation;
+import io.sendfiled.names.Names;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.FileAlreadyExistsException;
@@ -37,7 +39,7 @@ public final class SocketDirectories {
     }
 
     private static SocketDirectories ofThisProcess() {
-        return new SocketDirectories(System.getenv(), Path.of("/run"), Path.of("/tmp"), effectiveUid());
+        return new SocketDirectories(Invocation.environment(), Path.of("/run"), Path.of("/tmp"), effectiveUid());
     }
 
     /** The request socket's name inside its directory. */
@@ -95,7 +97,7 @@ public final class SocketDirectories {
     Path holding(String name) {
         String file = socketFile(name);
         for (Path directory : all()) {
-            if (Files.exists(directory.resolve(file), LinkOption.NOFOLLOW_LINKS)
+            if (Files.exists(Names.resolve(directory, file), LinkOption.NOFOLLOW_LINKS)
                     && (!directory.equals(ownDirectory()) || ownDirectoryFault() == null)) {
                 return directory;
             }
@@ -123,7 +125,7 @@ public final class SocketDirectories {
         if (value == null || !value.startsWith("/")) {
             return null;
         }
-        Path directory = Path.of(value);
+        Path directory = Names.path(value);
         try {
             return Files.isDirectory(directory) && owner(directory) == uid ? directory : null;
         } catch (IOException e) {

@@ -2,6 +2,7 @@ package io.sendfiled.daemon;
 
 import io.sendfiled.config.InvalidSettingException;
 import io.sendfiled.config.Setting;
+import io.sendfiled.names.Names;
 import java.util.Map;
 import org.apache.commons.cli.DefaultParser;
 import org.apache.commons.cli.MissingArgumentException;
@@ -62,8 +63,8 @@ final class CommandLine {
             }
         }
         if (!parsed.getArgList().isEmpty()) {
-            throw new UsageException(
-                    "'" + parsed.getArgList().get(0) + "': unexpected argument (see sendfiled --help)");
+            throw new UsageException("'" + Names.printable(parsed.getArgList().get(0))
+                    + "': unexpected argument (see sendfiled --help)");
         }
         return new CommandLine(action, settings);
     }
@@ -88,7 +89,7 @@ final class CommandLine {
         try {
             return parser.parse(options(), args);
         } catch (UnrecognizedOptionException e) {
-            throw new UsageException(e.getOption() + ": unknown option (see sendfiled --help)", e);
+            throw new UsageException(Names.printable(e.getOption()) + ": unknown option (see sendfiled --help)", e);
         } catch (MissingArgumentException e) {
             Option option = e.getOption();
             String name = option == null ? "" : "--" + option.getLongOpt() + ": ";

@@ -6,6 +6,7 @@ import io.sendfiled.config.Setting;
 import io.sendfiled.engine.Engine;
 import io.sendfiled.jni.NativeLibrary;
 import io.sendfiled.jni.ProcessNative;
+import io.sendfiled.names.Names;
 import io.sendfiled.sys.Errno;
 import io.sendfiled.sys.NativeIoException;
 import java.io.PrintStream;
@@ -222,22 +223,22 @@ final class DaemonProgram {
     private static String explain(SendfiledConfig config, NativeIoException e) {
         String reason = Errno.message(e.errno()) + " (" + Errno.name(e.errno()) + ")";
         if (e.errno() == Errno.EADDRINUSE) {
-            int pid = ProcessNative.instanceHolder(config.socketDirectory().toString(), config.name());
-            return "an instance named '" + config.name() + "' is already running"
-                    + (pid > 0 ? " (pid " + pid + ")" : "") + " at " + config.socketPath();
+            int pid = ProcessNative.instanceHolder(Names.bytes(config.socketDirectory()), Names.bytes(config.name()));
+            return "an instance named '" + Names.printable(config.name()) + "' is already running"
+                    + (pid > 0 ? " (pid " + pid + ")" : "") + " at " + Names.printable(config.socketPath());
         }
         if (!Files.isDirectory(config.root())) {
-            return "--root: " + config.root() + ": " + reason;
+            return "--root: " + Names.printable(config.root()) + ": " + reason;
         }
         if (e.errno() == Errno.EPERM) {
-            return "--socket-dir: " + config.socketDirectory() + ": " + reason
+            return "--socket-dir: " + Names.printable(config.socketDirectory()) + ": " + reason
                     + ": it must belong to this user or to root, and nobody else may write to it unless it is sticky"
                     + " (chmod go-w)";
         }
         return switch (e.errno()) {
             case Errno.ENOENT, Errno.ENOTDIR, Errno.EACCES, Errno.EROFS ->
-                "--socket-dir: " + config.socketDirectory() + ": " + reason;
-            case Errno.EEXIST -> config.socketPath() + " or its lock is there and not ours: " + reason;
+                "--socket-dir: " + Names.printable(config.socketDirectory()) + ": " + reason;
+            case Errno.EEXIST -> Names.printable(config.socketPath()) + " or its lock is there and not ours: " + reason;
             default -> "cannot start: " + e.getMessage();
         };
     }
@@ -248,12 +249,12 @@ final class DaemonProgram {
         String directory = given.isEmpty() ? DEFAULT_LOG_DIRECTORY : given;
         String path = directory + "/sendfiled." + Integer.toUnsignedString(ProcessNative.effectiveUid()) + "." + name
                 + ".log";
-        int log = ProcessNative.openLog(path);
+        int log = ProcessNative.openLog(Names.bytes(Names.path(path)));
         if (log >= 0) {
             return log;
         }
-        complain("cannot write to " + path + ", messages are lost: " + Errno.message(-log) + " (" + Errno.name(-log)
-                + ")");
+        complain("cannot write to " + Names.printable(path) + ", messages are lost: " + Errno.message(-log) + " ("
+                + Errno.name(-log) + ")");
         return NO_FD;
     }
 
@@ -261,8 +262,8 @@ final class DaemonProgram {
         if (detached) {
             check(ProcessNative.finishDetach(log), "cannot let go of the terminal");
         } else if (!reports) {
-            err.println(
-                    "sendfiled: serving " + config.root() + " as '" + config.name() + "' at " + config.socketPath());
+            err.println("sendfiled: serving " + Names.printable(config.root()) + " as '"
+                    + Names.printable(config.name()) + "' at " + Names.printable(config.socketPath()));
         }
         if (report(0) < 0) {
             throw new StartException(Errno.EPIPE, "the parent at descriptor 3 is gone");

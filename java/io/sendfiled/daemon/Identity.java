@@ -1,6 +1,7 @@
 package io.sendfiled.daemon;
 
 import io.sendfiled.jni.ProcessNative;
+import io.sendfiled.names.Names;
 import io.sendfiled.sys.Errno;
 
 /**
@@ -38,7 +39,8 @@ final class Identity {
                             + " meant, as in a container (" + CommandLine.ALLOW_ROOT_VARIABLE + "=1 does the same)");
         }
         if (current != ROOT && uid != current) {
-            throw new StartException(Errno.EPERM, "--user: " + user + ": only root can become another user");
+            throw new StartException(
+                    Errno.EPERM, "--user: " + Names.printable(user) + ": only root can become another user");
         }
         if (group != null) {
             return new Identity(current == ROOT, true, uid, lookUpGroup(group));
@@ -73,18 +75,18 @@ final class Identity {
 
     private static UserIds lookUpUser(String user) throws StartException {
         int[] ids = new int[2];
-        int result = ProcessNative.lookupUser(user, ids);
+        int result = ProcessNative.lookupUser(Names.bytes(user), ids);
         if (result < 0) {
-            throw notFound("--user: " + user, "user", -result);
+            throw notFound("--user: " + Names.printable(user), "user", -result);
         }
         return new UserIds(ids[0], ids[1]);
     }
 
     private static int lookUpGroup(String group) throws StartException {
         int[] ids = new int[1];
-        int result = ProcessNative.lookupGroup(group, ids);
+        int result = ProcessNative.lookupGroup(Names.bytes(group), ids);
         if (result < 0) {
-            throw notFound("--group: " + group, "group", -result);
+            throw notFound("--group: " + Names.printable(group), "group", -result);
         }
         return ids[0];
     }

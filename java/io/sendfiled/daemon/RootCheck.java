@@ -1,5 +1,6 @@
 package io.sendfiled.daemon;
 
+import io.sendfiled.names.Names;
 import io.sendfiled.sys.Errno;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -80,12 +81,13 @@ final class RootCheck {
         try {
             Entry directory = Entry.of(Path.of("/"));
             while (!names.isEmpty() && links <= MOST_LINKS) {
-                String name = names.removeFirst().toString();
+                Path name = names.removeFirst();
+                String text = name.toString();
                 checkDirectory(directory);
-                if (name.isEmpty() || name.equals(".")) {
+                if (text.isEmpty() || text.equals(".")) {
                     continue;
                 }
-                if (name.equals("..")) {
+                if (text.equals("..")) {
                     Path parent = directory.path().getParent();
                     directory = parent == null ? directory : Entry.of(parent);
                     continue;
@@ -124,11 +126,11 @@ final class RootCheck {
     }
 
     private StartException refuse(Entry entry, String fault) {
-        String path = entry.path().toString();
+        String path = Names.printable(entry.path());
         String remedy = isTrusted(entry.owner()) ? "chmod go-w " + path : "chown root " + path;
         return new StartException(
                 Errno.EPERM,
-                "--root: " + root + ": " + path + " " + fault + " (" + entry.describe()
+                "--root: " + Names.printable(root) + ": " + path + " " + fault + " (" + entry.describe()
                         + "), who could put another directory in its place: " + remedy
                         + ", or start as the user that shall serve");
     }

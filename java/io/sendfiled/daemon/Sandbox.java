@@ -4,6 +4,7 @@ import io.sendfiled.config.SendfiledConfig;
 import io.sendfiled.config.Setting;
 import io.sendfiled.jni.SandboxNative;
 import io.sendfiled.jni.SandboxNative.Rule;
+import io.sendfiled.names.Names;
 import io.sendfiled.sys.Errno;
 import java.io.File;
 import java.io.IOException;
@@ -117,11 +118,11 @@ final class Sandbox {
     private static List<Rule> rules(SendfiledConfig config) {
         List<Rule> rules = new ArrayList<>();
         // Directories are not served, but a client that asks for one gets EINVAL, and not EACCES.
-        rules.add(new Rule(config.root(), READ_ALL));
-        rules.add(new Rule(config.socketDirectory(), READ_ALL | WRITE | SandboxNative.MAKE)); // it is locked: LIST
-        rules.add(new Rule(Path.of("/dev/null"), READ | WRITE));
+        rules.add(rule(config.root(), READ_ALL));
+        rules.add(rule(config.socketDirectory(), READ_ALL | WRITE | SandboxNative.MAKE)); // it is locked: LIST
+        rules.add(rule(Path.of("/dev/null"), READ | WRITE));
         for (String path : READABLE) {
-            rules.add(new Rule(Path.of(path), READ_ALL));
+            rules.add(rule(Path.of(path), READ_ALL));
         }
         addJava(rules);
         addTerminals(rules);
@@ -131,19 +132,23 @@ final class Sandbox {
     /** The JVM's own files, which a distribution may have put under /etc, and our jars: classes are loaded on demand. */
     private static void addJava(List<Rule> rules) {
         Path home = Path.of(System.getProperty("java.home", "/"));
-        rules.add(new Rule(home, READ_ALL));
+        rules.add(rule(home, READ_ALL));
         for (String file : List.of("conf/net.properties", "conf/security/java.security", "lib/jvm.cfg")) {
             Path directory = realDirectory(home.resolve(file));
             if (directory != null) {
-                rules.add(new Rule(directory, READ_ALL));
+                rules.add(rule(directory, READ_ALL));
             }
         }
         for (String entry : System.getProperty("java.class.path", "").split(File.pathSeparator, -1)) {
             if (!entry.isEmpty()) {
                 Path path = Path.of(entry).toAbsolutePath();
-                rules.add(new Rule(Files.isDirectory(path) ? path : path.resolveSibling(""), READ_ALL));
+                rules.add(rule(Files.isDirectory(path) ? path : path.resolveSibling(""), READ_ALL));
             }
         }
+    }
+
+    private static Rule rule(Path path, int access) {
+        return new Rule(Names.bytes(path), access);
     }
 
     private static @Nullable Path realDirectory(Path file) {
@@ -156,10 +161,10 @@ final class Sandbox {
 
     /** Terminals that clients pass are opened again (so that our O_NONBLOCK is not set on their description). */
     private static void addTerminals(List<Rule> rules) {
-        rules.add(new Rule(Path.of("/dev/pts"), WRITE));
+        rules.add(rule(Path.of("/dev/pts"), WRITE));
         try (DirectoryStream<Path> devices = Files.newDirectoryStream(Path.of("/dev"), "tty?*")) {
             for (Path device : devices) {
-                rules.add(new Rule(device, WRITE));
+                rules.add(rule(device, WRITE));
             }
         } catch (IOException e) {
             // Without such devices no client can pass one.

@@ -3,12 +3,12 @@ package io.sendfiled.engine;
 import io.sendfiled.config.SendfiledConfig;
 import io.sendfiled.counters.Counters;
 import io.sendfiled.jni.EngineNative;
+import io.sendfiled.names.Names;
 import io.sendfiled.sys.Errno;
 import io.sendfiled.sys.NativeIoException;
 import io.sendfiled.technique.TechniqueSelector;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -109,16 +109,17 @@ public final class Engine implements AutoCloseable {
         CoreNumbers.check();
         demandCalls();
         long result = EngineNative.create(
-                bytes(config.socketDirectory()),
-                config.name().getBytes(StandardCharsets.UTF_8),
-                bytes(config.root()),
+                Names.bytes(config.socketDirectory()),
+                Names.bytes(config.name()),
+                Names.bytes(config.root()),
                 CoreNumbers.of(config),
                 config.techniques().packed(),
                 selector != null);
         if (result < 0) {
             Errno.check(
                     (int) result,
-                    "start instance " + config.name() + " at " + config.socketPath() + " for root " + config.root());
+                    "start instance " + Names.printable(config.name()) + " at " + Names.printable(config.socketPath())
+                            + " for root " + Names.printable(config.root()));
         }
         return new Engine(config, selector, result, refusedPid);
     }
@@ -163,11 +164,6 @@ public final class Engine implements AutoCloseable {
         }
         housekeepingThread.start();
         serviceThread.start();
-    }
-
-    /** A path's bytes as the file system has them; on Linux the JVM decodes names with sun.jnu.encoding. */
-    private static byte[] bytes(Path path) {
-        return path.toString().getBytes(StandardCharsets.UTF_8);
     }
 
     /** The configuration that it was launched with. */

@@ -2,7 +2,6 @@ package io.sendfiled.jni;
 
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.nio.charset.StandardCharsets;
 
 /**
  * The daemon as a process: identity, limits, signals, the report to a waiting parent, the detached child, its messages.
@@ -32,7 +31,7 @@ public final class ProcessNative {
      * @param ids gets the numbers of the user and of its group
      * @return 0, or -errno: ENOENT when there is no such user
      */
-    public static int lookupUser(String user, int[] ids) {
+    public static int lookupUser(byte[] user, int[] ids) {
         ByteBuffer buffer = strings(user);
         int result = lookupUser0(buffer);
         if (result == 0) {
@@ -48,7 +47,7 @@ public final class ProcessNative {
      * @param ids gets the number of the group
      * @return 0, or -errno: ENOENT when there is no such group
      */
-    public static int lookupGroup(String group, int[] ids) {
+    public static int lookupGroup(byte[] group, int[] ids) {
         ByteBuffer buffer = strings(group);
         int result = lookupGroup0(buffer);
         if (result == 0) {
@@ -103,12 +102,12 @@ public final class ProcessNative {
     public static native void unblockOutput();
 
     /** Opens a file for messages, to append to: a descriptor, or -errno when it is no regular file of this user's. */
-    public static int openLog(String path) {
+    public static int openLog(byte[] path) {
         return openLog0(strings(path));
     }
 
     /** The pid of the running instance of that name in that directory; 0 when there is none. */
-    public static int instanceHolder(String directory, String name) {
+    public static int instanceHolder(byte[] directory, byte[] name) {
         return instanceHolder0(strings(directory, name));
     }
 
@@ -121,9 +120,15 @@ public final class ProcessNative {
     private static native int instanceHolder0(ByteBuffer buffer);
 
     /** Each string and a NUL, and room for two ints. */
-    private static ByteBuffer strings(String... strings) {
-        byte[] bytes = (String.join("\0", strings) + "\0").getBytes(StandardCharsets.UTF_8);
-        ByteBuffer buffer = ByteBuffer.allocateDirect(Math.max(bytes.length, 2 * Integer.BYTES));
-        return buffer.order(ByteOrder.nativeOrder()).put(bytes).clear();
+    private static ByteBuffer strings(byte[]... strings) {
+        int size = 2 * Integer.BYTES;
+        for (byte[] string : strings) {
+            size += string.length + 1;
+        }
+        ByteBuffer buffer = ByteBuffer.allocateDirect(size).order(ByteOrder.nativeOrder());
+        for (byte[] string : strings) {
+            buffer.put(string).put((byte) 0);
+        }
+        return buffer.clear();
     }
 }

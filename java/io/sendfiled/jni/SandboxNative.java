@@ -1,8 +1,6 @@
 package io.sendfiled.jni;
 
 import java.nio.ByteBuffer;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Path;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -34,9 +32,11 @@ public final class SandboxNative {
     /**
      * What may be done at a file, or beneath a directory.
      *
+     * @param path the bytes of its name
      * @param access a sum of {@link #READ}, {@link #LIST}, {@link #WRITE} and {@link #MAKE}
      */
-    public record Rule(Path path, int access) {}
+    @SuppressWarnings("ArrayRecordComponent") // only ever read here
+    public record Rule(byte[] path, int access) {}
 
     /**
      * The version of Landlock's interface, from 1; negative when this kernel has none, or was started without, or when one
@@ -52,17 +52,15 @@ public final class SandboxNative {
 
     /** Leaves all threads of this process, and those they start, only the files that the rules allow. */
     public static int confine(List<Rule> rules) {
-        byte[][] paths = new byte[rules.size()][];
         int size = 1;
-        for (int i = 0; i < paths.length; i++) {
-            paths[i] = rules.get(i).path().toString().getBytes(StandardCharsets.UTF_8);
-            size += paths[i].length + 2;
+        for (Rule rule : rules) {
+            size += rule.path().length + 2;
         }
         ByteBuffer buffer = ByteBuffer.allocateDirect(size);
-        for (int i = 0; i < paths.length; i++) {
-            buffer.put((byte) rules.get(i).access()).put(paths[i]).put((byte) 0);
+        for (Rule rule : rules) {
+            buffer.put((byte) rule.access()).put(rule.path()).put((byte) 0);
         }
-        return confine0(buffer, paths.length);
+        return confine0(buffer, rules.size());
     }
 
     /** Leaves all threads of this process, and those they start, only the system calls that the daemon makes. */

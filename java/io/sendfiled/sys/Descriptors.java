@@ -133,6 +133,20 @@ public final class Descriptors {
         throw new UnsupportedDescriptorException(type);
     }
 
+    /**
+     * A number as the JDK's streams take it; the caller's as before, and not closed by anything here.
+     *
+     * @param fd an open descriptor
+     * @throws UnsupportedDescriptorException if this JDK's class is unknown
+     */
+    public static FileDescriptor ofNumber(int fd) throws UnsupportedDescriptorException {
+        NativeLibrary.ensureAvailable();
+        FileDescriptor descriptor = new FileDescriptor();
+        DescriptorsNative.setIntField(
+                descriptor, known(NUMBER_FIELDS.get(FileDescriptor.class), FileDescriptor.class), fd);
+        return descriptor;
+    }
+
     private static int numberOf(FileDescriptor descriptor) throws UnsupportedDescriptorException {
         NativeLibrary.ensureAvailable();
         return DescriptorsNative.intField(

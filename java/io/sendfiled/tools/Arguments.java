@@ -4,9 +4,9 @@ import io.sendfiled.client.FileRequest;
 import io.sendfiled.client.SendfiledClient;
 import io.sendfiled.client.Source;
 import io.sendfiled.client.TransferOptions;
+import io.sendfiled.names.Names;
 import io.sendfiled.technique.Technique;
 import java.io.IOException;
-import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import org.apache.commons.cli.CommandLine;
@@ -70,7 +70,7 @@ final class Arguments {
         if (words.size() > 2) {
             throw usage(command, "'" + SfdException.printable(words.get(2)) + "': more than one PATH");
         }
-        Arguments arguments = new Arguments(command, options, false, RawArguments.bytesOf(args, words.get(1)));
+        Arguments arguments = new Arguments(command, options, false, Names.bytes(words.get(1)));
         arguments.check();
         return arguments;
     }
@@ -213,7 +213,7 @@ final class Arguments {
         String directory = value(OptionSpec.SOCKET_DIRECTORY);
         String name = value(OptionSpec.NAME);
         if (directory != null) {
-            builder.socketDirectory(Path.of(directory));
+            builder.socketDirectory(Names.path(directory));
         }
         if (name != null) {
             builder.name(name);

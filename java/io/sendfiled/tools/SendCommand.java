@@ -6,6 +6,7 @@ import io.sendfiled.client.OpenFile;
 import io.sendfiled.client.SendfiledClient;
 import io.sendfiled.client.Source;
 import io.sendfiled.client.Transfer;
+import io.sendfiled.names.Names;
 import io.sendfiled.sys.Errno;
 import io.sendfiled.sys.NativeIoException;
 import io.sendfiled.technique.DestinationType;
@@ -21,7 +22,6 @@ import java.nio.channels.SocketChannel;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
 import java.nio.file.OpenOption;
-import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.Set;
 
@@ -118,7 +118,7 @@ final class SendCommand {
 
     private static boolean isFile(String name) {
         try {
-            return Files.isRegularFile(Path.of(name));
+            return Files.isRegularFile(Names.path(name));
         } catch (InvalidPathException e) {
             return false;
         }
@@ -136,8 +136,9 @@ final class SendCommand {
     }
 
     private static SocketChannel connect(String to) throws SfdException {
-        SocketAddress address =
-                to.startsWith(TCP) ? tcpAddress(to) : UnixDomainSocketAddress.of(to.substring(UNIX.length()));
+        SocketAddress address = to.startsWith(TCP)
+                ? tcpAddress(to)
+                : UnixDomainSocketAddress.of(Names.path(to.substring(UNIX.length())));
         try {
             return SocketChannel.open(address);
         } catch (java.nio.channels.UnresolvedAddressException e) {
@@ -179,7 +180,7 @@ final class SendCommand {
 
     private static FileChannel open(String file, OpenOption... options) throws SfdException {
         try {
-            return FileChannel.open(Path.of(file), options);
+            return FileChannel.open(Names.path(file), options);
         } catch (InvalidPathException e) {
             throw SfdException.of(file, new NativeIoException("open", Errno.EINVAL));
         } catch (IOException e) {

@@ -2,6 +2,7 @@ package io.sendfiled.tools;
 
 import io.sendfiled.client.SendfiledClient;
 import io.sendfiled.jni.NativeLibrary;
+import io.sendfiled.names.Invocation;
 import java.io.FileDescriptor;
 import java.io.FileOutputStream;
 import java.io.IOException;
@@ -32,7 +33,7 @@ public final class Sfd {
     public static void main(String[] args) {
         Sfd sfd = new Sfd(new FileOutputStream(FileDescriptor.out), System.err);
         Runtime.getRuntime().addShutdownHook(new Thread(sfd::onShutdown, "sfd-shutdown"));
-        int status = sfd.run(args);
+        int status = sfd.run(Invocation.arguments(args));
         sfd.underWay.end(); // from here on there is no transfer to interrupt
         System.exit(status);
     }

@@ -2,6 +2,7 @@ package io.sendfiled.tools;
 
 import io.sendfiled.client.DaemonUnavailableException;
 import io.sendfiled.client.TransferException;
+import io.sendfiled.names.Names;
 import io.sendfiled.sys.Errno;
 import java.io.IOException;
 import java.nio.file.FileSystemException;
@@ -84,12 +85,7 @@ final class SfdException extends Exception {
 
     /** A file's name must not control the terminal. */
     static String printable(String text) {
-        StringBuilder safe = new StringBuilder(text.length());
-        for (int i = 0; i < text.length(); i++) {
-            char c = text.charAt(i);
-            safe.append(Character.isISOControl(c) ? '?' : c);
-        }
-        return safe.toString();
+        return Names.printable(text);
     }
 
     int exitCode() {

@@ -1,5 +1,6 @@
 package io.sendfiled.jni;
 
+import static io.sendfiled.names.Names.bytes;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -21,15 +22,15 @@ final class ProcessNativeTest {
     @Test
     void shouldLookUsersAndGroupsUp() {
         int[] ids = new int[2];
-        assertEquals(0, ProcessNative.lookupUser("root", ids));
+        assertEquals(0, ProcessNative.lookupUser(bytes("root"), ids));
         assertArrayEquals(new int[] {0, 0}, ids);
-        assertEquals(0, ProcessNative.lookupUser("54321", ids));
+        assertEquals(0, ProcessNative.lookupUser(bytes("54321"), ids));
         assertArrayEquals(new int[] {54321, 54321}, ids);
-        assertEquals(0, ProcessNative.lookupGroup("root", ids));
+        assertEquals(0, ProcessNative.lookupGroup(bytes("root"), ids));
         assertEquals(0, ids[0]);
 
-        assertEquals(-Errno.ENOENT, ProcessNative.lookupUser("no-such-user-of-this-name", ids));
-        assertEquals(-Errno.ENOENT, ProcessNative.lookupGroup("", ids));
+        assertEquals(-Errno.ENOENT, ProcessNative.lookupUser(bytes("no-such-user-of-this-name"), ids));
+        assertEquals(-Errno.ENOENT, ProcessNative.lookupGroup(bytes(""), ids));
     }
 
     @Test
@@ -39,9 +40,9 @@ final class ProcessNativeTest {
 
     @Test
     void shouldSeeNoInstanceWhereThereIsNone(@TempDir Path directory) {
-        assertEquals(0, ProcessNative.instanceHolder(directory.toString(), "default"));
-        assertEquals(0, ProcessNative.instanceHolder(directory + "/missing", "default"));
-        assertEquals(-Errno.EINVAL, ProcessNative.instanceHolder(directory.toString(), "a/b"));
+        assertEquals(0, ProcessNative.instanceHolder(bytes(directory.toString()), bytes("default")));
+        assertEquals(0, ProcessNative.instanceHolder(bytes(directory + "/missing"), bytes("default")));
+        assertEquals(-Errno.EINVAL, ProcessNative.instanceHolder(bytes(directory.toString()), bytes("a/b")));
     }
 
     @Test
