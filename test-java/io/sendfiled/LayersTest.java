@@ -48,7 +48,6 @@ final class LayersTest {
     private static final Map<String, Set<String>> LIBRARY_OF = Map.of(
             "org.apache.commons.cli", Set.of("daemon", "tools"),
             "com.google.gson", Set.of("tools"),
-            "me.tongfei", Set.of("tools"),
             "io.netty", Set.of("netty"));
 
     /** The folders of native/core: which may include from which others, beside the public headers. */

@@ -13,7 +13,6 @@ import java.io.IOException;
 import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import org.jspecify.annotations.Nullable;
 
@@ -26,40 +25,32 @@ final class Waiting {
         void run(FileRequest request) throws SfdException, IOException, InterruptedException;
     }
 
-    /** Asks for details if they are wanted, and tries again without them if the daemon does not know them. */
-    static void withDetails(FileRequest request, boolean wanted, Attempt attempt)
+    /** Tries the request with what sfd asks for by itself, and without if the daemon is too old for options. */
+    static void extended(FileRequest request, FileRequest better, Attempt attempt)
             throws SfdException, IOException, InterruptedException {
-        if (wanted) {
-            try {
-                attempt.run(request.with(request.options().withDetails(true)));
-                return;
-            } catch (SfdException e) {
-                if (e.errno() != Errno.EPROTONOSUPPORT || !request.options().equals(TransferOptions.DEFAULT)) {
-                    throw e;
-                }
+        try {
+            attempt.run(better);
+        } catch (SfdException e) {
+            if (e.errno() != Errno.EPROTONOSUPPORT || !request.options().equals(TransferOptions.DEFAULT)) {
+                throw e;
             }
+            attempt.run(request);
         }
-        attempt.run(request);
     }
 
     /** Opens a file in the daemon. */
     static OpenFile forOpen(FileRequest request, Arguments arguments, SendfiledClient client)
             throws SfdException, InterruptedException {
-        return forValue(limited(arguments, client.open(request)), arguments);
-    }
-
-    /** Ends a transfer when the command line's time is over: its result then fails, which cancels it. */
-    static <T> CompletableFuture<T> limited(Arguments arguments, CompletableFuture<T> future) throws SfdException {
-        Duration timeout = arguments.timeout();
-        return timeout == null ? future : future.orTimeout(timeout.toNanos(), TimeUnit.NANOSECONDS);
+        return forValue(arguments.deadline().limit(client.open(request)), null, arguments);
     }
 
     /** Waits for a future of the client's. */
-    static <T> T forValue(CompletableFuture<T> future, Arguments arguments) throws SfdException, InterruptedException {
+    static <T> T forValue(CompletableFuture<T> future, @Nullable Transfer transfer, Arguments arguments)
+            throws SfdException, InterruptedException {
         try {
             return future.get();
         } catch (ExecutionException e) {
-            throw SfdException.of(arguments.pathText(), failureOf(e.getCause()));
+            throw Failure.of(arguments, transfer, failureOf(e.getCause()));
         }
     }
 
@@ -76,40 +67,22 @@ final class Waiting {
     /** Waits for a transfer's end, and shows its progress. */
     static TransferResult forResult(Transfer transfer, Arguments arguments, Report report)
             throws SfdException, InterruptedException {
-        Duration step = Duration.ofMillis(Progress.DELAY_MS);
-        long started = System.nanoTime();
-        Progress progress = null;
-        try {
+        Duration step = Duration.ofMillis(Progress.PERIOD_MS);
+        try (Progress progress = report.progress(0)) {
             while (true) {
                 try {
                     TransferResult result = transfer.await(step);
-                    if (progress != null) {
-                        progress.finish(result.bytesMoved());
-                    }
+                    progress.finish(result.bytesMoved());
                     return result;
                 } catch (TimeoutException e) { // not done yet
-                    step = Duration.ofMillis(Progress.PERIOD_MS);
-                    if (progress == null
-                            && transfer.info().isDone()
-                            && !transfer.info().isCompletedExceptionally()) {
-                        progress = new Progress(
-                                arguments.pathText(),
-                                transfer.info().join().size(),
-                                started,
-                                report.messages(),
-                                report.wantsProgress());
-                    }
-                    if (progress != null) {
+                    if (transfer.info().isDone() && !transfer.info().isCompletedExceptionally()) {
+                        progress.total(transfer.info().join().size());
                         progress.update(transfer.bytesMoved());
                     }
                 }
             }
         } catch (IOException e) {
-            throw SfdException.of(arguments.pathText(), e);
-        } finally {
-            if (progress != null) {
-                progress.close();
-            }
+            throw Failure.of(arguments, transfer, e);
         }
     }
 }

@@ -219,10 +219,11 @@ final class SendfiledConfigTest {
         assertFalse(setting.sentence().isEmpty());
         assertFalse(setting.sentence().endsWith("."));
         assertEquals(setting.kind() == Setting.Kind.FLAG, setting.argument().isEmpty());
-        boolean bounded = switch (setting.kind()) {
-            case NUMBER, BYTES, TIME -> true;
-            case TEXT, PATH, FLAG, CHOICE -> false;
-        };
+        boolean bounded =
+                switch (setting.kind()) {
+                    case NUMBER, BYTES, TIME -> true;
+                    case TEXT, PATH, FLAG, CHOICE -> false;
+                };
         assertEquals(bounded, !setting.range().isEmpty());
     }
 

@@ -72,8 +72,9 @@ final class SettingPropertyTest {
                 Arbitraries.longs().map(String::valueOf),
                 Arbitraries.bigIntegers().map(String::valueOf),
                 Arbitraries.longs().between(-2, 5000).map(String::valueOf));
-        Arbitrary<String> units =
-                Arbitraries.of("", "", "K", "k", "M", "G", "KiB", "mib", "GB", "iB", "T", "P", "ms", "s", "m", "h", "d", ".5s", " ", "\u0662");
+        Arbitrary<String> units = Arbitraries.of(
+                "", "", "K", "k", "M", "G", "KiB", "mib", "GB", "iB", "T", "P", "ms", "s", "m", "h", "d", ".5s", " ",
+                "\u0662");
         Arbitrary<String> sizes = Combinators.combine(numbers, units).as((n, u) -> n + u);
         Arbitrary<String> rules = Combinators.combine(ruleTexts(), any).as((r, x) -> r + "," + x);
         Arbitrary<String> words = Arbitraries.of("on", "OFF", "yes", "No", "1", "0", "auto", "web", "/srv", "", "a\0b");

@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.sendfiled.support.Await;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -82,6 +83,17 @@ public final class Program implements AutoCloseable {
     public int awaitExit() throws InterruptedException {
         assertTrue(process.waitFor(Await.LONG.toSeconds(), TimeUnit.SECONDS), "it did not end");
         return process.exitValue();
+    }
+
+    /** Waits for the first byte on standard output. */
+    public void awaitOutput() {
+        Await.until("output", () -> {
+            try {
+                return process.getInputStream().available() > 0;
+            } catch (IOException e) {
+                throw new UncheckedIOException(e);
+            }
+        });
     }
 
     /** All that it has written to standard output, at its end or when it let go of it. */

@@ -1,6 +1,5 @@
 package io.sendfiled.tools;
 
-import static io.sendfiled.support.ScriptedDaemon.failure;
 import static io.sendfiled.support.ScriptedDaemon.fileInfo;
 import static io.sendfiled.support.ScriptedDaemon.join;
 import static io.sendfiled.support.ScriptedDaemon.progress;
@@ -118,6 +117,16 @@ final class SfdTest {
             value = {
                 "| sfd: no command; see sfd --help",
                 "fly a | sfd: 'fly': unknown command; see sfd --help",
+                "help fly | sfd: 'fly': unknown command; see sfd --help",
+                "send a --to localhost:80 | sfd: --to: 'localhost:80' is neither tcp:HOST:PORT nor unix:PATH; a file of"
+                        + " that name is ./localhost:80",
+                "send a --to udp:host:1 | sfd: --to: 'udp:host:1' is neither tcp:HOST:PORT nor unix:PATH; a file of that"
+                        + " name is ./udp:host:1",
+                "send a --to [::1]:80 | sfd: --to: '[::1]:80' is neither tcp:HOST:PORT nor unix:PATH; a file of that"
+                        + " name is ./[::1]:80",
+                "send a --to http://host/x | sfd: --to: 'http://host/x' is neither tcp:HOST:PORT nor unix:PATH; a file of"
+                        + " that name is ./http://host/x",
+                "send a --to unix: | sfd: --to: 'unix:' is not unix:PATH",
                 "--json stat a | sfd: '--json': the command comes first; see sfd --help",
                 "stat | sfd: no PATH; see sfd stat --help",
                 "stat a b | sfd: 'b': more than one PATH; see sfd stat --help",
@@ -196,14 +205,24 @@ final class SfdTest {
     void shouldEndWithPartialWhenSomeBytesWereMoved() throws Exception {
         CompletableFuture<Integer> status =
                 start("send", "a", "--to", directory.resolve("out").toString());
-        Request open = daemon.receive();
-        daemon.status(open, fileInfo(100, ID));
-        daemon.receive();
-        daemon.status(open, join(progress(40), failure(Errno.EIO)));
+        daemon.status(daemon.receive(), join(fileInfo(100, ID), progress(40), result(Errno.EIO, 40, 1, 0, 4)));
 
         assertEquals(ExitCode.PARTIAL, status.get());
 
-        assertEquals("sfd: a: input/output error (EIO) after 40 bytes\n", err());
+        assertEquals("sfd: a: input/output error (EIO) after 40 of 100 bytes\n", err());
+    }
+
+    @ParameterizedTest
+    @CsvSource({"EPIPE, broken pipe", "ENOSPC, no space left on device", "EDQUOT, disk quota exceeded"})
+    void shouldNameTheDestinationWhenItFails(String name, String reason) throws Exception {
+        Path file = directory.resolve("out");
+        CompletableFuture<Integer> status = start("send", "a", "--to", file.toString());
+        int errno = Errno.class.getField(name).getInt(null);
+        daemon.status(daemon.receive(), join(fileInfo(100, ID), progress(40), result(errno, 40, 1, 0, 4)));
+
+        assertEquals(ExitCode.PARTIAL, status.get());
+
+        assertEquals("sfd: " + file + ": " + reason + " (" + name + ") after 40 of 100 bytes\n", err());
     }
 
     @Test
@@ -222,7 +241,7 @@ final class SfdTest {
 
             assertEquals(ExitCode.TIMEOUT, status.get());
 
-            assertEquals("sfd: a: timed out (ETIMEDOUT)\n", err());
+            assertEquals("sfd: a: not done within --timeout 0.05 (ETIMEDOUT)\n", err());
             daemon.end(request);
         }
         assertFalse(Files.exists(directory.resolve("out")));
@@ -235,7 +254,7 @@ final class SfdTest {
 
         assertEquals(ExitCode.TIMEOUT, status.get());
 
-        assertEquals("sfd: a: timed out (ETIMEDOUT) after 40 bytes\n", err());
+        assertEquals("sfd: a: not done within --timeout 0.2 (ETIMEDOUT) after 40 of 100 bytes\n", err());
         assertEquals(40, out.size());
     }
 
@@ -296,7 +315,7 @@ final class SfdTest {
         Request request = daemon.receive();
         assertEquals(1024, request.bytes().getLong(8));
         assertEquals(5, request.bytes().getLong(16));
-        daemon.status(request, join(fileInfo(5, ID), new byte[] {1, 2, 3, 4, 5}));
+        daemon.status(request, join(fileInfo(5, ID), new byte[] {1, 2, 3, 4, 5}, result(0, 5, 1, 0, 4)));
 
         assertEquals(0, status.get());
 
@@ -323,7 +342,7 @@ final class SfdTest {
     void shouldReadAnEmptyFileIntoAFile() throws Exception {
         Path file = directory.resolve("out");
         CompletableFuture<Integer> status = start("read", "a", "-o", file.toString());
-        daemon.status(daemon.receive(), fileInfo(0, ID));
+        daemon.status(daemon.receive(), join(fileInfo(0, ID), result(0, 0, 1, 0, 0)));
 
         assertEquals(0, status.get());
 
@@ -331,15 +350,12 @@ final class SfdTest {
     }
 
     @Test
-    void shouldSendAnOpenedFileToAFile() throws Exception {
+    void shouldSendToAFile() throws Exception {
         Path file = directory.resolve("out");
         CompletableFuture<Integer> status = start("send", "a", "--to", file.toString(), "--json");
-        Request open = daemon.receive();
-        daemon.status(open, fileInfo(3, ID));
         Request send = daemon.receive();
-        assertEquals(ID, send.transferId());
-        daemon.write(send, 0, new byte[] {1, 2, 3});
-        daemon.status(open, result(0, 3, 1, 0, Technique.COPY_FILE_RANGE.code()));
+        daemon.write(send, 1, new byte[] {1, 2, 3});
+        daemon.status(send, join(fileInfo(3, ID), result(0, 3, 1, 0, Technique.COPY_FILE_RANGE.code())));
 
         assertEquals(0, status.get());
 
@@ -364,7 +380,7 @@ final class SfdTest {
             System.arraycopy(options, 0, args, command.length, options.length);
             CompletableFuture<Integer> status = start(args);
             Request request = daemon.receive();
-            assertEquals(command[0].equals("read") ? Wire.READ_FILE_EXT : Wire.OPEN_FILE_EXT, request.command());
+            assertEquals(command[0].equals("read") ? Wire.READ_FILE_EXT : Wire.SEND_FILE_EXT, request.command());
             assertEquals(2 << 20, request.bytes().getLong(24));
             assertEquals(1_500, request.bytes().getInt(32));
             assertEquals(60_000, request.bytes().getInt(36));
@@ -407,22 +423,6 @@ final class SfdTest {
                 start("send", "--open", missing, "--to", old.toString()).get());
 
         assertEquals("sfd: " + missing + ": no such file or directory (ENOENT)\n", err());
-        assertEquals("precious", Files.readString(old));
-    }
-
-    @Test
-    void shouldNotTouchAFileThatTheTechniqueDoesNotFit() throws Exception {
-        Path old = Files.writeString(directory.resolve("old"), "precious");
-
-        assertEquals(
-                ExitCode.USAGE,
-                start("send", "a", "--technique", "splice", "--to", old.toString())
-                        .get());
-
-        assertEquals(
-                "sfd: --technique: splice does not fit a file;"
-                        + " ask for sendfile, mmap, read-write, copy-file-range, or auto\n",
-                err());
         assertEquals("precious", Files.readString(old));
     }
 

@@ -14,7 +14,14 @@ final class TimesTest {
 
     @ParameterizedTest
     @CsvSource({
-        "5, PT5S", "0.05, PT0.05S", "500ms, PT0.5S", "1.5s, PT1.5S", "5m, PT5M", "2h, PT2H", "1d, PT24H", "-5, PT-5S"
+        "5, PT5S",
+        "0.05, PT0.05S",
+        "500ms, PT0.5S",
+        "1.5s, PT1.5S",
+        "5m, PT5M",
+        "2h, PT2H",
+        "1d, PT24H",
+        "-5, PT-5S"
     })
     void shouldReadAllUnits(String text, Duration time) {
         assertEquals(time, Times.parse(text, SECOND));
