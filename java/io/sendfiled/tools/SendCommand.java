@@ -39,12 +39,20 @@ final class SendCommand {
         if (!arguments.isSet(OptionSpec.OPEN)) {
             command.send(arguments.request(), null);
         } else if (path.equals(STANDARD_INPUT)) {
-            command.send(arguments.request(Source.of(FileDescriptor.in)), FileStat.ofStandardInput());
+            command.sendStandardInput();
         } else {
             try (FileChannel source = command.open(path)) {
                 command.send(arguments.request(Source.of(source)), FileStat.of(Names.path(path)));
             }
         }
+    }
+
+    private void sendStandardInput() throws SfdException, IOException, InterruptedException {
+        FileStat input = FileStat.ofStandardInput();
+        if (input == null) {
+            throw SfdException.of("standard input", new NativeIoException("open", Errno.EBADF));
+        }
+        send(arguments.request(Source.of(FileDescriptor.in)), input);
     }
 
     private FileChannel open(String path) throws SfdException, InterruptedException {

@@ -104,7 +104,7 @@ public final class Completion {
         }
         text.append("    esac\n");
         if (commands.size() > 1) {
-            text.append("    if ((COMP_CWORD == 1)); then\n        options+=' ")
+            text.append("    if ((COMP_CWORD == 1)) || { [[ $command == help ]] && ((COMP_CWORD == 2)); }; then\n        options+=' ")
                     .append(String.join(" ", commands.subList(1, commands.size())))
                     .append("'\n    elif [[ $word != -* ]]; then\n        return\n    fi\n");
         }
@@ -153,7 +153,11 @@ public final class Completion {
         text.append("    return\nfi\ncase ${words[2]} in\n");
         for (int i = 1; i < commands.size(); i++) {
             text.append("    ").append(commands.get(i)).append(")\n");
-            zshArguments(text, entries.get(i), "        ", "'1:command:' '*:path:_files'");
+            if (entries.get(i).isEmpty()) { // help
+                text.append("        _describe command commands\n        ;;\n");
+                continue;
+            }
+            zshArguments(text, entries.get(i), "        ", "'1:command:' '*:path:'");
             text.append("        ;;\n");
         }
         return text.append("esac\n").toString();
@@ -165,7 +169,8 @@ public final class Completion {
             String value =
                     entry.words().isEmpty() ? entry.value().zsh : ":value:(" + String.join(" ", entry.words()) + ")";
             for (String name : entry.names()) {
-                text.append(" \\\n").append(indent).append("    '").append(name);
+                String joined = name.startsWith("--") ? "=" : "+"; // --name=value, -nvalue
+                text.append(" \\\n").append(indent).append("    '").append(name).append(value.isEmpty() ? "" : joined);
                 text.append('[')
                         .append(zshText(entry.sentence()))
                         .append(']')

@@ -54,6 +54,7 @@ final class CompletionTest {
                 offer() { COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); "_$1" "$1" "${@: -1}" "${@: -2:1}"
                     echo "${COMPREPLY[*]}"; }
                 offer sfd re
+                offer sfd help st
                 offer sfd read --te
                 offer sfd stat --te
                 offer sfd send a --technique sp
@@ -69,6 +70,7 @@ final class CompletionTest {
         String offered = new String(bash.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
         assertEquals("""
                 read
+                stat
                 --technique
 
                 splice
