@@ -38,7 +38,7 @@ extern "C" {
 
 /* The kind of request that the status channel belongs to. */
 enum sfd_events_of {
-    SFD_EVENTS_OF_SEND, /* Send File, Send Descriptor, Open File: only messages come */
+    SFD_EVENTS_OF_SEND, /* Send File, Send Descriptor, Open File, sfd_read_split(): only messages come */
     SFD_EVENTS_OF_READ  /* Read File: the file's bytes come too */
 };
 
@@ -81,8 +81,7 @@ struct sfd_events {
     unsigned char held[48]; /* the beginning of a message, at most SFD_MAX_RESP_SIZE */
     uint8_t held_size;
     uint8_t of;
-    uint8_t over;
-    uint8_t reserved[37];
+    unsigned char details[38]; /* the fields of File Details, once they came */
 };
 
 /* Begins with a new status channel. of: enum sfd_events_of. */
@@ -135,6 +134,12 @@ bool sfd_events_end(struct sfd_events *events, struct sfd_event *event) SFD_API;
  * accepted yet, or it is over.
  */
 size_t sfd_events_txnid(const struct sfd_events *events) SFD_API;
+
+/*
+ * More about the file of a request of version 2, as soon as it is accepted. False, with *out untouched, before that and
+ * for other requests.
+ */
+bool sfd_events_details(const struct sfd_events *events, struct sfd_file_details *out) SFD_API;
 
 /* How many bytes of the file come next in the channel, before any message. 0: a message or the end comes next. */
 uint64_t sfd_events_data_left(const struct sfd_events *events) SFD_API;

@@ -52,8 +52,15 @@ struct sfd_options {
     uint32_t deadline_ms; /* longest time from receipt of the request to the end; 0: none */
     uint8_t technique;    /* of enum sfd_technique */
     uint8_t flags;        /* SFD_OPTION_* */
-    uint8_t reserved[6];  /* 0 */
+    uint8_t version;      /* of the request: 2, or 0 as version 1 */
+    uint8_t reserved[5];  /* 0 */
 };
+
+/*
+ * A length: to the end of the file. In a request of version 1, and in those without options, 0 is that as well; in one
+ * of version 2 it is an empty range. The answer to a request of version 2 has struct sfd_file_details.
+ */
+#define SFD_TO_END SIZE_MAX
 
 #ifdef __cplusplus
 }

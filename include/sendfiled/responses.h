@@ -13,9 +13,11 @@
  *
  * The answer to a request with options (sfd_send_with() and its like) has, instead:
  *   - struct sfd_refusal (16 bytes) when the request is refused;
+ *   - struct sfd_file_details (48 bytes) directly before the file information, if the request is of version 2;
  *   - struct sfd_result (32 bytes) at the end, whether "complete" or an error; in a Read File behind
  *     the last of the file's bytes, only if it is complete. End of file without it means that the
- *     transfer failed or was cancelled.
+ *     transfer failed or was cancelled. sfd_read_split() has the file's bytes come apart from these
+ *     messages, and a result in any case.
  * A daemon that knows no options answers with the 2-byte error SFD_FILE_INFO, EPROTONOSUPPORT.
  *
  * Several messages may wait in the pipe. Read the first SFD_HDR_SIZE bytes and then up to sfd_get_size() of them, or
@@ -43,10 +45,11 @@ extern "C" {
 
 /* Command ids of the responses. */
 enum {
-    SFD_FILE_INFO = 0x81, /* file information, or the refusal of a request */
-    SFD_XFER_STAT = 0x82, /* progress, completion or failure of a transfer */
-    SFD_REFUSAL = 0x91,   /* the refusal of a request with options */
-    SFD_RESULT = 0x92     /* completion or failure of a transfer with options */
+    SFD_FILE_INFO = 0x81,   /* file information, or the refusal of a request */
+    SFD_XFER_STAT = 0x82,   /* progress, completion or failure of a transfer */
+    SFD_REFUSAL = 0x91,     /* the refusal of a request with options */
+    SFD_RESULT = 0x92,      /* completion or failure of a transfer with options */
+    SFD_FILE_DETAILS = 0x93 /* of a request of version 2: more about the file */
 };
 
 /* Status of a response; any other value is an errno. */
@@ -62,6 +65,21 @@ struct sfd_file_info {
     time_t mtime;
     time_t ctime;
     size_t txnid; /* transfer id, for sfd_send_open() and sfd_cancel() */
+};
+
+/* More about the file of an accepted request of version 2: comes directly before its file information. */
+struct sfd_file_details {
+    uint8_t cmd;  /* SFD_FILE_DETAILS */
+    uint8_t stat; /* SFD_STAT_OK */
+
+    uint32_t mode;   /* type and permissions, as st_mode of stat(2) */
+    uint64_t size;   /* bytes of the whole file */
+    uint64_t inode;  /* st_ino */
+    uint64_t device; /* st_dev */
+
+    uint32_t atime_ns; /* what is behind the full seconds of the file information's times */
+    uint32_t mtime_ns;
+    uint32_t ctime_ns;
 };
 
 /* Progress of a transfer. */
@@ -146,6 +164,12 @@ bool sfd_unmarshal_refusal(struct sfd_refusal *pdu, const void *buf) SFD_API;
  * holds at least 1 byte, and the whole 32 when that is SFD_RESULT. False as sfd_unmarshal_refusal().
  */
 bool sfd_unmarshal_result(struct sfd_result *pdu, const void *buf) SFD_API;
+
+/*
+ * Reads a File Details message. buf (borrowed, any alignment) holds at least 1 byte, and the whole 48 when that is
+ * SFD_FILE_DETAILS. False as sfd_unmarshal_refusal().
+ */
+bool sfd_unmarshal_file_details(struct sfd_file_details *pdu, const void *buf) SFD_API;
 
 #ifdef __cplusplus
 }

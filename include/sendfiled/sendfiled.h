@@ -29,7 +29,7 @@
  *     ECONNREFUSED ENOTCONN
  *                   the daemon has ended: connect again. (The kernel gives ECONNREFUSED once, drops the connection and
  *                   gives ENOTCONN from then on. EPIPE: after shutdown(2).)
- *     EINVAL        path is NULL; a reserved field of struct sfd_options is not 0
+ *     EINVAL        path is NULL; a reserved field of struct sfd_options is not 0, or its version above 2
  *     EMFILE ENFILE out of descriptors
  *     ENAMETOOLONG  path is longer than 4095 bytes
  *     ENOBUFS ENOMEM out of memory
@@ -108,7 +108,7 @@ int sfd_shutdown(pid_t pid) SFD_API;
  *   srv_sockfd       of sfd_connect()
  *   path             relative to the daemon's root, with or without a leading slash
  *   offset           first byte, >= 0
- *   len              number of bytes; 0: to the end of the file
+ *   len              number of bytes; 0 or SFD_TO_END: to the end of the file
  *   dest_fd_nonblock whether the returned descriptor is non-blocking (O_NONBLOCK)
  *
  * Returns the read end of a pipe. Blocks while the daemon's queue of requests is full (10 by
@@ -172,6 +172,10 @@ bool sfd_cancel(int srv_sockfd, size_t txnid) SFD_API;
  * all of it (the 2-byte error SFD_FILE_INFO, EPROTONOSUPPORT). A deadline or an idle timeout that is
  * reached ends the transfer with ETIMEDOUT.
  *
+ * With options.version 2, len is exact: SFD_TO_END means to the end of the file, and 0 an empty range, which is
+ * complete at once. The answer then has a struct sfd_file_details before its struct sfd_file_info:
+ * sfd_events_details().
+ *
  * options: borrowed; NULL: no options, but the answer still ends with a struct sfd_result. The other parameters, what
  * is returned, blocking and errno: as sfd_read(), sfd_send() and sfd_open().
  */
@@ -184,6 +188,28 @@ int sfd_send_with(int srv_sockfd, const char *path, int destination_fd, off_t of
 /* The options are those of the transfer that sfd_send_open() begins; its deadline begins here. */
 int sfd_open_with(int srv_sockfd, const char *path, off_t offset, size_t len, bool stat_fd_nonblock,
                   const struct sfd_options *options) SFD_API;
+
+/*
+ * Read File with the bytes apart from the messages: as sfd_read_with(), but the file's bytes come on a descriptor of
+ * their own, *data_fd, and nothing else does. The status channel that is returned says how it ended, also when it has
+ * failed; which the end of *data_fd alone does not. So *data_fd may be spliced on as it is, up to its end of file.
+ *
+ *     int data;
+ *     int status = sfd_read_split(srv, "index.html", 0, SFD_TO_END, false, NULL, &data);
+ *     ...read(2) or splice(2) from data until it gives 0; then sfd_events_next() from status, SFD_EVENTS_OF_SEND, until
+ *        it gives SFD_EVENT_COMPLETE or SFD_EVENT_FAILED; close both...
+ *
+ *   len       SFD_TO_END, or exactly so many bytes: 0 is an empty range
+ *   nonblock  whether the two descriptors are non-blocking (O_NONBLOCK)
+ *   options   borrowed; NULL: none. The request is of version 2 in any case
+ *   data_fd   the read end of a pipe, the caller's to close; untouched when the call fails. The daemon's limits of time
+ *             apply while its reader takes nothing. To close it early ends the transfer with EPIPE
+ *
+ * The other parameters, what is returned, blocking and errno: as sfd_read_with(). A daemon that does not know version 2
+ * answers with the error SFD_FILE_INFO, EPROTONOSUPPORT.
+ */
+int sfd_read_split(int srv_sockfd, const char *path, off_t offset, size_t len, bool nonblock,
+                   const struct sfd_options *options, int *data_fd) SFD_API;
 
 /*
  * Send Descriptor: as sfd_send_with(), from a file that the caller has opened, wherever it is.
@@ -220,7 +246,7 @@ int sfd_read_buffer(int srv_sockfd, const char *path, off_t offset, size_t len, 
  * references to its pages, which must not change any more. The caller keeps the buffer, and may free it as soon as the
  * call has returned.
  *
- *   offset, len   a part of the buffer; len 0: to its end
+ *   offset, len   a part of the buffer; len SFD_TO_END, or 0 unless options.version is 2: to its end
  *
  * errno: as sfd_send_fd(); EBADF (no buffer), ERANGE (the part is not inside the buffer), and those of
  * sfd_buffer_seal().

@@ -1,5 +1,5 @@
 /*
- * The wire layouts of protocol version 1, as constants: what a program needs to speak to the daemon
+ * The wire layouts of the protocol, as constants: what a program needs to speak to the daemon
  * without this project's client library. Every integer is native-endian, since both ends are on one
  * host; every message is read and written at the byte offsets below, never by casting a struct.
  *
@@ -9,7 +9,8 @@
  *   status channel   the write end of a pipe, made by the client for each request and passed along
  *                    with it (SCM_RIGHTS). The daemon writes responses and closes it at the end.
  *   data channel     Send File, Send Open File: a descriptor of the client's, passed along.
- *                    Read File: the status channel, after its File Information message.
+ *                    Read File: the status channel, after its File Information message; of version 2, if it is
+ *                    passed along, a pipe of its own.
  *
  * Requests on a path (0x01 Open File, 0x02 Read File, 0x03 Send File)
  *
@@ -57,7 +58,7 @@
  *   +-----+-------+
  *
  * Extensions have the command ids 0x10-0x7f (requests) and 0x90-0xff (responses). All of them start
- * alike; version is 1, and total length is the whole message's:
+ * alike; version is 1, or 2 in requests on a file; total length is the whole message's:
  *
  *   0     1      2             4                  8
  *   +-----+------+-------------+------------------+------+
@@ -67,8 +68,8 @@
  * A request of an id or a version that the daemon does not know is refused with the 2-byte error
  * 0x81/EPROTONOSUPPORT, one whose total length is not the datagram's with 0x81/EBADMSG. A request that passes these
  * checks shows that its client understands extended responses. The client then gets: a Refusal in place of the error
- * 0x81, and a Result in place of the last Transfer Status and of the error 0x82. File Information and progress are
- * those of version 1.
+ * 0x81, and a Result in place of the last Transfer Status and of the error 0x82. File Information and progress are as
+ * above.
  *
  * Extended requests on a path (0x11 Open File, 0x12 Read File, 0x13 Send File) and on a descriptor
  * (0x14 Send Descriptor: nothing after the padding, the total length is 48)
@@ -90,6 +91,15 @@
  *   opened for reading; the offset counts from the file's beginning, and the file position is neither used nor moved).
  *
  *   Read File (0x12) with success: File Information, the file's bytes, a Result, end of file.
+ *
+ * Version 2 of these has the same layout, and differs in this:
+ *   - length 2^64 - 1 means "to the end of the file", and 0 is an empty range;
+ *   - the padding has to be 0, or the request is refused with EINVAL;
+ *   - File Details come directly before the File Information;
+ *   - a Read File (0x12) may pass a second descriptor, the data channel, the write end of a pipe. Then the file's bytes
+ *     go there and nothing else does; the status channel has the messages of a Send File, and ends with a Result in
+ *     failure as well. Without it nothing can follow the bytes of a failed read, since a reader could not tell it from
+ *     them, and who splices the channel does not look at them at all.
  *
  * Refusal (0x91)
  *
@@ -116,6 +126,20 @@
  *   receipt of the request that started it to the last byte accepted; cold windows: how many times it
  *   had to wait for the disk; technique: the one that moved the bytes; techniques: as in a
  *   Refusal, for the destination of a Send Open File. It is the last message.
+ *
+ * File Details (0x93)
+ *
+ *   0     1      2             4                       8               16          24           32
+ *   +-----+------+-------------+-----------------------+---------------+-----------+------------+
+ *   | cmd | stat | u16 version | u32 total length = 48 | u64 file size | u64 inode | u64 device |
+ *   +-----+------+-------------+-----------------------+---------------+-----------+------------+
+ *   32             36             40             44         46          48
+ *   +--------------+--------------+--------------+----------+-----------+
+ *   | u32 atime ns | u32 mtime ns | u32 ctime ns | u16 mode | 2 padding |
+ *   +--------------+--------------+--------------+----------+-----------+
+ *
+ *   file size: of the whole file, where File Information has that of the range; device and mode: st_dev and st_mode of
+ *   stat(2); ns: the times' parts of a second.
  *
  * Buffer (0x20): between two clients, over any UNIX socket of their own, never to the daemon. With it travels one
  * descriptor, a memory file; size is how much of it the buffer is.
@@ -153,6 +177,7 @@ enum sfd_wire_command {
     SFD_WIRE_EXTENDED_RESPONSE_FIRST = 0x90,
     SFD_WIRE_REFUSAL = 0x91,
     SFD_WIRE_RESULT = 0x92,
+    SFD_WIRE_FILE_DETAILS = 0x93,
     SFD_WIRE_EXTENDED_RESPONSE_LAST = 0xff
 };
 
@@ -169,11 +194,16 @@ enum sfd_wire_command {
 #define SFD_WIRE_ERROR_SIZE            2
 #define SFD_WIRE_REFUSAL_SIZE          16
 #define SFD_WIRE_RESULT_SIZE           32
+#define SFD_WIRE_FILE_DETAILS_SIZE     48
 #define SFD_WIRE_BUFFER_SIZE           16
 #define SFD_WIRE_MAX_RESPONSE_SIZE     SFD_WIRE_FILE_INFO_SIZE
 
-/* The version field of extended messages. */
-#define SFD_WIRE_VERSION 1
+/* The version field of extended messages, and the other one that requests on a file may have. */
+#define SFD_WIRE_VERSION   1
+#define SFD_WIRE_VERSION_2 2
+
+/* The length of a request of version 2 that means "to the end of the file". */
+#define SFD_WIRE_TO_END UINT64_MAX
 
 /* The size field of the last Transfer Status of a successful transfer. */
 #define SFD_WIRE_COMPLETE UINT64_MAX

@@ -106,10 +106,10 @@ static int send_request(int srv, const void *head, size_t head_size, const char 
 }
 
 /*
- * Makes the status pipe: out[0] for us, out[1] for the daemon. The write end is non-blocking, as
+ * Makes a status channel, or a data channel: out[0] for us, out[1] for the daemon. The write end is non-blocking, as
  * the original's was; the read end as asked.
  */
-static int make_status_pipe(bool nonblock, int out[2])
+static int make_pipe(bool nonblock, int out[2])
 {
     int fds[2];
 
@@ -142,7 +142,7 @@ struct request {
 static int submit(int srv, const struct request *request, bool nonblock)
 {
     int status[2] = {-1, -1};
-    const int made = make_status_pipe(nonblock, status);
+    const int made = make_pipe(nonblock, status);
 
     if (made < 0) return made;
 
@@ -181,6 +181,13 @@ static void pass(struct request *request, int fd)
     request->passed[request->passed_count++] = fd;
 }
 
+/* The length as a request of that version has it. */
+static uint64_t length_on_wire(size_t length, uint8_t version)
+{
+    if (length == SFD_TO_END) return version >= SFD_WIRE_VERSION_2 ? SFD_WIRE_TO_END : 0;
+    return length;
+}
+
 /* A version 1 request on a path; destination is borrowed, NULL: none. The status channel or -errno. */
 static int request_path(int srv, uint8_t cmd, const char *path, const int *destination, off_t offset, size_t length,
                         bool nonblock)
@@ -190,7 +197,7 @@ static int request_path(int srv, uint8_t cmd, const char *path, const int *desti
 
     if (set < 0) return set;
     if (destination != NULL) pass(&request, *destination);
-    request.head_size = sfd_wire_put_path_request(request.head, cmd, offset, length);
+    request.head_size = sfd_wire_put_path_request(request.head, cmd, offset, length_on_wire(length, SFD_WIRE_VERSION));
     return submit(srv, &request, nonblock);
 }
 
@@ -204,9 +211,11 @@ static int submit_extended(int srv, uint8_t cmd, struct request *request, off_t 
     static const struct sfd_options none = {0};
     const struct sfd_options *asked = options == NULL ? &none : options;
 
+    if (asked->version > SFD_WIRE_VERSION_2) return -EINVAL;
     if (memcmp(asked->reserved, none.reserved, sizeof none.reserved) != 0) return -EINVAL;
-    request->head_size = sfd_wire_put_extended_request(request->head, cmd, offset, length, asked,
-                                                       request->path == NULL ? 0 : request->path_size - 1);
+    request->head_size =
+        sfd_wire_put_extended_request(request->head, cmd, offset, length_on_wire(length, asked->version), asked,
+                                      request->path == NULL ? 0 : request->path_size - 1);
     return submit(srv, request, nonblock);
 }
 
@@ -289,6 +298,34 @@ int sfd_send_fd(int srv_sockfd, int source_fd, int destination_fd, off_t offset,
         submit_extended(srv_sockfd, SFD_WIRE_SEND_DESCRIPTOR, &request, offset, len, stat_fd_nonblock, options));
 }
 
+/* Sends a Read File with a data channel. The status channel, with our end of the data channel in *data, or -errno. */
+static int read_split(int srv, const char *path, off_t offset, size_t length, bool nonblock,
+                      const struct sfd_options *options, int *data)
+{
+    struct sfd_options asked = {.flags = 0};
+    int ends[2] = {-1, -1};
+
+    if (options != NULL) asked = *options;
+    asked.version = SFD_WIRE_VERSION_2;
+    const int made = make_pipe(nonblock, ends);
+    if (made < 0) return made;
+
+    const int status = request_path_with(srv, SFD_WIRE_READ_FILE_EXT, path, &ends[1], offset, length, nonblock, &asked);
+
+    sfd_fd_close(sys, &ends[1]); /* as of a status channel: the daemon's close has to be the last one */
+    if (status < 0)
+        sfd_fd_close(sys, &ends[0]);
+    else
+        *data = ends[0];
+    return status;
+}
+
+int sfd_read_split(int srv_sockfd, const char *path, off_t offset, size_t len, bool nonblock,
+                   const struct sfd_options *options, int *data_fd)
+{
+    return sfd_api_result(read_split(srv_sockfd, path, offset, len, nonblock, options, data_fd));
+}
+
 /* What comes behind the last slash: how a file is called. */
 static const char *name_of(const char *path)
 {
@@ -338,16 +375,21 @@ static int send_buffer(int srv, struct sfd_buffer *buffer, int destination, off_
                        const struct sfd_options *options)
 {
     if (buffer->fd < 0) return -EBADF;
-    if (offset < 0 || (uint64_t)offset > buffer->size || len > buffer->size - (size_t)offset) return -ERANGE;
+    if (offset < 0 || (uint64_t)offset > buffer->size) return -ERANGE;
+
+    const bool exact = options != NULL && options->version >= SFD_WIRE_VERSION_2;
+    const size_t rest = buffer->size - (size_t)offset;
+
+    if (len == SFD_TO_END || (len == 0 && !exact)) len = rest;
+    if (len > rest) return -ERANGE;
 
     int result = sfd_memory_seal(&sfd_sys_memory_linux, buffer);
     uint64_t end = 0;
 
     if (result == 0) result = sfd_sys_memory_linux.file_size(buffer->fd, &end);
     if (result < 0) return result;
-    /* On the wire no length is "to the end of the file", which may be longer: huge pages are whole. */
-    if (len == 0) len = buffer->size - (size_t)offset;
-    if (len == 0) offset = (off_t)end;
+    /* In version 1 no length is "to the end of the file", which may be longer: huge pages are whole. */
+    if (len == 0 && !exact) offset = (off_t)end;
 
     struct request request = {.path = NULL};
 

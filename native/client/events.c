@@ -11,8 +11,13 @@
 #include <unistd.h>
 
 #include "protocol/wire.h"
+#include "protocol/wire_bytes.h"
+
+/* Beside the values of enum sfd_events_of: the last event was given. */
+#define OVER UINT8_MAX
 
 _Static_assert(sizeof(((struct sfd_events *)0)->held) == SFD_MAX_RESP_SIZE, "the longest message");
+_Static_assert(sizeof(((struct sfd_events *)0)->held) == SFD_WIRE_FILE_DETAILS_SIZE, "nothing is behind File Details");
 
 void sfd_events_init(struct sfd_events *events, enum sfd_events_of of)
 {
@@ -21,13 +26,30 @@ void sfd_events_init(struct sfd_events *events, enum sfd_events_of of)
 
 uint64_t sfd_events_data_left(const struct sfd_events *events)
 {
-    if (events->of != SFD_EVENTS_OF_READ || events->info.cmd == 0 || events->over != 0) return 0;
+    if (events->of != SFD_EVENTS_OF_READ || events->info.cmd == 0 || events->of == OVER) return 0;
     return events->info.size - events->moved;
+}
+
+/* Their mode, which no file has as 0; 0: they have not come. */
+static uint16_t kept_mode(const struct sfd_events *events)
+{
+    return sfd_wire_get_u16(events->details, sizeof events->details - sizeof(uint16_t));
+}
+
+bool sfd_events_details(const struct sfd_events *events, struct sfd_file_details *out)
+{
+    static const struct sfd_wire_file_details none = {.size = 0};
+    unsigned char message[SFD_WIRE_FILE_DETAILS_SIZE];
+
+    if (events->info.cmd == 0 || kept_mode(events) == 0) return false;
+    (void)sfd_wire_put_file_details(message, &none);
+    memcpy(message + SFD_WIRE_EXTENDED_PREFIX_SIZE, events->details, sizeof events->details);
+    return sfd_unmarshal_file_details(out, message);
 }
 
 size_t sfd_events_txnid(const struct sfd_events *events)
 {
-    return events->over != 0 ? 0 : events->info.txnid;
+    return events->of == OVER ? 0 : events->info.txnid;
 }
 
 void sfd_events_skip(struct sfd_events *events, uint64_t size)
@@ -48,7 +70,7 @@ static void finish(struct sfd_events *events, struct sfd_event *event, int error
     begin(events, event, error == 0 ? SFD_EVENT_COMPLETE : SFD_EVENT_FAILED);
     event->error = error;
     event->refused = error != 0 && events->info.cmd == 0;
-    events->over = 1;
+    events->of = OVER;
 }
 
 static void on_nonsense(struct sfd_events *events, struct sfd_event *event)
@@ -118,6 +140,18 @@ static void on_result(struct sfd_events *events, struct sfd_event *event, const 
     event->refused = !complete && result.fits != 0 && events->moved == 0;
 }
 
+/* Keeps the fields for the File Information, which comes next. False, with an event, if they make no sense. */
+static bool on_details(struct sfd_events *events, struct sfd_event *event, const struct sfd_wire_response *response)
+{
+    if (events->info.cmd != 0 || kept_mode(events) != 0 || response->details.mode == 0) {
+        on_nonsense(events, event);
+        return false;
+    }
+    memcpy(events->details, events->held + SFD_WIRE_EXTENDED_PREFIX_SIZE, sizeof events->details);
+    events->held_size = 0; /* the message fills all of it */
+    return true;
+}
+
 /* Takes the message at the start of the held bytes, if it is whole: gives its event, and true. */
 static bool take_message(struct sfd_events *events, struct sfd_event *event)
 {
@@ -149,6 +183,9 @@ static bool take_message(struct sfd_events *events, struct sfd_event *event)
     case SFD_WIRE_RESPONSE_RESULT:
         on_result(events, event, &response);
         break;
+    case SFD_WIRE_RESPONSE_DETAILS:
+        if (on_details(events, event, &response)) return false;
+        break;
     }
     events->held_size = (uint8_t)(events->held_size - size);
     memmove(events->held, events->held + size, events->held_size);
@@ -174,31 +211,35 @@ size_t sfd_events_feed(struct sfd_events *events, const void *bytes, size_t size
     const size_t taken = size < room ? size : room;
 
     begin(events, event, SFD_EVENT_NONE);
-    if (size == 0 || events->over != 0) return size;
+    if (size == 0 || events->of == OVER) return size;
     if (take_message(events, event)) /* held by an earlier sfd_events_next() */
         return 0;
     if (sfd_events_data_left(events) > 0) return take_data(events, bytes, size, event);
     memcpy(events->held + events->held_size, bytes, taken);
     events->held_size = (uint8_t)(events->held_size + taken);
-    if (!take_message(events, event)) return taken;
+    if (!take_message(events, event)) {
+        /* File Details are no event of their own: it may be behind them. */
+        const bool details = events->held_size == 0 && taken < size;
+        return details ? taken + sfd_events_feed(events, (const char *)bytes + taken, size - taken, event) : taken;
+    }
 
     /*
      * The held bytes were no whole message before, so those behind the message are from this call: the caller feeds
      * them again.
      */
-    const size_t behind = events->over != 0 ? 0 : events->held_size;
+    const size_t behind = events->of == OVER ? 0 : events->held_size;
 
     events->held_size = 0;
-    return events->over != 0 ? size : taken - behind;
+    return events->of == OVER ? size : taken - behind;
 }
 
 bool sfd_events_end(struct sfd_events *events, struct sfd_event *event)
 {
     begin(events, event, SFD_EVENT_NONE);
-    if (events->over != 0) return false;
+    if (events->of == OVER) return false;
     /* Messages that sfd_events_next() has read, but not reported yet, may have the end. */
     while (take_message(events, event))
-        if (events->over != 0) return true;
+        if (events->of == OVER) return true;
 
     /*
      * The Result behind the last byte may be missing, when the daemon is too old or has died: the file is whole all the
@@ -227,7 +268,7 @@ int sfd_events_next(struct sfd_events *events, int status_fd, struct sfd_event *
 {
     begin(events, event, SFD_EVENT_NONE);
     for (;;) {
-        if (events->over != 0) return 0;
+        if (events->of == OVER) return 0;
         if (sfd_events_data_left(events) > 0) {
             begin(events, event, SFD_EVENT_DATA);
             return 1;

@@ -33,6 +33,8 @@ size_t sfd_get_size(const void *buf)
         return SFD_WIRE_REFUSAL_SIZE;
     case SFD_RESULT:
         return SFD_WIRE_RESULT_SIZE;
+    case SFD_FILE_DETAILS:
+        return SFD_WIRE_FILE_DETAILS_SIZE;
     default:
         return 0;
     }
@@ -111,6 +113,27 @@ bool sfd_unmarshal_result(struct sfd_result *pdu, const void *buf)
         .cold_windows = response.result.cold_windows,
         .moved = response.result.moved,
         .elapsed_ns = response.result.elapsed_ns,
+    };
+    return true;
+}
+
+bool sfd_unmarshal_file_details(struct sfd_file_details *pdu, const void *buf)
+{
+    struct sfd_wire_response response;
+
+    if (sfd_get_cmd(buf) != SFD_FILE_DETAILS || sfd_wire_get_response(buf, SFD_WIRE_FILE_DETAILS_SIZE, &response) <= 0)
+        return false;
+
+    *pdu = (struct sfd_file_details){
+        .cmd = SFD_FILE_DETAILS,
+        .stat = SFD_STAT_OK,
+        .mode = response.details.mode,
+        .size = response.details.size,
+        .inode = response.details.inode,
+        .device = response.details.device,
+        .atime_ns = response.details.atime_ns,
+        .mtime_ns = response.details.mtime_ns,
+        .ctime_ns = response.details.ctime_ns,
     };
     return true;
 }

@@ -52,7 +52,7 @@ static const struct constant {
     MEMBER(slot, path_length),
     MEMBER(slot, technique),
     MEMBER(slot, flags),
-    MEMBER(slot, extended),
+    MEMBER(slot, version),
     MEMBER(slot, rate),
     MEMBER(slot, idle_ms),
     MEMBER(slot, deadline_ms),

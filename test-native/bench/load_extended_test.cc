@@ -125,7 +125,7 @@ TEST_F(ExtendedLoadTest, ShouldReadWhatAResultFollows)
     HelperProcess client(command({"--op", "read"}));
     const dispatcher_request request = receive();
     EXPECT_EQ(request.cmd, SFD_WIRE_READ_FILE);
-    EXPECT_TRUE(request.extended);
+    EXPECT_EQ(request.version, 1);
     EXPECT_STREQ(request.path, "small");
     EXPECT_EQ(request.options.technique, SFD_TECHNIQUE_SPLICE);
     EXPECT_EQ(request.options.rate, 1000000U);

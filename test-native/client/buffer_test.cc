@@ -372,7 +372,7 @@ TEST_F(BufferRequestTest, shouldNameTheMemoryAfterTheFile)
 TEST_F(BufferRequestTest, shouldLeaveNothingBehindWhenAReadCannotBeSent)
 {
     sfd_options options = {};
-    options.reserved[5] = 1;
+    options.reserved[4] = 1;
     expectNoRead(EINVAL, client_.get(), nullptr);
     expectNoRead(ENAMETOOLONG, client_.get(), std::string(4096, 'p').c_str());
     expectNoRead(EINVAL, client_.get(), "file", &options);
@@ -442,13 +442,27 @@ TEST_F(BufferRequestTest, shouldSendThePartThatIsAskedFor)
         size_t sent_length;
     };
     alloc("content");
-    for (const Part &part :
-         {Part{1, 2, 1, 2}, Part{0, 7, 0, 7}, Part{6, 1, 6, 1}, Part{3, 0, 3, 4}, Part{7, 0, 7, 0}}) {
+    for (const Part &part : {Part{1, 2, 1, 2}, Part{0, 7, 0, 7}, Part{6, 1, 6, 1}, Part{3, 0, 3, 4}, Part{7, 0, 7, 0},
+                             Part{3, SFD_TO_END, 3, 4}}) {
         const OwnedFd status(send(part.offset, part.length));
         ASSERT_GE(status.get(), 0);
         const Request asked = request();
         EXPECT_EQ(part.sent_offset, asked.number<int64_t>(8));
         EXPECT_EQ(part.sent_length, asked.number<uint64_t>(16));
+    }
+}
+
+TEST_F(BufferRequestTest, shouldSendExactlyThePartThatARequestOfVersion2AsksFor)
+{
+    struct sfd_options options = {};
+    options.version = 2;
+    alloc("content");
+    for (const auto &[length, sent] : {std::pair<size_t, uint64_t>{0, 0}, {2, 2}, {SFD_TO_END, 4}}) {
+        const OwnedFd status(sfd_send_buffer(client_.get(), &buffer_, destination_.get(), 3, length, true, &options));
+        ASSERT_GE(status.get(), 0);
+        const Request asked = request();
+        EXPECT_EQ(3, asked.number<int64_t>(8));
+        EXPECT_EQ(sent, asked.number<uint64_t>(16));
     }
 }
 
@@ -489,7 +503,8 @@ TEST_F(BufferRequestTest, shouldRefuseAPartThatIsNotInsideOfTheBuffer)
     EXPECT_ERRNO(ERANGE, send(8, 0));
     EXPECT_ERRNO(ERANGE, send(0, 8));
     EXPECT_ERRNO(ERANGE, send(7, 1));
-    EXPECT_ERRNO(ERANGE, send(1, SIZE_MAX));
+    EXPECT_ERRNO(ERANGE, send(1, SIZE_MAX - 1));
+    EXPECT_ERRNO(ERANGE, send(8, SFD_TO_END));
     EXPECT_ERRNO(ERANGE, send(7, SIZE_MAX - 6));
     EXPECT_ERRNO(ERANGE, send(INT64_MAX, 1));
     EXPECT_ERRNO(ERANGE, send(INT64_MIN, 0));

@@ -196,6 +196,11 @@ class ClientTest : public DescriptorCountingTest
         EXPECT_EQ(sfd_open_with(srv, "f", 0, 0, true, nullptr), -1);
         EXPECT_EQ(errno, error) << "sfd_open_with";
         errno = 0;
+        int data = 4711;
+        EXPECT_EQ(sfd_read_split(srv, "f", 0, 0, true, nullptr, &data), -1);
+        EXPECT_EQ(errno, error) << "sfd_read_split";
+        EXPECT_EQ(4711, data);
+        errno = 0;
         EXPECT_EQ(sfd_send_fd(srv, to, to, 0, 0, true, nullptr), -1);
         EXPECT_EQ(errno, error) << "sfd_send_fd";
         EXPECT_EQ(openDescriptors(), before);
@@ -347,6 +352,49 @@ TEST_F(ClientTest, shouldSendSendFileWithOptions)
     EXPECT_TRUE(isSameObject(request.descriptors[1].get(), destination.writeEnd.get()));
 }
 
+TEST_F(ClientTest, shouldSayToTheEndAsTheVersionOfEachRequestHasIt)
+{
+    sfd_options options = {};
+    const auto lengthSent = [&](int status) {
+        const OwnedFd channel(status);
+        uint64_t length = 4711;
+        memcpy(&length, server_->receive().bytes.data() + 16, sizeof length);
+        return length;
+    };
+    for (const size_t length : {size_t{0}, SFD_TO_END}) {
+        EXPECT_EQ(lengthSent(sfd_read(client_.get(), "f", 1, length, true)), 0u);
+        EXPECT_EQ(lengthSent(sfd_open(client_.get(), "f", 1, length, true)), 0u);
+        EXPECT_EQ(lengthSent(sfd_send(client_.get(), "f", client_.get(), 1, length, true)), 0u);
+        EXPECT_EQ(lengthSent(sfd_read_with(client_.get(), "f", 1, length, true, nullptr)), 0u);
+        options.version = 1;
+        EXPECT_EQ(lengthSent(sfd_open_with(client_.get(), "f", 1, length, true, &options)), 0u);
+        options.version = 2;
+        EXPECT_EQ(lengthSent(sfd_open_with(client_.get(), "f", 1, length, true, &options)), length);
+        EXPECT_EQ(lengthSent(sfd_send_fd(client_.get(), 0, 1, 1, length, true, &options)), length);
+    }
+}
+
+TEST_F(ClientTest, shouldSendReadFileWithADataChannel)
+{
+    const GoldenVector v = goldenVector("extended_2_read_file_empty");
+    const sfd_options options = optionsOf(v);
+    int data = -1;
+
+    for (const bool nonblock : {false, true}) {
+        const OwnedFd status(sfd_read_split(client_.get(), "ab", 7, 0, nonblock, &options, &data));
+        const OwnedFd bytes(data);
+        const Received request = server_->receive();
+
+        EXPECT_EQ(request.bytes, v.bytes);
+        ASSERT_EQ(request.descriptors.size(), 2u);
+        EXPECT_TRUE(isSameObject(request.descriptors[0].get(), status.get()));
+        EXPECT_TRUE(isSameObject(request.descriptors[1].get(), bytes.get()));
+        EXPECT_EQ(isNonblocking(status.get()), nonblock);
+        EXPECT_EQ(isNonblocking(bytes.get()), nonblock);
+        EXPECT_TRUE(isCloseOnExec(bytes.get()));
+    }
+}
+
 TEST_F(ClientTest, shouldSendOpenFileAskingForNothing)
 {
     const OwnedFd status(sfd_open_with(client_.get(), "a", 0, 0, true, nullptr));
@@ -407,6 +455,10 @@ TEST_F(ClientTest, shouldRefuseOptionsWithReservedFieldsSetAndNullPaths)
         EXPECT_EQ(sfd_send_fd(client_.get(), 0, 1, 0, 0, true, &options), -1);
         EXPECT_EQ(errno, EINVAL);
     }
+    sfd_options newer = {};
+    newer.version = 3;
+    EXPECT_EQ(sfd_open_with(client_.get(), "f", 0, 0, true, &newer), -1);
+    EXPECT_EQ(errno, EINVAL);
     EXPECT_EQ(sfd_open_with(client_.get(), nullptr, 0, 0, true, nullptr), -1);
     EXPECT_EQ(errno, EINVAL);
     EXPECT_TRUE(server_->isEmpty());

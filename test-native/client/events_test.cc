@@ -13,6 +13,7 @@
 #include <vector>
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <sendfiled/sendfiled.h>
@@ -39,6 +40,14 @@ std::string info(uint64_t size)
     return message([size](char *bytes) {
         const struct sfd_wire_file_info file = {size, 1, 2, 3, 77};
         return sfd_wire_put_file_info(bytes, &file);
+    });
+}
+
+std::string details(uint64_t size, uint16_t mode = S_IFREG | 0640)
+{
+    return message([=](char *bytes) {
+        const struct sfd_wire_file_details file = {size, 11, 12, 13, 14, 15, mode};
+        return sfd_wire_put_file_details(bytes, &file);
     });
 }
 
@@ -306,6 +315,22 @@ std::string failed(int number, const std::string &rest)
 }
 
 const std::vector<Sequence> SEQUENCES = {
+    {"SendWithDetails",
+     SFD_EVENTS_OF_SEND,
+     details(99) + info(10) + progress(3) + result(0, 10),
+     {"accepted 10", "progress 3 of 10", "complete 10 with result"}},
+    {"ReadWithDetails",
+     SFD_EVENTS_OF_READ,
+     details(99) + info(5) + "hello" + result(0, 5),
+     {"accepted 5", "data hello", "complete 5 with result"}},
+    {"DetailsAndNoMore", SFD_EVENTS_OF_SEND, details(99), {failed(ECONNABORTED, "at 0")}},
+    {"DetailsAndARefusal", SFD_EVENTS_OF_SEND, details(99) + refusal(ENOENT, 0), {failed(ENOENT, "at 0 refused")}},
+    {"DetailsTwice", SFD_EVENTS_OF_SEND, details(99) + details(99) + info(10), {failed(EBADMSG, "at 0")}},
+    {"DetailsBehindTheInfo",
+     SFD_EVENTS_OF_SEND,
+     info(10) + details(99) + complete(),
+     {"accepted 10", failed(EBADMSG, "at 0")}},
+    {"DetailsOfNoFile", SFD_EVENTS_OF_SEND, details(99, 0) + info(10), {failed(EBADMSG, "at 0")}},
     {"Send",
      SFD_EVENTS_OF_SEND,
      info(10) + progress(3) + progress(4) + complete(),
@@ -819,6 +844,37 @@ TEST_F(EventsTest, shouldHaveOneEndAndTellTheSameHoweverItIsCutWhateverComes)
             EXPECT_EQ(whole, read(of, pieces, true));
         }
     }
+}
+
+/* ------------------------------------------------------------------ details */
+
+TEST(EventDetails, shouldBeThereFromTheAcceptanceOnAndForGood)
+{
+    sfd_events events;
+    sfd_file_details found = {};
+    Listener listener;
+
+    sfd_events_init(&events, SFD_EVENTS_OF_SEND);
+    feed(&events, details(99), &listener);
+    EXPECT_FALSE(sfd_events_details(&events, &found)) << "it is not accepted yet";
+    EXPECT_EQ(0, found.cmd);
+    for (const std::string &more : {info(10), result(0, 10)}) {
+        feed(&events, more, &listener);
+        ASSERT_TRUE(sfd_events_details(&events, &found));
+        EXPECT_EQ(SFD_FILE_DETAILS, found.cmd);
+        EXPECT_EQ(99u, found.size);
+        EXPECT_EQ(11u, found.inode);
+        EXPECT_EQ(12u, found.device);
+        EXPECT_EQ(13u, found.atime_ns);
+        EXPECT_EQ(14u, found.mtime_ns);
+        EXPECT_EQ(15u, found.ctime_ns);
+        EXPECT_EQ(static_cast<uint32_t>(S_IFREG | 0640), found.mode);
+        found = {};
+    }
+    Listener other;
+    sfd_events_init(&events, SFD_EVENTS_OF_SEND);
+    feed(&events, info(10) + progress(1), &other);
+    EXPECT_FALSE(sfd_events_details(&events, &found)) << "a request of version 1";
 }
 
 } // namespace

@@ -71,7 +71,7 @@ static void check_slot(const struct sfd_slot *slot, const struct kernel_datagram
     else
         FUZZ_CHECK(slot->process == 0 || slot->process == (SFD_PROCESS_INODE | (uint64_t)slot->pidfd));
     FUZZ_CHECK(kept >= (unsigned)slot->fd_count);
-    FUZZ_CHECK(slot->verdict == 0 && slot->command == 0 && slot->id == 0 && slot->extended == 0);
+    FUZZ_CHECK(slot->verdict == 0 && slot->command == 0 && slot->id == 0 && slot->version == 0);
 }
 
 /* What loop_requests.c does with the descriptors of a request that is refused. */

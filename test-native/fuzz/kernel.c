@@ -159,6 +159,9 @@ static void hear(struct kernel_fd *status, const struct sfd_wire_response *r)
             kernel.opens[status->opened].id = r->info.id;
         }
         break;
+    case SFD_WIRE_RESPONSE_DETAILS:
+        FUZZ_CHECK(!said->info && said->messages == 1 && (r->details.mode & S_IFMT) == S_IFREG);
+        break;
     case SFD_WIRE_RESPONSE_PROGRESS:
         FUZZ_CHECK(said->info && !said->is_read);
         said->progress += r->moved;

@@ -16,15 +16,17 @@ __extension__ typedef unsigned __int128 wide;
 /* What our encoder makes of a request, in `out`; how many bytes. */
 static size_t encode(const struct dispatcher_request *r, uint8_t *out)
 {
+    /* "To the end", as that version has it. */
+    const uint64_t length = r->length == SFD_WIRE_TO_END && r->version < SFD_WIRE_VERSION_2 ? 0 : r->length;
     size_t n;
 
     if (r->cmd == SFD_WIRE_SEND_OPEN_FILE || r->cmd == SFD_WIRE_CANCEL)
         return sfd_wire_put_transfer_request(out, r->cmd, r->id);
-    if (r->extended) {
+    if (r->version > 0) {
         const uint8_t cmd = r->cmd == SFD_WIRE_SEND_DESCRIPTOR ? r->cmd : r->cmd | 0x10;
-        n = sfd_wire_put_extended_request(out, cmd, r->offset, r->length, &r->options, r->path_length);
+        n = sfd_wire_put_extended_request(out, cmd, r->offset, length, &r->options, r->path_length);
     } else {
-        n = sfd_wire_put_path_request(out, r->cmd, r->offset, r->length);
+        n = sfd_wire_put_path_request(out, r->cmd, r->offset, length);
     }
     if (r->path == NULL) return n;
     memcpy(out + n, r->path, r->path_length);
@@ -35,7 +37,7 @@ static size_t encode(const struct dispatcher_request *r, uint8_t *out)
 /* Bytes that nobody looks at: of a request of version 1 those before its fields, of an extended one those behind. */
 static void clear_padding(const struct dispatcher_request *r, uint8_t *message)
 {
-    memset(message + (r->extended ? 42 : 2), 0, 6);
+    memset(message + (r->version > 0 ? 42 : 2), 0, 6);
 }
 
 static void check_sound(const struct dispatcher_request *r, const uint8_t *message, size_t size)
@@ -45,7 +47,7 @@ static void check_sound(const struct dispatcher_request *r, const uint8_t *messa
 
     FUZZ_CHECK(size <= SFD_WIRE_MAX_REQUEST_SIZE);
     FUZZ_CHECK(r->offset >= 0);
-    FUZZ_CHECK((wide)r->offset + r->length <= INT64_MAX);
+    FUZZ_CHECK(r->length == SFD_WIRE_TO_END || (wide)r->offset + r->length <= INT64_MAX);
     FUZZ_CHECK(r->options.technique < SFD_TECHNIQUES);
     FUZZ_CHECK((r->options.flags & ~SFD_OPTIONS_ALL) == 0);
     if (r->path != NULL) {
@@ -67,11 +69,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     memset(&request, 0xa5, sizeof(request));
     memcpy(&untouched, &request, sizeof(request));
     const int result = dispatcher_decode(message, size, &request);
-    const bool extended = dispatcher_is_extended(message, size);
+    const uint8_t version = dispatcher_version(message, size);
     FUZZ_CHECK(memcmp(message, data, size) == 0);
     switch (result) {
     case 0:
-        FUZZ_CHECK(request.extended == extended);
+        FUZZ_CHECK(request.version == version);
         check_sound(&request, message, size);
         break;
     case -EBADMSG:

@@ -44,6 +44,9 @@ static size_t encode(const struct sfd_wire_response *r, uint8_t *clean, uint8_t 
         FUZZ_CHECK(r->errnum >= 0 && r->errnum <= 255);
         clear(clean, 30, 32);
         return sfd_wire_put_result(out, r->errnum, &r->result);
+    case SFD_WIRE_RESPONSE_DETAILS:
+        clear(clean, 46, 48);
+        return sfd_wire_put_file_details(out, &r->details);
     }
     return 0;
 }
@@ -55,10 +58,12 @@ static void check_api(const struct sfd_wire_response *r, const uint8_t *message,
     struct sfd_xfer_stat stat;
     struct sfd_refusal refusal;
     struct sfd_result result;
+    struct sfd_file_details details;
     const bool is_info = sfd_unmarshal_file_info(&info, message);
     const bool is_stat = sfd_unmarshal_xfer_stat(&stat, message);
     const bool is_refusal = sfd_unmarshal_refusal(&refusal, message);
     const bool is_result = sfd_unmarshal_result(&result, message);
+    const bool is_details = sfd_unmarshal_file_details(&details, message);
 
     FUZZ_CHECK(sfd_get_size(message) == size);
     FUZZ_CHECK(sfd_get_cmd(message) == r->cmd);
@@ -66,11 +71,15 @@ static void check_api(const struct sfd_wire_response *r, const uint8_t *message,
     FUZZ_CHECK(is_stat == (r->kind == SFD_WIRE_RESPONSE_PROGRESS || r->kind == SFD_WIRE_RESPONSE_COMPLETE));
     FUZZ_CHECK(is_refusal == (r->kind == SFD_WIRE_RESPONSE_REFUSAL));
     FUZZ_CHECK(is_result == (r->kind == SFD_WIRE_RESPONSE_RESULT));
+    FUZZ_CHECK(is_details == (r->kind == SFD_WIRE_RESPONSE_DETAILS));
     if (is_info)
         FUZZ_CHECK(info.size == r->info.size && info.txnid == r->info.id && info.mtime == (time_t)r->info.mtime);
     if (is_stat)
         FUZZ_CHECK(sfd_xfer_complete(&stat) == (r->kind == SFD_WIRE_RESPONSE_COMPLETE) &&
                    (sfd_xfer_complete(&stat) || stat.size == r->moved));
+    if (is_details)
+        FUZZ_CHECK(details.size == r->details.size && details.inode == r->details.inode &&
+                   details.mode == r->details.mode && details.ctime_ns == r->details.ctime_ns);
     if (is_refusal) FUZZ_CHECK(refusal.stat == r->errnum && refusal.fits == r->fits);
     if (is_result)
         FUZZ_CHECK(result.stat == r->errnum && result.moved == r->result.moved &&
@@ -111,7 +120,8 @@ static int decode(const uint8_t *data, size_t size)
 /* What a channel's events add up to. */
 struct story {
     struct sfd_event last;
-    unsigned count; /* of events, all DATA together being one */
+    struct sfd_file_details details; /* at the end; cmd is 0 when none came */
+    unsigned count;                  /* of events, all DATA together being one */
     uint64_t data;
     uint64_t moved;
     bool in_data;
@@ -159,6 +169,7 @@ static struct story tell(enum sfd_events_of of, const uint8_t *data, size_t size
     if (sfd_events_end(&events, &event)) listen(&story, &event);
     FUZZ_CHECK(story.over);
     FUZZ_CHECK(!sfd_events_end(&events, &event));
+    if (sfd_events_details(&events, &story.details)) FUZZ_CHECK(story.last.info.cmd != 0 && story.details.mode != 0);
     FUZZ_CHECK(sfd_events_data_left(&events) == 0);
     return story;
 }
@@ -172,6 +183,7 @@ static void check_events(enum sfd_events_of of, const uint8_t *data, size_t size
         const struct story cut = tell(of, data, size, pieces[i]);
         FUZZ_CHECK(cut.count == whole.count && cut.data == whole.data && cut.moved == whole.moved);
         FUZZ_CHECK(cut.last.type == whole.last.type && cut.last.error == whole.last.error);
+        FUZZ_CHECK(cut.details.cmd == whole.details.cmd && cut.details.inode == whole.details.inode);
         FUZZ_CHECK(cut.last.refused == whole.last.refused && cut.last.fits == whole.last.fits);
     }
 }

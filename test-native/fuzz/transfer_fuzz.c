@@ -163,6 +163,7 @@ static void compose_begin(struct kernel_datagram *datagram)
     const int64_t offset = (int64_t)some_number();
     const uint64_t length = some_number();
     struct sfd_options options = {0};
+    bool split = false;
 
     if ((what & 4) == 0 && cmd <= 3) {
         datagram->length = sfd_wire_put_path_request(datagram->bytes, cmd, offset, length);
@@ -172,11 +173,15 @@ static void compose_begin(struct kernel_datagram *datagram)
         options.idle_ms = (uint32_t)some_number();
         options.deadline_ms = (uint32_t)some_number();
         options.technique = fuzz_u8(&h.ops) % 7;
-        options.flags = fuzz_u8(&h.ops) & SFD_OPTIONS_ALL;
+        const uint8_t flags = fuzz_u8(&h.ops);
+        options.flags = flags & SFD_OPTIONS_ALL;
+        options.version = (flags & 0x80) != 0 ? SFD_WIRE_VERSION_2 : 0;
+        split = cmd == SFD_WIRE_READ_FILE && (flags & 0x60) == 0x20;
         datagram->length = sfd_wire_put_extended_request(datagram->bytes, 0x10 | cmd, offset, length, &options, 6);
         if (cmd <= 3) put_path(datagram);
     }
     attach(datagram, (what & 0xf8) == 0xf8 ? some_kind() : KERNEL_PIPE);
+    if (split) attach(datagram, (what & 0x10) != 0 ? some_kind() : KERNEL_PIPE);
     if (cmd >= 3) attach(datagram, some_kind());
     if (cmd == 4) attach(datagram, (what & 0x38) == 0x38 ? some_kind() : KERNEL_FILE);
     if ((what & 0xc0) == 0x40 && (what & 0x30) == 0x30) attach(datagram, some_kind());
@@ -242,6 +247,11 @@ static void annotate_begin(const struct kernel_datagram *datagram, struct kernel
         status->opened = (int)kernel.open_count++;
         break;
     case SFD_WIRE_READ_FILE:
+        if (request->version >= SFD_WIRE_VERSION_2 && datagram->fd_count == 2) {
+            allow(datagram->fds[1], begin, -1);
+            status->dest = datagram->fds[1];
+            break;
+        }
         status->said.is_read = true;
         status->forbidden = false;
         status->begin = begin;

@@ -1,6 +1,6 @@
 /*
  * A program of the library's users in C99, compiled from the installed tree and nothing else (InstalledLibraryIT):
- * hands a buffer to itself, has a daemon read a file into another, and sends that one on.
+ * hands a buffer to itself, has a daemon read a file into another, sends that one on, and reads the file by a pipe.
  *
  *   program SOCKDIR NAME PATH       PATH: below the daemon's root, 1 to 4096 bytes
  *
@@ -80,6 +80,30 @@ static int send_on(int srv, struct sfd_buffer *buffer)
     return 0;
 }
 
+/* Reads `len` bytes by a data channel, and expects so many. */
+static int read_apart(int srv, const char *path, size_t len, size_t expected)
+{
+    char got[4097];
+    struct sfd_events events;
+    struct sfd_event event;
+    struct sfd_file_details details;
+    int data;
+    const int status = sfd_read_split(srv, path, 0, len, false, NULL, &data);
+
+    if (status == -1) return fail("sfd_read_split");
+    if (read(data, got, sizeof got) != (ssize_t)expected) return fail("other bytes");
+    if (expected > 0 && read(data, got, sizeof got) != 0) return fail("no end");
+    sfd_events_init(&events, SFD_EVENTS_OF_SEND);
+    do {
+        if (sfd_events_next(&events, status, &event) != 1) return fail("sfd_events_next");
+    } while (event.type < SFD_EVENT_COMPLETE);
+    if (event.type != SFD_EVENT_COMPLETE || event.moved != expected) return fail("another end");
+    if (!sfd_events_details(&events, &details) || details.size == 0 || details.inode == 0) return fail("no details");
+    close(data);
+    close(status);
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
     struct sfd_buffer file = SFD_BUFFER_INIT;
@@ -97,6 +121,8 @@ int main(int argc, char **argv)
     if (await_end(status) != 0) return 1;
     if (sfd_buffer_map(&file, 0) == -1) return fail("sfd_buffer_map");
     if (send_on(srv, &file) != 0) return 1;
+    if (read_apart(srv, argv[3], SFD_TO_END, file.size) != 0) return 1;
+    if (read_apart(srv, argv[3], 0, 0) != 0) return 1;
     printf("%lu\n", (unsigned long)file.size);
     sfd_buffer_free(&file);
     close(srv);

@@ -212,6 +212,9 @@ std::vector<std::string> messages(const std::string &bytes)
         case SFD_WIRE_RESPONSE_REFUSAL:
             all.push_back("refusal " + std::to_string(response.errnum) + " fits " + std::to_string(response.fits));
             break;
+        case SFD_WIRE_RESPONSE_DETAILS:
+            all.push_back("details " + std::to_string(response.details.size));
+            break;
         case SFD_WIRE_RESPONSE_RESULT:
             all.push_back("result " + std::to_string(response.errnum) + " moved " +
                           std::to_string(response.result.moved) + " by " + std::to_string(response.result.technique));

@@ -87,7 +87,7 @@ SocketPair tcpPair();
 
 void setNonblocking(int fd);
 
-// What a client reads on a status channel, one entry a message: "info SIZE", "progress N", "complete",
+// What a client reads on a status channel, one entry a message: "details SIZE", "info SIZE", "progress N", "complete",
 // "error COMMAND ERRNO", "refusal ERRNO fits TECHNIQUES", "result ERRNO moved N by TECHNIQUE".
 std::vector<std::string> messages(const std::string &bytes);
 using Messages = std::vector<std::string>;

@@ -17,7 +17,7 @@
 
 struct request_answer {
     uint32_t error; /* errno, or 0: then the rest counts */
-    uint32_t extended;
+    uint32_t version;
     uint32_t cmd;
     uint32_t path_position;
     uint32_t path_length;
@@ -33,12 +33,12 @@ struct request_answer {
 };
 _Static_assert(sizeof(struct request_answer) == 64, "read by Java");
 
-enum { NEED_MORE = 6, MALFORMED = 7 }; /* behind enum sfd_wire_response_kind */
+enum { NEED_MORE = 7, MALFORMED = 8 }; /* behind enum sfd_wire_response_kind */
 
 struct message_answer {
     uint32_t kind;
     uint32_t error;
-    uint64_t size; /* of a File Information; else bytes moved */
+    uint64_t size; /* of a File Information or File Details; else bytes moved */
     int64_t atime;
     int64_t mtime;
     int64_t ctime;
@@ -62,7 +62,7 @@ static void answer_request(const unsigned char *bytes, size_t size)
     const int result = dispatcher_decode(bytes, size, &request);
     const struct request_answer answer = {
         .error = (uint32_t)-result,
-        .extended = dispatcher_is_extended(bytes, size),
+        .version = dispatcher_version(bytes, size),
         .cmd = request.cmd,
         .path_position = request.path == NULL ? 0 : (uint32_t)((size_t)request.path - (size_t)(const char *)bytes),
         .path_length = (uint32_t)request.path_length,
@@ -90,6 +90,15 @@ static struct message_answer describe(const struct sfd_wire_response *r)
         answer.mtime = r->info.mtime;
         answer.ctime = r->info.ctime;
         answer.id = r->info.id;
+        break;
+    case SFD_WIRE_RESPONSE_DETAILS:
+        answer.size = r->details.size;
+        answer.id = r->details.inode;
+        answer.elapsed_ns = r->details.device;
+        answer.atime = r->details.atime_ns;
+        answer.mtime = r->details.mtime_ns;
+        answer.ctime = r->details.ctime_ns;
+        answer.technique = r->details.mode;
         break;
     case SFD_WIRE_RESPONSE_PROGRESS:
         answer.size = r->moved;

@@ -26,20 +26,31 @@ int errnoByName(const std::string &name)
     return numbers.at(name);
 }
 
+uint8_t versionOf(const GoldenVector &v)
+{
+    return v.has("version") ? static_cast<uint8_t>(v.number("version")) : 1;
+}
+
+/* In version 1, 0 is "to the end". */
+uint64_t lengthOf(const GoldenVector &v)
+{
+    return versionOf(v) == 1 && v.number("length") == 0 ? SFD_WIRE_TO_END : v.number("length");
+}
+
 void expectRequest(const GoldenVector &v)
 {
     dispatcher_request request = {};
 
     ASSERT_EQ(dispatcher_decode(v.bytes.data(), v.bytes.size(), &request), 0);
     EXPECT_EQ(request.cmd, v.number("command"));
-    EXPECT_FALSE(request.extended);
-    EXPECT_FALSE(dispatcher_is_extended(v.bytes.data(), v.bytes.size()));
+    EXPECT_EQ(request.version, 0);
+    EXPECT_EQ(dispatcher_version(v.bytes.data(), v.bytes.size()), 0);
     if (!v.has("path")) {
         EXPECT_EQ(request.id, v.number("id"));
         return;
     }
     EXPECT_EQ(request.offset, v.signedNumber("offset"));
-    EXPECT_EQ(request.length, v.number("length"));
+    EXPECT_EQ(request.length, lengthOf(v));
     EXPECT_EQ(Bytes(request.path, request.path + request.path_length), parseBytes(v.fields.at("path")));
     EXPECT_EQ(request.path[request.path_length], '\0');
 }
@@ -63,9 +74,10 @@ void expectExtended(const GoldenVector &v)
 
     ASSERT_EQ(dispatcher_decode(v.bytes.data(), v.bytes.size(), &request), 0);
     EXPECT_EQ(request.cmd, v.number("asks"));
-    EXPECT_TRUE(request.extended);
+    EXPECT_EQ(request.version, versionOf(v));
+    EXPECT_EQ(request.options.version, versionOf(v));
     EXPECT_EQ(request.offset, v.signedNumber("offset"));
-    EXPECT_EQ(request.length, v.number("length"));
+    EXPECT_EQ(request.length, lengthOf(v));
     EXPECT_EQ(request.options.rate, options.rate);
     EXPECT_EQ(request.options.idle_ms, options.idle_ms);
     EXPECT_EQ(request.options.deadline_ms, options.deadline_ms);
@@ -95,7 +107,7 @@ TEST(Dispatcher, shouldAgreeWithTheGoldenVectors)
         } else if (v.kind == "refused") {
             EXPECT_EQ(dispatcher_decode(v.bytes.data(), v.bytes.size(), &request), -errnoByName(v.fields.at("errno")));
             EXPECT_EQ(request.cmd, 0); // untouched
-            EXPECT_EQ(dispatcher_is_extended(v.bytes.data(), v.bytes.size()), v.has("extended"));
+            EXPECT_EQ(dispatcher_version(v.bytes.data(), v.bytes.size()), v.has("extended") ? versionOf(v) : 0);
         }
     }
     for (const char *kind : {"request", "request_decode", "extended", "extended_decode", "refused"}) {
@@ -159,7 +171,7 @@ TEST(Dispatcher, shouldAnswerRandomBytesWithinItsRules)
         }
         ASSERT_GE(request.cmd, 1);
         ASSERT_TRUE(request.cmd <= 5 || request.cmd == SFD_WIRE_SEND_DESCRIPTOR);
-        ASSERT_EQ(dispatcher_is_extended(bytes.data(), bytes.size()), request.extended);
+        ASSERT_EQ(dispatcher_version(bytes.data(), bytes.size()), request.version);
         ASSERT_LT(request.options.technique, SFD_TECHNIQUES);
         ASSERT_LE(request.options.flags, SFD_OPTIONS_ALL);
         if (request.cmd == SFD_WIRE_SEND_OPEN_FILE || request.cmd == SFD_WIRE_CANCEL) {
@@ -167,12 +179,14 @@ TEST(Dispatcher, shouldAnswerRandomBytesWithinItsRules)
             continue;
         }
         ASSERT_GE(request.offset, 0);
-        ASSERT_LE(static_cast<uint64_t>(request.offset) + request.length, static_cast<uint64_t>(INT64_MAX));
+        if (request.length != SFD_WIRE_TO_END) {
+            ASSERT_LE(static_cast<uint64_t>(request.offset) + request.length, static_cast<uint64_t>(INT64_MAX));
+        }
         if (request.cmd == SFD_WIRE_SEND_DESCRIPTOR) {
             ASSERT_EQ(bytes.size(), 48u);
         } else {
             ASSERT_EQ(std::strlen(request.path), request.path_length);
-            ASSERT_EQ((request.extended ? 48 : 24) + request.path_length + 1, bytes.size());
+            ASSERT_EQ((request.version > 0 ? 48 : 24) + request.path_length + 1, bytes.size());
         }
     }
 }

@@ -213,7 +213,7 @@ class TransferFixture : public CoreTest
         writeFile(*directory_ / "file", content_);
     }
 
-    enum sfd_next begin(uint8_t command, int dest = -1, int64_t offset = 0, uint64_t length = 0,
+    enum sfd_next begin(uint8_t command, int dest = -1, int64_t offset = 0, uint64_t length = SFD_WIRE_TO_END,
                         const char *path = "file")
     {
         if (status_ == nullptr) {
@@ -230,7 +230,7 @@ class TransferFixture : public CoreTest
         request.status = take(status_->out);
         request.accepted = sfd_status_accept(&context_->kernel, &request.status);
         request.dest = dest;
-        request.extended = extended_;
+        request.version = version_;
         request.options = options_;
         if (source_.get() >= 0) {
             request.path = nullptr;
@@ -402,7 +402,7 @@ class TransferFixture : public CoreTest
     std::string content_;
     std::string status_bytes_;
     std::string data_;
-    bool extended_ = false; // what the next request asks for
+    uint8_t version_ = 0; // what the next request asks for
     struct sfd_options options_ = {};
     OwnedFd source_; // in place of the path, unless -1
 };

@@ -27,7 +27,8 @@
 /* Fills *out if `fd` is a regular file: 0 or -errno. With `cached` never blocks. */
 static int describe(const struct sfd_kernel *kernel, int fd, bool cached, struct sfd_opened *out)
 {
-    const unsigned mask = STATX_TYPE | STATX_SIZE | STATX_BLOCKS | STATX_ATIME | STATX_MTIME | STATX_CTIME;
+    const unsigned mask =
+        STATX_TYPE | STATX_MODE | STATX_INO | STATX_SIZE | STATX_BLOCKS | STATX_ATIME | STATX_MTIME | STATX_CTIME;
     const int sync = cached ? AT_STATX_DONT_SYNC : AT_STATX_SYNC_AS_STAT;
     struct statx st;
 
@@ -38,9 +39,14 @@ static int describe(const struct sfd_kernel *kernel, int fd, bool cached, struct
         .fd = fd,
         .dev = makedev(st.stx_dev_major, st.stx_dev_minor),
         .size = st.stx_size,
+        .inode = st.stx_ino,
         .atime = st.stx_atime.tv_sec,
         .mtime = st.stx_mtime.tv_sec,
         .ctime = st.stx_ctime.tv_sec,
+        .atime_ns = st.stx_atime.tv_nsec,
+        .mtime_ns = st.stx_mtime.tv_nsec,
+        .ctime_ns = st.stx_ctime.tv_nsec,
+        .mode = st.stx_mode,
         .sparse = st.stx_blocks < st.stx_size / 512,
     };
     return 0;
@@ -203,7 +209,8 @@ int sfd_open_range(uint64_t size, int64_t offset, uint64_t length, uint64_t *end
 {
     if (offset < 0 || (uint64_t)offset > size) return -ERANGE;
     const uint64_t rest = size - (uint64_t)offset;
+    if (length == SFD_OPEN_TO_END) length = rest;
     if (length > rest) return -ERANGE;
-    *end = (uint64_t)offset + (length == 0 ? rest : length);
+    *end = (uint64_t)offset + length;
     return 0;
 }

@@ -15,9 +15,14 @@ struct sfd_opened {
     int fd; /* given to the caller */
     uint64_t dev;
     uint64_t size;
-    int64_t atime;
+    uint64_t inode;
+    int64_t atime; /* seconds, and below what is behind them */
     int64_t mtime;
     int64_t ctime;
+    uint32_t atime_ns;
+    uint32_t mtime_ns;
+    uint32_t ctime_ns;
+    uint16_t mode;
     bool sparse; /* it has fewer blocks than bytes */
     bool shared; /* description shared with the client: no lock, no lseek; see sfd_open_turned_direct */
 };
@@ -72,9 +77,12 @@ int sfd_open_on_device(const struct sfd_kernel *kernel, int root, const char *pa
 int sfd_open_cached_on_device(const struct sfd_kernel *kernel, int root, const char *path, uint64_t dev,
                               struct sfd_opened *out);
 
+/* A length: to the end of the file. */
+#define SFD_OPEN_TO_END UINT64_MAX
+
 /*
- * The end of the range that a request asks for, in *end. `length` 0 means to the end of the file; an offset at the end
- * is an empty range. 0, or -ERANGE when the range is not inside the file.
+ * The end of the range that a request asks for, in *end. An offset at the end of the file is an empty range, and so is
+ * a length of 0. 0, or -ERANGE when the range is not inside the file.
  */
 int sfd_open_range(uint64_t size, int64_t offset, uint64_t length, uint64_t *end);
 

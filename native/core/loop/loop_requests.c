@@ -46,7 +46,7 @@ static void refuse(struct sfd_loop *loop, struct sfd_slot *slot, int error)
         sfd_status_accept(&loop->context.kernel, &slot->fds[0]) == 0) {
         sfd_status_init(&status);
         status.fd = slot->fds[0];
-        status.extended = slot->extended != 0;
+        status.version = slot->version;
         sfd_status_fail(&status, SFD_WIRE_FILE_INFO, error);
         /* A pipe without room for two bytes is not the fresh pipe that the protocol asks for. */
         (void)sfd_status_flush(&status, &loop->context.kernel);
@@ -58,9 +58,9 @@ static void refuse(struct sfd_loop *loop, struct sfd_slot *slot, int error)
  * The descriptors that a request may hold at once: its status channel, the file, and the destination, also one of a
  * later Send Open File.
  */
-static uint8_t descriptors_of(int32_t command)
+static uint8_t descriptors_of(const struct sfd_slot *slot)
 {
-    return command == SFD_WIRE_READ_FILE ? 2 : 3;
+    return slot->command == SFD_WIRE_READ_FILE && slot->fd_count == 1 ? 2 : 3;
 }
 
 static int refuse_as_full(struct sfd_loop *loop)
@@ -114,7 +114,7 @@ static struct sfd_transfer *new_transfer(struct sfd_loop *loop, struct sfd_slot 
     if (t->loop.client == NULL) goto fail;
     sfd_loop_exits_give(t->loop.client, &slot->pidfd);
     t->loop.account = t->loop.client->account;
-    *error = admit(loop, t, descriptors_of(slot->command));
+    *error = admit(loop, t, descriptors_of(slot));
     if (*error < 0) goto fail;
     *error = sfd_transfer_table_add(&loop->transfers, t);
     if (*error < 0) {
@@ -132,7 +132,10 @@ fail:
 static void begin(struct sfd_loop *loop, struct sfd_slot *slot)
 {
     const bool descriptor = slot->command == SFD_WIRE_SEND_DESCRIPTOR;
-    const bool sends = descriptor || slot->command == SFD_WIRE_SEND_FILE;
+    /* A Read File with a data channel is a Send File to that pipe. */
+    const bool split =
+        slot->command == SFD_WIRE_READ_FILE && slot->version >= SFD_WIRE_VERSION_2 && slot->fd_count == 2;
+    const bool sends = descriptor || split || slot->command == SFD_WIRE_SEND_FILE;
     const int wanted = descriptor ? 3 : sends ? 2 : 1;
     struct sfd_transfer_request request = {
         .command = sends ? SFD_WIRE_SEND_FILE : (uint8_t)slot->command,
@@ -141,7 +144,8 @@ static void begin(struct sfd_loop *loop, struct sfd_slot *slot)
         .path = descriptor ? NULL : slot->bytes + slot->path,
         .offset = slot->range_offset,
         .length = slot->range_length,
-        .extended = slot->extended != 0,
+        .version = slot->version,
+        .grows = split,
         .options =
             {
                 .rate = slot->rate,
@@ -167,6 +171,7 @@ static void begin(struct sfd_loop *loop, struct sfd_slot *slot)
     if (request.accepted == -EBADMSG) goto fail;
     if (sends) {
         error = sfd_fd_classify(loop->context.kernel.sys, slot->fds[1], &request.dest_info);
+        if (error == 0 && split && request.dest_info.kind != SFD_FD_PIPE) error = -EBADMSG;
         if (error < 0) goto fail;
     }
     error = -ESHUTDOWN;

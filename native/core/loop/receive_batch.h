@@ -53,14 +53,14 @@ struct sfd_slot {
     int32_t verdict; /* 0: granted, else the errno to refuse with */
     int32_t command; /* an extended one by its version 1 id, or SFD_WIRE_SEND_DESCRIPTOR */
     int64_t range_offset;
-    uint64_t range_length;
+    uint64_t range_length; /* SFD_WIRE_TO_END: to the end of the file */
     uint64_t id;
     int32_t root;        /* index of a granted root */
     int32_t path;        /* position in `bytes`, NUL-terminated there */
     int32_t path_length; /* without the NUL */
     uint8_t technique;   /* forced; 0: auto */
     uint8_t flags;
-    uint8_t extended; /* 1: wants extended answers, a refusal as well */
+    uint8_t version; /* of an extended request, whose answers are extended ones, a refusal as well; else 0 */
     uint8_t reserved1;
     uint64_t rate;        /* bytes a second, 0: as fast as it goes */
     uint32_t idle_ms;     /* 0: the setting */

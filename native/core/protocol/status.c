@@ -11,11 +11,7 @@
 #include "sys/pipe.h"
 
 /* File Information, progress and one terminal message: far below PIPE_BUF, so a pipe takes all of it or nothing. */
-#define STATUS_BYTES_MAX 128
-
-/* Unprivileged users share 64 MiB of pipe buffers (pipe(7)): a bigger pipe is only for reads that gain by it. */
-#define PIPE_BYTES          ((uint64_t)1024 * 1024)
-#define PIPE_BYTES_STANDARD ((uint64_t)64 * 1024)
+#define STATUS_BYTES_MAX (SFD_STATUS_INFO_MAX + SFD_WIRE_XFER_STAT_SIZE + SFD_WIRE_RESULT_SIZE)
 
 int sfd_status_accept(const struct sfd_kernel *kernel, int *fd)
 {
@@ -40,13 +36,13 @@ int sfd_status_check_hangup(const struct sfd_status *status, const struct sfd_ke
     return result == 0 && info.readable ? -EBADMSG : result;
 }
 
-void sfd_status_grow(const struct sfd_status *status, const struct sfd_kernel *kernel, uint64_t bytes)
+size_t sfd_status_put_info(const struct sfd_status *status, void *buffer)
 {
-    const uint64_t wanted = bytes + SFD_WIRE_MAX_RESPONSE_SIZE;
+    unsigned char *at = buffer;
+    size_t length = 0;
 
-    if (bytes <= PIPE_BYTES_STANDARD) return;
-    /* 3.5 times the throughput; EPERM at the user's limit only means the old size. */
-    (void)kernel->sys->fcntl(status->fd, F_SETPIPE_SZ, (int64_t)(wanted < PIPE_BYTES ? wanted : PIPE_BYTES));
+    if (status->version >= SFD_WIRE_VERSION_2) length = sfd_wire_put_file_details(at, &status->details);
+    return length + sfd_wire_put_file_info(at + length, &status->info);
 }
 
 void sfd_status_complete(struct sfd_status *status)
@@ -62,7 +58,7 @@ void sfd_status_fail(struct sfd_status *status, uint8_t command, int error)
     status->terminal = SFD_TERMINAL_ERROR;
     status->error_command = command;
     status->error = (uint8_t)(error < 0 && error > -256 ? -error : EIO);
-    if (status->extended) status->progress = 0;                  /* included in a Result */
+    if (status->version > 0) status->progress = 0;               /* included in a Result */
     if (command == SFD_WIRE_FILE_INFO) status->info_due = false; /* a refusal replaces it */
 }
 
@@ -70,7 +66,7 @@ static size_t put_terminal(char *buffer, const struct sfd_status *status)
 {
     const bool complete = status->terminal == SFD_TERMINAL_COMPLETE;
 
-    if (!status->extended) {
+    if (status->version == 0) {
         return complete ? sfd_wire_put_complete(buffer)
                         : sfd_wire_put_error(buffer, status->error_command, status->error);
     }
@@ -84,7 +80,7 @@ int sfd_status_flush(struct sfd_status *status, const struct sfd_kernel *kernel)
     char buffer[STATUS_BYTES_MAX];
     size_t length = 0;
 
-    if (status->info_due) length += sfd_wire_put_file_info(buffer + length, &status->info);
+    if (status->info_due) length += sfd_status_put_info(status, buffer);
     if (status->progress > 0) length += sfd_wire_put_xfer_stat(buffer + length, status->progress);
     if (status->terminal != SFD_TERMINAL_NONE) length += put_terminal(buffer + length, status);
     if (length == 0) return 1;

@@ -2,9 +2,9 @@
  * The status channel of one transfer: a pipe to the client.
  *
  * Role: checks what can be one. Has one slot for File Information, one for merged progress, and one for the terminal
- * message, in the form of version 1 or, if `extended`, with a Refusal and a Result. What does not fit into the pipe
- * stays in its slot; File Information and the terminal message are never lost, progress is merged.
- * Thread: the transfer's loop. Owns the descriptor. Never blocks.
+ * message, in the form of version 1 or, of extended requests, with a Refusal and a Result. What does not fit into the
+ * pipe stays in its slot; File Information and the terminal message are never lost, progress is merged. Thread: the
+ * transfer's loop. Owns the descriptor. Never blocks.
  */
 #ifndef SFD_PROTOCOL_STATUS_H
 #define SFD_PROTOCOL_STATUS_H
@@ -27,12 +27,16 @@ struct sfd_status {
     uint8_t terminal;
     uint8_t error_command; /* SFD_WIRE_FILE_INFO refuses, SFD_WIRE_XFER_STAT ends a transfer that had begun */
     uint8_t error;         /* errno */
-    bool extended;         /* its client takes a Refusal and a Result for the error and the end */
-    uint32_t fits;         /* of a refusal, also of an opened file: mask of techniques */
-    uint64_t progress;     /* bytes that the client does not know about yet */
-    struct sfd_wire_file_info info;
-    struct sfd_wire_result result; /* of a Result */
+    uint8_t version; /* of an extended request: its client takes a Refusal and a Result for error and end; 0: neither */
+    uint32_t fits;   /* of a refusal, also of an opened file: mask of techniques */
+    uint64_t progress;                    /* bytes that the client does not know about yet */
+    struct sfd_wire_file_info info;       /* these two are read once it is due */
+    struct sfd_wire_file_details details; /* told from version 2 on */
+    struct sfd_wire_result result;        /* of a Result */
 };
+
+/* Bytes of File Information, with the File Details before it. */
+#define SFD_STATUS_INFO_MAX (SFD_WIRE_FILE_DETAILS_SIZE + SFD_WIRE_FILE_INFO_SIZE)
 
 /*
  * Accepts *fd, a descriptor that was received, as a status channel. 0, and *fd can be written to without waiting: it
@@ -56,8 +60,8 @@ void sfd_status_deinit(struct sfd_status *status, const struct sfd_kernel *kerne
  */
 int sfd_status_check_hangup(const struct sfd_status *status, const struct sfd_kernel *kernel);
 
-/* Enlarges the pipe for that many bytes of a file, as far as that makes reading them faster. */
-void sfd_status_grow(const struct sfd_status *status, const struct sfd_kernel *kernel, uint64_t bytes);
+/* Puts File Information as its client takes it into a buffer of SFD_STATUS_INFO_MAX; how many bytes. */
+size_t sfd_status_put_info(const struct sfd_status *status, void *buffer);
 
 /*
  * Writes everything that is due, in order, as one atomic write: 1 when nothing is due any more, 0 when the pipe has no
@@ -73,7 +77,7 @@ bool sfd_status_is_lost(int flushed);
 
 /*
  * Sets the terminal message; only the first one counts. `command` is SFD_WIRE_FILE_INFO (refuses) or
- * SFD_WIRE_XFER_STAT, `error` is -errno. With `extended` set, `fits` and `result` are to be filled before.
+ * SFD_WIRE_XFER_STAT, `error` is -errno. Of an extended request `fits` and `result` are to be filled before.
  */
 void sfd_status_complete(struct sfd_status *status);
 void sfd_status_fail(struct sfd_status *status, uint8_t command, int error);

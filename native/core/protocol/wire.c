@@ -1,5 +1,5 @@
 /*
- * Codec of the wire protocol, version 1: see wire.h, and <sendfiled/wire.h> for the layouts.
+ * Codec of the wire protocol: see wire.h, and <sendfiled/wire.h> for the layouts.
  */
 #include "protocol/wire.h"
 
@@ -40,7 +40,15 @@ enum {
     AT_ELAPSED = 16,
     AT_COLD_WINDOWS = 24,
     AT_USED = 28,
-    AT_RESULT_FITS = 29
+    AT_RESULT_FITS = 29,
+
+    AT_FILE_SIZE = 8,
+    AT_INODE = 16,
+    AT_DEVICE = 24,
+    AT_ATIME_NS = 32,
+    AT_MTIME_NS = 36,
+    AT_CTIME_NS = 40,
+    AT_MODE = 44
 };
 
 /* Clears the padding as well: what is not a field must not carry our memory to another process. */
@@ -61,6 +69,21 @@ static unsigned char *start_extended(void *buf, size_t size, uint8_t cmd, size_t
     sfd_wire_put_u16(message, AT_VERSION, SFD_WIRE_VERSION);
     sfd_wire_put_u32(message, AT_TOTAL, (uint32_t)total);
     return message;
+}
+
+size_t sfd_wire_put_file_details(void *buf, const struct sfd_wire_file_details *details)
+{
+    unsigned char *message =
+        start_extended(buf, SFD_WIRE_FILE_DETAILS_SIZE, SFD_WIRE_FILE_DETAILS, SFD_WIRE_FILE_DETAILS_SIZE);
+
+    sfd_wire_put_u64(message, AT_FILE_SIZE, details->size);
+    sfd_wire_put_u64(message, AT_INODE, details->inode);
+    sfd_wire_put_u64(message, AT_DEVICE, details->device);
+    sfd_wire_put_u32(message, AT_ATIME_NS, details->atime_ns);
+    sfd_wire_put_u32(message, AT_MTIME_NS, details->mtime_ns);
+    sfd_wire_put_u32(message, AT_CTIME_NS, details->ctime_ns);
+    sfd_wire_put_u16(message, AT_MODE, details->mode);
+    return SFD_WIRE_FILE_DETAILS_SIZE;
 }
 
 /* An errno that one byte carries; 0 would read as success. */
@@ -148,6 +171,7 @@ size_t sfd_wire_put_extended_request(void *buf, uint8_t cmd, int64_t offset, uin
     unsigned char *message =
         start_extended(buf, SFD_WIRE_EXTENDED_REQUEST_SIZE, cmd, SFD_WIRE_EXTENDED_REQUEST_SIZE + follows);
 
+    if (options->version > SFD_WIRE_VERSION) sfd_wire_put_u16(message, AT_VERSION, options->version);
     sfd_wire_put_i64(message, AT_OFFSET, offset);
     sfd_wire_put_u64(message, AT_LENGTH, length);
     sfd_wire_put_u64(message, AT_RATE, options->rate);
@@ -223,16 +247,55 @@ static int get_result(const unsigned char *message, struct sfd_wire_response *ou
     return SFD_WIRE_RESULT_SIZE;
 }
 
+static int get_file_details(const unsigned char *message, struct sfd_wire_response *out)
+{
+    if (message[AT_STAT] != 0) return -EBADMSG;
+
+    *out = (struct sfd_wire_response){
+        .kind = SFD_WIRE_RESPONSE_DETAILS,
+        .cmd = SFD_WIRE_FILE_DETAILS,
+        .details =
+            {
+                .size = sfd_wire_get_u64(message, AT_FILE_SIZE),
+                .inode = sfd_wire_get_u64(message, AT_INODE),
+                .device = sfd_wire_get_u64(message, AT_DEVICE),
+                .atime_ns = sfd_wire_get_u32(message, AT_ATIME_NS),
+                .mtime_ns = sfd_wire_get_u32(message, AT_MTIME_NS),
+                .ctime_ns = sfd_wire_get_u32(message, AT_CTIME_NS),
+                .mode = sfd_wire_get_u16(message, AT_MODE),
+            },
+    };
+    return SFD_WIRE_FILE_DETAILS_SIZE;
+}
+
+static size_t extended_size(uint8_t cmd)
+{
+    switch (cmd) {
+    case SFD_WIRE_REFUSAL:
+        return SFD_WIRE_REFUSAL_SIZE;
+    case SFD_WIRE_RESULT:
+        return SFD_WIRE_RESULT_SIZE;
+    default:
+        return SFD_WIRE_FILE_DETAILS_SIZE;
+    }
+}
+
 static int get_extended_response(const unsigned char *message, size_t len, struct sfd_wire_response *out)
 {
-    const bool refusal = message[AT_CMD] == SFD_WIRE_REFUSAL;
-    const size_t size = refusal ? SFD_WIRE_REFUSAL_SIZE : SFD_WIRE_RESULT_SIZE;
+    const size_t size = extended_size(message[AT_CMD]);
 
     if (len < SFD_WIRE_EXTENDED_PREFIX_SIZE) return 0;
     if (sfd_wire_get_u16(message, AT_VERSION) != SFD_WIRE_VERSION || sfd_wire_get_u32(message, AT_TOTAL) != size)
         return -EBADMSG;
     if (len < size) return 0;
-    return refusal ? get_refusal(message, out) : get_result(message, out);
+    switch (message[AT_CMD]) {
+    case SFD_WIRE_REFUSAL:
+        return get_refusal(message, out);
+    case SFD_WIRE_RESULT:
+        return get_result(message, out);
+    default:
+        return get_file_details(message, out);
+    }
 }
 
 int sfd_wire_get_response(const void *buf, size_t len, struct sfd_wire_response *out)
@@ -246,6 +309,7 @@ int sfd_wire_get_response(const void *buf, size_t len, struct sfd_wire_response 
     switch (cmd) {
     case SFD_WIRE_REFUSAL:
     case SFD_WIRE_RESULT:
+    case SFD_WIRE_FILE_DETAILS:
         return get_extended_response(message, len, out);
     case SFD_WIRE_FILE_INFO:
     case SFD_WIRE_XFER_STAT:

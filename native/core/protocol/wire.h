@@ -1,5 +1,5 @@
 /*
- * Codec of the wire protocol, version 1. The layouts are drawn in <sendfiled/wire.h>.
+ * Codec of the wire protocol. The layouts are drawn in <sendfiled/wire.h>.
  *
  * Role: turn requests into bytes, and responses into bytes and back. Thread: any; there is no state. Owns: nothing;
  * every buffer belongs to the caller. Never allocates, never makes a system call, never reads past the length that it
@@ -21,11 +21,25 @@ struct sfd_wire_file_info {
     uint64_t id; /* transfer id */
 };
 
+/* What File Details tell of the file; `size` is the whole file's. The times' seconds are in its File Information. */
+struct sfd_wire_file_details {
+    uint64_t size;
+    uint64_t inode;
+    uint64_t device; /* st_dev */
+    uint32_t atime_ns;
+    uint32_t mtime_ns;
+    uint32_t ctime_ns;
+    uint16_t mode; /* st_mode: type and permissions */
+};
+
 /*
  * Responses, written by the daemon. Each returns the number of bytes written; buf has room for
  * SFD_WIRE_MAX_RESPONSE_SIZE and needs no alignment.
  */
 size_t sfd_wire_put_file_info(void *buf, const struct sfd_wire_file_info *info);
+
+/* Goes directly before the File Information of a request of version 2. */
+size_t sfd_wire_put_file_details(void *buf, const struct sfd_wire_file_details *details);
 
 /* moved is below SFD_WIRE_COMPLETE, which no file reaches. */
 size_t sfd_wire_put_xfer_stat(void *buf, uint64_t moved);
@@ -67,7 +81,8 @@ size_t sfd_wire_put_transfer_request(void *buf, uint8_t cmd, uint64_t id);
 
 /*
  * cmd is SFD_WIRE_OPEN_FILE_EXT, _READ_FILE_EXT or _SEND_FILE_EXT: a path of `path_length` bytes and its
- * NUL follow these bytes. Or SFD_WIRE_SEND_DESCRIPTOR: nothing follows, path_length is ignored.
+ * NUL follow these bytes. Or SFD_WIRE_SEND_DESCRIPTOR: nothing follows, path_length is ignored. `length` as the version
+ * has it that the options ask for: "to the end" is 0 in version 1, and SFD_WIRE_TO_END in version 2.
  */
 size_t sfd_wire_put_extended_request(void *buf, uint8_t cmd, int64_t offset, uint64_t length,
                                      const struct sfd_options *options, size_t path_length);
@@ -78,17 +93,19 @@ enum sfd_wire_response_kind {
     SFD_WIRE_RESPONSE_COMPLETE,
     SFD_WIRE_RESPONSE_ERROR,
     SFD_WIRE_RESPONSE_REFUSAL,
-    SFD_WIRE_RESPONSE_RESULT
+    SFD_WIRE_RESPONSE_RESULT,
+    SFD_WIRE_RESPONSE_DETAILS
 };
 
 struct sfd_wire_response {
     enum sfd_wire_response_kind kind;
-    uint8_t cmd;                    /* ERROR: which message failed */
-    int errnum;                     /* ERROR, REFUSAL: 1..255; RESULT: 0 (complete) .. 255 */
-    uint64_t moved;                 /* PROGRESS: bytes since the previous one */
-    struct sfd_wire_file_info info; /* INFO */
-    uint32_t fits;                  /* REFUSAL: set of techniques; 0: not the reason */
-    struct sfd_wire_result result;  /* RESULT */
+    uint8_t cmd;                          /* ERROR: which message failed */
+    int errnum;                           /* ERROR, REFUSAL: 1..255; RESULT: 0 (complete) .. 255 */
+    uint64_t moved;                       /* PROGRESS: bytes since the previous one */
+    struct sfd_wire_file_info info;       /* INFO */
+    uint32_t fits;                        /* REFUSAL: set of techniques; 0: not the reason */
+    struct sfd_wire_result result;        /* RESULT */
+    struct sfd_wire_file_details details; /* DETAILS */
 };
 
 /*

@@ -28,4 +28,11 @@ int64_t sfd_pipe_write(const struct sfd_kernel *kernel, int fd, const struct iov
  */
 int sfd_pipe_own(const struct sfd_kernel *kernel, int *fd);
 
+/*
+ * Enlarges a pipe for that many bytes of a file, and messages before them, as far as that makes reading them faster.
+ * Does nothing when the kernel refuses:
+ * 64 MiB of pipe buffers are for all pipes of an unprivileged user (pipe(7)).
+ */
+void sfd_pipe_grow(const struct sfd_kernel *kernel, int fd, uint64_t bytes);
+
 #endif

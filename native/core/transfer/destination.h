@@ -34,6 +34,7 @@ struct sfd_destination {
     int16_t device; /* of a regular file: its index, which it uses; -1: it is on no disk */
     bool asked;     /* O_NONBLOCK was read; before, `fits` has only what fits in any case */
     bool nonblock;  /* its description had O_NONBLOCK when it came, or is our own */
+    bool grows;     /* a pipe that is enlarged for the file: the data channel of a read */
     bool seal_due;  /* it has to be sealed before it is complete; a copy's last job does */
 };
 

@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "sys/errno_policy.h"
+#include "sys/pipe.h"
 #include "transfer/transfer_private.h"
 
 /* A job between two files ends after this many bytes, so that a cancel is obeyed and progress is reported. */
@@ -166,16 +167,10 @@ static enum sfd_next park(struct sfd_context *context, struct sfd_transfer *t)
 
 enum sfd_next sfd_transfer_opened(struct sfd_context *context, struct sfd_transfer *t)
 {
-    t->status.info = (struct sfd_wire_file_info){
-        .size = t->range.end - t->range.begin,
-        .atime = t->source.atime,
-        .mtime = t->source.mtime,
-        .ctime = t->source.ctime,
-        .id = t->id,
-    };
     t->status.info_due = true;
     if (t->command == SFD_WIRE_OPEN_FILE) return park(context, t);
-    if (t->command == SFD_WIRE_READ_FILE) sfd_status_grow(&t->status, &context->kernel, t->range.end - t->range.begin);
+    if (t->command == SFD_WIRE_READ_FILE || t->destination.grows)
+        sfd_pipe_grow(&context->kernel, sfd_transfer_output(t), t->status.info.size);
     return sfd_transfer_choose(context, t);
 }
 
@@ -199,11 +194,13 @@ enum sfd_next sfd_transfer_begin(struct sfd_context *context, struct sfd_transfe
     t->status.fd = request->status;
     t->destination.fd = request->dest;
     t->source.root = request->root;
-    t->status.extended = request->extended;
-    if (request->extended) t->limits.started_ns = context->kernel.sys->now_ns();
+    t->status.version = request->version;
+    if (request->version > 0) t->limits.started_ns = context->kernel.sys->now_ns();
     t->options = request->options;
-    t->range.want_offset = request->offset;
-    t->range.want_length = request->length;
+    t->range.begin = t->range.offset = (uint64_t)request->offset;
+    t->range.end = SFD_WIRE_TO_END;
+    if (request->length != SFD_WIRE_TO_END) /* no file is as long as what is cut here */
+        t->range.end = t->range.begin + sfd_min_u64(request->length, INT64_MAX);
     t->destination.kind = request->dest < 0 ? SFD_FD_PIPE : request->dest_info.kind;
     t->limits.reported_ms = context->now_ms;
     t->limits.since_ms = context->now_ms;
@@ -212,6 +209,7 @@ enum sfd_next sfd_transfer_begin(struct sfd_context *context, struct sfd_transfe
     if (t->command == SFD_WIRE_SEND_FILE) {
         const int result = accept_dest(context, t, &request->dest_info);
         if (result < 0) return sfd_transfer_refuse(context, t, result);
+        t->destination.grows = request->grows;
     } else if (t->command == SFD_WIRE_READ_FILE) {
         if ((t->options.flags & SFD_OPTION_SEAL) != 0) return sfd_transfer_refuse(context, t, -EINVAL);
         t->destination = sfd_destination_of_channel(context->techniques);
@@ -227,7 +225,7 @@ enum sfd_next sfd_transfer_send(struct sfd_context *context, struct sfd_transfer
     struct sfd_fd_info info;
 
     sfd_timer_disarm(&context->timers, &t->limits.timer);
-    if (t->status.extended) t->limits.started_ns = context->kernel.sys->now_ns();
+    if (t->status.version > 0) t->limits.started_ns = context->kernel.sys->now_ns();
     if (dest < 0) return sfd_transfer_fail(context, t, dest);
     t->destination.fd = dest;
     int result = sfd_fd_classify(context->kernel.sys, dest, &info);

@@ -95,7 +95,7 @@ struct sfd_transfer {
     struct sfd_options options;
     uint8_t command;
 
-    /* The loop's. The disk pool reads the technique. */
+    /* The loop's. The disk pool reads the technique; an open there fills `info` and `details` of the status channel. */
     uint8_t state;     /* enum sfd_state */
     uint8_t wait;      /* enum sfd_next: what it waits for */
     uint8_t verdict;   /* the selector's */
@@ -148,19 +148,13 @@ struct sfd_transfer {
     struct {
         uint64_t begin;
         uint64_t offset; /* of the next byte; only the loop goes forward */
-        uint64_t end;
-        int64_t want_offset; /* until the file is open: what was asked for */
-        uint64_t want_length;
+        uint64_t end;    /* until the file is open: what was asked for, UINT64_MAX to its end */
     } range;
 
     struct {
         int fd;
-        int root;   /* borrowed descriptor */
-        char *path; /* owned; cold opens only */
-        uint64_t size;
-        int64_t atime;
-        int64_t mtime;
-        int64_t ctime;
+        int root;       /* borrowed descriptor */
+        char *path;     /* owned; cold opens only */
         int16_t device; /* index, which it uses; -1: none */
         uint8_t medium; /* enum sfd_medium */
         bool shared;    /* its description is the client's, sfd_open_descriptor */
@@ -213,9 +207,10 @@ struct sfd_transfer_request {
     bool root_local;  /* sfd_residency_opens_here */
     const char *path; /* borrowed for the call; NULL: the source is a descriptor */
     int64_t offset;
-    uint64_t length;
+    uint64_t length; /* SFD_WIRE_TO_END: to the end of the file */
     uint64_t id;
-    bool extended;
+    uint8_t version; /* of an extended request; else 0 */
+    bool grows;      /* the destination is a pipe that is enlarged for the file */
     struct sfd_options options;
     int status;
     int accepted; /* the result of sfd_status_accept: 0, or the -errno for which the client can get no answer */

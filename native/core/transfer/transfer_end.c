@@ -32,7 +32,7 @@ static bool file_closes_at_once(const struct sfd_context *context, const struct 
     struct statx st;
 
     if (!sfd_medium_is_local((enum sfd_medium)t->source.medium)) return false;
-    if (t->source.fd < 0 || t->source.size <= context->settings->quantum) return true;
+    if (t->source.fd < 0 || t->status.details.size <= context->settings->quantum) return true;
     return context->kernel.sys->statx(t->source.fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_NLINK, &st) == 0 &&
            st.stx_nlink > 0;
 }
@@ -125,7 +125,7 @@ enum sfd_next sfd_transfer_give_up(struct sfd_context *context, struct sfd_trans
 /* Fills in the Result. */
 static void sum_up(const struct sfd_context *context, struct sfd_transfer *t)
 {
-    if (!t->status.extended) return;
+    if (t->status.version == 0) return;
     t->status.result = (struct sfd_wire_result){
         .moved = t->range.offset - t->range.begin,
         .elapsed_ns = context->kernel.sys->now_ns() - t->limits.started_ns,
@@ -201,6 +201,6 @@ enum sfd_next sfd_transfer_complete(struct sfd_context *context, struct sfd_tran
 {
     sfd_counters_add(&context->counters, SFD_COUNTER_COMPLETED, 1);
     sum_up(context, t);
-    if (t->command != SFD_WIRE_READ_FILE || t->status.extended) sfd_status_complete(&t->status);
+    if (t->command != SFD_WIRE_READ_FILE || t->status.version > 0) sfd_status_complete(&t->status);
     return sfd_transfer_end(context, t);
 }

@@ -130,7 +130,6 @@ enum sfd_next sfd_transfer_after_open(struct sfd_context *context, struct sfd_tr
          */
         if (t->source.path != NULL)
             sfd_closer_take_file(&context->closer, &t->source.fd, t->source.device, t->loop.account);
-        t->range.begin = t->range.offset = t->range.end = 0;
         return sfd_transfer_defer(context, t, t->job.error);
     }
     sfd_transfer_got_on(t);

@@ -43,6 +43,27 @@ static int lock_or_test(const struct sfd_context *context, struct sfd_transfer *
     return lock_result(context->kernel.sys->ofd_test_read_lock(t->source.fd, t->range.begin, size));
 }
 
+/* What the client is told of the file. */
+static void describe(struct sfd_transfer *t, const struct sfd_opened *opened)
+{
+    t->status.info = (struct sfd_wire_file_info){
+        .size = t->range.end - t->range.begin,
+        .atime = opened->atime,
+        .mtime = opened->mtime,
+        .ctime = opened->ctime,
+        .id = t->id,
+    };
+    t->status.details = (struct sfd_wire_file_details){
+        .size = opened->size,
+        .inode = opened->inode,
+        .device = opened->dev,
+        .atime_ns = opened->atime_ns,
+        .mtime_ns = opened->mtime_ns,
+        .ctime_ns = opened->ctime_ns,
+        .mode = opened->mode,
+    };
+}
+
 int sfd_transfer_adopt(const struct sfd_context *context, struct sfd_transfer *t, const struct sfd_opened *opened,
                        int device)
 {
@@ -52,15 +73,14 @@ int sfd_transfer_adopt(const struct sfd_context *context, struct sfd_transfer *t
     sfd_transfer_hold_device(context, t, device);
     t->source.medium = (uint8_t)sfd_devices_medium(context->devices, device);
     if (t->source.medium == SFD_MEDIUM_UNKNOWN) t->source.medium = SFD_MEDIUM_REMOTE; /* for this time */
-    t->source.size = opened->size;
-    const int result = sfd_open_range(opened->size, t->range.want_offset, t->range.want_length, &t->range.end);
+    const uint64_t asked = t->range.end;
+    const uint64_t length = asked == SFD_WIRE_TO_END ? SFD_OPEN_TO_END : asked - t->range.begin;
+    int result = sfd_open_range(opened->size, (int64_t)t->range.begin, length, &t->range.end);
     if (result < 0) return result;
-    t->range.begin = (uint64_t)t->range.want_offset;
-    t->range.offset = t->range.begin;
     sfd_transfer_load_init(t);
-    t->source.atime = opened->atime; /* reported by the loop: the status channel belongs to it */
-    t->source.mtime = opened->mtime;
-    t->source.ctime = opened->ctime;
+    describe(t, opened);
     t->cache.bounce_only = t->source.medium == SFD_MEDIUM_REMOTE;
-    return lock_or_test(context, t);
+    result = lock_or_test(context, t);
+    if (result < 0) t->range.end = asked; /* it may be opened once more */
+    return result;
 }

@@ -30,7 +30,7 @@ static struct sfd_progress memory_step(struct sfd_context *context, struct sfd_t
                                        uint64_t length)
 {
     const bool more = more_after(t, t->range.offset + length);
-    char header[SFD_WIRE_MAX_RESPONSE_SIZE];
+    char header[SFD_STATUS_INFO_MAX];
     struct iovec iov[2];
     int count = 0;
     uint64_t header_length = 0;
@@ -40,7 +40,7 @@ static struct sfd_progress memory_step(struct sfd_context *context, struct sfd_t
          * The header fits as a whole or not at all: only this transfer writes to the client's pipe, whose first page is
          * empty or is being read.
          */
-        header_length = sfd_wire_put_file_info(header, &t->status.info);
+        header_length = sfd_status_put_info(&t->status, header);
         iov[count++] = (struct iovec){.iov_base = header, .iov_len = (size_t)header_length};
     }
     iov[count++] = (struct iovec){.iov_base = bytes, .iov_len = (size_t)length};

@@ -99,7 +99,7 @@ class DropTest : public TransferFixture
             return sfd_sys_linux.copy_file_range(from, offset, to, at, length);
         };
         learnDevice();
-        extended_ = true;
+        version_ = SFD_WIRE_VERSION;
         options_.flags = SFD_OPTION_DROP_BEHIND;
     }
 
@@ -117,7 +117,7 @@ class DropTest : public TransferFixture
         sfd_closer_deinit(&context_->closer);
         EXPECT_FALSE(cache.blocked_loop);
     }
-    void send(uint64_t offset = 0, uint64_t length = 0)
+    void send(uint64_t offset = 0, uint64_t length = SFD_WIRE_TO_END)
     {
         begin(SFD_WIRE_SEND_FILE, toPair(SocketPair(), true), static_cast<int64_t>(offset), length);
         finishAll();

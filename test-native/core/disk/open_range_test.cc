@@ -32,7 +32,7 @@ void expectRange(uint64_t size, int64_t offset, uint64_t length)
     uint64_t end = 0xa5a5;
     const int result = sfd_open_range(size, offset, length, &end);
     const Wide from = offset;
-    const Wide until = length == 0 ? Wide{size} : from + Wide{length};
+    const Wide until = length == SFD_OPEN_TO_END ? Wide{size} : from + Wide{length};
 
     if (from < 0 || from > Wide{size} || until > Wide{size}) {
         ASSERT_EQ(-ERANGE, result) << size << " " << offset << " " << length;
@@ -79,7 +79,7 @@ TEST(Range, ShouldBeWhatWideArithmeticSaysNearTheEndOfAFile) // R12, D5, D6
 
 TEST(Range, ShouldLeaveTheWireOnlyIfItFitsIntoAFile) // R12, D5
 {
-    const struct sfd_options options = {};
+    struct sfd_options options = {};
     char message[SFD_WIRE_MAX_REQUEST_SIZE] = {};
     int taken = 0;
 
@@ -95,6 +95,12 @@ TEST(Range, ShouldLeaveTheWireOnlyIfItFitsIntoAFile) // R12, D5
             ASSERT_EQ(fits ? 0 : -ERANGE, dispatcher_decode(message, n + 2, &request)) << from << " " << length;
             n = sfd_wire_put_extended_request(message, SFD_WIRE_SEND_DESCRIPTOR, from, length, &options, 0);
             ASSERT_EQ(fits ? 0 : -ERANGE, dispatcher_decode(message, n, &request));
+            options.version = SFD_WIRE_VERSION_2;
+            n = sfd_wire_put_extended_request(message, SFD_WIRE_SEND_DESCRIPTOR, from, length, &options, 0);
+            const bool fits2 = from >= 0 && (length == SFD_WIRE_TO_END || fits);
+            ASSERT_EQ(fits2 ? 0 : -ERANGE, dispatcher_decode(message, n, &request));
+            ASSERT_TRUE(!fits2 || request.length == length); // 0 stays 0
+            options.version = 0;
             taken += fits ? 1 : 0;
         }
     }

@@ -335,21 +335,26 @@ TEST(OpenRangeTest, ShouldAcceptWhatLiesInsideTheFileAndNothingElse)
 {
     constexpr uint64_t MAX = INT64_MAX;
     const RangeCase cases[] = {
-        {100, 0, 0, 0, 100},
+        {100, 0, SFD_OPEN_TO_END, 0, 100},
+        {100, 0, 0, 0, 0},
+        {100, 10, 0, 0, 10},
         {100, 0, 100, 0, 100},
-        {100, 10, 0, 0, 100},
+        {100, 10, SFD_OPEN_TO_END, 0, 100},
         {100, 10, 90, 0, 100},
         {100, 10, 20, 0, 30},
-        {100, 100, 0, 0, 100}, // D6: offset at the end is an empty range
-        {0, 0, 0, 0, 0},       // D34: an empty file
+        {100, 100, 0, 0, 100},
+        {100, 100, SFD_OPEN_TO_END, 0, 100}, // D6: offset at the end is an empty range
+        {0, 0, 0, 0, 0},
+        {0, 0, SFD_OPEN_TO_END, 0, 0}, // D34: an empty file
         {100, 101, 0, -ERANGE, 0},
+        {100, 101, SFD_OPEN_TO_END, -ERANGE, 0},
         {100, 100, 1, -ERANGE, 0},
         {100, 10, 91, -ERANGE, 0},
         {0, 0, 1, -ERANGE, 0},
         {100, -1, 0, -ERANGE, 0},
         {100, INT64_MIN, 0, -ERANGE, 0},
-        {100, 1, UINT64_MAX, -ERANGE, 0}, // D5: the sum wraps
-        {100, INT64_MAX, UINT64_MAX, -ERANGE, 0},
+        {100, 1, UINT64_MAX - 1, -ERANGE, 0}, // D5: the sum wraps
+        {100, INT64_MAX, UINT64_MAX - 1, -ERANGE, 0},
         {MAX, INT64_MAX, 0, 0, MAX},
         {MAX, INT64_MAX - 1, 1, 0, MAX},
         {MAX, INT64_MAX - 1, 2, -ERANGE, 0},

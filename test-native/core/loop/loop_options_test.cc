@@ -60,6 +60,181 @@ TEST_F(LoopOptionsTest, ShouldServeAnExtendedRequest)
     EXPECT_BYTES(content_, drain(dest.in.get()));
 }
 
+/* ------------------------------------------------------------------ requests of version 2 */
+
+class LoopVersion2Test : public LoopOptionsTest
+{
+  protected:
+    LoopVersion2Test()
+    {
+        options_.version = SFD_WIRE_VERSION_2;
+    }
+    void TearDown() override
+    {
+        data_.reset();
+        LoopOptionsTest::TearDown();
+    }
+    /* A request on the file; gives the status channel. */
+    OwnedFd ask(uint8_t command, uint64_t length, const std::vector<int> &fds, int64_t offset = 0)
+    {
+        char header[SFD_WIRE_MAX_REQUEST_SIZE];
+        const size_t n = sfd_wire_put_extended_request(header, command, offset, length, &options_, 4);
+        Pipe status;
+        std::vector<int> all = {status.out.get()};
+        all.insert(all.end(), fds.begin(), fds.end());
+        submit(std::string(header, n) + "file" + '\0', all);
+        return std::move(status.in);
+    }
+    OwnedFd split(uint64_t length = SFD_WIRE_TO_END)
+    {
+        data_ = std::make_unique<Pipe>(O_NONBLOCK);
+        OwnedFd status = ask(SFD_WIRE_READ_FILE_EXT, length, {data_->out.get()});
+        data_->out.reset();
+        return status;
+    }
+
+    struct sfd_options options_ = {};
+    std::unique_ptr<Pipe> data_;
+};
+
+TEST_F(LoopVersion2Test, ShouldTellAnEmptyRangeFromOneToTheEnd)
+{
+    warmUp();
+    file(4096);
+    int served = 0;
+    for (const int64_t offset : {int64_t{0}, int64_t{4000}, int64_t{4096}}) {
+        const size_t rest = 4096 - static_cast<size_t>(offset);
+        for (const auto &[length, size] : {std::pair<uint64_t, size_t>{0, 0}, {SFD_WIRE_TO_END, rest}}) {
+            SCOPED_TRACE(testing::Message() << offset << " + " << length);
+            Pipe dest;
+            OwnedFd status = ask(SFD_WIRE_SEND_FILE_EXT, length, {dest.out.get()}, offset);
+            untilServed(++served);
+            Messages told = messages(drain(status.get()));
+            EXPECT_EQ("details 4096", told.at(0));
+            EXPECT_EQ("info " + std::to_string(size), told.at(1));
+            EXPECT_EQ(result(size, SFD_TECHNIQUE_READ_WRITE), told.at(2));
+            EXPECT_EQ(3u, told.size());
+            EXPECT_BYTES(content_.substr(static_cast<size_t>(offset), size), drain(dest.in.get()));
+            status = ask(SFD_WIRE_READ_FILE_EXT, length, {}, offset);
+            untilServed(++served);
+            const std::string all = drain(status.get());
+            ASSERT_EQ(2u * 48 + size + 32, all.size());
+            EXPECT_BYTES(content_.substr(static_cast<size_t>(offset), size), all.substr(96, size));
+            EXPECT_TRUE(atEnd(status.get()));
+        }
+    }
+    const OwnedFd status = ask(SFD_WIRE_OPEN_FILE_EXT, 0, {}, 4097);
+    untilServed(++served);
+    EXPECT_EQ(Messages{"refusal " + std::to_string(ERANGE) + " fits 0"}, messages(drain(status.get())));
+}
+
+TEST_F(LoopVersion2Test, ShouldTellTheDetailsThatStatTells)
+{
+    file(4096);
+    ASSERT_EQ(0, chmod((*directory_ / "file").c_str(), 0640));
+    const struct timespec times[2] = {{1700000001, 123456789}, {-5, 999999999}};
+    ASSERT_EQ(0, utimensat(AT_FDCWD, (*directory_ / "file").c_str(), times, 0));
+    struct stat st = {};
+    ASSERT_EQ(0, stat((*directory_ / "file").c_str(), &st));
+    for (const bool cold : {false, true}) {
+        script.cold_opens = cold;
+        const OwnedFd status = ask(SFD_WIRE_OPEN_FILE_EXT, 10, {}, 5);
+        until([&] { return readable(status.get()); });
+        const std::string told = drain(status.get());
+        struct sfd_wire_response r = {};
+        ASSERT_EQ(48, sfd_wire_get_response(told.data(), told.size(), &r));
+        ASSERT_EQ(SFD_WIRE_RESPONSE_DETAILS, r.kind);
+        EXPECT_EQ(4096u, r.details.size);
+        EXPECT_EQ(st.st_ino, r.details.inode);
+        EXPECT_EQ(st.st_dev, r.details.device);
+        EXPECT_EQ(st.st_mode, r.details.mode);
+        EXPECT_EQ(123456789u, r.details.atime_ns);
+        EXPECT_EQ(999999999u, r.details.mtime_ns);
+        EXPECT_EQ(static_cast<uint32_t>(st.st_ctim.tv_nsec), r.details.ctime_ns);
+        const struct sfd_wire_file_info info = infoOf(told.substr(48));
+        EXPECT_EQ(10u, info.size);
+        EXPECT_EQ(1700000001, info.atime);
+        EXPECT_EQ(-5, info.mtime);
+        EXPECT_EQ(st.st_ctim.tv_sec, info.ctime);
+    }
+}
+
+TEST_F(LoopVersion2Test, ShouldMoveTheBytesOfAReadThroughItsDataChannelAndNothingElse)
+{
+    warmUp();
+    file(BIG);
+    const OwnedFd status = split();
+    untilServed(1);
+    EXPECT_GT(fcntl(data_->in.get(), F_GETPIPE_SZ), 65536) << "it is enlarged as the channel of other reads is";
+    std::string got;
+    until([&] {
+        got += drain(data_->in.get());
+        return transfers() == 0;
+    });
+    got += drain(data_->in.get());
+    EXPECT_BYTES(content_, got);
+    EXPECT_TRUE(atEnd(data_->in.get()));
+    const Messages told = messages(drain(status.get()));
+    EXPECT_EQ("details " + std::to_string(BIG), told.at(0));
+    EXPECT_EQ("info " + std::to_string(BIG), told.at(1));
+    EXPECT_EQ(result(BIG, SFD_TECHNIQUE_SPLICE), told.back());
+    EXPECT_TRUE(atEnd(status.get()));
+}
+
+TEST_F(LoopVersion2Test, ShouldSayWhyAReadHasFailedApartFromItsBytes)
+{
+    warmUp();
+    file(BIG);
+    options_.idle_ms = 100;
+    OwnedFd status = split();
+    untilServed(1);
+    script.now_ms += 100;
+    settle();
+    EXPECT_EQ(0u, transfers());
+    std::string got = drain(data_->in.get());
+    EXPECT_BYTES(content_.substr(0, got.size()), got);
+    EXPECT_TRUE(atEnd(data_->in.get()));
+    EXPECT_EQ(result(got.size(), SFD_TECHNIQUE_SPLICE, ETIMEDOUT), messages(drain(status.get())).back());
+
+    status = split();
+    untilServed(2);
+    ASSERT_EQ(0, truncate((*directory_ / "file").c_str(), 1));
+    until([&] {
+        got = drain(data_->in.get());
+        return transfers() == 0;
+    });
+    EXPECT_EQ(0u, messages(drain(status.get())).back().rfind("result " + std::to_string(ENODATA), 0));
+
+    status = split();
+    untilServed(3);
+    data_->in.reset();
+    until([&] { return transfers() == 0; });
+    EXPECT_EQ(0u, messages(drain(status.get())).back().rfind("result 0 moved 1", 0)) << "one byte fits";
+    EXPECT_TRUE(atEnd(status.get()));
+}
+
+TEST_F(LoopVersion2Test, ShouldRefuseADataChannelThatIsNoPipeOrNotOfVersion2)
+{
+    warmUp();
+    file(10);
+    SocketPair pair;
+    Pipe data;
+    OwnedFd status = ask(SFD_WIRE_READ_FILE_EXT, 0, {pair.out.get()});
+    untilServed(1);
+    EXPECT_EQ(Messages{"refusal " + std::to_string(EBADMSG) + " fits 0"}, messages(drain(status.get())));
+    status = ask(SFD_WIRE_READ_FILE_EXT, 0, {data.out.get(), data.out.get()});
+    untilServed(2);
+    EXPECT_EQ(Messages{"refusal " + std::to_string(EBADMSG) + " fits 0"}, messages(drain(status.get())));
+    options_.version = 0;
+    status = ask(SFD_WIRE_READ_FILE_EXT, 0, {data.out.get()});
+    untilServed(3);
+    EXPECT_EQ(Messages{"refusal " + std::to_string(EBADMSG) + " fits 0"}, messages(drain(status.get())));
+    data.out.reset();
+    EXPECT_TRUE(atEnd(data.in.get())) << "it is closed";
+}
+
+/* ------------------------------------------------------------------ techniques and refusals */
+
 TEST_F(LoopOptionsTest, ShouldObeyAForcedTechniqueAndRefuseOneThatDoesNotFit)
 {
     warmUp();

@@ -259,7 +259,7 @@ TEST_F(ReceiveTest, ShouldLeaveNothingOfAnEarlierRequestInASlot) // D25
     EXPECT_EQ(0, slot.path_length);
     EXPECT_EQ(0, slot.technique);
     EXPECT_EQ(0, slot.flags);
-    EXPECT_EQ(0, slot.extended);
+    EXPECT_EQ(0, slot.version);
     EXPECT_EQ(0u, slot.rate);
     EXPECT_EQ(0u, slot.idle_ms);
     EXPECT_EQ(0u, slot.deadline_ms);

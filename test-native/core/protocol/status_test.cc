@@ -155,7 +155,7 @@ TEST_F(StatusTest, ShouldNotCutAMessageWhenThePipeHasRoomForAPartOfIt)
 TEST_F(StatusTest, ShouldTellAResultInPlaceOfCompleteAndOfAnErrorToAnExtendedRequest)
 {
     for (const int error : {0, EPIPE}) {
-        status_.extended = true;
+        status_.version = SFD_WIRE_VERSION;
         status_.terminal = SFD_TERMINAL_NONE;
         infoIsDue();
         status_.progress = 77;
@@ -178,7 +178,7 @@ TEST_F(StatusTest, ShouldTellAResultInPlaceOfCompleteAndOfAnErrorToAnExtendedReq
 
 TEST_F(StatusTest, ShouldRefuseAnExtendedRequestWithTheTechniquesThatWouldDo)
 {
-    status_.extended = true;
+    status_.version = SFD_WIRE_VERSION;
     status_.fits = 6;
     infoIsDue();
     sfd_status_fail(&status_, SFD_WIRE_FILE_INFO, -EOPNOTSUPP);
@@ -189,7 +189,7 @@ TEST_F(StatusTest, ShouldRefuseAnExtendedRequestWithTheTechniquesThatWouldDo)
 TEST_F(StatusTest, ShouldKeepAResultUntilThereIsRoom)
 {
     pipe_->fill();
-    status_.extended = true;
+    status_.version = SFD_WIRE_VERSION;
     sfd_status_complete(&status_);
     EXPECT_EQ(0, flush());
     received();

@@ -41,6 +41,7 @@ sfd_options optionsOf(const GoldenVector &v)
     options.deadline_ms = static_cast<uint32_t>(v.number("deadline"));
     options.technique = static_cast<uint8_t>(v.number("technique"));
     options.flags = static_cast<uint8_t>(v.number("flags"));
+    options.version = v.has("version") ? static_cast<uint8_t>(v.number("version")) : 0;
     return options;
 }
 
@@ -65,6 +66,17 @@ sfd_wire_result resultOf(const GoldenVector &v)
             static_cast<uint8_t>(v.number("technique")), static_cast<uint8_t>(v.number("fits"))};
 }
 
+sfd_wire_file_details detailsOf(const GoldenVector &v)
+{
+    return {v.number("size"),
+            v.number("inode"),
+            v.number("device"),
+            static_cast<uint32_t>(v.number("atime_ns")),
+            static_cast<uint32_t>(v.number("mtime_ns")),
+            static_cast<uint32_t>(v.number("ctime_ns")),
+            static_cast<uint16_t>(v.number("mode"))};
+}
+
 Bytes encodeResponse(const GoldenVector &v)
 {
     Bytes bytes(SFD_WIRE_MAX_RESPONSE_SIZE, 0xee);
@@ -75,6 +87,9 @@ Bytes encodeResponse(const GoldenVector &v)
             v.number("size"), v.signedNumber("atime"), v.signedNumber("mtime"), v.signedNumber("ctime"), v.number("id"),
         };
         size = sfd_wire_put_file_info(bytes.data(), &info);
+    } else if (v.kind == "file_details") {
+        const sfd_wire_file_details details = detailsOf(v);
+        size = sfd_wire_put_file_details(bytes.data(), &details);
     } else if (v.kind == "progress") {
         size = sfd_wire_put_xfer_stat(bytes.data(), v.number("moved"));
     } else if (v.kind == "complete") {
@@ -107,6 +122,16 @@ void expectResponse(const GoldenVector &v)
         EXPECT_EQ(response.info.mtime, v.signedNumber("mtime"));
         EXPECT_EQ(response.info.ctime, v.signedNumber("ctime"));
         EXPECT_EQ(response.info.id, v.number("id"));
+    } else if (v.kind == "file_details") {
+        const sfd_wire_file_details details = detailsOf(v);
+        EXPECT_EQ(response.kind, SFD_WIRE_RESPONSE_DETAILS);
+        EXPECT_EQ(response.details.size, details.size);
+        EXPECT_EQ(response.details.inode, details.inode);
+        EXPECT_EQ(response.details.device, details.device);
+        EXPECT_EQ(response.details.atime_ns, details.atime_ns);
+        EXPECT_EQ(response.details.mtime_ns, details.mtime_ns);
+        EXPECT_EQ(response.details.ctime_ns, details.ctime_ns);
+        EXPECT_EQ(response.details.mode, details.mode);
     } else if (v.kind == "progress") {
         EXPECT_EQ(response.kind, SFD_WIRE_RESPONSE_PROGRESS);
         EXPECT_EQ(response.moved, v.number("moved"));
@@ -158,8 +183,9 @@ TEST(Wire, shouldAgreeWithTheGoldenVectors)
             expectResponse(v);
         }
     }
-    for (const char *kind : {"request", "extended", "file_info", "progress", "complete", "error", "error_encode",
-                             "refusal", "refusal_encode", "result", "result_encode", "incomplete", "malformed"}) {
+    for (const char *kind :
+         {"request", "extended", "file_info", "file_details", "progress", "complete", "error", "error_encode",
+          "refusal", "refusal_encode", "result", "result_encode", "incomplete", "malformed"}) {
         EXPECT_GT(seen[kind], 0) << "no vector of kind " << kind;
     }
 }

@@ -137,7 +137,7 @@ TEST_F(TransferBusyTest, ShouldOpenWhileDirectoriesOfThePathAreRenamed) // R13
     file(1000);
     ASSERT_EQ(0, mkdir((*directory_ / "sub").c_str(), 0700));
     script.opens.assign(12, -EAGAIN);
-    begin(SFD_WIRE_READ_FILE, -1, 0, 0, "sub/../file");
+    begin(SFD_WIRE_READ_FILE, -1, 0, SFD_WIRE_TO_END, "sub/../file");
     finishInTime();
     EXPECT_TRUE(content_ == readBytes());
     EXPECT_GT(retries_, 0);

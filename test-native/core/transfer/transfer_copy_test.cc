@@ -45,7 +45,7 @@ class TransferCopyTest : public TransferFixture
             return sfd_sys_linux.statx(fd, path, flags, mask, out);
         };
         learnDevice();
-        extended_ = true;
+        version_ = SFD_WIRE_VERSION;
         options_.technique = SFD_TECHNIQUE_READ_WRITE; // the reads and writes above
     }
     void TearDown() override

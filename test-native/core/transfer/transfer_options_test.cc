@@ -16,7 +16,7 @@ class TransferOptionsTest : public TransferFixture
     {
         TransferFixture::SetUp();
         learnDevice();
-        extended_ = true;
+        version_ = SFD_WIRE_VERSION;
     }
     static std::string result(size_t moved, enum sfd_technique technique, int error = 0)
     {
@@ -119,7 +119,7 @@ TEST_F(TransferOptionsTest, ShouldSayHowMuchWasMovedBeforeAnError)
 
 TEST_F(TransferOptionsTest, ShouldRefuseWithARefusal)
 {
-    EXPECT_EQ(SFD_NEXT_END, begin(SFD_WIRE_SEND_FILE, toPipe(), 0, 0, "missing"));
+    EXPECT_EQ(SFD_NEXT_END, begin(SFD_WIRE_SEND_FILE, toPipe(), 0, SFD_WIRE_TO_END, "missing"));
     EXPECT_EQ(Messages{refusal(ENOENT)}, told());
     EXPECT_TRUE(clientSeesEnd());
 }
@@ -214,7 +214,7 @@ class SelectorTest : public TransferOptionsTest
     void SetUp() override
     {
         TransferOptionsTest::SetUp();
-        extended_ = false; // it is asked for version 1 requests as well
+        version_ = 0; // it is asked for version 1 requests as well
         settings_.selector = true;
     }
     enum sfd_next choose(int verdict)
@@ -269,7 +269,7 @@ TEST_F(SelectorTest, ShouldGoByTheRulesWhenAChoiceDoesNotFitAndCountIt)
 
 TEST_F(SelectorTest, ShouldNotReportAChoiceThatMovedNothing)
 {
-    extended_ = true;
+    version_ = SFD_WIRE_VERSION;
     options_.deadline_ms = 100;
     file(BIG);
     ASSERT_EQ(SFD_NEXT_PARK, begin(SFD_WIRE_OPEN_FILE));
@@ -291,7 +291,7 @@ TEST_F(SelectorTest, ShouldAskAgainWhenItIsWokenBeforeTheVerdict)
 
 TEST_F(SelectorTest, ShouldNotBeAskedForAForcedTechnique)
 {
-    extended_ = true;
+    version_ = SFD_WIRE_VERSION;
     options_.technique = SFD_TECHNIQUE_READ_WRITE;
     file(BIG);
     EXPECT_EQ(SFD_NEXT_DEST, begin(SFD_WIRE_SEND_FILE, toPipe()));

@@ -40,7 +40,7 @@ class TransferSealTest : public TransferFixture
             return sfd_sys_linux.fcntl(fd, command, argument);
         };
         learnDevice();
-        extended_ = true;
+        version_ = SFD_WIRE_VERSION;
         options_.flags = SFD_OPTION_SEAL;
         memory_ = memory();
     }

@@ -244,7 +244,7 @@ TEST_F(ShortageTest, ShouldWaitForMemoryWithoutALimitWhereIdlenessHasNone)
 TEST_F(ShortageTest, ShouldObeyADeadlineAndACancelWhileItWaitsForMemory) // R14, D11
 {
     lack.always = -ENOMEM;
-    extended_ = true;
+    version_ = SFD_WIRE_VERSION;
     options_.deadline_ms = 55;
     file(BIG);
     begin(SFD_WIRE_SEND_FILE, toPipe());

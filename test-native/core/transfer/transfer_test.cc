@@ -220,17 +220,17 @@ class TransferTest : public TransferFixture
 TEST_F(TransferTest, ShouldRefuseWithTheReasonOfTheOpen)
 {
     file(10);
-    begin(SFD_WIRE_READ_FILE, -1, 0, 0, "missing");
+    begin(SFD_WIRE_READ_FILE, -1, 0, SFD_WIRE_TO_END, "missing");
     expectRefused(ENOENT);
     again();
-    begin(SFD_WIRE_SEND_FILE, toPipe(), 0, 0, "/");
+    begin(SFD_WIRE_SEND_FILE, toPipe(), 0, SFD_WIRE_TO_END, "/");
     expectRefused(EINVAL);
     EXPECT_TRUE(atEnd(pipe_->in.get())) << "the destination is closed";
     again();
     begin(SFD_WIRE_OPEN_FILE, -1, 11, 0);
     expectRefused(ERANGE);
     again();
-    begin(SFD_WIRE_OPEN_FILE, -1, 1, UINT64_MAX); // D5
+    begin(SFD_WIRE_OPEN_FILE, -1, 1, UINT64_MAX - 1); // D5
     expectRefused(ERANGE);
 }
 
@@ -238,7 +238,7 @@ TEST_F(TransferTest, ShouldRefuseAlsoWhenTheLoopFoundOut)
 {
     learnDevice();
     file(10);
-    EXPECT_EQ(SFD_NEXT_END, begin(SFD_WIRE_READ_FILE, -1, 0, 0, "missing"));
+    EXPECT_EQ(SFD_NEXT_END, begin(SFD_WIRE_READ_FILE, -1, 0, SFD_WIRE_TO_END, "missing"));
     EXPECT_EQ(Messages{"error 129 2"}, told());
     again();
     EXPECT_EQ(SFD_NEXT_END, begin(SFD_WIRE_READ_FILE, -1, 10, 1));
@@ -396,7 +396,7 @@ TEST_F(TransferTest, ShouldOpenOnTheCommonQueueWhatOnlyTheDiskCanPlace)
 {
     learnDevice();
     context_->kernel.resolve_cached = false;
-    EXPECT_EQ(SFD_NEXT_POOL, begin(SFD_WIRE_READ_FILE, -1, 0, 0, "directory/file"));
+    EXPECT_EQ(SFD_NEXT_POOL, begin(SFD_WIRE_READ_FILE, -1, 0, SFD_WIRE_TO_END, "directory/file"));
     EXPECT_EQ(SFD_QUEUE_OPEN, t_->task.queue);
     finish();
     expectRefused(ENOENT);
@@ -407,7 +407,7 @@ TEST_F(TransferTest, ShouldOpenOnItsDisksQueueWhateverTheCachesHaveForgotten)
     learnDevice();
     std::filesystem::create_directory(*directory_ / "directory");
     script.opens = {-EAGAIN, -EAGAIN}; // the file, then its directory
-    EXPECT_EQ(SFD_NEXT_POOL, begin(SFD_WIRE_READ_FILE, -1, 0, 0, "directory/file"));
+    EXPECT_EQ(SFD_NEXT_POOL, begin(SFD_WIRE_READ_FILE, -1, 0, SFD_WIRE_TO_END, "directory/file"));
     EXPECT_EQ(SFD_QUEUE_DEVICES, t_->task.queue) << "the root's own";
     finish();
     expectRefused(ENOENT);
@@ -419,7 +419,7 @@ TEST_F(TransferTest, ShouldMoveToTheCommonQueueWhenALinkLeadsAwayFromTheDisk)
     file(100);
     std::filesystem::create_symlink("/file", *directory_ / "link");
     script.opens = {-EAGAIN};
-    EXPECT_EQ(SFD_NEXT_POOL, begin(SFD_WIRE_READ_FILE, -1, 0, 0, "link"));
+    EXPECT_EQ(SFD_NEXT_POOL, begin(SFD_WIRE_READ_FILE, -1, 0, SFD_WIRE_TO_END, "link"));
     EXPECT_EQ(SFD_QUEUE_DEVICES, t_->task.queue) << "the root's own";
     EXPECT_EQ(SFD_NEXT_POOL, workAndRun());
     EXPECT_EQ(SFD_QUEUE_OPEN, t_->task.queue);
@@ -583,7 +583,7 @@ TEST_F(TransferTest, ShouldDeliverARefusalThatFindsNoRoomAtFirst)
     learnDevice();
     status_ = std::make_unique<Pipe>(O_NONBLOCK);
     status_->fill();
-    EXPECT_EQ(SFD_NEXT_STATUS, begin(SFD_WIRE_READ_FILE, -1, 0, 0, "missing"));
+    EXPECT_EQ(SFD_NEXT_STATUS, begin(SFD_WIRE_READ_FILE, -1, 0, SFD_WIRE_TO_END, "missing"));
     drain(status_->in.get());
     EXPECT_EQ(SFD_NEXT_END, run());
     EXPECT_EQ(Messages{"error 129 2"}, told());

@@ -126,7 +126,7 @@ TEST_F(TransferWaitTest, ShouldLetAnOpenedFileBeSentAfterALateTurn) // R14
 
 TEST_F(TransferWaitTest, ShouldKeepItsDeadlineWhenTheTurnIsLate) // R14: a deadline is a point in time
 {
-    extended_ = true;
+    version_ = SFD_WIRE_VERSION;
     options_.deadline_ms = 500;
     block();
     context_->late = true;
@@ -158,7 +158,7 @@ TEST_F(TransferWaitTest, ShouldNotTakeAWakeUpWithoutAByteForProgress)
 
 TEST_F(TransferWaitTest, ShouldPreferTheRequestsIdleTimeout)
 {
-    extended_ = true;
+    version_ = SFD_WIRE_VERSION;
     options_.idle_ms = 500;
     block();
     EXPECT_FALSE(fires(499));
@@ -170,7 +170,7 @@ TEST_F(TransferWaitTest, ShouldPreferTheRequestsIdleTimeout)
 TEST_F(TransferWaitTest, ShouldNotCountTheDisksTimeAsIdle)
 {
     script.warm_until = 0;
-    extended_ = true;
+    version_ = SFD_WIRE_VERSION;
     options_.idle_ms = 500;
     file(BIG);
     begin(SFD_WIRE_SEND_FILE, toPipe());
@@ -234,7 +234,7 @@ TEST_F(TransferWaitTest, ShouldStaySmall)
 
 TEST_F(TransferWaitTest, ShouldEndAtItsDeadlineHoweverMuchMoves)
 {
-    extended_ = true;
+    version_ = SFD_WIRE_VERSION;
     options_.deadline_ms = 100;
     file(4 * BIG);
     ASSERT_EQ(SFD_NEXT_DEST, begin(SFD_WIRE_SEND_FILE, toPipe()));
@@ -252,7 +252,7 @@ TEST_F(TransferWaitTest, ShouldEndAtItsDeadlineHoweverMuchMoves)
 
 TEST_F(TransferWaitTest, ShouldEndAtItsDeadlineWhenNothingMoves)
 {
-    extended_ = true;
+    version_ = SFD_WIRE_VERSION;
     options_.deadline_ms = 100;
     block();
     EXPECT_FALSE(fires(99));
@@ -263,7 +263,7 @@ TEST_F(TransferWaitTest, ShouldEndAtItsDeadlineWhenNothingMoves)
 
 TEST_F(TransferWaitTest, ShouldEndAnOpenedFileAtItsDeadline)
 {
-    extended_ = true;
+    version_ = SFD_WIRE_VERSION;
     options_.deadline_ms = 100;
     file(100);
     ASSERT_EQ(SFD_NEXT_PARK, begin(SFD_WIRE_OPEN_FILE));
@@ -275,7 +275,7 @@ TEST_F(TransferWaitTest, ShouldEndAnOpenedFileAtItsDeadline)
 TEST_F(TransferWaitTest, ShouldAnswerAtItsDeadlineWhileTheDiskHasIt)
 {
     script.warm_until = 0;
-    extended_ = true;
+    version_ = SFD_WIRE_VERSION;
     options_.deadline_ms = 100;
     file(BIG);
     begin(SFD_WIRE_SEND_FILE, toPipe());
@@ -297,7 +297,7 @@ TEST_F(TransferWaitTest, ShouldAnswerAtItsDeadlineWhileTheDiskHasIt)
 
 TEST_F(TransferWaitTest, ShouldRefuseAtItsDeadlineWhileTheDiskOpensItsFile)
 {
-    extended_ = true;
+    version_ = SFD_WIRE_VERSION;
     options_.deadline_ms = 100;
     script.opens = {-EAGAIN};
     file(BIG);
@@ -313,7 +313,7 @@ TEST_F(TransferWaitTest, ShouldRefuseAtItsDeadlineWhileTheDiskOpensItsFile)
 TEST_F(TransferWaitTest, ShouldKeepTheLastWordsOfALentTransferUntilThereIsRoom)
 {
     script.warm_until = 0;
-    extended_ = true;
+    version_ = SFD_WIRE_VERSION;
     options_.deadline_ms = 100;
     file(BIG);
     status_ = std::make_unique<Pipe>(O_NONBLOCK);
@@ -333,7 +333,7 @@ TEST_F(TransferWaitTest, ShouldKeepTheLastWordsOfALentTransferUntilThereIsRoom)
 
 TEST_F(TransferWaitTest, ShouldKeepADestinationThatTheDiskPoolWritesTo)
 {
-    extended_ = true;
+    version_ = SFD_WIRE_VERSION;
     options_.deadline_ms = 100;
     file(BIG);
     begin(SFD_WIRE_SEND_FILE, toFile());
@@ -347,7 +347,7 @@ TEST_F(TransferWaitTest, ShouldKeepADestinationThatTheDiskPoolWritesTo)
 
 TEST_F(TransferWaitTest, ShouldCountWhatACopyHasMovedThatComesBackTooLate)
 {
-    extended_ = true;
+    version_ = SFD_WIRE_VERSION;
     options_.deadline_ms = 2000;
     file(BIG);
     begin(SFD_WIRE_SEND_FILE, toFile());
@@ -413,7 +413,7 @@ TEST_F(TransferWaitTest, ShouldGiveUpALastMessageThatFindsNoRoomInTime) // D10
 
 TEST_F(TransferWaitTest, ShouldGiveTheReaderOfAResultAsLongAsOfTheBytesBeforeIt)
 {
-    extended_ = true;
+    version_ = SFD_WIRE_VERSION;
     options_.technique = SFD_TECHNIQUE_READ_WRITE;
     file(65536 - SFD_WIRE_FILE_INFO_SIZE); // a pipe of the usual size, and no byte more
     ASSERT_EQ(SFD_NEXT_STATUS, begin(SFD_WIRE_READ_FILE));
@@ -428,7 +428,7 @@ TEST_F(TransferWaitTest, ShouldGiveTheReaderOfAResultAsLongAsOfTheBytesBeforeIt)
 
 TEST_F(TransferWaitTest, ShouldGiveUpTheResultOfAReadThatNobodyReads) // D10
 {
-    extended_ = true;
+    version_ = SFD_WIRE_VERSION;
     file(0);
     status_ = std::make_unique<Pipe>(O_NONBLOCK);
     status_->fill();
@@ -440,7 +440,7 @@ TEST_F(TransferWaitTest, ShouldGiveUpTheResultOfAReadThatNobodyReads) // D10
 
 TEST_F(TransferWaitTest, ShouldNotLetADeadlineOvertakeTheLastMessage)
 {
-    extended_ = true;
+    version_ = SFD_WIRE_VERSION;
     options_.deadline_ms = 100;
     file(100);
     status_ = std::make_unique<Pipe>(O_NONBLOCK);
@@ -493,7 +493,7 @@ class RateTest : public TransferWaitTest
 
 TEST_F(RateTest, ShouldKeepItToAPipe)
 {
-    extended_ = true;
+    version_ = SFD_WIRE_VERSION;
     options_.rate = 1000000;
     file(1500000);
     begin(SFD_WIRE_SEND_FILE, toPipe());
@@ -505,7 +505,7 @@ TEST_F(RateTest, ShouldKeepItToAPipe)
 
 TEST_F(RateTest, ShouldKeepItToASocket)
 {
-    extended_ = true;
+    version_ = SFD_WIRE_VERSION;
     options_.rate = 3000000;
     file(BIG);
     begin(SFD_WIRE_SEND_FILE, toPair(tcpPair(), true));
@@ -516,7 +516,7 @@ TEST_F(RateTest, ShouldKeepItToASocket)
 
 TEST_F(RateTest, ShouldKeepItInARead)
 {
-    extended_ = true;
+    version_ = SFD_WIRE_VERSION;
     options_.rate = 500000;
     file(300000);
     begin(SFD_WIRE_READ_FILE);
@@ -529,7 +529,7 @@ TEST_F(RateTest, ShouldKeepItBetweenFiles)
     for (const uint64_t rate : {1000000, 400000000}) {
         SCOPED_TRACE(rate);
         again();
-        extended_ = true;
+        version_ = SFD_WIRE_VERSION;
         options_.rate = rate;
         file(4 * BIG);
         begin(SFD_WIRE_SEND_FILE, toFile(O_WRONLY | O_TRUNC));
@@ -540,7 +540,7 @@ TEST_F(RateTest, ShouldKeepItBetweenFiles)
 
 TEST_F(RateTest, ShouldKeepTheLowestRate)
 {
-    extended_ = true;
+    version_ = SFD_WIRE_VERSION;
     options_.rate = 1;
     file(5);
     begin(SFD_WIRE_SEND_FILE, toPipe());
@@ -551,7 +551,7 @@ TEST_F(RateTest, ShouldKeepTheLowestRate)
 
 TEST_F(RateTest, ShouldTakeARateThatNoMachineReachesForNone)
 {
-    extended_ = true;
+    version_ = SFD_WIRE_VERSION;
     options_.rate = UINT64_MAX;
     file(BIG);
     begin(SFD_WIRE_SEND_FILE, toPipe());
@@ -563,7 +563,7 @@ TEST_F(RateTest, ShouldTakeARateThatNoMachineReachesForNone)
 TEST_F(RateTest, ShouldNotMakeUpForALongTimeInWhichItsReceiverWasSlow)
 {
     constexpr uint64_t RATE = 100000;
-    extended_ = true;
+    version_ = SFD_WIRE_VERSION;
     options_.rate = RATE;
     options_.idle_ms = 3600 * 1000;
     file(BIG);
@@ -584,7 +584,7 @@ TEST_F(RateTest, ShouldNotMakeUpForALongTimeInWhichItsReceiverWasSlow)
 
 TEST_F(RateTest, ShouldNotCallItsOwnPaceIdle)
 {
-    extended_ = true;
+    version_ = SFD_WIRE_VERSION;
     options_.rate = 1;
     options_.idle_ms = 100;
     file(3);
@@ -596,7 +596,7 @@ TEST_F(RateTest, ShouldNotCallItsOwnPaceIdle)
 
 TEST_F(RateTest, ShouldEndAtItsDeadlineWhileItWaitsForItsRate)
 {
-    extended_ = true;
+    version_ = SFD_WIRE_VERSION;
     options_.rate = 1;
     options_.deadline_ms = 1500;
     file(10);

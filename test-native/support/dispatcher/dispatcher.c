@@ -4,6 +4,7 @@
 #include "dispatcher.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "loop/receive_batch.h"
@@ -27,6 +28,7 @@ enum {
     AT_DEADLINE = 36,
     AT_TECHNIQUE = 40,
     AT_FLAGS = 41,
+    AT_PADDING = 42,
     AT_EXTENDED_PATH = SFD_WIRE_EXTENDED_REQUEST_SIZE
 };
 
@@ -42,24 +44,34 @@ static int check_path(const unsigned char *message, size_t len, size_t at)
     return path_length == 0 ? -ENOENT : 0;
 }
 
-static int check_range(const unsigned char *message)
+/* The length that a request of that version has, with one word for "to the end". */
+static uint64_t get_length(const unsigned char *message, uint8_t version)
+{
+    const uint64_t length = sfd_wire_get_u64(message, AT_LENGTH);
+    const uint64_t to_end = version >= SFD_WIRE_VERSION_2 ? SFD_WIRE_TO_END : 0;
+
+    return length == to_end ? SFD_WIRE_TO_END : length == SFD_WIRE_TO_END ? SFD_WIRE_TO_END - 1 : length;
+}
+
+static int check_range(const unsigned char *message, uint8_t version)
 {
     const int64_t offset = sfd_wire_get_i64(message, AT_OFFSET);
+    const uint64_t length = get_length(message, version);
 
-    return offset < 0 || sfd_wire_get_u64(message, AT_LENGTH) > (uint64_t)(INT64_MAX - offset) ? -ERANGE : 0;
+    return offset < 0 || (length != SFD_WIRE_TO_END && length > (uint64_t)(INT64_MAX - offset)) ? -ERANGE : 0;
 }
 
 static int get_path_request(const unsigned char *message, size_t len, struct dispatcher_request *out)
 {
     int result = check_path(message, len, AT_PATH);
 
-    if (result == 0) result = check_range(message);
+    if (result == 0) result = check_range(message, 0);
     if (result < 0) return result;
 
     *out = (struct dispatcher_request){
         .cmd = message[AT_CMD],
         .offset = sfd_wire_get_i64(message, AT_OFFSET),
-        .length = sfd_wire_get_u64(message, AT_LENGTH),
+        .length = get_length(message, 0),
         .path = (const char *)message + AT_PATH,
         .path_length = len - AT_PATH - 1,
     };
@@ -70,29 +82,39 @@ static int get_path_request(const unsigned char *message, size_t len, struct dis
 static int check_extended_prefix(const unsigned char *message, size_t len)
 {
     if (len < SFD_WIRE_EXTENDED_PREFIX_SIZE) return -EBADMSG;
-    if (sfd_wire_get_u16(message, AT_VERSION) != SFD_WIRE_VERSION) return -EPROTONOSUPPORT;
+    const uint16_t version = sfd_wire_get_u16(message, AT_VERSION);
+
+    if (version != SFD_WIRE_VERSION && version != SFD_WIRE_VERSION_2) return -EPROTONOSUPPORT;
     return sfd_wire_get_u32(message, AT_TOTAL) == len ? 0 : -EBADMSG;
+}
+
+static int check_options(const unsigned char *message, uint8_t version)
+{
+    static const unsigned char none[SFD_WIRE_EXTENDED_REQUEST_SIZE - AT_PADDING] = {0};
+
+    if (message[AT_TECHNIQUE] >= SFD_TECHNIQUES || (message[AT_FLAGS] & ~SFD_OPTIONS_ALL) != 0) return -EINVAL;
+    return version >= SFD_WIRE_VERSION_2 && memcmp(message + AT_PADDING, none, sizeof none) != 0 ? -EINVAL : 0;
 }
 
 static int get_extended_request(const unsigned char *message, size_t len, struct dispatcher_request *out)
 {
     const bool on_path = message[AT_CMD] != SFD_WIRE_SEND_DESCRIPTOR;
     int result = check_extended_prefix(message, len);
+    const uint8_t version = result < 0 ? 0 : (uint8_t)sfd_wire_get_u16(message, AT_VERSION);
 
     if (result == 0 && on_path)
         result = check_path(message, len, AT_EXTENDED_PATH);
     else if (result == 0 && len != SFD_WIRE_EXTENDED_REQUEST_SIZE)
         result = -EBADMSG;
-    if (result == 0 && (message[AT_TECHNIQUE] >= SFD_TECHNIQUES || (message[AT_FLAGS] & ~SFD_OPTIONS_ALL) != 0))
-        result = -EINVAL;
-    if (result == 0) result = check_range(message);
+    if (result == 0) result = check_options(message, version);
+    if (result == 0) result = check_range(message, version);
     if (result < 0) return result;
 
     *out = (struct dispatcher_request){
         .cmd = on_path ? message[AT_CMD] & 0x0f : SFD_WIRE_SEND_DESCRIPTOR,
-        .extended = true,
+        .version = version,
         .offset = sfd_wire_get_i64(message, AT_OFFSET),
-        .length = sfd_wire_get_u64(message, AT_LENGTH),
+        .length = get_length(message, version),
         .path = on_path ? (const char *)message + AT_EXTENDED_PATH : NULL,
         .path_length = on_path ? len - AT_EXTENDED_PATH - 1 : 0,
         .options =
@@ -102,6 +124,7 @@ static int get_extended_request(const unsigned char *message, size_t len, struct
                 .deadline_ms = sfd_wire_get_u32(message, AT_DEADLINE),
                 .technique = message[AT_TECHNIQUE],
                 .flags = message[AT_FLAGS],
+                .version = version,
             },
     };
     return 0;
@@ -145,12 +168,13 @@ int dispatcher_decode(const void *buf, size_t len, struct dispatcher_request *ou
     }
 }
 
-bool dispatcher_is_extended(const void *buf, size_t len)
+uint8_t dispatcher_version(const void *buf, size_t len)
 {
     const unsigned char *message = buf;
+    const bool known = len >= SFD_WIRE_PREFIX_SIZE && message[AT_STAT] == 0 &&
+                       message[AT_CMD] >= SFD_WIRE_OPEN_FILE_EXT && message[AT_CMD] <= SFD_WIRE_SEND_DESCRIPTOR;
 
-    return len >= SFD_WIRE_PREFIX_SIZE && message[AT_STAT] == 0 && message[AT_CMD] >= SFD_WIRE_OPEN_FILE_EXT &&
-           message[AT_CMD] <= SFD_WIRE_SEND_DESCRIPTOR && check_extended_prefix(message, len) == 0;
+    return known && check_extended_prefix(message, len) == 0 ? (uint8_t)sfd_wire_get_u16(message, AT_VERSION) : 0;
 }
 
 /* Whether the request may be looked at: 0 or -errno. */
@@ -184,7 +208,7 @@ void dispatcher_decide(struct sfd_slot *slot, uint32_t uid)
 
     if (result == 0) {
         result = dispatcher_decode(slot->bytes, (size_t)slot->length, &request);
-        slot->extended = dispatcher_is_extended(slot->bytes, (size_t)slot->length);
+        slot->version = dispatcher_version(slot->bytes, (size_t)slot->length);
     }
     /* The transfer of a Send Open File has a status channel of its own. */
     if (result == 0 && slot->fault == SFD_SLOT_CROWDED && request.cmd != SFD_WIRE_SEND_OPEN_FILE) result = -EMFILE;

@@ -9,7 +9,6 @@
 #ifndef SFD_TEST_DISPATCHER_H
 #define SFD_TEST_DISPATCHER_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,9 +18,9 @@ struct sfd_slot;
 
 struct dispatcher_request {
     uint8_t cmd;                /* SFD_WIRE_OPEN_FILE .. _CANCEL, for the extended ones too; _SEND_DESCRIPTOR */
-    bool extended;              /* answered with extended responses */
+    uint8_t version;            /* of an extended request, answered with extended responses; else 0 */
     int64_t offset;             /* path requests, Send Descriptor */
-    uint64_t length;            /* path requests, Send Descriptor; 0: to the end of the file */
+    uint64_t length;            /* path requests, Send Descriptor; SFD_WIRE_TO_END: to the end of the file */
     const char *path;           /* path requests: borrowed from the datagram, NUL-terminated */
     size_t path_length;         /* without the NUL, 1..SFD_WIRE_MAX_PATH */
     uint64_t id;                /* transfer requests */
@@ -35,10 +34,10 @@ struct dispatcher_request {
 int dispatcher_decode(const void *buf, size_t len, struct dispatcher_request *out);
 
 /*
- * Whether the answer to a datagram, sound or not, may be an extended one: its command and version are
- * known and its total length is its own.
+ * The version of a datagram, sound or not, to which the answer may be an extended one: its command and version are
+ * known and its total length is its own. Else 0.
  */
-bool dispatcher_is_extended(const void *buf, size_t len);
+uint8_t dispatcher_version(const void *buf, size_t len);
 
 /*
  * Decodes the request of a slot and writes the verdict into it: an errno, or the grant of root 0. Clients of `uid` and

@@ -27,9 +27,6 @@ import org.jspecify.annotations.Nullable;
  */
 abstract non-sealed class Exchange implements Transfer {
 
-    /** The daemon's clock ticks every 1 to 10 ms, so a timeout there can be early by that much. */
-    private static final long DAEMON_TICK_NS = 10_000_000;
-
     final StatusWatcher watcher;
     final RequestSender sender;
     final FileRequest request;
@@ -44,6 +41,10 @@ abstract non-sealed class Exchange implements Transfer {
     private volatile boolean cancelled;
     private volatile boolean timedOut; // why it was cancelled
     private volatile @Nullable FileInfo fileInfo;
+    private @Nullable FileDetails fileDetails; // this and the next: came before the File Information
+    private int accessNanos;
+    private int modificationNanos;
+    private int changeNanos;
     private volatile @Nullable ProgressListener listener;
     private volatile long transferId; // 0 until the File Information came
     private volatile @Nullable TransferDetails details; // with the Result of an extended request
@@ -161,6 +162,21 @@ abstract non-sealed class Exchange implements Transfer {
     /** The File Information has come. True to read on. */
     abstract boolean onFileInfo(FileInfo value);
 
+    /** The daemon says that it has moved so many more bytes. Always true: read on. */
+    boolean onProgress(long bytes) {
+        return addMoved(bytes);
+    }
+
+    /** The Result of an extended request: its failure, or null when it is complete. Always false: nothing follows. */
+    boolean onResult(@Nullable TransferException failure) {
+        if (failure == null) {
+            onComplete();
+        } else {
+            finish(null, failure);
+        }
+        return false;
+    }
+
     /** A cancel was asked for, on the watcher's thread. */
     void onCancel() {
         if (!over.get()) {
@@ -198,10 +214,12 @@ abstract non-sealed class Exchange implements Transfer {
 
     private boolean onMessage(ResponseDecoder.Event event) {
         switch (event) {
+            case FILE_DETAILS:
+                return onFileDetailsMessage();
             case FILE_INFO:
                 return onFileInfoMessage();
             case PROGRESS:
-                return decoder.size() < 0 ? onNonsense() : addMoved(decoder.size());
+                return decoder.size() < 0 ? onNonsense() : onProgress(decoder.size());
             case COMPLETE:
                 onComplete();
                 return false;
@@ -224,15 +242,27 @@ abstract non-sealed class Exchange implements Transfer {
         return false;
     }
 
+    private boolean onFileDetailsMessage() {
+        if (fileInfo != null || fileDetails != null || decoder.size() < 0) {
+            return onNonsense();
+        }
+        fileDetails = new FileDetails(decoder.size(), decoder.inode(), decoder.device(), decoder.mode());
+        accessNanos = decoder.accessNanos();
+        modificationNanos = decoder.modificationNanos();
+        changeNanos = decoder.changeNanos();
+        return true;
+    }
+
     private boolean onFileInfoMessage() {
         if (decoder.size() < 0 || fileInfo != null) {
             return onNonsense();
         }
         FileInfo value = new FileInfo(
                 decoder.size(),
-                instant(decoder.accessTime()),
-                instant(decoder.modificationTime()),
-                instant(decoder.changeTime()));
+                instant(decoder.accessTime(), accessNanos),
+                instant(decoder.modificationTime(), modificationNanos),
+                instant(decoder.changeTime(), changeNanos),
+                fileDetails);
         fileInfo = value;
         transferId = decoder.transferId();
         if (cancelled) {
@@ -243,9 +273,9 @@ abstract non-sealed class Exchange implements Transfer {
     }
 
     /** A file system may store any 64-bit number as a time; the last Instant is in the year 1,000,000,000. */
-    private static Instant instant(long seconds) {
-        return Instant.ofEpochSecond(
-                Math.max(Instant.MIN.getEpochSecond(), Math.min(Instant.MAX.getEpochSecond(), seconds)));
+    private static Instant instant(long seconds, int nanos) {
+        long possible = Math.max(Instant.MIN.getEpochSecond(), Math.min(Instant.MAX.getEpochSecond(), seconds));
+        return Instant.ofEpochSecond(possible, possible == seconds ? Math.max(0, Math.min(999_999_999, nanos)) : 0);
     }
 
     private boolean onNonsense() {
@@ -277,16 +307,15 @@ abstract non-sealed class Exchange implements Transfer {
         details = new TransferDetails(
                 technique, Integer.toUnsignedLong(decoder.coldWindows()), Duration.ofNanos(decoder.elapsedNs()));
         if (plausible && decoder.size() > moved) {
-            addMoved(decoder.size() - moved);
+            var unused = onProgress(decoder.size() - moved);
         }
         if (!failed) {
-            onComplete();
-        } else if (decoder.fits() != 0) { // an opened file, whose destination came later
-            finish(null, refusal(decoder.errno(), decoder.fits()));
-        } else {
-            finish(null, failure(decoder.errno(), false, null, null));
+            return onResult(null);
         }
-        return false;
+        return onResult(
+                decoder.fits() != 0 // an opened file, whose destination came later
+                        ? refusal(decoder.errno(), decoder.fits())
+                        : failure(decoder.errno(), false, null, null));
     }
 
     // ---- for subclasses, any thread ----
@@ -340,17 +369,17 @@ abstract non-sealed class Exchange implements Transfer {
         return new TransferException(operation, request.path(), errno, moved, refusal, 0, detail, cause);
     }
 
+    /** A failure that the daemon has told, with the bytes that have been counted since. */
+    final TransferException counted(TransferException told) {
+        return new TransferException(
+                operation, request.path(), told.errno(), moved, told.isRefusal(), 0, told.reason(), null);
+    }
+
     /** The daemon refused: because of the technique, if others would fit. */
     private TransferException refusal(int errno, int fits) {
         String detail =
                 fits == 0 ? null : TransferException.unfit(request.options().technique(), fits);
         return new TransferException(operation, request.path(), errno, moved, true, fits, detail, null);
-    }
-
-    /** Whether the deadline is over: if the transfer was not complete, the daemon has ended it for that. */
-    final boolean isPastDeadline() {
-        Duration deadline = request.options().deadline();
-        return !deadline.isZero() && System.nanoTime() - startedNs >= deadline.toNanos() - DAEMON_TICK_NS;
     }
 
     final TransferException cancellation() {

@@ -39,7 +39,7 @@ public final class FileContent implements ReadableByteChannel {
 
     /** The pipe below, for registering with a selector. Never read from it, and never close it. */
     public Pipe.SourceChannel selectable() {
-        return exchange.source();
+        return exchange.bytes();
     }
 
     /**
@@ -51,7 +51,7 @@ public final class FileContent implements ReadableByteChannel {
      */
     public FileContent configureBlocking(boolean block) throws IOException {
         if (remaining > 0) {
-            exchange.source().configureBlocking(block);
+            exchange.bytes().configureBlocking(block);
         }
         return this;
     }
@@ -59,8 +59,10 @@ public final class FileContent implements ReadableByteChannel {
     /**
      * Reads some bytes.
      *
-     * @return how many; 0 in non-blocking mode when there are none yet; -1 when the whole file (or range) was read
-     * @throws TransferException if the daemon stopped early, or the transfer was cancelled
+     * @return how many; 0 in non-blocking mode when there are none yet, or the bytes have ended too early and the reason is on
+     *     its way; -1 when the whole file (or range) was read
+     * @throws TransferException if the daemon stopped early, with its reason if the request has {@linkplain TransferOptions
+     *     options}; or the transfer was cancelled
      * @throws ClosedChannelException if this channel was closed
      */
     @Override
@@ -77,7 +79,7 @@ public final class FileContent implements ReadableByteChannel {
         }
         int count;
         try {
-            count = exchange.source().read(target);
+            count = exchange.bytes().read(target);
         } catch (ClosedChannelException e) { // cancelled, or interrupted
             TransferException failure = exchange.cancellation();
             exchange.finish(null, failure);
@@ -89,7 +91,11 @@ public final class FileContent implements ReadableByteChannel {
             target.limit(limit);
         }
         if (count < 0) {
-            TransferException failure = exchange.stoppedEarly(remaining);
+            TransferException failure =
+                    exchange.stoppedEarly(remaining, exchange.bytes().isBlocking());
+            if (failure == null) {
+                return 0;
+            }
             exchange.finish(null, failure);
             throw failure.rethrown();
         }

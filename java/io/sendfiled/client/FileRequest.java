@@ -22,6 +22,9 @@ import org.jspecify.annotations.Nullable;
  * {@link Source} has no path, and need not be in the daemon's root.
  */
 public final class FileRequest {
+    /** The {@link #length()} that means "to the end of the file". */
+    public static final long TO_END = -1;
+
     private final byte[] path; // empty for a source
     private final @Nullable Source source;
     private final long offset;
@@ -58,7 +61,7 @@ public final class FileRequest {
                 throw new IllegalArgumentException("a path cannot hold a NUL");
             }
         }
-        return new FileRequest(path.clone(), null, 0, 0, TransferOptions.DEFAULT);
+        return new FileRequest(path.clone(), null, 0, TO_END, TransferOptions.DEFAULT);
     }
 
     /**
@@ -68,7 +71,8 @@ public final class FileRequest {
      * @param source the file; a duplicate is made each time the request is submitted
      */
     public static FileRequest of(Source source) {
-        return new FileRequest(new byte[0], source, 0, source.size(), TransferOptions.DEFAULT);
+        long size = source.size() == 0 ? TO_END : source.size();
+        return new FileRequest(new byte[0], source, 0, size, TransferOptions.DEFAULT);
     }
 
     /**
@@ -77,36 +81,37 @@ public final class FileRequest {
      * @param buffer the buffer; the caller keeps it, and may close it as soon as the request was submitted
      */
     public static FileRequest of(SharedBuffer buffer) {
-        return of(Source.of(buffer));
+        FileRequest all = of(Source.of(buffer));
+        return buffer.size() == 0 ? all.range(0, 0) : all; // its file may be longer
     }
 
     /**
      * The same file from an offset to its end.
      *
      * @param offset the first byte, from 0 up to the file's size (which gives an empty transfer)
-     * @throws IllegalArgumentException if it is negative, or not below the size of a {@linkplain #of(SharedBuffer) buffer}
+     * @throws IllegalArgumentException if it is negative, or above the size of a {@linkplain #of(SharedBuffer) buffer}
      */
     public FileRequest from(long offset) {
         if (offset < 0) {
             throw new IllegalArgumentException("negative offset " + offset);
         }
         long size = source == null ? 0 : source.size();
-        return size > 0 ? range(offset, size - offset) : new FileRequest(path, source, offset, 0, options);
+        return size > 0 ? range(offset, size - offset) : new FileRequest(path, source, offset, TO_END, options);
     }
 
     /**
      * A range of the same file. The daemon refuses one that ends behind the file's end, with {@link Errno#ERANGE}.
      *
      * @param offset the first byte, from 0
-     * @param length how many bytes, from 1
-     * @throws IllegalArgumentException if one is below that, or the sum is above 2^63 - 1
+     * @param length how many bytes, from 0; an empty range needs a daemon that knows {@linkplain TransferOptions options}
+     * @throws IllegalArgumentException if one is below 0, or the sum is above 2^63 - 1
      */
     public FileRequest range(long offset, long length) {
         if (offset < 0) {
             throw new IllegalArgumentException("negative offset " + offset);
         }
-        if (length <= 0) { // on the wire, 0 says "to the end"
-            throw new IllegalArgumentException("length " + length + " is below 1");
+        if (length < 0) {
+            throw new IllegalArgumentException("negative length " + length);
         }
         if (offset > Long.MAX_VALUE - length) {
             throw new IllegalArgumentException("offset " + offset + " and length " + length + " exceed 2^63 - 1");
@@ -129,7 +134,7 @@ public final class FileRequest {
         return offset;
     }
 
-    /** How many bytes; 0 means "to the end of the file". */
+    /** How many bytes, or {@link #TO_END}. */
     public long length() {
         return length;
     }
@@ -150,7 +155,7 @@ public final class FileRequest {
 
     /** Whether it needs the extended form of the protocol. */
     boolean isExtended() {
-        return source != null || !options.equals(TransferOptions.DEFAULT);
+        return source != null || length == 0 || !options.equals(TransferOptions.DEFAULT);
     }
 
     @Override
@@ -170,9 +175,9 @@ public final class FileRequest {
 
     @Override
     public String toString() {
-        if (offset == 0 && length == 0) {
+        if (offset == 0 && length == TO_END) {
             return path();
         }
-        return path() + "[" + offset + (length == 0 ? " to the end]" : " +" + length + "]");
+        return path() + "[" + offset + (length == TO_END ? " to the end]" : " +" + length + "]");
     }
 }

@@ -8,17 +8,27 @@ import java.util.concurrent.CompletableFuture;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Read File: after one message the channel carries the file's bytes, and leaves the watcher for its reader. It returns
- * to the watcher after the last byte if a Result follows.
+ * Read File. Without options the file's bytes follow one message on the status channel, which leaves the watcher for its
+ * reader, and a failure is an end that comes too early. With options they have a channel of their own, and the status
+ * channel stays with the watcher for the daemon's last word: why it has failed, or that it is complete.
  */
 non-sealed class ReadExchange extends Exchange implements ReadTransfer {
     private final CompletableFuture<FileContent> content = new CompletableFuture<>();
+    private final @Nullable DataChannel data;
+    /** The daemon's last word: a failure, or null for none; without options there is never one. */
+    private final CompletableFuture<@Nullable TransferException> word = new CompletableFuture<>();
+
     private volatile boolean handedOver;
     private volatile boolean drained; // every byte has arrived: it cannot fail any more
 
     ReadExchange(
-            FileRequest request, Pipe.@Nullable SourceChannel source, StatusWatcher watcher, RequestSender sender) {
+            FileRequest request,
+            Pipe.@Nullable SourceChannel source,
+            @Nullable DataChannel data,
+            StatusWatcher watcher,
+            RequestSender sender) {
         super(Operation.READ, request, source, watcher, sender);
+        this.data = data;
         var unused = content.whenComplete((value, failure) -> {
             if (failure != null && !isOver()) { // the user completed the future
                 cancel();
@@ -31,15 +41,25 @@ non-sealed class ReadExchange extends Exchange implements ReadTransfer {
         return content;
     }
 
+    /** The channel that the file's bytes come through. */
+    final Pipe.SourceChannel bytes() {
+        return data != null ? data.source() : source();
+    }
+
     @Override
     final int readLimit() {
-        return drained ? Wire.RESULT_SIZE : Wire.FILE_INFO_SIZE; // in one piece, and not one byte of the file behind it
+        // in one piece, and not one byte of the file behind it
+        return data != null ? Integer.MAX_VALUE : Wire.FILE_INFO_SIZE;
     }
 
     @Override
     final boolean onFileInfo(FileInfo value) {
-        watcher.release(this);
-        return false;
+        if (data == null) {
+            watcher.release(this);
+            return false;
+        }
+        handOver(value);
+        return true;
     }
 
     /** On the watcher's thread: the watcher has released the channel. */
@@ -47,13 +67,16 @@ non-sealed class ReadExchange extends Exchange implements ReadTransfer {
         if (isOver()) {
             return;
         }
-        FileInfo info = info().join();
         try {
             source().configureBlocking(true);
         } catch (IOException e) {
             fail(e);
             return;
         }
+        handOver(info().join());
+    }
+
+    private void handOver(FileInfo info) {
         handedOver = true;
         FileContent value = new FileContent(this, info);
         boolean empty = info.size() == 0 && !isCopying();
@@ -75,6 +98,24 @@ non-sealed class ReadExchange extends Exchange implements ReadTransfer {
         }
     }
 
+    /** What counts is what was read. */
+    @Override
+    final boolean onProgress(long bytes) {
+        return true;
+    }
+
+    /** The content's reader ends the exchange, when it has come to the end of the bytes. */
+    @Override
+    final boolean onResult(@Nullable TransferException failure) {
+        if (handedOver) {
+            word.complete(failure);
+            closeSource();
+        } else {
+            finish(null, failure != null ? failure : failure(Errno.EBADMSG, false, "a result without a file", null));
+        }
+        return false;
+    }
+
     /** Closing the pipe stops the daemon. Its answer need not be awaited, because the pipe is the only destination. */
     @Override
     final void onCancel() {
@@ -84,7 +125,7 @@ non-sealed class ReadExchange extends Exchange implements ReadTransfer {
         }
         sendCancel();
         if (handedOver && isCopying()) {
-            closeSource(); // the copying thread notices, and finishes when it has stopped writing to the target
+            closeBytes(); // the copying thread notices, and finishes when it has stopped writing to the target
         } else {
             finish(null, cancellation());
         }
@@ -105,51 +146,72 @@ non-sealed class ReadExchange extends Exchange implements ReadTransfer {
         finishDrained(value);
     }
 
-    /** Ends the exchange; waits for the Result first if options were given. */
+    /** Ends the exchange, with the daemon's last word if there is one. */
     final void finishDrained(FileInfo value) {
         drained = true;
-        if (!request.isExtended() || !watcher.execute(() -> awaitWord(value))) {
+        if (data == null) {
             finish(value, null);
+        } else {
+            var unused = word.thenAccept(any -> finish(value, null));
         }
     }
 
-    private void awaitWord(FileInfo value) {
-        if (isCancelled()) {
-            finish(value, null);
-        } else if (!isOver()) {
-            watcher.watch(this);
+    /**
+     * The bytes have ended too early: why. Null as long as the daemon's word is on its way, unless `wait` is set. Where
+     * nobody else could receive it, it is not waited for.
+     */
+    final @Nullable TransferException stoppedEarly(long missing, boolean wait) {
+        if (data != null && !word.isDone()) {
+            if (!wait) {
+                return null;
+            }
+            if (!watcher.isThisThread()) {
+                word.join();
+            }
         }
-    }
-
-    /** The daemon closed the pipe before the last byte; the pipe cannot carry the reason. */
-    final TransferException stoppedEarly(long missing) {
-        String where = missing + " bytes before the end";
-        return isPastDeadline()
-                ? failure(Errno.ETIMEDOUT, false, "the deadline came " + where, null)
-                : failure(Errno.ECONNABORTED, false, "the daemon stopped " + where, null);
+        TransferException said = word.getNow(null);
+        return said != null
+                ? counted(said)
+                : failure(Errno.ECONNABORTED, false, "the daemon stopped " + missing + " bytes before the end", null);
     }
 
     /** The reader has closed the content, read or not. */
     final void onContentClosed() {
         if (!drained) {
             cancel();
-            closeSource();
+            closeBytes();
         }
     }
 
-    /** The end without a Result, but behind the last byte: the daemon died in between, and the file is whole. */
+    /** The end without a Result: the daemon died. If that was behind the last byte, the file is whole. */
     @Override
     final void onEnd() {
-        if (drained) {
-            finish(info().join(), null);
+        if (data != null && handedOver) {
+            word.complete(null);
+            closeSource();
         } else {
             super.onEnd();
         }
     }
 
+    private void closeBytes() {
+        if (data != null) {
+            data.close();
+        } else {
+            closeSource();
+        }
+    }
+
+    @Override
+    final void onSuccess() {
+        closeBytes();
+    }
+
     @Override
     final void onFailure(TransferException failure) {
         content.completeExceptionally(failure);
+        word.complete(failure);
+        closeBytes();
     }
 
     /** When the client is closed, a reader keeps the content that was handed over. */
@@ -159,6 +221,9 @@ non-sealed class ReadExchange extends Exchange implements ReadTransfer {
             finish(info().join(), null);
         } else if (!handedOver || isCopying()) {
             super.abandon();
+        } else {
+            word.complete(null);
+            closeSource();
         }
     }
 }

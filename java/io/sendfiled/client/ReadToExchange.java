@@ -15,11 +15,12 @@ final class ReadToExchange extends ReadExchange {
     ReadToExchange(
             FileRequest request,
             Pipe.@Nullable SourceChannel source,
+            @Nullable DataChannel data,
             StatusWatcher watcher,
             RequestSender sender,
             WritableByteChannel target,
             Copying copying) {
-        super(request, source, watcher, sender);
+        super(request, source, data, watcher, sender);
         this.target = target;
         this.copying = copying;
     }

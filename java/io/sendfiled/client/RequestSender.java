@@ -201,7 +201,8 @@ final class RequestSender {
         long offset = request.offset();
         long length = request.length();
         if (!request.isExtended()) {
-            RequestEncoder.putFileRequest(buffer, command, request.pathBytes(), offset, length);
+            long bytes = length == FileRequest.TO_END ? 0 : length; // 0 itself needs the extended form
+            RequestEncoder.putFileRequest(buffer, command, request.pathBytes(), offset, bytes);
         } else if (request.source() != null) {
             RequestEncoder.putSendDescriptor(
                     buffer, offset, length, request.options().onTheWire());

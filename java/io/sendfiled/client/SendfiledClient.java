@@ -37,7 +37,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>No method for a transfer blocks or throws because of the daemon, the disk or the destination: failures appear in
  * the transfer's futures only. Thread-safe; one client serves a whole process. It has one thread, which watches the
- * status channels and completes the futures, and needs one pipe for each transfer. After a restart of the daemon, the
+ * status channels and completes the futures, and needs one pipe for each transfer, or two for a read with options. After a restart of the daemon, the
  * next request connects again.
  */
 public final class SendfiledClient implements AutoCloseable {
@@ -97,10 +97,15 @@ public final class SendfiledClient implements AutoCloseable {
         return read(FileRequest.of(path));
     }
 
-    /** Reads a file through a pipe, whose read end becomes {@link ReadTransfer#content()}. */
+    /**
+     * Reads a file through a pipe, whose read end becomes {@link ReadTransfer#content()}. With {@linkplain TransferOptions
+     * options} a second pipe says why a read has failed; without them, it only ends too early ({@code ECONNABORTED}).
+     */
     public ReadTransfer read(FileRequest request) {
-        Opened opened = openForPath(request, "read");
-        ReadExchange exchange = new ReadExchange(request, opened.status(), watcher, sender);
+        checkPath(request, "read");
+        DataChannel data = dataChannel(request);
+        Opened opened = Opened.open(data, null);
+        ReadExchange exchange = new ReadExchange(request, opened.status(), data, watcher, sender);
         start(Wire.READ_FILE, exchange, opened);
         return exchange;
     }
@@ -121,8 +126,10 @@ public final class SendfiledClient implements AutoCloseable {
         if (target instanceof SelectableChannel channel && !channel.isBlocking()) {
             throw new IllegalArgumentException("the target is in non-blocking mode: use send, or read");
         }
-        Opened opened = openForPath(request, "read");
-        ReadToExchange exchange = new ReadToExchange(request, opened.status(), watcher, sender, target, copying);
+        checkPath(request, "read");
+        DataChannel data = dataChannel(request);
+        Opened opened = Opened.open(data, null);
+        ReadToExchange exchange = new ReadToExchange(request, opened.status(), data, watcher, sender, target, copying);
         start(Wire.READ_FILE, exchange, opened);
         return exchange;
     }
@@ -197,7 +204,8 @@ public final class SendfiledClient implements AutoCloseable {
      * @return the opened file, or a {@link TransferException}; if the user completes the future, the file is closed
      */
     public CompletableFuture<OpenFile> open(FileRequest request) {
-        Opened opened = openForPath(request, "opened");
+        checkPath(request, "opened");
+        Opened opened = Opened.open(null, null);
         OpenExchange exchange = new OpenExchange(request, opened.status(), watcher, sender);
         start(Wire.OPEN_FILE, exchange, opened);
         return exchange.opened();
@@ -209,9 +217,8 @@ public final class SendfiledClient implements AutoCloseable {
         }
     }
 
-    private static Opened openForPath(FileRequest request, String what) {
-        checkPath(request, what);
-        return Opened.open(null, null);
+    private static @Nullable DataChannel dataChannel(FileRequest request) {
+        return request.isExtended() ? new DataChannel() : null;
     }
 
     private void start(int command, Exchange exchange, Opened opened) {

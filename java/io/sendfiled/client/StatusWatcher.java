@@ -48,6 +48,11 @@ final class StatusWatcher {
         return !closing || !intake.remove(task);
     }
 
+    /** Whether the caller is the watcher: what is to come would never come while it waits. */
+    boolean isThisThread() {
+        return Thread.currentThread() == thread;
+    }
+
     /** Makes the watcher look at its intake, and release the descriptors of channels that were closed. */
     void wakeUp() {
         if (Thread.currentThread() != thread) {

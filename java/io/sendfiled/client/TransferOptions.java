@@ -209,7 +209,8 @@ public final class TransferOptions {
         int flags = (dropBehind ? Wire.FLAG_DROP_BEHIND : 0)
                 | (moreFollows ? Wire.FLAG_MORE : 0)
                 | (seal ? Wire.FLAG_SEAL : 0);
-        return new RequestOptions(rate, milliseconds(idleTimeout), milliseconds(deadline), technique.code(), flags);
+        return new RequestOptions(
+                rate, milliseconds(idleTimeout), milliseconds(deadline), technique.code(), flags, Wire.VERSION_2);
     }
 
     /** Rounded up, as 32 bits without a sign. */

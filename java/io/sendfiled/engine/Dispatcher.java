@@ -39,9 +39,10 @@ final class Dispatcher {
             int errno = authorize(slot);
             if (errno == 0) {
                 errno = request.decode(turn.memory(), turn.bytesAt(slot), turn.length(slot));
-                if (request.extended()) {
+                if (request.version() > 0) {
                     turn.extended(
                             slot,
+                            request.version(),
                             request.technique(),
                             request.flags(),
                             request.rate(),

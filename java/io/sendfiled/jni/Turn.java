@@ -54,7 +54,7 @@ public final class Turn {
     private static final int PATH_LENGTH = SLOT.i32("path_length");
     private static final int TECHNIQUE = SLOT.i8("technique");
     private static final int FLAGS = SLOT.i8("flags");
-    private static final int EXTENDED = SLOT.i8("extended");
+    private static final int VERSION = SLOT.i8("version");
     private static final int RATE = SLOT.skip(Byte.BYTES).i64("rate");
     private static final int IDLE_MS = SLOT.i32("idle_ms");
     private static final int DEADLINE_MS = SLOT.i32("deadline_ms");
@@ -190,12 +190,12 @@ public final class Turn {
         memory.putInt(at(slot) + VERDICT, errno);
     }
 
-    /** The request is an extended one, and so are the answers to it, also to one that is refused. */
-    public void extended(int slot, int technique, int flags, long rate, int idleMs, int deadlineMs) {
+    /** The request is an extended one of this version, and so are the answers to it, also to one that is refused. */
+    public void extended(int slot, int version, int technique, int flags, long rate, int idleMs, int deadlineMs) {
         int at = at(slot);
         memory.put(at + TECHNIQUE, (byte) technique);
         memory.put(at + FLAGS, (byte) flags);
-        memory.put(at + EXTENDED, (byte) 1);
+        memory.put(at + VERSION, (byte) version);
         memory.putLong(at + RATE, rate);
         memory.putInt(at + IDLE_MS, idleMs);
         memory.putInt(at + DEADLINE_MS, deadlineMs);

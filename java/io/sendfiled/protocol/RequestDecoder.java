@@ -10,7 +10,7 @@ import java.nio.ByteOrder;
  *
  * <p>Runs on an event loop, once for each request: it never allocates, never copies the path and never trusts a byte.
  * One instance belongs to one thread and is reused; the accessors describe the last request that {@link #decode}
- * accepted, {@link #extended} also a refused one. The only decoder in the product; the native tests have a twin in C
+ * accepted, {@link #version} also a refused one. The only decoder in the product; the native tests have a twin in C
  * (test-native/support/dispatcher) with the same checks in the same order.
  */
 public final class RequestDecoder {
@@ -20,7 +20,7 @@ public final class RequestDecoder {
     private long transferId;
     private int pathPosition;
     private int pathLength;
-    private boolean extended;
+    private int version; // 0: not extended
     private long rate;
     private int idleMs;
     private int deadlineMs;
@@ -44,7 +44,7 @@ public final class RequestDecoder {
      *       <li>{@code EBADMSG}: a wrong length, no NUL at the end of the path or another one inside
      *       <li>{@code ENAMETOOLONG}: a path longer than 4095 bytes
      *       <li>{@code ENOENT}: an empty path
-     *       <li>{@code EINVAL}: an unknown technique or flag
+     *       <li>{@code EINVAL}: an unknown technique or flag; in version 2 padding that is not 0
      *       <li>{@code ERANGE}: offset and length do not fit into a file
      *     </ol>
      * @throws IllegalArgumentException if the buffer is not in native byte order
@@ -90,7 +90,7 @@ public final class RequestDecoder {
         transferId = 0;
         pathPosition = 0;
         pathLength = 0;
-        extended = false;
+        version = 0;
         rate = 0;
         idleMs = 0;
         deadlineMs = 0;
@@ -101,10 +101,10 @@ public final class RequestDecoder {
     private int decodeFileRequest(int cmd, ByteBuffer buf, int position, int size) {
         int errno = checkPath(buf, position, size, Wire.FILE_REQUEST_HEADER_SIZE);
         if (errno == 0) {
-            errno = checkRange(buf, position);
+            errno = checkRange(buf, position, Wire.VERSION);
         }
         if (errno == 0) {
-            accept(cmd, buf, position);
+            accept(cmd, buf, position, Wire.VERSION);
             acceptPath(position, size, Wire.FILE_REQUEST_HEADER_SIZE);
         }
         return errno;
@@ -114,13 +114,14 @@ public final class RequestDecoder {
         if (size < Wire.EXTENDED_PREFIX_SIZE) {
             return Errno.EBADMSG;
         }
-        if (buf.getShort(position + Wire.EXTENDED_VERSION) != Wire.VERSION) {
+        int asked = buf.getShort(position + Wire.EXTENDED_VERSION);
+        if (asked != Wire.VERSION && asked != Wire.VERSION_2) {
             return Errno.EPROTONOSUPPORT;
         }
         if (buf.getInt(position + Wire.EXTENDED_TOTAL) != size) {
             return Errno.EBADMSG;
         }
-        extended = true;
+        version = asked;
         int errno = 0;
         if (cmd != Wire.SEND_DESCRIPTOR) {
             errno = checkPath(buf, position, size, Wire.EXTENDED_REQUEST_HEADER_SIZE);
@@ -128,15 +129,15 @@ public final class RequestDecoder {
             errno = Errno.EBADMSG;
         }
         if (errno == 0) {
-            errno = checkOptions(buf, position);
+            errno = checkOptions(buf, position, asked);
         }
         if (errno == 0) {
-            errno = checkRange(buf, position);
+            errno = checkRange(buf, position, asked);
         }
         if (errno != 0) {
             return errno;
         }
-        accept(cmd == Wire.SEND_DESCRIPTOR ? cmd : cmd & 0x0f, buf, position);
+        accept(cmd == Wire.SEND_DESCRIPTOR ? cmd : cmd & 0x0f, buf, position, asked);
         if (cmd != Wire.SEND_DESCRIPTOR) {
             acceptPath(position, size, Wire.EXTENDED_REQUEST_HEADER_SIZE);
         }
@@ -165,24 +166,31 @@ public final class RequestDecoder {
         return count == 0 ? Errno.ENOENT : 0;
     }
 
-    private static int checkOptions(ByteBuffer buf, int position) {
-        return Technique.of(buf.get(position + Wire.REQUEST_TECHNIQUE)) == null
-                        || (buf.get(position + Wire.REQUEST_FLAGS) & ~Wire.ALL_FLAGS) != 0
-                ? Errno.EINVAL
-                : 0;
+    private static int checkOptions(ByteBuffer buf, int position, int version) {
+        if (Technique.of(buf.get(position + Wire.REQUEST_TECHNIQUE)) == null
+                || (buf.get(position + Wire.REQUEST_FLAGS) & ~Wire.ALL_FLAGS) != 0) {
+            return Errno.EINVAL;
+        }
+        boolean padded = buf.getShort(position + Wire.REQUEST_PADDING) != 0
+                || buf.getInt(position + Wire.REQUEST_PADDING + Short.BYTES) != 0;
+        return version >= Wire.VERSION_2 && padded ? Errno.EINVAL : 0;
     }
 
-    private static int checkRange(ByteBuffer buf, int position) {
+    private static int checkRange(ByteBuffer buf, int position, int version) {
         long from = buf.getLong(position + Wire.REQUEST_OFFSET);
         long bytes = buf.getLong(position + Wire.REQUEST_LENGTH);
+        if (version >= Wire.VERSION_2 && bytes == Wire.TO_END) {
+            return from < 0 ? Errno.ERANGE : 0;
+        }
         // bytes < 0: an unsigned number above 2^63
         return from < 0 || bytes < 0 || from > Long.MAX_VALUE - bytes ? Errno.ERANGE : 0;
     }
 
-    private void accept(int cmd, ByteBuffer buf, int position) {
+    private void accept(int cmd, ByteBuffer buf, int position, int version) {
+        long bytes = buf.getLong(position + Wire.REQUEST_LENGTH);
         command = cmd;
         offset = buf.getLong(position + Wire.REQUEST_OFFSET);
-        length = buf.getLong(position + Wire.REQUEST_LENGTH);
+        length = version < Wire.VERSION_2 && bytes == 0 ? Wire.TO_END : bytes;
     }
 
     private void acceptPath(int position, int size, int header) {
@@ -203,7 +211,7 @@ public final class RequestDecoder {
         return offset;
     }
 
-    /** Of a file request or Send Descriptor: the bytes of the range; 0 means "to the end of the file". */
+    /** Of a file request or Send Descriptor of any version: the bytes of the range, or {@link Wire#TO_END}. */
     public long length() {
         return length;
     }
@@ -224,11 +232,12 @@ public final class RequestDecoder {
     }
 
     /**
-     * Whether the answer consists of extended responses. True also for a refused request whose first 8 bytes are those
-     * of an extended request of a known version: its sender understands a {@link Wire#REFUSAL}.
+     * The version of an extended request, whose answer consists of extended responses; else 0. Also of a refused request
+     * whose first 8 bytes are those of an extended request of a known version: its sender understands a {@link
+     * Wire#REFUSAL}.
      */
-    public boolean extended() {
-        return extended;
+    public int version() {
+        return version;
     }
 
     /** Of an extended request: the most bytes per second; 0: no limit. An unsigned number. */

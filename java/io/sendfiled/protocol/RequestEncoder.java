@@ -34,7 +34,7 @@ public final class RequestEncoder {
      * @param command {@link Wire#OPEN_FILE_EXT}, {@link Wire#READ_FILE_EXT} or {@link Wire#SEND_FILE_EXT}
      * @param path the path's bytes without a NUL
      * @param offset the first byte of the range
-     * @param length the bytes of the range; 0 means "to the end of the file"
+     * @param length the bytes of the range; "to the end of the file" as the version of the options has it
      * @param options what is asked for
      * @throws java.nio.BufferOverflowException if the request does not fit
      */
@@ -50,7 +50,7 @@ public final class RequestEncoder {
      *
      * @param buf where to; its byte order is set to the native one
      * @param offset the first byte of the range, from the file's beginning
-     * @param length the bytes of the range; 0 means "to the end of the file"
+     * @param length the bytes of the range; "to the end of the file" as the version of the options has it
      * @param options what is asked for
      */
     public static void putSendDescriptor(ByteBuffer buf, long offset, long length, RequestOptions options) {
@@ -82,7 +82,10 @@ public final class RequestEncoder {
     private static void putExtended(
             ByteBuffer buf, int command, int total, long offset, long length, RequestOptions options) {
         buf.order(ByteOrder.nativeOrder());
-        buf.put((byte) command).put((byte) 0).putShort((short) Wire.VERSION).putInt(total);
+        buf.put((byte) command)
+                .put((byte) 0)
+                .putShort((short) options.version())
+                .putInt(total);
         buf.putLong(offset).putLong(length).putLong(options.rate());
         buf.putInt(options.idleMs()).putInt(options.deadlineMs());
         buf.put((byte) options.technique()).put((byte) options.flags());

@@ -36,6 +36,11 @@ public final class ResponseDecoder {
          * {@link #coldWindows()} and {@link #technique()}. The last message.
          */
         RESULT,
+        /**
+         * More about the file whose FILE_INFO comes next; see {@link #size()}, {@link #inode()}, {@link #device()}, {@link
+         * #mode()} and the times' nanoseconds.
+         */
+        FILE_DETAILS,
         /** Bytes that are no response: no message after them can be found. */
         MALFORMED
     }
@@ -75,14 +80,19 @@ public final class ResponseDecoder {
             }
             return size() == Wire.COMPLETE ? Event.COMPLETE : Event.PROGRESS;
         }
-        if (command == Wire.REFUSAL || command == Wire.RESULT) {
+        if (command == Wire.REFUSAL || command == Wire.RESULT || command == Wire.FILE_DETAILS) {
             return nextExtended(in, command, error);
         }
         return Event.MALFORMED;
     }
 
     private Event nextExtended(ByteBuffer in, int command, boolean error) {
-        int size = command == Wire.REFUSAL ? Wire.REFUSAL_SIZE : Wire.RESULT_SIZE;
+        int size =
+                switch (command) {
+                    case Wire.REFUSAL -> Wire.REFUSAL_SIZE;
+                    case Wire.RESULT -> Wire.RESULT_SIZE;
+                    default -> Wire.FILE_DETAILS_SIZE;
+                };
         if (!fill(in, Wire.EXTENDED_PREFIX_SIZE)) {
             return Event.NEED_MORE;
         }
@@ -92,11 +102,15 @@ public final class ResponseDecoder {
         if (!fill(in, size)) {
             return Event.NEED_MORE;
         }
-        if (command == Wire.REFUSAL && !error) {
+        if (command == Wire.REFUSAL ? !error : command == Wire.FILE_DETAILS && error) {
             return Event.MALFORMED;
         }
         delivered = true;
-        return command == Wire.REFUSAL ? Event.REFUSED_EXTENDED : Event.RESULT;
+        return switch (command) {
+            case Wire.REFUSAL -> Event.REFUSED_EXTENDED;
+            case Wire.RESULT -> Event.RESULT;
+            default -> Event.FILE_DETAILS;
+        };
     }
 
     private boolean fill(ByteBuffer in, int size) {
@@ -113,7 +127,7 @@ public final class ResponseDecoder {
 
     /**
      * Of FILE_INFO: the bytes that this transfer will move. Of PROGRESS: the bytes moved since the last one. Of RESULT: the
-     * bytes moved in all.
+     * bytes moved in all. Of FILE_DETAILS: the bytes of the whole file.
      */
     public long size() {
         return message.getLong(Wire.INFO_SIZE);
@@ -167,5 +181,35 @@ public final class ResponseDecoder {
     /** Of RESULT: the code of the technique that moved the bytes, for {@link Technique#of(int)}. */
     public int technique() {
         return message.get(Wire.RESULT_TECHNIQUE) & 0xff;
+    }
+
+    /** Of FILE_DETAILS: the file's inode. An unsigned number. */
+    public long inode() {
+        return message.getLong(Wire.DETAILS_INODE);
+    }
+
+    /** Of FILE_DETAILS: the device that the file is on, {@code st_dev} of {@code stat(2)}. */
+    public long device() {
+        return message.getLong(Wire.DETAILS_DEVICE);
+    }
+
+    /** Of FILE_DETAILS: type and permissions, {@code st_mode} of {@code stat(2)}. */
+    public int mode() {
+        return message.getShort(Wire.DETAILS_MODE) & 0xffff;
+    }
+
+    /** Of FILE_DETAILS: the nanoseconds of the last access. */
+    public int accessNanos() {
+        return message.getInt(Wire.DETAILS_ATIME_NS);
+    }
+
+    /** Of FILE_DETAILS: the nanoseconds of the last modification. */
+    public int modificationNanos() {
+        return message.getInt(Wire.DETAILS_MTIME_NS);
+    }
+
+    /** Of FILE_DETAILS: the nanoseconds of the last change of the file or its attributes. */
+    public int changeNanos() {
+        return message.getInt(Wire.DETAILS_CTIME_NS);
     }
 }

@@ -1,7 +1,7 @@
 package io.sendfiled.protocol;
 
 /**
- * The numbers of the wire protocol, version 1: command ids, sizes and field offsets.
+ * The numbers of the wire protocol: command ids, sizes and field offsets.
  *
  * <p>Native-endian: both ends are on one host. The same numbers stand in {@code include/sendfiled/wire.h} for C; the
  * golden byte vectors, which the tests of both languages read, keep the two equal.
@@ -19,6 +19,8 @@ package io.sendfiled.protocol;
  * Refusal                     u8 cmd | u8 errno | u16 version | u32 total length | u32 techniques that fit | u32 0
  * Result                      u8 cmd | u8 errno | u16 version | u32 total length | u64 bytes | u64 elapsed ns |
  *                             u32 cold windows | u8 technique | u8 techniques that fit | 2 padding
+ * File Details                u8 cmd | u8 stat | u16 version | u32 total length | u64 file size | u64 inode |
+ *                             u64 device | u32 atime ns | u32 mtime ns | u32 ctime ns | u16 mode | 2 padding
  * </pre>
  */
 public final class Wire {
@@ -56,8 +58,16 @@ public final class Wire {
     /** Response to an extended request: the end of the transfer, complete or not, with its figures. */
     public static final int RESULT = 0x92;
 
+    /** Response to an extended request of version 2: more about the file; comes directly before its information. */
+    public static final int FILE_DETAILS = 0x93;
+
     /** The version in extended messages. */
     public static final int VERSION = 1;
+    /** The other version that extended requests may have: exact lengths, {@link #FILE_DETAILS}, a data channel. */
+    public static final int VERSION_2 = 2;
+
+    /** The length of a request of version 2 that means "to the end of the file". Version 1 has 0 for that. */
+    public static final long TO_END = -1L;
 
     /** Flag of an extended request: do not keep in the page cache what this transfer had to load into it. */
     public static final int FLAG_DROP_BEHIND = 1;
@@ -89,6 +99,8 @@ public final class Wire {
     public static final int REFUSAL_SIZE = 16;
     /** Bytes of Result. */
     public static final int RESULT_SIZE = 32;
+    /** Bytes of File Details. */
+    public static final int FILE_DETAILS_SIZE = 48;
     /** The longest path in bytes, without its NUL: {@code PATH_MAX - 1}. */
     public static final int MAX_PATH_LENGTH = 4095;
     /** Bytes of the longest request. */
@@ -113,6 +125,14 @@ public final class Wire {
     static final int REQUEST_DEADLINE = 36;
     static final int REQUEST_TECHNIQUE = 40;
     static final int REQUEST_FLAGS = 41;
+    static final int REQUEST_PADDING = 42;
+    static final int DETAILS_SIZE = 8;
+    static final int DETAILS_INODE = 16;
+    static final int DETAILS_DEVICE = 24;
+    static final int DETAILS_ATIME_NS = 32;
+    static final int DETAILS_MTIME_NS = 36;
+    static final int DETAILS_CTIME_NS = 40;
+    static final int DETAILS_MODE = 44;
     static final int REFUSAL_FITS = 8;
     static final int RESULT_MOVED = 8;
     static final int RESULT_ELAPSED = 16;

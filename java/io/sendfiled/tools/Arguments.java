@@ -183,7 +183,7 @@ final class Arguments {
         if (value(OptionSpec.LENGTH) == null) {
             return whole.from(offset);
         }
-        long length = bytes(OptionSpec.LENGTH, 1, 1);
+        long length = bytes(OptionSpec.LENGTH, 0, 0);
         if (offset > Long.MAX_VALUE - length) {
             throw SfdException.usage("--offset and --length: their sum is above 2^63 - 1");
         }

@@ -1,5 +1,7 @@
 package io.sendfiled.tools;
 
+import io.sendfiled.client.FileDetails;
+import io.sendfiled.client.FileInfo;
 import io.sendfiled.jni.DescriptorsNative;
 import io.sendfiled.jni.NativeLibrary;
 import java.io.IOException;
@@ -22,6 +24,12 @@ record FileStat(long device, long inode, int mode, int owner, int group) {
                 number(all, "mode").intValue(),
                 number(all, "uid").intValue(),
                 number(all, "gid").intValue());
+    }
+
+    /** Of the file that the daemon has opened, without its owner; null if the daemon is too old to tell. */
+    static @Nullable FileStat of(FileInfo info) {
+        FileDetails details = info.details();
+        return details == null ? null : new FileStat(details.device(), details.inode(), details.mode(), -1, -1);
     }
 
     private static Number number(Map<String, Object> all, String name) {

@@ -10,7 +10,7 @@ import org.jspecify.annotations.Nullable;
 /** The options, in one table for the parser and for the help. */
 enum OptionSpec {
     OFFSET("", "offset", "BYTES", "start here in the file", READ, SEND),
-    LENGTH("", "length", "BYTES", "so many bytes and not to the end of the file", READ, SEND),
+    LENGTH("", "length", "BYTES", "so many bytes, from 0, and not to the end of the file", READ, SEND),
     OUTPUT("o", "output", "FILE", "write to this file; - is standard output, the default", READ),
     TO("", "to", "DESTINATION", "tcp:HOST:PORT, unix:PATH, a file, or - for standard output", SEND),
     OPEN("", "open", "", "open PATH here (- is standard input), and pass the open file to the daemon", SEND),

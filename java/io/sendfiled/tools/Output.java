@@ -50,6 +50,7 @@ final class Output implements Closeable {
 
     private State state = State.WRITING;
     private boolean regular = true;
+    private @Nullable FileStat replaced;
     private @Nullable Path target;
     private @Nullable Path part; // what to remove in a failure
     private @Nullable FileChannel channel;
@@ -72,6 +73,8 @@ final class Output implements Closeable {
             return open(Names.path(name), source);
         } catch (InvalidPathException e) {
             throw failed(new NativeIoException("open", name.isEmpty() ? Errno.ENOENT : Errno.EINVAL));
+        } catch (FileAlreadyExistsException e) { // made meanwhile
+            throw failed(new NativeIoException("open", Errno.EEXIST));
         } catch (IOException e) {
             throw failed(e);
         }
@@ -79,17 +82,16 @@ final class Output implements Closeable {
 
     private FileChannel open(Path given, @Nullable FileStat source)
             throws IOException, SfdException, InterruptedException {
-        FileStat old = attributes(given);
-        if (old == null && name.endsWith("/")) {
+        if (name.endsWith("/")) { // a Path forgets it
             throw new NativeIoException("open", Errno.EISDIR);
         }
+        FileStat old = attributes(given);
         if (old != null) {
             if (!replaces) {
                 throw new NativeIoException("open", Errno.EEXIST);
             }
-            if (source != null && source.isSameFile(old)) {
-                throw SfdException.refused(name, "it is the file that is sent, and would be written to itself");
-            }
+            checkThatItDiffers(source, old);
+            replaced = old;
             if (Files.isDirectory(given)) {
                 throw new NativeIoException("open", Errno.EISDIR);
             }
@@ -103,6 +105,12 @@ final class Output implements Closeable {
             throw new NativeIoException("open", Errno.EACCES);
         }
         return openPart(file, old);
+    }
+
+    private void checkThatItDiffers(@Nullable FileStat source, @Nullable FileStat old) throws SfdException {
+        if (source != null && old != null && source.isSameFile(old)) {
+            throw SfdException.refused(name, "it is the file that is sent, and would be written to itself");
+        }
     }
 
     private FileChannel openInPlace(Path file, boolean isNew) throws IOException, InterruptedException {
@@ -216,8 +224,13 @@ final class Output implements Closeable {
         return Names.path(path);
     }
 
-    /** Everything has been written: the file gets its name, or is cut where the new content ends. */
-    synchronized void complete() throws SfdException {
+    /**
+     * Everything has been written: the file gets its name, or is cut where the new content ends.
+     *
+     * @param source what was sent, if that is known only now
+     */
+    synchronized void complete(@Nullable FileStat source) throws SfdException {
+        checkThatItDiffers(source, replaced);
         if (state == State.ABANDONED || channel == null || target == null) {
             throw failed(new NativeIoException("write", Errno.ECANCELED));
         }

@@ -18,6 +18,7 @@ final class ReadCommand {
     static void run(Arguments arguments, SendfiledClient client, UnderWay underWay, StandardOutput out, Report report)
             throws SfdException, IOException, InterruptedException {
         // The pipe is our own, and its end stops the daemon: while nobody wants more of it, nothing is wrong.
+        // With options, the daemon can also say why a read has failed.
         Waiting.extended(
                 arguments.request(),
                 arguments.patient(arguments.request()),
@@ -39,9 +40,9 @@ final class ReadCommand {
                 } else {
                     try (Output output = new Output(target.text(), arguments)) {
                         underWay.writes(output);
-                        FileChannel file = output.open(null);
+                        FileChannel file = output.open(FileStat.of(content.info()));
                         result = copy(content, transfer, file::write, false, arguments, report);
-                        output.complete();
+                        output.complete(null);
                     }
                 }
             }

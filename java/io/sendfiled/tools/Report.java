@@ -1,6 +1,7 @@
 package io.sendfiled.tools;
 
 import com.google.gson.JsonObject;
+import io.sendfiled.client.FileDetails;
 import io.sendfiled.client.FileInfo;
 import io.sendfiled.client.TransferDetails;
 import io.sendfiled.client.TransferResult;
@@ -52,11 +53,17 @@ final class Report {
             return;
         }
         long size = info.size();
+        FileDetails details = info.details();
         out.print("path      " + SfdException.printable(arguments.pathText()) + "\n"
                 + "size      " + size + (size < 1024 ? " bytes" : " bytes (" + human(size) + ")") + "\n"
                 + "modified  " + info.modified() + "\n"
                 + "changed   " + info.changed() + "\n"
-                + "accessed  " + info.accessed() + "\n");
+                + "accessed  " + info.accessed() + "\n"
+                + (details == null
+                        ? ""
+                        : "mode      " + octal(details.mode()) + "\n"
+                                + "inode     " + Long.toUnsignedString(details.inode()) + "\n"
+                                + "device    " + device(details.device()) + "\n"));
     }
 
     void transferred(TransferResult result) throws SfdException {
@@ -145,7 +152,27 @@ final class Report {
         object.addProperty("modified", info.modified().toString());
         object.addProperty("changed", info.changed().toString());
         object.addProperty("accessed", info.accessed().toString());
+        FileDetails details = info.details();
+        if (details != null) {
+            object.addProperty("fileSize", details.size());
+            object.addProperty("mode", octal(details.mode()));
+            object.addProperty(
+                    "inode", Long.toUnsignedString(details.inode())); // 64 bits are too many for some readers
+            object.addProperty("device", device(details.device()));
+        }
         return object;
+    }
+
+    /** As {@code stat -c %a} has the permissions, in four digits. */
+    private static String octal(int mode) {
+        return String.format(Locale.ROOT, "%04o", mode & 07777);
+    }
+
+    /** MAJOR:MINOR, as {@code stat -c %Hd:%Ld} has it; the numbers are put together as gnu_dev_makedev(3) does. */
+    private static String device(long device) {
+        long major = (device >>> 8 & 0xfff) | (device >>> 32 & 0xffff_f000L);
+        long minor = (device & 0xff) | (device >>> 12 & 0xffff_ff00L);
+        return major + ":" + minor;
     }
 
     /** On standard output, unless a file's bytes go there. */

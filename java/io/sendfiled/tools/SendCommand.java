@@ -83,7 +83,7 @@ final class SendCommand {
                     underWay.writes(output);
                     FileChannel file = output.open(source);
                     result = send(request, detailed(request), Destination.of(file));
-                    output.complete();
+                    output.complete(FileStat.of(result.info()));
                 }
                 report.transferred(result);
             }

@@ -31,7 +31,9 @@ final class Waiting {
         try {
             attempt.run(better);
         } catch (SfdException e) {
-            if (e.errno() != Errno.EPROTONOSUPPORT || !request.options().equals(TransferOptions.DEFAULT)) {
+            if (e.errno() != Errno.EPROTONOSUPPORT
+                    || request.length() == 0
+                    || !request.options().equals(TransferOptions.DEFAULT)) {
                 throw e;
             }
             attempt.run(request);

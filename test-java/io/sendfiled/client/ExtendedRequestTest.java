@@ -1,5 +1,6 @@
 package io.sendfiled.client;
 
+import static io.sendfiled.support.ScriptedDaemon.fileDetails;
 import static io.sendfiled.support.ScriptedDaemon.fileInfo;
 import static io.sendfiled.support.ScriptedDaemon.join;
 import static io.sendfiled.support.ScriptedDaemon.progress;
@@ -13,7 +14,6 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.sendfiled.protocol.Wire;
-import io.sendfiled.support.Await;
 import io.sendfiled.support.OpenDescriptors;
 import io.sendfiled.support.ScriptedDaemon;
 import io.sendfiled.support.ScriptedDaemon.Request;
@@ -21,6 +21,7 @@ import io.sendfiled.sys.Errno;
 import io.sendfiled.technique.Technique;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.Channels;
 import java.nio.channels.FileChannel;
@@ -31,7 +32,9 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.AfterEach;
@@ -102,7 +105,8 @@ final class ExtendedRequestTest {
             Request received = daemon.receive();
             ByteBuffer bytes = received.bytes();
             assertEquals(command, received.command());
-            assertEquals(command == Wire.SEND_FILE_EXT ? 2 : 1, received.descriptors());
+            assertEquals(command == Wire.OPEN_FILE_EXT ? 1 : 2, received.descriptors());
+            assertEquals(Wire.VERSION_2, bytes.getShort(2));
             assertEquals(5, bytes.getLong(8));
             assertEquals(7, bytes.getLong(16));
             assertEquals(1_000, bytes.getLong(24));
@@ -305,12 +309,74 @@ final class ExtendedRequestTest {
         }
     }
 
-    // ---- the trailer of a read ----
+    @Test
+    void shouldTellAnEmptyRangeFromOneToTheEnd() throws Exception {
+        for (long length : new long[] {0, 3, FileRequest.TO_END}) {
+            FileRequest request = FileRequest.of("a");
+            request = length < 0 ? request.from(7).with(DETAILS) : request.range(7, length);
+            Transfer transfer = client.send(request, destination);
+            Request received = daemon.receive();
+            boolean plain = length == 3; // in the form that every daemon knows
+            assertEquals(plain ? Wire.SEND_FILE : Wire.SEND_FILE_EXT, received.command());
+            assertEquals(7, received.bytes().getLong(8));
+            assertEquals(length, received.bytes().getLong(16));
+            daemon.status(
+                    received,
+                    plain
+                            ? join(fileInfo(3, ID), ScriptedDaemon.complete())
+                            : join(fileInfo(0, ID), result(0, 0, 1, 0, 0)));
+            transfer.await();
+        }
+        client.send(FileRequest.of("a").from(7), destination);
+        assertEquals(0, daemon.receive().bytes().getLong(16), "as every daemon has it");
+        client.read(FileRequest.of("a").range(7, 0));
+        assertEquals(Wire.READ_FILE_EXT, daemon.receive().command());
+    }
 
     @Test
-    void shouldKeepTheTrailerFromTheReader() throws Exception {
+    void shouldTellTheDetailsOfTheFile() throws Exception {
+        Transfer transfer = client.send(DETAILED, destination);
+        daemon.status(
+                daemon.receive(),
+                join(fileDetails(99, -1, 0x801, 0100640, 1, 999_999_999, 3), fileInfo(5, ID), RESULT));
+
+        FileInfo info = transfer.await().info();
+
+        assertEquals(new FileDetails(99, -1, 0x801, 0100640), info.details());
+        assertEquals(5, info.size());
+        assertEquals(Instant.ofEpochSecond(1_600_000_000L, 1), info.accessed());
+        assertEquals(Instant.ofEpochSecond(1_600_000_001L, 999_999_999), info.modified());
+        assertEquals(Instant.ofEpochSecond(1_600_000_002L, 3), info.changed());
+    }
+
+    @Test
+    void shouldTakeDetailsOnceAndBeforeTheInformationOnly() throws Exception {
+        byte[] details = fileDetails(9, 1, 2, 3, 4, 5, 6);
+        for (byte[] bytes :
+                new byte[][] {join(details, details), join(fileInfo(5, ID), details), fileDetails(-1, 1, 2, 3, 4, 5, 6)
+                }) {
+            Transfer transfer = client.send(DETAILED, destination);
+            Request request = daemon.receive();
+            while (request.command() == Wire.CANCEL) {
+                request = daemon.receive();
+            }
+            daemon.status(request, bytes);
+
+            assertEquals(
+                    Errno.EBADMSG,
+                    assertThrows(TransferException.class, transfer::await).errno());
+        }
+    }
+
+    // ---- a read with a data channel ----
+
+    @Test
+    void shouldTellTheResultOfARead() throws Exception {
         ReadTransfer transfer = client.read(DETAILED);
-        daemon.status(daemon.receive(), join(fileInfo(5, ID), FIVE, RESULT));
+        Request request = daemon.receive();
+        daemon.status(request, join(fileInfo(5, ID), progress(3), RESULT));
+        daemon.write(request, 1, FIVE);
+        daemon.close(request, 1);
 
         try (FileContent content = transfer.content().get()) {
             assertArrayEquals(FIVE, Channels.newInputStream(content).readAllBytes());
@@ -320,10 +386,11 @@ final class ExtendedRequestTest {
     }
 
     @Test
-    void shouldWaitForATrailerThatComesLater() throws Exception {
+    void shouldWaitForAResultThatComesLater() throws Exception {
         ReadTransfer transfer = client.read(DETAILED);
         Request request = daemon.receive();
-        daemon.status(request, join(fileInfo(5, ID), FIVE));
+        daemon.status(request, fileInfo(5, ID));
+        daemon.write(request, 1, FIVE);
         try (FileContent content = transfer.content().get()) {
             Channels.newInputStream(content).readAllBytes();
         }
@@ -335,14 +402,15 @@ final class ExtendedRequestTest {
     }
 
     @Test
-    void shouldTellTheTrailerOfAReadInSomebodyElsesSelector() throws Exception {
+    void shouldTellTheResultOfAReadInSomebodyElsesSelector() throws Exception {
         ReadTransfer transfer = client.read(DETAILED);
         Request request = daemon.receive();
         daemon.status(request, fileInfo(5, ID));
         FileContent content = transfer.content().get().configureBlocking(false);
         try (Selector selector = Selector.open()) {
             content.selectable().register(selector, SelectionKey.OP_READ);
-            daemon.status(request, join(FIVE, RESULT));
+            daemon.write(request, 1, FIVE);
+            daemon.status(request, RESULT);
             ByteBuffer bytes = ByteBuffer.allocate(99);
             while (content.remaining() > 0) {
                 selector.select();
@@ -356,10 +424,11 @@ final class ExtendedRequestTest {
     }
 
     @Test
-    void shouldSucceedWhenOnlyTheTrailerIsMissing() throws Exception {
+    void shouldSucceedWhenOnlyTheResultIsMissing() throws Exception {
         ReadTransfer transfer = client.read(DETAILED);
         Request request = daemon.receive();
-        daemon.status(request, join(fileInfo(5, ID), FIVE));
+        daemon.status(request, fileInfo(5, ID));
+        daemon.write(request, 1, FIVE);
         Channels.newInputStream(transfer.content().get()).readAllBytes();
         daemon.end(request);
 
@@ -368,10 +437,12 @@ final class ExtendedRequestTest {
     }
 
     @Test
-    void shouldNotWaitForATrailerWhenItIsCancelledOrClosed() throws Exception {
+    void shouldNotWaitForAResultWhenItIsCancelledOrClosed() throws Exception {
         for (boolean close : new boolean[] {false, true}) {
             ReadTransfer transfer = client.read(DETAILED);
-            daemon.status(daemon.receive(), join(fileInfo(5, ID), FIVE));
+            Request request = daemon.receive();
+            daemon.status(request, fileInfo(5, ID));
+            daemon.write(request, 1, FIVE);
             Channels.newInputStream(transfer.content().get()).readAllBytes();
 
             if (close) {
@@ -387,10 +458,12 @@ final class ExtendedRequestTest {
     @Test
     void shouldReadToTheEndAfterTheClientWasClosed() throws Exception {
         ReadTransfer transfer = client.read(DETAILED);
-        daemon.status(daemon.receive(), join(fileInfo(5, ID), FIVE, RESULT));
+        Request request = daemon.receive();
+        daemon.status(request, fileInfo(5, ID));
         FileContent content = transfer.content().get();
 
         client.close();
+        daemon.write(request, 1, FIVE);
 
         assertArrayEquals(FIVE, Channels.newInputStream(content).readAllBytes());
         assertNull(transfer.await().details()); // nobody watches any more
@@ -411,44 +484,138 @@ final class ExtendedRequestTest {
     void shouldTellTheDetailsOfACopy() throws Exception {
         ByteArrayOutputStream bytes = new ByteArrayOutputStream();
         Transfer transfer = client.readTo(DETAILED, Channels.newChannel(bytes));
-        daemon.status(daemon.receive(), join(fileInfo(5, ID), FIVE, RESULT));
+        Request request = daemon.receive();
+        daemon.status(request, join(fileInfo(5, ID), RESULT));
+        daemon.write(request, 1, FIVE);
 
         expectDetails(transfer.await());
         assertArrayEquals(FIVE, bytes.toByteArray());
     }
 
     @Test
-    void shouldFailWhenTheFileEndsBeforeItsSize() throws Exception {
-        ReadTransfer transfer = client.read(DETAILED);
-        Request request = daemon.receive();
-        daemon.status(request, join(fileInfo(100, ID), FIVE));
-        daemon.end(request);
-        FileContent content = transfer.content().get();
+    void shouldSayWhyAReadHasFailedWhicheverIsNoticedFirst() throws Exception {
+        for (boolean wordFirst : new boolean[] {false, true}) {
+            for (boolean blocking : new boolean[] {false, true}) {
+                ReadTransfer transfer = client.read(DETAILED);
+                Request request = daemon.receive();
+                daemon.status(request, fileInfo(100, ID));
+                daemon.write(request, 1, FIVE);
+                FileContent content = transfer.content().get().configureBlocking(blocking);
+                byte[] word = result(Errno.ETIMEDOUT, 5, 1, 0, 1);
+                if (wordFirst) {
+                    daemon.status(request, word);
+                    daemon.close(request, 1);
+                } else {
+                    daemon.close(request, 1);
+                    var unused = CompletableFuture.runAsync(() -> sleepless(() -> daemon.status(request, word)));
+                }
 
-        assertThrows(IOException.class, () -> Channels.newInputStream(content).readAllBytes());
+                TransferException thrown = assertThrows(TransferException.class, () -> readOn(content));
+                TransferException e = assertThrows(TransferException.class, transfer::await);
 
-        TransferException e = assertThrows(TransferException.class, transfer::await);
-        assertEquals(Errno.ECONNABORTED, e.errno());
-        assertEquals(5, e.bytesMoved());
+                for (TransferException one : List.of(thrown, e)) {
+                    assertEquals("read a: timed out (ETIMEDOUT) after 5 bytes", one.getMessage());
+                    assertEquals(5, one.bytesMoved());
+                    assertFalse(one.isRefusal());
+                }
+            }
+        }
+    }
+
+    private interface Action {
+        void run() throws IOException;
+    }
+
+    private static void sleepless(Action action) {
+        try {
+            action.run();
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    private static void readOn(FileContent content) throws IOException {
+        ByteBuffer bytes = ByteBuffer.allocate(200);
+        while (content.read(bytes.clear()) >= 0) {
+            Thread.onSpinWait(); // in somebody's event loop
+        }
     }
 
     @Test
-    void shouldKnowThatItsDeadlineWasTheEnd() throws Exception {
-        Duration deadline = Duration.ofMillis(1);
-        ReadTransfer transfer = client.read(FileRequest.of("a").with(DETAILS.withDeadline(deadline)));
-        long after = System.nanoTime();
+    void shouldSayWhyACopyHasFailedWhenAllThatCameIsWritten() throws Exception {
+        ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+        Transfer transfer = client.readTo(DETAILED, Channels.newChannel(bytes));
         Request request = daemon.receive();
-        daemon.status(request, join(fileInfo(100, ID), FIVE));
-        Await.until("the deadline", () -> System.nanoTime() - after > deadline.toNanos());
-        daemon.end(request);
-
-        assertThrows(
-                IOException.class,
-                () -> Channels.newInputStream(transfer.content().get()).readAllBytes());
+        daemon.status(request, join(fileInfo(100, ID), result(Errno.ENODATA, 5, 1, 0, 1)));
+        daemon.write(request, 1, FIVE);
+        assertFalse(transfer.result().isDone(), "its target is still written to");
+        daemon.close(request, 1);
 
         TransferException e = assertThrows(TransferException.class, transfer::await);
-        assertEquals("read a: the deadline came 95 bytes before the end (ETIMEDOUT) after 5 bytes", e.getMessage());
+
+        assertEquals(Errno.ENODATA, e.errno());
+        assertEquals(5, e.bytesMoved());
+        assertArrayEquals(FIVE, bytes.toByteArray());
     }
+
+    @Test
+    void shouldFailWhenTheDaemonDiesInTheMiddleOfARead() throws Exception {
+        for (int dies = 0; dies < 2; dies++) {
+            ReadTransfer transfer = client.read(DETAILED);
+            Request request = daemon.receive();
+            daemon.status(request, fileInfo(100, ID));
+            daemon.write(request, 1, FIVE);
+            daemon.close(request, dies);
+            daemon.close(request, 1 - dies);
+            FileContent content = transfer.content().get();
+
+            assertThrows(IOException.class, () -> readOn(content));
+
+            TransferException e = assertThrows(TransferException.class, transfer::await);
+            assertEquals(Errno.ECONNABORTED, e.errno());
+            assertEquals(5, e.bytesMoved());
+        }
+    }
+
+    @Test
+    void shouldNotWaitForTheReasonOnTheThreadThatWouldReceiveIt() throws Exception {
+        ReadTransfer transfer = client.read(DETAILED);
+        Request request = daemon.receive();
+        daemon.write(request, 1, FIVE);
+        daemon.close(request, 1);
+        CompletableFuture<IOException> failure = transfer.content().thenApply(content -> {
+            try {
+                readOn(content);
+                throw new AssertionError("it is whole");
+            } catch (IOException e) {
+                return e;
+            }
+        });
+        daemon.status(request, fileInfo(100, ID));
+
+        assertEquals(Errno.ECONNABORTED, ((TransferException) failure.get()).errno());
+    }
+
+    @Test
+    void shouldCloseTheDataChannelOfAReadThatNobodyWants() throws Exception {
+        for (int way = 0; way < 4; way++) {
+            ReadTransfer transfer = client.read(DETAILED);
+            Request request = daemon.receive();
+            while (request.command() == Wire.CANCEL) {
+                request = daemon.receive();
+            }
+            if (way > 0) {
+                daemon.status(request, fileInfo(100, ID));
+            }
+            switch (way) {
+                case 0 -> daemon.status(request, refusal(Errno.ENOENT, 0));
+                case 1 -> transfer.content().get().close();
+                case 2 -> transfer.cancel();
+                default -> transfer.result().cancel(true);
+            }
+            assertThrows(Exception.class, transfer::await);
+        }
+    } // OpenDescriptors tells what is left open
 
     @Test
     void shouldRefuseToReadByATechniqueThatDoesNotFit() throws Exception {

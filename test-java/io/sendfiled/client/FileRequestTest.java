@@ -12,10 +12,11 @@ final class FileRequestTest {
         FileRequest request = FileRequest.of("a");
 
         assertEquals(0, request.offset());
-        assertEquals(0, request.length());
+        assertEquals(FileRequest.TO_END, request.length());
         assertEquals("a", request.toString());
         assertEquals("a[7 to the end]", request.from(7).toString());
         assertEquals("a[7 +2]", request.range(7, 2).toString());
+        assertEquals("a[0 +0]", request.range(0, 0).toString());
     }
 
     @Test
@@ -35,7 +36,8 @@ final class FileRequestTest {
         assertThrows(IllegalArgumentException.class, () -> FileRequest.of("a\0b"));
         assertThrows(IllegalArgumentException.class, () -> request.from(-1));
         assertThrows(IllegalArgumentException.class, () -> request.range(-1, 1));
-        assertThrows(IllegalArgumentException.class, () -> request.range(0, 0));
+        assertThrows(IllegalArgumentException.class, () -> request.range(0, -1));
+        assertEquals(0, request.range(0, 0).length());
         assertThrows(IllegalArgumentException.class, () -> request.range(Long.MAX_VALUE, 1));
         assertEquals(Long.MAX_VALUE - 1, request.range(1, Long.MAX_VALUE - 1).length());
     }

@@ -14,7 +14,7 @@ import org.junit.jupiter.api.Test;
 final class TransferOptionsTest {
     @Test
     void shouldAskForNothingByDefault() {
-        assertEquals(RequestOptions.NONE, TransferOptions.DEFAULT.onTheWire());
+        assertEquals(new RequestOptions(0, 0, 0, 0, 0, Wire.VERSION_2), TransferOptions.DEFAULT.onTheWire());
         assertFalse(FileRequest.of("a").isExtended());
         assertFalse(FileRequest.of("a").with(TransferOptions.DEFAULT).isExtended());
         assertTrue(FileRequest.of("a")
@@ -38,7 +38,7 @@ final class TransferOptionsTest {
                 .withDetails(true);
 
         assertEquals(
-                new RequestOptions(1_000_000, 5_000, 60_000, 4, Wire.FLAG_DROP_BEHIND | Wire.FLAG_MORE),
+                new RequestOptions(1_000_000, 5_000, 60_000, 4, Wire.FLAG_DROP_BEHIND | Wire.FLAG_MORE, Wire.VERSION_2),
                 options.onTheWire());
         assertEquals(Wire.FLAG_MORE, options.withDropBehind(false).onTheWire().flags());
         assertEquals(

@@ -62,32 +62,32 @@ final class CodecAgreementTest {
     private static String inC(ByteBuffer said) {
         return describe(
                 said.getInt(0),
-                said.getInt(4) != 0,
+                said.getInt(4),
                 said.getInt(8),
                 said.getInt(12),
                 said.getInt(16),
                 said.getLong(32),
                 said.getLong(40),
                 said.getLong(48),
-                new RequestOptions(said.getLong(56), said.getInt(20), said.getInt(24), said.get(28), said.get(29)));
+                new RequestOptions(said.getLong(56), said.getInt(20), said.getInt(24), said.get(28), said.get(29), 0));
     }
 
     private static String inJava(RequestDecoder d, int errno, int position) {
         return describe(
                 errno,
-                d.extended(),
+                d.version(),
                 d.command(),
                 d.pathPosition() == 0 ? 0 : d.pathPosition() - position,
                 d.pathLength(),
                 d.offset(),
                 d.length(),
                 d.transferId(),
-                new RequestOptions(d.rate(), d.idleMs(), d.deadlineMs(), d.technique(), d.flags()));
+                new RequestOptions(d.rate(), d.idleMs(), d.deadlineMs(), d.technique(), d.flags(), 0));
     }
 
     private static String describe(
             int errno,
-            boolean extended,
+            int version,
             int command,
             int pathPosition,
             int pathLength,
@@ -95,7 +95,7 @@ final class CodecAgreementTest {
             long length,
             long id,
             RequestOptions options) {
-        return errno + " " + extended + " " + command + " " + pathPosition + "+" + pathLength + " " + offset + "+"
+        return errno + " " + version + " " + command + " " + pathPosition + "+" + pathLength + " " + offset + "+"
                 + length + " " + id + " " + options;
     }
 
@@ -148,7 +148,10 @@ final class CodecAgreementTest {
             case 5 ->
                 "result " + error + " " + size + " " + said.getLong(48) + " "
                         + Integer.toUnsignedString(said.getInt(56)) + " " + said.getInt(64) + " " + said.getInt(60);
-            case 6 -> "more";
+            case 6 ->
+                "details " + size + " " + said.getLong(40) + " " + said.getLong(48) + " " + said.getInt(16) + " "
+                        + said.getInt(24) + " " + said.getInt(32) + " " + said.getInt(64);
+            case 7 -> "more";
             default -> "malformed";
         };
     }
@@ -166,6 +169,9 @@ final class CodecAgreementTest {
             case RESULT ->
                 "result " + d.errno() + " " + d.size() + " " + d.elapsedNs() + " "
                         + Integer.toUnsignedString(d.coldWindows()) + " " + d.technique() + " " + d.fits();
+            case FILE_DETAILS ->
+                "details " + d.size() + " " + d.inode() + " " + d.device() + " " + d.accessNanos() + " "
+                        + d.modificationNanos() + " " + d.changeNanos() + " " + d.mode();
             case NEED_MORE -> "more";
             case MALFORMED -> "malformed";
         };
@@ -184,7 +190,16 @@ final class CodecAgreementTest {
         }
         List<String> kinds = target.equals("request")
                 ? List.of("request", "request_decode", "extended", "extended_decode", "refused")
-                : List.of("file_info", "progress", "complete", "error", "refusal", "result", "incomplete", "malformed");
+                : List.of(
+                        "file_info",
+                        "file_details",
+                        "progress",
+                        "complete",
+                        "error",
+                        "refusal",
+                        "result",
+                        "incomplete",
+                        "malformed");
         for (String kind : kinds) {
             GoldenVectors.ofKind(kind).forEach(vector -> seeds.add(vector.bytes()));
         }

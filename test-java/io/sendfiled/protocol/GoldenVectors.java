@@ -55,8 +55,22 @@ public final class GoldenVectors {
 
         RequestOptions options() {
             return new RequestOptions(
-                    number("rate"), (int) number("idle"), (int) number("deadline"), (int) number("technique"), (int)
-                            number("flags"));
+                    number("rate"),
+                    (int) number("idle"),
+                    (int) number("deadline"),
+                    (int) number("technique"),
+                    (int) number("flags"),
+                    version());
+        }
+
+        /** Of an extended request. */
+        int version() {
+            return has("version") ? (int) number("version") : Wire.VERSION;
+        }
+
+        /** The length in the terms of the decoder: version 1 has 0 for "to the end". */
+        long meantLength() {
+            return version() == Wire.VERSION && number("length") == 0 ? Wire.TO_END : number("length");
         }
 
         byte[] path() {

@@ -41,6 +41,22 @@ final class RangePropertyTest {
         assertEquals(fits(offset, length) ? 0 : Errno.ERANGE, errno);
         if (errno == 0) {
             assertEquals(offset, decoder.offset());
+            assertEquals(length == 0 ? Wire.TO_END : length, decoder.length());
+        }
+    }
+
+    @Property(tries = 20_000)
+    void theDecoderTellsAnEmptyRangeFromOneToTheEndInVersion2(
+            @ForAll("corners") long offset, @ForAll("corners") long length) {
+        ByteBuffer buf = ByteBuffer.allocate(128).order(ByteOrder.nativeOrder());
+        RequestOptions options = new RequestOptions(0, 0, 0, 0, 0, Wire.VERSION_2);
+        RequestEncoder.putSendDescriptor(buf, offset, length, options);
+        RequestDecoder decoder = new RequestDecoder();
+
+        int errno = decoder.decode(buf, 0, buf.position());
+
+        assertEquals(fits(offset, length == Wire.TO_END ? 0 : length) ? 0 : Errno.ERANGE, errno);
+        if (errno == 0) {
             assertEquals(length, decoder.length());
         }
     }
@@ -55,7 +71,7 @@ final class RangePropertyTest {
         } catch (IllegalArgumentException e) {
             taken = false;
         }
-        assertEquals(length > 0 && fits(offset, length), taken);
+        assertEquals(length >= 0 && fits(offset, length), taken);
     }
 
     @Provide

@@ -2,7 +2,6 @@ package io.sendfiled.protocol;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -51,12 +50,12 @@ final class RequestDecoderTest {
         assertEquals(0, decoder.decode(buf, POSITION, vector.bytes().length));
 
         assertEquals(vector.command(), decoder.command());
-        assertFalse(decoder.extended());
+        assertEquals(0, decoder.version());
         if (vector.has("id")) {
             assertEquals(vector.number("id"), decoder.transferId());
         } else {
             assertEquals(vector.number("offset"), decoder.offset());
-            assertEquals(vector.number("length"), decoder.length());
+            assertEquals(vector.meantLength(), decoder.length());
             assertPath(vector, buf);
         }
     }
@@ -69,9 +68,9 @@ final class RequestDecoderTest {
         assertEquals(0, decoder.decode(buf, POSITION, vector.bytes().length));
 
         assertEquals(vector.number("asks"), decoder.command());
-        assertTrue(decoder.extended());
+        assertEquals(vector.version(), decoder.version());
         assertEquals(vector.number("offset"), decoder.offset());
-        assertEquals(vector.number("length"), decoder.length());
+        assertEquals(vector.meantLength(), decoder.length());
         assertEquals(vector.options(), optionsOf(decoder));
         if (vector.has("path")) {
             assertPath(vector, buf);
@@ -89,7 +88,12 @@ final class RequestDecoderTest {
 
     private static RequestOptions optionsOf(RequestDecoder request) {
         return new RequestOptions(
-                request.rate(), request.idleMs(), request.deadlineMs(), request.technique(), request.flags());
+                request.rate(),
+                request.idleMs(),
+                request.deadlineMs(),
+                request.technique(),
+                request.flags(),
+                request.version());
     }
 
     @ParameterizedTest
@@ -99,7 +103,7 @@ final class RequestDecoderTest {
 
         assertEquals(vector.field("errno"), Errno.name(errno));
         assertEquals(0, decoder.command());
-        assertEquals(vector.has("extended"), decoder.extended());
+        assertEquals(vector.has("extended") ? vector.version() : 0, decoder.version());
     }
 
     @Test
@@ -110,8 +114,7 @@ final class RequestDecoderTest {
         assertEquals(Errno.EBADMSG, decoder.decode(bufferWith(good), POSITION, 1));
 
         assertEquals(0, decoder.command() | decoder.offset() | decoder.length() | decoder.pathLength());
-        assertEquals(RequestOptions.NONE, optionsOf(decoder));
-        assertFalse(decoder.extended());
+        assertEquals(new RequestOptions(0, 0, 0, 0, 0, 0), optionsOf(decoder));
     }
 
     @Test
@@ -173,13 +176,14 @@ final class RequestDecoderTest {
         byte[] path = new byte[decoder.pathLength()];
         buf.get(decoder.pathPosition(), path);
         long offset = decoder.offset();
-        long length = decoder.length();
+        boolean newer = decoder.version() >= Wire.VERSION_2;
+        long length = decoder.length() == Wire.TO_END && !newer ? 0 : decoder.length();
         switch (decoder.command()) {
             case Wire.CANCEL -> RequestEncoder.putCancel(again, decoder.transferId());
             case Wire.SEND_OPEN_FILE -> RequestEncoder.putSendOpenFile(again, decoder.transferId());
             case Wire.SEND_DESCRIPTOR -> RequestEncoder.putSendDescriptor(again, offset, length, optionsOf(decoder));
             default -> {
-                if (decoder.extended()) {
+                if (decoder.version() > 0) {
                     int command = decoder.command() | 0x10;
                     RequestEncoder.putFileRequest(again, command, path, offset, length, optionsOf(decoder));
                 } else {

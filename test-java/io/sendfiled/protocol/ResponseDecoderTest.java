@@ -18,7 +18,7 @@ final class ResponseDecoderTest {
 
     static List<GoldenVectors.Vector> responses() {
         List<GoldenVectors.Vector> all = new ArrayList<>();
-        for (String kind : List.of("file_info", "progress", "complete", "error", "refusal", "result")) {
+        for (String kind : List.of("file_info", "file_details", "progress", "complete", "error", "refusal", "result")) {
             all.addAll(GoldenVectors.ofKind(kind));
         }
         return all;
@@ -109,6 +109,16 @@ final class ResponseDecoderTest {
                 assertEquals(vector.number("mtime"), decoder.modificationTime());
                 assertEquals(vector.number("ctime"), decoder.changeTime());
                 assertEquals(vector.number("id"), decoder.transferId());
+            }
+            case "file_details" -> {
+                assertEquals(Event.FILE_DETAILS, event);
+                assertEquals(vector.number("size"), decoder.size());
+                assertEquals(vector.number("inode"), decoder.inode());
+                assertEquals(vector.number("device"), decoder.device());
+                assertEquals((int) vector.number("atime_ns"), decoder.accessNanos());
+                assertEquals((int) vector.number("mtime_ns"), decoder.modificationNanos());
+                assertEquals((int) vector.number("ctime_ns"), decoder.changeNanos());
+                assertEquals(vector.number("mode"), decoder.mode());
             }
             case "progress" -> {
                 assertEquals(Event.PROGRESS, event);

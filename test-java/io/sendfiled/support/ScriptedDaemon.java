@@ -99,6 +99,23 @@ public final class ScriptedDaemon implements AutoCloseable {
                 .array();
     }
 
+    /** Goes before the File Information of a request of version 2. */
+    public static byte[] fileDetails(
+            long size, long inode, long device, int mode, int atimeNs, int mtimeNs, int ctimeNs) {
+        return message(48)
+                .put(0, (byte) 0x93)
+                .putShort(2, (short) 1)
+                .putInt(4, 48)
+                .putLong(8, size)
+                .putLong(16, inode)
+                .putLong(24, device)
+                .putInt(32, atimeNs)
+                .putInt(36, mtimeNs)
+                .putInt(40, ctimeNs)
+                .putShort(44, (short) mode)
+                .array();
+    }
+
     public static byte[] progress(long moved) {
         return message(16).put(0, (byte) 0x82).putLong(8, moved).array();
     }

@@ -3,6 +3,7 @@ package io.sendfiled.tools;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.sendfiled.support.OpenDescriptors;
@@ -50,7 +51,7 @@ final class ConnectionTest {
                     () -> Connection.to(Target.ofTo("unix:" + path), Deadline.after(Duration.ofMillis(100))));
             assertEquals("unix:" + path + ": timed out (ETIMEDOUT)", e.getMessage());
             assertEquals(ExitCode.TIMEOUT, e.exitCode());
-            assertEquals(true, first.isConnected() && second.isConnected());
+            assertTrue(listener.isOpen() && first.isConnected() && second.isConnected());
         }
         OpenDescriptors.awaitCount(before); // the late connection was refused, or closed
     }

@@ -84,15 +84,23 @@ final class OutputTest {
     /** Reads a whole file of three bytes. */
     private int read(String... args) throws Exception {
         CompletableFuture<Integer> status = start(args);
-        daemon.status(daemon.receive(), join(fileInfo(3, 77), NEW, result(0, 3, 1, 0, 4)));
+        Request request = daemon.receive();
+        daemon.write(request, 1, NEW);
+        daemon.status(request, join(fileInfo(3, 77), result(0, 3, 1, 0, 4)));
         return status.get();
     }
 
     /** Sends three of a hundred bytes and waits until they are written somewhere. */
     private Request begin() throws IOException {
         Request request = daemon.receive();
-        daemon.status(request, join(fileInfo(100, 77), NEW));
+        daemon.status(request, fileInfo(100, 77));
+        daemon.write(request, 1, NEW);
         return request;
+    }
+
+    private void end(Request request) throws IOException {
+        daemon.end(request);
+        daemon.close(request, 1);
     }
 
     private Path part() {
@@ -123,7 +131,7 @@ final class OutputTest {
             Request request = begin();
             Path part = part();
             assertEquals("precious", Files.readString(file));
-            daemon.end(request);
+            end(request);
 
             assertEquals(ExitCode.PARTIAL, status.get());
 
@@ -142,7 +150,7 @@ final class OutputTest {
         CompletableFuture<Integer> status = start("read", "a", "-o", file.toString(), "--partial", "--json");
         Request request = begin();
         Path part = part();
-        daemon.end(request);
+        end(request);
 
         assertEquals(ExitCode.PARTIAL, status.get());
 
@@ -215,10 +223,12 @@ final class OutputTest {
         Path late = files.resolve("late");
         CompletableFuture<Integer> status = start("read", "a", "-o", late.toString(), "--no-clobber");
         Request request = daemon.receive();
-        daemon.status(request, join(fileInfo(4, 77), NEW));
+        daemon.status(request, fileInfo(4, 77));
+        daemon.write(request, 1, NEW);
         part();
         Files.writeString(late, "precious");
-        daemon.status(request, join(new byte[] {4}, result(0, 4, 1, 0, 4)));
+        daemon.write(request, 1, new byte[] {4});
+        daemon.status(request, result(0, 4, 1, 0, 4));
         assertEquals(ExitCode.FAILED, status.get());
         assertEquals("sfd: " + late + ": file exists (EEXIST)\n", err());
         assertEquals("precious", Files.readString(late));
@@ -238,7 +248,7 @@ final class OutputTest {
         assertArrayEquals(NEW, Files.readAllBytes(file));
 
         CompletableFuture<Integer> status = start("read", "a", "-o", file.toString(), "--inplace");
-        daemon.end(begin());
+        end(begin());
         assertEquals(ExitCode.PARTIAL, status.get());
         assertTrue(err().endsWith(" after 3 of 100 bytes; what arrived is in " + file + "\n"), err());
     }
@@ -256,13 +266,14 @@ final class OutputTest {
     void shouldNameTheOutputThatFails() throws Exception {
         assertEquals(ExitCode.FAILED, read("read", "a", "-o", "/dev/full"));
         assertEquals("sfd: /dev/full: no space left on device (ENOSPC)\n", err());
-        for (String name : List.of(files.toString(), files + "/new/")) {
+        Path usual = Files.writeString(files.resolve("usual"), "");
+        for (String name : List.of(files.toString(), files + "/new/", usual + "/")) {
             err.reset();
             assertEquals(ExitCode.FAILED, read("read", "a", "-o", name));
             daemon.receive(); // Cancel
             assertEquals("sfd: " + name + ": is a directory (EISDIR)\n", err());
         }
-        assertEquals(List.of(), list(""));
+        assertEquals(List.of(usual), list(""));
     }
 
     @Test

@@ -1,5 +1,6 @@
 package io.sendfiled.tools;
 
+import static io.sendfiled.support.ScriptedDaemon.fileDetails;
 import static io.sendfiled.support.ScriptedDaemon.fileInfo;
 import static io.sendfiled.support.ScriptedDaemon.join;
 import static io.sendfiled.support.ScriptedDaemon.progress;
@@ -137,7 +138,7 @@ final class SfdTest {
                 "read a --offset x | sfd: --offset: 'x' is not a number of bytes from 0 to 2^63 - 1, such as 4096, 64K or 1G",
                 "read a --offset 9G9 | sfd: --offset: '9G9' is not a number of bytes from 0 to 2^63 - 1, such as 4096, 64K or 1G",
                 "read a --offset 9999999999G | sfd: --offset: '9999999999G' is not a number of bytes from 0 to 2^63 - 1, such as 4096, 64K or 1G",
-                "read a --length 0 | sfd: --length: '0' is not a number of bytes from 1 to 2^63 - 1, such as 4096, 64K or 1G",
+                "read a --length -1 | sfd: --length: '-1' is not a number of bytes from 0 to 2^63 - 1, such as 4096, 64K or 1G",
                 "read a --offset 9223372036854775807 --length 1 | sfd: --offset and --length: their sum is above 2^63 - 1",
                 "read a --timeout 0 | sfd: --timeout: '0' is not a time above 0, such as 500ms, 30 or 5m",
                 "read a --timeout soon | sfd: --timeout: 'soon' is not a time above 0, such as 500ms, 30 or 5m",
@@ -250,7 +251,9 @@ final class SfdTest {
     @Test
     void shouldGiveUpInTheMiddleOfTheFile() throws Exception {
         CompletableFuture<Integer> status = start("read", "a", "--timeout", "0.2");
-        daemon.status(daemon.receive(), join(fileInfo(100, ID), new byte[40]));
+        Request request = daemon.receive();
+        daemon.status(request, fileInfo(100, ID));
+        daemon.write(request, 1, new byte[40]);
 
         assertEquals(ExitCode.TIMEOUT, status.get());
 
@@ -315,7 +318,8 @@ final class SfdTest {
         Request request = daemon.receive();
         assertEquals(1024, request.bytes().getLong(8));
         assertEquals(5, request.bytes().getLong(16));
-        daemon.status(request, join(fileInfo(5, ID), new byte[] {1, 2, 3, 4, 5}, result(0, 5, 1, 0, 4)));
+        daemon.status(request, join(fileInfo(5, ID), result(0, 5, 1, 0, Technique.READ_WRITE.code())));
+        daemon.write(request, 1, new byte[] {1, 2, 3, 4, 5});
 
         assertEquals(0, status.get());
 
@@ -326,9 +330,9 @@ final class SfdTest {
     @Test
     void shouldTellTheResultOfAReadWhereTheDataAreNot() throws Exception {
         CompletableFuture<Integer> status = start("read", "a", "--json");
-        daemon.status(
-                daemon.receive(),
-                join(fileInfo(2, ID), new byte[] {1, 2}, result(0, 2, 1, 0, Technique.READ_WRITE.code())));
+        Request request = daemon.receive();
+        daemon.write(request, 1, new byte[] {1, 2});
+        daemon.status(request, join(fileInfo(2, ID), result(0, 2, 1, 0, Technique.READ_WRITE.code())));
 
         assertEquals(0, status.get());
 
@@ -347,6 +351,58 @@ final class SfdTest {
         assertEquals(0, status.get());
 
         assertEquals(0, Files.size(file));
+    }
+
+    @Test
+    void shouldAskForAnEmptyRange() throws Exception {
+        CompletableFuture<Integer> status = start("read", "a", "--offset", "7", "--length", "0");
+        Request request = daemon.receive();
+        assertEquals(2, request.bytes().getShort(2));
+        assertEquals(7, request.bytes().getLong(8));
+        assertEquals(0, request.bytes().getLong(16));
+        daemon.status(request, refusal(Errno.EPROTONOSUPPORT)); // 0 would be "to the end" for a daemon that is so old
+
+        assertEquals(ExitCode.FAILED, status.get());
+
+        assertEquals(0, out.size());
+    }
+
+    @Test
+    void shouldSayWhyTheDaemonHasEndedARead() throws Exception {
+        CompletableFuture<Integer> status = start("read", "a");
+        Request request = daemon.receive();
+        daemon.write(request, 1, new byte[40]);
+        daemon.status(request, join(fileInfo(100, ID), result(Errno.ETIMEDOUT, 40, 1, 0, 1)));
+        daemon.close(request, 1);
+
+        assertEquals(ExitCode.TIMEOUT, status.get());
+
+        assertEquals("sfd: a: timed out, because no byte was moved for too long (ETIMEDOUT) after 40 of 100 bytes\n", err());
+        assertEquals(40, out.size());
+    }
+
+    @Test
+    void shouldTellWhatTheDaemonKnowsOfAFile() throws Exception {
+        for (String json : new String[] {null, "--json"}) {
+            out.reset();
+            CompletableFuture<Integer> status = json == null ? start("stat", "a") : start("stat", "a", json);
+            Request request = daemon.receive();
+            while (request.command() == Wire.CANCEL) { // of the one before
+                request = daemon.receive();
+            }
+            daemon.status(request, join(fileDetails(3, 77, 0xfe02, 0100640, 0, 5, 0), fileInfo(3, ID)));
+            assertEquals(0, status.get());
+            if (json == null) {
+                assertTrue(out().contains("mode      0640\ninode     77\ndevice    254:2\n"), out());
+                assertTrue(out().contains("modified  2020-09-13T12:26:41.000000005Z\n"), out());
+            } else {
+                JsonObject object = JsonParser.parseString(out()).getAsJsonObject();
+                assertEquals("0640", object.get("mode").getAsString());
+                assertEquals("77", object.get("inode").getAsString());
+                assertEquals("254:2", object.get("device").getAsString());
+                assertEquals(3, object.get("fileSize").getAsLong());
+            }
+        }
     }
 
     @Test

@@ -39,6 +39,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.time.Duration;
+import java.util.List;
+import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
@@ -170,6 +172,36 @@ final class ClientOptionsIT {
             Technique used = detailsOf(transfer.await(Await.LONG)).technique();
 
             assertEquals(technique == Technique.AUTO ? Technique.SPLICE : technique, used);
+        }
+    }
+
+    @Test
+    void shouldMoveNothingOfAnEmptyRange() throws Exception {
+        for (FileRequest request :
+                List.of(DETAILED.range(7, 0), FileRequest.of("file").range(SIZE, 0), DETAILED.from(SIZE))) {
+            try (TestDestination pipe = TestDestination.open(TestDestination.Type.PIPE, directory)) {
+                TransferResult result =
+                        daemon.client().send(request, pipe.destination()).await(Await.LONG);
+                assertEquals(0, result.bytesMoved());
+                assertEquals(
+                        SIZE, Objects.requireNonNull(result.info().details()).size());
+                assertEquals(
+                        0,
+                        daemon.client().read(request).await(Await.LONG).info().size());
+            }
+        }
+    }
+
+    @Test
+    void shouldSayWhyAReadThatNobodyReadsHasEnded() throws Exception {
+        TransferOptions options = TransferOptions.DEFAULT.withIdleTimeout(Duration.ofMillis(100));
+        ReadTransfer transfer = daemon.client().read(FileRequest.of("file").with(options));
+        long begun = System.nanoTime();
+        Await.until("the idle timeout", () -> System.nanoTime() - begun > 1_000_000_000L);
+        try (FileContent content = transfer.content().get(Await.LONG.toSeconds(), TimeUnit.SECONDS)) {
+            TransferException e = assertThrows(TransferException.class, () -> Content.drain(content));
+            assertEquals(Errno.ETIMEDOUT, e.errno());
+            assertTrue(e.bytesMoved() > 0 && e.bytesMoved() < SIZE, e.getMessage());
         }
     }
 

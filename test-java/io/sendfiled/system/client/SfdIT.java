@@ -100,6 +100,37 @@ final class SfdIT {
     }
 
     @Test
+    void shouldReadAnEmptyRange() throws Exception {
+        Path file = directory.resolve("nothing");
+        try (Program sfd = sfd("read", "big", "--offset", "1M", "--length", "0", "-o", file.toString())) {
+            expectOk(sfd);
+        }
+        assertEquals(0, Files.size(file));
+    }
+
+    @Test
+    void shouldSayThatAReadHasTimedOutAndNotThatTheDaemonHasStopped() throws Exception {
+        try (Program sfd = sfd("read", "big", "--rate", "1M", "--deadline", "0.2", "-o", "/dev/null")) {
+            assertEquals(6, sfd.awaitExit());
+            assertTrue(sfd.errors().startsWith("sfd: big: timed out (ETIMEDOUT) after "), sfd.errors());
+        }
+    }
+
+    @Test
+    void shouldTellOfAFileWhatStatTells() throws Exception {
+        Path file = daemon.root().resolve("small");
+        try (Program sfd = sfd("stat", "small")) {
+            String text = sfd.output();
+            expectOk(sfd);
+            assertTrue(text.contains("inode     " + Files.getAttribute(file, "unix:ino") + "\n"), text);
+            int mode = (Integer) Files.getAttribute(file, "unix:mode") & 07777;
+            assertTrue(text.contains(String.format("mode      %04o\n", mode)), text);
+            assertTrue(
+                    text.contains("modified  " + Files.getLastModifiedTime(file).toInstant() + "\n"), text);
+        }
+    }
+
+    @Test
     void shouldReadAFileWhoseNameIsNotAsciiWithoutALocale() throws Exception {
         Content content = Content.write(daemon.root().resolve("größe"), 10);
         try (Program sfd = sfd(Map.of("LC_ALL", "C"), "read", "größe")) {
@@ -322,13 +353,16 @@ final class SfdIT {
     }
 
     @Test
-    void shouldSendAFileToItselfWithoutHarm() throws Exception {
+    void shouldNotWriteAFileToItself() throws Exception {
         Path file = daemon.root().resolve("itself");
         Content content = Content.write(file, 100_000);
         for (String[] how : new String[][] {{"send", "--to"}, {"read", "-o"}}) {
             for (String inPlace : List.of("-q", "--inplace")) {
                 try (Program sfd = sfd(how[0], "itself", how[1], file.toString(), inPlace)) {
-                    expectOk(sfd);
+                    assertEquals(1, sfd.awaitExit());
+                    assertEquals(
+                            "sfd: " + file + ": it is the file that is sent, and would be written to itself\n",
+                            sfd.errors());
                 }
                 assertEquals(content, Content.of(file), how[0] + " " + inPlace);
             }

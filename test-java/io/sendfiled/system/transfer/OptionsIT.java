@@ -268,7 +268,7 @@ final class OptionsIT {
     void shouldRefuseWhatIsNoExtendedRequestAsVersion1Does() throws Exception {
         byte[] sound = ExtendedRequest.read("small").bytes();
         byte[] version = sound.clone();
-        version[2] = 2;
+        version[2] = 3;
         expectError(Errno.EPROTONOSUPPORT, version);
         byte[] command = sound.clone();
         command[0] = 0x15;

@@ -1,0 +1,49 @@
+package io.sendfiled.client;
+
+import io.sendfiled.sys.Descriptors;
+import io.sendfiled.sys.OwnedFd;
+import java.io.IOException;
+import java.nio.channels.Pipe;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The pipe through which the bytes of a read come that may also say why it has failed: nothing else is in it. It is made
+ * together with the request.
+ */
+final class DataChannel implements Destination {
+    private Pipe.@Nullable SourceChannel source;
+
+    /** Makes the pipe, and gives its write end away. */
+    @Override
+    public OwnedFd duplicate() throws IOException {
+        Pipe pipe = Pipe.open();
+        try (Pipe.SinkChannel sink = pipe.sink()) {
+            source = pipe.source();
+            Descriptors.setCloseOnExec(pipe.source());
+            return Descriptors.duplicate(sink);
+        } catch (IOException e) {
+            close();
+            throw e;
+        }
+    }
+
+    /** The read end. */
+    Pipe.SourceChannel source() {
+        Pipe.SourceChannel made = source;
+        if (made == null) {
+            throw new IllegalStateException("no pipe was made");
+        }
+        return made;
+    }
+
+    /** Closes the read end, which wakes its reader, and ends the daemon's work. Idempotent. */
+    void close() {
+        try {
+            if (source != null) {
+                source.close();
+            }
+        } catch (IOException e) {
+            Log.warning("cannot close a data channel", e);
+        }
+    }
+}
