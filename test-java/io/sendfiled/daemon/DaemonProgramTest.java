@@ -22,7 +22,6 @@ final class DaemonProgramTest {
             assertEquals(DaemonProgram.FAILED, program.run(new String[] {option}));
         }
         assertEquals(
-                "sendfiled: standard output: no space left on device (ENOSPC)\n",
-                err.toString(StandardCharsets.UTF_8));
+                "sendfiled: standard output: no space left on device (ENOSPC)\n", err.toString(StandardCharsets.UTF_8));
     }
 }

@@ -104,7 +104,8 @@ public final class Completion {
         }
         text.append("    esac\n");
         if (commands.size() > 1) {
-            text.append("    if ((COMP_CWORD == 1)) || { [[ $command == help ]] && ((COMP_CWORD == 2)); }; then\n        options+=' ")
+            text.append(
+                            "    if ((COMP_CWORD == 1)) || { [[ $command == help ]] && ((COMP_CWORD == 2)); }; then\n        options+=' ")
                     .append(String.join(" ", commands.subList(1, commands.size())))
                     .append("'\n    elif [[ $word != -* ]]; then\n        return\n    fi\n");
         }

@@ -377,7 +377,8 @@ final class SfdTest {
 
         assertEquals(ExitCode.TIMEOUT, status.get());
 
-        assertEquals("sfd: a: timed out, because no byte was moved for too long (ETIMEDOUT) after 40 of 100 bytes\n", err());
+        assertEquals(
+                "sfd: a: timed out, because no byte was moved for too long (ETIMEDOUT) after 40 of 100 bytes\n", err());
         assertEquals(40, out.size());
     }
 

@@ -219,7 +219,9 @@ final class SfdIT {
         try (Program sfd = sfd("send", "big", "--to", "/dev/null", "--rate", "1M", "--deadline", "0.2")) {
             assertEquals(6, sfd.awaitExit());
             assertTrue(
-                    sfd.errors().matches("sfd: big: not done within --deadline 0.2 \\(ETIMEDOUT\\) after \\d+ of \\d+ bytes\n"),
+                    sfd.errors()
+                            .matches(
+                                    "sfd: big: not done within --deadline 0.2 \\(ETIMEDOUT\\) after \\d+ of \\d+ bytes\n"),
                     sfd.errors());
         }
     }
@@ -271,8 +273,9 @@ final class SfdIT {
             assertEquals(5, sfd.awaitExit());
             assertTrue(
                     sfd.errors()
-                            .matches("sfd: tcp:[0-9.:]+: (connection reset by peer \\(ECONNRESET\\)|broken pipe \\(EPIPE\\))"
-                                    + " after \\d+ of " + BIG + " bytes\n"),
+                            .matches(
+                                    "sfd: tcp:[0-9.:]+: (connection reset by peer \\(ECONNRESET\\)|broken pipe \\(EPIPE\\))"
+                                            + " after \\d+ of " + BIG + " bytes\n"),
                     sfd.errors());
         }
     }
@@ -387,16 +390,18 @@ final class SfdIT {
         Process terminal = HelperProgram.start("terminal");
         try (BufferedReader shown = terminal.inputReader(StandardCharsets.UTF_8)) {
             String path = shown.readLine();
-            String line = "\"$@\" --to /dev/null --rate 2M --length 3M 2>" + path + " && \"$1\" read small -S \"$4\" -s \"$6\" >"
-                    + path;
+            String line = "\"$@\" --to /dev/null --rate 2M --length 3M 2>" + path
+                    + " && \"$1\" read small -S \"$4\" -s \"$6\" >" + path;
             List<String> command = List.of(
                     "/bin/sh", "-c", line, "sh", SFD, "send", "-S", directory.toString(), "-s", TestDaemon.NAME, "big");
             try (Program sfd = Program.start(directory, command, Map.of())) {
                 assertEquals(1, sfd.awaitExit());
-                assertTrue(sfd.errors().startsWith("sfd: small: it is no text, and a terminal would obey"), sfd.errors());
+                assertTrue(
+                        sfd.errors().startsWith("sfd: small: it is no text, and a terminal would obey"), sfd.errors());
             }
             String all = shown.lines().collect(Collectors.joining("\n"));
-            Matcher last = Pattern.compile("big \\[#{8,}] 100% 3.0 MiB, ([0-9.]+) MiB/s *\n").matcher(all);
+            Matcher last = Pattern.compile("big \\[#{8,}] 100% 3.0 MiB, ([0-9.]+) MiB/s *\n")
+                    .matcher(all);
             assertTrue(last.find(), all);
             double rate = Double.parseDouble(last.group(1));
             assertTrue(rate <= 2.5, all);
