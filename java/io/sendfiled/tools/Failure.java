@@ -76,10 +76,7 @@ final class Failure {
     }
 
     private static String after(long moved, @Nullable Transfer transfer) {
-        FileInfo info =
-                transfer == null || !transfer.info().isDone() || transfer.info().isCompletedExceptionally()
-                        ? null
-                        : transfer.info().join();
+        FileInfo info = Waiting.infoOf(transfer);
         if (info == null) {
             return moved == 0 ? "" : " after " + moved + " bytes";
         }

@@ -107,6 +107,11 @@ final class Output implements Closeable {
         return openPart(file, old);
     }
 
+    /** Refuses to go on if the source is the file that was there. */
+    void demandThatItDiffers(@Nullable FileStat source) throws SfdException {
+        checkThatItDiffers(source, replaced);
+    }
+
     private void checkThatItDiffers(@Nullable FileStat source, @Nullable FileStat old) throws SfdException {
         if (source != null && old != null && source.isSameFile(old)) {
             throw SfdException.refused(name, "it is the file that is sent, and would be written to itself");
@@ -230,7 +235,7 @@ final class Output implements Closeable {
      * @param source what was sent, if that is known only now
      */
     synchronized void complete(@Nullable FileStat source) throws SfdException {
-        checkThatItDiffers(source, replaced);
+        demandThatItDiffers(source);
         if (state == State.ABANDONED || channel == null || target == null) {
             throw failed(new NativeIoException("write", Errno.ECANCELED));
         }

@@ -1,9 +1,11 @@
 package io.sendfiled.tools;
 
 import io.sendfiled.client.Destination;
+import io.sendfiled.client.FileInfo;
 import io.sendfiled.client.FileRequest;
 import io.sendfiled.client.SendfiledClient;
 import io.sendfiled.client.Source;
+import io.sendfiled.client.Transfer;
 import io.sendfiled.client.TransferResult;
 import io.sendfiled.names.Names;
 import io.sendfiled.sys.Errno;
@@ -24,6 +26,7 @@ final class SendCommand {
     private final SendfiledClient client;
     private final UnderWay underWay;
     private final Report report;
+    private @Nullable Transfer transfer;
 
     private SendCommand(Arguments arguments, SendfiledClient client, UnderWay underWay, Report report) {
         this.arguments = arguments;
@@ -82,11 +85,24 @@ final class SendCommand {
                 try (Output output = new Output(target.text(), arguments)) {
                     underWay.writes(output);
                     FileChannel file = output.open(source);
-                    result = send(request, detailed(request), Destination.of(file));
+                    result = sendTo(output, file, request);
                     output.complete(FileStat.of(result.info()));
                 }
                 report.transferred(result);
             }
+        }
+    }
+
+    private TransferResult sendTo(Output output, FileChannel file, FileRequest request)
+            throws SfdException, IOException, InterruptedException {
+        try {
+            return send(request, detailed(request), Destination.of(file));
+        } catch (SfdException e) {
+            FileInfo info = Waiting.infoOf(transfer);
+            if (info != null) {
+                output.demandThatItDiffers(FileStat.of(info)); // of which the daemon says EINVAL
+            }
+            throw e;
         }
     }
 
@@ -98,11 +114,12 @@ final class SendCommand {
             throws SfdException, IOException, InterruptedException {
         TransferResult[] result = new TransferResult[1];
         Waiting.extended(request, better, chosen -> {
-            var transfer = client.send(chosen, destination);
-            underWay.begin(transfer);
+            Transfer begun = client.send(chosen, destination);
+            transfer = begun;
+            underWay.begin(begun);
             try {
-                var unused = arguments.deadline().limit(transfer.result());
-                result[0] = Waiting.forResult(transfer, arguments, report);
+                var unused = arguments.deadline().limit(begun.result());
+                result[0] = Waiting.forResult(begun, arguments, report);
             } finally {
                 underWay.end();
             }

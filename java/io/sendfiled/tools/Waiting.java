@@ -1,5 +1,6 @@
 package io.sendfiled.tools;
 
+import io.sendfiled.client.FileInfo;
 import io.sendfiled.client.FileRequest;
 import io.sendfiled.client.OpenFile;
 import io.sendfiled.client.SendfiledClient;
@@ -66,6 +67,13 @@ final class Waiting {
         return new IOException(String.valueOf(cause), cause);
     }
 
+    /** What the daemon has told of the file so far; null: nothing. */
+    static @Nullable FileInfo infoOf(@Nullable Transfer transfer) {
+        return transfer == null || !transfer.info().isDone() || transfer.info().isCompletedExceptionally()
+                ? null
+                : transfer.info().join();
+    }
+
     /** Waits for a transfer's end, and shows its progress. */
     static TransferResult forResult(Transfer transfer, Arguments arguments, Report report)
             throws SfdException, InterruptedException {
@@ -77,8 +85,9 @@ final class Waiting {
                     progress.finish(result.bytesMoved());
                     return result;
                 } catch (TimeoutException e) { // not done yet
-                    if (transfer.info().isDone() && !transfer.info().isCompletedExceptionally()) {
-                        progress.total(transfer.info().join().size());
+                    FileInfo info = infoOf(transfer);
+                    if (info != null) {
+                        progress.total(info.size());
                         progress.update(transfer.bytesMoved());
                     }
                 }

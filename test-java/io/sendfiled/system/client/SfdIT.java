@@ -112,7 +112,9 @@ final class SfdIT {
     void shouldSayThatAReadHasTimedOutAndNotThatTheDaemonHasStopped() throws Exception {
         try (Program sfd = sfd("read", "big", "--rate", "1M", "--deadline", "0.2", "-o", "/dev/null")) {
             assertEquals(6, sfd.awaitExit());
-            assertTrue(sfd.errors().startsWith("sfd: big: timed out (ETIMEDOUT) after "), sfd.errors());
+            assertTrue(
+                    sfd.errors().startsWith("sfd: big: not done within --deadline 0.2 (ETIMEDOUT) after "),
+                    sfd.errors());
         }
     }
 
