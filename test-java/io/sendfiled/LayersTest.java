@@ -40,15 +40,14 @@ final class LayersTest {
             entry("client", Set.of("buffer", "config", "names", "protocol", "technique", "sys", "jni")),
             entry("engine", Set.of("config", "counters", "names", "protocol", "technique", "sys", "jni")),
             entry("", Set.of("engine", "config", "counters", "technique", "sys", "jni")),
-            entry("daemon", Set.of("engine", "config", "names", "sys", "jni")),
+            entry("daemon", Set.of("engine", "config", "names", "sys", "jni", "units")),
             entry("netty", Set.of("", "client", "buffer", "config", "counters", "technique", "sys")),
-            entry("tools", Set.of("client", "config", "names", "technique", "sys", "jni")));
+            entry("tools", Set.of("client", "config", "names", "technique", "sys", "jni", "units")));
 
     /** Libraries that not everybody wants: which packages may import them. */
     private static final Map<String, Set<String>> LIBRARY_OF = Map.of(
             "org.apache.commons.cli", Set.of("daemon", "tools"),
             "com.google.gson", Set.of("tools"),
-            "me.tongfei", Set.of("tools"),
             "io.netty", Set.of("netty"));
 
     /** The folders of native/core: which may include from which others, beside the public headers. */

@@ -362,10 +362,7 @@ public final class SendfiledClient implements AutoCloseable {
             try {
                 int result = ClientNative.connect(socket.fd(), pathBytes);
                 if (result < 0) {
-                    throw new DaemonUnavailableException(
-                            "no daemon listens at " + path + ": " + Errno.message(-result) + " (" + Errno.name(-result)
-                                    + ")",
-                            -result);
+                    throw new DaemonUnavailableException(unavailable(Names.printable(path), -result), -result);
                 }
                 String thread = "sendfiled-client-" + CLIENTS.incrementAndGet();
                 watcher = new StatusWatcher(thread);
@@ -378,6 +375,12 @@ public final class SendfiledClient implements AutoCloseable {
                     socket.close();
                 }
             }
+        }
+
+        private static String unavailable(String path, int errno) {
+            boolean absent = errno == Errno.ENOENT || errno == Errno.ECONNREFUSED;
+            return (absent ? "no daemon listens at " : "cannot connect to the daemon's socket ") + path + ": "
+                    + Errno.message(errno) + " (" + Errno.name(errno) + ")";
         }
 
         private static String searched() {
