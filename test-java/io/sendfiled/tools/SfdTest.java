@@ -530,6 +530,7 @@ final class SfdTest {
                 tcp, blocking             -         -       yes   yes         -
                 unix                      yes       -       yes   yes         -
                 unix, blocking            -         -       yes   yes         -
+                seqpacket                 -         -       yes   yes         -
                 pipe                      yes       yes     yes   yes         -
                 pipe, blocking            -         yes     yes   yes         -
                 file                      yes       -       yes   yes         yes
