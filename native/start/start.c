@@ -1,29 +1,42 @@
 /*
- * sendfiled-start PROGRAM ARGUMENT...: becomes the program (a Java virtual machine), with what a JVM needs and a parent
- * may have left otherwise. The launcher runs it, and the daemon when it starts its child in the background.
+ * sendfiled-start [--data] PROGRAM ARGUMENT...: becomes the program (a Java virtual machine), with what a JVM needs and
+ * a parent may have left otherwise. The launchers run it, and the daemon when it starts its child in the background.
  *
  * - Standard input, output and error are open: else the JVM's own files get these numbers, and it prints into them.
  * - No signal is blocked. A JVM's threads inherit what is blocked here for good: the sandbox could not reach them, nor
  * the watchdog, nor SIGTERM.
+ * - The working directory has a name. A JVM does not start without (it was removed, or is deeper than PATH_MAX): it
+ * gets
+ * "/" instead, and a descriptor of the other, where the property sendfiled.directory says.
  * - As many threads can be started as the daemon needs at its start. A JVM that cannot start one of its own prints
  * pages, or aborts, and cannot report to a parent.
+ *
+ * With --data, for a program that writes data to standard output, there is no such demand for threads. Instead standard
+ * output is the same as standard error, for what the JVM itself has to say (warnings, the threads after SIGQUIT,
+ * agents), and the property sendfiled.output has the descriptor for data: -1 if standard output was closed.
  *
  * One thread until it proves the last point; never waits. Owns nothing that outlives it.
  */
 #include "process/process.h"
 #include "sys/sys_setup.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 /* A JVM with the serial collector has 14 at most, the daemon 8 loops, a spare one, two of its own, and a few for disks.
  */
 enum { THREADS_NEEDED = 32, STACK_BYTES = 64 * 1024 };
+
+/* Descriptors for the JVM are at this number or above: those below may be a caller's. A property has room for one. */
+enum { FD_FLOOR = 10, PROPERTY_MAX = 64 };
 
 static const struct sfd_sys_setup *const sys = &sfd_sys_setup_linux;
 
@@ -32,6 +45,31 @@ static void open_standard(void)
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
         if (sys->fcntl(fd, F_GETFD, 0) < 0)
             (void)sys->openat(AT_FDCWD, "/dev/null", O_RDWR, 0); /* the lowest free one */
+}
+
+/* Gives the descriptor for data; -1 if there is none. */
+static int divert_output(void)
+{
+    const int data = sys->fcntl(STDOUT_FILENO, F_DUPFD, FD_FLOOR);
+
+    open_standard();
+    (void)sys->dup2(STDERR_FILENO, STDOUT_FILENO);
+    return data < 0 ? -1 : data;
+}
+
+/* Gives a descriptor of the working directory, and leaves it; -1 if it has a name. */
+static int leave_nameless_directory(void)
+{
+    char name[PATH_MAX];
+    int low;
+    int fd;
+
+    if (getcwd(name, sizeof(name)) != NULL) return -1;
+    low = sys->openat(AT_FDCWD, ".", O_PATH | O_DIRECTORY, 0);
+    fd = low < 0 ? low : sys->fcntl(low, F_DUPFD, FD_FLOOR);
+    if (low >= 0) (void)sys->close(low);
+    (void)sys->chdir("/");
+    return fd < 0 ? INT_MAX : fd; /* a number of nothing: relative names are missing then */
 }
 
 static void unblock_signals(void)
@@ -105,26 +143,58 @@ static int give_up(char *const *arguments, int error)
     return 1;
 }
 
-int main(int count, char **arguments)
+static int become(char **arguments)
+{
+    const int error = -sys->execv(arguments[0], arguments);
+
+    (void)fprintf(stderr, "sendfiled: cannot run %s: %s\n", arguments[0], strerror(error));
+    return give_up(arguments, error);
+}
+
+static int demand_threads(char *const *arguments)
 {
     int error;
+    const int threads = start_threads(&error);
 
-    if (count < 2) {
-        (void)fprintf(stderr, "usage: sendfiled-start PROGRAM [ARGUMENT]...\n");
+    if (error == 0) return 0;
+    (void)fprintf(
+        stderr,
+        "sendfiled: cannot start: it needs %d threads, and may have %d: %s (see ulimit -u, and pids.max of its "
+        "control group)\n",
+        THREADS_NEEDED, threads, strerror(error));
+    return give_up(arguments, error);
+}
+
+int main(int count, char **arguments)
+{
+    const bool has_data = count > 1 && strcmp(arguments[1], "--data") == 0;
+    char **const command = arguments + (has_data ? 2 : 1);
+    char output[PROPERTY_MAX];
+    char directory[PROPERTY_MAX];
+    char **all;
+    int length = 0;
+
+    if (command[0] == NULL) {
+        (void)fprintf(stderr, "usage: sendfiled-start [--data] PROGRAM [ARGUMENT]...\n");
         return 2;
     }
-    open_standard();
-    unblock_signals();
-    const int threads = start_threads(&error);
-    if (error != 0) {
-        (void)fprintf(
-            stderr,
-            "sendfiled: cannot start: it needs %d threads, and may have %d: %s (see ulimit -u, and pids.max of its "
-            "control group)\n",
-            THREADS_NEEDED, threads, strerror(error));
-        return give_up(arguments + 1, error);
+    all = calloc((size_t)count + 2, sizeof(*all)); /* two properties behind the program's name, and NULL */
+    if (all == NULL) return give_up(command, ENOMEM);
+    all[length++] = command[0];
+    if (has_data) {
+        (void)snprintf(output, sizeof(output), "-Dsendfiled.output=%d", divert_output());
+        all[length++] = output;
+    } else {
+        open_standard();
     }
-    error = -sys->execv(arguments[1], arguments + 1);
-    (void)fprintf(stderr, "sendfiled: cannot run %s: %s\n", arguments[1], strerror(error));
-    return give_up(arguments + 1, error);
+    const int left = leave_nameless_directory();
+    if (left >= 0) {
+        (void)snprintf(directory, sizeof(directory), "-Dsendfiled.directory=/proc/self/fd/%d", left);
+        all[length++] = directory;
+    }
+    for (char **argument = command + 1; *argument != NULL; argument++)
+        all[length++] = *argument;
+    unblock_signals();
+    const int result = has_data ? 0 : demand_threads(command);
+    return result != 0 ? result : become(all);
 }

@@ -1,14 +1,21 @@
 # Sourced by the launchers: sets $java to a Java 17 or later, looked for in JAVA_HOME, then on PATH, then in the usual
-# places; ends with a message when there is none. Starts no process that it can do without.
+# places, and $java_build to what tells this Java from others; ends with a message when there is none. Starts no process
+# that it can do without.
 
 # java_fits FILE: an executable whose release file, if it has one, says 17 or later.
 java_fits() {
     [ -x "$1" ] || return 1
-    home=$(readlink -f -- "$1") || return 1
+    home=${1%/bin/java}
+    [ -r "$home/release" ] || home=$(readlink -f -- "$1") || return 1
     home=${home%/bin/java}
+    java_build=unknown
     [ -r "$home/release" ] || return 0
     while read -r line; do
         case $line in
+            JAVA_RUNTIME_VERSION=*) # before the next in the alphabet, and so in the file
+                java_build=${line#JAVA_RUNTIME_VERSION=\"}
+                java_build=${java_build%\"}
+                ;;
             JAVA_VERSION=*)
                 version=${line#JAVA_VERSION=\"}
                 version=${version%%[!0-9]*}
@@ -28,7 +35,12 @@ find_java() {
         fi
         echo "${self##*/}: JAVA_HOME is $JAVA_HOME, but there is no Java 17 or later; looking elsewhere" >&2
     fi
-    java=$(command -v java) && java_fits "$java" && return 0
+    rest=$PATH:
+    while [ -n "$rest" ]; do
+        java=${rest%%:*}/java
+        rest=${rest#*:}
+        java_fits "$java" && return 0
+    done
     for java in /usr/lib/jvm/default-java/bin/java /usr/lib/jvm/default-runtime/bin/java /usr/lib/jvm/*/bin/java \
         /usr/java/*/bin/java /opt/java/*/bin/java /opt/*/bin/java /usr/local/openjdk-*/bin/java \
         "${HOME:-/nonexistent}"/.sdkman/candidates/java/current/bin/java; do

@@ -40,6 +40,7 @@ final class ExportedApiTest {
             "io.sendfiled.daemon",
             "io.sendfiled.engine",
             "io.sendfiled.jni",
+            "io.sendfiled.names",
             "io.sendfiled.protocol",
             "io.sendfiled.tools",
             "io.sendfiled.units");

@@ -40,7 +40,8 @@ final class Identity {
         }
         if (user != null && current != ROOT && uid != current) {
             throw new StartException(
-                    Errno.EPERM, "--user: " + Names.printable(user) + ": only root can become another user");
+                    Errno.EPERM,
+                    "--user: " + Names.printable(String.valueOf(user)) + ": only root can become another user");
         }
         if (group != null) {
             return new Identity(current == ROOT, true, uid, lookUpGroup(group));

@@ -47,8 +47,12 @@ public final class NativeConstants {
             String name = name0(0);
             for (int i = 0; name != null; name = name0(++i)) {
                 int dot = name.indexOf('.');
-                GROUPS.computeIfAbsent(name.substring(0, dot), group -> new TreeMap<>())
-                        .put(name.substring(dot + 1), value0(i));
+                Map<String, Integer> group = GROUPS.get(name.substring(0, dot));
+                if (group == null) { // no lambda: the first one of a program costs it 3 ms
+                    group = new TreeMap<>();
+                    GROUPS.put(name.substring(0, dot), group);
+                }
+                group.put(name.substring(dot + 1), value0(i));
             }
         }
     }

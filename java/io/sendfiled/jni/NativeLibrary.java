@@ -61,7 +61,7 @@ public final class NativeLibrary {
 
     /** The version of these classes. */
     public static String version() {
-        try (InputStream in = NativeLibrary.class.getResourceAsStream("version.txt")) {
+        try (InputStream in = Resource.open("version.txt")) {
             if (in == null) {
                 throw new IllegalStateException("version.txt is missing beside NativeLibrary.class");
             }
@@ -143,7 +143,7 @@ public final class NativeLibrary {
 
     private static void loadFromJar() throws IOException {
         String resource = "/META-INF/native/linux-" + architecture() + "/" + FILE;
-        try (InputStream in = NativeLibrary.class.getResourceAsStream(resource)) {
+        try (InputStream in = Resource.open(resource)) {
             if (in == null) {
                 throw new UnsatisfiedLinkError("this jar has no native library for "
                         + System.getProperty("os.name") + " on " + architecture() + " (" + resource + "), and "

@@ -54,8 +54,13 @@ public final class Invocation {
 
     /** The environment, with the {@linkplain Names#text text} of each value. */
     public static Map<String, String> environment() {
-        Map<String, String> all = new HashMap<>(System.getenv());
-        all.replaceAll((name, value) -> Names.isAscii(value) ? value : String.valueOf(environment(name)));
+        Map<String, String> all = new HashMap<>();
+        for (String name : System.getenv().keySet()) {
+            String value = environment(name);
+            if (value != null) { // it is, where the name itself is not text
+                all.put(name, value);
+            }
+        }
         return all;
     }
 

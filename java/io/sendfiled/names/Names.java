@@ -174,14 +174,31 @@ public final class Names {
     /** A name for a message, in which nothing controls the terminal; a byte that is not UTF-8 is shown as {@code \xFF}. */
     public static String printable(String text) {
         StringBuilder safe = new StringBuilder(text.length());
-        text.codePoints().forEach(c -> {
+        int c;
+        for (int i = 0; i < text.length(); i += Character.charCount(c)) {
+            c = text.codePointAt(i);
             if (c >= ESCAPE + HALF && c <= ESCAPE + BYTE) {
                 safe.append("\\x").append(HEX.charAt(c >> 4 & 15)).append(HEX.charAt(c & 15));
             } else {
                 safe.appendCodePoint(
                         Character.isISOControl(c) || Character.getType(c) == Character.SURROGATE ? '?' : c);
             }
-        });
+        }
+        return safe.toString();
+    }
+
+    /** Text with bytes that are not UTF-8, for JSON: as the escapes of their surrogates, such as {@code \\udcff}. */
+    public static String escaped(String json) {
+        StringBuilder safe = new StringBuilder(json.length());
+        int c;
+        for (int i = 0; i < json.length(); i += Character.charCount(c)) {
+            c = json.codePointAt(i);
+            if (Character.getType(c) == Character.SURROGATE) {
+                safe.append("\\u").append(Integer.toHexString(c));
+            } else {
+                safe.appendCodePoint(c);
+            }
+        }
         return safe.toString();
     }
 

@@ -5,6 +5,7 @@ import io.sendfiled.client.FileDetails;
 import io.sendfiled.client.FileInfo;
 import io.sendfiled.client.TransferDetails;
 import io.sendfiled.client.TransferResult;
+import io.sendfiled.names.Names;
 import io.sendfiled.sys.Descriptors;
 import io.sendfiled.sys.Errno;
 import io.sendfiled.technique.Technique;
@@ -178,9 +179,9 @@ final class Report {
     /** On standard output, unless a file's bytes go there. */
     private void print(JsonObject object) throws SfdException {
         if (dataGoToStandardOutput()) {
-            err.println(object);
+            err.println(Names.escaped(object.toString()));
         } else {
-            out.print(object + "\n");
+            out.print(Names.escaped(object.toString()) + "\n");
         }
     }
 

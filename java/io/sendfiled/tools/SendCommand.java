@@ -74,7 +74,7 @@ final class SendCommand {
         switch (target.kind()) {
             case STANDARD_OUTPUT ->
                 // Somebody may be reading it slowly, in a pager; and it ends with this process.
-                report.transferred(send(request, arguments.patient(request), Destination.of(FileDescriptor.out)));
+                report.transferred(send(request, arguments.patient(request), Destination.of(DataDescriptor.get())));
             case TCP, UNIX -> {
                 try (SocketChannel socket = Connection.to(target, arguments.deadline())) {
                     report.transferred(send(request, detailed(request), Destination.of(socket)));

@@ -14,14 +14,12 @@ import java.nio.charset.StandardCharsets;
 final class StandardOutput {
     static final String NAME = "standard output";
 
-    private static final int FD = 1;
-
     private final OutputStream stream;
     private final WritableByteChannel channel;
     private final boolean isReal;
 
     /**
-     * @param stream a {@link FileOutputStream} is descriptor 1
+     * @param stream a {@link FileOutputStream} is of {@link DataDescriptor}
      */
     StandardOutput(OutputStream stream) {
         this.stream = stream;
@@ -30,7 +28,7 @@ final class StandardOutput {
     }
 
     boolean isTerminal() {
-        return isReal && Descriptors.isTerminal(FD);
+        return isReal && Descriptors.isTerminal(DataDescriptor.number());
     }
 
     void print(String text) throws SfdException {
@@ -46,7 +44,7 @@ final class StandardOutput {
     int write(ByteBuffer bytes) throws IOException {
         int count = channel.write(bytes);
         if (count == 0 && bytes.hasRemaining() && isReal) {
-            ClientNative.waitWritable(FD, -1);
+            ClientNative.waitWritable(DataDescriptor.number(), -1);
         }
         return count;
     }

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.sendfiled.support.HelperProgram;
 import java.io.File;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -67,9 +68,9 @@ final class NativeLibraryTest {
 
     @Test
     void shouldRefuseALibraryOfAnotherVersion() throws Exception {
-        Path version = directory.resolve("io/sendfiled/jni/version.txt");
-        Files.createDirectories(version.getParent());
-        Files.writeString(version, "9.9.9\n");
+        HelperProgram.output(
+                "cp", "-r", Path.of(origin(NativeLibrary.class), "io").toString(), directory.toString());
+        Files.writeString(directory.resolve("io/sendfiled/jni/version.txt"), "9.9.9\n"); // of the classes beside it
 
         String answer = probe("-Dsendfiled.library.path=" + JNI_DIRECTORY);
         assertTrue(answer.contains("9.9.9") && answer.contains(NativeLibrary.version()), answer);

@@ -106,6 +106,20 @@ public final class Program implements AutoCloseable {
         return process.getInputStream().readAllBytes();
     }
 
+    /** How much of standard output waits to be read. */
+    public int available() {
+        try {
+            return process.getInputStream().available();
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    /** What it has written to standard error, while it may still run. */
+    public String errorsSoFar() {
+        return tryErrors();
+    }
+
     public String errors() throws IOException {
         return Files.readString(errors);
     }
