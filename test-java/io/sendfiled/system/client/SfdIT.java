@@ -392,8 +392,8 @@ final class SfdIT {
         Process terminal = HelperProgram.start("terminal");
         try (BufferedReader shown = terminal.inputReader(StandardCharsets.UTF_8)) {
             String path = shown.readLine();
-            String line = "\"$@\" --to /dev/null --rate 2M --length 3M 2>" + path
-                    + " && \"$1\" read small -S \"$4\" -s \"$6\" >" + path;
+            String line = "exec 3>" + path + "; \"$@\" --to /dev/null --rate 2M --length 3M 2>&3"
+                    + " && \"$1\" read small -S \"$4\" -s \"$6\" >&3"; // the terminal ends when nobody has it
             List<String> command = List.of(
                     "/bin/sh", "-c", line, "sh", SFD, "send", "-S", directory.toString(), "-s", TestDaemon.NAME, "big");
             try (Program sfd = Program.start(directory, command, Map.of())) {
