@@ -1,7 +1,10 @@
 package io.sendfiled.client;
 
+import io.sendfiled.base.Forgotten;
+import io.sendfiled.sys.Errno;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.channels.ClosedByInterruptException;
 import java.nio.channels.ClosedChannelException;
 import java.nio.channels.Pipe;
 import java.nio.channels.ReadableByteChannel;
@@ -13,7 +16,8 @@ import java.nio.channels.ReadableByteChannel;
  * configureBlocking(false)}, registers {@link #selectable()} with its own selector, and reads here whenever that is
  * ready. One thread reads at a time; any thread may call {@link #close} and the transfer's {@link Transfer#cancel}.
  *
- * <p>The end of the channel is the end of the file: when the daemon stops before that, {@link #read} throws instead.
+ * <p>The end of the channel is the end of the file: when the daemon stops before that, {@link #read} throws instead. A
+ * content that is forgotten with bytes unread is closed when the garbage collector finds it, which is logged.
  */
 public final class FileContent implements ReadableByteChannel {
     private final ReadExchange exchange;
@@ -25,6 +29,7 @@ public final class FileContent implements ReadableByteChannel {
         this.exchange = exchange;
         this.info = info;
         this.remaining = info.size();
+        var unused = Forgotten.watch(this, exchange::onContentUnreachable);
     }
 
     /** The file's size and times. */
@@ -60,7 +65,8 @@ public final class FileContent implements ReadableByteChannel {
      * Reads some bytes.
      *
      * @return how many; 0 in non-blocking mode when there are none yet; -1 when the whole file (or range) was read
-     * @throws TransferException if the daemon stopped early, or the transfer was cancelled
+     * @throws TransferException if the daemon stopped early, the transfer was cancelled, or the thread was interrupted, which
+     *     ends the transfer ({@code EINTR})
      * @throws ClosedChannelException if this channel was closed
      */
     @Override
@@ -78,8 +84,10 @@ public final class FileContent implements ReadableByteChannel {
         int count;
         try {
             count = exchange.source().read(target);
-        } catch (ClosedChannelException e) { // cancelled, or interrupted
-            TransferException failure = exchange.cancellation();
+        } catch (ClosedChannelException e) {
+            TransferException failure = e instanceof ClosedByInterruptException && !exchange.isCancelled()
+                    ? exchange.failure(Errno.EINTR, false, "the reading thread was interrupted", e)
+                    : exchange.cancellation();
             exchange.finish(null, failure);
             throw failure.rethrown();
         } catch (IOException e) {

@@ -119,9 +119,19 @@ public final class FileRequest {
         return new FileRequest(path, source, offset, length, newOptions);
     }
 
-    /** The path as text; bytes that are no UTF-8 show as U+FFFD. Of a source, its {@linkplain Source#name name}. */
+    /**
+     * The path as text; bytes that are no UTF-8 show as U+FFFD. Of a source, its {@linkplain Source#name name}, and "an
+     * open file" if that throws: messages about failures are made of it.
+     */
     public String path() {
-        return source != null ? source.name() : new String(path, StandardCharsets.UTF_8);
+        if (source == null) {
+            return new String(path, StandardCharsets.UTF_8);
+        }
+        try {
+            return source.name();
+        } catch (Throwable t) { // the user's
+            return "an open file";
+        }
     }
 
     /** The first byte. */

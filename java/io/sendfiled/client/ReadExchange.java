@@ -3,7 +3,7 @@ package io.sendfiled.client;
 import io.sendfiled.protocol.Wire;
 import io.sendfiled.sys.Errno;
 import java.io.IOException;
-import java.nio.channels.Pipe;
+import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import org.jspecify.annotations.Nullable;
 
@@ -11,24 +11,28 @@ import org.jspecify.annotations.Nullable;
  * Read File: after one message the channel carries the file's bytes, and leaves the watcher for its reader. It returns
  * to the watcher after the last byte if a Result follows.
  */
-non-sealed class ReadExchange extends Exchange implements ReadTransfer {
-    private final CompletableFuture<FileContent> content = new CompletableFuture<>();
+class ReadExchange extends Exchange {
+    /** Until the content is in it: then the exchange does not know it any more, so that it can be found forgotten. */
+    private volatile @Nullable CompletableFuture<FileContent> content;
+
+    private volatile @Nullable FileInfo information; // info() is the user's to complete
     private volatile boolean handedOver;
     private volatile boolean drained; // every byte has arrived: it cannot fail any more
 
-    ReadExchange(
-            FileRequest request, Pipe.@Nullable SourceChannel source, StatusWatcher watcher, RequestSender sender) {
-        super(Operation.READ, request, source, watcher, sender);
+    /** An exchange, and what the user has of it. */
+    static ReadTransfer of(ReadExchange exchange) {
+        CompletableFuture<FileContent> content = new CompletableFuture<>();
+        exchange.content = content;
         var unused = content.whenComplete((value, failure) -> {
-            if (failure != null && !isOver()) { // the user completed the future
-                cancel();
+            if (failure != null && !exchange.isOver()) { // the user completed the future
+                exchange.cancel();
             }
         });
+        return new Reading(exchange, content);
     }
 
-    @Override
-    public final CompletableFuture<FileContent> content() {
-        return content;
+    ReadExchange(FileRequest request, SendfiledClient client) {
+        super(Operation.READ, request, client);
     }
 
     @Override
@@ -38,8 +42,13 @@ non-sealed class ReadExchange extends Exchange implements ReadTransfer {
 
     @Override
     final boolean onFileInfo(FileInfo value) {
-        watcher.release(this);
+        information = value;
+        client.watcher().release(this);
         return false;
+    }
+
+    private FileInfo information() {
+        return Objects.requireNonNull(information);
     }
 
     /** On the watcher's thread: the watcher has released the channel. */
@@ -47,7 +56,7 @@ non-sealed class ReadExchange extends Exchange implements ReadTransfer {
         if (isOver()) {
             return;
         }
-        FileInfo info = info().join();
+        FileInfo info = information();
         try {
             source().configureBlocking(true);
         } catch (IOException e) {
@@ -70,7 +79,9 @@ non-sealed class ReadExchange extends Exchange implements ReadTransfer {
 
     /** Passes the content on. */
     void deliver(FileContent value) {
-        if (!content.complete(value)) { // the user has completed the future
+        CompletableFuture<FileContent> future = Objects.requireNonNull(content);
+        content = null;
+        if (!future.complete(value)) { // the user has completed the future
             value.close();
         }
     }
@@ -79,7 +90,7 @@ non-sealed class ReadExchange extends Exchange implements ReadTransfer {
     @Override
     final void onCancel() {
         if (drained) { // too late to cancel; does not wait for the Result
-            finish(info().join(), null);
+            finish(information(), null);
             return;
         }
         sendCancel();
@@ -108,7 +119,7 @@ non-sealed class ReadExchange extends Exchange implements ReadTransfer {
     /** Ends the exchange; waits for the Result first if options were given. */
     final void finishDrained(FileInfo value) {
         drained = true;
-        if (!request.isExtended() || !watcher.execute(() -> awaitWord(value))) {
+        if (!request.isExtended() || !client.watcher().execute(this, () -> awaitWord(value))) {
             finish(value, null);
         }
     }
@@ -117,7 +128,7 @@ non-sealed class ReadExchange extends Exchange implements ReadTransfer {
         if (isCancelled()) {
             finish(value, null);
         } else if (!isOver()) {
-            watcher.watch(this);
+            client.watcher().watch(this);
         }
     }
 
@@ -137,11 +148,33 @@ non-sealed class ReadExchange extends Exchange implements ReadTransfer {
         }
     }
 
+    /**
+     * Nobody can read the content any more, and it was not closed. On the cleaner's thread, also after the content was read
+     * or closed; leaves the work to the watcher.
+     */
+    final void onContentUnreachable() {
+        if (!isSettled() && !client.watcher().execute(this, this::onContentForgotten)) {
+            onContentForgotten();
+        }
+    }
+
+    private boolean isSettled() {
+        return drained || isCancelled() || isOver();
+    }
+
+    private void onContentForgotten() {
+        if (!isSettled()) {
+            Log.warning("the content of " + this + " was neither read to the end nor closed", null);
+            sendCancel();
+            finish(null, failure(Errno.ECANCELED, false, "its content was forgotten, neither read nor closed", null));
+        }
+    }
+
     /** The end without a Result, but behind the last byte: the daemon died in between, and the file is whole. */
     @Override
     final void onEnd() {
         if (drained) {
-            finish(info().join(), null);
+            finish(information(), null);
         } else {
             super.onEnd();
         }
@@ -149,14 +182,17 @@ non-sealed class ReadExchange extends Exchange implements ReadTransfer {
 
     @Override
     final void onFailure(TransferException failure) {
-        content.completeExceptionally(failure);
+        CompletableFuture<FileContent> future = content;
+        if (future != null) {
+            future.completeExceptionally(failure);
+        }
     }
 
     /** When the client is closed, a reader keeps the content that was handed over. */
     @Override
     final void abandon() {
         if (drained) {
-            finish(info().join(), null);
+            finish(information(), null);
         } else if (!handedOver || isCopying()) {
             super.abandon();
         }
