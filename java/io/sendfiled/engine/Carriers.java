@@ -55,7 +55,7 @@ final class Carriers {
             }
             try {
                 startThread(carrier);
-            } catch (OutOfMemoryError e) { // no thread, or no memory for one
+            } catch (Throwable t) { // no thread, or no memory for one
                 EngineNative.destroyCarrier(carrier);
                 return false;
             }
