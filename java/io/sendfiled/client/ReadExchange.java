@@ -80,10 +80,10 @@ class ReadExchange extends Exchange {
     /** Passes the content on. */
     void deliver(FileContent value) {
         CompletableFuture<FileContent> future = Objects.requireNonNull(content);
-        content = null;
         if (!future.complete(value)) { // the user has completed the future
             value.close();
         }
+        content = null;
     }
 
     /** Closing the pipe stops the daemon. Its answer need not be awaited, because the pipe is the only destination. */
