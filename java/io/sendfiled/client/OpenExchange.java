@@ -31,10 +31,10 @@ final class OpenExchange extends Exchange {
     @Override
     boolean onFileInfo(FileInfo value) {
         CompletableFuture<OpenFile> future = Objects.requireNonNull(opened);
-        opened = null;
         if (!future.complete(new OpenFile(this, value))) { // the user has completed the future
             cancel();
         }
+        opened = null;
         return true;
     }
 

@@ -112,10 +112,10 @@ class ReadExchange extends Exchange {
     /** Passes the content on. */
     void deliver(FileContent value) {
         CompletableFuture<FileContent> future = Objects.requireNonNull(content);
-        content = null;
         if (!future.complete(value)) { // the user has completed the future
             value.close();
         }
+        content = null;
     }
 
     /** What counts is what was read. */

@@ -81,6 +81,7 @@ final class StatusWatcher {
     private @Nullable Exchange reading; // whoever takes the baton leaves this one to the thread that had it
     private int released; // so many of `releasing` have no key any more
     private boolean ending;
+    private boolean isShaken; // a round has failed
     private long spareTriedNs = System.nanoTime() - SPARE_RETRY_NS;
 
     /**
@@ -179,12 +180,8 @@ final class StatusWatcher {
     void readOn(Exchange exchange) {
         exchange.isHeld = false;
         SelectionKey key = exchange.source().keyFor(selector);
-        try {
-            if (key != null) {
-                key.interestOps(SelectionKey.OP_READ);
-            }
-        } catch (CancelledKeyException e) { // it has ended meanwhile
-            return;
+        if (key != null) {
+            setInterest(key, SelectionKey.OP_READ);
         }
     }
 
@@ -230,6 +227,7 @@ final class StatusWatcher {
                 closing = true;
                 Log.error("the client cannot watch its transfers any more", e);
             } catch (Throwable t) { // no memory, most likely
+                isShaken = true;
                 LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(RETRY_MS));
                 Log.error("the client's thread goes on after a failure", t);
             }
@@ -240,6 +238,9 @@ final class StatusWatcher {
     private boolean round(Watching thread) throws IOException {
         if (closing && !ending) {
             beginEnd();
+        }
+        if (isShaken) {
+            rearmKeys();
         }
         cancelKeys();
         select();
@@ -285,6 +286,23 @@ final class StatusWatcher {
         released = count;
     }
 
+    /** Where the selector had no memory, it has forgotten some of what it was told: it is told again. */
+    private void rearmKeys() {
+        for (SelectionKey key : selector.keys()) {
+            setInterest(key, 0);
+            setInterest(key, SelectionKey.OP_READ);
+        }
+        isShaken = false;
+    }
+
+    private static void setInterest(SelectionKey key, int operations) {
+        try {
+            key.interestOps(operations);
+        } catch (CancelledKeyException e) { // its exchange has ended meanwhile
+            return;
+        }
+    }
+
     private void select() throws IOException {
         if (ending || !ready.isEmpty()) { // what is ready was told already
             return;
@@ -304,7 +322,7 @@ final class StatusWatcher {
             return;
         }
         if (exchange.isHeld) {
-            key.interestOps(0); // until readOn
+            setInterest(key, 0); // until readOn
         } else {
             ready.add(exchange);
         }
