@@ -5,6 +5,7 @@ import static io.sendfiled.support.ScriptedDaemon.fileInfo;
 import static io.sendfiled.support.ScriptedDaemon.join;
 import static io.sendfiled.support.ScriptedDaemon.progress;
 import static io.sendfiled.support.ScriptedDaemon.refusal;
+import static io.sendfiled.support.ScriptedDaemon.result;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertInstanceOf;
@@ -53,6 +54,9 @@ import org.junit.jupiter.api.io.TempDir;
 @Timeout(60)
 final class ForeignCodeTest {
     private static final long ID = 0x1122_3344_5566_7788L;
+
+    /** It has a data channel. */
+    private static final FileRequest WITH_OPTIONS = FileRequest.of("a").with(TransferOptions.DEFAULT.withDetails(true));
 
     /** What a method of the user's may throw, beside what it may. */
     private static final List<Supplier<Throwable>> THROWN = List.of(
@@ -263,6 +267,14 @@ final class ForeignCodeTest {
             daemon.status(daemon.receive(), join(fileInfo(5, ID), new byte[] {1, 2, 3, 4, 5}));
             FileContent content = read.content().get(20, TimeUnit.SECONDS);
             assertEquals(5, Channels.newInputStream(content).readAllBytes().length);
+            ReadTransfer failing = client.read(WITH_OPTIONS);
+            Request failingRequest = daemon.receive();
+            daemon.status(failingRequest, fileInfo(5, ID));
+            FileContent none = failing.content().get(20, TimeUnit.SECONDS);
+            daemon.close(failingRequest, 1);
+            daemon.status(failingRequest, result(Errno.ENODATA, 0, 1, 0, 1));
+            assertThrows(TransferException.class, () -> none.read(ByteBuffer.allocate(1)));
+            assertEquals(Errno.ENODATA, failure(failing).errno());
             Transfer cancelled = client.read("a");
             nextRequest();
             cancelled.cancel();
@@ -437,19 +449,21 @@ final class ForeignCodeTest {
 
     @Test
     void shouldReclaimAContentThatIsForgotten() throws Exception {
-        ReadTransfer[] transfer = {client.read("a")};
-        daemon.status(daemon.receive(), join(fileInfo(5, ID), new byte[] {1, 2}));
-        assertNotNull(transfer[0].content().get(20, TimeUnit.SECONDS));
-        CompletableFuture<TransferResult> result = transfer[0].result();
+        for (FileRequest request : List.of(FileRequest.of("a"), WITH_OPTIONS)) {
+            ReadTransfer[] transfer = {client.read(request)};
+            daemon.status(daemon.receive(), fileInfo(5, ID));
+            assertNotNull(transfer[0].content().get(20, TimeUnit.SECONDS));
+            CompletableFuture<TransferResult> result = transfer[0].result();
 
-        transfer[0] = null;
+            transfer[0] = null;
 
-        untilCollected("the result", result::isDone);
-        TransferException e = assertInstanceOf(
-                TransferException.class,
-                assertThrows(ExecutionException.class, result::get).getCause());
-        assertEquals("read a: its content was forgotten, neither read nor closed (ECANCELED)", e.getMessage());
-        assertEquals(ID, daemon.receive().transferId());
+            untilCollected("the result", result::isDone);
+            TransferException e = assertInstanceOf(
+                    TransferException.class,
+                    assertThrows(ExecutionException.class, result::get).getCause());
+            assertEquals("read a: its content was forgotten, neither read nor closed (ECANCELED)", e.getMessage());
+            assertEquals(ID, daemon.receive().transferId());
+        }
     }
 
     @Test
@@ -505,8 +519,10 @@ final class ForeignCodeTest {
         daemon.status(send, complete());
         assertEquals(5, sending.await(Await.LONG).bytesMoved());
         sending = null;
-        int before = OpenDescriptors.count();
-        untilCollected("the forgotten client's descriptors", () -> OpenDescriptors.count() < before);
+        client.close();
+        int ofThePipe = 2;
+        untilCollected(
+                "the forgotten client's descriptors", () -> OpenDescriptors.count() <= descriptorsBefore + ofThePipe);
     }
 
     @Test

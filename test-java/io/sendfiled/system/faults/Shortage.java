@@ -5,22 +5,30 @@ import static io.sendfiled.support.ScriptedDaemon.fileInfo;
 import static io.sendfiled.support.ScriptedDaemon.join;
 import static io.sendfiled.support.ScriptedDaemon.progress;
 import static io.sendfiled.support.ScriptedDaemon.refusal;
+import static io.sendfiled.support.ScriptedDaemon.result;
 
 import io.sendfiled.Sendfiled;
 import io.sendfiled.client.Destination;
+import io.sendfiled.client.FileContent;
+import io.sendfiled.client.FileRequest;
+import io.sendfiled.client.ReadTransfer;
 import io.sendfiled.client.SendfiledClient;
 import io.sendfiled.client.Transfer;
 import io.sendfiled.client.TransferException;
+import io.sendfiled.client.TransferOptions;
 import io.sendfiled.config.SendfiledConfig;
 import io.sendfiled.protocol.Wire;
 import io.sendfiled.support.Await;
 import io.sendfiled.support.Faults;
 import io.sendfiled.support.Faults.Pattern;
+import io.sendfiled.support.HelperProgram;
 import io.sendfiled.support.OpenDescriptors;
 import io.sendfiled.support.ScriptedDaemon;
 import io.sendfiled.support.ScriptedDaemon.Request;
+import io.sendfiled.sys.Descriptors;
 import io.sendfiled.sys.Errno;
 import io.sendfiled.sys.NativeIoException;
+import io.sendfiled.sys.OwnedFd;
 import io.sendfiled.technique.TechniqueSelector;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -61,6 +69,14 @@ final class Shortage {
 
     private static final int CHUNK = 256;
 
+    /** Of this process, from the first case on that needs it. */
+    private static final int DESCRIPTORS = 400;
+
+    /** By a read with options at most: two pipes, and the write end of one of them once more. */
+    private static final int NEEDED = 5;
+
+    private static final FileRequest WITH_OPTIONS = FileRequest.of("a").with(TransferOptions.DEFAULT.withDetails(true));
+
     private final Path directory;
     private final Faults faults;
     private final Pipe pipe = Pipe.open();
@@ -82,6 +98,8 @@ final class Shortage {
         program.attempt("requests that wait without a thread", program::queueWithoutThreads);
         program.attempt("a copy without a thread", program::copyWithoutThreads);
         program.attempt("an action that waits without a spare thread", program::waitWithoutThreads);
+        program.attempt("an action that reads without a spare thread", program::readWithoutThreads);
+        program.attempt("reads without descriptors", program::readWithoutDescriptors);
         program.attempt("copies without direct memory", program::copyWithoutMemory);
         program.attempt("ends without heap", program::endWithoutHeap);
         for (int left = 0; left < MOST_LEFT; left += Integer.parseInt(arguments[1])) {
@@ -253,6 +271,73 @@ final class Shortage {
         }
     }
 
+    /** Nobody else can receive the reason of the failure: it is not waited for. */
+    private void readWithoutThreads() throws Exception {
+        try (ScriptedDaemon daemon = new ScriptedDaemon(directory, NAME);
+                SendfiledClient client = SendfiledClient.connect(directory, NAME)) {
+            faults.give(THREADS, Errno.EAGAIN, Pattern.ALWAYS);
+            ReadTransfer read = client.read(WITH_OPTIONS);
+            CompletableFuture<Void> ended = read.content().thenAccept(Shortage::readInVain);
+            Request request = daemon.receive();
+            daemon.close(request, 1);
+            daemon.status(request, fileInfo(9, ID));
+            int errno = failure(read).errno();
+            faults.clear();
+            demand(errno == Errno.ECONNABORTED, Errno.name(errno));
+            Await.until("the action to end", ended::isDone);
+        }
+    }
+
+    /** Reads a content that has no bytes, although it should. */
+    private static void readInVain(FileContent content) {
+        try (content) {
+            throw new AssertionError("there was no failure, but " + content.read(ByteBuffer.allocate(1)));
+        } catch (IOException e) {
+            demand(e instanceof TransferException, e);
+        }
+    }
+
+    // ---- descriptors ----
+
+    /** At each of a request's descriptors, the data channel's, too: it says so, and has left none. */
+    private void readWithoutDescriptors() throws Exception {
+        HelperProgram.output("prlimit", "--pid=" + ProcessHandle.current().pid(), "--nofile=" + DESCRIPTORS + ":");
+        try (ScriptedDaemon daemon = new ScriptedDaemon(directory, NAME);
+                SendfiledClient client = SendfiledClient.connect(directory, NAME)) {
+            serve(daemon, send(client));
+            int before = OpenDescriptors.settledCount(ProcessHandle.current().pid());
+            for (int i = 0; i < 2; i++) {
+                for (int free = 0; free < NEEDED; free++) {
+                    List<OwnedFd> all = takeDescriptors();
+                    for (int j = 0; j < free; j++) {
+                        all.remove(0).close();
+                    }
+                    Transfer read = i == 0 ? client.read(WITH_OPTIONS) : client.readTo(WITH_OPTIONS, target(() -> {}));
+                    for (OwnedFd one : all) {
+                        one.close();
+                    }
+                    TransferException e = failure(read);
+                    demand(e.errno() == Errno.EMFILE && e.isRefusal(), free + " free: " + e);
+                    OpenDescriptors.awaitCount(before);
+                }
+            }
+            serve(daemon, send(client));
+        }
+    }
+
+    private List<OwnedFd> takeDescriptors() throws IOException {
+        List<OwnedFd> all = new ArrayList<>();
+        try {
+            while (all.size() < DESCRIPTORS) {
+                all.add(Descriptors.duplicate(pipe.sink()));
+            }
+            throw new AssertionError("there is no limit");
+        } catch (NativeIoException e) {
+            demand(e.errno() == Errno.EMFILE, e);
+        }
+        return all;
+    }
+
     // ---- memory ----
 
     private void copyWithoutMemory() throws Exception {
@@ -311,6 +396,20 @@ final class Shortage {
                 int expected = i + 1;
                 Await.until("the listener to wait", () -> waiting.get() == expected);
             }
+            List<ReadTransfer> reads = new ArrayList<>();
+            for (int i = 0; i < 4; i++) {
+                ReadTransfer read = client.read(WITH_OPTIONS);
+                var unused = read.info().thenRun(() -> {
+                    waiting.incrementAndGet();
+                    await(goOn);
+                });
+                Request request = daemon.receive();
+                daemon.close(request, 1);
+                daemon.status(request, join(fileInfo(9, ID), result(Errno.ENODATA, 0, 1, 0, 1)));
+                reads.add(read);
+                int expected = transfers.size() + i + 1;
+                Await.until("the action to wait", () -> waiting.get() == expected);
+            }
             fillHeap();
             goOn.countDown();
             LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(200)); // the time in which there is no heap
@@ -319,13 +418,20 @@ final class Shortage {
                 Transfer transfer = transfers.get(i);
                 Await.until("the result", () -> transfer.result().isDone());
             }
+            for (ReadTransfer read : reads) {
+                Await.until("the content", () -> read.content().isDone());
+                if (!read.content().isCompletedExceptionally()) {
+                    readInVain(read.content().join());
+                }
+                Await.until("the result of a read", () -> read.result().isDone());
+            }
             serve(daemon, send(client));
         }
     }
 
     /** At each allocation of the client's: what has a future ends. A pipe that the JDK had no memory for may be left. */
     private void serveWithLittleHeap(int left) throws Exception {
-        CompletableFuture<?>[] futures = new CompletableFuture<?>[5];
+        CompletableFuture<?>[] futures = new CompletableFuture<?>[7];
         ScriptedDaemon daemon = new ScriptedDaemon(directory, NAME);
         try (SendfiledClient client = SendfiledClient.connect(directory, NAME)) {
             WritableByteChannel target = target(() -> {});
@@ -361,6 +467,8 @@ final class Shortage {
             case 1 -> client.read("a").result();
             case 2 -> client.readTo("a", target).result();
             case 3 -> client.readBuffer("a").result();
+            case 4 -> client.read(WITH_OPTIONS).result();
+            case 5 -> client.readTo(WITH_OPTIONS, target).result();
             default -> client.open("a");
         };
     }
