@@ -10,6 +10,7 @@ import java.nio.channels.Pipe;
 import java.nio.file.FileSystemException;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
@@ -31,6 +32,12 @@ abstract non-sealed class Exchange implements Transfer {
 
     /** The daemon's clock ticks every 1 to 10 ms, so a timeout there can be early by that much. */
     private static final long DAEMON_TICK_NS = 10_000_000;
+
+    // The JVM loads the class of a handler when it looks for one: without memory, what is thrown would pass the handler
+    // by.
+    static {
+        var unused = List.of(Throwable.class, IOException.class);
+    }
 
     final SendfiledClient client;
     final FileRequest request;
