@@ -1,5 +1,6 @@
 package io.sendfiled.base;
 
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -10,6 +11,12 @@ import org.jspecify.annotations.Nullable;
  * log one, and the look-up would be the longest part of their start.
  */
 public final class SystemLog {
+    // The JVM loads the class of a handler when it looks for one: without memory, what is thrown would pass the handler
+    // by.
+    static {
+        var unused = List.of(Throwable.class);
+    }
+
     private SystemLog() {}
 
     /**

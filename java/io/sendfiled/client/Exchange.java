@@ -2,6 +2,7 @@ package io.sendfiled.client;
 
 import io.sendfiled.protocol.ResponseDecoder;
 import io.sendfiled.sys.Errno;
+import io.sendfiled.sys.NativeIoException;
 import io.sendfiled.technique.Technique;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -10,6 +11,7 @@ import java.nio.channels.Pipe;
 import java.nio.file.FileSystemException;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
@@ -28,6 +30,17 @@ import org.jspecify.annotations.Nullable;
  * thread; {@link #cancel} may be called from any. Keeps its client reachable, and so open.
  */
 abstract non-sealed class Exchange implements Transfer {
+
+    // The JVM loads the class of a handler when it looks for one: without memory, what is thrown would pass the handler
+    // by. Those of the subclasses, too.
+    static {
+        var unused = List.of(
+                Throwable.class,
+                IOException.class,
+                ClosedChannelException.class,
+                TransferException.class,
+                NativeIoException.class);
+    }
 
     final SendfiledClient client;
     final FileRequest request;

@@ -11,6 +11,7 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.Pipe;
 import java.util.ArrayDeque;
+import java.util.List;
 import java.util.Queue;
 import org.jspecify.annotations.Nullable;
 
@@ -38,6 +39,12 @@ final class RequestSender {
             Pipe.@Nullable SinkChannel status,
             @Nullable OwnedFd destination,
             @Nullable OwnedFd source) {}
+
+    // The JVM loads the class of a handler when it looks for one: without memory, what is thrown would pass the handler
+    // by.
+    static {
+        var unused = List.of(Throwable.class, IOException.class);
+    }
 
     private final Object lock = new Object();
     private final StatusWatcher watcher;

@@ -9,6 +9,7 @@ import java.nio.channels.ClosedSelectorException;
 import java.nio.channels.SelectionKey;
 import java.nio.channels.Selector;
 import java.util.ArrayDeque;
+import java.util.List;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.CountDownLatch;
@@ -62,6 +63,13 @@ final class StatusWatcher {
         public void on(Exchange unused, Watching thread) {
             action.run();
         }
+    }
+
+    // The JVM loads the class of a handler when it looks for one: without memory, what is thrown would pass the handler
+    // by.
+    static {
+        var unused =
+                List.of(Throwable.class, IOException.class, ClosedSelectorException.class, CancelledKeyException.class);
     }
 
     private final String name;

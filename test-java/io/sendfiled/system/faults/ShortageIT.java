@@ -24,7 +24,7 @@ final class ShortageIT {
             List.of("-Xms24m", "-Xmx24m", "-XX:MaxDirectMemorySize=4m", "-XX:-UseTLAB", "-Xlog:disable");
 
     /** By how many bytes of heap the cases differ. */
-    private static final int STEP = Scale.all() ? 256 : 1536;
+    private static final int STEP = Scale.all() ? 256 : 3072;
 
     @TempDir
     private Path directory;
