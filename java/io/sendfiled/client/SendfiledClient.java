@@ -398,7 +398,8 @@ public final class SendfiledClient implements AutoCloseable {
             Path directory = socketDirectory != null ? socketDirectory : SocketDirectories.find(name);
             if (directory == null) {
                 throw new DaemonUnavailableException(
-                        "no sendfiled named " + name + " in " + searched() + "; start one, or say where it is",
+                        "no sendfiled named " + Names.printable(name) + " in " + searched()
+                                + "; start one, or say where it is",
                         Errno.ENOENT);
             }
             byte[] pathBytes = Names.bytes(Names.resolve(directory, SocketDirectories.socketFile(name)));
@@ -409,7 +410,7 @@ public final class SendfiledClient implements AutoCloseable {
             try {
                 int result = ClientNative.connect(socket.fd(), pathBytes);
                 if (result < 0) {
-                    throw new DaemonUnavailableException(unavailable(Names.printable(path), -result), -result);
+                    throw new DaemonUnavailableException(unavailable(path, -result), -result);
                 }
                 String thread = "sendfiled-client-" + CLIENTS.incrementAndGet();
                 watcher = new StatusWatcher(thread);
