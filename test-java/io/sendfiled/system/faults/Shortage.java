@@ -305,6 +305,7 @@ final class Shortage {
         try (ScriptedDaemon daemon = new ScriptedDaemon(directory, NAME);
                 SendfiledClient client = SendfiledClient.connect(directory, NAME)) {
             serve(daemon, send(client));
+            WritableByteChannel target = target(() -> {}); // its class is loaded from a file
             int before = OpenDescriptors.settledCount(ProcessHandle.current().pid());
             for (int i = 0; i < 2; i++) {
                 for (int free = 0; free < NEEDED; free++) {
@@ -312,7 +313,7 @@ final class Shortage {
                     for (int j = 0; j < free; j++) {
                         all.remove(0).close();
                     }
-                    Transfer read = i == 0 ? client.read(WITH_OPTIONS) : client.readTo(WITH_OPTIONS, target(() -> {}));
+                    Transfer read = i == 0 ? client.read(WITH_OPTIONS) : client.readTo(WITH_OPTIONS, target);
                     for (OwnedFd one : all) {
                         one.close();
                     }
