@@ -319,6 +319,7 @@ final class BufferIT {
             for (FileRequest part : List.of(
                     FileRequest.of(buffer).range(10, 100_000),
                     FileRequest.of(buffer).from(BIG - 1),
+                    FileRequest.of(buffer).from(BIG),
                     FileRequest.of(buffer).from(0))) {
                 try (FileChannel out = FileChannel.open(
                         target,
@@ -331,7 +332,7 @@ final class BufferIT {
                         Content.of(daemon.root().resolve("big"), part.offset(), part.length()), Content.of(target));
             }
             assertThrows(
-                    IllegalArgumentException.class, () -> FileRequest.of(buffer).from(BIG));
+                    IllegalArgumentException.class, () -> FileRequest.of(buffer).from(BIG + 1));
         }
     }
 
