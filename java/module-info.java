@@ -8,7 +8,6 @@ module io.sendfiled {
     requires static org.jspecify; // not transitive: who compiles against this module would have to have it
     // Of the programs sendfiled and sfd only.
     requires static com.google.gson;
-    requires static me.tongfei.progressbar;
     requires static org.apache.commons.cli;
 
     exports io.sendfiled;

@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -94,6 +95,15 @@ static jboolean is_terminal(JNIEnv *env, jclass self, jint fd)
     return isatty(fd) == 1 ? JNI_TRUE : JNI_FALSE;
 }
 
+static jint terminal_width(JNIEnv *env, jclass self, jint fd)
+{
+    struct winsize size = {0};
+
+    (void)env;
+    (void)self;
+    return ioctl(fd, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}
+
 static jint is_non_blocking(JNIEnv *env, jclass self, jint fd)
 {
     const int flags = sfd_sys_linux.fcntl(fd, F_GETFL, 0);
@@ -115,6 +125,7 @@ jint sfd_jni_register_descriptors(JNIEnv *env, const char *package)
         SFD_JNI_METHOD("close", "(I)I", close_fd),
         SFD_JNI_METHOD("identity", "(I[J)I", identity),
         SFD_JNI_METHOD("isTerminal", "(I)Z", is_terminal),
+        SFD_JNI_METHOD("terminalWidth", "(I)I", terminal_width),
         SFD_JNI_METHOD("isNonBlocking", "(I)I", is_non_blocking),
     };
 

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Makes the archive of classes by which sfd starts in half of the time, in its own directory, which it must be allowed to
-# write to: when the tree is built, and after an installation elsewhere or of another Java. It is for the Java that the
-# launchers find, and has that one's name. Without it, sfd starts slower, and works as well.
+# Makes the archive of classes by which sfd starts faster, in its own directory, which it must be allowed to write to: when
+# the tree is built, and after an installation elsewhere or of another Java. It is for the Java that the launchers find,
+# and has that one's name. Without it, sfd starts slower, and works as well.
 self=$(readlink -f -- "$0") || exit 1
 lib=${self%/*}
 bin=${lib%/lib}/bin

@@ -2,7 +2,8 @@
  * The fault shim: makes system calls and allocations of one library fail, when and how a test says (faults.h).
  *
  * Role: preloaded (LD_PRELOAD) into the real daemon, it stands between libsendfiled-jni.so and the C library. Only
- * calls whose return address lies in that library are touched; a JVM around it sees nothing. Thread: any, also signal
+ * calls whose return address lies in that library are touched; a JVM around it sees nothing. With the JVM itself as the
+ * library, no thread of Java can be started. Thread: any, also signal
  * handlers: nothing here waits or allocates. Owns a mapping of the test's file. Never: invents a state that the kernel
  * could not leave behind: a call that fails does nothing, but for close(2) and munmap(2), which do their work and fail
  * all the same, as Linux does it.
@@ -14,6 +15,7 @@
 #include <fcntl.h>
 #include <link.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdarg.h>
@@ -104,6 +106,7 @@
     X(sigaction)                                                                                                       \
     X(spawn_actions)                                                                                                   \
     X(posix_spawnp)                                                                                                    \
+    X(pthread_create)                                                                                                  \
     X(alloc)
 
 enum call {
@@ -323,6 +326,9 @@ SHIM_RESULT(posix_spawnp, posix_spawnp,
             (pid_t * pid, const char *file, const posix_spawn_file_actions_t *actions,
              const posix_spawnattr_t *attributes, char *const argv[], char *const envp[]),
             (pid, file, actions, attributes, argv, envp))
+SHIM_RESULT(pthread_create, pthread_create,
+            (pthread_t * thread, const pthread_attr_t *attributes, void *(*body)(void *), void *argument),
+            (thread, attributes, body, argument))
 
 /* ------------------------------------------------------------------ calls with a variable number of arguments */
 

@@ -37,6 +37,7 @@ import org.junit.jupiter.api.Test;
 final class ExportedApiTest {
     /** Public for the layers above, hidden from users. */
     private static final Set<String> INTERNAL = Set.of(
+            "io.sendfiled.base",
             "io.sendfiled.daemon",
             "io.sendfiled.engine",
             "io.sendfiled.jni",

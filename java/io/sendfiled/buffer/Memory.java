@@ -1,5 +1,6 @@
 package io.sendfiled.buffer;
 
+import io.sendfiled.base.SystemLog;
 import io.sendfiled.jni.BufferNative;
 import io.sendfiled.sys.Errno;
 import java.nio.ByteBuffer;
@@ -113,14 +114,25 @@ final class Memory implements Runnable {
 
     /** Called by the cleaner: the owner was not closed. */
     @Override
-    public synchronized void run() {
-        if (isOpen()) {
-            System.getLogger("io.sendfiled.buffer")
-                    .log(
-                            System.Logger.Level.WARNING,
-                            "a SharedBuffer of " + BufferNative.size(state) + " bytes was not closed");
-            leaveToViews();
-            BufferNative.free(state);
+    public void run() {
+        long size = freeForgotten();
+        if (size >= 0) {
+            SystemLog.log(
+                    "io.sendfiled.buffer",
+                    System.Logger.Level.WARNING,
+                    "a SharedBuffer of " + size + " bytes was not closed",
+                    null);
         }
+    }
+
+    /** Its size; -1 if it was closed. */
+    private synchronized long freeForgotten() {
+        if (!isOpen()) {
+            return -1;
+        }
+        long size = BufferNative.size(state);
+        leaveToViews();
+        BufferNative.free(state);
+        return size;
     }
 }

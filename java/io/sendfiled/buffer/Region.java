@@ -1,7 +1,7 @@
 package io.sendfiled.buffer;
 
+import io.sendfiled.base.Forgotten;
 import io.sendfiled.jni.BufferNative;
-import java.lang.ref.Cleaner;
 import java.nio.ByteBuffer;
 import java.util.concurrent.atomic.AtomicInteger;
 
@@ -10,8 +10,6 @@ import java.util.concurrent.atomic.AtomicInteger;
  * nor any view needs them, so that an old view never points at other memory.
  */
 final class Region {
-    static final Cleaner CLEANER = Cleaner.create();
-
     private final long address;
     private final long length;
     private final AtomicInteger holders = new AtomicInteger(1); // the buffer, and one for each view
@@ -26,7 +24,12 @@ final class Region {
     ByteBuffer view(long offset, int count) {
         ByteBuffer view = BufferNative.view(address + offset, count);
         holders.incrementAndGet();
-        var unused = CLEANER.register(view, this::release); // its slices keep it reachable
+        try {
+            var unused = Forgotten.watch(view, this::release); // its slices keep it reachable
+        } catch (Throwable t) { // no memory, or no thread: then there is no view
+            holders.decrementAndGet();
+            throw t;
+        }
         return view;
     }
 

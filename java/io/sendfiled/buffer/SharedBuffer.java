@@ -1,5 +1,6 @@
 package io.sendfiled.buffer;
 
+import io.sendfiled.base.Forgotten;
 import io.sendfiled.jni.BufferNative;
 import io.sendfiled.sys.Descriptors;
 import io.sendfiled.sys.Errno;
@@ -53,7 +54,17 @@ public final class SharedBuffer implements Closeable {
     private SharedBuffer(ByteBuffer state) {
         memory = new Memory(state);
         size = BufferNative.size(state);
-        cleanable = Region.CLEANER.register(this, memory);
+        cleanable = Forgotten.watch(this, memory);
+    }
+
+    /** Takes a state that has a buffer: frees it if there is no memory, or no thread, for the object. */
+    private static SharedBuffer take(ByteBuffer state) {
+        try {
+            return new SharedBuffer(state);
+        } catch (Throwable t) {
+            BufferNative.free(state);
+            throw t;
+        }
     }
 
     /** Allocates a buffer of zeros; see {@link #allocate(long, BufferOptions)}. */
@@ -86,7 +97,7 @@ public final class SharedBuffer implements Closeable {
                 ? " bytes in a file in " + options.directory()
                 : options.hugePages() ? " bytes in huge pages" : " bytes";
         Errno.check(options.allocate(state, size), "allocate a buffer of " + size + where);
-        return new SharedBuffer(state);
+        return take(state);
     }
 
     /**
@@ -100,7 +111,7 @@ public final class SharedBuffer implements Closeable {
         ByteBuffer state = BufferNative.newState();
         check(BufferNative.map(state, descriptor.fd(), access.flags()), "map a buffer");
         var unused = descriptor.release();
-        return new SharedBuffer(state);
+        return take(state);
     }
 
     /** Bytes. */
@@ -249,7 +260,7 @@ public final class SharedBuffer implements Closeable {
                 }
                 if (result != -Errno.EAGAIN) {
                     check(result, "receive a buffer");
-                    return new SharedBuffer(state);
+                    return take(state);
                 }
                 if (!socket.await(duplicate, true)) {
                     return null;

@@ -2,9 +2,7 @@ package io.sendfiled.client;
 
 import io.sendfiled.buffer.SharedBuffer;
 import java.io.IOException;
-import java.nio.channels.Pipe;
 import java.util.concurrent.CompletableFuture;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Read File into a buffer. For the daemon it is a Send File whose destination is a memory file, which it seals at the
@@ -15,13 +13,8 @@ final class BufferExchange extends Exchange implements BufferTransfer {
     private final MemoryFile file;
 
     /** Takes the memory file. */
-    BufferExchange(
-            FileRequest request,
-            Pipe.@Nullable SourceChannel source,
-            StatusWatcher watcher,
-            RequestSender sender,
-            MemoryFile file) {
-        super(Operation.READ, request, source, watcher, sender);
+    BufferExchange(FileRequest request, SendfiledClient client, MemoryFile file) {
+        super(Operation.READ, request, client);
         this.file = file;
         var unused = buffer.whenComplete((value, failure) -> {
             if (failure != null && !isOver()) { // the user completed the future

@@ -1,5 +1,7 @@
 package io.sendfiled.client;
 
+import io.sendfiled.sys.Errno;
+import io.sendfiled.sys.NativeIoException;
 import java.nio.ByteBuffer;
 import java.util.Queue;
 import java.util.Set;
@@ -38,12 +40,23 @@ final class Copying {
     }
 
     /**
-     * Runs a copy.
+     * Runs a copy. Throws whatever the user's executor throws, too.
      *
      * @throws RejectedExecutionException if the executor rejects it, or the client is closed
+     * @throws NativeIoException {@code EAGAIN} if the client's own thread cannot be started
      */
-    void execute(Runnable copy) {
-        executor().execute(copy);
+    void execute(Runnable copy) throws NativeIoException {
+        Executor executor = executor();
+        try {
+            executor.execute(copy);
+        } catch (OutOfMemoryError e) {
+            if (executor == users) {
+                throw e;
+            }
+            NativeIoException failure = new NativeIoException("start a thread that copies", Errno.EAGAIN);
+            failure.initCause(e);
+            throw failure;
+        }
     }
 
     private synchronized Executor executor() {

@@ -11,7 +11,7 @@ import org.jspecify.annotations.Nullable;
  * together with the request.
  */
 final class DataChannel implements Destination {
-    private Pipe.@Nullable SourceChannel source;
+    private volatile Pipe.@Nullable SourceChannel source;
 
     /** Makes the pipe, and gives its write end away. */
     @Override
@@ -21,9 +21,9 @@ final class DataChannel implements Destination {
             source = pipe.source();
             Descriptors.setCloseOnExec(pipe.source());
             return Descriptors.duplicate(sink);
-        } catch (IOException e) {
+        } catch (Throwable t) { // no descriptor, or no memory
             close();
-            throw e;
+            throw t;
         }
     }
 
@@ -38,9 +38,10 @@ final class DataChannel implements Destination {
 
     /** Closes the read end, which wakes its reader, and ends the daemon's work. Idempotent. */
     void close() {
+        Pipe.SourceChannel made = source;
         try {
-            if (source != null) {
-                source.close();
+            if (made != null) {
+                made.close();
             }
         } catch (IOException e) {
             Log.warning("cannot close a data channel", e);

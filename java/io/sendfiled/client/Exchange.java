@@ -2,6 +2,7 @@ package io.sendfiled.client;
 
 import io.sendfiled.protocol.ResponseDecoder;
 import io.sendfiled.sys.Errno;
+import io.sendfiled.sys.NativeIoException;
 import io.sendfiled.technique.Technique;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -10,6 +11,7 @@ import java.nio.channels.Pipe;
 import java.nio.file.FileSystemException;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
@@ -17,20 +19,32 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 
 /**
  * The client's side of a transfer: one request, and the messages on its status channel.
  *
- * <p>Owns the read end of the status channel, and closes it at the end. Ends exactly once, by {@link #finish}. Messages
- * are handled on the watcher's thread; {@link #cancel} may be called from any.
+ * <p>Owns the read end of the status channel, and closes it at the end. Ends exactly once, by {@link #finish}, whatever
+ * fails meanwhile: what this thread has no memory or no stack for, the watcher does. Messages are handled on the watcher's
+ * thread; {@link #cancel} may be called from any. Keeps its client reachable, and so open.
  */
 abstract non-sealed class Exchange implements Transfer {
 
-    final StatusWatcher watcher;
-    final RequestSender sender;
+    // The JVM loads the class of a handler when it looks for one: without memory, what is thrown would pass the handler
+    // by. Those of the subclasses, too.
+    static {
+        var unused = List.of(
+                Throwable.class,
+                IOException.class,
+                ClosedChannelException.class,
+                TransferException.class,
+                NativeIoException.class);
+    }
+
+    final SendfiledClient client;
     final FileRequest request;
-    private final Pipe.@Nullable SourceChannel source; // null: no descriptor was free for it
+    private volatile Pipe.@Nullable SourceChannel source; // null: it was not submitted
     private final ResponseDecoder decoder = new ResponseDecoder();
     private final CompletableFuture<FileInfo> info = new CompletableFuture<>();
     private final CompletableFuture<TransferResult> result = new CompletableFuture<>();
@@ -49,17 +63,30 @@ abstract non-sealed class Exchange implements Transfer {
     private volatile long transferId; // 0 until the File Information came
     private volatile @Nullable TransferDetails details; // with the Result of an extended request
 
-    Exchange(
-            Operation operation,
-            FileRequest request,
-            Pipe.@Nullable SourceChannel source,
-            StatusWatcher watcher,
-            RequestSender sender) {
+    /** The end: a failure, or else a success with this information. Written once, by {@link #finish}. */
+    private volatile @Nullable TransferException failure;
+
+    private @Nullable FileInfo success;
+
+    /** What {@link #fail} could not make an exception of. */
+    private volatile @Nullable Throwable fault;
+
+    /** The end has begun, and not every future is complete. */
+    private volatile boolean isEndPending;
+
+    // Of the watcher:
+    final AtomicBoolean wantsAttention = new AtomicBoolean();
+
+    @Nullable
+    Exchange nextAttention;
+
+    /** Another thread than the one that watches reads its channel. */
+    volatile boolean isHeld;
+
+    Exchange(Operation operation, FileRequest request, SendfiledClient client) {
         this.operation = operation;
         this.request = request;
-        this.source = source;
-        this.watcher = watcher;
-        this.sender = sender;
+        this.client = client;
         var unused = result.whenComplete((value, failure) -> {
             if (!over.get()) { // the user completed it: result().cancel(true), result().orTimeout(...)
                 timedOut = failure instanceof TimeoutException;
@@ -102,8 +129,13 @@ abstract non-sealed class Exchange implements Transfer {
             return;
         }
         cancelled = true;
-        if (!watcher.execute(this::onCancel)) { // the client is closed
-            onCancel();
+        try {
+            if (!client.watcher().execute(this, this::onCancel)) { // the client is closed
+                onCancel();
+            }
+        } catch (Throwable t) { // no memory
+            cancelled = false;
+            throw t;
         }
     }
 
@@ -185,6 +217,11 @@ abstract non-sealed class Exchange implements Transfer {
     }
 
     // ---- on the watcher's thread ----
+
+    /** Takes the read end of the status channel, before the request is submitted. */
+    final void begin(Pipe.SourceChannel status) {
+        source = status;
+    }
 
     /** The status channel, of an exchange that was submitted. */
     final Pipe.SourceChannel source() {
@@ -345,7 +382,7 @@ abstract non-sealed class Exchange implements Transfer {
     /** Tells the daemon to stop; does nothing before the daemon said what the transfer's id is. */
     final void sendCancel() {
         if (transferId != 0) {
-            sender.cancel(transferId);
+            client.sender().cancel(transferId);
         }
     }
 
@@ -358,8 +395,8 @@ abstract non-sealed class Exchange implements Transfer {
         if (current != null && value != null) {
             try {
                 current.onProgress(moved, value.size());
-            } catch (RuntimeException e) {
-                Log.warning("the progress listener of " + this + " failed", e);
+            } catch (Throwable t) { // the user's
+                Log.warning("the progress listener of " + this + " failed", t);
             }
         }
         return true;
@@ -382,6 +419,11 @@ abstract non-sealed class Exchange implements Transfer {
         return new TransferException(operation, request.path(), errno, moved, true, fits, detail, null);
     }
 
+    /** Why it has failed; null if it has not. */
+    final @Nullable TransferException knownFailure() {
+        return failure;
+    }
+
     final TransferException cancellation() {
         return timedOut
                 ? failure(Errno.ETIMEDOUT, false, null, null)
@@ -393,63 +435,131 @@ abstract non-sealed class Exchange implements Transfer {
         finish(null, failure(errno, true, detail, null));
     }
 
-    /** This process failed before the daemon could write to the destination. */
-    final void refuse(IOException e) {
-        sendCancel();
-        finish(null, failure(errnoOf(e), true, detailOf(e), e));
+    /** This process failed before the daemon could write to the destination. Never throws. */
+    final void refuse(Throwable t) {
+        try {
+            finish(null, failure(errnoOf(t), true, detailOf(t), t));
+        } catch (Throwable again) { // no memory for it, or no stack
+            failLater(t);
+        }
     }
 
-    /** This process failed. */
-    final void fail(IOException e) {
-        sendCancel();
-        finish(null, failure(errnoOf(e), false, detailOf(e), e));
+    /** This process failed. Never throws. */
+    final void fail(Throwable t) {
+        try {
+            if (!over.get()) {
+                sendCancel();
+                finish(null, failure(errnoOf(t), false, detailOf(t), t));
+            }
+        } catch (Throwable again) { // no memory for it, or no stack
+            failLater(t);
+        }
     }
 
-    private static int errnoOf(IOException e) {
-        if (e instanceof ClosedChannelException) {
+    /** The same on the watcher's thread, for one that must not run dependent actions. */
+    final void failLater(Throwable t) {
+        fault = t;
+        client.watcher().attend(this);
+    }
+
+    private static int errnoOf(Throwable t) {
+        if (t instanceof OutOfMemoryError) {
+            return Errno.ENOMEM;
+        }
+        if (t instanceof ClosedChannelException) {
             return Errno.EBADF;
         }
-        int errno = Errno.of(e);
+        int errno = t instanceof IOException e ? Errno.of(e) : 0;
         return errno != 0 ? errno : Errno.EIO;
     }
 
-    /** The exception's message; null if that is only the file's name, because then the errno says more. */
-    private static @Nullable String detailOf(IOException e) {
+    /**
+     * The exception's message; null if that is only the file's name, because then the errno says more. What is no
+     * exception of I/O says what it is, too.
+     */
+    private static @Nullable String detailOf(Throwable t) {
+        if (!(t instanceof IOException e)) {
+            return t.toString();
+        }
         return e instanceof FileSystemException && Errno.of(e) != 0 ? null : e.getMessage();
     }
 
-    /** The client is being closed. */
+    /** The client is being closed, or cannot go on. */
     void abandon() {
         sendCancel();
-        finish(null, failure(Errno.ECANCELED, false, "the client was closed", null));
+        Throwable cause = client.watcher().failure();
+        finish(
+                null,
+                cause == null
+                        ? failure(Errno.ECANCELED, false, "the client was closed", null)
+                        : failure(Errno.EIO, false, "the client cannot watch its transfers any more", cause));
     }
 
-    /** The end: with a result, or with a failure. False if it has come already. */
-    final boolean finish(@Nullable FileInfo success, @Nullable TransferException given) {
+    /** The end: with a result, or with a failure. False if it has come already. Never throws. */
+    final boolean finish(@Nullable FileInfo information, @Nullable TransferException given) {
         if (!over.compareAndSet(false, true)) {
             return false;
         }
-        closeSource();
-        TransferException failure = given;
-        if (success != null) {
-            try {
-                onSuccess();
-                result.complete(
-                        new TransferResult(success, moved, Duration.ofNanos(System.nanoTime() - startedNs), details));
-            } catch (IOException e) {
-                failure = failure(errnoOf(e), false, detailOf(e), e);
-            }
-        }
-        if (failure != null) {
-            info.completeExceptionally(failure);
-            onFailure(failure);
-            result.completeExceptionally(failure);
-        }
+        success = information;
+        failure = given;
+        tryEnd();
         return true;
     }
 
+    /** Completes every future that is not complete, or leaves that to the watcher. */
+    private void tryEnd() {
+        try {
+            end();
+        } catch (Throwable t) { // no memory, or no stack: what the dependent actions throw is kept by their futures
+            isEndPending = true;
+            client.watcher().attend(this);
+        }
+    }
+
+    private void end() {
+        closeSource();
+        FileInfo information = success;
+        if (information != null && failure == null) {
+            succeed(information);
+        }
+        TransferException known = failure;
+        if (known != null) {
+            info.completeExceptionally(known);
+            onFailure(known);
+            result.completeExceptionally(known);
+        }
+    }
+
+    private void succeed(FileInfo information) {
+        TransferResult value =
+                new TransferResult(information, moved, Duration.ofNanos(System.nanoTime() - startedNs), details);
+        try {
+            onSuccess();
+        } catch (Throwable t) {
+            failure = failure(errnoOf(t), false, detailOf(t), t);
+            return;
+        }
+        result.complete(value);
+    }
+
+    /** What could not be done before. On the watcher's thread, which has most of its stack left. */
+    final void onAttention() {
+        Throwable t = fault;
+        if (isEndPending) {
+            isEndPending = false;
+            tryEnd();
+        } else if (t != null && !over.get()) {
+            fail(t);
+        } else if (isHeld) {
+            client.watcher().readOn(this);
+        }
+        if (wantsAttention.get()) { // it has failed again
+            LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(StatusWatcher.RETRY_MS));
+        }
+    }
+
     /**
-     * Completes the other futures of the exchange, before {@link #result()}.
+     * Completes the other futures of the exchange, before {@link #result()}. Perhaps once more.
      *
      * @throws IOException if this process cannot: then the transfer has failed
      */
@@ -459,13 +569,14 @@ abstract non-sealed class Exchange implements Transfer {
     void onFailure(TransferException failure) {}
 
     final void closeSource() {
-        if (source == null) {
+        Pipe.SourceChannel channel = source;
+        if (channel == null) {
             return;
         }
         try {
-            source.close();
-            if (source.isRegistered()) { // the next selection removes the key, and closes the descriptor
-                watcher.wakeUp();
+            channel.close();
+            if (channel.isRegistered()) { // the next selection removes the key, and closes the descriptor
+                client.watcher().wakeUp();
             }
         } catch (IOException e) {
             Log.warning("cannot close a status channel", e);

@@ -1,5 +1,6 @@
 package io.sendfiled.client;
 
+import io.sendfiled.base.Forgotten;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.ClosedChannelException;
@@ -13,7 +14,8 @@ import java.nio.channels.ReadableByteChannel;
  * configureBlocking(false)}, registers {@link #selectable()} with its own selector, and reads here whenever that is
  * ready. One thread reads at a time; any thread may call {@link #close} and the transfer's {@link Transfer#cancel}.
  *
- * <p>The end of the channel is the end of the file: when the daemon stops before that, {@link #read} throws instead.
+ * <p>The end of the channel is the end of the file: when the daemon stops before that, {@link #read} throws instead. A
+ * content that is forgotten with bytes unread is closed when the garbage collector finds it, which is logged.
  */
 public final class FileContent implements ReadableByteChannel {
     private final ReadExchange exchange;
@@ -25,6 +27,7 @@ public final class FileContent implements ReadableByteChannel {
         this.exchange = exchange;
         this.info = info;
         this.remaining = info.size();
+        var unused = Forgotten.watch(this, exchange::onContentUnreachable);
     }
 
     /** The file's size and times. */
@@ -62,7 +65,7 @@ public final class FileContent implements ReadableByteChannel {
      * @return how many; 0 in non-blocking mode when there are none yet, or the bytes have ended too early and the reason is on
      *     its way; -1 when the whole file (or range) was read
      * @throws TransferException if the daemon stopped early, with its reason if the request has {@linkplain TransferOptions
-     *     options}; or the transfer was cancelled
+     *     options}; if the transfer was cancelled; or if the thread was interrupted, which ends the transfer ({@code EINTR})
      * @throws ClosedChannelException if this channel was closed
      */
     @Override
@@ -80,8 +83,8 @@ public final class FileContent implements ReadableByteChannel {
         int count;
         try {
             count = exchange.bytes().read(target);
-        } catch (ClosedChannelException e) { // cancelled, or interrupted
-            TransferException failure = exchange.cancellation();
+        } catch (ClosedChannelException e) {
+            TransferException failure = exchange.closed(e);
             exchange.finish(null, failure);
             throw failure.rethrown();
         } catch (IOException e) {

@@ -124,9 +124,19 @@ public final class FileRequest {
         return new FileRequest(path, source, offset, length, newOptions);
     }
 
-    /** The path as {@link #of(String)} takes it. Of a source, its {@linkplain Source#name name}. */
+    /**
+     * The path as {@link #of(String)} takes it. Of a source, its {@linkplain Source#name name}, and "an open file" if that
+     * throws: messages about failures are made of it.
+     */
     public String path() {
-        return source != null ? source.name() : Names.text(path);
+        if (source == null) {
+            return Names.text(path);
+        }
+        try {
+            return source.name();
+        } catch (Throwable t) { // the user's
+            return "an open file";
+        }
     }
 
     /** The first byte. */

@@ -1,25 +1,21 @@
 package io.sendfiled.client;
 
+import io.sendfiled.base.SystemLog;
 import org.jspecify.annotations.Nullable;
 
-/**
- * The client's log, {@code io.sendfiled.client}. The logger is looked up when the first line is logged: most clients
- * never log one, and the look-up would be the longest part of the start.
- */
+/** The client's log, {@code io.sendfiled.client}. Never throws, but waits as long as the user's logger does. */
 final class Log {
+    private static final String NAME = "io.sendfiled.client";
+
     private Log() {}
 
     /** A fault of this library. */
     static void error(String message, Throwable cause) {
-        log(System.Logger.Level.ERROR, message, cause);
+        SystemLog.log(NAME, System.Logger.Level.ERROR, message, cause);
     }
 
-    /** A fault, or an oddity, of the user's code. */
-    static void warning(String message, Throwable cause) {
-        log(System.Logger.Level.WARNING, message, cause);
-    }
-
-    private static void log(System.Logger.Level level, String message, @Nullable Throwable cause) {
-        System.getLogger("io.sendfiled.client").log(level, message, cause);
+    /** A fault, or an oddity, of the user's code or of this machine. */
+    static void warning(String message, @Nullable Throwable cause) {
+        SystemLog.log(NAME, System.Logger.Level.WARNING, message, cause);
     }
 }

@@ -1,22 +1,22 @@
 package io.sendfiled.client;
 
-import java.io.IOException;
-import java.util.concurrent.atomic.AtomicBoolean;
+import io.sendfiled.base.Forgotten;
+import java.util.Objects;
 
 /**
  * A file that the daemon holds open for this process, until it is sent, closed, or not sent in time (the daemon's
- * open-file timeout). Thread-safe.
+ * open-file timeout). Thread-safe. One that is forgotten is closed when the garbage collector finds it, which is logged.
  *
  * <p>For answers that begin with the file's size: open, write the headers, send.
  */
 public final class OpenFile implements AutoCloseable {
     private final OpenExchange exchange;
     private final FileInfo info;
-    private final AtomicBoolean used = new AtomicBoolean();
 
     OpenFile(OpenExchange exchange, FileInfo info) {
         this.exchange = exchange;
         this.info = info;
+        var unused = Forgotten.watch(this, exchange::onFileUnreachable);
     }
 
     /** The file's size and times. */
@@ -37,14 +37,15 @@ public final class OpenFile implements AutoCloseable {
      * @throws IllegalStateException if it was sent or closed before
      */
     public Transfer send(Destination destination) {
-        if (!used.compareAndSet(false, true)) {
+        if (!exchange.use()) {
             throw new IllegalStateException(exchange.request() + " was sent or closed before");
         }
         exchange.restartAs(Operation.SEND_OPEN);
         try {
-            exchange.sender.sendOpened(exchange, destination.duplicate());
-        } catch (IOException e) {
-            exchange.refuse(e);
+            exchange.client.sender().sendOpened(exchange, Objects.requireNonNull(destination.duplicate()));
+        } catch (Throwable t) { // the destination's, or no memory
+            exchange.sendCancel();
+            exchange.refuse(t);
         }
         return exchange;
     }
@@ -52,7 +53,7 @@ public final class OpenFile implements AutoCloseable {
     /** Tells the daemon to close the file; does nothing if the file was sent. Idempotent, never blocks. */
     @Override
     public void close() {
-        if (used.compareAndSet(false, true)) {
+        if (exchange.use()) {
             exchange.cancel();
         }
     }

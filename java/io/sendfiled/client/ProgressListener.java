@@ -4,7 +4,8 @@ package io.sendfiled.client;
 @FunctionalInterface
 public interface ProgressListener {
     /**
-     * More bytes were moved. Called on the client's thread: it must not block.
+     * More bytes were moved. Called by one thread at a time, in order; while it waits, no other event of this transfer is
+     * told. What it throws is logged, and changes nothing.
      *
      * @param bytesMoved the bytes moved since the beginning
      * @param totalBytes the bytes that the transfer will move

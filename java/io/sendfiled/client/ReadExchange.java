@@ -3,8 +3,13 @@ package io.sendfiled.client;
 import io.sendfiled.protocol.Wire;
 import io.sendfiled.sys.Errno;
 import java.io.IOException;
+import java.nio.channels.ClosedByInterruptException;
+import java.nio.channels.ClosedChannelException;
 import java.nio.channels.Pipe;
+import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -12,33 +17,40 @@ import org.jspecify.annotations.Nullable;
  * reader, and a failure is an end that comes too early. With options they have a channel of their own, and the status
  * channel stays with the watcher for the daemon's last word: why it has failed, or that it is complete.
  */
-non-sealed class ReadExchange extends Exchange implements ReadTransfer {
-    private final CompletableFuture<FileContent> content = new CompletableFuture<>();
-    private final @Nullable DataChannel data;
-    /** The daemon's last word: a failure, or null for none; without options there is never one. */
-    private final CompletableFuture<@Nullable TransferException> word = new CompletableFuture<>();
+class ReadExchange extends Exchange {
+    /** Until the content is in it: then the exchange does not know it any more, so that it can be found forgotten. */
+    private volatile @Nullable CompletableFuture<FileContent> content;
 
+    private final @Nullable DataChannel data;
+    private volatile @Nullable FileInfo information; // info() is the user's to complete
     private volatile boolean handedOver;
     private volatile boolean drained; // every byte has arrived: it cannot fail any more
 
-    ReadExchange(
-            FileRequest request,
-            Pipe.@Nullable SourceChannel source,
-            @Nullable DataChannel data,
-            StatusWatcher watcher,
-            RequestSender sender) {
-        super(Operation.READ, request, source, watcher, sender);
-        this.data = data;
+    /** The daemon's last word: a failure, or null for none. Written once, before the latch; without options never. */
+    private volatile @Nullable TransferException word;
+
+    private final CountDownLatch wordCame = new CountDownLatch(1);
+
+    /** An exchange, and what the user has of it. */
+    static ReadTransfer of(ReadExchange exchange) {
+        CompletableFuture<FileContent> content = new CompletableFuture<>();
+        exchange.content = content;
         var unused = content.whenComplete((value, failure) -> {
-            if (failure != null && !isOver()) { // the user completed the future
-                cancel();
+            if (failure != null && !exchange.isOver()) { // the user completed the future
+                exchange.cancel();
             }
         });
+        return new Reading(exchange, content);
     }
 
-    @Override
-    public final CompletableFuture<FileContent> content() {
-        return content;
+    ReadExchange(FileRequest request, SendfiledClient client) {
+        super(Operation.READ, request, client);
+        data = request.isExtended() ? new DataChannel() : null;
+    }
+
+    /** What is passed to the daemon with the request; null if the status channel carries the bytes. */
+    final @Nullable DataChannel data() {
+        return data;
     }
 
     /** The channel that the file's bytes come through. */
@@ -52,31 +64,37 @@ non-sealed class ReadExchange extends Exchange implements ReadTransfer {
         return data != null ? Integer.MAX_VALUE : Wire.FILE_INFO_SIZE;
     }
 
+    /**
+     * The content is handed over outside of the reading of messages: while the user's code reads it here, the spare thread
+     * can receive the word.
+     */
     @Override
     final boolean onFileInfo(FileInfo value) {
+        information = value;
         if (data == null) {
-            watcher.release(this);
+            client.watcher().release(this);
             return false;
         }
-        handOver(value);
+        var unused = client.watcher().execute(this, this::handOver); // a watcher that ends abandons it
         return true;
     }
 
-    /** On the watcher's thread: the watcher has released the channel. */
+    private FileInfo information() {
+        return Objects.requireNonNull(information);
+    }
+
+    /** On the watcher's thread: the watcher has released the channel, if it carries the bytes. */
     final void handOver() {
         if (isOver()) {
             return;
         }
+        FileInfo info = information();
         try {
-            source().configureBlocking(true);
+            bytes().configureBlocking(true);
         } catch (IOException e) {
             fail(e);
             return;
         }
-        handOver(info().join());
-    }
-
-    private void handOver(FileInfo info) {
         handedOver = true;
         FileContent value = new FileContent(this, info);
         boolean empty = info.size() == 0 && !isCopying();
@@ -93,9 +111,11 @@ non-sealed class ReadExchange extends Exchange implements ReadTransfer {
 
     /** Passes the content on. */
     void deliver(FileContent value) {
-        if (!content.complete(value)) { // the user has completed the future
+        CompletableFuture<FileContent> future = Objects.requireNonNull(content);
+        if (!future.complete(value)) { // the user has completed the future
             value.close();
         }
+        content = null;
     }
 
     /** What counts is what was read. */
@@ -107,25 +127,54 @@ non-sealed class ReadExchange extends Exchange implements ReadTransfer {
     /** The content's reader ends the exchange, when it has come to the end of the bytes. */
     @Override
     final boolean onResult(@Nullable TransferException failure) {
-        if (handedOver) {
-            word.complete(failure);
-            closeSource();
+        if (information != null) {
+            onWord(failure);
         } else {
             finish(null, failure != null ? failure : failure(Errno.EBADMSG, false, "a result without a file", null));
         }
         return false;
     }
 
+    /** The end without a Result: the daemon died. If that was behind the last byte, the file is whole. */
+    @Override
+    final void onEnd() {
+        if (data != null && information != null) {
+            onWord(null);
+        } else {
+            super.onEnd();
+        }
+    }
+
+    private void onWord(@Nullable TransferException failure) {
+        tell(failure);
+        closeSource();
+        if (drained) {
+            finish(information(), null);
+        }
+    }
+
+    /** Lets the content's reader know the last word, unless there was one. */
+    private void tell(@Nullable TransferException failure) {
+        synchronized (wordCame) {
+            if (wordCame.getCount() > 0) {
+                word = failure;
+                wordCame.countDown();
+            }
+        }
+    }
+
     /** Closing the pipe stops the daemon. Its answer need not be awaited, because the pipe is the only destination. */
     @Override
     final void onCancel() {
         if (drained) { // too late to cancel; does not wait for the Result
-            finish(info().join(), null);
+            finish(information(), null);
             return;
         }
         sendCancel();
-        if (handedOver && isCopying()) {
-            closeBytes(); // the copying thread notices, and finishes when it has stopped writing to the target
+        if (handedOver
+                && isCopying()) { // the copying thread notices, and finishes when it does not write to the target
+            closeBytes();
+            tell(cancellation());
         } else {
             finish(null, cancellation());
         }
@@ -146,13 +195,11 @@ non-sealed class ReadExchange extends Exchange implements ReadTransfer {
         finishDrained(value);
     }
 
-    /** Ends the exchange, with the daemon's last word if there is one. */
+    /** Ends the exchange; with options, as soon as the last word is there, too. */
     final void finishDrained(FileInfo value) {
         drained = true;
-        if (data == null) {
+        if (data == null || wordCame.getCount() == 0) { // else onWord finds that it is drained
             finish(value, null);
-        } else {
-            var unused = word.thenAccept(any -> finish(value, null));
         }
     }
 
@@ -161,18 +208,41 @@ non-sealed class ReadExchange extends Exchange implements ReadTransfer {
      * nobody else could receive it, it is not waited for.
      */
     final @Nullable TransferException stoppedEarly(long missing, boolean wait) {
-        if (data != null && !word.isDone()) {
+        if (data != null && wordCame.getCount() > 0) {
             if (!wait) {
                 return null;
             }
-            if (!watcher.isThisThread()) {
-                word.join();
+            try {
+                awaitWord();
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt(); // as a channel's read does
+                return interrupted(e);
             }
         }
-        TransferException said = word.getNow(null);
+        TransferException said = word;
         return said != null
                 ? counted(said)
                 : failure(Errno.ECONNABORTED, false, "the daemon stopped " + missing + " bytes before the end", null);
+    }
+
+    private void awaitWord() throws InterruptedException {
+        boolean waiting = true;
+        while (waiting && client.watcher().goesOnWithoutCaller()) {
+            waiting = !wordCame.await(StatusWatcher.RETRY_MS, TimeUnit.MILLISECONDS);
+        }
+    }
+
+    /** The channel of the bytes was closed under its reader: why. */
+    final TransferException closed(ClosedChannelException e) {
+        TransferException known = knownFailure();
+        if (known != null) {
+            return known;
+        }
+        return e instanceof ClosedByInterruptException && !isCancelled() ? interrupted(e) : cancellation();
+    }
+
+    private TransferException interrupted(Exception e) {
+        return failure(Errno.EINTR, false, "the reading thread was interrupted", e);
     }
 
     /** The reader has closed the content, read or not. */
@@ -183,14 +253,25 @@ non-sealed class ReadExchange extends Exchange implements ReadTransfer {
         }
     }
 
-    /** The end without a Result: the daemon died. If that was behind the last byte, the file is whole. */
-    @Override
-    final void onEnd() {
-        if (data != null && handedOver) {
-            word.complete(null);
-            closeSource();
-        } else {
-            super.onEnd();
+    /**
+     * Nobody can read the content any more, and it was not closed. On the cleaner's thread, also after the content was read
+     * or closed; leaves the work to the watcher.
+     */
+    final void onContentUnreachable() {
+        if (!isSettled() && !client.watcher().execute(this, this::onContentForgotten)) {
+            onContentForgotten();
+        }
+    }
+
+    private boolean isSettled() {
+        return drained || isCancelled() || isOver();
+    }
+
+    private void onContentForgotten() {
+        if (!isSettled()) {
+            Log.warning("the content of " + this + " was neither read to the end nor closed", null);
+            sendCancel();
+            finish(null, failure(Errno.ECANCELED, false, "its content was forgotten, neither read nor closed", null));
         }
     }
 
@@ -209,21 +290,23 @@ non-sealed class ReadExchange extends Exchange implements ReadTransfer {
 
     @Override
     final void onFailure(TransferException failure) {
-        content.completeExceptionally(failure);
-        word.complete(failure);
         closeBytes();
+        tell(failure);
+        CompletableFuture<FileContent> future = content;
+        if (future != null) {
+            future.completeExceptionally(failure);
+        }
     }
 
     /** When the client is closed, a reader keeps the content that was handed over. */
     @Override
     final void abandon() {
         if (drained) {
-            finish(info().join(), null);
+            finish(information(), null);
         } else if (!handedOver || isCopying()) {
             super.abandon();
-        } else {
-            word.complete(null);
-            closeSource();
+        } else if (data != null) {
+            onWord(null);
         }
     }
 }

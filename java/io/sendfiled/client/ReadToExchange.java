@@ -1,28 +1,19 @@
 package io.sendfiled.client;
 
+import io.sendfiled.sys.NativeIoException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
-import java.nio.channels.Pipe;
 import java.nio.channels.WritableByteChannel;
-import java.util.concurrent.RejectedExecutionException;
-import org.jspecify.annotations.Nullable;
 
 /** Read File whose bytes a thread of the client's copies to a channel. */
 final class ReadToExchange extends ReadExchange {
     private final WritableByteChannel target;
     private final Copying copying;
 
-    ReadToExchange(
-            FileRequest request,
-            Pipe.@Nullable SourceChannel source,
-            @Nullable DataChannel data,
-            StatusWatcher watcher,
-            RequestSender sender,
-            WritableByteChannel target,
-            Copying copying) {
-        super(request, source, data, watcher, sender);
+    ReadToExchange(FileRequest request, SendfiledClient client, WritableByteChannel target) {
+        super(request, client);
         this.target = target;
-        this.copying = copying;
+        copying = client.copying();
     }
 
     @Override
@@ -34,8 +25,10 @@ final class ReadToExchange extends ReadExchange {
     void deliver(FileContent value) {
         try {
             copying.execute(() -> copy(value));
-        } catch (RejectedExecutionException e) {
-            fail(new IOException("the executor for copying refused", e));
+        } catch (NativeIoException e) {
+            fail(e);
+        } catch (Throwable t) { // the user's executor
+            fail(new IOException("the executor for copying refused", t));
         }
     }
 
@@ -46,8 +39,9 @@ final class ReadToExchange extends ReadExchange {
     void onDrained(FileInfo value) {} // the last bytes are not written yet
 
     private void copy(FileContent content) {
-        ByteBuffer buffer = copying.takeBuffer();
+        ByteBuffer buffer = null;
         try {
+            buffer = copying.takeBuffer();
             while (content.read(buffer.clear()) >= 0) {
                 buffer.flip();
                 while (buffer.hasRemaining()) {
@@ -57,16 +51,16 @@ final class ReadToExchange extends ReadExchange {
             finishDrained(content.info());
         } catch (TransferException e) { // content.read finished the exchange
             finish(null, e);
-        } catch (IOException e) {
+        } catch (Throwable t) { // the target's, or there is no direct memory
             if (isCancelled()) {
                 finish(null, cancellation());
             } else {
-                fail(e);
+                fail(t);
             }
-        } catch (RuntimeException e) { // the target's
-            fail(new IOException(e.toString(), e));
         } finally {
-            copying.giveBack(buffer);
+            if (buffer != null) {
+                copying.giveBack(buffer);
+            }
         }
     }
 }

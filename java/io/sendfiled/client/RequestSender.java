@@ -11,7 +11,6 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.Pipe;
 import java.util.ArrayDeque;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Queue;
 import org.jspecify.annotations.Nullable;
@@ -21,7 +20,9 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Owns the request socket. Sends a request at once, on the caller's thread. The kernel queues about ten requests for
  * one daemon: when that queue is full, a separate thread sends the waiting requests in order as there is room, and ends
- * when none waits. Takes the descriptors of a request, and closes them when it is sent or has failed.
+ * when none waits. If it cannot be started, the watcher sends them, {@link #sendWaiting}. Takes the descriptors of a
+ * request, and closes them when it is sent or has failed. What was refused after it had waited is told by the watcher, so
+ * that no dependent action can hold up the others that wait.
  */
 final class RequestSender {
     private static final int WAIT_MS = 100;
@@ -39,7 +40,14 @@ final class RequestSender {
             @Nullable OwnedFd destination,
             @Nullable OwnedFd source) {}
 
+    // The JVM loads the class of a handler when it looks for one: without memory, what is thrown would pass the handler
+    // by.
+    static {
+        var unused = List.of(Throwable.class, IOException.class);
+    }
+
     private final Object lock = new Object();
+    private final StatusWatcher watcher;
     private final String name;
     private final String socketPath;
     private final byte[] socketPathBytes;
@@ -49,16 +57,25 @@ final class RequestSender {
     private final ByteBuffer buffer = ByteBuffer.allocateDirect(Wire.MAX_REQUEST_SIZE);
     private final Queue<Pending> queue = new ArrayDeque<>();
     private @Nullable Thread submitter;
+    private volatile boolean stranded; // requests wait, and there is no thread for them; changes under the lock
     private boolean closed;
 
     /**
      * Takes a connected socket.
      *
+     * @param watcher tells what was refused, and sends what waits when no thread can be started
      * @param name of the thread
      * @param socketPath where the daemon listens, to connect again when it was restarted
      * @param maxQueued how many requests may wait for room
      */
-    RequestSender(String name, OwnedFd socket, String socketPath, byte[] socketPathBytes, int maxQueued) {
+    RequestSender(
+            StatusWatcher watcher,
+            String name,
+            OwnedFd socket,
+            String socketPath,
+            byte[] socketPathBytes,
+            int maxQueued) {
+        this.watcher = watcher;
         this.name = name;
         this.socket = socket;
         this.socketPath = socketPath;
@@ -95,19 +112,40 @@ final class RequestSender {
 
     private void submit(Pending pending) {
         int result;
-        synchronized (lock) {
-            if (closed) {
-                result = -Errno.ECANCELED;
-            } else {
-                result = queue.isEmpty() ? send(pending) : -Errno.EAGAIN; // none overtakes those that wait
-                if (result == -Errno.EAGAIN && (pending.exchange() == null || queue.size() < maxQueued)) {
-                    queue.add(pending);
-                    startSubmitter();
-                    return;
+        try {
+            synchronized (lock) {
+                if (closed) {
+                    result = -Errno.ECANCELED;
+                } else {
+                    result = queue.isEmpty() ? send(pending) : -Errno.EAGAIN; // none overtakes those that wait
+                    if (result == -Errno.EAGAIN && (pending.exchange() == null || queue.size() < maxQueued)) {
+                        queue.add(pending);
+                        startSubmitter();
+                        return;
+                    }
                 }
             }
+        } catch (Throwable t) { // no memory
+            close(pending);
+            throw t;
         }
+        close(pending);
         settle(pending, result);
+    }
+
+    private void startSubmitter() {
+        if (submitter != null || stranded) {
+            return;
+        }
+        try {
+            Thread thread = new Thread(null, this::drain, name, 0, false); // inherits no thread locals
+            thread.setDaemon(true);
+            thread.start();
+            submitter = thread;
+        } catch (Throwable t) { // no thread, or no memory for one
+            stranded = true;
+            watcher.wakeUp();
+        }
     }
 
     /**
@@ -116,38 +154,63 @@ final class RequestSender {
      */
     private void drain() {
         while (true) {
-            Pending pending;
             int result;
             synchronized (lock) {
-                pending = queue.peek();
-                if (pending == null) {
+                result = sendFirst();
+                if (queue.isEmpty()) {
                     submitter = null;
                     if (closed) {
                         closeSocket();
                     }
                     return;
                 }
-                Exchange exchange = pending.exchange();
-                boolean wanted = exchange == null || !(exchange.isOver() || exchange.isCancelled());
-                result = wanted ? send(pending) : 0; // unwanted: closing its status channel ends it
-                if (result != -Errno.EAGAIN) {
-                    queue.remove();
-                }
             }
             if (result == -Errno.EAGAIN) {
                 ClientNative.waitWritable(socket.fd(), WAIT_MS);
-            } else {
-                settle(pending, result);
             }
         }
     }
 
-    private void startSubmitter() {
-        if (submitter == null) {
-            submitter = new Thread(this::drain, name);
-            submitter.setDaemon(true);
-            submitter.start();
+    /**
+     * Sends as many of the waiting requests as there is room for, if there is no thread for them. On the watcher's thread.
+     *
+     * @return whether it is to be called again
+     */
+    boolean sendWaiting() {
+        if (!stranded) {
+            return false;
         }
+        synchronized (lock) {
+            while (!queue.isEmpty() && sendFirst() != -Errno.EAGAIN) {}
+            stranded = !queue.isEmpty();
+            return stranded;
+        }
+    }
+
+    /** Sends the first request that waits, or refuses it. 0, or -EAGAIN when there is no room for it yet. */
+    private int sendFirst() {
+        Pending pending = queue.peek();
+        if (pending == null) {
+            return 0;
+        }
+        Exchange exchange = pending.exchange();
+        try {
+            boolean wanted = exchange == null || !(exchange.isOver() || exchange.isCancelled());
+            int result = wanted ? send(pending) : 0; // unwanted: closing its status channel ends it
+            if (result == -Errno.EAGAIN) {
+                return result;
+            }
+            if (result != 0 && exchange != null && !watcher.execute(exchange, () -> settle(pending, result))) {
+                settle(pending, result); // the client is closed: no other request waits
+            }
+        } catch (Throwable t) { // no memory
+            if (exchange != null) {
+                exchange.failLater(t);
+            }
+        }
+        queue.remove();
+        close(pending);
+        return 0;
     }
 
     private int send(Pending pending) {
@@ -226,7 +289,6 @@ final class RequestSender {
     }
 
     private void settle(Pending pending, int result) {
-        close(pending);
         Exchange exchange = pending.exchange();
         if (result == 0 || exchange == null) { // a Cancel that finds no daemon has nothing to cancel
             return;
@@ -253,8 +315,8 @@ final class RequestSender {
             if (passedOn != null) {
                 passedOn.close();
             }
-        } catch (IOException e) { // of an earlier write by the destination's owner
-            Log.warning("closing what was passed on", e);
+        } catch (Throwable t) { // an earlier write by the destination's owner has failed, or there is no memory
+            Log.warning("closing what was passed on", t);
         }
     }
 
@@ -266,22 +328,22 @@ final class RequestSender {
         }
     }
 
-    /** Drops the waiting requests and closes the socket: at once, or when the submitter notices. Idempotent. */
+    /**
+     * Drops the waiting requests and closes the socket: at once, or when the submitter notices. Idempotent. The watcher, which
+     * is closed before, ends their exchanges.
+     */
     void close() {
-        List<Pending> dropped;
         synchronized (lock) {
             if (closed) {
                 return;
             }
             closed = true;
-            dropped = new ArrayList<>(queue);
+            queue.forEach(RequestSender::close);
             queue.clear();
+            stranded = false;
             if (submitter == null) {
                 closeSocket();
             }
-        }
-        for (Pending pending : dropped) {
-            settle(pending, -Errno.ECANCELED);
         }
     }
 }

@@ -1,5 +1,6 @@
 package io.sendfiled.client;
 
+import io.sendfiled.base.Forgotten;
 import io.sendfiled.buffer.SharedBuffer;
 import io.sendfiled.config.SocketDirectories;
 import io.sendfiled.jni.ClientNative;
@@ -7,6 +8,7 @@ import io.sendfiled.names.Names;
 import io.sendfiled.protocol.Wire;
 import io.sendfiled.sys.Descriptors;
 import io.sendfiled.sys.Errno;
+import io.sendfiled.sys.NativeIoException;
 import io.sendfiled.sys.OwnedFd;
 import java.io.Closeable;
 import java.io.IOException;
@@ -36,9 +38,15 @@ import org.jspecify.annotations.Nullable;
  * sends a file that this process has open. Both need a daemon that knows the extended form of the protocol.
  *
  * <p>No method for a transfer blocks or throws because of the daemon, the disk or the destination: failures appear in
- * the transfer's futures only. Thread-safe; one client serves a whole process. It has one thread, which watches the
- * status channels and completes the futures, and needs one pipe for each transfer, or two for a read with options. After a restart of the daemon, the
- * next request connects again.
+ * the transfer's futures only. Every future ends, also when this process has no memory or no threads, or when an action, a
+ * listener, a target or an executor of the user's throws anything. Thread-safe; one client serves a whole process. It needs one
+ * pipe for each transfer, or two for a read with options. After a restart of the daemon, the next request connects again.
+ *
+ * <p>It has one thread, which watches the status channels, completes the futures and so runs their dependent actions. When an
+ * action takes more than {@value Baton#LIMIT_MS} ms, another thread goes on with all other transfers: each action that waits keeps
+ * one thread and its own transfer. For that a second thread stands by, from the first answer on.
+ *
+ * <p>A client that is forgotten, and its transfers with it, is closed when the garbage collector finds it, which is logged.
  */
 public final class SendfiledClient implements AutoCloseable {
     /** The name of the instance that is used when none is given. */
@@ -49,12 +57,62 @@ public final class SendfiledClient implements AutoCloseable {
     private final StatusWatcher watcher;
     private final RequestSender sender;
     private final Copying copying;
-    private final AtomicBoolean closed = new AtomicBoolean();
+    private final Parts parts;
 
-    private SendfiledClient(StatusWatcher watcher, RequestSender sender, Copying copying) {
-        this.watcher = watcher;
-        this.sender = sender;
-        this.copying = copying;
+    private SendfiledClient(Parts parts) {
+        this.parts = parts;
+        watcher = parts.watcher;
+        sender = parts.sender;
+        copying = parts.copying;
+        var unused = Forgotten.watch(this, parts::reclaim);
+    }
+
+    /** What a client owns. It does not know the client, but by its running transfers. */
+    private static final class Parts {
+        final StatusWatcher watcher;
+        final RequestSender sender;
+        final Copying copying;
+        private final AtomicBoolean closed = new AtomicBoolean();
+
+        Parts(StatusWatcher watcher, RequestSender sender, Copying copying) {
+            this.watcher = watcher;
+            this.sender = sender;
+            this.copying = copying;
+        }
+
+        boolean isClosed() {
+            return closed.get();
+        }
+
+        /** False if it was closed before. */
+        boolean close() {
+            if (!closed.compareAndSet(false, true)) {
+                return false;
+            }
+            copying.close();
+            watcher.close();
+            sender.close();
+            return true;
+        }
+
+        /** The client is unreachable, or was closed. */
+        void reclaim() {
+            if (close()) {
+                Log.warning("a SendfiledClient of " + sender.socketPath() + " was not closed", null);
+            }
+        }
+    }
+
+    StatusWatcher watcher() {
+        return watcher;
+    }
+
+    RequestSender sender() {
+        return sender;
+    }
+
+    Copying copying() {
+        return copying;
     }
 
     /**
@@ -103,11 +161,10 @@ public final class SendfiledClient implements AutoCloseable {
      */
     public ReadTransfer read(FileRequest request) {
         checkPath(request, "read");
-        DataChannel data = dataChannel(request);
-        Opened opened = Opened.open(data, null);
-        ReadExchange exchange = new ReadExchange(request, opened.status(), data, watcher, sender);
-        start(Wire.READ_FILE, exchange, opened);
-        return exchange;
+        ReadExchange exchange = new ReadExchange(request, this);
+        ReadTransfer transfer = ReadExchange.of(exchange);
+        start(Wire.READ_FILE, exchange, exchange.data());
+        return transfer;
     }
 
     /** Reads a whole file into a channel; see {@link #readTo(FileRequest, WritableByteChannel)}. */
@@ -127,10 +184,9 @@ public final class SendfiledClient implements AutoCloseable {
             throw new IllegalArgumentException("the target is in non-blocking mode: use send, or read");
         }
         checkPath(request, "read");
-        DataChannel data = dataChannel(request);
-        Opened opened = Opened.open(data, null);
-        ReadToExchange exchange = new ReadToExchange(request, opened.status(), data, watcher, sender, target, copying);
-        start(Wire.READ_FILE, exchange, opened);
+        ReadToExchange exchange = new ReadToExchange(request, this, target);
+        copying.track(exchange);
+        start(Wire.READ_FILE, exchange, exchange.data());
         return exchange;
     }
 
@@ -152,9 +208,8 @@ public final class SendfiledClient implements AutoCloseable {
         checkPath(request, "read");
         FileRequest sealing = request.with(request.options().withSeal(true));
         MemoryFile file = new MemoryFile(request);
-        Opened opened = Opened.open(file, null);
-        BufferExchange exchange = new BufferExchange(sealing, opened.status(), watcher, sender, file);
-        start(Wire.SEND_FILE, exchange, opened);
+        BufferExchange exchange = new BufferExchange(sealing, this, file);
+        start(Wire.SEND_FILE, exchange, file);
         return exchange;
     }
 
@@ -182,9 +237,8 @@ public final class SendfiledClient implements AutoCloseable {
      * @param destination the destination; the caller keeps it, and does not use it until the result is there
      */
     public Transfer send(FileRequest request, Destination destination) {
-        Opened opened = Opened.open(destination, request.source());
-        SendExchange exchange = new SendExchange(request, opened.status(), watcher, sender);
-        start(Wire.SEND_FILE, exchange, opened);
+        SendExchange exchange = new SendExchange(request, this);
+        start(Wire.SEND_FILE, exchange, destination);
         return exchange;
     }
 
@@ -205,10 +259,9 @@ public final class SendfiledClient implements AutoCloseable {
      */
     public CompletableFuture<OpenFile> open(FileRequest request) {
         checkPath(request, "opened");
-        Opened opened = Opened.open(null, null);
-        OpenExchange exchange = new OpenExchange(request, opened.status(), watcher, sender);
-        start(Wire.OPEN_FILE, exchange, opened);
-        return exchange.opened();
+        CompletableFuture<OpenFile> opened = new CompletableFuture<>();
+        start(Wire.OPEN_FILE, new OpenExchange(request, this, opened), null);
+        return opened;
     }
 
     private static void checkPath(FileRequest request, String what) {
@@ -217,22 +270,23 @@ public final class SendfiledClient implements AutoCloseable {
         }
     }
 
-    private static @Nullable DataChannel dataChannel(FileRequest request) {
-        return request.isExtended() ? new DataChannel() : null;
-    }
-
-    private void start(int command, Exchange exchange, Opened opened) {
-        Pipe.SinkChannel sink = opened.sink();
-        if (sink == null) {
-            exchange.refuse(Objects.requireNonNull(opened.failure()));
+    /** Submits a request; whatever throws ends the exchange. */
+    private void start(int command, Exchange exchange, @Nullable Destination destination) {
+        Opened opened;
+        try {
+            opened = Opened.open(destination, exchange.request().source());
+        } catch (Throwable t) { // the destination's or the source's, or there is no descriptor
+            exchange.refuse(t);
             return;
         }
-        if (exchange instanceof ReadToExchange copy) {
-            copying.track(copy);
-        }
-        sender.submit(command, exchange, sink, opened.destination(), opened.source());
-        if (!exchange.isOver() && !watcher.execute(() -> watcher.watch(exchange))) {
-            exchange.abandon();
+        exchange.begin(opened.status());
+        try {
+            sender.submit(command, exchange, opened.sink(), opened.destination(), opened.source());
+            if (!exchange.isOver() && !watcher.execute(exchange, () -> watcher.watch(exchange))) {
+                exchange.abandon();
+            }
+        } catch (Throwable t) { // no memory
+            exchange.fail(t);
         }
     }
 
@@ -242,46 +296,38 @@ public final class SendfiledClient implements AutoCloseable {
      */
     @Override
     public void close() {
-        if (closed.compareAndSet(false, true)) {
-            copying.close();
-            watcher.close();
-            sender.close();
-        }
+        parts.close();
     }
 
     @Override
     public String toString() {
-        return "SendfiledClient[" + sender.socketPath() + (closed.get() ? ", closed]" : "]");
+        return "SendfiledClient[" + sender.socketPath() + (parts.isClosed() ? ", closed]" : "]");
     }
 
     /** The descriptors of a new request: a pipe for its status, duplicates of its destination and its source. */
     private record Opened(
-            Pipe.@Nullable SourceChannel status,
-            Pipe.@Nullable SinkChannel sink,
+            Pipe.SourceChannel status,
+            Pipe.SinkChannel sink,
             @Nullable OwnedFd destination,
-            @Nullable OwnedFd source,
-            @Nullable IOException failure) {
+            @Nullable OwnedFd source) {
 
-        static Opened open(@Nullable Destination destination, @Nullable Source source) {
-            Pipe pipe = null;
+        /** Opens all of them, or throws what one of them throws. */
+        static Opened open(@Nullable Destination destination, @Nullable Source source) throws IOException {
+            Pipe pipe = Pipe.open();
             OwnedFd to = null;
-            boolean complete = false;
+            OwnedFd from = null;
             try {
-                pipe = Pipe.open();
                 Descriptors.setCloseOnExec(pipe.source());
                 Descriptors.setCloseOnExec(pipe.sink());
-                to = destination == null ? null : destination.duplicate();
-                OwnedFd from = source == null ? null : source.duplicate();
-                complete = true;
-                return new Opened(pipe.source(), pipe.sink(), to, from, null);
-            } catch (IOException e) {
-                return new Opened(null, null, null, null, e);
-            } finally {
-                if (!complete && pipe != null) {
-                    close(pipe.source());
-                    close(pipe.sink());
-                    close(to);
-                }
+                to = destination == null ? null : Objects.requireNonNull(destination.duplicate());
+                from = source == null ? null : Objects.requireNonNull(source.duplicate());
+                return new Opened(pipe.source(), pipe.sink(), to, from);
+            } catch (Throwable t) {
+                close(pipe.source());
+                close(pipe.sink());
+                close(to);
+                close(from);
+                throw t;
             }
         }
 
@@ -346,38 +392,61 @@ public final class SendfiledClient implements AutoCloseable {
          * Connects. Does not wait for the daemon.
          *
          * @throws DaemonUnavailableException if no daemon listens there
-         * @throws IOException if no descriptor is free
+         * @throws IOException if no descriptor is free, or no thread can be started
          */
         public SendfiledClient connect() throws IOException {
             Path directory = socketDirectory != null ? socketDirectory : SocketDirectories.find(name);
             if (directory == null) {
                 throw new DaemonUnavailableException(
-                        "no sendfiled named " + name + " in " + searched() + "; start one, or say where it is",
+                        "no sendfiled named " + Names.printable(name) + " in " + searched()
+                                + "; start one, or say where it is",
                         Errno.ENOENT);
             }
             byte[] pathBytes = Names.bytes(Names.resolve(directory, SocketDirectories.socketFile(name)));
             String path = Names.printable(Names.text(pathBytes));
             OwnedFd socket = OwnedFd.take(Errno.check(ClientNative.openSocket(), "open a socket"));
             StatusWatcher watcher = null;
+            Parts parts = null;
             try {
                 int result = ClientNative.connect(socket.fd(), pathBytes);
                 if (result < 0) {
-                    throw new DaemonUnavailableException(
-                            "no daemon listens at " + path + ": " + Errno.message(-result) + " (" + Errno.name(-result)
-                                    + ")",
-                            -result);
+                    throw new DaemonUnavailableException(unavailable(path, -result), -result);
                 }
                 String thread = "sendfiled-client-" + CLIENTS.incrementAndGet();
                 watcher = new StatusWatcher(thread);
                 RequestSender sender =
-                        new RequestSender(thread + "-submit", socket, path, pathBytes, maxQueuedRequests);
-                watcher.start();
-                return new SendfiledClient(watcher, sender, new Copying(copyExecutor, thread));
-            } finally {
-                if (watcher == null) {
-                    socket.close();
-                }
+                        new RequestSender(watcher, thread + "-submit", socket, path, pathBytes, maxQueuedRequests);
+                parts = new Parts(watcher, sender, new Copying(copyExecutor, thread));
+                SendfiledClient client = new SendfiledClient(parts);
+                watcher.start(sender::sendWaiting);
+                return client;
+            } catch (OutOfMemoryError e) { // no thread, or no memory for one
+                release(socket, watcher, parts);
+                NativeIoException failure = new NativeIoException("start a client's thread", Errno.EAGAIN);
+                failure.initCause(e);
+                throw failure;
+            } catch (Throwable t) {
+                release(socket, watcher, parts);
+                throw t;
             }
+        }
+
+        private static String unavailable(String path, int errno) {
+            boolean absent = errno == Errno.ENOENT || errno == Errno.ECONNREFUSED;
+            return (absent ? "no daemon listens at " : "cannot connect to the daemon's socket ") + path + ": "
+                    + Errno.message(errno) + " (" + Errno.name(errno) + ")";
+        }
+
+        /** Closes what a client would have owned that did not start. */
+        private static void release(OwnedFd socket, @Nullable StatusWatcher watcher, @Nullable Parts parts)
+                throws IOException {
+            if (watcher != null) {
+                watcher.discard();
+            }
+            if (parts != null) {
+                parts.close();
+            }
+            socket.close();
         }
 
         private static String searched() {

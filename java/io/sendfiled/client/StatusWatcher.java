@@ -4,64 +4,159 @@ import io.sendfiled.protocol.Wire;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.channels.CancelledKeyException;
 import java.nio.channels.ClosedSelectorException;
 import java.nio.channels.SelectionKey;
 import java.nio.channels.Selector;
-import java.util.ArrayList;
+import java.util.ArrayDeque;
 import java.util.List;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.concurrent.locks.LockSupport;
+import java.util.function.BooleanSupplier;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Watches the status channels of one client's transfers.
  *
- * <p>Owns one daemon thread and its selector. The state of the exchanges belongs to this thread; other threads use
- * {@link #execute}. Waits only for its selector: a dependent action that blocks, blocks all transfers of the client.
+ * <p>Owns the selector and the threads: one that watches, and since the first answer a spare one. The user's code (listeners,
+ * dependent actions, an executor) runs on the one that watches. When it does not return soon, the spare one goes on with
+ * everything but that exchange, as {@link Baton} says. So this class calls it outside of the selector, and by {@link
+ * #handle} alone, and keeps in fields what is still to be done.
+ *
+ * <p>Other threads use {@link #execute}, {@link #release} and {@link #attend}. Whatever is thrown here ends at most the exchange
+ * that it belongs to.
  */
 final class StatusWatcher {
     private static final int BUFFER_SIZE = 256 * Wire.TRANSFER_STATUS_SIZE;
 
-    private final Selector selector;
-    private final Thread thread;
-    private final Queue<Runnable> intake = new ConcurrentLinkedQueue<>();
-    private final ByteBuffer buffer = ByteBuffer.allocateDirect(BUFFER_SIZE).order(ByteOrder.nativeOrder());
-    private List<ReadExchange> handOvers = new ArrayList<>();
-    private volatile boolean closing;
+    /** What has failed for want of a thread or memory is tried again after so long, in milliseconds. */
+    static final int RETRY_MS = 10;
 
-    StatusWatcher(String name) throws IOException {
-        selector = Selector.open();
-        thread = new Thread(this::run, name);
-        thread.setDaemon(true);
+    private static final long SPARE_RETRY_NS = TimeUnit.SECONDS.toNanos(1);
+    private static final int CLOSE_MS = 1_000;
+
+    /** What is done for an exchange and may run the user's code. */
+    private interface Work {
+        void on(Exchange exchange, Watching thread) throws IOException;
     }
 
-    void start() {
-        thread.start();
+    private static final Work READ = (exchange, thread) -> exchange.onReadable(thread.buffer);
+    private static final Work HAND_OVER = (exchange, thread) -> ((ReadExchange) exchange).handOver();
+    private static final Work ATTEND = (exchange, thread) -> exchange.onAttention();
+    private static final Work ABANDON = (exchange, thread) -> exchange.abandon();
+
+    /** Work that another thread has left. */
+    private static final class Task implements Work {
+        final Exchange exchange;
+        final Runnable action;
+
+        Task(Exchange exchange, Runnable action) {
+            this.exchange = exchange;
+            this.action = action;
+        }
+
+        @Override
+        public void on(Exchange unused, Watching thread) {
+            action.run();
+        }
+    }
+
+    // The JVM loads the class of a handler when it looks for one: without memory, what is thrown would pass the handler
+    // by.
+    static {
+        var unused =
+                List.of(Throwable.class, IOException.class, ClosedSelectorException.class, CancelledKeyException.class);
+    }
+
+    private final String name;
+    private final Selector selector;
+    private final Baton baton = new Baton();
+    private final Queue<Task> intake = new ConcurrentLinkedQueue<>();
+    private final Queue<ReadExchange> releasing = new ConcurrentLinkedQueue<>();
+    private final AtomicReference<@Nullable Exchange> attention = new AtomicReference<>(); // a stack
+    private final CountDownLatch ended = new CountDownLatch(1);
+    private volatile BooleanSupplier chore = () -> false;
+    private volatile @Nullable Thread holder;
+    private volatile @Nullable Throwable failure;
+    private volatile boolean closing;
+    private volatile boolean spareStarts;
+    // all below: for the thread that has the baton
+    private final Queue<Exchange> ready = new ArrayDeque<>(); // to be read; to be abandoned in the end
+    private @Nullable Exchange reading; // whoever takes the baton leaves this one to the thread that had it
+    private int released; // so many of `releasing` have no key any more
+    private boolean ending;
+    private boolean isShaken; // a round has failed
+    private long spareTriedNs = System.nanoTime() - SPARE_RETRY_NS;
+
+    /**
+     * @param name of the thread
+     * @throws IOException if no descriptor is free
+     */
+    StatusWatcher(String name) throws IOException {
+        this.name = name;
+        selector = Selector.open();
+    }
+
+    /**
+     * Starts the thread.
+     *
+     * @param always done between two selections; true if it is to be done again after {@value #RETRY_MS} ms
+     * @throws OutOfMemoryError if it cannot be started; then the watcher is to be discarded
+     */
+    void start(BooleanSupplier always) {
+        chore = always;
+        new Watching(name, true).start();
+    }
+
+    /** Closes a watcher that was not started. Idempotent. */
+    void discard() {
+        closing = true;
+        end();
     }
 
     /** Runs a task on the watcher's thread. False, and nothing happens, when the watcher has been closed. */
-    boolean execute(Runnable task) {
+    boolean execute(Exchange exchange, Runnable action) {
         if (closing) {
             return false;
         }
+        Task task = new Task(exchange, action);
         intake.add(task);
         wakeUp();
         return !closing || !intake.remove(task);
     }
 
-    /** Whether the caller is the watcher: what is to come would never come while it waits. */
-    boolean isThisThread() {
-        return Thread.currentThread() == thread;
+    /**
+     * Whether what is to come can come while the calling thread waits for it: not if that is the one that watches, and there
+     * is no spare one; nor after the end.
+     */
+    boolean goesOnWithoutCaller() {
+        if (ended.getCount() == 0) {
+            return false;
+        }
+        if (!(Thread.currentThread() instanceof Watching thread && thread.watcher() == this)) {
+            return true;
+        }
+        // In this order: a spare thread that is none any more has taken the baton before.
+        return spareStarts || baton.hasSpare() || baton.isTaken(thread.lent);
     }
 
-    /** Makes the watcher look at its intake, and release the descriptors of channels that were closed. */
+    /** Makes the watcher look at its queues, and release the descriptors of channels that were closed. */
     void wakeUp() {
-        if (Thread.currentThread() != thread) {
+        if (Thread.currentThread() != holder) {
             selector.wakeup();
         }
     }
 
     /** Watches an exchange's status channel until its end. On the watcher's thread. */
     void watch(Exchange exchange) {
+        if (closing) {
+            exchange.abandon();
+            return;
+        }
         try {
             exchange.source().configureBlocking(false);
             exchange.source().register(selector, SelectionKey.OP_READ, exchange);
@@ -70,47 +165,162 @@ final class StatusWatcher {
         }
     }
 
-    /** Stops watching a channel and gives it, in blocking mode, to {@link ReadExchange#handOver}. */
+    /** Stops watching a channel and gives it, to be set to blocking mode, to {@link ReadExchange#handOver}. */
     void release(ReadExchange exchange) {
-        handOvers.add(exchange);
+        releasing.add(exchange);
+        wakeUp();
     }
 
-    /** Ends all exchanges and the thread. Idempotent. Waits for at most a second. */
+    /** Calls {@link Exchange#onAttention} soon. Any thread; allocates nothing, and needs little stack. */
+    void attend(Exchange exchange) {
+        if (exchange.wantsAttention.compareAndSet(false, true)) {
+            Exchange top = attention.get();
+            exchange.nextAttention = top;
+            while (!attention.compareAndSet(top, exchange)) {
+                top = attention.get();
+                exchange.nextAttention = top;
+            }
+        }
+        wakeUp();
+    }
+
+    /** Reads on from an exchange that was left to a thread which had lost the baton. On the watcher's thread. */
+    void readOn(Exchange exchange) {
+        exchange.isHeld = false;
+        SelectionKey key = exchange.source().keyFor(selector);
+        if (key != null) {
+            setInterest(key, SelectionKey.OP_READ);
+        }
+    }
+
+    /** Why it ended although nobody closed it; null if it did not. */
+    @Nullable
+    Throwable failure() {
+        return failure;
+    }
+
+    /** Ends all exchanges and the threads. Idempotent. Waits for at most a second, also if the thread is interrupted. */
     void close() {
         closing = true;
         selector.wakeup();
-        if (Thread.currentThread() == thread) {
-            return;
+        if (Thread.currentThread() instanceof Watching thread && thread.watcher() == this) {
+            return; // it ends when the user's code that called this has returned
         }
         boolean interrupted = false;
-        try {
-            thread.join(1_000);
-        } catch (InterruptedException e) {
-            interrupted = true;
+        long deadline = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(CLOSE_MS);
+        boolean waiting = true;
+        while (waiting) {
+            try {
+                var unused = ended.await(deadline - System.nanoTime(), TimeUnit.NANOSECONDS);
+                waiting = false;
+            } catch (InterruptedException e) {
+                interrupted = true;
+            }
         }
         if (interrupted) {
             Thread.currentThread().interrupt();
         }
     }
 
-    private void run() {
-        try {
-            while (!closing) {
-                if (intake.isEmpty()) { // handOver may have used up the wake-up of a task that came meanwhile
-                    selector.select(this::ready);
-                } else {
-                    selector.selectNow(this::ready);
-                }
-                runTasks();
-                while (!handOvers.isEmpty()) {
-                    handOver();
-                }
+    // ---- on the thread that has the baton ----
+
+    private void watchAll(Watching thread) {
+        holder = thread;
+        boolean mine = true;
+        while (mine && ended.getCount() > 0) {
+            try {
+                mine = round(thread);
+            } catch (IOException | ClosedSelectorException e) {
+                failure = e;
+                closing = true;
+                Log.error("the client cannot watch its transfers any more", e);
+            } catch (Throwable t) { // no memory, most likely
+                isShaken = true;
+                LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(RETRY_MS));
+                Log.error("the client's thread goes on after a failure", t);
             }
-        } catch (IOException | ClosedSelectorException e) {
-            Log.error("the client cannot watch its transfers any more", e);
-        } finally {
-            closing = true;
-            endAll();
+        }
+    }
+
+    /** One selection, and what it has brought. False when the baton was lost. */
+    private boolean round(Watching thread) throws IOException {
+        if (closing && !ending) {
+            beginEnd();
+        }
+        if (isShaken) {
+            rearmKeys();
+        }
+        cancelKeys();
+        select();
+        while (released > 0) {
+            released--;
+            if (!handle(thread, HAND_OVER, releasing.remove())) {
+                return false;
+            }
+        }
+        for (Exchange next = ready.poll(); next != null; next = ready.poll()) {
+            if (!handle(thread, ending ? ABANDON : READ, next)) {
+                return false;
+            }
+        }
+        for (Task task = intake.poll(); task != null; task = intake.poll()) {
+            if (!handle(thread, task, task.exchange)) {
+                return false;
+            }
+        }
+        for (Exchange next = popAttention(); next != null; next = popAttention()) {
+            if (!handle(thread, ATTEND, next)) {
+                return false;
+            }
+        }
+        if (ending && intake.isEmpty()) {
+            end();
+        }
+        return true;
+    }
+
+    /** A channel can change its mode only when its key is removed, which the next selection does. */
+    private void cancelKeys() {
+        int count = 0;
+        if (!ending && !releasing.isEmpty()) {
+            for (ReadExchange exchange : releasing) {
+                SelectionKey key = exchange.source().keyFor(selector);
+                if (key != null) {
+                    key.cancel();
+                }
+                count++;
+            }
+        }
+        released = count;
+    }
+
+    /** Where the selector had no memory, it has forgotten some of what it was told: it is told again. */
+    private void rearmKeys() {
+        for (SelectionKey key : selector.keys()) {
+            setInterest(key, 0);
+            setInterest(key, SelectionKey.OP_READ);
+        }
+        isShaken = false;
+    }
+
+    private static void setInterest(SelectionKey key, int operations) {
+        try {
+            key.interestOps(operations);
+        } catch (CancelledKeyException e) { // its exchange has ended meanwhile
+            return;
+        }
+    }
+
+    private void select() throws IOException {
+        if (ending || !ready.isEmpty()) { // what is ready was told already
+            return;
+        }
+        boolean again = chore.getAsBoolean();
+        // A selection that does not wait may have used up the wake-up of what came meanwhile.
+        if (released > 0 || !intake.isEmpty() || attention.get() != null) {
+            selector.selectNow(this::ready);
+        } else {
+            selector.select(this::ready, again ? RETRY_MS : 0);
         }
     }
 
@@ -119,52 +329,135 @@ final class StatusWatcher {
         if (exchange == null || !key.isValid()) {
             return;
         }
+        if (exchange.isHeld) {
+            setInterest(key, 0); // until readOn
+        } else {
+            ready.add(exchange);
+        }
+    }
+
+    /** Does what may run the user's code. False when another thread has taken the baton meanwhile. */
+    private boolean handle(Watching thread, Work work, Exchange exchange) {
+        reading = work == READ ? exchange : null;
+        long lent = baton.lend();
+        thread.lent = lent;
         try {
-            exchange.onReadable(buffer);
-        } catch (RuntimeException e) { // of a dependent action, or of ours: the other exchanges go on
-            Log.error("cannot handle " + exchange, e);
-            exchange.fail(new IOException("internal error", e));
-        }
-    }
-
-    private void runTasks() {
-        for (Runnable task = intake.poll(); task != null; task = intake.poll()) {
-            try {
-                task.run();
-            } catch (RuntimeException e) {
-                Log.error("a task of the client failed", e);
+            if (!baton.hasSpare()) {
+                startSpare();
             }
+            work.on(exchange, thread);
+        } catch (Throwable t) {
+            exchange.fail(t);
+            report(exchange, t);
         }
+        if (baton.takeBack(lent)) {
+            reading = null; // nor does it keep the exchange, and with it the client, from being found forgotten
+            return true;
+        }
+        if (work == READ) {
+            attend(exchange); // it may be read by whoever watches now
+        }
+        return false;
     }
 
-    /** A channel can change its mode only when its key is removed, which the next selection does. */
-    private void handOver() throws IOException {
-        List<ReadExchange> leaving = handOvers;
-        handOvers = new ArrayList<>();
-        for (ReadExchange exchange : leaving) {
-            SelectionKey key = exchange.source().keyFor(selector);
-            if (key != null) {
-                key.cancel();
-            }
-        }
-        selector.selectNow(this::ready);
-        for (ReadExchange exchange : leaving) {
-            exchange.handOver();
-        }
-    }
-
-    private void endAll() {
+    private static void report(Exchange exchange, Throwable t) {
         try {
-            runTasks(); // first: it may bring the last exchanges
+            Log.error("cannot handle " + exchange, t);
+        } catch (Throwable again) { // no memory for the message
+            Log.error("cannot handle a transfer", t);
+        }
+    }
+
+    private void startSpare() {
+        long now = System.nanoTime();
+        if (spareStarts || now - spareTriedNs < SPARE_RETRY_NS) {
+            return;
+        }
+        spareStarts = true;
+        try {
+            new Watching(name + "-spare", false).start();
+        } catch (Throwable t) { // no thread, or no memory for one
+            spareTriedNs = now;
+            spareStarts = false;
+            Log.warning("while no thread can be started, actions that wait hold up all transfers of the client", t);
+        }
+    }
+
+    private @Nullable Exchange popAttention() {
+        Exchange top = attention.get();
+        while (top != null && !attention.compareAndSet(top, top.nextAttention)) { // only the holder pops
+            top = attention.get();
+        }
+        if (top != null) {
+            top.wantsAttention.set(false);
+        }
+        return top;
+    }
+
+    /** From here on every exchange is abandoned: those that are here, and those that tasks bring. */
+    private void beginEnd() {
+        try {
             for (SelectionKey key : selector.keys()) {
                 Exchange exchange = (Exchange) key.attachment();
                 if (exchange != null) {
-                    exchange.abandon();
+                    ready.add(exchange);
                 }
             }
+        } catch (ClosedSelectorException e) { // then there is none
+            Log.warning("the selector is closed", e);
+        }
+        ready.addAll(releasing);
+        released = 0;
+        ending = true;
+    }
+
+    private void end() {
+        try {
             selector.close();
-        } catch (IOException | ClosedSelectorException e) {
+        } catch (IOException e) {
             Log.warning("cannot close the selector", e);
         }
+        baton.end();
+        ended.countDown();
+    }
+
+    /** A thread that has the baton, had it, or is the spare one. */
+    private final class Watching extends Thread {
+        final ByteBuffer buffer = ByteBuffer.allocateDirect(BUFFER_SIZE).order(ByteOrder.nativeOrder());
+        private final boolean begins;
+        long lent; // the baton, last
+
+        Watching(String name, boolean begins) {
+            super(null, null, name, 0, false); // inherits no thread locals
+            this.begins = begins;
+            setDaemon(true);
+        }
+
+        StatusWatcher watcher() {
+            return StatusWatcher.this;
+        }
+
+        @Override
+        public void run() {
+            if (begins) {
+                watchAll(this);
+            }
+            while (baton.await()) {
+                spareStarts = false; // this one is the spare thread no more
+                Exchange left = reading;
+                if (left != null) {
+                    left.isHeld = true;
+                }
+                watchAll(this);
+            }
+            spareStarts = false;
+        }
+
+        /**
+         * Does nothing. The threads are nobody's to interrupt, and the status would close the channel of whatever transfer is
+         * read next, and let the selector spin.
+         */
+        @Override
+        public void interrupt() {}
     }
 }

@@ -8,8 +8,13 @@ import java.util.concurrent.TimeoutException;
 /**
  * A running transfer. Thread-safe.
  *
- * <p>The futures are completed by the client's own thread, which serves all its transfers: an action that may block, or
- * that belongs to an event loop, must be added with {@code whenCompleteAsync(action, executor)}.
+ * <p>The futures are completed by a thread of the client's; those of a read, by the thread that reads the last byte of its
+ * content, too. Dependent actions run there. One that takes more than {@value Baton#LIMIT_MS} ms holds up nothing but its own
+ * transfer, and keeps that thread. One that belongs to an event loop must be added with {@code
+ * whenCompleteAsync(action, executor)}; so should one that waits often. What an action throws fails what depends on it.
+ *
+ * <p>Every future ends, whatever fails in this process: with {@code ENOMEM} where it lacks memory, {@code EAGAIN} where it
+ * lacks a thread, {@code EIO} where the user's code throws.
  *
  * <p>If the user completes {@link #result()}, the transfer is cancelled: {@code result().cancel(true)} and {@code
  * result().orTimeout(5, SECONDS)} both do that. Such a result, unlike that of {@link #cancel()}, does not wait for the

@@ -3,8 +3,10 @@ package io.sendfiled.config;
 import io.sendfiled.names.Names;
 import io.sendfiled.technique.TechniqueRules;
 import io.sendfiled.units.ByteSizes;
+import io.sendfiled.units.Times;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -142,12 +144,12 @@ public enum Setting {
             Scope.CORE,
             "open-timeout",
             't',
-            Kind.NUMBER,
-            "MS",
+            Kind.TIME,
+            "TIME",
             1,
             3_600_000,
-            "30000",
-            "milliseconds that an opened file waits to be sent"),
+            "30s",
+            "how long an opened file waits to be sent"),
     USER(Scope.PROGRAM, "user", 'u', Kind.TEXT, "USER", 1, 256, "", "user to become, by name or number; root only"),
     GROUP(
             Scope.PROGRAM,
@@ -224,32 +226,32 @@ public enum Setting {
             Scope.CORE,
             "idle-timeout",
             '\0',
-            Kind.NUMBER,
-            "MS",
+            Kind.TIME,
+            "TIME",
             0,
             86_400_000,
-            "300000",
-            "milliseconds without a byte moved after which a transfer ends with ETIMEDOUT; 0 means never"),
+            "5m",
+            "how long no byte may be moved before a transfer ends with ETIMEDOUT; 0 means for ever"),
     DRAIN_TIMEOUT_MS(
             Scope.CORE,
             "drain-timeout",
             '\0',
-            Kind.NUMBER,
-            "MS",
+            Kind.TIME,
+            "TIME",
             0,
             86_400_000,
-            "30000",
-            "milliseconds that a finished transfer waits for room for its last message; 0 means for ever"),
+            "30s",
+            "how long a finished transfer waits for room for its last message; 0 means for ever"),
     STOP_TIMEOUT_MS(
             Scope.ENGINE,
             "stop-timeout",
             '\0',
-            Kind.NUMBER,
-            "MS",
+            Kind.TIME,
+            "TIME",
             0,
             3_600_000,
-            "5000",
-            "milliseconds that transfers may go on after SIGTERM or SIGINT, before they end with ESHUTDOWN"),
+            "5s",
+            "how long transfers may go on after SIGTERM or SIGINT, before they end with ESHUTDOWN"),
     TECHNIQUES(
             Scope.ENGINE,
             "techniques",
@@ -296,14 +298,17 @@ public enum Setting {
         PATH,
         /** A whole number. */
         NUMBER,
-        /** A number of bytes, plain or with K, M or G (KiB, MiB, GiB): always powers of 1024. */
+        /** A number of bytes, plain or with K, M, G or T (KiB and so on): always powers of 1024. */
         BYTES,
+        /** A time, held in milliseconds; a number alone is milliseconds. */
+        TIME,
         /** On or off; on the command line its presence means on. */
         FLAG,
         /** One of the words that its argument lists. */
         CHOICE
     }
 
+    private static final long NANOS_PER_MS = 1_000_000;
     private static final int MOST_STANDARD_LOOPS = 4;
     /* status channel, destination, file; beside them closes that are pending */
     private static final int DESCRIPTORS_A_TRANSFER = 3;
@@ -400,7 +405,7 @@ public enum Setting {
     public String range() {
         return switch (kind) {
             case NUMBER -> min + ".." + max;
-            case BYTES -> ByteSizes.format(min) + ".." + ByteSizes.format(max);
+            case BYTES, TIME -> shown(min) + ".." + shown(max);
             case TEXT, PATH, FLAG, CHOICE -> "";
         };
     }
@@ -416,6 +421,7 @@ public enum Setting {
             case PATH -> parsePath(text);
             case NUMBER -> checkNumber(parseNumber(text));
             case BYTES -> checkNumber(parseBytes(text));
+            case TIME -> checkNumber(parseTime(text));
             case FLAG -> parseFlag(text);
             case CHOICE -> checkChoice(text);
         };
@@ -432,8 +438,7 @@ public enum Setting {
         return switch (kind) {
             case TEXT, CHOICE -> Names.printable(value.toString());
             case PATH -> Names.printable((Path) value);
-            case NUMBER -> argument.equals("MS") ? value + "ms" : value.toString();
-            case BYTES -> ByteSizes.format((Long) value);
+            case NUMBER, BYTES, TIME -> shown((Long) value);
             case FLAG -> value.equals(true) ? "on" : "off";
         };
     }
@@ -467,8 +472,7 @@ public enum Setting {
 
     Long checkNumber(long value) {
         if (value < min || value > max) {
-            String shown = kind == Kind.BYTES ? ByteSizes.format(value) : Long.toString(value);
-            throw new InvalidSettingException(this, shown + " is out of range (" + range() + ")");
+            throw new InvalidSettingException(this, shown(value) + " is out of range (" + range() + ")");
         }
         return value;
     }
@@ -543,12 +547,36 @@ public enum Setting {
         }
     }
 
+    /** Rounded up to whole milliseconds: what is more than nothing is not nothing. */
+    private long parseTime(String text) {
+        try {
+            return -Math.floorDiv(-Times.parse(text, Duration.ofMillis(1)).toNanos(), NANOS_PER_MS);
+        } catch (NumberFormatException e) {
+            throw notANumber(text, e);
+        } catch (ArithmeticException e) {
+            throw outOfRange(text, e);
+        }
+    }
+
+    private String shown(long value) {
+        return switch (kind) {
+            case BYTES -> ByteSizes.format(value);
+            case TIME -> Times.format(value);
+            case NUMBER, TEXT, PATH, FLAG, CHOICE -> Long.toString(value);
+        };
+    }
+
     private InvalidSettingException outOfRange(String text, Throwable cause) {
         return new InvalidSettingException(this, text + " is out of range (" + range() + ")", cause);
     }
 
     private InvalidSettingException notANumber(String text, Throwable cause) {
-        String what = kind == Kind.BYTES ? " is not a number of bytes (" : " is not a number (";
+        String what =
+                switch (kind) {
+                    case BYTES -> " is not a number of bytes (";
+                    case TIME -> " is not a time, such as 500ms, 30s or 5m (";
+                    case NUMBER, TEXT, PATH, FLAG, CHOICE -> " is not a number (";
+                };
         return new InvalidSettingException(this, quote(text) + what + range() + ")", cause);
     }
 

@@ -9,7 +9,10 @@ import io.sendfiled.jni.ProcessNative;
 import io.sendfiled.names.Names;
 import io.sendfiled.sys.Errno;
 import io.sendfiled.sys.NativeIoException;
+import java.io.IOException;
+import java.io.OutputStream;
 import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.util.Arrays;
 import java.util.Map;
@@ -39,11 +42,11 @@ final class DaemonProgram {
     private static final String DEFAULT_LOG_DIRECTORY = "/var/tmp";
 
     private final Map<String, String> environment;
-    private final PrintStream out;
+    private final OutputStream out;
     private final PrintStream err;
     private boolean reports;
 
-    DaemonProgram(Map<String, String> environment, PrintStream out, PrintStream err) {
+    DaemonProgram(Map<String, String> environment, OutputStream out, PrintStream err) {
         this.environment = environment;
         this.out = out;
         this.err = err;
@@ -54,8 +57,8 @@ final class DaemonProgram {
         try {
             CommandLine line = CommandLine.parse(args, environment);
             switch (line.action()) {
-                case HELP -> out.print(HelpText.text());
-                case VERSION -> out.println("sendfiled " + NativeLibrary.version());
+                case HELP -> print(HelpText.text());
+                case VERSION -> print("sendfiled " + NativeLibrary.version() + "\n");
                 case RUN -> start(line.settings());
             }
             return OK;
@@ -72,6 +75,18 @@ final class DaemonProgram {
             // No native library: nothing can be reported on the descriptor, only as text.
             complain(e.getMessage());
             return FAILED;
+        }
+    }
+
+    /** What nobody can read has not been said. */
+    private void print(String text) throws StartException {
+        try {
+            out.write(text.getBytes(StandardCharsets.UTF_8));
+            out.flush();
+        } catch (IOException e) {
+            int errno = Errno.of(e);
+            String reason = errno == 0 ? e.getMessage() : Errno.message(errno) + " (" + Errno.name(errno) + ")";
+            throw new StartException(errno, "standard output: " + reason, e);
         }
     }
 

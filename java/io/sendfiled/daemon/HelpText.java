@@ -1,14 +1,14 @@
 package io.sendfiled.daemon;
 
 import io.sendfiled.config.Setting;
+import io.sendfiled.units.ByteSizes;
+import io.sendfiled.units.HelpEntry;
+import io.sendfiled.units.Times;
 import java.util.ArrayList;
 import java.util.List;
 
 /** The text of {@code --help}, made from the table of settings. Pure. */
 final class HelpText {
-    private static final int WIDTH = 80;
-    private static final int TEXT_COLUMN = 28;
-
     private HelpText() {}
 
     static String text() {
@@ -19,8 +19,10 @@ final class HelpText {
         for (Setting setting : Setting.values()) {
             option(out, setting);
         }
-        entry(out, "  -h, --help", "show this text");
-        entry(out, "  -V, --version", "show the version");
+        HelpEntry.append(out, "  -h, --help", "show this text");
+        HelpEntry.append(out, "  -V, --version", "show the version");
+        out.append("\nBYTES is ").append(ByteSizes.SPELLING).append(".\n");
+        out.append("TIME is ").append(Times.SPELLING).append("; alone it is milliseconds.\n");
         out.append("\nSIGTERM and SIGINT end it cleanly, a second one at once. Exit status: 0 ended\n");
         out.append("when asked to, 1 could not start, 2 wrong usage.\n");
         return out.toString();
@@ -29,7 +31,7 @@ final class HelpText {
     private static void option(StringBuilder out, Setting setting) {
         String letter = setting.hasShortName() ? "-" + setting.shortName() + ", " : "    ";
         String argument = setting.argument().isEmpty() ? "" : " " + setting.argument();
-        entry(out, "  " + letter + "--" + setting.key() + argument, setting.sentence() + limits(setting));
+        HelpEntry.append(out, "  " + letter + "--" + setting.key() + argument, setting.sentence() + limits(setting));
     }
 
     /** The bounds and the default in brackets, or nothing. */
@@ -42,28 +44,5 @@ final class HelpText {
             parts.add("default: " + setting.standard());
         }
         return parts.isEmpty() ? "" : " (" + String.join("; ", parts) + ")";
-    }
-
-    private static void entry(StringBuilder out, String left, String text) {
-        out.append(left);
-        int column = left.length();
-        if (column >= TEXT_COLUMN) {
-            out.append('\n');
-            column = 0;
-        }
-        out.append(" ".repeat(TEXT_COLUMN - column));
-        column = TEXT_COLUMN;
-        String gap = "";
-        for (String word : text.split(" ", -1)) {
-            if (!gap.isEmpty() && column + 1 + word.length() > WIDTH) {
-                out.append('\n').append(" ".repeat(TEXT_COLUMN));
-                column = TEXT_COLUMN;
-                gap = "";
-            }
-            out.append(gap).append(word);
-            column += gap.length() + word.length();
-            gap = " ";
-        }
-        out.append('\n');
     }
 }

@@ -38,7 +38,7 @@ final class Identity {
                     "refusing to run as root: give the user to become with --user, or --allow-root where root is"
                             + " meant, as in a container (" + CommandLine.ALLOW_ROOT_VARIABLE + "=1 does the same)");
         }
-        if (current != ROOT && uid != current) {
+        if (user != null && current != ROOT && uid != current) {
             throw new StartException(
                     Errno.EPERM,
                     "--user: " + Names.printable(String.valueOf(user)) + ": only root can become another user");

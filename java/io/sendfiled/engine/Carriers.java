@@ -2,8 +2,8 @@ package io.sendfiled.engine;
 
 import io.sendfiled.jni.EngineNative;
 import io.sendfiled.jni.Turn;
-import java.util.LinkedHashSet;
-import java.util.Set;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
@@ -19,7 +19,7 @@ final class Carriers {
     private final int refusedPid;
     private final DiskPool diskPool;
     private final @Nullable SelectorCaller selector;
-    private final Set<Thread> threads = new LinkedHashSet<>();
+    private final List<Thread> threads = new ArrayList<>();
     private int number;
     private volatile @Nullable Throwable failure;
     private volatile @Nullable Runnable onFailure;
@@ -55,7 +55,7 @@ final class Carriers {
             }
             try {
                 startThread(carrier);
-            } catch (OutOfMemoryError e) { // no thread, or no memory for one
+            } catch (Throwable t) { // no thread, or no memory for one
                 EngineNative.destroyCarrier(carrier);
                 return false;
             }
@@ -88,7 +88,7 @@ final class Carriers {
     }
 
     /**
-     * Waits until no thread is left.
+     * Waits until no thread is left. Allocates nothing: an engine that has no memory ends so, too.
      *
      * @param deadline of {@link System#nanoTime}
      * @return false when one is left then
@@ -105,7 +105,7 @@ final class Carriers {
 
     private @Nullable Thread any() {
         synchronized (threads) {
-            return threads.isEmpty() ? null : threads.iterator().next();
+            return threads.isEmpty() ? null : threads.get(0);
         }
     }
 

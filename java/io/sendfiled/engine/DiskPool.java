@@ -71,7 +71,7 @@ final class DiskPool implements AutoCloseable {
                 for (int n = pool == null ? 0 : pool.threads.getQueue().size(); n > 0 && pool.isShort(); n--) {
                     pool.threads.prestartCoreThread();
                 }
-            } catch (OutOfMemoryError e) { // no thread, or no memory for one
+            } catch (Throwable t) { // no thread, or no memory for one
                 all = false;
             }
         }

@@ -121,7 +121,12 @@ public final class Engine implements AutoCloseable {
                     "start instance " + Names.printable(config.name()) + " at " + Names.printable(config.socketPath())
                             + " for root " + Names.printable(config.root()));
         }
-        return new Engine(config, selector, result, refusedPid);
+        try {
+            return new Engine(config, selector, result, refusedPid);
+        } catch (Throwable t) { // no memory
+            EngineNative.destroy(result);
+            throw t;
+        }
     }
 
     /**
@@ -138,6 +143,9 @@ public final class Engine implements AutoCloseable {
                     new NativeIoException("start the threads of instance " + config.name(), Errno.EAGAIN);
             failure.initCause(e);
             throw failure;
+        } catch (Throwable t) {
+            close();
+            throw t;
         }
     }
 
@@ -254,26 +262,39 @@ public final class Engine implements AutoCloseable {
             return;
         }
         closed = true;
-        boolean interrupted = false;
         boolean ended = false;
         for (long loop : loops) {
             EngineNative.stop(loop);
         }
         try {
-            ended = awaitEnd(System.nanoTime() + diskWaitNs);
-        } catch (InterruptedException e) {
-            interrupted = true;
+            ended = awaitEndUninterruptibly(System.nanoTime() + diskWaitNs);
+        } finally {
+            watchdog.stop();
+            counters.close();
+            if (ended) {
+                EngineNative.destroy(engine);
+            } else {
+                // A loop that is not over has stopped receiving before, so the socket's name can be removed.
+                EngineNative.closeEndpoint(engine);
+            }
         }
-        watchdog.stop();
-        counters.close();
-        if (ended) {
-            EngineNative.destroy(engine);
-        } else {
-            // A loop that is not over has stopped receiving before, so the socket's name can be removed.
-            EngineNative.closeEndpoint(engine);
-        }
-        if (interrupted) {
-            Thread.currentThread().interrupt();
+    }
+
+    /** A thread that was interrupted would leave all of it behind; what it waits for takes milliseconds as a rule. */
+    private boolean awaitEndUninterruptibly(long deadline) {
+        boolean interrupted = false;
+        try {
+            while (true) {
+                try {
+                    return awaitEnd(deadline);
+                } catch (InterruptedException e) {
+                    interrupted = true;
+                }
+            }
+        } finally {
+            if (interrupted) {
+                Thread.currentThread().interrupt();
+            }
         }
     }
 

@@ -1,5 +1,6 @@
 package io.sendfiled.engine;
 
+import io.sendfiled.base.SystemLog;
 import io.sendfiled.jni.EngineNative;
 import io.sendfiled.sys.Errno;
 import java.nio.file.Path;
@@ -48,10 +49,16 @@ final class Housekeeper implements Runnable {
             if (!threadsStarted && leftMs(begin, retryMs) > 0) {
                 continue; // woken for more of what has just failed
             }
-            threadsStarted = carriers.addSpare(EngineNative.missingCarriers(engine));
-            threadsStarted = diskPool.startThreads() && threadsStarted;
-            boolean done = lookAtSocket() && threadsStarted;
-            done = lookAtReceipt() && done;
+            boolean done = false;
+            threadsStarted = false;
+            try {
+                threadsStarted = carriers.addSpare(EngineNative.missingCarriers(engine));
+                threadsStarted = diskPool.startThreads() && threadsStarted;
+                done = lookAtSocket() && threadsStarted;
+                done = lookAtReceipt() && done;
+            } catch (Throwable t) { // no memory: nobody else would do these chores
+                log(System.Logger.Level.ERROR, "housekeeping failed, and is tried again: " + t.getClass());
+            }
             retryMs = done ? NO_LIMIT : Math.min(Math.max(2 * retryMs, FIRST_RETRY_MS), LAST_RETRY_MS);
             begin = System.nanoTime();
         }
@@ -89,17 +96,20 @@ final class Housekeeper implements Runnable {
     }
 
     private void log(int state) {
-        System.Logger logger = System.getLogger("io.sendfiled.daemon");
         if (state >= 0) {
-            logger.log(System.Logger.Level.WARNING, "somebody removed {0}; it is there again", socket);
+            log(System.Logger.Level.WARNING, "somebody removed " + socket + "; it is there again");
             return;
         }
-        String what =
-                state == -Errno.EEXIST ? "somebody replaced {0}" : "somebody removed {0}, and it cannot be made again";
-        logger.log(
+        String what = state == -Errno.EEXIST
+                ? "somebody replaced " + socket
+                : "somebody removed " + socket + ", and it cannot be made again";
+        log(
                 System.Logger.Level.ERROR,
-                what + " ({1}): no client can connect until it is there again, or this instance is started anew",
-                socket,
-                Errno.name(-state));
+                what + " (" + Errno.name(-state)
+                        + "): no client can connect until it is there again, or this instance is started anew");
+    }
+
+    private static void log(System.Logger.Level level, String message) {
+        SystemLog.log("io.sendfiled.daemon", level, message, null);
     }
 }

@@ -11,7 +11,9 @@ import java.nio.ByteOrder;
  * <p>Any thread. A value may be a moment old. After {@link #close} the last values stay readable.
  */
 final class LoopCounters implements Counters, AutoCloseable {
-    private final long[] last = new long[Counter.values().length];
+    private static final Counter[] ALL = Counter.values();
+
+    private final long[] last = new long[ALL.length];
     private final ByteBuffer[] loops;
     private boolean closed;
 
@@ -37,10 +39,10 @@ final class LoopCounters implements Counters, AutoCloseable {
         return sum;
     }
 
-    /** Keeps the last values and releases the memory. Idempotent. */
+    /** Keeps the last values and releases the memory. Idempotent; allocates nothing, because it must not fail. */
     @Override
     public synchronized void close() {
-        for (Counter counter : Counter.values()) {
+        for (Counter counter : ALL) {
             last[counter.index()] = get(counter);
         }
         closed = true;

@@ -1,5 +1,6 @@
 package io.sendfiled.engine;
 
+import io.sendfiled.base.SystemLog;
 import io.sendfiled.sys.Errno;
 import java.util.concurrent.TimeUnit;
 
@@ -35,11 +36,11 @@ final class ReceiveLog {
     }
 
     private static void say(int errno) {
-        System.getLogger("io.sendfiled.daemon")
-                .log(
-                        System.Logger.Level.ERROR,
-                        "requests cannot be received: {0} ({1}); they wait, and it is tried again a hundred times a second",
-                        Errno.message(errno),
-                        Errno.name(errno));
+        SystemLog.log(
+                "io.sendfiled.daemon",
+                System.Logger.Level.ERROR,
+                "requests cannot be received: " + Errno.message(errno) + " (" + Errno.name(errno)
+                        + "); they wait, and it is tried again a hundred times a second",
+                null);
     }
 }

@@ -1,5 +1,6 @@
 package io.sendfiled.engine;
 
+import io.sendfiled.base.SystemLog;
 import io.sendfiled.jni.Turn;
 import io.sendfiled.technique.DestinationType;
 import io.sendfiled.technique.Technique;
@@ -58,7 +59,7 @@ final class SelectorCaller {
 
     private void complain(String message, @Nullable Throwable cause) {
         if (!complained.getAndSet(true)) {
-            System.getLogger("io.sendfiled.daemon").log(System.Logger.Level.WARNING, message, cause);
+            SystemLog.log("io.sendfiled.daemon", System.Logger.Level.WARNING, message, cause);
         }
     }
 }

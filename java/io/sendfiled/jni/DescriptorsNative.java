@@ -49,6 +49,9 @@ public final class DescriptorsNative {
     /** Whether it is a terminal; false when it is not open. */
     public static native boolean isTerminal(int fd);
 
+    /** A terminal's columns; 0 when it does not know them, and for what is no terminal. */
+    public static native int terminalWidth(int fd);
+
     /** 1 when {@code O_NONBLOCK} is set, 0 when not, or -errno. */
     public static native int isNonBlocking(int fd);
 }

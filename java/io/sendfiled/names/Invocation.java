@@ -56,7 +56,10 @@ public final class Invocation {
     public static Map<String, String> environment() {
         Map<String, String> all = new HashMap<>();
         for (String name : System.getenv().keySet()) {
-            all.put(name, String.valueOf(environment(name)));
+            String value = environment(name);
+            if (value != null) { // it is, where the name itself is not text
+                all.put(name, value);
+            }
         }
         return all;
     }

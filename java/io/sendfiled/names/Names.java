@@ -187,6 +187,21 @@ public final class Names {
         return safe.toString();
     }
 
+    /** Text with bytes that are not UTF-8, for JSON: as the escapes of their surrogates, such as {@code \\udcff}. */
+    public static String escaped(String json) {
+        StringBuilder safe = new StringBuilder(json.length());
+        int c;
+        for (int i = 0; i < json.length(); i += Character.charCount(c)) {
+            c = json.codePointAt(i);
+            if (Character.getType(c) == Character.SURROGATE) {
+                safe.append("\\u").append(Integer.toHexString(c));
+            } else {
+                safe.appendCodePoint(c);
+            }
+        }
+        return safe.toString();
+    }
+
     /** A path for a message. */
     public static String printable(Path path) {
         return printable(text(bytes(path)));

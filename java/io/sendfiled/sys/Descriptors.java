@@ -177,6 +177,12 @@ public final class Descriptors {
         return DescriptorsNative.isTerminal(fd);
     }
 
+    /** A terminal's columns, as they are now; 0 when it does not know them, and for what is no terminal. */
+    public static int terminalWidth(int fd) {
+        NativeLibrary.ensureAvailable();
+        return DescriptorsNative.terminalWidth(fd);
+    }
+
     /**
      * Whether a descriptor is in non-blocking mode, which it shares with all its duplicates.
      *

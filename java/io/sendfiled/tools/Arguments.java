@@ -18,7 +18,7 @@ import org.apache.commons.cli.ParseException;
 import org.apache.commons.cli.UnrecognizedOptionException;
 import org.jspecify.annotations.Nullable;
 
-/** The command line, understood and checked. Immutable. */
+/** The command line, understood and checked. Immutable once it is. */
 final class Arguments {
     private static final Duration MAX_TIMEOUT = Duration.ofSeconds(1_000_000_000);
 
@@ -26,6 +26,10 @@ final class Arguments {
     private final @Nullable CommandLine options;
     private final boolean version;
     private final byte[] path;
+    private final long startedNs = System.nanoTime();
+    private @Nullable Target target; // these are set by check()
+    private Deadline deadline = Deadline.after(null);
+    private Duration daemonDeadline = Duration.ZERO;
 
     private Arguments(@Nullable Command command, @Nullable CommandLine options, boolean version, byte[] path) {
         this.command = command;
@@ -41,18 +45,14 @@ final class Arguments {
         }
         switch (args[0]) {
             case "-h", "--help", "help" -> {
-                return new Arguments(null, null, false, new byte[0]);
+                return new Arguments(args.length == 1 ? null : command(args[1]), null, false, new byte[0]);
             }
             case "-V", "--version" -> {
                 return new Arguments(null, null, true, new byte[0]);
             }
             default -> {}
         }
-        Command command = Command.of(args[0]);
-        if (command == null) {
-            throw SfdException.usage("'" + SfdException.printable(args[0]) + "': "
-                    + (args[0].startsWith("-") ? "the command comes first" : "unknown command") + "; see sfd --help");
-        }
+        Command command = command(args[0]);
         CommandLine options = parseOptions(command, args);
         if (isSet(options, OptionSpec.HELP)) {
             return new Arguments(command, options, false, new byte[0]);
@@ -73,6 +73,15 @@ final class Arguments {
         Arguments arguments = new Arguments(command, options, false, Names.bytes(words.get(1)));
         arguments.check();
         return arguments;
+    }
+
+    private static Command command(String word) throws SfdException {
+        Command command = Command.of(word);
+        if (command == null) {
+            throw SfdException.usage("'" + SfdException.printable(word) + "': "
+                    + (word.startsWith("-") ? "the command comes first" : "unknown command") + "; see sfd --help");
+        }
+        return command;
     }
 
     private static CommandLine parseOptions(Command command, String... args) throws SfdException {
@@ -106,11 +115,14 @@ final class Arguments {
     }
 
     private void check() throws SfdException {
-        request();
-        timeout();
-        if (command == Command.SEND && value(OptionSpec.TO) == null) {
+        daemonDeadline = request().options().deadline();
+        String timeout = value(OptionSpec.TIMEOUT);
+        deadline = Deadline.after(timeout == null ? null : OptionValue.time(OptionSpec.TIMEOUT, timeout, MAX_TIMEOUT));
+        String to = value(OptionSpec.TO);
+        if (command == Command.SEND && to == null) {
             throw usage(Command.SEND, "no destination: --to is missing");
         }
+        target = to == null ? Target.ofOutput(value(OptionSpec.OUTPUT)) : Target.ofTo(to);
     }
 
     /** The command; null for a call of the program itself. */
@@ -189,6 +201,11 @@ final class Arguments {
                 .withDropBehind(isSet(OptionSpec.DROP_BEHIND));
     }
 
+    /** Whether the daemon's own time limit for the transfer is over, as far as can be seen from here. */
+    boolean isPastDaemonDeadline() {
+        return !daemonDeadline.isZero() && System.nanoTime() - startedNs >= daemonDeadline.toNanos();
+    }
+
     private long bytes(OptionSpec option, long missing, long least) throws SfdException {
         String text = value(option);
         return text == null ? missing : OptionValue.bytes(option, text, least);
@@ -197,14 +214,27 @@ final class Arguments {
     /** A time that travels to the daemon; zero if there is none. */
     private Duration time(OptionSpec option) throws SfdException {
         String text = value(option);
-        return text == null ? Duration.ZERO : OptionValue.seconds(option, text, TransferOptions.MAX_TIME);
+        return text == null ? Duration.ZERO : OptionValue.time(option, text, TransferOptions.MAX_TIME);
     }
 
-    /** How long it may take, or null. */
-    @Nullable
-    Duration timeout() throws SfdException {
-        String text = value(OptionSpec.TIMEOUT);
-        return text == null ? null : OptionValue.seconds(OptionSpec.TIMEOUT, text, MAX_TIMEOUT);
+    /** The time limit of the command. */
+    Deadline deadline() {
+        return deadline;
+    }
+
+    /** Where the bytes go, of a command that moves some. */
+    Target target() {
+        if (target == null) {
+            throw new IllegalStateException("no target");
+        }
+        return target;
+    }
+
+    /** The request without the daemon's idle timeout, unless one was asked for; and with details. */
+    FileRequest patient(FileRequest request) {
+        TransferOptions options = request.options().withDetails(true);
+        return request.with(
+                options.idleTimeout().isZero() ? options.withIdleTimeout(TransferOptions.MAX_TIME) : options);
     }
 
     /** Connects to the daemon that the options name. */

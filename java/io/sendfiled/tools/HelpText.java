@@ -1,11 +1,12 @@
 package io.sendfiled.tools;
 
+import io.sendfiled.units.ByteSizes;
+import io.sendfiled.units.HelpEntry;
+import io.sendfiled.units.Times;
 import org.jspecify.annotations.Nullable;
 
 /** The texts of {@code --help}, made from {@link Command} and {@link OptionSpec}. Pure. */
 final class HelpText {
-    private static final int COLUMN = 30;
-
     private HelpText() {}
 
     static String of(@Nullable Command command) {
@@ -25,6 +26,13 @@ final class HelpText {
                     option(text, option);
                 }
             }
+            if (OptionSpec.OFFSET.belongsTo(command)) {
+                text.append("\nBYTES is ").append(ByteSizes.SPELLING).append(".\n");
+            }
+            if (OptionSpec.TIMEOUT.belongsTo(command)) {
+                text.append(OptionSpec.OFFSET.belongsTo(command) ? "" : "\n");
+                text.append("TIME is ").append(Times.SPELLING).append("; alone it is seconds.\n");
+            }
         }
         text.append("\nExit status: 0 done, 1 failed, 2 wrong usage, 3 no daemon, 4 not permitted,\n");
         text.append("5 partial or cancelled, 6 timeout, 130 interrupted.\n");
@@ -35,12 +43,12 @@ final class HelpText {
         text.append("Usage: sfd COMMAND [PATH] [OPTION]...\n");
         text.append("Read, send and look at files through a sendfiled daemon.\n\n");
         for (Command command : Command.values()) {
-            entry(text, "  " + call(command), command.sentence());
+            HelpEntry.append(text, "  " + call(command), command.sentence());
         }
         text.append('\n');
         option(text, OptionSpec.HELP);
         option(text, OptionSpec.VERSION);
-        text.append("\nsfd COMMAND --help tells the options of a command.\n");
+        text.append("\nsfd help COMMAND tells the options of a command.\n");
     }
 
     private static String call(Command command) {
@@ -50,16 +58,6 @@ final class HelpText {
     private static void option(StringBuilder text, OptionSpec option) {
         String letter = option.letter() == null ? "      " : "  -" + option.letter() + ", ";
         String argument = option.hasArgument() ? " " + option.argument() : "";
-        entry(text, letter + "--" + option.word() + argument, option.sentence());
-    }
-
-    private static void entry(StringBuilder text, String left, String right) {
-        text.append(left);
-        if (left.length() + 1 >= COLUMN) {
-            text.append('\n').append(" ".repeat(COLUMN));
-        } else {
-            text.append(" ".repeat(COLUMN - left.length()));
-        }
-        text.append(right).append('\n');
+        HelpEntry.append(text, letter + "--" + option.word() + argument, option.sentence());
     }
 }

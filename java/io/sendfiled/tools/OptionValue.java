@@ -1,59 +1,55 @@
 package io.sendfiled.tools;
 
 import io.sendfiled.technique.Technique;
+import io.sendfiled.units.ByteSizes;
+import io.sendfiled.units.Times;
 import java.time.Duration;
 import java.util.StringJoiner;
 
 /** The values of options, out of the words of the command line. Pure. */
 final class OptionValue {
+    private static final Duration SECOND = Duration.ofSeconds(1);
+
     private OptionValue() {}
 
-    /** A number of bytes; K, M and G mean 2^10, 2^20 and 2^30. */
+    /** A number of bytes. */
     static long bytes(OptionSpec option, String text, long least) throws SfdException {
-        int shift = 0;
-        String digits = text;
-        if (!text.isEmpty()) {
-            switch (Character.toUpperCase(text.charAt(text.length() - 1))) {
-                case 'K' -> shift = 10;
-                case 'M' -> shift = 20;
-                case 'G' -> shift = 30;
-                default -> {}
-            }
-            digits = shift == 0 ? text : text.substring(0, text.length() - 1);
-        }
         try {
-            long number = Long.parseLong(digits);
-            if (number >= least && number <= Long.MAX_VALUE >> shift) {
-                return number << shift;
+            long number = ByteSizes.parse(text);
+            if (number >= least) {
+                return number;
             }
-        } catch (NumberFormatException e) {
+        } catch (NumberFormatException | ArithmeticException e) {
             throw noBytes(option, text, least);
         }
         throw noBytes(option, text, least);
     }
 
     private static SfdException noBytes(OptionSpec option, String text, long least) {
-        return wrong(option, text, "a number of bytes from " + least + " to 2^63 - 1");
+        return wrong(option, text, "a number of bytes from " + least + " to 2^63 - 1, such as 4096, 64K or 1G");
     }
 
-    /** A time, cut to whole nanoseconds. */
-    static Duration seconds(OptionSpec option, String text, Duration most) throws SfdException {
+    /** A time; a number alone is seconds. */
+    static Duration time(OptionSpec option, String text, Duration most) throws SfdException {
+        Duration time;
         try {
-            double seconds = Double.parseDouble(text);
-            if (seconds > 0 && seconds <= most.toSeconds()) {
-                return Duration.ofNanos(Math.max(1, (long) (seconds * 1e9)));
-            }
-            if (seconds > most.toSeconds()) {
-                throw wrong(option, text, "a number of seconds up to " + most.toSeconds());
-            }
+            time = Times.parse(text, SECOND);
         } catch (NumberFormatException e) {
-            throw noSeconds(option, text);
+            throw noTime(option, text);
+        } catch (ArithmeticException e) {
+            time = most.plus(SECOND);
         }
-        throw noSeconds(option, text);
+        if (time.compareTo(most) > 0) {
+            throw wrong(option, text, "a time up to " + Times.format(most.toSeconds() * 1000));
+        }
+        if (time.isNegative() || time.isZero()) {
+            throw noTime(option, text);
+        }
+        return time;
     }
 
-    private static SfdException noSeconds(OptionSpec option, String text) {
-        return wrong(option, text, "a number of seconds above 0");
+    private static SfdException noTime(OptionSpec option, String text) {
+        return wrong(option, text, "a time above 0, such as 500ms, 30 or 5m");
     }
 
     /** A technique, by its name. */

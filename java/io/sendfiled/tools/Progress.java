@@ -2,100 +2,122 @@ package io.sendfiled.tools;
 
 import io.sendfiled.sys.Descriptors;
 import java.io.PrintStream;
-import me.tongfei.progressbar.ConsoleProgressBarConsumer;
-import me.tongfei.progressbar.ProgressBar;
-import me.tongfei.progressbar.ProgressBarBuilder;
-import me.tongfei.progressbar.ProgressBarStyle;
-import org.jspecify.annotations.Nullable;
+import java.util.Locale;
 
 /**
- * A progress bar on standard error: only on a terminal, and only once the transfer has taken a second. Its library is
- * loaded only then. One thread.
+ * A progress bar on standard error: only on a terminal, and only once the transfer has taken a second; what it shows counts
+ * from the start all the same. One thread.
  */
 final class Progress implements AutoCloseable {
-    /** The bar is first shown after this time. */
-    static final long DELAY_MS = 1_000;
     /** The bar is drawn again after this time. */
     static final long PERIOD_MS = 100;
 
+    private static final long DELAY_NS = 1_000_000_000;
     private static final int STDERR = 2;
-    private static final int WIDTH = 80;
-    private static final long MIB = 1L << 20;
+    private static final int USUAL_WIDTH = 80;
+    private static final int LEAST_BAR = 10;
+    private static final int MOST_BAR = 40;
+    private static final int FIRST_WIDE = 0x1100; // Hangul, and what follows: often two columns a character
 
     private final String name;
-    private final long total;
     private final PrintStream err;
     private final boolean wanted;
-    private long nextNs;
-    private @Nullable Bar bar;
+    private final long startedNs = System.nanoTime();
+    private long total;
+    private long nextNs = startedNs + DELAY_NS;
+    private boolean shown;
 
-    Progress(String name, long total, long startedNs, PrintStream err, boolean wanted) {
-        this.name = name;
+    Progress(String name, long total, PrintStream err, boolean wanted) {
+        this.name = SfdException.printable(name);
         this.total = total;
         this.err = err;
-        this.wanted = wanted;
-        nextNs = startedNs + DELAY_MS * 1_000_000;
+        this.wanted = wanted && Descriptors.isTerminal(STDERR);
+    }
+
+    /** What there is to move. */
+    void total(long bytes) {
+        total = bytes;
     }
 
     /** How far it has come; cheap, to be called often. */
     void update(long moved) {
-        if (!wanted) {
-            return;
-        }
         long now = System.nanoTime();
-        if (now - nextNs < 0) {
-            return;
+        if (wanted && now - nextNs >= 0) {
+            nextNs = now + PERIOD_MS * 1_000_000;
+            draw(moved, now);
         }
-        nextNs = now + PERIOD_MS * 1_000_000;
-        if (bar == null) {
-            if (!Descriptors.isTerminal(STDERR)) {
-                nextNs = now + Long.MAX_VALUE / 2;
-                return;
-            }
-            bar = new Bar(name, total, err);
-        }
-        bar.show(moved);
     }
 
-    /** Shows the end and goes to a new line. */
+    private void draw(long moved, long now) {
+        int columns = Descriptors.terminalWidth(STDERR); // it may have changed
+        err.print("\r" + line(name, moved, total, now - startedNs, columns > 0 ? columns : USUAL_WIDTH));
+        err.flush();
+        shown = true;
+    }
+
+    /** Shows the end. */
     void finish(long moved) {
-        if (bar != null) {
-            bar.show(moved);
+        if (shown) {
+            draw(moved, System.nanoTime());
         }
-        close();
     }
 
+    /** Goes to a new line. */
     @Override
     public void close() {
-        if (bar != null) {
-            bar.close();
-            bar = null;
+        if (shown) {
+            err.println();
+            shown = false;
         }
     }
 
-    /** The code that needs the library; a class of its own, so that nothing else loads the library. */
-    private static final class Bar {
-        private final ProgressBar bar;
-
-        Bar(String name, long total, PrintStream err) {
-            boolean plain = System.getenv("NO_COLOR") != null;
-            bar = new ProgressBarBuilder()
-                    .setTaskName(SfdException.printable(name))
-                    .setInitialMax(total)
-                    .setUnit(" MiB", MIB)
-                    .setStyle(plain ? ProgressBarStyle.ASCII : ProgressBarStyle.COLORFUL_UNICODE_BLOCK)
-                    .setConsumer(new ConsoleProgressBarConsumer(err, WIDTH))
-                    .setUpdateIntervalMillis((int) PERIOD_MS)
-                    .showSpeed()
-                    .build();
+    /**
+     * A line that fills the terminal but for its last column, where some go to the next line. What does not fit is left out,
+     * the bar first, then the end of the name. Pure.
+     */
+    static String line(String name, long moved, long total, long elapsedNs, int columns) {
+        int width = Math.max(columns - 1, 0);
+        long percent = total <= 0 ? 100 : (long) (100.0 * moved / total);
+        double rate = moved / (Math.max(elapsedNs, 1) / 1e9);
+        String numbers =
+                String.format(Locale.ROOT, " %3d%% %s, %s/s", percent, Report.human(moved), Report.human((long) rate));
+        if (moved > 0 && moved < total) {
+            numbers += ", " + time((long) Math.ceil((total - moved) / rate)) + " left";
         }
-
-        void show(long moved) {
-            bar.stepTo(moved);
+        int room = width - columns(name) - numbers.length() - 3; // a blank and two brackets
+        String bar = "";
+        if (room >= LEAST_BAR) {
+            int cells = Math.min(room, MOST_BAR);
+            int full = (int) (cells * Math.min(percent, 100) / 100);
+            bar = " [" + "#".repeat(full) + " ".repeat(cells - full) + "]";
         }
+        String text = cut(name, width - numbers.length() - bar.length()) + bar + numbers;
+        String fitting = cut(text, width);
+        return fitting + " ".repeat(Math.max(0, width - columns(fitting)));
+    }
 
-        void close() {
-            bar.close();
+    private static String time(long seconds) {
+        return seconds < 3600
+                ? String.format(Locale.ROOT, "%d:%02d", seconds / 60, seconds % 60)
+                : String.format(Locale.ROOT, "%d:%02d:%02d", seconds / 3600, seconds / 60 % 60, seconds % 60);
+    }
+
+    private static int columns(int character) {
+        return character >= FIRST_WIDE ? 2 : 1;
+    }
+
+    private static int columns(String text) {
+        return text.codePoints().map(Progress::columns).sum();
+    }
+
+    private static String cut(String text, int width) {
+        int used = 0;
+        for (int i = 0; i < text.length(); i = text.offsetByCodePoints(i, 1)) {
+            used += columns(text.codePointAt(i));
+            if (used > width) {
+                return text.substring(0, i);
+            }
         }
+        return text;
     }
 }

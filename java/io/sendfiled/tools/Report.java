@@ -5,73 +5,69 @@ import io.sendfiled.client.FileDetails;
 import io.sendfiled.client.FileInfo;
 import io.sendfiled.client.TransferDetails;
 import io.sendfiled.client.TransferResult;
+import io.sendfiled.names.Names;
 import io.sendfiled.sys.Descriptors;
 import io.sendfiled.sys.Errno;
 import io.sendfiled.technique.Technique;
-import java.io.OutputStream;
 import java.io.PrintStream;
-import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.Locale;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What a command prints at its end, as text or as JSON, on standard output unless the file's bytes go there. One
  * thread.
  */
 final class Report {
-    private static final int STDOUT = 1;
     private static final int STDERR = 2;
     private static final String[] UNITS = {"bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
 
     private final Arguments arguments;
-    private final OutputStream out;
+    private final StandardOutput out;
     private final PrintStream err;
 
-    Report(Arguments arguments, OutputStream out, PrintStream err) {
+    Report(Arguments arguments, StandardOutput out, PrintStream err) {
         this.arguments = arguments;
         this.out = out;
         this.err = err;
     }
 
-    /** Standard error. */
-    PrintStream messages() {
-        return err;
+    /** A bar for so many bytes, which the caller closes; it shows nothing if none is wanted. */
+    Progress progress(long total) {
+        return new Progress(arguments.pathText(), total, err, wantsProgress());
     }
 
-    /** Whether a progress bar is wanted, if there is a terminal. */
-    boolean wantsProgress() {
+    private boolean wantsProgress() {
         return !arguments.isSet(OptionSpec.JSON)
                 && !arguments.isSet(OptionSpec.QUIET)
-                && !(dataGoToStandardOutput() && Descriptors.isTerminal(STDOUT)); // bar and data would mix
+                && !(dataGoToStandardOutput() && out.isTerminal()); // bar and data would mix
     }
 
     /** Whether the end of a transfer is reported. */
-    boolean tellsResults() {
+    private boolean tellsResults() {
         return arguments.isSet(OptionSpec.JSON) || (wantsProgress() && Descriptors.isTerminal(STDERR));
     }
 
-    void info(FileInfo info) {
+    void info(FileInfo info) throws SfdException {
         if (arguments.isSet(OptionSpec.JSON)) {
             print(result(info));
             return;
         }
-        PrintStream stream = data();
-        stream.println("path      " + SfdException.printable(arguments.pathText()));
-        stream.println(
-                "size      " + info.size() + (info.size() < 1024 ? " bytes" : " bytes (" + human(info.size()) + ")"));
-        stream.println("modified  " + info.modified());
-        stream.println("changed   " + info.changed());
-        stream.println("accessed  " + info.accessed());
+        long size = info.size();
         FileDetails details = info.details();
-        if (details != null) {
-            stream.println("mode      " + octal(details.mode()));
-            stream.println("inode     " + Long.toUnsignedString(details.inode()));
-            stream.println("device    " + device(details.device()));
-        }
-        stream.flush();
+        out.print("path      " + SfdException.printable(arguments.pathText()) + "\n"
+                + "size      " + size + (size < 1024 ? " bytes" : " bytes (" + human(size) + ")") + "\n"
+                + "modified  " + info.modified() + "\n"
+                + "changed   " + info.changed() + "\n"
+                + "accessed  " + info.accessed() + "\n"
+                + (details == null
+                        ? ""
+                        : "mode      " + octal(details.mode()) + "\n"
+                                + "inode     " + Long.toUnsignedString(details.inode()) + "\n"
+                                + "device    " + device(details.device()) + "\n"));
     }
 
-    void transferred(TransferResult result) {
+    void transferred(TransferResult result) throws SfdException {
         if (arguments.isSet(OptionSpec.JSON)) {
             JsonObject object = result(result.info());
             object.addProperty("bytesMoved", result.bytesMoved());
@@ -110,20 +106,38 @@ final class Report {
         return Math.round(time.toNanos() / 1e3) / 1e3;
     }
 
-    void failure(SfdException e) {
+    /** What is said of bytes that arrived before a failure. */
+    static String where(String kept) {
+        return "; what arrived is in " + SfdException.printable(kept);
+    }
+
+    /**
+     * Tells a failure.
+     *
+     * @param kept the file that holds what arrived before, or null
+     */
+    void failure(SfdException e, @Nullable String kept) {
+        String message = e.getMessage() + (kept == null ? "" : where(kept));
         if (!arguments.isSet(OptionSpec.JSON)) {
-            err.println("sfd: " + e.getMessage());
+            err.println("sfd: " + message);
             return;
         }
         JsonObject object = begin();
-        object.addProperty("error", e.getMessage());
+        object.addProperty("error", message);
         if (e.errno() != 0) {
             object.addProperty("errno", e.errno());
             object.addProperty("errnoName", Errno.name(e.errno()));
         }
         object.addProperty("bytesMoved", e.bytesMoved());
+        if (kept != null) {
+            object.addProperty("partial", kept);
+        }
         object.addProperty("exitCode", e.exitCode());
-        print(object);
+        try {
+            print(object);
+        } catch (SfdException unwritten) { // standard output fails as well, or was what failed
+            err.println("sfd: " + message);
+        }
     }
 
     private JsonObject begin() {
@@ -162,22 +176,21 @@ final class Report {
         return major + ":" + minor;
     }
 
-    private void print(JsonObject object) {
-        PrintStream stream = dataGoToStandardOutput() ? err : data();
-        stream.println(object);
-        stream.flush();
+    /** On standard output, unless a file's bytes go there. */
+    private void print(JsonObject object) throws SfdException {
+        String text = Names.escaped(object.toString());
+        if (dataGoToStandardOutput()) {
+            err.println(text);
+        } else {
+            out.print(text + "\n");
+        }
     }
 
     private boolean dataGoToStandardOutput() {
         return switch (arguments.requiredCommand()) {
-            case READ -> arguments.value(OptionSpec.OUTPUT) == null;
-            case SEND -> "-".equals(arguments.value(OptionSpec.TO));
+            case READ, SEND -> arguments.target().isStandardOutput();
             case STAT, TECHNIQUES -> false;
         };
-    }
-
-    private PrintStream data() {
-        return new PrintStream(out, false, StandardCharsets.UTF_8);
     }
 
     /** A number of bytes for people: {@code "1.5 GiB"}. */

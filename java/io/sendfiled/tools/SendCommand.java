@@ -1,189 +1,129 @@
 package io.sendfiled.tools;
 
 import io.sendfiled.client.Destination;
+import io.sendfiled.client.FileInfo;
 import io.sendfiled.client.FileRequest;
-import io.sendfiled.client.OpenFile;
 import io.sendfiled.client.SendfiledClient;
 import io.sendfiled.client.Source;
 import io.sendfiled.client.Transfer;
+import io.sendfiled.client.TransferResult;
 import io.sendfiled.names.Names;
 import io.sendfiled.sys.Errno;
 import io.sendfiled.sys.NativeIoException;
-import io.sendfiled.technique.DestinationType;
-import io.sendfiled.technique.Technique;
-import io.sendfiled.technique.Techniques;
+import java.io.FileDescriptor;
 import java.io.IOException;
-import java.net.InetSocketAddress;
-import java.net.SocketAddress;
-import java.net.UnixDomainSocketAddress;
 import java.nio.channels.FileChannel;
 import java.nio.channels.SocketChannel;
-import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
-import java.nio.file.OpenOption;
 import java.nio.file.StandardOpenOption;
-import java.util.Set;
+import org.jspecify.annotations.Nullable;
 
 /** {@code sfd send}: opens the destination here, with an option also the source, and lets the daemon do the rest. */
 final class SendCommand {
-    private static final String TCP = "tcp:";
-    private static final String UNIX = "unix:";
-    private static final int MAX_PORT = 65_535;
+    private static final String STANDARD_INPUT = "-";
 
-    private SendCommand() {}
+    private final Arguments arguments;
+    private final SendfiledClient client;
+    private final UnderWay underWay;
+    private final Report report;
+    private @Nullable Transfer transfer;
+
+    private SendCommand(Arguments arguments, SendfiledClient client, UnderWay underWay, Report report) {
+        this.arguments = arguments;
+        this.client = client;
+        this.underWay = underWay;
+        this.report = report;
+    }
 
     static void run(Arguments arguments, SendfiledClient client, UnderWay underWay, Report report)
             throws SfdException, IOException, InterruptedException {
+        SendCommand command = new SendCommand(arguments, client, underWay, report);
+        String path = arguments.pathText();
         if (!arguments.isSet(OptionSpec.OPEN)) {
-            send(arguments.request(), arguments, client, underWay, report);
-            return;
-        }
-        try (FileChannel source = open(arguments.pathText())) {
-            send(arguments.request(Source.of(source)), arguments, client, underWay, report);
-        }
-    }
-
-    private static void send(
-            FileRequest request, Arguments arguments, SendfiledClient client, UnderWay underWay, Report report)
-            throws SfdException, IOException, InterruptedException {
-        String to = String.valueOf(arguments.value(OptionSpec.TO));
-        if (to.equals("-")) {
-            send(request, Destination.of(StandardOutput.descriptor()), arguments, client, underWay, report);
-        } else if (to.startsWith(TCP) || to.startsWith(UNIX)) {
-            try (SocketChannel socket = connect(to)) {
-                send(request, Destination.of(socket), arguments, client, underWay, report);
-            }
+            command.send(arguments.request(), null);
+        } else if (path.equals(STANDARD_INPUT)) {
+            command.sendStandardInput();
         } else {
-            sendToFile(request, to, arguments, client, underWay, report);
+            try (FileChannel source = command.open(path)) {
+                command.send(arguments.request(Source.of(source)), FileStat.of(Names.path(path)));
+            }
         }
     }
 
-    /** Keeps the old file if the request is refused. */
-    private static void sendToFile(
-            FileRequest request,
-            String to,
-            Arguments arguments,
-            SendfiledClient client,
-            UnderWay underWay,
-            Report report)
+    private void sendStandardInput() throws SfdException, IOException, InterruptedException {
+        FileStat input = FileStat.ofStandardInput();
+        if (input == null) {
+            throw SfdException.of("standard input", new NativeIoException("open", Errno.EBADF));
+        }
+        send(arguments.request(Source.of(FileDescriptor.in)), input);
+    }
+
+    private FileChannel open(String path) throws SfdException, InterruptedException {
+        try {
+            return arguments.deadline().open(() -> FileChannel.open(Names.path(path), StandardOpenOption.READ));
+        } catch (InvalidPathException e) {
+            throw SfdException.of(path, new NativeIoException("open", Errno.EINVAL));
+        } catch (IOException e) {
+            throw SfdException.of(path, e);
+        }
+    }
+
+    private void send(FileRequest request, @Nullable FileStat source)
             throws SfdException, IOException, InterruptedException {
-        checkThatItFitsAFile(request.options().technique(), to);
-        if (arguments.isSet(OptionSpec.OPEN)) {
-            try (FileChannel target = open(to, StandardOpenOption.WRITE, StandardOpenOption.CREATE)) {
-                send(request, Destination.of(target), arguments, client, underWay, report);
-                if (isFile(to)) {
-                    target.truncate(target.position()); // the daemon has moved it: the description is shared
+        Target target = arguments.target();
+        switch (target.kind()) {
+            case STANDARD_OUTPUT ->
+                // Somebody may be reading it slowly, in a pager; and it ends with this process.
+                report.transferred(send(request, arguments.patient(request), Destination.of(DataDescriptor.get())));
+            case TCP, UNIX -> {
+                try (SocketChannel socket = Connection.to(target, arguments.deadline())) {
+                    report.transferred(send(request, detailed(request), Destination.of(socket)));
                 }
             }
-            return;
+            case FILE -> {
+                TransferResult result;
+                try (Output output = new Output(target.text(), arguments)) {
+                    underWay.writes(output);
+                    FileChannel file = output.open(source);
+                    result = sendTo(output, file, request);
+                    output.complete(FileStat.of(result.info()));
+                }
+                report.transferred(result);
+            }
         }
-        Waiting.withDetails(request, report.tellsResults(), detailed -> {
-            try (OpenFile file = Waiting.forOpen(detailed, arguments, client); // before the old one is emptied
-                    FileChannel target = create(to)) {
-                await(file.send(Destination.of(target)), arguments, underWay, report);
+    }
+
+    private TransferResult sendTo(Output output, FileChannel file, FileRequest request)
+            throws SfdException, IOException, InterruptedException {
+        try {
+            return send(request, detailed(request), Destination.of(file));
+        } catch (SfdException e) {
+            FileInfo info = Waiting.infoOf(transfer);
+            if (info != null) {
+                output.demandThatItDiffers(FileStat.of(info)); // of which the daemon says EINVAL
+            }
+            throw e;
+        }
+    }
+
+    private static FileRequest detailed(FileRequest request) {
+        return request.with(request.options().withDetails(true));
+    }
+
+    private TransferResult send(FileRequest request, FileRequest better, Destination destination)
+            throws SfdException, IOException, InterruptedException {
+        TransferResult[] result = new TransferResult[1];
+        Waiting.extended(request, better, chosen -> {
+            Transfer begun = client.send(chosen, destination);
+            transfer = begun;
+            underWay.begin(begun);
+            try {
+                var unused = arguments.deadline().limit(begun.result());
+                result[0] = Waiting.forResult(begun, arguments, report);
+            } finally {
+                underWay.end();
             }
         });
-    }
-
-    private static void send(
-            FileRequest request,
-            Destination destination,
-            Arguments arguments,
-            SendfiledClient client,
-            UnderWay underWay,
-            Report report)
-            throws SfdException, IOException, InterruptedException {
-        Waiting.withDetails(
-                request,
-                report.tellsResults(),
-                detailed -> await(client.send(detailed, destination), arguments, underWay, report));
-    }
-
-    private static void checkThatItFitsAFile(Technique technique, String file) throws SfdException {
-        if (technique == Technique.AUTO || !isFile(file)) {
-            return;
-        }
-        Set<Technique> fitting = Techniques.fitting(DestinationType.FILE, true);
-        if (fitting.contains(technique)) {
-            return;
-        }
-        StringBuilder message = new StringBuilder("--technique: ").append(technique.label());
-        message.append(" does not fit a file; ask for ");
-        for (Technique other : fitting) {
-            message.append(other.label()).append(", ");
-        }
-        throw SfdException.usage(message.append("or auto").toString());
-    }
-
-    private static boolean isFile(String name) {
-        try {
-            return Files.isRegularFile(Names.path(name));
-        } catch (InvalidPathException e) {
-            return false;
-        }
-    }
-
-    private static void await(Transfer transfer, Arguments arguments, UnderWay underWay, Report report)
-            throws SfdException, InterruptedException {
-        underWay.begin(transfer);
-        try {
-            var unused = Waiting.limited(arguments, transfer.result());
-            report.transferred(Waiting.forResult(transfer, arguments, report));
-        } finally {
-            underWay.end();
-        }
-    }
-
-    private static SocketChannel connect(String to) throws SfdException {
-        SocketAddress address = to.startsWith(TCP)
-                ? tcpAddress(to)
-                : UnixDomainSocketAddress.of(Names.path(to.substring(UNIX.length())));
-        try {
-            return SocketChannel.open(address);
-        } catch (java.nio.channels.UnresolvedAddressException e) {
-            throw SfdException.of(to, new IOException("unknown host"));
-        } catch (IOException e) {
-            throw SfdException.of(to, e);
-        }
-    }
-
-    private static InetSocketAddress tcpAddress(String to) throws SfdException {
-        String text = to.substring(TCP.length());
-        int colon = text.lastIndexOf(':');
-        String host = colon < 0 ? "" : text.substring(0, colon);
-        if (host.startsWith("[") && host.endsWith("]")) { // [::1]
-            host = host.substring(1, host.length() - 1);
-        }
-        try {
-            int port = Integer.parseInt(text.substring(colon + 1));
-            if (!host.isEmpty() && port > 0 && port <= MAX_PORT) {
-                return new InetSocketAddress(host, port);
-            }
-        } catch (NumberFormatException e) {
-            throw notAnAddress(to);
-        }
-        throw notAnAddress(to);
-    }
-
-    private static SfdException notAnAddress(String to) {
-        return SfdException.usage("--to: '" + SfdException.printable(to) + "' is not tcp:HOST:PORT");
-    }
-
-    private static FileChannel open(String file) throws SfdException {
-        return open(file, StandardOpenOption.READ);
-    }
-
-    static FileChannel create(String file) throws SfdException {
-        return open(file, StandardOpenOption.WRITE, StandardOpenOption.CREATE, StandardOpenOption.TRUNCATE_EXISTING);
-    }
-
-    private static FileChannel open(String file, OpenOption... options) throws SfdException {
-        try {
-            return FileChannel.open(Names.path(file), options);
-        } catch (InvalidPathException e) {
-            throw SfdException.of(file, new NativeIoException("open", Errno.EINVAL));
-        } catch (IOException e) {
-            throw SfdException.of(file, e);
-        }
+        return result[0];
     }
 }

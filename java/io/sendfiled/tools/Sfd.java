@@ -15,7 +15,7 @@ import java.io.PrintStream;
  * that not every run needs (JSON, the progress bar) is loaded on demand, so that the program starts fast.
  */
 public final class Sfd {
-    private final OutputStream out;
+    private final StandardOutput out;
     private final PrintStream err;
     private final UnderWay underWay = new UnderWay();
 
@@ -24,13 +24,13 @@ public final class Sfd {
      * @param err for messages
      */
     public Sfd(OutputStream out, PrintStream err) {
-        this.out = out;
+        this.out = new StandardOutput(out);
         this.err = err;
     }
 
     /** Runs a command and ends the JVM with its exit status. */
     public static void main(String[] args) {
-        Sfd sfd = new Sfd(new FileOutputStream(StandardOutput.descriptor()), System.err);
+        Sfd sfd = new Sfd(new FileOutputStream(DataDescriptor.get()), System.err);
         Runtime.getRuntime()
                 .addShutdownHook(
                         new Thread("sfd-shutdown") { // no lambda: the first one costs 3 ms
@@ -76,7 +76,7 @@ public final class Sfd {
         } catch (SfdException e) {
             return fail(report, e);
         } catch (IOException e) {
-            return fail(report, SfdException.of(arguments.pathText(), e));
+            return fail(report, Failure.of(arguments, e));
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             return ExitCode.INTERRUPTED;
@@ -87,21 +87,27 @@ public final class Sfd {
         if (underWay.isCancelled()) {
             return ExitCode.INTERRUPTED; // the shutdown hook reports it
         }
-        report.failure(failure);
+        report.failure(failure, underWay.kept(failure.bytesMoved() > 0));
         return failure.exitCode();
     }
 
     private int print(String text) {
-        PrintStream stream = new PrintStream(out, false);
-        stream.print(text);
-        stream.flush();
-        return stream.checkError() ? ExitCode.FAILED : ExitCode.OK;
+        try {
+            out.print(text);
+            return ExitCode.OK;
+        } catch (SfdException e) {
+            err.println("sfd: " + e.getMessage());
+            return e.exitCode();
+        }
     }
 
-    /** Ctrl-C: the daemon has the destination too, so the transfer must be cancelled there. */
+    /** Ctrl-C: the daemon has the destination too, so the transfer must be cancelled there, before what it has written goes. */
     private void onShutdown() {
-        if (underWay.cancel()) {
-            err.println("sfd: interrupted");
+        boolean cancelled = underWay.cancel();
+        underWay.abandonOutput();
+        if (cancelled) {
+            String kept = underWay.kept(true);
+            err.println("sfd: interrupted" + (kept == null ? "" : Report.where(kept)));
         }
     }
 }

@@ -16,7 +16,7 @@ final class SfdException extends Exception {
     private final int errno;
     private final long bytesMoved;
 
-    private SfdException(String message, int exitCode, int errno, long bytesMoved, @Nullable Throwable cause) {
+    SfdException(String message, int exitCode, int errno, long bytesMoved, @Nullable Throwable cause) {
         super(message, cause);
         this.exitCode = exitCode;
         this.errno = errno;
@@ -26,6 +26,11 @@ final class SfdException extends Exception {
     /** Wrong arguments. */
     static SfdException usage(String message) {
         return new SfdException(message, ExitCode.USAGE, 0, 0, null);
+    }
+
+    /** Something that sfd does not do to a file, a terminal. */
+    static SfdException refused(String subject, String reason) {
+        return new SfdException(printable(subject) + ": " + reason, ExitCode.FAILED, 0, 0, null);
     }
 
     /** A failure that concerns something: a path, an address, standard output. */
@@ -39,37 +44,23 @@ final class SfdException extends Exception {
             int exitCode = gone.errno() == Errno.EACCES ? ExitCode.PERMISSION : ExitCode.UNREACHABLE;
             return new SfdException(String.valueOf(gone.getMessage()), exitCode, gone.errno(), 0, gone);
         }
-        if (cause instanceof TransferException failure) {
-            return ofTransfer(subject, failure);
-        }
-        int errno = Errno.of(cause);
-        String reason = errno != 0 ? describe(errno) : reasonOf(cause);
+        int errno = cause instanceof TransferException failure ? failure.errno() : Errno.of(cause);
         return new SfdException(
-                printable(subject) + ": " + reason + after(bytesMoved),
+                printable(subject) + ": " + reason(errno, cause) + after(bytesMoved),
                 ExitCode.of(errno, bytesMoved),
                 errno,
                 bytesMoved,
                 cause);
     }
 
-    private static SfdException ofTransfer(String subject, TransferException failure) {
-        int errno = failure.errno();
-        long bytesMoved = failure.bytesMoved();
-        if (errno == Errno.ECONNREFUSED && failure.isRefusal()) {
-            return new SfdException("the daemon has ended", ExitCode.UNREACHABLE, errno, 0, failure);
+    private static String reason(int errno, IOException cause) {
+        if (errno == 0) {
+            return reasonOf(cause);
         }
-        String reason = failure.reason() + " (" + failure.errnoName() + ")";
-        return new SfdException(
-                printable(subject) + ": " + reason + after(bytesMoved),
-                ExitCode.of(errno, bytesMoved),
-                errno,
-                bytesMoved,
-                failure);
-    }
-
-    private static String describe(int errno) {
-        String reason = errno == Errno.ETIMEDOUT ? "timed out" : Errno.message(errno);
-        return reason + " (" + Errno.name(errno) + ")";
+        if (errno == Errno.ETIMEDOUT) {
+            return "timed out (ETIMEDOUT)"; // not a connection's timeout
+        }
+        return Errno.message(errno) + " (" + Errno.name(errno) + ")";
     }
 
     private static String after(long bytesMoved) {

@@ -1,5 +1,6 @@
 package io.sendfiled.tools;
 
+import io.sendfiled.client.FileRequest;
 import io.sendfiled.client.OpenFile;
 import io.sendfiled.client.SendfiledClient;
 import java.io.IOException;
@@ -10,7 +11,8 @@ final class StatCommand {
 
     static void run(Arguments arguments, SendfiledClient client, Report report)
             throws SfdException, IOException, InterruptedException {
-        Waiting.withDetails(arguments.request(), request -> {
+        FileRequest plain = arguments.request();
+        Waiting.extended(plain, plain.with(plain.options().withDetails(true)), request -> {
             try (OpenFile file = Waiting.forOpen(request, arguments, client)) {
                 report.info(file.info());
             }

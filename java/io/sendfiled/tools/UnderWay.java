@@ -6,16 +6,38 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import org.jspecify.annotations.Nullable;
 
-/** The running transfer, for the thread that has to end it early. Thread-safe. */
+/** The running transfer and its output, for the thread that has to end them early. Thread-safe. */
 final class UnderWay {
     private static final long GRACE_MS = 500;
 
     private @Nullable Transfer transfer;
+    private volatile @Nullable Output output;
     private boolean ended;
     private volatile boolean cancelled;
 
+    /** Before the output is opened. */
+    void writes(Output file) {
+        output = file;
+    }
+
+    /** Where the bytes are that arrived before a failure, or null. */
+    @Nullable
+    String kept(boolean some) {
+        Output file = output;
+        return file == null ? null : file.kept(some);
+    }
+
+    /** Gives up the output: no more of it will come. */
+    void abandonOutput() {
+        Output file = output;
+        if (file != null) {
+            file.abandon();
+        }
+    }
+
     synchronized void begin(Transfer started) {
         transfer = started;
+        ended = false;
         notifyAll();
     }
 

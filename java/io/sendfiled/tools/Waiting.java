@@ -1,5 +1,6 @@
 package io.sendfiled.tools;
 
+import io.sendfiled.client.FileInfo;
 import io.sendfiled.client.FileRequest;
 import io.sendfiled.client.OpenFile;
 import io.sendfiled.client.SendfiledClient;
@@ -13,7 +14,6 @@ import java.io.IOException;
 import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import org.jspecify.annotations.Nullable;
 
@@ -26,11 +26,11 @@ final class Waiting {
         void run(FileRequest request) throws SfdException, IOException, InterruptedException;
     }
 
-    /** Asks for details, and tries again without them if the daemon does not know them. */
-    static void withDetails(FileRequest request, Attempt attempt)
+    /** Tries the request with what sfd asks for by itself, and without if the daemon is too old for options. */
+    static void extended(FileRequest request, FileRequest better, Attempt attempt)
             throws SfdException, IOException, InterruptedException {
         try {
-            attempt.run(request.with(request.options().withDetails(true)));
+            attempt.run(better);
         } catch (SfdException e) {
             if (e.errno() != Errno.EPROTONOSUPPORT
                     || request.length() == 0
@@ -41,34 +41,19 @@ final class Waiting {
         }
     }
 
-    /** The same if they are wanted. */
-    static void withDetails(FileRequest request, boolean wanted, Attempt attempt)
-            throws SfdException, IOException, InterruptedException {
-        if (wanted) {
-            withDetails(request, attempt);
-        } else {
-            attempt.run(request);
-        }
-    }
-
     /** Opens a file in the daemon. */
     static OpenFile forOpen(FileRequest request, Arguments arguments, SendfiledClient client)
             throws SfdException, InterruptedException {
-        return forValue(limited(arguments, client.open(request)), arguments);
-    }
-
-    /** Ends a transfer when the command line's time is over: its result then fails, which cancels it. */
-    static <T> CompletableFuture<T> limited(Arguments arguments, CompletableFuture<T> future) throws SfdException {
-        Duration timeout = arguments.timeout();
-        return timeout == null ? future : future.orTimeout(timeout.toNanos(), TimeUnit.NANOSECONDS);
+        return forValue(arguments.deadline().limit(client.open(request)), null, arguments);
     }
 
     /** Waits for a future of the client's. */
-    static <T> T forValue(CompletableFuture<T> future, Arguments arguments) throws SfdException, InterruptedException {
+    static <T> T forValue(CompletableFuture<T> future, @Nullable Transfer transfer, Arguments arguments)
+            throws SfdException, InterruptedException {
         try {
             return future.get();
         } catch (ExecutionException e) {
-            throw SfdException.of(arguments.pathText(), failureOf(e.getCause()));
+            throw Failure.of(arguments, transfer, failureOf(e.getCause()));
         }
     }
 
@@ -82,43 +67,33 @@ final class Waiting {
         return new IOException(String.valueOf(cause), cause);
     }
 
+    /** What the daemon has told of the file so far; null: nothing. */
+    static @Nullable FileInfo infoOf(@Nullable Transfer transfer) {
+        return transfer == null || !transfer.info().isDone() || transfer.info().isCompletedExceptionally()
+                ? null
+                : transfer.info().join();
+    }
+
     /** Waits for a transfer's end, and shows its progress. */
     static TransferResult forResult(Transfer transfer, Arguments arguments, Report report)
             throws SfdException, InterruptedException {
-        Duration step = Duration.ofMillis(Progress.DELAY_MS);
-        long started = System.nanoTime();
-        Progress progress = null;
-        try {
+        Duration step = Duration.ofMillis(Progress.PERIOD_MS);
+        try (Progress progress = report.progress(0)) {
             while (true) {
                 try {
                     TransferResult result = transfer.await(step);
-                    if (progress != null) {
-                        progress.finish(result.bytesMoved());
-                    }
+                    progress.finish(result.bytesMoved());
                     return result;
                 } catch (TimeoutException e) { // not done yet
-                    step = Duration.ofMillis(Progress.PERIOD_MS);
-                    if (progress == null
-                            && transfer.info().isDone()
-                            && !transfer.info().isCompletedExceptionally()) {
-                        progress = new Progress(
-                                arguments.pathText(),
-                                transfer.info().join().size(),
-                                started,
-                                report.messages(),
-                                report.wantsProgress());
-                    }
-                    if (progress != null) {
+                    FileInfo info = infoOf(transfer);
+                    if (info != null) {
+                        progress.total(info.size());
                         progress.update(transfer.bytesMoved());
                     }
                 }
             }
         } catch (IOException e) {
-            throw SfdException.of(arguments.pathText(), e);
-        } finally {
-            if (progress != null) {
-                progress.close();
-            }
+            throw Failure.of(arguments, transfer, e);
         }
     }
 }

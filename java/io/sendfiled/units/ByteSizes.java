@@ -2,8 +2,13 @@ package io.sendfiled.units;
 
 import java.util.Locale;
 
-/** Numbers of bytes as people write them: plain or with K, M or G, always powers of 1024. Pure. */
+/** Numbers of bytes as people write them: plain or with K, M, G or T, always powers of 1024. Pure. */
 public final class ByteSizes {
+    /** How a help text says it. */
+    public static final String SPELLING = "a number, alone or with K, M, G or T (KiB and so on: powers of 1024)";
+
+    private static final String UNITS = "KMGT";
+
     private ByteSizes() {}
 
     /**
@@ -16,13 +21,8 @@ public final class ByteSizes {
         String upper = text.toUpperCase(Locale.ROOT);
         String digits = upper.endsWith("IB") ? upper.substring(0, upper.length() - 2) : upper;
         int last = digits.length() - 1;
-        long factor =
-                switch (last < 0 ? ' ' : digits.charAt(last)) {
-                    case 'K' -> 1L << 10;
-                    case 'M' -> 1L << 20;
-                    case 'G' -> 1L << 30;
-                    default -> 1;
-                };
+        int unit = last < 0 ? -1 : UNITS.indexOf(digits.charAt(last));
+        long factor = 1L << (10 * (unit + 1));
         if (factor == 1 && digits.length() != upper.length()) {
             throw new NumberFormatException(text);
         }
@@ -54,12 +54,13 @@ public final class ByteSizes {
         return text.length() > first;
     }
 
+    /** In the largest unit of which it is a whole number: {@code 64KiB}. */
     public static String format(long bytes) {
-        if (bytes >= 1 << 20 && bytes % (1 << 20) == 0) {
-            return (bytes >> 20) + "MiB";
-        }
-        if (bytes >= 1 << 10 && bytes % (1 << 10) == 0) {
-            return (bytes >> 10) + "KiB";
+        for (int unit = UNITS.length(); unit > 0; unit--) {
+            int shift = 10 * unit;
+            if (bytes >= 1L << shift && bytes % (1L << shift) == 0) {
+                return (bytes >> shift) + UNITS.substring(unit - 1, unit) + "iB";
+            }
         }
         return Long.toString(bytes);
     }

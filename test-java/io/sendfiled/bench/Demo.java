@@ -165,7 +165,7 @@ public final class Demo {
     }
 
     /** 1 GiB, or less where that would not stay in the page cache or on the disk. */
-    private static long biggestSize(Path directory) throws IOException {
+    static long biggestSize(Path directory) throws IOException {
         // Not Files.getFileStore: it wants to know the mount, and a chroot may see none.
         long room = Math.min(availableMemory() / 2, directory.toFile().getUsableSpace() / 2 + existingSize(directory));
         return room >= GIB ? GIB : room >= 256 * MIB ? 256 * MIB : 128 * MIB;

@@ -14,6 +14,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.sendfiled.protocol.Wire;
+import io.sendfiled.support.Await;
 import io.sendfiled.support.OpenDescriptors;
 import io.sendfiled.support.ScriptedDaemon;
 import io.sendfiled.support.ScriptedDaemon.Request;
@@ -21,6 +22,7 @@ import io.sendfiled.sys.Errno;
 import io.sendfiled.technique.Technique;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.io.OutputStream;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.Channels;
@@ -33,10 +35,12 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -297,10 +301,7 @@ final class ExtendedRequestTest {
             join(fileInfo(5, ID), result(0, 5, 0, 0, 99)),
         }) {
             Transfer transfer = client.send(DETAILED, destination);
-            Request request = daemon.receive();
-            while (request.command() == Wire.CANCEL) {
-                request = daemon.receive();
-            }
+            Request request = nextRequest();
             daemon.status(request, bytes);
 
             assertEquals(
@@ -356,10 +357,7 @@ final class ExtendedRequestTest {
                 new byte[][] {join(details, details), join(fileInfo(5, ID), details), fileDetails(-1, 1, 2, 3, 4, 5, 6)
                 }) {
             Transfer transfer = client.send(DETAILED, destination);
-            Request request = daemon.receive();
-            while (request.command() == Wire.CANCEL) {
-                request = daemon.receive();
-            }
+            Request request = nextRequest();
             daemon.status(request, bytes);
 
             assertEquals(
@@ -522,6 +520,15 @@ final class ExtendedRequestTest {
         }
     }
 
+    /** The next request that is no Cancel. */
+    private Request nextRequest() throws IOException {
+        Request request = daemon.receive();
+        while (request.command() == Wire.CANCEL) {
+            request = daemon.receive();
+        }
+        return request;
+    }
+
     private interface Action {
         void run() throws IOException;
     }
@@ -577,33 +584,110 @@ final class ExtendedRequestTest {
         }
     }
 
+    /** All of them on the threads that receive it: each wait leaves that to the next one. */
     @Test
-    void shouldNotWaitForTheReasonOnTheThreadThatWouldReceiveIt() throws Exception {
-        ReadTransfer transfer = client.read(DETAILED);
+    void shouldSayWhyToActionsThatRead() throws Exception {
+        List<Request> requests = new ArrayList<>();
+        List<CompletableFuture<IOException>> failures = new ArrayList<>();
+        for (int i = 0; i < 3; i++) {
+            CountDownLatch begun = new CountDownLatch(1);
+            failures.add(client.read(DETAILED).content().thenApply(content -> {
+                begun.countDown();
+                return assertThrows(IOException.class, () -> readOn(content));
+            }));
+            Request request = daemon.receive();
+            daemon.write(request, 1, FIVE);
+            daemon.close(request, 1);
+            daemon.status(request, fileInfo(100, ID));
+            requests.add(request);
+            begun.await();
+        }
+
+        for (Request request : requests) {
+            daemon.status(request, result(Errno.ETIMEDOUT, 5, 1, 0, 1));
+        }
+
+        for (CompletableFuture<IOException> failure : failures) {
+            assertEquals(
+                    "read a: timed out (ETIMEDOUT) after 5 bytes", failure.get().getMessage());
+        }
+    }
+
+    @Test
+    void shouldNotWaitForTheReasonWhenItsReaderIsToStop() throws Exception {
+        for (String way : List.of("interrupt", "cancel", "close", "close the client")) {
+            ReadTransfer transfer = client.read(DETAILED);
+            Request request = nextRequest();
+            daemon.status(request, fileInfo(100, ID));
+            FileContent content = transfer.content().get();
+            CompletableFuture<IOException> thrown = new CompletableFuture<>();
+            Thread reader = new Thread(() -> thrown.complete(assertThrows(IOException.class, () -> readOn(content))));
+            reader.start();
+            daemon.write(request, 1, FIVE);
+            daemon.close(request, 1);
+            Await.until("the reader to wait", () -> reader.getState() == Thread.State.TIMED_WAITING);
+
+            switch (way) {
+                case "interrupt" -> reader.interrupt();
+                case "cancel" -> transfer.cancel();
+                case "close" -> content.close();
+                default -> client.close();
+            }
+
+            String expected =
+                    switch (way) {
+                        case "interrupt" -> "read a: the reading thread was interrupted (EINTR) after 5 bytes";
+                        case "cancel", "close" -> "read a: cancelled (ECANCELED) after 5 bytes";
+                        default -> "read a: the daemon stopped 95 bytes before the end (ECONNABORTED) after 5 bytes";
+                    };
+            assertEquals(
+                    expected,
+                    assertThrows(TransferException.class, () -> transfer.await(Await.LONG))
+                            .getMessage());
+            assertEquals(expected, thrown.get().getMessage());
+        }
+    }
+
+    @Test
+    void shouldNotWaitForTheReasonOfACopyThatIsCancelled() throws Exception {
+        CompletableFuture<Thread> copier = new CompletableFuture<>();
+        Transfer transfer = client.readTo(DETAILED, Channels.newChannel(new OutputStream() {
+            @Override
+            public void write(int b) {
+                copier.complete(Thread.currentThread());
+            }
+        }));
         Request request = daemon.receive();
+        daemon.status(request, fileInfo(100, ID));
         daemon.write(request, 1, FIVE);
         daemon.close(request, 1);
-        CompletableFuture<IOException> failure = transfer.content().thenApply(content -> {
-            try {
-                readOn(content);
-                throw new AssertionError("it is whole");
-            } catch (IOException e) {
-                return e;
-            }
-        });
-        daemon.status(request, fileInfo(100, ID));
+        Thread thread = copier.get();
+        Await.until("the copy to wait", () -> thread.getState() == Thread.State.TIMED_WAITING);
 
-        assertEquals(Errno.ECONNABORTED, ((TransferException) failure.get()).errno());
+        transfer.cancel(); // the daemon does not answer
+
+        TransferException e = assertThrows(TransferException.class, () -> transfer.await(Await.LONG));
+        assertEquals("read a: cancelled (ECANCELED) after 5 bytes", e.getMessage());
+    }
+
+    @Test
+    void shouldTellTheReaderWhyItsChannelWasClosedUnderIt() throws Exception {
+        ReadTransfer transfer = client.read(DETAILED);
+        Request request = daemon.receive();
+        daemon.status(request, fileInfo(100, ID));
+        FileContent content = transfer.content().get();
+
+        daemon.status(request, fileInfo(100, ID)); // once more: makes no sense
+
+        TransferException e = assertThrows(TransferException.class, () -> readOn(content));
+        assertEquals("read a: the daemon's answer makes no sense (EBADMSG)", e.getMessage());
     }
 
     @Test
     void shouldCloseTheDataChannelOfAReadThatNobodyWants() throws Exception {
         for (int way = 0; way < 4; way++) {
             ReadTransfer transfer = client.read(DETAILED);
-            Request request = daemon.receive();
-            while (request.command() == Wire.CANCEL) {
-                request = daemon.receive();
-            }
+            Request request = nextRequest();
             if (way > 0) {
                 daemon.status(request, fileInfo(100, ID));
             }

@@ -26,7 +26,8 @@ final class FileRequestTest {
         path[1] = 'b';
 
         assertArrayEquals(new byte[] {(byte) 0xff, 'a'}, request.pathBytes());
-        assertEquals("\ufffda", request.path());
+        assertEquals("\udcffa", request.path());
+        assertEquals(request, FileRequest.of(request.path()));
     }
 
     @Test

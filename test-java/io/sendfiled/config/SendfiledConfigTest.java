@@ -149,7 +149,7 @@ final class SendfiledConfigTest {
                 "NAME | '' | name: must not be empty",
                 "NAME | ../a | name: '../a' has a character that is not allowed (control characters and '/')",
                 "ROOT | '' | root: must not be empty",
-                "OPEN_TIMEOUT_MS | 3600001 | open-timeout: 3600001 is out of range (1..3600000)",
+                "OPEN_TIMEOUT_MS | 3600001 | open-timeout: 3600001ms is out of range (1ms..1h)",
             })
     void shouldRefuseWithKeyValueAndWhatIsAllowed(Setting setting, String value, String message) {
         assertEquals(message, refusal(setting, value));
@@ -198,7 +198,7 @@ final class SendfiledConfigTest {
                         "loops=2",
                         "quantum=5000",
                         "buffer=256KiB",
-                        "open-timeout=30000ms",
+                        "open-timeout=30s",
                         "techniques=any=mmap")),
                 printed);
         assertEquals(
@@ -219,7 +219,11 @@ final class SendfiledConfigTest {
         assertFalse(setting.sentence().isEmpty());
         assertFalse(setting.sentence().endsWith("."));
         assertEquals(setting.kind() == Setting.Kind.FLAG, setting.argument().isEmpty());
-        boolean bounded = setting.kind() == Setting.Kind.NUMBER || setting.kind() == Setting.Kind.BYTES;
+        boolean bounded =
+                switch (setting.kind()) {
+                    case NUMBER, BYTES, TIME -> true;
+                    case TEXT, PATH, FLAG, CHOICE -> false;
+                };
         assertEquals(bounded, !setting.range().isEmpty());
     }
 

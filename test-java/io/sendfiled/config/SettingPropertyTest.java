@@ -13,6 +13,7 @@ import io.sendfiled.technique.TechniqueRules;
 import io.sendfiled.technique.TechniqueRules.Blocking;
 import io.sendfiled.technique.TechniqueRules.Rule;
 import io.sendfiled.units.ByteSizes;
+import io.sendfiled.units.Times;
 import java.math.BigInteger;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -50,10 +51,13 @@ final class SettingPropertyTest {
                 assertEquals(number, setting.checkNumber(number)); // within its bounds
                 assertEquals(new BigInteger(text), BigInteger.valueOf(number));
             }
-            case BYTES -> {
+            case BYTES, TIME -> {
                 long number = (Long) value;
                 assertEquals(number, setting.checkNumber(number));
-                assertEquals(number, setting.parse(ByteSizes.format(number)));
+                assertEquals(
+                        number,
+                        setting.parse(
+                                setting.kind() == Setting.Kind.TIME ? Times.format(number) : ByteSizes.format(number)));
             }
             case FLAG -> assertTrue(value instanceof Boolean);
             case CHOICE ->
@@ -68,8 +72,9 @@ final class SettingPropertyTest {
                 Arbitraries.longs().map(String::valueOf),
                 Arbitraries.bigIntegers().map(String::valueOf),
                 Arbitraries.longs().between(-2, 5000).map(String::valueOf));
-        Arbitrary<String> units =
-                Arbitraries.of("", "", "K", "k", "M", "G", "KiB", "mib", "GB", "iB", "T", " ", "\u0662");
+        Arbitrary<String> units = Arbitraries.of(
+                "", "", "K", "k", "M", "G", "KiB", "mib", "GB", "iB", "T", "P", "ms", "s", "m", "h", "d", ".5s", " ",
+                "\u0662");
         Arbitrary<String> sizes = Combinators.combine(numbers, units).as((n, u) -> n + u);
         Arbitrary<String> rules = Combinators.combine(ruleTexts(), any).as((r, x) -> r + "," + x);
         Arbitrary<String> words = Arbitraries.of("on", "OFF", "yes", "No", "1", "0", "auto", "web", "/srv", "", "a\0b");
@@ -81,7 +86,7 @@ final class SettingPropertyTest {
     @Property(tries = 5_000)
     void aSizeIsItsNumberTimesItsUnitOrTooBig(
             @ForAll("bigNumbers") BigInteger number, @ForAll("unitsOfSizes") String unit) {
-        int shift = unit.isEmpty() ? 0 : 10 * (1 + "KMG".indexOf(Character.toUpperCase(unit.charAt(0))));
+        int shift = unit.isEmpty() ? 0 : 10 * (1 + "KMGT".indexOf(Character.toUpperCase(unit.charAt(0))));
         BigInteger exact = number.shiftLeft(shift);
         try {
             assertEquals(exact, BigInteger.valueOf(ByteSizes.parse(number + unit)));
@@ -104,7 +109,7 @@ final class SettingPropertyTest {
 
     @Provide
     Arbitrary<String> unitsOfSizes() {
-        return Arbitraries.of("", "k", "K", "KiB", "M", "mIb", "G", "GiB");
+        return Arbitraries.of("", "k", "K", "KiB", "M", "mIb", "G", "GiB", "t", "TiB");
     }
 
     /** A rule and its text. */

@@ -72,6 +72,14 @@ final class CommandLineTest {
     }
 
     @Test
+    void shouldTakeTimesAsSfdDoes() throws UsageException {
+        assertEquals(1000, config("-t", "1000").openTimeoutMs());
+        assertEquals(1500, config("-t", "1.5s").openTimeoutMs());
+        assertEquals(120_000, config("--idle-timeout=2m").idleTimeoutMs());
+        assertEquals(1, config("-t", "0.5ms").openTimeoutMs(), "what is not nothing does not become nothing");
+    }
+
+    @Test
     void shouldTakeClusteredAndGluedShortOptionsAsGetoptDoes() throws UsageException {
         ProgramConfig program = program("-dp", "-S/run/x", "-n7");
 
@@ -143,6 +151,10 @@ final class CommandLineTest {
                 "--loops=99 | --loops: 99 is out of range (1..8)",
                 "-nx | --max-transfers: 'x' is not a number (1..1000000)",
                 "-n-5 | --max-transfers: -5 is out of range (1..1000000)",
+                "-tsoon | --open-timeout: 'soon' is not a time, such as 500ms, 30s or 5m (1ms..1h)",
+                "--idle-timeout=2d | --idle-timeout: 2d is out of range (0..1d)",
+                "--idle-timeout=-5 | --idle-timeout: -5ms is out of range (0..1d)",
+                "--memory=99T | --memory: 99TiB is out of range (0..16TiB)",
                 "-s | --name: needs a value",
                 "--frob | --frob: unknown option (see sendfiled --help)",
                 "--loop=2 | --loop=2: unknown option (see sendfiled --help)",

@@ -112,6 +112,24 @@ final class NativeLibraryTest {
         assertEquals("available", run(both, probe, List.of("-Djava.library.path=" + JNI_DIRECTORY)));
     }
 
+    /** A JVM that runs on musl has its loader mapped; this one has a file of that name. */
+    @Test
+    void shouldRefuseTheJarsLibraryOnMuslButNotOneThatIsNamed() throws Exception {
+        Path loader =
+                Files.copy(JNI_DIRECTORY.resolve("libsendfiled-jni.so"), directory.resolve("ld-musl-x86_64.so.1"));
+        List<String> preload = List.of("env", "LD_PRELOAD=" + loader);
+
+        List<String> jar = new ArrayList<>(preload);
+        jar.addAll(java(classPath(), LibraryProbe.class.getName(), List.of("-Djava.library.path=" + directory)));
+        String answer = output(jar);
+        assertTrue(answer.contains("musl") && answer.contains("-Dsendfiled.library.path"), answer);
+
+        List<String> named = new ArrayList<>(preload);
+        named.addAll(
+                java(classPath(), LibraryProbe.class.getName(), List.of("-Dsendfiled.library.path=" + JNI_DIRECTORY)));
+        assertEquals("available", output(named));
+    }
+
     @Test
     void shouldSayWhatIsWrongWithTheTemporaryDirectoryAndWhichPropertyIsTheWayOut() throws Exception {
         String mount = "set -e; cd \"$1\"; shift; mkdir noexec full readonly forbidden; chmod 0 forbidden;"

@@ -88,6 +88,11 @@ final class NamesTest {
     }
 
     @Test
+    void shouldEscapeBytesThatAreNoTextInJson() {
+        assertEquals("{\"a\\udcffü\uD83D\uDE00\"}", Names.escaped("{\"a\uDCFFü\uD83D\uDE00\"}"));
+    }
+
+    @Test
     void shouldRefuseTextThatIsTheNameOfNothing() {
         assertThrows(InvalidPathException.class, () -> Names.bytes("a\uD800"));
         assertThrows(InvalidPathException.class, () -> Names.bytes("a\uDC7F"));

@@ -26,6 +26,9 @@ public final class Faults {
     /** The C client library. */
     public static final String CLIENT = "libsendfiled.so.1";
 
+    /** The JVM, whose threads cannot be started when {@code pthread_create} fails. */
+    public static final String JVM = "libjvm.so";
+
     /** Instead of an errno: the call moves less than it was asked to. */
     public static final int SHORT = -1;
 
@@ -112,10 +115,16 @@ public final class Faults {
         public static final Pattern NEVER = new Pattern(0, 0, 0);
         public static final Pattern FIRST = nth(1);
         public static final Pattern SECOND = nth(2);
+        public static final Pattern ALWAYS = from(1);
         public static final Pattern EVERY_THIRD = new Pattern(3, 3, 0);
 
         /** As when memory is short for a moment. */
         public static final Pattern TWENTY_IN_A_ROW = new Pattern(1, 1, 20);
+
+        /** The nth one and all behind it. */
+        public static Pattern from(int n) {
+            return new Pattern(n, 1, 0);
+        }
 
         public static Pattern nth(int n) {
             return new Pattern(n, 0, 0);

@@ -90,6 +90,17 @@ public final class Program implements AutoCloseable {
         return process.exitValue();
     }
 
+    /** Waits for the first byte on standard output. */
+    public void awaitOutput() {
+        Await.until("output", () -> {
+            try {
+                return process.getInputStream().available() > 0;
+            } catch (IOException e) {
+                throw new UncheckedIOException(e);
+            }
+        });
+    }
+
     /** All that it has written to standard output, at its end or when it let go of it. */
     public String output() throws IOException {
         return new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);

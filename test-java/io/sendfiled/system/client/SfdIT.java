@@ -6,10 +6,14 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
+import io.sendfiled.support.Await;
 import io.sendfiled.support.Content;
+import io.sendfiled.support.HelperProgram;
 import io.sendfiled.system.Daemon;
 import io.sendfiled.system.Program;
 import io.sendfiled.system.TestDaemon;
+import java.io.BufferedReader;
+import java.io.File;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -19,6 +23,7 @@ import java.net.UnixDomainSocketAddress;
 import java.nio.ByteBuffer;
 import java.nio.channels.ServerSocketChannel;
 import java.nio.channels.SocketChannel;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
@@ -26,6 +31,9 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -104,7 +112,9 @@ final class SfdIT {
     void shouldSayThatAReadHasTimedOutAndNotThatTheDaemonHasStopped() throws Exception {
         try (Program sfd = sfd("read", "big", "--rate", "1M", "--deadline", "0.2", "-o", "/dev/null")) {
             assertEquals(6, sfd.awaitExit());
-            assertTrue(sfd.errors().startsWith("sfd: big: timed out (ETIMEDOUT) after "), sfd.errors());
+            assertTrue(
+                    sfd.errors().startsWith("sfd: big: not done within --deadline 0.2 (ETIMEDOUT) after "),
+                    sfd.errors());
         }
     }
 
@@ -210,7 +220,11 @@ final class SfdIT {
     void shouldGiveUpAtTheDeadline() throws Exception {
         try (Program sfd = sfd("send", "big", "--to", "/dev/null", "--rate", "1M", "--deadline", "0.2")) {
             assertEquals(6, sfd.awaitExit());
-            assertTrue(sfd.errors().startsWith("sfd: big: timed out (ETIMEDOUT)"), sfd.errors());
+            assertTrue(
+                    sfd.errors()
+                            .matches(
+                                    "sfd: big: not done within --deadline 0.2 \\(ETIMEDOUT\\) after \\d+ of \\d+ bytes\n"),
+                    sfd.errors());
         }
     }
 
@@ -261,8 +275,9 @@ final class SfdIT {
             assertEquals(5, sfd.awaitExit());
             assertTrue(
                     sfd.errors()
-                            .matches("sfd: big: (connection reset by peer \\(ECONNRESET\\)|broken pipe \\(EPIPE\\))"
-                                    + " after \\d+ bytes\n"),
+                            .matches(
+                                    "sfd: tcp:[0-9.:]+: (connection reset by peer \\(ECONNRESET\\)|broken pipe \\(EPIPE\\))"
+                                            + " after \\d+ of " + BIG + " bytes\n"),
                     sfd.errors());
         }
     }
@@ -294,10 +309,10 @@ final class SfdIT {
     @Test
     void shouldGiveUpOnAReceiverThatDoesNotRead() throws Exception {
         try (ServerSocketChannel listener = listen(UnixDomainSocketAddress.of(directory.resolve("stuck")));
-                Program sfd = sfd("send", "big", "--to", uri(listener), "--timeout", "0.3");
+                Program sfd = sfd("send", "big", "--to", uri(listener), "--timeout", "1");
                 SocketChannel receiver = listener.accept()) {
             assertEquals(6, sfd.awaitExit());
-            assertTrue(sfd.errors().startsWith("sfd: big: timed out (ETIMEDOUT)"), sfd.errors());
+            assertTrue(sfd.errors().startsWith("sfd: big: not done within --timeout 1 (ETIMEDOUT)"), sfd.errors());
             Content.drain(receiver); // ends: the daemon has let go of it
         }
     }
@@ -312,6 +327,89 @@ final class SfdIT {
             assertEquals(130, sfd.awaitExit());
             assertEquals("sfd: interrupted\n", sfd.errors());
             Content.drain(receiver);
+        }
+    }
+
+    @Test
+    void shouldLeaveTheOldFileWhenItIsInterrupted() throws Exception {
+        for (String partial : List.of("-q", "--partial")) {
+            Path folder = Files.createDirectory(directory.resolve("interrupted" + partial));
+            Path old = Files.writeString(folder.resolve("old"), "what was there before");
+            try (Program sfd = sfd("read", "big", "-o", old.toString(), "--rate", "1M", partial)) {
+                Await.until("a part", () -> sizeOfPart(folder) > 0);
+                sfd.signal("INT");
+                assertEquals(130, sfd.awaitExit());
+                assertEquals("what was there before", Files.readString(old));
+                if (partial.equals("-q")) {
+                    assertEquals("sfd: interrupted\n", sfd.errors());
+                    assertEquals(0, sizeOfPart(folder));
+                } else {
+                    assertTrue(
+                            sfd.errors().startsWith("sfd: interrupted; what arrived is in " + old + "."), sfd.errors());
+                    assertTrue(sizeOfPart(folder) > 0);
+                }
+            }
+        }
+    }
+
+    private static long sizeOfPart(Path folder) {
+        File[] parts = folder.toFile().listFiles((directory, name) -> name.endsWith(".part"));
+        return parts == null || parts.length == 0 ? 0 : parts[0].length();
+    }
+
+    @Test
+    void shouldNotWriteAFileToItself() throws Exception {
+        Path file = daemon.root().resolve("itself");
+        Content content = Content.write(file, 100_000);
+        for (String[] how : new String[][] {{"send", "--to"}, {"read", "-o"}}) {
+            for (String inPlace : List.of("-q", "--inplace")) {
+                try (Program sfd = sfd(how[0], "itself", how[1], file.toString(), inPlace)) {
+                    assertEquals(1, sfd.awaitExit());
+                    assertEquals(
+                            "sfd: " + file + ": it is the file that is sent, and would be written to itself\n",
+                            sfd.errors());
+                }
+                assertEquals(content, Content.of(file), how[0] + " " + inPlace);
+            }
+        }
+    }
+
+    @Test
+    void shouldSendToTcpBySendfile() throws Exception {
+        try (ServerSocketChannel listener = listen(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0));
+                Program sfd = sfd("send", "big", "--to", uri(listener), "--json");
+                SocketChannel receiver = listener.accept()) {
+            assertEquals(big, Content.drain(receiver));
+            JsonObject object = JsonParser.parseString(sfd.output()).getAsJsonObject();
+            expectOk(sfd);
+            assertEquals("sendfile", object.get("technique").getAsString());
+        }
+    }
+
+    /** At 2 MiB a second: with a clock that starts late, the bar would show far more. */
+    @Test
+    void shouldTellATerminalTheTruth() throws Exception {
+        Process terminal = HelperProgram.start("terminal");
+        try (BufferedReader shown = terminal.inputReader(StandardCharsets.UTF_8)) {
+            String path = shown.readLine();
+            String line = "exec 3>" + path + "; \"$@\" --to /dev/null --rate 2M --length 3M 2>&3"
+                    + " && \"$1\" read small -S \"$4\" -s \"$6\" >&3"; // the terminal ends when nobody has it
+            List<String> command = List.of(
+                    "/bin/sh", "-c", line, "sh", SFD, "send", "-S", directory.toString(), "-s", TestDaemon.NAME, "big");
+            try (Program sfd = Program.start(directory, command, Map.of())) {
+                assertEquals(1, sfd.awaitExit());
+                assertTrue(
+                        sfd.errors().startsWith("sfd: small: it is no text, and a terminal would obey"), sfd.errors());
+            }
+            String all = shown.lines().collect(Collectors.joining("\n"));
+            Matcher last = Pattern.compile("big \\[#{8,}] 100% 3.0 MiB, ([0-9.]+) MiB/s *\n")
+                    .matcher(all);
+            assertTrue(last.find(), all);
+            double rate = Double.parseDouble(last.group(1));
+            assertTrue(rate <= 2.5, all);
+            assertTrue(all.contains("big: 3.0 MiB in "), all);
+        } finally {
+            terminal.destroyForcibly();
         }
     }
 

@@ -10,6 +10,7 @@ import io.sendfiled.support.Await;
 import io.sendfiled.support.Content;
 import io.sendfiled.support.HelperProgram;
 import io.sendfiled.support.Scale;
+import io.sendfiled.support.SystemProgram;
 import io.sendfiled.system.Program;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -77,6 +78,19 @@ final class LaunchIT extends ProgramTestCase {
             assertEquals(big, Content.of(sfd.report()));
             assertEquals(0, sfd.awaitExit());
             assertTrue(sfd.errors().contains("UseSerialGC"), "it has said nothing");
+            assertTrue(daemon.isAlive());
+        }
+    }
+
+    /** Data and the report of the end would mix on one terminal, but not here. */
+    @Test
+    void shouldReportOnATerminalWhenTheDataGoElsewhere() throws Exception {
+        SystemProgram.require("script");
+        try (Program daemon = start()) {
+            String command = SFD + " read file -S s -s a >out";
+            String told = output(Map.of(), "script", "-qec", command, "/dev/null");
+            assertTrue(told.startsWith("file: 11 bytes in "), told);
+            assertEquals("the content", Files.readString(scratch.resolve("out")));
             assertTrue(daemon.isAlive());
         }
     }

@@ -41,6 +41,7 @@ final class NamesIT extends ProgramTestCase {
             "$1" send "$f" "--socket-dir=$(printf '../s\\377')" --to "$(printf 'b\\376')"
             XDG_RUNTIME_DIR=$PWD/../$(printf 's\\377') "$1" send --open "$(printf 'a\\376')" --to "$(printf 'c\\375')"
             "$1" send --open "$(printf 'c\\376')" -S ../s? --to never 2>&1 || true
+            "$1" stat --json "$(printf 'c\\377')" -S ../s? 2>&1 | cut -d, -f1,2
             echo
             for name in *; do
                 printf '%s ' "$(printf %s "$name" | od -An -tx1 -v | tr -d ' \\n')"; cat "$name"; echo
@@ -68,6 +69,7 @@ final class NamesIT extends ProgramTestCase {
             assertTrue(program.errors().contains("/w\\xFF/../r\\xFF as 'default'"), program.errors());
             assertEquals("""
                     rightsfd: c\\xFE: no such file or directory (ENOENT)
+                    {"command":"stat","path":"c\\udcff"
 
                     61fe right
                     62fe right
