@@ -9,7 +9,6 @@
 static void forget_cache(struct sfd_transfer *t)
 {
     t->cache.resident_end = 0;
-    t->cache.resident_ms = 0;
     t->cache.requested_end = 0;
     t->segments->jumped = true;
 }

@@ -141,6 +141,55 @@ TEST_F(TransferSegmentsTest, ShouldSendColdRangesBackAndForth)
     }
 }
 
+TEST_F(TransferSegmentsTest, ShouldNotTakeARangeForResidentBecauseAnotherOneBehindItIs)
+{
+    file(BIG);
+    sys_.cachestat = [](int, const struct sfd_cachestat_range *range, struct sfd_cachestat *out) {
+        *out = {};
+        const uint64_t page = static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+        const uint64_t pages = (range->offset + range->length - 1) / page - range->offset / page + 1;
+        out->nr_cache = range->offset >= BIG / 2 ? pages : 0;
+        return 0;
+    };
+    options_.technique = SFD_TECHNIQUE_SENDFILE;
+    start();
+    range(BIG - 100000, 100000);
+    range(4096, 50000);
+    send(toPair(tcpPair(), true));
+    finishAll();
+    expectAllSent("back");
+    EXPECT_EQ(std::vector<uint64_t>{50000}, script.loads);
+}
+
+TEST_F(TransferSegmentsTest, ShouldDropBehindItWhatItHasLoadedOfEachRange)
+{
+    static std::vector<uint64_t> dropped;
+    constexpr size_t part = SFD_DROP_PART;
+    dropped.clear();
+    sys_.cachestat = [](int, const struct sfd_cachestat_range *, struct sfd_cachestat *out) {
+        *out = {};
+        return 0;
+    };
+    sys_.fadvise = [](int, uint64_t offset, uint64_t, int advice) {
+        if (advice == POSIX_FADV_DONTNEED) {
+            dropped.push_back(offset);
+        }
+        return 0;
+    };
+    file(BIG);
+    script.warm_until = 0;
+    options_.flags = SFD_OPTION_DROP_BEHIND;
+    start();
+    range(2 * part, part);
+    bytes("between");
+    range(0, part);
+    range(3 * part, part);
+    send(toPair(tcpPair(), true));
+    finishAll();
+    expectAllSent("dropped");
+    EXPECT_EQ((std::vector<uint64_t>{2 * part, 0, 3 * part}), dropped);
+}
+
 TEST_F(TransferSegmentsTest, ShouldKeepTheTechniqueOfTheFileInItsResult)
 {
     file(BIG);
