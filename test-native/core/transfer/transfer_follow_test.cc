@@ -109,7 +109,7 @@ TEST_P(TransferFollowTest, ShouldStayWithTheRootThatItHas)
 
 TEST_P(TransferFollowTest, ShouldCloseTheRootOfARequestThatIsRefused)
 {
-    begin(SFD_WIRE_READ_FILE, -1, 0, 0, "missing");
+    begin(SFD_WIRE_READ_FILE, -1, 0, SFD_WIRE_TO_END, "missing");
     finish();
     EXPECT_EQ(Messages{"error 129 " + std::to_string(ENOENT)}, told());
 }

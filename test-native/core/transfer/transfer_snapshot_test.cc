@@ -38,7 +38,7 @@ class TransferSnapshotTest : public TransferFixture
     {
         root_ = openFile(directory, O_PATH | O_DIRECTORY);
     }
-    void read(const char *path, int64_t offset = 0, uint64_t length = 0)
+    void read(const char *path, int64_t offset = 0, uint64_t length = SFD_WIRE_TO_END)
     {
         begin(SFD_WIRE_READ_FILE, -1, offset, length, path);
         finish();
@@ -86,18 +86,18 @@ TEST_F(TransferSnapshotTest, ShouldSendItByEveryOperationAndTechnique)
     for (const uint8_t technique :
          {SFD_TECHNIQUE_AUTO, SFD_TECHNIQUE_SPLICE, SFD_TECHNIQUE_MMAP, SFD_TECHNIQUE_READ_WRITE}) {
         options_.technique = technique;
-        begin(SFD_WIRE_SEND_FILE, toPipe(), 0, 0, "version");
+        begin(SFD_WIRE_SEND_FILE, toPipe(), 0, SFD_WIRE_TO_END, "version");
         finish();
         EXPECT_EQ(content_, data_);
         expectSent(content_.size());
         again();
     }
     options_.technique = SFD_TECHNIQUE_AUTO;
-    begin(SFD_WIRE_SEND_FILE, toFile(), 0, 0, "version");
+    begin(SFD_WIRE_SEND_FILE, toFile(), 0, SFD_WIRE_TO_END, "version");
     finish();
     EXPECT_EQ(content_, contentOf(*directory_ / "output"));
     again();
-    begin(SFD_WIRE_OPEN_FILE, -1, 0, 0, "version");
+    begin(SFD_WIRE_OPEN_FILE, -1, 0, SFD_WIRE_TO_END, "version");
     finish();
     ASSERT_EQ(SFD_NEXT_PARK, next_);
     EXPECT_EQ(content_.size(), infoOf(status_->in.get() < 0 ? "" : (collect(), status_bytes_)).size);
@@ -183,7 +183,7 @@ TEST_F(TransferSnapshotTest, ShouldGiveUpOnlyAfterAWhileWhenNoDescriptorIsFree) 
     sys_.memory_file = [](const char *name) { return full ? -EMFILE : sfd_sys_linux.memory_file(name); };
     root("/proc");
     content_ = contentOf("/proc/version");
-    begin(SFD_WIRE_SEND_FILE, toPipe(), 0, 0, "version");
+    begin(SFD_WIRE_SEND_FILE, toPipe(), 0, SFD_WIRE_TO_END, "version");
     work();
     run();
     ASSERT_EQ(SFD_NEXT_RETRY, next_);

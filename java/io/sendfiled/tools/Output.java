@@ -33,7 +33,7 @@ final class Output implements Closeable {
     private static final int MAX_LINKS = 40; // as the kernel
     private static final int MAX_NAME = 255;
     private static final int PERMISSIONS = 0777;
-    private static final Path OPEN_FILES = Path.of("/proc"); // links there name open descriptors, not names
+    private static final Path OPEN_FILES = Path.of("/proc");
     private static final String SUFFIX = ".part";
 
     private enum State {
@@ -97,8 +97,8 @@ final class Output implements Closeable {
             }
             regular = Files.isRegularFile(given);
         }
-        Path file = regular ? followed(given) : given;
-        if (!regular || inPlace || file.startsWith(OPEN_FILES)) {
+        Path file = regular && !inPlace ? followed(given) : null;
+        if (file == null) {
             return openInPlace(given, old == null);
         }
         if (old != null && !Files.isWritable(file)) { // a rename would not ask
@@ -195,18 +195,19 @@ final class Output implements Closeable {
         }
     }
 
-    /** The file behind symbolic links, also behind one that leads to nothing yet; the links stay. */
-    private static Path followed(Path file) throws IOException {
+    /**
+     * The file behind symbolic links, also behind one that leads to nothing yet; the links stay. Null if one of them is in
+     * /proc: it names an open file, and no place for another one.
+     */
+    private static @Nullable Path followed(Path file) throws IOException {
         Path current = file;
         for (int i = 0; i < MAX_LINKS; i++) {
-            Path directory = current.getParent();
-            Path entry = current.getFileName();
-            if (directory == null || entry == null) {
+            if (!Files.isSymbolicLink(current)) {
                 return current;
             }
-            current = directory.toRealPath().resolve(entry);
-            if (!Files.isSymbolicLink(current) || current.startsWith(OPEN_FILES)) {
-                return current;
+            Path directory = current.toAbsolutePath().getParent();
+            if (directory == null || directory.toRealPath().startsWith(OPEN_FILES)) {
+                return null;
             }
             current = current.resolveSibling(Files.readSymbolicLink(current));
         }
