@@ -72,7 +72,7 @@
  * above.
  *
  * Extended requests on a path (0x11 Open File, 0x12 Read File, 0x13 Send File) and on a descriptor
- * (0x14 Send Descriptor: nothing after the padding, the total length is 48)
+ * (0x14 Send Descriptor: nothing after the padding but segments)
  *
  *   0     1      2             4                  8            16           24         32
  *   +-----+------+-------------+------------------+------------+------------+----------+
@@ -94,7 +94,7 @@
  *
  * Version 2 of these has the same layout, and differs in this:
  *   - length 2^64 - 1 means "to the end of the file", and 0 is an empty range;
- *   - the padding has to be 0, or the request is refused with EINVAL;
+ *   - the padding behind the count of segments has to be 0, or the request is refused with EINVAL;
  *   - File Details come directly before the File Information;
  *   - a Read File (0x12) may pass a second descriptor, the data channel, the write end of a pipe. Then the file's bytes
  *     go there and nothing else does; the status channel has the messages of a Send File, and ends with a Result in
@@ -205,7 +205,7 @@ enum sfd_wire_command {
 #define SFD_WIRE_PREFIX_SIZE           2    /* cmd and stat, the start of every message */
 #define SFD_WIRE_EXTENDED_PREFIX_SIZE  8    /* the start of every extended message */
 #define SFD_WIRE_PATH_REQUEST_SIZE     24   /* Open, Read and Send File up to the path */
-#define SFD_WIRE_EXTENDED_REQUEST_SIZE 48   /* their extended forms, and all of Send Descriptor */
+#define SFD_WIRE_EXTENDED_REQUEST_SIZE 48   /* their extended forms, and Send Descriptor without segments */
 #define SFD_WIRE_TRANSFER_REQUEST_SIZE 16   /* Send Open File and Cancel */
 #define SFD_WIRE_MAX_PATH              4095 /* without the NUL: PATH_MAX - 1 */
 #define SFD_WIRE_MAX_REQUEST_SIZE      (SFD_WIRE_EXTENDED_REQUEST_SIZE + SFD_WIRE_MAX_PATH + 1)

@@ -141,8 +141,8 @@ public final class FileRequest {
      * <p>The destination is a TCP or UNIX stream socket, a pipe, or a character device; all else is refused with {@link
      * Errno#EOPNOTSUPP}, and a read into a buffer or a memory file with it or with {@link Errno#EINVAL}. To TCP what
      * others follow is sent with {@code MSG_MORE}, so that they share packets, but for the end of a range that {@code
-     * sendfile(2)} moves. Needs a daemon that knows segments; an older one refuses the request with {@link
-     * Errno#EINVAL}. {@link #from} and {@link #range} put a range in the place of the segments.
+     * sendfile(2)} moves. Needs a daemon that knows segments; an older
+     * one refuses the request. {@link #from} and {@link #range} put a range in the place of the segments.
      *
      * @param parts at most 64; none: nothing is sent
      * @throws IllegalArgumentException if they are more, or the path and they need more than 4096 bytes: the path's and

@@ -83,7 +83,7 @@ public final class Wire {
 
     /** Bytes before the path of a file request. */
     public static final int FILE_REQUEST_HEADER_SIZE = 24;
-    /** Bytes before the path of an extended file request, and all bytes of Send Descriptor. */
+    /** Bytes before the path of an extended file request, and all bytes of Send Descriptor without segments. */
     public static final int EXTENDED_REQUEST_HEADER_SIZE = 48;
     /** Bytes of what every extended message begins with. */
     public static final int EXTENDED_PREFIX_SIZE = 8;

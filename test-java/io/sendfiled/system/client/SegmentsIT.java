@@ -3,7 +3,9 @@ package io.sendfiled.system.client;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
+import io.sendfiled.client.FileContent;
 import io.sendfiled.client.FileRequest;
+import io.sendfiled.client.OpenFile;
 import io.sendfiled.client.Segment;
 import io.sendfiled.client.Source;
 import io.sendfiled.client.TransferException;
@@ -105,6 +107,30 @@ final class SegmentsIT {
             System.arraycopy(content, 0, expected, header.length, SIZE);
 
             expect(expected, FileRequest.of(Source.of(channel)).withHeader(header), TestDestination.Type.TCP);
+        }
+    }
+
+    @Test
+    void shouldReadAndOpenSegmentsAsWell() throws Exception {
+        FileRequest request = FileRequest.of("file")
+                .withSegments(List.of(Segment.from(SIZE - 1_000), Segment.range(0, 70_000)))
+                .withHeader(ascii("header"));
+        ByteArrayOutputStream expected = new ByteArrayOutputStream();
+        expected.writeBytes(ascii("header"));
+        expected.writeBytes(Arrays.copyOfRange(content, SIZE - 1_000, SIZE));
+        expected.writeBytes(Arrays.copyOf(content, 70_000));
+
+        try (FileContent read = daemon.client().read(request).content().get(Await.LONG.toSeconds(), TimeUnit.SECONDS)) {
+            assertEquals(71_006, read.info().size());
+            assertEquals(Content.of(expected.toByteArray()), Content.drain(read));
+        }
+        try (OpenFile opened = daemon.client().open(request).get(Await.LONG.toSeconds(), TimeUnit.SECONDS);
+                TestDestination destination = TestDestination.open(TestDestination.Type.UNIX, directory)) {
+            CompletableFuture<Content> received = destination.receive();
+            opened.send(destination.destination()).await(Await.LONG);
+            destination.finishSending();
+
+            assertEquals(Content.of(expected.toByteArray()), received.get(Await.LONG.toSeconds(), TimeUnit.SECONDS));
         }
     }
 
