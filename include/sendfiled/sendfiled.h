@@ -44,6 +44,7 @@
 #include "events.h"
 #include "options.h"
 #include "responses.h"
+#include "segments.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -219,6 +220,32 @@ int sfd_read_split(int srv_sockfd, const char *path, off_t offset, size_t len, b
  */
 int sfd_send_fd(int srv_sockfd, int source_fd, int destination_fd, off_t offset, size_t len, bool stat_fd_nonblock,
                 const struct sfd_options *options) SFD_API;
+
+/*
+ * Send File of several segments, one after the other: bytes of the caller's, as a header or a trailer, and ranges of
+ * the file. They are one transfer: one Result, and progress and size count bytes and ranges alike. An HTTP answer:
+ *
+ *     const struct sfd_segment answer[] = {
+ *         {.bytes = header, .length = strlen(header)},
+ *         {.offset = 0, .length = SFD_TO_END},
+ *     };
+ *     int status = sfd_send_segments(srv, "index.html", client, answer, 2, true, NULL);
+ *
+ *   destination_fd   a TCP or UNIX stream socket, a pipe, or a character device; all else is refused with EOPNOTSUPP.
+ * To TCP a segment that another follows is sent with MSG_MORE, so that they share packets, but for the end of one that
+ * sendfile(2) moves segments, count  borrowed for the call; at most SFD_SEGMENTS_MAX. If one range is not inside the
+ * file, all of them are refused with ERANGE, before a byte is sent options          as sfd_send_with(), and may be
+ * NULL; the request has version 2 in any case. SFD_OPTION_SEAL is refused with EINVAL
+ *
+ * Descriptors, blocking, events and errno as sfd_send_with(); and errno E2BIG (too many segments), EMSGSIZE (path and
+ * segments are more than SFD_SEGMENTS_ROOM), ERANGE (a negative offset).
+ */
+int sfd_send_segments(int srv_sockfd, const char *path, int destination_fd, const struct sfd_segment *segments,
+                      unsigned count, bool stat_fd_nonblock, const struct sfd_options *options) SFD_API;
+
+/* The same of a file that the caller has opened: source_fd as sfd_send_fd(). It can know the size for its header. */
+int sfd_send_fd_segments(int srv_sockfd, int source_fd, int destination_fd, const struct sfd_segment *segments,
+                         unsigned count, bool stat_fd_nonblock, const struct sfd_options *options) SFD_API;
 
 /*
  * Read File into a buffer (buffer.h): a file as memory, without a pipe. The daemon fills a memory file that this

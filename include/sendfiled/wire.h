@@ -72,7 +72,7 @@
  * above.
  *
  * Extended requests on a path (0x11 Open File, 0x12 Read File, 0x13 Send File) and on a descriptor
- * (0x14 Send Descriptor: nothing after the padding, the total length is 48)
+ * (0x14 Send Descriptor: nothing after the padding but segments)
  *
  *   0     1      2             4                  8            16           24         32
  *   +-----+------+-------------+------------------+------------+------------+----------+
@@ -94,12 +94,32 @@
  *
  * Version 2 of these has the same layout, and differs in this:
  *   - length 2^64 - 1 means "to the end of the file", and 0 is an empty range;
- *   - the padding has to be 0, or the request is refused with EINVAL;
+ *   - the padding behind the count of segments has to be 0, or the request is refused with EINVAL;
  *   - File Details come directly before the File Information;
  *   - a Read File (0x12) may pass a second descriptor, the data channel, the write end of a pipe. Then the file's bytes
  *     go there and nothing else does; the status channel has the messages of a Send File, and ends with a Result in
  *     failure as well. Without it nothing can follow the bytes of a failed read, since a reader could not tell it from
- *     them, and who splices the channel does not look at them at all.
+ *     them, and who splices the channel does not look at them at all;
+ *   - the first two bytes of the padding are a count, 0 to 64. If it is not 0, so many segments follow the path's NUL
+ *     (0x14: the 48 bytes), and are what is sent, one after the other, in place of the range; offset and length are 0:
+ *
+ *       0     42             44          48              48 + n + 1
+ *       +-----+--------------+-----------+---------------+-----+-----------+-----------+-----+
+ *       | ... | u16 segments | 4 padding | path, n bytes | NUL | segment 1 | segment 2 | ... |
+ *       +-----+--------------+-----------+---------------+-----+-----------+-----------+-----+
+ *
+ *       a range of the file             bytes of the client's
+ *       0            8            16    0        8            16
+ *       +------------+------------+     +--------+------------+---------------+
+ *       | i64 offset | u64 length |     | i64 -1 | u64 length | length bytes  |
+ *       +------------+------------+     +--------+------------+---------------+
+ *
+ *     Path, NUL and segments have 4096 bytes at most. The size in File Information, progress and the bytes in a Result
+ *     count ranges and bytes alike. A range outside the file refuses all of it (ERANGE), before a byte is sent. To TCP
+ *     a part that others follow is written with MSG_MORE, but not by sendfile(2), so a header shares its packet with
+ *     the first bytes of the file. More than 64 segments: E2BIG; more than 4096 bytes: EMSGSIZE; an offset or a length
+ *     beside them, or the flag that seals: EINVAL; a destination other than a TCP or UNIX stream socket, a pipe, or a
+ *     character device: EOPNOTSUPP.
  *
  * Refusal (0x91)
  *
@@ -185,10 +205,11 @@ enum sfd_wire_command {
 #define SFD_WIRE_PREFIX_SIZE           2    /* cmd and stat, the start of every message */
 #define SFD_WIRE_EXTENDED_PREFIX_SIZE  8    /* the start of every extended message */
 #define SFD_WIRE_PATH_REQUEST_SIZE     24   /* Open, Read and Send File up to the path */
-#define SFD_WIRE_EXTENDED_REQUEST_SIZE 48   /* their extended forms, and all of Send Descriptor */
+#define SFD_WIRE_EXTENDED_REQUEST_SIZE 48   /* their extended forms, and Send Descriptor without segments */
 #define SFD_WIRE_TRANSFER_REQUEST_SIZE 16   /* Send Open File and Cancel */
 #define SFD_WIRE_MAX_PATH              4095 /* without the NUL: PATH_MAX - 1 */
 #define SFD_WIRE_MAX_REQUEST_SIZE      (SFD_WIRE_EXTENDED_REQUEST_SIZE + SFD_WIRE_MAX_PATH + 1)
+#define SFD_WIRE_SEGMENT_SIZE          16 /* of one segment, without bytes that follow it */
 #define SFD_WIRE_FILE_INFO_SIZE        48
 #define SFD_WIRE_XFER_STAT_SIZE        16
 #define SFD_WIRE_ERROR_SIZE            2
@@ -204,6 +225,9 @@ enum sfd_wire_command {
 
 /* The length of a request of version 2 that means "to the end of the file". */
 #define SFD_WIRE_TO_END UINT64_MAX
+
+/* The offset of a segment that is bytes: they follow it. */
+#define SFD_WIRE_SEGMENT_BYTES (-1)
 
 /* The size field of the last Transfer Status of a successful transfer. */
 #define SFD_WIRE_COMPLETE UINT64_MAX

@@ -85,18 +85,13 @@ int sfd_connect(const char *server_sockdir, const char *server_name)
 }
 
 /*
- * Sends one datagram: head, then tail (NULL: none), with `count` descriptors. 0 or -errno. Blocks
- * while the daemon's queue is full, unless the socket is non-blocking.
+ * Sends one datagram, which consists of `parts`, with `count` descriptors. 0 or -errno. Blocks while the daemon's queue
+ * is full, unless the socket is non-blocking.
  */
-static int send_request(int srv, const void *head, size_t head_size, const char *tail, size_t tail_size,
-                        const int *descriptors, unsigned count)
+static int send_request(int srv, const struct iovec *parts, size_t part_count, const int *descriptors, unsigned count)
 {
-    struct iovec iov[2] = {
-        {.iov_base = (void *)(uintptr_t)head, .iov_len = head_size},
-        {.iov_base = (void *)(uintptr_t)tail, .iov_len = tail_size},
-    };
     union sfd_rights rights;
-    struct msghdr message = {.msg_iov = iov, .msg_iovlen = tail == NULL ? 1 : 2};
+    struct msghdr message = {.msg_iov = (struct iovec *)(uintptr_t)parts, .msg_iovlen = part_count};
 
     sfd_rights_attach(&message, &rights, descriptors, count);
 
@@ -132,8 +127,11 @@ static int make_pipe(bool nonblock, int out[2])
 struct request {
     unsigned char head[SFD_WIRE_EXTENDED_REQUEST_SIZE];
     size_t head_size;
-    const char *path;               /* borrowed; NULL: none */
-    size_t path_size;               /* with the NUL */
+    const char *path;     /* borrowed; NULL: none */
+    size_t path_size;     /* with the NUL */
+    const void *segments; /* borrowed: as they travel */
+    size_t segments_size;
+    unsigned segment_count;
     int passed[SFD_RIGHTS_MAX - 1]; /* borrowed: destination, source */
     unsigned passed_count;
 };
@@ -147,11 +145,15 @@ static int submit(int srv, const struct request *request, bool nonblock)
     if (made < 0) return made;
 
     int descriptors[SFD_RIGHTS_MAX] = {status[1]};
+    const struct iovec parts[] = {
+        {.iov_base = (void *)(uintptr_t)request->head, .iov_len = request->head_size},
+        {.iov_base = (void *)(uintptr_t)request->path, .iov_len = request->path_size},
+        {.iov_base = (void *)(uintptr_t)request->segments, .iov_len = request->segments_size},
+    };
 
     memcpy(descriptors + 1, request->passed, sizeof(int) * request->passed_count);
 
-    const int sent = send_request(srv, request->head, request->head_size, request->path, request->path_size,
-                                  descriptors, 1 + request->passed_count);
+    const int sent = send_request(srv, parts, 3, descriptors, 1 + request->passed_count);
 
     /* The daemon's duplicate has to be the only write end, or its close would not be seen as EOF.
      */
@@ -216,6 +218,8 @@ static int submit_extended(int srv, uint8_t cmd, struct request *request, off_t 
     request->head_size =
         sfd_wire_put_extended_request(request->head, cmd, offset, length_on_wire(length, asked->version), asked,
                                       request->path == NULL ? 0 : request->path_size - 1);
+    if (request->segment_count > 0)
+        sfd_wire_set_segments(request->head, request->segment_count, request->segments_size);
     return submit(srv, request, nonblock);
 }
 
@@ -251,9 +255,12 @@ int sfd_open(int srv_sockfd, const char *path, off_t offset, size_t len, bool st
 static int request_transfer(int srv, uint8_t cmd, uint64_t id, const int *destination)
 {
     unsigned char message[SFD_WIRE_TRANSFER_REQUEST_SIZE];
-    const size_t size = sfd_wire_put_transfer_request(message, cmd, id);
+    const struct iovec part = {
+        .iov_base = message,
+        .iov_len = sfd_wire_put_transfer_request(message, cmd, id),
+    };
 
-    return send_request(srv, message, size, NULL, 0, destination, destination == NULL ? 0 : 1);
+    return send_request(srv, &part, 1, destination, destination == NULL ? 0 : 1);
 }
 
 bool sfd_send_open(int srv_sockfd, size_t txnid, int destination_fd)
@@ -296,6 +303,65 @@ int sfd_send_fd(int srv_sockfd, int source_fd, int destination_fd, off_t offset,
     pass(&request, source_fd);
     return sfd_api_result(
         submit_extended(srv_sockfd, SFD_WIRE_SEND_DESCRIPTOR, &request, offset, len, stat_fd_nonblock, options));
+}
+
+/* Encodes segments into `room` bytes: how many they take up, or -errno for what no request can carry. */
+static int put_segments(unsigned char *out, size_t room, const struct sfd_segment *segments, unsigned count)
+{
+    size_t size = 0;
+
+    if (count > SFD_SEGMENTS_MAX) return -E2BIG;
+    for (unsigned i = 0; i < count; i++) {
+        const struct sfd_segment *segment = &segments[i];
+        const size_t bytes = segment->bytes == NULL ? 0 : segment->length;
+
+        if (segment->bytes == NULL && segment->offset < 0) return -ERANGE; /* -1 would stand for bytes */
+        if (room - size < SFD_WIRE_SEGMENT_SIZE || bytes > room - size - SFD_WIRE_SEGMENT_SIZE) return -EMSGSIZE;
+        size += sfd_wire_put_segment(out + size, segment);
+        if (bytes > 0) memcpy(out + size, segment->bytes, bytes);
+        size += bytes;
+    }
+    return (int)size;
+}
+
+/* Sends a request whose path and descriptors are set. The status channel or -errno. */
+static int submit_segments(int srv, uint8_t cmd, struct request *request, const struct sfd_segment *segments,
+                           unsigned count, bool nonblock, const struct sfd_options *options)
+{
+    unsigned char encoded[SFD_SEGMENTS_ROOM];
+    struct sfd_options asked = {.flags = 0};
+
+    if (options != NULL) asked = *options;
+    asked.version = SFD_WIRE_VERSION_2;
+    const int size = put_segments(encoded, sizeof encoded - request->path_size, segments, count);
+    if (size < 0) return size;
+    request->segments = encoded;
+    request->segments_size = (size_t)size;
+    request->segment_count = count;
+    return submit_extended(srv, cmd, request, 0, 0, nonblock, &asked);
+}
+
+int sfd_send_segments(int srv_sockfd, const char *path, int destination_fd, const struct sfd_segment *segments,
+                      unsigned count, bool stat_fd_nonblock, const struct sfd_options *options)
+{
+    struct request request = {.path = NULL};
+    const int set = set_path(&request, path);
+
+    if (set < 0) return sfd_api_result(set);
+    pass(&request, destination_fd);
+    return sfd_api_result(
+        submit_segments(srv_sockfd, SFD_WIRE_SEND_FILE_EXT, &request, segments, count, stat_fd_nonblock, options));
+}
+
+int sfd_send_fd_segments(int srv_sockfd, int source_fd, int destination_fd, const struct sfd_segment *segments,
+                         unsigned count, bool stat_fd_nonblock, const struct sfd_options *options)
+{
+    struct request request = {.path = NULL};
+
+    pass(&request, destination_fd);
+    pass(&request, source_fd);
+    return sfd_api_result(
+        submit_segments(srv_sockfd, SFD_WIRE_SEND_DESCRIPTOR, &request, segments, count, stat_fd_nonblock, options));
 }
 
 /* Sends a Read File with a data channel. The status channel, with our end of the data channel in *data, or -errno. */

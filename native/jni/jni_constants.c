@@ -53,6 +53,7 @@ static const struct constant {
     MEMBER(slot, technique),
     MEMBER(slot, flags),
     MEMBER(slot, version),
+    MEMBER(slot, segments),
     MEMBER(slot, rate),
     MEMBER(slot, idle_ms),
     MEMBER(slot, deadline_ms),

@@ -352,6 +352,61 @@ TEST_F(ClientTest, shouldSendSendFileWithOptions)
     EXPECT_TRUE(isSameObject(request.descriptors[1].get(), destination.writeEnd.get()));
 }
 
+TEST_F(ClientTest, shouldSendSegmentsOfAPathAndOfADescriptor)
+{
+    Pipe destination;
+    const int out = destination.writeEnd.get();
+    const sfd_segment answer[] = {{"HTTP", 0, 4}, {nullptr, 0, SFD_TO_END}};
+    const OwnedFd status(sfd_send_segments(client_.get(), "f", out, answer, 2, true, nullptr));
+    const Received request = server_->receive();
+
+    EXPECT_EQ(request.bytes, goldenVector("segments_header_and_file").bytes);
+    ASSERT_EQ(request.descriptors.size(), 2u);
+    EXPECT_TRUE(isSameObject(request.descriptors[0].get(), status.get()));
+    EXPECT_TRUE(isSameObject(request.descriptors[1].get(), out));
+
+    const sfd_segment part[] = {{"", 0, 0}, {nullptr, 5, 6}};
+    const OwnedFd other(sfd_send_fd_segments(client_.get(), client_.get(), out, part, 2, true, nullptr));
+    const Received opened = server_->receive();
+
+    EXPECT_EQ(opened.bytes, goldenVector("segments_empty_bytes_of_a_descriptor").bytes);
+    ASSERT_EQ(opened.descriptors.size(), 3u);
+    EXPECT_TRUE(isSameObject(opened.descriptors[1].get(), out));
+    EXPECT_TRUE(isSameObject(opened.descriptors[2].get(), client_.get()));
+}
+
+TEST_F(ClientTest, shouldSendAsManySegmentsAsFitAndNoMore)
+{
+    constexpr size_t SEGMENT_HEAD = 16;
+    const std::string bytes(SFD_SEGMENTS_ROOM, 'x');
+    const std::string path(100, 'p');
+    const std::vector<sfd_segment> ranges(SFD_SEGMENTS_MAX + 1, sfd_segment{nullptr, 1, 2});
+    const size_t most = SFD_SEGMENTS_ROOM - (path.size() + 1) - SEGMENT_HEAD;
+    const auto send = [&](const sfd_segment *segments, unsigned count) {
+        errno = 0;
+        const OwnedFd status(sfd_send_segments(client_.get(), path.c_str(), 1, segments, count, true, nullptr));
+        return status.get() < 0 ? errno : 0;
+    };
+    const sfd_segment fits = {bytes.data(), 0, most};
+    const sfd_segment large = {bytes.data(), 0, most + 1};
+    const sfd_segment huge = {bytes.data(), 0, SIZE_MAX};
+    const sfd_segment negative = {nullptr, -1, 0};
+    const sfd_segment two[] = {{bytes.data(), 0, most - SEGMENT_HEAD + 1}, {nullptr, 0, 0}};
+
+    EXPECT_EQ(send(&fits, 1), 0);
+    EXPECT_EQ(server_->receive().bytes.size(), 48u + SFD_SEGMENTS_ROOM);
+    EXPECT_EQ(send(ranges.data(), SFD_SEGMENTS_MAX), 0);
+    EXPECT_EQ(server_->receive().bytes.size(), 48 + 101 + SFD_SEGMENTS_MAX * SEGMENT_HEAD);
+    EXPECT_EQ(send(nullptr, 0), 0); // nothing is a list, too
+    EXPECT_EQ(server_->receive().bytes.size(), 48 + 101u);
+    EXPECT_EQ(send(&large, 1), EMSGSIZE);
+    EXPECT_EQ(send(&huge, 1), EMSGSIZE);
+    EXPECT_EQ(send(two, 2), EMSGSIZE);
+    EXPECT_EQ(send(ranges.data(), SFD_SEGMENTS_MAX + 1), E2BIG);
+    EXPECT_EQ(send(&negative, 1), ERANGE);
+    EXPECT_TRUE(server_->isEmpty());
+}
+
 TEST_F(ClientTest, shouldSayToTheEndAsTheVersionOfEachRequestHasIt)
 {
     sfd_options options = {};

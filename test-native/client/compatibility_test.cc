@@ -53,6 +53,11 @@ static_assert(std::is_same_v<decltype(sfd_send_fd), int(int, int, int, off_t, si
 static_assert(sizeof(sfd_options) == 24 && sizeof(sfd_refusal) == 8 && sizeof(sfd_result) == 24);
 static_assert(
     std::is_same_v<decltype(sfd_read_split), int(int, const char *, off_t, size_t, bool, const sfd_options *, int *)>);
+static_assert(std::is_same_v<decltype(sfd_send_segments),
+                             int(int, const char *, int, const sfd_segment *, unsigned, bool, const sfd_options *)>);
+static_assert(std::is_same_v<decltype(sfd_send_fd_segments),
+                             int(int, int, int, const sfd_segment *, unsigned, bool, const sfd_options *)>);
+static_assert(sizeof(sfd_segment) == 24);
 static_assert(sizeof(sfd_events) == 144 && sizeof(sfd_event) == 144 && sizeof(sfd_file_details) == 48);
 static_assert(std::is_same_v<decltype(SFD_TO_END), size_t> && SFD_TO_END == SIZE_MAX);
 

@@ -110,9 +110,14 @@ static bool readable_at(const struct kernel_fd *file, uint64_t offset)
     return file->size < UINT32_MAX || file->size - offset < 65536 || offset >= file->size;
 }
 
+uint8_t kernel_byte_at(uint64_t offset)
+{
+    return (uint8_t)((offset ^ offset >> 8 ^ 0x5a) | 1);
+}
+
 static uint8_t byte_at(const struct kernel_fd *file, uint64_t offset)
 {
-    return offset >= file->hole ? 0 : (uint8_t)((offset ^ offset >> 8 ^ 0x5a) | 1);
+    return offset >= file->hole ? 0 : kernel_byte_at(offset);
 }
 
 /* ------------------------------------------------------------------ what is taken */

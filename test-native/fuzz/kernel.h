@@ -142,6 +142,9 @@ void kernel_reset(const uint8_t *data, size_t size);
 /* A new descriptor, or -1 when the table is full. */
 int kernel_new(enum kernel_kind kind);
 
+/* What every file has at an offset, but in its holes. */
+uint8_t kernel_byte_at(uint64_t offset);
+
 /* The entry of an open descriptor; anything else is a failure of the caller. */
 struct kernel_fd *kernel_fd(int fd);
 

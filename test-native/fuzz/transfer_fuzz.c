@@ -155,6 +155,39 @@ static void put_path(struct kernel_datagram *datagram)
     datagram->length += 7;
 }
 
+/*
+ * Makes the request one with segments. Together they are the file from its beginning on, bytes and ranges in turn, so
+ * that what arrives is what the kernel of tests compares it with.
+ */
+static void put_segments(struct kernel_datagram *datagram)
+{
+    const uint8_t count = 1 + (fuzz_u8(&h.ops) & 7);
+    const size_t begin = datagram->length;
+    uint64_t at = 0;
+
+    for (uint8_t i = 0; i < count; i++) {
+        const uint8_t how = fuzz_u8(&h.ops);
+        struct sfd_segment segment = {.offset = (off_t)at,
+                                      .length = (size_t)(how & 0x3f) * ((how & 0x40) == 0 ? 1 : 300)};
+        uint8_t bytes[64];
+        if ((how & 0x80) != 0) {
+            segment.bytes = bytes;
+            segment.length = how & 0x3f;
+            for (size_t n = 0; n < segment.length; n++)
+                bytes[n] = kernel_byte_at(at + n);
+        } else if (i == 7) {
+            segment.length = SFD_TO_END;
+        }
+        datagram->length += sfd_wire_put_segment(datagram->bytes + datagram->length, &segment);
+        if (segment.bytes != NULL) {
+            memcpy(datagram->bytes + datagram->length, bytes, segment.length);
+            datagram->length += segment.length;
+        }
+        at += segment.length;
+    }
+    sfd_wire_set_segments(datagram->bytes, count, datagram->length - begin);
+}
+
 /* Open, Read, Send, Send Descriptor; extended or not. */
 static void compose_begin(struct kernel_datagram *datagram)
 {
@@ -177,8 +210,11 @@ static void compose_begin(struct kernel_datagram *datagram)
         options.flags = flags & SFD_OPTIONS_ALL;
         options.version = (flags & 0x80) != 0 ? SFD_WIRE_VERSION_2 : 0;
         split = cmd == SFD_WIRE_READ_FILE && (flags & 0x60) == 0x20;
-        datagram->length = sfd_wire_put_extended_request(datagram->bytes, 0x10 | cmd, offset, length, &options, 6);
+        const bool list = options.version == SFD_WIRE_VERSION_2 && (flags & 0x18) == 0x10;
+        datagram->length = sfd_wire_put_extended_request(datagram->bytes, 0x10 | cmd, list ? 0 : offset,
+                                                         list ? 0 : length, &options, 6);
         if (cmd <= 3) put_path(datagram);
+        if (list) put_segments(datagram);
     }
     attach(datagram, (what & 0xf8) == 0xf8 ? some_kind() : KERNEL_PIPE);
     if (split) attach(datagram, (what & 0x10) != 0 ? some_kind() : KERNEL_PIPE);

@@ -25,7 +25,8 @@ struct request_answer {
     uint32_t deadline_ms;
     uint8_t technique;
     uint8_t flags;
-    uint8_t zero[2];
+    uint8_t segments;
+    uint8_t zero;
     uint64_t offset;
     uint64_t length;
     uint64_t id;
@@ -70,6 +71,7 @@ static void answer_request(const unsigned char *bytes, size_t size)
         .deadline_ms = request.options.deadline_ms,
         .technique = request.options.technique,
         .flags = request.options.flags,
+        .segments = (uint8_t)request.segment_count,
         .offset = (uint64_t)request.offset,
         .length = request.length,
         .id = request.id,

@@ -25,6 +25,19 @@ Bytes parseBytes(const std::string &text)
     return bytes;
 }
 
+std::vector<std::string> parseSegments(const GoldenVector &v)
+{
+    std::vector<std::string> segments;
+
+    if (!v.has("segments")) return segments;
+    std::istringstream fields(v.fields.at("segments"));
+    std::string segment;
+    while (std::getline(fields, segment, ';')) {
+        segments.push_back(segment);
+    }
+    return segments;
+}
+
 std::vector<GoldenVector> readGoldenVectors()
 {
     std::ifstream file(SENDFILED_SOURCE_DIR "/test-native/golden/messages.txt");

@@ -32,6 +32,9 @@ struct GoldenVector {
 // "0200 61*3" -> 02 00 61 61 61
 Bytes parseBytes(const std::string &text);
 
+// What is "OFFSET+LENGTH" or bytes in the field "segments", parted by ';'; none without that field.
+std::vector<std::string> parseSegments(const GoldenVector &v);
+
 std::vector<GoldenVector> readGoldenVectors();
 
 // The vector of this name; throws when there is none.

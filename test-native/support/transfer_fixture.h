@@ -175,6 +175,7 @@ class TransferFixture : public CoreTest
         EXPECT_EQ(nullptr, t_->source.path);
         EXPECT_EQ(nullptr, t_->bounce.bytes);
         EXPECT_EQ(nullptr, t_->target);
+        EXPECT_EQ(nullptr, t_->segments);
         status_.reset();
         pipe_.reset();
         pair_.reset();
@@ -232,6 +233,9 @@ class TransferFixture : public CoreTest
         request.dest = dest;
         request.version = version_;
         request.options = options_;
+        request.segments = segments_.data();
+        request.segments_size = segments_.size();
+        request.segment_count = segment_count_;
         if (source_.get() >= 0) {
             request.path = nullptr;
             request.source = take(source_);
@@ -414,7 +418,9 @@ class TransferFixture : public CoreTest
     std::string data_;
     uint8_t version_ = 0; // what the next request asks for
     struct sfd_options options_ = {};
-    OwnedFd source_; // in place of the path, unless -1
+    OwnedFd source_;       // in place of the path, unless -1
+    std::string segments_; // as they travel
+    unsigned segment_count_ = 0;
 };
 
 #endif

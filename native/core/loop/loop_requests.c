@@ -137,6 +137,7 @@ static void begin(struct sfd_loop *loop, struct sfd_slot *slot)
         slot->command == SFD_WIRE_READ_FILE && slot->version >= SFD_WIRE_VERSION_2 && slot->fd_count == 2;
     const bool sends = descriptor || split || slot->command == SFD_WIRE_SEND_FILE;
     const int wanted = descriptor ? 3 : sends ? 2 : 1;
+    const size_t segments = descriptor ? SFD_WIRE_EXTENDED_REQUEST_SIZE : (size_t)(slot->path + slot->path_length + 1);
     struct sfd_transfer_request request = {
         .command = sends ? SFD_WIRE_SEND_FILE : (uint8_t)slot->command,
         .root = loop->shared->follow != NULL ? -1 : loop->shared->roots[slot->root],
@@ -144,6 +145,9 @@ static void begin(struct sfd_loop *loop, struct sfd_slot *slot)
         .path = descriptor ? NULL : slot->bytes + slot->path,
         .offset = slot->range_offset,
         .length = slot->range_length,
+        .segment_count = slot->segments,
+        .segments = slot->bytes + segments,
+        .segments_size = segments < (size_t)slot->length ? (size_t)slot->length - segments : 0,
         .version = slot->version,
         .grows = split,
         .options =

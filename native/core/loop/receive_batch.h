@@ -60,8 +60,8 @@ struct sfd_slot {
     int32_t path_length; /* without the NUL */
     uint8_t technique;   /* forced; 0: auto */
     uint8_t flags;
-    uint8_t version; /* of an extended request, whose answers are extended ones, a refusal as well; else 0 */
-    uint8_t reserved1;
+    uint8_t version;      /* of an extended request, whose answers are extended ones, a refusal as well; else 0 */
+    uint8_t segments;     /* how many follow the path, or the request */
     uint64_t rate;        /* bytes a second, 0: as fast as it goes */
     uint32_t idle_ms;     /* 0: the setting */
     uint32_t deadline_ms; /* from receipt on, 0: none */

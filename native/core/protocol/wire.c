@@ -33,6 +33,10 @@ enum {
     AT_DEADLINE = 36,
     AT_TECHNIQUE = 40,
     AT_FLAGS = 41,
+    AT_SEGMENTS = 42,
+
+    AT_SEGMENT_OFFSET = 0,
+    AT_SEGMENT_LENGTH = 8,
 
     AT_FITS = 8,
 
@@ -180,6 +184,38 @@ size_t sfd_wire_put_extended_request(void *buf, uint8_t cmd, int64_t offset, uin
     message[AT_TECHNIQUE] = options->technique;
     message[AT_FLAGS] = options->flags;
     return SFD_WIRE_EXTENDED_REQUEST_SIZE;
+}
+
+void sfd_wire_set_segments(void *request, unsigned count, size_t size)
+{
+    unsigned char *message = request;
+
+    sfd_wire_put_u16(message, AT_SEGMENTS, (uint16_t)count);
+    sfd_wire_put_u32(message, AT_TOTAL, sfd_wire_get_u32(message, AT_TOTAL) + (uint32_t)size);
+}
+
+size_t sfd_wire_put_segment(void *buf, const struct sfd_segment *segment)
+{
+    sfd_wire_put_i64(buf, AT_SEGMENT_OFFSET, segment->bytes != NULL ? SFD_WIRE_SEGMENT_BYTES : segment->offset);
+    sfd_wire_put_u64(buf, AT_SEGMENT_LENGTH, segment->length);
+    return SFD_WIRE_SEGMENT_SIZE;
+}
+
+int sfd_wire_get_segment(const void *buf, size_t len, struct sfd_segment *out)
+{
+    const unsigned char *message = buf;
+
+    if (len < SFD_WIRE_SEGMENT_SIZE) return -EBADMSG;
+    const int64_t offset = sfd_wire_get_i64(message, AT_SEGMENT_OFFSET);
+    const uint64_t length = sfd_wire_get_u64(message, AT_SEGMENT_LENGTH);
+    const bool literal = offset == SFD_WIRE_SEGMENT_BYTES;
+    if (literal && length > len - SFD_WIRE_SEGMENT_SIZE) return -EBADMSG;
+    *out = (struct sfd_segment){
+        .bytes = literal ? message + SFD_WIRE_SEGMENT_SIZE : NULL,
+        .offset = literal ? 0 : offset,
+        .length = length,
+    };
+    return SFD_WIRE_SEGMENT_SIZE + (literal ? (int)length : 0);
 }
 
 static int get_file_info(const unsigned char *message, size_t len, struct sfd_wire_response *out)

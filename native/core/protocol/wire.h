@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <sendfiled/segments.h>
 #include <sendfiled/wire.h>
 
 struct sfd_wire_file_info {
@@ -86,6 +87,21 @@ size_t sfd_wire_put_transfer_request(void *buf, uint8_t cmd, uint64_t id);
  */
 size_t sfd_wire_put_extended_request(void *buf, uint8_t cmd, int64_t offset, uint64_t length,
                                      const struct sfd_options *options, size_t path_length);
+
+/*
+ * Makes an encoded extended request of version 2 one with `count` segments, whose `size` bytes follow the path's NUL,
+ * or the request itself if it has no path.
+ */
+void sfd_wire_set_segments(void *request, unsigned count, size_t size);
+
+/* The head of one segment; if it is bytes, they follow. SFD_WIRE_SEGMENT_SIZE. */
+size_t sfd_wire_put_segment(void *buf, const struct sfd_segment *segment);
+
+/*
+ * Decodes the segment at the start of `len` bytes, whose range is not looked at; its bytes are borrowed. The number of
+ * bytes that it takes up, or -EBADMSG when it is cut.
+ */
+int sfd_wire_get_segment(const void *buf, size_t len, struct sfd_segment *out);
 
 enum sfd_wire_response_kind {
     SFD_WIRE_RESPONSE_INFO,

@@ -85,6 +85,15 @@ static inline bool sfd_destination_is_pooled(enum sfd_fd_kind kind)
 }
 
 /*
+ * True when bytes of the client's may come between those of the file: the loop moves all of them, and they are a
+ * stream.
+ */
+static inline bool sfd_destination_takes_segments(enum sfd_fd_kind kind)
+{
+    return kind == SFD_FD_TCP || kind == SFD_FD_UNIX_STREAM || kind == SFD_FD_PIPE || kind == SFD_FD_CHAR;
+}
+
+/*
  * Whether it is a memory file that can be sealed when it is complete: 0, -EINVAL for anything else, -EPERM when its
  * seals are sealed. Never blocks.
  */

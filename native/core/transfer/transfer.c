@@ -46,13 +46,14 @@ static void account(struct sfd_context *context, struct sfd_transfer *t, uint64_
         sfd_transfer_rate_spend(t, moved);
     }
     sfd_counters_add(&context->counters, SFD_COUNTER_BYTES, moved);
+    if (t->segments != NULL && t->range.offset == t->range.end) sfd_transfer_next_segment(t);
 }
 
 /* Jobs of transfers whose client has got nothing yet: opens and first windows, and so all jobs of a small file. */
 static bool is_urgent(const struct sfd_transfer *t, enum sfd_job job)
 {
     if (job == SFD_JOB_COPY) return t->range.end - t->range.begin <= SFD_SMALL_BYTES;
-    return job == SFD_JOB_OPEN || t->range.offset == t->range.begin;
+    return job == SFD_JOB_OPEN || sfd_transfer_moved(t) == 0;
 }
 
 enum sfd_next sfd_transfer_offload(struct sfd_context *context, struct sfd_transfer *t, enum sfd_job job, uint8_t queue)
@@ -182,6 +183,7 @@ static int accept_dest(struct sfd_context *context, struct sfd_transfer *t, cons
         sfd_destination_accept(&context->kernel, context->techniques, context->devices, info, &t->destination);
 
     if (result < 0) return result;
+    if (t->segments != NULL && !sfd_destination_takes_segments(info->kind)) return -EOPNOTSUPP;
     t->destination.seal_due = (t->options.flags & SFD_OPTION_SEAL) != 0;
     return t->destination.seal_due ? sfd_destination_can_seal(&context->kernel, t->destination.fd) : 0;
 }
@@ -207,6 +209,11 @@ enum sfd_next sfd_transfer_begin(struct sfd_context *context, struct sfd_transfe
     t->limits.since_ms = context->now_ms;
     if (t->options.deadline_ms > 0) t->limits.deadline_ms = context->now_ms + t->options.deadline_ms;
     if (request->accepted < 0) return sfd_transfer_cancel(context, t); /* an answer could block */
+    if (request->segment_count > 0) {
+        const int result =
+            sfd_segments_decode(request->segments, request->segments_size, request->segment_count, &t->segments);
+        if (result < 0) return sfd_transfer_refuse(context, t, result);
+    }
     if (t->command == SFD_WIRE_SEND_FILE) {
         const int result = accept_dest(context, t, &request->dest_info);
         if (result < 0) return sfd_transfer_refuse(context, t, result);

@@ -32,6 +32,7 @@
 #include "sys/kernel.h"
 #include "transfer/destination.h"
 #include "transfer/mover.h"
+#include "transfer/segments.h"
 #include "transfer/settings.h"
 #include "transfer/write_ranges.h"
 
@@ -150,7 +151,9 @@ struct sfd_transfer {
         uint64_t begin;
         uint64_t offset; /* of the next byte; only the loop goes forward */
         uint64_t end;    /* until the file is open: what was asked for, UINT64_MAX to its end */
-    } range;
+    } range;             /* of segments: the present one, from 0 if it is bytes */
+
+    struct sfd_segments *segments; /* owned; NULL: the range is all that is sent */
 
     struct {
         int fd;
@@ -179,7 +182,7 @@ struct sfd_transfer {
 
     /* Bytes that the disk pool has read into memory, for the loop to send. */
     struct {
-        char *bytes; /* owned; NULL when there are none */
+        char *bytes; /* owned, but for those of a segment; NULL when there are none */
         uint32_t length;
         uint32_t position;
     } bounce;
@@ -210,6 +213,9 @@ struct sfd_transfer_request {
     const char *path; /* borrowed for the call; NULL: the source is a descriptor */
     int64_t offset;
     uint64_t length; /* SFD_WIRE_TO_END: to the end of the file */
+    unsigned segment_count;
+    const char *segments; /* borrowed for the call: as they came, segments_size bytes */
+    size_t segments_size;
     uint64_t id;
     uint8_t version; /* of an extended request; else 0 */
     bool grows;      /* the destination is a pipe that is enlarged for the file */

@@ -60,8 +60,9 @@ static void close_file(struct sfd_context *context, struct sfd_transfer *t)
         sfd_closer_take_file(&context->closer, &t->source.fd, t->source.device, t->loop.account);
     free(t->source.path);
     t->source.path = NULL;
-    free(t->bounce.bytes);
-    t->bounce.bytes = NULL;
+    sfd_transfer_drop_bounce(t);
+    free(t->segments);
+    t->segments = NULL;
 }
 
 static void close_data(struct sfd_context *context, struct sfd_transfer *t)
@@ -129,7 +130,7 @@ static void sum_up(const struct sfd_context *context, struct sfd_transfer *t)
 {
     if (t->status.version == 0) return;
     t->status.result = (struct sfd_wire_result){
-        .moved = t->range.offset - t->range.begin,
+        .moved = sfd_transfer_moved(t),
         .elapsed_ns = context->kernel.sys->now_ns() - t->limits.started_ns,
         .cold_windows = t->cache.cold_windows,
         .technique = t->technique,
@@ -168,7 +169,7 @@ enum sfd_next sfd_transfer_fail(struct sfd_context *context, struct sfd_transfer
 {
     /* Before its file is open no File Information is due, but the transfer has not begun either. */
     const bool begun = t->state != SFD_STATE_OPENING &&
-                       (t->state == SFD_STATE_PARKED || t->range.offset > t->range.begin || !t->status.info_due);
+                       (t->state == SFD_STATE_PARKED || sfd_transfer_moved(t) > 0 || !t->status.info_due);
 
     if (ends_later(t, error)) return SFD_NEXT_WAIT;
     if (!begun) return sfd_transfer_refuse(context, t, error);

@@ -43,6 +43,11 @@ bool sfd_transfer_loads_to_memory(const struct sfd_transfer *t)
 void sfd_transfer_claim(const struct sfd_context *context, struct sfd_transfer *t, uint64_t length)
 {
     if (!drops(t)) return;
+    if (t->segments != NULL && t->segments->jumped) { /* perhaps back: what was looked at says nothing of this part */
+        sfd_drop_behind(&t->cache.drop, context->kernel.sys, t->source.fd, UINT64_MAX);
+        t->cache.drop = (struct sfd_drop){.own = 0};
+        t->segments->jumped = false;
+    }
     if (t->cache.drop.end == 0 && !t->source.shared) {
         /* Only on our own description: pages read through it do not count as used (Linux 6.3; ignored before). */
         (void)context->kernel.sys->fadvise(t->source.fd, 0, 0, POSIX_FADV_NOREUSE);

@@ -6,6 +6,7 @@
  *     transfer_source.c  takes the file over, and locks its range
  *     transfer_select.c  which technique moves it
  *     transfer_step.c    one step on the loop
+ *     transfer_segments.c  from one segment to the next
  *     transfer_wait.c    between two steps
  *     transfer_end.c     after the last one
  *     transfer_work.c    one job in the disk pool
@@ -49,6 +50,25 @@ struct sfd_target {
 static inline int sfd_transfer_output(const struct sfd_transfer *t)
 {
     return t->command == SFD_WIRE_READ_FILE ? t->status.fd : t->destination.fd;
+}
+
+/* The bytes that it moves in all, ranges and bytes of the client's; its file is open. */
+static inline uint64_t sfd_transfer_size(const struct sfd_transfer *t)
+{
+    const uint64_t others = t->segments == NULL ? 0 : t->segments->before + t->segments->behind;
+
+    return others + (t->range.end - t->range.begin);
+}
+
+/* Of these, those that are moved, and those that are not. */
+static inline uint64_t sfd_transfer_moved(const struct sfd_transfer *t)
+{
+    return (t->segments == NULL ? 0 : t->segments->before) + (t->range.offset - t->range.begin);
+}
+
+static inline uint64_t sfd_transfer_left(const struct sfd_transfer *t)
+{
+    return (t->segments == NULL ? 0 : t->segments->behind) + (t->range.end - t->range.offset);
 }
 
 /* The disk pool's queue for a device, or for one that is not known. */
@@ -126,6 +146,17 @@ struct sfd_progress sfd_transfer_step(struct sfd_context *context, struct sfd_tr
 
 /* The transfer's descriptors and the loop's buffer, as a mover takes them. */
 struct sfd_move sfd_transfer_move(const struct sfd_context *context, const struct sfd_transfer *transfer);
+
+/* ---- transfer_segments.c ---- */
+
+/* The file is open: begins with the first segment that is not empty. 0 or -ERANGE. */
+int sfd_transfer_begin_segments(struct sfd_transfer *transfer, uint64_t file_size);
+
+/* Its range is moved: goes on to the next segment that is not empty, if there is one. */
+void sfd_transfer_next_segment(struct sfd_transfer *transfer);
+
+/* Frees the bytes that it would send next, unless they belong to a segment. Idempotent. */
+void sfd_transfer_drop_bounce(struct sfd_transfer *transfer);
 
 /* ---- transfer_wait.c ---- */
 

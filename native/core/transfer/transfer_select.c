@@ -20,7 +20,7 @@ static uint32_t fits(const struct sfd_transfer *t)
 struct sfd_subject sfd_transfer_subject(const struct sfd_transfer *t)
 {
     return (struct sfd_subject){
-        .size = t->range.end - t->range.begin,
+        .size = sfd_transfer_size(t),
         .kind = t->destination.kind,
         .asked = t->destination.asked,
         .nonblock = t->destination.nonblock,

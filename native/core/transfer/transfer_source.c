@@ -16,12 +16,28 @@ static int lock_result(int result)
     return result == -EACCES ? -EAGAIN : result;
 }
 
+/* Calls a lock function for each range that will be moved, until one fails: 0 or -errno. */
+static int for_ranges(const struct sfd_transfer *t, int (*lock)(int fd, uint64_t offset, uint64_t length))
+{
+    int result = 0;
+
+    if (t->segments == NULL) {
+        const uint64_t size = t->range.end - t->range.begin;
+        return size == 0 ? 0 : lock_result(lock(t->source.fd, t->range.begin, size)); /* 0 would be "to the end" */
+    }
+    for (uint32_t i = 0; i < t->segments->count && result == 0; i++) {
+        const struct sfd_segment *segment = &t->segments->segment[i];
+        const uint64_t size = sfd_segment_size(segment, t->status.details.size);
+        if (segment->bytes == NULL && size > 0)
+            result = lock_result(lock(t->source.fd, (uint64_t)segment->offset, size));
+    }
+    return result;
+}
+
 int sfd_transfer_lock(const struct sfd_context *context, struct sfd_transfer *t)
 {
-    const uint64_t size = t->range.end - t->range.begin;
-
-    if (t->source.locked || size == 0) return 0; /* length 0 would mean "to the end" */
-    const int result = lock_result(context->kernel.sys->ofd_read_lock(t->source.fd, t->range.begin, size));
+    if (t->source.locked || sfd_transfer_size(t) == 0) return 0;
+    const int result = for_ranges(t, context->kernel.sys->ofd_read_lock);
     t->source.locked = result == 0;
     return result;
 }
@@ -33,21 +49,21 @@ int sfd_transfer_lock(const struct sfd_context *context, struct sfd_transfer *t)
  */
 static int lock_or_test(const struct sfd_context *context, struct sfd_transfer *t)
 {
-    const uint64_t size = t->range.end - t->range.begin;
+    const uint64_t size = sfd_transfer_size(t);
     const bool waits = size > SFD_SMALL_BYTES || t->command == SFD_WIRE_OPEN_FILE ||
                        !sfd_medium_is_local((enum sfd_medium)t->source.medium);
 
     /* On a shared description the lock would belong to the client, so it is never taken (sfd_open_descriptor). */
     t->source.locked = t->source.shared;
     if (size == 0 || (waits && !t->source.shared)) return sfd_transfer_lock(context, t);
-    return lock_result(context->kernel.sys->ofd_test_read_lock(t->source.fd, t->range.begin, size));
+    return for_ranges(t, context->kernel.sys->ofd_test_read_lock);
 }
 
 /* What the client is told of the file. */
 static void describe(struct sfd_transfer *t, const struct sfd_opened *opened)
 {
     t->status.info = (struct sfd_wire_file_info){
-        .size = t->range.end - t->range.begin,
+        .size = sfd_transfer_size(t),
         .atime = opened->atime,
         .mtime = opened->mtime,
         .ctime = opened->ctime,
@@ -75,7 +91,8 @@ int sfd_transfer_adopt(const struct sfd_context *context, struct sfd_transfer *t
     if (t->source.medium == SFD_MEDIUM_UNKNOWN) t->source.medium = SFD_MEDIUM_REMOTE; /* for this time */
     const uint64_t asked = t->range.end;
     const uint64_t length = asked == SFD_WIRE_TO_END ? SFD_OPEN_TO_END : asked - t->range.begin;
-    int result = sfd_open_range(opened->size, (int64_t)t->range.begin, length, &t->range.end);
+    int result = t->segments != NULL ? sfd_transfer_begin_segments(t, opened->size)
+                                     : sfd_open_range(opened->size, (int64_t)t->range.begin, length, &t->range.end);
     if (result < 0) return result;
     sfd_transfer_load_init(t);
     describe(t, opened);

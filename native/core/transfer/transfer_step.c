@@ -22,7 +22,7 @@
  */
 static bool more_after(const struct sfd_transfer *t, uint64_t offset)
 {
-    return offset < t->range.end || (t->options.flags & SFD_OPTION_MORE) != 0;
+    return offset - t->range.offset < sfd_transfer_left(t) || (t->options.flags & SFD_OPTION_MORE) != 0;
 }
 
 /* Header and data of a Read File in one write, as long as the header is due. */
@@ -64,12 +64,10 @@ static struct sfd_progress bounce_step(struct sfd_context *context, struct sfd_t
     const struct sfd_progress p =
         memory_step(context, t, t->bounce.bytes + t->bounce.position, sfd_min_u64(rest, limit));
 
-    t->technique = SFD_TECHNIQUE_READ_WRITE; /* whatever was selected, this is what moves the bytes */
+    if (t->segments == NULL || !t->segments->literal)
+        t->technique = SFD_TECHNIQUE_READ_WRITE; /* whatever was selected, this is what moves the bytes of the file */
     t->bounce.position += (uint32_t)p.moved;
-    if (t->bounce.position == t->bounce.length) {
-        free(t->bounce.bytes);
-        t->bounce.bytes = NULL;
-    }
+    if (t->bounce.position == t->bounce.length) sfd_transfer_drop_bounce(t);
     return p;
 }
 

@@ -76,7 +76,7 @@ static uint64_t rate_step(const struct sfd_context *context, const struct sfd_tr
     const uint64_t even = t->options.rate / RATE_STEPS_A_SECOND;
     const uint64_t step = sfd_min_u64(even > 0 ? even : 1, context->settings->quantum);
 
-    return sfd_min_u64(step, t->range.end - t->range.offset);
+    return sfd_min_u64(step, sfd_transfer_left(t));
 }
 
 void sfd_transfer_rate_start(struct sfd_context *context, struct sfd_transfer *t)
@@ -259,12 +259,12 @@ static bool is_spared(const struct sfd_context *context, struct sfd_transfer *t)
  */
 static enum sfd_next try_once(struct sfd_context *context, struct sfd_transfer *t)
 {
-    const uint64_t before = t->range.offset;
+    const uint64_t before = sfd_transfer_moved(t);
 
     if (t->wait == SFD_NEXT_PARK) return expire(context, t, SFD_COUNTER_OPEN_TIMEOUTS);
     const enum sfd_next next = sfd_transfer_run(context, t);
     const bool waits = next == SFD_NEXT_DEST || next == SFD_NEXT_RETRY;
-    return waits && t->range.offset == before ? expire(context, t, SFD_COUNTER_IDLE_TIMEOUTS) : next;
+    return waits && sfd_transfer_moved(t) == before ? expire(context, t, SFD_COUNTER_IDLE_TIMEOUTS) : next;
 }
 
 /* The same with the final message. */

@@ -97,6 +97,77 @@ class LoopVersion2Test : public LoopOptionsTest
     std::unique_ptr<Pipe> data_;
 };
 
+/* The same with segments, as they travel. */
+static std::string listed(const std::string &head, const std::vector<std::string> &segments)
+{
+    std::string request = head;
+    for (const std::string &segment : segments) {
+        request += segment;
+    }
+    sfd_wire_set_segments(request.data(), static_cast<unsigned>(segments.size()), request.size() - head.size());
+    return request;
+}
+
+static std::string segment(const struct sfd_segment &segment)
+{
+    char head[SFD_WIRE_SEGMENT_SIZE];
+    const std::string text(head, sfd_wire_put_segment(head, &segment));
+    return segment.bytes == nullptr ? text
+                                    : text + std::string(static_cast<const char *>(segment.bytes), segment.length);
+}
+
+TEST_F(LoopVersion2Test, ShouldSendSegmentsBehindAPathAndBehindADescriptor)
+{
+    warmUp();
+    file(4096);
+    const std::vector<std::string> list = {segment({"head", 0, 4}), segment({nullptr, 4000, SFD_TO_END}),
+                                           segment({nullptr, 0, 7}), segment({"tail", 0, 4})};
+    const OwnedFd source = openFile(*directory_ / "file", O_RDONLY);
+    int served = 0;
+    for (const bool descriptor : {false, true}) {
+        Pipe dest;
+        Pipe status;
+        std::vector<int> fds = {status.out.get(), dest.out.get()};
+        if (descriptor) {
+            fds.push_back(source.get());
+        }
+        submit(listed(extendedRequest(descriptor ? SFD_WIRE_SEND_DESCRIPTOR : SFD_WIRE_SEND_FILE_EXT, options_,
+                                      descriptor ? "" : "file"),
+                      list),
+               fds);
+        status.out.reset();
+        untilServed(++served);
+        EXPECT_EQ((Messages{"details 4096", "info 111", result(111, SFD_TECHNIQUE_READ_WRITE)}),
+                  messages(drain(status.in.get())));
+        EXPECT_BYTES("head" + content_.substr(4000) + content_.substr(0, 7) + "tail", drain(dest.in.get()));
+    }
+}
+
+TEST_F(LoopVersion2Test, ShouldRefuseSegmentsThatAreNone)
+{
+    warmUp();
+    file(4096);
+    const std::string head = extendedRequest(SFD_WIRE_SEND_FILE_EXT, options_, "file");
+    const std::string range = segment({nullptr, 0, 1});
+    std::string cut = listed(head, {range, range.substr(0, 15)});
+    const std::vector<std::pair<std::string, int>> refused = {
+        {cut, EBADMSG},
+        {listed(head, std::vector<std::string>(SFD_SEGMENTS_MAX + 1, range)), E2BIG},
+        {listed(head, {segment({nullptr, -2, 1})}), ERANGE},
+        {listed(head, {segment({nullptr, 4000, 97})}), ERANGE},
+        {listed(head, {range, segment({std::string(4100, 'x').data(), 0, 4100})}), EMSGSIZE},
+    };
+    for (const auto &[request, error] : refused) {
+        Pipe dest;
+        Pipe status;
+        submit(request, {status.out.get(), dest.out.get()});
+        status.out.reset();
+        until([&] { return readable(status.in.get()); });
+        EXPECT_EQ(Messages{"refusal " + std::to_string(error) + " fits 0"}, messages(drain(status.in.get())));
+        EXPECT_EQ("", drain(dest.in.get()));
+    }
+}
+
 TEST_F(LoopVersion2Test, ShouldTellAnEmptyRangeFromOneToTheEnd)
 {
     warmUp();

@@ -57,6 +57,21 @@ Bytes encodeExtended(const GoldenVector &v)
         bytes.insert(bytes.end(), path.begin(), path.end());
         bytes.push_back(0);
     }
+    const std::vector<std::string> segments = parseSegments(v);
+    const size_t head = bytes.size();
+    for (const std::string &text : segments) {
+        const size_t plus = text.find('+');
+        const Bytes literal = plus == std::string::npos ? parseBytes(text) : Bytes();
+        sfd_segment segment = {"", 0, literal.size()};
+        if (plus != std::string::npos)
+            segment = {nullptr, static_cast<off_t>(std::stoull(text.substr(0, plus))),
+                       std::stoull(text.substr(plus + 1))};
+        unsigned char start[SFD_WIRE_SEGMENT_SIZE];
+        bytes.insert(bytes.end(), start, start + sfd_wire_put_segment(start, &segment));
+        bytes.insert(bytes.end(), literal.begin(), literal.end());
+    }
+    if (!segments.empty())
+        sfd_wire_set_segments(bytes.data(), static_cast<unsigned>(segments.size()), bytes.size() - head);
     return bytes;
 }
 

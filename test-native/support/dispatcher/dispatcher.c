@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "loop/receive_batch.h"
+#include "protocol/wire.h"
 #include "protocol/wire_bytes.h"
 
 /* Byte offsets of the fields; see the drawings in <sendfiled/wire.h>. */
@@ -28,7 +29,8 @@ enum {
     AT_DEADLINE = 36,
     AT_TECHNIQUE = 40,
     AT_FLAGS = 41,
-    AT_PADDING = 42,
+    AT_SEGMENTS = 42,
+    AT_PADDING = 44,
     AT_EXTENDED_PATH = SFD_WIRE_EXTENDED_REQUEST_SIZE
 };
 
@@ -88,6 +90,42 @@ static int check_extended_prefix(const unsigned char *message, size_t len)
     return sfd_wire_get_u32(message, AT_TOTAL) == len ? 0 : -EBADMSG;
 }
 
+/* Where the path, or the head of a request without one, ends: at its NUL if segments follow. */
+static size_t end_of_head(const unsigned char *message, size_t len, bool on_path, unsigned segments)
+{
+    const size_t head = SFD_WIRE_EXTENDED_REQUEST_SIZE;
+    const unsigned char *nul = NULL;
+
+    if (segments == 0) return len;
+    if (!on_path) return head;
+    nul = memchr(message + head, '\0', len - head);
+    return nul == NULL ? len : (size_t)(nul - message) + 1;
+}
+
+/* The segments behind the head: 0 or -errno. */
+static int check_segments(const unsigned char *message, size_t len, size_t at, unsigned count)
+{
+    bool in_file = true;
+
+    if (count == 0) return 0;
+    if (count > SFD_SEGMENTS_MAX) return -E2BIG;
+    if (len > SFD_WIRE_MAX_REQUEST_SIZE) return -EMSGSIZE;
+    if (sfd_wire_get_u64(message, AT_OFFSET) != 0 || sfd_wire_get_u64(message, AT_LENGTH) != 0 ||
+        (message[AT_FLAGS] & SFD_OPTION_SEAL) != 0)
+        return -EINVAL;
+    for (; count > 0; count--) {
+        struct sfd_segment segment;
+        const int size = sfd_wire_get_segment(message + at, len - at, &segment);
+        if (size < 0) return size;
+        at += (size_t)size;
+        in_file &= segment.bytes != NULL ||
+                   (segment.offset >= 0 &&
+                    (segment.length == SFD_TO_END || segment.length <= (uint64_t)(INT64_MAX - segment.offset)));
+    }
+    if (at != len) return -EBADMSG;
+    return in_file ? 0 : -ERANGE;
+}
+
 static int check_options(const unsigned char *message, uint8_t version)
 {
     static const unsigned char none[SFD_WIRE_EXTENDED_REQUEST_SIZE - AT_PADDING] = {0};
@@ -102,11 +140,16 @@ static int get_extended_request(const unsigned char *message, size_t len, struct
     int result = check_extended_prefix(message, len);
     const uint8_t version = result < 0 ? 0 : (uint8_t)sfd_wire_get_u16(message, AT_VERSION);
 
-    if (result == 0 && on_path)
-        result = check_path(message, len, AT_EXTENDED_PATH);
-    else if (result == 0 && len != SFD_WIRE_EXTENDED_REQUEST_SIZE)
+    if (result == 0 && len < SFD_WIRE_EXTENDED_REQUEST_SIZE) result = -EBADMSG;
+    if (result < 0) return result;
+    const unsigned segments = version >= SFD_WIRE_VERSION_2 ? sfd_wire_get_u16(message, AT_SEGMENTS) : 0;
+    const size_t end = end_of_head(message, len, on_path, segments);
+    if (on_path)
+        result = check_path(message, end, AT_EXTENDED_PATH);
+    else if (end != SFD_WIRE_EXTENDED_REQUEST_SIZE)
         result = -EBADMSG;
     if (result == 0) result = check_options(message, version);
+    if (result == 0) result = check_segments(message, len, end, segments);
     if (result == 0) result = check_range(message, version);
     if (result < 0) return result;
 
@@ -116,7 +159,10 @@ static int get_extended_request(const unsigned char *message, size_t len, struct
         .offset = sfd_wire_get_i64(message, AT_OFFSET),
         .length = get_length(message, version),
         .path = on_path ? (const char *)message + AT_EXTENDED_PATH : NULL,
-        .path_length = on_path ? len - AT_EXTENDED_PATH - 1 : 0,
+        .path_length = on_path ? end - AT_EXTENDED_PATH - 1 : 0,
+        .segment_count = segments,
+        .segments = segments == 0 ? NULL : (const char *)message + end,
+        .segments_size = len - end,
         .options =
             {
                 .rate = sfd_wire_get_u64(message, AT_RATE),
@@ -196,6 +242,7 @@ static void grant(struct sfd_slot *slot, const struct dispatcher_request *reques
     slot->path_length = (int32_t)request->path_length;
     slot->technique = request->options.technique;
     slot->flags = request->options.flags;
+    slot->segments = (uint8_t)request->segment_count;
     slot->rate = request->options.rate;
     slot->idle_ms = request->options.idle_ms;
     slot->deadline_ms = request->options.deadline_ms;

@@ -23,6 +23,9 @@ struct dispatcher_request {
     uint64_t length;            /* path requests, Send Descriptor; SFD_WIRE_TO_END: to the end of the file */
     const char *path;           /* path requests: borrowed from the datagram, NUL-terminated */
     size_t path_length;         /* without the NUL, 1..SFD_WIRE_MAX_PATH */
+    unsigned segment_count;     /* of version 2; then offset and length are 0 */
+    const char *segments;       /* borrowed from the datagram */
+    size_t segments_size;       /* to its end */
     uint64_t id;                /* transfer requests */
     struct sfd_options options; /* extended requests; else zeros */
 };

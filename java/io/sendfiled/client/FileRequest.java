@@ -2,8 +2,11 @@ package io.sendfiled.client;
 
 import io.sendfiled.buffer.SharedBuffer;
 import io.sendfiled.names.Names;
+import io.sendfiled.protocol.Wire;
 import io.sendfiled.sys.Errno;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
@@ -15,6 +18,7 @@ import org.jspecify.annotations.Nullable;
  * FileRequest.of("videos/a.mp4").from(1_000)          // without its first 1,000 bytes
  * FileRequest.of("videos/a.mp4").range(1_000, 500)    // bytes 1,000 to 1,499
  * FileRequest.of("videos/a.mp4").with(options)        // at a limited rate, say
+ * FileRequest.of("videos/a.mp4").withHeader(header)    // behind these bytes
  * FileRequest.of(Source.of(fileChannel))              // a file that this process has open
  * }</pre>
  *
@@ -29,13 +33,21 @@ public final class FileRequest {
     private final @Nullable Source source;
     private final long offset;
     private final long length;
+    private final List<Segment> segments; // in place of the range, which is empty then
     private final TransferOptions options;
 
-    private FileRequest(byte[] path, @Nullable Source source, long offset, long length, TransferOptions options) {
+    private FileRequest(
+            byte[] path,
+            @Nullable Source source,
+            long offset,
+            long length,
+            List<Segment> segments,
+            TransferOptions options) {
         this.path = path;
         this.source = source;
         this.offset = offset;
         this.length = length;
+        this.segments = segments;
         this.options = options;
     }
 
@@ -61,7 +73,7 @@ public final class FileRequest {
                 throw new IllegalArgumentException("a path cannot hold a NUL");
             }
         }
-        return new FileRequest(path.clone(), null, 0, TO_END, TransferOptions.DEFAULT);
+        return new FileRequest(path.clone(), null, 0, TO_END, List.of(), TransferOptions.DEFAULT);
     }
 
     /**
@@ -72,7 +84,7 @@ public final class FileRequest {
      */
     public static FileRequest of(Source source) {
         long size = source.size() == 0 ? TO_END : source.size();
-        return new FileRequest(new byte[0], source, 0, size, TransferOptions.DEFAULT);
+        return new FileRequest(new byte[0], source, 0, size, List.of(), TransferOptions.DEFAULT);
     }
 
     /**
@@ -96,7 +108,9 @@ public final class FileRequest {
             throw new IllegalArgumentException("negative offset " + offset);
         }
         long size = source == null ? 0 : source.size();
-        return size > 0 ? range(offset, size - offset) : new FileRequest(path, source, offset, TO_END, options);
+        return size > 0
+                ? range(offset, size - offset)
+                : new FileRequest(path, source, offset, TO_END, List.of(), options);
     }
 
     /**
@@ -116,12 +130,76 @@ public final class FileRequest {
         if (offset > Long.MAX_VALUE - length) {
             throw new IllegalArgumentException("offset " + offset + " and length " + length + " exceed 2^63 - 1");
         }
-        return new FileRequest(path, source, offset, length, options);
+        return new FileRequest(path, source, offset, length, List.of(), options);
     }
 
-    /** The same file and range, to be moved in this way. */
+    /**
+     * The same file, of which these segments are sent, one after the other, in place of a range. All of them are one
+     * transfer: its size, its progress and its result count bytes and ranges alike. The daemon refuses all of them, with
+     * {@link Errno#ERANGE}, if one range is not inside the file, before a byte is sent.
+     *
+     * <p>The destination is a TCP or UNIX stream socket, a pipe, or a character device; all else is refused with {@link
+     * Errno#EOPNOTSUPP}, and a read into a buffer or a memory file with it or with {@link Errno#EINVAL}. To TCP what
+     * others follow is sent with {@code MSG_MORE}, so that they share packets, but for the end of a range that {@code
+     * sendfile(2)} moves. Needs a daemon that knows segments; an older
+     * one refuses the request. {@link #from} and {@link #range} put a range in the place of the segments.
+     *
+     * @param parts at most 64; none: nothing is sent
+     * @throws IllegalArgumentException if they are more, or the path and they need more than 4096 bytes: the path's and
+     *     one, 16 for each segment, and those of the segments that are bytes; or if a range begins behind a buffer
+     */
+    public FileRequest withSegments(List<Segment> parts) {
+        long known = source == null ? 0 : source.size();
+        List<Segment> list = parts.stream()
+                .map(part -> known > 0 ? part.within(known) : part)
+                .toList();
+        long size = path.length + 1L;
+        for (Segment segment : list) {
+            size += segment.sizeInRequest();
+        }
+        if (list.size() > Wire.MAX_SEGMENTS) {
+            throw new IllegalArgumentException(
+                    list.size() + " segments are more than a request can have, " + Wire.MAX_SEGMENTS);
+        }
+        if (!list.isEmpty() && size > Wire.SEGMENTS_ROOM) {
+            throw new IllegalArgumentException(
+                    "path and segments need " + size + " bytes, and a request has " + Wire.SEGMENTS_ROOM);
+        }
+        return new FileRequest(path, source, 0, 0, list, options);
+    }
+
+    /**
+     * The same with bytes before all else that is sent: the first of its {@linkplain #withSegments segments}, the others
+     * are what it has, or its range.
+     *
+     * @param header what the receiver gets first; copied
+     * @throws IllegalArgumentException as {@link #withSegments}
+     */
+    public FileRequest withHeader(byte[] header) {
+        List<Segment> all = parts();
+        all.add(0, Segment.of(header));
+        return withSegments(all);
+    }
+
+    /**
+     * The same with bytes behind all else that is sent.
+     *
+     * @param trailer what the receiver gets last; copied
+     * @throws IllegalArgumentException as {@link #withSegments}
+     */
+    public FileRequest withTrailer(byte[] trailer) {
+        List<Segment> all = parts();
+        all.add(Segment.of(trailer));
+        return withSegments(all);
+    }
+
+    private List<Segment> parts() {
+        return new ArrayList<>(segments.isEmpty() ? List.of(Segment.of(offset, length)) : segments);
+    }
+
+    /** The same file and range, or segments, to be moved in this way. */
     public FileRequest with(TransferOptions newOptions) {
-        return new FileRequest(path, source, offset, length, newOptions);
+        return new FileRequest(path, source, offset, length, segments, newOptions);
     }
 
     /**
@@ -139,14 +217,19 @@ public final class FileRequest {
         }
     }
 
-    /** The first byte. */
+    /** The first byte; 0 beside {@link #segments()}. */
     public long offset() {
         return offset;
     }
 
-    /** How many bytes, or {@link #TO_END}. */
+    /** How many bytes, or {@link #TO_END}; 0 beside {@link #segments()}. */
     public long length() {
         return length;
+    }
+
+    /** What is sent in place of the range; immutable, and empty without {@link #withSegments}. */
+    public List<Segment> segments() {
+        return segments;
     }
 
     /** How it is to be moved. */
@@ -175,18 +258,22 @@ public final class FileRequest {
                 && Objects.equals(source, that.source)
                 && offset == that.offset
                 && length == that.length
+                && segments.equals(that.segments)
                 && options.equals(that.options);
     }
 
     @Override
     public int hashCode() {
-        return Objects.hash(Arrays.hashCode(path), source, offset, length, options);
+        return Objects.hash(Arrays.hashCode(path), source, offset, length, segments, options);
     }
 
     @Override
     public String toString() {
         if (offset == 0 && length == TO_END) {
             return path();
+        }
+        if (!segments.isEmpty()) {
+            return path() + segments;
         }
         return path() + "[" + offset + (length == TO_END ? " to the end]" : " +" + length + "]");
     }

@@ -278,6 +278,9 @@ final class RequestSender {
                     length,
                     request.options().onTheWire());
         }
+        for (Segment segment : request.segments()) {
+            segment.addTo(buffer);
+        }
     }
 
     private static int extended(int command) {

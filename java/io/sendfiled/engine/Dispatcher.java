@@ -45,6 +45,7 @@ final class Dispatcher {
                             request.version(),
                             request.technique(),
                             request.flags(),
+                            request.segments(),
                             request.rate(),
                             request.idleMs(),
                             request.deadlineMs());

@@ -55,7 +55,8 @@ public final class Turn {
     private static final int TECHNIQUE = SLOT.i8("technique");
     private static final int FLAGS = SLOT.i8("flags");
     private static final int VERSION = SLOT.i8("version");
-    private static final int RATE = SLOT.skip(Byte.BYTES).i64("rate");
+    private static final int SEGMENTS = SLOT.i8("segments");
+    private static final int RATE = SLOT.i64("rate");
     private static final int IDLE_MS = SLOT.i32("idle_ms");
     private static final int DEADLINE_MS = SLOT.i32("deadline_ms");
     private static final int BYTES = SLOT.skip(Long.BYTES).array("bytes", 4240, Byte.BYTES);
@@ -191,11 +192,13 @@ public final class Turn {
     }
 
     /** The request is an extended one of this version, and so are the answers to it, also to one that is refused. */
-    public void extended(int slot, int version, int technique, int flags, long rate, int idleMs, int deadlineMs) {
+    public void extended(
+            int slot, int version, int technique, int flags, int segments, long rate, int idleMs, int deadlineMs) {
         int at = at(slot);
         memory.put(at + TECHNIQUE, (byte) technique);
         memory.put(at + FLAGS, (byte) flags);
         memory.put(at + VERSION, (byte) version);
+        memory.put(at + SEGMENTS, (byte) segments);
         memory.putLong(at + RATE, rate);
         memory.putInt(at + IDLE_MS, idleMs);
         memory.putInt(at + DEADLINE_MS, deadlineMs);

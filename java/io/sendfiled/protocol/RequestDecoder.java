@@ -26,6 +26,7 @@ public final class RequestDecoder {
     private int deadlineMs;
     private int technique;
     private int flags;
+    private int segments;
 
     /**
      * Decodes the request in {@code buf[position, position + size)}.
@@ -45,7 +46,10 @@ public final class RequestDecoder {
      *       <li>{@code ENAMETOOLONG}: a path longer than 4095 bytes
      *       <li>{@code ENOENT}: an empty path
      *       <li>{@code EINVAL}: an unknown technique or flag; in version 2 padding that is not 0
-     *       <li>{@code ERANGE}: offset and length do not fit into a file
+     *       <li>of segments: {@code E2BIG}, more than {@link Wire#MAX_SEGMENTS}; {@code EMSGSIZE}, longer than {@link
+     *           Wire#MAX_REQUEST_SIZE}; {@code EINVAL}, with an offset, a length or {@link Wire#FLAG_SEAL}; {@code
+     *           EBADMSG}, one that is cut, or bytes behind the last one
+     *       <li>{@code ERANGE}: offset and length, or those of a segment, do not fit into a file
      *     </ol>
      * @throws IllegalArgumentException if the buffer is not in native byte order
      */
@@ -96,12 +100,13 @@ public final class RequestDecoder {
         deadlineMs = 0;
         technique = 0;
         flags = 0;
+        segments = 0;
     }
 
     private int decodeFileRequest(int cmd, ByteBuffer buf, int position, int size) {
         int errno = checkPath(buf, position, size, Wire.FILE_REQUEST_HEADER_SIZE);
         if (errno == 0) {
-            errno = checkRange(buf, position, Wire.VERSION);
+            errno = checkRange(buf, position + Wire.REQUEST_OFFSET, Wire.VERSION);
         }
         if (errno == 0) {
             accept(cmd, buf, position, Wire.VERSION);
@@ -122,31 +127,52 @@ public final class RequestDecoder {
             return Errno.EBADMSG;
         }
         version = asked;
+        if (size < Wire.EXTENDED_REQUEST_HEADER_SIZE) {
+            return Errno.EBADMSG;
+        }
+        int count = asked >= Wire.VERSION_2 ? Short.toUnsignedInt(buf.getShort(position + Wire.REQUEST_SEGMENTS)) : 0;
+        int head = count == 0 ? size : headSize(cmd, buf, position, size);
         int errno = 0;
         if (cmd != Wire.SEND_DESCRIPTOR) {
-            errno = checkPath(buf, position, size, Wire.EXTENDED_REQUEST_HEADER_SIZE);
-        } else if (size != Wire.EXTENDED_REQUEST_HEADER_SIZE) {
+            errno = checkPath(buf, position, head, Wire.EXTENDED_REQUEST_HEADER_SIZE);
+        } else if (head != Wire.EXTENDED_REQUEST_HEADER_SIZE) {
             errno = Errno.EBADMSG;
         }
         if (errno == 0) {
             errno = checkOptions(buf, position, asked);
         }
+        if (errno == 0 && count > 0) {
+            errno = checkSegments(buf, position, head, size, count);
+        }
         if (errno == 0) {
-            errno = checkRange(buf, position, asked);
+            errno = checkRange(buf, position + Wire.REQUEST_OFFSET, asked);
         }
         if (errno != 0) {
             return errno;
         }
         accept(cmd == Wire.SEND_DESCRIPTOR ? cmd : cmd & 0x0f, buf, position, asked);
         if (cmd != Wire.SEND_DESCRIPTOR) {
-            acceptPath(position, size, Wire.EXTENDED_REQUEST_HEADER_SIZE);
+            acceptPath(position, head, Wire.EXTENDED_REQUEST_HEADER_SIZE);
         }
+        segments = count;
         rate = buf.getLong(position + Wire.REQUEST_RATE);
         idleMs = buf.getInt(position + Wire.REQUEST_IDLE);
         deadlineMs = buf.getInt(position + Wire.REQUEST_DEADLINE);
         technique = buf.get(position + Wire.REQUEST_TECHNIQUE);
         flags = buf.get(position + Wire.REQUEST_FLAGS);
         return 0;
+    }
+
+    /** Bytes before the first segment: those of a request without a path, or to the path's NUL; all if there is none. */
+    private static int headSize(int cmd, ByteBuffer buf, int position, int size) {
+        int head = Wire.EXTENDED_REQUEST_HEADER_SIZE;
+        if (cmd == Wire.SEND_DESCRIPTOR) {
+            return head;
+        }
+        while (head < size && buf.get(position + head) != 0) {
+            head++;
+        }
+        return Math.min(head + 1, size);
     }
 
     private static int checkPath(ByteBuffer buf, int position, int size, int header) {
@@ -171,14 +197,48 @@ public final class RequestDecoder {
                 || (buf.get(position + Wire.REQUEST_FLAGS) & ~Wire.ALL_FLAGS) != 0) {
             return Errno.EINVAL;
         }
-        boolean padded = buf.getShort(position + Wire.REQUEST_PADDING) != 0
-                || buf.getInt(position + Wire.REQUEST_PADDING + Short.BYTES) != 0;
+        boolean padded = buf.getInt(position + Wire.REQUEST_PADDING) != 0;
         return version >= Wire.VERSION_2 && padded ? Errno.EINVAL : 0;
     }
 
-    private static int checkRange(ByteBuffer buf, int position, int version) {
-        long from = buf.getLong(position + Wire.REQUEST_OFFSET);
-        long bytes = buf.getLong(position + Wire.REQUEST_LENGTH);
+    private static int checkSegments(ByteBuffer buf, int position, int head, int size, int count) {
+        if (count > Wire.MAX_SEGMENTS) {
+            return Errno.E2BIG;
+        }
+        if (size > Wire.MAX_REQUEST_SIZE) {
+            return Errno.EMSGSIZE;
+        }
+        if (buf.getLong(position + Wire.REQUEST_OFFSET) != 0
+                || buf.getLong(position + Wire.REQUEST_LENGTH) != 0
+                || (buf.get(position + Wire.REQUEST_FLAGS) & Wire.FLAG_SEAL) != 0) {
+            return Errno.EINVAL;
+        }
+        int errno = 0;
+        int at = position + head;
+        int end = position + size;
+        for (int i = 0; i < count; i++) {
+            if (end - at < Wire.SEGMENT_SIZE) {
+                return Errno.EBADMSG;
+            }
+            int next = at + Wire.SEGMENT_SIZE;
+            if (buf.getLong(at + Wire.SEGMENT_OFFSET) == Wire.SEGMENT_BYTES) {
+                long bytes = buf.getLong(at + Wire.SEGMENT_LENGTH);
+                if (bytes < 0 || bytes > end - next) {
+                    return Errno.EBADMSG;
+                }
+                next += (int) bytes;
+            } else if (checkRange(buf, at, Wire.VERSION_2) != 0) {
+                errno = Errno.ERANGE;
+            }
+            at = next;
+        }
+        return at == end ? errno : Errno.EBADMSG;
+    }
+
+    /** Offset and length stand at {@code at}. */
+    private static int checkRange(ByteBuffer buf, int at, int version) {
+        long from = buf.getLong(at);
+        long bytes = buf.getLong(at + Long.BYTES);
         if (version >= Wire.VERSION_2 && bytes == Wire.TO_END) {
             return from < 0 ? Errno.ERANGE : 0;
         }
@@ -258,6 +318,14 @@ public final class RequestDecoder {
     /** Of an extended request: {@link Technique#code} of one that exists; else 0. */
     public int technique() {
         return technique;
+    }
+
+    /**
+     * Of an extended request: how many segments follow the path's NUL, or the request if it has no path, 0 to {@link
+     * Wire#MAX_SEGMENTS}; then the range is 0 bytes from 0 on.
+     */
+    public int segments() {
+        return segments;
     }
 
     /** Of an extended request: {@link Wire#FLAG_DROP_BEHIND}, {@link Wire#FLAG_MORE}, {@link Wire#FLAG_SEAL}; no others. */

@@ -58,6 +58,40 @@ public final class RequestEncoder {
     }
 
     /**
+     * Adds a range of the file to the segments of an extended request of version 2, whose offset and length are 0, at the
+     * buffer's position, and advances it.
+     *
+     * @param buf where the request is encoded
+     * @param request the position at which it begins
+     * @param offset the first byte of the range
+     * @param length the bytes of the range, or {@link Wire#TO_END}
+     * @throws java.nio.BufferOverflowException if the segment does not fit
+     */
+    public static void addRange(ByteBuffer buf, int request, long offset, long length) {
+        buf.putLong(offset).putLong(length);
+        addSegment(buf, request);
+    }
+
+    /**
+     * Adds bytes in the same way.
+     *
+     * @param buf where the request is encoded
+     * @param request the position at which it begins
+     * @param bytes what the receiver gets
+     * @throws java.nio.BufferOverflowException if the segment does not fit
+     */
+    public static void addBytes(ByteBuffer buf, int request, byte[] bytes) {
+        buf.putLong(Wire.SEGMENT_BYTES).putLong(bytes.length).put(bytes);
+        addSegment(buf, request);
+    }
+
+    private static void addSegment(ByteBuffer buf, int request) {
+        int count = request + Wire.REQUEST_SEGMENTS;
+        buf.putShort(count, (short) (buf.getShort(count) + 1));
+        buf.putInt(request + Wire.EXTENDED_TOTAL, buf.position() - request);
+    }
+
+    /**
      * Puts Send Open File at the buffer's position and advances it.
      *
      * @param buf where to; its byte order is set to the native one

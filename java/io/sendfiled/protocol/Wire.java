@@ -83,7 +83,7 @@ public final class Wire {
 
     /** Bytes before the path of a file request. */
     public static final int FILE_REQUEST_HEADER_SIZE = 24;
-    /** Bytes before the path of an extended file request, and all bytes of Send Descriptor. */
+    /** Bytes before the path of an extended file request, and all bytes of Send Descriptor without segments. */
     public static final int EXTENDED_REQUEST_HEADER_SIZE = 48;
     /** Bytes of what every extended message begins with. */
     public static final int EXTENDED_PREFIX_SIZE = 8;
@@ -103,6 +103,14 @@ public final class Wire {
     public static final int FILE_DETAILS_SIZE = 48;
     /** The longest path in bytes, without its NUL: {@code PATH_MAX - 1}. */
     public static final int MAX_PATH_LENGTH = 4095;
+    /** The most segments of one request. */
+    public static final int MAX_SEGMENTS = 64;
+    /** Bytes of one segment, without those that follow it. */
+    public static final int SEGMENT_SIZE = 16;
+    /** Bytes for the segments of a request and its path, with its NUL. */
+    public static final int SEGMENTS_ROOM = MAX_PATH_LENGTH + 1;
+    /** The offset of a segment that is bytes of the client's. */
+    public static final long SEGMENT_BYTES = -1L;
     /** Bytes of the longest request. */
     public static final int MAX_REQUEST_SIZE = EXTENDED_REQUEST_HEADER_SIZE + MAX_PATH_LENGTH + 1;
 
@@ -125,7 +133,10 @@ public final class Wire {
     static final int REQUEST_DEADLINE = 36;
     static final int REQUEST_TECHNIQUE = 40;
     static final int REQUEST_FLAGS = 41;
-    static final int REQUEST_PADDING = 42;
+    static final int REQUEST_SEGMENTS = 42;
+    static final int REQUEST_PADDING = 44;
+    static final int SEGMENT_OFFSET = 0;
+    static final int SEGMENT_LENGTH = 8;
     static final int DETAILS_SIZE = 8;
     static final int DETAILS_INODE = 16;
     static final int DETAILS_DEVICE = 24;

@@ -73,6 +73,11 @@ public final class GoldenVectors {
             return version() == Wire.VERSION && number("length") == 0 ? Wire.TO_END : number("length");
         }
 
+        /** Each {@code OFFSET+LENGTH}, or bytes in hexadecimal. */
+        List<String> segments() {
+            return has("segments") ? List.of(field("segments").split(";", -1)) : List.of();
+        }
+
         byte[] path() {
             return hex(field("path"));
         }
@@ -118,7 +123,7 @@ public final class GoldenVectors {
     }
 
     /** Groups of hexadecimal digits, each perhaps with {@code *COUNT}. */
-    private static byte[] hex(String text) {
+    static byte[] hex(String text) {
         ByteArrayOutputStream bytes = new ByteArrayOutputStream();
         for (String group : text.split("\\s+")) {
             int star = group.indexOf('*');

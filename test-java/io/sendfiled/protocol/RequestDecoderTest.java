@@ -72,6 +72,7 @@ final class RequestDecoderTest {
         assertEquals(vector.number("offset"), decoder.offset());
         assertEquals(vector.meantLength(), decoder.length());
         assertEquals(vector.options(), optionsOf(decoder));
+        assertEquals(vector.segments().size(), decoder.segments());
         if (vector.has("path")) {
             assertPath(vector, buf);
         } else {
@@ -153,9 +154,9 @@ final class RequestDecoderTest {
         int accepted = 0;
         for (int i = 0; i < 200_000; i++) {
             byte[] golden = vectors.get(random.nextInt(vectors.size())).bytes();
-            byte[] bytes = Arrays.copyOf(golden, Math.min(golden.length, 42 + random.nextInt(28)));
+            byte[] bytes = Arrays.copyOf(golden, Math.min(golden.length, 42 + random.nextInt(60)));
             bytes[random.nextInt(42)] = (byte) random.nextInt(256);
-            if (bytes.length > Wire.EXTENDED_REQUEST_HEADER_SIZE) { // a path
+            if (bytes.length > Wire.EXTENDED_REQUEST_HEADER_SIZE && bytes[Wire.REQUEST_SEGMENTS] == 0) { // a path
                 bytes[bytes.length - 1] = (byte) random.nextInt(2);
             }
             if (random.nextInt(8) != 0) {
@@ -191,8 +192,25 @@ final class RequestDecoderTest {
                 }
             }
         }
+        addSegmentsOf(bytes, again);
         assertEquals(ByteBuffer.wrap(bytes), again.flip());
         return 1;
+    }
+
+    /** Those behind what {@code again} has already. */
+    private void addSegmentsOf(byte[] bytes, ByteBuffer again) {
+        ByteBuffer from = ByteBuffer.wrap(bytes).order(ByteOrder.nativeOrder()).position(again.position());
+        for (int i = 0; i < decoder.segments(); i++) {
+            long offset = from.getLong();
+            long length = from.getLong();
+            if (offset == Wire.SEGMENT_BYTES) {
+                byte[] literal = new byte[(int) length];
+                from.get(literal);
+                RequestEncoder.addBytes(again, 0, literal);
+            } else {
+                RequestEncoder.addRange(again, 0, offset, length);
+            }
+        }
     }
 
     @Test

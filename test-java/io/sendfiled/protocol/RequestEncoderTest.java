@@ -44,6 +44,15 @@ final class RequestEncoderTest {
         } else {
             RequestEncoder.putFileRequest(buf, vector.command(), vector.path(), offset, length, vector.options());
         }
+        for (String segment : vector.segments()) {
+            int plus = segment.indexOf('+');
+            if (plus < 0) {
+                RequestEncoder.addBytes(buf, 0, GoldenVectors.hex(segment));
+            } else {
+                long from = Long.parseUnsignedLong(segment.substring(0, plus));
+                RequestEncoder.addRange(buf, 0, from, Long.parseUnsignedLong(segment.substring(plus + 1)));
+            }
+        }
 
         assertEquals(ByteBuffer.wrap(vector.bytes()), buf.flip());
     }
