@@ -319,7 +319,16 @@ final class RequestSender {
                 passedOn.close();
             }
         } catch (Throwable t) { // an earlier write by the destination's owner has failed, or there is no memory
+            report(t);
+        }
+    }
+
+    /** Never throws: that would end the submitter's thread. */
+    private static void report(Throwable t) {
+        try {
             Log.warning("closing what was passed on", t);
+        } catch (Throwable again) { // no memory, not even for the literal
+            return;
         }
     }
 

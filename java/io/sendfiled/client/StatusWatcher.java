@@ -233,11 +233,11 @@ final class StatusWatcher {
             } catch (IOException | ClosedSelectorException e) {
                 failure = e;
                 closing = true;
-                Log.error("the client cannot watch its transfers any more", e);
+                report(null, e);
             } catch (Throwable t) { // no memory, most likely
                 isShaken = true;
                 LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(RETRY_MS));
-                Log.error("the client's thread goes on after a failure", t);
+                report(null, t);
             }
         }
     }
@@ -360,11 +360,18 @@ final class StatusWatcher {
         return false;
     }
 
-    private static void report(Exchange exchange, Throwable t) {
+    /** Never throws: a handler that does would end the thread, or leave the baton lent. Even a literal is allocated once. */
+    private void report(@Nullable Exchange exchange, Throwable t) {
         try {
-            Log.error("cannot handle " + exchange, t);
+            if (exchange != null) {
+                Log.error("cannot handle " + exchange, t);
+            } else if (failure == t) {
+                Log.error("the client cannot watch its transfers any more", t);
+            } else {
+                Log.error("the client's thread goes on after a failure", t);
+            }
         } catch (Throwable again) { // no memory for the message
-            Log.error("cannot handle a transfer", t);
+            return;
         }
     }
 
