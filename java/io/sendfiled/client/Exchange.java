@@ -459,7 +459,7 @@ abstract non-sealed class Exchange implements Transfer {
     /** The same on the watcher's thread, for one that must not run dependent actions. */
     final void failLater(Throwable t) {
         fault = t;
-        client.watcher().attend(this);
+        client.watcher().attendToFailure(this);
     }
 
     private static int errnoOf(Throwable t) {
@@ -512,7 +512,7 @@ abstract non-sealed class Exchange implements Transfer {
             end();
         } catch (Throwable t) { // no memory, or no stack: what the dependent actions throw is kept by their futures
             isEndPending = true;
-            client.watcher().attend(this);
+            client.watcher().attendToFailure(this);
         }
     }
 

@@ -5,6 +5,7 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.CancelledKeyException;
+import java.nio.channels.ClosedChannelException;
 import java.nio.channels.ClosedSelectorException;
 import java.nio.channels.SelectionKey;
 import java.nio.channels.Selector;
@@ -68,12 +69,16 @@ final class StatusWatcher {
     // The JVM loads the class of a handler when it looks for one: without memory, what is thrown would pass the handler
     // by.
     static {
-        var unused =
-                List.of(Throwable.class, IOException.class, ClosedSelectorException.class, CancelledKeyException.class);
+        var unused = List.of(
+                Throwable.class,
+                IOException.class,
+                ClosedChannelException.class,
+                ClosedSelectorException.class,
+                CancelledKeyException.class);
     }
 
     private final String name;
-    private final Selector selector;
+    private volatile Selector selector; // written by the thread that has the baton
     private final Baton baton = new Baton();
     private final Queue<Task> intake = new ConcurrentLinkedQueue<>();
     private final Queue<ReadExchange> releasing = new ConcurrentLinkedQueue<>();
@@ -84,12 +89,12 @@ final class StatusWatcher {
     private volatile @Nullable Throwable failure;
     private volatile boolean closing;
     private volatile boolean spareStarts;
+    private volatile boolean isShaken; // there was no memory: the selector may be damaged
     // all below: for the thread that has the baton
     private final Queue<Exchange> ready = new ArrayDeque<>(); // to be read; to be abandoned in the end
     private @Nullable Exchange reading; // whoever takes the baton leaves this one to the thread that had it
     private int released; // so many of `releasing` have no key any more
     private boolean ending;
-    private boolean isShaken; // a round has failed
     private long spareTriedNs = System.nanoTime() - SPARE_RETRY_NS;
 
     /**
@@ -184,6 +189,12 @@ final class StatusWatcher {
         wakeUp();
     }
 
+    /** The same after a failure that may be one of the memory, which the selector would have needed as well. */
+    void attendToFailure(Exchange exchange) {
+        isShaken = true;
+        attend(exchange);
+    }
+
     /** Reads on from an exchange that was left to a thread which had lost the baton. On the watcher's thread. */
     void readOn(Exchange exchange) {
         exchange.isHeld = false;
@@ -247,8 +258,9 @@ final class StatusWatcher {
         if (closing && !ending) {
             beginEnd();
         }
-        if (isShaken) {
-            rearmKeys();
+        if (isShaken && !ending && !replaceSelector()) {
+            LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(RETRY_MS));
+            return true;
         }
         cancelKeys();
         select();
@@ -294,13 +306,52 @@ final class StatusWatcher {
         released = count;
     }
 
-    /** Where the selector had no memory, it has forgotten some of what it was told: it is told again. */
-    private void rearmKeys() {
-        for (SelectionKey key : selector.keys()) {
-            setInterest(key, 0);
-            setInterest(key, SelectionKey.OP_READ);
+    /**
+     * Where a selector had no memory, it has forgotten some of what it was told, and may never listen again: an ArrayDeque
+     * that could not grow loses what is put into it. Another one takes its place. False if there is no descriptor for it: the
+     * next round tries again, as it does if there is still no memory.
+     */
+    private boolean replaceSelector() {
+        Selector old = selector;
+        Selector fresh = null;
+        boolean replaced = false;
+        isShaken = false; // it may be shaken again meanwhile
+        try {
+            fresh = Selector.open();
+            for (SelectionKey key : old.keys()) {
+                watch(key, fresh);
+            }
+            selector = fresh; // who wakes up the old one has said before why
+            replaced = true;
+        } catch (IOException e) {
+            report(null, e);
+        } finally {
+            if (!replaced) {
+                isShaken = true;
+            }
+            close(replaced ? old : fresh);
         }
-        isShaken = false;
+        return replaced;
+    }
+
+    private static void watch(SelectionKey key, Selector fresh) {
+        try {
+            if (key.isValid()) {
+                key.channel().register(fresh, SelectionKey.OP_READ, key.attachment());
+            }
+        } catch (ClosedChannelException e) { // its exchange has ended, and its key was not cancelled any more
+            return;
+        }
+    }
+
+    private void close(@Nullable Selector unused) {
+        try {
+            if (unused != null) {
+                unused.close();
+            }
+        } catch (Throwable t) { // no memory
+            report(null, t);
+        }
     }
 
     private static void setInterest(SelectionKey key, int operations) {
@@ -347,6 +398,7 @@ final class StatusWatcher {
             }
             work.on(exchange, thread);
         } catch (Throwable t) {
+            isShaken = true;
             exchange.fail(t);
             report(exchange, t);
         }
