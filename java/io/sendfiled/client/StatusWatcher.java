@@ -165,6 +165,7 @@ final class StatusWatcher {
         try {
             exchange.source().configureBlocking(false);
             exchange.source().register(selector, SelectionKey.OP_READ, exchange);
+            wakeUp(); // if the baton was taken meanwhile: a selection under way does not see what is registered
         } catch (IOException e) { // does nothing to an exchange that has ended already
             exchange.fail(e);
         }
@@ -201,6 +202,7 @@ final class StatusWatcher {
         SelectionKey key = exchange.source().keyFor(selector);
         if (key != null) {
             setInterest(key, SelectionKey.OP_READ);
+            wakeUp(); // as in watch
         }
     }
 
