@@ -231,11 +231,13 @@ int sfd_send_fd(int srv_sockfd, int source_fd, int destination_fd, off_t offset,
  *     };
  *     int status = sfd_send_segments(srv, "index.html", client, answer, 2, true, NULL);
  *
- *   destination_fd   a TCP or UNIX stream socket, a pipe, or a character device; all else is refused with EOPNOTSUPP.
- * To TCP a segment that another follows is sent with MSG_MORE, so that they share packets, but for the end of one that
- * sendfile(2) moves segments, count  borrowed for the call; at most SFD_SEGMENTS_MAX. If one range is not inside the
- * file, all of them are refused with ERANGE, before a byte is sent options          as sfd_send_with(), and may be
- * NULL; the request has version 2 in any case. SFD_OPTION_SEAL is refused with EINVAL
+ *   destination_fd   a TCP or UNIX stream socket, a pipe, or a character device
+ *   segments, count  borrowed for the call; at most SFD_SEGMENTS_MAX
+ *   options          as sfd_send_with(), and may be NULL; the request has version 2 in any case
+ *
+ * To TCP a segment that another one follows is sent with MSG_MORE, so that they share packets, but for the end of one
+ * that sendfile(2) moves. The daemon refuses any other destination with EOPNOTSUPP, SFD_OPTION_SEAL with EINVAL, and
+ * all of the segments with ERANGE, before a byte is sent, if one range is not inside the file.
  *
  * Descriptors, blocking, events and errno as sfd_send_with(); and errno E2BIG (too many segments), EMSGSIZE (path and
  * segments are more than SFD_SEGMENTS_ROOM), ERANGE (a negative offset).

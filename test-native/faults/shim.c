@@ -3,10 +3,10 @@
  *
  * Role: preloaded (LD_PRELOAD) into the real daemon, it stands between libsendfiled-jni.so and the C library. Only
  * calls whose return address lies in that library are touched; a JVM around it sees nothing. With the JVM itself as the
- * library, no thread of Java can be started. Thread: any, also signal
- * handlers: nothing here waits or allocates. Owns a mapping of the test's file. Never: invents a state that the kernel
- * could not leave behind: a call that fails does nothing, but for close(2) and munmap(2), which do their work and fail
- * all the same, as Linux does it.
+ * library, no thread of Java can be started.
+ * Thread: any, also signal handlers: nothing here waits or allocates. Owns a mapping of the test's file. Never: invents
+ * a state that the kernel could not leave behind: a call that fails does nothing, but for close(2) and munmap(2), which
+ * do their work and fail all the same, as Linux does it.
  */
 #include "faults.h"
 

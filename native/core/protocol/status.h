@@ -3,8 +3,8 @@
  *
  * Role: checks what can be one. Has one slot for File Information, one for merged progress, and one for the terminal
  * message, in the form of version 1 or, of extended requests, with a Refusal and a Result. What does not fit into the
- * pipe stays in its slot; File Information and the terminal message are never lost, progress is merged. Thread: the
- * transfer's loop. Owns the descriptor. Never blocks.
+ * pipe stays in its slot; File Information and the terminal message are never lost, progress is merged.
+ * Thread: the transfer's loop. Owns the descriptor. Never blocks.
  */
 #ifndef SFD_PROTOCOL_STATUS_H
 #define SFD_PROTOCOL_STATUS_H

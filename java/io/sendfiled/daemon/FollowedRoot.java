@@ -10,7 +10,7 @@ import java.nio.file.Path;
 /**
  * What the sandbox has to leave readable so that a root can be followed: Landlock knows directories, and not the paths that
  * led to them. It is the directory that holds the last symbolic link on the path of the root or, without any link, the
- * root itself, in whose place another directory can be put by its name.
+ * one around the root, in whose place another directory can be put by its name.
  *
  * <p>Stateless; main thread.
  */
