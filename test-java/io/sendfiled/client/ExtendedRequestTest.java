@@ -15,7 +15,6 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.sendfiled.protocol.Wire;
 import io.sendfiled.support.Await;
-import io.sendfiled.support.OpenDescriptors;
 import io.sendfiled.support.ScriptedDaemon;
 import io.sendfiled.support.ScriptedDaemon.Request;
 import io.sendfiled.sys.Errno;
@@ -27,7 +26,6 @@ import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.Channels;
 import java.nio.channels.FileChannel;
-import java.nio.channels.Pipe;
 import java.nio.channels.SelectionKey;
 import java.nio.channels.Selector;
 import java.nio.file.Files;
@@ -41,47 +39,23 @@ import java.util.List;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
-import org.junit.jupiter.api.io.TempDir;
 
 /** Requests with options, or with a source, against a daemon that does what each test says. */
 @Timeout(60)
-final class ExtendedRequestTest {
-    private static final long ID = 0x1122_3344_5566_7788L;
+final class ExtendedRequestTest extends ClientTestCase {
     private static final TransferOptions DETAILS = TransferOptions.DEFAULT.withDetails(true);
     private static final FileRequest DETAILED = FileRequest.of("a").with(DETAILS);
     private static final byte[] FIVE = {1, 2, 3, 4, 5};
     private static final byte[] RESULT = result(0, 5, 7_000, 3, Technique.SPLICE.code());
 
-    private Path directory;
-    private ScriptedDaemon daemon;
-    private SendfiledClient client;
-    private Pipe pipe;
     private Destination destination;
-    private int descriptorsBefore;
 
     @BeforeEach
-    void connect(@TempDir Path fresh) throws IOException {
-        directory = fresh;
-        daemon = new ScriptedDaemon(directory, "test");
-        SendfiledClient.connect(directory, "test").close(); // whatever the JDK opens once and keeps
-        Files.readString(Files.writeString(directory.resolve("loads"), "the file system"));
-        descriptorsBefore = OpenDescriptors.count();
-        client = SendfiledClient.connect(directory, "test");
-        pipe = Pipe.open();
+    void takeThePipe() throws IOException {
         destination = Destination.of(pipe.sink());
-    }
-
-    @AfterEach
-    void shouldLeakNoDescriptor() throws IOException {
-        client.close();
-        pipe.sink().close();
-        pipe.source().close();
-        OpenDescriptors.awaitCount(descriptorsBefore);
-        daemon.close();
     }
 
     private static void expectDetails(TransferResult result) {
@@ -300,14 +274,18 @@ final class ExtendedRequestTest {
             join(fileInfo(5, ID), result(0, 5, -1, 0, 1)),
             join(fileInfo(5, ID), result(0, 5, 0, 0, 99)),
         }) {
-            Transfer transfer = client.send(DETAILED, destination);
-            Request request = nextRequest();
-            daemon.status(request, bytes);
-
-            assertEquals(
-                    Errno.EBADMSG,
-                    assertThrows(TransferException.class, transfer::await).errno());
+            expectNonsense(bytes);
         }
+    }
+
+    private void expectNonsense(byte[] bytes) throws Exception {
+        Transfer transfer = client.send(DETAILED, destination);
+        Request request = nextRequest();
+        daemon.status(request, bytes);
+
+        assertEquals(
+                Errno.EBADMSG,
+                assertThrows(TransferException.class, transfer::await).errno());
     }
 
     @Test
@@ -356,13 +334,7 @@ final class ExtendedRequestTest {
         for (byte[] bytes :
                 new byte[][] {join(details, details), join(fileInfo(5, ID), details), fileDetails(-1, 1, 2, 3, 4, 5, 6)
                 }) {
-            Transfer transfer = client.send(DETAILED, destination);
-            Request request = nextRequest();
-            daemon.status(request, bytes);
-
-            assertEquals(
-                    Errno.EBADMSG,
-                    assertThrows(TransferException.class, transfer::await).errno());
+            expectNonsense(bytes);
         }
     }
 

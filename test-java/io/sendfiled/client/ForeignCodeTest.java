@@ -16,7 +16,6 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.sendfiled.protocol.Wire;
 import io.sendfiled.support.Await;
 import io.sendfiled.support.OpenDescriptors;
-import io.sendfiled.support.ScriptedDaemon;
 import io.sendfiled.support.ScriptedDaemon.Request;
 import io.sendfiled.sys.Errno;
 import io.sendfiled.sys.OwnedFd;
@@ -25,9 +24,7 @@ import java.io.IOException;
 import java.lang.management.ManagementFactory;
 import java.nio.ByteBuffer;
 import java.nio.channels.Channels;
-import java.nio.channels.Pipe;
 import java.nio.channels.WritableByteChannel;
-import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -42,19 +39,15 @@ import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Supplier;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
-import org.junit.jupiter.api.io.TempDir;
 
 /**
  * The user's code inside the client, and the user's interrupts: whatever it throws, and however long it waits, every other
  * transfer goes on, every future ends, and nobody is told that the client was closed.
  */
 @Timeout(60)
-final class ForeignCodeTest {
-    private static final long ID = 0x1122_3344_5566_7788L;
+final class ForeignCodeTest extends ClientTestCase {
 
     /** It has a data channel. */
     private static final FileRequest WITH_OPTIONS = FileRequest.of("a").with(TransferOptions.DEFAULT.withDetails(true));
@@ -67,31 +60,6 @@ final class ForeignCodeTest {
             () -> new OutOfMemoryError("on purpose"),
             () -> new NoClassDefFoundError("on purpose"),
             () -> new IOException("an exception that is not declared, on purpose"));
-
-    private Path directory;
-    private ScriptedDaemon daemon;
-    private SendfiledClient client;
-    private Pipe pipe;
-    private int descriptorsBefore;
-
-    @BeforeEach
-    void connect(@TempDir Path fresh) throws IOException {
-        directory = fresh;
-        daemon = new ScriptedDaemon(directory, "test");
-        SendfiledClient.connect(directory, "test").close(); // whatever the JDK opens once and keeps
-        descriptorsBefore = OpenDescriptors.count();
-        client = SendfiledClient.connect(directory, "test");
-        pipe = Pipe.open();
-    }
-
-    @AfterEach
-    void shouldLeakNoDescriptor() throws IOException {
-        client.close();
-        pipe.source().close();
-        pipe.sink().close();
-        OpenDescriptors.awaitCount(descriptorsBefore);
-        daemon.close();
-    }
 
     // ---- what is thrown ----
 

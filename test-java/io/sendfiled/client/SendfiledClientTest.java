@@ -16,8 +16,6 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.sendfiled.protocol.Wire;
 import io.sendfiled.support.Await;
-import io.sendfiled.support.OpenDescriptors;
-import io.sendfiled.support.ScriptedDaemon;
 import io.sendfiled.support.ScriptedDaemon.Request;
 import io.sendfiled.sys.Errno;
 import java.io.ByteArrayOutputStream;
@@ -32,44 +30,18 @@ import java.nio.channels.Selector;
 import java.nio.channels.SocketChannel;
 import java.nio.channels.WritableByteChannel;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
-import org.junit.jupiter.api.io.TempDir;
 
 /** The client against a daemon that does what each test says: real sockets, real descriptors. */
 @Timeout(60)
-final class SendfiledClientTest {
-    private static final long ID = 0x1122_3344_5566_7788L;
-
-    private Path directory;
-    private ScriptedDaemon daemon;
-    private SendfiledClient client;
-    private int descriptorsBefore;
-
-    @BeforeEach
-    void connect(@TempDir Path fresh) throws IOException {
-        directory = fresh;
-        daemon = new ScriptedDaemon(directory, "test");
-        SendfiledClient.connect(directory, "test").close(); // whatever the JDK opens once and keeps
-        descriptorsBefore = OpenDescriptors.count();
-        client = SendfiledClient.connect(directory, "test");
-    }
-
-    @AfterEach
-    void shouldLeakNoDescriptor() throws IOException {
-        client.close();
-        OpenDescriptors.awaitCount(descriptorsBefore);
-        daemon.close();
-    }
+final class SendfiledClientTest extends ClientTestCase {
 
     // ---- send ----
 
