@@ -19,7 +19,6 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicBoolean;
-import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -554,7 +553,7 @@ abstract non-sealed class Exchange implements Transfer {
             client.watcher().readOn(this);
         }
         if (wantsAttention.get()) { // it has failed again
-            LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(StatusWatcher.RETRY_MS));
+            StatusWatcher.pauseBeforeRetry();
         }
     }
 

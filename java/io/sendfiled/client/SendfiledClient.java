@@ -434,7 +434,7 @@ public final class SendfiledClient implements AutoCloseable {
         private static String unavailable(String path, int errno) {
             boolean absent = errno == Errno.ENOENT || errno == Errno.ECONNREFUSED;
             return (absent ? "no daemon listens at " : "cannot connect to the daemon's socket ") + path + ": "
-                    + Errno.message(errno) + " (" + Errno.name(errno) + ")";
+                    + Errno.describe(errno);
         }
 
         /** Closes what a client would have owned that did not start. */

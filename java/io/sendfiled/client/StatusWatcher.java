@@ -249,7 +249,7 @@ final class StatusWatcher {
                 report(null, e);
             } catch (Throwable t) { // no memory, most likely
                 isShaken = true;
-                LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(RETRY_MS));
+                pauseBeforeRetry();
                 report(null, t);
             }
         }
@@ -261,7 +261,7 @@ final class StatusWatcher {
             beginEnd();
         }
         if (isShaken && !ending && !replaceSelector()) {
-            LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(RETRY_MS));
+            pauseBeforeRetry();
             return true;
         }
         cancelKeys();
@@ -427,6 +427,11 @@ final class StatusWatcher {
         } catch (Throwable again) { // no memory for the message
             return;
         }
+    }
+
+    /** Until what has failed is tried again. Allocates nothing. */
+    static void pauseBeforeRetry() {
+        LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(RETRY_MS));
     }
 
     private void startSpare() {

@@ -85,7 +85,7 @@ final class DaemonProgram {
             out.flush();
         } catch (IOException e) {
             int errno = Errno.of(e);
-            String reason = errno == 0 ? e.getMessage() : Errno.message(errno) + " (" + Errno.name(errno) + ")";
+            String reason = errno == 0 ? e.getMessage() : Errno.describe(errno);
             throw new StartException(errno, "standard output: " + reason, e);
         }
     }
@@ -236,7 +236,7 @@ final class DaemonProgram {
 
     /** Names the option to change: the errno alone does not say which of the directories it is about. */
     private static String explain(SendfiledConfig config, NativeIoException e) {
-        String reason = Errno.message(e.errno()) + " (" + Errno.name(e.errno()) + ")";
+        String reason = Errno.describe(e.errno());
         if (e.errno() == Errno.EADDRINUSE) {
             int pid = ProcessNative.instanceHolder(Names.bytes(config.socketDirectory()), Names.bytes(config.name()));
             return "an instance named '" + Names.printable(config.name()) + "' is already running"
@@ -268,8 +268,7 @@ final class DaemonProgram {
         if (log >= 0) {
             return log;
         }
-        complain("cannot write to " + Names.printable(path) + ", messages are lost: " + Errno.message(-log) + " ("
-                + Errno.name(-log) + ")");
+        complain("cannot write to " + Names.printable(path) + ", messages are lost: " + Errno.describe(-log));
         return NO_FD;
     }
 
@@ -302,8 +301,7 @@ final class DaemonProgram {
 
     private static int check(int result, String problem) throws StartException {
         if (result < 0) {
-            throw new StartException(
-                    -result, problem + ": " + Errno.message(-result) + " (" + Errno.name(-result) + ")");
+            throw new StartException(-result, problem + ": " + Errno.describe(-result));
         }
         return result;
     }

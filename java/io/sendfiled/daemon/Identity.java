@@ -70,7 +70,7 @@ final class Identity {
             throw new StartException(
                     -result,
                     "cannot become uid " + Integer.toUnsignedString(uid) + ", gid " + Integer.toUnsignedString(gid)
-                            + ": " + Errno.message(-result) + " (" + Errno.name(-result) + ")");
+                            + ": " + Errno.describe(-result));
         }
     }
 

@@ -88,24 +88,20 @@ final class Sandbox {
     private static @Nullable String missing(int landlock, int seccomp) {
         String calls = "system calls are not filtered: the kernel has no seccomp filters: ";
         if (landlock < 0 && seccomp < 0) {
-            return "the kernel has neither Landlock nor seccomp filters: " + reason(landlock);
+            return "the kernel has neither Landlock nor seccomp filters: " + Errno.describe(-landlock);
         }
         if (landlock < 0) {
             return "files are not confined: " + SandboxNative.landlockLacks()
                     + " is missing: the kernel has no Landlock, or was started without (lsm=...,landlock), or a seccomp"
-                    + " filter, as containers have one, refuses it: " + reason(landlock);
+                    + " filter, as containers have one, refuses it: " + Errno.describe(-landlock);
         }
-        return seccomp < 0 ? calls + reason(seccomp) : null;
-    }
-
-    private static String reason(int result) {
-        return Errno.message(-result) + " (" + Errno.name(-result) + ")";
+        return seccomp < 0 ? calls + Errno.describe(-seccomp) : null;
     }
 
     private static void check(int result, String what) throws StartException {
         if (result < 0) {
             throw new StartException(
-                    -result, "--" + Setting.SANDBOX.key() + ": cannot " + what + ": " + reason(result));
+                    -result, "--" + Setting.SANDBOX.key() + ": cannot " + what + ": " + Errno.describe(-result));
         }
     }
 

@@ -57,8 +57,7 @@ final class Carrier implements Runnable {
             if (result == -Errno.ETIMEDOUT) {
                 EngineNative.destroyCarrier(carrier);
             } else if (result != -Errno.ESHUTDOWN) {
-                owner.fail(new IllegalStateException(
-                        "an event loop has ended: " + Errno.message(-result) + " (" + Errno.name(-result) + ")"));
+                owner.fail(new IllegalStateException("an event loop has ended: " + Errno.describe(-result)));
             }
         } catch (Throwable t) { // reported by Engine.failure(); the loop's clients see EOF
             owner.fail(t);

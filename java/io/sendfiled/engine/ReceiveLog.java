@@ -39,8 +39,8 @@ final class ReceiveLog {
         SystemLog.log(
                 "io.sendfiled.daemon",
                 System.Logger.Level.ERROR,
-                "requests cannot be received: " + Errno.message(errno) + " (" + Errno.name(errno)
-                        + "); they wait, and it is tried again a hundred times a second",
+                "requests cannot be received: " + Errno.describe(errno)
+                        + "; they wait, and it is tried again a hundred times a second",
                 null);
     }
 }

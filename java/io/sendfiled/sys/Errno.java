@@ -184,6 +184,11 @@ public final class Errno {
         return known(errno) ? TABLE[errno][1] : "unknown error " + errno;
     }
 
+    /** {@code "permission denied (EACCES)"} for 13: what people read, and what they look up. */
+    public static String describe(int errno) {
+        return message(errno) + " (" + name(errno) + ")";
+    }
+
     /**
      * The errno behind an exception of the JDK, which has only the errno's text.
      *

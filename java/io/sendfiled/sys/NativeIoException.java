@@ -13,7 +13,7 @@ public final class NativeIoException extends IOException {
      * @param errno a positive errno
      */
     public NativeIoException(String what, int errno) {
-        super(what + ": " + Errno.message(errno) + " (" + Errno.name(errno) + ")");
+        super(what + ": " + Errno.describe(errno));
         this.errno = errno;
     }
 

@@ -45,7 +45,7 @@ public final class Techniques {
     /** Why this kernel lacks a technique, such as {@code "function not implemented (ENOSYS)"}; null if it has it. */
     public static @Nullable String whyMissing(Technique technique) {
         int errno = -Probe.ERRORS[technique.code()];
-        return errno == 0 ? null : Errno.message(errno) + " (" + Errno.name(errno) + ")";
+        return errno == 0 ? null : Errno.describe(errno);
     }
 
     /**

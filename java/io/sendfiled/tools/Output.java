@@ -163,8 +163,8 @@ final class Output implements Closeable {
             int errno = Errno.of(e);
             if (replaces && (errno == Errno.EACCES || errno == Errno.EPERM || errno == Errno.EROFS)) {
                 throw new IOException(
-                        "no file can be made beside it: " + Errno.message(errno) + " (" + Errno.name(errno)
-                                + "); --inplace writes to the file itself",
+                        "no file can be made beside it: " + Errno.describe(errno)
+                                + "; --inplace writes to the file itself",
                         e);
             }
             throw e;

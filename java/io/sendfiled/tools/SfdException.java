@@ -60,7 +60,7 @@ final class SfdException extends Exception {
         if (errno == Errno.ETIMEDOUT) {
             return "timed out (ETIMEDOUT)"; // not a connection's timeout
         }
-        return Errno.message(errno) + " (" + Errno.name(errno) + ")";
+        return Errno.describe(errno);
     }
 
     private static String after(long bytesMoved) {

@@ -29,6 +29,7 @@ final class ErrnoTest {
         for (int errno : new int[] {0, -1, 41, 134, Integer.MAX_VALUE, Integer.MIN_VALUE}) {
             assertEquals("E" + errno, Errno.name(errno));
             assertEquals("unknown error " + errno, Errno.message(errno));
+            assertEquals("unknown error " + errno + " (E" + errno + ")", Errno.describe(errno));
         }
     }
 }
