@@ -4,7 +4,7 @@
 # and has that one's name. Without it, sfd starts slower, and works as well.
 self=$(readlink -f -- "$0") || exit 1
 lib=${self%/*}
-bin=${lib%/lib}/bin
+bin=${lib%/lib/sendfiled}/bin
 . "$lib/find-java.sh"
 archive=$lib/sfd-$java_build.jsa
 

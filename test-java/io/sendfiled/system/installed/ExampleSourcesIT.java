@@ -89,7 +89,7 @@ final class ExampleSourcesIT {
     @Test
     void shouldCompileInJavaAndRunFromTheDistribution() throws Exception {
         Path classes = Files.createDirectory(directory.resolve("classes"));
-        String jar = DIST.resolve("lib/sendfiled.jar").toString();
+        String jar = DIST.resolve("lib/sendfiled/sendfiled.jar").toString();
         List<String> arguments =
                 new ArrayList<>(List.of("-Xlint:all", "-Werror", "-cp", jar, "-d", classes.toString()));
         javaSources().forEach(source -> arguments.add(source.toString()));

@@ -47,7 +47,7 @@ final class JarIT {
     private static final Path SOURCE = Path.of(System.getProperty("sendfiled.test.source", "."));
     private static final Path JAR = Path.of(
                     System.getProperty("sendfiled.test.dist", "target/dist"),
-                    "lib",
+                    "lib/sendfiled",
                     "sendfiled-" + NativeLibrary.version() + ".jar")
             .toAbsolutePath();
     private static final String METADATA = "META-INF/native-image/io.sendfiled/sendfiled/";

@@ -37,7 +37,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 final class ModuleIT {
     private static final Path JAR = Path.of(
                     System.getProperty("sendfiled.test.dist", "target/dist"),
-                    "lib",
+                    "lib/sendfiled",
                     "sendfiled-" + NativeLibrary.version() + ".jar")
             .toAbsolutePath();
     private static final Path INSTALLED = Path.of("/usr/lib/jvm");

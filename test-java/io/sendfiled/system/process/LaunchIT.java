@@ -25,7 +25,7 @@ import org.junit.jupiter.api.Test;
 /** The launchers: where the programs may be installed and started, and what the JVM says and is told. */
 final class LaunchIT extends ProgramTestCase {
     private static final String SFD = Program.LAUNCHER.resolveSibling("sfd").toString();
-    private static final Path LIB = Program.LAUNCHER.resolveSibling("../lib").normalize();
+    private static final Path TREE = Program.LAUNCHER.resolveSibling("..").normalize();
     private static final String VERSION = "sfd 0.1.0\n";
 
     /** Standard output of a command that ends well. */
@@ -47,7 +47,7 @@ final class LaunchIT extends ProgramTestCase {
 
     private Path copyOfTheTree(String name) throws IOException, InterruptedException {
         Path copy = scratch.resolve(name);
-        HelperProgram.output("cp", "-a", LIB.resolve("..").toString(), copy.toString());
+        HelperProgram.output("cp", "-a", TREE.toString(), copy.toString());
         return copy;
     }
 
@@ -156,7 +156,7 @@ final class LaunchIT extends ProgramTestCase {
         assertTrue(mapsItsClasses(SFD));
         Path tree = copyOfTheTree("tree");
         String sfd = tree.resolve("bin/sfd").toString();
-        Path archive = archive(tree.resolve("lib"));
+        Path archive = archive(tree.resolve("lib/sendfiled"));
         for (String content : List.of("", "not an archive")) {
             Files.delete(archive);
             Files.writeString(archive, content);
@@ -165,7 +165,7 @@ final class LaunchIT extends ProgramTestCase {
         }
         Files.delete(archive);
         assertEquals(VERSION, output(Map.of(), sfd, "--version"));
-        output(Map.of(), tree.resolve("lib/archive-classes.sh").toString());
+        output(Map.of(), tree.resolve("lib/sendfiled/archive-classes.sh").toString());
         assertTrue(mapsItsClasses(sfd));
     }
 

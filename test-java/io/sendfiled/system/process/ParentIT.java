@@ -53,7 +53,7 @@ final class ParentIT extends ProgramTestCase {
             Files.setAttribute(directory, "unix:mode", 01777);
         }
         Path dist = scratch.resolve("dist");
-        for (String part : List.of("bin", "lib")) {
+        for (String part : List.of("bin", "lib/sendfiled")) {
             Path from = Program.LAUNCHER.resolveSibling("../" + part).normalize();
             Path to = Files.createDirectories(dist.resolve(part));
             try (Stream<Path> files = Files.list(from)) {
@@ -169,7 +169,7 @@ final class ParentIT extends ProgramTestCase {
 
     @Test
     void shouldNameTheBlockedSignalsWhenNobodyUnblocksThem() throws Exception {
-        Path lib = Program.LAUNCHER.resolveSibling("../lib").normalize();
+        Path lib = Program.LAUNCHER.resolveSibling("../lib/sendfiled").normalize();
         String line =
                 "exec /usr/bin/env --block-signal=RTMIN+2 --block-signal=RTMIN+3 --block-signal=USR1 --block-signal=TERM "
                         + java() + " -Dsendfiled.library.path="
