@@ -103,6 +103,11 @@ void sfd_engine_wake_watchdog(struct sfd_engine *engine)
     sfd_watchdog_wake(&engine->shared.watchdog);
 }
 
+bool sfd_engine_probe(struct sfd_engine *engine)
+{
+    return sfd_watchdog_probe(&engine->shared);
+}
+
 int sfd_engine_receive_error(struct sfd_engine *engine)
 {
     return atomic_load(&engine->shared.receive_error);

@@ -53,6 +53,12 @@ uint32_t sfd_engine_run_watchdog(struct sfd_engine *engine, bool pending);
 void sfd_engine_wake_watchdog(struct sfd_engine *engine);
 
 /*
+ * Whether every loop, and the watchdog, has done something since the last call, for which they are woken: see
+ * sfd_watchdog_probe. One thread at a time, between the start of the threads and the stop of the loops.
+ */
+bool sfd_engine_probe(struct sfd_engine *engine);
+
+/*
  * From here on requests for new transfers are refused with -ESHUTDOWN, and no client can connect. Accepted transfers go
  * on, and can be cancelled; files that are opened, and not being sent, end with -ESHUTDOWN. Not on a loop's thread,
  * Idempotent.

@@ -137,6 +137,7 @@ struct sfd_loop {
     const struct sfd_carrier *watched; /* in the call that `watched_word` stands for */
     uint64_t watched_word;
     uint64_t watched_ns;
+    uint32_t probed_beats; /* of sfd_watchdog_probe: as it found them last */
 };
 
 /*

@@ -121,6 +121,7 @@ int sfd_watchdog_look(struct sfd_shared *shared, bool pending)
     const bool alarm = sfd_carriers_alarmed(shared);
     bool active = false;
 
+    atomic_fetch_add_explicit(&shared->watchdog.looks, 1, memory_order_relaxed);
     atomic_store(&shared->watchdog.asleep, false);
     for (uint32_t i = 0; i < shared->settings.loops; i++) {
         active = is_active(shared->loops[i]) || active;
@@ -144,4 +145,22 @@ void sfd_watchdog_wait(struct sfd_watchdog *watchdog, int timeout_ms)
 void sfd_watchdog_wake(struct sfd_watchdog *watchdog)
 {
     sfd_sys_event_signal(watchdog->eventfd);
+}
+
+bool sfd_watchdog_probe(struct sfd_shared *shared)
+{
+    struct sfd_watchdog *watchdog = &shared->watchdog;
+    const uint32_t looks = atomic_load_explicit(&watchdog->looks, memory_order_relaxed);
+    bool all = looks != watchdog->probed_looks;
+
+    watchdog->probed_looks = looks;
+    sfd_watchdog_wake(watchdog);
+    for (uint32_t i = 0; i < shared->settings.loops; i++) {
+        struct sfd_loop *loop = shared->loops[i];
+        const uint32_t beats = atomic_load_explicit(&loop->beats, memory_order_relaxed);
+        all = all && beats != loop->probed_beats;
+        loop->probed_beats = beats;
+        sfd_loop_wake(loop);
+    }
+    return all;
 }

@@ -1,6 +1,10 @@
 // The watchdog: how it frees a loop that is stuck (R4, R5, D18), and when it sleeps.
 #include "two_loops_fixture.h"
 
+extern "C" {
+#include "loop/loop_private.h"
+}
+
 namespace
 {
 
@@ -78,6 +82,45 @@ TEST_F(WatchdogTest, ShouldWatchALoopThatGetsStuckWhileItSleeps)
     over = true;
     sfd_watchdog_wake(&shared_->watchdog);
     watch.join();
+}
+
+/* Two probes: the first one wakes them all. */
+TEST_F(WatchdogTest, ShouldFindLoopsAliveThatHaveNothingToDo)
+{
+    EXPECT_TRUE(await([this] {
+        sfd_watchdog_look(shared_.get(), false);
+        return sfd_watchdog_probe(shared_.get());
+    }));
+    EXPECT_TRUE(readable(shared_->watchdog.eventfd)) << "it is asked as well";
+    EXPECT_TRUE(serves());
+}
+
+TEST_F(WatchdogTest, ShouldFindALoopDeadThatIsStuckThoughTheOtherOneServes)
+{
+    stick();
+    EXPECT_TRUE(serves());
+    (void)sfd_watchdog_probe(shared_.get());
+    for (int i = 0; i < 10; i++) {
+        EXPECT_TRUE(serves());
+        sfd_watchdog_look(shared_.get(), false);
+        EXPECT_FALSE(sfd_watchdog_probe(shared_.get()));
+    }
+    expectAllOfTheBigFile();
+    EXPECT_TRUE(await([this] {
+        sfd_watchdog_look(shared_.get(), false);
+        return sfd_watchdog_probe(shared_.get());
+    }));
+}
+
+TEST_F(WatchdogTest, ShouldFindItDeadWhenTheWatchdogItselfDoesNotLook)
+{
+    sfd_watchdog_look(shared_.get(), false);
+    (void)sfd_watchdog_probe(shared_.get());
+    EXPECT_TRUE(await([this] {
+        return shared_->loops[0]->beats.load() != shared_->loops[0]->probed_beats &&
+               shared_->loops[1]->beats.load() != shared_->loops[1]->probed_beats;
+    })) << "the probe has woken both";
+    EXPECT_FALSE(sfd_watchdog_probe(shared_.get()));
 }
 
 TEST_F(WatchdogTest, ShouldEndAWaitWhenSomebodyWakesTheWatch)
