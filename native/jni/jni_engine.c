@@ -202,6 +202,13 @@ static jint engine_run_watchdog(JNIEnv *env, jclass class, jlong engine, jboolea
     return (jint)sfd_engine_run_watchdog(pointer(engine), pending == JNI_TRUE);
 }
 
+static jboolean engine_probe(JNIEnv *env, jclass class, jlong engine)
+{
+    (void)env;
+    (void)class;
+    return sfd_engine_probe(pointer(engine)) ? JNI_TRUE : JNI_FALSE;
+}
+
 static jlong engine_add_carrier(JNIEnv *env, jclass class, jlong engine)
 {
     struct sfd_carrier *carrier = NULL;
@@ -321,6 +328,7 @@ jint sfd_jni_register_engine(JNIEnv *env, const char *package)
         SFD_JNI_METHOD("closeEndpoint", "(J)V", engine_close_endpoint),
         SFD_JNI_METHOD("destroy", "(J)V", engine_destroy),
         SFD_JNI_METHOD("runWatchdog", "(JZ)I", engine_run_watchdog),
+        SFD_JNI_METHOD("probe", "(J)Z", engine_probe),
         SFD_JNI_METHOD("addCarrier", "(J)J", engine_add_carrier),
         SFD_JNI_METHOD("wakeWatchdog", "(J)V", engine_wake_watchdog),
         SFD_JNI_METHOD("awaitChores", "(JI)V", engine_await_chores),

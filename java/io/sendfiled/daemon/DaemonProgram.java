@@ -45,6 +45,7 @@ final class DaemonProgram {
     private final OutputStream out;
     private final PrintStream err;
     private boolean reports;
+    private ServiceManager service = ServiceManager.none();
 
     DaemonProgram(Map<String, String> environment, OutputStream out, PrintStream err) {
         this.environment = environment;
@@ -64,11 +65,13 @@ final class DaemonProgram {
             return OK;
         } catch (UsageException e) {
             complain(e.getMessage());
+            service.failed(Errno.EINVAL, e.getMessage());
             reports = reports || Arrays.asList(args).contains("-" + Setting.SYNC_PARENT.shortName());
             report(Errno.EINVAL);
             return USAGE;
         } catch (StartException e) {
             complain(e.getMessage());
+            service.failed(e.errno(), e.getMessage());
             report(e.errno());
             return FAILED;
         } catch (LinkageError e) {
@@ -104,6 +107,7 @@ final class DaemonProgram {
             detach();
             return;
         }
+        service = ServiceManager.connect(environment, detached, this::complain);
         BlockedSignals.demandNone();
         int signals = check(ProcessNative.openSignals(), "cannot handle signals");
         ProcessNative.unblockOutput();
@@ -126,6 +130,7 @@ final class DaemonProgram {
             }
             engine.onFailure(() -> ProcessNative.wakeSignals(signals));
             announce(config, detached, log);
+            service.ready(serving(engine));
             awaitEnd(engine, signals);
             drain(engine, signals, config.stopTimeoutMs());
         } finally {
@@ -144,24 +149,42 @@ final class DaemonProgram {
     }
 
     /** Until the last transfer has ended, the time is over, or another signal comes. */
-    private static void drain(Engine engine, int signals, int timeoutMs) throws StartException {
+    private void drain(Engine engine, int signals, int timeoutMs) throws StartException {
         long begin = System.nanoTime();
         engine.beginDrain();
+        service.stopping(draining(engine), timeoutMs);
         while (!engine.isDrained() && System.nanoTime() - begin < TimeUnit.MILLISECONDS.toNanos(timeoutMs)) {
             if (check(ProcessNative.awaitSignal(signals, Engine.DRAIN_LOOK_MS), "cannot wait for signals") != 0) {
                 return;
             }
+            service.look(engine::probe, () -> draining(engine));
         }
     }
 
-    private static void awaitEnd(Engine engine, int signals) throws StartException {
+    private static String serving(Engine engine) {
+        SendfiledConfig config = engine.config();
+        return "serving " + Names.printable(config.root()) + " as '" + Names.printable(config.name()) + "': "
+                + transfers(engine);
+    }
+
+    private static String draining(Engine engine) {
+        return "waiting for the end of " + transfers(engine);
+    }
+
+    private static String transfers(Engine engine) {
+        int count = engine.transfers();
+        return count + (count == 1 ? " transfer" : " transfers");
+    }
+
+    private void awaitEnd(Engine engine, int signals) throws StartException {
         int signal = 0;
         while (signal == 0) {
-            signal = check(ProcessNative.awaitSignal(signals, -1), "cannot wait for signals");
+            signal = check(ProcessNative.awaitSignal(signals, service.lookMs()), "cannot wait for signals");
             Throwable failure = engine.failure();
             if (failure != null) {
                 throw new StartException(Errno.EIO, "an event loop ended: " + failure, failure);
             }
+            service.look(engine::probe, () -> serving(engine));
         }
     }
 

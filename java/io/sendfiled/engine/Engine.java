@@ -252,8 +252,22 @@ public final class Engine implements AutoCloseable {
     }
 
     /** Whether there is no transfer; also after {@link #close}. */
-    public synchronized boolean isDrained() {
-        return closed || EngineNative.transfers(engine) == 0;
+    public boolean isDrained() {
+        return transfers() == 0;
+    }
+
+    /** How many transfers there are; 0 after {@link #close}. */
+    public synchronized int transfers() {
+        return closed ? 0 : EngineNative.transfers(engine);
+    }
+
+    /**
+     * Whether every event loop, and the watchdog, has done something since the last call, for which they are woken: a
+     * loop that is held, and that no spare thread could take, has not. Some seconds should lie between two calls, so that
+     * a busy machine is not taken for a dead one. False after {@link #close}.
+     */
+    public synchronized boolean probe() {
+        return !closed && EngineNative.probe(engine);
     }
 
     /** As {@link #close()}, but waits for disks no longer than that. */

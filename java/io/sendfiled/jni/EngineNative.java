@@ -86,6 +86,12 @@ public final class EngineNative {
      */
     public static native int runWatchdog(long engine, boolean pending);
 
+    /**
+     * Whether every loop, and the watchdog, has done something since the last call, for which they are woken. One thread
+     * at a time, while they run; some seconds should lie between two calls.
+     */
+    public static native boolean probe(long engine);
+
     /** A new carrier without a loop: its handle, to be polled by one new thread; or -errno. Any thread. */
     public static native long addCarrier(long engine);
 

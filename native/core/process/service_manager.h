@@ -1,0 +1,27 @@
+/*
+ * The service manager that has started this process: systemd, or what speaks its protocols. sd_notify(3) by a socket
+ * that is connected once, and the sockets of sd_listen_fds(3).
+ *
+ * Without libsystemd: the library of the engine needs libc only. Main thread. Owns nothing; the caller closes. Never
+ * prints, and never ends the process: a manager that is gone does not end what it has started.
+ */
+#ifndef SFD_PROCESS_SERVICE_MANAGER_H
+#define SFD_PROCESS_SERVICE_MANAGER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * Connects to the socket that NOTIFY_SOCKET names: "/PATH", or "@NAME" for one of the abstract namespace. The
+ * descriptor (CLOEXEC), whose sends wait a second at most; or -errno, -EAFNOSUPPORT among them for another kind of
+ * address and -ENAMETOOLONG. To be called before the sandbox, which allows no connection; sends pass it.
+ */
+int sfd_service_connect(const char *address);
+
+/* Sends one message, whole: 0, or -errno; -EAGAIN when there was no room for a second. */
+int sfd_service_send(int fd, const char *message, size_t length);
+
+/* CLOCK_MONOTONIC in microseconds, as MONOTONIC_USEC= wants it. */
+uint64_t sfd_service_clock_us(void);
+
+#endif

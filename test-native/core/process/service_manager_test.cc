@@ -1,0 +1,91 @@
+/* The service manager's socket, which is a real one here; the messages are system tests' (ServiceManagerIT). */
+#include "descriptors.h"
+#include "temporary_directory.h"
+
+#include <gtest/gtest.h>
+
+#include <cerrno>
+#include <chrono>
+#include <cstddef>
+#include <cstring>
+#include <string>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+extern "C" {
+#include "process/service_manager.h"
+}
+
+namespace
+{
+
+class ServiceManager : public DescriptorCountingTest
+{
+  protected:
+    static int bound(const std::string &address, int type = SOCK_DGRAM)
+    {
+        struct sockaddr_un name = {};
+        name.sun_family = AF_UNIX;
+        address.copy(name.sun_path, sizeof name.sun_path - 1);
+        socklen_t size = sizeof name;
+        if (address[0] == '@') {
+            name.sun_path[0] = '\0';
+            size = static_cast<socklen_t>(offsetof(struct sockaddr_un, sun_path) + address.size());
+        }
+        const int fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
+        EXPECT_EQ(0, bind(fd, reinterpret_cast<struct sockaddr *>(&name), size)) << address;
+        return fd;
+    }
+
+    const TemporaryDirectory directory_;
+    const std::string path_ = directory_.path() + "/notify";
+};
+
+TEST_F(ServiceManager, ShouldSendWholeMessagesToAPathAndToAnAbstractName)
+{
+    for (const std::string &address : {path_, "@" + path_}) {
+        const int manager = bound(address);
+        const int fd = sfd_service_connect(address.c_str());
+        ASSERT_GE(fd, 0) << address;
+        EXPECT_EQ(0, sfd_service_send(fd, "READY=1\nSTATUS=x", 16));
+        char text[64] = {};
+        EXPECT_EQ(16, recv(manager, text, sizeof text, 0));
+        EXPECT_STREQ("READY=1\nSTATUS=x", text);
+        close(fd);
+        close(manager);
+    }
+}
+
+TEST_F(ServiceManager, ShouldRefuseWhatIsNoSocketOfAManager)
+{
+    const int stream = bound(directory_.path() + "/stream", SOCK_STREAM);
+    EXPECT_EQ(-EAFNOSUPPORT, sfd_service_connect("vsock:2:1234"));
+    EXPECT_EQ(-EAFNOSUPPORT, sfd_service_connect("relative"));
+    EXPECT_EQ(-ENAMETOOLONG, sfd_service_connect(("/" + std::string(108, 'x')).c_str()));
+    EXPECT_EQ(-ENOENT, sfd_service_connect(path_.c_str()));
+    EXPECT_EQ(-ECONNREFUSED, sfd_service_connect(("@" + path_).c_str()));
+    EXPECT_EQ(-EPROTOTYPE, sfd_service_connect((directory_.path() + "/stream").c_str()));
+    close(stream);
+}
+
+TEST_F(ServiceManager, ShouldOutliveAManagerThatReadsNothingOrIsGone)
+{
+    const int manager = bound(path_);
+    const int fd = sfd_service_connect(path_.c_str());
+    ASSERT_GE(fd, 0);
+    const auto begin = std::chrono::steady_clock::now();
+    int result = 0;
+    while (result == 0) {
+        result = sfd_service_send(fd, "WATCHDOG=1", 10);
+    }
+    EXPECT_EQ(-EAGAIN, result) << "its queue is full";
+    EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(10));
+    close(manager);
+    EXPECT_EQ(-ECONNREFUSED, sfd_service_send(fd, "WATCHDOG=1", 10));
+    EXPECT_LT(sfd_service_send(fd, "WATCHDOG=1", 10), 0);
+    close(fd);
+}
+
+} // namespace
