@@ -2,7 +2,6 @@ package io.sendfiled.system.process;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
-import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
@@ -13,9 +12,11 @@ import io.sendfiled.support.Scale;
 import io.sendfiled.support.SystemProgram;
 import io.sendfiled.system.Program;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -24,6 +25,8 @@ import org.junit.jupiter.api.Test;
 
 /** The launchers: where the programs may be installed and started, and what the JVM says and is told. */
 final class LaunchIT extends ProgramTestCase {
+    private static final Path LAUNCHERS = Program.LAUNCHER.resolveSibling("");
+    private static final List<String> PROGRAMS = List.of("sendfiled", "sfd");
     private static final String SFD = Program.LAUNCHER.resolveSibling("sfd").toString();
     private static final Path TREE = Program.LAUNCHER.resolveSibling("..").normalize();
     private static final String VERSION = "sfd 0.1.0\n";
@@ -152,21 +155,62 @@ final class LaunchIT extends ProgramTestCase {
     private static final String LOADS = "-Xlog:class+load:stderr";
 
     @Test
-    void shouldMapItsClassesAndDoWithoutWhereTheArchiveIsOfAnotherJava() throws Exception {
-        assertTrue(mapsItsClasses(SFD));
+    void shouldMapItsClassesAndDoWithoutWhereTheArchiveIsNoneOfItsOwn() throws Exception {
         Path tree = copyOfTheTree("tree");
-        String sfd = tree.resolve("bin/sfd").toString();
-        Path archive = archive(tree.resolve("lib/sendfiled"));
-        for (String content : List.of("", "not an archive")) {
+        for (String program : PROGRAMS) {
+            assertTrue(mapsItsClasses(LAUNCHERS.resolve(program)), program);
+            Path archive = archive(tree.resolve("lib/sendfiled"), program);
+            for (byte[] content : notItsArchive(tree.resolve("lib/sendfiled"), program)) {
+                Files.delete(archive); // it may not be written to
+                Files.write(archive, content);
+                assertFalse(mapsItsClasses(tree.resolve("bin").resolve(program)), program);
+            }
             Files.delete(archive);
-            Files.writeString(archive, content);
-            assertFalse(mapsItsClasses(sfd));
-            assertEquals(VERSION, output(Map.of(), sfd, "--version"));
+            assertFalse(mapsItsClasses(tree.resolve("bin").resolve(program)), program);
         }
-        Files.delete(archive);
-        assertEquals(VERSION, output(Map.of(), sfd, "--version"));
+    }
+
+    @Test
+    void shouldMakeTheArchivesAnewForATreeThatIsInstalledElsewhere() throws Exception {
+        Path tree = copyOfTheTree("tree");
+        Path stale = tree.resolve("lib/sendfiled/sendfiled-another-java.jsa");
+        Files.writeString(stale, "of a Java that is no longer there");
         output(Map.of(), tree.resolve("lib/sendfiled/archive-classes.sh").toString());
-        assertTrue(mapsItsClasses(sfd));
+        for (String program : PROGRAMS) {
+            assertTrue(mapsItsClasses(tree.resolve("bin").resolve(program)), program);
+        }
+        assertFalse(Files.exists(stale));
+    }
+
+    /** What would have to be loaded from a jar while a client waits, or while another archive is made. */
+    @Test
+    void shouldFindEveryClassInTheArchiveUntilTheFirstRequestIsServed() throws Exception {
+        List<String> command = new ArrayList<>(List.of(Program.LAUNCHER.toString()));
+        command.addAll(List.of(arguments()));
+        Map<String, String> environment = new HashMap<>(Program.ALLOW_ROOT);
+        environment.put("SENDFILED_JAVA_OPTS", LOADS);
+        try (Program daemon = Program.start(scratch, command, environment)) {
+            daemon.awaitServing(socket());
+            assertEquals("the content", read());
+            String loads = daemon.errorsSoFar();
+            assertTrue(loads.contains("io.sendfiled.engine.Dispatcher source: shared objects file"), loads);
+            assertEquals(
+                    List.of(),
+                    loads.lines()
+                            .filter(line -> line.contains(" source: file:"))
+                            .toList());
+        }
+    }
+
+    /** Whatever has its name: nothing, something else, what a full disk has left of it, and that of another program. */
+    private static List<byte[]> notItsArchive(Path lib, String program) throws IOException {
+        byte[] archive = Files.readAllBytes(archive(lib, program));
+        String other = PROGRAMS.get(1 - PROGRAMS.indexOf(program));
+        return List.of(
+                new byte[0],
+                "not an archive".getBytes(StandardCharsets.UTF_8),
+                Arrays.copyOf(archive, archive.length / 2),
+                Files.readAllBytes(archive(TREE.resolve("lib/sendfiled"), other)));
     }
 
     /** What a JVM needs for less than any program does. */
@@ -210,16 +254,23 @@ final class LaunchIT extends ProgramTestCase {
         return seconds;
     }
 
-    private boolean mapsItsClasses(String sfd) throws Exception {
-        String output = output(Map.of("SENDFILED_JAVA_OPTS", LOADS), sfd, "--version");
-        assertNotEquals(-1, output.indexOf("io.sendfiled.tools.Sfd source: "), output);
-        return output.contains("io.sendfiled.tools.Sfd source: shared objects file");
+    /** Whether a program that starts, as it has to in any case, maps the class with its main method. */
+    private boolean mapsItsClasses(Path launcher) throws Exception {
+        String program = launcher.getFileName().toString();
+        String output = output(Map.of("SENDFILED_JAVA_OPTS", LOADS), launcher.toString(), "--version");
+        assertTrue(output.contains(program + " 0.1.0\n"), output);
+        String main = program.equals("sfd") ? "io.sendfiled.tools.Sfd" : "io.sendfiled.daemon.Main";
+        assertTrue(output.contains(main + " source: "), output);
+        return output.contains(main + " source: shared objects file");
     }
 
-    private static Path archive(Path lib) throws IOException {
+    private static Path archive(Path lib, String program) throws IOException {
         try (Stream<Path> all = Files.list(lib)) {
-            List<Path> archives =
-                    all.filter(path -> path.toString().endsWith(".jsa")).toList();
+            List<Path> archives = all.filter(path -> {
+                        String name = path.getFileName().toString();
+                        return name.startsWith(program + "-") && name.endsWith(".jsa");
+                    })
+                    .toList();
             assertEquals(1, archives.size(), archives.toString());
             return archives.get(0);
         }
