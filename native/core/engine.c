@@ -9,9 +9,10 @@
 #include <string.h>
 
 #include "sys/fd.h"
+#include "sys/sys_setup.h"
 
 int sfd_engine_create(struct sfd_engine **out, const struct sfd_settings *settings, const char *dir, const char *name,
-                      const char *root)
+                      const char *root, const struct sfd_endpoint_access *access)
 {
     int result = -EINVAL;
     struct sfd_engine *engine = NULL;
@@ -58,7 +59,7 @@ int sfd_engine_create(struct sfd_engine **out, const struct sfd_settings *settin
         shared->follow = strdup(root);
         if (shared->follow == NULL) goto fail;
     }
-    result = sfd_endpoint_open(&engine->endpoint, dir, name);
+    result = sfd_endpoint_open_for(&engine->endpoint, &sfd_sys_setup_linux, dir, name, access);
     if (result < 0) goto fail;
     shared->request_fd = engine->endpoint.fd;
     engine->tells_clients =

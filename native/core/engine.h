@@ -27,7 +27,7 @@ struct sfd_engine {
  * (the root).
  */
 int sfd_engine_create(struct sfd_engine **out, const struct sfd_settings *settings, const char *dir, const char *name,
-                      const char *root);
+                      const char *root, const struct sfd_endpoint_access *access);
 
 /*
  * Whether each client is known as one process. False where clients may be in other pid namespaces, whose pids are not

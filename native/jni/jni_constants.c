@@ -41,6 +41,7 @@ static const struct constant {
     MEMBER(slot, length),
     MEMBER(slot, fault),
     MEMBER(slot, uid),
+    MEMBER(slot, gid),
     MEMBER(slot, pid),
     MEMBER(slot, verdict),
     MEMBER(slot, command),

@@ -113,8 +113,9 @@ static bool copy_rules(JNIEnv *env, jlongArray array, struct sfd_settings *setti
 }
 
 static jlong engine_create(JNIEnv *env, jclass class, jbyteArray dir, jbyteArray name, jbyteArray root,
-                           jlongArray numbers, jlongArray rules, jboolean selector)
+                           jlongArray numbers, jlongArray rules, jboolean selector, jint mode, jint group)
 {
+    const struct sfd_endpoint_access access = {.mode = (mode_t)mode, .group = (gid_t)group};
     struct sfd_settings settings = {.selector = selector == JNI_TRUE};
     struct sfd_engine *engine = NULL;
     if (!copy_settings(env, numbers, &settings)) return -EINVAL;
@@ -126,7 +127,7 @@ static jlong engine_create(JNIEnv *env, jclass class, jbyteArray dir, jbyteArray
 
     (void)class;
     if (dir_bytes != NULL && name_bytes != NULL && root_bytes != NULL)
-        result = sfd_engine_create(&engine, &settings, dir_bytes, name_bytes, root_bytes);
+        result = sfd_engine_create(&engine, &settings, dir_bytes, name_bytes, root_bytes, &access);
     free(dir_bytes);
     free(name_bytes);
     free(root_bytes);
@@ -318,7 +319,7 @@ static void loop_stop(JNIEnv *env, jclass class, jlong loop)
 jint sfd_jni_register_engine(JNIEnv *env, const char *package)
 {
     static const JNINativeMethod methods[] = {
-        SFD_JNI_METHOD("create", "([B[B[B[J[JZ)J", engine_create),
+        SFD_JNI_METHOD("create", "([B[B[B[J[JZII)J", engine_create),
         SFD_JNI_METHOD("demandCalls", "([B)I", demand_calls),
         SFD_JNI_METHOD("clientUid", "()I", client_uid),
         SFD_JNI_METHOD("tellsClients", "(J)Z", tells_clients),

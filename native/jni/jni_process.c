@@ -50,6 +50,29 @@ static jint lookup_group(JNIEnv *env, jclass class, jobject buffer)
     return result;
 }
 
+/* Out: i32 uid, as many as there is room for. */
+static jlong members(JNIEnv *env, jclass class, jint gid, jobject buffer)
+{
+    const jlong room = (*env)->GetDirectBufferCapacity(env, buffer) / (jlong)sizeof(uid_t);
+
+    (void)class;
+    return (jlong)sfd_process_members((gid_t)gid, (*env)->GetDirectBufferAddress(env, buffer), (size_t)room);
+}
+
+static jint nobody(JNIEnv *env, jclass class)
+{
+    (void)env;
+    (void)class;
+    return (jint)sfd_process_nobody(&sfd_sys_setup_linux);
+}
+
+static jint nogroup(JNIEnv *env, jclass class)
+{
+    (void)env;
+    (void)class;
+    return (jint)sfd_process_nogroup(&sfd_sys_setup_linux);
+}
+
 static jint become(JNIEnv *env, jclass class, jint uid, jint gid)
 {
     (void)env;
@@ -149,6 +172,9 @@ jint sfd_jni_register_process(JNIEnv *env, const char *package)
         SFD_JNI_METHOD("effectiveUid", "()I", effective_uid),
         SFD_JNI_METHOD("lookupUser0", "(Ljava/nio/ByteBuffer;)I", lookup_user),
         SFD_JNI_METHOD("lookupGroup0", "(Ljava/nio/ByteBuffer;)I", lookup_group),
+        SFD_JNI_METHOD("members0", "(ILjava/nio/ByteBuffer;)J", members),
+        SFD_JNI_METHOD("nobody", "()I", nobody),
+        SFD_JNI_METHOD("nogroup", "()I", nogroup),
         SFD_JNI_METHOD("become", "(II)I", become),
         SFD_JNI_METHOD("raiseOpenFiles", "()J", raise_open_files),
         SFD_JNI_METHOD("openSignals", "()I", open_signals),

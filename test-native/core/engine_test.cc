@@ -41,7 +41,9 @@ class EngineTest : public CoreTest
 
     int create(const struct sfd_settings &settings, const std::string &root = "root")
     {
-        return sfd_engine_create(&engine_, &settings, directory_->path().c_str(), "test", (*directory_ / root).c_str());
+        const struct sfd_endpoint_access own = {0600, 0};
+        return sfd_engine_create(&engine_, &settings, directory_->path().c_str(), "test", (*directory_ / root).c_str(),
+                                 &own);
     }
     bool socketExists() const
     {
@@ -89,8 +91,9 @@ TEST_F(EngineTest, ShouldRefuseASecondInstanceOfItsName)
     ASSERT_EQ(0, create(settingsOf(1)));
     struct sfd_engine *second = nullptr;
     const struct sfd_settings settings = settingsOf(1);
-    EXPECT_EQ(-EADDRINUSE,
-              sfd_engine_create(&second, &settings, directory_->path().c_str(), "test", directory_->path().c_str()));
+    const struct sfd_endpoint_access own = {0600, 0};
+    EXPECT_EQ(-EADDRINUSE, sfd_engine_create(&second, &settings, directory_->path().c_str(), "test",
+                                             directory_->path().c_str(), &own));
     EXPECT_EQ(nullptr, second);
     EXPECT_TRUE(socketExists());
 }

@@ -51,6 +51,7 @@ public final class Sendfiled implements AutoCloseable {
      * @throws NativeIoException with the errno, when the socket cannot be bound or the root cannot be opened: {@code
      *     EADDRINUSE} if an instance of that name is running in that directory, {@code ENOENT} or {@code ENOTDIR} for
      *     the root
+     * @throws io.sendfiled.config.InvalidSettingException naming a user or group that may ask, but does not exist
      * @throws UnsatisfiedLinkError when there is no native library for this machine
      */
     public static Sendfiled launch(SendfiledConfig config) throws NativeIoException {

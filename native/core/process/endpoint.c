@@ -83,9 +83,9 @@ static int check_dir(const struct sfd_sys_setup *sys, int fd)
     return (st.st_mode & foreign) != 0 && (st.st_mode & S_ISVTX) == 0 ? -EPERM : 0;
 }
 
-static int open_dir(const struct sfd_sys_setup *sys, const char *dir)
+static int open_dir(const struct sfd_sys_setup *sys, const char *dir, mode_t mode)
 {
-    const int made = sys->mkdir(dir, 0700);
+    const int made = sys->mkdir(dir, mode);
     const int fd = sys->openat(AT_FDCWD, dir, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
     if (fd < 0) {
         /*
@@ -206,6 +206,22 @@ static int bind_socket(struct sfd_endpoint *e, const struct sockaddr_un *address
     return 0;
 }
 
+/* Lets others connect. Nobody can while the group changes: the socket still has mode 0600. */
+static int widen(const struct sfd_endpoint *e, const struct sfd_endpoint_access *access)
+{
+    mode_t mode = access->mode;
+    int result = 0;
+
+    if (mode == 0660) {
+        result = e->sys->fchownat(e->dir_fd, e->socket_file, (uid_t)-1, access->group, AT_SYMLINK_NOFOLLOW);
+        if (result == -EPERM)
+            mode = 0666; /* this user is not in that group: the credentials of each datagram decide */
+        else if (result < 0)
+            return result;
+    }
+    return mode == 0600 ? 0 : e->sys->fchmodat(e->dir_fd, e->socket_file, mode);
+}
+
 /* ---- that the name stays ---------------------------------------------------------------------------------------- */
 
 static bool is_our_socket(const struct sfd_endpoint *e, const struct stat *st)
@@ -283,7 +299,8 @@ static void close_fd(const struct sfd_endpoint *e, int *fd)
     }
 }
 
-int sfd_endpoint_open_with(struct sfd_endpoint *e, const struct sfd_sys_setup *sys, const char *dir, const char *name)
+int sfd_endpoint_open_for(struct sfd_endpoint *e, const struct sfd_sys_setup *sys, const char *dir, const char *name,
+                          const struct sfd_endpoint_access *access)
 {
     sfd_endpoint_init(e);
     e->sys = sys;
@@ -292,7 +309,7 @@ int sfd_endpoint_open_with(struct sfd_endpoint *e, const struct sfd_sys_setup *s
     if (result < 0) return result;
     result = socket_address(&address, dir, e->socket_file);
     if (result < 0) return result;
-    result = open_dir(sys, dir);
+    result = open_dir(sys, dir, access->mode == 0600 ? 0700 : 0755);
     if (result < 0) return result;
     e->dir_fd = result;
     result = take_lock(e);
@@ -304,6 +321,8 @@ int sfd_endpoint_open_with(struct sfd_endpoint *e, const struct sfd_sys_setup *s
     if (result < 0) goto fail;
     result = bind_socket(e, &address);
     if (result < 0) goto fail;
+    result = widen(e, access);
+    if (result < 0) goto fail;
     e->blind = !sees_all_processes(sys);
     lock_dir(e);
     make_spare(e);
@@ -311,11 +330,19 @@ int sfd_endpoint_open_with(struct sfd_endpoint *e, const struct sfd_sys_setup *s
     return 0;
 
 fail:
+    sfd_endpoint_hide(e);
     if (e->lock_fd >= 0) e->sys->unlinkat(e->dir_fd, e->lock_file, 0);
     close_fd(e, &e->fd);
     close_fd(e, &e->lock_fd);
     close_fd(e, &e->dir_fd);
     return result;
+}
+
+int sfd_endpoint_open_with(struct sfd_endpoint *e, const struct sfd_sys_setup *sys, const char *dir, const char *name)
+{
+    const struct sfd_endpoint_access own = {.mode = 0600};
+
+    return sfd_endpoint_open_for(e, sys, dir, name, &own);
 }
 
 int sfd_endpoint_open(struct sfd_endpoint *e, const char *dir, const char *name)

@@ -5,9 +5,12 @@
  * so never on a loop. One thread at a time. Owns the directory, lock, socket and inotify descriptors and the three
  * names in the directory. Never reads a request.
  *
- *   DIR/sendfiled.NAME.socket   AF_UNIX SOCK_DGRAM, mode 0600 from its first moment
- *   DIR/sendfiled.NAME.spare    a second link of the same, from which the first is made again when somebody has removed
- * it DIR/sendfiled.NAME.lock     flock(2)ed for the life of the instance, holds "PID\n"
+ *   DIR/sendfiled.NAME.socket
+ *       AF_UNIX SOCK_DGRAM, mode 0600 from its first moment, then as sfd_endpoint_access says
+ *   DIR/sendfiled.NAME.spare
+ *       a second link of the same, from which the first is made again when somebody has removed it
+ *   DIR/sendfiled.NAME.lock
+ *       flock(2)ed for the life of the instance, holds "PID\n"
  *
  * Cleaners remove old files of which they think that nobody uses them. systemd-tmpfiles finds the sockets in use in
  * /proc/net/unix, which has those of its own network namespace only; but it leaves a directory alone on which somebody
@@ -24,6 +27,12 @@ struct sfd_sys_setup;
 
 /* Longest NAME: what is left of sun_path after "sendfiled." and ".socket", were DIR empty. */
 #define SFD_ENDPOINT_FILE_MAX sizeof(((struct sockaddr_un *)0)->sun_path)
+
+/* Who can connect: the mode of the socket (a client needs write permission, unix(7)), and its group. */
+struct sfd_endpoint_access {
+    mode_t mode; /* 0600, 0660 or 0666 */
+    gid_t group; /* of 0660. If this process may not give the socket to it, the mode is 0666 */
+};
 
 struct sfd_endpoint {
     int fd;          /* the bound request socket: non-blocking, CLOEXEC, SO_PASSCRED; -1 when closed */
@@ -57,7 +66,14 @@ void sfd_endpoint_init(struct sfd_endpoint *e);
  */
 int sfd_endpoint_open(struct sfd_endpoint *e, const char *dir, const char *name);
 
-/* The same on a given table; SYS must live as long as the endpoint. */
+/*
+ * The same for others than this user. The mode is never wider than ACCESS says, nor that of another group. A missing
+ * DIR is made with mode 0755, less the umask. SYS must live as long as the endpoint.
+ */
+int sfd_endpoint_open_for(struct sfd_endpoint *e, const struct sfd_sys_setup *sys, const char *dir, const char *name,
+                          const struct sfd_endpoint_access *access);
+
+/* For this user alone, on a given table. */
 int sfd_endpoint_open_with(struct sfd_endpoint *e, const struct sfd_sys_setup *sys, const char *dir, const char *name);
 
 /*

@@ -2,7 +2,8 @@
  * The daemon as a process: identity, limits, signals, the report to a waiting parent, the detached child, its messages.
  *
  * Runs on the main thread, before the engine starts and after it ended. Only signal_wait and detach wait. Nothing here
- * is used when the engine is embedded in another program, but sfd_process_client_uid.
+ * is used when the engine is embedded in another program, but what tells who its clients are: users, groups and their
+ * members.
  */
 #ifndef SFD_PROCESS_PROCESS_H
 #define SFD_PROCESS_PROCESS_H
@@ -29,6 +30,14 @@ int sfd_process_user(const char *user, uid_t *uid, gid_t *gid);
 int sfd_process_group(const char *group, gid_t *gid);
 
 /*
+ * The members of a group by the databases of groups and of users: those that its entry lists, and those whose own group
+ * it is. Writes the first ROOM of them, some perhaps twice; returns how many there are, or -errno. A number without an
+ * entry has none. Asks the databases, which may be a directory service, for all users that they list: blocks. Not
+ * beside another thread that lists them (getpwent(3)).
+ */
+int64_t sfd_process_members(gid_t gid, uid_t *members, size_t room);
+
+/*
  * Becomes UID and GID for good, with the supplementary groups of UID (and no others), and reads everything back.
  * 0 also when the process is that user and group already and cannot change its groups: then there is nothing to drop.
  * -EPERM when it may not; -ENOTRECOVERABLE when the process could still regain privileges, or the kernel reports
@@ -37,9 +46,16 @@ int sfd_process_group(const char *group, gid_t *gid);
 int sfd_process_become(const struct sfd_sys_setup *sys, uid_t uid, gid_t gid);
 
 /*
- * The uid by which other processes of this user are recognized: the effective one, or UINT32_MAX, which nobody has. The
- * latter if it is the overflow uid of a user namespace: there all uids that it does not map look like this one
- * (user_namespaces(7)), so it is nobody's.
+ * The overflow uid of a user namespace: there all uids that it does not map look like this one (user_namespaces(7)), so
+ * it is nobody's. UINT32_MAX, which no user has, if this process's namespace maps all.
+ */
+uid_t sfd_process_nobody(const struct sfd_sys_setup *sys);
+
+/* The same of groups. */
+gid_t sfd_process_nogroup(const struct sfd_sys_setup *sys);
+
+/*
+ * The uid by which other processes of this user are recognized: the effective one, or UINT32_MAX if that is nobody's.
  */
 uid_t sfd_process_client_uid(const struct sfd_sys_setup *sys);
 

@@ -3,6 +3,8 @@
  */
 #include "process/process.h"
 
+#include "process/process_members.h"
+
 #include "sys/sys_setup.h"
 
 #include <errno.h>
@@ -15,8 +17,8 @@
 
 enum { ENTRY_BYTES = 64 * 1024, GROUPS_MAX = 65536 };
 
-/* Unless /proc says otherwise: DEFAULT_OVERFLOWUID, include/linux/highuid.h. */
-enum { OVERFLOW_UID = 65534 };
+/* Of users and groups, unless /proc says otherwise: DEFAULT_OVERFLOWUID, include/linux/highuid.h. */
+enum { OVERFLOW_ID = 65534 };
 
 /* 340 lines is the most that a uid_map has. */
 enum { PROC_BYTES = 340 * 40 };
@@ -61,11 +63,10 @@ int sfd_process_group(const char *group, gid_t *gid)
 {
     struct group entry;
     struct group *found = NULL;
-    char *buf = malloc(ENTRY_BYTES);
-    if (buf == NULL) return -ENOMEM;
+    char *buf = NULL;
     int result = 0;
     uint32_t id = 0;
-    const int error = getgrnam_r(group, &entry, buf, ENTRY_BYTES, &found);
+    const int error = sfd_process_group_entry(group, 0, &entry, &buf, &found);
     if (found != NULL)
         *gid = entry.gr_gid;
     else if (parse_id(group, &id))
@@ -205,21 +206,37 @@ static bool maps_all(const char *map)
     }
 }
 
-uid_t sfd_process_client_uid(const struct sfd_sys_setup *sys)
+/* The id that those without a place in the map appear as; UINT32_MAX if there are none. */
+static uint32_t unmapped(const struct sfd_sys_setup *sys, const char *overflow_file, const char *map_file)
 {
     char text[PROC_BYTES];
+    uint32_t overflow = OVERFLOW_ID;
+
+    read_proc(sys, overflow_file, text, sizeof text);
+    text[strcspn(text, "\n")] = '\0';
+    (void)parse_id(text, &overflow);
+    read_proc(sys, map_file, text, sizeof text);
+    return maps_all(text) ? UINT32_MAX : overflow;
+}
+
+uid_t sfd_process_nobody(const struct sfd_sys_setup *sys)
+{
+    return unmapped(sys, "/proc/sys/kernel/overflowuid", "/proc/self/uid_map");
+}
+
+gid_t sfd_process_nogroup(const struct sfd_sys_setup *sys)
+{
+    return unmapped(sys, "/proc/sys/kernel/overflowgid", "/proc/self/gid_map");
+}
+
+uid_t sfd_process_client_uid(const struct sfd_sys_setup *sys)
+{
     uid_t ruid;
     uid_t euid;
     uid_t suid;
-    uint32_t overflow = OVERFLOW_UID;
 
     if (sys->getresuid(&ruid, &euid, &suid) < 0) return UINT32_MAX;
-    read_proc(sys, "/proc/sys/kernel/overflowuid", text, sizeof text);
-    text[strcspn(text, "\n")] = '\0';
-    (void)parse_id(text, &overflow);
-    if (euid != overflow) return euid;
-    read_proc(sys, "/proc/self/uid_map", text, sizeof text);
-    return maps_all(text) ? euid : UINT32_MAX;
+    return euid == sfd_process_nobody(sys) ? UINT32_MAX : euid;
 }
 
 int64_t sfd_process_raise_open_files(const struct sfd_sys_setup *sys)

@@ -227,6 +227,7 @@ static const uint32_t at_start[] = {
     SYS_fchmod,
     SYS_fchmodat,
     CALL_FCHMODAT2,
+    SYS_fchownat,
     SYS_mkdirat,
     SYS_umask,
     SYS_inotify_init1,

@@ -105,6 +105,11 @@ static int sys_fchmodat(int dir, const char *path, mode_t mode)
     return result(fchmodat(dir, path, mode, 0));
 }
 
+static int sys_fchownat(int dir, const char *path, uid_t uid, gid_t gid, int flags)
+{
+    return result(fchownat(dir, path, uid, gid, flags));
+}
+
 static int sys_ftruncate(int fd, off_t length)
 {
     int value;
@@ -318,6 +323,7 @@ const struct sfd_sys_setup sfd_sys_setup_linux = {
     .inotify_add = sys_inotify_add,
     .fchmod = sys_fchmod,
     .fchmodat = sys_fchmodat,
+    .fchownat = sys_fchownat,
     .ftruncate = sys_ftruncate,
     .pread = sys_pread,
     .pwrite = sys_pwrite,

@@ -31,6 +31,7 @@ struct sfd_sys_setup {
     int (*inotify_add)(int fd, const char *path, uint32_t events);
     int (*fchmod)(int fd, mode_t mode);
     int (*fchmodat)(int dir, const char *path, mode_t mode);
+    int (*fchownat)(int dir, const char *path, uid_t uid, gid_t gid, int flags);
     int (*ftruncate)(int fd, off_t length);
     ssize_t (*pread)(int fd, void *buf, size_t length, off_t offset);
     ssize_t (*pwrite)(int fd, const void *buf, size_t length, off_t offset);

@@ -26,8 +26,7 @@ import org.junit.jupiter.api.Test;
 final class RequirementsTest {
     private static final Path SOURCE = Path.of(System.getProperty("sendfiled.test.source", "."));
 
-    /** There is no R9 yet: it is about other users, who are not served. */
-    private static final int REQUIREMENTS = 21;
+    private static final int REQUIREMENTS = 22;
 
     private static final int DEFECTS = 39;
 

@@ -193,6 +193,82 @@ TEST_F(Endpoint, shouldNeverLetOthersSendBetweenBindAndChmodD22)
     EXPECT_EQ(0u, umask(before)) << "the process-wide umask was changed";
 }
 
+/* ---- who can connect (R9) */
+
+static mode_t mode_at_chown;
+static gid_t group_at_chmod;
+
+static int looking_fchownat(int dir, const char *path, uid_t uid, gid_t gid, int flags)
+{
+    struct stat st;
+    EXPECT_EQ(0, fstatat(dir, path, &st, AT_SYMLINK_NOFOLLOW));
+    mode_at_chown = st.st_mode & 07777;
+    EXPECT_EQ(static_cast<uid_t>(-1), uid);
+    return sfd_sys_setup_linux.fchownat(dir, path, uid, gid, flags);
+}
+
+static int looking_fchmodat(int dir, const char *path, mode_t mode)
+{
+    struct stat st;
+    EXPECT_EQ(0, fstatat(dir, path, &st, AT_SYMLINK_NOFOLLOW));
+    group_at_chmod = st.st_gid;
+    return sfd_sys_setup_linux.fchmodat(dir, path, mode);
+}
+
+static int refused_fchownat(int, const char *, uid_t, gid_t, int)
+{
+    return -EPERM;
+}
+
+TEST_F(Endpoint, shouldLetOthersConnectOnlyWhenTheSocketHasItsGroup) // R9, D22
+{
+    if (geteuid() != 0) {
+        GTEST_SKIP() << "only root can give a file to any group";
+    }
+    struct sfd_sys_setup sys = sfd_sys_setup_linux;
+    sys.bind = looking_bind;
+    sys.fchownat = looking_fchownat;
+    sys.fchmodat = looking_fchmodat;
+    path_to_look_at = socket_path("a");
+    const struct sfd_endpoint_access access = {0660, 4321};
+    const mode_t before = umask(0);
+    struct sfd_endpoint e;
+    ASSERT_EQ(0, sfd_endpoint_open_for(&e, &sys, dir_.c_str(), "a", &access));
+    umask(before);
+    EXPECT_EQ(0600u, mode_after_bind);
+    EXPECT_EQ(0600u, mode_at_chown);
+    EXPECT_EQ(4321u, group_at_chmod);
+    EXPECT_EQ(0660u, mode(socket_path("a")));
+    sfd_endpoint_close(&e);
+}
+
+TEST_F(Endpoint, shouldLetAllConnectWhereItCannotGiveTheSocketToTheGroup) // R9
+{
+    struct sfd_sys_setup sys = sfd_sys_setup_linux;
+    sys.fchownat = refused_fchownat;
+    const struct sfd_endpoint_access access = {0660, 4321};
+    struct sfd_endpoint e;
+    ASSERT_EQ(0, sfd_endpoint_open_for(&e, &sys, dir_.c_str(), "a", &access));
+    EXPECT_EQ(0666u, mode(socket_path("a"))) << "the credentials of each request decide";
+    sfd_endpoint_close(&e);
+}
+
+TEST_F(Endpoint, shouldMakeADirectoryThatOthersCanSearchIfTheyMayConnect) // R9
+{
+    const mode_t before = umask(022);
+    for (const auto &one : {std::pair<mode_t, mode_t>{0600, 0700}, {0660, 0755}, {0666, 0755}}) {
+        const std::string dir = dir_ + "/new" + std::to_string(one.first);
+        const struct sfd_endpoint_access access = {one.first, getegid()};
+        struct sfd_endpoint e;
+        ASSERT_EQ(0, sfd_endpoint_open_for(&e, &sfd_sys_setup_linux, dir.c_str(), "a", &access));
+        EXPECT_EQ(one.second, mode(dir));
+        EXPECT_EQ(one.first, mode(dir + "/sendfiled.a.socket"));
+        EXPECT_EQ(0600u, mode(dir + "/sendfiled.a.lock"));
+        sfd_endpoint_close(&e);
+    }
+    umask(before);
+}
+
 TEST_F(Endpoint, shouldBeReachableByItsOwnerUnderAHostileUmask)
 {
     const mode_t before = umask(0777);
@@ -519,6 +595,14 @@ int failing_socket(int, int, int)
 {
     return -EMFILE;
 }
+int failing_fchownat(int, const char *, uid_t, gid_t, int)
+{
+    return -EIO;
+}
+int failing_fchmodat(int, const char *, mode_t)
+{
+    return -EROFS;
+}
 
 TEST_F(Endpoint, shouldLeaveNothingBehindWhenAStepFails)
 {
@@ -533,12 +617,15 @@ TEST_F(Endpoint, shouldLeaveNothingBehindWhenAStepFails)
         {[](struct sfd_sys_setup *s) { s->pwrite = short_pwrite; }, -EIO},
         {[](struct sfd_sys_setup *s) { s->ftruncate = failing_ftruncate; }, -EIO},
         {[](struct sfd_sys_setup *s) { s->socket = failing_socket; }, -EMFILE},
+        {[](struct sfd_sys_setup *s) { s->fchownat = failing_fchownat; }, -EIO},
+        {[](struct sfd_sys_setup *s) { s->fchmodat = failing_fchmodat; }, -EROFS},
     };
     for (const auto &c : cases) {
         struct sfd_sys_setup sys = sfd_sys_setup_linux;
         c.set(&sys);
         struct sfd_endpoint e;
-        EXPECT_EQ(c.expected, sfd_endpoint_open_with(&e, &sys, dir_.c_str(), "a"));
+        const struct sfd_endpoint_access access = {0660, getegid()};
+        EXPECT_EQ(c.expected, sfd_endpoint_open_for(&e, &sys, dir_.c_str(), "a", &access));
         EXPECT_FALSE(exists(socket_path("a")));
         EXPECT_FALSE(exists(lock_path("a")));
         sfd_endpoint_close(&e);

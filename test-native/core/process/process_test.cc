@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <climits>
 #include <csignal>
@@ -21,6 +22,7 @@
 #include <sys/wait.h>
 #include <thread>
 #include <unistd.h>
+#include <vector>
 
 extern "C" {
 #include "process/process.h"
@@ -350,6 +352,40 @@ TEST_F(Process, shouldTakeTheOverflowUserOfAUserNamespaceForNobody) // R19
         EXPECT_EQ(one.expected, sfd_process_client_uid(&sys)) << one.euid;
     }
     EXPECT_EQ(geteuid(), sfd_process_client_uid(&sfd_sys_setup_linux));
+}
+
+bool knows_all;
+
+int group_openat(int, const char *path, int, mode_t)
+{
+    const bool is_map = strcmp(path, "/proc/self/gid_map") == 0;
+    EXPECT_TRUE(is_map || strcmp(path, "/proc/sys/kernel/overflowgid") == 0) << path;
+    const std::string text = !is_map ? "65533\n" : knows_all ? "0 0 4294967295\n" : "0 100000 65536\n";
+    const int fd = memfd_create("proc", MFD_CLOEXEC);
+    EXPECT_EQ(static_cast<ssize_t>(text.size()), pwrite(fd, text.data(), text.size(), 0));
+    return fd;
+}
+
+TEST_F(Process, shouldTakeTheOverflowGroupForNobodysGroup) // R9, R19
+{
+    struct sfd_sys_setup sys = sfd_sys_setup_linux;
+    sys.openat = group_openat;
+    knows_all = false;
+    EXPECT_EQ(65533u, sfd_process_nogroup(&sys));
+    knows_all = true;
+    EXPECT_EQ(UINT32_MAX, sfd_process_nogroup(&sys)) << "it is a group as any other one";
+}
+
+TEST_F(Process, shouldNameTheMembersOfAGroup) // R9
+{
+    uid_t one[1] = {7};
+    const int64_t count = sfd_process_members(0, one, 0);
+    ASSERT_GE(count, 1) << "root's own group";
+    EXPECT_EQ(7u, one[0]) << "there was no room";
+    std::vector<uid_t> all(static_cast<size_t>(count));
+    EXPECT_EQ(count, sfd_process_members(0, all.data(), all.size()));
+    EXPECT_NE(all.end(), std::find(all.begin(), all.end(), 0u));
+    EXPECT_EQ(0, sfd_process_members(4000000000u, one, 1)) << "a number without an entry";
 }
 
 TEST_F(Process, shouldRaiseTheLimitOfOpenFilesToTheHardOne)

@@ -9,7 +9,12 @@ public final class InvalidSettingException extends IllegalArgumentException {
 
     private final Setting setting;
 
-    InvalidSettingException(Setting setting, String problem) {
+    /**
+     * For who finds out what a single value does not tell.
+     *
+     * @param problem what is wrong, without the key
+     */
+    public InvalidSettingException(Setting setting, String problem) {
         super(setting.key() + ": " + problem);
         this.setting = setting;
     }

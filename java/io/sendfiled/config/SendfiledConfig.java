@@ -4,6 +4,7 @@ import io.sendfiled.names.Names;
 import io.sendfiled.technique.TechniqueRules;
 import java.nio.file.Path;
 import java.util.EnumMap;
+import java.util.List;
 import java.util.Map;
 
 /**
@@ -101,6 +102,16 @@ public final class SendfiledConfig {
         return (Long) get(Setting.CLIENT_MEMORY_BYTES);
     }
 
+    /** Users, by name or number, whose processes are served beside those of root and of the engine's own user. */
+    public List<String> allowUsers() {
+        return Setting.namesOf(get(Setting.ALLOW_USERS));
+    }
+
+    /** Groups, by name or number, whose members are served, and processes that run with that group. */
+    public List<String> allowGroups() {
+        return Setting.namesOf(get(Setting.ALLOW_GROUPS));
+    }
+
     /** Milliseconds that an opened file waits to be sent, 1..3,600,000. */
     public int openTimeoutMs() {
         return number(Setting.OPEN_TIMEOUT_MS);
@@ -150,7 +161,8 @@ public final class SendfiledConfig {
     }
 
     /**
-     * Any setting of an engine, by its kind: a {@code String}, {@code Path}, {@code Long} or {@code Boolean}.
+     * Any setting of an engine, by its kind: a {@code String}, {@code Path}, {@code Long}, {@code Boolean} or a list of
+     * {@code String}.
      *
      * @throws IllegalArgumentException for a setting of the program {@code sendfiled} alone
      */
@@ -256,6 +268,30 @@ public final class SendfiledConfig {
             return put(Setting.CLIENT_MEMORY_BYTES, bytes);
         }
 
+        /**
+         * Lets other users' processes ask, too; in the place of those that were given before.
+         *
+         * @param names of users, or their numbers; looked up when an engine starts
+         */
+        public Builder allowUsers(String... names) {
+            return putNames(Setting.ALLOW_USERS, names);
+        }
+
+        /** The same for the members of groups, and for processes that run with one of them. */
+        public Builder allowGroups(String... names) {
+            return putNames(Setting.ALLOW_GROUPS, names);
+        }
+
+        /** The users that were given, as {@link SendfiledConfig#allowUsers} has them. */
+        public List<String> allowedUsers() {
+            return Setting.namesOf(values.getOrDefault(Setting.ALLOW_USERS, List.of()));
+        }
+
+        /** The groups that were given. */
+        public List<String> allowedGroups() {
+            return Setting.namesOf(values.getOrDefault(Setting.ALLOW_GROUPS, List.of()));
+        }
+
         public Builder openTimeoutMs(int timeoutMs) {
             return put(Setting.OPEN_TIMEOUT_MS, timeoutMs);
         }
@@ -316,6 +352,11 @@ public final class SendfiledConfig {
 
         private Builder put(Setting setting, String text) {
             values.put(setting, setting.checkText(text));
+            return this;
+        }
+
+        private Builder putNames(Setting setting, String... names) {
+            values.put(setting, setting.checkNames(List.of(names)));
             return this;
         }
 

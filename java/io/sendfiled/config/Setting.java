@@ -140,6 +140,26 @@ public enum Setting {
             return SocketDirectories.forDaemon();
         }
     },
+    ALLOW_USERS(
+            Scope.ENGINE,
+            "allow-users",
+            '\0',
+            Kind.NAMES,
+            "USER,...",
+            1,
+            256,
+            "",
+            "users, by name or number, whose processes are served as well; root and the daemon's own user always are"),
+    ALLOW_GROUPS(
+            Scope.ENGINE,
+            "allow-groups",
+            '\0',
+            Kind.NAMES,
+            "GROUP,...",
+            1,
+            256,
+            "",
+            "groups, by name or number, whose members are served as well, and processes that run with that group"),
     OPEN_TIMEOUT_MS(
             Scope.CORE,
             "open-timeout",
@@ -305,7 +325,9 @@ public enum Setting {
         /** On or off; on the command line its presence means on. */
         FLAG,
         /** One of the words that its argument lists. */
-        CHOICE
+        CHOICE,
+        /** Texts, separated by commas as text, with or without white space; the bounds are the bytes of each. */
+        NAMES
     }
 
     private static final long NANOS_PER_MS = 1_000_000;
@@ -401,17 +423,18 @@ public enum Setting {
         return sentence;
     }
 
-    /** The bounds as people write them, {@code 1..8}; empty for texts, paths, flags and choices. */
+    /** The bounds as people write them, {@code 1..8}; empty for texts, paths, flags, choices and names. */
     public String range() {
         return switch (kind) {
             case NUMBER -> min + ".." + max;
             case BYTES, TIME -> shown(min) + ".." + shown(max);
-            case TEXT, PATH, FLAG, CHOICE -> "";
+            case TEXT, PATH, FLAG, CHOICE, NAMES -> "";
         };
     }
 
     /**
-     * Reads a value written as text: a {@code String}, {@code Path}, {@code Long} or {@code Boolean} by kind.
+     * Reads a value written as text: a {@code String}, {@code Path}, {@code Long}, {@code Boolean} or a list of {@code
+     * String} by kind.
      *
      * @throws InvalidSettingException when it is not a value of this setting
      */
@@ -424,6 +447,7 @@ public enum Setting {
             case TIME -> checkNumber(parseTime(text));
             case FLAG -> parseFlag(text);
             case CHOICE -> checkChoice(text);
+            case NAMES -> parseNames(text);
         };
     }
 
@@ -440,6 +464,7 @@ public enum Setting {
             case PATH -> Names.printable((Path) value);
             case NUMBER, BYTES, TIME -> shown((Long) value);
             case FLAG -> value.equals(true) ? "on" : "off";
+            case NAMES -> Names.printable(String.join(",", namesOf(value)));
         };
     }
 
@@ -468,6 +493,28 @@ public enum Setting {
             }
         }
         return text;
+    }
+
+    List<String> checkNames(List<String> names) {
+        for (String name : names) {
+            if (name.indexOf(',') >= 0) {
+                throw new InvalidSettingException(this, quote(name) + " has a comma, which separates names");
+            }
+            checkText(name);
+        }
+        return List.copyOf(names);
+    }
+
+    private List<String> parseNames(String text) {
+        if (text.isBlank()) {
+            return List.of();
+        }
+        return checkNames(Stream.of(text.split(",", -1)).map(String::strip).toList());
+    }
+
+    /** A value of kind {@link Kind#NAMES}. */
+    static List<String> namesOf(Object value) {
+        return ((List<?>) value).stream().map(String.class::cast).toList();
     }
 
     Long checkNumber(long value) {
@@ -562,7 +609,7 @@ public enum Setting {
         return switch (kind) {
             case BYTES -> ByteSizes.format(value);
             case TIME -> Times.format(value);
-            case NUMBER, TEXT, PATH, FLAG, CHOICE -> Long.toString(value);
+            case NUMBER, TEXT, PATH, FLAG, CHOICE, NAMES -> Long.toString(value);
         };
     }
 
@@ -575,7 +622,7 @@ public enum Setting {
                 switch (kind) {
                     case BYTES -> " is not a number of bytes (";
                     case TIME -> " is not a time, such as 500ms, 30s or 5m (";
-                    case NUMBER, TEXT, PATH, FLAG, CHOICE -> " is not a number (";
+                    case NUMBER, TEXT, PATH, FLAG, CHOICE, NAMES -> " is not a number (";
                 };
         return new InvalidSettingException(this, quote(text) + what + range() + ")", cause);
     }

@@ -3,6 +3,7 @@ package io.sendfiled.daemon;
 import io.sendfiled.config.InvalidSettingException;
 import io.sendfiled.config.SendfiledConfig;
 import io.sendfiled.config.Setting;
+import io.sendfiled.engine.AccessList;
 import io.sendfiled.engine.Engine;
 import io.sendfiled.jni.NativeLibrary;
 import io.sendfiled.jni.ProcessNative;
@@ -111,6 +112,7 @@ final class DaemonProgram {
         BlockedSignals.demandNone();
         int signals = check(ProcessNative.openSignals(), "cannot handle signals");
         ProcessNative.unblockOutput();
+        AccessList access = resolveAccess(settings.engine()); // may need the rights that are given up next
         identity.assume();
         SendfiledConfig config = fitOpenFiles(settings.engine());
         int log = detached ? openLog(config.name()) : NO_FD;
@@ -121,7 +123,7 @@ final class DaemonProgram {
         if (missing != null && !settings.syncParent()) {
             complain("no full sandbox: " + missing);
         }
-        Engine engine = prepare(config);
+        Engine engine = prepare(config, access);
         try {
             Sandbox.close(settings.sandbox());
             begin(engine, config);
@@ -241,9 +243,17 @@ final class DaemonProgram {
         }
     }
 
-    private static Engine prepare(SendfiledConfig config) throws StartException {
+    private static AccessList resolveAccess(SendfiledConfig.Builder settings) throws StartException {
         try {
-            return Engine.prepareProgram(config);
+            return AccessList.resolve(settings.allowedUsers(), settings.allowedGroups());
+        } catch (InvalidSettingException e) {
+            throw new StartException(Errno.ENOENT, "--" + e.getMessage(), e);
+        }
+    }
+
+    private static Engine prepare(SendfiledConfig config, AccessList access) throws StartException {
+        try {
+            return Engine.prepareProgram(config, access);
         } catch (NativeIoException e) {
             throw new StartException(e.errno(), explain(config, e), e);
         }

@@ -61,7 +61,8 @@ final class Sandbox {
         if (missing != null && mode == SandboxMode.ON) {
             throw new StartException(landlock < 0 ? -landlock : -seccomp, "--sandbox=on: " + missing);
         }
-        makeSocketDirectory(config.socketDirectory());
+        boolean others = !config.allowUsers().isEmpty() || !config.allowGroups().isEmpty();
+        makeSocketDirectory(config.socketDirectory(), others ? "rwxr-xr-x" : "rwx------");
         if (seccomp >= 0) {
             check(SandboxNative.filter(), "filter system calls");
         }
@@ -106,10 +107,10 @@ final class Sandbox {
     }
 
     /** A rule needs the directory to exist. Other faults of it are found and reported by the start of the engine. */
-    private static void makeSocketDirectory(Path directory) {
+    private static void makeSocketDirectory(Path directory, String mode) {
         try {
             Files.createDirectory(
-                    directory, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
+                    directory, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString(mode)));
         } catch (IOException e) {
             // It usually exists.
         }

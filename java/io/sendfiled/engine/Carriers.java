@@ -15,8 +15,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class Carriers {
     private final long engine;
-    private final int uid;
-    private final int refusedPid;
+    private final Authorizer authorizer;
     private final DiskPool diskPool;
     private final @Nullable SelectorCaller selector;
     private final List<Thread> threads = new ArrayList<>();
@@ -25,14 +24,12 @@ final class Carriers {
     private volatile @Nullable Runnable onFailure;
 
     /**
-     * @param uid whose requests are served, beside the superuser's
-     * @param refusedPid a process whose requests are refused
+     * @param authorizer decides who is served
      * @param selector selects the techniques that requests do not name; null when there is none
      */
-    Carriers(long engine, int uid, int refusedPid, DiskPool diskPool, @Nullable SelectorCaller selector) {
+    Carriers(long engine, Authorizer authorizer, DiskPool diskPool, @Nullable SelectorCaller selector) {
         this.engine = engine;
-        this.uid = uid;
-        this.refusedPid = refusedPid;
+        this.authorizer = authorizer;
         this.diskPool = diskPool;
         this.selector = selector;
     }
@@ -65,7 +62,7 @@ final class Carriers {
 
     private void startThread(long carrier) {
         Turn turn = new Turn(carrier);
-        Runnable body = new Carrier(carrier, turn, new Dispatcher(turn, uid, refusedPid), diskPool, selector, this);
+        Runnable body = new Carrier(carrier, turn, new Dispatcher(turn, authorizer), diskPool, selector, this);
         Thread thread;
         synchronized (threads) {
             thread = new Thread(body, "sendfiled-loop-" + number++);

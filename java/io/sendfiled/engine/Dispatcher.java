@@ -15,21 +15,16 @@ final class Dispatcher {
     /** The only root so far; exports will add more. */
     private static final int ROOT = 0;
 
-    private static final int SUPERUSER = 0;
-
     private final Turn turn;
-    private final int uid;
-    private final int refusedPid;
+    private final Authorizer authorizer;
     private final RequestDecoder request = new RequestDecoder();
 
     /**
-     * @param uid whose requests are served, beside the superuser's
-     * @param refusedPid a process that is no client, the daemon's own; -1: none
+     * @param authorizer decides who is served
      */
-    Dispatcher(Turn turn, int uid, int refusedPid) {
+    Dispatcher(Turn turn, Authorizer authorizer) {
         this.turn = turn;
-        this.uid = uid;
-        this.refusedPid = refusedPid;
+        this.authorizer = authorizer;
     }
 
     /** Gives every request of the turn its verdict. */
@@ -67,11 +62,8 @@ final class Dispatcher {
         if (fault == Turn.ANONYMOUS) {
             return Errno.EBADMSG;
         }
-        int sender = turn.uid(slot);
-        if ((sender != uid && sender != SUPERUSER) || turn.pid(slot) == refusedPid) {
-            return Errno.EACCES;
-        }
-        return fault == Turn.MALFORMED ? Errno.EBADMSG : 0;
+        int errno = authorizer.check(turn.uid(slot), turn.gid(slot), turn.pid(slot));
+        return errno == 0 && fault == Turn.MALFORMED ? Errno.EBADMSG : errno;
     }
 
     private void grant(int slot) {

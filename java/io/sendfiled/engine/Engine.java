@@ -1,14 +1,19 @@
 package io.sendfiled.engine;
 
 import io.sendfiled.config.SendfiledConfig;
+import io.sendfiled.config.Setting;
 import io.sendfiled.counters.Counters;
 import io.sendfiled.jni.EngineNative;
+import io.sendfiled.jni.ProcessNative;
 import io.sendfiled.names.Names;
 import io.sendfiled.sys.Errno;
 import io.sendfiled.sys.NativeIoException;
 import io.sendfiled.technique.TechniqueSelector;
+import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -31,6 +36,8 @@ public final class Engine implements AutoCloseable {
 
     private static final int CALL_NAME_MAX = 32;
 
+    private static final int SEARCH_BY_OTHERS = 0001;
+
     /** No process has this id. */
     private static final int NO_PID = -1;
 
@@ -41,6 +48,7 @@ public final class Engine implements AutoCloseable {
     private final long engine;
     private final DiskPool diskPool;
     private final long[] loops;
+    private final Authorizer authorizer;
     private final Carriers carriers;
     private final Watchdog watchdog;
     private final Thread serviceThread;
@@ -51,7 +59,12 @@ public final class Engine implements AutoCloseable {
     private final List<String> shortcomings;
     private boolean closed;
 
-    private Engine(SendfiledConfig config, @Nullable TechniqueSelector selector, long engine, int refusedPid) {
+    private Engine(
+            SendfiledConfig config,
+            AccessList access,
+            @Nullable TechniqueSelector selector,
+            long engine,
+            int refusedPid) {
         this.config = config;
         this.engine = engine;
         diskPool = new DiskPool(
@@ -62,15 +75,23 @@ public final class Engine implements AutoCloseable {
         loops = new long[config.loops()];
         SelectorCaller caller = selector == null ? null : new SelectorCaller(selector);
         int uid = EngineNative.clientUid();
-        carriers = new Carriers(engine, uid, refusedPid, diskPool, caller);
+        RefusalLog refusals = new RefusalLog(() -> EngineNative.wakeChores(engine));
+        authorizer = new Authorizer(uid, ProcessNative.nobody(), refusedPid, access, refusals);
+        carriers = new Carriers(engine, authorizer, diskPool, caller);
         shortcomings = shortcomings(uid != NO_UID, EngineNative.tellsClients(engine));
+        Path closed = access.isEmpty() ? null : closedDirectory(config.socketDirectory());
+        if (closed != null) {
+            shortcomings.add("the users of --" + Setting.ALLOW_USERS.key() + " and --" + Setting.ALLOW_GROUPS.key()
+                    + " cannot reach the socket: others may not search " + Names.printable(closed)
+                    + " (chmod o+x, or another --" + Setting.SOCKET_DIRECTORY.key() + ")");
+        }
         ByteBuffer[] memory = new ByteBuffer[loops.length];
         for (int i = 0; i < loops.length; i++) {
             loops[i] = EngineNative.loop(engine, i);
             memory[i] = EngineNative.counters(loops[i]);
         }
         counters = new LoopCounters(memory);
-        housekeeper = new Housekeeper(engine, config.socketPath(), diskPool, carriers);
+        housekeeper = new Housekeeper(engine, config.socketPath(), diskPool, carriers, refusals);
         housekeepingThread = new Thread(housekeeper, "sendfiled-housekeeping");
         housekeepingThread.setDaemon(true);
         watchdog = new Watchdog(engine, housekeeper);
@@ -80,31 +101,34 @@ public final class Engine implements AutoCloseable {
 
     /** As {@link io.sendfiled.Sendfiled#launch(SendfiledConfig)}. */
     public static Engine launch(SendfiledConfig config) throws NativeIoException {
-        return start(config, null, NO_PID);
+        return start(config, null);
     }
 
     /** As {@link io.sendfiled.Sendfiled#launch(SendfiledConfig, TechniqueSelector)}. */
     public static Engine launch(SendfiledConfig config, TechniqueSelector selector) throws NativeIoException {
-        return start(config, selector, NO_PID);
+        return start(config, selector);
     }
 
     /**
      * An engine that has its socket and receives nothing before {@link #begin}, for a process that is only the daemon,
      * and so never its own client. A request with its process id must be one that a client made the daemon send, and is
      * refused.
+     *
+     * @param access the allow lists of the configuration, resolved while the process had its rights
      */
-    public static Engine prepareProgram(SendfiledConfig config) throws NativeIoException {
-        return prepare(config, null, (int) ProcessHandle.current().pid());
+    public static Engine prepareProgram(SendfiledConfig config, AccessList access) throws NativeIoException {
+        return prepare(config, access, null, (int) ProcessHandle.current().pid());
     }
 
-    private static Engine start(SendfiledConfig config, @Nullable TechniqueSelector selector, int refusedPid)
-            throws NativeIoException {
-        Engine started = prepare(config, selector, refusedPid);
+    private static Engine start(SendfiledConfig config, @Nullable TechniqueSelector selector) throws NativeIoException {
+        AccessList access = AccessList.resolve(config.allowUsers(), config.allowGroups());
+        Engine started = prepare(config, access, selector, NO_PID);
         started.begin();
         return started;
     }
 
-    private static Engine prepare(SendfiledConfig config, @Nullable TechniqueSelector selector, int refusedPid)
+    private static Engine prepare(
+            SendfiledConfig config, AccessList access, @Nullable TechniqueSelector selector, int refusedPid)
             throws NativeIoException {
         CoreNumbers.check();
         demandCalls();
@@ -114,7 +138,9 @@ public final class Engine implements AutoCloseable {
                 Names.bytes(config.root()),
                 CoreNumbers.of(config),
                 config.techniques().packed(),
-                selector != null);
+                selector != null,
+                access.socketMode(),
+                access.socketGroup());
         if (result < 0) {
             Errno.check(
                     (int) result,
@@ -122,7 +148,7 @@ public final class Engine implements AutoCloseable {
                             + " for root " + Names.printable(config.root()));
         }
         try {
-            return new Engine(config, selector, result, refusedPid);
+            return new Engine(config, access, selector, result, refusedPid);
         } catch (Throwable t) { // no memory
             EngineNative.destroy(result);
             throw t;
@@ -174,6 +200,11 @@ public final class Engine implements AutoCloseable {
         serviceThread.start();
     }
 
+    /** From here on these may ask, beside the superuser and the engine's own user; others' transfers go on. Any thread. */
+    public void allow(AccessList access) {
+        authorizer.allow(access);
+    }
+
     /** The configuration that it was launched with. */
     public SendfiledConfig config() {
         return config;
@@ -186,7 +217,7 @@ public final class Engine implements AutoCloseable {
 
     /** What it cannot do here as it is documented, a sentence each; empty as a rule. */
     public List<String> shortcomings() {
-        return shortcomings;
+        return List.copyOf(shortcomings);
     }
 
     private static List<String> shortcomings(boolean hasUser, boolean tellsClients) {
@@ -199,7 +230,21 @@ public final class Engine implements AutoCloseable {
             all.add("clients of other pid namespaces cannot be told apart before Linux 6.9:"
                     + " they share one account, and may not open files to send them later");
         }
-        return List.copyOf(all);
+        return all;
+    }
+
+    /** The first directory on a path that only its owner, or its group, may search; null if there is none. */
+    private static @Nullable Path closedDirectory(Path path) {
+        for (Path directory = path; directory != null; directory = directory.getParent()) {
+            try {
+                if (((Integer) Files.getAttribute(directory, "unix:mode") & SEARCH_BY_OTHERS) == 0) {
+                    return directory;
+                }
+            } catch (IOException e) {
+                return null; // above what this user may see; others may
+            }
+        }
+        return null;
     }
 
     /** Why an event loop has ended although the engine was not closed; null if none has. */

@@ -8,7 +8,7 @@ import java.util.concurrent.TimeUnit;
 
 /**
  * Starts the threads that loops and watchdog ask for, gives the request socket its name back when somebody removes it, and
- * logs when requests cannot be received.
+ * logs when requests cannot be received, and who was refused.
  *
  * <p>On a thread of its own, because both may wait. A JVM that cannot start a thread says so on its standard output, and
  * waits there for as long as nobody reads that; what is logged may wait in the same way. The loops and the watchdog only
@@ -28,30 +28,35 @@ final class Housekeeper implements Runnable {
     private final Path socket;
     private final DiskPool diskPool;
     private final Carriers carriers;
+    private final RefusalLog refusals;
     private final ReceiveLog receiveLog = new ReceiveLog();
     private int socketState; // as it was logged last
     private volatile boolean stopped;
 
-    Housekeeper(long engine, Path socket, DiskPool diskPool, Carriers carriers) {
+    Housekeeper(long engine, Path socket, DiskPool diskPool, Carriers carriers, RefusalLog refusals) {
         this.engine = engine;
         this.socket = socket;
         this.diskPool = diskPool;
         this.carriers = carriers;
+        this.refusals = refusals;
     }
 
     @Override
     public void run() {
         int retryMs = NO_LIMIT;
+        int refusalsMs = NO_LIMIT;
         boolean threadsStarted = true;
         long begin = System.nanoTime();
         while (!stopped) {
-            EngineNative.awaitChores(engine, retryMs == NO_LIMIT ? NO_LIMIT : leftMs(begin, retryMs));
+            int waitMs = retryMs == NO_LIMIT ? NO_LIMIT : leftMs(begin, retryMs);
+            EngineNative.awaitChores(engine, sooner(waitMs, refusalsMs));
             if (!threadsStarted && leftMs(begin, retryMs) > 0) {
                 continue; // woken for more of what has just failed
             }
             boolean done = false;
             threadsStarted = false;
             try {
+                refusalsMs = refusals.tell();
                 threadsStarted = carriers.addSpare(EngineNative.missingCarriers(engine));
                 threadsStarted = diskPool.startThreads() && threadsStarted;
                 done = lookAtSocket() && threadsStarted;
@@ -63,6 +68,10 @@ final class Housekeeper implements Runnable {
             begin = System.nanoTime();
         }
         diskPool.startThreads(); // for what the loops have left when they ended
+    }
+
+    private static int sooner(int ms, int otherMs) {
+        return ms == NO_LIMIT || otherMs == NO_LIMIT ? Math.max(ms, otherMs) : Math.min(ms, otherMs);
     }
 
     private static int leftMs(long begin, int limitMs) {

@@ -35,10 +35,19 @@ public final class EngineNative {
      * @param rules two numbers each, at most 16: most bytes; kinds of destinations (bits 0-15), blocking (16-23) and
      *     technique (24-31)
      * @param selector whether somebody answers the selections that turns leave open
+     * @param socketMode of the request socket: 0600, 0660 or 0666
+     * @param socketGroup its group, of 0660; where this process may not give it to that group, the mode is 0666
      * @return a handle (above 0), or -errno: {@code EADDRINUSE} when an instance of that name is running
      */
     public static native long create(
-            byte[] socketDirectory, byte[] name, byte[] root, long[] numbers, long[] rules, boolean selector);
+            byte[] socketDirectory,
+            byte[] name,
+            byte[] root,
+            long[] numbers,
+            long[] rules,
+            boolean selector,
+            int socketMode,
+            int socketGroup);
 
     /**
      * Tries the system calls that nothing can replace.

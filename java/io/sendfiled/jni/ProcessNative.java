@@ -2,12 +2,14 @@ package io.sendfiled.jni;
 
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The daemon as a process: identity, limits, signals, the report to a waiting parent, the detached child, its messages.
  * Each method gives a value from 0 up, or a negated errno, and is described in native/core/process/process.h.
  *
- * <p>For the program's main thread; {@link #awaitSignal} and {@link #detach} block. An embedded engine uses none of it.
+ * <p>For the program's main thread; {@link #awaitSignal} and {@link #detach} block. An embedded engine uses only what tells
+ * who its clients are: users, groups and their members.
  */
 public final class ProcessNative {
     /** Where a waiting parent listens. */
@@ -15,6 +17,9 @@ public final class ProcessNative {
 
     /** The system property that a detached child is started with. */
     public static final String DETACHED_PROPERTY = "sendfiled.detached";
+
+    private static final int MEMBERS = 1024;
+    private static final int MOST_MEMBERS = 1 << 24;
 
     static {
         NativeLibrary.ensureAvailable();
@@ -55,6 +60,39 @@ public final class ProcessNative {
         }
         return result;
     }
+
+    /**
+     * The members of a group, by the databases of groups and users; some perhaps twice. May ask a directory service, so it
+     * may block. One thread at a time.
+     *
+     * @return uids; null when the database cannot be asked
+     */
+    public static int @Nullable [] members(int gid) {
+        long room = MEMBERS;
+        while (true) {
+            ByteBuffer buffer = ByteBuffer.allocateDirect((int) Math.min(room, MOST_MEMBERS) * Integer.BYTES)
+                    .order(ByteOrder.nativeOrder());
+            long count = members0(gid, buffer);
+            if (count < 0 || count > MOST_MEMBERS) {
+                return null;
+            }
+            if (count <= room) {
+                int[] members = new int[(int) count];
+                buffer.asIntBuffer().get(members);
+                return members;
+            }
+            room = count;
+        }
+    }
+
+    /**
+     * The overflow user of this process's user namespace, as which all users appear that it does not map, and so nobody's;
+     * -1, which no user is, if it maps all.
+     */
+    public static native int nobody();
+
+    /** The same of groups. */
+    public static native int nogroup();
 
     /** Becomes that user and group for good, with all threads, and reads everything back. */
     public static native int become(int uid, int gid);
@@ -114,6 +152,8 @@ public final class ProcessNative {
     private static native int lookupUser0(ByteBuffer buffer);
 
     private static native int lookupGroup0(ByteBuffer buffer);
+
+    private static native long members0(int gid, ByteBuffer buffer);
 
     private static native int openLog0(ByteBuffer buffer);
 

@@ -43,7 +43,8 @@ public final class Turn {
     private static final int LENGTH = SLOT.i32("length");
     private static final int FAULT = SLOT.i32("fault");
     private static final int UID = SLOT.i32("uid");
-    private static final int PID = SLOT.skip(Integer.BYTES).i32("pid"); // behind gid
+    private static final int GID = SLOT.i32("gid");
+    private static final int PID = SLOT.i32("pid");
     private static final int VERDICT = SLOT.skip(5 * Integer.BYTES).i32("verdict"); // behind the descriptors
     private static final int COMMAND = SLOT.i32("command");
     private static final int RANGE_OFFSET = SLOT.i64("range_offset");
@@ -179,6 +180,11 @@ public final class Turn {
     /** The sender's user id, as the kernel reports it. */
     public int uid(int slot) {
         return memory.getInt(at(slot) + UID);
+    }
+
+    /** The sender's group id, as the kernel reports it: of a group that its process has. */
+    public int gid(int slot) {
+        return memory.getInt(at(slot) + GID);
     }
 
     /** Where the datagram's first byte stands in {@link #memory}. */

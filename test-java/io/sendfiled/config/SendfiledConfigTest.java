@@ -222,7 +222,7 @@ final class SendfiledConfigTest {
         boolean bounded =
                 switch (setting.kind()) {
                     case NUMBER, BYTES, TIME -> true;
-                    case TEXT, PATH, FLAG, CHOICE -> false;
+                    case TEXT, PATH, FLAG, CHOICE, NAMES -> false;
                 };
         assertEquals(bounded, !setting.range().isEmpty());
     }

@@ -60,6 +60,7 @@ final class SettingPropertyTest {
                                 setting.kind() == Setting.Kind.TIME ? Times.format(number) : ByteSizes.format(number)));
             }
             case FLAG -> assertTrue(value instanceof Boolean);
+            case NAMES -> assertEquals(value, setting.parse(String.join(" , ", Setting.namesOf(value))));
             case CHOICE ->
                 assertTrue(Set.of("on", "off", "auto").contains(value) && text.equalsIgnoreCase((String) value));
         }

@@ -16,7 +16,7 @@ final class CompletionTest {
                     switch (setting.kind()) {
                         case FLAG -> Value.NONE;
                         case PATH -> Value.DIRECTORY;
-                        case TEXT, NUMBER, BYTES, TIME, CHOICE -> Value.ANY;
+                        case TEXT, NUMBER, BYTES, TIME, CHOICE, NAMES -> Value.ANY;
                     };
             List<String> words = setting.kind() == Setting.Kind.CHOICE
                     ? List.of(setting.argument().split("\\|", -1))

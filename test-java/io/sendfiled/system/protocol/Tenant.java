@@ -10,8 +10,8 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * A client as a process of its own, perhaps in namespaces of its own, that obeys a test: {@code test-native/support/tenant.c},
- * which says what it can do.
+ * A client as a process of its own, perhaps in namespaces of its own or as another user, that obeys a test: {@code
+ * test-native/support/tenant.c}, which says what it can do.
  */
 final class Tenant implements AutoCloseable {
     /** Goes on, after the tenant itself has ended, until its input ends. */
@@ -27,7 +27,11 @@ final class Tenant implements AutoCloseable {
      * @param unshare options of unshare(1), such as {@code --pid}; none: it shares everything with the test
      */
     Tenant(Path socket, String... unshare) throws IOException {
-        List<String> command = new ArrayList<>();
+        this(List.of(), socket, unshare);
+    }
+
+    private Tenant(List<String> before, Path socket, String... unshare) throws IOException {
+        List<String> command = new ArrayList<>(before);
         if (unshare.length > 0) {
             command.addAll(List.of("unshare", "--fork", "--kill-child"));
             command.addAll(List.of(unshare));
@@ -39,6 +43,17 @@ final class Tenant implements AutoCloseable {
                 .start();
         answers = process.inputReader();
         commands = process.outputWriter();
+    }
+
+    /** Starts one as another user, with one group and no others; only root can. */
+    static Tenant as(int uid, int gid, Path socket, String... unshare) throws IOException {
+        return new Tenant(
+                List.of("setpriv", "--reuid=" + uid, "--regid=" + gid, "--clear-groups", "--"), socket, unshare);
+    }
+
+    /** The process, unless it has a pid namespace of its own. */
+    long pid() {
+        return process.pid();
     }
 
     /** Gives a command, and its answer. */
