@@ -179,11 +179,11 @@ final class Arguments {
 
     private FileRequest request(FileRequest file) throws SfdException {
         FileRequest whole = file.with(transferOptions());
-        long offset = bytes(OptionSpec.OFFSET, 0, 0);
+        long offset = bytes(OptionSpec.OFFSET);
         if (value(OptionSpec.LENGTH) == null) {
             return whole.from(offset);
         }
-        long length = bytes(OptionSpec.LENGTH, 0, 0);
+        long length = bytes(OptionSpec.LENGTH);
         if (offset > Long.MAX_VALUE - length) {
             throw SfdException.usage("--offset and --length: their sum is above 2^63 - 1");
         }
@@ -193,9 +193,10 @@ final class Arguments {
     /** How the bytes are to be moved, as far as the command line says so. */
     private TransferOptions transferOptions() throws SfdException {
         String technique = value(OptionSpec.TECHNIQUE);
+        String rate = value(OptionSpec.RATE);
         return TransferOptions.DEFAULT
                 .withTechnique(technique == null ? Technique.AUTO : OptionValue.technique(technique))
-                .withRate(bytes(OptionSpec.RATE, 0, 1))
+                .withRate(rate == null ? 0 : OptionValue.rate(OptionSpec.RATE, rate))
                 .withIdleTimeout(time(OptionSpec.IDLE_TIMEOUT))
                 .withDeadline(time(OptionSpec.DEADLINE))
                 .withDropBehind(isSet(OptionSpec.DROP_BEHIND));
@@ -206,9 +207,9 @@ final class Arguments {
         return !daemonDeadline.isZero() && System.nanoTime() - startedNs >= daemonDeadline.toNanos();
     }
 
-    private long bytes(OptionSpec option, long missing, long least) throws SfdException {
+    private long bytes(OptionSpec option) throws SfdException {
         String text = value(option);
-        return text == null ? missing : OptionValue.bytes(option, text, least);
+        return text == null ? 0 : OptionValue.bytes(option, text);
     }
 
     /** A time that travels to the daemon; zero if there is none. */

@@ -28,6 +28,7 @@ final class HelpText {
             }
             if (OptionSpec.OFFSET.belongsTo(command)) {
                 text.append("\nBYTES is ").append(ByteSizes.SPELLING).append(".\n");
+                text.append("RATE is BYTES a second, as 500K or 10MB/s.\n");
             }
             if (OptionSpec.TIMEOUT.belongsTo(command)) {
                 text.append(OptionSpec.OFFSET.belongsTo(command) ? "" : "\n");

@@ -18,7 +18,7 @@ enum OptionSpec {
     INPLACE("", "inplace", "", "write to the file itself, not to a temporary one beside it", READ, SEND),
     PARTIAL("", "partial", "", "keep what arrived before a failure, under a name that is told", READ, SEND),
     TECHNIQUE("", "technique", "NAME", "move the bytes in this way only; see sfd techniques", READ, SEND),
-    RATE("", "rate", "BYTES", "at most so many bytes a second", READ, SEND),
+    RATE("", "rate", "RATE", "at most so many bytes a second", READ, SEND),
     IDLE_TIMEOUT("", "idle-timeout", "TIME", "give up when no byte was moved for so long", READ, SEND),
     DEADLINE("", "deadline", "TIME", "have the daemon give up after this time", READ, SEND),
     DROP_BEHIND("", "drop-behind", "", "do not keep in memory what had to be loaded from the disk", READ, SEND),

@@ -5,6 +5,7 @@ import io.sendfiled.units.ByteSizes;
 import io.sendfiled.units.Times;
 import java.time.Duration;
 import java.util.StringJoiner;
+import java.util.function.ToLongFunction;
 
 /** The values of options, out of the words of the command line. Pure. */
 final class OptionValue {
@@ -12,21 +13,34 @@ final class OptionValue {
 
     private OptionValue() {}
 
-    /** A number of bytes. */
-    static long bytes(OptionSpec option, String text, long least) throws SfdException {
-        try {
-            long number = ByteSizes.parse(text);
-            if (number >= least) {
-                return number;
-            }
-        } catch (NumberFormatException | ArithmeticException e) {
-            throw noBytes(option, text, least);
-        }
-        throw noBytes(option, text, least);
+    /** A number of bytes, from 0. */
+    static long bytes(OptionSpec option, String text) throws SfdException {
+        return number(
+                option, text, ByteSizes::parse, 0, "a number of bytes from 0 to 2^63 - 1, such as 4096, 64K or 1G");
     }
 
-    private static SfdException noBytes(OptionSpec option, String text, long least) {
-        return wrong(option, text, "a number of bytes from " + least + " to 2^63 - 1, such as 4096, 64K or 1G");
+    /** A number of bytes a second, above 0. */
+    static long rate(OptionSpec option, String text) throws SfdException {
+        return number(
+                option,
+                text,
+                ByteSizes::parseRate,
+                1,
+                "a number of bytes a second from 1 to 2^63 - 1, such as 500K or 10MB/s");
+    }
+
+    private static long number(OptionSpec option, String text, ToLongFunction<String> parser, long least, String what)
+            throws SfdException {
+        long number;
+        try {
+            number = parser.applyAsLong(text);
+        } catch (NumberFormatException | ArithmeticException e) {
+            throw wrong(option, text, what);
+        }
+        if (number < least) {
+            throw wrong(option, text, what);
+        }
+        return number;
     }
 
     /** A time; a number alone is seconds. */

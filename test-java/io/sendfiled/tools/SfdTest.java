@@ -147,7 +147,7 @@ final class SfdTest {
                 "send a --to - --idle-timeout 50d | sfd: --idle-timeout: '50d' is not a time up to 4294967s",
                 "read a --timeout 99999999999999999999d | sfd: --timeout: '99999999999999999999d' is not a time up to"
                         + " 1000000000s",
-                "read a --rate 0 | sfd: --rate: '0' is not a number of bytes from 1 to 2^63 - 1, such as 4096, 64K or 1G",
+                "read a --rate 0 | sfd: --rate: '0' is not a number of bytes a second from 1 to 2^63 - 1, such as 500K or 10MB/s",
                 "read a --technique fast | sfd: --technique: 'fast' is not one of auto, sendfile, splice, mmap,"
                         + " read-write, copy-file-range",
                 "stat a --technique mmap | sfd: --technique: unknown option; see sfd stat --help",
@@ -427,7 +427,7 @@ final class SfdTest {
     @Test
     void shouldSendTheOptionsAlong() throws Exception {
         String[] options = {
-            "--technique", "mmap", "--rate", "2M", "--idle-timeout", "1.5", "--deadline", "60", "--drop-behind"
+            "--technique", "mmap", "--rate", "2MB/s", "--idle-timeout", "1.5", "--deadline", "60", "--drop-behind"
         };
         for (String[] command : new String[][] {
             {"read", "a"},
@@ -438,7 +438,7 @@ final class SfdTest {
             CompletableFuture<Integer> status = start(args);
             Request request = daemon.receive();
             assertEquals(command[0].equals("read") ? Wire.READ_FILE_EXT : Wire.SEND_FILE_EXT, request.command());
-            assertEquals(2 << 20, request.bytes().getLong(24));
+            assertEquals(2_000_000, request.bytes().getLong(24));
             assertEquals(1_500, request.bytes().getInt(32));
             assertEquals(60_000, request.bytes().getInt(36));
             assertEquals(Technique.MMAP.code(), request.bytes().get(40));
