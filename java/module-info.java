@@ -4,10 +4,12 @@
  *
  * <p>The native library needs {@code --enable-native-access=io.sendfiled} from JDK 24 on.
  */
+@SuppressWarnings("requires-automatic") // typesafe.config has a name, and no module-info
 module io.sendfiled {
     requires static org.jspecify; // not transitive: who compiles against this module would have to have it
     // Of the programs sendfiled and sfd only.
     requires static com.google.gson;
+    requires static typesafe.config;
     requires static org.apache.commons.cli;
 
     exports io.sendfiled;

@@ -49,6 +49,7 @@ final class LayersTest {
     private static final Map<String, Set<String>> LIBRARY_OF = Map.of(
             "org.apache.commons.cli", Set.of("daemon", "tools"),
             "com.google.gson", Set.of("tools"),
+            "com.typesafe.config", Set.of("daemon"),
             "io.netty", Set.of("netty"));
 
     /** The folders of native/core: which may include from which others, beside the public headers. */

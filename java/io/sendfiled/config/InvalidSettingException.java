@@ -8,6 +8,7 @@ public final class InvalidSettingException extends IllegalArgumentException {
     private static final long serialVersionUID = 1L;
 
     private final Setting setting;
+    private final String problem;
 
     /**
      * For who finds out what a single value does not tell.
@@ -17,15 +18,22 @@ public final class InvalidSettingException extends IllegalArgumentException {
     public InvalidSettingException(Setting setting, String problem) {
         super(setting.key() + ": " + problem);
         this.setting = setting;
+        this.problem = problem;
     }
 
     InvalidSettingException(Setting setting, String problem, Throwable cause) {
         super(setting.key() + ": " + problem, cause);
         this.setting = setting;
+        this.problem = problem;
     }
 
     /** The setting that was given the value. */
     public Setting setting() {
         return setting;
+    }
+
+    /** What is wrong and what is allowed, without the key. */
+    public String problem() {
+        return problem;
     }
 }

@@ -12,6 +12,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.StringJoiner;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The one table of settings: key, short option, kind, bounds, default and a sentence for each. The command line, its
@@ -22,6 +23,7 @@ import java.util.stream.Stream;
 public enum Setting {
     NAME(
             Scope.ENGINE,
+            Change.RESTART,
             "name",
             's',
             Kind.TEXT,
@@ -32,6 +34,7 @@ public enum Setting {
             "name of this instance; its socket is sendfiled.NAME.socket"),
     ROOT(
             Scope.ENGINE,
+            Change.RESTART,
             "root",
             'r',
             Kind.PATH,
@@ -45,6 +48,7 @@ public enum Setting {
     },
     FOLLOW_ROOT(
             Scope.CORE,
+            Change.RESTART,
             "follow-root",
             '\0',
             Kind.FLAG,
@@ -53,6 +57,7 @@ public enum Setting {
             "resolve the path of the root anew for each request: a symbolic link on it can be changed at any time"),
     MAX_TRANSFERS(
             Scope.CORE,
+            Change.RELOAD,
             "max-transfers",
             'n',
             Kind.NUMBER,
@@ -63,6 +68,7 @@ public enum Setting {
             "most transfers at once, which a client that is alone may have; more are refused with EMFILE"),
     CLIENT_TRANSFERS(
             Scope.CORE,
+            Change.RELOAD,
             "client-transfers",
             '\0',
             Kind.NUMBER,
@@ -78,6 +84,7 @@ public enum Setting {
     },
     CLIENT_DESCRIPTORS(
             Scope.CORE,
+            Change.RELOAD,
             "client-descriptors",
             '\0',
             Kind.NUMBER,
@@ -93,6 +100,7 @@ public enum Setting {
     },
     CLIENT_DISK_TASKS(
             Scope.CORE,
+            Change.RELOAD,
             "client-disk-tasks",
             '\0',
             Kind.NUMBER,
@@ -108,6 +116,7 @@ public enum Setting {
     },
     MEMORY_BYTES(
             Scope.CORE,
+            Change.RELOAD,
             "memory",
             '\0',
             Kind.BYTES,
@@ -119,6 +128,7 @@ public enum Setting {
                     + " 0 means half of the memory that the daemon's cgroup, or the machine, may have"),
     CLIENT_MEMORY_BYTES(
             Scope.CORE,
+            Change.RELOAD,
             "client-memory",
             '\0',
             Kind.BYTES,
@@ -129,6 +139,7 @@ public enum Setting {
             "the same for one client; more are refused with EDQUOT; 0 means three quarters of --memory"),
     SOCKET_DIRECTORY(
             Scope.ENGINE,
+            Change.RESTART,
             "socket-dir",
             'S',
             Kind.PATH,
@@ -142,6 +153,7 @@ public enum Setting {
     },
     ALLOW_USERS(
             Scope.ENGINE,
+            Change.RESTART,
             "allow-users",
             '\0',
             Kind.NAMES,
@@ -152,6 +164,7 @@ public enum Setting {
             "users, by name or number, whose processes are served as well; root and the daemon's own user always are"),
     ALLOW_GROUPS(
             Scope.ENGINE,
+            Change.RESTART,
             "allow-groups",
             '\0',
             Kind.NAMES,
@@ -162,6 +175,7 @@ public enum Setting {
             "groups, by name or number, whose members are served as well, and processes that run with that group"),
     OPEN_TIMEOUT_MS(
             Scope.CORE,
+            Change.RELOAD,
             "open-timeout",
             't',
             Kind.TIME,
@@ -170,9 +184,20 @@ public enum Setting {
             3_600_000,
             "30s",
             "how long an opened file waits to be sent"),
-    USER(Scope.PROGRAM, "user", 'u', Kind.TEXT, "USER", 1, 256, "", "user to become, by name or number; root only"),
+    USER(
+            Scope.PROGRAM,
+            Change.RESTART,
+            "user",
+            'u',
+            Kind.TEXT,
+            "USER",
+            1,
+            256,
+            "",
+            "user to become, by name or number; root only"),
     GROUP(
             Scope.PROGRAM,
+            Change.RESTART,
             "group",
             'g',
             Kind.TEXT,
@@ -183,6 +208,7 @@ public enum Setting {
             "group to become, by name or number; root only"),
     DAEMONIZE(
             Scope.PROGRAM,
+            Change.RESTART,
             "daemon",
             'd',
             Kind.FLAG,
@@ -191,6 +217,7 @@ public enum Setting {
             "run in the background; return once requests are taken"),
     SYNC_PARENT(
             Scope.PROGRAM,
+            Change.RESTART,
             "sync",
             'p',
             Kind.FLAG,
@@ -199,6 +226,7 @@ public enum Setting {
             "write one int to descriptor 3 when ready (0) or failed (an errno)"),
     LOOPS(
             Scope.CORE,
+            Change.RESTART,
             "loops",
             '\0',
             Kind.NUMBER,
@@ -214,6 +242,7 @@ public enum Setting {
     },
     DISK_THREADS(
             Scope.ENGINE,
+            Change.RESTART,
             "disk-threads",
             '\0',
             Kind.NUMBER,
@@ -224,6 +253,7 @@ public enum Setting {
             "threads that wait for each disk (device)"),
     QUANTUM_BYTES(
             Scope.CORE,
+            Change.RELOAD,
             "quantum",
             '\0',
             Kind.BYTES,
@@ -234,6 +264,7 @@ public enum Setting {
             "most bytes that one transfer moves before the next has its turn"),
     BUFFER_BYTES(
             Scope.CORE,
+            Change.RESTART,
             "buffer",
             '\0',
             Kind.BYTES,
@@ -244,6 +275,7 @@ public enum Setting {
             "size of a loop's buffer for the read-write technique"),
     IDLE_TIMEOUT_MS(
             Scope.CORE,
+            Change.RELOAD,
             "idle-timeout",
             '\0',
             Kind.TIME,
@@ -254,6 +286,7 @@ public enum Setting {
             "how long no byte may be moved before a transfer ends with ETIMEDOUT; 0 means for ever"),
     DRAIN_TIMEOUT_MS(
             Scope.CORE,
+            Change.RELOAD,
             "drain-timeout",
             '\0',
             Kind.TIME,
@@ -264,6 +297,7 @@ public enum Setting {
             "how long a finished transfer waits for room for its last message; 0 means for ever"),
     STOP_TIMEOUT_MS(
             Scope.ENGINE,
+            Change.RELOAD,
             "stop-timeout",
             '\0',
             Kind.TIME,
@@ -274,6 +308,7 @@ public enum Setting {
             "how long transfers may go on after SIGTERM or SIGINT, before they end with ESHUTDOWN"),
     TECHNIQUES(
             Scope.ENGINE,
+            Change.RELOAD,
             "techniques",
             '\0',
             Kind.TEXT,
@@ -285,6 +320,7 @@ public enum Setting {
                     + " DEST[/blocking|/nonblocking][<=SIZE]=TECHNIQUE that matches and fits"),
     SANDBOX(
             Scope.PROGRAM,
+            Change.RESTART,
             "sandbox",
             '\0',
             Kind.CHOICE,
@@ -293,6 +329,7 @@ public enum Setting {
             "confine the process to what it needs (Landlock, seccomp); auto: as far as the kernel can"),
     ALLOW_ROOT(
             Scope.PROGRAM,
+            Change.RESTART,
             "allow-root",
             '\0',
             Kind.FLAG,
@@ -310,6 +347,14 @@ public enum Setting {
         PROGRAM
     }
 
+    /** What it takes for a change of its value to take effect. */
+    public enum Change {
+        /** Another start. */
+        RESTART,
+        /** A reload of the configuration: SIGHUP. */
+        RELOAD
+    }
+
     /** What a value is made of. */
     public enum Kind {
         /** Text, its bounds are bytes. */
@@ -318,7 +363,7 @@ public enum Setting {
         PATH,
         /** A whole number. */
         NUMBER,
-        /** A number of bytes, plain or with K, M, G or T (KiB and so on): always powers of 1024. */
+        /** A number of bytes; plain or with a unit. */
         BYTES,
         /** A time, held in milliseconds; a number alone is milliseconds. */
         TIME,
@@ -340,6 +385,7 @@ public enum Setting {
             Stream.of(values()).filter(setting -> setting.scope == Scope.CORE).toList();
 
     private final Scope scope;
+    private final Change change;
     private final String key;
     private final char shortName;
     private final Kind kind;
@@ -349,12 +395,21 @@ public enum Setting {
     private final String standard;
     private final String sentence;
 
-    Setting(Scope scope, String key, char shortName, Kind kind, String argument, String standard, String sentence) {
-        this(scope, key, shortName, kind, argument, 0, 0, standard, sentence);
+    Setting(
+            Scope scope,
+            Change change,
+            String key,
+            char shortName,
+            Kind kind,
+            String argument,
+            String standard,
+            String sentence) {
+        this(scope, change, key, shortName, kind, argument, 0, 0, standard, sentence);
     }
 
     Setting(
             Scope scope,
+            Change change,
             String key,
             char shortName,
             Kind kind,
@@ -364,6 +419,7 @@ public enum Setting {
             String standard,
             String sentence) {
         this.scope = scope;
+        this.change = change;
         this.key = key;
         this.shortName = shortName;
         this.kind = kind;
@@ -379,9 +435,24 @@ public enum Setting {
         return CORE;
     }
 
+    /** The setting of that key; null when there is none. */
+    public static @Nullable Setting of(String key) {
+        for (Setting setting : values()) {
+            if (setting.key.equals(key)) {
+                return setting;
+            }
+        }
+        return null;
+    }
+
     /** Whether only the program {@code sendfiled} obeys it, and no engine inside another program. */
     public boolean isOfProgram() {
         return scope == Scope.PROGRAM;
+    }
+
+    /** What it takes for a change of its value to take effect. */
+    public Change change() {
+        return change;
     }
 
     /** The key, which is the long option without its dashes. */
@@ -397,6 +468,11 @@ public enum Setting {
     /** The one-letter option; NUL when there is none. */
     public char shortName() {
         return shortName;
+    }
+
+    /** Whether it is several values with commas between them, which a file may have as a list. */
+    public boolean isList() {
+        return this == TECHNIQUES || kind == Kind.NAMES;
     }
 
     public Kind kind() {
@@ -458,7 +534,8 @@ public enum Setting {
         return text.toString();
     }
 
-    private String format(Object value) {
+    /** A value as text, which {@link #parse} reads again unless it is a name with bytes that are not shown. */
+    public String format(Object value) {
         return switch (kind) {
             case TEXT, CHOICE -> Names.printable(value.toString());
             case PATH -> Names.printable((Path) value);

@@ -1,87 +1,92 @@
 package io.sendfiled.daemon;
 
-import io.sendfiled.config.InvalidSettingException;
 import io.sendfiled.config.Setting;
 import io.sendfiled.names.Names;
-import java.util.Map;
+import java.util.ArrayList;
+import java.util.List;
 import org.apache.commons.cli.DefaultParser;
 import org.apache.commons.cli.MissingArgumentException;
 import org.apache.commons.cli.Option;
 import org.apache.commons.cli.Options;
 import org.apache.commons.cli.ParseException;
 import org.apache.commons.cli.UnrecognizedOptionException;
+import org.jspecify.annotations.Nullable;
 
 /**
- * The daemon's command line, read by the table of settings. Values are checked here, one by one; what they mean
- * together is decided when the engine's configuration is built. Main thread; it looks at nothing but its arguments.
+ * The daemon's command line, read by the tables of settings and of other options. Values are checked later, with those of
+ * the environment and the file. Main thread; it looks at nothing but its arguments.
  */
 final class CommandLine {
-    static final String ALLOW_ROOT_VARIABLE = "SENDFILED_ALLOW_ROOT";
-
-    static final String HELP = "help";
-    static final String VERSION = "version";
-
-    /** What to do. */
+    /** What to do; of several, the last of these. */
     enum Action {
         RUN,
-        HELP,
-        VERSION
+        CHECK_CONFIG,
+        PRINT_CONFIG,
+        VERSION,
+        HELP
     }
 
-    private final Action action;
-    private final ProgramConfig settings;
+    private Action action = Action.RUN;
+    private @Nullable String configFile;
+    private final List<Given> given = new ArrayList<>();
 
-    private CommandLine(Action action, ProgramConfig settings) {
-        this.action = action;
-        this.settings = settings;
-    }
+    private CommandLine() {}
 
     Action action() {
         return action;
     }
 
-    ProgramConfig settings() {
-        return settings;
+    /** The value of {@code --config}, or null. */
+    @Nullable
+    String configFile() {
+        return configFile;
     }
 
-    /** An option that is given twice counts as it was given last. */
-    static CommandLine parse(String[] args, Map<String, String> environment) throws UsageException {
+    /** The settings, in the order of the arguments: what is given twice counts as it was given last. */
+    List<Given> given() {
+        return List.copyOf(given);
+    }
+
+    /** Understands the arguments of the program. */
+    static CommandLine parse(String... args) throws UsageException {
         org.apache.commons.cli.CommandLine parsed = read(args);
-        ProgramConfig settings = new ProgramConfig();
-        if ("1".equals(environment.get(ALLOW_ROOT_VARIABLE))) {
-            settings.set(Setting.ALLOW_ROOT, "on");
-        }
-        Action action = Action.RUN;
+        CommandLine line = new CommandLine();
         for (Option option : parsed.getOptions()) {
-            String key = option.getLongOpt();
-            if (key.equals(HELP)) {
-                action = Action.HELP;
-            } else if (key.equals(VERSION)) {
-                action = action == Action.HELP ? action : Action.VERSION;
+            String word = option.getLongOpt();
+            Setting setting = Setting.of(word);
+            if (setting == null) {
+                line.take(word, option.getValue());
             } else {
-                apply(settings, key, option.hasArg() ? option.getValue() : "on");
+                String value = option.hasArg() ? option.getValue() : "on";
+                line.given.add(new Given(setting, value, Origin.ofOption(setting)));
             }
         }
         if (!parsed.getArgList().isEmpty()) {
             throw new UsageException("'" + Names.printable(parsed.getArgList().get(0))
                     + "': unexpected argument (see sendfiled --help)");
         }
-        return new CommandLine(action, settings);
+        return line;
     }
 
-    private static void apply(ProgramConfig settings, String key, String value) throws UsageException {
-        for (Setting setting : Setting.values()) {
-            if (setting.key().equals(key)) {
-                try {
-                    settings.set(setting, value);
-                } catch (InvalidSettingException e) {
-                    throw new UsageException("--" + e.getMessage(), e);
+    private void take(String word, @Nullable String value) {
+        for (ProgramOption option : ProgramOption.values()) {
+            if (option.word().equals(word)) {
+                switch (option) {
+                    case CONFIG -> configFile = value;
+                    case CHECK_CONFIG -> demand(Action.CHECK_CONFIG);
+                    case PRINT_CONFIG -> demand(Action.PRINT_CONFIG);
+                    case HELP -> demand(Action.HELP);
+                    case VERSION -> demand(Action.VERSION);
                 }
             }
         }
     }
 
-    private static org.apache.commons.cli.CommandLine read(String[] args) throws UsageException {
+    private void demand(Action demanded) {
+        action = demanded.compareTo(action) > 0 ? demanded : action;
+    }
+
+    private static org.apache.commons.cli.CommandLine read(String... args) throws UsageException {
         DefaultParser parser = DefaultParser.builder()
                 .setAllowPartialMatching(false)
                 .setStripLeadingAndTrailingQuotes(false)
@@ -107,8 +112,12 @@ final class CommandLine {
                     .hasArg(setting.kind() != Setting.Kind.FLAG)
                     .get());
         }
-        options.addOption(Option.builder("h").longOpt(HELP).get());
-        options.addOption(Option.builder("V").longOpt(VERSION).get());
+        for (ProgramOption option : ProgramOption.values()) {
+            options.addOption(Option.builder(option.letter().isEmpty() ? null : option.letter())
+                    .longOpt(option.word())
+                    .hasArg(!option.argument().isEmpty())
+                    .get());
+        }
         return options;
     }
 }

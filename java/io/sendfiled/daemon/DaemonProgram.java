@@ -13,7 +13,6 @@ import io.sendfiled.sys.NativeIoException;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.io.PrintStream;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.util.Arrays;
 import java.util.Map;
@@ -57,16 +56,16 @@ final class DaemonProgram {
     /** Runs to the end and gives the exit status. */
     int run(String[] args) {
         try {
-            CommandLine line = CommandLine.parse(args, environment);
+            CommandLine line = CommandLine.parse(args);
             switch (line.action()) {
                 case HELP -> print(HelpText.text());
                 case VERSION -> print("sendfiled " + NativeLibrary.version() + "\n");
-                case RUN -> start(line.settings());
+                case RUN, CHECK_CONFIG, PRINT_CONFIG -> run(line);
             }
             return OK;
         } catch (UsageException e) {
-            complain(e.getMessage());
-            service.failed(Errno.EINVAL, e.getMessage());
+            e.problems().forEach(this::complain);
+            service.failed(Errno.EINVAL, e.problems().get(0));
             reports = reports || Arrays.asList(args).contains("-" + Setting.SYNC_PARENT.shortName());
             report(Errno.EINVAL);
             return USAGE;
@@ -82,10 +81,23 @@ final class DaemonProgram {
         }
     }
 
+    private void run(CommandLine line) throws StartException, UsageException {
+        boolean isRoot = ProcessNative.effectiveUid() == 0;
+        ProgramConfig settings = new ConfigSources(line, environment, isRoot).load();
+        switch (line.action()) {
+            case CHECK_CONFIG -> {
+                ConfigCheck.demand(settings);
+                print("ok\n");
+            }
+            case PRINT_CONFIG -> print(ConfigPrinter.text(settings, ConfigCheck.build(settings)));
+            default -> start(settings);
+        }
+    }
+
     /** What nobody can read has not been said. */
     private void print(String text) throws StartException {
         try {
-            out.write(text.getBytes(StandardCharsets.UTF_8));
+            out.write(Names.bytes(text));
             out.flush();
         } catch (IOException e) {
             int errno = Errno.of(e);
@@ -99,7 +111,8 @@ final class DaemonProgram {
         if (detached || settings.syncParent()) {
             check(
                     ProcessNative.checkReport(ProcessNative.REPORT_FD),
-                    "--sync: descriptor " + ProcessNative.REPORT_FD + " is not one that a parent waits on");
+                    settings.label(Setting.SYNC_PARENT) + ": descriptor " + ProcessNative.REPORT_FD
+                            + " is not one that a parent waits on");
             reports = true;
         }
         demandCalls();
@@ -112,21 +125,21 @@ final class DaemonProgram {
         BlockedSignals.demandNone();
         int signals = check(ProcessNative.openSignals(), "cannot handle signals");
         ProcessNative.unblockOutput();
-        AccessList access = resolveAccess(settings.engine()); // may need the rights that are given up next
+        AccessList access = resolveAccess(settings); // may need the rights that are given up next
         identity.assume();
-        SendfiledConfig config = fitOpenFiles(settings.engine());
+        SendfiledConfig config = fitOpenFiles(settings);
         int log = detached ? openLog(config.name()) : NO_FD;
         if (identity.wasRoot()) {
-            RootCheck.demand(config.root(), ProcessNative.effectiveUid());
+            RootCheck.demand(settings.label(Setting.ROOT), config.root(), ProcessNative.effectiveUid());
         }
         String missing = Sandbox.enter(settings.sandbox(), config);
         if (missing != null && !settings.syncParent()) {
             complain("no full sandbox: " + missing);
         }
-        Engine engine = prepare(config, access);
+        Engine engine = prepare(settings, config, access);
         try {
             Sandbox.close(settings.sandbox());
-            begin(engine, config);
+            begin(engine, settings, config);
             if (!settings.syncParent()) {
                 engine.shortcomings().forEach(this::complain);
             }
@@ -209,8 +222,7 @@ final class DaemonProgram {
      * Reduces the default number of transfers to the limit of open files; refuses a number that was asked for and is
      * too high.
      */
-    private static SendfiledConfig fitOpenFiles(SendfiledConfig.Builder settings)
-            throws StartException, UsageException {
+    private static SendfiledConfig fitOpenFiles(ProgramConfig settings) throws StartException, UsageException {
         SendfiledConfig config = build(settings);
         long limit = ProcessNative.raiseOpenFiles();
         if (limit < 0) {
@@ -224,51 +236,54 @@ final class DaemonProgram {
         if (settings.isSet(Setting.MAX_TRANSFERS) || most < 1) {
             throw new StartException(
                     Errno.EMFILE,
-                    "--max-transfers: " + wanted + " transfers need "
+                    settings.label(Setting.MAX_TRANSFERS) + ": " + wanted + " transfers need "
                             + (wanted * DESCRIPTORS_A_TRANSFER + OTHER_DESCRIPTORS) + " descriptors, but only " + limit
                             + " may be open (ulimit -Hn): at most " + Math.max(most, 0) + " fit");
         }
-        settings.maxTransfers((int) most);
+        settings.engine().maxTransfers((int) most);
         return build(settings);
     }
 
-    private static SendfiledConfig build(SendfiledConfig.Builder settings) throws StartException, UsageException {
+    private static SendfiledConfig build(ProgramConfig settings) throws StartException, UsageException {
         try {
-            return settings.build();
+            return settings.engine().build();
         } catch (InvalidSettingException e) {
+            String problem = settings.label(e.setting()) + ": " + e.problem();
             if (settings.isSet(e.setting())) {
-                throw new UsageException("--" + e.getMessage(), e);
+                throw new UsageException(problem, e);
             }
-            throw new StartException(Errno.EINVAL, "--" + e.getMessage(), e);
+            throw new StartException(Errno.EINVAL, problem, e);
         }
     }
 
-    private static AccessList resolveAccess(SendfiledConfig.Builder settings) throws StartException {
+    private static AccessList resolveAccess(ProgramConfig settings) throws StartException {
         try {
-            return AccessList.resolve(settings.allowedUsers(), settings.allowedGroups());
+            return AccessList.resolve(
+                    settings.engine().allowedUsers(), settings.engine().allowedGroups());
         } catch (InvalidSettingException e) {
-            throw new StartException(Errno.ENOENT, "--" + e.getMessage(), e);
+            throw new StartException(Errno.ENOENT, settings.label(e.setting()) + ": " + e.problem(), e);
         }
     }
 
-    private static Engine prepare(SendfiledConfig config, AccessList access) throws StartException {
+    private static Engine prepare(ProgramConfig settings, SendfiledConfig config, AccessList access)
+            throws StartException {
         try {
             return Engine.prepareProgram(config, access);
         } catch (NativeIoException e) {
-            throw new StartException(e.errno(), explain(config, e), e);
+            throw new StartException(e.errno(), explain(settings, config, e), e);
         }
     }
 
-    private static void begin(Engine engine, SendfiledConfig config) throws StartException {
+    private static void begin(Engine engine, ProgramConfig settings, SendfiledConfig config) throws StartException {
         try {
             engine.begin();
         } catch (NativeIoException e) {
-            throw new StartException(e.errno(), explain(config, e), e);
+            throw new StartException(e.errno(), explain(settings, config, e), e);
         }
     }
 
     /** Names the option to change: the errno alone does not say which of the directories it is about. */
-    private static String explain(SendfiledConfig config, NativeIoException e) {
+    private static String explain(ProgramConfig settings, SendfiledConfig config, NativeIoException e) {
         String reason = Errno.describe(e.errno());
         if (e.errno() == Errno.EADDRINUSE) {
             int pid = ProcessNative.instanceHolder(Names.bytes(config.socketDirectory()), Names.bytes(config.name()));
@@ -276,16 +291,18 @@ final class DaemonProgram {
                     + (pid > 0 ? " (pid " + pid + ")" : "") + " at " + Names.printable(config.socketPath());
         }
         if (!Files.isDirectory(config.root())) {
-            return "--root: " + Names.printable(config.root()) + ": " + reason;
+            return settings.label(Setting.ROOT) + ": " + Names.printable(config.root()) + ": " + reason;
         }
         if (e.errno() == Errno.EPERM) {
-            return "--socket-dir: " + Names.printable(config.socketDirectory()) + ": " + reason
+            return settings.label(Setting.SOCKET_DIRECTORY) + ": " + Names.printable(config.socketDirectory()) + ": "
+                    + reason
                     + ": it must belong to this user or to root, and nobody else may write to it unless it is sticky"
                     + " (chmod go-w)";
         }
         return switch (e.errno()) {
             case Errno.ENOENT, Errno.ENOTDIR, Errno.EACCES, Errno.EROFS ->
-                "--socket-dir: " + Names.printable(config.socketDirectory()) + ": " + reason;
+                settings.label(Setting.SOCKET_DIRECTORY) + ": " + Names.printable(config.socketDirectory()) + ": "
+                        + reason;
             case Errno.EEXIST -> Names.printable(config.socketPath()) + " or its lock is there and not ours: " + reason;
             default -> "cannot start: " + e.getMessage();
         };

@@ -19,19 +19,28 @@ final class HelpText {
         for (Setting setting : Setting.values()) {
             option(out, setting);
         }
-        HelpEntry.append(out, "  -h, --help", "show this text");
-        HelpEntry.append(out, "  -V, --version", "show the version");
+        for (ProgramOption option : ProgramOption.values()) {
+            option(out, option.letter(), option.word(), option.argument(), option.sentence());
+        }
         out.append("\nBYTES is ").append(ByteSizes.SPELLING).append(".\n");
         out.append("TIME is ").append(Times.SPELLING).append("; alone it is milliseconds.\n");
+        out.append("\nThe environment gives settings too, SENDFILED_MAX_TRANSFERS for --max-transfers,\n");
+        out.append("and so does the file /etc/sendfiled/NAME.conf, by lines as max-transfers = 500:\n");
+        out.append("sendfiled.conf(5). The command line counts before the environment, and the\n");
+        out.append("environment before the file.\n");
         out.append("\nSIGTERM and SIGINT end it cleanly, a second one at once. Exit status: 0 ended\n");
         out.append("when asked to, 1 could not start, 2 wrong usage.\n");
         return out.toString();
     }
 
     private static void option(StringBuilder out, Setting setting) {
-        String letter = setting.hasShortName() ? "-" + setting.shortName() + ", " : "    ";
-        String argument = setting.argument().isEmpty() ? "" : " " + setting.argument();
-        HelpEntry.append(out, "  " + letter + "--" + setting.key() + argument, setting.sentence() + limits(setting));
+        String letter = setting.hasShortName() ? Character.toString(setting.shortName()) : "";
+        option(out, letter, setting.key(), setting.argument(), setting.sentence() + limits(setting));
+    }
+
+    private static void option(StringBuilder out, String letter, String word, String argument, String sentence) {
+        String left = (letter.isEmpty() ? "      " : "  -" + letter + ", ") + "--" + word;
+        HelpEntry.append(out, argument.isEmpty() ? left : left + " " + argument, sentence);
     }
 
     /** The bounds and the default in brackets, or nothing. */

@@ -1,8 +1,10 @@
 package io.sendfiled.daemon;
 
+import io.sendfiled.config.Setting;
 import io.sendfiled.jni.ProcessNative;
 import io.sendfiled.names.Names;
 import io.sendfiled.sys.Errno;
+import java.util.List;
 
 /**
  * The user and group that the daemon runs as: decided first, so that a refusal comes before anything is changed, and
@@ -30,26 +32,48 @@ final class Identity {
         String user = settings.user();
         String group = settings.group();
         int current = ProcessNative.effectiveUid();
-        UserIds target = user == null ? null : lookUpUser(user);
+        UserIds target = user == null ? null : lookUpUser(settings.label(Setting.USER), user);
         int uid = target == null ? current : target.uid();
         if (uid == ROOT && !settings.allowRoot()) {
             throw new StartException(
                     Errno.EPERM,
                     "refusing to run as root: give the user to become with --user, or --allow-root where root is"
-                            + " meant, as in a container (" + CommandLine.ALLOW_ROOT_VARIABLE + "=1 does the same)");
+                            + " meant, as in a container (" + Origin.variable(Setting.ALLOW_ROOT.key())
+                            + "=1 does the same)");
         }
         if (user != null && current != ROOT && uid != current) {
             throw new StartException(
                     Errno.EPERM,
-                    "--user: " + Names.printable(String.valueOf(user)) + ": only root can become another user");
+                    settings.label(Setting.USER) + ": " + Names.printable(String.valueOf(user))
+                            + ": only root can become another user");
         }
         if (group != null) {
-            return new Identity(current == ROOT, true, uid, lookUpGroup(group));
+            return new Identity(current == ROOT, true, uid, lookUpGroup(settings.label(Setting.GROUP), group));
         }
         if (target == null || current != ROOT) {
             return new Identity(current == ROOT, false, uid, 0);
         }
         return new Identity(true, true, uid, target.gid());
+    }
+
+    /** Adds to the problems if the user or the group that is given does not exist. */
+    static void demandKnown(ProgramConfig settings, List<String> problems) {
+        String user = settings.user();
+        String group = settings.group();
+        try {
+            if (user != null) {
+                lookUpUser(settings.label(Setting.USER), user);
+            }
+        } catch (StartException e) {
+            problems.add(String.valueOf(e.getMessage()));
+        }
+        try {
+            if (group != null) {
+                lookUpGroup(settings.label(Setting.GROUP), group);
+            }
+        } catch (StartException e) {
+            problems.add(String.valueOf(e.getMessage()));
+        }
     }
 
     /** Whether root has started the program, which may become another user. */
@@ -74,20 +98,20 @@ final class Identity {
         }
     }
 
-    private static UserIds lookUpUser(String user) throws StartException {
+    private static UserIds lookUpUser(String label, String user) throws StartException {
         int[] ids = new int[2];
         int result = ProcessNative.lookupUser(Names.bytes(user), ids);
         if (result < 0) {
-            throw notFound("--user: " + Names.printable(user), "user", -result);
+            throw notFound(label + ": " + Names.printable(user), "user", -result);
         }
         return new UserIds(ids[0], ids[1]);
     }
 
-    private static int lookUpGroup(String group) throws StartException {
+    private static int lookUpGroup(String label, String group) throws StartException {
         int[] ids = new int[1];
         int result = ProcessNative.lookupGroup(Names.bytes(group), ids);
         if (result < 0) {
-            throw notFound("--group: " + Names.printable(group), "group", -result);
+            throw notFound(label + ": " + Names.printable(group), "group", -result);
         }
         return ids[0];
     }

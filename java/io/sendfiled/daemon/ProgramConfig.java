@@ -2,7 +2,9 @@ package io.sendfiled.daemon;
 
 import io.sendfiled.config.SendfiledConfig;
 import io.sendfiled.config.Setting;
+import java.nio.file.Path;
 import java.util.EnumMap;
+import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
@@ -15,18 +17,51 @@ import org.jspecify.annotations.Nullable;
 final class ProgramConfig {
     private final Map<Setting, Object> values = new EnumMap<>(Setting.class);
     private final SendfiledConfig.Builder engine = SendfiledConfig.builder();
+    private final Map<Setting, Origin> origins = new EnumMap<>(Setting.class);
+    private final List<Path> files;
 
     /**
-     * Sets any setting from text.
+     * @param files that the values were read from, with all that these include
+     */
+    ProgramConfig(List<Path> files) {
+        this.files = List.copyOf(files);
+    }
+
+    /**
+     * Sets any setting from text; what was set before counts no more.
      *
      * @throws io.sendfiled.config.InvalidSettingException if it is no value of that setting
      */
-    void set(Setting setting, String text) {
+    void set(Given given) {
+        Setting setting = given.setting();
         if (setting.isOfProgram()) {
-            values.put(setting, setting.parse(text));
+            values.put(setting, setting.parse(given.text()));
         } else {
-            engine.set(setting, text);
+            engine.set(setting, given.text());
         }
+        origins.put(setting, given.origin());
+    }
+
+    /** The files that the values were read from; absolute. */
+    List<Path> files() {
+        return files;
+    }
+
+    /** Where a value was given; null when it is a default. */
+    @Nullable
+    Origin origin(Setting setting) {
+        return origins.get(setting);
+    }
+
+    /** What a message about a setting's value begins with: where it was given, or its option. */
+    String label(Setting setting) {
+        return origins.getOrDefault(setting, Origin.ofOption(setting)).label(setting);
+    }
+
+    /** A value that only the program obeys; null when it is not set. */
+    @Nullable
+    Object ofProgram(Setting setting) {
+        return values.get(setting);
     }
 
     /** Whether a value was given, so that no default applies. */

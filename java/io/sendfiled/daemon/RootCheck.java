@@ -8,12 +8,13 @@ import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import org.jspecify.annotations.Nullable;
 
 /**
- * Checks that only root and the daemon's user can replace the root with another directory: for a daemon that was
- * started as root, as sshd(8) requires of a ChrootDirectory. Every directory on the way must belong to one of the two
- * users, and be writable by no other. If it is writable by others but sticky, as /tmp is, its next entry on the way
- * must belong to one of the two.
+ * Checks who can put something else in the place of what a daemon uses that was started as root: only root and the
+ * daemon's user may replace the root with another directory, as sshd(8) requires of a ChrootDirectory, and only root may
+ * change a configuration file. Every directory on the way must belong to one of these users, and be writable by no
+ * other. If it is writable by others but sticky, as /tmp is, its next entry on the way must belong to one of them.
  *
  * <p>The root itself is not checked: a user who can write in it only decides what is served. The check goes from the
  * top down, and checks each entry when no other user can change it any more, so that nothing can change between the
@@ -30,23 +31,57 @@ final class RootCheck {
     private static final int PERMISSION_BITS = 07777;
     private static final int MOST_LINKS = 40;
 
-    private final Path root;
+    private final String label;
+    private final Path target;
     private final int uid;
+    private final String danger;
+    private final String otherRemedy;
 
-    private RootCheck(Path root, int uid) {
-        this.root = root;
+    private RootCheck(String label, Path target, int uid, String danger, String otherRemedy) {
+        this.label = label;
+        this.target = target;
         this.uid = uid;
+        this.danger = danger;
+        this.otherRemedy = otherRemedy;
     }
 
     /**
      * Returns when the way to the root is safe, or when an entry on it cannot be read: then the open of the root fails
      * and reports why.
      *
+     * @param label what a message begins with, {@code --root}
      * @param root absolute
      * @param uid the user that the daemon runs as
      */
-    static void demand(Path root, int uid) throws StartException {
-        new RootCheck(root, uid).walk();
+    static void demand(String label, Path root, int uid) throws StartException {
+        new RootCheck(
+                        label + ": " + Names.printable(root),
+                        root,
+                        uid,
+                        "who could put another directory in its place",
+                        ", or start as the user that shall serve")
+                .walk();
+    }
+
+    /**
+     * Returns when only root can change or replace a file, or when an entry on the way cannot be read: then the open of
+     * the file fails and reports why.
+     *
+     * @param file absolute
+     */
+    static void demandFile(Path file) throws StartException {
+        RootCheck check = new RootCheck(
+                Names.printable(file), file, ROOT, "who could decide what root starts", ", or start as another user");
+        Entry found = check.walk();
+        if (found == null) {
+            return;
+        }
+        if (!check.isTrusted(found.owner())) {
+            throw check.refuse(found, "belongs to another user");
+        }
+        if (found.isWritableByOthers()) {
+            throw check.refuse(found, "may be written by others");
+        }
     }
 
     /** An entry that is checked: a file's mode with its type, and its owner. */
@@ -74,9 +109,10 @@ final class RootCheck {
         }
     }
 
-    private void walk() throws StartException {
+    /** What the path leads to; null when an entry on the way cannot be read. */
+    private @Nullable Entry walk() throws StartException {
         Deque<Path> names = new ArrayDeque<>();
-        root.forEach(names::addLast);
+        target.forEach(names::addLast);
         int links = 0;
         try {
             Entry directory = Entry.of(Path.of("/"));
@@ -98,17 +134,18 @@ final class RootCheck {
                 }
                 if (entry.isLink()) {
                     links++;
-                    Path target = Files.readSymbolicLink(entry.path());
-                    directory = target.isAbsolute() ? Entry.of(Path.of("/")) : directory;
-                    for (int i = target.getNameCount() - 1; i >= 0; i--) {
-                        names.addFirst(target.getName(i));
+                    Path link = Files.readSymbolicLink(entry.path());
+                    directory = link.isAbsolute() ? Entry.of(Path.of("/")) : directory;
+                    for (int i = link.getNameCount() - 1; i >= 0; i--) {
+                        names.addFirst(link.getName(i));
                     }
                 } else {
                     directory = entry;
                 }
             }
+            return directory;
         } catch (IOException e) {
-            // The open of the root will fail as well, and say why.
+            return null; // the open will fail as well, and say why
         }
     }
 
@@ -130,8 +167,7 @@ final class RootCheck {
         String remedy = isTrusted(entry.owner()) ? "chmod go-w " + path : "chown root " + path;
         return new StartException(
                 Errno.EPERM,
-                "--root: " + Names.printable(root) + ": " + path + " " + fault + " (" + entry.describe()
-                        + "), who could put another directory in its place: " + remedy
-                        + ", or start as the user that shall serve");
+                label + ": " + path + " " + fault + " (" + entry.describe() + "), " + danger + ": " + remedy
+                        + otherRemedy);
     }
 }

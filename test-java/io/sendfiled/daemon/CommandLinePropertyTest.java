@@ -21,9 +21,10 @@ import net.jqwik.api.Provide;
 /** R1: what holds for every command line. */
 final class CommandLinePropertyTest {
     /** Empty when it is refused, which is the one way that it may fail. */
-    private static Optional<CommandLine> parse(List<String> args) {
+    private static Optional<ProgramConfig> parse(List<String> args) {
         try {
-            return Optional.of(CommandLine.parse(args.toArray(new String[0]), Map.of()));
+            CommandLine line = CommandLine.parse(args.toArray(new String[0]));
+            return Optional.of(new ConfigSources(line, Map.of(), false, Path.of("/nowhere")).load());
         } catch (UsageException e) {
             String message = String.valueOf(e.getMessage());
             assertFalse(message.isBlank() || message.equals("null"), () -> "no word about " + args);
@@ -33,7 +34,7 @@ final class CommandLinePropertyTest {
 
     @Property(tries = 10_000)
     void everyCommandLineIsReadOrRefusedWithAWord(@ForAll("lines") List<String> args) {
-        parse(args).ifPresent(line -> assertNotNull(line.action()));
+        parse(args).ifPresent(settings -> assertNotNull(settings.sandbox()));
     }
 
     @Provide
@@ -59,13 +60,12 @@ final class CommandLinePropertyTest {
         List<String> args = new ArrayList<>();
         args.addAll(first.arguments());
         args.addAll(second.arguments());
-        Optional<CommandLine> line = parse(args);
+        Optional<ProgramConfig> settings = parse(args);
 
-        assertTrue(line.isPresent(), () -> args + " is refused");
+        assertTrue(settings.isPresent(), () -> args + " is refused");
         assertEquals(
                 second.value(),
-                line.get()
-                        .settings()
+                settings.get()
                         .engine()
                         .socketDirectory(Path.of("/run/x"))
                         .build()

@@ -17,11 +17,11 @@ import org.junit.jupiter.params.provider.CsvSource;
 
 final class CommandLineTest {
     private static CommandLine parse(String... args) throws UsageException {
-        return CommandLine.parse(args, Map.of());
+        return CommandLine.parse(args);
     }
 
     private static ProgramConfig program(String... args) throws UsageException {
-        return parse(args).settings();
+        return new ConfigSources(parse(args), Map.of(), false, Path.of("/nowhere")).load();
     }
 
     private static SendfiledConfig config(String... args) throws UsageException {
@@ -110,16 +110,6 @@ final class CommandLineTest {
     }
 
     @Test
-    void shouldAllowRootByTheEnvironmentToo() throws UsageException {
-        assertTrue(CommandLine.parse(new String[0], Map.of("SENDFILED_ALLOW_ROOT", "1"))
-                .settings()
-                .allowRoot());
-        assertFalse(CommandLine.parse(new String[0], Map.of("SENDFILED_ALLOW_ROOT", "0"))
-                .settings()
-                .allowRoot());
-    }
-
-    @Test
     void shouldPrintWhatWasGiven() throws UsageException {
         assertEquals(
                 "ProgramConfig[user=www, daemon=on] SendfiledConfig.Builder[name=web, open-timeout=5ms, quantum=64KiB]",
@@ -128,9 +118,7 @@ final class CommandLineTest {
 
     @Test
     void shouldRefuseAFlagThatIsNeitherOnNorOff() {
-        ProgramConfig program = new ProgramConfig();
-        InvalidSettingException e =
-                assertThrows(InvalidSettingException.class, () -> program.set(Setting.DAEMONIZE, "maybe"));
+        InvalidSettingException e = assertThrows(InvalidSettingException.class, () -> Setting.DAEMONIZE.parse("maybe"));
         assertEquals("daemon: 'maybe' is neither on nor off", e.getMessage());
     }
 
@@ -163,7 +151,7 @@ final class CommandLineTest {
                 "web | 'web': unexpected argument (see sendfiled --help)",
             })
     void shouldSayWhichWordIsWrongAndWhy(String argument, String message) {
-        UsageException e = assertThrows(UsageException.class, () -> parse(argument));
+        UsageException e = assertThrows(UsageException.class, () -> program(argument));
         assertEquals(message, e.getMessage());
     }
 }

@@ -24,8 +24,10 @@ final class CompletionTest {
             String letter = setting.hasShortName() ? Character.toString(setting.shortName()) : "";
             completion.option(letter, setting.key(), setting.sentence(), value, words);
         }
-        completion.option("h", CommandLine.HELP, "show all options and end", Value.NONE, List.of());
-        completion.option("V", CommandLine.VERSION, "show the version and end", Value.NONE, List.of());
+        for (ProgramOption option : ProgramOption.values()) {
+            Value value = option.argument().isEmpty() ? Value.NONE : Value.FILE;
+            completion.option(option.letter(), option.word(), option.sentence(), value, List.of());
+        }
         completion.check();
     }
 }

@@ -15,8 +15,19 @@ final class ManualTest {
                     ManualPage.names(letter, setting.key(), setting.argument()),
                     setting.sentence() + HelpText.limits(setting));
         }
-        page.entry(ManualPage.names("h", CommandLine.HELP, ""), "show all options and end");
-        page.entry(ManualPage.names("V", CommandLine.VERSION, ""), "show the version and end");
+        for (ProgramOption option : ProgramOption.values()) {
+            page.entry(ManualPage.names(option.letter(), option.word(), option.argument()), option.sentence());
+        }
         page.check("sendfiled.8.scd");
+    }
+
+    @Test
+    void shouldTellTheKeysOfTheFile() throws IOException {
+        ManualPage page = new ManualPage();
+        for (Setting setting : Setting.values()) {
+            String argument = setting.argument().isEmpty() ? "on|off" : setting.argument();
+            page.entry("*" + setting.key() + "* = _" + argument + "_", setting.sentence() + HelpText.limits(setting));
+        }
+        page.check("sendfiled.conf.5.scd");
     }
 }

@@ -46,13 +46,13 @@ final class RootCheckTest {
     }
 
     private static String refusal(Path path, int uid) {
-        StartException e = assertThrows(StartException.class, () -> RootCheck.demand(path, uid));
+        StartException e = assertThrows(StartException.class, () -> RootCheck.demand("--root", path, uid));
         assertEquals(Errno.EPERM, e.errno());
         return String.valueOf(e.getMessage());
     }
 
     private static void assertServed(Path path) {
-        assertDoesNotThrow(() -> RootCheck.demand(path, OWN));
+        assertDoesNotThrow(() -> RootCheck.demand("--root", path, OWN));
     }
 
     @Test
@@ -61,7 +61,7 @@ final class RootCheckTest {
         assertServed(Path.of("/"));
         assertServed(Path.of("/usr/lib"));
         give(middle, STRANGER);
-        assertDoesNotThrow(() -> RootCheck.demand(root, STRANGER), "the user that the daemon becomes");
+        assertDoesNotThrow(() -> RootCheck.demand("--root", root, STRANGER), "the user that the daemon becomes");
     }
 
     @ParameterizedTest
