@@ -8,9 +8,10 @@ pid=
 trap 'kill $pid 2>/dev/null; rm -rf "$work"' EXIT
 mkfifo "$work/ready" || exit 1
 echo content >"$work/file"
+echo 'max-transfers = 1000 # a file as most have one, for the classes that read it' >"$work/conf"
 
-SENDFILED_JAVA_OPTS="-XX:DumpLoadedClassList=$work/sendfiled" "$tree/bin/sendfiled" --sync --allow-root \
-    --socket-dir "$work" --root "$work" 3>"$work/ready" &
+SENDFILED_JAVA_OPTS="-XX:DumpLoadedClassList=$work/sendfiled" "$tree/bin/sendfiled" --config "$work/conf" \
+    --sync --allow-root --socket-dir "$work" --root "$work" 3>"$work/ready" &
 pid=$!
 [ "$(od -An -tx4 "$work/ready")" = " 00000000" ] || exit 1
 SENDFILED_JAVA_OPTS="-XX:DumpLoadedClassList=$work/sfd" "$tree/bin/sfd" read file --socket-dir "$work" >"$work/out" &&
