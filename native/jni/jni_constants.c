@@ -29,6 +29,7 @@ static const struct constant {
     MEMBER(offload, queue),
     MEMBER(offload, urgent),
     MEMBER(offload, client),
+    MEMBER(offload, user),
     SIZE(offload),
 
     MEMBER(selection, size),

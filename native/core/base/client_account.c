@@ -15,10 +15,15 @@ void sfd_client_accounts_init(struct sfd_client_accounts *accounts, const struct
 void sfd_client_accounts_divide(struct sfd_client_accounts *accounts, uint32_t transfers)
 {
     const uint32_t most = accounts->limits.transfers;
-    const uint32_t three_quarters = (uint32_t)((uint64_t)transfers * 3 / 4);
 
-    accounts->all = transfers;
-    accounts->share = most > 0 && most < transfers ? 0 : three_quarters > 0 ? three_quarters : transfers;
+    accounts->all = accounts->users.all = transfers;
+    accounts->users.share = sfd_share_of(transfers);
+    accounts->share = most > 0 && most < transfers ? 0 : accounts->users.share;
+}
+
+void sfd_client_accounts_reserve(struct sfd_client_accounts *accounts)
+{
+    accounts->users.several = true;
 }
 
 void sfd_client_accounts_deinit(struct sfd_client_accounts *accounts)
@@ -45,6 +50,11 @@ static struct sfd_client_account *find_or_make(struct sfd_client_accounts *accou
     if (account != NULL) return account;
     account = calloc(1, sizeof(*account));
     if (account == NULL) return NULL;
+    account->user = sfd_user_accounts_enter(&accounts->users, uid);
+    if (account->user == NULL) {
+        free(account);
+        return NULL;
+    }
     account->owner = accounts;
     account->next = *bucket;
     account->process = process;
@@ -80,6 +90,7 @@ static void put_last(struct sfd_client_account *account)
         while (*at != account)
             at = &(*at)->next;
         *at = account->next;
+        sfd_user_accounts_leave(&accounts->users, account->user);
     }
     pthread_mutex_unlock(&accounts->lock);
     if (last) free(account);
@@ -128,18 +139,38 @@ void sfd_client_account_behaved(struct sfd_client_account *account)
             return;
 }
 
-/* ------------------------------------------------------------------ counting */
-
-/* Never exceeds the limit, not even for a moment: another loop would then refuse a request for which there is room. */
-static bool take(atomic_uint *count, uint32_t n, uint32_t limit, unsigned *before)
+void sfd_client_account_hold_thread(struct sfd_client_account *account)
 {
-    *before = atomic_load(count); /* seq_cst also when it refuses: loop_offload.c relies on it */
-
-    do {
-        if (limit > 0 && (*before >= limit || n > limit - *before)) return false;
-    } while (!atomic_compare_exchange_weak(count, before, *before + n));
-    return true;
+    if (account == NULL) return;
+    atomic_fetch_add(&account->held, 1);
+    atomic_fetch_add(&account->user->held, 1);
 }
+
+void sfd_client_account_release_thread(struct sfd_client_account *account)
+{
+    if (account == NULL) return;
+    atomic_fetch_sub(&account->user->held, 1);
+    atomic_fetch_sub(&account->held, 1);
+}
+
+bool sfd_client_account_hold_request(struct sfd_client_account *account, unsigned most)
+{
+    const unsigned most_of_user = account->owner->users.several ? most * SFD_USER_HELD_CLIENTS : 0;
+    unsigned before;
+
+    if (!sfd_count_take(&account->held_requests, 1, most, &before)) return false;
+    if (sfd_count_take(&account->user->held_requests, 1, most_of_user, &before)) return true;
+    atomic_fetch_sub(&account->held_requests, 1);
+    return false;
+}
+
+void sfd_client_account_release_request(struct sfd_client_account *account)
+{
+    atomic_fetch_sub(&account->user->held_requests, 1);
+    atomic_fetch_sub(&account->held_requests, 1);
+}
+
+/* ------------------------------------------------------------------ counting */
 
 static void gauge(struct sfd_counters *counters, enum sfd_counter counter, int64_t n)
 {
@@ -161,11 +192,33 @@ static uint32_t most_transfers(const struct sfd_client_accounts *accounts)
     return atomic_load(&accounts->active) <= 1 ? accounts->all : accounts->share;
 }
 
-/* Counts a transfer, of which the client had `before`. */
-static void enter(struct sfd_client_accounts *accounts, unsigned before)
+/*
+ * A transfer is counted from the top down, and uncounted from the bottom up: so a count is at no moment lower than what
+ * the counts below it add up to.
+ */
+static bool enter_user(struct sfd_client_account *account)
 {
+    bool beyond = false;
+
+    if (!sfd_user_account_begin(&account->owner->users, account->user, &beyond)) return false;
+    if (beyond) atomic_fetch_add(&account->owner->beyond, 1);
+    return true;
+}
+
+static void leave_user(struct sfd_client_account *account)
+{
+    if (sfd_user_account_end(&account->owner->users, account->user)) atomic_fetch_sub(&account->owner->beyond, 1);
+}
+
+/* Counts a transfer, of which the client had `before`. The user has it already. */
+static void enter(struct sfd_client_account *account, unsigned before)
+{
+    struct sfd_client_accounts *accounts = account->owner;
+
     if (before == 0) atomic_fetch_add(&accounts->active, 1);
-    if (accounts->share > 0 && before >= accounts->share) atomic_fetch_add(&accounts->beyond, 1);
+    if (accounts->share == 0 || before < accounts->share) return;
+    atomic_fetch_add(&accounts->beyond, 1);
+    leave_user(account);
 }
 
 static void leave(struct sfd_client_account *account)
@@ -173,8 +226,30 @@ static void leave(struct sfd_client_account *account)
     struct sfd_client_accounts *accounts = account->owner;
     const unsigned before = atomic_fetch_sub(&account->transfers, 1);
 
-    if (accounts->share > 0 && before > accounts->share) atomic_fetch_sub(&accounts->beyond, 1);
+    if (accounts->share > 0 && before > accounts->share)
+        atomic_fetch_sub(&accounts->beyond, 1);
+    else
+        leave_user(account);
     if (before == 1) atomic_fetch_sub(&accounts->active, 1);
+}
+
+/* Both or none. */
+static bool take_descriptors(struct sfd_client_account *account, uint32_t n)
+{
+    const struct sfd_client_accounts *accounts = account->owner;
+    unsigned before;
+
+    if (!sfd_count_take(&account->user->descriptors, n, sfd_user_descriptors_most(&accounts->users), &before))
+        return false;
+    if (sfd_count_take(&account->descriptors, n, accounts->limits.descriptors, &before)) return true;
+    atomic_fetch_sub_explicit(&account->user->descriptors, n, memory_order_relaxed);
+    return false;
+}
+
+static void give_descriptors(struct sfd_client_account *account, uint32_t n)
+{
+    atomic_fetch_sub_explicit(&account->descriptors, n, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&account->user->descriptors, n, memory_order_relaxed);
 }
 
 int sfd_client_account_begin(struct sfd_client_account *account, uint32_t descriptors, struct sfd_counters *counters)
@@ -183,12 +258,17 @@ int sfd_client_account_begin(struct sfd_client_account *account, uint32_t descri
     struct sfd_client_accounts *accounts = account->owner;
     const uint32_t most = most_transfers(accounts);
     unsigned before = 0;
-    if (!take(&account->transfers, 1, most, &before)) {
+    if (!enter_user(account)) {
+        const bool alone = atomic_load(&accounts->users.active) <= 1;
+        return refuse(counters, alone ? SFD_COUNTER_REFUSED_TRANSFERS : SFD_COUNTER_REFUSED_USER_TRANSFERS);
+    }
+    if (!sfd_count_take(&account->transfers, 1, most, &before)) {
+        leave_user(account);
         const bool full = accounts->share > 0 && most == accounts->all;
         return refuse(counters, full ? SFD_COUNTER_REFUSED_TRANSFERS : SFD_COUNTER_REFUSED_CLIENT_TRANSFERS);
     }
-    enter(accounts, before);
-    if (!take(&account->descriptors, descriptors, accounts->limits.descriptors, &before)) {
+    enter(account, before);
+    if (!take_descriptors(account, descriptors)) {
         leave(account);
         return refuse(counters, SFD_COUNTER_REFUSED_CLIENT_DESCRIPTORS);
     }
@@ -206,6 +286,7 @@ void sfd_client_account_end(struct sfd_client_account *account, uint32_t descrip
 void sfd_client_account_hold(struct sfd_client_account *account, uint32_t descriptors, struct sfd_counters *counters)
 {
     if (account == NULL) return;
+    atomic_fetch_add_explicit(&account->user->descriptors, descriptors, memory_order_relaxed);
     atomic_fetch_add_explicit(&account->descriptors, descriptors, memory_order_relaxed);
     gauge(counters, SFD_COUNTER_DESCRIPTORS, descriptors);
 }
@@ -213,7 +294,7 @@ void sfd_client_account_hold(struct sfd_client_account *account, uint32_t descri
 void sfd_client_account_release(struct sfd_client_account *account, uint32_t descriptors, struct sfd_counters *counters)
 {
     if (account == NULL) return;
-    atomic_fetch_sub_explicit(&account->descriptors, descriptors, memory_order_relaxed);
+    give_descriptors(account, descriptors);
     gauge(counters, SFD_COUNTER_DESCRIPTORS, -(int64_t)descriptors);
 }
 
@@ -221,7 +302,10 @@ bool sfd_client_account_is_full(const struct sfd_client_account *account)
 {
     if (account == NULL) return false;
     const uint32_t limit = account->owner->limits.descriptors;
-    return limit > 0 && atomic_load_explicit(&account->descriptors, memory_order_relaxed) >= limit;
+    const uint32_t limit_of_user = sfd_user_descriptors_most(&account->owner->users);
+    return (limit > 0 && atomic_load_explicit(&account->descriptors, memory_order_relaxed) >= limit) ||
+           (limit_of_user > 0 &&
+            atomic_load_explicit(&account->user->descriptors, memory_order_relaxed) >= limit_of_user);
 }
 
 int sfd_client_account_ask_task(struct sfd_client_account *account, struct sfd_counters *counters)
@@ -236,7 +320,8 @@ bool sfd_client_account_begin_task(struct sfd_client_account *account, struct sf
 {
     unsigned before;
 
-    if (account != NULL && !take(&account->disk_tasks, 1, account->owner->limits.disk_tasks, &before)) return false;
+    if (account != NULL && !sfd_count_take(&account->disk_tasks, 1, account->owner->limits.disk_tasks, &before))
+        return false;
     gauge(counters, SFD_COUNTER_DISK_TASKS, 1);
     return true;
 }

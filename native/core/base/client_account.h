@@ -9,7 +9,7 @@
  *
  * A client that is alone may have all transfers of the daemon. As soon as another one has a transfer, it gets no new
  * ones beyond its share. What it has beyond its share stays with it, and is not in the way of the others: it does not
- * count in the daemon's own limit.
+ * count in the daemon's own limit. All clients of one user together are limited in the same way (user_account.h).
  *
  * Thread: any; the counts are atomic and need no lock. Owns the accounts, which are reference-counted.
  *
@@ -26,6 +26,7 @@
 #include <stdint.h>
 
 #include "base/counters.h"
+#include "base/user_account.h"
 
 #define SFD_CLIENT_ACCOUNT_BUCKETS 64
 
@@ -34,6 +35,9 @@
 
 /* A client that has held a thread is trusted again after so many calls in a row that came back at once. */
 #define SFD_CLIENT_PROBATION 64
+
+/* The requests of a user that may wait for a thread: those of so many clients. */
+#define SFD_USER_HELD_CLIENTS 4
 
 /*
  * The number of a process: its pid, if that is visible from the daemon's pid namespace; else the inode number of its
@@ -63,6 +67,7 @@ struct sfd_limits {
 struct sfd_client_account {
     struct sfd_client_accounts *owner;
     struct sfd_client_account *next; /* in its bucket */
+    struct sfd_user_account *user;   /* what it has counts there as well */
     uint64_t process;
     uint32_t uid;
     atomic_uint references; /* falls to 0 under the lock only */
@@ -80,10 +85,11 @@ struct sfd_client_account {
 struct sfd_client_accounts {
     pthread_mutex_t lock; /* of the buckets: held for a few instructions, when an account is looked up or freed */
     struct sfd_limits limits;
-    uint32_t all;       /* transfers of all clients; 0: there is no limit, and so are no shares */
-    uint32_t share;     /* of them, for one that is not alone; 0: all have limits.transfers */
+    uint32_t all;   /* transfers of all clients; 0: there is no limit, and so are no shares */
+    uint32_t share; /* of them, for one that is not alone; 0: all have limits.transfers */
+    struct sfd_user_accounts users;
     atomic_uint active; /* accounts with transfers */
-    atomic_uint beyond; /* transfers that clients have beyond their share */
+    atomic_uint beyond; /* transfers that clients have beyond their share, or their users */
     struct sfd_client_account *buckets[SFD_CLIENT_ACCOUNT_BUCKETS];
     struct sfd_client_account *remembered[SFD_CLIENTS_REMEMBERED]; /* a ring */
     uint32_t next_remembered;
@@ -94,9 +100,16 @@ void sfd_client_accounts_init(struct sfd_client_accounts *accounts, const struct
 
 /*
  * Divides the `transfers` of the daemon: a client may have three quarters of them, and all of them while it is alone. A
- * limit of transfers for each client that is lower takes the place of both. Before the first account.
+ * limit of transfers for each client that is lower takes the place of both. For all clients of a user together there is
+ * no other limit than that of shares. Before the first account.
  */
 void sfd_client_accounts_divide(struct sfd_client_accounts *accounts, uint32_t transfers);
+
+/*
+ * Users are served that do not trust each other: what cannot be doubled (memory, descriptors, threads) is reserved, so
+ * that a user gets no more than its share, also while it is alone. Before the first account.
+ */
+void sfd_client_accounts_reserve(struct sfd_client_accounts *accounts);
 
 /* Forgets what it remembers. All accounts must have been put. Idempotent after init. */
 void sfd_client_accounts_deinit(struct sfd_client_accounts *accounts);
@@ -116,6 +129,14 @@ void sfd_client_account_suspect(struct sfd_client_account *account);
 
 /* A call for a client on probation has come back at once. */
 void sfd_client_account_behaved(struct sfd_client_account *account);
+
+/* A thread begins, or ends, to sit in a call for this client. */
+void sfd_client_account_hold_thread(struct sfd_client_account *account);
+void sfd_client_account_release_thread(struct sfd_client_account *account);
+
+/* Counts a request that waits for a thread: false at the limit `most` of each client. */
+bool sfd_client_account_hold_request(struct sfd_client_account *account, unsigned most);
+void sfd_client_account_release_request(struct sfd_client_account *account);
 
 /* Whether calls for this client may hold their thread, as far as is known. */
 static inline bool sfd_client_account_is_suspect(const struct sfd_client_account *account)
@@ -144,7 +165,7 @@ void sfd_client_account_hold(struct sfd_client_account *account, uint32_t descri
 void sfd_client_account_release(struct sfd_client_account *account, uint32_t descriptors,
                                 struct sfd_counters *counters);
 
-/* Whether it has as many descriptors as one client may have. */
+/* Whether it has as many descriptors as one client may have, or its user as many as one user may. */
 bool sfd_client_account_is_full(const struct sfd_client_account *account);
 
 /*

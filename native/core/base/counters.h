@@ -33,10 +33,11 @@ enum sfd_counter {
     SFD_COUNTER_REFUSED_CLIENT_TRANSFERS, /* requests beyond one client's limits, client_account.h */
     SFD_COUNTER_REFUSED_CLIENT_DESCRIPTORS,
     SFD_COUNTER_REFUSED_CLIENT_DISK_TASKS,
-    SFD_COUNTER_DESCRIPTORS, /* held for clients, or promised to their transfers, now */
-    SFD_COUNTER_DISK_TASKS,  /* in the disk pool now */
-    SFD_COUNTER_SHORTAGES,   /* waits because the system lacked memory, descriptors or the like */
-    SFD_COUNTER_CROWDED,     /* requests whose descriptors were lost: no descriptor was free */
+    SFD_COUNTER_DESCRIPTORS,            /* held for clients, or promised to their transfers, now */
+    SFD_COUNTER_DISK_TASKS,             /* in the disk pool now */
+    SFD_COUNTER_SHORTAGES,              /* waits because the system lacked memory, descriptors or the like */
+    SFD_COUNTER_CROWDED,                /* requests whose descriptors were lost: no descriptor was free */
+    SFD_COUNTER_REFUSED_USER_TRANSFERS, /* requests beyond one user's share, user_account.h */
     SFD_COUNTERS,
 };
 

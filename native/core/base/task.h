@@ -19,6 +19,7 @@ struct sfd_task {
     uint8_t queue;         /* of the disk pool: enum sfd_queue */
     bool urgent;           /* in that queue, goes before tasks that are not */
     int32_t client;        /* the process that it is done for; 0: none */
+    uint32_t user;         /* the uid of that process */
 };
 
 #endif

@@ -43,7 +43,8 @@
  * What held a thread is remembered (client_account.h): the client is suspect until so many of its calls have come back
  * at once. For a suspect the loop is given to a spare carrier *before* each call, so it costs the loop nothing more. A
  * client may hold a few threads, all suspects may hold half of the threads that there may be; what is beyond waits in
- * the loop, without a thread (loop_act.c, loop_requests.c).
+ * the loop, without a thread (loop_act.c, loop_requests.c). Where several users are served, no user may hold more than
+ * half of them either, however many processes it has: the other half is there for the others.
  *
  * All hand-overs are under one mutex, which the path without a hand-over never takes.
  */
@@ -201,7 +202,7 @@ static void part(struct sfd_carrier *c, struct sfd_carrier *heir, bool long_held
     c->signalled_ms = 0;
     c->long_held = long_held;
     c->account = client_of(c);
-    if (c->account != NULL) atomic_fetch_add(&c->account->held, 1);
+    sfd_client_account_hold_thread(c->account);
     if (c->transfer != NULL) c->transfer->loop.out = true;
     c->away_next = carriers->away;
     carriers->away = c;
@@ -319,7 +320,7 @@ void sfd_carrier_come_back(struct sfd_carrier *c)
     mount(c, loop);
     judge(c, account);
     c->suspect = sfd_client_account_is_suspect(account);
-    if (account != NULL) atomic_fetch_sub(&account->held, 1);
+    sfd_client_account_release_thread(account);
     sfd_client_account_put(account);
     sfd_loop_act_tell(loop);
 }
@@ -447,8 +448,16 @@ int sfd_carrier_poll(struct sfd_carrier *c)
 
 bool sfd_carrier_may_be_held(struct sfd_shared *shared, const struct sfd_client_account *account)
 {
-    return !sfd_client_account_is_suspect(account) || (atomic_load(&account->held) < SFD_HELD_CLIENT_MAX &&
-                                                       atomic_load(&shared->carriers.held) < SFD_HELD_SUSPECT_MAX);
+    const bool suspect = sfd_client_account_is_suspect(account);
+    unsigned most = SFD_HELD_SUSPECT_MAX;
+
+    if (account != NULL && shared->accounts.users.several) {
+        const unsigned of_user = suspect ? SFD_HELD_USER_SUSPECT_MAX : SFD_HELD_USER_MAX;
+        if (atomic_load(&account->user->held) >= of_user) return false;
+        most = SFD_HELD_MAX - SFD_HELD_USER_SUSPECT_MAX; /* one user's threads leave room for the suspects of others */
+    }
+    return !suspect ||
+           (atomic_load(&account->held) < SFD_HELD_CLIENT_MAX && atomic_load(&shared->carriers.held) < most);
 }
 
 bool sfd_carriers_alarmed(struct sfd_shared *shared)

@@ -23,11 +23,14 @@ struct sfd_turn;
 
 /*
  * Threads that clients may hold in calls at once, over all loops. Those that have held one before may have half of
- * them, and each client a few; so the other half is there for those that do it for the first time.
+ * them, and each client a few; so the other half is there for those that do it for the first time. Where several users
+ * are served, all clients of one user may have half of either.
  */
-#define SFD_HELD_MAX         128
-#define SFD_HELD_SUSPECT_MAX (SFD_HELD_MAX / 2)
-#define SFD_HELD_CLIENT_MAX  4
+#define SFD_HELD_MAX              128
+#define SFD_HELD_SUSPECT_MAX      (SFD_HELD_MAX / 2)
+#define SFD_HELD_CLIENT_MAX       4
+#define SFD_HELD_USER_MAX         (SFD_HELD_MAX / 2)
+#define SFD_HELD_USER_SUSPECT_MAX (SFD_HELD_SUSPECT_MAX / 2)
 
 /* A spare carrier ends after it was not needed for this long, unless it is the only one. */
 #define SFD_CARRIER_IDLE_MS 2000

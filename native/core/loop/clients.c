@@ -20,6 +20,34 @@ static struct sfd_client **bucket_of(struct sfd_clients *clients, uint64_t proce
     return &clients->buckets[bucket_index(process)];
 }
 
+static struct sfd_user *enter_user(struct sfd_clients *clients, uint32_t uid)
+{
+    struct sfd_user **bucket = &clients->users[uid % SFD_USER_BUCKETS];
+    struct sfd_user *user = *bucket;
+
+    while (user != NULL && user->uid != uid)
+        user = user->bucket_next;
+    if (user == NULL) {
+        user = malloc(sizeof(*user));
+        if (user == NULL) return NULL;
+        *user = (struct sfd_user){.uid = uid, .bucket_next = *bucket};
+        *bucket = user;
+    }
+    user->clients++;
+    return user;
+}
+
+static void leave_user(struct sfd_clients *clients, struct sfd_user *user)
+{
+    struct sfd_user **at = &clients->users[user->uid % SFD_USER_BUCKETS];
+
+    if (--user->clients > 0) return;
+    while (*at != user)
+        at = &(*at)->bucket_next;
+    *at = user->bucket_next;
+    free(user);
+}
+
 struct sfd_client *sfd_clients_enter(struct sfd_clients *clients, uint64_t process, uint32_t uid)
 {
     struct sfd_client **bucket = bucket_of(clients, process);
@@ -35,11 +63,14 @@ struct sfd_client *sfd_clients_enter(struct sfd_clients *clients, uint64_t proce
     if (client == NULL) return NULL;
     *client = (struct sfd_client){
         .account = sfd_client_accounts_get(clients->accounts, process, uid),
+        .user = enter_user(clients, uid),
         .transfers = 1,
         .pidfd = -1,
         .bucket_next = *bucket,
     };
-    if (client->account == NULL) {
+    if (client->account == NULL || client->user == NULL) {
+        if (client->user != NULL) leave_user(clients, client->user);
+        sfd_client_account_put(client->account);
         free(client);
         return NULL;
     }
@@ -56,6 +87,7 @@ int sfd_clients_leave(struct sfd_clients *clients, struct sfd_client *client)
     while (*at != client)
         at = &(*at)->bucket_next;
     *at = client->bucket_next;
+    leave_user(clients, client->user);
     sfd_client_account_put(client->account);
     free(client);
     return pidfd;

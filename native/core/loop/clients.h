@@ -1,9 +1,10 @@
 /*
- * The clients of one loop: the processes that have transfers in it.
+ * The clients of one loop: the processes that have transfers in it, and the users whose processes these are.
  *
  * Role: finds the client of a process. A client exists as long as it has transfers here, and refers to its account,
- * which all loops share. It may have a pidfd, which tells when the process is gone (loop_exits.c). Thread: one event
- * loop. Owns the clients. Every call is O(1), but sfd_clients_next.
+ * which all loops share. It may have a pidfd, which tells when the process is gone (loop_exits.c). A user exists as
+ * long as it has clients here. Thread: one event loop. Owns the clients and the users. Every call is O(1), but
+ * sfd_clients_next.
  */
 #ifndef SFD_LOOP_CLIENTS_H
 #define SFD_LOOP_CLIENTS_H
@@ -14,6 +15,7 @@
 #include "base/task.h"
 
 #define SFD_CLIENT_BUCKETS 64
+#define SFD_USER_BUCKETS   16
 
 struct sfd_transfer;
 
@@ -25,14 +27,25 @@ enum sfd_client_watch {
     SFD_WATCH_OVER, /* the process is gone, or has no number by which it could be found */
 };
 
+struct sfd_user {
+    struct sfd_user *bucket_next;
+    uint32_t uid;
+    uint32_t clients;
+
+    /* ready_queue.c */
+    struct sfd_user *queue_next;   /* valid while it has ready transfers */
+    struct sfd_client *ready_last; /* of a ring: its clients that have some */
+};
+
 struct sfd_client {
     struct sfd_client_account *account; /* a reference of its own */
+    struct sfd_user *user;
     uint32_t transfers;
     int pidfd; /* owned; -1: none yet (loop_exits.c) */
     struct sfd_client *bucket_next;
 
     /* ready_queue.c */
-    struct sfd_client *queue_next;   /* valid while it has ready transfers */
+    struct sfd_client *ready_next;   /* in its user's ring; valid while it has ready transfers */
     struct sfd_transfer *ready_last; /* of a ring */
 
     /* loop_offload.c */
@@ -50,6 +63,7 @@ struct sfd_client {
 struct sfd_clients {
     struct sfd_client_accounts *accounts;
     struct sfd_client *buckets[SFD_CLIENT_BUCKETS];
+    struct sfd_user *users[SFD_USER_BUCKETS];
 };
 
 /* `accounts` is borrowed. */

@@ -19,7 +19,7 @@
 
 #define SFD_LOOPS_MAX      8
 #define SFD_ROOTS_MAX      16
-#define SFD_OFFLOADS_MAX   128
+#define SFD_OFFLOADS_MAX   120
 #define SFD_SELECTIONS_MAX 32
 
 /* A task for the disk pool: pass `task` to sfd_loop_work on a thread of queue `queue`. */
@@ -28,6 +28,8 @@ struct sfd_offload {
     int16_t queue;  /* enum sfd_queue */
     int16_t urgent; /* 1: goes before those that are not */
     int32_t client; /* sfd_process_short of the client, for round-robin in the queue; 0: none, or unknown */
+    int32_t user;   /* its uid */
+    int32_t reserved;
 };
 
 /* A transfer that waits for the selector to name its technique. */

@@ -158,6 +158,7 @@ static void offload_closes(struct sfd_loop *loop)
                         .kind = SFD_TASK_CLOSE,
                         .queue = first->queue,
                         .client = first->account == NULL ? 0 : sfd_process_short(first->account->process),
+                        .user = first->account == NULL ? 0 : first->account->uid,
                     },
             };
         }
@@ -197,6 +198,7 @@ void sfd_loop_offload_publish(struct sfd_loop *loop)
             .queue = (int16_t)task->queue,
             .urgent = task->urgent ? 1 : 0,
             .client = task->client,
+            .user = (int32_t)task->user,
         };
     }
     loop->turn->offloads = count;

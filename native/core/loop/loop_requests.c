@@ -110,6 +110,7 @@ static struct sfd_transfer *new_transfer(struct sfd_loop *loop, struct sfd_slot 
     sfd_transfer_init(t);
     t->task.loop = loop;
     t->task.client = sfd_process_short(slot->process);
+    t->task.user = slot->uid;
     t->loop.client = sfd_clients_enter(&loop->clients, slot->process, slot->uid);
     if (t->loop.client == NULL) goto fail;
     sfd_loop_exits_give(t->loop.client, &slot->pidfd);
@@ -345,10 +346,10 @@ static bool hold(struct sfd_loop *loop, struct sfd_slot *slot, struct sfd_client
     const size_t size = sfd_slot_size(slot);
     struct sfd_held_request *request = NULL;
 
-    if (atomic_fetch_add(&account->held_requests, 1) < HELD_REQUESTS_MAX)
-        request = malloc(offsetof(struct sfd_held_request, slot) + size);
+    if (!sfd_client_account_hold_request(account, HELD_REQUESTS_MAX)) return false;
+    request = malloc(offsetof(struct sfd_held_request, slot) + size);
     if (request == NULL) {
-        atomic_fetch_sub(&account->held_requests, 1);
+        sfd_client_account_release_request(account);
         return false;
     }
     memcpy(&request->slot, slot, size);
@@ -400,7 +401,7 @@ void sfd_loop_requests_serve(struct sfd_loop *loop, struct sfd_slot *slot)
 
 static void free_request(struct sfd_held_request *request)
 {
-    atomic_fetch_sub(&request->account->held_requests, 1);
+    sfd_client_account_release_request(request->account);
     sfd_client_account_put(request->account);
     free(request);
 }

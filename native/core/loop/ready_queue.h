@@ -1,8 +1,9 @@
 /*
- * The ready queue: the ready transfers of one loop, round-robin by client.
+ * The ready queue: the ready transfers of one loop, round-robin by user, and those of each user round-robin by client.
  *
- * Role: a client with a thousand ready transfers gets one quantum, then the next client gets one. Thread: one event
- * loop. Owns nothing: the links are the clients' and the transfers'. Every call is O(1).
+ * Role: a client with a thousand ready transfers gets one quantum, then the next client gets one; and a user with a
+ * thousand clients gets one, then the next user gets one. Thread: one event loop. Owns nothing: the links are the
+ * users', the clients' and the transfers'. Every call is O(1).
  */
 #ifndef SFD_LOOP_READY_QUEUE_H
 #define SFD_LOOP_READY_QUEUE_H
@@ -12,8 +13,8 @@
 
 /* All 0: empty. */
 struct sfd_ready_queue {
-    struct sfd_client *first; /* clients with ready transfers */
-    struct sfd_client *last;
+    struct sfd_user *first; /* users with ready transfers */
+    struct sfd_user *last;
     uint32_t count; /* transfers */
 };
 

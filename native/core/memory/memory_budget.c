@@ -353,17 +353,36 @@ static bool fits(struct sfd_memory_budget *budget, uint64_t bytes)
     return result;
 }
 
+/* Within the limits of a client and of its user: both or none. */
+static bool add_for(struct sfd_client_account *account, uint64_t bytes, uint64_t of_each, uint64_t of_user)
+{
+    if (account == NULL) return true;
+    if (!add_within(&account->user->memory, bytes, of_user)) return false;
+    if (add_within(&account->memory, bytes, of_each)) return true;
+    atomic_fetch_sub(&account->user->memory, bytes);
+    return false;
+}
+
+static void subtract_for(struct sfd_client_account *account, uint64_t bytes)
+{
+    if (account == NULL) return;
+    atomic_fetch_sub(&account->memory, bytes);
+    atomic_fetch_sub(&account->user->memory, bytes);
+}
+
 int sfd_memory_budget_take(struct sfd_memory_budget *budget, struct sfd_client_account *account, uint64_t bytes,
                            struct sfd_memory_grant *grant)
 {
     if (atomic_load(&budget->most) == 0) (void)measure_and_note(budget);
     const uint64_t most = atomic_load(&budget->most);
     const uint64_t of_each = budget->for_each > 0 ? budget->for_each : most / 4 * 3;
+    const bool reserved = account != NULL && account->owner->users.several; /* for other users */
+    const uint64_t of_user = reserved ? most / 4 * 3 : UNLIMITED;
     const uint64_t pieces = bytes / PIECE + (bytes % PIECE == 0 ? 0 : 1);
 
     if (pieces > UINT32_MAX) return -ENOBUFS;
     bytes = pieces * PIECE;
-    if (account != NULL && !add_within(&account->memory, bytes, of_each)) return -EDQUOT;
+    if (!add_for(account, bytes, of_each, of_user)) return -EDQUOT;
     if (!add_within(&budget->filling, bytes, most)) goto refuse;
     if (!fits(budget, bytes)) {
         atomic_fetch_sub(&budget->filling, bytes);
@@ -372,7 +391,7 @@ int sfd_memory_budget_take(struct sfd_memory_budget *budget, struct sfd_client_a
     *grant = (struct sfd_memory_grant){.pieces = (uint32_t)pieces, .missing = (uint32_t)pieces};
     return 0;
 refuse:
-    if (account != NULL) atomic_fetch_sub(&account->memory, bytes);
+    subtract_for(account, bytes);
     return -ENOBUFS;
 }
 
@@ -397,6 +416,6 @@ void sfd_memory_budget_give_back(struct sfd_memory_budget *budget, struct sfd_cl
     if (bytes == 0) return;
     found(budget, grant, grant->missing);
     atomic_fetch_sub(&budget->filling, bytes);
-    if (account != NULL) atomic_fetch_sub(&account->memory, bytes);
+    subtract_for(account, bytes);
     *grant = (struct sfd_memory_grant){0};
 }

@@ -6,7 +6,7 @@
  * engine when its clients free such a file, so counting cannot be enough. Therefore it is measured: before a fill
  * begins, what its cgroup, each cgroup above, and the machine can still take, without what was granted and is not
  * filled yet. Two limits stand beside that: for the fills of all clients that are under way at once, and for those of
- * one client.
+ * one client; and where several users are served, all clients of one user together may have three quarters.
  *
  * Pages that a client has allocated itself before (fallocate(2)) are charged to its own cgroup. They need no grant: who
  * allocates pays.
@@ -58,7 +58,7 @@ void sfd_memory_budget_deinit(struct sfd_memory_budget *budget);
 
 /*
  * Asks for `bytes`, for a client (borrowed; NULL: none). 0 with the grant in *grant, which must be empty; or -EDQUOT:
- * beyond what one client may fill at once; -ENOBUFS: beyond what all may, or what the memory can take.
+ * beyond what one client, or one user, may fill at once; -ENOBUFS: beyond what all may, or what the memory can take.
  */
 int sfd_memory_budget_take(struct sfd_memory_budget *budget, struct sfd_client_account *account, uint64_t bytes,
                            struct sfd_memory_grant *grant);

@@ -636,6 +636,36 @@ class SuspectsTest : public CarrierTest
 };
 
 /* Client 1 is held while the requests that wait are looked at. */
+TEST_F(SuspectsTest, ShouldLetAUserHoldHalfOfTheThreadsHoweverManyProcessesItHas) // R16, R25
+{
+    constexpr int MORE = 10;
+
+    sfd_client_accounts_reserve(&shared_->accounts);
+    start();
+    warmUp();
+    struct sfd_client_account *account = sfd_client_accounts_get(&shared_->accounts, PID, getuid());
+    struct sfd_client_account *stranger = sfd_client_accounts_get(&shared_->accounts, PID, getuid() + 1);
+    std::vector<OwnedFd> all;
+    for (int client = 1; client <= SFD_HELD_USER_MAX + MORE; client++) {
+        gate.hold(Hold(OPENAT2).of(client));
+        all.push_back(read(client, "small"));
+    }
+    ASSERT_TRUE(gate.awaitHeld(SFD_HELD_USER_MAX));
+    ASSERT_TRUE(awaitWaiting(MORE));
+    EXPECT_EQ(SFD_HELD_USER_MAX, gate.held());
+    EXPECT_FALSE(sfd_carrier_may_be_held(shared_.get(), account)) << "although it has never held one";
+    EXPECT_TRUE(sfd_carrier_may_be_held(shared_.get(), stranger));
+    sfd_client_account_suspect(stranger);
+    EXPECT_TRUE(sfd_carrier_may_be_held(shared_.get(), stranger)) << "also if it has held one";
+    gate.release();
+    for (OwnedFd &in : all) {
+        EXPECT_BYTES(small_, readToEnd(in.get()).substr(SFD_WIRE_FILE_INFO_SIZE));
+    }
+    EXPECT_TRUE(await([&] { return account->user->held.load() == 0; }));
+    sfd_client_account_put(account);
+    sfd_client_account_put(stranger);
+}
+
 TEST_F(SuspectsTest, ShouldGoOnWithRequestsThatWaitWhileOneOfThemIsHeld)
 {
     start();

@@ -21,6 +21,9 @@ class ClientsTest : public testing::Test
         for (const struct sfd_client *client : clients_.buckets) {
             EXPECT_EQ(nullptr, client) << "a client outlived its transfers";
         }
+        for (const struct sfd_user *user : clients_.users) {
+            EXPECT_EQ(nullptr, user) << "a user outlived its clients";
+        }
         for (const struct sfd_client_account *account : accounts_.buckets) {
             EXPECT_EQ(nullptr, account) << "an account outlived its clients";
         }
@@ -52,6 +55,15 @@ TEST_F(ClientsTest, ShouldTellProcessesApartThatShareABucketOrANumber)
     const struct sfd_client *a = enter(1);
     EXPECT_NE(a, enter(1 + SFD_CLIENT_BUCKETS));
     EXPECT_NE(a, enter(1, 1001)) << "the number was used again by somebody else";
+}
+
+TEST_F(ClientsTest, ShouldHaveOneUserForTheProcessesOfAUid) // R25
+{
+    const struct sfd_user *a = enter(1)->user;
+    EXPECT_EQ(a, enter(2)->user);
+    EXPECT_EQ(2u, a->clients);
+    EXPECT_NE(a, enter(1, 1000 + SFD_USER_BUCKETS)->user);
+    EXPECT_EQ(2u, a->clients);
 }
 
 TEST_F(ClientsTest, ShouldForgetAClientWithItsLastTransfer)

@@ -25,6 +25,9 @@ class ReadyQueueTest : public testing::Test
         for (const struct sfd_client *client : clients_.buckets) {
             EXPECT_EQ(nullptr, client) << "a client outlived its transfers";
         }
+        for (const struct sfd_user *user : clients_.users) {
+            EXPECT_EQ(nullptr, user) << "a user outlived its clients";
+        }
         for (const struct sfd_client_account *account : accounts_.buckets) {
             EXPECT_EQ(nullptr, account) << "an account outlived its clients";
         }
@@ -99,6 +102,39 @@ TEST_F(ReadyQueueTest, ShouldServeManyClientsInACircle)
             sfd_ready_queue_push(&queue_, t);
         }
     }
+}
+
+TEST_F(ReadyQueueTest, ShouldGiveAUserEverySecondTurnBesideOneWithManyProcesses) // R25
+{
+    for (int32_t pid = 1; pid <= 100; pid++) {
+        sfd_ready_queue_push(&queue_, enter(pid, 1000));
+    }
+    struct sfd_transfer *polite = enter(1, 2000);
+    sfd_ready_queue_push(&queue_, polite);
+    int turns_of_polite = 0;
+    for (int i = 0; i < 50; i++) {
+        struct sfd_transfer *t = sfd_ready_queue_pop(&queue_);
+        ASSERT_NE(nullptr, t);
+        turns_of_polite += t == polite ? 1 : 0;
+        sfd_ready_queue_push(&queue_, t);
+    }
+    EXPECT_EQ(25, turns_of_polite);
+    EXPECT_EQ(101u, queue_.count);
+}
+
+TEST_F(ReadyQueueTest, ShouldServeTheClientsOfAUserInTurnAsTheirTransfersEnd)
+{
+    struct sfd_transfer *a1 = enter(1);
+    struct sfd_transfer *a2 = enter(1);
+    struct sfd_transfer *b1 = enter(2);
+    struct sfd_transfer *c1 = enter(3);
+    for (struct sfd_transfer *t : {a1, a2, b1, c1}) {
+        sfd_ready_queue_push(&queue_, t);
+    }
+    for (struct sfd_transfer *expected : {a1, b1, c1, a2}) {
+        EXPECT_EQ(expected, sfd_ready_queue_pop(&queue_));
+    }
+    EXPECT_EQ(nullptr, sfd_ready_queue_pop(&queue_));
 }
 
 TEST_F(ReadyQueueTest, ShouldQueueAReadyTransferOnlyOnce)

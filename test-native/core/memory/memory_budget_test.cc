@@ -78,21 +78,53 @@ TEST_F(MemoryBudgetTest, ShouldGrantHalfOfTheCgroupWithoutSettings) // R18
 
 TEST_F(MemoryBudgetTest, ShouldGrantOneClientThreeQuartersOfWhatAllMayHave) // R18
 {
-    struct sfd_client_account account = {};
+    const struct sfd_limits limits = {};
+    struct sfd_client_accounts accounts;
 
+    sfd_client_accounts_init(&accounts, &limits);
+    struct sfd_client_account *account = sfd_client_accounts_get(&accounts, 1, 1000);
     put("parent/own/memory.max", mib(256));
     init(100 * MIB, 0);
-    EXPECT_EQ(-EDQUOT, take(75 * MIB + 1, &grant_, &account));
-    EXPECT_EQ(0, take(75 * MIB, &grant_, &account));
-    EXPECT_EQ(-EDQUOT, take(1, &other_, &account));
+    EXPECT_EQ(-EDQUOT, take(75 * MIB + 1, &grant_, account));
+    EXPECT_EQ(0, take(75 * MIB, &grant_, account));
+    EXPECT_EQ(-EDQUOT, take(1, &other_, account));
     EXPECT_EQ(0, take(25 * MIB, &other_)) << "of another client";
     giveBack(&other_);
-    giveBack(&grant_, &account);
-    EXPECT_EQ(0u, account.memory.load());
+    giveBack(&grant_, account);
+    EXPECT_EQ(0u, account->memory.load());
     sfd_memory_budget_deinit(&budget_);
     init(100 * MIB, 10 * MIB);
-    EXPECT_EQ(-EDQUOT, take(10 * MIB + 1, &grant_, &account));
-    EXPECT_EQ(0u, account.memory.load());
+    EXPECT_EQ(-EDQUOT, take(10 * MIB + 1, &grant_, account));
+    EXPECT_EQ(0u, account->memory.load());
+    sfd_client_account_put(account);
+    sfd_client_accounts_deinit(&accounts);
+}
+
+TEST_F(MemoryBudgetTest, ShouldGrantAllProcessesOfOneUserThreeQuartersWhereSeveralUsersAreServed) // R18, R25
+{
+    const struct sfd_limits limits = {};
+    struct sfd_client_accounts accounts;
+
+    sfd_client_accounts_init(&accounts, &limits);
+    struct sfd_client_account *account = sfd_client_accounts_get(&accounts, 1, 1000);
+    struct sfd_client_account *sister = sfd_client_accounts_get(&accounts, 2, 1000);
+    struct sfd_client_account *stranger = sfd_client_accounts_get(&accounts, 1, 2000);
+    put("parent/own/memory.max", mib(256));
+    init(100 * MIB, 0);
+    EXPECT_EQ(0, take(60 * MIB, &grant_, account));
+    EXPECT_EQ(0, take(40 * MIB, &other_, sister)) << "there is one user only";
+    giveBack(&other_, sister);
+    sfd_client_accounts_reserve(&accounts);
+    EXPECT_EQ(-EDQUOT, take(15 * MIB + 1, &other_, sister));
+    EXPECT_EQ(0u, sister->memory.load());
+    EXPECT_EQ(0, take(40 * MIB, &other_, stranger));
+    giveBack(&other_, stranger);
+    giveBack(&grant_, account);
+    EXPECT_EQ(0u, account->user->memory.load());
+    for (struct sfd_client_account *each : {account, sister, stranger}) {
+        sfd_client_account_put(each);
+    }
+    sfd_client_accounts_deinit(&accounts);
 }
 
 TEST_F(MemoryBudgetTest, ShouldGrantNoMoreThanTheCgroupHasLeft) // R18

@@ -49,7 +49,9 @@ public enum Counter {
     /** Waits and retries because the system lacked memory, descriptors or the like. */
     SHORTAGES(22),
     /** Requests that lost descriptors on receipt, because the process had too many open. */
-    CROWDED(23);
+    CROWDED(23),
+    /** Requests refused because their user had as many transfers as one user may beside others. */
+    REFUSED_USER_TRANSFERS(24);
 
     private final int index;
 

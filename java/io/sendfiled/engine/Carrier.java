@@ -70,7 +70,7 @@ final class Carrier implements Runnable {
     private void offload() {
         int count = turn.offloads();
         for (int i = 0; i < count; i++) {
-            diskPool.execute(turn.queue(i), turn.task(i), turn.isUrgent(i), turn.client(i));
+            diskPool.execute(turn.queue(i), turn.task(i), turn.isUrgent(i), turn.user(i), turn.client(i));
         }
     }
 }

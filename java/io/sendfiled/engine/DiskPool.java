@@ -22,6 +22,7 @@ final class DiskPool implements AutoCloseable {
     private static final int OPEN_FACTOR = 4;
 
     private final int threads;
+    private final boolean severalUsers;
     private final Runnable begin;
     private final LongConsumer work;
     private final Runnable wantThreads;
@@ -29,12 +30,15 @@ final class DiskPool implements AutoCloseable {
 
     /**
      * @param threads of each queue
+     * @param severalUsers whether users are served that do not trust each other: then none gets all threads of a queue in
+     *     which tasks can wait for what is in a client's hands
      * @param begin runs once on each new thread
      * @param work does one task, and waits for its disk
      * @param wantThreads makes another thread call {@link #startThreads}; does not wait for that
      */
-    DiskPool(int threads, Runnable begin, LongConsumer work, Runnable wantThreads) {
+    DiskPool(int threads, boolean severalUsers, Runnable begin, LongConsumer work, Runnable wantThreads) {
         this.threads = threads;
+        this.severalUsers = severalUsers;
         this.begin = begin;
         this.work = work;
         this.wantThreads = wantThreads;
@@ -44,14 +48,15 @@ final class DiskPool implements AutoCloseable {
      * Queues a task of a turn.
      *
      * @param urgent whether it goes before tasks that are not
-     * @param client the process that it is done for: tasks are taken round-robin by client
+     * @param user the uid of the client: tasks are taken round-robin by user
+     * @param client the process that it is done for: those of a user are taken round-robin by client
      */
-    void execute(int queue, long task, boolean urgent, int client) {
+    void execute(int queue, long task, boolean urgent, int user, int client) {
         Pool pool = pools.get(queue);
         if (pool == null) {
             pool = create(queue);
         }
-        pool.tasks.add(task, urgent, client);
+        pool.tasks.add(task, urgent, user, client);
         pool.threads.getQueue().add(pool.turn);
         if (pool.isShort()) {
             wantThreads.run();
@@ -95,7 +100,7 @@ final class DiskPool implements AutoCloseable {
                     return thread;
                 });
         executor.allowCoreThreadTimeOut(true);
-        FairTasks tasks = new FairTasks(mostOfOneClient(queue, count));
+        FairTasks tasks = new FairTasks(mostOfOneClient(queue, count), mostOfOneUser(queue, count));
         // Until no task may run: a task that waited for its client's limit has used up its own execution of `turn`.
         Pool pool = new Pool(executor, tasks, () -> {
             for (FairTasks.Task task = tasks.next(); task != null; task = tasks.next()) {
@@ -116,9 +121,18 @@ final class DiskPool implements AutoCloseable {
      * tasks on a dead one leave half of them to others.
      */
     private static int mostOfOneClient(int queue, int threads) {
+        return isLimited(queue) ? Math.max(1, threads / 2) : Integer.MAX_VALUE;
+    }
+
+    /** A user may have many clients: three quarters of the threads are for all of them. */
+    private int mostOfOneUser(int queue, int threads) {
+        return isLimited(queue) && severalUsers ? Math.max(1, threads * 3 / 4) : Integer.MAX_VALUE;
+    }
+
+    private static boolean isLimited(int queue) {
         boolean closes = queue == EngineNative.QUEUE_CLOSE || queue == EngineNative.QUEUE_LINGER;
         boolean shared = queue == EngineNative.QUEUE_OPEN || queue == EngineNative.QUEUES - 1;
-        return closes || shared ? Math.max(1, threads / 2) : Integer.MAX_VALUE;
+        return closes || shared;
     }
 
     private static String nameOf(int queue) {

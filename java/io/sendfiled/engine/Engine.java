@@ -69,6 +69,7 @@ public final class Engine implements AutoCloseable {
         this.engine = engine;
         diskPool = new DiskPool(
                 config.diskThreads(),
+                false,
                 EngineNative::beginWork,
                 EngineNative::work,
                 () -> EngineNative.wakeChores(engine));

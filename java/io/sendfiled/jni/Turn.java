@@ -27,7 +27,8 @@ public final class Turn {
     private static final int OFFLOAD_QUEUE = OFFLOAD.i16("queue");
     private static final int OFFLOAD_URGENT = OFFLOAD.i16("urgent");
     private static final int OFFLOAD_CLIENT = OFFLOAD.i32("client");
-    private static final int OFFLOAD_SIZE = OFFLOAD.size();
+    private static final int OFFLOAD_USER = OFFLOAD.i32("user");
+    private static final int OFFLOAD_SIZE = OFFLOAD.skip(Integer.BYTES).size();
 
     /* struct sfd_selection */
     private static final Layout SELECTION = new Layout("selection");
@@ -69,7 +70,7 @@ public final class Turn {
     private static final int REQUESTS = TURN.i32("requests");
     private static final int OFFLOADS = TURN.i32("offloads");
     private static final int SELECTIONS = TURN.i32("selections");
-    private static final int FIRST_OFFLOAD = TURN.skip(52).array("offload", 128, OFFLOAD_SIZE);
+    private static final int FIRST_OFFLOAD = TURN.skip(52).array("offload", 120, OFFLOAD_SIZE);
     private static final int FIRST_SELECTION = TURN.array("selection", 32, SELECTION_SIZE);
     private static final int FIRST_SLOT = TURN.skip(SLOTS_BEGIN - TURN.size()).array("slot", 16, SLOT_SIZE);
 
@@ -130,6 +131,11 @@ public final class Turn {
     /** A number of the client that a task is done for; 0: none, or unknown. */
     public int client(int offload) {
         return memory.getInt(offloadAt(offload) + OFFLOAD_CLIENT);
+    }
+
+    /** The uid of the client that a task is done for; 0 also where there is none. */
+    public int user(int offload) {
+        return memory.getInt(offloadAt(offload) + OFFLOAD_USER);
     }
 
     /** How many transfers wait for a technique. */

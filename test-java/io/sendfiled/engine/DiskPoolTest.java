@@ -28,6 +28,7 @@ final class DiskPoolTest {
     private static final int THREADS = 2;
     private static final int SOUND = EngineNative.QUEUE_LINGER + 1;
     private static final int DEAD = SOUND + 1;
+    private static final int USER = 1000;
     private static final int CLIENT = 1;
 
     private final Semaphore dead = new Semaphore(0);
@@ -36,16 +37,21 @@ final class DiskPoolTest {
     private final Set<Thread> prepared = ConcurrentHashMap.newKeySet();
     private final DiskPool pool = new DiskPool(
             THREADS,
+            false,
             () -> prepared.add(Thread.currentThread()),
             task -> {
                 assertTrue(prepared.contains(Thread.currentThread()));
-                begun.add(task);
-                if (task < 0) {
-                    dead.acquireUninterruptibly();
-                }
-                done.add(task);
+                work(task);
             },
             this::startThreads);
+
+    private void work(long task) {
+        begun.add(task);
+        if (task < 0) {
+            dead.acquireUninterruptibly();
+        }
+        done.add(task);
+    }
 
     private void startThreads() {
         assertTrue(pool.startThreads());
@@ -61,7 +67,7 @@ final class DiskPoolTest {
     @Test
     void shouldWorkOnEveryTask() throws Exception {
         for (long task = 1; task <= 100; task++) {
-            pool.execute(SOUND, task, task % 2 == 0, CLIENT);
+            pool.execute(SOUND, task, task % 2 == 0, USER, CLIENT);
         }
 
         assertEquals(
@@ -76,13 +82,13 @@ final class DiskPoolTest {
     @Test
     void shouldLetADeadDiskTakeItsOwnThreadsOnly() throws Exception {
         for (long task = -10; task < 0; task++) {
-            pool.execute(DEAD, task, true, CLIENT);
+            pool.execute(DEAD, task, true, USER, CLIENT);
         }
         take(begun);
         take(begun);
 
         for (int queue : List.of(SOUND, EngineNative.QUEUE_OPEN, EngineNative.QUEUE_CLOSE)) {
-            pool.execute(queue, 1, false, CLIENT);
+            pool.execute(queue, 1, false, USER, CLIENT);
             assertEquals(1, take(done));
         }
     }
@@ -91,11 +97,11 @@ final class DiskPoolTest {
     void shouldLetOneClientKeepHalfOfTheThreadsThatCloseAtMost() throws Exception { // R4
         for (int queue : List.of(EngineNative.QUEUE_CLOSE, EngineNative.QUEUE_LINGER)) {
             for (long task = -10; task < 0; task++) {
-                pool.execute(queue, task, false, CLIENT);
+                pool.execute(queue, task, false, USER, CLIENT);
             }
             take(begun);
 
-            pool.execute(queue, 1, false, CLIENT + 1);
+            pool.execute(queue, 1, false, USER, CLIENT + 1);
 
             assertEquals(1, take(done));
             assertEquals(1, take(begun));
@@ -109,13 +115,37 @@ final class DiskPoolTest {
     }
 
     @Test
+    void shouldLeaveAQuarterOfTheThreadsThatDisksShareToOtherUsers() throws Exception { // R25
+        DiskPool shared = new DiskPool(2 * THREADS, true, () -> {}, this::work, () -> {});
+        try {
+            for (int client = 0; client < 10; client++) {
+                shared.execute(EngineNative.QUEUES - 1, -1 - client, true, USER, client);
+            }
+            assertTrue(shared.startThreads());
+            for (int i = 0; i < 2 * THREADS - 1; i++) {
+                take(begun);
+            }
+
+            shared.execute(EngineNative.QUEUES - 1, 1, false, USER + 1, CLIENT);
+
+            assertEquals(1, take(done));
+            assertEquals(1, take(begun));
+            assertNull(begun.poll());
+        } finally {
+            dead.release(10);
+            shared.close();
+            assertTrue(shared.awaitTermination(TimeUnit.SECONDS.toNanos(20)));
+        }
+    }
+
+    @Test
     void shouldLeaveHalfOfTheThreadsThatDisksShareToOtherClients() throws Exception { // R10
         for (long task = -10; task < 0; task++) {
-            pool.execute(EngineNative.QUEUES - 1, task, true, CLIENT);
+            pool.execute(EngineNative.QUEUES - 1, task, true, USER, CLIENT);
         }
         take(begun);
 
-        pool.execute(EngineNative.QUEUES - 1, 1, false, CLIENT + 1);
+        pool.execute(EngineNative.QUEUES - 1, 1, false, USER, CLIENT + 1);
 
         assertEquals(1, take(done));
     }
@@ -123,7 +153,7 @@ final class DiskPoolTest {
     @Test
     void shouldBoundTheThreadsOfADisk() throws Exception {
         for (long task = -10; task < 0; task++) {
-            pool.execute(DEAD, task, false, CLIENT);
+            pool.execute(DEAD, task, false, USER, CLIENT);
         }
         take(begun);
         take(begun);
@@ -137,10 +167,10 @@ final class DiskPoolTest {
     @Test
     void shouldOpenElsewhereAlthoughOneDiskKeepsAsManyOpensAsADiskHasThreads() throws Exception {
         for (long task = -THREADS; task < 0; task++) {
-            pool.execute(EngineNative.QUEUE_OPEN, task, false, CLIENT);
+            pool.execute(EngineNative.QUEUE_OPEN, task, false, USER, CLIENT);
         }
 
-        pool.execute(EngineNative.QUEUE_OPEN, 1, false, CLIENT);
+        pool.execute(EngineNative.QUEUE_OPEN, 1, false, USER, CLIENT);
 
         assertEquals(1, take(done));
     }
@@ -158,16 +188,16 @@ final class DiskPoolTest {
                 order.add(task);
             }
         };
-        DiskPool held = new DiskPool(THREADS, () -> {}, work, () -> {});
-        held.execute(SOUND, -1, false, CLIENT); // keeps its thread, so that the other one alone makes the order
-        held.execute(SOUND, -2, false, CLIENT);
+        DiskPool held = new DiskPool(THREADS, false, () -> {}, work, () -> {});
+        held.execute(SOUND, -1, false, USER, CLIENT); // keeps its thread, so that the other one alone makes the order
+        held.execute(SOUND, -2, false, USER, CLIENT);
         assertTrue(held.startThreads());
         threadsBusy.await();
         for (long task : List.of(11L, 12L, 13L)) {
-            held.execute(SOUND, task, false, 1);
+            held.execute(SOUND, task, false, USER, 1);
         }
-        held.execute(SOUND, 21, false, 2);
-        held.execute(SOUND, 31, true, 3);
+        held.execute(SOUND, 21, false, USER, 2);
+        held.execute(SOUND, 31, true, USER, 3);
 
         goOn.release();
 
@@ -182,7 +212,7 @@ final class DiskPoolTest {
     @Test
     void shouldWorkOnWhatWaitsAfterItWasClosed() throws Exception {
         for (long task = -10; task < 0; task++) {
-            pool.execute(DEAD, task, false, CLIENT);
+            pool.execute(DEAD, task, false, USER, CLIENT);
         }
         pool.close();
         assertFalse(pool.awaitTermination(0));
@@ -201,9 +231,9 @@ final class DiskPoolTest {
             workers.add(Thread.currentThread().getName());
             over.countDown();
         };
-        DiskPool lazy = new DiskPool(THREADS, () -> {}, work, wanted::incrementAndGet);
+        DiskPool lazy = new DiskPool(THREADS, false, () -> {}, work, wanted::incrementAndGet);
         for (long task = 1; task <= 3; task++) {
-            lazy.execute(SOUND, task, false, CLIENT);
+            lazy.execute(SOUND, task, false, USER, CLIENT);
         }
         assertEquals(3, wanted.get(), "each of them asks");
         assertEquals(List.of(), workers, "and waits");
@@ -217,7 +247,7 @@ final class DiskPoolTest {
 
     @Test
     void shouldStartNoThreadForAQueueWithoutTasks() {
-        pool.execute(SOUND, 1, false, CLIENT);
+        pool.execute(SOUND, 1, false, USER, CLIENT);
         take(done);
         int before = prepared.size();
         assertTrue(pool.startThreads());

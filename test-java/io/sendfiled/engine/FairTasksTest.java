@@ -12,12 +12,14 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 final class FairTasksTest {
+    private static final int USER = 1000;
+    private static final int OTHER_USER = 2000;
     private static final int ALICE = 100;
     private static final int BOB = 200;
     private static final int CAROL = 300;
     private static final long NONE = 0;
 
-    private final FairTasks tasks = new FairTasks(Integer.MAX_VALUE);
+    private final FairTasks tasks = new FairTasks(Integer.MAX_VALUE, Integer.MAX_VALUE);
 
     @Test
     void shouldBeEmptyAtFirst() {
@@ -113,7 +115,7 @@ final class FairTasksTest {
             threads.add(new Thread(() -> {
                 awaitStart(start);
                 for (int i = 0; i < each; i++) {
-                    tasks.add(first + i, i % 3 == 0, client);
+                    tasks.add(first + i, i % 3 == 0, USER, client);
                 }
             }));
         }
@@ -134,16 +136,16 @@ final class FairTasksTest {
 
     @Test
     void shouldLeaveTheOtherThreadsToOtherClients() {
-        FairTasks limited = new FairTasks(2);
+        FairTasks limited = new FairTasks(2, Integer.MAX_VALUE);
         for (long handle = 11; handle <= 14; handle++) {
-            limited.add(handle, handle == 14, ALICE);
+            limited.add(handle, handle == 14, USER, ALICE);
         }
         FairTasks.Task urgent = taken(limited);
         assertEquals(14, urgent.handle);
         assertEquals(11, taken(limited).handle);
         assertNull(limited.next(), "two are under way");
 
-        limited.add(21, false, BOB);
+        limited.add(21, false, USER, BOB);
         assertEquals(21, taken(limited).handle);
         assertNull(limited.next());
 
@@ -154,12 +156,12 @@ final class FairTasksTest {
 
     @Test
     void shouldGoOnWithTheOthersInTurnAroundAClientThatHasEnoughUnderWay() {
-        FairTasks limited = new FairTasks(1);
+        FairTasks limited = new FairTasks(1, Integer.MAX_VALUE);
         for (long handle : new long[] {11, 12}) {
-            limited.add(handle, false, ALICE);
+            limited.add(handle, false, USER, ALICE);
         }
-        limited.add(21, false, BOB);
-        limited.add(31, false, CAROL);
+        limited.add(21, false, USER, BOB);
+        limited.add(31, false, USER, CAROL);
         List<Long> order = new ArrayList<>();
         for (FairTasks.Task task = limited.next(); task != null; task = limited.next()) {
             order.add(task.handle);
@@ -169,6 +171,51 @@ final class FairTasksTest {
         }
 
         assertEquals(List.of(11L, 21L, 31L), order);
+    }
+
+    @Test
+    void shouldGiveEachUserItsTurnHoweverManyClientsAnotherHas() { // R25
+        for (int client = 0; client < 100; client++) {
+            tasks.add(1000 + client, true, USER, client);
+        }
+        for (long handle = 1; handle <= 3; handle++) {
+            tasks.add(handle, false, OTHER_USER, ALICE);
+        }
+
+        List<Long> order = rest();
+
+        assertEquals(
+                List.of(1L, 3L, 5L), List.of(order.indexOf(1L) * 1L, order.indexOf(2L) * 1L, order.indexOf(3L) * 1L));
+    }
+
+    @Test
+    void shouldTellClientsOfTwoUsersApartThatHaveOneNumber() {
+        FairTasks limited = new FairTasks(1, Integer.MAX_VALUE);
+        limited.add(1, false, USER, ALICE);
+        limited.add(2, false, OTHER_USER, ALICE);
+
+        assertEquals(1, taken(limited).handle);
+        assertEquals(2, taken(limited).handle);
+    }
+
+    @Test
+    void shouldLeaveThreadsToOtherUsersHoweverManyClientsOneHas() { // R25
+        FairTasks limited = new FairTasks(2, 3);
+        for (int client = 0; client < 10; client++) {
+            limited.add(10 + client, false, USER, client);
+        }
+        FairTasks.Task first = taken(limited);
+        taken(limited);
+        taken(limited);
+        assertNull(limited.next(), "three are under way");
+
+        limited.add(1, false, OTHER_USER, ALICE);
+        assertEquals(1, taken(limited).handle);
+        assertNull(limited.next());
+
+        limited.finished(first);
+        assertEquals(13, taken(limited).handle);
+        assertNull(limited.next());
     }
 
     private static FairTasks.Task taken(FairTasks from) {
@@ -198,13 +245,13 @@ final class FairTasksTest {
 
     private void addOrdinary(int client, long... handles) {
         for (long handle : handles) {
-            tasks.add(handle, false, client);
+            tasks.add(handle, false, USER, client);
         }
     }
 
     private void addUrgent(int client, long... handles) {
         for (long handle : handles) {
-            tasks.add(handle, true, client);
+            tasks.add(handle, true, USER, client);
         }
     }
 
