@@ -38,7 +38,8 @@ public final class Bench {
             new ForcedTechniques(),
             new RateLimit(),
             new Buffers(),
-            new ReadBuffer());
+            new ReadBuffer(),
+            new Start());
     private static final double BUSY_LOAD = 0.75;
     private static final int DEFAULT_ROUNDS = 5;
     private static final int QUICK_ROUNDS = 3;

@@ -1,7 +1,9 @@
 package io.sendfiled.bench;
 
 import java.io.IOException;
+import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 
 /** What this machine allows, and what a process uses of it: files of /proc. */
@@ -32,6 +34,26 @@ final class Machine {
     /** Resident bytes of a process, each page divided by those who share it. */
     static long proportionalBytes(long pid) throws IOException {
         return kibibytes(rollup(pid), "Pss:") * 1024;
+    }
+
+    /** What the threads of a process that are alive have used of processors. */
+    static long cpuNs(long pid) throws IOException {
+        long sum = 0;
+        try (DirectoryStream<Path> threads = Files.newDirectoryStream(Path.of("/proc/" + pid + "/task"))) {
+            for (Path thread : threads) {
+                sum += cpuNs(thread.resolve("schedstat"));
+            }
+        }
+        return sum;
+    }
+
+    private static long cpuNs(Path schedstat) throws IOException {
+        try {
+            String text = Files.readString(schedstat);
+            return Long.parseLong(text.substring(0, text.indexOf(' ')));
+        } catch (NoSuchFileException e) {
+            return 0; // it has ended since
+        }
     }
 
     /** The hard limit of open files, for this process and those it starts. */

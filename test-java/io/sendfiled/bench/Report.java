@@ -8,6 +8,7 @@ import java.nio.file.Path;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -106,6 +107,12 @@ final class Report {
     double median(String scenario, String testCase, String subject, String name) {
         Metric metric = metrics.get(String.join("\0", scenario, testCase, subject, name));
         return metric == null ? Double.NaN : metric.median();
+    }
+
+    /** The smallest sample, or NaN when nothing was measured: what others on the machine have delayed least. */
+    double least(String scenario, String testCase, String subject, String name) {
+        Metric metric = metrics.get(String.join("\0", scenario, testCase, subject, name));
+        return metric == null ? Double.NaN : Collections.min(metric.samples());
     }
 
     /** Adds a ratio unless one of its sides was not measured. */

@@ -36,7 +36,7 @@ final class Server implements AutoCloseable {
     /** Owns nothing. */
     private static final int DAEMON_USER = 54321;
 
-    private static final long POLL_MS = 5;
+    private static final long POLL_MS = 1;
 
     private final Process process;
     private final Path socket;
