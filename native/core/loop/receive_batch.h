@@ -20,7 +20,8 @@
 
 #include "disk/closer.h"
 
-/* net.unix.max_dgram_qlen is 10: a queue holds 11 datagrams, so a batch of 16 empties it. */
+/* net.unix.max_dgram_qlen is the kernel's 10, or systemd's 512: a batch of 16 empties a queue of 11, and others by and
+ * by. */
 #define SFD_BATCH_MAX 16
 
 #define SFD_SLOT_FDS   3

@@ -133,7 +133,9 @@ TEST_F(Submit, ShouldNeverWaitForRoom)
     ASSERT_EQ(result, -EAGAIN);
     EXPECT_EQ(sfd_sys_wait_writable(client_.get(), 0), 0);
 
-    ASSERT_EQ(receive(&none), "request");
+    do { // of a long queue the kernel wants three quarters taken, before it says that there is room
+        ASSERT_EQ(receive(&none), "request");
+    } while (--sent > 0 && sfd_sys_wait_writable(client_.get(), 0) == 0);
 
     EXPECT_EQ(sfd_sys_wait_writable(client_.get(), 10000), 1);
     EXPECT_EQ(send("request"), 0);
