@@ -696,6 +696,13 @@ static int k_getsockopt_int(int fd, int level, int name, int *out)
     return 0;
 }
 
+static int k_peer_uid(int fd, uint32_t *out)
+{
+    (void)kernel_fd(fd);
+    *out = 0;
+    return FAULT(ENOMEM);
+}
+
 static int k_get_linger(int fd, struct linger *out)
 {
     const struct kernel_fd *entry = kernel_fd(fd);
@@ -905,6 +912,7 @@ const struct sfd_sys kernel_sys = {
     .pidfd_open = k_pidfd_open,
     .getsockopt_int = k_getsockopt_int,
     .get_linger = k_get_linger,
+    .peer_uid = k_peer_uid,
     .set_linger = k_set_linger,
     .get_unread = k_get_unread,
     .recvmmsg = k_recvmmsg,

@@ -90,6 +90,7 @@ GUARD(int64_t, splice, (int in, int64_t *offset, int out, size_t count, unsigned
 GUARD(int64_t, splice_out, (int pipe, int out, int64_t *offset, size_t count), (pipe, out, offset, count))
 GUARD(int64_t, copy_file_range, (int in, int64_t *offset, int out, int64_t *out_offset, size_t count),
       (in, offset, out, out_offset, count))
+GUARD(int, peer_uid, (int fd, uint32_t *out), (fd, out))
 GUARD(int, get_linger, (int fd, struct linger *out), (fd, out))
 GUARD(int, set_linger, (int fd, const struct linger *value), (fd, value))
 GUARD(int, get_unread, (int fd, int *out), (fd, out))
@@ -142,6 +143,7 @@ const struct sfd_sys sfd_guard_sys = {
     .pidfd_open = guard_pidfd_open,
     .getsockopt_int = guard_getsockopt_int,
     .get_linger = guard_get_linger,
+    .peer_uid = guard_peer_uid,
     .set_linger = guard_set_linger,
     .get_unread = guard_get_unread,
     .recvmmsg = guard_recvmmsg,

@@ -5,9 +5,16 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+
+/* Pseudo file systems that linux/magic.h does not have: fs/configfs, fs/fuse/control.c, fs/nfsd, net/sunrpc. */
+#define CONFIGFS_TYPE     0x62656570
+#define FUSE_CONTROL_TYPE 0x65735543
+#define NFSD_TYPE         0x6e667364
+#define RPC_PIPEFS_TYPE   0x67596969
 
 static enum sfd_fd_kind socket_kind(const struct sfd_sys *sys, int fd, int domain)
 {
@@ -115,6 +122,29 @@ bool sfd_fd_close_may_block(const struct sfd_sys *sys, int fd, enum sfd_fd_kind 
     default:
         return true;
     }
+}
+
+bool sfd_fd_is_foreign(const struct sfd_sys *sys, int fd, uint32_t uid)
+{
+    struct statx st;
+
+    return sys->statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_UID, &st) == 0 && st.stx_uid != uid;
+}
+
+bool sfd_fd_is_pseudo(const struct sfd_sys *sys, int fd)
+{
+    static const uint64_t types[] = {
+        PROC_SUPER_MAGIC,  SYSFS_MAGIC,    CGROUP_SUPER_MAGIC, CGROUP2_SUPER_MAGIC,  DEBUGFS_MAGIC,     TRACEFS_MAGIC,
+        SECURITYFS_MAGIC,  SELINUX_MAGIC,  SMACK_MAGIC,        AAFS_MAGIC,           BPF_FS_MAGIC,      EFIVARFS_MAGIC,
+        PSTOREFS_MAGIC,    BINFMTFS_MAGIC, NSFS_MAGIC,         RDTGROUP_SUPER_MAGIC, XENFS_SUPER_MAGIC, CONFIGFS_TYPE,
+        FUSE_CONTROL_TYPE, NFSD_TYPE,      RPC_PIPEFS_TYPE,
+    };
+    uint64_t type = 0;
+
+    if (sys->fstatfs_type(fd, &type) < 0) return true; /* what cannot be told is not trusted */
+    for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+        if (types[i] == type) return true;
+    return false;
 }
 
 static int size_of(const struct sfd_sys *sys, int fd, int sync, uint64_t *size)

@@ -64,6 +64,16 @@ int sfd_fd_ask(const struct sfd_sys *sys, int fd, struct sfd_fd_info *info);
  */
 bool sfd_fd_close_may_block(const struct sfd_sys *sys, int fd, enum sfd_fd_kind kind);
 
+/* Whether it belongs to another user than `uid`, as far as memory tells. Never blocks. */
+bool sfd_fd_is_foreign(const struct sfd_sys *sys, int fd, uint32_t uid);
+
+/*
+ * Whether a file is on a pseudo file system, as /proc and /sys are: the kernel makes its content when it is read, and
+ * acts when it is written to, and may do so as the process may that reads or writes. Blocks as long as the file's
+ * server likes: disk pool only.
+ */
+bool sfd_fd_is_pseudo(const struct sfd_sys *sys, int fd);
+
 /* The size of a file as the kernel knows it, in *size. 0 or -errno. Never blocks. */
 int sfd_fd_size(const struct sfd_sys *sys, int fd, uint64_t *size);
 

@@ -102,7 +102,7 @@ int sfd_kernel_init(struct sfd_kernel *kernel, const struct sfd_sys *sys)
     struct sfd_cachestat_range range = {.offset = 0, .length = 1};
     struct sfd_cachestat stat;
 
-    *kernel = (struct sfd_kernel){.sys = sys, .null_fd = -1};
+    *kernel = (struct sfd_kernel){.sys = sys, .null_fd = -1, .uid = geteuid()};
     const int fd = sfd_sys_openat(AT_FDCWD, "/dev/null", O_WRONLY | O_NOCTTY);
     if (fd < 0) return fd;
     kernel->null_fd = fd;

@@ -18,6 +18,7 @@ struct sfd_kernel {
     int null_fd;               /* /dev/null: where windows are sent to make them resident */
     int *spare;                /* borrowed, a loop's: sfd_pipe_keep_spare; NULL: none */
     int pipe_write_flags;      /* RWF_NOWAIT, or 0 where pipes must be reopened with O_NONBLOCK */
+    uint32_t uid;              /* as which this process acts */
     bool resolve_cached;       /* openat2(RESOLVE_CACHED), 5.12 */
     bool cachestat;            /* cachestat(2), 6.5 */
     bool pidfds;               /* pidfd_open(2), 5.3; a seccomp filter may refuse it */

@@ -209,6 +209,15 @@ static int sys_get_linger(int fd, struct linger *out)
     return result;
 }
 
+static int sys_peer_uid(int fd, uint32_t *out)
+{
+    struct ucred value = {.uid = UINT32_MAX};
+    const int result = get_option(fd, SOL_SOCKET, SO_PEERCRED, &value, sizeof(value));
+
+    if (result == 0) *out = value.uid;
+    return result;
+}
+
 static int sys_set_linger(int fd, const struct linger *value)
 {
     RETRY(int, setsockopt(fd, SOL_SOCKET, SO_LINGER, value, sizeof(*value)));
@@ -302,6 +311,7 @@ const struct sfd_sys sfd_sys_linux = {
     .pidfd_open = sys_pidfd_open,
     .getsockopt_int = sys_getsockopt_int,
     .get_linger = sys_get_linger,
+    .peer_uid = sys_peer_uid,
     .set_linger = sys_set_linger,
     .get_unread = sys_get_unread,
     .recvmmsg = sys_recvmmsg,
