@@ -161,7 +161,7 @@ public enum Setting {
             1,
             256,
             "",
-            "users, by name or number, whose processes are served as well; root and the daemon's own user always are"),
+            "who is served beside root and the daemon's own user: these users, by name or number"),
     ALLOW_GROUPS(
             Scope.ENGINE,
             Change.RESTART,
@@ -172,7 +172,7 @@ public enum Setting {
             1,
             256,
             "",
-            "groups, by name or number, whose members are served as well, and processes that run with that group"),
+            "who else is served: the members of these groups, by name or number, and processes that run with one of them"),
     OPEN_TIMEOUT_MS(
             Scope.CORE,
             Change.RELOAD,
