@@ -150,6 +150,7 @@ static void begin(struct sfd_loop *loop, struct sfd_slot *slot)
         .segments = slot->bytes + segments,
         .segments_size = segments < (size_t)slot->length ? (size_t)slot->length - segments : 0,
         .version = slot->version,
+        .foreign = slot->uid != 0 && slot->uid != loop->context.kernel.uid,
         .grows = split,
         .options =
             {

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include "sys/pipe.h"
 
@@ -81,6 +82,27 @@ int sfd_destination_seal(const struct sfd_kernel *kernel, int fd)
     return kernel->sys->fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE);
 }
 
+int sfd_destination_demand_own_peer(const struct sfd_kernel *kernel, int fd, enum sfd_fd_kind kind, uint32_t uid)
+{
+    uint32_t peer = UINT32_MAX;
+
+    if (kind != SFD_FD_UNIX_STREAM && kind != SFD_FD_UNIX_SEQPACKET) return 0;
+    const int result = kernel->sys->peer_uid(fd, &peer);
+    if (result < 0) return result;
+    if (peer == UINT32_MAX) return -ENOTCONN; /* its client could connect it later */
+    return peer == uid ? 0 : -EPERM;
+}
+
+int sfd_destination_demand_plain(const struct sfd_kernel *kernel, int fd)
+{
+    struct statx st;
+
+    if (sfd_fd_is_pseudo(kernel->sys, fd)) return -EACCES;
+    const int result = kernel->sys->statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_MODE, &st);
+    if (result < 0) return result;
+    return (st.stx_mode & (S_ISUID | S_ISGID)) != 0 ? -EPERM : 0;
+}
+
 static struct sfd_destination describe(uint32_t available, const struct sfd_fd_info *info)
 {
     return (struct sfd_destination){
@@ -105,7 +127,7 @@ int sfd_destination_accept(const struct sfd_kernel *kernel, uint32_t available, 
     if (!info->writable) return -EBADF;
     if (info->kind == SFD_FD_PIPE) {
         result = sfd_pipe_own(kernel, &fd);
-        if (kernel->pipe_write_flags == 0) now.nonblock = true;
+        if (fd != destination->fd) now.nonblock = true; /* ours */
     } else if (info->kind == SFD_FD_CHAR && info->device == SFD_FD_DEVICE_TERMINAL) {
         result = own_terminal(kernel, &fd);
         now.nonblock = true;

@@ -57,6 +57,21 @@ int sfd_destination_accept(const struct sfd_kernel *kernel, uint32_t available, 
                            const struct sfd_fd_info *info, struct sfd_destination *destination);
 
 /*
+ * What the daemon sends to a UNIX socket carries the identity of the daemon for a receiver that asks (SO_PASSCRED,
+ * unix(7)), which it must not lend to another user. 0 if all of the receiver is that user's own: the one at the other
+ * end of `fd` when it was connected was `uid`. Also 0 for all other kinds; -EPERM, -ENOTCONN or another -errno. Never
+ * blocks.
+ */
+int sfd_destination_demand_own_peer(const struct sfd_kernel *kernel, int fd, enum sfd_fd_kind kind, uint32_t uid);
+
+/*
+ * Whether it makes no difference to a regular file who writes to it: 0; -EACCES on a pseudo file system; -EPERM if it
+ * has a bit for another identity (S_ISUID, S_ISGID), which stays when a privileged process writes; or another -errno.
+ * Blocks as long as the file's server likes: disk pool only.
+ */
+int sfd_destination_demand_plain(const struct sfd_kernel *kernel, int fd);
+
+/*
  * The destination of a Read File: the status channel, accepted by sfd_status_accept. Its `fd` is -1: the channel has
  * its own owner. `available` as above.
  */

@@ -179,10 +179,13 @@ enum sfd_next sfd_transfer_opened(struct sfd_context *context, struct sfd_transf
 /* Accepts the destination. 0, or the -errno for which it cannot be one. */
 static int accept_dest(struct sfd_context *context, struct sfd_transfer *t, const struct sfd_fd_info *info)
 {
-    const int result =
-        sfd_destination_accept(&context->kernel, context->techniques, context->devices, info, &t->destination);
+    int result = sfd_destination_accept(&context->kernel, context->techniques, context->devices, info, &t->destination);
 
     if (result < 0) return result;
+    if (t->foreign) {
+        result = sfd_destination_demand_own_peer(&context->kernel, t->destination.fd, info->kind, t->loop.account->uid);
+        if (result < 0) return result;
+    }
     if (t->segments != NULL && !sfd_destination_takes_segments(info->kind)) return -EOPNOTSUPP;
     t->destination.seal_due = (t->options.flags & SFD_OPTION_SEAL) != 0;
     return t->destination.seal_due ? sfd_destination_can_seal(&context->kernel, t->destination.fd) : 0;
@@ -193,6 +196,7 @@ enum sfd_next sfd_transfer_begin(struct sfd_context *context, struct sfd_transfe
 {
     if (request->path == NULL) t->source.fd = request->source; /* until it is looked at */
     t->command = request->command;
+    t->foreign = request->foreign;
     t->id = request->id;
     t->status.fd = request->status;
     t->destination.fd = request->dest;

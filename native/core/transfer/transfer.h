@@ -96,6 +96,7 @@ struct sfd_transfer {
     uint64_t id;
     struct sfd_options options;
     uint8_t command;
+    bool foreign; /* its client is another user's, whom the daemon must not lend its own identity */
 
     /* The loop's. The disk pool reads the technique; an open there fills `info` and `details` of the status channel. */
     uint8_t state;     /* enum sfd_state */
@@ -218,6 +219,7 @@ struct sfd_transfer_request {
     size_t segments_size;
     uint64_t id;
     uint8_t version; /* of an extended request; else 0 */
+    bool foreign;    /* the client is another user's, and not root's */
     bool grows;      /* the destination is a pipe that is enlarged for the file */
     struct sfd_options options;
     int status;

@@ -47,6 +47,11 @@ static void work_open(const struct sfd_context *context, struct sfd_transfer *t)
 
     int result = t->source.path != NULL ? open_path(context, t, &file)
                                         : sfd_open_descriptor(&context->kernel, &t->source.fd, false, &file);
+    if (result == 0 && t->foreign && t->source.path == NULL && sfd_fd_is_pseudo(context->kernel.sys, file.fd)) {
+        t->source.fd = file.fd;
+        t->job.error = -EACCES; /* what it says depends on who reads it */
+        return;
+    }
     if (result == 0) {
         result = sfd_transfer_take_snapshot(context, t, &file, &dev);
         if (result < 0) t->source.fd = file.fd;
@@ -97,6 +102,11 @@ static int begin_copy(const struct sfd_context *context, struct sfd_transfer *t,
     int result = -ENOMEM;
 
     if (t->target != NULL || t->range.offset == t->range.end) return 0;
+    if (t->foreign) {
+        result = sfd_destination_demand_plain(&context->kernel, t->destination.fd);
+        if (result < 0) return result;
+        result = -ENOMEM;
+    }
     struct sfd_target *target = calloc(1, sizeof(*target)); /* of few transfers, so not a part of all */
     if (target != NULL) result = sfd_copy_begin(copy, context->ranges, &target->range);
     if (result < 0) {

@@ -1,10 +1,12 @@
 // Destinations: what is accepted, what fits, how memory is written, and how each type is closed.
 #include "core.h"
 
+#include <functional>
 #include <memory>
 
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 
 #include "pty.h"
 
@@ -234,6 +236,70 @@ TEST_F(DestinationTest, ShouldReopenAPipeWhereItsKernelKnowsNoNowait)
     EXPECT_TRUE(dest_.nonblock);
     EXPECT_EQ(MEMORY | SPLICE | SENDFILE, dest_.fits) << "the description is ours";
     EXPECT_EQ(0, fcntl(client_.get(), F_GETFL) & O_NONBLOCK);
+}
+
+/* In a child that is another user from then on: 0, or the number of what has failed. */
+static int inChildOf(uid_t uid, const std::function<int()> &body)
+{
+    const pid_t pid = fork();
+    if (pid == 0) {
+        _exit(setresuid(uid, uid, uid) != 0 ? 100 : body());
+    }
+    int status = 0;
+    return waitpid(pid, &status, 0) == pid && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+TEST_F(DestinationTest, ShouldWriteToAnotherUsersPipeThatItCannotReopenWithoutWaiting) // R5, R9, R22
+{
+    if (geteuid() != 0) {
+        GTEST_SKIP() << "only root can be two users";
+    }
+    const Pipe pipe;
+    EXPECT_EQ(0, inChildOf(54321, [&] {
+                  kernel_->kernel.pipe_write_flags = 0;
+                  kernel_->kernel.uid = geteuid();
+                  if (accept(OwnedFd(dup(pipe.out.get()))) != 0) {
+                      return 1;
+                  }
+                  if (dest_.nonblock || (fcntl(dest_.fd, F_GETFL) & O_NONBLOCK) != 0) {
+                      return 2;
+                  }
+                  if (write("hello") != 5) {
+                      return 3;
+                  }
+                  alarm(20); // it would wait
+                  int64_t n = 0;
+                  while ((n = write(std::string(4096, 'x'))) > 0) {
+                  }
+                  return n == -EAGAIN ? 0 : 4;
+              }));
+    EXPECT_EQ("hello", drain(pipe.in.get()).substr(0, 5));
+}
+
+TEST_F(DestinationTest, ShouldDemandThatTheOtherEndIsTheSameUsers) // R7, R9
+{
+    const SocketPair pair;
+    const OwnedFd lonely(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    const Pipe pipe;
+    const auto demand = [&](int fd, enum sfd_fd_kind kind, uid_t uid) {
+        return sfd_destination_demand_own_peer(&kernel_->kernel, fd, kind, uid);
+    };
+    EXPECT_EQ(0, demand(pair.out.get(), SFD_FD_UNIX_STREAM, geteuid()));
+    EXPECT_EQ(-EPERM, demand(pair.out.get(), SFD_FD_UNIX_STREAM, geteuid() + 1));
+    EXPECT_EQ(-EPERM, demand(pair.out.get(), SFD_FD_UNIX_SEQPACKET, geteuid() + 1));
+    EXPECT_EQ(-ENOTCONN, demand(lonely.get(), SFD_FD_UNIX_STREAM, geteuid()));
+    EXPECT_EQ(0, demand(pipe.out.get(), SFD_FD_PIPE, geteuid() + 1));
+}
+
+TEST_F(DestinationTest, ShouldTellFilesToWhichItMattersWhoWrites) // R7, R9
+{
+    const OwnedFd plain = file(O_WRONLY);
+    EXPECT_EQ(0, sfd_destination_demand_plain(&kernel_->kernel, plain.get()));
+    ASSERT_EQ(0, fchmod(plain.get(), 04755));
+    EXPECT_EQ(-EPERM, sfd_destination_demand_plain(&kernel_->kernel, plain.get()));
+    const OwnedFd memory(memfd_create("memory", MFD_CLOEXEC));
+    EXPECT_EQ(0, sfd_destination_demand_plain(&kernel_->kernel, memory.get()));
+    EXPECT_EQ(-EACCES, sfd_destination_demand_plain(&kernel_->kernel, openFile("/proc/self/comm", O_WRONLY).get()));
 }
 
 TEST_F(DestinationTest, ShouldTakeAStatusChannelForAPipe)
