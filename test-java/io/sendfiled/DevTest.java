@@ -44,4 +44,17 @@ final class DevTest {
         String answer = answer(2, "test", "--fast");
         assertTrue(answer.startsWith("dev: ") && answer.contains("--fast") && answer.contains("--all"), answer);
     }
+
+    @Test
+    void shouldNameWhatIsNoPrefixOfAnInstallation() throws Exception {
+        for (String command : List.of("install", "uninstall")) {
+            assertTrue(answer(2, command, "--prefix").contains("--prefix wants a directory"));
+            assertTrue(answer(2, command, "--prefix", "/").contains("and not /"));
+            assertTrue(answer(2, command, "--prefix=/a;b").contains("semicolon"));
+            assertTrue(answer(2, command, "/usr").contains(command + " takes --prefix DIR, and no /usr"));
+        }
+        assertTrue(answer(1, "uninstall", "--prefix", "no/such/directory")
+                .contains("nothing that ./dev install has left"));
+        assertTrue(answer(2, "package", "rpm").contains("package takes no rpm"));
+    }
 }
