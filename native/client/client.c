@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "api.h"
+#include "base/lane.h"
 #include "memory/memory.h"
 #include "protocol/wire.h"
 #include "sys/fd.h"
@@ -29,7 +30,7 @@
 static const struct sfd_sys *const sys = &sfd_sys_linux;
 
 /* The address of a daemon's request socket. 0 or -errno. */
-static int make_address(const char *sockdir, const char *name, struct sockaddr_un *out, socklen_t *out_size)
+static int make_address(const char *sockdir, const char *name, struct sockaddr_un *out)
 {
     static const char before[] = "/sendfiled.";
     static const char after[] = ".socket";
@@ -51,15 +52,13 @@ static int make_address(const char *sockdir, const char *name, struct sockaddr_u
     memcpy(at, after, strlen(after));
 
     *out = address;
-    *out_size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length + 1);
     return 0;
 }
 
 static int open_connection(const char *sockdir, const char *name)
 {
     struct sockaddr_un address;
-    socklen_t size;
-    const int made = make_address(sockdir, name, &address, &size);
+    const int made = make_address(sockdir, name, &address);
 
     if (made < 0) return made;
 
@@ -70,8 +69,9 @@ static int open_connection(const char *sockdir, const char *name)
      * A datagram socket's connect(2) never waits, so EINTR cannot happen. Nothing is ever received here, so reading is
      * shut down: then no process can fill our queue.
      */
-    if (connect(fd, (const struct sockaddr *)&address, size) < 0 || shutdown(fd, SHUT_RD) < 0) {
-        const int error = -errno;
+    const int connected = sfd_lane_connect(fd, address.sun_path);
+    if (connected < 0 || shutdown(fd, SHUT_RD) < 0) {
+        const int error = connected < 0 ? connected : -errno;
 
         sfd_fd_close(sys, &fd);
         return error;

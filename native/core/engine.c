@@ -11,8 +11,37 @@
 #include "sys/fd.h"
 #include "sys/sys_setup.h"
 
+/*
+ * The request socket, and lanes beside it if users have some. Without lanes it is watched itself, and there is no
+ * intake.
+ */
+static int open_sockets(struct sfd_engine *engine, const char *dir, const char *name,
+                        const struct sfd_endpoint_access *access, const struct sfd_lane_users *users)
+{
+    struct sfd_shared *shared = &engine->shared;
+    struct sfd_endpoint *endpoint = &engine->endpoint;
+    char path[SFD_LANE_PATH_SIZE];
+
+    int result = sfd_endpoint_open_for(endpoint, &sfd_sys_setup_linux, dir, name, access);
+    if (result < 0) return result;
+    shared->request_fd = endpoint->fd;
+    bool tells = !endpoint->blind || (shared->kernel.pidfs && sfd_endpoint_pass_pidfds(endpoint) == 0);
+    if (users != NULL && users->count > 0) {
+        sfd_endpoint_path(endpoint, dir, path);
+        engine->lanes_error = sfd_lanes_open(&engine->lanes, path, users);
+    }
+    for (uint32_t i = 0; i < engine->lanes.count && result == 0; i++) {
+        if (i == 0) result = sfd_intake_add(&shared->intake, &sfd_sys_linux, endpoint->fd);
+        if (result == 0) result = sfd_intake_add(&shared->intake, &sfd_sys_linux, engine->lanes.lane[i].fd);
+        if (endpoint->blind && tells) tells = sfd_endpoint_pass_pidfds_of(endpoint, engine->lanes.lane[i].fd) == 0;
+        shared->request_fd = shared->intake.epoll;
+    }
+    engine->tells_clients = tells;
+    return result;
+}
+
 int sfd_engine_create(struct sfd_engine **out, const struct sfd_settings *settings, const char *dir, const char *name,
-                      const char *root, const struct sfd_endpoint_access *access)
+                      const char *root, const struct sfd_endpoint_access *access, const struct sfd_lane_users *users)
 {
     int result = -EINVAL;
     struct sfd_engine *engine = NULL;
@@ -37,7 +66,10 @@ int sfd_engine_create(struct sfd_engine **out, const struct sfd_settings *settin
     sfd_client_accounts_init(&shared->accounts, &settings->client);
     sfd_client_accounts_divide(&shared->accounts, settings->max_transfers);
     sfd_memory_budget_init(&shared->memory, &sfd_sys_linux, settings->memory, settings->client_memory);
+    if (access->mode != 0600) sfd_client_accounts_reserve(&shared->accounts);
     sfd_endpoint_init(&engine->endpoint);
+    sfd_lanes_init(&engine->lanes, &sfd_sys_setup_linux);
+    sfd_intake_init(&shared->intake);
     pthread_mutex_init(&engine->endpoint_lock, NULL);
 
     engine->chores_fd = sfd_sys_eventfd();
@@ -59,11 +91,8 @@ int sfd_engine_create(struct sfd_engine **out, const struct sfd_settings *settin
         shared->follow = strdup(root);
         if (shared->follow == NULL) goto fail;
     }
-    result = sfd_endpoint_open_for(&engine->endpoint, &sfd_sys_setup_linux, dir, name, access);
+    result = open_sockets(engine, dir, name, access, users);
     if (result < 0) goto fail;
-    shared->request_fd = engine->endpoint.fd;
-    engine->tells_clients =
-        !engine->endpoint.blind || (shared->kernel.pidfs && sfd_endpoint_pass_pidfds(&engine->endpoint) == 0);
     for (uint32_t i = 0; i < settings->loops; i++) {
         result = sfd_loop_create(&shared->loops[i], shared, i);
         if (result < 0) goto fail;
@@ -78,6 +107,11 @@ fail:
 bool sfd_engine_tells_clients(const struct sfd_engine *engine)
 {
     return engine->tells_clients;
+}
+
+int sfd_engine_lanes_error(const struct sfd_engine *engine)
+{
+    return engine->lanes_error;
 }
 
 struct sfd_loop *sfd_engine_loop(struct sfd_engine *engine, uint32_t index)
@@ -120,6 +154,7 @@ void sfd_engine_drain(struct sfd_engine *engine)
     for (uint32_t i = 0; i < engine->shared.settings.loops; i++)
         sfd_loop_wake(engine->shared.loops[i]);
     pthread_mutex_lock(&engine->endpoint_lock);
+    sfd_lanes_hide(&engine->lanes);
     sfd_endpoint_hide(&engine->endpoint);
     pthread_mutex_unlock(&engine->endpoint_lock);
 }
@@ -162,6 +197,7 @@ uint32_t sfd_engine_transfers(struct sfd_engine *engine)
 void sfd_engine_close_endpoint(struct sfd_engine *engine)
 {
     pthread_mutex_lock(&engine->endpoint_lock);
+    sfd_lanes_close(&engine->lanes);
     sfd_endpoint_close(&engine->endpoint);
     pthread_mutex_unlock(&engine->endpoint_lock);
 }
@@ -175,6 +211,8 @@ void sfd_engine_destroy(struct sfd_engine *engine)
     for (int i = 0; i < SFD_ROOTS_MAX; i++)
         if (engine->shared.roots[i] >= 0) (void)sfd_sys_linux.close(engine->shared.roots[i]);
     free(engine->shared.follow);
+    sfd_intake_deinit(&engine->shared.intake);
+    sfd_lanes_close(&engine->lanes); /* before the lock of the instance is given up */
     sfd_endpoint_close(&engine->endpoint);
     sfd_kernel_deinit(&engine->shared.kernel);
     sfd_watchdog_deinit(&engine->shared.watchdog);

@@ -11,10 +11,13 @@
 
 #include "loop/loop.h"
 #include "process/endpoint.h"
+#include "process/lanes.h"
 
 struct sfd_engine {
     struct sfd_shared shared;
     struct sfd_endpoint endpoint;
+    struct sfd_lanes lanes;
+    int lanes_error;               /* sfd_engine_lanes_error */
     bool tells_clients;            /* sfd_engine_tells_clients */
     pthread_mutex_t endpoint_lock; /* start and stop beside sfd_engine_look */
     int chores_fd;                 /* an eventfd: something of the chores is due */
@@ -27,7 +30,7 @@ struct sfd_engine {
  * (the root).
  */
 int sfd_engine_create(struct sfd_engine **out, const struct sfd_settings *settings, const char *dir, const char *name,
-                      const char *root, const struct sfd_endpoint_access *access);
+                      const char *root, const struct sfd_endpoint_access *access, const struct sfd_lane_users *users);
 
 /*
  * Whether each client is known as one process. False where clients may be in other pid namespaces, whose pids are not
@@ -35,6 +38,12 @@ int sfd_engine_create(struct sfd_engine **out, const struct sfd_settings *settin
  * clients then share one account, and may not open files to send them later.
  */
 bool sfd_engine_tells_clients(const struct sfd_engine *engine);
+
+/*
+ * 0, or the -errno for which some of the users have no lane, and so share the queue of the request socket with all
+ * others: sfd_lanes_open.
+ */
+int sfd_engine_lanes_error(const struct sfd_engine *engine);
 
 /* The loop of that index, below settings.loops. */
 struct sfd_loop *sfd_engine_loop(struct sfd_engine *engine, uint32_t index);

@@ -6,6 +6,7 @@
  */
 #include "jni_util.h"
 
+#include "base/lane.h"
 #include "protocol/submit.h"
 #include "sys/sys.h"
 
@@ -27,7 +28,7 @@ static jint connect_socket(JNIEnv *env, jclass self, jint socket, jbyteArray pat
 
     (void)self;
     if (bytes == NULL) return -ENOMEM;
-    result = sfd_sys_unix_connect(socket, (const char *)bytes);
+    result = sfd_lane_connect(socket, (const char *)bytes);
     (*env)->ReleaseByteArrayElements(env, path, bytes, JNI_ABORT);
     return result;
 }

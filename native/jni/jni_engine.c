@@ -113,11 +113,17 @@ static bool copy_rules(JNIEnv *env, jlongArray array, struct sfd_settings *setti
 }
 
 static jlong engine_create(JNIEnv *env, jclass class, jbyteArray dir, jbyteArray name, jbyteArray root,
-                           jlongArray numbers, jlongArray rules, jboolean selector, jint mode, jint group)
+                           jlongArray numbers, jlongArray rules, jboolean selector, jint mode, jint group,
+                           jintArray users)
 {
+    jint uids[SFD_LANES_MAX + 1]; /* one more than can have a lane: the engine tells so */
+    const jsize given = (*env)->GetArrayLength(env, users);
+    const jsize count = given < SFD_LANES_MAX + 1 ? given : SFD_LANES_MAX + 1;
     const struct sfd_endpoint_access access = {.mode = (mode_t)mode, .group = (gid_t)group};
+    const struct sfd_lane_users lane_users = {.uids = (const uint32_t *)uids, .count = (uint32_t)count};
     struct sfd_settings settings = {.selector = selector == JNI_TRUE};
     struct sfd_engine *engine = NULL;
+    (*env)->GetIntArrayRegion(env, users, 0, count, uids);
     if (!copy_settings(env, numbers, &settings)) return -EINVAL;
     if (!copy_rules(env, rules, &settings)) return -E2BIG;
     int result = -ENOMEM;
@@ -127,7 +133,7 @@ static jlong engine_create(JNIEnv *env, jclass class, jbyteArray dir, jbyteArray
 
     (void)class;
     if (dir_bytes != NULL && name_bytes != NULL && root_bytes != NULL)
-        result = sfd_engine_create(&engine, &settings, dir_bytes, name_bytes, root_bytes, &access);
+        result = sfd_engine_create(&engine, &settings, dir_bytes, name_bytes, root_bytes, &access, &lane_users);
     free(dir_bytes);
     free(name_bytes);
     free(root_bytes);
@@ -152,6 +158,13 @@ static jint client_uid(JNIEnv *env, jclass class)
     (void)env;
     (void)class;
     return (jint)sfd_process_client_uid(&sfd_sys_setup_linux);
+}
+
+static jint engine_lanes_error(JNIEnv *env, jclass class, jlong engine)
+{
+    (void)env;
+    (void)class;
+    return sfd_engine_lanes_error(pointer(engine));
 }
 
 static jboolean tells_clients(JNIEnv *env, jclass class, jlong engine)
@@ -319,10 +332,11 @@ static void loop_stop(JNIEnv *env, jclass class, jlong loop)
 jint sfd_jni_register_engine(JNIEnv *env, const char *package)
 {
     static const JNINativeMethod methods[] = {
-        SFD_JNI_METHOD("create", "([B[B[B[J[JZII)J", engine_create),
+        SFD_JNI_METHOD("create", "([B[B[B[J[JZII[I)J", engine_create),
         SFD_JNI_METHOD("demandCalls", "([B)I", demand_calls),
         SFD_JNI_METHOD("clientUid", "()I", client_uid),
         SFD_JNI_METHOD("tellsClients", "(J)Z", tells_clients),
+        SFD_JNI_METHOD("lanesError", "(J)I", engine_lanes_error),
         SFD_JNI_METHOD("drain", "(J)V", engine_drain),
         SFD_JNI_METHOD("transfers", "(J)I", engine_transfers),
         SFD_JNI_METHOD("receiveError", "(J)I", engine_receive_error),

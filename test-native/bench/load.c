@@ -10,6 +10,7 @@
 #include "load.h"
 
 #include <fcntl.h>
+#include <grp.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -71,6 +72,13 @@ static void keep_busy(struct worker *w, long limit)
     }
 }
 
+static void flood(struct worker *w)
+{
+    static const char bytes[] = "malformed";
+    for (long number; may_submit(&number); w->requests++)
+        send_datagram(w->socket, (const uint8_t *)bytes, sizeof bytes, NULL, 0);
+}
+
 static uint64_t own_cpu_ns(void)
 {
     return process_cpu_ns(getpid());
@@ -79,7 +87,6 @@ static uint64_t own_cpu_ns(void)
 static void *run_worker(void *arg)
 {
     struct worker *w = arg;
-    w->socket = request_socket_connect(opt.socket);
     if (opt.rude) fcntl(w->socket, F_SETFL, O_NONBLOCK);
     if (opt.warmup > 0) {
         keep_busy(w, opt.warmup);
@@ -97,13 +104,17 @@ static void *run_worker(void *arg)
         }
     }
     pthread_barrier_wait(&begin);
-    keep_busy(w, opt.cold != NULL ? opt.count / (long)opt.threads : 0);
+    if (opt.malformed)
+        flood(w);
+    else
+        keep_busy(w, opt.cold != NULL ? opt.count / (long)opt.threads : 0);
     return NULL;
 }
 
 static void make_worker(struct worker *w, size_t number)
 {
     w->number = number;
+    w->socket = request_socket_connect(opt.socket);
     w->slots = allocate(opt.depth * sizeof *w->slots);
     for (size_t i = 0; i < opt.depth; i++)
         w->slots[i].status = w->slots[i].source = w->slots[i].sink = -1;
@@ -170,8 +181,13 @@ int main(int argc, char **argv)
     raise_open_files(0, &allowed);
     static struct worker workers[MAX_THREADS];
     pthread_barrier_init(&begin, NULL, (unsigned)opt.threads);
-    for (size_t i = 0; i < opt.threads; i++) {
+    for (size_t i = 0; i < opt.threads; i++)
         make_worker(&workers[i], i);
+    /* The kernel attests who sends a request, not who has connected. */
+    const uid_t user = (uid_t)opt.user;
+    if (opt.user >= 0 && (setgroups(0, NULL) < 0 || setresgid(user, user, user) < 0 || setresuid(user, user, user) < 0))
+        die_errno("--user");
+    for (size_t i = 0; i < opt.threads; i++) {
         if (pthread_create(&workers[i].thread, NULL, run_worker, &workers[i]) != 0) die("cannot start a thread");
     }
     for (size_t i = 0; i < opt.threads; i++)

@@ -13,6 +13,7 @@ struct options opt = {
     .channel = CHANNEL_TCP,
     .threads = 1,
     .depth = 1,
+    .user = -1,
 };
 
 static void on_timeout(int signal)
@@ -44,6 +45,8 @@ static void usage(FILE *to)
           "  --discard                let the kernel drop the bytes of files over 32 KiB: they cost the\n"
           "                           receiver no copy (--to tcp, without --reference)\n"
           "  --rude                   do not wait for room in the server's queue: try again at once\n"
+          "  --malformed              send what is no request, and wait for no answer\n"
+          "  --user UID               become that user when connected (root only)\n"
           "  --pipe-size N            grow the pipes that receive data\n"
           "  --eof                    also wait for the end of the status channel\n"
           "  --server-pid PID         report the server's CPU time for each request\n"
@@ -93,6 +96,8 @@ void parse_options(int argc, char **argv)
         REFERENCE,
         DISCARD,
         RUDE,
+        MALFORMED,
+        USER,
         PIPE_SIZE,
         END,
         SERVER_PID,
@@ -119,6 +124,8 @@ void parse_options(int argc, char **argv)
         {"reference", required_argument, NULL, REFERENCE},
         {"discard", no_argument, NULL, DISCARD},
         {"rude", no_argument, NULL, RUDE},
+        {"malformed", no_argument, NULL, MALFORMED},
+        {"user", required_argument, NULL, USER},
         {"pipe-size", required_argument, NULL, PIPE_SIZE},
         {"eof", no_argument, NULL, END},
         {"server-pid", required_argument, NULL, SERVER_PID},
@@ -188,6 +195,12 @@ void parse_options(int argc, char **argv)
             break;
         case RUDE:
             opt.rude = true;
+            break;
+        case MALFORMED:
+            opt.malformed = true;
+            break;
+        case USER:
+            opt.user = parse_number(name, optarg, 0, UINT32_MAX - 1);
             break;
         case PIPE_SIZE:
             opt.pipe_size = (int)parse_number(name, optarg, 4096, 1 << 30);

@@ -107,7 +107,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             compose(kernel_send());
         for (unsigned i = 0; i < kernel.waiting; i++)
             sent[i] = kernel.queue[(kernel.first + i) % 16];
-        const int n = sfd_receive_batch_fill(&receipt, &closer, KERNEL_REQUEST_FD, slots);
+        const int n = sfd_receive_batch_fill(&receipt, &closer, KERNEL_REQUEST_FD, slots, SFD_BATCH_MAX);
         for (int i = 0; i < n; i++) {
             check_slot(&slots[i], &sent[i]);
             drop(&accounts, &closer, &slots[i]);
@@ -115,7 +115,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     kernel.bytes.left = 0;
     while (kernel.waiting > 0) {
-        const int n = sfd_receive_batch_fill(&receipt, &closer, KERNEL_REQUEST_FD, slots);
+        const int n = sfd_receive_batch_fill(&receipt, &closer, KERNEL_REQUEST_FD, slots, SFD_BATCH_MAX);
         FUZZ_CHECK(n > 0);
         for (int i = 0; i < n; i++)
             drop(&accounts, &closer, &slots[i]);

@@ -78,8 +78,7 @@ static void take_selections(struct sfd_loop *loop)
 
 static void receive_requests(struct sfd_loop *loop)
 {
-    const int n =
-        sfd_receive_batch_fill(loop->carrier->batch, &loop->context.closer, loop->shared->request_fd, loop->turn->slot);
+    const int n = sfd_loop_receiving_fill(loop);
 
     if (n < 0)
         sfd_loop_receiving_pause(loop, n); /* the requests stay in the socket */
@@ -132,7 +131,9 @@ static void run_timers(struct sfd_loop *loop)
     while ((timer = sfd_timers_expire(&loop->context.timers, loop->context.now_ms)) != NULL) {
         if (timer == &loop->receive_again) sfd_loop_receiving_resume(loop);
         if (timer == &loop->look_for_exits) sfd_loop_exits_look(loop);
-        if (timer == &loop->receive_again || timer == &loop->close_again || timer == &loop->look_for_exits) continue;
+        if (timer == &loop->receive_again || timer == &loop->close_again || timer == &loop->look_for_exits ||
+            timer == &loop->rest_over) /* ended by this turn as well */
+            continue;
         struct sfd_transfer *t =
             (struct sfd_transfer *)(void *)((char *)timer - offsetof(struct sfd_transfer, limits.timer));
         sfd_loop_act(loop, t, SFD_DUE_TIMER);
@@ -269,6 +270,7 @@ int sfd_loop_run_turn(struct sfd_loop *loop)
     if (loop->turn->selections > 0 && atomic_load(&loop->returning) > 0) withdraw_selections(loop, loop->turn);
     if (sfd_carrier_yield(carrier, loop)) return SFD_TURN_YIELDED;
     sfd_loop_receiving_balance(loop);
+    sfd_loop_receiving_end_rests(loop);
     take_mail(loop);
     sfd_loop_act_look(loop);
     run_ready(loop);

@@ -13,6 +13,7 @@
 
 #include "base/mailbox.h"
 #include "loop/carrier.h"
+#include "loop/intake.h"
 #include "loop/receive_batch.h"
 #include "loop/watchdog.h"
 #include "transfer/transfer.h"
@@ -83,7 +84,8 @@ struct sfd_shared {
     struct sfd_write_ranges write_ranges;
     struct sfd_client_accounts accounts;
     struct sfd_memory_budget memory;
-    int request_fd;                 /* borrowed */
+    int request_fd;                 /* borrowed: readable when requests wait; the request socket, or that of `intake` */
+    struct sfd_intake intake;       /* of several request sockets */
     int roots[SFD_ROOTS_MAX];       /* O_PATH directories, owned by the engine */
     bool root_local[SFD_ROOTS_MAX]; /* sfd_residency_opens_here */
     char *follow;                   /* owned by the engine; the path of a root that is followed; NULL: none is */

@@ -56,7 +56,7 @@ enum sfd_due {
 #define SFD_EVENTS_MAX 64
 
 /* A loop's own timers, for which room is reserved. */
-#define SFD_LOOP_TIMERS 3
+#define SFD_LOOP_TIMERS 4
 
 struct sfd_loop {
     struct sfd_shared *shared;
@@ -115,6 +115,7 @@ struct sfd_loop {
 
     struct sfd_timer receive_again;  /* when it tries to receive again */
     struct sfd_timer close_again;    /* when it tries again to allocate tasks that close */
+    struct sfd_timer rest_over;      /* of request sockets that rest: intake.h */
     struct sfd_timer look_for_exits; /* when it looks which clients it has for long: loop_exits.c */
 
     /* loop_receiving.c */
@@ -292,6 +293,12 @@ void sfd_loop_receiving_start(struct sfd_loop *loop);
 void sfd_loop_receiving_pause(struct sfd_loop *loop, int error);
 void sfd_loop_receiving_works(struct sfd_loop *loop);
 void sfd_loop_receiving_resume(struct sfd_loop *loop);
+
+/* Receives into the turn buffer: as sfd_receive_batch_fill, from the sockets whose turn it is. */
+int sfd_loop_receiving_fill(struct sfd_loop *loop);
+
+/* Once a turn, and by the timer rest_over: request sockets that rest are watched again when their time is over. */
+void sfd_loop_receiving_end_rests(struct sfd_loop *loop);
 
 /* Stops receiving for good. Does not hand over. */
 void sfd_loop_receiving_stop(struct sfd_loop *loop);

@@ -152,6 +152,27 @@ void sfd_loop_receiving_balance(struct sfd_loop *loop)
     loop->receiving = atomic_load(&loop->shared->receiving_loop) == (int)loop->index;
 }
 
+int sfd_loop_receiving_fill(struct sfd_loop *loop)
+{
+    struct sfd_shared *shared = loop->shared;
+    struct sfd_receive_batch *batch = loop->carrier->batch;
+    struct sfd_closer *closer = &loop->context.closer;
+
+    if (shared->intake.count == 0)
+        return sfd_receive_batch_fill(batch, closer, shared->request_fd, loop->turn->slot, SFD_BATCH_MAX);
+    return sfd_intake_receive(&shared->intake, batch, closer, loop->turn->slot, clock_ms(shared));
+}
+
+void sfd_loop_receiving_end_rests(struct sfd_loop *loop)
+{
+    struct sfd_shared *shared = loop->shared;
+
+    if (shared->intake.count == 0 || !sfd_intake_rests(&shared->intake)) return;
+    sfd_intake_resume(&shared->intake, shared->kernel.sys, loop->stopping ? UINT64_MAX : clock_ms(shared));
+    if (sfd_intake_rests(&shared->intake) && loop->rest_over.position == 0)
+        sfd_timer_arm(&loop->context.timers, &loop->rest_over, loop->context.now_ms + 1);
+}
+
 void sfd_loop_receiving_take_away(struct sfd_loop *loop)
 {
     if (atomic_load(&loop->shared->receiving_loop) == (int)loop->index)

@@ -16,9 +16,9 @@
 #define SCM_PIDFD 0x04 /* sys/socket.h of glibc 2.38 */
 #endif
 
-static void prepare(struct sfd_receive_batch *receiver, struct sfd_slot *slots)
+static void prepare(struct sfd_receive_batch *receiver, struct sfd_slot *slots, int most)
 {
-    for (int i = 0; i < SFD_BATCH_MAX; i++) {
+    for (int i = 0; i < most; i++) {
         receiver->iov[i] = (struct iovec){.iov_base = slots[i].bytes, .iov_len = SFD_SLOT_BYTES};
         receiver->messages[i] = (struct mmsghdr){
             .msg_hdr =
@@ -135,10 +135,10 @@ static void fill(struct sfd_receive_batch *receiver, struct sfd_slot *slot, stru
 }
 
 int sfd_receive_batch_fill(struct sfd_receive_batch *receiver, struct sfd_closer *closer, int fd,
-                           struct sfd_slot *slots)
+                           struct sfd_slot *slots, int most)
 {
-    prepare(receiver, slots);
-    const int n = closer->sys->recvmmsg(fd, receiver->messages, SFD_BATCH_MAX, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    prepare(receiver, slots, most);
+    const int n = closer->sys->recvmmsg(fd, receiver->messages, (unsigned)most, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
     if (n < 0 && sfd_errno_policy(SFD_PLACE_RECEIVE, n) == SFD_REMEDY_READY) return 0;
     for (int i = 0; i < n; i++)
         fill(receiver, &slots[i], closer, &receiver->messages[i].msg_hdr, receiver->messages[i].msg_len);

@@ -95,10 +95,10 @@ struct sfd_receive_batch {
 };
 
 /*
- * Receives what waits on the request socket `fd`, at most SFD_BATCH_MAX datagrams, into `slots`. The number of slots
- * filled, 0 when nothing waits, or -errno (for example -ENOBUFS: try again later).
+ * Receives what waits on the request socket `fd`, at most `most` datagrams (1..SFD_BATCH_MAX), into `slots`. The number
+ * of slots filled, 0 when nothing waits, or -errno (for example -ENOBUFS: try again later).
  */
 int sfd_receive_batch_fill(struct sfd_receive_batch *receiver, struct sfd_closer *closer, int fd,
-                           struct sfd_slot *slots);
+                           struct sfd_slot *slots, int most);
 
 #endif

@@ -378,8 +378,20 @@ int sfd_endpoint_holder(const char *dir, const char *name)
 
 int sfd_endpoint_pass_pidfds(const struct sfd_endpoint *e)
 {
+    return sfd_endpoint_pass_pidfds_of(e, e->fd);
+}
+
+int sfd_endpoint_pass_pidfds_of(const struct sfd_endpoint *e, int fd)
+{
     const int on = 1;
-    return e->sys->setsockopt(e->fd, SOL_SOCKET, SO_PASSPIDFD, &on, sizeof on);
+    return e->sys->setsockopt(fd, SOL_SOCKET, SO_PASSPIDFD, &on, sizeof on);
+}
+
+void sfd_endpoint_path(const struct sfd_endpoint *e, const char *dir, char *out)
+{
+    struct sockaddr_un address;
+    (void)socket_address(&address, dir, e->socket_file); /* it was bound to it */
+    memcpy(out, address.sun_path, sizeof address.sun_path);
 }
 
 static void remove_ours(const struct sfd_endpoint *e, const char *file)

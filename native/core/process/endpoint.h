@@ -88,6 +88,12 @@ int sfd_endpoint_holder(const char *dir, const char *name);
  */
 int sfd_endpoint_pass_pidfds(const struct sfd_endpoint *e);
 
+/* The same for another request socket of the instance. */
+int sfd_endpoint_pass_pidfds_of(const struct sfd_endpoint *e, int fd);
+
+/* The path of an open endpoint's socket in `dir`, in `out`, which has room for a socket address's. */
+void sfd_endpoint_path(const struct sfd_endpoint *e, const char *dir, char *out);
+
 /*
  * Looks whether the socket has its name, and gives it back when that was removed. 0: it has; 1: it has it again;
  * -EEXIST: the name is somebody else's now, who keeps it; -ENOENT: the spare name, or DIR, is gone as well; another

@@ -215,9 +215,9 @@ static const uint32_t always[] = {
 };
 
 /*
- * What only the start needs: the request socket, its directory and its mode, and the rest of the sandbox. Landlock does
- * not look at connections to sockets that have a path (a program that serves one could run other programs for us), nor
- * at modes, owners, times and attributes, nor at inotify.
+ * What only the start needs: the request sockets, their directory, modes and access lists, and the rest of the sandbox.
+ * Landlock does not look at connections to sockets that have a path (a program that serves one could run other programs
+ * for us), nor at modes, owners, times and attributes, nor at inotify.
  */
 static const uint32_t at_start[] = {
     SYS_connect,
@@ -228,6 +228,7 @@ static const uint32_t at_start[] = {
     SYS_fchmodat,
     CALL_FCHMODAT2,
     SYS_fchownat,
+    SYS_lsetxattr,
     SYS_mkdirat,
     SYS_umask,
     SYS_inotify_init1,

@@ -13,6 +13,7 @@
 #include <sys/file.h>
 #include <sys/inotify.h>
 #include <sys/syscall.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 static int result(int value)
@@ -74,6 +75,11 @@ static int sys_unlinkat(int dir, const char *path, int flags)
         value = unlinkat(dir, path, flags);
     } while (value < 0 && errno == EINTR);
     return result(value);
+}
+
+static int sys_lsetxattr(const char *path, const char *name, const void *value, size_t size)
+{
+    return lsetxattr(path, name, value, size, 0) < 0 ? -errno : 0;
 }
 
 static int sys_linkat(int dir, const char *path, int new_dir, const char *new_path)
@@ -319,6 +325,7 @@ const struct sfd_sys_setup sfd_sys_setup_linux = {
     .fstatat = sys_fstatat,
     .unlinkat = sys_unlinkat,
     .linkat = sys_linkat,
+    .lsetxattr = sys_lsetxattr,
     .inotify = sys_inotify,
     .inotify_add = sys_inotify_add,
     .fchmod = sys_fchmod,

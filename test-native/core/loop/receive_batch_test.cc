@@ -71,7 +71,7 @@ class ReceiveTest : public CoreTest
             std::memset(&slot, 0xaa, sizeof(slot)); // what an earlier turn left behind
             std::fill(std::begin(slot.fds), std::end(slot.fds), -1);
         }
-        const int n = sfd_receive_batch_fill(receiver_.get(), &closer_, pair_->in.get(), slots_.data());
+        const int n = sfd_receive_batch_fill(receiver_.get(), &closer_, pair_->in.get(), slots_.data(), SFD_BATCH_MAX);
         closeSurplus();
         return n;
     }
@@ -402,7 +402,8 @@ TEST_F(ReceiveTest, ShouldGiveOtherErrorsToItsCaller)
     sys.recvmmsg = [](int, struct mmsghdr *, unsigned, int) { return -ENOBUFS; };
     struct sfd_closer closer;
     sfd_closer_init(&closer, &sys, &devices_);
-    EXPECT_EQ(-ENOBUFS, sfd_receive_batch_fill(receiver_.get(), &closer, pair_->in.get(), slots_.data()));
+    EXPECT_EQ(-ENOBUFS,
+              sfd_receive_batch_fill(receiver_.get(), &closer, pair_->in.get(), slots_.data(), SFD_BATCH_MAX));
     sfd_closer_deinit(&closer);
 }
 

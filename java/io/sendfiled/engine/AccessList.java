@@ -22,6 +22,11 @@ public final class AccessList {
     /** Nobody else. */
     public static final AccessList NONE = new AccessList(new int[0], new int[0], false);
 
+    private static final int SUPERUSER = 0;
+
+    /** No user has this id. */
+    private static final int NO_UID = -1;
+
     private static final int OWN_MODE = 0600;
     private static final int GROUP_MODE = 0660;
     private static final int ALL_MODE = 0666;
@@ -102,6 +107,17 @@ public final class AccessList {
     /** Whether it lets nobody in. */
     public boolean isEmpty() {
         return uids.length == 0 && gids.length == 0;
+    }
+
+    /** Who gets a request socket of their own, so that nobody else's flood delays them: none where nobody else is let in. */
+    int[] laneUsers(int ownUid) {
+        if (isEmpty()) {
+            return new int[0];
+        }
+        return IntStream.concat(IntStream.of(SUPERUSER, ownUid), Arrays.stream(uids))
+                .filter(uid -> uid != NO_UID)
+                .distinct()
+                .toArray();
     }
 
     /** The mode that the request socket needs so that these, and no more than necessary, can connect. */

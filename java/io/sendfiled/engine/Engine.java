@@ -69,7 +69,7 @@ public final class Engine implements AutoCloseable {
         this.engine = engine;
         diskPool = new DiskPool(
                 config.diskThreads(),
-                false,
+                !access.isEmpty(),
                 EngineNative::beginWork,
                 EngineNative::work,
                 () -> EngineNative.wakeChores(engine));
@@ -85,6 +85,11 @@ public final class Engine implements AutoCloseable {
             shortcomings.add("the users of --" + Setting.ALLOW_USERS.key() + " and --" + Setting.ALLOW_GROUPS.key()
                     + " cannot reach the socket: others may not search " + Names.printable(closed)
                     + " (chmod o+x, or another --" + Setting.SOCKET_DIRECTORY.key() + ")");
+        }
+        int lanesError = EngineNative.lanesError(engine);
+        if (lanesError < 0) {
+            shortcomings.add("some users have no request socket of their own (" + Errno.describe(-lanesError)
+                    + "): those can be delayed by a flood of another one's requests");
         }
         ByteBuffer[] memory = new ByteBuffer[loops.length];
         for (int i = 0; i < loops.length; i++) {
@@ -141,7 +146,8 @@ public final class Engine implements AutoCloseable {
                 config.techniques().packed(),
                 selector != null,
                 access.socketMode(),
-                access.socketGroup());
+                access.socketGroup(),
+                access.laneUsers(EngineNative.clientUid()));
         if (result < 0) {
             Errno.check(
                     (int) result,

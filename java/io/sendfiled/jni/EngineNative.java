@@ -37,6 +37,7 @@ public final class EngineNative {
      * @param selector whether somebody answers the selections that turns leave open
      * @param socketMode of the request socket: 0600, 0660 or 0666
      * @param socketGroup its group, of 0660; where this process may not give it to that group, the mode is 0666
+     * @param laneUsers users that get a request socket of their own beside it; {@link #lanesError} tells whether all did
      * @return a handle (above 0), or -errno: {@code EADDRINUSE} when an instance of that name is running
      */
     public static native long create(
@@ -47,7 +48,11 @@ public final class EngineNative {
             long[] rules,
             boolean selector,
             int socketMode,
-            int socketGroup);
+            int socketGroup,
+            int[] laneUsers);
+
+    /** Why some of the users have no request socket of their own: 0, they all have one, or -errno. */
+    public static native int lanesError(long engine);
 
     /**
      * Tries the system calls that nothing can replace.

@@ -1,0 +1,124 @@
+/*
+ * The intake.
+ */
+#include "loop/intake.h"
+
+#include <errno.h>
+
+#include "sys/fd.h"
+#include "sys/sys.h"
+
+/* Of `burst`: the lower bits are the number, the others are its millisecond. */
+#define COUNT_BITS 16
+#define COUNT_MASK ((UINT64_C(1) << COUNT_BITS) - 1)
+
+/* The sources that one receipt looks at: as many as can have more than one request of a batch. */
+#define READY_MAX (SFD_BATCH_MAX / 2)
+
+void sfd_intake_init(struct sfd_intake *intake)
+{
+    intake->epoll = -1;
+    intake->count = 0;
+    atomic_init(&intake->resting, 0);
+}
+
+void sfd_intake_deinit(struct sfd_intake *intake)
+{
+    sfd_fd_close(&sfd_sys_linux, &intake->epoll);
+}
+
+static int watch(struct sfd_intake *intake, const struct sfd_sys *sys, int operation, uint32_t index, uint32_t events)
+{
+    struct epoll_event event = {.events = events, .data.u32 = index};
+
+    return sys->epoll_ctl(intake->epoll, operation, intake->source[index].fd, &event);
+}
+
+int sfd_intake_add(struct sfd_intake *intake, const struct sfd_sys *sys, int fd)
+{
+    if (intake->count == SFD_INTAKE_SOURCES_MAX) return -EINVAL;
+    if (intake->epoll < 0) {
+        const int epoll = sfd_sys_epoll();
+        if (epoll < 0) return epoll;
+        intake->epoll = epoll;
+    }
+    struct sfd_intake_source *source = &intake->source[intake->count];
+    source->fd = fd;
+    atomic_init(&source->burst, 0);
+    atomic_init(&source->present_ms, 0);
+    atomic_init(&source->rests, false);
+    const int result = watch(intake, sys, EPOLL_CTL_ADD, intake->count, EPOLLIN);
+    if (result == 0) intake->count++;
+    return result;
+}
+
+/* ------------------------------------------------------------------ rests */
+
+static bool others_are_present(const struct sfd_intake *intake, const struct sfd_intake_source *source, uint64_t now_ms)
+{
+    for (uint32_t i = 0; i < intake->count; i++) {
+        const struct sfd_intake_source *other = &intake->source[i];
+        const uint64_t present_ms = atomic_load_explicit(&other->present_ms, memory_order_relaxed);
+        if (other != source && present_ms != 0 && now_ms - present_ms < SFD_INTAKE_PRESENT_MS) return true;
+    }
+    return false;
+}
+
+static void rest(struct sfd_intake *intake, const struct sfd_sys *sys, uint32_t index)
+{
+    if (atomic_exchange(&intake->source[index].rests, true)) return;
+    if (watch(intake, sys, EPOLL_CTL_MOD, index, 0) == 0)
+        atomic_fetch_add(&intake->resting, 1);
+    else
+        atomic_store(&intake->source[index].rests, false);
+}
+
+/* It has given `n` requests at once. */
+static void note(struct sfd_intake *intake, const struct sfd_sys *sys, uint32_t index, uint32_t n, uint64_t now_ms)
+{
+    struct sfd_intake_source *source = &intake->source[index];
+    uint64_t burst = atomic_load_explicit(&source->burst, memory_order_relaxed);
+
+    if (n == 1) atomic_store_explicit(&source->present_ms, now_ms, memory_order_relaxed);
+    if (n <= 1) return;
+    burst = burst >> COUNT_BITS == now_ms ? burst + n : now_ms << COUNT_BITS | n;
+    atomic_store_explicit(&source->burst, burst, memory_order_relaxed);
+    if ((burst & COUNT_MASK) >= SFD_INTAKE_BURST && others_are_present(intake, source, now_ms))
+        rest(intake, sys, index);
+}
+
+void sfd_intake_resume(struct sfd_intake *intake, const struct sfd_sys *sys, uint64_t now_ms)
+{
+    for (uint32_t i = 0; i < intake->count; i++) {
+        struct sfd_intake_source *source = &intake->source[i];
+        const uint64_t since_ms = atomic_load_explicit(&source->burst, memory_order_relaxed) >> COUNT_BITS;
+        if (!atomic_load_explicit(&source->rests, memory_order_relaxed) || since_ms >= now_ms) continue;
+        if (watch(intake, sys, EPOLL_CTL_MOD, i, EPOLLIN) < 0) continue; /* it is tried again */
+        if (atomic_exchange(&source->rests, false)) atomic_fetch_sub(&intake->resting, 1);
+    }
+}
+
+/* ------------------------------------------------------------------ receipt */
+
+int sfd_intake_receive(struct sfd_intake *intake, struct sfd_receive_batch *receiver, struct sfd_closer *closer,
+                       struct sfd_slot *slots, uint64_t now_ms)
+{
+    struct epoll_event ready[READY_MAX];
+    int filled = 0;
+    int error = 0;
+
+    /* The kernel gives them in turn: who was ready at the last look comes behind the others (epoll(7)). */
+    const int count = closer->sys->epoll_wait(intake->epoll, ready, READY_MAX, 0);
+    if (count <= 0) return count;
+    for (int i = 0; i < count; i++) {
+        const uint32_t index = ready[i].data.u32;
+        const int n =
+            sfd_receive_batch_fill(receiver, closer, intake->source[index].fd, slots + filled, SFD_BATCH_MAX / count);
+        if (n < 0)
+            error = n;
+        else
+            note(intake, closer->sys, index, (uint32_t)n, now_ms);
+        if (n > 0) filled += n;
+    }
+    return filled > 0 ? filled : error;
+}

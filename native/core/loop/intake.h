@@ -1,0 +1,74 @@
+/*
+ * The intake: the sockets from which one engine receives requests, where there are several (base/lane.h).
+ *
+ * Role: gives the receiving loop one descriptor to watch, an epoll instance of all sources, and takes a few requests
+ * from each that has some, in turn. A source that keeps a queue of waiting requests rests now and then, as follows.
+ *
+ * Why turns alone are not enough. A request of one user that comes while another one's are being served has to wait for
+ * those, and if the other one always has some, it always waits. So whoever keeps a queue is served in bursts: after
+ * SFD_INTAKE_BURST requests of which there were several at once, the source rests until the next millisecond, its
+ * senders sleep in its queue, and the others find an idle daemon. That holds only while somebody else is served who
+ * keeps no queue, and so waits for each answer; sources that all keep queues take turns at full speed. It asks neither
+ * what the requests are nor whether they are refused.
+ *
+ * Thread: the receiving loop; when the turn to receive moves, two may be in here for a moment: all state is atomic.
+ * Owns the epoll instance. Never: closes a source, or waits.
+ */
+#ifndef SFD_LOOP_INTAKE_H
+#define SFD_LOOP_INTAKE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/lane.h"
+#include "loop/receive_batch.h"
+
+#define SFD_INTAKE_SOURCES_MAX (SFD_LANES_MAX + 1)
+
+/* The requests of one source in one millisecond that it may have beside others. */
+#define SFD_INTAKE_BURST 24
+
+/* For so long after it was served somebody counts as being there. */
+#define SFD_INTAKE_PRESENT_MS 10
+
+struct sfd_intake_source {
+    int fd;                       /* borrowed */
+    _Atomic(uint64_t) burst;      /* a millisecond, and in the lower 16 bits the queued requests taken in it */
+    _Atomic(uint64_t) present_ms; /* when it had one request, and no queue */
+    atomic_bool rests;            /* until the millisecond of `burst` is over */
+};
+
+struct sfd_intake {
+    int epoll;           /* owned; -1: none yet */
+    uint32_t count;      /* 0: there is one request socket only, which needs no intake */
+    atomic_uint resting; /* sources */
+    struct sfd_intake_source source[SFD_INTAKE_SOURCES_MAX];
+};
+
+/* Makes deinit legal. */
+void sfd_intake_init(struct sfd_intake *intake);
+
+/* Idempotent. */
+void sfd_intake_deinit(struct sfd_intake *intake);
+
+/* Adds a source, a non-blocking socket. Before the first receipt. 0 or -errno. */
+int sfd_intake_add(struct sfd_intake *intake, const struct sfd_sys *sys, int fd);
+
+/*
+ * Receives what waits, at most SFD_BATCH_MAX requests, into `slots`: as sfd_receive_batch_fill. `now_ms` is exact, not
+ * that of a turn.
+ */
+int sfd_intake_receive(struct sfd_intake *intake, struct sfd_receive_batch *receiver, struct sfd_closer *closer,
+                       struct sfd_slot *slots, uint64_t now_ms);
+
+/* Whether some source rests: sfd_intake_resume is due in a millisecond. */
+static inline bool sfd_intake_rests(const struct sfd_intake *intake)
+{
+    return atomic_load_explicit(&intake->resting, memory_order_relaxed) > 0;
+}
+
+/* Ends the rest of the sources whose millisecond is over; of all at UINT64_MAX. */
+void sfd_intake_resume(struct sfd_intake *intake, const struct sfd_sys *sys, uint64_t now_ms);
+
+#endif
