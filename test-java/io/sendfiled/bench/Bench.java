@@ -34,6 +34,7 @@ public final class Bench {
             new ColdThroughput(),
             new StuckReceivers(),
             new Flooder(),
+            new Uids(),
             new Held(),
             new ForcedTechniques(),
             new RateLimit(),
