@@ -13,6 +13,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 
 /** The program {@code sendfiled} of the built tree, run as a process; killed at the end of a test if it still runs. */
 public final class Program implements AutoCloseable {
@@ -164,13 +165,16 @@ public final class Program implements AutoCloseable {
         }
     }
 
+    /** What it has started ends with it, and before this returns: a daemon by unshare(1) makes no file any more. */
     @Override
     public void close() {
-        process.destroyForcibly();
-        try {
-            process.waitFor(Await.LONG.toSeconds(), TimeUnit.SECONDS);
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
+        List<ProcessHandle> all = Stream.concat(process.descendants(), Stream.of(process.toHandle()))
+                .toList();
+        all.forEach(ProcessHandle::destroyForcibly);
+        for (ProcessHandle each : all) {
+            each.onExit()
+                    .completeOnTimeout(each, Await.LONG.toSeconds(), TimeUnit.SECONDS)
+                    .join();
         }
     }
 }
