@@ -229,7 +229,7 @@ final class LibraryIT {
 
     @Test
     void shouldRenderWithoutAWarningOn80Columns() throws Exception {
-        for (int section : new int[] {1, 3, 7, 8}) {
+        for (int section : new int[] {1, 3, 5, 7, 8}) {
             for (Path file : pages(section)) {
                 // The width of a terminal less the margin on the right, as man(1) has it.
                 String rendered = Installed.output(
@@ -245,10 +245,10 @@ final class LibraryIT {
 
     @Test
     void shouldReferToPagesThatExist() throws IOException {
-        Pattern reference = Pattern.compile("\\\\fB((?:sfd|sendfiled)[\\w-]*)\\\\fR\\(([1378])\\)");
+        Pattern reference = Pattern.compile("\\\\fB((?:sfd|sendfiled)[\\w.-]*)\\\\fR\\(([13578])\\)");
         List<String> faults = new ArrayList<>();
         int seen = 0;
-        for (int section : new int[] {1, 3, 7, 8}) {
+        for (int section : new int[] {1, 3, 5, 7, 8}) {
             for (Path file : pages(section)) {
                 Matcher matcher = reference.matcher(
                         Files.readString(file).replace("\\-", "-").replace("\\_", "_"));
