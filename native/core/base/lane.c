@@ -26,18 +26,33 @@ int sfd_lane_path(const char *path, uint32_t uid, char *out)
     return n < 0 || n >= SFD_LANE_PATH_SIZE ? -ENAMETOOLONG : 0;
 }
 
+static bool own(const char *path, mode_t type, uid_t *owner)
+{
+    struct stat st;
+
+    if (sfd_sys_setup_linux.fstatat(AT_FDCWD, path, &st, AT_SYMLINK_NOFOLLOW) < 0 || (st.st_mode & S_IFMT) != type)
+        return false;
+    *owner = st.st_uid;
+    return true;
+}
+
 /*
  * In a directory to which others may write (sticky, as /tmp) anybody can make a socket of that name. One that belongs
- * to the request socket's owner is as trustworthy as that is.
+ * to the request socket's owner is as trustworthy as that is; and so is one of the directory's owner, who can replace
+ * the request socket (which is root's where systemd has made it).
  */
-static bool have_one_owner(const char *path, const char *lane)
+static bool is_trustworthy(const char *path, const char *lane)
 {
-    struct stat of_path;
-    struct stat of_lane;
+    char directory[SFD_LANE_PATH_SIZE];
+    const char *slash = strrchr(path, '/');
+    uid_t of_lane;
+    uid_t of_path;
+    uid_t of_directory;
 
-    return sfd_sys_setup_linux.fstatat(AT_FDCWD, lane, &of_lane, AT_SYMLINK_NOFOLLOW) == 0 &&
-           sfd_sys_setup_linux.fstatat(AT_FDCWD, path, &of_path, AT_SYMLINK_NOFOLLOW) == 0 &&
-           S_ISSOCK(of_lane.st_mode) && S_ISSOCK(of_path.st_mode) && of_lane.st_uid == of_path.st_uid;
+    (void)snprintf(directory, sizeof directory, "%.*s/.", slash == NULL ? 1 : (int)(slash - path),
+                   slash == NULL ? "." : path);
+    return own(lane, S_IFSOCK, &of_lane) && own(path, S_IFSOCK, &of_path) &&
+           (of_lane == of_path || (own(directory, S_IFDIR, &of_directory) && of_lane == of_directory));
 }
 
 int sfd_lane_connect(int socket, const char *path)
@@ -48,7 +63,7 @@ int sfd_lane_connect(int socket, const char *path)
     uid_t saved;
 
     if (sfd_sys_setup_linux.getresuid(&real, &effective, &saved) == 0 && sfd_lane_path(path, effective, lane) == 0 &&
-        have_one_owner(path, lane) && sfd_sys_unix_connect(socket, lane) == 0)
+        is_trustworthy(path, lane) && sfd_sys_unix_connect(socket, lane) == 0)
         return 0;
     return sfd_sys_unix_connect(socket, path); /* also where a lane is left of a daemon that was killed */
 }

@@ -32,7 +32,8 @@ int sfd_lane_path(const char *path, uint32_t uid, char *out);
 
 /*
  * Connects (or reconnects) a datagram socket to the daemon whose request socket is at `path`: by the lane of this
- * process's effective user, if there is one that the socket's owner has made and that is served; else to `path` itself.
+ * process's effective user, if there is one that the owner of the socket, or of its directory, has made and that is
+ * served; else to `path` itself.
  * 0 or -errno. May touch the disk; waits for nobody but it.
  */
 int sfd_lane_connect(int socket, const char *path);

@@ -30,7 +30,7 @@
 #define SFD_INTAKE_BURST 24
 
 /* For so long after it was served somebody counts as being there. */
-#define SFD_INTAKE_PRESENT_MS 10
+#define SFD_INTAKE_PRESENT_MS 50
 
 struct sfd_intake_source {
     int fd;                       /* borrowed */

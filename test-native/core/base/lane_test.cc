@@ -93,6 +93,19 @@ TEST_F(LaneTest, ShouldTakeNoLaneWithoutARequestSocketAndSayWhatItsErrorIs)
     EXPECT_FALSE(readable(lane.get()));
 }
 
+TEST_F(LaneTest, ShouldTakeALaneOfTheDirectorysOwnerBesideASocketThatRootHasMade)
+{
+    if (geteuid() != 0) {
+        GTEST_SKIP() << "only root can make a socket that is another user's";
+    }
+    const OwnedFd common = serve(path_);
+    const OwnedFd lane = serve(lane_);
+    ASSERT_EQ(0, chown(lane_.c_str(), 4321, 4321));
+    ASSERT_EQ(0, chown(directory_->path().c_str(), 4321, 4321));
+    EXPECT_EQ(0, connectAndSend());
+    EXPECT_TRUE(readable(lane.get()));
+}
+
 TEST_F(LaneTest, ShouldNotBeMisledByALaneThatSomebodyElseHasPlanted)
 {
     if (geteuid() != 0) {

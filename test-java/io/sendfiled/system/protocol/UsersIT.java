@@ -92,6 +92,9 @@ final class UsersIT {
             assertEquals(2000, result.get("requests").getAsInt());
             assertEquals(0, result.get("failures").getAsInt(), result.toString());
             assertTrue(floods.stream().allMatch(Process::isAlive), "they went on all the time");
+            floods.forEach(Process::destroyForcibly);
+            JsonObject again = HelperProgram.json(load(lane(GREEDY), GREEDY, "--count", 100));
+            assertEquals(0, again.get("failures").getAsInt(), "a lane that has rested is served again: " + again);
             assertTrue(daemon.isAlive());
         } finally {
             floods.forEach(Process::destroyForcibly);
