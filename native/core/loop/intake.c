@@ -73,18 +73,32 @@ static void rest(struct sfd_intake *intake, const struct sfd_sys *sys, uint32_t 
         atomic_store(&intake->source[index].rests, false);
 }
 
-/* It has given `n` requests at once. */
-static void note(struct sfd_intake *intake, const struct sfd_sys *sys, uint32_t index, uint32_t n, uint64_t now_ms)
+/* Adds to the source's burst; at its end the source rests for this millisecond and `more_ms`, if others are there. */
+static void count(struct sfd_intake *intake, const struct sfd_sys *sys, uint32_t index, uint32_t n, uint64_t now_ms,
+                  uint64_t more_ms)
 {
     struct sfd_intake_source *source = &intake->source[index];
     uint64_t burst = atomic_load_explicit(&source->burst, memory_order_relaxed);
 
-    if (n == 1) atomic_store_explicit(&source->present_ms, now_ms, memory_order_relaxed);
-    if (n <= 1) return;
     burst = burst >> COUNT_BITS == now_ms ? burst + n : now_ms << COUNT_BITS | n;
     atomic_store_explicit(&source->burst, burst, memory_order_relaxed);
-    if ((burst & COUNT_MASK) >= SFD_INTAKE_BURST && others_are_present(intake, source, now_ms))
-        rest(intake, sys, index);
+    if ((burst & COUNT_MASK) < SFD_INTAKE_BURST || !others_are_present(intake, source, now_ms)) return;
+    atomic_store_explicit(&source->burst, burst + (more_ms << COUNT_BITS), memory_order_relaxed);
+    rest(intake, sys, index);
+}
+
+/* It has given `n` requests at once. */
+static void note(struct sfd_intake *intake, const struct sfd_sys *sys, uint32_t index, uint32_t n, uint64_t now_ms)
+{
+    if (n == 1) atomic_store_explicit(&intake->source[index].present_ms, now_ms, memory_order_relaxed);
+    if (n > 1) count(intake, sys, index, n, now_ms, 0);
+}
+
+void sfd_intake_blame(struct sfd_intake *intake, const struct sfd_sys *sys, uint64_t source, uint64_t now_ms)
+{
+    if (source >= intake->count) return;
+    atomic_store_explicit(&intake->source[source].present_ms, 0, memory_order_relaxed); /* it waits for no answer */
+    count(intake, sys, (uint32_t)source, SFD_INTAKE_PENALTY, now_ms, SFD_INTAKE_PENALTY_MS);
 }
 
 void sfd_intake_resume(struct sfd_intake *intake, const struct sfd_sys *sys, uint64_t now_ms)
@@ -118,6 +132,8 @@ int sfd_intake_receive(struct sfd_intake *intake, struct sfd_receive_batch *rece
             error = n;
         else
             note(intake, closer->sys, index, (uint32_t)n, now_ms);
+        for (int slot = filled; slot < filled + n; slot++)
+            slots[slot].source = index;
         if (n > 0) filled += n;
     }
     return filled > 0 ? filled : error;

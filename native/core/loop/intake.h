@@ -8,8 +8,9 @@
  * those, and if the other one always has some, it always waits. So whoever keeps a queue is served in bursts: after
  * SFD_INTAKE_BURST requests of which there were several at once, the source rests until the next millisecond, its
  * senders sleep in its queue, and the others find an idle daemon. That holds only while somebody else is served who
- * keeps no queue, and so waits for each answer; sources that all keep queues take turns at full speed. It asks neither
- * what the requests are nor whether they are refused.
+ * keeps no queue, and so waits for each answer; sources that all keep queues take turns at full speed. Requests that
+ * are none (malformed, or of somebody who is not served) are no reason for anybody to wait: they count as several each,
+ * also if they come one by one, and the source rests for longer.
  *
  * Thread: the receiving loop; when the turn to receive moves, two may be in here for a moment: all state is atomic.
  * Owns the epoll instance. Never: closes a source, or waits.
@@ -29,14 +30,18 @@
 /* The requests of one source in one millisecond that it may have beside others. */
 #define SFD_INTAKE_BURST 24
 
+/* What a request counts that is none, and for how much longer its source rests. */
+#define SFD_INTAKE_PENALTY    8
+#define SFD_INTAKE_PENALTY_MS 20
+
 /* For so long after it was served somebody counts as being there. */
 #define SFD_INTAKE_PRESENT_MS 50
 
 struct sfd_intake_source {
     int fd;                       /* borrowed */
-    _Atomic(uint64_t) burst;      /* a millisecond, and in the lower 16 bits the queued requests taken in it */
+    _Atomic(uint64_t) burst;      /* a millisecond, and in the lower 16 bits what counts of the requests taken in it */
     _Atomic(uint64_t) present_ms; /* when it had one request, and no queue */
-    atomic_bool rests;            /* until the millisecond of `burst` is over */
+    atomic_bool rests;            /* until the millisecond of `burst` is over, which then may be one to come */
 };
 
 struct sfd_intake {
@@ -61,6 +66,9 @@ int sfd_intake_add(struct sfd_intake *intake, const struct sfd_sys *sys, int fd)
  */
 int sfd_intake_receive(struct sfd_intake *intake, struct sfd_receive_batch *receiver, struct sfd_closer *closer,
                        struct sfd_slot *slots, uint64_t now_ms);
+
+/* A request of that source was refused because it is none. */
+void sfd_intake_blame(struct sfd_intake *intake, const struct sfd_sys *sys, uint64_t source, uint64_t now_ms);
 
 /* Whether some source rests: sfd_intake_resume is due in a millisecond. */
 static inline bool sfd_intake_rests(const struct sfd_intake *intake)

@@ -297,6 +297,9 @@ void sfd_loop_receiving_resume(struct sfd_loop *loop);
 /* Receives into the turn buffer: as sfd_receive_batch_fill, from the sockets whose turn it is. */
 int sfd_loop_receiving_fill(struct sfd_loop *loop);
 
+/* A request is refused that is none. */
+void sfd_loop_receiving_blame(struct sfd_loop *loop, const struct sfd_slot *slot);
+
 /* Once a turn, and by the timer rest_over: request sockets that rest are watched again when their time is over. */
 void sfd_loop_receiving_end_rests(struct sfd_loop *loop);
 

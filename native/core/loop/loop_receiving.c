@@ -163,6 +163,13 @@ int sfd_loop_receiving_fill(struct sfd_loop *loop)
     return sfd_intake_receive(&shared->intake, batch, closer, loop->turn->slot, clock_ms(shared));
 }
 
+void sfd_loop_receiving_blame(struct sfd_loop *loop, const struct sfd_slot *slot)
+{
+    struct sfd_shared *shared = loop->shared;
+
+    if (shared->intake.count > 0) sfd_intake_blame(&shared->intake, shared->kernel.sys, slot->source, clock_ms(shared));
+}
+
 void sfd_loop_receiving_end_rests(struct sfd_loop *loop)
 {
     struct sfd_shared *shared = loop->shared;

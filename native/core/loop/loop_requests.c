@@ -42,6 +42,7 @@ static void refuse(struct sfd_loop *loop, struct sfd_slot *slot, int error)
     struct sfd_status status;
 
     sfd_counters_add(&loop->context.counters, SFD_COUNTER_REFUSED, 1);
+    if (error == -EBADMSG || error == -EACCES) sfd_loop_receiving_blame(loop, slot);
     if (slot->fds[0] >= 0 && has_status_channel(slot, error) &&
         sfd_status_accept(&loop->context.kernel, &slot->fds[0]) == 0) {
         sfd_status_init(&status);

@@ -67,6 +67,7 @@ struct sfd_slot {
     uint32_t idle_ms;     /* 0: the setting */
     uint32_t deadline_ms; /* from receipt on, 0: none */
     uint64_t process;     /* C's: the number of the sender, base/client_account.h; 0: unknown */
+    uint64_t source;      /* C's: of several request sockets the one that it came from, intake.h */
 
     char bytes[SFD_SLOT_BYTES];
 };

@@ -124,6 +124,45 @@ TEST_F(IntakeTest, ShouldGiveAFlooderABurstInEachMillisecond)
     }
 }
 
+TEST_F(IntakeTest, ShouldLetASourceRestWhoseRequestsAreNoneAlsoIfTheyComeOneByOne)
+{
+    int taken = 0;
+    for (int i = 0; i < 20; i++) {
+        if (taken == 0 || i % 2 == 0) {
+            EXPECT_TRUE(send(FLOODER));
+        }
+        EXPECT_TRUE(send(POLITE));
+        const std::string sources = receive();
+        EXPECT_EQ(1, of(POLITE, sources)) << i;
+        if (of(FLOODER, sources) > 0) {
+            taken++;
+            for (const struct sfd_slot &slot : *slots_) {
+                if (slot.bytes[0] == '0') {
+                    EXPECT_EQ(FLOODER, slot.source);
+                }
+            }
+            sfd_intake_blame(&intake_, &sfd_sys_linux, FLOODER, now_ms_);
+        }
+    }
+    EXPECT_EQ(SFD_INTAKE_BURST / SFD_INTAKE_PENALTY, taken);
+    sfd_intake_resume(&intake_, &sfd_sys_linux, now_ms_ + SFD_INTAKE_PENALTY_MS);
+    EXPECT_TRUE(sfd_intake_rests(&intake_));
+    sfd_intake_resume(&intake_, &sfd_sys_linux, now_ms_ + SFD_INTAKE_PENALTY_MS + 1);
+    EXPECT_FALSE(sfd_intake_rests(&intake_));
+}
+
+TEST_F(IntakeTest, ShouldLetNobodyRestForOneWhoseRequestsAreNone)
+{
+    for (int i = 0; i < 20; i++) {
+        ASSERT_TRUE(send(POLITE));
+        fill(FLOODER);
+        receive();
+        sfd_intake_blame(&intake_, &sfd_sys_linux, POLITE, now_ms_);
+        now_ms_ += i % 2; // two of them in a millisecond, which is less than a burst
+    }
+    EXPECT_FALSE(sfd_intake_rests(&intake_));
+}
+
 TEST_F(IntakeTest, ShouldServeAFlooderAtFullSpeedThatIsAlone)
 {
     ASSERT_TRUE(send(POLITE));

@@ -61,7 +61,7 @@ public final class Turn {
     private static final int RATE = SLOT.i64("rate");
     private static final int IDLE_MS = SLOT.i32("idle_ms");
     private static final int DEADLINE_MS = SLOT.i32("deadline_ms");
-    private static final int BYTES = SLOT.skip(Long.BYTES).array("bytes", 4240, Byte.BYTES);
+    private static final int BYTES = SLOT.skip(2 * Long.BYTES).array("bytes", 4240, Byte.BYTES); // behind C's own
     private static final int SLOT_SIZE = SLOT.size();
 
     /* struct sfd_turn */
