@@ -63,9 +63,10 @@ static int socket_address(struct sockaddr_un *out, const char *dir, const char *
 
 /*
  * A user who may write to the directory can replace our socket with another one. The groups of root and our own are
- * trusted: a umask of 002 makes directories that the user's own group may write to.
+ * trusted: a umask of 002 makes directories that the user's own group may write to. Not our own if others may connect
+ * (`shared`): they may be in it, and are not to receive each other's requests.
  */
-static int check_dir(const struct sfd_sys_setup *sys, int fd)
+static int check_dir(const struct sfd_sys_setup *sys, int fd, bool shared)
 {
     uid_t ruid;
     uid_t euid;
@@ -79,7 +80,7 @@ static int check_dir(const struct sfd_sys_setup *sys, int fd)
     if (result == 0) result = sys->getresgid(&rgid, &egid, &sgid);
     if (result < 0) return result;
     if (st.st_uid != 0 && st.st_uid != euid) return -EPERM;
-    const mode_t foreign = S_IWOTH | (st.st_gid == 0 || st.st_gid == egid ? 0U : S_IWGRP);
+    const mode_t foreign = S_IWOTH | (st.st_gid == 0 || (st.st_gid == egid && !shared) ? 0U : S_IWGRP);
     return (st.st_mode & foreign) != 0 && (st.st_mode & S_ISVTX) == 0 ? -EPERM : 0;
 }
 
@@ -93,7 +94,7 @@ static int open_dir(const struct sfd_sys_setup *sys, const char *dir, mode_t mod
          */
         return fd == -ENOENT && made < 0 && made != -EEXIST ? made : fd;
     }
-    const int result = check_dir(sys, fd);
+    const int result = check_dir(sys, fd, mode != 0700);
     if (result < 0) {
         sys->close(fd);
         return result;

@@ -68,7 +68,8 @@ int sfd_endpoint_open(struct sfd_endpoint *e, const char *dir, const char *name)
 
 /*
  * The same for others than this user. The mode is never wider than ACCESS says, nor that of another group. A missing
- * DIR is made with mode 0755, less the umask. SYS must live as long as the endpoint.
+ * DIR is made with mode 0755, less the umask; -EPERM also if its group may write to DIR, but root's. SYS must live as
+ * long as the endpoint.
  */
 int sfd_endpoint_open_for(struct sfd_endpoint *e, const struct sfd_sys_setup *sys, const char *dir, const char *name,
                           const struct sfd_endpoint_access *access);

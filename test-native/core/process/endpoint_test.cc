@@ -269,6 +269,24 @@ TEST_F(Endpoint, shouldMakeADirectoryThatOthersCanSearchIfTheyMayConnect) // R9
     umask(before);
 }
 
+TEST_F(Endpoint, shouldTrustNotEvenItsOwnGroupIfOthersMayConnect) // R9
+{
+    if (getegid() == 0) {
+        ASSERT_EQ(0, chown(dir_.c_str(), static_cast<uid_t>(-1), 4321)); /* root's own group is trusted */
+    }
+    ASSERT_EQ(0, chmod(dir_.c_str(), 0775));
+    struct sfd_sys_setup sys = sfd_sys_setup_linux;
+    sys.getresgid = [](gid_t *real, gid_t *effective, gid_t *saved) {
+        *real = *effective = *saved = getegid() == 0 ? 4321 : getegid();
+        return 0;
+    };
+    const struct sfd_endpoint_access others = {0666, 0};
+    struct sfd_endpoint e;
+    EXPECT_EQ(-EPERM, sfd_endpoint_open_for(&e, &sys, dir_.c_str(), "a", &others));
+    EXPECT_EQ(0, sfd_endpoint_open_with(&e, &sys, dir_.c_str(), "a"));
+    sfd_endpoint_close(&e);
+}
+
 TEST_F(Endpoint, shouldBeReachableByItsOwnerUnderAHostileUmask)
 {
     const mode_t before = umask(0777);
