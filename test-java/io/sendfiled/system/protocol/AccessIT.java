@@ -1,10 +1,16 @@
 package io.sendfiled.system.protocol;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
+import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import io.sendfiled.Sendfiled;
+import io.sendfiled.config.InvalidSettingException;
+import io.sendfiled.config.SendfiledConfig;
 import io.sendfiled.config.SocketDirectories;
 import io.sendfiled.support.Await;
 import io.sendfiled.support.Content;
@@ -71,6 +77,24 @@ final class AccessIT {
                             + ": not in allow-users or allow-groups (EACCES)"),
                     line);
         }
+    }
+
+    @Test
+    void shouldServeOthersFromAnEngineInsideAnotherProgram() throws Exception { // R9
+        SendfiledConfig.Builder config =
+                SendfiledConfig.builder().root(root).socketDirectory(directory).allowUsers(Integer.toString(FRIEND));
+        try (Sendfiled engine = Sendfiled.launch(config.build());
+                Tenant friend = Tenant.as(FRIEND, FRIEND, socket());
+                Tenant stranger = Tenant.as(STRANGER, STRANGER, socket())) {
+            assertTrue(friend.opens());
+            assertEquals("EACCES", stranger.ask("open"));
+            assertNull(engine.failure());
+        }
+        InvalidSettingException refusal = assertThrows(
+                InvalidSettingException.class,
+                () -> Sendfiled.launch(config.allowGroups("no-such-group").build()));
+        assertEquals("allow-groups: 'no-such-group': no such group", refusal.getMessage());
+        assertFalse(Files.exists(socket()));
     }
 
     @Test
