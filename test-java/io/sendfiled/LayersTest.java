@@ -41,7 +41,7 @@ final class LayersTest {
             entry("client", Set.of("base", "buffer", "config", "names", "protocol", "technique", "sys", "jni")),
             entry("engine", Set.of("base", "config", "counters", "names", "protocol", "technique", "sys", "jni")),
             entry("", Set.of("engine", "config", "counters", "technique", "sys", "jni")),
-            entry("daemon", Set.of("engine", "config", "names", "sys", "jni", "units")),
+            entry("daemon", Set.of("base", "engine", "config", "names", "sys", "jni", "units")),
             entry("netty", Set.of("", "client", "buffer", "config", "counters", "technique", "sys")),
             entry("tools", Set.of("client", "config", "names", "technique", "sys", "jni", "units")));
 

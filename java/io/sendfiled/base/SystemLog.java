@@ -1,5 +1,6 @@
 package io.sendfiled.base;
 
+import java.io.PrintStream;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -17,7 +18,17 @@ public final class SystemLog {
         var unused = List.of(Throwable.class);
     }
 
+    private static volatile @Nullable PrintStream output;
+
     private SystemLog() {}
+
+    /**
+     * From here on each line goes there, and to no logger: for a program that is this library alone. The JDK's own logger
+     * writes two lines, and opens files when it writes the first.
+     */
+    public static void divert(PrintStream to) {
+        output = to;
+    }
 
     /**
      * Logs a line, if the logger takes it.
@@ -26,6 +37,11 @@ public final class SystemLog {
      */
     public static void log(String name, System.Logger.Level level, String message, @Nullable Throwable cause) {
         try {
+            PrintStream to = output;
+            if (to != null) {
+                to.println("sendfiled: " + (cause == null ? message : message + ": " + cause));
+                return;
+            }
             System.getLogger(name).log(level, message, cause);
         } catch (Throwable t) { // the finder's or the logger's; there is nowhere else to say it
             return;

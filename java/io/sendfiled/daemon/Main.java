@@ -1,5 +1,6 @@
 package io.sendfiled.daemon;
 
+import io.sendfiled.base.SystemLog;
 import io.sendfiled.names.Invocation;
 import java.io.FileDescriptor;
 import java.io.FileOutputStream;
@@ -10,6 +11,7 @@ public final class Main {
     private Main() {}
 
     public static void main(String[] args) {
+        SystemLog.divert(System.err);
         OutputStream out = new FileOutputStream(FileDescriptor.out); // System.out keeps its failures to itself
         System.exit(new DaemonProgram(Invocation.environment(), out, System.err).run(Invocation.arguments(args)));
     }

@@ -72,9 +72,9 @@ final class AccessIT {
                     .filter(text -> text.contains("refused: uid"))
                     .findFirst()
                     .orElseThrow();
-            assertTrue(
-                    line.endsWith("refused: uid " + STRANGER + ", pid " + stranger.pid()
-                            + ": not in allow-users or allow-groups (EACCES)"),
+            assertEquals(
+                    "sendfiled: refused: uid " + STRANGER + ", pid " + stranger.pid()
+                            + ": not in allow-users or allow-groups (EACCES)",
                     line);
         }
     }
