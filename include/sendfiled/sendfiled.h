@@ -6,7 +6,7 @@
  * gives you the read end, the status channel, to watch in your event loop. responses.h says what
  * arrives there.
  *
- *     int srv = sfd_connect("/run/sendfiled", "default");
+ *     int srv = sfd_connect(NULL, NULL);
  *     int status = sfd_send(srv, "index.html", client_socket, 0, 0, true);
  *     ...when poll(2) says that status is readable: sfd_events_next() (events.h), or by hand read(2),
  *        sfd_get_stat(), sfd_unmarshal_xfer_stat(), sfd_xfer_complete(); at the end close(status)...
@@ -43,6 +43,7 @@
 #include "buffer.h"
 #include "events.h"
 #include "options.h"
+#include "places.h"
 #include "responses.h"
 #include "segments.h"
 
@@ -79,14 +80,17 @@ pid_t sfd_spawn(const char *server_name, const char *root_dir, const char *sockd
                 int open_fd_timeout_ms) SFD_API;
 
 /*
- * Connects to the daemon whose socket is SERVER_SOCKDIR/sendfiled.SERVER_NAME.socket. Returns a
- * blocking datagram socket. Does not block.
+ * Connects to the daemon whose socket is SERVER_SOCKDIR/sendfiled.SERVER_NAME.socket. With NULL as directory it looks
+ * in each place where a daemon that was not told another one has its socket, sendfiled(7), FINDING THE DAEMON, and
+ * connects to the first that listens; sfd_find() (places.h) tells which that is, or why there is none. NULL as name is
+ * "default". Returns a blocking datagram socket. Does not block.
  *
- * errno: EINVAL (NULL, or a name that is empty or contains a slash), ENAMETOOLONG (the socket's
- * path is longer than 107 bytes, the limit of UNIX sockets), ENOENT (no such socket: no daemon of
- * this name), ENOTDIR or ELOOP (on the way to it), ECONNREFUSED (a socket is there but its daemon has
- * gone), EACCES (another user's daemon), EPROTOTYPE (something else listens there), EMFILE, ENFILE,
- * ENOBUFS, ENOMEM.
+ * errno: EINVAL (a name that is empty or contains a slash), ENAMETOOLONG (the socket's path is longer than 107 bytes,
+ * the limit of UNIX sockets), ENOENT (no such socket: no daemon of this name), ENOTDIR or ELOOP (on the way to it),
+ * ECONNREFUSED (a socket is there but its daemon has gone), EACCES (a daemon that does not serve this user), EPERM
+ * (only with NULL: another user could have put a socket into each of the places), EPROTOTYPE (something else listens
+ * there), EMFILE, ENFILE, ENOBUFS, ENOMEM. Of several places that is the error of the one where a daemon most likely
+ * is.
  */
 int sfd_connect(const char *server_sockdir, const char *server_name) SFD_API;
 

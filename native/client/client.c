@@ -16,11 +16,11 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "api.h"
 #include "base/lane.h"
+#include "base/socket_places.h"
 #include "memory/memory.h"
 #include "protocol/wire.h"
 #include "sys/fd.h"
@@ -29,59 +29,51 @@
 
 static const struct sfd_sys *const sys = &sfd_sys_linux;
 
-/* The address of a daemon's request socket. 0 or -errno. */
-static int make_address(const char *sockdir, const char *name, struct sockaddr_un *out)
+/* Connects `fd`, which it borrows, to the daemon of that directory, or wherever it is. 0 or -errno. */
+static int connect_daemon(int fd, const char *sockdir, const char *name)
 {
-    static const char before[] = "/sendfiled.";
-    static const char after[] = ".socket";
+    if (sockdir == NULL) {
+        struct sfd_place_rule rule;
+        struct sfd_place place;
 
-    if (sockdir == NULL || name == NULL || name[0] == '\0' || strchr(name, '/') != NULL) return -EINVAL;
+        sfd_place_rule_init(&rule);
+        return sfd_places_connect(&rule, fd, name, &place);
+    }
 
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    const size_t dir_length = strnlen(sockdir, sizeof address.sun_path);
-    const size_t name_length = strnlen(name, sizeof address.sun_path);
-    const size_t length = dir_length + strlen(before) + name_length + strlen(after);
+    char path[SFD_PLACE_PATH_SIZE];
+    int result = sfd_place_check_name(name);
 
-    if (length >= sizeof address.sun_path) return -ENAMETOOLONG;
-
-    char *at = address.sun_path;
-
-    at = mempcpy(at, sockdir, dir_length);
-    at = mempcpy(at, before, strlen(before));
-    at = mempcpy(at, name, name_length);
-    memcpy(at, after, strlen(after));
-
-    *out = address;
-    return 0;
+    if (result == 0) result = sfd_place_socket(sockdir, name, path, sizeof path);
+    return result < 0 ? result : sfd_lane_connect(fd, path);
 }
 
 static int open_connection(const char *sockdir, const char *name)
 {
-    struct sockaddr_un address;
-    const int made = make_address(sockdir, name, &address);
+    int fd = sfd_sys_unix_datagram();
 
-    if (made < 0) return made;
-
-    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-
-    if (fd < 0) return -errno;
+    if (fd < 0) return fd;
+    int result = connect_daemon(fd, sockdir, name == NULL ? SFD_DEFAULT_NAME : name);
     /*
      * A datagram socket's connect(2) never waits, so EINTR cannot happen. Nothing is ever received here, so reading is
      * shut down: then no process can fill our queue.
      */
-    const int connected = sfd_lane_connect(fd, address.sun_path);
-    if (connected < 0 || shutdown(fd, SHUT_RD) < 0) {
-        const int error = connected < 0 ? connected : -errno;
-
-        sfd_fd_close(sys, &fd);
-        return error;
-    }
-    return fd;
+    if (result == 0 && shutdown(fd, SHUT_RD) < 0) result = -errno;
+    if (result == 0) return fd;
+    sfd_fd_close(sys, &fd);
+    return result;
 }
 
 int sfd_connect(const char *server_sockdir, const char *server_name)
 {
     return sfd_api_result(open_connection(server_sockdir, server_name));
+}
+
+int sfd_find(const char *server_name, struct sfd_place *places, unsigned count)
+{
+    struct sfd_place_rule rule;
+
+    sfd_place_rule_init(&rule);
+    return sfd_api_result(sfd_places_find(&rule, server_name == NULL ? SFD_DEFAULT_NAME : server_name, places, count));
 }
 
 /*

@@ -234,15 +234,81 @@ TEST_F(ClientTest, shouldSayWhyItCannotConnect)
     EXPECT_EQ(connectErrno(directory + "/absent", "test"), ENOENT);
     EXPECT_EQ(connectErrno(directory, ""), EINVAL);
     EXPECT_EQ(connectErrno(directory, "a/b"), EINVAL);
-    EXPECT_EQ(connectErrno(directory, nullptr), EINVAL);
-    EXPECT_EQ(sfd_connect(nullptr, "test"), -1);
-    EXPECT_EQ(errno, EINVAL);
     {
         RequestSocket gone(directory, "gone");
     }
     EXPECT_EQ(connectErrno(directory, "gone"), ECONNREFUSED);
     RequestSocket stream(directory, "stream", SOCK_STREAM);
     EXPECT_EQ(connectErrno(directory, "stream"), EPROTOTYPE);
+}
+
+// What getenv(3) says, for the life of the object.
+class Variable
+{
+  public:
+    Variable(const char *name, const std::string &value) : name_(name)
+    {
+        setenv(name, value.c_str(), 1);
+    }
+    Variable(const Variable &) = delete;
+    Variable &operator=(const Variable &) = delete;
+    ~Variable()
+    {
+        unsetenv(name_);
+    }
+
+  private:
+    const char *name_;
+};
+
+TEST_F(ClientTest, shouldFindTheDaemonWithoutADirectory)
+{
+    ASSERT_EQ(0, chmod(directory_->path().c_str(), 0700));
+    for (const char *variable : {"XDG_RUNTIME_DIR", "SENDFILED_SOCKET_DIR"}) {
+        const Variable set(variable, directory_->path());
+        const OwnedFd client(sfd_connect(nullptr, "test"));
+        ASSERT_TRUE(sfd_cancel(client.get(), 1)) << variable;
+        server_->receive();
+
+        sfd_place places[SFD_PLACES_MAX];
+        ASSERT_GE(sfd_find("test", places, SFD_PLACES_MAX), 1);
+        EXPECT_EQ(places[0].error, 0);
+        EXPECT_EQ(places[0].path, directory_->path() + "/sendfiled.test.socket");
+        EXPECT_TRUE(isCloseOnExec(client.get()));
+        EXPECT_FALSE(isNonblocking(client.get()));
+    }
+}
+
+TEST_F(ClientTest, shouldTakeTheNameDefaultForNone)
+{
+    const RequestSocket server(directory_->path(), "default");
+    EXPECT_GE(OwnedFd(sfd_connect(directory_->path().c_str(), nullptr)).get(), 0);
+    const Variable set("SENDFILED_SOCKET_DIR", directory_->path());
+    EXPECT_GE(OwnedFd(sfd_connect(nullptr, nullptr)).get(), 0);
+    sfd_place place;
+    EXPECT_EQ(sfd_find(nullptr, &place, 1), 1);
+    EXPECT_EQ(place.error, 0);
+}
+
+TEST_F(ClientTest, shouldSayWhereItHasLookedInVain)
+{
+    const Variable set("XDG_RUNTIME_DIR", directory_->path());
+    EXPECT_EQ(sfd_connect(nullptr, "absent"), -1);
+    EXPECT_EQ(errno, ENOENT);
+    sfd_place places[SFD_PLACES_MAX] = {};
+    EXPECT_EQ(sfd_find("absent", places, 2), 4) << "more than there is room for";
+    EXPECT_STREQ(places[0].reason, "no such socket");
+    EXPECT_STREQ(places[1].path, "/run/sendfiled/absent/sendfiled.absent.socket");
+    EXPECT_NE(places[1].error, 0);
+    EXPECT_STREQ(places[2].path, "");
+    for (const char *name : {"", "a/b"}) {
+        EXPECT_EQ(sfd_find(name, places, 2), -1);
+        EXPECT_EQ(errno, EINVAL);
+        EXPECT_EQ(sfd_connect(nullptr, name), -1);
+        EXPECT_EQ(errno, EINVAL);
+    }
+    EXPECT_EQ(sfd_find("absent", nullptr, 0), -1);
+    EXPECT_EQ(errno, EINVAL);
 }
 
 TEST_F(ClientTest, shouldConnectWithTheLongestSocketPathAndNoLonger)

@@ -106,6 +106,16 @@ static int sys_fchmod(int fd, mode_t mode)
     return result(fchmod(fd, mode));
 }
 
+static int sys_fchown(int fd, uid_t owner, gid_t group)
+{
+    return result(fchown(fd, owner, group));
+}
+
+static int sys_may_make(int dir)
+{
+    return result(faccessat(dir, ".", W_OK | X_OK, AT_EACCESS));
+}
+
 static int sys_fchmodat(int dir, const char *path, mode_t mode)
 {
     return result(fchmodat(dir, path, mode, 0));
@@ -329,6 +339,8 @@ const struct sfd_sys_setup sfd_sys_setup_linux = {
     .inotify = sys_inotify,
     .inotify_add = sys_inotify_add,
     .fchmod = sys_fchmod,
+    .fchown = sys_fchown,
+    .may_make = sys_may_make,
     .fchmodat = sys_fchmodat,
     .fchownat = sys_fchownat,
     .ftruncate = sys_ftruncate,

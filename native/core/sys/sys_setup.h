@@ -31,6 +31,8 @@ struct sfd_sys_setup {
     int (*inotify)(int flags);
     int (*inotify_add)(int fd, const char *path, uint32_t events);
     int (*fchmod)(int fd, mode_t mode);
+    int (*fchown)(int fd, uid_t owner, gid_t group);
+    int (*may_make)(int dir); /* whether the effective user can make and remove names in it: 0 or -errno */
     int (*fchmodat)(int dir, const char *path, mode_t mode);
     int (*fchownat)(int dir, const char *path, uid_t uid, gid_t gid, int flags);
     int (*ftruncate)(int fd, off_t length);
