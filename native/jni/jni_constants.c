@@ -8,6 +8,7 @@
 #include <stddef.h>
 
 #include <sendfiled/buffer.h>
+#include <sendfiled/places.h>
 
 #include "engine.h"
 
@@ -31,6 +32,11 @@ static const struct constant {
     MEMBER(offload, client),
     MEMBER(offload, user),
     SIZE(offload),
+
+    MEMBER(place, error),
+    MEMBER(place, path),
+    MEMBER(place, reason),
+    SIZE(place),
 
     MEMBER(selection, size),
     MEMBER(selection, kind),

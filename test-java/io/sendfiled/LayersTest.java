@@ -36,7 +36,7 @@ final class LayersTest {
             entry("sys", Set.of("jni")),
             entry("technique", Set.of("sys", "jni", "units")),
             entry("protocol", Set.of("sys", "technique")),
-            entry("config", Set.of("names", "technique", "units")),
+            entry("config", Set.of("jni", "names", "technique", "units")),
             entry("buffer", Set.of("base", "names", "sys", "jni")),
             entry("client", Set.of("base", "buffer", "config", "names", "protocol", "technique", "sys", "jni")),
             entry("engine", Set.of("base", "config", "counters", "names", "protocol", "technique", "sys", "jni")),

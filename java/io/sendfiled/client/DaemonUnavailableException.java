@@ -15,7 +15,8 @@ public final class DaemonUnavailableException extends IOException {
     }
 
     /**
-     * The reason, as a number of {@link Errno}: ENOENT (no such socket), ECONNREFUSED (no process serves it), EACCES.
+     * The reason, as a number of {@link Errno}: ENOENT (no such socket), ECONNREFUSED (no process serves it), EACCES,
+     * EPERM (another user could have put a socket into each of the places).
      */
     public int errno() {
         return errno;

@@ -4,6 +4,7 @@ import io.sendfiled.base.Forgotten;
 import io.sendfiled.buffer.SharedBuffer;
 import io.sendfiled.config.SocketDirectories;
 import io.sendfiled.jni.ClientNative;
+import io.sendfiled.jni.PlacesNative;
 import io.sendfiled.names.Names;
 import io.sendfiled.protocol.Wire;
 import io.sendfiled.sys.Descriptors;
@@ -116,19 +117,21 @@ public final class SendfiledClient implements AutoCloseable {
     }
 
     /**
-     * Connects to the instance {@value #DEFAULT_NAME} in the usual place: {@code $XDG_RUNTIME_DIR},
-     * {@code /run/sendfiled}, {@code /tmp/sendfiled-UID}, whichever holds its socket first.
+     * Connects to the instance {@value #DEFAULT_NAME}, wherever it is: in {@code $SENDFILED_SOCKET_DIR} if that is set,
+     * else in the first of {@code $XDG_RUNTIME_DIR}, {@code /run/sendfiled/NAME}, {@code /run/sendfiled} and {@code
+     * /tmp/sendfiled-UID} where a daemon of that name listens and nobody but root and this user could have planted it;
+     * the manual page sendfiled(7) has the rule.
      *
-     * @throws DaemonUnavailableException if no daemon listens there
+     * @throws DaemonUnavailableException if no daemon is found; the message says of each place why
      */
     public static SendfiledClient connect() throws IOException {
         return builder().connect();
     }
 
     /**
-     * Connects to the named instance in the usual place.
+     * Connects to the named instance, wherever it is; as {@link #connect()}.
      *
-     * @throws DaemonUnavailableException if no daemon listens there
+     * @throws DaemonUnavailableException if no daemon is found
      */
     public static SendfiledClient connect(String name) throws IOException {
         return builder().name(name).connect();
@@ -359,7 +362,7 @@ public final class SendfiledClient implements AutoCloseable {
             return this;
         }
 
-        /** The directory of the instance's socket; the usual places by default. */
+        /** The directory of the instance's socket; by default it is looked for, {@link SendfiledClient#connect()}. */
         public Builder socketDirectory(Path value) {
             socketDirectory = value;
             return this;
@@ -395,23 +398,12 @@ public final class SendfiledClient implements AutoCloseable {
          * @throws IOException if no descriptor is free, or no thread can be started
          */
         public SendfiledClient connect() throws IOException {
-            Path directory = socketDirectory != null ? socketDirectory : SocketDirectories.find(name);
-            if (directory == null) {
-                throw new DaemonUnavailableException(
-                        "no sendfiled named " + Names.printable(name) + " in " + searched()
-                                + "; start one, or say where it is",
-                        Errno.ENOENT);
-            }
-            byte[] pathBytes = Names.bytes(Names.resolve(directory, SocketDirectories.socketFile(name)));
-            String path = Names.printable(Names.text(pathBytes));
             OwnedFd socket = OwnedFd.take(Errno.check(ClientNative.openSocket(), "open a socket"));
             StatusWatcher watcher = null;
             Parts parts = null;
             try {
-                int result = ClientNative.connect(socket.fd(), pathBytes);
-                if (result < 0) {
-                    throw new DaemonUnavailableException(unavailable(path, -result), -result);
-                }
+                byte[] pathBytes = socketDirectory == null ? search(socket) : connectIn(socketDirectory, socket);
+                String path = Names.printable(Names.text(pathBytes));
                 String thread = "sendfiled-client-" + CLIENTS.incrementAndGet();
                 watcher = new StatusWatcher(thread);
                 RequestSender sender =
@@ -431,10 +423,36 @@ public final class SendfiledClient implements AutoCloseable {
             }
         }
 
-        private static String unavailable(String path, int errno) {
-            boolean absent = errno == Errno.ENOENT || errno == Errno.ECONNREFUSED;
-            return (absent ? "no daemon listens at " : "cannot connect to the daemon's socket ") + path + ": "
-                    + Errno.describe(errno);
+        /** Connects to the socket in that directory; gives the bytes of its path. */
+        private byte[] connectIn(Path directory, OwnedFd socket) throws DaemonUnavailableException {
+            byte[] path = Names.bytes(Names.resolve(directory, SocketDirectories.socketFile(name)));
+            int result = ClientNative.connect(socket.fd(), path);
+            if (result < 0) {
+                boolean absent = result == -Errno.ENOENT || result == -Errno.ECONNREFUSED;
+                throw new DaemonUnavailableException(
+                        (absent ? "no daemon listens at " : "cannot connect to the daemon's socket ")
+                                + Names.printable(Names.text(path)) + ": " + Errno.describe(-result),
+                        -result);
+            }
+            return path;
+        }
+
+        /** Connects to the first daemon of that name that listens; gives the bytes of its socket's path. */
+        private byte[] search(OwnedFd socket) throws IOException {
+            byte[][] found = new byte[1][];
+            int result = PlacesNative.connect(socket.fd(), Names.bytes(name), found);
+            if (result < 0) {
+                String searched = SocketDirectories.searched(name);
+                if (searched.isEmpty()) {
+                    Errno.check(result, "look for the daemon '" + Names.printable(name) + "'");
+                }
+                String remedy = result == -Errno.EACCES
+                        ? "its user must be this one, or allow this one"
+                        : "start one, or say where it is (SENDFILED_SOCKET_DIR)";
+                throw new DaemonUnavailableException(
+                        "no daemon '" + Names.printable(name) + "' was found (" + searched + "): " + remedy, -result);
+            }
+            return found[0];
         }
 
         /** Closes what a client would have owned that did not start. */
@@ -447,14 +465,6 @@ public final class SendfiledClient implements AutoCloseable {
                 parts.close();
             }
             socket.close();
-        }
-
-        private static String searched() {
-            StringBuilder text = new StringBuilder();
-            for (Path directory : SocketDirectories.candidates()) {
-                text.append(text.length() == 0 ? "" : ", ").append(Names.printable(directory));
-            }
-            return text.toString();
         }
     }
 }

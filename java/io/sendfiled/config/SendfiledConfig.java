@@ -221,6 +221,11 @@ public final class SendfiledConfig {
             return put(Setting.NAME, name);
         }
 
+        /** The name that was set, or the default one. */
+        public String name() {
+            return (String) values.getOrDefault(Setting.NAME, Setting.NAME.standard());
+        }
+
         /**
          * The directory that clients' paths are resolved inside.
          *
@@ -330,8 +335,8 @@ public final class SendfiledConfig {
         }
 
         /**
-         * Decides the defaults. Without a socket directory it looks for one, and makes the private one in /tmp when no
-         * other fits: its only side effect.
+         * Decides the defaults. Without a socket directory it looks for one, and makes it if it may: its only side
+         * effect.
          *
          * @throws InvalidSettingException when the values do not fit each other, or no socket directory can be had
          */

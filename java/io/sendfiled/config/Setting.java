@@ -144,11 +144,11 @@ public enum Setting {
             'S',
             Kind.PATH,
             "DIR",
-            "$XDG_RUNTIME_DIR, /run/sendfiled, or a private one in /tmp",
+            "$XDG_RUNTIME_DIR, /run/sendfiled/NAME, /run/sendfiled, or a private one in /tmp; as root the second",
             "directory of the request socket; made with mode 0700 when missing") {
         @Override
         Object standard(SendfiledConfig config) {
-            return SocketDirectories.forDaemon();
+            return SocketDirectories.forDaemon(config.name());
         }
     },
     ALLOW_USERS(

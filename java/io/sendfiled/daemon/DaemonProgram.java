@@ -126,8 +126,12 @@ final class DaemonProgram {
         int signals = check(ProcessNative.openSignals(), "cannot handle signals");
         ProcessNative.unblockOutput();
         AccessList access = resolveAccess(settings); // may need the rights that are given up next
+        String unmade = identity.changes() ? InstanceDirectory.make(settings, identity.uid(), identity.gid()) : null;
         identity.assume();
         SendfiledConfig config = fitOpenFiles(settings);
+        if (unmade != null && !settings.syncParent()) {
+            complain(unmade + "; the socket is in " + Names.printable(config.socketDirectory()) + " instead");
+        }
         int log = detached ? openLog(config.name()) : NO_FD;
         if (identity.wasRoot()) {
             RootCheck.demand(settings.label(Setting.ROOT), config.root(), ProcessNative.effectiveUid());
@@ -144,7 +148,7 @@ final class DaemonProgram {
                 engine.shortcomings().forEach(this::complain);
             }
             engine.onFailure(() -> ProcessNative.wakeSignals(signals));
-            announce(config, detached, log);
+            announce(config, settings, detached, log);
             service.ready(serving(engine));
             awaitEnd(engine, signals);
             drain(engine, signals, config.stopTimeoutMs());
@@ -310,10 +314,7 @@ final class DaemonProgram {
 
     /** Where a process in the background writes its messages, and the JVM its report if it crashes. */
     private int openLog(String name) {
-        String given = environment.getOrDefault("TMPDIR", "");
-        String directory = given.isEmpty() ? DEFAULT_LOG_DIRECTORY : given;
-        String path = directory + "/sendfiled." + Integer.toUnsignedString(ProcessNative.effectiveUid()) + "." + name
-                + ".log";
+        String path = logPath(name);
         int log = ProcessNative.openLog(Names.bytes(Names.path(path)));
         if (log >= 0) {
             return log;
@@ -322,12 +323,27 @@ final class DaemonProgram {
         return NO_FD;
     }
 
-    private void announce(SendfiledConfig config, boolean detached, int log) throws StartException {
+    private String logPath(String name) {
+        String given = environment.getOrDefault("TMPDIR", "");
+        String directory = given.isEmpty() ? DEFAULT_LOG_DIRECTORY : given;
+        return directory + "/sendfiled." + Integer.toUnsignedString(ProcessNative.effectiveUid()) + "." + name + ".log";
+    }
+
+    /** Where it serves, to whoever started it; in the background also to the log. A parent that is told needs no words. */
+    private void announce(SendfiledConfig config, ProgramConfig settings, boolean detached, int log)
+            throws StartException {
+        String line = "serving " + Names.printable(config.root()) + " as '" + Names.printable(config.name()) + "' at "
+                + Names.printable(config.socketPath());
+        if (detached) {
+            String more = log == NO_FD ? "" : ", messages in " + Names.printable(logPath(config.name()));
+            line += " (pid " + ProcessHandle.current().pid() + more + ")";
+        }
+        if (!settings.syncParent()) {
+            complain(line);
+        }
         if (detached) {
             check(ProcessNative.finishDetach(log), "cannot let go of the terminal");
-        } else if (!reports) {
-            err.println("sendfiled: serving " + Names.printable(config.root()) + " as '"
-                    + Names.printable(config.name()) + "' at " + Names.printable(config.socketPath()));
+            complain(line);
         }
         if (report(0) < 0) {
             throw new StartException(Errno.EPIPE, "the parent at descriptor 3 is gone");

@@ -81,6 +81,19 @@ final class Identity {
         return wasRoot;
     }
 
+    /** Whether the program becomes another user or group, {@link #uid} and {@link #gid}. */
+    boolean changes() {
+        return changes;
+    }
+
+    int uid() {
+        return uid;
+    }
+
+    int gid() {
+        return gid;
+    }
+
     /**
      * Becomes the user and group for good: the group of {@code -g} or the user's own, and only the user's supplementary
      * groups.

@@ -234,14 +234,17 @@ final class DaemonProcessIT extends ProgramTestCase {
         try (Program parent = Program.start(scratch, arguments("-d"))) {
             assertEquals(0, parent.awaitExit(), parent.errors());
             assertEquals("", parent.output(), "standard output is held open by nobody");
-            assertEquals("", parent.errors());
             long pid = Long.parseLong(Files.readString(lock("a")).trim());
+            Path log = scratch.resolve("sendfiled." + Files.getAttribute(scratch, "unix:uid") + ".a.log");
+            String serving = "sendfiled: serving " + root + " as 'a' at " + socket("a") + " (pid " + pid
+                    + ", messages in " + log + ")\n";
+            assertEquals(serving, parent.errors());
             try {
+                assertEquals(serving, Files.readString(log));
                 assertNotEquals(parent.pid(), pid);
                 assertEquals("the content", read("file"));
                 assertEquals(pid, session(pid), "a session of its own");
                 assertEquals(Path.of("/"), Files.readSymbolicLink(Path.of("/proc/" + pid + "/cwd")));
-                Path log = scratch.resolve("sendfiled." + Files.getAttribute(scratch, "unix:uid") + ".a.log");
                 for (int fd = 0; fd < 3; fd++) {
                     assertEquals(
                             fd < 2 ? Path.of("/dev/null") : log,
@@ -321,7 +324,9 @@ final class DaemonProcessIT extends ProgramTestCase {
     void shouldFindASocketDirectoryByItself() throws Exception {
         Files.setPosixFilePermissions(sockets, PosixFilePermissions.fromString("rwx------"));
         List<String> command = List.of(Program.LAUNCHER.toString());
-        Map<String, String> environment = Map.of("XDG_RUNTIME_DIR", sockets.toString(), "SENDFILED_ALLOW_ROOT", "1");
+        // root has another place than the session's, FoundIT
+        String variable = Program.ROOT ? "SENDFILED_SOCKET_DIR" : "XDG_RUNTIME_DIR";
+        Map<String, String> environment = Map.of(variable, sockets.toString(), "SENDFILED_ALLOW_ROOT", "1");
         try (Program program = Program.start(scratch, command, environment)) {
             program.awaitServing(socket("default"));
             assertTrue(program.errors().contains("serving " + scratch + " as 'default'"), program.errors());

@@ -39,7 +39,7 @@ final class NamesIT extends ProgramTestCase {
             "$1" read "$f" -S ../s?
             "$1" read "$f" -S ../s? -o "$(printf 'a\\376')"
             "$1" send "$f" "--socket-dir=$(printf '../s\\377')" --to "$(printf 'b\\376')"
-            XDG_RUNTIME_DIR=$PWD/../$(printf 's\\377') "$1" send --open "$(printf 'a\\376')" --to "$(printf 'c\\375')"
+            SENDFILED_SOCKET_DIR=$PWD/../$(printf 's\\377') "$1" send --open "$(printf 'a\\376')" --to "$(printf 'c\\375')"
             "$1" send --open "$(printf 'c\\376')" -S ../s? --to never 2>&1 || true
             "$1" stat --json "$(printf 'c\\377')" -S ../s? 2>&1 | cut -d, -f1,2
             echo
@@ -79,10 +79,10 @@ final class NamesIT extends ProgramTestCase {
     }
 
     @Test
-    void shouldServeTheWorkingDirectoryInTheRuntimeDirectoryWhateverTheirNames() throws Exception {
+    void shouldServeTheWorkingDirectoryInTheDirectoryOfTheEnvironmentWhateverTheirNames() throws Exception {
         run(TREE);
         String line =
-                "cd \"$(printf 'r\\377')\" && XDG_RUNTIME_DIR=$PWD/../$(printf 's\\377') && export XDG_RUNTIME_DIR"
+                "cd \"$(printf 'r\\377')\" && SENDFILED_SOCKET_DIR=$PWD/../$(printf 's\\377') && export SENDFILED_SOCKET_DIR"
                         + " && exec \"$@\" -s \"$(printf 'n\\377')\"";
         try (Program program = Program.shell(scratch, line)) {
             program.awaitServing(Names.path(scratch + "/s\uDCFF/sendfiled.n\uDCFF.socket"));
