@@ -3,6 +3,7 @@
  */
 #include "process/lanes.h"
 
+#include <dirent.h>
 #include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -71,6 +72,42 @@ static int remove_stale(const struct sfd_sys_setup *sys, const char *path, uint3
     return sys->unlinkat(AT_FDCWD, path, 0);
 }
 
+/* Whether a name in the directory is that of a lane of `own`, which is the name of one of ours. */
+static bool is_sibling(const char *name, const char *own)
+{
+    const char *const suffix = strrchr(own, '.');
+    const char *uid = suffix;
+
+    while (uid[-1] != '.')
+        uid--;
+    const size_t before = (size_t)(uid - own);
+    if (strncmp(name, own, before) != 0) return false;
+    const size_t digits = strspn(name + before, "0123456789");
+    return digits > 0 && strcmp(name + before + digits, suffix) == 0;
+}
+
+/* Removes lanes of an instance of this name that was killed, whose users may not be the ones of now. */
+static void remove_all_stale(const struct sfd_sys_setup *sys, const char *path, uint32_t owner)
+{
+    char lane[SFD_LANE_PATH_SIZE];
+    const struct dirent *found;
+
+    if (sfd_lane_path(path, 0, lane) < 0) return;
+    char *const slash = strrchr(lane, '/');
+    if (slash == NULL) return;
+    *slash = '\0';
+    DIR *const directory = opendir(slash == lane ? "/" : lane);
+    if (directory == NULL) return; /* no client connects to them */
+    while ((found = readdir(directory)) != NULL) {
+        struct stat st;
+        if (is_sibling(found->d_name, slash + 1) &&
+            sys->fstatat(dirfd(directory), found->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISSOCK(st.st_mode) &&
+            st.st_uid == owner)
+            sys->unlinkat(dirfd(directory), found->d_name, 0);
+    }
+    closedir(directory);
+}
+
 /* Binds lane number `count`, which closes what is left of it if this fails. */
 static int bind_lane(struct sfd_lanes *lanes, uint32_t uid, uint32_t owner)
 {
@@ -114,6 +151,7 @@ int sfd_lanes_open(struct sfd_lanes *lanes, const char *path, const struct sfd_l
     uid_t saved;
     int first_error = lanes->sys->getresuid(&real, &owner, &saved);
 
+    if (first_error == 0) remove_all_stale(lanes->sys, path, owner);
     for (uint32_t i = 0; i < users->count && first_error != -E2BIG; i++) {
         int result = -E2BIG;
         if (lanes->count < SFD_LANES_MAX) result = sfd_lane_path(path, users->uids[i], lanes->lane[lanes->count].path);

@@ -41,7 +41,8 @@ void sfd_lanes_init(struct sfd_lanes *lanes, const struct sfd_sys_setup *sys);
 
 /*
  * Makes the lanes of these users beside the request socket at `path`, of which this process must be the one instance:
- * what is left of a killed one is removed. 0, or the -errno for which some user, the first one of them, has no lane:
+ * what is left of a killed one is removed, of other
+ * users as well. 0, or the -errno for which some user, the first one of them, has no lane:
  * -EOPNOTSUPP (no access control lists), -ENAMETOOLONG, -E2BIG (more than SFD_LANES_MAX), ... The others have theirs.
  */
 int sfd_lanes_open(struct sfd_lanes *lanes, const char *path, const struct sfd_lane_users *users);

@@ -107,6 +107,28 @@ TEST_F(LanesTest, ShouldTakeThePlaceOfAKilledInstancesAndOfNothingElse)
     EXPECT_EQ("x", contentOf(lane(ALICE)));
 }
 
+TEST_F(LanesTest, ShouldRemoveAllLanesOfAKilledInstanceOfItsNameAndNoOthers)
+{
+    const auto leave = [this](const std::string &name) {
+        const OwnedFd stale(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+        struct sockaddr_un address = {};
+        address.sun_family = AF_UNIX;
+        strncpy(address.sun_path, std::string(*directory_ / name).c_str(), sizeof address.sun_path - 1);
+        EXPECT_EQ(0, bind(stale.get(), reinterpret_cast<struct sockaddr *>(&address), sizeof address));
+    };
+    leave("sendfiled.a.77.lane");
+    leave("sendfiled.a.b.77.lane");
+    leave("sendfiled.a..lane");
+    leave("sendfiled.a.7x.lane");
+    leave("sendfiled.a.77.lane.old");
+    writeFile(*directory_ / "sendfiled.a.78.lane", "x");
+    ASSERT_EQ(0, open({geteuid()}));
+    EXPECT_FALSE(std::filesystem::exists(*directory_ / "sendfiled.a.77.lane"));
+    for (const char *other : {"b.77.lane", ".lane", "7x.lane", "77.lane.old", "78.lane"}) {
+        EXPECT_TRUE(std::filesystem::exists(*directory_ / ("sendfiled.a." + std::string(other)))) << other;
+    }
+}
+
 TEST_F(LanesTest, ShouldHaveNoLaneThatOthersCouldReachWhereThereAreNoAccessControlLists)
 {
     struct sfd_sys_setup sys = sfd_sys_setup_linux;

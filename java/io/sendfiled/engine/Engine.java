@@ -88,8 +88,8 @@ public final class Engine implements AutoCloseable {
         }
         int lanesError = EngineNative.lanesError(engine);
         if (lanesError < 0) {
-            shortcomings.add("some users have no request socket of their own (" + Errno.describe(-lanesError)
-                    + "): those can be delayed by a flood of another one's requests");
+            shortcomings.add("some users have no request socket of their own, and can be delayed by a flood of another"
+                    + " one's requests: " + lanesReason(-lanesError));
         }
         ByteBuffer[] memory = new ByteBuffer[loops.length];
         for (int i = 0; i < loops.length; i++) {
@@ -238,6 +238,17 @@ public final class Engine implements AutoCloseable {
                     + " they share one account, and may not open files to send them later");
         }
         return all;
+    }
+
+    private static String lanesReason(int errno) {
+        return switch (errno) {
+            case Errno.E2BIG -> "only 64 can have one";
+            case Errno.ENAMETOOLONG ->
+                "its path would be too long for a socket (a shorter --" + Setting.SOCKET_DIRECTORY.key() + ")";
+            case Errno.EOPNOTSUPP ->
+                "the file system has no access control lists (another --" + Setting.SOCKET_DIRECTORY.key() + ")";
+            default -> Errno.describe(errno);
+        };
     }
 
     /** The first directory on a path that only its owner, or its group, may search; null if there is none. */
