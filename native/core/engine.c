@@ -16,17 +16,20 @@
  * intake.
  */
 static int open_sockets(struct sfd_engine *engine, const char *dir, const char *name,
-                        const struct sfd_endpoint_access *access, const struct sfd_lane_users *users)
+                        const struct sfd_endpoint_access *access, const struct sfd_lane_users *users, int passed_fd)
 {
     struct sfd_shared *shared = &engine->shared;
     struct sfd_endpoint *endpoint = &engine->endpoint;
     char path[SFD_LANE_PATH_SIZE];
 
-    int result = sfd_endpoint_open_for(endpoint, &sfd_sys_setup_linux, dir, name, access);
+    int result = sfd_endpoint_adopt(endpoint, &sfd_sys_setup_linux, dir, name, access, passed_fd);
     if (result < 0) return result;
+    shared->socket_stays = endpoint->stays;
     shared->request_fd = endpoint->fd;
     bool tells = !endpoint->blind || (shared->kernel.pidfs && sfd_endpoint_pass_pidfds(endpoint) == 0);
-    if (users != NULL && users->count > 0) {
+    if (users != NULL && users->count > 0 && shared->socket_stays) {
+        engine->lanes_error = -EOPNOTSUPP; /* what is left in a lane would be lost with it */
+    } else if (users != NULL && users->count > 0) {
         sfd_endpoint_path(endpoint, dir, path);
         engine->lanes_error = sfd_lanes_open(&engine->lanes, path, users);
     }
@@ -41,7 +44,8 @@ static int open_sockets(struct sfd_engine *engine, const char *dir, const char *
 }
 
 int sfd_engine_create(struct sfd_engine **out, const struct sfd_settings *settings, const char *dir, const char *name,
-                      const char *root, const struct sfd_endpoint_access *access, const struct sfd_lane_users *users)
+                      const char *root, const struct sfd_endpoint_access *access, const struct sfd_lane_users *users,
+                      int passed_fd)
 {
     int result = -EINVAL;
     struct sfd_engine *engine = NULL;
@@ -60,6 +64,7 @@ int sfd_engine_create(struct sfd_engine **out, const struct sfd_settings *settin
     atomic_init(&shared->receiving_loop, 0);
     atomic_init(&shared->receive_error, 0);
     atomic_init(&shared->draining, false);
+    atomic_init(&shared->loops_drained, 0);
     sfd_devices_init(&shared->devices);
     sfd_write_ranges_init(&shared->write_ranges);
     sfd_carriers_init(&shared->carriers);
@@ -70,6 +75,7 @@ int sfd_engine_create(struct sfd_engine **out, const struct sfd_settings *settin
     sfd_endpoint_init(&engine->endpoint);
     sfd_lanes_init(&engine->lanes, &sfd_sys_setup_linux);
     sfd_intake_init(&shared->intake);
+    engine->endpoint.fd = passed_fd; /* closed by a failure before it is adopted */
     pthread_mutex_init(&engine->endpoint_lock, NULL);
 
     engine->chores_fd = sfd_sys_eventfd();
@@ -91,7 +97,7 @@ int sfd_engine_create(struct sfd_engine **out, const struct sfd_settings *settin
         shared->follow = strdup(root);
         if (shared->follow == NULL) goto fail;
     }
-    result = open_sockets(engine, dir, name, access, users);
+    result = open_sockets(engine, dir, name, access, users, passed_fd);
     if (result < 0) goto fail;
     for (uint32_t i = 0; i < settings->loops; i++) {
         result = sfd_loop_create(&shared->loops[i], shared, i);
@@ -187,6 +193,12 @@ int sfd_engine_look(struct sfd_engine *engine)
     const int result = sfd_endpoint_look(&engine->endpoint);
     pthread_mutex_unlock(&engine->endpoint_lock);
     return result;
+}
+
+bool sfd_engine_drained(struct sfd_engine *engine)
+{
+    return atomic_load(&engine->shared.loops_drained) == engine->shared.settings.loops &&
+           atomic_load(&engine->shared.transfers) == 0;
 }
 
 uint32_t sfd_engine_transfers(struct sfd_engine *engine)

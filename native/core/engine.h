@@ -27,10 +27,11 @@ struct sfd_engine {
  * Binds `dir`/sendfiled.NAME.socket, opens `root` (with settings.follow_root each request opens it anew, as that path
  * leads then) and makes the loops; clients may send from here on, and are served as soon as the loops are polled. The
  * engine in *out, and 0; or -errno, among them -EADDRINUSE (an instance of that name is running), -ENOENT and -ENOTDIR
- * (the root).
+ * (the root). If `passed_fd` is not -1, it is the socket, as sfd_endpoint_adopt says: it is taken, and keeps its name.
  */
 int sfd_engine_create(struct sfd_engine **out, const struct sfd_settings *settings, const char *dir, const char *name,
-                      const char *root, const struct sfd_endpoint_access *access, const struct sfd_lane_users *users);
+                      const char *root, const struct sfd_endpoint_access *access, const struct sfd_lane_users *users,
+                      int passed_fd);
 
 /*
  * Whether each client is known as one process. False where clients may be in other pid namespaces, whose pids are not
@@ -92,6 +93,12 @@ uint32_t sfd_engine_missing_carriers(struct sfd_engine *engine);
 
 /* Gives the request socket its name back, if that was removed: as sfd_endpoint_look. */
 int sfd_engine_look(struct sfd_engine *engine);
+
+/*
+ * After sfd_engine_drain: whether no transfer is left, and every request that was received has been answered. Any
+ * thread.
+ */
+bool sfd_engine_drained(struct sfd_engine *engine);
 
 /* How many transfers there are, including those that wait for room for their final message. Any thread. */
 uint32_t sfd_engine_transfers(struct sfd_engine *engine);

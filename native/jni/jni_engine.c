@@ -114,7 +114,7 @@ static bool copy_rules(JNIEnv *env, jlongArray array, struct sfd_settings *setti
 
 static jlong engine_create(JNIEnv *env, jclass class, jbyteArray dir, jbyteArray name, jbyteArray root,
                            jlongArray numbers, jlongArray rules, jboolean selector, jint mode, jint group,
-                           jintArray users)
+                           jintArray users, jint passed_fd)
 {
     jint uids[SFD_LANES_MAX + 1]; /* one more than can have a lane: the engine tells so */
     const jsize given = (*env)->GetArrayLength(env, users);
@@ -133,7 +133,8 @@ static jlong engine_create(JNIEnv *env, jclass class, jbyteArray dir, jbyteArray
 
     (void)class;
     if (dir_bytes != NULL && name_bytes != NULL && root_bytes != NULL)
-        result = sfd_engine_create(&engine, &settings, dir_bytes, name_bytes, root_bytes, &access, &lane_users);
+        result =
+            sfd_engine_create(&engine, &settings, dir_bytes, name_bytes, root_bytes, &access, &lane_users, passed_fd);
     free(dir_bytes);
     free(name_bytes);
     free(root_bytes);
@@ -179,6 +180,13 @@ static void engine_drain(JNIEnv *env, jclass class, jlong engine)
     (void)env;
     (void)class;
     sfd_engine_drain(pointer(engine));
+}
+
+static jboolean engine_drained(JNIEnv *env, jclass class, jlong engine)
+{
+    (void)env;
+    (void)class;
+    return sfd_engine_drained(pointer(engine)) ? JNI_TRUE : JNI_FALSE;
 }
 
 static jint engine_transfers(JNIEnv *env, jclass class, jlong engine)
@@ -332,12 +340,13 @@ static void loop_stop(JNIEnv *env, jclass class, jlong loop)
 jint sfd_jni_register_engine(JNIEnv *env, const char *package)
 {
     static const JNINativeMethod methods[] = {
-        SFD_JNI_METHOD("create", "([B[B[B[J[JZII[I)J", engine_create),
+        SFD_JNI_METHOD("create", "([B[B[B[J[JZII[II)J", engine_create),
         SFD_JNI_METHOD("demandCalls", "([B)I", demand_calls),
         SFD_JNI_METHOD("clientUid", "()I", client_uid),
         SFD_JNI_METHOD("tellsClients", "(J)Z", tells_clients),
         SFD_JNI_METHOD("lanesError", "(J)I", engine_lanes_error),
         SFD_JNI_METHOD("drain", "(J)V", engine_drain),
+        SFD_JNI_METHOD("isDrained", "(J)Z", engine_drained),
         SFD_JNI_METHOD("transfers", "(J)I", engine_transfers),
         SFD_JNI_METHOD("receiveError", "(J)I", engine_receive_error),
         SFD_JNI_METHOD("closeEndpoint", "(J)V", engine_close_endpoint),

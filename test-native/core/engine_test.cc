@@ -43,7 +43,7 @@ class EngineTest : public CoreTest
     {
         const struct sfd_endpoint_access own = {0600, 0};
         return sfd_engine_create(&engine_, &settings, directory_->path().c_str(), "test", (*directory_ / root).c_str(),
-                                 &own, nullptr);
+                                 &own, nullptr, -1);
     }
     bool socketExists() const
     {
@@ -93,7 +93,7 @@ TEST_F(EngineTest, ShouldRefuseASecondInstanceOfItsName)
     const struct sfd_settings settings = settingsOf(1);
     const struct sfd_endpoint_access own = {0600, 0};
     EXPECT_EQ(-EADDRINUSE, sfd_engine_create(&second, &settings, directory_->path().c_str(), "test",
-                                             directory_->path().c_str(), &own, nullptr));
+                                             directory_->path().c_str(), &own, nullptr, -1));
     EXPECT_EQ(nullptr, second);
     EXPECT_TRUE(socketExists());
 }

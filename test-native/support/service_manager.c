@@ -6,6 +6,7 @@
  * message that it gets. Commands on standard input, a line each: "start" runs the program (once at a time), "end" ends.
  * Lines on standard output:
  *
+ *   listening              all sockets are there
  *   started PID
  *   message VARIABLE=VALUE[|VARIABLE=VALUE]...
  *   wrong REASON           a message that systemd would refuse
@@ -243,6 +244,7 @@ int main(int count, char **arguments)
     manager.command = arguments + next + 1;
     manager.notify_fd = bound(SOCK_DGRAM, manager.address, true);
     if (!abstract) (void)chmod(manager.address, 0777);
+    puts("listening");
     serve(&manager);
     if (manager.child > 0) {
         (void)kill(manager.child, SIGKILL);

@@ -220,7 +220,7 @@ static void take_requests(struct sfd_loop *loop)
         loop->last_batches--; /* before the receipt, during which another carrier may find the socket empty */
         receive_requests(loop);
         if (loop->turn->requests == 0) loop->last_batches = 0;
-    } else if (wait) {
+    } else if (wait && !sfd_loop_receiving_is_over(loop)) {
         receive_requests(loop);
     }
 }
@@ -228,9 +228,24 @@ static void take_requests(struct sfd_loop *loop)
 static void begin_stop(struct sfd_loop *loop)
 {
     loop->stopping = true;
-    loop->last_batches = loop->receiving ? LAST_BATCHES : 0;
+    loop->last_batches = loop->receiving && !loop->shared->socket_stays ? LAST_BATCHES : 0;
     sfd_loop_receiving_stop(loop);
     loop->look_again = true;
+}
+
+/* Requests in a socket that stays are the next engine's; what has been received is still this one's. */
+static void begin_drain(struct sfd_loop *loop)
+{
+    loop->draining = true;
+    if (loop->shared->socket_stays) sfd_loop_receiving_stop(loop);
+}
+
+/* Behind the requests of the last turn: of these none is undecided, but those that wait for a thread. */
+static void note_drained(struct sfd_loop *loop)
+{
+    if (loop->turn->requests > 0 || loop->requests_held > 0) return;
+    loop->drained = true;
+    atomic_fetch_add(&loop->shared->loops_drained, 1);
 }
 
 /* Of a carrier that has lost the loop meanwhile, the heir goes on. */
@@ -261,11 +276,12 @@ int sfd_loop_run_turn(struct sfd_loop *loop)
 
     if (!loop->stopping && atomic_load_explicit(&loop->stop, memory_order_relaxed)) begin_stop(loop);
     if (loop->stopping) tell_transfers(loop, &loop->stop_position, SFD_DUE_STOP);
-    if (!loop->draining) loop->draining = atomic_load_explicit(&loop->shared->draining, memory_order_relaxed);
+    if (!loop->draining && atomic_load_explicit(&loop->shared->draining, memory_order_relaxed)) begin_drain(loop);
     if (loop->draining) tell_transfers(loop, &loop->drain_position, SFD_DUE_DRAIN);
     take_selections(loop);
     serve_requests(loop);
     adopt(loop);
+    if (loop->draining && !loop->drained) note_drained(loop);
     sfd_loop_requests_close_surplus(loop);
     if (loop->turn->selections > 0 && atomic_load(&loop->returning) > 0) withdraw_selections(loop, loop->turn);
     if (sfd_carrier_yield(carrier, loop)) return SFD_TURN_YIELDED;

@@ -92,6 +92,8 @@ struct sfd_shared {
     atomic_uint transfers;          /* in all tables */
     atomic_int receiving_loop;      /* index of the loop that receives */
     atomic_int receive_error;       /* the errno with which requests cannot be received for a second or more; 0: none */
+    atomic_uint loops_drained;      /* how many begin nothing more that they have received */
+    bool socket_stays;              /* after the end: what is left in it is there for the next engine */
     atomic_bool draining;           /* new transfers are refused, parked ones end; the others go on */
     int wake_signal;                /* interrupts a call that blocks; 0: no signal was free */
     struct sfd_watchdog watchdog;

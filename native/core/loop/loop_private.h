@@ -77,6 +77,7 @@ struct sfd_loop {
     uint32_t stop_position; /* in the table: the transfers before it have been told to stop */
     uint32_t exit_position; /* the same, of those whose client is gone */
     bool draining;          /* the transfers are told that nothing new begins */
+    bool drained;           /* counted in loops_drained */
     uint32_t drain_position;
     int last_batches; /* of waiting requests, still to be received and refused */
     atomic_bool stop;
@@ -302,6 +303,8 @@ void sfd_loop_receiving_blame(struct sfd_loop *loop, const struct sfd_slot *slot
 
 /* Once a turn, and by the timer rest_over: request sockets that rest are watched again when their time is over. */
 void sfd_loop_receiving_end_rests(struct sfd_loop *loop);
+/* From a drain on, where the socket stays: no loop receives any more. */
+bool sfd_loop_receiving_is_over(const struct sfd_loop *loop);
 
 /* Stops receiving for good. Does not hand over. */
 void sfd_loop_receiving_stop(struct sfd_loop *loop);

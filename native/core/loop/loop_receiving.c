@@ -65,7 +65,8 @@ static void note_failure(struct sfd_loop *loop, int error)
 
 void sfd_loop_receiving_resume(struct sfd_loop *loop)
 {
-    if (loop->stopping || atomic_load(&loop->shared->receiving_loop) != (int)loop->index) return;
+    if (loop->stopping || sfd_loop_receiving_is_over(loop)) return;
+    if (atomic_load(&loop->shared->receiving_loop) != (int)loop->index) return;
     const int result = look_for(loop, EPOLLIN);
     loop->receiving = result == 0;
     if (loop->receiving) return;
@@ -90,6 +91,11 @@ void sfd_loop_receiving_works(struct sfd_loop *loop)
 static void unregister(struct sfd_loop *loop)
 {
     (void)loop->shared->kernel.sys->epoll_ctl(loop->epoll, EPOLL_CTL_DEL, loop->shared->request_fd, NULL);
+}
+
+bool sfd_loop_receiving_is_over(const struct sfd_loop *loop)
+{
+    return loop->draining && loop->shared->socket_stays;
 }
 
 void sfd_loop_receiving_stop(struct sfd_loop *loop)

@@ -170,7 +170,7 @@ static void begin(struct sfd_loop *loop, struct sfd_slot *slot)
         error = -ESRCH; /* it could be sent and cancelled by everybody who is as unknown */
         goto fail;
     }
-    if (atomic_load_explicit(&loop->shared->draining, memory_order_relaxed)) {
+    if (atomic_load_explicit(&loop->shared->draining, memory_order_relaxed) && !loop->shared->socket_stays) {
         error = -ESHUTDOWN;
         goto fail;
     }

@@ -207,6 +207,15 @@ static int bind_socket(struct sfd_endpoint *e, const struct sockaddr_un *address
     return 0;
 }
 
+/* Of a socket that somebody else has bound: whether clients can find it. */
+static int find_name(const struct sfd_endpoint *e)
+{
+    struct stat st;
+    const int result = e->sys->fstatat(e->dir_fd, e->socket_file, &st, AT_SYMLINK_NOFOLLOW);
+
+    return result < 0 ? result : S_ISSOCK(st.st_mode) ? 0 : -EEXIST;
+}
+
 /* Lets others connect. Nobody can while the group changes: the socket still has mode 0600. */
 static int widen(const struct sfd_endpoint *e, const struct sfd_endpoint_access *access)
 {
@@ -300,34 +309,38 @@ static void close_fd(const struct sfd_endpoint *e, int *fd)
     }
 }
 
-int sfd_endpoint_open_for(struct sfd_endpoint *e, const struct sfd_sys_setup *sys, const char *dir, const char *name,
-                          const struct sfd_endpoint_access *access)
+int sfd_endpoint_adopt(struct sfd_endpoint *e, const struct sfd_sys_setup *sys, const char *dir, const char *name,
+                       const struct sfd_endpoint_access *access, int fd)
 {
     sfd_endpoint_init(e);
     e->sys = sys;
+    e->fd = fd;
+    e->stays = fd >= 0;
     struct sockaddr_un address;
     int result = set_names(e, name);
-    if (result < 0) return result;
+    if (result < 0) goto fail;
     result = socket_address(&address, dir, e->socket_file);
-    if (result < 0) return result;
+    if (result < 0) goto fail;
     result = open_dir(sys, dir, access->mode == 0600 ? 0700 : 0755);
-    if (result < 0) return result;
+    if (result < 0) goto fail;
     e->dir_fd = result;
     result = take_lock(e);
     if (result < 0) goto fail;
     /* At once: a reader would take the pid of a killed instance, still in the file, for ours. */
     result = write_pid(e);
     if (result < 0) goto fail;
-    result = remove_stale(e, &address);
+    result = e->stays ? find_name(e) : remove_stale(e, &address);
     if (result < 0) goto fail;
-    result = bind_socket(e, &address);
+    if (!e->stays) result = bind_socket(e, &address);
     if (result < 0) goto fail;
     result = widen(e, access);
-    if (result < 0) goto fail;
+    if (result < 0 && !(e->stays && result == -EPERM)) goto fail;
     e->blind = !sees_all_processes(sys);
     lock_dir(e);
-    make_spare(e);
-    watch_socket(e);
+    if (!e->stays) {
+        make_spare(e);
+        watch_socket(e);
+    }
     return 0;
 
 fail:
@@ -337,6 +350,12 @@ fail:
     close_fd(e, &e->lock_fd);
     close_fd(e, &e->dir_fd);
     return result;
+}
+
+int sfd_endpoint_open_for(struct sfd_endpoint *e, const struct sfd_sys_setup *sys, const char *dir, const char *name,
+                          const struct sfd_endpoint_access *access)
+{
+    return sfd_endpoint_adopt(e, sys, dir, name, access, -1);
 }
 
 int sfd_endpoint_open_with(struct sfd_endpoint *e, const struct sfd_sys_setup *sys, const char *dir, const char *name)

@@ -43,6 +43,7 @@ struct sfd_endpoint {
     bool blind;      /* senders may be in pid namespaces that this process does not see into: their pid is 0 */
     bool named;      /* we made the socket's name, and remove it if the next two still match */
     bool spared;     /* we made the spare name */
+    bool stays;      /* the socket and its name are the service manager's, and outlive us */
     dev_t socket_dev;
     ino_t socket_ino;
     const struct sfd_sys_setup *sys;
@@ -73,6 +74,15 @@ int sfd_endpoint_open(struct sfd_endpoint *e, const char *dir, const char *name)
  */
 int sfd_endpoint_open_for(struct sfd_endpoint *e, const struct sfd_sys_setup *sys, const char *dir, const char *name,
                           const struct sfd_endpoint_access *access);
+
+/*
+ * The same with a socket that a service manager has bound to DIR/sendfiled.NAME.socket, and keeps: FD, which is taken,
+ * also after a failure, and fits as sfd_service_socket says. Neither hide nor close remove its name, which has no spare
+ * and is not watched, and requests that are left in it are there for the next one. Its mode changes only if it is this
+ * user's.
+ */
+int sfd_endpoint_adopt(struct sfd_endpoint *e, const struct sfd_sys_setup *sys, const char *dir, const char *name,
+                       const struct sfd_endpoint_access *access, int fd);
 
 /* For this user alone, on a given table. */
 int sfd_endpoint_open_with(struct sfd_endpoint *e, const struct sfd_sys_setup *sys, const char *dir, const char *name);

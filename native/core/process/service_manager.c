@@ -7,7 +7,9 @@
 #include "sys/sys_setup.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -42,6 +44,48 @@ int sfd_service_send(int fd, const char *message, size_t length)
 {
     const ssize_t n = sfd_sys_setup_linux.write(fd, message, length);
     return n < 0 ? (int)n : n == (ssize_t)length ? 0 : -EIO;
+}
+
+/* The path that a socket of AF_UNIX for datagrams is bound to. 0 or -errno. */
+static int path_of(const struct sfd_sys_setup *sys, int fd, char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNSPEC};
+    socklen_t length = sizeof address;
+    int type = 0;
+    socklen_t type_length = sizeof type;
+    int result = sys->getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &type_length);
+
+    if (result >= 0) result = sys->getsockname(fd, (struct sockaddr *)&address, &length);
+    if (result < 0) return result;
+    if (address.sun_family != AF_UNIX) return -EAFNOSUPPORT;
+    if (type != SOCK_DGRAM) return -EPROTOTYPE;
+    if (length <= offsetof(struct sockaddr_un, sun_path) || address.sun_path[0] != '/') return -EADDRNOTAVAIL;
+    /* One of 108 bytes has no NUL of its own (unix(7)). */
+    const size_t most = sizeof address.sun_path;
+    const size_t size = strnlen(address.sun_path, most);
+    memcpy(path, address.sun_path, size);
+    path[size] = '\0';
+    return 0;
+}
+
+int sfd_service_socket(int fd, char *path)
+{
+    const struct sfd_sys_setup *sys = &sfd_sys_setup_linux;
+    int on = 0;
+    socklen_t length = sizeof on;
+    int result = path_of(sys, fd, path);
+
+    if (result < 0) return result;
+    result = sys->getsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, &length);
+    if (result < 0) return result;
+    const bool had_credentials = on != 0;
+    on = 1;
+    result = sys->setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof on);
+    const int flags = result < 0 ? result : sys->fcntl(fd, F_GETFL, 0);
+    if (flags < 0) return flags;
+    result = sys->fcntl(fd, F_SETFL, flags | O_NONBLOCK);
+    if (result >= 0) result = sys->fcntl(fd, F_SETFD, FD_CLOEXEC);
+    return result < 0 ? result : had_credentials ? 0 : 1;
 }
 
 uint64_t sfd_service_clock_us(void)

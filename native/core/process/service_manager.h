@@ -21,6 +21,19 @@ int sfd_service_connect(const char *address);
 /* Sends one message, whole: 0, or -errno; -EAGAIN when there was no room for a second. */
 int sfd_service_send(int fd, const char *message, size_t length);
 
+/* Where the descriptors begin that it passes: SD_LISTEN_FDS_START. */
+enum { SFD_SERVICE_SOCKET_FD = 3 };
+
+/*
+ * Takes a socket that it passes as the request socket, and makes it what the engine wants: CLOEXEC, O_NONBLOCK,
+ * SO_PASSCRED. Writes its path and a NUL, as it was bound, to PATH, which has room for SFD_SERVICE_PATH_MAX bytes.
+ * Returns 0; 1 when the option had to be set, so that what was sent before has no credentials; or -errno, and then FD
+ * is as it was: -EBADF, -ENOTSOCK, -EAFNOSUPPORT (not of AF_UNIX), -EPROTOTYPE (not for datagrams), -EADDRNOTAVAIL
+ * (without a path).
+ */
+enum { SFD_SERVICE_PATH_MAX = 109 };
+int sfd_service_socket(int fd, char *path);
+
 /* CLOCK_MONOTONIC in microseconds, as MONOTONIC_USEC= wants it. */
 uint64_t sfd_service_clock_us(void);
 

@@ -211,6 +211,16 @@ static int sys_setsockopt(int fd, int level, int option, const void *value, sock
     return result(setsockopt(fd, level, option, value, length));
 }
 
+static int sys_getsockopt(int fd, int level, int option, void *value, socklen_t *length)
+{
+    return result(getsockopt(fd, level, option, value, length));
+}
+
+static int sys_getsockname(int fd, struct sockaddr *address, socklen_t *length)
+{
+    return result(getsockname(fd, address, length));
+}
+
 static int sys_bind(int fd, const struct sockaddr *address, socklen_t length)
 {
     return result(bind(fd, address, length));
@@ -355,6 +365,8 @@ const struct sfd_sys_setup sfd_sys_setup_linux = {
     .chdir = sys_chdir,
     .socket = sys_socket,
     .setsockopt = sys_setsockopt,
+    .getsockopt = sys_getsockopt,
+    .getsockname = sys_getsockname,
     .bind = sys_bind,
     .connect = sys_connect,
     .getresuid = sys_getresuid,

@@ -48,6 +48,8 @@ struct sfd_sys_setup {
     /* sockets */
     int (*socket)(int domain, int type, int protocol);
     int (*setsockopt)(int fd, int level, int option, const void *value, socklen_t length);
+    int (*getsockopt)(int fd, int level, int option, void *value, socklen_t *length);
+    int (*getsockname)(int fd, struct sockaddr *address, socklen_t *length);
     int (*bind)(int fd, const struct sockaddr *address, socklen_t length);
     int (*connect)(int fd, const struct sockaddr *address, socklen_t length);
     /* identity and limits */

@@ -96,6 +96,83 @@ TEST_F(Endpoint, shouldReceiveDatagramsWithTheSendersCredentials)
     sfd_endpoint_close(&e);
 }
 
+class PassedEndpoint : public Endpoint
+{
+  protected:
+    /* As a service manager has it: bound, and nothing else of ours is there. */
+    int passed(const std::string &name) const
+    {
+        const int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        struct sockaddr_un address = {};
+        address.sun_family = AF_UNIX;
+        socket_path(name).copy(address.sun_path, sizeof address.sun_path - 1);
+        EXPECT_EQ(0, bind(fd, reinterpret_cast<struct sockaddr *>(&address), sizeof address));
+        return fd;
+    }
+    int adopt(struct sfd_endpoint *e, int fd, mode_t mode = 0600) const
+    {
+        const struct sfd_endpoint_access access = {mode, 0};
+        return sfd_endpoint_adopt(e, &sfd_sys_setup_linux, dir_.c_str(), "a", &access, fd);
+    }
+};
+
+TEST_F(PassedEndpoint, shouldKeepTheNameOfASocketThatOutlivesIt)
+{
+    const int fd = passed("a");
+    const int again = dup(fd);
+    struct sfd_endpoint e;
+    ASSERT_EQ(0, adopt(&e, fd));
+    EXPECT_EQ(fd, e.fd);
+    EXPECT_TRUE(exists(lock_path("a")));
+    EXPECT_FALSE(exists(dir_ + "/sendfiled.a.spare"));
+    sfd_endpoint_hide(&e);
+    EXPECT_TRUE(exists(socket_path("a"))) << "clients wait for the next one";
+    sfd_endpoint_close(&e);
+    EXPECT_TRUE(exists(socket_path("a")));
+    EXPECT_FALSE(exists(lock_path("a")));
+    const int sender = client("a");
+    ASSERT_GE(sender, 0);
+    EXPECT_EQ(2, send(sender, "hi", 2, 0));
+    ASSERT_EQ(0, adopt(&e, again));
+    char text[8];
+    EXPECT_EQ(2, recv(e.fd, text, sizeof text, 0)) << "the next one has it";
+    sfd_endpoint_close(&e);
+    close(sender);
+}
+
+TEST_F(PassedEndpoint, shouldLetOthersConnectIfAskedAndLeaveTheNameToItsOwner)
+{
+    struct sfd_endpoint e;
+    ASSERT_EQ(0, adopt(&e, passed("a"), 0666));
+    EXPECT_EQ(0666u, mode(socket_path("a")));
+    ASSERT_EQ(0, unlink(socket_path("a").c_str())) << "as RemoveOnStop= does";
+    EXPECT_EQ(0, sfd_endpoint_look(&e));
+    EXPECT_FALSE(exists(socket_path("a"))) << "nobody would remove it again";
+    sfd_endpoint_close(&e);
+}
+
+TEST_F(PassedEndpoint, shouldBeTheOnlyOneOfItsName)
+{
+    struct sfd_endpoint first;
+    struct sfd_endpoint second;
+    const int fd = passed("a");
+    const int again = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    ASSERT_EQ(0, adopt(&first, fd));
+    EXPECT_EQ(-EADDRINUSE, adopt(&second, again));
+    EXPECT_EQ(-1, fcntl(again, F_GETFD)) << "it was taken";
+    sfd_endpoint_close(&first);
+}
+
+TEST_F(PassedEndpoint, shouldTakeTheSocketAlsoWhenItFails)
+{
+    struct sfd_endpoint e;
+    const int fd = passed("a");
+    ASSERT_EQ(0, unlink(socket_path("a").c_str()));
+    EXPECT_EQ(-ENOENT, adopt(&e, fd)) << "clients would not find it";
+    EXPECT_EQ(-1, fcntl(fd, F_GETFD));
+    EXPECT_FALSE(exists(lock_path("a")));
+}
+
 static const char *pid_namespace;
 
 static ssize_t fake_readlink(const char *path, char *buf, size_t length)

@@ -8,6 +8,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstring>
+#include <fcntl.h>
 #include <string>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -86,6 +87,69 @@ TEST_F(ServiceManager, ShouldOutliveAManagerThatReadsNothingOrIsGone)
     EXPECT_EQ(-ECONNREFUSED, sfd_service_send(fd, "WATCHDOG=1", 10));
     EXPECT_LT(sfd_service_send(fd, "WATCHDOG=1", 10), 0);
     close(fd);
+}
+
+TEST_F(ServiceManager, ShouldTakeASocketForDatagramsThatHasAPath)
+{
+    const int on = 1;
+    for (const bool credentials : {true, false}) {
+        const std::string path = path_ + (credentials ? "1" : "2");
+        const int fd = bound(path);
+        if (credentials) {
+            ASSERT_EQ(0, setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof on));
+        }
+        ASSERT_EQ(0, fcntl(fd, F_SETFD, 0));
+        char found[SFD_SERVICE_PATH_MAX];
+        EXPECT_EQ(credentials ? 0 : 1, sfd_service_socket(fd, found));
+        EXPECT_EQ(path, found);
+        int option = 0;
+        socklen_t length = sizeof option;
+        EXPECT_EQ(0, getsockopt(fd, SOL_SOCKET, SO_PASSCRED, &option, &length));
+        EXPECT_EQ(1, option);
+        EXPECT_EQ(FD_CLOEXEC, fcntl(fd, F_GETFD));
+        EXPECT_NE(0, fcntl(fd, F_GETFL) & O_NONBLOCK);
+        close(fd);
+    }
+}
+
+TEST_F(ServiceManager, ShouldTakeASocketWhosePathFillsItsAddress)
+{
+    const TemporaryDirectory directory;
+    struct sockaddr_un name = {};
+    name.sun_family = AF_UNIX;
+    const std::string path =
+        directory.path() + "/" + std::string(sizeof name.sun_path - directory.path().size() - 1, 'x');
+    ASSERT_EQ(sizeof name.sun_path, path.size());
+    memcpy(name.sun_path, path.data(), path.size());
+    const int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    ASSERT_EQ(0, bind(fd, reinterpret_cast<struct sockaddr *>(&name), sizeof name));
+    char found[SFD_SERVICE_PATH_MAX];
+    EXPECT_EQ(1, sfd_service_socket(fd, found));
+    EXPECT_EQ(path, found);
+    close(fd);
+}
+
+TEST_F(ServiceManager, ShouldLeaveEverythingElseAsItIs)
+{
+    const int file = open("/dev/null", O_RDONLY);
+    const int udp = socket(AF_INET, SOCK_DGRAM, 0);
+    const int stream = bound(path_, SOCK_STREAM);
+    const int abstract = bound("@" + path_);
+    const int unbound = socket(AF_UNIX, SOCK_DGRAM, 0);
+    const struct {
+        int fd;
+        int expected;
+    } cases[] = {{-1, -EBADF},          {file, -ENOTSOCK},          {udp, -EAFNOSUPPORT},
+                 {stream, -EPROTOTYPE}, {abstract, -EADDRNOTAVAIL}, {unbound, -EADDRNOTAVAIL}};
+    for (const auto &one : cases) {
+        char found[SFD_SERVICE_PATH_MAX];
+        const int flags = one.fd < 0 ? 0 : fcntl(one.fd, F_GETFL);
+        EXPECT_EQ(one.expected, sfd_service_socket(one.fd, found)) << one.expected;
+        if (one.fd >= 0) {
+            EXPECT_EQ(flags, fcntl(one.fd, F_GETFL));
+            close(one.fd);
+        }
+    }
 }
 
 } // namespace

@@ -83,6 +83,10 @@ final class DaemonProgram {
 
     private void run(CommandLine line) throws StartException, UsageException {
         boolean isRoot = ProcessNative.effectiveUid() == 0;
+        if (line.action() == CommandLine.Action.RUN) {
+            boolean detached = Boolean.getBoolean(ProcessNative.DETACHED_PROPERTY);
+            service = ServiceManager.connect(environment, detached, this::complain);
+        }
         ProgramConfig settings = new ConfigSources(line, environment, isRoot).load();
         switch (line.action()) {
             case CHECK_CONFIG -> {
@@ -115,22 +119,31 @@ final class DaemonProgram {
                             + " is not one that a parent waits on");
             reports = true;
         }
+        PassedSocket passed = PassedSocket.of(environment, this::complain);
+        if (passed != null) {
+            passed.demandForeground(settings);
+        }
         demandCalls();
         Identity identity = Identity.decide(settings);
         if (settings.daemonize() && !detached) {
             detach();
             return;
         }
-        service = ServiceManager.connect(environment, detached, this::complain);
         BlockedSignals.demandNone();
         int signals = check(ProcessNative.openSignals(), "cannot handle signals");
         ProcessNative.unblockOutput();
         AccessList access = resolveAccess(settings); // may need the rights that are given up next
+        if (passed != null && !settings.isSet(Setting.SOCKET_DIRECTORY)) {
+            settings.engine().socketDirectory(passed.directory());
+        }
         String unmade = identity.changes() ? InstanceDirectory.make(settings, identity.uid(), identity.gid()) : null;
         identity.assume();
         SendfiledConfig config = fitOpenFiles(settings);
         if (unmade != null && !settings.syncParent()) {
             complain(unmade + "; the socket is in " + Names.printable(config.socketDirectory()) + " instead");
+        }
+        if (passed != null) {
+            passed.demandPathOf(config);
         }
         int log = detached ? openLog(config.name()) : NO_FD;
         if (identity.wasRoot()) {
@@ -140,7 +153,7 @@ final class DaemonProgram {
         if (missing != null && !settings.syncParent()) {
             complain("no full sandbox: " + missing);
         }
-        Engine engine = prepare(settings, config, access);
+        Engine engine = prepare(settings, config, access, passed);
         try {
             Sandbox.close(settings.sandbox());
             begin(engine, settings, config);
@@ -269,10 +282,11 @@ final class DaemonProgram {
         }
     }
 
-    private static Engine prepare(ProgramConfig settings, SendfiledConfig config, AccessList access)
+    private static Engine prepare(
+            ProgramConfig settings, SendfiledConfig config, AccessList access, @Nullable PassedSocket passed)
             throws StartException {
         try {
-            return Engine.prepareProgram(config, access);
+            return Engine.prepareProgram(config, access, passed == null ? NO_FD : passed.fd());
         } catch (NativeIoException e) {
             throw new StartException(e.errno(), explain(settings, config, e), e);
         }

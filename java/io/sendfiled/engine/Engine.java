@@ -41,6 +41,8 @@ public final class Engine implements AutoCloseable {
     /** No process has this id. */
     private static final int NO_PID = -1;
 
+    private static final int NO_FD = -1;
+
     /** No user has this id. */
     private static final int NO_UID = -1;
 
@@ -121,20 +123,27 @@ public final class Engine implements AutoCloseable {
      * refused.
      *
      * @param access the allow lists of the configuration, resolved while the process had its rights
+     * @param passedFd the request socket, where a service manager has bound it, who keeps it: what is left in it at the
+     *     end is served by the next engine. -1: there is none yet
      */
-    public static Engine prepareProgram(SendfiledConfig config, AccessList access) throws NativeIoException {
-        return prepare(config, access, null, (int) ProcessHandle.current().pid());
+    public static Engine prepareProgram(SendfiledConfig config, AccessList access, int passedFd)
+            throws NativeIoException {
+        return prepare(config, access, null, (int) ProcessHandle.current().pid(), passedFd);
     }
 
     private static Engine start(SendfiledConfig config, @Nullable TechniqueSelector selector) throws NativeIoException {
         AccessList access = AccessList.resolve(config.allowUsers(), config.allowGroups());
-        Engine started = prepare(config, access, selector, NO_PID);
+        Engine started = prepare(config, access, selector, NO_PID, NO_FD);
         started.begin();
         return started;
     }
 
     private static Engine prepare(
-            SendfiledConfig config, AccessList access, @Nullable TechniqueSelector selector, int refusedPid)
+            SendfiledConfig config,
+            AccessList access,
+            @Nullable TechniqueSelector selector,
+            int refusedPid,
+            int passedFd)
             throws NativeIoException {
         CoreNumbers.check();
         demandCalls();
@@ -147,7 +156,8 @@ public final class Engine implements AutoCloseable {
                 selector != null,
                 access.socketMode(),
                 access.socketGroup(),
-                access.laneUsers(EngineNative.clientUid()));
+                access.laneUsers(EngineNative.clientUid()),
+                passedFd);
         if (result < 0) {
             Errno.check(
                     (int) result,
@@ -314,9 +324,12 @@ public final class Engine implements AutoCloseable {
         }
     }
 
-    /** Whether there is no transfer; also after {@link #close}. */
-    public boolean isDrained() {
-        return transfers() == 0;
+    /**
+     * After {@link #beginDrain}: whether there is no transfer, and every request that was received is answered; also after
+     * {@link #close}.
+     */
+    public synchronized boolean isDrained() {
+        return closed || EngineNative.isDrained(engine);
     }
 
     /** How many transfers there are; 0 after {@link #close}. */

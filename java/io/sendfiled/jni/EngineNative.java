@@ -38,6 +38,7 @@ public final class EngineNative {
      * @param socketMode of the request socket: 0600, 0660 or 0666
      * @param socketGroup its group, of 0660; where this process may not give it to that group, the mode is 0666
      * @param laneUsers users that get a request socket of their own beside it; {@link #lanesError} tells whether all did
+     * @param passedFd the request socket, as {@link ServiceNative#socket} has taken it; -1: one is made and bound
      * @return a handle (above 0), or -errno: {@code EADDRINUSE} when an instance of that name is running
      */
     public static native long create(
@@ -49,7 +50,8 @@ public final class EngineNative {
             boolean selector,
             int socketMode,
             int socketGroup,
-            int[] laneUsers);
+            int[] laneUsers,
+            int passedFd);
 
     /** Why some of the users have no request socket of their own: 0, they all have one, or -errno. */
     public static native int lanesError(long engine);
@@ -77,6 +79,9 @@ public final class EngineNative {
      * opened files that are not being sent end as well; other transfers go on. Idempotent. Any thread but a loop's.
      */
     public static native void drain(long engine);
+
+    /** After {@link #drain}: whether no transfer is left, and every request that was received was answered. Any thread. */
+    public static native boolean isDrained(long engine);
 
     /** How many transfers there are, including those that wait for room for their final message. Any thread. */
     public static native int transfers(long engine);

@@ -80,8 +80,17 @@ final class FakeServiceManager implements AutoCloseable {
     long start() throws Exception {
         command("start");
         String line = next();
+        if (line.equals("listening")) {
+            line = next();
+        }
         assertTrue(line.startsWith("started "), line);
         return Long.parseLong(line.substring("started ".length()));
+    }
+
+    /** Returns when its sockets are there. */
+    void awaitCommands() throws Exception {
+        String line = next();
+        assertEquals("listening", line, this::errors);
     }
 
     private void command(String command) throws IOException {
