@@ -64,7 +64,8 @@ int64_t sfd_process_raise_open_files(const struct sfd_sys_setup *sys);
 
 /*
  * From here on SIGTERM and SIGINT are recorded instead of ending the process, and SIGHUP is ignored. Once a process:
- * -EALREADY. Returns a descriptor for signal_wait, or -errno.
+ * -EALREADY. As process 1 it waits for no child from here on: all of them are reaped. Returns a descriptor for
+ * signal_wait, or -errno.
  */
 int sfd_process_signals_open(void);
 

@@ -9,7 +9,11 @@
 #include <errno.h>
 #include <signal.h>
 #include <sys/eventfd.h>
+#include <sys/wait.h>
 #include <unistd.h>
+
+/* The first process of a pid namespace. */
+enum { INIT = 1 };
 
 /*
  * A handler has no argument of ours, so its descriptor and the dispositions to restore have static storage, as only the
@@ -32,6 +36,17 @@ static void note_signal(int number)
     errno = saved;
 }
 
+/*
+ * As process 1 of a container it inherits the children of processes that end before these do, and the kernel keeps what
+ * has ended until it is waited for. Who ignores SIGCHLD never has to (wait(2)). It has no children of its own.
+ */
+static void reap_others(const struct sfd_sys_setup *sys, const struct sigaction *ignore)
+{
+    (void)sys->sigaction(SIGCHLD, ignore, NULL);
+    while (waitpid(-1, NULL, WNOHANG) > 0)
+        continue; /* those that have ended before */
+}
+
 int sfd_process_signals_open(void)
 {
     const struct sfd_sys_setup *sys = &sfd_sys_setup_linux;
@@ -50,6 +65,7 @@ int sfd_process_signals_open(void)
     if (result < 0) goto fail_term;
     result = sys->sigaction(SIGHUP, &ignore, NULL);
     if (result < 0) goto fail_int;
+    if (getpid() == INIT) reap_others(sys, &ignore);
     return fd;
 
 fail_int:
