@@ -1,0 +1,99 @@
+#!/bin/sh
+# What with_systemd.sh runs to test the units: prints a line "ok WHAT" or "not ok WHAT: ..." for each step, and "done".
+set -u
+service=sendfiled.service
+directory=/run/sendfiled/default
+
+# check WHAT EXPECTED COMMAND...: the command prints what is expected, within 20 seconds.
+check() {
+    what=$1
+    expected=$2
+    shift 2
+    tries=0
+    while actual=$("$@" 2>&1); [ "$actual" != "$expected" ]; do
+        tries=$((tries + 1))
+        [ $tries -lt 60 ] || { echo "not ok $what: $actual"; return; }
+        sleep 0.3
+    done
+    echo "ok $what"
+}
+property() { systemctl show --value --property "$1" "${2-$service}"; }
+as() {
+    user=$1
+    shift
+    setpriv --reuid="$user" --regid="$user" --clear-groups -- "$@"
+}
+read_file() { as sendfiled sfd read "$@" --socket-dir $directory; }
+complaints() { journalctl --quiet --no-pager --unit "$service" --grep 'no full sandbox|WARNING|SEVERE'; }
+send_to_tcp() {
+    perl -MIO::Socket::INET -e 'my $l = IO::Socket::INET->new(Listen => 1, LocalAddr => "127.0.0.1", LocalPort => 9000)
+        or die; open(my $ready, ">", "/tmp/listens"); my $c = $l->accept; print while <$c>;' &
+    while [ ! -e /tmp/listens ]; do sleep 0.1; done
+    as sendfiled sfd send file --to tcp:127.0.0.1:9000 --socket-dir $directory >/dev/null
+    wait
+    rm /tmp/listens
+}
+read_often() {
+    for _ in 1 2 3 4 5 6 7 8; do read_file file; done
+}
+restart_beside_reads() {
+    read_often >/tmp/reads 2>&1 &
+    for _ in 1 2 3; do systemctl restart $service || echo "restart failed"; done
+    wait
+    sort -u /tmp/reads
+}
+
+ip link set lo up
+mkdir -p /srv /run/systemd/system/$service.d
+echo "the content" >/srv/file
+printf '[Service]\nWatchdogSec=2\n' >/run/systemd/system/$service.d/test.conf
+systemctl daemon-reload
+systemd-sysusers
+systemd-tmpfiles --create
+check "the user is there" sendfiled id -nu sendfiled
+check "the directory is root's" "755 root" stat -c '%a %U' /run/sendfiled
+
+systemctl start $service
+check "it starts" active systemctl is-active $service
+check "it tells its status" "serving /srv as 'default': 0 transfers" property StatusText
+check "it serves its user" "the content" read_file file
+check "it has no privileges" "CapPrm:	0000000000000000" grep CapPrm "/proc/$(property MainPID)/status"
+check "it sends to sockets of a network that it does not have" "the content" send_to_tcp
+check "nobody else can connect" 4 sh -c "setpriv --reuid=54390 --regid=54390 --clear-groups \
+    sfd read file --socket-dir $directory >/dev/null 2>&1; echo \$?"
+pid=$(property MainPID)
+systemctl reload $service
+check "a reload does not end it" "$pid" property MainPID
+check "nothing is amiss" "" complaints
+
+kill -STOP "$pid"
+check "the watchdog starts it anew when it hangs" 1 property NRestarts
+check "it serves again" "the content" read_file file
+systemctl stop $service
+check "a stop is no failure" "success 0" sh -c "echo \$(systemctl show --value -p Result -p ExecMainStatus $service)"
+check "it leaves nothing behind" "" ls $directory
+
+systemctl start sendfiled.socket
+check "the socket waits without it" inactive systemctl is-active $service
+check "the first request starts it" "the content" read_file file
+check "a restart loses no request" "the content" restart_beside_reads
+systemctl stop sendfiled.socket $service
+check "both leave nothing behind" "" ls $directory
+check "nothing was amiss" "" complaints
+
+mkdir -p /etc/sendfiled
+echo 'max-transfers = many' >/etc/sendfiled/default.conf
+systemctl start $service 2>/dev/null
+check "a wrong configuration is said" "yes" sh -c \
+    "systemctl show -p StatusText $service | grep -q 'default.conf.*max-transfers' && echo yes"
+check "and not tried again" "failed 0" sh -c \
+    "echo \$(systemctl is-failed $service) \$(systemctl show --value -p NRestarts $service)"
+rm -r /etc/sendfiled
+
+useradd --create-home tina
+echo "of tina" >~tina/file
+chmod 700 ~tina
+systemctl start sendfiled@tina.socket
+check "an instance serves its user's home" "of tina" as tina sfd read file --name tina --socket-dir /run/sendfiled/tina
+check "as that user" tina stat -c %U "/proc/$(property MainPID sendfiled@tina.service)/fdinfo"
+echo "done"
