@@ -27,6 +27,12 @@ if(NOT CPACK_STAGE_MULTIARCH)
   set(CPACK_STAGE_MULTIARCH "${CMAKE_SYSTEM_PROCESSOR}-linux-gnu")
 endif()
 
+# Of another architecture's libraries, where what they depend on is found here.
+if(CMAKE_CROSSCOMPILING)
+  set(CPACK_STAGE_LIBRARIES "-l${CMAKE_FIND_ROOT_PATH}/lib")
+  set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS_PRIVATE_DIRS "${CMAKE_FIND_ROOT_PATH}/lib")
+endif()
+
 set(about "It opens files for other processes and moves them into their sockets and
 pipes by sendfile(2) and splice(2), so that no disk ever stalls their event
 loops.")

@@ -98,7 +98,7 @@ if(CPACK_GENERATOR STREQUAL "DEB")
     message(FATAL_ERROR "libsendfiled.so exports what packaging/package/deb/library/symbols does not have")
   endif()
   file(GLOB library_file "${library}/usr/${CMAKE_INSTALL_LIBDIR}/libsendfiled.so.*.*")
-  execute_process(COMMAND dpkg-shlibdeps -O -e "${library_file}" WORKING_DIRECTORY "${work}"
+  execute_process(COMMAND dpkg-shlibdeps ${CPACK_STAGE_LIBRARIES} -O -e "${library_file}" WORKING_DIRECTORY "${work}"
                   OUTPUT_VARIABLE depends OUTPUT_STRIP_TRAILING_WHITESPACE RESULT_VARIABLE status)
   if(NOT status EQUAL 0)
     message(FATAL_ERROR "dpkg-shlibdeps failed")
