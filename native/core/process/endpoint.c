@@ -37,18 +37,18 @@ void sfd_endpoint_init(struct sfd_endpoint *e)
     };
 }
 
-static int file_name(char *out, const char *name, const char *suffix)
+static int file_name(char *out, const char *prefix, const char *name, const char *suffix)
 {
-    const int n = snprintf(out, SFD_ENDPOINT_FILE_MAX, "sendfiled.%s.%s", name, suffix);
+    const int n = snprintf(out, SFD_ENDPOINT_FILE_MAX, "%s.%s.%s", prefix, name, suffix);
     return n < 0 || (size_t)n >= SFD_ENDPOINT_FILE_MAX ? -ENAMETOOLONG : 0;
 }
 
 static int set_names(struct sfd_endpoint *e, const char *name)
 {
     if (name[0] == '\0' || strchr(name, '/') != NULL) return -EINVAL;
-    int result = file_name(e->socket_file, name, "socket");
-    if (result == 0) result = file_name(e->spare_file, name, "spare");
-    return result < 0 ? result : file_name(e->lock_file, name, "lock");
+    int result = file_name(e->socket_file, "sendfiled", name, "socket");
+    if (result == 0) result = file_name(e->spare_file, ".sendfiled", name, "spare");
+    return result < 0 ? result : file_name(e->lock_file, "sendfiled", name, "lock");
 }
 
 static int socket_address(struct sockaddr_un *out, const char *dir, const char *file)

@@ -7,8 +7,9 @@
  *
  *   DIR/sendfiled.NAME.socket
  *       AF_UNIX SOCK_DGRAM, mode 0600 from its first moment, then as sfd_endpoint_access says
- *   DIR/sendfiled.NAME.spare
- *       a second link of the same, from which the first is made again when somebody has removed it
+ *   DIR/.sendfiled.NAME.spare
+ *       a second link of the same, from which the first is made again when somebody has removed it; hidden, so that
+ *       who removes all that a pattern of the shell matches leaves it
  *   DIR/sendfiled.NAME.lock
  *       flock(2)ed for the life of the instance, holds "PID\n"
  *

@@ -60,12 +60,11 @@ static int lock_instance(const struct sfd_place_rule *rule, int dir, const char 
 
 /*
  * Gives away `dir`, which is another user's, or root's. First the directory: from then on its former owner can put
- * nothing into it. Then what an instance has left goes, whose lock the new owner could not open.
+ * nothing into it. Then lock and socket of a killed instance go, which the new owner can neither open nor try.
  */
 static int give(const struct sfd_place_rule *rule, int dir, const char *name, uid_t uid, gid_t gid,
                 struct sfd_place *out)
 {
-    static const char *const left[] = {"socket", "spare", "lock"};
     char file[SFD_ENDPOINT_FILE_MAX];
     int lock;
 
@@ -74,10 +73,9 @@ static int give(const struct sfd_place_rule *rule, int dir, const char *name, ui
         return sfd_place_refuse(out, EADDRINUSE, "an instance of that name runs as another user");
     int result = rule->sys->fchown(dir, uid, gid);
     if (result == 0) result = rule->sys->fchmod(dir, 0755);
-    for (size_t i = 0; result == 0 && i < sizeof left / sizeof left[0]; i++) {
-        (void)snprintf(file, sizeof file, "sendfiled.%s.%s", name, left[i]);
-        (void)rule->sys->unlinkat(dir, file, 0); /* what stays is found, and named, by the start of the endpoint */
-    }
+    if (result == 0) (void)rule->sys->unlinkat(dir, file, 0);
+    (void)snprintf(file, sizeof file, "sendfiled.%s.socket", name);
+    if (result == 0) (void)rule->sys->unlinkat(dir, file, 0);
     if (lock >= 0) rule->sys->close(lock);
     return result < 0 ? refuse(out, result, "cannot be given to the daemon's user") : 0;
 }

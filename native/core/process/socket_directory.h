@@ -13,8 +13,8 @@
 
 /*
  * As root: makes /run/sendfiled (root's, 0755) and /run/sendfiled/NAME (UID's and GID's, 0755), for an instance that
- * will run as UID. A directory of NAME that is another user's, or of root's, is given to UID, and the files that an
- * instance of NAME has left in it are removed, unless such an instance runs.
+ * will run as UID. A directory of NAME that is another user's, or of root's, is given to UID, and what a killed
+ * instance of NAME has left in it is removed, unless such an instance runs.
  *
  * 0, with the directory in out->path. Else -errno, with error and reason of that place in `out`: -EADDRINUSE (another
  * user's instance of NAME runs), -EPERM (others could replace the directory), -ENAMETOOLONG (see sfd_place_socket),

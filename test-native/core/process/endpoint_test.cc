@@ -752,7 +752,7 @@ class EndpointName : public Endpoint
 
     std::string spare_path() const
     {
-        return dir_ + "/sendfiled.a.spare";
+        return dir_ + "/.sendfiled.a.spare";
     }
 
     struct sfd_endpoint e_;

@@ -31,13 +31,16 @@ final class FoundIT {
     private static final Path DIST =
             Path.of(System.getProperty("sendfiled.test.dist", "target/dist")).toAbsolutePath();
 
-    /** {@code end LOCK}: ends the daemon that has it. */
+    /** {@code end LOCK}: ends the daemon that has it. {@code await COMMAND}: until it succeeds; the test has a time limit. */
     private static final String FUNCTIONS = """
             exec 2>&1
             end() {
                 pid=$(cat "$1")
                 kill "$pid"
                 tail --pid="$pid" -s 0.02 -f /dev/null
+            }
+            await() {
+                until "$@"; do :; done
             }
             """;
 
@@ -121,6 +124,46 @@ final class FoundIT {
                         "stat -c '%u %n' /run/sendfiled/web",
                         "\"$2\" read file -s web; echo",
                         "end /run/sendfiled/web/sendfiled.web.lock"));
+    }
+
+    /** Each of these in a directory as it is installed: root's, with a directory for the instance. */
+    @Test
+    void shouldBeFoundAgainWhenSomebodyHasCleanedItsDirectory() throws Exception { // R24
+        assertEquals(
+                """
+                the content
+                the content
+                """,
+                runWithOwnRun(
+                        "mode=755",
+                        "chmod 1777 .",
+                        "\"$1\" -dp -u " + USER + " -s web -r root 3>/dev/null",
+                        "pid=$(cat /run/sendfiled/web/sendfiled.web.lock)",
+                        "rm -f /run/sendfiled/web/*",
+                        "await test -e /run/sendfiled/web/sendfiled.web.socket",
+                        "\"$2\" read file -s web; echo",
+                        // in another network namespace it does not know that the socket is in use
+                        "if command -v systemd-tmpfiles >/dev/null; then",
+                        "  echo 'd /run/sendfiled 0755 root root 1s' >clean.conf",
+                        "  find /run/sendfiled -exec touch -h -d '1 day ago' {} + || true",
+                        "  unshare --net systemd-tmpfiles --clean $PWD/clean.conf",
+                        "fi",
+                        "\"$2\" read file -s web; echo",
+                        "kill $pid; tail --pid=$pid -s 0.02 -f /dev/null"));
+    }
+
+    @Test
+    void shouldSayThatItCannotBeFoundWhenItsDirectoryWasRemoved() throws Exception {
+        assertEquals(
+                "",
+                runWithOwnRun(
+                        "mode=755",
+                        "chmod 1777 .",
+                        "\"$1\" -dp -u " + USER + " -s web -r root 3>/dev/null",
+                        "pid=$(cat /run/sendfiled/web/sendfiled.web.lock)",
+                        "rm -rf /run/sendfiled/web",
+                        "await grep -q 'no client can connect until it is there again' sendfiled." + USER + ".web.log",
+                        "kill $pid; tail --pid=$pid -s 0.02 -f /dev/null"));
     }
 
     @Test

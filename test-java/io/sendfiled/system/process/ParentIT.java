@@ -231,7 +231,7 @@ final class ParentIT extends ProgramTestCase {
     void shouldGiveItsSocketTheNameBackThatSomebodyHasRemoved() throws Exception {
         try (Program program = Program.start(scratch, arguments("--sandbox=on"));
                 SendfiledClient before = connected(program)) {
-            Path spare = sockets.resolve("sendfiled.a.spare");
+            Path spare = sockets.resolve(".sendfiled.a.spare");
             for (Path file : List.of(socket(), spare, socket())) {
                 Files.delete(file);
                 Await.until("its name", () -> Files.exists(file));
