@@ -2,6 +2,7 @@
 # rootfs.sh TREE JDK ROOT: makes ROOT, the root file system of the container image: the programs of TREE (target/dist), a
 # Java with what they need of JDK, the shared libraries of this machine that both load, and no shell. Needs no privilege.
 set -eu
+[ $# = 3 ] || { echo "usage: rootfs.sh TREE JDK DIRECTORY" >&2; exit 2; }
 tree=$1
 jdk=$2
 root=$3

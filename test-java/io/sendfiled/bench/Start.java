@@ -24,9 +24,14 @@ import java.util.concurrent.TimeoutException;
  * <p>The client is this JVM, which is warm. As root the daemon changes its user, as one that a service manager starts.
  */
 final class Start implements Scenario {
+    private static final String SOURCE = Path.of(System.getProperty("sendfiled.test.source", "."))
+            .toAbsolutePath()
+            .toString();
+
     /** What is started. */
     private enum Side {
         DAEMON("sendfiled", "--sandbox=auto"),
+        CONFIGURED("with its configuration", "--config=" + Path.of(SOURCE, "packaging/conf/default.conf")),
         UNCONFINED("without sandbox", "--sandbox=off"),
         HELLO_SAME("hello world, its flags", ""),
         HELLO("hello world", "");
@@ -269,11 +274,17 @@ final class Start implements Scenario {
 
     private void judge(Setting setting) {
         Report report = setting.report();
-        String daemon = Side.DAEMON.title;
-        String hello = Side.HELLO.title;
-        double start = median(setting, daemon, "start");
-        report.judge(name(), daemon, "until its first file is served", start, "ms", START_GOAL);
-        report.compare(name(), daemon, "of a hello world until then", start, median(setting, hello, "start"), null);
+        for (Side side : List.of(Side.DAEMON, Side.CONFIGURED)) {
+            double start = median(setting, side.title, "start");
+            report.judge(name(), side.title, "until its first file is served", start, "ms", START_GOAL);
+        }
+        report.compare(
+                name(),
+                Side.DAEMON.title,
+                "of a hello world until then",
+                median(setting, Side.DAEMON.title, "start"),
+                median(setting, Side.HELLO.title, "start"),
+                null);
         for (int loops : LOOPS) {
             String testCase = idle(loops);
             report.judge(
