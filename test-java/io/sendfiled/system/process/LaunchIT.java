@@ -58,7 +58,7 @@ final class LaunchIT extends ProgramTestCase {
     @Test
     void shouldRunFromADirectoryOfAnyName() throws Exception {
         Path tree = copyOfTheTree("a b:c?#%41\n!'\"$ü\\;!");
-        String script = "set -e; umask 077; mkdir t; \"$1/bin/sendfiled\" -d -S \"$PWD/t\" -r root\n"
+        String script = "set -e; umask 077; mkdir t; \"$1/bin/sendfiled\" -d -S \"$PWD/t\" -r root 2>t/said\n"
                 + "trap 'kill $(cat t/*.lock)' EXIT; \"$1/bin/sfd\" read file -S t; \"$1/bin/sfd\" --version";
         assertEquals("the content" + VERSION, shell(script, tree.toString()));
     }
