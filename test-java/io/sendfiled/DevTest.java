@@ -55,6 +55,7 @@ final class DevTest {
         }
         assertTrue(answer(1, "uninstall", "--prefix", "no/such/directory")
                 .contains("nothing that ./dev install has left"));
-        assertTrue(answer(2, "package", "rpm").contains("package takes no rpm"));
+        assertTrue(answer(2, "package", "rpm").contains("package takes --arch arm64, and no rpm"));
+        assertTrue(answer(2, "package", "--arch", "s390x").contains("and no --arch s390x"));
     }
 }
