@@ -100,14 +100,14 @@ int sfd_socket_directory_make(const struct sfd_place_rule *rule, const char *nam
 {
     char system[SFD_PLACE_PATH_SIZE];
     char socket[sizeof(((struct sockaddr_un *)0)->sun_path)];
-    int result = sfd_place_check_name(name);
+    int result;
 
-    *out = (struct sfd_place){.error = -result};
-    if (result < 0 || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
-        return sfd_place_refuse(out, EINVAL, "no directory has such a name");
+    *out = (struct sfd_place){.error = 0};
     (void)sfd_place_directory(rule, SFD_PLACE_SYSTEM, name, system, sizeof system);
-    if (sfd_place_directory(rule, SFD_PLACE_INSTANCE, name, out->path, sizeof out->path) < 0 ||
-        sfd_place_socket(out->path, name, socket, sizeof socket) < 0)
+    const int cut = sfd_place_directory(rule, SFD_PLACE_INSTANCE, name, out->path, sizeof out->path);
+    if (sfd_place_check_name(name) < 0 || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+        return sfd_place_refuse(out, EINVAL, "no directory has such a name");
+    if (cut < 0 || sfd_place_socket(out->path, name, socket, sizeof socket) < 0)
         return sfd_place_refuse(out, ENAMETOOLONG, "too long for a socket, %zu bytes", sizeof socket - 1);
 
     int parent = make_and_open(rule, system, out);

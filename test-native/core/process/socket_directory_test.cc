@@ -145,6 +145,9 @@ TEST_F(SocketDirectory, shouldNotBeMadeWhereOthersCouldReplaceIt)
     EXPECT_EQ(made(), "ENOENT: cannot be made: No such file or directory");
     for (const char *name : {"", ".", "..", "a/b"}) {
         EXPECT_EQ(made(name), "EINVAL: no directory has such a name") << name;
+        struct sfd_place place;
+        EXPECT_EQ(-EINVAL, sfd_socket_directory_make(&rule_, name, 1234, 1235, &place));
+        EXPECT_EQ(place.path, system() + "/" + name) << "a message names it";
     }
 }
 

@@ -16,7 +16,7 @@ public final class DaemonUnavailableException extends IOException {
 
     /**
      * The reason, as a number of {@link Errno}: ENOENT (no such socket), ECONNREFUSED (no process serves it), EACCES,
-     * EPERM (another user could have put a socket into each of the places).
+     * EPERM (another user could have put a socket into each of the places), EINVAL (no name of a daemon).
      */
     public int errno() {
         return errno;

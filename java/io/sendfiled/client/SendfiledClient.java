@@ -442,6 +442,12 @@ public final class SendfiledClient implements AutoCloseable {
             byte[][] found = new byte[1][];
             int result = PlacesNative.connect(socket.fd(), Names.bytes(name), found);
             if (result < 0) {
+                if (result == -Errno.EINVAL) {
+                    throw new DaemonUnavailableException(
+                            "no daemon has the name '" + Names.printable(name)
+                                    + "': it must not be empty, nor contain a slash or a NUL",
+                            -result);
+                }
                 String searched = SocketDirectories.searched(name);
                 if (searched.isEmpty()) {
                     Errno.check(result, "look for the daemon '" + Names.printable(name) + "'");

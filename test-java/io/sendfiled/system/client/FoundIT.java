@@ -248,6 +248,8 @@ final class FoundIT {
         assertTrue(
                 lines.get(4).contains("(r\\xFF/sendfiled.no-such-name.socket: XDG_RUNTIME_DIR is not an"),
                 lines.get(4));
-        assertEquals("1", lines.get(6), output);
+        assertEquals(
+                "sfd: no daemon has the name 'a/b': it must not be empty, nor contain a slash or a NUL", lines.get(5));
+        assertEquals("3", lines.get(6), output);
     }
 }
