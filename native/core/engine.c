@@ -28,7 +28,7 @@ static int open_sockets(struct sfd_engine *engine, const char *dir, const char *
     shared->request_fd = endpoint->fd;
     bool tells = !endpoint->blind || (shared->kernel.pidfs && sfd_endpoint_pass_pidfds(endpoint) == 0);
     if (users != NULL && users->count > 0 && shared->socket_stays) {
-        engine->lanes_error = -EOPNOTSUPP; /* what is left in a lane would be lost with it */
+        engine->lanes_error = -EADDRINUSE; /* what is left in a lane would be lost with it */
     } else if (users != NULL && users->count > 0) {
         sfd_endpoint_path(endpoint, dir, path);
         engine->lanes_error = sfd_lanes_open(&engine->lanes, path, users);

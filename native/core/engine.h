@@ -42,7 +42,7 @@ bool sfd_engine_tells_clients(const struct sfd_engine *engine);
 
 /*
  * 0, or the -errno for which some of the users have no lane, and so share the queue of the request socket with all
- * others: sfd_lanes_open.
+ * others: as sfd_lanes_open, or -EADDRINUSE: the request socket is a service manager's, and outlives this process.
  */
 int sfd_engine_lanes_error(const struct sfd_engine *engine);
 

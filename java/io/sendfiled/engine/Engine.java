@@ -253,6 +253,9 @@ public final class Engine implements AutoCloseable {
     private static String lanesReason(int errno) {
         return switch (errno) {
             case Errno.E2BIG -> "only 64 can have one";
+            case Errno.EADDRINUSE ->
+                "the service manager has made the request socket, and keeps what waits in it over a restart, which one"
+                        + " of this daemon would lose (start it without its .socket unit)";
             case Errno.ENAMETOOLONG ->
                 "its path would be too long for a socket (a shorter --" + Setting.SOCKET_DIRECTORY.key() + ")";
             case Errno.EOPNOTSUPP ->
