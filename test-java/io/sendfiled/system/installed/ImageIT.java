@@ -32,7 +32,7 @@ import org.junit.jupiter.api.io.TempDir;
  * entry point runs in namespaces of its own, as the first process, on a root that is read-only. No engine is needed.
  */
 @Timeout(180)
-final class ContainerIT {
+final class ImageIT {
     private static final String SOCKET = SocketDirectories.socketFile("default");
     private static final String NO_CAPABILITIES = "-";
 
