@@ -61,6 +61,7 @@ int sfd_engine_create(struct sfd_engine **out, const struct sfd_settings *settin
     for (int i = 0; i < SFD_ROOTS_MAX; i++)
         shared->roots[i] = -1;
     atomic_init(&shared->transfers, 0);
+    atomic_init(&shared->reload.version, 0);
     atomic_init(&shared->receiving_loop, 0);
     atomic_init(&shared->receive_error, 0);
     atomic_init(&shared->draining, false);
@@ -77,6 +78,7 @@ int sfd_engine_create(struct sfd_engine **out, const struct sfd_settings *settin
     sfd_intake_init(&shared->intake);
     engine->endpoint.fd = passed_fd; /* closed by a failure before it is adopted */
     pthread_mutex_init(&engine->endpoint_lock, NULL);
+    pthread_mutex_init(&shared->reload.lock, NULL);
 
     engine->chores_fd = sfd_sys_eventfd();
     result = engine->chores_fd;
@@ -108,6 +110,24 @@ int sfd_engine_create(struct sfd_engine **out, const struct sfd_settings *settin
 fail:
     sfd_engine_destroy(engine);
     return result;
+}
+
+int sfd_engine_reload(struct sfd_engine *engine, const struct sfd_settings *settings)
+{
+    struct sfd_shared *shared = &engine->shared;
+    const struct sfd_settings *started = &shared->settings;
+
+    if (settings->loops != started->loops || settings->buffer_size != started->buffer_size ||
+        settings->follow_root != started->follow_root || settings->selector != started->selector ||
+        settings->quantum == 0)
+        return -EINVAL;
+    pthread_mutex_lock(&shared->reload.lock);
+    shared->reload.settings = *settings;
+    sfd_client_accounts_limit(&shared->accounts, &settings->client, settings->max_transfers);
+    sfd_memory_budget_limit(&shared->memory, settings->memory, settings->client_memory);
+    atomic_fetch_add(&shared->reload.version, 1);
+    pthread_mutex_unlock(&shared->reload.lock);
+    return 0;
 }
 
 bool sfd_engine_tells_clients(const struct sfd_engine *engine)
@@ -235,5 +255,6 @@ void sfd_engine_destroy(struct sfd_engine *engine)
     sfd_memory_budget_deinit(&engine->shared.memory);
     sfd_fd_close(&sfd_sys_linux, &engine->chores_fd);
     pthread_mutex_destroy(&engine->endpoint_lock);
+    pthread_mutex_destroy(&engine->shared.reload.lock);
     free(engine);
 }

@@ -34,6 +34,13 @@ int sfd_engine_create(struct sfd_engine **out, const struct sfd_settings *settin
                       int passed_fd);
 
 /*
+ * From here on other settings hold: for the limits of clients at once, for each loop from its next turn on, all
+ * together. What was accepted is not ended because a limit is lower now; limits of time hold for transfers under way
+ * from their next wait on. -EINVAL if a member differs that no reload changes (settings.h). Any thread.
+ */
+int sfd_engine_reload(struct sfd_engine *engine, const struct sfd_settings *settings);
+
+/*
  * Whether each client is known as one process. False where clients may be in other pid namespaces, whose pids are not
  * visible here, and the kernel has no other name for them (pidfds with inode numbers of their own, Linux 6.9). These
  * clients then share one account, and may not open files to send them later.

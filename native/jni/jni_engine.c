@@ -141,6 +141,17 @@ static jlong engine_create(JNIEnv *env, jclass class, jbyteArray dir, jbyteArray
     return result < 0 ? result : (jlong)(uintptr_t)engine;
 }
 
+static jint engine_reload(JNIEnv *env, jclass class, jlong handle, jlongArray numbers, jlongArray rules)
+{
+    struct sfd_engine *engine = pointer(handle);
+    struct sfd_settings settings = {.selector = engine->shared.settings.selector};
+
+    (void)class;
+    if (!copy_settings(env, numbers, &settings)) return -EINVAL;
+    if (!copy_rules(env, rules, &settings)) return -E2BIG;
+    return sfd_engine_reload(engine, &settings);
+}
+
 /* The name goes into `out`, cut to its length. */
 static jint demand_calls(JNIEnv *env, jclass class, jbyteArray out)
 {
@@ -341,6 +352,7 @@ jint sfd_jni_register_engine(JNIEnv *env, const char *package)
 {
     static const JNINativeMethod methods[] = {
         SFD_JNI_METHOD("create", "([B[B[B[J[JZII[II)J", engine_create),
+        SFD_JNI_METHOD("reload", "(J[J[J)I", engine_reload),
         SFD_JNI_METHOD("demandCalls", "([B)I", demand_calls),
         SFD_JNI_METHOD("clientUid", "()I", client_uid),
         SFD_JNI_METHOD("tellsClients", "(J)Z", tells_clients),

@@ -106,6 +106,30 @@ TEST_F(EngineTest, ShouldCloseItsEndpointOnceAndForAll)
     sfd_engine_close_endpoint(engine_); // idempotent
 }
 
+TEST_F(EngineTest, ShouldReloadWhatNeedsNoOtherStart)
+{
+    const struct sfd_settings started = settingsOf(2);
+    ASSERT_EQ(0, create(started));
+    struct sfd_settings other = started;
+    other.max_transfers = 7;
+    other.client.transfers = 3;
+    other.idle_timeout_ms = 99;
+    EXPECT_EQ(0, sfd_engine_reload(engine_, &other));
+    EXPECT_EQ(7u, engine_->shared.accounts.all.load());
+    EXPECT_EQ(3u, engine_->shared.accounts.limits.transfers);
+
+    for (int member = 0; member < 5; member++) {
+        struct sfd_settings refused = started;
+        if (member == 0) refused.loops = 1;
+        if (member == 1) refused.buffer_size *= 2;
+        if (member == 2) refused.follow_root = 1;
+        if (member == 3) refused.selector = true;
+        if (member == 4) refused.quantum = 0;
+        EXPECT_EQ(-EINVAL, sfd_engine_reload(engine_, &refused)) << member;
+    }
+    EXPECT_EQ(7u, engine_->shared.accounts.all.load()) << "nothing of it";
+}
+
 TEST_F(EngineTest, ShouldDestroyNothingGracefully)
 {
     sfd_engine_destroy(nullptr);

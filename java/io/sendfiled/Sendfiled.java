@@ -68,9 +68,22 @@ public final class Sendfiled implements AutoCloseable {
         return new Sendfiled(Engine.launch(config, selector));
     }
 
-    /** The configuration that it was launched with. */
+    /** The configuration that holds: that of the launch, or of the last {@link #reload}. */
     public SendfiledConfig config() {
         return engine.config();
+    }
+
+    /**
+     * Goes on with other settings: limits, times, quantum and techniques, those whose {@link
+     * io.sendfiled.config.Setting#change} is {@code RELOAD}. Each request sees all of them or none. What was accepted goes
+     * on: a limit that is lower than what is under way refuses new requests only, and limits of time hold for a transfer
+     * under way from its next wait on. Does not block; does nothing after {@link #close}.
+     *
+     * @param config with the values of {@link #config} for all other settings
+     * @throws io.sendfiled.config.InvalidSettingException naming another setting that differs; nothing is changed then
+     */
+    public void reload(SendfiledConfig config) {
+        engine.reload(config);
     }
 
     /** The request socket that clients connect to. */

@@ -12,13 +12,30 @@ void sfd_client_accounts_init(struct sfd_client_accounts *accounts, const struct
     pthread_mutex_init(&accounts->lock, NULL);
 }
 
+/* A limit that may change. */
+static uint32_t now(const uint32_t *limit)
+{
+    return __atomic_load_n(limit, __ATOMIC_RELAXED);
+}
+
 void sfd_client_accounts_divide(struct sfd_client_accounts *accounts, uint32_t transfers)
 {
-    const uint32_t most = accounts->limits.transfers;
+    const uint32_t most = now(&accounts->limits.transfers);
+    const uint32_t share = sfd_share_of(transfers);
 
-    accounts->all = accounts->users.all = transfers;
-    accounts->users.share = sfd_share_of(transfers);
-    accounts->share = most > 0 && most < transfers ? 0 : accounts->users.share;
+    atomic_store(&accounts->all, transfers);
+    atomic_store(&accounts->users.all, transfers);
+    atomic_store(&accounts->users.share, share);
+    atomic_store(&accounts->share, most > 0 && most < transfers ? 0 : share);
+}
+
+void sfd_client_accounts_limit(struct sfd_client_accounts *accounts, const struct sfd_limits *limits,
+                               uint32_t transfers)
+{
+    __atomic_store_n(&accounts->limits.transfers, limits->transfers, __ATOMIC_RELAXED);
+    __atomic_store_n(&accounts->limits.descriptors, limits->descriptors, __ATOMIC_RELAXED);
+    __atomic_store_n(&accounts->limits.disk_tasks, limits->disk_tasks, __ATOMIC_RELAXED);
+    sfd_client_accounts_divide(accounts, transfers);
 }
 
 void sfd_client_accounts_reserve(struct sfd_client_accounts *accounts)
@@ -187,9 +204,11 @@ static int refuse(struct sfd_counters *counters, enum sfd_counter counter)
 /* The most transfers that a client may have now. */
 static uint32_t most_transfers(const struct sfd_client_accounts *accounts)
 {
-    if (accounts->share == 0) return accounts->limits.transfers;
+    const uint32_t share = atomic_load(&accounts->share);
+
+    if (share == 0) return now(&accounts->limits.transfers);
     /* One client is this one, or will be: who is beyond its share has a transfer. */
-    return atomic_load(&accounts->active) <= 1 ? accounts->all : accounts->share;
+    return atomic_load(&accounts->active) <= 1 ? atomic_load(&accounts->all) : share;
 }
 
 /*
@@ -214,9 +233,11 @@ static void leave_user(struct sfd_client_account *account)
 static void enter(struct sfd_client_account *account, unsigned before)
 {
     struct sfd_client_accounts *accounts = account->owner;
+    const uint32_t share = atomic_load(&accounts->share);
 
     if (before == 0) atomic_fetch_add(&accounts->active, 1);
-    if (accounts->share == 0 || before < accounts->share) return;
+    if (share == 0 || before < share + atomic_load(&account->beyond)) return;
+    atomic_fetch_add(&account->beyond, 1);
     atomic_fetch_add(&accounts->beyond, 1);
     leave_user(account);
 }
@@ -226,7 +247,7 @@ static void leave(struct sfd_client_account *account)
     struct sfd_client_accounts *accounts = account->owner;
     const unsigned before = atomic_fetch_sub(&account->transfers, 1);
 
-    if (accounts->share > 0 && before > accounts->share)
+    if (sfd_count_drop(&account->beyond))
         atomic_fetch_sub(&accounts->beyond, 1);
     else
         leave_user(account);
@@ -241,7 +262,7 @@ static bool take_descriptors(struct sfd_client_account *account, uint32_t n)
 
     if (!sfd_count_take(&account->user->descriptors, n, sfd_user_descriptors_most(&accounts->users), &before))
         return false;
-    if (sfd_count_take(&account->descriptors, n, accounts->limits.descriptors, &before)) return true;
+    if (sfd_count_take(&account->descriptors, n, now(&accounts->limits.descriptors), &before)) return true;
     atomic_fetch_sub_explicit(&account->user->descriptors, n, memory_order_relaxed);
     return false;
 }
@@ -264,7 +285,7 @@ int sfd_client_account_begin(struct sfd_client_account *account, uint32_t descri
     }
     if (!sfd_count_take(&account->transfers, 1, most, &before)) {
         leave_user(account);
-        const bool full = accounts->share > 0 && most == accounts->all;
+        const bool full = atomic_load(&accounts->share) > 0 && most == atomic_load(&accounts->all);
         return refuse(counters, full ? SFD_COUNTER_REFUSED_TRANSFERS : SFD_COUNTER_REFUSED_CLIENT_TRANSFERS);
     }
     enter(account, before);
@@ -301,7 +322,7 @@ void sfd_client_account_release(struct sfd_client_account *account, uint32_t des
 bool sfd_client_account_is_full(const struct sfd_client_account *account)
 {
     if (account == NULL) return false;
-    const uint32_t limit = account->owner->limits.descriptors;
+    const uint32_t limit = now(&account->owner->limits.descriptors);
     const uint32_t limit_of_user = sfd_user_descriptors_most(&account->owner->users);
     return (limit > 0 && atomic_load_explicit(&account->descriptors, memory_order_relaxed) >= limit) ||
            (limit_of_user > 0 &&
@@ -311,7 +332,7 @@ bool sfd_client_account_is_full(const struct sfd_client_account *account)
 int sfd_client_account_ask_task(struct sfd_client_account *account, struct sfd_counters *counters)
 {
     if (account == NULL) return 0;
-    const uint32_t limit = account->owner->limits.disk_tasks;
+    const uint32_t limit = now(&account->owner->limits.disk_tasks);
     if (limit == 0 || atomic_load_explicit(&account->disk_tasks, memory_order_relaxed) < limit) return 0;
     return refuse(counters, SFD_COUNTER_REFUSED_CLIENT_DISK_TASKS);
 }
@@ -320,7 +341,7 @@ bool sfd_client_account_begin_task(struct sfd_client_account *account, struct sf
 {
     unsigned before;
 
-    if (account != NULL && !sfd_count_take(&account->disk_tasks, 1, account->owner->limits.disk_tasks, &before))
+    if (account != NULL && !sfd_count_take(&account->disk_tasks, 1, now(&account->owner->limits.disk_tasks), &before))
         return false;
     gauge(counters, SFD_COUNTER_DISK_TASKS, 1);
     return true;

@@ -72,6 +72,7 @@ struct sfd_client_account {
     uint32_t uid;
     atomic_uint references; /* falls to 0 under the lock only */
     atomic_uint transfers;
+    atomic_uint beyond;      /* of these, as many as were beyond its share when they began, and have not ended */
     atomic_uint descriptors; /* held for it, or promised to its transfers */
     atomic_uint disk_tasks;
     _Atomic(uint64_t) memory;  /* bytes that are being filled for it */
@@ -84,9 +85,14 @@ struct sfd_client_account {
 
 struct sfd_client_accounts {
     pthread_mutex_t lock; /* of the buckets: held for a few instructions, when an account is looked up or freed */
-    struct sfd_limits limits;
-    uint32_t all;   /* transfers of all clients; 0: there is no limit, and so are no shares */
-    uint32_t share; /* of them, for one that is not alone; 0: all have limits.transfers */
+    /*
+     * The limits, of which each may change at any time, as those that follow: a request that old and new ones allow is
+     * allowed while they do. What was counted as beyond a share is remembered as a number, and not found by comparing
+     * with a share that was another one before.
+     */
+    struct sfd_limits limits; /* once there are threads, by the functions __atomic of the compiler only */
+    atomic_uint all;          /* transfers of all clients; 0: there is no limit, and so are no shares */
+    atomic_uint share;        /* of them, for one that is not alone; 0: all have limits.transfers */
     struct sfd_user_accounts users;
     atomic_uint active; /* accounts with transfers */
     atomic_uint beyond; /* transfers that clients have beyond their share, or their users */
@@ -101,9 +107,13 @@ void sfd_client_accounts_init(struct sfd_client_accounts *accounts, const struct
 /*
  * Divides the `transfers` of the daemon: a client may have three quarters of them, and all of them while it is alone. A
  * limit of transfers for each client that is lower takes the place of both. For all clients of a user together there is
- * no other limit than that of shares. Before the first account.
+ * no other limit than that of shares.
  */
 void sfd_client_accounts_divide(struct sfd_client_accounts *accounts, uint32_t transfers);
+
+/* Other limits from here on, and the transfers divided anew. What is there already stays, and counts. Any thread. */
+void sfd_client_accounts_limit(struct sfd_client_accounts *accounts, const struct sfd_limits *limits,
+                               uint32_t transfers);
 
 /*
  * Users are served that do not trust each other: what cannot be doubled (memory, descriptors, threads) is reserved, so

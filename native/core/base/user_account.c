@@ -16,6 +16,15 @@ bool sfd_count_take(atomic_uint *count, uint32_t n, uint32_t limit, unsigned *be
     return true;
 }
 
+bool sfd_count_drop(atomic_uint *count)
+{
+    unsigned before = atomic_load(count);
+
+    while (before > 0)
+        if (atomic_compare_exchange_weak(count, &before, before - 1)) return true;
+    return false;
+}
+
 uint32_t sfd_share_of(uint32_t all)
 {
     const uint32_t three_quarters = (uint32_t)((uint64_t)all * 3 / 4);
@@ -61,7 +70,7 @@ void sfd_user_accounts_leave(struct sfd_user_accounts *users, struct sfd_user_ac
 static uint32_t most_transfers(const struct sfd_user_accounts *users)
 {
     /* One user is this one, or will be: who is beyond its share has a transfer. */
-    return atomic_load(&users->active) <= 1 ? users->all : users->share;
+    return atomic_load(atomic_load(&users->active) <= 1 ? &users->all : &users->share);
 }
 
 bool sfd_user_account_begin(struct sfd_user_accounts *users, struct sfd_user_account *user, bool *beyond)
@@ -70,7 +79,9 @@ bool sfd_user_account_begin(struct sfd_user_accounts *users, struct sfd_user_acc
 
     if (!sfd_count_take(&user->transfers, 1, most_transfers(users), &before)) return false;
     if (before == 0) atomic_fetch_add(&users->active, 1);
-    *beyond = users->share > 0 && before >= users->share;
+    const uint32_t share = atomic_load(&users->share);
+    *beyond = share > 0 && before >= share + atomic_load(&user->beyond);
+    if (*beyond) atomic_fetch_add(&user->beyond, 1);
     return true;
 }
 
@@ -79,13 +90,14 @@ bool sfd_user_account_end(struct sfd_user_accounts *users, struct sfd_user_accou
     const unsigned before = atomic_fetch_sub(&user->transfers, 1);
 
     if (before == 1) atomic_fetch_sub(&users->active, 1);
-    return users->share > 0 && before > users->share;
+    return sfd_count_drop(&user->beyond);
 }
 
 uint32_t sfd_user_descriptors_most(const struct sfd_user_accounts *users)
 {
-    if (!users->several || users->share == 0 ||
-        users->share > (UINT32_MAX - SFD_USER_DESCRIPTORS_MORE) / SFD_TRANSFER_DESCRIPTORS)
+    const uint32_t share = atomic_load(&users->share);
+
+    if (!users->several || share == 0 || share > (UINT32_MAX - SFD_USER_DESCRIPTORS_MORE) / SFD_TRANSFER_DESCRIPTORS)
         return 0;
-    return users->share * SFD_TRANSFER_DESCRIPTORS + SFD_USER_DESCRIPTORS_MORE;
+    return share * SFD_TRANSFER_DESCRIPTORS + SFD_USER_DESCRIPTORS_MORE;
 }

@@ -36,6 +36,7 @@ struct sfd_user_account {
     uint32_t uid;
     uint32_t clients;         /* accounts of its processes; under the lock */
     atomic_uint transfers;    /* of its clients, but for what these have beyond their shares */
+    atomic_uint beyond;       /* of these, as many as were beyond its share when they began, and have not ended */
     atomic_uint descriptors;  /* held for its clients, or promised to their transfers */
     _Atomic(uint64_t) memory; /* bytes that are being filled for its clients */
     atomic_uint held;         /* threads that sit in calls for its clients */
@@ -43,8 +44,8 @@ struct sfd_user_account {
 };
 
 struct sfd_user_accounts {
-    uint32_t all;       /* transfers of all users; 0: there is no limit, and so are no shares */
-    uint32_t share;     /* of them, for a user that is not alone */
+    atomic_uint all;    /* transfers of all users; 0: there is no limit, and so are no shares; may change at any time */
+    atomic_uint share;  /* of them, for a user that is not alone; may change as well */
     bool several;       /* users are served that do not trust each other: shares of all that cannot be doubled */
     atomic_uint active; /* users with transfers */
     struct sfd_user_account *buckets[SFD_USER_ACCOUNT_BUCKETS];
@@ -53,6 +54,9 @@ struct sfd_user_accounts {
 /* Adds `n` to a count, unless it would exceed `limit` (0: there is none): false then. In both cases gives what it was.
  */
 bool sfd_count_take(atomic_uint *count, uint32_t n, uint32_t limit, unsigned *before);
+
+/* Subtracts 1 from a count: false if it is 0. */
+bool sfd_count_drop(atomic_uint *count);
 
 /* Three quarters, but not nothing. */
 uint32_t sfd_share_of(uint32_t all);

@@ -263,6 +263,19 @@ static void publish_transfers(struct sfd_loop *loop)
                           memory_order_relaxed);
 }
 
+/* Between two turns, so that each request, and each step of a transfer, sees all of a reload or nothing. */
+static void take_settings(struct sfd_loop *loop)
+{
+    struct sfd_reload *reload = &loop->shared->reload;
+
+    if (atomic_load_explicit(&reload->version, memory_order_relaxed) == loop->settings_version) return;
+    pthread_mutex_lock(&reload->lock);
+    loop->settings = reload->settings;
+    loop->context.settings = &loop->settings;
+    loop->settings_version = atomic_load(&reload->version);
+    pthread_mutex_unlock(&reload->lock);
+}
+
 /* Whether a loop that stops has nothing left but closes. */
 static bool is_over(const struct sfd_loop *loop)
 {
@@ -274,6 +287,7 @@ int sfd_loop_run_turn(struct sfd_loop *loop)
 {
     struct sfd_carrier *carrier = loop->carrier;
 
+    take_settings(loop);
     if (!loop->stopping && atomic_load_explicit(&loop->stop, memory_order_relaxed)) begin_stop(loop);
     if (loop->stopping) tell_transfers(loop, &loop->stop_position, SFD_DUE_STOP);
     if (!loop->draining && atomic_load_explicit(&loop->shared->draining, memory_order_relaxed)) begin_drain(loop);

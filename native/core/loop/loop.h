@@ -75,9 +75,17 @@ struct sfd_command {
  */
 #define SFD_COMMANDS_RESERVED SFD_BATCH_MAX
 
+/* The settings of the last reload. Loops look at the version, and take them over when it is another one. */
+struct sfd_reload {
+    pthread_mutex_t lock; /* of the settings: held for a copy */
+    struct sfd_settings settings;
+    atomic_uint version; /* 0: there was no reload */
+};
+
 /* What the loops of one engine share. Filled before the first loop starts; borrowed by the loops. */
 struct sfd_shared {
-    struct sfd_settings settings;
+    struct sfd_settings settings; /* of the start */
+    struct sfd_reload reload;
     struct sfd_kernel kernel;
     uint32_t techniques; /* mask of those that work here */
     struct sfd_devices devices;

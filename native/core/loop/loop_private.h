@@ -112,6 +112,9 @@ struct sfd_loop {
     atomic_int tid;         /* of the thread that works on a turn; 0 while it waits */
     atomic_bool stuck;      /* set by the watchdog: in one call for too long */
 
+    struct sfd_settings settings; /* of the last reload, for context.settings; before it those of the start are there */
+    uint32_t settings_version;    /* of sfd_shared.reload */
+
     uint64_t awaited_ms; /* by when its timers wanted the next turn */
 
     struct sfd_timer receive_again;  /* when it tries to receive again */

@@ -71,9 +71,9 @@ static int refuse_as_full(struct sfd_loop *loop)
 }
 
 /* Whether the daemon has all the transfers that it may have, but for what a client has beyond its share. */
-static bool is_full(const struct sfd_shared *shared, unsigned transfers)
+static bool is_full(const struct sfd_loop *loop, unsigned transfers)
 {
-    return (int64_t)transfers - atomic_load(&shared->accounts.beyond) >= shared->settings.max_transfers;
+    return (int64_t)transfers - atomic_load(&loop->shared->accounts.beyond) >= loop->context.settings->max_transfers;
 }
 
 /* Admits a transfer within the limits of the daemon and of its client, checked in this order: 0 or -errno. */
@@ -81,10 +81,10 @@ static int admit(struct sfd_loop *loop, struct sfd_transfer *t, uint8_t descript
 {
     atomic_uint *all = &loop->shared->transfers;
 
-    if (is_full(loop->shared, atomic_load(all))) return refuse_as_full(loop);
+    if (is_full(loop, atomic_load(all))) return refuse_as_full(loop);
     const int result = sfd_client_account_begin(t->loop.account, descriptors, &loop->context.counters);
     if (result < 0) return result;
-    if (is_full(loop->shared, atomic_fetch_add(all, 1))) { /* another loop was faster */
+    if (is_full(loop, atomic_fetch_add(all, 1))) { /* another loop was faster */
         atomic_fetch_sub(all, 1);
         sfd_client_account_end(t->loop.account, descriptors, &loop->context.counters);
         return refuse_as_full(loop);

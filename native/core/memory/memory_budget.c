@@ -164,7 +164,7 @@ static struct room measure_and_note(struct sfd_memory_budget *budget)
 {
     const struct room room = measure(budget);
 
-    if (budget->for_all == 0) atomic_store(&budget->most, room.limit / 2);
+    if (atomic_load(&budget->for_all) == 0) atomic_store(&budget->most, room.limit / 2);
     return room;
 }
 
@@ -305,6 +305,18 @@ void sfd_memory_budget_init(struct sfd_memory_budget *budget, const struct sfd_s
     sfd_memory_budget_init_in(budget, sys, for_all, for_each, found ? directory : NULL, top, unified);
 }
 
+void sfd_memory_budget_limit(struct sfd_memory_budget *budget, uint64_t for_all, uint64_t for_each)
+{
+    pthread_mutex_lock(&budget->lock); /* no measurement is under way that notes the old limit */
+    atomic_store(&budget->for_each, for_each);
+    atomic_store(&budget->for_all, for_all);
+    if (for_all > 0)
+        atomic_store(&budget->most, for_all);
+    else
+        (void)measure_and_note(budget);
+    pthread_mutex_unlock(&budget->lock);
+}
+
 void sfd_memory_budget_deinit(struct sfd_memory_budget *budget)
 {
     free(budget->cgroup);
@@ -375,7 +387,8 @@ int sfd_memory_budget_take(struct sfd_memory_budget *budget, struct sfd_client_a
 {
     if (atomic_load(&budget->most) == 0) (void)measure_and_note(budget);
     const uint64_t most = atomic_load(&budget->most);
-    const uint64_t of_each = budget->for_each > 0 ? budget->for_each : most / 4 * 3;
+    const uint64_t each = atomic_load(&budget->for_each);
+    const uint64_t of_each = each > 0 ? each : most / 4 * 3;
     const bool reserved = account != NULL && account->owner->users.several; /* for other users */
     const uint64_t of_user = reserved ? most / 4 * 3 : UNLIMITED;
     const uint64_t pieces = bytes / PIECE + (bytes % PIECE == 0 ? 0 : 1);

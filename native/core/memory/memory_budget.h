@@ -26,17 +26,17 @@
 #include "sys/sys.h"
 
 struct sfd_memory_budget {
-    const struct sfd_sys *sys; /* borrowed */
-    char *cgroup;              /* the directory of its cgroup; NULL: only the machine counts */
-    size_t top;                /* so many bytes of it name the mount point, above which no cgroup is seen */
-    bool unified;              /* cgroups of version 2 */
-    uint64_t for_all;          /* bytes; 0: half of the memory that it may have */
-    uint64_t for_each;         /* bytes; 0: three quarters of what all may have */
-    _Atomic(uint64_t) most;    /* what all may have, as measured last; 0: not measured yet */
-    _Atomic(uint64_t) filling; /* bytes of all fills that are under way */
-    _Atomic(uint64_t) missing; /* of these, what is not filled yet, and so is in no measurement */
-    _Atomic(uint64_t) credit;  /* what small fills may take without a measurement */
-    pthread_mutex_t lock;      /* of measuring and granting */
+    const struct sfd_sys *sys;  /* borrowed */
+    char *cgroup;               /* the directory of its cgroup; NULL: only the machine counts */
+    size_t top;                 /* so many bytes of it name the mount point, above which no cgroup is seen */
+    bool unified;               /* cgroups of version 2 */
+    _Atomic(uint64_t) for_all;  /* bytes; 0: half of the memory that it may have */
+    _Atomic(uint64_t) for_each; /* bytes; 0: three quarters of what all may have */
+    _Atomic(uint64_t) most;     /* what all may have, as measured last; 0: not measured yet */
+    _Atomic(uint64_t) filling;  /* bytes of all fills that are under way */
+    _Atomic(uint64_t) missing;  /* of these, what is not filled yet, and so is in no measurement */
+    _Atomic(uint64_t) credit;   /* what small fills may take without a measurement */
+    pthread_mutex_t lock;       /* of measuring and granting */
 };
 
 /* One fill, in pieces of 4 KiB, because each transfer has one; all zero: none. */
@@ -52,6 +52,9 @@ void sfd_memory_budget_init(struct sfd_memory_budget *budget, const struct sfd_s
 /* The same with a given cgroup, whose name in `cgroup` begins with the `top` bytes of its mount point. */
 void sfd_memory_budget_init_in(struct sfd_memory_budget *budget, const struct sfd_sys *sys, uint64_t for_all,
                                uint64_t for_each, const char *cgroup, size_t top, bool unified);
+
+/* Other limits from here on; what was granted stays granted. Any thread. */
+void sfd_memory_budget_limit(struct sfd_memory_budget *budget, uint64_t for_all, uint64_t for_each);
 
 /* Idempotent after init. */
 void sfd_memory_budget_deinit(struct sfd_memory_budget *budget);

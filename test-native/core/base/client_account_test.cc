@@ -160,6 +160,58 @@ TEST_F(AccountTest, ShouldGiveAllTransfersToAClientThatIsAloneAndItsShareToOneTh
     sfd_client_account_put(b);
 }
 
+TEST_F(AccountTest, ShouldUncountWhatWasBeyondAShareThatIsAnotherOneNow) // R19
+{
+    const struct sfd_limits none = {};
+    sfd_client_accounts_limit(&accounts_, &none, 8);
+    struct sfd_client_account *a = sfd_client_accounts_get(&accounts_, 1, 1000);
+    for (int i = 0; i < 8; i++) {
+        EXPECT_EQ(0, sfd_client_account_begin(a, 0, &counters_));
+    }
+    sfd_client_accounts_limit(&accounts_, &none, 100);
+    EXPECT_EQ(0, sfd_client_account_begin(a, 0, &counters_)) << "there is room now";
+    EXPECT_EQ(2u, accounts_.beyond.load());
+    for (int i = 0; i < 9; i++) {
+        sfd_client_account_end(a, 0, &counters_);
+    }
+    EXPECT_EQ(0u, accounts_.beyond.load()) << "the share has grown meanwhile";
+    EXPECT_EQ(0u, a->user->transfers.load());
+
+    for (int i = 0; i < 9; i++) {
+        EXPECT_EQ(0, sfd_client_account_begin(a, 0, &counters_));
+    }
+    sfd_client_accounts_limit(&accounts_, &none, 8);
+    EXPECT_EQ(-EMFILE, sfd_client_account_begin(a, 0, &counters_)) << "what is there stays, and counts";
+    EXPECT_EQ(0u, accounts_.beyond.load());
+    for (int i = 0; i < 9; i++) {
+        sfd_client_account_end(a, 0, &counters_);
+    }
+    EXPECT_EQ(0u, accounts_.beyond.load()) << "the share has shrunk meanwhile";
+    EXPECT_EQ(0u, a->user->transfers.load());
+    EXPECT_EQ(0u, accounts_.active.load());
+    sfd_client_account_put(a);
+}
+
+TEST_F(AccountTest, ShouldObeyALowerLimitWithoutTakingAnythingAway)
+{
+    struct sfd_client_account *a = sfd_client_accounts_get(&accounts_, 1, 1000);
+    EXPECT_EQ(0, sfd_client_account_begin(a, 3, &counters_));
+    EXPECT_EQ(0, sfd_client_account_begin(a, 3, &counters_));
+    const struct sfd_limits low = {1, 5, 1};
+    sfd_client_accounts_limit(&accounts_, &low, 0);
+    EXPECT_EQ(-EDQUOT, sfd_client_account_begin(a, 0, &counters_));
+    EXPECT_TRUE(sfd_client_account_is_full(a));
+    EXPECT_EQ(2u, a->transfers.load());
+    const struct sfd_limits high = {9, 9, 9};
+    sfd_client_accounts_limit(&accounts_, &high, 0);
+    EXPECT_FALSE(sfd_client_account_is_full(a));
+    EXPECT_EQ(0, sfd_client_account_begin(a, 3, &counters_));
+    for (int i = 0; i < 3; i++) {
+        sfd_client_account_end(a, 3, &counters_);
+    }
+    sfd_client_account_put(a);
+}
+
 TEST_F(AccountTest, ShouldKeepToALimitThatWasAskedForAlsoForAClientThatIsAlone)
 {
     sfd_client_accounts_divide(&accounts_, 8);

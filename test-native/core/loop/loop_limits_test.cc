@@ -83,6 +83,25 @@ TEST_F(LimitsTest, ShouldRefuseATransferBeyondItsClientsLimitAndServeAnother) //
     EXPECT_EQ("info " + std::to_string(BIG), answer(fourth));
 }
 
+TEST_F(LimitsTest, ShouldTakeOverTheSettingsOfAReloadBetweenTwoTurns)
+{
+    warmBig();
+    pid_ = POLITE;
+    const OwnedFd first = blockedRead();
+    shared_->reload.settings = shared_->settings;
+    shared_->reload.settings.max_transfers = 1;
+    const OwnedFd second = blockedRead(); /* there is no version of it yet */
+    EXPECT_EQ(2u, transfers());
+    atomic_fetch_add(&shared_->reload.version, 1);
+    const OwnedFd third = read();
+    EXPECT_EQ(error(0x81, EMFILE), answer(third));
+    shared_->reload.settings.max_transfers = 3;
+    atomic_fetch_add(&shared_->reload.version, 1);
+    const OwnedFd fourth = blockedRead();
+    EXPECT_EQ("info " + std::to_string(BIG), answer(fourth));
+    EXPECT_EQ(3u, transfers()) << "what was accepted goes on";
+}
+
 TEST_F(LimitsTest, ShouldTellTheDaemonsLimitFromTheClients)
 {
     warmBig();

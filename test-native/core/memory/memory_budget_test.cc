@@ -161,6 +161,27 @@ TEST_F(MemoryBudgetTest, ShouldObeyTheLowestLimitOfAllCgroupsAbove) // R18
     giveBack(&grant_);
 }
 
+TEST_F(MemoryBudgetTest, ShouldTakeOtherLimitsWhileItGrants) // R18
+{
+    put("parent/own/memory.max", mib(64));
+    put("parent/own/memory.current", mib(1));
+    init(8 * MIB, 0);
+    struct sfd_memory_grant first = {};
+    struct sfd_memory_grant second = {};
+    ASSERT_EQ(0, take(6 * MIB, &first));
+    EXPECT_EQ(-ENOBUFS, take(6 * MIB, &second));
+    sfd_memory_budget_limit(&budget_, 16 * MIB, 0);
+    EXPECT_EQ(0, take(6 * MIB, &second));
+    sfd_memory_budget_give_back(&budget_, nullptr, &second);
+    sfd_memory_budget_limit(&budget_, 4 * MIB, 0);
+    EXPECT_EQ(-ENOBUFS, take(4096, &second)) << "what was granted counts, and stays";
+    sfd_memory_budget_limit(&budget_, 0, 0);
+    EXPECT_EQ(32 * MIB, budget_.most.load()) << "half of the cgroup, at once";
+    EXPECT_EQ(0, take(6 * MIB, &second));
+    sfd_memory_budget_give_back(&budget_, nullptr, &first);
+    sfd_memory_budget_give_back(&budget_, nullptr, &second);
+}
+
 TEST_F(MemoryBudgetTest, ShouldReadCgroupsOfVersion1) // R18
 {
     put("parent/own/memory.limit_in_bytes", mib(256));

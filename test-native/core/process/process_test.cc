@@ -420,6 +420,33 @@ TEST_F(Process, shouldLiveWithALimitThatCannotBeRaised)
     EXPECT_EQ(1024, sfd_process_raise_open_files(&sys));
 }
 
+TEST_F(Process, shouldLoseNoEndInAStormOfHangUps)
+{
+    EXPECT_EQ(0, in_child([] {
+                  const int fd = sfd_process_signals_open();
+                  const uint64_t almost = UINT64_MAX - (uint64_t(1) << 40); // hang-ups that fill the counter
+                  if (fd < 0 || write(fd, &almost, sizeof almost) != sizeof almost) {
+                      return 10;
+                  }
+                  uint64_t recorded = 0;
+                  if (read(fd, &recorded, sizeof recorded) != sizeof recorded) {
+                      return 11;
+                  }
+                  recorded -= recorded % (uint64_t(1) << 40);
+                  if (write(fd, &recorded, sizeof recorded) != sizeof recorded) {
+                      return 12;
+                  }
+                  raise(SIGHUP); // one too many: the handler must not wait for room
+                  raise(SIGHUP);
+                  raise(SIGTERM);
+                  if (sfd_process_signal_wait(fd, 0) != SIGTERM || sfd_process_signal_wait(fd, 0) != SIGHUP ||
+                      sfd_process_signal_wait(fd, 0) != 0) {
+                      return 13;
+                  }
+                  return 0;
+              }));
+}
+
 TEST_F(Process, shouldNoteSignalsInsteadOfDying)
 {
     EXPECT_EQ(0, in_child([] {
@@ -427,9 +454,17 @@ TEST_F(Process, shouldNoteSignalsInsteadOfDying)
                   if (fd < 0 || sfd_process_signals_open() != -EALREADY) {
                       return 10;
                   }
+                  for (int i = 0; i < 1000; i++) {
+                      raise(SIGHUP);
+                  }
+                  if (sfd_process_signal_wait(fd, 0) != SIGHUP || sfd_process_signal_wait(fd, 0) != 0) {
+                      return 9; // one wait for all of them
+                  }
                   raise(SIGHUP);
-                  if (sfd_process_signal_wait(fd, 0) != 0) {
-                      return 9;
+                  raise(SIGINT);
+                  if (sfd_process_signal_wait(fd, 0) != SIGINT || sfd_process_signal_wait(fd, 0) != SIGHUP ||
+                      sfd_process_signal_wait(fd, 0) != 0) {
+                      return 8;
                   }
                   raise(SIGINT);
                   raise(SIGINT);

@@ -212,6 +212,16 @@ public final class SendfiledConfig {
             return this;
         }
 
+        /**
+         * Sets any setting to what another configuration has.
+         *
+         * @throws InvalidSettingException when only the program obeys it
+         */
+        public Builder set(Setting setting, SendfiledConfig from) {
+            values.put(setting, from.get(setting));
+            return this;
+        }
+
         /** Whether a value was given, so that no default applies. */
         public boolean isSet(Setting setting) {
             return values.containsKey(setting);

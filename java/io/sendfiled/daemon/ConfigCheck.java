@@ -24,20 +24,16 @@ final class ConfigCheck {
      *
      * @throws UsageException if they do not fit together
      */
-    static SendfiledConfig build(ProgramConfig program) throws UsageException {
+    static SendfiledConfig build(ProgramConfig program) throws StartException, UsageException {
         SendfiledConfig.Builder engine = program.engine();
         if (!engine.isSet(Setting.SOCKET_DIRECTORY)) {
             engine.socketDirectory(Path.of("/run"));
         }
-        try {
-            return engine.build();
-        } catch (InvalidSettingException e) {
-            throw new UsageException(program.label(e.setting()) + ": " + e.problem(), e);
-        }
+        return program.build();
     }
 
     /** @throws UsageException with every problem */
-    static void demand(ProgramConfig program) throws UsageException {
+    static void demand(ProgramConfig program) throws StartException, UsageException {
         List<String> problems = new ArrayList<>();
         Identity.demandKnown(program, problems);
         SendfiledConfig engine = build(program);

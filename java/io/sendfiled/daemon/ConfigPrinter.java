@@ -24,7 +24,7 @@ final class ConfigPrinter {
                 String standard = setting.standard().isEmpty() ? "not set" : setting.standard();
                 out.append("# ").append(setting.key()).append(": ").append(standard);
             } else {
-                Object value = setting.isOfProgram() ? program.ofProgram(setting) : engine.get(setting);
+                Object value = setting.isOfProgram() ? program.given(setting) : engine.get(setting);
                 out.append(setting.key()).append(" = ");
                 out.append(shown(setting, value == null ? setting.parse(setting.standard()) : value));
                 out.append("  # ").append(origin == null ? "default" : origin.place());

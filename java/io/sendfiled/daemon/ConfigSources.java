@@ -7,8 +7,10 @@ import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -74,6 +76,28 @@ final class ConfigSources {
         }
         wasThere = file != null;
         return config;
+    }
+
+    /**
+     * What has to stay readable so that they can be loaded again: the files, and the directories called {@code sendfiled}
+     * in which they are, so that a file can be replaced there by another one of its name. What is beside a file in any
+     * other directory is none of the daemon's business.
+     *
+     * @param config the last that was loaded
+     */
+    List<Path> readable(ProgramConfig config) {
+        Set<Path> all = new LinkedHashSet<>();
+        if (named() == null) {
+            all.add(directory);
+        }
+        for (Path file : config.files()) {
+            Path parent = file.getParent();
+            if (parent != null && parent.endsWith(DIRECTORY.getFileName())) {
+                all.add(parent);
+            }
+            all.add(file);
+        }
+        return List.copyOf(all);
     }
 
     private static void set(ProgramConfig config, Given value, List<String> problems) {

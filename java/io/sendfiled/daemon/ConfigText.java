@@ -95,9 +95,12 @@ final class ConfigText {
 
     private static String reason(Path file, IOException e) {
         int errno = Errno.of(e);
-        if (errno == Errno.EACCES && Files.isReadable(file)) { // access(2) knows nothing of Landlock
-            return Errno.describe(errno) + ": its mode lets this user read it, but the sandbox does not: it knows the"
-                    + " file that was there at the start, or all of a directory that is called sendfiled";
+        if (errno == Errno.EACCES) { // access(2) knows nothing of Landlock
+            return Errno.describe(errno)
+                    + (Files.isReadable(file)
+                            ? ": the sandbox lets the daemon read the file that was there at the start, or each in a"
+                                    + " directory that is called sendfiled: put it into one, or start again"
+                            : ": the user that the daemon runs as has to be allowed to read it");
         }
         return errno == 0 ? String.valueOf(e.getMessage()) : Errno.describe(errno);
     }

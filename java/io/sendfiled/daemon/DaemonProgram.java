@@ -30,10 +30,6 @@ final class DaemonProgram {
     static final int FAILED = 1;
     static final int USAGE = 2;
 
-    /* Of a transfer: file, destination or data, status channel; of the rest: loops, pools, the JVM's own files. */
-    private static final int DESCRIPTORS_A_TRANSFER = 3;
-    private static final int OTHER_DESCRIPTORS = 64;
-
     private static final int DISK_WAIT_MS = 1000;
 
     private static final int NO_FD = -1;
@@ -87,14 +83,15 @@ final class DaemonProgram {
             boolean detached = Boolean.getBoolean(ProcessNative.DETACHED_PROPERTY);
             service = ServiceManager.connect(environment, detached, this::complain);
         }
-        ProgramConfig settings = new ConfigSources(line, environment, isRoot).load();
+        ConfigSources sources = new ConfigSources(line, environment, isRoot);
+        ProgramConfig settings = sources.load();
         switch (line.action()) {
             case CHECK_CONFIG -> {
                 ConfigCheck.demand(settings);
                 print("ok\n");
             }
             case PRINT_CONFIG -> print(ConfigPrinter.text(settings, ConfigCheck.build(settings)));
-            default -> start(settings);
+            default -> start(sources, settings);
         }
     }
 
@@ -110,7 +107,7 @@ final class DaemonProgram {
         }
     }
 
-    private void start(ProgramConfig settings) throws StartException, UsageException {
+    private void start(ConfigSources sources, ProgramConfig settings) throws StartException, UsageException {
         boolean detached = Boolean.getBoolean(ProcessNative.DETACHED_PROPERTY);
         if (detached || settings.syncParent()) {
             check(
@@ -138,7 +135,8 @@ final class DaemonProgram {
         }
         String unmade = identity.changes() ? InstanceDirectory.make(settings, identity.uid(), identity.gid()) : null;
         identity.assume();
-        SendfiledConfig config = fitOpenFiles(settings);
+        OpenFiles openFiles = OpenFiles.raise();
+        SendfiledConfig config = openFiles.fit(settings);
         if (unmade != null && !settings.syncParent()) {
             complain(unmade + "; the socket is in " + Names.printable(config.socketDirectory()) + " instead");
         }
@@ -149,7 +147,7 @@ final class DaemonProgram {
         if (identity.wasRoot()) {
             RootCheck.demand(settings.label(Setting.ROOT), config.root(), ProcessNative.effectiveUid());
         }
-        String missing = Sandbox.enter(settings.sandbox(), config);
+        String missing = Sandbox.enter(settings.sandbox(), config, sources.readable(settings));
         if (missing != null && !settings.syncParent()) {
             complain("no full sandbox: " + missing);
         }
@@ -163,8 +161,8 @@ final class DaemonProgram {
             engine.onFailure(() -> ProcessNative.wakeSignals(signals));
             announce(config, settings, detached, log);
             service.ready(serving(engine));
-            awaitEnd(engine, signals);
-            drain(engine, signals, config.stopTimeoutMs());
+            awaitEnd(engine, signals, new ConfigReload(sources, settings, openFiles, engine));
+            drain(engine, signals, engine.config().stopTimeoutMs());
         } finally {
             // A disk task that is still running ends with the process: only its answer is lost.
             engine.end(TimeUnit.MILLISECONDS.toNanos(DISK_WAIT_MS));
@@ -186,7 +184,8 @@ final class DaemonProgram {
         engine.beginDrain();
         service.stopping(draining(engine), timeoutMs);
         while (!engine.isDrained() && System.nanoTime() - begin < TimeUnit.MILLISECONDS.toNanos(timeoutMs)) {
-            if (check(ProcessNative.awaitSignal(signals, Engine.DRAIN_LOOK_MS), "cannot wait for signals") != 0) {
+            int signal = check(ProcessNative.awaitSignal(signals, Engine.DRAIN_LOOK_MS), "cannot wait for signals");
+            if (signal != 0 && signal != ProcessNative.SIGHUP) {
                 return;
             }
             service.look(engine::probe, () -> draining(engine));
@@ -208,13 +207,18 @@ final class DaemonProgram {
         return count + (count == 1 ? " transfer" : " transfers");
     }
 
-    private void awaitEnd(Engine engine, int signals) throws StartException {
+    private void awaitEnd(Engine engine, int signals, ConfigReload reload) throws StartException {
         int signal = 0;
-        while (signal == 0) {
+        while (signal == 0 || signal == ProcessNative.SIGHUP) {
             signal = check(ProcessNative.awaitSignal(signals, service.lookMs()), "cannot wait for signals");
             Throwable failure = engine.failure();
             if (failure != null) {
                 throw new StartException(Errno.EIO, "an event loop ended: " + failure, failure);
+            }
+            if (signal == ProcessNative.SIGHUP) {
+                service.reloading();
+                reload.run().forEach(this::complain);
+                service.ready(serving(engine));
             }
             service.look(engine::probe, () -> serving(engine));
         }
@@ -232,44 +236,6 @@ final class DaemonProgram {
         }
         if (report(0) < 0) {
             throw new StartException(Errno.EPIPE, "the parent at descriptor 3 is gone");
-        }
-    }
-
-    /**
-     * Reduces the default number of transfers to the limit of open files; refuses a number that was asked for and is
-     * too high.
-     */
-    private static SendfiledConfig fitOpenFiles(ProgramConfig settings) throws StartException, UsageException {
-        SendfiledConfig config = build(settings);
-        long limit = ProcessNative.raiseOpenFiles();
-        if (limit < 0) {
-            throw new StartException((int) -limit, "cannot read the limit of open files");
-        }
-        long wanted = config.maxTransfers();
-        long most = (limit - OTHER_DESCRIPTORS) / DESCRIPTORS_A_TRANSFER;
-        if (wanted <= most) {
-            return config;
-        }
-        if (settings.isSet(Setting.MAX_TRANSFERS) || most < 1) {
-            throw new StartException(
-                    Errno.EMFILE,
-                    settings.label(Setting.MAX_TRANSFERS) + ": " + wanted + " transfers need "
-                            + (wanted * DESCRIPTORS_A_TRANSFER + OTHER_DESCRIPTORS) + " descriptors, but only " + limit
-                            + " may be open (ulimit -Hn): at most " + Math.max(most, 0) + " fit");
-        }
-        settings.engine().maxTransfers((int) most);
-        return build(settings);
-    }
-
-    private static SendfiledConfig build(ProgramConfig settings) throws StartException, UsageException {
-        try {
-            return settings.engine().build();
-        } catch (InvalidSettingException e) {
-            String problem = settings.label(e.setting()) + ": " + e.problem();
-            if (settings.isSet(e.setting())) {
-                throw new UsageException(problem, e);
-            }
-            throw new StartException(Errno.EINVAL, problem, e);
         }
     }
 

@@ -28,8 +28,9 @@ final class HelpText {
         out.append("and so does the file /etc/sendfiled/NAME.conf, by lines as max-transfers = 500:\n");
         out.append("sendfiled.conf(5). The command line counts before the environment, and the\n");
         out.append("environment before the file.\n");
-        out.append("\nSIGTERM and SIGINT end it cleanly, a second one at once. Exit status: 0 ended\n");
-        out.append("when asked to, 1 could not start, 2 wrong usage.\n");
+        out.append("\nSIGHUP has it read the file again. SIGTERM and SIGINT end it cleanly, a second\n");
+        out.append("one at once. Exit status: 0 ended when asked to, 1 could not start, 2 wrong\n");
+        out.append("usage.\n");
         return out.toString();
     }
 

@@ -1,7 +1,9 @@
 package io.sendfiled.daemon;
 
+import io.sendfiled.config.InvalidSettingException;
 import io.sendfiled.config.SendfiledConfig;
 import io.sendfiled.config.Setting;
+import io.sendfiled.sys.Errno;
 import java.nio.file.Path;
 import java.util.EnumMap;
 import java.util.List;
@@ -17,6 +19,7 @@ import org.jspecify.annotations.Nullable;
 final class ProgramConfig {
     private final Map<Setting, Object> values = new EnumMap<>(Setting.class);
     private final SendfiledConfig.Builder engine = SendfiledConfig.builder();
+    private final Map<Setting, Object> all = new EnumMap<>(Setting.class); // that were given
     private final Map<Setting, Origin> origins = new EnumMap<>(Setting.class);
     private final List<Path> files;
 
@@ -34,11 +37,13 @@ final class ProgramConfig {
      */
     void set(Given given) {
         Setting setting = given.setting();
+        Object value = setting.parse(given.text());
         if (setting.isOfProgram()) {
-            values.put(setting, setting.parse(given.text()));
+            values.put(setting, value);
         } else {
             engine.set(setting, given.text());
         }
+        all.put(setting, value);
         origins.put(setting, given.origin());
     }
 
@@ -58,10 +63,28 @@ final class ProgramConfig {
         return origins.getOrDefault(setting, Origin.ofOption(setting)).label(setting);
     }
 
-    /** A value that only the program obeys; null when it is not set. */
+    /** The value that was given; null when it is a default. */
     @Nullable
-    Object ofProgram(Setting setting) {
-        return values.get(setting);
+    Object given(Setting setting) {
+        return all.get(setting);
+    }
+
+    /**
+     * The engine's configuration, with all defaults.
+     *
+     * @throws UsageException if the values that were given do not fit each other
+     * @throws StartException if a default cannot be had
+     */
+    SendfiledConfig build() throws StartException, UsageException {
+        try {
+            return engine.build();
+        } catch (InvalidSettingException e) {
+            String problem = label(e.setting()) + ": " + e.problem();
+            if (isSet(e.setting())) {
+                throw new UsageException(problem, e);
+            }
+            throw new StartException(Errno.EINVAL, problem, e);
+        }
     }
 
     /** Whether a value was given, so that no default applies. */

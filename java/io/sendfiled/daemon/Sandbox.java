@@ -49,9 +49,10 @@ final class Sandbox {
      * Restricts the process.
      *
      * @param config the engine's, which says what it will need
+     * @param readable files and directories of configuration, for a reload
      * @return a message that says what it could not restrict; null when it restricted all, or is off
      */
-    static @Nullable String enter(SandboxMode mode, SendfiledConfig config) throws StartException {
+    static @Nullable String enter(SandboxMode mode, SendfiledConfig config, List<Path> readable) throws StartException {
         if (mode == SandboxMode.OFF) {
             return null;
         }
@@ -68,6 +69,7 @@ final class Sandbox {
         }
         if (landlock >= 0) {
             List<Rule> rules = rules(config);
+            readable.forEach(path -> rules.add(rule(path, READ)));
             if (config.followRoot()) {
                 rules.add(rule(FollowedRoot.demandConfinable(config.root()), READ_ALL));
             }

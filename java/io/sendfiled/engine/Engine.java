@@ -1,5 +1,6 @@
 package io.sendfiled.engine;
 
+import io.sendfiled.config.InvalidSettingException;
 import io.sendfiled.config.SendfiledConfig;
 import io.sendfiled.config.Setting;
 import io.sendfiled.counters.Counters;
@@ -46,7 +47,7 @@ public final class Engine implements AutoCloseable {
     /** No user has this id. */
     private static final int NO_UID = -1;
 
-    private final SendfiledConfig config;
+    private volatile SendfiledConfig config;
     private final long engine;
     private final DiskPool diskPool;
     private final long[] loops;
@@ -222,9 +223,29 @@ public final class Engine implements AutoCloseable {
         authorizer.allow(access);
     }
 
-    /** The configuration that it was launched with. */
+    /** The configuration that holds: that of the launch, or of the last {@link #reload}. */
     public SendfiledConfig config() {
         return config;
+    }
+
+    /** As {@link io.sendfiled.Sendfiled#reload}. */
+    public synchronized void reload(SendfiledConfig changed) {
+        for (Setting setting : Setting.values()) {
+            if (!setting.isOfProgram()
+                    && setting.change() == Setting.Change.RESTART
+                    && !changed.get(setting).equals(config.get(setting))) {
+                throw new InvalidSettingException(setting, "can only be changed by another start");
+            }
+        }
+        if (closed) {
+            return;
+        }
+        int result = EngineNative.reload(
+                engine, CoreNumbers.of(changed), changed.techniques().packed());
+        if (result < 0) {
+            throw new IllegalStateException("cannot reload: " + Errno.describe(-result));
+        }
+        config = changed;
     }
 
     /** What it has done since it was launched; readable after {@link #close} as well. */

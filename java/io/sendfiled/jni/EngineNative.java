@@ -66,6 +66,15 @@ public final class EngineNative {
     public static native int demandCalls(byte[] call);
 
     /**
+     * Other settings hold from here on, as {@code sfd_engine_reload} of native/core/engine.h says.
+     *
+     * @param numbers as {@link #create} has them
+     * @param rules as {@link #create} has them
+     * @return 0, or -errno: {@code EINVAL} when one differs that only a start can change
+     */
+    public static native int reload(long engine, long[] numbers, long[] rules);
+
+    /**
      * The user whose processes are served: the one that this process acts as; -1, which nobody is, if in its user
      * namespace that is the overflow user, as which all appear that it does not know.
      */

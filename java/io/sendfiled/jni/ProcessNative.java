@@ -15,6 +15,9 @@ public final class ProcessNative {
     /** Where a waiting parent listens. */
     public static final int REPORT_FD = 3;
 
+    /** What {@link #awaitSignal} gives when the configuration is to be read again. */
+    public static final int SIGHUP = 1;
+
     /** The system property that a detached child is started with. */
     public static final String DETACHED_PROPERTY = "sendfiled.detached";
 
@@ -101,8 +104,7 @@ public final class ProcessNative {
     public static native long raiseOpenFiles();
 
     /**
-     * From here on SIGTERM and SIGINT are recorded instead of ending the process, and SIGHUP is ignored; gives a
-     * descriptor to wait on.
+     * From here on SIGTERM, SIGINT and SIGHUP are recorded instead of ending the process; gives a descriptor to wait on.
      */
     public static native int openSignals();
 
@@ -115,7 +117,7 @@ public final class ProcessNative {
     /** Ends a wait, or the next one, as SIGINT would. Any thread, before {@link #closeSignals}. */
     public static native void wakeSignals(int fd);
 
-    /** Takes the descriptor, and gives both signals back what they did before. */
+    /** Takes the descriptor, and gives the signals back what they did before. */
     public static native void closeSignals(int fd);
 
     /** Whether a descriptor can take a report: 0, or a negated errno. */

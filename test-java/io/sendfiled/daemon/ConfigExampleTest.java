@@ -41,13 +41,18 @@ final class ConfigExampleTest {
                         + " as a start would use them.");
         comment(
                 out,
+                "SIGHUP (\"systemctl reload sendfiled\") has the file read again: settings that are marked with (reload)"
+                        + " change then, the others at the next start.");
+        comment(
+                out,
                 "The environment (SENDFILED_MAX_TRANSFERS=500) and the command line (--max-transfers 500) count before"
                         + " this file.");
         for (Setting setting : Setting.values()) {
             out.append('\n');
             String sentence = Character.toUpperCase(setting.sentence().charAt(0))
                     + setting.sentence().substring(1);
-            comment(out, sentence + HelpText.limits(setting) + ".");
+            String reload = setting.change() == Setting.Change.RELOAD ? " (reload)" : "";
+            comment(out, sentence + HelpText.limits(setting) + "." + reload);
             out.append(setting == Setting.ROOT ? "" : "#").append(setting.key()).append(" = ");
             out.append(value(setting)).append('\n');
         }

@@ -57,7 +57,7 @@ final class ConfigSourcesTest {
         return assertThrows(UsageException.class, () -> load(environment, args)).problems();
     }
 
-    private static SendfiledConfig engine(ProgramConfig program) throws UsageException {
+    private static SendfiledConfig engine(ProgramConfig program) throws Exception {
         return ConfigCheck.build(program);
     }
 

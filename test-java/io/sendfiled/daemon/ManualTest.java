@@ -26,7 +26,11 @@ final class ManualTest {
         ManualPage page = new ManualPage();
         for (Setting setting : Setting.values()) {
             String argument = setting.argument().isEmpty() ? "on|off" : setting.argument();
-            page.entry("*" + setting.key() + "* = _" + argument + "_", setting.sentence() + HelpText.limits(setting));
+            page.entry(
+                    "*" + setting.key() + "* = _" + argument + "_",
+                    setting.sentence()
+                            + HelpText.limits(setting)
+                            + (setting.change() == Setting.Change.RELOAD ? "; changes by a reload" : ""));
         }
         page.check("sendfiled.conf.5.scd");
     }

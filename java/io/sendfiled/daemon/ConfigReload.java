@@ -1,0 +1,77 @@
+package io.sendfiled.daemon;
+
+import io.sendfiled.config.SendfiledConfig;
+import io.sendfiled.config.Setting;
+import io.sendfiled.config.Setting.Change;
+import io.sendfiled.engine.Engine;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
+import java.util.StringJoiner;
+
+/**
+ * What SIGHUP asks for: reads the configuration again, checks all of it, and has the engine go on with what a reload can
+ * change, in one step. If anything is wrong, the old settings stay.
+ *
+ * <p>Main thread; reads files, which may wait for a disk: the engine serves meanwhile.
+ */
+final class ConfigReload {
+    private final ConfigSources sources;
+    private final ProgramConfig started;
+    private final OpenFiles openFiles;
+    private final Engine engine;
+
+    /**
+     * @param started what the daemon was started with
+     * @param openFiles the limit that holds since then
+     */
+    ConfigReload(ConfigSources sources, ProgramConfig started, OpenFiles openFiles, Engine engine) {
+        this.sources = sources;
+        this.started = started;
+        this.openFiles = openFiles;
+        this.engine = engine;
+    }
+
+    /** Reloads, and gives what is to be said about it, a line each. */
+    List<String> run() {
+        List<String> lines = new ArrayList<>();
+        SendfiledConfig before = engine.config();
+        try {
+            ProgramConfig read = sources.load();
+            for (Setting setting : Setting.values()) {
+                if (setting.change() == Change.RESTART) {
+                    if (!Objects.equals(started.given(setting), read.given(setting))) {
+                        lines.add(read.label(setting) + ": changed, which takes effect at the next start");
+                    }
+                    if (!setting.isOfProgram()) {
+                        read.engine().set(setting, before);
+                    }
+                }
+            }
+            SendfiledConfig after = openFiles.fit(read);
+            engine.reload(after);
+            lines.add("reloaded: " + changes(before, after));
+        } catch (UsageException e) {
+            lines.clear();
+            lines.addAll(e.problems());
+            lines.add("not reloaded: the old settings hold on");
+        } catch (StartException e) {
+            lines.clear();
+            lines.add(String.valueOf(e.getMessage()));
+            lines.add("not reloaded: the old settings hold on");
+        }
+        return lines;
+    }
+
+    private static String changes(SendfiledConfig before, SendfiledConfig after) {
+        StringJoiner changes = new StringJoiner(", ");
+        changes.setEmptyValue("no setting has another value");
+        for (Setting setting : Setting.values()) {
+            if (setting.change() == Change.RELOAD && !after.get(setting).equals(before.get(setting))) {
+                changes.add(setting.key() + " " + setting.format(before.get(setting)) + " -> "
+                        + setting.format(after.get(setting)));
+            }
+        }
+        return changes.toString();
+    }
+}
