@@ -158,6 +158,7 @@ final class DaemonProgram {
             if (!settings.syncParent()) {
                 engine.shortcomings().forEach(this::complain);
             }
+            ClassPath.open();
             engine.onFailure(() -> ProcessNative.wakeSignals(signals));
             announce(config, settings, detached, log);
             service.ready(serving(engine));

@@ -202,6 +202,29 @@ final class LaunchIT extends ProgramTestCase {
         }
     }
 
+    /** As an upgrade removes them, before the daemon is started again or because nobody starts it again. */
+    @Test
+    void shouldWorkToTheEndWhenItsFilesWereRemoved() throws Exception {
+        Path tree = copyOfTheTree("tree");
+        output(Map.of(), tree.resolve("lib/sendfiled/archive-classes.sh").toString());
+        List<String> command =
+                new ArrayList<>(List.of(tree.resolve("bin/sendfiled").toString()));
+        command.addAll(List.of(arguments()));
+        try (Program daemon = Program.start(scratch, command, Program.ALLOW_ROOT)) {
+            daemon.awaitServing(socket());
+            HelperProgram.output("rm", "-r", tree.toString());
+            assertEquals("the content", read());
+            Files.delete(socket()); // it says so by a class that no start needs
+            Await.until(
+                    "the message",
+                    () -> daemon.errorsSoFar().contains("it is there again")
+                            || daemon.errorsSoFar().contains("Error"));
+            daemon.signal("TERM");
+            assertEquals(0, daemon.awaitExit(), daemon.errors());
+            assertFalse(daemon.errors().contains("NoClassDefFoundError"), daemon.errors());
+        }
+    }
+
     /** Whatever has its name: nothing, something else, what a full disk has left of it, and that of another program. */
     private static List<byte[]> notItsArchive(Path lib, String program) throws IOException {
         byte[] archive = Files.readAllBytes(archive(lib, program));
