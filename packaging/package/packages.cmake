@@ -2,8 +2,8 @@
 # libsendfiled1 (library), libsendfiled-dev or -devel (development). They hold the files of target/dist, which stage.cmake
 # puts where the distribution wants them.
 #
-# Java is the distribution's, not one of our own inside: its security updates come without us, and the packages of a
-# runtime made with jlink would be ten times as large for no quicker start (CONTRIBUTING.md has the numbers).
+# Java is the distribution's, and not one made by jlink inside: its security updates come without us (CONTRIBUTING.md has
+# the numbers).
 
 set(CPACK_PACKAGE_NAME sendfiled)
 set(CPACK_PACKAGE_VENDOR "The sendfiled developers")
