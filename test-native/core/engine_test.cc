@@ -365,6 +365,75 @@ TEST_P(EngineLoopsTest, ShouldRefuseInWordsWhatWaitsInTheSocketAtItsEnd)
     }
 }
 
+/* One loop, whose turns the test takes itself; the socket is its own, as systemd's is. */
+class PassedSocketTest : public EngineLoopsTest
+{
+  protected:
+    void SetUp() override
+    {
+        EngineLoopsTest::SetUp();
+        writeFile(*directory_ / "root/small", "small");
+        const std::string path = *directory_ / "sendfiled.test.socket";
+        struct sockaddr_un address = {};
+        address.sun_family = AF_UNIX;
+        path.copy(address.sun_path, sizeof address.sun_path - 1);
+        kept_ = OwnedFd(sfd_sys_unix_datagram());
+        const int on = 1;
+        ASSERT_EQ(0, setsockopt(kept_.get(), SOL_SOCKET, SO_PASSCRED, &on, sizeof on));
+        ASSERT_EQ(0, bind(kept_.get(), reinterpret_cast<struct sockaddr *>(&address), sizeof address));
+        const struct sfd_endpoint_access own = {0600, 0};
+        const struct sfd_settings settings = settingsOf(1);
+        ASSERT_EQ(0, sfd_engine_create(&engine_, &settings, directory_->path().c_str(), "test",
+                                       (*directory_ / "root").c_str(), &own, nullptr, dup(kept_.get())));
+    }
+    void TearDown() override
+    {
+        kept_.reset();
+        EngineLoopsTest::TearDown();
+    }
+
+    /* A turn, the verdicts on what it has received, and the work for disks. How many requests that were. */
+    int turn()
+    {
+        sfd_loop_wake(sfd_engine_loop(engine_, 0)); // it waits for nothing
+        struct sfd_carrier *carrier = sfd_loop_carrier(sfd_engine_loop(engine_, 0));
+        EXPECT_EQ(0, sfd_carrier_poll(carrier));
+        struct sfd_turn *turn = sfd_carrier_turn(carrier);
+        for (int i = 0; i < turn->requests; i++) {
+            dispatcher_decide(&turn->slot[i], getuid());
+        }
+        for (int i = 0; i < turn->offloads; i++) {
+            sfd_loop_work(reinterpret_cast<struct sfd_task *>(turn->offload[i].task));
+        }
+        turn->offloads = 0;
+        return turn->requests;
+    }
+
+    OwnedFd kept_;
+};
+
+TEST_P(PassedSocketTest, ShouldNotBeDrainedBeforeItHasAnsweredWhatItHasReceived)
+{
+    const OwnedFd client = connected();
+    const OwnedFd status = request(client.get(), SFD_WIRE_READ_FILE, "small");
+    while (turn() == 0) {
+    }
+    sfd_engine_drain(engine_);
+    EXPECT_EQ(0u, sfd_engine_transfers(engine_));
+    ASSERT_FALSE(sfd_engine_drained(engine_)) << "the request has a verdict, and is not served yet";
+    const OwnedFd late = request(client.get(), SFD_WIRE_READ_FILE, "small");
+    for (int turns = 0; turns < 20 && !sfd_engine_drained(engine_); turns++) {
+        EXPECT_EQ(0, turn()) << "the late one is left for the next engine";
+    }
+    ASSERT_TRUE(sfd_engine_drained(engine_));
+    EXPECT_EQ("small", readToEnd(status.get()).substr(SFD_WIRE_FILE_INFO_SIZE));
+    char byte = 0;
+    EXPECT_EQ(1, recv(kept_.get(), &byte, 1, MSG_DONTWAIT));
+    EXPECT_EQ(SFD_WIRE_READ_FILE, byte);
+}
+
+INSTANTIATE_TEST_SUITE_P(OneLoop, PassedSocketTest, testing::Values(1u));
+
 INSTANTIATE_TEST_SUITE_P(Loops, EngineLoopsTest, testing::Values(1u, 3u));
 
 } // namespace
