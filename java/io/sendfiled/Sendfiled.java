@@ -77,10 +77,12 @@ public final class Sendfiled implements AutoCloseable {
      * Goes on with other settings: limits, times, quantum and techniques, those whose {@link
      * io.sendfiled.config.Setting#change} is {@code RELOAD}. Each request sees all of them or none. What was accepted goes
      * on: a limit that is lower than what is under way refuses new requests only, and limits of time hold for a transfer
-     * under way from its next wait on. Does not block; does nothing after {@link #close}.
+     * under way from its next wait on. Does not block, but to look up users and groups that were not allowed before, as a
+     * start does; does nothing after {@link #close}.
      *
      * @param config with the values of {@link #config} for all other settings
-     * @throws io.sendfiled.config.InvalidSettingException naming another setting that differs; nothing is changed then
+     * @throws io.sendfiled.config.InvalidSettingException naming another setting that differs, or a user or group that does
+     *     not exist, or that the request socket, which stays as it is, does not let connect; nothing is changed then
      */
     public void reload(SendfiledConfig config) {
         engine.reload(config);

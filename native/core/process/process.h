@@ -22,7 +22,7 @@ enum { SFD_PROCESS_REPORT_FD = 3 };
 
 /*
  * A user by name or decimal number. A number without an entry is taken as it is, with the same number as group.
- * Returns 0, -ENOENT when there is no such user, or -errno of the look-up.
+ * Returns 0, -ENOENT when there is no such user, or -errno of the look-up; -EACCES: this process may not ask.
  */
 int sfd_process_user(const char *user, uid_t *uid, gid_t *gid);
 

@@ -52,8 +52,7 @@ int sfd_process_user(const char *user, uid_t *uid, gid_t *gid)
         *uid = (uid_t)id;
         *gid = (gid_t)id;
     } else {
-        /* getpwnam(3): "0 or ENOENT or ESRCH or EBADF or EPERM or ..." all mean that the name was not found. */
-        result = error == ENOMEM || error == ERANGE || error == EIO ? -error : -ENOENT;
+        result = sfd_process_look_up_error(error);
     }
     free(buf);
     return result;
@@ -72,7 +71,7 @@ int sfd_process_group(const char *group, gid_t *gid)
     else if (parse_id(group, &id))
         *gid = (gid_t)id;
     else
-        result = error == ENOMEM || error == ERANGE || error == EIO ? -error : -ENOENT;
+        result = sfd_process_look_up_error(error);
     free(buf);
     return result;
 }

@@ -12,4 +12,10 @@
  */
 int sfd_process_group_entry(const char *name, gid_t gid, struct group *entry, char **buf, struct group **found);
 
+/*
+ * What a look-up that has found nothing means: -errno if the database could not be asked, else -ENOENT. "0 or ENOENT or
+ * ESRCH or EBADF or EPERM or ..." all mean that there is no such entry (getpwnam(3)).
+ */
+int sfd_process_look_up_error(int error);
+
 #endif

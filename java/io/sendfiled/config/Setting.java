@@ -153,7 +153,7 @@ public enum Setting {
     },
     ALLOW_USERS(
             Scope.ENGINE,
-            Change.RESTART,
+            Change.RELOAD,
             "allow-users",
             '\0',
             Kind.NAMES,
@@ -164,7 +164,7 @@ public enum Setting {
             "who is served beside root and the daemon's own user: these users, by name or number"),
     ALLOW_GROUPS(
             Scope.ENGINE,
-            Change.RESTART,
+            Change.RELOAD,
             "allow-groups",
             '\0',
             Kind.NAMES,

@@ -1,9 +1,11 @@
 package io.sendfiled.daemon;
 
+import io.sendfiled.config.InvalidSettingException;
 import io.sendfiled.config.SendfiledConfig;
 import io.sendfiled.config.Setting;
 import io.sendfiled.config.Setting.Change;
 import io.sendfiled.engine.Engine;
+import io.sendfiled.sys.Errno;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
@@ -49,7 +51,7 @@ final class ConfigReload {
                 }
             }
             SendfiledConfig after = openFiles.fit(read);
-            engine.reload(after);
+            reload(read, after);
             lines.add("reloaded: " + changes(before, after));
         } catch (UsageException e) {
             lines.clear();
@@ -61,6 +63,14 @@ final class ConfigReload {
             lines.add("not reloaded: the old settings hold on");
         }
         return lines;
+    }
+
+    private void reload(ProgramConfig read, SendfiledConfig after) throws StartException {
+        try {
+            engine.reload(after);
+        } catch (InvalidSettingException e) {
+            throw new StartException(Errno.EINVAL, read.label(e.setting()) + ": " + e.problem(), e);
+        }
     }
 
     private static String changes(SendfiledConfig before, SendfiledConfig after) {

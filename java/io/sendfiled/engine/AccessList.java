@@ -8,6 +8,7 @@ import io.sendfiled.sys.Errno;
 import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 
 /**
  * Whose processes may ask beside those of the superuser and of the engine's own user: {@code allow-users} and {@code
@@ -19,9 +20,6 @@ import java.util.stream.IntStream;
  * <p>Immutable, any thread.
  */
 public final class AccessList {
-    /** Nobody else. */
-    public static final AccessList NONE = new AccessList(new int[0], new int[0], false);
-
     private static final int SUPERUSER = 0;
 
     /** No user has this id. */
@@ -30,15 +28,55 @@ public final class AccessList {
     private static final int OWN_MODE = 0600;
     private static final int GROUP_MODE = 0660;
     private static final int ALL_MODE = 0666;
+    private static final int NO_GROUP = -1;
 
+    /** Nobody else. */
+    public static final AccessList NONE = new AccessList(List.of(), new int[0], new int[0], OWN_MODE, NO_GROUP);
+
+    /** One of the names, and for whom it stands. */
+    private static final class Entry {
+        final Setting setting;
+        final String name;
+        final int id; // of the user, or the group
+        final int[] members; // of a group
+
+        Entry(Setting setting, String name, int id, int[] members) {
+            this.setting = setting;
+            this.name = name;
+            this.id = id;
+            this.members = members;
+        }
+
+        boolean isFor(Setting other, String otherName) {
+            return setting == other && name.equals(otherName);
+        }
+    }
+
+    private final List<Entry> entries;
     private final int[] uids; // sorted
     private final int[] gids; // sorted
-    private final boolean oneGroup; // and no user
+    private final int socketMode; // as the socket was made
+    private final int socketGroup;
 
-    private AccessList(int[] uids, int[] gids, boolean oneGroup) {
+    private AccessList(List<Entry> entries, int[] uids, int[] gids, int socketMode, int socketGroup) {
+        this.entries = entries;
         this.uids = uids;
         this.gids = gids;
-        this.oneGroup = oneGroup;
+        this.socketMode = socketMode;
+        this.socketGroup = socketGroup;
+    }
+
+    private static AccessList of(List<Entry> entries, int socketMode, int socketGroup) {
+        int nobody = ProcessNative.nobody();
+        int[] uids = entries.stream()
+                .flatMapToInt(entry ->
+                        entry.setting == Setting.ALLOW_USERS ? IntStream.of(entry.id) : Arrays.stream(entry.members))
+                .filter(uid -> uid != nobody)
+                .distinct()
+                .sorted()
+                .toArray();
+        int[] gids = groups(entries).sorted().toArray();
+        return new AccessList(entries, uids, gids, socketMode, socketGroup);
     }
 
     /**
@@ -50,53 +88,114 @@ public final class AccessList {
      */
     public static AccessList resolve(List<String> users, List<String> groups) {
         if (users.isEmpty() && groups.isEmpty()) {
-            return NONE;
+            return NONE; // most have no lists: nothing is looked up, and no class is loaded for it
         }
-        int nobody = ProcessNative.nobody();
-        int[] listed = users.stream()
-                .mapToInt(user -> idOf(Setting.ALLOW_USERS, "user", user, nobody))
-                .toArray();
-        int nogroup = ProcessNative.nogroup();
-        int[] gids = groups.stream()
-                .mapToInt(group -> idOf(Setting.ALLOW_GROUPS, "group", group, nogroup))
-                .toArray();
-        IntStream members = IntStream.empty();
-        for (int i = 0; i < gids.length; i++) {
-            int[] some = ProcessNative.members(gids[i]);
-            if (some == null) {
-                throw new InvalidSettingException(
-                        Setting.ALLOW_GROUPS,
-                        "'" + Names.printable(groups.get(i)) + "': the database of groups does not tell its members");
-            }
-            members = IntStream.concat(members, Arrays.stream(some));
-        }
-        int[] uids = IntStream.concat(Arrays.stream(listed), members)
-                .filter(uid -> uid != nobody)
-                .distinct()
-                .sorted()
-                .toArray();
-        gids = Arrays.stream(gids).distinct().sorted().toArray();
-        return new AccessList(uids, gids, users.isEmpty() && gids.length == 1);
+        List<Entry> entries = NONE.look(users, groups);
+        return of(entries, modeFor(entries), groupFor(entries));
     }
 
-    private static int idOf(Setting setting, String kind, String name, int nobody) {
+    /**
+     * Another list for the same request socket. What this one has is not looked up again: a group keeps its members, and in
+     * the sandbox only numbers of users can be added.
+     *
+     * @throws InvalidSettingException as {@link #resolve}; and if the socket does not let those connect whom it names
+     */
+    AccessList renew(List<String> users, List<String> groups) {
+        List<Entry> changed = look(users, groups);
+        boolean reached = changed.isEmpty()
+                || socketMode == ALL_MODE
+                || (socketMode == modeFor(changed) && socketGroup == groupFor(changed));
+        if (!reached) {
+            throw new InvalidSettingException(
+                    users.isEmpty() ? Setting.ALLOW_GROUPS : Setting.ALLOW_USERS,
+                    "others can connect to the socket, which has mode " + Integer.toOctalString(socketMode)
+                            + ", only after another start");
+        }
+        return of(changed, socketMode, socketGroup);
+    }
+
+    private List<Entry> look(List<String> users, List<String> groups) {
+        return Stream.concat(
+                        users.stream().map(name -> entry(Setting.ALLOW_USERS, name)),
+                        groups.stream().map(name -> entry(Setting.ALLOW_GROUPS, name)))
+                .toList();
+    }
+
+    private Entry entry(Setting setting, String name) {
+        for (Entry known : entries) {
+            if (known.isFor(setting, name)) {
+                return known;
+            }
+        }
+        return setting == Setting.ALLOW_USERS ? user(name) : group(name);
+    }
+
+    private static Entry user(String name) {
         int[] ids = new int[2];
-        byte[] bytes = Names.bytes(name);
-        int result = setting == Setting.ALLOW_USERS
-                ? ProcessNative.lookupUser(bytes, ids)
-                : ProcessNative.lookupGroup(bytes, ids);
-        String quoted = "'" + Names.printable(name) + "': ";
+        check(Setting.ALLOW_USERS, "user", name, ProcessNative.lookupUser(Names.bytes(name), ids));
+        demandMapped(Setting.ALLOW_USERS, "user", name, ids[0], ProcessNative.nobody());
+        return new Entry(Setting.ALLOW_USERS, name, ids[0], new int[0]);
+    }
+
+    private static Entry group(String name) {
+        int[] ids = new int[1];
+        check(Setting.ALLOW_GROUPS, "group", name, ProcessNative.lookupGroup(Names.bytes(name), ids));
+        demandMapped(Setting.ALLOW_GROUPS, "group", name, ids[0], ProcessNative.nogroup());
+        int[] members = ProcessNative.members(ids[0]);
+        if (members == null) {
+            throw new InvalidSettingException(
+                    Setting.ALLOW_GROUPS, quote(name) + "the database of groups does not tell its members");
+        }
+        return new Entry(Setting.ALLOW_GROUPS, name, ids[0], members);
+    }
+
+    private static void check(Setting setting, String kind, String name, int result) {
         if (result < 0) {
             throw new InvalidSettingException(
-                    setting, quoted + (result == -Errno.ENOENT ? "no such " + kind : Errno.describe(-result)));
+                    setting,
+                    quote(name)
+                            + switch (-result) {
+                                case Errno.ENOENT -> "no such " + kind;
+                                case Errno.EACCES ->
+                                    "names cannot be looked up in the sandbox: give the number of a user,"
+                                            + " or start the daemon anew";
+                                default -> Errno.describe(-result);
+                            });
         }
-        if (ids[0] == nobody) {
+    }
+
+    private static void demandMapped(Setting setting, String kind, String name, int id, int nobody) {
+        if (id == nobody) {
             throw new InvalidSettingException(
                     setting,
-                    quoted + "in this user namespace each " + kind + " that it does not map looks like this one ("
+                    quote(name) + "in this user namespace each " + kind + " that it does not map looks like this one ("
                             + Integer.toUnsignedString(nobody) + ")");
         }
-        return ids[0];
+    }
+
+    private static String quote(String name) {
+        return "'" + Names.printable(name) + "': ";
+    }
+
+    private static IntStream groups(List<Entry> entries) {
+        return entries.stream()
+                .filter(entry -> entry.setting == Setting.ALLOW_GROUPS)
+                .mapToInt(entry -> entry.id)
+                .distinct();
+    }
+
+    /** The only group, if no users are named; else -1. */
+    private static int groupFor(List<Entry> entries) {
+        boolean onlyGroups = entries.stream().allMatch(entry -> entry.setting == Setting.ALLOW_GROUPS);
+        return onlyGroups && groups(entries).count() == 1 ? entries.get(0).id : NO_GROUP;
+    }
+
+    /** The mode that the request socket needs so that these, and no more than necessary, can connect. */
+    private static int modeFor(List<Entry> entries) {
+        if (entries.isEmpty()) {
+            return OWN_MODE;
+        }
+        return groupFor(entries) == NO_GROUP ? ALL_MODE : GROUP_MODE;
     }
 
     /** Whether a process of that user, with that group, is on it. Allocates nothing. */
@@ -120,16 +219,13 @@ public final class AccessList {
                 .toArray();
     }
 
-    /** The mode that the request socket needs so that these, and no more than necessary, can connect. */
+    /** The mode of the request socket. */
     int socketMode() {
-        if (isEmpty()) {
-            return OWN_MODE;
-        }
-        return oneGroup ? GROUP_MODE : ALL_MODE;
+        return socketMode;
     }
 
     /** The group of a request socket with mode 0660; -1: as it is. */
     int socketGroup() {
-        return oneGroup ? gids[0] : -1;
+        return socketGroup;
     }
 }

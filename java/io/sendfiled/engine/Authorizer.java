@@ -35,6 +35,11 @@ final class Authorizer {
         this.list = list;
     }
 
+    /** Who may ask now. */
+    AccessList list() {
+        return list;
+    }
+
     /** 0, or the errno to refuse the request with, which has been noted for the log. */
     int check(int senderUid, int senderGid, int senderPid) {
         if (senderPid == refusedPid) {

@@ -218,11 +218,6 @@ public final class Engine implements AutoCloseable {
         serviceThread.start();
     }
 
-    /** From here on these may ask, beside the superuser and the engine's own user; others' transfers go on. Any thread. */
-    public void allow(AccessList access) {
-        authorizer.allow(access);
-    }
-
     /** The configuration that holds: that of the launch, or of the last {@link #reload}. */
     public SendfiledConfig config() {
         return config;
@@ -240,11 +235,13 @@ public final class Engine implements AutoCloseable {
         if (closed) {
             return;
         }
+        AccessList access = authorizer.list().renew(changed.allowUsers(), changed.allowGroups());
         int result = EngineNative.reload(
                 engine, CoreNumbers.of(changed), changed.techniques().packed());
         if (result < 0) {
             throw new IllegalStateException("cannot reload: " + Errno.describe(-result));
         }
+        authorizer.allow(access);
         config = changed;
     }
 

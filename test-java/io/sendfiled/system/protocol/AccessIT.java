@@ -98,6 +98,40 @@ final class AccessIT {
     }
 
     @Test
+    void shouldTakeOverTheListsOfAReloadInTheSandbox() throws Exception { // R9
+        Path file = directory.resolve("access.conf");
+        Files.writeString(file, "allow-users = [daemon, " + FRIEND + "]\n");
+        Files.setAttribute(directory, "unix:uid", 0); // whose file root would else not obey
+        Path sockets = Files.createDirectory(directory.resolve("sockets"));
+        Files.setAttribute(sockets, "unix:uid", DAEMON);
+        Path socket = sockets.resolve(SocketDirectories.socketFile("default"));
+        try (Program daemon = run(List.of(), "--config=" + file, "--socket-dir=" + sockets, "--user=" + DAEMON);
+                Tenant friend = awaitTenant(daemon, FRIEND, socket);
+                Tenant stranger = Tenant.as(STRANGER, STRANGER, socket)) {
+            assertTrue(friend.opens());
+            assertEquals("EACCES", stranger.ask("open"));
+
+            Files.writeString(file, "allow-users = [daemon, " + STRANGER + "]\n");
+            daemon.signal("HUP");
+            Await.until("the reload", () -> daemon.errorsSoFar().contains("reloaded: allow-users"));
+            assertEquals("EACCES", friend.ask("open"));
+            assertTrue(stranger.opens());
+
+            Files.writeString(file, "allow-users = [bin, " + FRIEND + "]\n");
+            daemon.signal("HUP");
+            Await.until("the refusal", () -> daemon.errorsSoFar().contains("not reloaded"));
+            assertTrue(daemon.errors().contains("'bin': names cannot be looked up in the sandbox"), daemon.errors());
+            assertTrue(stranger.opens(), "the old list holds on");
+            assertEquals("EACCES", friend.ask("open"));
+        }
+    }
+
+    private static Tenant awaitTenant(Program daemon, int uid, Path socket) throws Exception {
+        daemon.awaitServing(socket);
+        return Tenant.as(uid, uid, socket);
+    }
+
+    @Test
     void shouldLogAFloodInFewLines() throws Exception { // R9
         try (Program daemon = start("--allow-users=" + FRIEND);
                 Tenant stranger = Tenant.as(STRANGER, STRANGER, socket())) {
