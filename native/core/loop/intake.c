@@ -20,11 +20,13 @@ void sfd_intake_init(struct sfd_intake *intake)
     intake->epoll = -1;
     intake->count = 0;
     atomic_init(&intake->resting, 0);
+    pthread_mutex_init(&intake->lock, NULL);
 }
 
 void sfd_intake_deinit(struct sfd_intake *intake)
 {
     sfd_fd_close(&sfd_sys_linux, &intake->epoll);
+    pthread_mutex_destroy(&intake->lock);
 }
 
 static int watch(struct sfd_intake *intake, const struct sfd_sys *sys, int operation, uint32_t index, uint32_t events)
@@ -66,11 +68,14 @@ static bool others_are_present(const struct sfd_intake *intake, const struct sfd
 
 static void rest(struct sfd_intake *intake, const struct sfd_sys *sys, uint32_t index)
 {
-    if (atomic_exchange(&intake->source[index].rests, true)) return;
-    if (watch(intake, sys, EPOLL_CTL_MOD, index, 0) == 0)
+    struct sfd_intake_source *source = &intake->source[index];
+
+    pthread_mutex_lock(&intake->lock);
+    if (!atomic_load(&source->rests) && watch(intake, sys, EPOLL_CTL_MOD, index, 0) == 0) {
+        atomic_store(&source->rests, true);
         atomic_fetch_add(&intake->resting, 1);
-    else
-        atomic_store(&intake->source[index].rests, false);
+    }
+    pthread_mutex_unlock(&intake->lock);
 }
 
 /* Adds to the source's burst; at its end the source rests for this millisecond and `more_ms`, if others are there. */
@@ -107,8 +112,12 @@ void sfd_intake_resume(struct sfd_intake *intake, const struct sfd_sys *sys, uin
         struct sfd_intake_source *source = &intake->source[i];
         const uint64_t since_ms = atomic_load_explicit(&source->burst, memory_order_relaxed) >> COUNT_BITS;
         if (!atomic_load_explicit(&source->rests, memory_order_relaxed) || since_ms >= now_ms) continue;
-        if (watch(intake, sys, EPOLL_CTL_MOD, i, EPOLLIN) < 0) continue; /* it is tried again */
-        if (atomic_exchange(&source->rests, false)) atomic_fetch_sub(&intake->resting, 1);
+        pthread_mutex_lock(&intake->lock);
+        if (atomic_load(&source->rests) && watch(intake, sys, EPOLL_CTL_MOD, i, EPOLLIN) == 0) { /* else tried again */
+            atomic_store(&source->rests, false);
+            atomic_fetch_sub(&intake->resting, 1);
+        }
+        pthread_mutex_unlock(&intake->lock);
     }
 }
 

@@ -18,6 +18,7 @@
 #ifndef SFD_LOOP_INTAKE_H
 #define SFD_LOOP_INTAKE_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -45,9 +46,10 @@ struct sfd_intake_source {
 };
 
 struct sfd_intake {
-    int epoll;           /* owned; -1: none yet */
-    uint32_t count;      /* 0: there is one request socket only, which needs no intake */
-    atomic_uint resting; /* sources */
+    int epoll;            /* owned; -1: none yet */
+    uint32_t count;       /* 0: there is one request socket only, which needs no intake */
+    atomic_uint resting;  /* sources */
+    pthread_mutex_t lock; /* of rests: held for one epoll_ctl(2) */
     struct sfd_intake_source source[SFD_INTAKE_SOURCES_MAX];
 };
 

@@ -131,8 +131,9 @@ static void run_timers(struct sfd_loop *loop)
     while ((timer = sfd_timers_expire(&loop->context.timers, loop->context.now_ms)) != NULL) {
         if (timer == &loop->receive_again) sfd_loop_receiving_resume(loop);
         if (timer == &loop->look_for_exits) sfd_loop_exits_look(loop);
+        if (timer == &loop->rest_over) sfd_loop_receiving_end_rests(loop); /* or waits for longer */
         if (timer == &loop->receive_again || timer == &loop->close_again || timer == &loop->look_for_exits ||
-            timer == &loop->rest_over) /* ended by this turn as well */
+            timer == &loop->rest_over)
             continue;
         struct sfd_transfer *t =
             (struct sfd_transfer *)(void *)((char *)timer - offsetof(struct sfd_transfer, limits.timer));
