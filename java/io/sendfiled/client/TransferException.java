@@ -77,11 +77,14 @@ public final class TransferException extends IOException {
             return Errno.message(errno);
         }
         return switch (errno) {
+            case Errno.EACCES ->
+                "permission denied: the daemon may not use this file, or its allow-users and allow-groups do not name"
+                        + " this user";
             case Errno.EINVAL -> "not a regular file";
             case Errno.ERANGE -> "the range is not inside the file";
             case Errno.EMFILE -> "the daemon serves as many transfers as it may";
             case Errno.EDQUOT ->
-                "this process has as much of the daemon as one client may: wait for its other transfers";
+                "this process, or its user, has as much of the daemon as it may: wait for its other transfers";
             case Errno.EAGAIN -> "somebody has locked the file for writing";
             case Errno.EOPNOTSUPP -> "the daemon cannot write to such a destination";
             case Errno.EPROTONOSUPPORT ->

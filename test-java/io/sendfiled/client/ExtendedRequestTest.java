@@ -246,7 +246,10 @@ final class ExtendedRequestTest extends ClientTestCase {
 
         TransferException e = assertThrows(TransferException.class, transfer::await);
 
-        assertEquals("send a: permission denied (EACCES)", e.getMessage());
+        assertEquals(
+                "send a: permission denied: the daemon may not use this file, or its allow-users and allow-groups do not"
+                        + " name this user (EACCES)",
+                e.getMessage());
         assertEquals(Set.of(), e.fits());
     }
 

@@ -110,7 +110,10 @@ final class SendfiledClientTest extends ClientTestCase {
 
             TransferException e = assertThrows(TransferException.class, transfer::await);
 
-            assertEquals("send etc/shadow: permission denied (EACCES)", e.getMessage());
+            assertEquals(
+                    "send etc/shadow: permission denied: the daemon may not use this file, or its allow-users and"
+                            + " allow-groups do not name this user (EACCES)",
+                    e.getMessage());
             assertEquals(Errno.EACCES, e.errno());
             assertEquals("EACCES", e.errnoName());
             assertEquals(Operation.SEND, e.operation());

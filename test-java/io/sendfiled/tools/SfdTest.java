@@ -188,7 +188,10 @@ final class SfdTest {
 
         assertEquals(ExitCode.PERMISSION, status.get());
 
-        assertEquals("sfd: /etc/shadow: permission denied (EACCES)\n", err());
+        assertEquals(
+                "sfd: /etc/shadow: permission denied: the daemon may not use this file, or its allow-users and"
+                        + " allow-groups do not name this user (EACCES)\n",
+                err());
         assertEquals("", out());
     }
 
