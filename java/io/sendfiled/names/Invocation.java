@@ -20,6 +20,8 @@ public final class Invocation {
      */
     static final String DIRECTORY_PROPERTY = "sendfiled.directory";
 
+    private static volatile byte @Nullable [] workingDirectory;
+
     private Invocation() {}
 
     /**
@@ -80,8 +82,17 @@ public final class Invocation {
         return System.getProperty(DIRECTORY_PROPERTY) == null && Names.isAscii(System.getProperty("user.dir", "/"));
     }
 
-    /** The working directory's absolute name. */
+    /** The absolute name of the working directory that the process had when it was first asked for. */
     static byte[] workingDirectory() {
+        byte[] known = workingDirectory;
+        if (known == null) { // a daemon leaves it for "/" once it serves
+            known = findWorkingDirectory();
+            workingDirectory = known;
+        }
+        return known.clone();
+    }
+
+    private static byte[] findWorkingDirectory() {
         String directory = System.getProperty(DIRECTORY_PROPERTY, System.getProperty("user.dir", "/"));
         if (Names.isAscii(directory)) {
             return Names.bytes(directory);

@@ -260,6 +260,36 @@ final class ConfigIT extends ProgramTestCase {
         }
     }
 
+    /** Once it serves in the background, its working directory is "/"; its names are not ASCII, let alone UTF-8. */
+    @Test
+    void shouldFindTheSameNamesAgainInTheBackground() throws Exception {
+        String line =
+                "d=$(printf 'd\\344'); mkdir \"$d\" \"$d/sendfiled\" && cd \"$d\" && echo max-transfers=4 >sendfiled/a &&"
+                        + " exec \"$@\"";
+        String[] arguments = {"-d", "-S", sockets.toString(), "-s", "a", "-r", "..", "--config", "sendfiled/a"};
+        long pid = 0;
+        try (Program program = Program.shell(scratch, line, arguments)) {
+            assertEquals(0, program.awaitExit(), program.errors());
+            pid = Long.parseLong(
+                    Files.readString(sockets.resolve("sendfiled.a.lock")).strip());
+            Program.signal(pid, "HUP");
+            Path log = scratch.resolve("sendfiled." + Files.getAttribute(scratch, "unix:uid") + ".a.log");
+            Await.until("a word of the reload", () -> {
+                try {
+                    return Files.readString(log).contains("reloaded: ");
+                } catch (IOException e) {
+                    return false;
+                }
+            });
+            String said = Files.readString(log);
+            assertTrue(said.endsWith("\nsendfiled: reloaded: no setting has another value\n"), said);
+        } finally {
+            if (pid > 0) {
+                Program.signal(pid, "TERM");
+            }
+        }
+    }
+
     /** 64 transfers all the time, and 1,000 signals: none of them fails, and nothing stays open. */
     @Test
     void shouldReloadUnderLoad() throws Exception {
