@@ -38,6 +38,11 @@ final class ConfigFile {
     /** A file that includes one that includes one, and so on; also one that includes itself. */
     private static final int MOST_INCLUDES = 16;
 
+    /** Characters that substitutions may make of a text: more might not fit into the heap, whose end is the daemon's. */
+    private static final int MOST_SUBSTITUTED = 4 << 20;
+
+    private static final String SUBSTITUTION = "${";
+
     /** A word of so many characters may differ in one of them from the key that it means. */
     private static final int SHARE = 3;
 
@@ -48,6 +53,8 @@ final class ConfigFile {
     private final Map<String, String> environment;
     private final List<Given> given;
     private final List<String> problems;
+    private int characters;
+    private int substitutions;
 
     private ConfigFile(ConfigText source, Map<String, String> environment, List<Given> given, List<String> problems) {
         this.source = source;
@@ -70,7 +77,7 @@ final class ConfigFile {
     private void read(Path file) {
         try {
             ConfigObject written = parse(file, 0);
-            if (demandKnownKeys(written)) {
+            if (demandKnownKeys(written) && demandBoundedSize(file)) {
                 take(written);
             }
         } catch (ConfigText.Unreadable e) {
@@ -87,7 +94,30 @@ final class ConfigFile {
                 .setSyntax(ConfigSyntax.CONF)
                 .setOriginDescription(Names.printable(file))
                 .setIncluder(new Includer(file, depth));
-        return ConfigFactory.parseString(source.read(file), options).root();
+        String text = source.read(file);
+        characters += text.length();
+        substitutions += occurrences(text);
+        return ConfigFactory.parseString(text, options).root();
+    }
+
+    private static int occurrences(String text) {
+        int count = 0;
+        for (int at = text.indexOf(SUBSTITUTION); at >= 0; at = text.indexOf(SUBSTITUTION, at + 1)) {
+            count++;
+        }
+        return count;
+    }
+
+    /** Of n substitutions, m that each have n/m times the value before them in them make the most: less than e^(n/e). */
+    private boolean demandBoundedSize(Path file) {
+        int longest =
+                environment.values().stream().mapToInt(String::length).max().orElse(0);
+        if ((characters + longest) * Math.exp(substitutions / Math.E) <= MOST_SUBSTITUTED) {
+            return true;
+        }
+        problems.add(Names.printable(file) + ": has " + substitutions
+                + " substitutions, ${...}, which can make too much of so long a text");
+        return false;
     }
 
     /** Before anything is substituted: what no key asks for is not even computed. */

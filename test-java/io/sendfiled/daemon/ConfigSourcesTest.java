@@ -208,6 +208,16 @@ final class ConfigSourcesTest {
         assertEquals(List.of(file + ": has too many brackets inside of each other"), problems("[".repeat(60_000)));
     }
 
+    /** It would end a daemon that reads it again at SIGHUP: an exhausted heap is its end. */
+    @Test
+    void shouldRefuseTextThatSubstitutionsMakeTooLong() throws Exception {
+        assertEquals(
+                List.of(file + ": has 60 substitutions, ${...}, which can make too much of so long a text"),
+                problems("name = x\n" + "name = ${name}${name}\n".repeat(30)));
+        Files.writeString(file, "root = ${HOME}/files\n" + "user = ${?ACCOUNT}\n".repeat(11));
+        assertEquals(Path.of("/h/files"), engine(load(Map.of("HOME", "/h"))).root());
+    }
+
     @Test
     void shouldTellAllProblemsAtOnce() throws Exception {
         Files.writeString(file, "loops = 0\nfrob = 1\nquantum = x");
