@@ -140,10 +140,13 @@ final class ContainerIT extends ProgramTestCase {
         assumeTrue(Program.ROOT, "only root can become another user");
         Files.setAttribute(scratch, "unix:mode", 0755);
         Files.setAttribute(root, "unix:mode", 0755);
-        // Where the tests' own directory is below /tmp, it is bound to where it was.
-        String line = "mkdir -p /run/keep && mount --bind " + scratch + " /run/keep; cd /run/keep;"
+        // Where the tests' own directory, or the programs, are below /tmp, they are bound to where they were.
+        Path dist = Program.LAUNCHER.resolve("../..").normalize();
+        String line = "exec 8<" + dist + "; mkdir -p /run/keep && mount --bind " + scratch + " /run/keep; cd /run/keep;"
                 + " mount -o remount,bind,ro / ; mount -t tmpfs -o mode=1777 tmpfs " + writable
-                + "; mkdir -p " + scratch + " && mount --bind . " + scratch + "; unset HOME USER LOGNAME TMPDIR;"
+                + "; mkdir -p " + scratch + " && mount --bind . " + scratch
+                + "; mkdir -p " + dist + " && mount --bind /proc/self/fd/8 " + dist
+                + "; exec 8<&-; unset HOME USER LOGNAME TMPDIR;"
                 + " touch /etc/x 2>/dev/null && exit 9; shift; exec setpriv --reuid=" + USER + " --regid=" + USER
                 + " --clear-groups --no-new-privs " + Program.LAUNCHER + " -s a -r " + root;
         try (Program program = container(line)) {
