@@ -29,7 +29,7 @@ send_to_tcp() {
     perl -MIO::Socket::INET -e 'my $l = IO::Socket::INET->new(Listen => 1, LocalAddr => "127.0.0.1", LocalPort => 9000)
         or die; open(my $ready, ">", "/tmp/listens"); my $c = $l->accept; print while <$c>;' &
     while [ ! -e /tmp/listens ]; do sleep 0.1; done
-    as sendfiled sfd send file --to tcp:127.0.0.1:9000 --socket-dir $directory >/dev/null
+    as sendfiled sfd send file --to tcp:127.0.0.1:9000 --socket-dir $directory >/dev/null || kill $!
     wait
     rm /tmp/listens
 }
