@@ -160,6 +160,8 @@ final class ContainerIT extends ProgramTestCase {
                             "--target=" + init,
                             "--pid",
                             "--mount",
+                            "env",
+                            "--unset=SENDFILED_JAVA_OPTS", // a log that this user may not write to
                             "setpriv",
                             "--reuid=" + USER,
                             "--regid=" + USER,
