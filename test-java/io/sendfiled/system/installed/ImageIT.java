@@ -133,7 +133,8 @@ final class ImageIT {
             assertEquals(0, program.awaitExit(), program.errors());
             String loads = program.errors();
             assertTrue(loads.contains("io.sendfiled.daemon.Main source: shared objects file"), loads);
-            // of the JDK's own some may be missing there, which JDK 25 loads for the logger of a runtime without java.logging
+            // of the JDK's own some may be missing there, which JDK 25 loads for the logger of a runtime without
+            // java.logging
             assertFalse(loads.contains(" source: file:"), loads);
         }
     }
