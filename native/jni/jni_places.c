@@ -13,62 +13,61 @@
 
 jint sfd_jni_register_places(JNIEnv *env, const char *package);
 
-static struct sfd_place *places_in(JNIEnv *env, jobject out)
-{
-    const jlong room = (*env)->GetDirectBufferCapacity(env, out);
+/* What each function gets from Java, and the rule of this process. */
+struct query {
+    const char *name;
+    struct sfd_place *places;
+    struct sfd_place_rule rule;
+};
 
-    return room < (jlong)(SFD_PLACES_MAX * sizeof(struct sfd_place)) ? NULL : (*env)->GetDirectBufferAddress(env, out);
+/* false: Java has not given what the function needs. */
+static bool query_init(struct query *query, JNIEnv *env, jobject name, jobject out)
+{
+    query->name = (*env)->GetDirectBufferAddress(env, name);
+    query->places = (*env)->GetDirectBufferAddress(env, out);
+    if (query->name == NULL || query->places == NULL) return false;
+    if ((*env)->GetDirectBufferCapacity(env, out) < (jlong)(SFD_PLACES_MAX * sizeof(struct sfd_place))) return false;
+    sfd_place_rule_init(&query->rule);
+    return true;
 }
 
 static jint find(JNIEnv *env, jclass self, jobject name, jobject out)
 {
-    const char *const bytes = (*env)->GetDirectBufferAddress(env, name);
-    struct sfd_place *const places = places_in(env, out);
-    struct sfd_place_rule rule;
+    struct query query;
 
     (void)self;
-    if (bytes == NULL || places == NULL) return -EINVAL;
-    sfd_place_rule_init(&rule);
-    return sfd_places_find(&rule, bytes, places, SFD_PLACES_MAX);
+    if (!query_init(&query, env, name, out)) return -EINVAL;
+    return sfd_places_find(&query.rule, query.name, query.places, SFD_PLACES_MAX);
 }
 
 static jint connect_place(JNIEnv *env, jclass self, jint socket, jobject name, jobject out)
 {
-    const char *const bytes = (*env)->GetDirectBufferAddress(env, name);
-    struct sfd_place *const places = places_in(env, out);
-    struct sfd_place_rule rule;
+    struct query query;
 
     (void)self;
-    if (bytes == NULL || places == NULL) return -EINVAL;
-    sfd_place_rule_init(&rule);
-    return sfd_places_connect(&rule, socket, bytes, places);
+    if (!query_init(&query, env, name, out)) return -EINVAL;
+    return sfd_places_connect(&query.rule, socket, query.name, query.places);
 }
 
 static jint choose(JNIEnv *env, jclass self, jobject name, jobject out)
 {
-    const char *const bytes = (*env)->GetDirectBufferAddress(env, name);
-    struct sfd_place *const places = places_in(env, out);
-    struct sfd_place_rule rule;
+    struct query query;
     unsigned count;
 
     (void)self;
-    if (bytes == NULL || places == NULL) return -EINVAL;
-    sfd_place_rule_init(&rule);
-    const int result = sfd_socket_directory_choose(&rule, bytes, places, &count);
+    if (!query_init(&query, env, name, out)) return -EINVAL;
+    const int result = sfd_socket_directory_choose(&query.rule, query.name, query.places, &count);
     /* The last one is it if its error is 0. */
     return count == 0 ? result : (jint)count;
 }
 
 static jint make(JNIEnv *env, jclass self, jobject name, jint uid, jint gid, jobject out)
 {
-    const char *const bytes = (*env)->GetDirectBufferAddress(env, name);
-    struct sfd_place *const places = places_in(env, out);
-    struct sfd_place_rule rule;
+    struct query query;
 
     (void)self;
-    if (bytes == NULL || places == NULL) return -EINVAL;
-    sfd_place_rule_init(&rule);
-    return sfd_socket_directory_make(&rule, bytes, (uid_t)uid, (gid_t)gid, places);
+    if (!query_init(&query, env, name, out)) return -EINVAL;
+    return sfd_socket_directory_make(&query.rule, query.name, (uid_t)uid, (gid_t)gid, query.places);
 }
 
 jint sfd_jni_register_places(JNIEnv *env, const char *package)
