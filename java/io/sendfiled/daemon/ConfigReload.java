@@ -36,36 +36,42 @@ final class ConfigReload {
 
     /** Reloads, and gives what is to be said about it, a line each. */
     List<String> run() {
-        List<String> lines = new ArrayList<>();
-        SendfiledConfig before = engine.config();
         try {
-            ProgramConfig read = sources.load();
-            for (Setting setting : Setting.values()) {
-                if (setting.change() == Change.RESTART) {
-                    if (!Objects.equals(started.given(setting), read.given(setting))) {
-                        lines.add(read.label(setting) + ": changed, which takes effect at the next start");
-                    }
-                    if (!setting.isOfProgram()) {
-                        read.engine().set(setting, before);
-                    }
-                }
-            }
-            SendfiledConfig after = openFiles.fit(read);
-            reload(read, after);
-            lines.add("reloaded: " + changes(before, after));
+            return reload();
         } catch (UsageException e) {
-            lines.clear();
-            lines.addAll(e.problems());
-            lines.add("not reloaded: the old settings hold on");
+            return refusal(e.problems());
         } catch (StartException e) {
-            lines.clear();
-            lines.add(String.valueOf(e.getMessage()));
-            lines.add("not reloaded: the old settings hold on");
+            return refusal(List.of(String.valueOf(e.getMessage())));
         }
+    }
+
+    private static List<String> refusal(List<String> problems) {
+        List<String> lines = new ArrayList<>(problems);
+        lines.add("not reloaded: the old settings hold on");
         return lines;
     }
 
-    private void reload(ProgramConfig read, SendfiledConfig after) throws StartException {
+    private List<String> reload() throws UsageException, StartException {
+        List<String> lines = new ArrayList<>();
+        SendfiledConfig before = engine.config();
+        ProgramConfig read = sources.load();
+        for (Setting setting : Setting.values()) {
+            if (setting.change() == Change.RESTART) {
+                if (!Objects.equals(started.given(setting), read.given(setting))) {
+                    lines.add(read.label(setting) + ": changed, which takes effect at the next start");
+                }
+                if (!setting.isOfProgram()) {
+                    read.engine().set(setting, before);
+                }
+            }
+        }
+        SendfiledConfig after = openFiles.fit(read);
+        apply(read, after);
+        lines.add("reloaded: " + changes(before, after));
+        return lines;
+    }
+
+    private void apply(ProgramConfig read, SendfiledConfig after) throws StartException {
         try {
             engine.reload(after);
         } catch (InvalidSettingException e) {
