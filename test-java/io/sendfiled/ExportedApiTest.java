@@ -44,6 +44,7 @@ final class ExportedApiTest {
             "io.sendfiled.names",
             "io.sendfiled.protocol",
             "io.sendfiled.tools",
+            "io.sendfiled.transport",
             "io.sendfiled.units");
 
     @Test

@@ -2,6 +2,7 @@ package io.sendfiled.client;
 
 import io.sendfiled.sys.Descriptors;
 import io.sendfiled.sys.OwnedFd;
+import io.sendfiled.transport.Log;
 import java.io.IOException;
 import java.nio.channels.Pipe;
 import org.jspecify.annotations.Nullable;

@@ -4,15 +4,14 @@ import io.sendfiled.protocol.ResponseDecoder;
 import io.sendfiled.sys.Errno;
 import io.sendfiled.sys.NativeIoException;
 import io.sendfiled.technique.Technique;
+import io.sendfiled.transport.Call;
+import io.sendfiled.transport.Log;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.ClosedChannelException;
 import java.nio.channels.Pipe;
-import java.nio.file.FileSystemException;
 import java.time.Duration;
-import java.time.Instant;
 import java.util.List;
-import java.util.Objects;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
@@ -22,13 +21,13 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The client's side of a transfer: one request, and the messages on its status channel.
+ * The client's side of a transfer: one request, and the messages that come back for it.
  *
- * <p>Owns the read end of the status channel, and closes it at the end. Ends exactly once, by {@link #finish}, whatever
- * fails meanwhile: what this thread has no memory or no stack for, the watcher does. Messages are handled on the watcher's
- * thread; {@link #cancel} may be called from any. Keeps its client reachable, and so open.
+ * <p>Ends exactly once, by {@link #finish}, whatever fails meanwhile: what this thread has no memory or no stack for, the
+ * transport has done by another. Messages are handled one at a time, where the transport does that; {@link #cancel} may be
+ * called from any thread. Keeps its client reachable, and so open.
  */
-abstract non-sealed class Exchange implements Transfer {
+abstract non-sealed class Exchange extends Call implements Transfer {
 
     // The JVM loads the class of a handler when it looks for one: without memory, what is thrown would pass the handler
     // by. Those of the subclasses, too.
@@ -43,7 +42,6 @@ abstract non-sealed class Exchange implements Transfer {
 
     final SendfiledClient client;
     final FileRequest request;
-    private volatile Pipe.@Nullable SourceChannel source; // null: it was not submitted
     private final ResponseDecoder decoder = new ResponseDecoder();
     private final CompletableFuture<FileInfo> info = new CompletableFuture<>();
     private final CompletableFuture<TransferResult> result = new CompletableFuture<>();
@@ -54,10 +52,7 @@ abstract non-sealed class Exchange implements Transfer {
     private volatile boolean cancelled;
     private volatile boolean timedOut; // why it was cancelled
     private volatile @Nullable FileInfo fileInfo;
-    private @Nullable FileDetails fileDetails; // this and the next: came before the File Information
-    private int accessNanos;
-    private int modificationNanos;
-    private int changeNanos;
+    private final FileInfoReader fileInfoReader = new FileInfoReader();
     private volatile @Nullable ProgressListener listener;
     private volatile long transferId; // 0 until the File Information came
     private volatile @Nullable TransferDetails details; // with the Result of an extended request
@@ -72,15 +67,6 @@ abstract non-sealed class Exchange implements Transfer {
 
     /** The end has begun, and not every future is complete. */
     private volatile boolean isEndPending;
-
-    // Of the watcher:
-    final AtomicBoolean wantsAttention = new AtomicBoolean();
-
-    @Nullable
-    Exchange nextAttention;
-
-    /** Another thread than the one that watches reads its channel. */
-    volatile boolean isHeld;
 
     Exchange(Operation operation, FileRequest request, SendfiledClient client) {
         this.operation = operation;
@@ -129,7 +115,7 @@ abstract non-sealed class Exchange implements Transfer {
         }
         cancelled = true;
         try {
-            if (!client.watcher().execute(this, this::onCancel)) { // the client is closed
+            if (!client.transport().execute(this, this::onCancel)) { // the client is closed
                 onCancel();
             }
         } catch (Throwable t) { // no memory
@@ -176,13 +162,13 @@ abstract non-sealed class Exchange implements Transfer {
 
     // ---- what subclasses decide ----
 
-    /** How many bytes may be read from the status channel now. */
-    int readLimit() {
+    @Override
+    public int readLimit() {
         return Integer.MAX_VALUE;
     }
 
-    /** The status channel has ended without a final message. */
-    void onEnd() {
+    @Override
+    public void onEnd() {
         finish(
                 null,
                 cancelled
@@ -208,44 +194,26 @@ abstract non-sealed class Exchange implements Transfer {
         return false;
     }
 
-    /** A cancel was asked for, on the watcher's thread. */
+    /** A cancel was asked for; where messages are handled. */
     void onCancel() {
         if (!over.get()) {
             sendCancel();
         }
     }
 
-    // ---- on the watcher's thread ----
+    // ---- where messages are handled ----
 
-    /** Takes the read end of the status channel, before the request is submitted. */
-    final void begin(Pipe.SourceChannel status) {
-        source = status;
-    }
-
-    /** The status channel, of an exchange that was submitted. */
-    final Pipe.SourceChannel source() {
-        return Objects.requireNonNull(source);
-    }
-
-    /** Reads the bytes that are there. The watcher calls again while there are more. */
-    final void onReadable(ByteBuffer buffer) {
-        int count;
-        buffer.clear().limit(Math.min(buffer.capacity(), readLimit()));
-        try {
-            count = source().read(buffer);
-        } catch (IOException e) {
-            fail(e);
-            return;
-        }
-        if (count < 0) {
-            onEnd();
-            return;
-        }
-        buffer.flip();
+    @Override
+    public final void onMessages(ByteBuffer bytes) {
         boolean more = true;
         while (more && !over.get()) {
-            more = onMessage(decoder.next(buffer));
+            more = onMessage(decoder.next(bytes));
         }
+    }
+
+    @Override
+    public void onReleased(Pipe.SourceChannel channel) {
+        throw new IllegalStateException("no channel was asked for");
     }
 
     private boolean onMessage(ResponseDecoder.Event event) {
@@ -279,26 +247,14 @@ abstract non-sealed class Exchange implements Transfer {
     }
 
     private boolean onFileDetailsMessage() {
-        if (fileInfo != null || fileDetails != null || decoder.size() < 0) {
-            return onNonsense();
-        }
-        fileDetails = new FileDetails(decoder.size(), decoder.inode(), decoder.device(), decoder.mode());
-        accessNanos = decoder.accessNanos();
-        modificationNanos = decoder.modificationNanos();
-        changeNanos = decoder.changeNanos();
-        return true;
+        return (fileInfo == null && fileInfoReader.takeDetails(decoder)) || onNonsense();
     }
 
     private boolean onFileInfoMessage() {
         if (decoder.size() < 0 || fileInfo != null) {
             return onNonsense();
         }
-        FileInfo value = new FileInfo(
-                decoder.size(),
-                instant(decoder.accessTime(), accessNanos),
-                instant(decoder.modificationTime(), modificationNanos),
-                instant(decoder.changeTime(), changeNanos),
-                fileDetails);
+        FileInfo value = fileInfoReader.toInfo(decoder);
         fileInfo = value;
         transferId = decoder.transferId();
         if (cancelled) {
@@ -306,12 +262,6 @@ abstract non-sealed class Exchange implements Transfer {
         }
         info.complete(value);
         return onFileInfo(value);
-    }
-
-    /** A file system may store any 64-bit number as a time; the last Instant is in the year 1,000,000,000. */
-    private static Instant instant(long seconds, int nanos) {
-        long possible = Math.max(Instant.MIN.getEpochSecond(), Math.min(Instant.MAX.getEpochSecond(), seconds));
-        return Instant.ofEpochSecond(possible, possible == seconds ? Math.max(0, Math.min(999_999_999, nanos)) : 0);
     }
 
     private boolean onNonsense() {
@@ -356,11 +306,13 @@ abstract non-sealed class Exchange implements Transfer {
 
     // ---- for subclasses, any thread ----
 
-    final boolean isOver() {
+    @Override
+    public final boolean isOver() {
         return over.get();
     }
 
-    final boolean isCancelled() {
+    @Override
+    public final boolean isCancelled() {
         return cancelled;
     }
 
@@ -374,15 +326,14 @@ abstract non-sealed class Exchange implements Transfer {
         startedNs = System.nanoTime();
     }
 
-    final long transferId() {
+    @Override
+    public final long transferId() {
         return transferId;
     }
 
-    /** Tells the daemon to stop; does nothing before the daemon said what the transfer's id is. */
+    /** Tells the engine to stop. */
     final void sendCancel() {
-        if (transferId != 0) {
-            client.sender().cancel(transferId);
-        }
+        client.transport().cancel(this);
     }
 
     /** Counts bytes and tells the listener. One thread at a time. Always true: read on. */
@@ -429,64 +380,42 @@ abstract non-sealed class Exchange implements Transfer {
                 : failure(Errno.ECANCELED, false, "cancelled", null);
     }
 
-    /** The request could not be submitted. */
-    final void refuse(int errno, @Nullable String detail) {
+    @Override
+    public final void refuse(int errno, @Nullable String detail) {
         finish(null, failure(errno, true, detail, null));
     }
 
-    /** This process failed before the daemon could write to the destination. Never throws. */
-    final void refuse(Throwable t) {
+    @Override
+    public final void refuse(Throwable t) {
         try {
-            finish(null, failure(errnoOf(t), true, detailOf(t), t));
+            finish(null, failure(Failures.errnoOf(t), true, Failures.detailOf(t), t));
         } catch (Throwable again) { // no memory for it, or no stack
             failLater(t);
         }
     }
 
-    /** This process failed. Never throws. */
-    final void fail(Throwable t) {
+    @Override
+    public final void fail(Throwable t) {
         try {
             if (!over.get()) {
                 sendCancel();
-                finish(null, failure(errnoOf(t), false, detailOf(t), t));
+                finish(null, failure(Failures.errnoOf(t), false, Failures.detailOf(t), t));
             }
         } catch (Throwable again) { // no memory for it, or no stack
             failLater(t);
         }
     }
 
-    /** The same on the watcher's thread, for one that must not run dependent actions. */
-    final void failLater(Throwable t) {
+    @Override
+    public final void failLater(Throwable t) {
         fault = t;
-        client.watcher().attendToFailure(this);
+        client.transport().attend(this);
     }
 
-    private static int errnoOf(Throwable t) {
-        if (t instanceof OutOfMemoryError) {
-            return Errno.ENOMEM;
-        }
-        if (t instanceof ClosedChannelException) {
-            return Errno.EBADF;
-        }
-        int errno = t instanceof IOException e ? Errno.of(e) : 0;
-        return errno != 0 ? errno : Errno.EIO;
-    }
-
-    /**
-     * The exception's message; null if that is only the file's name, because then the errno says more. What is no
-     * exception of I/O says what it is, too.
-     */
-    private static @Nullable String detailOf(Throwable t) {
-        if (!(t instanceof IOException e)) {
-            return t.toString();
-        }
-        return e instanceof FileSystemException && Errno.of(e) != 0 ? null : e.getMessage();
-    }
-
-    /** The client is being closed, or cannot go on. */
-    void abandon() {
+    @Override
+    public void abandon() {
         sendCancel();
-        Throwable cause = client.watcher().failure();
+        Throwable cause = client.transport().failure();
         finish(
                 null,
                 cause == null
@@ -505,18 +434,18 @@ abstract non-sealed class Exchange implements Transfer {
         return true;
     }
 
-    /** Completes every future that is not complete, or leaves that to the watcher. */
+    /** Completes every future that is not complete, or leaves that to the transport. */
     private void tryEnd() {
         try {
             end();
         } catch (Throwable t) { // no memory, or no stack: what the dependent actions throw is kept by their futures
             isEndPending = true;
-            client.watcher().attendToFailure(this);
+            client.transport().attend(this);
         }
     }
 
     private void end() {
-        closeSource();
+        client.transport().end(this);
         FileInfo information = success;
         if (information != null && failure == null) {
             succeed(information);
@@ -535,25 +464,21 @@ abstract non-sealed class Exchange implements Transfer {
         try {
             onSuccess();
         } catch (Throwable t) {
-            failure = failure(errnoOf(t), false, detailOf(t), t);
+            failure = failure(Failures.errnoOf(t), false, Failures.detailOf(t), t);
             return;
         }
         result.complete(value);
     }
 
-    /** What could not be done before. On the watcher's thread, which has most of its stack left. */
-    final void onAttention() {
+    /** What could not be done before. */
+    @Override
+    public final void onAttention() {
         Throwable t = fault;
         if (isEndPending) {
             isEndPending = false;
             tryEnd();
-        } else if (t != null && !over.get()) {
+        } else if (t != null) {
             fail(t);
-        } else if (isHeld) {
-            client.watcher().readOn(this);
-        }
-        if (wantsAttention.get()) { // it has failed again
-            StatusWatcher.pauseBeforeRetry();
         }
     }
 
@@ -566,21 +491,6 @@ abstract non-sealed class Exchange implements Transfer {
 
     /** Fails the other futures of the exchange, before {@link #result()}. */
     void onFailure(TransferException failure) {}
-
-    final void closeSource() {
-        Pipe.SourceChannel channel = source;
-        if (channel == null) {
-            return;
-        }
-        try {
-            channel.close();
-            if (channel.isRegistered()) { // the next selection removes the key, and closes the descriptor
-                client.watcher().wakeUp();
-            }
-        } catch (IOException e) {
-            Log.warning("cannot close a status channel", e);
-        }
-    }
 
     @Override
     public String toString() {

@@ -4,6 +4,7 @@ import io.sendfiled.buffer.SharedBuffer;
 import io.sendfiled.names.Names;
 import io.sendfiled.protocol.Wire;
 import io.sendfiled.sys.Errno;
+import io.sendfiled.transport.TransferRequest;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -244,6 +245,11 @@ public final class FileRequest {
     @Nullable
     Source source() {
         return source;
+    }
+
+    TransferRequest toTransport() {
+        return new TransferRequest(
+                path, offset, length, Segment.encode(segments), segments.size(), options.onTheWire(), isExtended());
     }
 
     /** Whether it needs the extended form of the protocol. */

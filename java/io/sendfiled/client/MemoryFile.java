@@ -6,6 +6,7 @@ import io.sendfiled.jni.BufferNative;
 import io.sendfiled.sys.Descriptors;
 import io.sendfiled.sys.Errno;
 import io.sendfiled.sys.OwnedFd;
+import io.sendfiled.transport.Log;
 import java.io.IOException;
 import org.jspecify.annotations.Nullable;
 

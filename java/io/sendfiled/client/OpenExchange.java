@@ -1,5 +1,6 @@
 package io.sendfiled.client;
 
+import io.sendfiled.transport.Log;
 import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -40,7 +41,7 @@ final class OpenExchange extends Exchange {
 
     /** Nobody can use the file any more. On the cleaner's thread, also after it was used. */
     void onFileUnreachable() {
-        if (use() && !isOver() && !client.watcher().execute(this, this::onFileForgotten)) {
+        if (use() && !isOver() && !client.transport().execute(this, this::onFileForgotten)) {
             onFileForgotten();
         }
     }

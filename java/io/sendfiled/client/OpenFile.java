@@ -42,7 +42,7 @@ public final class OpenFile implements AutoCloseable {
         }
         exchange.restartAs(Operation.SEND_OPEN);
         try {
-            exchange.client.sender().sendOpened(exchange, Objects.requireNonNull(destination.duplicate()));
+            exchange.client.transport().sendOpened(exchange, Objects.requireNonNull(destination.duplicate()));
         } catch (Throwable t) { // the destination's, or no memory
             exchange.sendCancel();
             exchange.refuse(t);

@@ -2,6 +2,7 @@ package io.sendfiled.client;
 
 import io.sendfiled.protocol.Wire;
 import io.sendfiled.sys.Errno;
+import io.sendfiled.transport.Log;
 import java.io.IOException;
 import java.nio.channels.ClosedByInterruptException;
 import java.nio.channels.ClosedChannelException;
@@ -13,15 +14,19 @@ import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Read File. Without options the file's bytes follow one message on the status channel, which leaves the watcher for its
+ * Read File. Without options the file's bytes follow one message on the status channel, which the transport gives to its
  * reader, and a failure is an end that comes too early. With options they have a channel of their own, and the status
- * channel stays with the watcher for the daemon's last word: why it has failed, or that it is complete.
+ * channel stays with the transport for the daemon's last word: why it has failed, or that it is complete.
  */
 class ReadExchange extends Exchange {
+    /** How often it is looked whether the word still can come, in milliseconds. */
+    private static final int WORD_RETRY_MS = 10;
+
     /** Until the content is in it: then the exchange does not know it any more, so that it can be found forgotten. */
     private volatile @Nullable CompletableFuture<FileContent> content;
 
     private final @Nullable DataChannel data;
+    private volatile Pipe.@Nullable SourceChannel released; // the status channel, behind whose message the bytes are
     private volatile @Nullable FileInfo information; // info() is the user's to complete
     private volatile boolean handedOver;
     private volatile boolean drained; // every byte has arrived: it cannot fail any more
@@ -45,7 +50,7 @@ class ReadExchange extends Exchange {
 
     ReadExchange(FileRequest request, SendfiledClient client) {
         super(Operation.READ, request, client);
-        data = request.isExtended() ? new DataChannel() : null;
+        data = request.isExtended() || client.transport().isExtended() ? new DataChannel() : null;
     }
 
     /** What is passed to the daemon with the request; null if the status channel carries the bytes. */
@@ -55,11 +60,11 @@ class ReadExchange extends Exchange {
 
     /** The channel that the file's bytes come through. */
     final Pipe.SourceChannel bytes() {
-        return data != null ? data.source() : source();
+        return data != null ? data.source() : Objects.requireNonNull(released);
     }
 
     @Override
-    final int readLimit() {
+    public final int readLimit() {
         // in one piece, and not one byte of the file behind it
         return data != null ? Integer.MAX_VALUE : Wire.FILE_INFO_SIZE;
     }
@@ -72,10 +77,10 @@ class ReadExchange extends Exchange {
     final boolean onFileInfo(FileInfo value) {
         information = value;
         if (data == null) {
-            client.watcher().release(this);
+            client.transport().release(this);
             return false;
         }
-        var unused = client.watcher().execute(this, this::handOver); // a watcher that ends abandons it
+        var unused = client.transport().execute(this, this::handOver); // a transport that ends abandons it
         return true;
     }
 
@@ -83,8 +88,14 @@ class ReadExchange extends Exchange {
         return Objects.requireNonNull(information);
     }
 
-    /** On the watcher's thread: the watcher has released the channel, if it carries the bytes. */
-    final void handOver() {
+    @Override
+    public final void onReleased(Pipe.SourceChannel channel) {
+        released = channel;
+        handOver();
+    }
+
+    /** Where messages are handled; the transport has released the channel, if it carries the bytes. */
+    private void handOver() {
         if (isOver()) {
             return;
         }
@@ -137,7 +148,7 @@ class ReadExchange extends Exchange {
 
     /** The end without a Result: the daemon died. If that was behind the last byte, the file is whole. */
     @Override
-    final void onEnd() {
+    public final void onEnd() {
         if (data != null && information != null) {
             onWord(null);
         } else {
@@ -147,7 +158,7 @@ class ReadExchange extends Exchange {
 
     private void onWord(@Nullable TransferException failure) {
         tell(failure);
-        closeSource();
+        client.transport().end(this);
         if (drained) {
             finish(information(), null);
         }
@@ -227,8 +238,8 @@ class ReadExchange extends Exchange {
 
     private void awaitWord() throws InterruptedException {
         boolean waiting = true;
-        while (waiting && client.watcher().goesOnWithoutCaller()) {
-            waiting = !wordCame.await(StatusWatcher.RETRY_MS, TimeUnit.MILLISECONDS);
+        while (waiting && client.transport().goesOnWithoutCaller()) {
+            waiting = !wordCame.await(WORD_RETRY_MS, TimeUnit.MILLISECONDS);
         }
     }
 
@@ -255,10 +266,10 @@ class ReadExchange extends Exchange {
 
     /**
      * Nobody can read the content any more, and it was not closed. On the cleaner's thread, also after the content was read
-     * or closed; leaves the work to the watcher.
+     * or closed; leaves the work to the transport.
      */
     final void onContentUnreachable() {
-        if (!isSettled() && !client.watcher().execute(this, this::onContentForgotten)) {
+        if (!isSettled() && !client.transport().execute(this, this::onContentForgotten)) {
             onContentForgotten();
         }
     }
@@ -279,7 +290,7 @@ class ReadExchange extends Exchange {
         if (data != null) {
             data.close();
         } else {
-            closeSource();
+            client.transport().end(this);
         }
     }
 
@@ -300,7 +311,7 @@ class ReadExchange extends Exchange {
 
     /** When the client is closed, a reader keeps the content that was handed over. */
     @Override
-    final void abandon() {
+    public final void abandon() {
         if (drained) {
             finish(information(), null);
         } else if (!handedOver || isCopying()) {

@@ -3,7 +3,9 @@ package io.sendfiled.client;
 import io.sendfiled.protocol.RequestEncoder;
 import io.sendfiled.protocol.Wire;
 import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.util.Arrays;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -12,6 +14,8 @@ import org.jspecify.annotations.Nullable;
  * @see FileRequest#withSegments
  */
 public final class Segment {
+    private static final byte[] NONE = {};
+
     private final byte @Nullable [] bytes; // null: a range
     private final long offset;
     private final long length;
@@ -76,12 +80,27 @@ public final class Segment {
         return Wire.SEGMENT_SIZE + (bytes == null ? 0L : bytes.length);
     }
 
-    void addTo(ByteBuffer request) {
-        if (bytes == null) {
-            RequestEncoder.addRange(request, 0, offset, length);
-        } else {
-            RequestEncoder.addBytes(request, 0, bytes);
+    /** These segments as they follow the path in a request. */
+    static byte[] encode(List<Segment> segments) {
+        if (segments.isEmpty()) {
+            return NONE;
         }
+        int begin = Wire.EXTENDED_REQUEST_HEADER_SIZE; // of a request, of which the rest is not wanted
+        long size = begin;
+        for (Segment segment : segments) {
+            size += segment.sizeInRequest();
+        }
+        ByteBuffer request = ByteBuffer.allocate(Math.toIntExact(size))
+                .order(ByteOrder.nativeOrder())
+                .position(begin);
+        for (Segment segment : segments) {
+            if (segment.bytes == null) {
+                RequestEncoder.addRange(request, 0, segment.offset, segment.length);
+            } else {
+                RequestEncoder.addBytes(request, 0, segment.bytes);
+            }
+        }
+        return Arrays.copyOfRange(request.array(), begin, request.position());
     }
 
     @Override

@@ -2,18 +2,17 @@ package io.sendfiled.client;
 
 import io.sendfiled.base.Forgotten;
 import io.sendfiled.buffer.SharedBuffer;
-import io.sendfiled.config.SocketDirectories;
 import io.sendfiled.jni.ClientNative;
-import io.sendfiled.jni.PlacesNative;
 import io.sendfiled.names.Names;
 import io.sendfiled.protocol.Wire;
-import io.sendfiled.sys.Descriptors;
 import io.sendfiled.sys.Errno;
 import io.sendfiled.sys.NativeIoException;
 import io.sendfiled.sys.OwnedFd;
-import java.io.Closeable;
+import io.sendfiled.transport.Baton;
+import io.sendfiled.transport.DaemonTransport;
+import io.sendfiled.transport.Log;
+import io.sendfiled.transport.Transport;
 import java.io.IOException;
-import java.nio.channels.Pipe;
 import java.nio.channels.SelectableChannel;
 import java.nio.channels.SocketChannel;
 import java.nio.channels.WritableByteChannel;
@@ -55,29 +54,25 @@ public final class SendfiledClient implements AutoCloseable {
 
     private static final AtomicInteger CLIENTS = new AtomicInteger();
 
-    private final StatusWatcher watcher;
-    private final RequestSender sender;
+    private final Transport transport;
     private final Copying copying;
     private final Parts parts;
 
     private SendfiledClient(Parts parts) {
         this.parts = parts;
-        watcher = parts.watcher;
-        sender = parts.sender;
+        transport = parts.transport;
         copying = parts.copying;
         var unused = Forgotten.watch(this, parts::reclaim);
     }
 
     /** What a client owns. It does not know the client, but by its running transfers. */
     private static final class Parts {
-        final StatusWatcher watcher;
-        final RequestSender sender;
+        final Transport transport;
         final Copying copying;
         private final AtomicBoolean closed = new AtomicBoolean();
 
-        Parts(StatusWatcher watcher, RequestSender sender, Copying copying) {
-            this.watcher = watcher;
-            this.sender = sender;
+        Parts(Transport transport, Copying copying) {
+            this.transport = transport;
             this.copying = copying;
         }
 
@@ -91,25 +86,20 @@ public final class SendfiledClient implements AutoCloseable {
                 return false;
             }
             copying.close();
-            watcher.close();
-            sender.close();
+            transport.close();
             return true;
         }
 
         /** The client is unreachable, or was closed. */
         void reclaim() {
             if (close()) {
-                Log.warning("a SendfiledClient of " + sender.socketPath() + " was not closed", null);
+                Log.warning("a SendfiledClient of " + transport.where() + " was not closed", null);
             }
         }
     }
 
-    StatusWatcher watcher() {
-        return watcher;
-    }
-
-    RequestSender sender() {
-        return sender;
+    Transport transport() {
+        return transport;
     }
 
     Copying copying() {
@@ -275,21 +265,33 @@ public final class SendfiledClient implements AutoCloseable {
 
     /** Submits a request; whatever throws ends the exchange. */
     private void start(int command, Exchange exchange, @Nullable Destination destination) {
-        Opened opened;
+        Source source = exchange.request().source();
+        OwnedFd to = null;
+        OwnedFd from = null;
         try {
-            opened = Opened.open(destination, exchange.request().source());
+            to = destination == null ? null : Objects.requireNonNull(destination.duplicate());
+            from = source == null ? null : Objects.requireNonNull(source.duplicate());
         } catch (Throwable t) { // the destination's or the source's, or there is no descriptor
+            close(to);
             exchange.refuse(t);
             return;
         }
-        exchange.begin(opened.status());
         try {
-            sender.submit(command, exchange, opened.sink(), opened.destination(), opened.source());
-            if (!exchange.isOver() && !watcher.execute(exchange, () -> watcher.watch(exchange))) {
-                exchange.abandon();
-            }
+            transport.submit(exchange, command, exchange.request().toTransport(), to, from);
         } catch (Throwable t) { // no memory
+            close(to);
+            close(from);
             exchange.fail(t);
+        }
+    }
+
+    private static void close(@Nullable OwnedFd duplicate) {
+        try {
+            if (duplicate != null) {
+                duplicate.close();
+            }
+        } catch (IOException e) { // of an earlier write by its owner
+            Log.warning("closing what was opened for a request", e);
         }
     }
 
@@ -304,45 +306,7 @@ public final class SendfiledClient implements AutoCloseable {
 
     @Override
     public String toString() {
-        return "SendfiledClient[" + sender.socketPath() + (parts.isClosed() ? ", closed]" : "]");
-    }
-
-    /** The descriptors of a new request: a pipe for its status, duplicates of its destination and its source. */
-    private record Opened(
-            Pipe.SourceChannel status,
-            Pipe.SinkChannel sink,
-            @Nullable OwnedFd destination,
-            @Nullable OwnedFd source) {
-
-        /** Opens all of them, or throws what one of them throws. */
-        static Opened open(@Nullable Destination destination, @Nullable Source source) throws IOException {
-            Pipe pipe = Pipe.open();
-            OwnedFd to = null;
-            OwnedFd from = null;
-            try {
-                Descriptors.setCloseOnExec(pipe.source());
-                Descriptors.setCloseOnExec(pipe.sink());
-                to = destination == null ? null : Objects.requireNonNull(destination.duplicate());
-                from = source == null ? null : Objects.requireNonNull(source.duplicate());
-                return new Opened(pipe.source(), pipe.sink(), to, from);
-            } catch (Throwable t) {
-                close(pipe.source());
-                close(pipe.sink());
-                close(to);
-                close(from);
-                throw t;
-            }
-        }
-
-        private static void close(@Nullable Closeable opened) {
-            try {
-                if (opened != null) {
-                    opened.close();
-                }
-            } catch (IOException e) { // of an earlier write by the destination's owner
-                Log.warning("closing what was opened for a request", e);
-            }
-        }
+        return "SendfiledClient[" + transport.where() + (parts.isClosed() ? ", closed]" : "]");
     }
 
     /** The settings of a connection. Not thread-safe. */
@@ -399,76 +363,30 @@ public final class SendfiledClient implements AutoCloseable {
          */
         public SendfiledClient connect() throws IOException {
             OwnedFd socket = OwnedFd.take(Errno.check(ClientNative.openSocket(), "open a socket"));
-            StatusWatcher watcher = null;
-            Parts parts = null;
+            Transport transport = null;
             try {
-                byte[] pathBytes = socketDirectory == null ? search(socket) : connectIn(socketDirectory, socket);
-                String path = Names.printable(Names.text(pathBytes));
+                byte[] path = socketDirectory == null
+                        ? DaemonSocket.search(name, socket)
+                        : DaemonSocket.connectIn(socketDirectory, name, socket);
+                String where = Names.printable(Names.text(path));
                 String thread = "sendfiled-client-" + CLIENTS.incrementAndGet();
-                watcher = new StatusWatcher(thread);
-                RequestSender sender =
-                        new RequestSender(watcher, thread + "-submit", socket, path, pathBytes, maxQueuedRequests);
-                parts = new Parts(watcher, sender, new Copying(copyExecutor, thread));
-                SendfiledClient client = new SendfiledClient(parts);
-                watcher.start(sender::sendWaiting);
-                return client;
+                transport = DaemonTransport.start(socket, path, where, thread, maxQueuedRequests);
+                return new SendfiledClient(new Parts(transport, new Copying(copyExecutor, thread)));
             } catch (OutOfMemoryError e) { // no thread, or no memory for one
-                release(socket, watcher, parts);
+                release(socket, transport);
                 NativeIoException failure = new NativeIoException("start a client's thread", Errno.EAGAIN);
                 failure.initCause(e);
                 throw failure;
             } catch (Throwable t) {
-                release(socket, watcher, parts);
+                release(socket, transport);
                 throw t;
             }
         }
 
-        /** Connects to the socket in that directory; gives the bytes of its path. */
-        private byte[] connectIn(Path directory, OwnedFd socket) throws DaemonUnavailableException {
-            byte[] path = Names.bytes(Names.resolve(directory, SocketDirectories.socketFile(name)));
-            int result = ClientNative.connect(socket.fd(), path);
-            if (result < 0) {
-                boolean absent = result == -Errno.ENOENT || result == -Errno.ECONNREFUSED;
-                throw new DaemonUnavailableException(
-                        (absent ? "no daemon listens at " : "cannot connect to the daemon's socket ")
-                                + Names.printable(Names.text(path)) + ": " + Errno.describe(-result),
-                        -result);
-            }
-            return path;
-        }
-
-        /** Connects to the first daemon of that name that listens; gives the bytes of its socket's path. */
-        private byte[] search(OwnedFd socket) throws IOException {
-            byte[][] found = new byte[1][];
-            int result = PlacesNative.connect(socket.fd(), Names.bytes(name), found);
-            if (result < 0) {
-                if (result == -Errno.EINVAL) {
-                    throw new DaemonUnavailableException(
-                            "no daemon has the name '" + Names.printable(name)
-                                    + "': it must not be empty, nor contain a slash or a NUL",
-                            -result);
-                }
-                String searched = SocketDirectories.searched(name);
-                if (searched.isEmpty()) {
-                    Errno.check(result, "look for the daemon '" + Names.printable(name) + "'");
-                }
-                String remedy = result == -Errno.EACCES
-                        ? "its user must be this one, or allow this one"
-                        : "start one, or say where it is (SENDFILED_SOCKET_DIR)";
-                throw new DaemonUnavailableException(
-                        "no daemon '" + Names.printable(name) + "' was found (" + searched + "): " + remedy, -result);
-            }
-            return found[0];
-        }
-
         /** Closes what a client would have owned that did not start. */
-        private static void release(OwnedFd socket, @Nullable StatusWatcher watcher, @Nullable Parts parts)
-                throws IOException {
-            if (watcher != null) {
-                watcher.discard();
-            }
-            if (parts != null) {
-                parts.close();
+        private static void release(OwnedFd socket, @Nullable Transport transport) throws IOException {
+            if (transport != null) {
+                transport.close();
             }
             socket.close();
         }

@@ -1,5 +1,6 @@
 package io.sendfiled.client;
 
+import io.sendfiled.transport.Baton;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.concurrent.CompletableFuture;

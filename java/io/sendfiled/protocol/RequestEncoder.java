@@ -69,7 +69,7 @@ public final class RequestEncoder {
      */
     public static void addRange(ByteBuffer buf, int request, long offset, long length) {
         buf.putLong(offset).putLong(length);
-        addSegment(buf, request);
+        addSegments(buf, request, 1);
     }
 
     /**
@@ -82,12 +82,26 @@ public final class RequestEncoder {
      */
     public static void addBytes(ByteBuffer buf, int request, byte[] bytes) {
         buf.putLong(Wire.SEGMENT_BYTES).putLong(bytes.length).put(bytes);
-        addSegment(buf, request);
+        addSegments(buf, request, 1);
     }
 
-    private static void addSegment(ByteBuffer buf, int request) {
+    /**
+     * Adds segments that were encoded before, as those two methods do.
+     *
+     * @param buf where the request is encoded
+     * @param request the position at which it begins
+     * @param segments their bytes
+     * @param count how many they are
+     * @throws java.nio.BufferOverflowException if they do not fit
+     */
+    public static void addSegments(ByteBuffer buf, int request, byte[] segments, int count) {
+        buf.put(segments);
+        addSegments(buf, request, count);
+    }
+
+    private static void addSegments(ByteBuffer buf, int request, int added) {
         int count = request + Wire.REQUEST_SEGMENTS;
-        buf.putShort(count, (short) (buf.getShort(count) + 1));
+        buf.putShort(count, (short) (buf.getShort(count) + added));
         buf.putInt(request + Wire.EXTENDED_TOTAL, buf.position() - request);
     }
 

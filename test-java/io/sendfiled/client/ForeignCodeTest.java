@@ -19,6 +19,7 @@ import io.sendfiled.support.OpenDescriptors;
 import io.sendfiled.support.ScriptedDaemon.Request;
 import io.sendfiled.sys.Errno;
 import io.sendfiled.sys.OwnedFd;
+import io.sendfiled.transport.Baton;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
@@ -27,7 +28,6 @@ import java.nio.channels.Channels;
 import java.nio.channels.WritableByteChannel;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Queue;
 import java.util.concurrent.CompletableFuture;
@@ -76,30 +76,6 @@ final class ForeignCodeTest extends ClientTestCase {
         }
         daemon.status(other, join(fileInfo(3, ID), complete()));
         assertEquals(3, bystander.await(Await.LONG).bytesMoved());
-    }
-
-    @Test
-    void shouldWatchWhatAThreadRegistersThatHasLostTheBaton() throws Exception {
-        SendExchange exchange = new SendExchange(FileRequest.of("a"), client);
-        exchange.begin(pipe.source());
-        assertTrue(client.watcher().execute(exchange, () -> {
-            Thread slow = Thread.currentThread();
-            Await.until("the spare thread to select", () -> othersSelect(slow));
-            client.watcher().watch(exchange);
-        }));
-
-        pipe.sink().write(ByteBuffer.wrap(join(fileInfo(3, ID), complete())));
-
-        assertEquals(3, exchange.await(Await.LONG).bytesMoved());
-    }
-
-    private static boolean othersSelect(Thread slow) {
-        return Thread.getAllStackTraces().entrySet().stream()
-                .filter(entry ->
-                        entry.getKey() != slow && entry.getKey().getName().startsWith("sendfiled-client-"))
-                .flatMap(entry -> Arrays.stream(entry.getValue()))
-                .anyMatch(frame -> frame.getClassName().equals("sun.nio.ch.EPoll")
-                        && frame.getMethodName().equals("wait"));
     }
 
     @Test

@@ -1,4 +1,4 @@
-package io.sendfiled.client;
+package io.sendfiled.transport;
 
 import io.sendfiled.protocol.Wire;
 import java.io.IOException;
@@ -7,10 +7,12 @@ import java.nio.ByteOrder;
 import java.nio.channels.CancelledKeyException;
 import java.nio.channels.ClosedChannelException;
 import java.nio.channels.ClosedSelectorException;
+import java.nio.channels.Pipe;
 import java.nio.channels.SelectionKey;
 import java.nio.channels.Selector;
 import java.util.ArrayDeque;
 import java.util.List;
+import java.util.Objects;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.CountDownLatch;
@@ -25,10 +27,10 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Owns the selector and the threads: one that watches, and since the first answer a spare one. The user's code (listeners,
  * dependent actions, an executor) runs on the one that watches. When it does not return soon, the spare one goes on with
- * everything but that exchange, as {@link Baton} says. So this class calls it outside of the selector, and by {@link
+ * everything but that call, as {@link Baton} says. So this class calls it outside of the selector, and by {@link
  * #handle} alone, and keeps in fields what is still to be done.
  *
- * <p>Other threads use {@link #execute}, {@link #release} and {@link #attend}. Whatever is thrown here ends at most the exchange
+ * <p>Other threads use {@link #execute}, {@link #release} and {@link #attend}. Whatever is thrown here ends at most the call
  * that it belongs to.
  */
 final class StatusWatcher {
@@ -40,28 +42,28 @@ final class StatusWatcher {
     private static final long SPARE_RETRY_NS = TimeUnit.SECONDS.toNanos(1);
     private static final int CLOSE_MS = 1_000;
 
-    /** What is done for an exchange and may run the user's code. */
+    /** What is done for a call and may run the user's code. */
     private interface Work {
-        void on(Exchange exchange, Watching thread) throws IOException;
+        void on(Call call, Watching thread) throws IOException;
     }
 
-    private static final Work READ = (exchange, thread) -> exchange.onReadable(thread.buffer);
-    private static final Work HAND_OVER = (exchange, thread) -> ((ReadExchange) exchange).handOver();
-    private static final Work ATTEND = (exchange, thread) -> exchange.onAttention();
-    private static final Work ABANDON = (exchange, thread) -> exchange.abandon();
+    private static final Work READ = (call, thread) -> thread.read(call);
+    private static final Work HAND_OVER = (call, thread) -> call.onReleased(channelOf(call));
+    private static final Work ATTEND = (call, thread) -> thread.attendTo(call);
+    private static final Work ABANDON = (call, thread) -> call.abandon();
 
     /** Work that another thread has left. */
     private static final class Task implements Work {
-        final Exchange exchange;
+        final Call call;
         final Runnable action;
 
-        Task(Exchange exchange, Runnable action) {
-            this.exchange = exchange;
+        Task(Call call, Runnable action) {
+            this.call = call;
             this.action = action;
         }
 
         @Override
-        public void on(Exchange unused, Watching thread) {
+        public void on(Call unused, Watching thread) {
             action.run();
         }
     }
@@ -81,8 +83,8 @@ final class StatusWatcher {
     private volatile Selector selector; // written by the thread that has the baton
     private final Baton baton = new Baton();
     private final Queue<Task> intake = new ConcurrentLinkedQueue<>();
-    private final Queue<ReadExchange> releasing = new ConcurrentLinkedQueue<>();
-    private final AtomicReference<@Nullable Exchange> attention = new AtomicReference<>(); // a stack
+    private final Queue<Call> releasing = new ConcurrentLinkedQueue<>();
+    private final AtomicReference<@Nullable Call> attention = new AtomicReference<>(); // a stack
     private final CountDownLatch ended = new CountDownLatch(1);
     private volatile BooleanSupplier chore = () -> false;
     private volatile @Nullable Thread holder;
@@ -91,8 +93,8 @@ final class StatusWatcher {
     private volatile boolean spareStarts;
     private volatile boolean isShaken; // there was no memory: the selector may be damaged
     // all below: for the thread that has the baton
-    private final Queue<Exchange> ready = new ArrayDeque<>(); // to be read; to be abandoned in the end
-    private @Nullable Exchange reading; // whoever takes the baton leaves this one to the thread that had it
+    private final Queue<Call> ready = new ArrayDeque<>(); // to be read; to be abandoned in the end
+    private @Nullable Call reading; // whoever takes the baton leaves this one to the thread that had it
     private int released; // so many of `releasing` have no key any more
     private boolean ending;
     private long spareTriedNs = System.nanoTime() - SPARE_RETRY_NS;
@@ -124,11 +126,11 @@ final class StatusWatcher {
     }
 
     /** Runs a task on the watcher's thread. False, and nothing happens, when the watcher has been closed. */
-    boolean execute(Exchange exchange, Runnable action) {
+    boolean execute(Call call, Runnable action) {
         if (closing) {
             return false;
         }
-        Task task = new Task(exchange, action);
+        Task task = new Task(call, action);
         intake.add(task);
         wakeUp();
         return !closing || !intake.remove(task);
@@ -156,50 +158,54 @@ final class StatusWatcher {
         }
     }
 
-    /** Watches an exchange's status channel until its end. On the watcher's thread. */
-    void watch(Exchange exchange) {
+    /** Watches a call's status channel until its end. On the watcher's thread. */
+    void watch(Call call) {
         if (closing) {
-            exchange.abandon();
+            call.abandon();
             return;
         }
         try {
-            exchange.source().configureBlocking(false);
-            exchange.source().register(selector, SelectionKey.OP_READ, exchange);
+            channelOf(call).configureBlocking(false);
+            channelOf(call).register(selector, SelectionKey.OP_READ, call);
             wakeUp(); // if the baton was taken meanwhile: a selection under way does not see what is registered
-        } catch (IOException e) { // does nothing to an exchange that has ended already
-            exchange.fail(e);
+        } catch (IOException e) { // does nothing to a call that has ended already
+            call.fail(e);
         }
     }
 
-    /** Stops watching a channel and gives it, to be set to blocking mode, to {@link ReadExchange#handOver}. */
-    void release(ReadExchange exchange) {
-        releasing.add(exchange);
+    /** Stops watching a channel and gives it, to be set to blocking mode, to {@link Call#onReleased}. */
+    void release(Call call) {
+        releasing.add(call);
         wakeUp();
     }
 
-    /** Calls {@link Exchange#onAttention} soon. Any thread; allocates nothing, and needs little stack. */
-    void attend(Exchange exchange) {
-        if (exchange.wantsAttention.compareAndSet(false, true)) {
-            Exchange top = attention.get();
-            exchange.nextAttention = top;
-            while (!attention.compareAndSet(top, exchange)) {
+    private static Pipe.SourceChannel channelOf(Call call) {
+        return Objects.requireNonNull(call.status);
+    }
+
+    /** Calls {@link Call#onAttention} soon. Any thread; allocates nothing, and needs little stack. */
+    void attend(Call call) {
+        if (call.wantsAttention.compareAndSet(false, true)) {
+            Call top = attention.get();
+            call.nextAttention = top;
+            while (!attention.compareAndSet(top, call)) {
                 top = attention.get();
-                exchange.nextAttention = top;
+                call.nextAttention = top;
             }
         }
         wakeUp();
     }
 
     /** The same after a failure that may be one of the memory, which the selector would have needed as well. */
-    void attendToFailure(Exchange exchange) {
+    void attendToFailure(Call call) {
         isShaken = true;
-        attend(exchange);
+        attend(call);
     }
 
-    /** Reads on from an exchange that was left to a thread which had lost the baton. On the watcher's thread. */
-    void readOn(Exchange exchange) {
-        exchange.isHeld = false;
-        SelectionKey key = exchange.source().keyFor(selector);
+    /** Reads on from a call that was left to a thread which had lost the baton. On the watcher's thread. */
+    void readOn(Call call) {
+        call.isHeld = false;
+        SelectionKey key = channelOf(call).keyFor(selector);
         if (key != null) {
             setInterest(key, SelectionKey.OP_READ);
             wakeUp(); // as in watch
@@ -212,7 +218,23 @@ final class StatusWatcher {
         return failure;
     }
 
-    /** Ends all exchanges and the threads. Idempotent. Waits for at most a second, also if the thread is interrupted. */
+    /** Closes the status channel of a call that is over. */
+    void close(Call call) {
+        Pipe.SourceChannel channel = call.status;
+        if (channel == null) {
+            return;
+        }
+        try {
+            channel.close();
+            if (channel.isRegistered()) { // the next selection removes the key, and closes the descriptor
+                wakeUp();
+            }
+        } catch (IOException e) {
+            Log.warning("cannot close a status channel", e);
+        }
+    }
+
+    /** Ends all calls and the threads. Idempotent. Waits for at most a second, also if the thread is interrupted. */
     void close() {
         closing = true;
         selector.wakeup();
@@ -272,17 +294,17 @@ final class StatusWatcher {
                 return false;
             }
         }
-        for (Exchange next = ready.poll(); next != null; next = ready.poll()) {
+        for (Call next = ready.poll(); next != null; next = ready.poll()) {
             if (!handle(thread, ending ? ABANDON : READ, next)) {
                 return false;
             }
         }
         for (Task task = intake.poll(); task != null; task = intake.poll()) {
-            if (!handle(thread, task, task.exchange)) {
+            if (!handle(thread, task, task.call)) {
                 return false;
             }
         }
-        for (Exchange next = popAttention(); next != null; next = popAttention()) {
+        for (Call next = popAttention(); next != null; next = popAttention()) {
             if (!handle(thread, ATTEND, next)) {
                 return false;
             }
@@ -297,8 +319,8 @@ final class StatusWatcher {
     private void cancelKeys() {
         int count = 0;
         if (!ending && !releasing.isEmpty()) {
-            for (ReadExchange exchange : releasing) {
-                SelectionKey key = exchange.source().keyFor(selector);
+            for (Call call : releasing) {
+                SelectionKey key = channelOf(call).keyFor(selector);
                 if (key != null) {
                     key.cancel();
                 }
@@ -341,7 +363,7 @@ final class StatusWatcher {
             if (key.isValid()) {
                 key.channel().register(fresh, SelectionKey.OP_READ, key.attachment());
             }
-        } catch (ClosedChannelException e) { // its exchange has ended, and its key was not cancelled any more
+        } catch (ClosedChannelException e) { // its call has ended, and its key was not cancelled any more
             return;
         }
     }
@@ -359,7 +381,7 @@ final class StatusWatcher {
     private static void setInterest(SelectionKey key, int operations) {
         try {
             key.interestOps(operations);
-        } catch (CancelledKeyException e) { // its exchange has ended meanwhile
+        } catch (CancelledKeyException e) { // its call has ended meanwhile
             return;
         }
     }
@@ -378,47 +400,47 @@ final class StatusWatcher {
     }
 
     private void ready(SelectionKey key) {
-        Exchange exchange = (Exchange) key.attachment();
-        if (exchange == null || !key.isValid()) {
+        Call call = (Call) key.attachment();
+        if (call == null || !key.isValid()) {
             return;
         }
-        if (exchange.isHeld) {
+        if (call.isHeld) {
             setInterest(key, 0); // until readOn
         } else {
-            ready.add(exchange);
+            ready.add(call);
         }
     }
 
     /** Does what may run the user's code. False when another thread has taken the baton meanwhile. */
-    private boolean handle(Watching thread, Work work, Exchange exchange) {
-        reading = work == READ ? exchange : null;
+    private boolean handle(Watching thread, Work work, Call call) {
+        reading = work == READ ? call : null;
         long lent = baton.lend();
         thread.lent = lent;
         try {
             if (!baton.hasSpare()) {
                 startSpare();
             }
-            work.on(exchange, thread);
+            work.on(call, thread);
         } catch (Throwable t) {
             isShaken = true;
-            exchange.fail(t);
-            report(exchange, t);
+            call.fail(t);
+            report(call, t);
         }
         if (baton.takeBack(lent)) {
-            reading = null; // nor does it keep the exchange, and with it the client, from being found forgotten
+            reading = null; // nor does it keep the call, and with it the client, from being found forgotten
             return true;
         }
         if (work == READ) {
-            attend(exchange); // it may be read by whoever watches now
+            attend(call); // it may be read by whoever watches now
         }
         return false;
     }
 
     /** Never throws: a handler that does would end the thread, or leave the baton lent. Even a literal is allocated once. */
-    private void report(@Nullable Exchange exchange, Throwable t) {
+    private void report(@Nullable Call call, Throwable t) {
         try {
-            if (exchange != null) {
-                Log.error("cannot handle " + exchange, t);
+            if (call != null) {
+                Log.error("cannot handle " + call, t);
             } else if (failure == t) {
                 Log.error("the client cannot watch its transfers any more", t);
             } else {
@@ -449,8 +471,8 @@ final class StatusWatcher {
         }
     }
 
-    private @Nullable Exchange popAttention() {
-        Exchange top = attention.get();
+    private @Nullable Call popAttention() {
+        Call top = attention.get();
         while (top != null && !attention.compareAndSet(top, top.nextAttention)) { // only the holder pops
             top = attention.get();
         }
@@ -460,13 +482,13 @@ final class StatusWatcher {
         return top;
     }
 
-    /** From here on every exchange is abandoned: those that are here, and those that tasks bring. */
+    /** From here on every call is abandoned: those that are here, and those that tasks bring. */
     private void beginEnd() {
         try {
             for (SelectionKey key : selector.keys()) {
-                Exchange exchange = (Exchange) key.attachment();
-                if (exchange != null) {
-                    ready.add(exchange);
+                Call call = (Call) key.attachment();
+                if (call != null) {
+                    ready.add(call);
                 }
             }
         } catch (ClosedSelectorException e) { // then there is none
@@ -503,6 +525,34 @@ final class StatusWatcher {
             return StatusWatcher.this;
         }
 
+        /** Reads the bytes that are there. The next selection finds whether there are more. */
+        void read(Call call) {
+            int count;
+            buffer.clear().limit(Math.min(buffer.capacity(), call.readLimit()));
+            try {
+                count = channelOf(call).read(buffer);
+            } catch (IOException e) {
+                call.fail(e);
+                return;
+            }
+            if (count < 0) {
+                call.onEnd();
+            } else {
+                call.onMessages(buffer.flip());
+            }
+        }
+
+        /** Such a thread has most of its stack left. */
+        void attendTo(Call call) {
+            call.onAttention();
+            if (call.isHeld && !call.isOver()) {
+                readOn(call);
+            }
+            if (call.wantsAttention.get()) { // it has failed again
+                pauseBeforeRetry();
+            }
+        }
+
         @Override
         public void run() {
             if (begins) {
@@ -510,7 +560,7 @@ final class StatusWatcher {
             }
             while (baton.await()) {
                 spareStarts = false; // this one is the spare thread no more
-                Exchange left = reading;
+                Call left = reading;
                 if (left != null) {
                     left.isHeld = true;
                 }

@@ -1,4 +1,4 @@
-package io.sendfiled.client;
+package io.sendfiled.transport;
 
 import io.sendfiled.jni.ClientNative;
 import io.sendfiled.protocol.RequestEncoder;
@@ -28,13 +28,13 @@ final class RequestSender {
     private static final int WAIT_MS = 100;
 
     /**
-     * A request that is not sent yet; {@code exchange} is null for a Cancel, {@code request} for a request that carries
+     * A request that is not sent yet; {@code call} is null for a Cancel, {@code request} for a request that carries
      * a transfer id.
      */
     private record Pending(
             int command,
-            @Nullable Exchange exchange,
-            @Nullable FileRequest request,
+            @Nullable Call call,
+            @Nullable TransferRequest request,
             long transferId,
             Pipe.@Nullable SinkChannel status,
             @Nullable OwnedFd destination,
@@ -92,17 +92,18 @@ final class RequestSender {
      * the status channel's write end, the destination and the source.
      */
     void submit(
+            Call call,
             int command,
-            Exchange exchange,
+            TransferRequest request,
             Pipe.SinkChannel status,
             @Nullable OwnedFd destination,
             @Nullable OwnedFd source) {
-        submit(new Pending(command, exchange, exchange.request(), 0, status, destination, source));
+        submit(new Pending(command, call, request, 0, status, destination, source));
     }
 
     /** Submits Send Open File. Takes the destination. */
-    void sendOpened(Exchange exchange, OwnedFd destination) {
-        submit(new Pending(Wire.SEND_OPEN_FILE, exchange, null, exchange.transferId(), null, destination, null));
+    void sendOpened(Call call, OwnedFd destination) {
+        submit(new Pending(Wire.SEND_OPEN_FILE, call, null, call.transferId(), null, destination, null));
     }
 
     /** Submits Cancel. */
@@ -118,7 +119,7 @@ final class RequestSender {
                     result = -Errno.ECANCELED;
                 } else {
                     result = queue.isEmpty() ? send(pending) : -Errno.EAGAIN; // none overtakes those that wait
-                    if (result == -Errno.EAGAIN && (pending.exchange() == null || queue.size() < maxQueued)) {
+                    if (result == -Errno.EAGAIN && (pending.call() == null || queue.size() < maxQueued)) {
                         queue.add(pending);
                         startSubmitter();
                         return;
@@ -193,19 +194,19 @@ final class RequestSender {
         if (pending == null) {
             return 0;
         }
-        Exchange exchange = pending.exchange();
+        Call call = pending.call();
         try {
-            boolean wanted = exchange == null || !(exchange.isOver() || exchange.isCancelled());
+            boolean wanted = call == null || !(call.isOver() || call.isCancelled());
             int result = wanted ? send(pending) : 0; // unwanted: closing its status channel ends it
             if (result == -Errno.EAGAIN) {
                 return result;
             }
-            if (result != 0 && exchange != null && !watcher.execute(exchange, () -> settle(pending, result))) {
+            if (result != 0 && call != null && !watcher.execute(call, () -> settle(pending, result))) {
                 settle(pending, result); // the client is closed: no other request waits
             }
         } catch (Throwable t) { // no memory
-            if (exchange != null) {
-                exchange.failLater(t);
+            if (call != null) {
+                call.failLater(t);
             }
         }
         queue.remove();
@@ -214,8 +215,8 @@ final class RequestSender {
     }
 
     private int send(Pending pending) {
-        FileRequest file = pending.request();
-        if (file != null && file.pathBytes().length > Wire.MAX_PATH_LENGTH) { // as the daemon would say
+        TransferRequest file = pending.request();
+        if (file != null && file.path().length > Wire.MAX_PATH_LENGTH) { // as the daemon would say
             return -Errno.ENAMETOOLONG;
         }
         encode(pending);
@@ -250,9 +251,9 @@ final class RequestSender {
 
     private void encode(Pending pending) {
         buffer.clear();
-        FileRequest request = pending.request();
+        TransferRequest request = pending.request();
         if (request != null) {
-            encode(pending.command(), request);
+            encode(pending.command(), request, pending.source() != null);
         } else if (pending.command() == Wire.SEND_OPEN_FILE) {
             RequestEncoder.putSendOpenFile(buffer, pending.transferId());
         } else {
@@ -260,26 +261,19 @@ final class RequestSender {
         }
     }
 
-    private void encode(int command, FileRequest request) {
+    private void encode(int command, TransferRequest request, boolean hasSource) {
         long offset = request.offset();
         long length = request.length();
         if (!request.isExtended()) {
-            long bytes = length == FileRequest.TO_END ? 0 : length; // 0 itself needs the extended form
-            RequestEncoder.putFileRequest(buffer, command, request.pathBytes(), offset, bytes);
-        } else if (request.source() != null) {
-            RequestEncoder.putSendDescriptor(
-                    buffer, offset, length, request.options().onTheWire());
+            long bytes = length == Wire.TO_END ? 0 : length; // 0 itself needs the extended form
+            RequestEncoder.putFileRequest(buffer, command, request.path(), offset, bytes);
+        } else if (hasSource) {
+            RequestEncoder.putSendDescriptor(buffer, offset, length, request.options());
         } else {
-            RequestEncoder.putFileRequest(
-                    buffer,
-                    extended(command),
-                    request.pathBytes(),
-                    offset,
-                    length,
-                    request.options().onTheWire());
+            RequestEncoder.putFileRequest(buffer, extended(command), request.path(), offset, length, request.options());
         }
-        for (Segment segment : request.segments()) {
-            segment.addTo(buffer);
+        if (request.segmentCount() > 0) {
+            RequestEncoder.addSegments(buffer, 0, request.segments(), request.segmentCount());
         }
     }
 
@@ -292,18 +286,18 @@ final class RequestSender {
     }
 
     private void settle(Pending pending, int result) {
-        Exchange exchange = pending.exchange();
-        if (result == 0 || exchange == null) { // a Cancel that finds no daemon has nothing to cancel
+        Call call = pending.call();
+        if (result == 0 || call == null) { // a Cancel that finds no daemon has nothing to cancel
             return;
         }
         if (isUnconnected(result)) {
-            exchange.refuse(Errno.ECONNREFUSED, "no daemon listens at " + socketPath);
+            call.refuse(Errno.ECONNREFUSED, "no daemon listens at " + socketPath);
         } else if (result == -Errno.EAGAIN) {
-            exchange.refuse(Errno.EAGAIN, maxQueued + " requests wait for the daemon already");
+            call.refuse(Errno.EAGAIN, maxQueued + " requests wait for the daemon already");
         } else if (result == -Errno.ECANCELED) {
-            exchange.refuse(Errno.ECANCELED, "the client is closed");
+            call.refuse(Errno.ECANCELED, "the client is closed");
         } else {
-            exchange.refuse(-result, null);
+            call.refuse(-result, null);
         }
     }
 
@@ -342,7 +336,7 @@ final class RequestSender {
 
     /**
      * Drops the waiting requests and closes the socket: at once, or when the submitter notices. Idempotent. The watcher, which
-     * is closed before, ends their exchanges.
+     * is closed before, ends their calls.
      */
     void close() {
         synchronized (lock) {

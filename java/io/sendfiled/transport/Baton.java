@@ -1,4 +1,4 @@
-package io.sendfiled.client;
+package io.sendfiled.transport;
 
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
@@ -17,9 +17,9 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Any thread. Allocates nothing.
  */
-final class Baton {
+public final class Baton {
     /** What the user's code may take before another thread goes on with the other transfers. */
-    static final int LIMIT_MS = 10;
+    public static final int LIMIT_MS = 10;
 
     private static final long LIMIT_NS = TimeUnit.MILLISECONDS.toNanos(LIMIT_MS);
 

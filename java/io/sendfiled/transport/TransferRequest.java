@@ -1,0 +1,23 @@
+package io.sendfiled.transport;
+
+import io.sendfiled.protocol.RequestOptions;
+
+/**
+ * What is asked for, in the numbers of the protocol. The destination and the source come beside it.
+ *
+ * @param path the path's bytes without a NUL; empty if there is a source
+ * @param offset the first byte; 0 beside segments
+ * @param length the bytes, or {@link io.sendfiled.protocol.Wire#TO_END}; 0 beside segments
+ * @param segments what is sent in place of the range, encoded as behind the path of a request
+ * @param segmentCount how many those are
+ * @param isExtended whether it needs the extended form of the protocol
+ */
+@SuppressWarnings("ArrayRecordComponent") // never compared, nor changed
+public record TransferRequest(
+        byte[] path,
+        long offset,
+        long length,
+        byte[] segments,
+        int segmentCount,
+        RequestOptions options,
+        boolean isExtended) {}
