@@ -17,6 +17,7 @@ module io.sendfiled {
     exports io.sendfiled.client;
     exports io.sendfiled.config;
     exports io.sendfiled.counters;
+    exports io.sendfiled.hot;
     exports io.sendfiled.sys;
     exports io.sendfiled.technique;
 }

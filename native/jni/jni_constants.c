@@ -11,6 +11,7 @@
 #include <sendfiled/places.h>
 
 #include "engine.h"
+#include "hot.h"
 
 #define MEMBER(structure, member)                                                                                      \
     {                                                                                                                  \
@@ -102,6 +103,16 @@ static const struct constant {
     {"device.terminal", SFD_FD_DEVICE_TERMINAL},
     {"technique.count", SFD_TECHNIQUES},
     {"counter.count", SFD_COUNTERS},
+    {"hot.done", SFD_HOT_DONE},
+    {"hot.blocked", SFD_HOT_BLOCKED},
+    {"hot.cold", SFD_HOT_COLD},
+    {"hot.fd", SFD_JNI_HOT_FD},
+    {"hot.hold", SFD_JNI_HOT_HOLD},
+    {"hot.size", SFD_JNI_HOT_SIZE},
+    {"hot.modified", SFD_JNI_HOT_MODIFIED},
+    {"hot.inode", SFD_JNI_HOT_INODE},
+    {"hot.device", SFD_JNI_HOT_DEVICE},
+    {"hot.numbers", SFD_JNI_HOT_NUMBERS},
 };
 
 #define CONSTANTS (sizeof(table) / sizeof(table[0]))

@@ -40,6 +40,17 @@ static inline jint sfd_jni_register(JNIEnv *env, const char *package, const char
     return result;
 }
 
+/* What a file of the hot path is, by position in HotNative's array. */
+enum sfd_jni_hot {
+    SFD_JNI_HOT_FD,
+    SFD_JNI_HOT_HOLD,
+    SFD_JNI_HOT_SIZE,
+    SFD_JNI_HOT_MODIFIED,
+    SFD_JNI_HOT_INODE,
+    SFD_JNI_HOT_DEVICE,
+    SFD_JNI_HOT_NUMBERS,
+};
+
 /* jni_engine.c: "setting.KEY" of a number of EngineNative.create; NULL behind the last. */
 const char *sfd_jni_setting(size_t index);
 

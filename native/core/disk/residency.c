@@ -92,6 +92,11 @@ static enum sfd_medium medium_of(const struct sfd_kernel *kernel, int fd)
     return asked > 0 ? medium : SFD_MEDIUM_REMOTE;
 }
 
+enum sfd_medium sfd_residency_medium_of_root(const struct sfd_kernel *kernel, int fd)
+{
+    return medium_of_type(kernel, fd);
+}
+
 bool sfd_residency_opens_here(const struct sfd_kernel *kernel, int fd)
 {
     return sfd_medium_is_local(medium_of_type(kernel, fd));

@@ -22,9 +22,12 @@
 int sfd_residency_learn(struct sfd_devices *devices, const struct sfd_kernel *kernel, int fd, uint64_t dev);
 
 /*
- * Whether an open below the directory `fd` (borrowed, may be O_PATH), on the same mount, asks no server. Blocks: asks
- * for the type of the file system.
+ * The medium below the directory `fd` (borrowed, may be O_PATH), on the same mount, by the type of the file system
+ * alone: whether files there know RWF_NOWAIT shows with the first of them. Blocks: asks for that type.
  */
+enum sfd_medium sfd_residency_medium_of_root(const struct sfd_kernel *kernel, int fd);
+
+/* Whether an open there asks no server. Blocks likewise. */
 bool sfd_residency_opens_here(const struct sfd_kernel *kernel, int fd);
 
 /*

@@ -17,6 +17,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -280,6 +281,14 @@ static uint64_t sys_now_ns(void)
     return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
+static int64_t sys_voluntary_switches(void)
+{
+    struct rusage usage = {0};
+
+    (void)getrusage(RUSAGE_THREAD, &usage);
+    return usage.ru_nvcsw;
+}
+
 static int sys_pipe2(int ends[2], int flags)
 {
     RETRY(int, pipe2(ends, flags));
@@ -321,6 +330,7 @@ const struct sfd_sys sfd_sys_linux = {
     .epoll_wait = sys_epoll_wait,
     .now_ms = sfd_sys_now_ms,
     .now_ns = sys_now_ns,
+    .voluntary_switches = sys_voluntary_switches,
 };
 
 int sfd_sys_thread_id(void)

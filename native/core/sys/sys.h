@@ -80,6 +80,9 @@ struct sfd_sys {
     /* clocks: neither blocks nor enters the kernel */
     uint64_t (*now_ms)(void); /* sfd_sys_now_ms */
     uint64_t (*now_ns)(void); /* of CLOCK_MONOTONIC, exact; costs ~25 ns */
+
+    /* how often the calling thread has given up its processor to wait (getrusage(2), ru_nvcsw); enters the kernel */
+    int64_t (*voluntary_switches)(void);
 };
 
 /* The calls of the running kernel. */

@@ -58,6 +58,9 @@ public final class Names {
      * @throws InvalidPathException if the text has an unpaired surrogate that stands for no byte
      */
     public static byte[] bytes(String text) {
+        if (isAscii(text)) { // for each file that is opened: an encoder would cost more than the open
+            return text.getBytes(StandardCharsets.US_ASCII);
+        }
         var encoder = StandardCharsets.UTF_8.newEncoder();
         CharBuffer in = CharBuffer.wrap(text);
         ByteBuffer out = ByteBuffer.allocate(text.length() * 3);

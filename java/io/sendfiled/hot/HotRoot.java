@@ -1,0 +1,161 @@
+package io.sendfiled.hot;
+
+import io.sendfiled.base.Forgotten;
+import io.sendfiled.base.SystemLog;
+import io.sendfiled.jni.HotNative;
+import io.sendfiled.names.Names;
+import io.sendfiled.sys.Descriptors;
+import io.sendfiled.sys.Errno;
+import io.sendfiled.sys.NativeIoException;
+import io.sendfiled.sys.OwnedFd;
+import java.io.IOException;
+import java.lang.ref.Reference;
+import java.nio.channels.ClosedChannelException;
+import java.nio.channels.FileChannel;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A directory whose files are served from memory, by threads that must not wait for a disk.
+ *
+ * <pre>{@code
+ * HotRoot root = HotRoot.open(Path.of("/srv/www"));              // at the start: blocks
+ *
+ * try (HotFile file = root.open("index.html")) {                 // on an event loop
+ *     if (file == null) { ... }                                  // cold: the engine opens and sends it
+ *     int n = file.read(address, 4096, 0);                       // behind the header, in one buffer
+ * }
+ * }</pre>
+ *
+ * <p>A path is resolved below the root, as by a daemon that has this root: neither {@code ..} nor a symbolic link leads out of
+ * it, and a leading {@code /} means the root. Only what the kernel's caches know is opened: a path whose directories were not
+ * looked up lately, one on another mount than the root, and all files of a root on a file server (FUSE, NFS, ...) are cold. A
+ * file that does not exist can be known too.
+ *
+ * <p>A file system call can be held by what is hooked into the kernel, such as an antivirus (fanotify). It is noticed when one
+ * was: then everything is cold for a second, and for longer if that happens again, up to a minute.
+ *
+ * <p>Thread-safe. Uses one descriptor. A root that is not closed leaks until the garbage collector frees it, which is logged.
+ */
+public final class HotRoot implements AutoCloseable {
+    private final State state;
+
+    private HotRoot(State state) {
+        this.state = state;
+        var unused = Forgotten.watch(this, state); // its files keep it reachable
+    }
+
+    /**
+     * Opens a directory. Blocks.
+     *
+     * @throws NativeIoException if it cannot be opened: {@code ENOENT}, {@code ENOTDIR}, {@code EACCES}, {@code EMFILE}, ...
+     * @throws UnsatisfiedLinkError if the native library is not available
+     */
+    public static HotRoot open(Path root) throws IOException {
+        long handle = HotNative.openRoot(Names.bytes(root));
+        if (handle < 0) {
+            throw new NativeIoException("open " + Names.printable(root), (int) -handle);
+        }
+        State state = new State(handle);
+        try {
+            return new HotRoot(state);
+        } catch (Throwable t) { // no memory, or no thread
+            HotNative.freeRoot(handle);
+            throw t;
+        }
+    }
+
+    /**
+     * Opens a file for reading. Never waits for a disk.
+     *
+     * @param path below the root, see {@link HotRoot}
+     * @return the file, which the caller closes; null: cold
+     * @throws NoSuchFileException if there is none
+     * @throws AccessDeniedException if this process may not read it
+     * @throws NativeIoException {@code EINVAL} if it is no regular file, {@code ENOTDIR}, {@code ELOOP}, {@code ENAMETOOLONG}, ...
+     * @throws ClosedChannelException if the root is closed
+     */
+    public @Nullable HotFile open(String path) throws IOException {
+        HotFile file = new HotFile(this);
+        int result;
+        try {
+            result = HotNative.open(state.handle, Names.bytes(path), file.numbers);
+        } finally {
+            Reference.reachabilityFence(this);
+        }
+        if (result == 0) {
+            return file;
+        }
+        return switch (-result) {
+            case Errno.EAGAIN -> null;
+            case Errno.EBADF -> throw new ClosedChannelException();
+            case Errno.ENOENT -> throw new NoSuchFileException(Names.printable(path));
+            case Errno.EACCES, Errno.EPERM -> throw new AccessDeniedException(Names.printable(path));
+            default -> throw new NativeIoException("open " + Names.printable(path), -result);
+        };
+    }
+
+    /**
+     * Takes up a file that is open already. Never waits for a disk.
+     *
+     * @param file open for reading, and neither closed nor moved by this: the hot file has a duplicate of its descriptor
+     * @return the file, which the caller closes; null: cold, because it is on another device than the root, or open with {@code
+     *     O_DIRECT}
+     * @throws ClosedChannelException if the root or the channel is closed
+     * @throws NativeIoException {@code EBADF} if it is not open for reading, {@code EINVAL} if it is no regular file, {@code
+     *     EMFILE}
+     */
+    public @Nullable HotFile adopt(FileChannel file) throws IOException {
+        HotFile hot = new HotFile(this);
+        OwnedFd duplicate = Descriptors.duplicate(file);
+        try {
+            int result = HotNative.adopt(state.handle, duplicate.fd(), hot.numbers);
+            if (result == -Errno.EAGAIN) {
+                return null;
+            }
+            if (result == -Errno.EBADF && state.closed.get()) {
+                throw new ClosedChannelException();
+            }
+            Errno.check(result, "take up an open file");
+            var unused = duplicate.release();
+            return hot;
+        } finally {
+            Reference.reachabilityFence(this);
+            duplicate.close();
+        }
+    }
+
+    /** Closes it; idempotent. Its open files stay open until they are closed. Does not wait for calls of other threads. */
+    @Override
+    public void close() {
+        if (!state.closed.getAndSet(true)) {
+            HotNative.closeRoot(state.handle);
+        }
+    }
+
+    long handle() {
+        return state.handle;
+    }
+
+    /** What outlives the object for a moment: the native root. */
+    private static final class State implements Runnable {
+        final long handle;
+        final AtomicBoolean closed = new AtomicBoolean();
+
+        State(long handle) {
+            this.handle = handle;
+        }
+
+        /** Called by the cleaner: neither the root nor one of its files can be reached. */
+        @Override
+        public void run() {
+            if (!closed.get()) {
+                SystemLog.log("io.sendfiled.hot", System.Logger.Level.WARNING, "a HotRoot was not closed", null);
+            }
+            HotNative.freeRoot(handle);
+        }
+    }
+}

@@ -1,0 +1,45 @@
+/*
+ * What has held a thread: the memory of one device, by which threads that must not wait keep away from it.
+ *
+ * Role: "from the kernel's caches alone" keeps disks out, but not all that can hold a call: a fanotify listener, such
+ * as an antivirus, answers an open or a read when it likes, and so does whatever else is hooked into the kernel. So
+ * each call is timed. One that held its thread closes the device for a while: a second, twice as long each time that
+ * this happens again, up to a minute; after a minute of good conduct a second again. Then one thread tries it, alone.
+ *
+ * Time alone does not tell: on a busy machine a thread that is ready may wait for a processor for some ms. A call of
+ * HELD_NS has been held. A shorter one only makes the device suspect; while it is, calls also count how often the
+ * thread has waited of its own (getrusage(2), ru_nvcsw), which a thread that only lost its processor has not.
+ *
+ * Thread: any; no locks. A call costs two readings of the clock, ~50 ns. Owns nothing.
+ */
+#ifndef SFD_HOT_DEVICE_H
+#define SFD_HOT_DEVICE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "sys/sys.h"
+
+/* Times of sys->now_ns. All zero: nothing is known against it. */
+struct sfd_hot_device {
+    _Atomic(uint64_t) closed_until; /* 0: open to all */
+    _Atomic(uint64_t) suspect_until;
+    _Atomic(uint64_t) held_last;
+    _Atomic(uint64_t) pause; /* how long it was closed last */
+};
+
+/* One call on its way. */
+struct sfd_hot_call {
+    uint64_t begun;
+    int64_t switches; /* of the thread, before it; -1: not counted */
+    bool trial;       /* the first one after a pause */
+};
+
+/* Begins a call. False: the device is closed, and the caller makes none. */
+bool sfd_hot_device_enter(struct sfd_hot_device *device, const struct sfd_sys *sys, struct sfd_hot_call *call);
+
+/* Ends a call that was begun. */
+void sfd_hot_device_leave(struct sfd_hot_device *device, const struct sfd_sys *sys, const struct sfd_hot_call *call);
+
+#endif
