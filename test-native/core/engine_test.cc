@@ -1,27 +1,12 @@
 // One engine: start, end, and a small daemon of threads around it.
 #include "await.h"
-#include "core.h"
+#include "small_daemon.h"
 
-#include <condition_variable>
-#include <deque>
 #include <memory>
-#include <mutex>
 #include <sys/un.h>
-#include <thread>
 
 namespace
 {
-
-struct sfd_settings settingsOf(uint32_t loops)
-{
-    struct sfd_settings settings = {};
-    settings.loops = loops;
-    settings.max_transfers = 100;
-    settings.open_timeout_ms = 10000;
-    settings.buffer_size = 64 * 1024;
-    settings.quantum = 256 * 1024;
-    return settings;
-}
 
 class EngineTest : public CoreTest
 {
@@ -134,83 +119,6 @@ TEST_F(EngineTest, ShouldDestroyNothingGracefully)
 {
     sfd_engine_destroy(nullptr);
 }
-
-/* What io.sendfiled.engine does, in a page of C++: a thread for each loop, and a disk pool of two. */
-class SmallDaemon
-{
-  public:
-    SmallDaemon(struct sfd_engine *engine, uint32_t loops) : engine_(engine)
-    {
-        for (uint32_t i = 0; i < loops; i++) {
-            loops_.emplace_back([this, i] { runLoop(sfd_loop_carrier(sfd_engine_loop(engine_, i))); });
-        }
-        for (int i = 0; i < 2; i++) {
-            workers_.emplace_back([this] { runWorker(); });
-        }
-    }
-    SmallDaemon(const SmallDaemon &) = delete;
-    SmallDaemon &operator=(const SmallDaemon &) = delete;
-    ~SmallDaemon()
-    {
-        for (uint32_t i = 0; i < loops_.size(); i++) {
-            sfd_loop_stop(sfd_engine_loop(engine_, i));
-        }
-        for (std::thread &thread : loops_) {
-            thread.join();
-        }
-        {
-            const std::lock_guard<std::mutex> guard(lock_);
-            over_ = true;
-        }
-        changed_.notify_all();
-        for (std::thread &thread : workers_) {
-            thread.join();
-        }
-    }
-
-  private:
-    void runLoop(struct sfd_carrier *carrier)
-    {
-        struct sfd_turn *turn = sfd_carrier_turn(carrier);
-        int result = 0;
-        while (result == 0) {
-            result = sfd_carrier_poll(carrier);
-            for (int i = 0; i < turn->requests; i++) {
-                dispatcher_decide(&turn->slot[i], getuid());
-            }
-            const std::lock_guard<std::mutex> guard(lock_);
-            for (int i = 0; i < turn->offloads; i++) {
-                tasks_.push_back(reinterpret_cast<struct sfd_task *>(turn->offload[i].task));
-                changed_.notify_one();
-            }
-            turn->offloads = 0;
-        }
-        EXPECT_EQ(-ESHUTDOWN, result);
-    }
-    void runWorker()
-    {
-        std::unique_lock<std::mutex> guard(lock_);
-        while (true) {
-            changed_.wait(guard, [this] { return over_ || !tasks_.empty(); });
-            if (tasks_.empty()) {
-                return;
-            }
-            struct sfd_task *task = tasks_.front();
-            tasks_.pop_front();
-            guard.unlock();
-            sfd_loop_work(task);
-            guard.lock();
-        }
-    }
-
-    struct sfd_engine *engine_;
-    std::mutex lock_;
-    std::condition_variable changed_;
-    std::deque<struct sfd_task *> tasks_;
-    bool over_ = false;
-    std::vector<std::thread> loops_;
-    std::vector<std::thread> workers_;
-};
 
 class EngineLoopsTest : public EngineTest, public testing::WithParamInterface<uint32_t>
 {
