@@ -288,6 +288,30 @@ int sfd_send_buffer(int srv_sockfd, struct sfd_buffer *buffer, int destination_f
                     bool stat_fd_nonblock, const struct sfd_options *options) SFD_API;
 
 /*
+ * sendfile(2), with the disk waited for by a daemon. A program that calls sendfile(2) today calls this instead: what it
+ * returns, and when, errno, and what becomes of *offset, of the position of in_fd, and of SIGPIPE is the same, for
+ * files, sockets and pipes alike. What is in the page cache is moved at once. What is not, the daemon loads, some MiB
+ * at a time, while the calling thread sleeps; the calling thread moves it then. So it does not hang in the disk, where
+ * no signal reaches a thread, and the daemon's limits (how many read from one disk at a time) hold for it, too.
+ *
+ *   srv_sockfd   of sfd_connect(). -1: there is none, and the disk is waited for as sendfile(2) does. So it is when the
+ *                daemon cannot help: it has ended, or refuses, or cannot read the file
+ *   out_fd       whatever sendfile(2) takes. Non-blocking: EAGAIN when it is full, but a cold file is waited for first
+ *   in_fd        the file
+ *   offset       where to read from, and moved on; the file's position is not used. NULL: the file's position is used,
+ *                and moved on
+ *   count        bytes; at most 0x7ffff000 are sent
+ *
+ * Returns the number of bytes sent, fewer than count at the end of the file, when a non-blocking out_fd is full, to a
+ * pipe, and after a signal; 0 at the end of the file; or -1. Blocks.
+ *
+ * The differences: EINTR comes also when a signal ends the wait for the disk before the first byte was sent (its
+ * handler has no SA_RESTART, or it came while a non-blocking srv_sockfd was full). Some descriptors
+ * are used for a moment. Thread-safe as sendfile(2) is.
+ */
+ssize_t sfd_sendfile(int srv_sockfd, int out_fd, int in_fd, off_t *offset, size_t count) SFD_API;
+
+/*
  * The name of a technique, "auto", "sendfile", "splice", "mmap", "read-write" or "copy-file-range":
  * a constant string, or NULL when `technique` is none of enum sfd_technique. Neither blocks nor fails.
  */
