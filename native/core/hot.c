@@ -35,7 +35,7 @@ static int open_root(struct sfd_hot *hot, const char *path)
     return 0;
 }
 
-int sfd_hot_init(struct sfd_hot *hot, const char *path, const struct sfd_hot_options *options)
+int sfd_hot_init(struct sfd_hot *hot, const char *path, const struct sfd_hot_settings *options)
 {
     *hot = (struct sfd_hot){.root = -1, .sigpipe_is_harmless = options->sigpipe_is_harmless};
     int result = sfd_kernel_init(&hot->kernel, options->sys != NULL ? options->sys : &sfd_sys_linux);
@@ -64,9 +64,9 @@ static int64_t nanoseconds(int64_t seconds, uint32_t behind)
     return all;
 }
 
-static struct sfd_hot_file file_of(struct sfd_hot *hot, const struct sfd_opened *opened)
+static struct sfd_hot_source file_of(struct sfd_hot *hot, const struct sfd_opened *opened)
 {
-    return (struct sfd_hot_file){
+    return (struct sfd_hot_source){
         .hot = hot,
         .fd = opened->fd,
         .mode = opened->mode,
@@ -79,7 +79,7 @@ static struct sfd_hot_file file_of(struct sfd_hot *hot, const struct sfd_opened 
     };
 }
 
-int sfd_hot_open(struct sfd_hot *hot, const char *path, struct sfd_hot_file *out)
+int sfd_hot_source_open(struct sfd_hot *hot, const char *path, struct sfd_hot_source *out)
 {
     const struct sfd_sys *sys = hot->kernel.sys;
     struct sfd_hot_call call;
@@ -93,7 +93,7 @@ int sfd_hot_open(struct sfd_hot *hot, const char *path, struct sfd_hot_file *out
     return 0;
 }
 
-int sfd_hot_adopt(struct sfd_hot *hot, int fd, struct sfd_hot_file *out)
+int sfd_hot_source_adopt(struct sfd_hot *hot, int fd, struct sfd_hot_source *out)
 {
     struct sfd_opened opened;
 
@@ -105,7 +105,7 @@ int sfd_hot_adopt(struct sfd_hot *hot, int fd, struct sfd_hot_file *out)
     return 0;
 }
 
-void sfd_hot_close(struct sfd_hot_file *file)
+void sfd_hot_source_close(struct sfd_hot_source *file)
 {
     if (file->hot != NULL) sfd_fd_close(file->hot->kernel.sys, &file->fd);
 }
@@ -115,7 +115,7 @@ static bool is_in_memory(const struct sfd_hot *hot)
     return hot->medium == SFD_MEDIUM_MEMORY;
 }
 
-int64_t sfd_hot_read(struct sfd_hot_file *file, void *to, size_t size, uint64_t offset)
+int64_t sfd_hot_source_read(struct sfd_hot_source *file, void *to, size_t size, uint64_t offset)
 {
     struct sfd_hot *const hot = file->hot;
     const struct sfd_sys *sys = hot->kernel.sys;
@@ -179,15 +179,15 @@ static bool take(struct sfd_hot_sent *sent, const struct sfd_progress *progress)
     case SFD_STEP_MORE:
         return true;
     case SFD_STEP_BLOCKED:
-        sent->step = SFD_HOT_BLOCKED;
+        sent->step = SFD_HOT_STEP_BLOCKED;
         return false;
     case SFD_STEP_COLD:
     case SFD_STEP_SHORT: /* who may wait can wait for its end, too */
-        sent->step = SFD_HOT_COLD;
+        sent->step = SFD_HOT_STEP_COLD;
         sent->error = 0;
         return false;
     default:
-        sent->step = SFD_HOT_FAILED;
+        sent->step = SFD_HOT_STEP_FAILED;
         return false;
     }
 }
@@ -206,7 +206,7 @@ static bool send_window(struct sending *s, const void *head, size_t head_length,
                         uint64_t behind, struct sfd_hot_sent *sent)
 {
     if (!is_resident(s, offset, length)) {
-        sent->step = SFD_HOT_COLD;
+        sent->step = SFD_HOT_STEP_COLD;
         return false;
     }
     if (sent->head_moved < head_length && !send_head(s, head, head_length, true, sent)) return false;
@@ -233,7 +233,7 @@ static void send_all(struct sending *s, const void *head, size_t head_length, ui
         const uint64_t window = rest < WINDOW_BYTES ? rest : WINDOW_BYTES;
         struct sfd_hot_call call;
         if (!sfd_hot_device_enter(&s->hot->device, sys, &call)) {
-            sent->step = SFD_HOT_COLD;
+            sent->step = SFD_HOT_STEP_COLD;
             return;
         }
         goes_on = send_window(s, head, head_length, offset + sent->moved, window, rest - window, sent);
@@ -241,11 +241,11 @@ static void send_all(struct sending *s, const void *head, size_t head_length, ui
     }
 }
 
-struct sfd_hot_sent sfd_hot_send(struct sfd_hot_file *file, int dest, enum sfd_fd_kind kind, const void *head,
-                                 size_t head_length, uint64_t offset, uint64_t length)
+struct sfd_hot_sent sfd_hot_source_send(struct sfd_hot_source *file, int dest, enum sfd_fd_kind kind, const void *head,
+                                        size_t head_length, uint64_t offset, uint64_t length)
 {
     char buffer[COPY_BYTES];
-    struct sfd_hot_sent sent = {.step = SFD_HOT_DONE};
+    struct sfd_hot_sent sent = {.step = SFD_HOT_STEP_DONE};
     struct sending s = {
         .hot = file->hot,
         .move = {.kernel = &file->hot->kernel,
@@ -257,7 +257,7 @@ struct sfd_hot_sent sfd_hot_send(struct sfd_hot_file *file, int dest, enum sfd_f
 
     const bool is_inside = offset <= file->size && length <= file->size - offset;
     const int result = is_inside ? find_destination(&s, dest, kind) : -ERANGE;
-    if (result < 0) return (struct sfd_hot_sent){.step = SFD_HOT_FAILED, .error = result};
+    if (result < 0) return (struct sfd_hot_sent){.step = SFD_HOT_STEP_FAILED, .error = result};
     /* send(2) has MSG_NOSIGNAL. */
     const bool raises = !s.hot->sigpipe_is_harmless && s.technique != SFD_TECHNIQUE_READ_WRITE;
     const struct sfd_pipe_signal held = raises ? sfd_pipe_signal_hold() : (struct sfd_pipe_signal){.was_blocked = true};

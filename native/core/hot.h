@@ -24,7 +24,7 @@
 #include "sys/fd.h"
 #include "sys/kernel.h"
 
-struct sfd_hot_options {
+struct sfd_hot_settings {
     const struct sfd_sys *sys; /* borrowed; NULL: sfd_sys_linux */
     bool sigpipe_is_harmless;  /* the process ignores or handles SIGPIPE; else it is blocked while bytes are sent */
 };
@@ -40,7 +40,7 @@ struct sfd_hot {
 };
 
 /* An open file. Only this module changes it; all may read. */
-struct sfd_hot_file {
+struct sfd_hot_source {
     struct sfd_hot *hot; /* borrowed */
     int fd;              /* borrowed by all but this module; -1: closed */
     uint16_t mode;
@@ -52,12 +52,12 @@ struct sfd_hot_file {
     int64_t ctime_ns;
 };
 
-/* What a call of sfd_hot_send ended with. */
+/* What a call of sfd_hot_source_send ended with. */
 enum sfd_hot_step {
-    SFD_HOT_DONE,    /* all was moved */
-    SFD_HOT_BLOCKED, /* the destination said EAGAIN: go on when it can be written to */
-    SFD_HOT_COLD,    /* the next bytes of the file need somebody who may wait */
-    SFD_HOT_FAILED,  /* `error` says why; -ENODATA: the file has become shorter */
+    SFD_HOT_STEP_DONE,    /* all was moved */
+    SFD_HOT_STEP_BLOCKED, /* the destination said EAGAIN: go on when it can be written to */
+    SFD_HOT_STEP_COLD,    /* the next bytes of the file need somebody who may wait */
+    SFD_HOT_STEP_FAILED,  /* `error` says why; -ENODATA: the file has become shorter */
 };
 
 /* What it moved, in every case, also beside an error. */
@@ -72,7 +72,7 @@ struct sfd_hot_sent {
  * Opens the directory `path` as a root; symbolic links on the way to it are followed. 0, or -errno: those of
  * openat2(2), and of the calls that a hot path is made of. Blocks. On failure there is nothing to deinit.
  */
-int sfd_hot_init(struct sfd_hot *hot, const char *path, const struct sfd_hot_options *options);
+int sfd_hot_init(struct sfd_hot *hot, const char *path, const struct sfd_hot_settings *options);
 
 /* Idempotent. All files are closed before. May block as close(2) does. */
 void sfd_hot_deinit(struct sfd_hot *hot);
@@ -82,23 +82,23 @@ void sfd_hot_deinit(struct sfd_hot *hot);
  * -EAGAIN: cold: only the disk can tell, or it is on another mount or a file server; or another -errno that the kernel
  * gave from memory: -ENOENT, -EACCES, -EINVAL (not a regular file), ... On failure *out stays as it was.
  */
-int sfd_hot_open(struct sfd_hot *hot, const char *path, struct sfd_hot_file *out);
+int sfd_hot_source_open(struct sfd_hot *hot, const char *path, struct sfd_hot_source *out);
 
 /*
  * Takes a file that the caller has opened, on success only. 0; -EAGAIN: cold: it is on another device than the root, or
  * open with O_DIRECT; -EBADF: not open for reading; -EINVAL: not a regular file. Its position is neither used nor
  * moved.
  */
-int sfd_hot_adopt(struct sfd_hot *hot, int fd, struct sfd_hot_file *out);
+int sfd_hot_source_adopt(struct sfd_hot *hot, int fd, struct sfd_hot_source *out);
 
 /* Closes it; idempotent. */
-void sfd_hot_close(struct sfd_hot_file *file);
+void sfd_hot_source_close(struct sfd_hot_source *file);
 
 /*
  * Reads at most `size` bytes from `offset`. The bytes read, fewer at the end of the file or where the next are not in
  * memory, 0 at the end; -EAGAIN: cold; or another -errno.
  */
-int64_t sfd_hot_read(struct sfd_hot_file *file, void *to, size_t size, uint64_t offset);
+int64_t sfd_hot_source_read(struct sfd_hot_source *file, void *to, size_t size, uint64_t offset);
 
 /*
  * Sends `head` (`head_length` bytes of the caller's, such as a response header; none: 0) and then `length` bytes of the
@@ -111,7 +111,7 @@ int64_t sfd_hot_read(struct sfd_hot_file *file, void *to, size_t size, uint64_t 
  * O_NONBLOCK is written to by calls that do not wait, and its flags stay as they are; that copies the bytes once more
  * if it is a socket.
  */
-struct sfd_hot_sent sfd_hot_send(struct sfd_hot_file *file, int dest, enum sfd_fd_kind kind, const void *head,
-                                 size_t head_length, uint64_t offset, uint64_t length);
+struct sfd_hot_sent sfd_hot_source_send(struct sfd_hot_source *file, int dest, enum sfd_fd_kind kind, const void *head,
+                                        size_t head_length, uint64_t offset, uint64_t length);
 
 #endif

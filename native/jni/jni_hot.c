@@ -32,7 +32,7 @@ static int take_path(JNIEnv *env, jbyteArray path, char *out)
 static jlong open_root(JNIEnv *env, jclass self, jbyteArray path)
 {
     /* The JVM handles SIGPIPE, because the JDK's own writes to sockets raise it. */
-    const struct sfd_hot_options options = {.sigpipe_is_harmless = true};
+    const struct sfd_hot_settings options = {.sigpipe_is_harmless = true};
     struct sfd_hot_shared *root = NULL;
     char name[PATH_MAX];
 
@@ -57,7 +57,7 @@ static void free_root(JNIEnv *env, jclass self, jlong root)
 }
 
 /* Gives a file that was opened, and the use of its root, to Java; or ends that use. */
-static jint give(JNIEnv *env, struct sfd_hot_shared *root, int hold, int result, const struct sfd_hot_file *file,
+static jint give(JNIEnv *env, struct sfd_hot_shared *root, int hold, int result, const struct sfd_hot_source *file,
                  jlongArray out)
 {
     if (result < 0) {
@@ -79,7 +79,7 @@ static jint give(JNIEnv *env, struct sfd_hot_shared *root, int hold, int result,
 static jint open_file(JNIEnv *env, jclass self, jlong root, jbyteArray path, jlongArray out)
 {
     struct sfd_hot_shared *const shared = root_of(root);
-    struct sfd_hot_file file;
+    struct sfd_hot_source file;
     char name[PATH_MAX];
 
     (void)self;
@@ -87,43 +87,43 @@ static jint open_file(JNIEnv *env, jclass self, jlong root, jbyteArray path, jlo
     if (result < 0) return result;
     const int hold = sfd_hot_shared_hold(shared);
     if (hold < 0) return hold;
-    result = sfd_hot_open(&shared->hot, name, &file);
+    result = sfd_hot_source_open(&shared->hot, name, &file);
     return give(env, shared, hold, result, &file, out);
 }
 
 static jint adopt(JNIEnv *env, jclass self, jlong root, jint fd, jlongArray out)
 {
     struct sfd_hot_shared *const shared = root_of(root);
-    struct sfd_hot_file file;
+    struct sfd_hot_source file;
 
     (void)self;
     const int hold = sfd_hot_shared_hold(shared);
     if (hold < 0) return hold;
-    return give(env, shared, hold, sfd_hot_adopt(&shared->hot, fd, &file), &file, out);
+    return give(env, shared, hold, sfd_hot_source_adopt(&shared->hot, fd, &file), &file, out);
 }
 
-static struct sfd_hot_file file_of(jlong root, jint fd, jlong size)
+static struct sfd_hot_source file_of(jlong root, jint fd, jlong size)
 {
-    return (struct sfd_hot_file){.hot = &root_of(root)->hot, .fd = fd, .size = (uint64_t)size};
+    return (struct sfd_hot_source){.hot = &root_of(root)->hot, .fd = fd, .size = (uint64_t)size};
 }
 
 static void close_file(JNIEnv *env, jclass self, jlong root, jint fd, jint hold)
 {
-    struct sfd_hot_file file = file_of(root, fd, 0);
+    struct sfd_hot_source file = file_of(root, fd, 0);
 
     (void)env;
     (void)self;
-    sfd_hot_close(&file);
+    sfd_hot_source_close(&file);
     sfd_hot_shared_release(root_of(root), hold);
 }
 
 static jint read_file(JNIEnv *env, jclass self, jlong root, jint fd, jlong address, jint capacity, jlong offset)
 {
-    struct sfd_hot_file file = file_of(root, fd, 0);
+    struct sfd_hot_source file = file_of(root, fd, 0);
 
     (void)env;
     (void)self;
-    return (jint)sfd_hot_read(&file, (void *)(intptr_t)address, (size_t)capacity, (uint64_t)offset);
+    return (jint)sfd_hot_source_read(&file, (void *)(intptr_t)address, (size_t)capacity, (uint64_t)offset);
 }
 
 static jint read_buffer(JNIEnv *env, jclass self, jlong root, jint fd, jobject buffer, jint position, jint capacity,
@@ -138,14 +138,14 @@ static jint read_buffer(JNIEnv *env, jclass self, jlong root, jint fd, jobject b
 static jint send_file(JNIEnv *env, jclass self, jlong root, jint fd, jlong size, jint dest, jlong head,
                       jint head_length, jlong offset, jlong length, jlongArray moved)
 {
-    struct sfd_hot_file file = file_of(root, fd, size);
-    const struct sfd_hot_sent sent = sfd_hot_send(&file, dest, SFD_FD_OTHER, (const void *)(intptr_t)head,
-                                                  (size_t)head_length, (uint64_t)offset, (uint64_t)length);
+    struct sfd_hot_source file = file_of(root, fd, size);
+    const struct sfd_hot_sent sent = sfd_hot_source_send(&file, dest, SFD_FD_OTHER, (const void *)(intptr_t)head,
+                                                         (size_t)head_length, (uint64_t)offset, (uint64_t)length);
     const jlong counts[] = {(jlong)sent.head_moved, (jlong)sent.moved};
 
     (void)self;
     (*env)->SetLongArrayRegion(env, moved, 0, SFD_JNI_COUNT(counts), counts);
-    return sent.step == SFD_HOT_FAILED ? sent.error : (jint)sent.step;
+    return sent.step == SFD_HOT_STEP_FAILED ? sent.error : (jint)sent.step;
 }
 
 jint sfd_jni_register_hot(JNIEnv *env, const char *package)

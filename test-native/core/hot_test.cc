@@ -39,19 +39,19 @@ class HotTest : public CoreTest
 
     int init(const std::string &path, const struct sfd_sys *sys = nullptr)
     {
-        struct sfd_hot_options options = {};
+        struct sfd_hot_settings options = {};
         options.sys = sys;
         sfd_hot_deinit(&hot_);
         return sfd_hot_init(&hot_, path.c_str(), &options);
     }
     void close()
     {
-        sfd_hot_close(&file_);
+        sfd_hot_source_close(&file_);
     }
     int open(const char *path = "file")
     {
         close();
-        return sfd_hot_open(&hot_, path, &file_);
+        return sfd_hot_source_open(&hot_, path, &file_);
     }
     /* Takes the pages of the file's range out of the cache; true once they are. */
     bool evict(uint64_t offset, uint64_t length, const std::string &name = "root/file")
@@ -67,7 +67,7 @@ class HotTest : public CoreTest
     struct sfd_hot_sent send(int dest, uint64_t offset, uint64_t length, const std::string &head = "",
                              enum sfd_fd_kind kind = SFD_FD_OTHER)
     {
-        return sfd_hot_send(&file_, dest, kind, head.data(), head.size(), offset, length);
+        return sfd_hot_source_send(&file_, dest, kind, head.data(), head.size(), offset, length);
     }
     /* Sends all, while another thread receives it; the steps in between were BLOCKED. What arrived. */
     std::string sendAll(SocketPair &pair, const std::string &head, uint64_t offset, uint64_t length)
@@ -81,8 +81,8 @@ class HotTest : public CoreTest
                 send(pair.out.get(), offset + moved, length - moved, head.substr(head_moved));
             moved += sent.moved;
             head_moved += sent.head_moved;
-            if (sent.step != SFD_HOT_BLOCKED) {
-                EXPECT_EQ(SFD_HOT_DONE, sent.step) << sent.error;
+            if (sent.step != SFD_HOT_STEP_BLOCKED) {
+                EXPECT_EQ(SFD_HOT_STEP_DONE, sent.step) << sent.error;
                 break;
             }
             blocked_++;
@@ -99,7 +99,7 @@ class HotTest : public CoreTest
     std::unique_ptr<TemporaryDirectory> directory_;
     std::string content_;
     struct sfd_hot hot_ = {};
-    struct sfd_hot_file file_ = {};
+    struct sfd_hot_source file_ = {};
     int blocked_ = 0;
 };
 
@@ -121,11 +121,11 @@ TEST_F(HotTest, ShouldReadToTheEndOfTheFile)
     std::string buffer(SIZE + 10, 'x');
 
     ASSERT_EQ(0, open());
-    EXPECT_EQ(100, sfd_hot_read(&file_, &buffer[0], 100, SIZE - 200));
+    EXPECT_EQ(100, sfd_hot_source_read(&file_, &buffer[0], 100, SIZE - 200));
     EXPECT_EQ(content_.substr(SIZE - 200, 100), buffer.substr(0, 100));
-    EXPECT_EQ(static_cast<int64_t>(SIZE), sfd_hot_read(&file_, &buffer[0], buffer.size(), 0));
+    EXPECT_EQ(static_cast<int64_t>(SIZE), sfd_hot_source_read(&file_, &buffer[0], buffer.size(), 0));
     EXPECT_BYTES(content_, buffer.substr(0, SIZE));
-    EXPECT_EQ(0, sfd_hot_read(&file_, &buffer[0], 1, SIZE));
+    EXPECT_EQ(0, sfd_hot_source_read(&file_, &buffer[0], 1, SIZE));
 }
 
 TEST_F(HotTest, ShouldNotLeaveTheRoot)
@@ -145,11 +145,11 @@ TEST_F(HotTest, ShouldSayThatEvictedBytesAreCold)
 
     ASSERT_EQ(0, open());
     ASSERT_TRUE(evict(0, SIZE));
-    EXPECT_EQ(-EAGAIN, sfd_hot_read(&file_, &byte, 1, SIZE / 2));
+    EXPECT_EQ(-EAGAIN, sfd_hot_source_read(&file_, &byte, 1, SIZE / 2));
     SocketPair pair = tcpPair();
     setNonblocking(pair.out.get());
     const struct sfd_hot_sent sent = send(pair.out.get(), 0, SIZE, "head");
-    EXPECT_EQ(SFD_HOT_COLD, sent.step);
+    EXPECT_EQ(SFD_HOT_STEP_COLD, sent.step);
     EXPECT_EQ(0u, sent.head_moved) << "a header would announce what may not come";
     EXPECT_EQ(0u, sent.moved);
     EXPECT_FALSE(readable(pair.in.get()));
@@ -181,7 +181,7 @@ TEST_F(HotTest, ShouldStopWhereTheFileIsColdInTheMiddle)
     ASSERT_EQ(0, open());
     ASSERT_TRUE(evict(2 * WINDOW, WINDOW));
     const struct sfd_hot_sent sent = send(pair.out.get(), 0, SIZE, "head");
-    EXPECT_EQ(SFD_HOT_COLD, sent.step);
+    EXPECT_EQ(SFD_HOT_STEP_COLD, sent.step);
     EXPECT_EQ(4u, sent.head_moved);
     EXPECT_EQ(2 * WINDOW, sent.moved);
     EXPECT_BYTES("head" + content_.substr(0, 2 * WINDOW), drain(pair.in.get()));

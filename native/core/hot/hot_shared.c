@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-int sfd_hot_shared_create(const char *path, const struct sfd_hot_options *options, struct sfd_hot_shared **out)
+int sfd_hot_shared_create(const char *path, const struct sfd_hot_settings *options, struct sfd_hot_shared **out)
 {
     struct sfd_hot_shared *shared = aligned_alloc(_Alignof(struct sfd_hot_shared), sizeof(*shared));
 

@@ -28,7 +28,7 @@ struct sfd_hot_shared {
 };
 
 /* As sfd_hot_init. 0 with the root in *out, or -errno. Blocks. */
-int sfd_hot_shared_create(const char *path, const struct sfd_hot_options *options, struct sfd_hot_shared **out);
+int sfd_hot_shared_create(const char *path, const struct sfd_hot_settings *options, struct sfd_hot_shared **out);
 
 /* Begins a use: the number of a stripe, for the release; -EBADF: it is closed. */
 int sfd_hot_shared_hold(struct sfd_hot_shared *shared);
