@@ -40,7 +40,8 @@ public final class Bench {
             new RateLimit(),
             new Buffers(),
             new ReadBuffer(),
-            new Start());
+            new Start(),
+            new HotPath());
     private static final double BUSY_LOAD = 0.75;
     private static final int DEFAULT_ROUNDS = 5;
     private static final int QUICK_ROUNDS = 3;

@@ -5,9 +5,13 @@ import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
 /** What this machine allows, and what a process uses of it: files of /proc. */
 final class Machine {
+    private static final Pattern TCP_PAGES = Pattern.compile("^TCP: .* mem (\\d+)$", Pattern.MULTILINE);
+
     private Machine() {}
 
     /** Bytes that can be had without swapping. */
@@ -65,6 +69,14 @@ final class Machine {
             }
         }
         throw new IOException("/proc/self/limits tells no limit of open files");
+    }
+
+    /** Whether the buffers of others take so much of what the kernel has for TCP that connections might stall. */
+    static boolean isShortOfTcpMemory() throws IOException {
+        Matcher used = TCP_PAGES.matcher(Files.readString(Path.of("/proc/net/sockstat")));
+        String[] limits =
+                Files.readString(Path.of("/proc/sys/net/ipv4/tcp_mem")).strip().split("\\s+");
+        return used.find() && Long.parseLong(used.group(1)) > Long.parseLong(limits[0]) / 2;
     }
 
     private static Path rollup(long pid) {

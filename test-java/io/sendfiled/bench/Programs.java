@@ -5,6 +5,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 
@@ -66,6 +67,12 @@ record Programs(Path helpers, Path dist) {
 
     boolean hasHelper(String name) {
         return Files.isExecutable(helpers.resolve(name));
+    }
+
+    /** Whether the search path has a program. */
+    static boolean isInstalled(String name) {
+        return Arrays.stream(System.getenv().getOrDefault("PATH", "").split(":"))
+                .anyMatch(directory -> Files.isExecutable(Path.of(directory, name)));
     }
 
     private static Path existing(Path program) throws IOException {

@@ -120,6 +120,33 @@ final class Report {
         add(scenario, testCase, what, ours / theirs, RATIO, goal);
     }
 
+    /**
+     * Adds the median of the ratios of each round, unless one of the sides was not measured: a machine that drifts from round
+     * to round is in both halves of each ratio. NaN when there is none.
+     */
+    double compareRounds(
+            String scenario,
+            String testCase,
+            String what,
+            String ours,
+            String theirs,
+            String name,
+            @Nullable Goal goal) {
+        Metric our = metrics.get(String.join("\0", scenario, testCase, ours, name));
+        Metric their = metrics.get(String.join("\0", scenario, testCase, theirs, name));
+        if (our == null || their == null) {
+            return Double.NaN;
+        }
+        double[] ratios =
+                new double[Math.min(our.samples().size(), their.samples().size())];
+        for (int i = 0; i < ratios.length; i++) {
+            ratios[i] = our.samples().get(i) / their.samples().get(i);
+        }
+        double ratio = Units.median(ratios);
+        add(scenario, testCase, what, ratio, RATIO, goal);
+        return ratio;
+    }
+
     /** Adds a number that has a goal of its own, unless it was not measured. */
     void judge(String scenario, String testCase, String what, double value, String unit, @Nullable Goal goal) {
         add(scenario, testCase, what, value, unit, goal);

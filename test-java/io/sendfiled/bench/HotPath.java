@@ -1,0 +1,147 @@
+package io.sendfiled.bench;
+
+import io.sendfiled.bench.Report.Goal;
+import io.sendfiled.bench.Screen.Cell;
+import io.sendfiled.bench.Screen.Column;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Warm files from C: the example of an HTTP server with the daemon beside it, and nginx. Then what a warm file costs that
+ * the daemon does not own, of one that it owns.
+ */
+final class HotPath implements Scenario {
+    private static final int SMALL = 4096;
+    private static final int LARGE = 1 << 20;
+    private static final String FILE = "small-4k";
+    private static final String OTHERS = "others-1m";
+    private static final String OWN = "own-1m";
+    private static final String INSTANCE = "hot";
+    private static final String EXAMPLE = "http_open_server";
+    private static final String NGINX = "nginx, sendfile on";
+    private static final String WEB = "4 KiB over HTTP";
+    private static final String OWNERS = "1 MiB";
+    private static final Goal OF_NGINX = Goal.atLeast(1.2);
+    private static final Goal OF_OWN = Goal.atLeast(0.95);
+
+    private static final List<Column> COLUMNS = List.of(
+            Column.left("warm", 15),
+            Column.left("server", 18),
+            Column.right("requests", 11),
+            Column.right("p99", 8),
+            Column.right("ratio", 6),
+            Column.right("CPU each", 9));
+
+    @Override
+    public String name() {
+        return "hot";
+    }
+
+    @Override
+    public String question() {
+        return "Is a warm file served as fast as by who waits for disks?";
+    }
+
+    @Override
+    public boolean isAboutDaemonOnly() {
+        return true;
+    }
+
+    @Override
+    public void run(Setting setting) throws IOException, InterruptedException {
+        setting.screen().header(COLUMNS);
+        measureWeb(setting);
+        measureOwners(setting);
+    }
+
+    private void measureWeb(Setting setting) throws IOException, InterruptedException {
+        String missing = WebServer.nginx().isEmpty() ? "install nginx" : WebSide.unavailableBecause();
+        if (!missing.isEmpty()) {
+            setting.report().skip(name() + ", " + WEB, "not measured: " + missing);
+            setting.screen().warn(WEB, "not measured: " + missing);
+            return;
+        }
+        Path file = TestFiles.file(setting.files(), FILE, SMALL);
+        TestFiles.warm(file);
+        try (Stage stage = Stage.create(setting.programs());
+                Server daemon = Server.startDaemon(setting.programs(), INSTANCE, setting.files(), setting.sockets());
+                WebSide example = WebSide.start(EXAMPLE, user -> startExample(setting, stage, daemon, user));
+                WebSide nginx = WebSide.start(NGINX, user -> startNginx(setting, stage, user))) {
+            List<WebSide> sides = List.of(example, nginx);
+            for (WebSide side : sides) {
+                side.prepare(FILE, file, 1);
+            }
+            int rounds = WebSide.rounds(setting);
+            Rounds.alternate(rounds, sides, (side, round) -> {
+                setting.screen().working(side.title() + ", round " + (round + 1) + " of " + rounds);
+                side.measure(setting, name(), WEB, FILE, Wrk.CONNECTIONS, round);
+            });
+        }
+        double ratio = setting.report()
+                .compareRounds(name(), WEB, "requests of those of nginx", EXAMPLE, NGINX, WebSide.RATE, OF_NGINX);
+        print(setting, WEB, EXAMPLE, ratio, OF_NGINX);
+        print(setting, WEB, NGINX, Double.NaN, null);
+    }
+
+    /** The daemon's part in a request is a part of its cost. */
+    private static WebServer startExample(Setting setting, Stage stage, Server daemon, int user) throws IOException {
+        List<String> command = Programs.command(stage.helper(EXAMPLE), setting.sockets(), INSTANCE, 0);
+        WebServer server = WebServer.start(EXAMPLE, user == 0 ? command : stage.byOtherUser(command));
+        server.add(daemon.pid());
+        return server;
+    }
+
+    private static WebServer startNginx(Setting setting, Stage stage, int user)
+            throws IOException, InterruptedException {
+        return WebServer.startNginx(
+                stage.directory("nginx-" + user),
+                setting.files(),
+                user == 0 ? List.of() : stage.byOtherUser(List.of()));
+    }
+
+    private void measureOwners(Setting setting) throws IOException, InterruptedException {
+        if (!Programs.isRoot()) {
+            String why = "the benchmark owns no privilege, and so the daemon owns what it serves";
+            setting.report().skip(name() + ", " + OWNERS, why);
+            setting.screen().warn(OWNERS, "not measured: " + why);
+            return;
+        }
+        for (String side : List.of(OTHERS, OWN)) {
+            TestFiles.warm(TestFiles.file(setting.files(), side, LARGE));
+        }
+        Files.setAttribute(setting.files().resolve(OWN), "unix:uid", Stage.OTHER_USER);
+        try (Server daemon = Server.startDaemon(setting.programs(), INSTANCE, setting.files(), setting.sockets())) {
+            int rounds = WebSide.rounds(setting);
+            Rounds.alternate(rounds, List.of(OTHERS, OWN), (side, round) -> {
+                setting.screen().working(side + ", round " + (round + 1) + " of " + rounds);
+                LoadClient.Result result = setting.load()
+                        .run(daemon, "--op", "send", "--to", "tcp", "--path", side, "--seconds", 0.5, "--warmup", 200);
+                Report report = setting.report();
+                report.sample(name(), OWNERS, side, WebSide.RATE, "requests/s", result.rate());
+                report.sample(name(), OWNERS, side, WebSide.P99, "us", result.p99_us());
+                report.sample(name(), OWNERS, side, WebSide.CPU, "us/request", result.server_cpu_us());
+            });
+        }
+        double ratio = setting.report()
+                .compareRounds(name(), OWNERS, "of a file that the daemon owns", OTHERS, OWN, WebSide.RATE, OF_OWN);
+        print(setting, OWNERS, OTHERS, ratio, OF_OWN);
+        print(setting, OWNERS, OWN, Double.NaN, null);
+    }
+
+    private void print(Setting setting, String testCase, String subject, double ratio, @Nullable Goal goal) {
+        Report report = setting.report();
+        setting.screen()
+                .row(
+                        COLUMNS,
+                        List.of(
+                                Cell.of(testCase),
+                                Cell.of(subject),
+                                Cell.of(Units.rate(report.median(name(), testCase, subject, WebSide.RATE))),
+                                Cell.of(Units.micros(report.median(name(), testCase, subject, WebSide.P99))),
+                                Bench.ratioCell(ratio, goal),
+                                Cell.of(Units.micros(report.median(name(), testCase, subject, WebSide.CPU)))));
+    }
+}

@@ -1,0 +1,139 @@
+package io.sendfiled.bench;
+
+import java.io.File;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.Stream;
+
+/**
+ * Where another user can start our programs: copies of the class path, the native library and helper programs, which a
+ * checkout in root's home would hide. Closing removes it. Where the harness is not root there is one user, and no copy.
+ */
+final class Stage implements AutoCloseable {
+    /** Owns nothing; a number, as the kernel asks for no name. */
+    static final int OTHER_USER = 54321;
+
+    private static final int FIRST_TO_WARN_OF_NATIVE_ACCESS = 24;
+
+    private final Programs programs;
+    private final Path directory;
+    private final boolean copies;
+    private final String classPath;
+    private final Path library;
+
+    private Stage(Programs programs, Path directory, boolean copies, String classPath, Path library) {
+        this.programs = programs;
+        this.directory = directory;
+        this.copies = copies;
+        this.classPath = classPath;
+        this.library = library;
+    }
+
+    /** Copies what is needed. Blocks. */
+    static Stage create(Programs programs) throws IOException {
+        boolean copies = Programs.isRoot();
+        Path directory = Files.createTempDirectory(Path.of("/var/tmp"), "sendfiled-bench");
+        Files.setAttribute(directory, "unix:mode", 0755);
+        Path library = programs.dist().resolve("lib/sendfiled").toAbsolutePath();
+        String classPath = System.getProperty("java.class.path");
+        if (copies) {
+            library = copyTree(library, directory.resolve("lib"));
+            classPath = copyClassPath(classPath, directory);
+        }
+        return new Stage(programs, directory, copies, classPath, library);
+    }
+
+    /** Directories, and of the libraries those that a server of files needs. */
+    private static String copyClassPath(String classPath, Path directory) throws IOException {
+        List<String> copied = new ArrayList<>();
+        for (String entry : classPath.split(File.pathSeparator)) {
+            Path source = Path.of(entry);
+            Path target = directory.resolve("class-path-" + copied.size());
+            if (Files.isDirectory(source)) {
+                copied.add(copyTree(source, target).toString());
+            } else if (source.getFileName().toString().startsWith("netty-")) {
+                Path jar = target.resolveSibling(source.getFileName());
+                copied.add(Files.copy(source, jar).toString());
+                makeReadable(jar);
+            }
+        }
+        return String.join(File.pathSeparator, copied);
+    }
+
+    private static Path copyTree(Path from, Path to) throws IOException {
+        try (Stream<Path> tree = Files.walk(from)) {
+            for (Path path : tree.toList()) {
+                Path copy = to.resolve(from.relativize(path).toString());
+                Files.copy(path, copy);
+                makeReadable(copy);
+            }
+        }
+        return to;
+    }
+
+    /** Whatever the umask of the build was. */
+    private static void makeReadable(Path file) throws IOException {
+        Files.setAttribute(file, "unix:mode", Files.isDirectory(file) || Files.isExecutable(file) ? 0755 : 0644);
+    }
+
+    /** A directory of the servers' own, which they may write to. */
+    Path directory(String name) throws IOException {
+        Path made = Files.createDirectories(directory.resolve(name));
+        if (copies) {
+            Files.setAttribute(made, "unix:uid", OTHER_USER);
+        }
+        return made;
+    }
+
+    /** How a class is started, with the options of a usual server. */
+    List<String> java(Class<?> main, Object... args) {
+        List<String> command = new ArrayList<>(List.of(
+                ProcessHandle.current().info().command().orElse("java"),
+                "-Xmx256m",
+                "-Dsendfiled.library.path=" + library,
+                "-cp",
+                classPath));
+        if (Runtime.version().feature() >= FIRST_TO_WARN_OF_NATIVE_ACCESS) {
+            command.add(1, "--enable-native-access=ALL-UNNAMED");
+        }
+        command.add(main.getName());
+        for (Object arg : args) {
+            command.add(arg.toString());
+        }
+        return command;
+    }
+
+    /** Where a helper program can be started from. */
+    Path helper(String name) throws IOException {
+        Path original = programs.helper(name);
+        if (!copies) {
+            return original;
+        }
+        Path copy = directory.resolve(name);
+        if (!Files.exists(copy)) {
+            Files.copy(original, copy);
+            makeReadable(copy);
+        }
+        return copy;
+    }
+
+    /** The same command, run by the other user. Only root can. */
+    List<String> byOtherUser(List<String> command) {
+        List<String> other = new ArrayList<>(
+                List.of("setpriv", "--reuid=" + OTHER_USER, "--regid=" + OTHER_USER, "--clear-groups", "--"));
+        other.addAll(command);
+        return other;
+    }
+
+    @Override
+    public void close() {
+        try {
+            Bench.deleteTree(directory);
+        } catch (IOException e) {
+            System.err.println("bench: " + directory + " is left behind: " + e.getMessage());
+        }
+    }
+}

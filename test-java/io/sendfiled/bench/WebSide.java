@@ -1,0 +1,97 @@
+package io.sendfiled.bench;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * One of several web servers that are compared: the same server started by the owner of the files and by another user, to
+ * whom the kernel tells less about them. Each serves half of the rounds. Where the harness is not root there is the first
+ * only.
+ */
+record WebSide(String title, List<WebServer> servers) implements AutoCloseable {
+    /** Starts a server. Blocks. */
+    interface Starter {
+        /** Blocks. User 0 is the owner of the files, 1 another. */
+        WebServer start(int user) throws IOException, InterruptedException;
+    }
+
+    static final String RATE = "rate";
+    static final String THROUGHPUT = "throughput";
+    static final String P99 = "p99";
+    static final String CPU = "server-cpu";
+
+    /** Starts the servers of a side. Blocks. */
+    static WebSide start(String title, Starter starter) throws IOException, InterruptedException {
+        WebSide side = new WebSide(title, new ArrayList<>());
+        try {
+            for (int user = 0; user < (Programs.isRoot() ? 2 : 1); user++) {
+                side.servers.add(starter.start(user));
+            }
+        } catch (IOException | InterruptedException e) {
+            side.close();
+            throw e;
+        }
+        return side;
+    }
+
+    /** Why web servers cannot be measured; empty when they can. */
+    static String unavailableBecause() throws IOException {
+        if (!Programs.isInstalled("wrk")) {
+            return "install wrk";
+        }
+        return Machine.isShortOfTcpMemory() ? "other programs have filled the kernel's TCP buffers" : "";
+    }
+
+    /** Compares the bytes of a file, and has the servers' code compiled. Blocks. */
+    void prepare(String name, Path file, int seconds) throws IOException, InterruptedException {
+        for (WebServer server : servers) {
+            server.check(name, file);
+            Wrk.run(server.url(name), Wrk.CONNECTIONS, seconds);
+        }
+    }
+
+    WebServer server(int round) {
+        return servers.get(round % servers.size());
+    }
+
+    /** The one that does not own the files, where there is one. */
+    WebServer other() {
+        return servers.get(servers.size() - 1);
+    }
+
+    /** At least eight rounds, four of each user, unless it has to be quick. */
+    static int rounds(Scenario.Setting setting) {
+        return setting.quick() ? 2 : Math.max(setting.rounds(), 8);
+    }
+
+    /** Requests for a second, and what they cost. Blocks. */
+    Wrk.Result measure(
+            Scenario.Setting setting, String scenario, String testCase, String file, int connections, int round)
+            throws IOException, InterruptedException {
+        WebServer server = server(round);
+        long cpuNs = server.cpuNs();
+        Wrk.Result result = Wrk.run(server.url(file), connections, 1);
+        double cpuUs = (server.cpuNs() - cpuNs) / 1e3;
+        Report report = setting.report();
+        report.sample(scenario, testCase, title, RATE, "requests/s", result.rate());
+        report.sample(scenario, testCase, title, THROUGHPUT, "MB/s", result.megabytesPerSecond());
+        report.sample(scenario, testCase, title, P99, "us", result.p99Us());
+        report.sample(scenario, testCase, title, CPU, "us/request", cpuUs / Math.max(result.requests(), 1));
+        return result;
+    }
+
+    /** System calls of a request, in a round of their own: counting costs time. Blocks. */
+    double systemCalls(SystemCalls counter, Path directory, String file) throws IOException, InterruptedException {
+        SystemCalls.Counted counted =
+                counter.count(other().pids(), Wrk.command(other().url(file), Wrk.CONNECTIONS, 1), directory);
+        return (double) counted.calls()
+                / Wrk.checked(Wrk.parse(counted.output())).requests();
+    }
+
+    @Override
+    public void close() {
+        servers.forEach(WebServer::close);
+    }
+}
