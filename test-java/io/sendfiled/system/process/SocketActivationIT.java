@@ -136,7 +136,8 @@ final class SocketActivationIT extends ProgramTestCase {
             destination.finishSending();
             assertEquals(content, received.get(20, TimeUnit.SECONDS));
             assertEquals(0, manager.exit(), manager::errors);
-            assertFalse(read.isDone(), "nobody has refused it");
+            // A loop that receives at that very moment may serve it, which is as good.
+            assertFalse(read.isCompletedExceptionally(), "nobody has refused it");
 
             manager.start();
             read.get(20, TimeUnit.SECONDS);
