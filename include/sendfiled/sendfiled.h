@@ -42,6 +42,7 @@
 
 #include "buffer.h"
 #include "events.h"
+#include "hot.h"
 #include "options.h"
 #include "places.h"
 #include "responses.h"

@@ -1,13 +1,15 @@
 /*
  * A program of the library's users in C99, compiled from the installed tree and nothing else (InstalledLibraryIT):
  * hands a buffer to itself, has a daemon read a file into another, sends that one on, and reads the file by a pipe.
+ * Then sends the file by itself, as far as it is in memory.
  *
- *   program SOCKDIR NAME PATH       PATH: below the daemon's root, 1 to 4096 bytes
+ *   program SOCKDIR NAME PATH ROOT       PATH: below the daemon's ROOT, 1 to 4096 bytes
  *
  * Prints the size of the file. Exit: 0, or 1 with what failed on standard error.
  */
 #include <sendfiled.h>
 
+#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -104,11 +106,73 @@ static int read_apart(int srv, const char *path, size_t len, size_t expected)
     return 0;
 }
 
+/* Sends the file to a pipe by itself, or has the daemon do it. */
+static int send_hot(int srv, const char *root_path, const char *path, size_t size)
+{
+    struct sfd_hot_options options;
+    struct sfd_hot_root *root;
+    struct sfd_hot_file file;
+    struct sfd_hot_rest rest;
+    enum sfd_hot_result result;
+    char got[4200];
+    int ends[2];
+
+    memset(&options, 0, sizeof options);
+    memset(&rest, 0, sizeof rest);
+    rest.head = "head";
+    rest.head_length = 4;
+    rest.length = SFD_TO_END;
+    if (pipe(ends) == -1) return fail("pipe");
+    if (sfd_hot_open_root(root_path, &options, &root) == -1) return fail("sfd_hot_open_root");
+    result = sfd_hot_open(root, path, &file);
+    if (result == SFD_HOT_FAILED) return fail("sfd_hot_open");
+
+    const int opened = result == SFD_HOT_DONE;
+
+    if (opened && file.size != size) return fail("another size");
+    if (opened && sfd_hot_read(&file, 0, SFD_TO_END, got, 0) != SFD_HOT_BIG) return fail("sfd_hot_read");
+    if (opened) result = sfd_hot_send(&file, ends[1], &rest);
+    if (result == SFD_HOT_COLD) {
+        const int status = sfd_hot_hand_over(srv, opened ? &file : NULL, path, ends[1], &rest, true, NULL);
+
+        if (status == -1) return fail("sfd_hot_hand_over");
+        if (await_end(status) != 0) return 1;
+    } else if (result != SFD_HOT_DONE) {
+        return fail("sfd_hot_send");
+    }
+    if (opened) sfd_hot_close(&file);
+    sfd_hot_close_root(root);
+    if (read(ends[0], got, sizeof got) != (ssize_t)(4 + size) || memcmp(got, "head", 4) != 0)
+        return fail("other bytes");
+    close(ends[0]);
+    close(ends[1]);
+    return 0;
+}
+
+/* As a program that called sendfile(2). */
+static int send_file(int srv, const char *root, const char *path, size_t size)
+{
+    char name[4096];
+    off_t offset = 1;
+
+    if (snprintf(name, sizeof name, "%s/%s", root, path) >= (int)sizeof name) return 1;
+
+    const int in = open(name, O_RDONLY);
+    const int out = open("/dev/null", O_WRONLY);
+
+    if (in == -1 || out == -1) return fail("open");
+    if (sfd_sendfile(srv, out, in, &offset, size) != (ssize_t)size - 1) return fail("sfd_sendfile");
+    if (offset != (off_t)size || sfd_sendfile(srv, out, in, &offset, size) != 0) return fail("no end");
+    close(in);
+    close(out);
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
     struct sfd_buffer file = SFD_BUFFER_INIT;
 
-    if (argc != 4) return 2;
+    if (argc != 5) return 2;
     if (hand_over() != 0) return 1;
 
     const int srv = sfd_connect(argv[1], argv[2]);
@@ -123,6 +187,8 @@ int main(int argc, char **argv)
     if (send_on(srv, &file) != 0) return 1;
     if (read_apart(srv, argv[3], SFD_TO_END, file.size) != 0) return 1;
     if (read_apart(srv, argv[3], 0, 0) != 0) return 1;
+    if (send_hot(srv, argv[4], argv[3], file.size) != 0) return 1;
+    if (send_file(srv, argv[4], argv[3], file.size) != 0) return 1;
     printf("%lu\n", (unsigned long)file.size);
     sfd_buffer_free(&file);
     close(srv);

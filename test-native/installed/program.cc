@@ -93,6 +93,22 @@ void awaitEnd(const Descriptor &status)
     }
 }
 
+/* The file may also be cold, which is for the daemon. */
+void hot(const char *rootPath, const char *path, size_t size)
+{
+    sfd_hot_root *root;
+    sfd_hot_file file = {};
+
+    check(sfd_hot_open_root(rootPath, nullptr, &root), "sfd_hot_open_root");
+    const sfd_hot_result result = sfd_hot_open(root, path, &file);
+    check(result, "sfd_hot_open");
+    if (result == SFD_HOT_DONE && file.size != size) {
+        throw std::runtime_error("another size");
+    }
+    sfd_hot_close(&file);
+    sfd_hot_close_root(root);
+}
+
 void run(char **argv)
 {
     handOver();
@@ -104,6 +120,7 @@ void run(char **argv)
         awaitEnd(status);
     }
     check(sfd_buffer_map(&file, 0), "sfd_buffer_map");
+    hot(argv[4], argv[3], file.size);
     std::cout << file.size << '\n';
 }
 
@@ -111,7 +128,7 @@ void run(char **argv)
 
 int main(int argc, char **argv)
 {
-    if (argc != 4) {
+    if (argc != 5) {
         return 2;
     }
     try {

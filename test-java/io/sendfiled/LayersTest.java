@@ -80,7 +80,7 @@ final class LayersTest {
             "engine", Set.of("sys", "base", "protocol", "memory", "disk", "transfer", "loop", "process"));
 
     /** What the client library takes of the core. */
-    private static final Set<String> CLIENT_MAY_INCLUDE = Set.of("sys", "base", "protocol", "memory", "disk");
+    private static final Set<String> CLIENT_MAY_INCLUDE = Set.of("sys", "base", "protocol", "memory", "disk", "hot");
 
     private static final Pattern IMPORT = Pattern.compile("^import (?:static )?([\\w.]+)", Pattern.MULTILINE);
     private static final Pattern PACKAGE = Pattern.compile("io\\.sendfiled\\.([a-z]+)\\.");

@@ -58,7 +58,8 @@ final class ValgrindIT {
         try (TestDaemon daemon = TestDaemon.start(TestDaemon.Kind.FORKED, directory, TestDaemon.Options.STANDARD)) {
             Content.write(daemon.root().resolve("small"), 4_000);
 
-            expectClean(List.of(program.toString(), directory.toString(), TestDaemon.NAME, "small"));
+            String root = daemon.root().toString();
+            expectClean(List.of(program.toString(), directory.toString(), TestDaemon.NAME, "small", root));
         }
     }
 

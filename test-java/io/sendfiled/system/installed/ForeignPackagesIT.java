@@ -126,7 +126,8 @@ final class ForeignPackagesIT {
                             program.toString(),
                             directory.toString(),
                             TestDaemon.NAME,
-                            "file"));
+                            "file",
+                            daemon.root().toString()));
             daemon.expectNoLeak();
         }
     }

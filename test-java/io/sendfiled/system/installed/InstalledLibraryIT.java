@@ -128,7 +128,13 @@ final class InstalledLibraryIT {
         try (TestDaemon daemon = TestDaemon.start(TestDaemon.Kind.FORKED, directory, TestDaemon.Options.STANDARD)) {
             Content.write(daemon.root().resolve("file"), SIZE);
             assertEquals(
-                    SIZE + "\n", Installed.output(program.toString(), directory.toString(), TestDaemon.NAME, "file"));
+                    SIZE + "\n",
+                    Installed.output(
+                            program.toString(),
+                            directory.toString(),
+                            TestDaemon.NAME,
+                            "file",
+                            daemon.root().toString()));
             daemon.expectNoLeak();
         }
     }
