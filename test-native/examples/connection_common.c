@@ -43,7 +43,7 @@ enum outcome server_read_request(struct server *server, struct connection *c)
     }
     c->deadline = 0;
     if (c->request.refusal != 0) return server_refuse(server, c, c->request.refusal);
-    c->step = STEP_ASK;
+    c->step = server->root != NULL ? STEP_OPEN_HOT : STEP_ASK;
     return GO_ON;
 }
 
@@ -68,6 +68,7 @@ enum outcome server_finish(struct server *server, struct connection *c)
 {
     server_end_transfer(server, c);
     c->response = (struct http_response){.status = 0};
+    c->rest = (struct sfd_hot_rest){.length = 0};
     c->header_size = 0;
     c->written = 0;
     c->deadline = 0;

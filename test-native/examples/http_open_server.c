@@ -11,7 +11,6 @@
 #include "server_common.h"
 
 #include <errno.h>
-#include <sys/epoll.h>
 
 /* Open File: the whole file first, as only that tells its size, by which a range can be judged. */
 static enum outcome open_file(struct server *server, struct connection *c)
@@ -33,27 +32,9 @@ static enum outcome send_file(struct server *server, struct connection *c)
     return GO_ON;
 }
 
-static enum outcome watch_body(struct server *server, struct connection *c)
-{
-    struct sfd_event event;
-    int count;
-
-    while ((count = sfd_events_next(&c->events, c->channel.fd, &event)) > 0) {
-        switch (event.type) {
-        case SFD_EVENT_COMPLETE: /* the socket has accepted every byte */
-            return server_finish(server, c);
-        case SFD_EVENT_FAILED: /* the header has promised more: hanging up is the only way to say so */
-            return CLOSE;
-        default: /* progress */
-            break;
-        }
-    }
-    return count < 0 ? CLOSE : server_wait(server, c, 0, EPOLLIN);
-}
-
 int main(int argc, char **argv)
 {
-    static const struct server_way way = {.ask = open_file, .begin_body = send_file, .move_body = watch_body};
+    static const struct server_way way = {.ask = open_file, .begin_body = send_file, .move_body = server_watch_body};
 
     return server_main(argc, argv, &way);
 }

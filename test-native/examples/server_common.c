@@ -62,6 +62,12 @@ static enum outcome take_step(struct server *server, struct connection *c)
     switch (c->step) {
     case STEP_READ_REQUEST:
         return server_read_request(server, c);
+    case STEP_OPEN_HOT:
+        return server_open_hot(server, c);
+    case STEP_SEND_HOT:
+        return server_send_hot(server, c);
+    case STEP_HAND_OVER:
+        return server_hand_over(server, c);
     case STEP_ASK:
         return server->way->ask(server, c);
     case STEP_ANSWER:
@@ -72,6 +78,8 @@ static enum outcome take_step(struct server *server, struct connection *c)
         return server->way->begin_body(server, c);
     case STEP_MOVE_BODY:
         return server->way->move_body(server, c);
+    case STEP_WATCH_BODY:
+        return server_watch_body(server, c);
     case STEP_LINGER:
         return server_linger(server, c);
     }

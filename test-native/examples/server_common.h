@@ -14,11 +14,15 @@
 
 enum step {
     STEP_READ_REQUEST, /* until its head is whole */
+    STEP_OPEN_HOT,     /* if the file is in memory, the next two are its own */
+    STEP_SEND_HOT,     /* until the socket has taken all of it, or the disk has the next bytes */
+    STEP_HAND_OVER,    /* the rest of it to the daemon */
     STEP_ASK,          /* the daemon for the file */
     STEP_ANSWER,       /* of the daemon */
     STEP_WRITE_HEADER, /* until the socket has taken all of it */
     STEP_BEGIN_BODY,   /* if there is one */
     STEP_MOVE_BODY,    /* until it is over */
+    STEP_WATCH_BODY,   /* which the daemon writes, until it is over */
     STEP_LINGER        /* the last response is out: until the client has hung up */
 };
 
@@ -53,6 +57,9 @@ struct connection {
     struct sfd_events events;
     bool waits_for_daemon;
 
+    struct sfd_hot_file file; /* all zeros: none is open here */
+    struct sfd_hot_rest rest; /* of the response that is sent from here: its header, and the file */
+
     struct http_request request;
     struct http_response response;
     char head[8192]; /* the request, and what came behind it */
@@ -68,6 +75,7 @@ struct server {
     struct source listener, signals, daemon;
     int epoll;
     const char *sockets, *name; /* of the daemon */
+    struct sfd_hot_root *root;  /* its root; NULL: all files are asked for */
     int patience;               /* seconds */
     time_t now;
     const struct server_way *way;
@@ -106,6 +114,12 @@ enum outcome server_refuse(struct server *server, struct connection *c, int stat
 /* The response is out: next is another request, or the end. */
 enum outcome server_finish(struct server *server, struct connection *c);
 
+/* hot_common.c: the steps of what is in memory. */
+bool server_open_root(struct server *server, const char *path);
+enum outcome server_open_hot(struct server *server, struct connection *c);
+enum outcome server_send_hot(struct server *server, struct connection *c);
+enum outcome server_hand_over(struct server *server, struct connection *c);
+
 /* transfer_common.c: talking to the daemon. */
 
 /* Connects to it, also anew. False, with errno, if it is not there. */
@@ -122,6 +136,9 @@ enum outcome server_begin_transfer(struct connection *c, int channel, enum sfd_e
 
 /* The daemon's answer decides about the response: next is its header, or for a range another request to the daemon. */
 enum outcome server_read_answer(struct server *server, struct connection *c);
+
+/* STEP_WATCH_BODY: the daemon writes to the socket. */
+enum outcome server_watch_body(struct server *server, struct connection *c);
 
 /* Ends the transfer, if there is one: cancels it unless it is over, and closes its status channel. */
 void server_end_transfer(struct server *server, struct connection *c);

@@ -61,6 +61,7 @@ static void stop(struct server *server)
     server_free_closed(server);
     for (size_t i = 0; i < sizeof fds / sizeof *fds; i++)
         if (fds[i] >= 0) (void)close(fds[i]);
+    sfd_hot_close_root(server->root);
 }
 
 /* A whole decimal number up to `most`; -1 for anything else. */
@@ -78,19 +79,21 @@ int server_main(int argc, char **argv, const struct server_way *way)
     const int port = argc >= 4 ? parse_number(argv[3], UINT16_MAX) : -1;
     bool ok;
 
-    server.patience = argc == 5 ? parse_number(argv[4], 3600) : PATIENCE_S;
-    if (argc > 5 || port < 0 || server.patience < 1) {
-        (void)fprintf(stderr,
-                      "usage: %s SOCKDIR NAME PORT [SECONDS]\n"
-                      "Serves the files of the sendfiled NAME, whose socket is in SOCKDIR, on "
-                      "127.0.0.1:PORT\n"
-                      "(0: any). A client may take SECONDS (%d) for a request or for reading on.\n",
-                      argv[0], PATIENCE_S);
+    server.patience = argc >= 5 ? parse_number(argv[4], 3600) : PATIENCE_S;
+    if (argc > 6 || port < 0 || server.patience < 1) {
+        (void)fprintf(
+            stderr,
+            "usage: %s SOCKDIR NAME PORT [SECONDS [ROOT]]\n"
+            "Serves the files of the sendfiled NAME, whose socket is in SOCKDIR, on "
+            "127.0.0.1:PORT\n"
+            "(0: any). A client may take SECONDS (%d) for a request or for reading on.\n"
+            "Of the directory ROOT, which is that sendfiled's root, what is in memory is served without it.\n",
+            argv[0], PATIENCE_S);
         return 2;
     }
     server.sockets = argv[1];
     server.name = argv[2];
-    ok = start(&server, (uint16_t)port) && server_run(&server);
+    ok = (argc < 6 || server_open_root(&server, argv[5])) && start(&server, (uint16_t)port) && server_run(&server);
     if (!ok) perror(argv[0]);
     stop(&server);
     return ok ? 0 : 1;

@@ -59,6 +59,26 @@ enum outcome server_read_answer(struct server *server, struct connection *c)
     return GO_ON;
 }
 
+enum outcome server_watch_body(struct server *server, struct connection *c)
+{
+    struct sfd_event event;
+    int count;
+
+    while ((count = sfd_events_next(&c->events, c->channel.fd, &event)) > 0) {
+        switch (event.type) {
+        case SFD_EVENT_COMPLETE: /* the socket has accepted every byte */
+            return server_finish(server, c);
+        case SFD_EVENT_FAILED: /* if the header has promised more, hanging up is the only way to say so */
+            if (!event.refused || c->rest.head_length != c->header_size) return CLOSE;
+            c->header_size = 0;
+            return server_refuse(server, c, http_status_of_errno(event.error));
+        default: /* progress */
+            break;
+        }
+    }
+    return count < 0 ? CLOSE : server_wait(server, c, 0, EPOLLIN);
+}
+
 void server_end_transfer(struct server *server, struct connection *c)
 {
     if (c->channel.fd >= 0) {
@@ -69,4 +89,5 @@ void server_end_transfer(struct server *server, struct connection *c)
         (void)close(c->channel.fd);
         c->channel = (struct source){.fd = -1, .connection = c};
     }
+    sfd_hot_close(&c->file);
 }

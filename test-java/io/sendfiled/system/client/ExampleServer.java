@@ -38,6 +38,8 @@ final class ExampleServer implements AutoCloseable {
         READ("http_read_server"),
         OPEN_SANITIZED("../../cmake-asan/bin/http_open_server"),
         READ_SANITIZED("../../cmake-asan/bin/http_read_server"),
+        OPEN_HOT("http_open_server"),
+        READ_HOT_SANITIZED("../../cmake-asan/bin/http_read_server"),
         OPEN_JAVA(HttpOpenServer.class),
         READ_JAVA(HttpReadServer.class);
 
@@ -62,6 +64,11 @@ final class ExampleServer implements AutoCloseable {
 
         boolean isJava() {
             return main != null;
+        }
+
+        /** Whether it serves by itself what is in memory. */
+        boolean isHot() {
+            return this == OPEN_HOT || this == READ_HOT_SANITIZED;
         }
 
         /** The command line, to be continued. */
@@ -97,12 +104,20 @@ final class ExampleServer implements AutoCloseable {
         this.port = port;
     }
 
-    /** Starts one for the daemon {@link TestDaemon#NAME}; more arguments follow the port. */
-    static ExampleServer start(Kind kind, Path sockets, String... more) throws IOException {
+    /** Starts one for the daemon {@link TestDaemon#NAME}, whose root is beside its socket. */
+    static ExampleServer start(Kind kind, Path sockets) throws IOException {
+        return start(kind, sockets, 30);
+    }
+
+    /** Starts one whose clients may take so many seconds. */
+    static ExampleServer start(Kind kind, Path sockets, int seconds) throws IOException {
         Path errors = Files.createTempFile(sockets, "server", ".txt");
         List<String> command = kind.command();
         command.addAll(List.of(sockets.toString(), TestDaemon.NAME, "0"));
-        command.addAll(List.of(more));
+        command.add(Integer.toString(seconds));
+        if (kind.isHot()) {
+            command.add(sockets.resolve("root").toString());
+        }
         Process process =
                 new ProcessBuilder(command).redirectError(errors.toFile()).start();
         process.getOutputStream().close();
