@@ -21,6 +21,7 @@ final class HotPath implements Scenario {
     private static final String OWN = "own-1m";
     private static final String INSTANCE = "hot";
     private static final String EXAMPLE = "http_open_server";
+    private static final int PATIENCE_SECONDS = 30;
     private static final String NGINX = "nginx, sendfile on";
     private static final String WEB = "4 KiB over HTTP";
     private static final String OWNERS = "1 MiB";
@@ -88,7 +89,8 @@ final class HotPath implements Scenario {
 
     /** The daemon's part in a request is a part of its cost. */
     private static WebServer startExample(Setting setting, Stage stage, Server daemon, int user) throws IOException {
-        List<String> command = Programs.command(stage.helper(EXAMPLE), setting.sockets(), INSTANCE, 0);
+        List<String> command = Programs.command(
+                stage.helper(EXAMPLE), setting.sockets(), INSTANCE, 0, PATIENCE_SECONDS, setting.files());
         WebServer server = WebServer.start(EXAMPLE, user == 0 ? command : stage.byOtherUser(command));
         server.add(daemon.pid());
         return server;
