@@ -17,8 +17,7 @@ import java.nio.file.StandardOpenOption;
  * closed from then on. Its position is neither used nor moved. The daemon can do with the file what the descriptor
  * allows for as long as the transfer lasts: open it for reading only.
  *
- * <p>For a descriptor that is no channel of the JDK, implement the one method: {@code () ->
- * Descriptors.duplicate(number)}.
+ * <p>For an object of another library, implement the one method.
  */
 @FunctionalInterface
 public interface Source {
@@ -77,6 +76,20 @@ public interface Source {
     /** A descriptor that the caller owns. */
     static Source of(OwnedFd descriptor) {
         return () -> Descriptors.duplicate(descriptor);
+    }
+
+    /**
+     * A raw descriptor, such as one that native code has opened. The caller keeps it, and must not close it before the
+     * request was submitted: by then its number may be another file's.
+     *
+     * @param number an open descriptor; one that is not is refused with {@code EBADF} when the request is submitted
+     * @throws IllegalArgumentException if it is negative
+     */
+    static Source ofDescriptor(int number) {
+        if (number < 0) {
+            throw new IllegalArgumentException("not a descriptor: " + number);
+        }
+        return () -> Descriptors.duplicate(number);
     }
 
     /**
