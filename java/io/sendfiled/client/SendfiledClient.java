@@ -13,6 +13,8 @@ import io.sendfiled.transport.DaemonTransport;
 import io.sendfiled.transport.Log;
 import io.sendfiled.transport.Transport;
 import java.io.IOException;
+import java.io.InterruptedIOException;
+import java.nio.channels.FileChannel;
 import java.nio.channels.SelectableChannel;
 import java.nio.channels.SocketChannel;
 import java.nio.channels.WritableByteChannel;
@@ -238,6 +240,43 @@ public final class SendfiledClient implements AutoCloseable {
     /** Sends the whole of a buffer, which is sealed first; see {@link #send(FileRequest, Destination)}. */
     public Transfer sendBuffer(SharedBuffer buffer, SocketChannel destination) {
         return send(FileRequest.of(buffer), Destination.of(destination));
+    }
+
+    /**
+     * Sends bytes of an open file and waits for it, as {@link FileChannel#transferTo} does, in place of which it can be called:
+     * {@code in.transferTo(position, count, out)} becomes {@code client.sendfile(out, in, position, count)}. What waits is
+     * this thread, in Java: a virtual thread leaves its carrier to others, which {@code transferTo} does not.
+     *
+     * <p>The answers are those of sendfile(2). Fewer bytes than {@code count}: the file ends there, or something went wrong
+     * behind them, which the next call then throws; 0: at the end of the file, or behind it. Unlike with {@code transferTo},
+     * a channel in non-blocking mode that is full is waited for, and neither channel is closed by an interrupt: the
+     * transfer is cancelled, the bytes that were sent until then are returned, and the thread stays interrupted.
+     *
+     * @param out a {@code SocketChannel}, {@code Pipe.SinkChannel} or {@code FileChannel}; the caller keeps it, and nothing
+     *     else may write to it meanwhile
+     * @param in the file, whose position is neither used nor moved
+     * @param position the first byte, from 0
+     * @param count the most bytes to send, from 0
+     * @return the bytes sent, at most {@code count}
+     * @throws TransferException if no byte could be sent, with the reason
+     * @throws InterruptedIOException if this thread was interrupted before a byte was sent; it stays interrupted
+     * @throws IllegalArgumentException if a number is negative, or {@code out} is a channel of another kind
+     */
+    public long sendfile(WritableByteChannel out, FileChannel in, long position, long count) throws IOException {
+        return new SendfileCall(this, out, in).run(position, count);
+    }
+
+    /**
+     * The same from the file's position on, which is moved behind the last byte that was sent.
+     *
+     * @throws TransferException as {@link #sendfile(WritableByteChannel, FileChannel, long, long)}; the position stays
+     * @throws InterruptedIOException likewise
+     */
+    public long sendfile(WritableByteChannel out, FileChannel in, long count) throws IOException {
+        long position = in.position();
+        long sent = sendfile(out, in, position, count);
+        in.position(position + sent);
+        return sent;
     }
 
     /** Opens a whole file; see {@link #open(FileRequest)}. */

@@ -18,6 +18,7 @@ import java.nio.channels.Pipe;
 import java.nio.channels.ReadableByteChannel;
 import java.nio.channels.ServerSocketChannel;
 import java.nio.channels.SocketChannel;
+import java.nio.channels.WritableByteChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -180,6 +181,11 @@ public final class TestDestination implements AutoCloseable {
     /** For the client. */
     public Destination destination() {
         return destination;
+    }
+
+    /** The sending end, for those who write to channels. */
+    public WritableByteChannel channel() {
+        return (WritableByteChannel) sendingEnd;
     }
 
     /** The sending end's descriptor, borrowed. */
