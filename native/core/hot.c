@@ -43,6 +43,8 @@ int sfd_hot_init(struct sfd_hot *hot, const char *path, const struct sfd_hot_set
         sfd_fd_close(hot->kernel.sys, &hot->kernel.null_fd); /* nothing is loaded here */
         result = open_root(hot, path);
     }
+    if (result == 0)
+        result = sfd_hot_cache_init(&hot->cache, hot->kernel.sys, options->cache_entries, options->cache_age_ns);
     if (result < 0) sfd_hot_deinit(hot);
     return result;
 }
@@ -50,6 +52,7 @@ int sfd_hot_init(struct sfd_hot *hot, const char *path, const struct sfd_hot_set
 void sfd_hot_deinit(struct sfd_hot *hot)
 {
     if (hot->kernel.sys == NULL) return;
+    sfd_hot_cache_deinit(&hot->cache);
     sfd_fd_close(hot->kernel.sys, &hot->root);
     sfd_kernel_deinit(&hot->kernel);
 }
@@ -64,10 +67,11 @@ static int64_t nanoseconds(int64_t seconds, uint32_t behind)
     return all;
 }
 
-static struct sfd_hot_source file_of(struct sfd_hot *hot, const struct sfd_opened *opened)
+static struct sfd_hot_source file_of(struct sfd_hot *hot, struct sfd_hot_entry *entry, const struct sfd_opened *opened)
 {
     return (struct sfd_hot_source){
         .hot = hot,
+        .entry = entry,
         .fd = opened->fd,
         .mode = opened->mode,
         .dev = opened->dev,
@@ -79,17 +83,70 @@ static struct sfd_hot_source file_of(struct sfd_hot *hot, const struct sfd_opene
     };
 }
 
+/* A result of an open from the caches, for the caller: what somebody who may wait would do otherwise is cold. */
+static int opened_or_cold(int result)
+{
+    return result < 0 && sfd_errno_policy(SFD_PLACE_OPEN_CACHED, result) == SFD_REMEDY_POOL ? -EAGAIN : result;
+}
+
+static int open_now(struct sfd_hot *hot, const char *path, struct sfd_opened *opened, uint64_t *begun)
+{
+    struct sfd_hot_call call;
+
+    if (!sfd_hot_device_enter(&hot->device, hot->kernel.sys, &call)) return -EAGAIN;
+    const int result = sfd_open_cached(&hot->kernel, hot->root, path, opened);
+    sfd_hot_device_leave(&hot->device, hot->kernel.sys, &call);
+    *begun = call.begun;
+    return opened_or_cold(result);
+}
+
+/* Whether a path still leads to the file of its entry, and that is as it was: 0, -ESTALE, or -errno as an open. */
+static int check(struct sfd_hot *hot, struct sfd_hot_entry *entry)
+{
+    struct sfd_hot_call call;
+
+    if (!sfd_hot_device_enter(&hot->device, hot->kernel.sys, &call)) return -EAGAIN;
+    const int result = sfd_open_cached_same(&hot->kernel, hot->root, entry->path, &entry->opened);
+    sfd_hot_device_leave(&hot->device, hot->kernel.sys, &call);
+    if (result == 0) atomic_store_explicit(&entry->checked, call.begun, memory_order_relaxed);
+    return opened_or_cold(result);
+}
+
+/* Takes the file from the cache: 0, -ENOENT: it has none that can be used; -EAGAIN: it has one, and the rest is cold.
+ */
+static int take_entry(struct sfd_hot *hot, const char *path, struct sfd_hot_source *out)
+{
+    struct sfd_hot_cache *const cache = &hot->cache;
+    const uint64_t now = hot->kernel.sys->now_ns();
+    int result = 0;
+
+    if (sfd_hot_device_is_closed(&hot->device)) return -ENOENT; /* the open finds out how it is now */
+    sfd_hot_cache_sweep(cache, now);
+    struct sfd_hot_entry *entry = sfd_hot_cache_find(cache, path, now);
+    if (entry == NULL) return -ENOENT;
+    if (!sfd_hot_cache_is_fresh(cache, entry, now)) result = check(hot, entry);
+    if (result == 0) {
+        *out = file_of(hot, entry, &entry->opened);
+        return 0;
+    }
+    if (result != -EAGAIN) sfd_hot_cache_remove(cache, entry);
+    sfd_hot_entry_put(entry);
+    return result == -EAGAIN ? -EAGAIN : -ENOENT;
+}
+
 int sfd_hot_source_open(struct sfd_hot *hot, const char *path, struct sfd_hot_source *out)
 {
-    const struct sfd_sys *sys = hot->kernel.sys;
-    struct sfd_hot_call call;
+    const bool caches = hot->cache.set != NULL;
     struct sfd_opened opened;
+    uint64_t begun = 0;
 
-    if (!hot->opens || !sfd_hot_device_enter(&hot->device, sys, &call)) return -EAGAIN;
-    const int result = sfd_open_cached(&hot->kernel, hot->root, path, &opened);
-    sfd_hot_device_leave(&hot->device, sys, &call);
-    if (result < 0) return sfd_errno_policy(SFD_PLACE_OPEN_CACHED, result) == SFD_REMEDY_POOL ? -EAGAIN : result;
-    *out = file_of(hot, &opened);
+    if (!hot->opens) return -EAGAIN;
+    int result = caches ? take_entry(hot, path, out) : -ENOENT;
+    if (result != -ENOENT) return result;
+    result = open_now(hot, path, &opened, &begun);
+    if (result < 0) return result;
+    struct sfd_hot_entry *entry = caches ? sfd_hot_cache_add(&hot->cache, path, &opened, begun) : NULL;
+    *out = file_of(hot, entry, &opened);
     return 0;
 }
 
@@ -101,13 +158,18 @@ int sfd_hot_source_adopt(struct sfd_hot *hot, int fd, struct sfd_hot_source *out
     if (result < 0) return result;
     /* The root keeps its file system mounted, so that no other can have the same number. */
     if (!hot->opens || opened.dev != hot->dev) return -EAGAIN;
-    *out = file_of(hot, &opened);
+    *out = file_of(hot, NULL, &opened);
     return 0;
 }
 
 void sfd_hot_source_close(struct sfd_hot_source *file)
 {
-    if (file->hot != NULL) sfd_fd_close(file->hot->kernel.sys, &file->fd);
+    if (file->entry != NULL)
+        sfd_hot_entry_put(file->entry);
+    else if (file->hot != NULL)
+        sfd_fd_close(file->hot->kernel.sys, &file->fd);
+    file->entry = NULL;
+    file->fd = -1;
 }
 
 static bool is_in_memory(const struct sfd_hot *hot)
@@ -146,7 +208,6 @@ static int find_destination(struct sending *s, int dest, enum sfd_fd_kind kind)
     int result = kind == SFD_FD_OTHER ? sfd_fd_classify(sys, dest, &info) : 0;
     if (result == 0 && !info.asked) result = sfd_fd_ask(sys, dest, &info);
     if (result < 0) return result;
-    if (!info.writable) return -EBADF;
     s->move.dest = dest;
     s->move.dest_kind = info.kind;
     switch (info.kind) {

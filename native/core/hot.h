@@ -20,6 +20,7 @@
 #include <stdint.h>
 
 #include "disk/devices.h"
+#include "hot/hot_cache.h"
 #include "hot/hot_device.h"
 #include "sys/fd.h"
 #include "sys/kernel.h"
@@ -27,6 +28,8 @@
 struct sfd_hot_settings {
     const struct sfd_sys *sys; /* borrowed; NULL: sfd_sys_linux */
     bool sigpipe_is_harmless;  /* the process ignores or handles SIGPIPE; else it is blocked while bytes are sent */
+    size_t cache_entries;      /* the most files that a cache of open files keeps open; 0: there is none */
+    uint64_t cache_age_ns;     /* for so long an entry is used unchecked: hot/hot_cache.h */
 };
 
 struct sfd_hot {
@@ -37,16 +40,18 @@ struct sfd_hot {
     bool sigpipe_is_harmless;
     uint64_t dev; /* st_dev of the root */
     struct sfd_hot_device device;
+    struct sfd_hot_cache cache;
 };
 
 /* An open file. Only this module changes it; all may read. */
 struct sfd_hot_source {
-    struct sfd_hot *hot; /* borrowed */
-    int fd;              /* borrowed by all but this module; -1: closed */
+    struct sfd_hot *hot;         /* borrowed */
+    struct sfd_hot_entry *entry; /* of the cache, which shares the descriptor; NULL: its own */
+    int fd;                      /* borrowed by all but this module; -1: closed */
     uint16_t mode;
     uint64_t dev; /* st_dev */
     uint64_t inode;
-    uint64_t size;    /* bytes, when it was opened */
+    uint64_t size;    /* bytes, when it was opened, or last checked by the cache */
     int64_t atime_ns; /* since 1970, as are the others; from 1678 to 2262 */
     int64_t mtime_ns;
     int64_t ctime_ns;

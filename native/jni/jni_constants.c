@@ -107,6 +107,7 @@ static const struct constant {
     {"hot.blocked", SFD_HOT_STEP_BLOCKED},
     {"hot.cold", SFD_HOT_STEP_COLD},
     {"hot.fd", SFD_JNI_HOT_FD},
+    {"hot.entry", SFD_JNI_HOT_ENTRY},
     {"hot.hold", SFD_JNI_HOT_HOLD},
     {"hot.size", SFD_JNI_HOT_SIZE},
     {"hot.modified", SFD_JNI_HOT_MODIFIED},

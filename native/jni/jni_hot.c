@@ -29,10 +29,13 @@ static int take_path(JNIEnv *env, jbyteArray path, char *out)
     return strlen(out) == (size_t)length ? 0 : -EINVAL;
 }
 
-static jlong open_root(JNIEnv *env, jclass self, jbyteArray path)
+static jlong open_root(JNIEnv *env, jclass self, jbyteArray path, jint cache_entries, jlong cache_age_ns)
 {
-    /* The JVM handles SIGPIPE, because the JDK's own writes to sockets raise it. */
-    const struct sfd_hot_settings options = {.sigpipe_is_harmless = true};
+    const struct sfd_hot_settings options = {
+        .sigpipe_is_harmless = true, /* the JVM handles it, because the JDK's own writes to sockets raise it */
+        .cache_entries = (size_t)cache_entries,
+        .cache_age_ns = (uint64_t)cache_age_ns,
+    };
     struct sfd_hot_shared *root = NULL;
     char name[PATH_MAX];
 
@@ -66,6 +69,7 @@ static jint give(JNIEnv *env, struct sfd_hot_shared *root, int hold, int result,
     }
     const jlong numbers[SFD_JNI_HOT_NUMBERS] = {
         [SFD_JNI_HOT_FD] = file->fd,
+        [SFD_JNI_HOT_ENTRY] = (jlong)(intptr_t)file->entry,
         [SFD_JNI_HOT_HOLD] = hold,
         [SFD_JNI_HOT_SIZE] = (jlong)file->size,
         [SFD_JNI_HOT_MODIFIED] = file->mtime_ns,
@@ -107,12 +111,13 @@ static struct sfd_hot_source file_of(jlong root, jint fd, jlong size)
     return (struct sfd_hot_source){.hot = &root_of(root)->hot, .fd = fd, .size = (uint64_t)size};
 }
 
-static void close_file(JNIEnv *env, jclass self, jlong root, jint fd, jint hold)
+static void close_file(JNIEnv *env, jclass self, jlong root, jint fd, jlong entry, jint hold)
 {
     struct sfd_hot_source file = file_of(root, fd, 0);
 
     (void)env;
     (void)self;
+    file.entry = (struct sfd_hot_entry *)(intptr_t)entry;
     sfd_hot_source_close(&file);
     sfd_hot_shared_release(root_of(root), hold);
 }
@@ -151,12 +156,12 @@ static jint send_file(JNIEnv *env, jclass self, jlong root, jint fd, jlong size,
 jint sfd_jni_register_hot(JNIEnv *env, const char *package)
 {
     static const JNINativeMethod methods[] = {
-        SFD_JNI_METHOD("openRoot0", "([B)J", open_root),
+        SFD_JNI_METHOD("openRoot0", "([BIJ)J", open_root),
         SFD_JNI_METHOD("closeRoot", "(J)V", close_root),
         SFD_JNI_METHOD("freeRoot", "(J)V", free_root),
         SFD_JNI_METHOD("open", "(J[B[J)I", open_file),
         SFD_JNI_METHOD("adopt", "(JI[J)I", adopt),
-        SFD_JNI_METHOD("close", "(JII)V", close_file),
+        SFD_JNI_METHOD("close", "(JIJI)V", close_file),
         SFD_JNI_METHOD("read", "(JIJIJ)I", read_file),
         SFD_JNI_METHOD("readBuffer", "(JILjava/nio/ByteBuffer;IIJ)I", read_buffer),
         SFD_JNI_METHOD("send", "(JIJIJIJJ[J)I", send_file),

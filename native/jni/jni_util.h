@@ -43,6 +43,7 @@ static inline jint sfd_jni_register(JNIEnv *env, const char *package, const char
 /* What a file of the hot path is, by position in HotNative's array. */
 enum sfd_jni_hot {
     SFD_JNI_HOT_FD,
+    SFD_JNI_HOT_ENTRY,
     SFD_JNI_HOT_HOLD,
     SFD_JNI_HOT_SIZE,
     SFD_JNI_HOT_MODIFIED,

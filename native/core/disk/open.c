@@ -91,6 +91,27 @@ int sfd_open_cached(const struct sfd_kernel *kernel, int root, const char *path,
     return open_file(kernel, root, path, RESOLVE_INSIDE | RESOLVE_NO_XDEV, true, out);
 }
 
+int sfd_open_cached_same(const struct sfd_kernel *kernel, int root, const char *path, const struct sfd_opened *opened)
+{
+    /* O_PATH: no lease is broken and no listener asked, by which the open of a file may wait. */
+    const struct open_how how = {
+        .flags = O_PATH | O_CLOEXEC,
+        .resolve = RESOLVE_INSIDE | RESOLVE_NO_XDEV | RESOLVE_CACHED,
+    };
+    struct sfd_opened now;
+
+    int fd = kernel->sys->openat2(root, path, &how);
+    if (fd < 0) return fd;
+    const int result = describe(kernel, fd, true, &now);
+    sfd_fd_close(kernel->sys, &fd);
+    if (result < 0) return result;
+    /* ctime changes with everything but the time of reading; a file system may lack it. */
+    const bool same = now.dev == opened->dev && now.inode == opened->inode && now.size == opened->size &&
+                      now.mode == opened->mode && now.mtime == opened->mtime && now.mtime_ns == opened->mtime_ns &&
+                      now.ctime == opened->ctime && now.ctime_ns == opened->ctime_ns;
+    return same ? 0 : -ESTALE;
+}
+
 int sfd_open_descriptor(const struct sfd_kernel *kernel, int *fd, bool cached, struct sfd_opened *out)
 {
     const struct sfd_sys *sys = kernel->sys;

@@ -48,6 +48,13 @@ int sfd_open_path(const struct sfd_kernel *kernel, int root, const char *path, s
 int sfd_open_cached(const struct sfd_kernel *kernel, int root, const char *path, struct sfd_opened *out);
 
 /*
+ * Whether `path` still leads to the file that it was opened as by sfd_open_cached, and that was not changed since: 0,
+ * -ESTALE, or -errno as there. Looks at no permission of the file itself, of which a change shows. Never blocks
+ * likewise.
+ */
+int sfd_open_cached_same(const struct sfd_kernel *kernel, int root, const char *path, const struct sfd_opened *opened);
+
+/*
  * Takes a file that the client opened itself, and passed as *fd. 0 with *fd -1 and the descriptor in out->fd; or, with
  * *fd as it was: -EBADF (not open for reading, or O_PATH), -EINVAL (not a regular file, or open with O_DIRECT and not
  * to be opened again without it), -EAGAIN with `cached`: only the disk pool can do it. With `cached` never blocks, and

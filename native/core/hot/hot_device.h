@@ -36,6 +36,12 @@ struct sfd_hot_call {
     bool trial;       /* the first one after a pause */
 };
 
+/* Whether it is closed, or was, and is to be tried. */
+static inline bool sfd_hot_device_is_closed(struct sfd_hot_device *device)
+{
+    return atomic_load_explicit(&device->closed_until, memory_order_relaxed) != 0;
+}
+
 /* Begins a call. False: the device is closed, and the caller makes none. */
 bool sfd_hot_device_enter(struct sfd_hot_device *device, const struct sfd_sys *sys, struct sfd_hot_call *call);
 

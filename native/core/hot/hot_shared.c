@@ -55,6 +55,7 @@ void sfd_hot_shared_release(struct sfd_hot_shared *shared, int stripe)
 void sfd_hot_shared_close(struct sfd_hot_shared *shared)
 {
     if (atomic_exchange(&shared->closed, true)) return;
+    sfd_hot_cache_clear(&shared->hot.cache);
     for (int i = 0; i < SFD_HOT_STRIPES; i++)
         sfd_hot_shared_release(shared, i);
 }

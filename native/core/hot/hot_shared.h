@@ -9,6 +9,7 @@
 #ifndef SFD_HOT_HOT_SHARED_H
 #define SFD_HOT_HOT_SHARED_H
 
+#include <stdalign.h>
 #include <stdatomic.h>
 
 #include "hot.h"
@@ -17,7 +18,7 @@
 
 /* A counter with a cache line of its own. */
 struct sfd_hot_stripe {
-    _Alignas(64) atomic_uint users; /* the owner is one of them */
+    alignas(64) atomic_uint users; /* the owner is one of them */
 };
 
 struct sfd_hot_shared {

@@ -33,7 +33,7 @@ public final class HotFile implements AutoCloseable {
         numbers[HotNative.FD] = -1;
     }
 
-    /** Bytes, when it was opened. */
+    /** Bytes, when it was opened; with a {@link HotCache}, when its path was checked last. */
     public long size() {
         return numbers[HotNative.SIZE];
     }
@@ -158,7 +158,7 @@ public final class HotFile implements AutoCloseable {
         if (fd >= 0) {
             numbers[HotNative.FD] = -1;
             try {
-                HotNative.close(root.handle(), fd, (int) numbers[HotNative.HOLD]);
+                HotNative.close(root.handle(), fd, numbers[HotNative.ENTRY], (int) numbers[HotNative.HOLD]);
             } finally {
                 Reference.reachabilityFence(root);
             }

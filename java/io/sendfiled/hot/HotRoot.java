@@ -38,7 +38,7 @@ import org.jspecify.annotations.Nullable;
  * <p>A file system call can be held by what is hooked into the kernel, such as an antivirus (fanotify). It is noticed when one
  * was: then everything is cold for a second, and for longer if that happens again, up to a minute.
  *
- * <p>Thread-safe. Uses one descriptor. A root that is not closed leaks until the garbage collector frees it, which is logged.
+ * <p>Thread-safe. Uses one descriptor, and those of its {@linkplain HotCache cache}. A root that is not closed leaks until the garbage collector frees it, which is logged.
  */
 public final class HotRoot implements AutoCloseable {
     private final State state;
@@ -55,7 +55,16 @@ public final class HotRoot implements AutoCloseable {
      * @throws UnsatisfiedLinkError if the native library is not available
      */
     public static HotRoot open(Path root) throws IOException {
-        long handle = HotNative.openRoot(Names.bytes(root));
+        return open(root, 0, 0);
+    }
+
+    /** The same with a cache of open files. */
+    public static HotRoot open(Path root, HotCache cache) throws IOException {
+        return open(root, cache.entries(), cache.age().toNanos());
+    }
+
+    private static HotRoot open(Path root, int cacheEntries, long cacheAgeNanos) throws IOException {
+        long handle = HotNative.openRoot(Names.bytes(root), cacheEntries, cacheAgeNanos);
         if (handle < 0) {
             throw new NativeIoException("open " + Names.printable(root), (int) -handle);
         }
@@ -128,7 +137,7 @@ public final class HotRoot implements AutoCloseable {
         }
     }
 
-    /** Closes it; idempotent. Its open files stay open until they are closed. Does not wait for calls of other threads. */
+    /** Closes it; idempotent. Its open files stay open until they are closed. Waits for no other thread. */
     @Override
     public void close() {
         if (!state.closed.getAndSet(true)) {

@@ -7,7 +7,7 @@ import java.util.Map;
  * Natives of the hot path. Results are 0 or more, or {@code -errno}; {@code -EAGAIN} means cold. Thread-safe, for a file
  * one thread at a time; only {@link #openRoot} and {@link #closeRoot} block.
  *
- * <p>A root is a handle, which is valid until {@link #freeRoot}. A file is a descriptor, and how it holds its root; both are
+ * <p>A root is a handle, which is valid until {@link #freeRoot}. A file is a descriptor, the entry of the cache that it is of, and how it holds its root; all are
  * given back by {@link #close}.
  */
 public final class HotNative {
@@ -22,12 +22,13 @@ public final class HotNative {
 
     /* What open and adopt fill in: positions in their array. */
     public static final int FD = 0;
-    public static final int HOLD = 1;
-    public static final int SIZE = 2;
-    public static final int MODIFIED_NANOS = 3;
-    public static final int INODE = 4;
-    public static final int DEVICE = 5;
-    public static final int NUMBERS = 6;
+    public static final int ENTRY = 1;
+    public static final int HOLD = 2;
+    public static final int SIZE = 3;
+    public static final int MODIFIED_NANOS = 4;
+    public static final int INODE = 5;
+    public static final int DEVICE = 6;
+    public static final int NUMBERS = 7;
 
     private HotNative() {}
 
@@ -39,26 +40,27 @@ public final class HotNative {
     static void checkCodes() {
         NativeConstants.check(
                 "hot",
-                Map.of(
-                        "done", DONE,
-                        "blocked", BLOCKED,
-                        "cold", COLD,
-                        "fd", FD,
-                        "hold", HOLD,
-                        "size", SIZE,
-                        "modified", MODIFIED_NANOS,
-                        "inode", INODE,
-                        "device", DEVICE,
-                        "numbers", NUMBERS));
+                Map.ofEntries(
+                        Map.entry("done", DONE),
+                        Map.entry("blocked", BLOCKED),
+                        Map.entry("cold", COLD),
+                        Map.entry("fd", FD),
+                        Map.entry("entry", ENTRY),
+                        Map.entry("hold", HOLD),
+                        Map.entry("size", SIZE),
+                        Map.entry("modified", MODIFIED_NANOS),
+                        Map.entry("inode", INODE),
+                        Map.entry("device", DEVICE),
+                        Map.entry("numbers", NUMBERS)));
     }
 
-    /** Opens a root: a handle, or -errno. Blocks. */
-    public static long openRoot(byte[] path) {
+    /** Opens a root, with a cache of so many open files: a handle, or -errno. Blocks. */
+    public static long openRoot(byte[] path, int cacheEntries, long cacheAgeNanos) {
         NativeLibrary.ensureAvailable();
-        return openRoot0(path);
+        return openRoot0(path, cacheEntries, cacheAgeNanos);
     }
 
-    private static native long openRoot0(byte[] path);
+    private static native long openRoot0(byte[] path, int cacheEntries, long cacheAgeNanos);
 
     /** Nothing is opened there any more; what is open stays so. Idempotent. */
     public static native void closeRoot(long root);
@@ -73,7 +75,7 @@ public final class HotNative {
     public static native int adopt(long root, int fd, long[] out);
 
     /** Closes a file. */
-    public static native void close(long root, int fd, int hold);
+    public static native void close(long root, int fd, long entry, int hold);
 
     /** Reads into memory: bytes. */
     public static native int read(long root, int fd, long address, int capacity, long offset);

@@ -29,10 +29,13 @@ import java.nio.channels.SocketChannel;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
+import java.time.Duration;
 import java.util.Arrays;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -128,7 +131,7 @@ final class HotFileTest {
         }
     }
 
-    /** Waits for room by a selector of a duplicate's kind: a blocking channel cannot be selected, so it is written a byte at a time. */
+    /** Waits for room by a selector; in blocking mode there is none, and the write of one byte waits. */
     private static void sendAll(HotFile file, SocketChannel out) throws IOException {
         long[] moved = new long[2];
         long sent = 0;
@@ -192,6 +195,39 @@ final class HotFileTest {
         try (HotRoot all = HotRoot.open(Path.of("/"))) {
             assertNull(all.open("/proc/self/status"), "another mount");
         }
+    }
+
+    @Test
+    void shouldServeACachedFileForItsAgeAtMost() throws IOException {
+        Path replacement = directory.resolve("new");
+        try (HotRoot checking = HotRoot.open(directory, new HotCache(10, Duration.ZERO));
+                HotRoot trusting = HotRoot.open(directory, new HotCache(10, Duration.ofDays(1)))) {
+            close(checking.open("file"));
+            close(trusting.open("file"));
+            Files.writeString(replacement, "new");
+            Files.move(replacement, path, StandardCopyOption.REPLACE_EXISTING);
+            try (HotFile now = checking.open("file");
+                    HotFile before = trusting.open("file")) {
+                assertNotNull(now);
+                assertNotNull(before);
+                assertEquals(3, now.size());
+                assertEquals(SIZE, before.size());
+                assertEquals(10, before.read(ByteBuffer.allocateDirect(10), 0));
+            }
+        }
+    }
+
+    private static void close(@Nullable HotFile file) {
+        assertNotNull(file, "cold");
+        file.close();
+    }
+
+    @Test
+    void shouldRefuseACacheThatCannotBe() {
+        assertThrows(IllegalArgumentException.class, () -> new HotCache(0, Duration.ZERO));
+        assertThrows(IllegalArgumentException.class, () -> new HotCache(1, Duration.ofNanos(-1)));
+        assertThrows(IllegalArgumentException.class, () -> new HotCache(Integer.MAX_VALUE, Duration.ZERO));
+        assertThrows(IllegalArgumentException.class, () -> new HotCache(1, Duration.ofDays(2)));
     }
 
     @Test

@@ -1,0 +1,37 @@
+package io.sendfiled.hot;
+
+import java.time.Duration;
+
+/**
+ * A cache of open files, for a {@link HotRoot} whose few files are asked for often: a file that was opened lately is opened again
+ * without a system call.
+ *
+ * <p>A path is checked when its entry is older than {@code age}, by the kernel's caches alone. So a file that was replaced, removed,
+ * renamed (or a directory above it), cut, touched or made unreadable is seen as it was for at most {@code age}; its bytes are always
+ * those that the file has now. With an age of 0 each open checks, and saves little.
+ *
+ * <p>An entry keeps a descriptor open. The one that was used least lately makes room (in groups of eight, by a hash). One that was not
+ * checked for {@code age}, and for a second, is closed when later calls open files: until then a removed file keeps its disk's space.
+ *
+ * @param entries the most files that the cache keeps open, from 1
+ * @param age how long a file is served without a look at its path, from 0
+ */
+public record HotCache(int entries, Duration age) {
+    /** The most entries: more than a process may have descriptors. */
+    private static final int ENTRIES_MAX = 1 << 20;
+
+    private static final Duration AGE_MAX = Duration.ofDays(1);
+
+    /**
+     * @throws IllegalArgumentException if there are no entries, or more than 1,048,576; or if the age is negative or longer than a
+     *     day
+     */
+    public HotCache {
+        if (entries < 1 || entries > ENTRIES_MAX) {
+            throw new IllegalArgumentException(entries + " entries: from 1 to " + ENTRIES_MAX);
+        }
+        if (age.isNegative() || age.compareTo(AGE_MAX) > 0) {
+            throw new IllegalArgumentException("an age of " + age + ": from 0 to " + AGE_MAX);
+        }
+    }
+}
