@@ -58,8 +58,7 @@ int sfd_engine_create(struct sfd_engine **out, const struct sfd_settings *settin
     shared->settings = *settings;
     shared->kernel.null_fd = -1;
     shared->watchdog.eventfd = -1;
-    for (int i = 0; i < SFD_ROOTS_MAX; i++)
-        shared->roots[i] = -1;
+    shared->request_fd = -1;
     atomic_init(&shared->transfers, 0);
     atomic_init(&shared->reload.version, 0);
     atomic_init(&shared->receiving_loop, 0);
@@ -72,12 +71,13 @@ int sfd_engine_create(struct sfd_engine **out, const struct sfd_settings *settin
     sfd_client_accounts_init(&shared->accounts, &settings->client);
     sfd_client_accounts_divide(&shared->accounts, settings->max_transfers);
     sfd_memory_budget_init(&shared->memory, &sfd_sys_linux, settings->memory, settings->client_memory);
-    if (access->mode != 0600) sfd_client_accounts_reserve(&shared->accounts);
+    if (dir != NULL && access->mode != 0600) sfd_client_accounts_reserve(&shared->accounts);
     sfd_endpoint_init(&engine->endpoint);
     sfd_lanes_init(&engine->lanes, &sfd_sys_setup_linux);
     sfd_intake_init(&shared->intake);
     engine->endpoint.fd = passed_fd; /* closed by a failure before it is adopted */
     pthread_mutex_init(&engine->endpoint_lock, NULL);
+    pthread_mutex_init(&engine->roots_lock, NULL);
     pthread_mutex_init(&shared->reload.lock, NULL);
 
     engine->chores_fd = sfd_sys_eventfd();
@@ -90,16 +90,9 @@ int sfd_engine_create(struct sfd_engine **out, const struct sfd_settings *settin
     result = sfd_kernel_init(&shared->kernel, &sfd_sys_linux);
     if (result < 0) goto fail;
     shared->techniques = sfd_techniques_available(&sfd_sys_linux);
-    result = sfd_sys_openat(AT_FDCWD, root, O_PATH | O_DIRECTORY);
+    if (root != NULL) result = sfd_root_open(&shared->roots[0], &shared->kernel, root, settings->follow_root != 0);
     if (result < 0) goto fail;
-    shared->roots[0] = result;
-    shared->root_local[0] = sfd_residency_opens_here(&shared->kernel, result);
-    if (settings->follow_root != 0) {
-        result = -ENOMEM;
-        shared->follow = strdup(root);
-        if (shared->follow == NULL) goto fail;
-    }
-    result = open_sockets(engine, dir, name, access, users, passed_fd);
+    if (dir != NULL) result = open_sockets(engine, dir, name, access, users, passed_fd);
     if (result < 0) goto fail;
     for (uint32_t i = 0; i < settings->loops; i++) {
         result = sfd_loop_create(&shared->loops[i], shared, i);
@@ -128,6 +121,31 @@ int sfd_engine_reload(struct sfd_engine *engine, const struct sfd_settings *sett
     atomic_fetch_add(&shared->reload.version, 1);
     pthread_mutex_unlock(&shared->reload.lock);
     return 0;
+}
+
+int sfd_engine_add_root(struct sfd_engine *engine, const char *path, bool follow, struct sfd_root **out)
+{
+    struct sfd_root *root = NULL;
+    const int result = sfd_root_open(&root, &engine->shared.kernel, path, follow);
+
+    if (result < 0) return result;
+    pthread_mutex_lock(&engine->roots_lock);
+    root->next = engine->added_roots;
+    engine->added_roots = root;
+    pthread_mutex_unlock(&engine->roots_lock);
+    *out = root;
+    return 0;
+}
+
+void sfd_engine_remove_root(struct sfd_engine *engine, struct sfd_root *root)
+{
+    pthread_mutex_lock(&engine->roots_lock);
+    struct sfd_root **at = &engine->added_roots;
+    while (*at != root)
+        at = &(*at)->next;
+    *at = root->next;
+    pthread_mutex_unlock(&engine->roots_lock);
+    sfd_root_put(root);
 }
 
 bool sfd_engine_tells_clients(const struct sfd_engine *engine)
@@ -192,7 +210,8 @@ void sfd_engine_chores_wait(struct sfd_engine *engine, int timeout_ms)
 {
     const int watch_fd = engine->endpoint.watch_fd;
 
-    if (watch_fd < 0 && (timeout_ms < 0 || timeout_ms > LOOK_MS)) timeout_ms = LOOK_MS;
+    if (engine->shared.request_fd >= 0 && watch_fd < 0 && (timeout_ms < 0 || timeout_ms > LOOK_MS))
+        timeout_ms = LOOK_MS;
     (void)sfd_sys_wait_either_readable(engine->chores_fd, watch_fd, timeout_ms);
     sfd_sys_event_clear(engine->chores_fd);
 }
@@ -241,8 +260,9 @@ void sfd_engine_destroy(struct sfd_engine *engine)
     for (uint32_t i = 0; i < SFD_LOOPS_MAX; i++)
         sfd_loop_destroy(engine->shared.loops[i]);
     for (int i = 0; i < SFD_ROOTS_MAX; i++)
-        if (engine->shared.roots[i] >= 0) (void)sfd_sys_linux.close(engine->shared.roots[i]);
-    free(engine->shared.follow);
+        sfd_root_put(engine->shared.roots[i]);
+    while (engine->added_roots != NULL)
+        sfd_engine_remove_root(engine, engine->added_roots);
     sfd_intake_deinit(&engine->shared.intake);
     sfd_lanes_close(&engine->lanes); /* before the lock of the instance is given up */
     sfd_endpoint_close(&engine->endpoint);
@@ -255,6 +275,7 @@ void sfd_engine_destroy(struct sfd_engine *engine)
     sfd_memory_budget_deinit(&engine->shared.memory);
     sfd_fd_close(&sfd_sys_linux, &engine->chores_fd);
     pthread_mutex_destroy(&engine->endpoint_lock);
+    pthread_mutex_destroy(&engine->roots_lock);
     pthread_mutex_destroy(&engine->shared.reload.lock);
     free(engine);
 }

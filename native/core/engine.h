@@ -20,6 +20,8 @@ struct sfd_engine {
     int lanes_error;               /* sfd_engine_lanes_error */
     bool tells_clients;            /* sfd_engine_tells_clients */
     pthread_mutex_t endpoint_lock; /* start and stop beside sfd_engine_look */
+    pthread_mutex_t roots_lock;    /* of the list */
+    struct sfd_root *added_roots;  /* sfd_engine_add_root; a reference to each */
     int chores_fd;                 /* an eventfd: something of the chores is due */
 };
 
@@ -28,6 +30,10 @@ struct sfd_engine {
  * leads then) and makes the loops; clients may send from here on, and are served as soon as the loops are polled. The
  * engine in *out, and 0; or -errno, among them -EADDRINUSE (an instance of that name is running), -ENOENT and -ENOTDIR
  * (the root). If `passed_fd` is not -1, it is the socket, as sfd_endpoint_adopt says: it is taken, and keeps its name.
+ *
+ * Without `dir` (NULL) there is no request socket, for an engine of this process's own requests alone
+ * (loop/local_request.h): `name`, `access` and `users` are ignored. `root` may be NULL as well: requests that come by a
+ * socket have none then.
  */
 int sfd_engine_create(struct sfd_engine **out, const struct sfd_settings *settings, const char *dir, const char *name,
                       const char *root, const struct sfd_endpoint_access *access, const struct sfd_lane_users *users,
@@ -39,6 +45,19 @@ int sfd_engine_create(struct sfd_engine **out, const struct sfd_settings *settin
  * from their next wait on. -EINVAL if a member differs that no reload changes (settings.h). Any thread.
  */
 int sfd_engine_reload(struct sfd_engine *engine, const struct sfd_settings *settings);
+
+/*
+ * One more root, for requests of this process; any number. In *out, and 0; or -errno: -ENOENT, -ENOTDIR, -ENOMEM, ...
+ * It lives until it is removed, or the engine is destroyed. With `follow` each request resolves the path anew. Waits
+ * for the disk. Any thread.
+ */
+int sfd_engine_add_root(struct sfd_engine *engine, const char *path, bool follow, struct sfd_root **out);
+
+/*
+ * Closes a root when no request needs it any more: those that were submitted go on. No thread may submit one with it
+ * now or later. Any thread.
+ */
+void sfd_engine_remove_root(struct sfd_engine *engine, struct sfd_root *root);
 
 /*
  * Whether each client is known as one process. False where clients may be in other pid namespaces, whose pids are not

@@ -22,6 +22,7 @@
 struct harness {
     struct fuzz_bytes ops; /* what is done; the rest of the input is the kernel's */
     struct sfd_shared shared;
+    struct sfd_root root;
     struct sfd_carrier *carriers[LOOPS_MAX]; /* that the loops begin with */
     bool ended[LOOPS_MAX];
     unsigned held_count;
@@ -72,9 +73,10 @@ static void start(const uint8_t *data, size_t size)
     sfd_client_accounts_divide(&h.shared.accounts, h.shared.settings.max_transfers);
     sfd_memory_budget_init_in(&h.shared.memory, &sfd_sys_linux, UINT64_MAX / 2, 0, NULL, 0, true);
     h.shared.request_fd = KERNEL_REQUEST_FD;
-    for (int i = 0; i < SFD_ROOTS_MAX; i++)
-        h.shared.roots[i] = i == 0 ? KERNEL_ROOT_FD : -1;
-    h.shared.root_local[0] = (more & 0x40) == 0;
+    h.root.fd = KERNEL_ROOT_FD;
+    h.root.opens_here = (more & 0x40) == 0;
+    atomic_init(&h.root.references, 1);
+    h.shared.roots[0] = &h.root;
     for (uint32_t i = 0; i < h.shared.settings.loops; i++) {
         FUZZ_CHECK(sfd_loop_create(&h.shared.loops[i], &h.shared, i) == 0);
         h.carriers[i] = sfd_loop_carrier(h.shared.loops[i]);

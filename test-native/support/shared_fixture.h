@@ -29,11 +29,10 @@ class SharedFixture : public CoreTest
         sfd_memory_budget_init(&shared_->memory, &sfd_sys_linux, 0, 0);
         directory_ = std::make_unique<TemporaryDirectory>();
         root_ = openFile(directory_->path(), O_PATH | O_DIRECTORY);
-        for (int &root : shared_->roots) {
-            root = -1;
-        }
-        shared_->roots[0] = root_.get();
-        shared_->root_local[0] = true;
+        servedRoot_.fd = root_.get();
+        servedRoot_.opens_here = true;
+        servedRoot_.references = 1;
+        shared_->roots[0] = &servedRoot_;
         requests_ = std::make_unique<SocketPair>(SOCK_DGRAM);
         const int on = 1;
         ASSERT_EQ(0, setsockopt(requests_->in.get(), SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)));
@@ -43,6 +42,7 @@ class SharedFixture : public CoreTest
     void tearDownShared()
     {
         sfd_carriers_deinit(&shared_->carriers);
+        EXPECT_EQ(1u, servedRoot_.references.load()) << "a root is still in use";
         requests_.reset();
         root_.reset();
         directory_.reset();
@@ -63,6 +63,7 @@ class SharedFixture : public CoreTest
     struct sfd_sys sys_;
     std::unique_ptr<TemporaryDirectory> directory_;
     OwnedFd root_;
+    struct sfd_root servedRoot_ = {};
     std::unique_ptr<SocketPair> requests_;
 };
 

@@ -163,6 +163,7 @@ class TransferFixture : public CoreTest
         context_->ranges = &ranges_;
         directory_ = std::make_unique<TemporaryDirectory>();
         root_ = openFile(directory_->path(), O_PATH | O_DIRECTORY);
+        servedRoot_.references = 1;
         t_ = std::make_unique<struct sfd_transfer>();
         sfd_transfer_init(t_.get());
     }
@@ -180,6 +181,7 @@ class TransferFixture : public CoreTest
         pipe_.reset();
         pair_.reset();
         output_.reset();
+        EXPECT_EQ(1u, servedRoot_.references.load()) << "a root is still in use";
         root_.reset();
         directory_.reset();
         EXPECT_EQ(nullptr, ranges_.first) << "a range that nobody writes to";
@@ -222,8 +224,9 @@ class TransferFixture : public CoreTest
         }
         struct sfd_transfer_request request = {};
         request.command = command;
-        request.root = root_.get();
-        request.root_local = rootIsLocal_;
+        servedRoot_.fd = root_.get();
+        servedRoot_.opens_here = rootIsLocal_;
+        request.root = &servedRoot_;
         request.path = path;
         request.offset = offset;
         request.length = length;
@@ -407,6 +410,7 @@ class TransferFixture : public CoreTest
     std::unique_ptr<TemporaryDirectory> directory_;
     OwnedFd root_;
     bool rootIsLocal_ = true;
+    struct sfd_root servedRoot_ = {};
     std::unique_ptr<struct sfd_transfer> t_;
     enum sfd_next next_ = SFD_NEXT_END;
     std::unique_ptr<Pipe> status_;

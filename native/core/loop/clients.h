@@ -55,6 +55,11 @@ struct sfd_client {
     /* loop_act.c */
     struct sfd_transfer *queued_last; /* of a ring: transfers that wait until they may hold a thread */
 
+    /* loop_local.c */
+    struct sfd_task *local_first; /* requests that have not begun */
+    struct sfd_task *local_last;
+    struct sfd_client *local_next; /* in a ring of the loop's, while it has some */
+
     /* loop_exits.c */
     uint32_t watched_at; /* loop.waits when it began to wait for the pidfd */
     uint8_t watch;       /* enum sfd_client_watch */

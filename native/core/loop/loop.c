@@ -24,6 +24,9 @@
  */
 #define LAST_BATCHES 64
 
+/* The most tasks of its mailbox that a turn takes: many threads can submit faster than a loop serves. */
+#define TURN_MAIL 1024
+
 /* ------------------------------------------------------------------ the parts of a turn */
 
 static void serve_requests(struct sfd_loop *loop)
@@ -92,7 +95,7 @@ static void receive_requests(struct sfd_loop *loop)
 static void take_mail(struct sfd_loop *loop)
 {
     if (loop->mail == NULL) loop->mail = sfd_mailbox_take(&loop->mailbox);
-    while (loop->mail != NULL) {
+    for (int i = 0; i < TURN_MAIL && loop->mail != NULL; i++) {
         struct sfd_task *task = loop->mail;
         loop->mail = task->next;
         if (task->kind == SFD_TASK_COMMAND) {
@@ -103,6 +106,10 @@ static void take_mail(struct sfd_loop *loop)
             sfd_loop_receiving_start(loop);
         } else if (task->kind == SFD_TASK_LOOK) {
             sfd_loop_offload_look(loop);
+        } else if (task->kind == SFD_TASK_LOCAL) {
+            sfd_loop_local_take(loop, task);
+        } else if (task->kind == SFD_TASK_LOCAL_SEND || task->kind == SFD_TASK_LOCAL_CANCEL) {
+            sfd_loop_local_command(loop, task);
         } else {
             sfd_loop_act(loop, (struct sfd_transfer *)task, SFD_DUE_BACK);
         }
@@ -168,23 +175,29 @@ static bool is_busy(const struct sfd_loop *loop)
 {
     return loop->ready_queue.count > 0 || loop->turn->selections > 0 || loop->offload_first != NULL ||
            loop->last_batches > 0 || loop->look_again || loop->left != NULL || loop->mail != NULL ||
-           loop->context.closer.unknown_count > 0 || atomic_load(&loop->returning) > 0 ||
-           /* The carrier that took the signal for it may have given the loop back before it looked there. */
-           !sfd_mailbox_is_empty(&loop->mailbox) || sfd_loop_offload_has_closes(loop);
+           loop->owners_last != NULL || loop->outbox.first != NULL || loop->context.closer.unknown_count > 0 ||
+           atomic_load(&loop->returning) > 0 || sfd_loop_offload_has_closes(loop);
 }
 
 static int wait_for_events(struct sfd_loop *loop)
 {
     const struct sfd_sys *sys = loop->shared->kernel.sys;
     if (loop->next_event < loop->event_count) return 0; /* what another carrier has left */
-    const int timeout = is_busy(loop) ? 0 : sfd_timers_timeout(&loop->context.timers, sys->now_ms());
+    const bool skips = loop->outbox.first != NULL && !loop->wait_skipped;
+    const bool waits = !is_busy(loop) && sfd_mailbox_begin_wait(&loop->mailbox);
+    const int timeout = waits ? sfd_timers_timeout(&loop->context.timers, sys->now_ms()) : 0;
 
     /* Not before this turn began: a timer that was due earlier was served in it. */
     loop->awaited_ms = sfd_timers_due_ms(&loop->context.timers);
     if (loop->awaited_ms < loop->context.now_ms) loop->awaited_ms = loop->context.now_ms;
+    /* Messages go to the dispatcher without a system call first; but not in two turns in a row, for the events' sake.
+     */
+    loop->wait_skipped = skips;
+    if (skips) return 0;
     sfd_watchdog_waiting(loop);
     const int n = sys->epoll_wait(loop->epoll, loop->events, SFD_EVENTS_MAX, timeout);
     sfd_watchdog_working(loop);
+    sfd_mailbox_end_wait(&loop->mailbox);
     if (n < 0) return survive_wait(loop, n);
     loop->next_event = 0;
     loop->event_count = n;
@@ -199,7 +212,7 @@ static void take_events(struct sfd_loop *loop)
         if (event.data.u64 == SFD_EVENT_REQUESTS)
             loop->requests_wait = true;
         else if (event.data.u64 == SFD_EVENT_MAILBOX)
-            sfd_sys_event_clear(loop->mailbox.eventfd);
+            continue; /* it has ended the wait, and the next turn takes the mail */
         else if (event.data.u64 < SFD_ID_MIN)
             sfd_loop_exits_event(loop, (int)(event.data.u64 - SFD_EVENT_PIDFD));
         else
@@ -229,7 +242,8 @@ static void take_requests(struct sfd_loop *loop)
 static void begin_stop(struct sfd_loop *loop)
 {
     loop->stopping = true;
-    loop->last_batches = loop->receiving && !loop->shared->socket_stays ? LAST_BATCHES : 0;
+    const bool socket_ends = loop->shared->request_fd >= 0 && !loop->shared->socket_stays;
+    loop->last_batches = loop->receiving && socket_ends ? LAST_BATCHES : 0;
     sfd_loop_receiving_stop(loop);
     loop->look_again = true;
 }
@@ -277,17 +291,26 @@ static void take_settings(struct sfd_loop *loop)
     pthread_mutex_unlock(&reload->lock);
 }
 
-/* Whether a loop that stops has nothing left but closes. */
-static bool is_over(const struct sfd_loop *loop)
+/* Whether a loop that stops has nothing left but closes and messages. Then nothing can be sent to it any more. */
+static bool is_over(struct sfd_loop *loop)
 {
     return loop->stopping && loop->offloaded == 0 && loop->ready_queue.count == 0 && loop->away == 0 &&
-           loop->last_batches == 0 && atomic_load(&loop->waiting) == 0 && loop->context.closer.unknown_count == 0;
+           loop->last_batches == 0 && atomic_load(&loop->waiting) == 0 && loop->context.closer.unknown_count == 0 &&
+           loop->mail == NULL && loop->owners_last == NULL && sfd_mailbox_close(&loop->mailbox);
+}
+
+/* The last part of a turn: what the dispatcher is to do. */
+static void publish(struct sfd_loop *loop)
+{
+    sfd_loop_offload_publish(loop);
+    sfd_loop_local_publish(loop);
 }
 
 int sfd_loop_run_turn(struct sfd_loop *loop)
 {
     struct sfd_carrier *carrier = loop->carrier;
 
+    loop->turn->messages = 0; /* they were dispatched */
     take_settings(loop);
     if (!loop->stopping && atomic_load_explicit(&loop->stop, memory_order_relaxed)) begin_stop(loop);
     if (loop->stopping) tell_transfers(loop, &loop->stop_position, SFD_DUE_STOP);
@@ -303,18 +326,20 @@ int sfd_loop_run_turn(struct sfd_loop *loop)
     sfd_loop_receiving_balance(loop);
     sfd_loop_receiving_end_rests(loop);
     take_mail(loop);
+    sfd_loop_local_serve(loop);
     sfd_loop_act_look(loop);
     run_ready(loop);
     run_timers(loop);
     publish_transfers(loop);
     if (is_over(loop)) {
-        sfd_loop_offload_publish(loop);
-        return loop->turn->offloads == 0 && loop->turn->requests == 0 ? -ESHUTDOWN : 0;
+        publish(loop);
+        const struct sfd_turn *turn = loop->turn;
+        return turn->offloads == 0 && turn->requests == 0 && turn->messages == 0 ? -ESHUTDOWN : 0;
     }
     const int result = wait_for_events(loop);
     take_events(loop);
     take_requests(loop);
-    sfd_loop_offload_publish(loop);
+    publish(loop);
     return result;
 }
 
@@ -328,7 +353,7 @@ void sfd_loop_work(struct sfd_task *task)
     }
     struct sfd_loop *loop = task->loop;
     sfd_transfer_work(&loop->pool_context, (struct sfd_transfer *)task);
-    sfd_mailbox_push(&loop->mailbox, task);
+    (void)sfd_mailbox_push(&loop->mailbox, task); /* it has not ended: it waits for the transfer */
 }
 
 void sfd_loop_wake(struct sfd_loop *loop)

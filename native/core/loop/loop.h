@@ -16,12 +16,16 @@
 #include "loop/intake.h"
 #include "loop/receive_batch.h"
 #include "loop/watchdog.h"
+#include "protocol/outbox.h"
 #include "transfer/transfer.h"
 
 #define SFD_LOOPS_MAX      8
 #define SFD_ROOTS_MAX      16
 #define SFD_OFFLOADS_MAX   120
 #define SFD_SELECTIONS_MAX 32
+
+/* Of messages in one turn: those of more requests than begin in a turn (loop_local.c). */
+#define SFD_MESSAGES_SIZE (16 * 1024)
 
 /* A task for the disk pool: pass `task` to sfd_loop_work on a thread of queue `queue`. */
 struct sfd_offload {
@@ -48,12 +52,14 @@ struct sfd_turn {
     int32_t requests; /* slots filled by C; after the dispatcher's pass, slots with a verdict */
     int32_t offloads;
     int32_t selections; /* filled by C; after the dispatcher's pass, with a verdict */
-    char reserved0[52];
+    int32_t messages;   /* in `message`, one behind the other: struct sfd_message and what it says */
+    char reserved0[48];
     struct sfd_offload offload[SFD_OFFLOADS_MAX];
     struct sfd_selection selection[SFD_SELECTIONS_MAX];
     char reserved1[4096 - 64 - SFD_OFFLOADS_MAX * sizeof(struct sfd_offload) -
                    SFD_SELECTIONS_MAX * sizeof(struct sfd_selection)];
     struct sfd_slot slot[SFD_BATCH_MAX];
+    char message[SFD_MESSAGES_SIZE];
 };
 
 struct sfd_loop;
@@ -92,18 +98,17 @@ struct sfd_shared {
     struct sfd_write_ranges write_ranges;
     struct sfd_client_accounts accounts;
     struct sfd_memory_budget memory;
-    int request_fd;                 /* borrowed: readable when requests wait; the request socket, or that of `intake` */
-    struct sfd_intake intake;       /* of several request sockets */
-    int roots[SFD_ROOTS_MAX];       /* O_PATH directories, owned by the engine */
-    bool root_local[SFD_ROOTS_MAX]; /* sfd_residency_opens_here */
-    char *follow;                   /* owned by the engine; the path of a root that is followed; NULL: none is */
-    atomic_uint transfers;          /* in all tables */
-    atomic_int receiving_loop;      /* index of the loop that receives */
-    atomic_int receive_error;       /* the errno with which requests cannot be received for a second or more; 0: none */
-    atomic_uint loops_drained;      /* how many begin nothing more that they have received */
-    bool socket_stays;              /* after the end: what is left in it is there for the next engine */
-    atomic_bool draining;           /* new transfers are refused, parked ones end; the others go on */
-    int wake_signal;                /* interrupts a call that blocks; 0: no signal was free */
+    int request_fd; /* borrowed: readable when requests wait; the request socket, or that of `intake`; -1: there is none
+                     */
+    struct sfd_intake intake;              /* of several request sockets */
+    struct sfd_root *roots[SFD_ROOTS_MAX]; /* of requests that come by a socket; the engine's; NULL: none */
+    atomic_uint transfers;                 /* in all tables */
+    atomic_int receiving_loop;             /* index of the loop that receives */
+    atomic_int receive_error;  /* the errno with which requests cannot be received for a second or more; 0: none */
+    atomic_uint loops_drained; /* how many begin nothing more that they have received */
+    bool socket_stays;         /* after the end: what is left in it is there for the next engine */
+    atomic_bool draining;      /* new transfers are refused, parked ones end; the others go on */
+    int wake_signal;           /* interrupts a call that blocks; 0: no signal was free */
     struct sfd_watchdog watchdog;
     struct sfd_carriers carriers;
     struct sfd_command commands[SFD_COMMANDS_RESERVED]; /* the reserve */

@@ -21,7 +21,7 @@ struct sfd_counters *sfd_loop_counters(struct sfd_loop *loop)
 
 int sfd_loop_create(struct sfd_loop **out, struct sfd_shared *shared, uint32_t index)
 {
-    struct epoll_event mailbox = {.events = EPOLLIN, .data.u64 = SFD_EVENT_MAILBOX};
+    struct epoll_event mailbox = {.events = EPOLLIN | EPOLLET, .data.u64 = SFD_EVENT_MAILBOX};
     struct sfd_carrier *carrier = NULL;
     struct sfd_loop *loop = calloc(1, sizeof(*loop));
 
@@ -38,7 +38,6 @@ int sfd_loop_create(struct sfd_loop **out, struct sfd_shared *shared, uint32_t i
         .memory = &shared->memory,
         .ranges = &shared->write_ranges,
         .kernel = shared->kernel,
-        .follow = shared->follow,
         .techniques = shared->techniques,
     };
     loop->pool_context = loop->context;
@@ -97,6 +96,7 @@ void sfd_loop_destroy(struct sfd_loop *loop)
         sfd_loop_requests_drop(loop, &loop->turn->slot[i]);
     for (struct sfd_task *task = sfd_mailbox_take(&loop->mailbox); task != NULL; task = next) {
         next = task->next;
+        if (task->kind >= SFD_TASK_LOCAL) sfd_loop_local_forget_task(loop, task);
         if (task->kind != SFD_TASK_COMMAND) continue;
         struct sfd_command *command = (struct sfd_command *)task;
         sfd_closer_take_unknown(&loop->context.closer, &command->dest, NULL);
@@ -107,6 +107,7 @@ void sfd_loop_destroy(struct sfd_loop *loop)
         if (task->kind == SFD_TASK_CLOSE) sfd_loop_offload_close(task);
     }
     sfd_loop_requests_forget(loop);
+    sfd_loop_local_forget(loop);
     while ((t = sfd_transfer_table_next(&loop->transfers, &position)) != NULL) {
         t->loop.offloaded = false; /* no thread works on it any more */
         sfd_transfer_abort(&loop->context, t, -ESHUTDOWN);
@@ -116,6 +117,7 @@ void sfd_loop_destroy(struct sfd_loop *loop)
         sfd_transfer_deinit(&loop->context, t);
         free(t);
     }
+    sfd_outbox_deinit(&loop->outbox);
     sfd_closer_deinit(&loop->context.closer);
     sfd_timers_deinit(&loop->context.timers);
     sfd_transfer_table_deinit(&loop->transfers);

@@ -83,7 +83,7 @@ void sfd_loop_offload_tell(struct sfd_loop *loop)
     for (uint32_t i = 0; i < shared->settings.loops; i++) {
         struct sfd_loop *other = shared->loops[i];
         if (other == loop || other == NULL || atomic_load(&other->waiting) == 0) continue;
-        if (!atomic_exchange(&other->look_queued, true)) sfd_mailbox_push(&other->mailbox, &other->look);
+        if (!atomic_exchange(&other->look_queued, true)) (void)sfd_mailbox_push(&other->mailbox, &other->look);
     }
 }
 

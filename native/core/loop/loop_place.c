@@ -55,8 +55,10 @@ static int watch(struct sfd_loop *loop, int fd, uint32_t events, uint64_t data, 
     return result;
 }
 
+/* A local channel always has room, and its process is this one. */
 static int watch_status(struct sfd_loop *loop, struct sfd_transfer *t, uint32_t events)
 {
+    if (t->status.local != NULL) return 0;
     if (events == 0 && t->loop.hangup_watched) return 0;
     const int checked = t->loop.status_registered ? 0 : sfd_status_check_hangup(&t->status, &loop->context.kernel);
     if (checked < 0) return checked;
@@ -120,7 +122,7 @@ void sfd_loop_place(struct sfd_loop *loop, struct sfd_transfer *t, enum sfd_next
 {
     int result = 0;
 
-    if (next != SFD_NEXT_END) sfd_loop_exits_await(loop, t->loop.client);
+    if (next != SFD_NEXT_END && t->status.local == NULL) sfd_loop_exits_await(loop, t->loop.client);
     if (t->loop.waiting && t->state == SFD_STATE_ENDING) {
         sfd_loop_offload_withdraw(loop, t); /* it has ended while it waited for a disk task */
         next = sfd_transfer_run(&loop->context, t);

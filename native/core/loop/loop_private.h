@@ -6,6 +6,8 @@
  *     carrier.c         the threads that carry it, between which it changes inside any system call
  *     loop.c            the turn
  *     loop_requests.c   what a request asks for
+ *     loop_local.c      the same of requests of this process
+ *     loop_admission.c  within which limits a transfer begins
  *     loop_act.c        what is done with a transfer
  *     loop_receiving.c  which loop receives
  *     loop_exits.c      what becomes of clients whose process ends
@@ -17,6 +19,7 @@
 
 #include "loop/carrier.h"
 #include "loop/clients.h"
+#include "loop/local_request.h"
 #include "loop/loop.h"
 #include "loop/ready_queue.h"
 #include "loop/transfer_table.h"
@@ -32,10 +35,13 @@
 
 enum sfd_task_kind {
     SFD_TASK_TRANSFER,
-    SFD_TASK_CLOSE,   /* descriptors whose close can block; not handed back */
-    SFD_TASK_COMMAND, /* Send Open File or Cancel that another loop received */
-    SFD_TASK_RECEIVE, /* this loop may be the receiving one now */
-    SFD_TASK_LOOK,    /* a client of this loop may have room for another disk task, or may hold a thread again */
+    SFD_TASK_CLOSE,        /* descriptors whose close can block; not handed back */
+    SFD_TASK_COMMAND,      /* Send Open File or Cancel that another loop received */
+    SFD_TASK_RECEIVE,      /* this loop may be the receiving one now */
+    SFD_TASK_LOOK,         /* a client of this loop may have room for another disk task, or may hold a thread again */
+    SFD_TASK_LOCAL,        /* a request of this process */
+    SFD_TASK_LOCAL_SEND,   /* its opened file is to be sent */
+    SFD_TASK_LOCAL_CANCEL, /* it is to be cancelled */
 };
 
 /* What is due for a transfer: bits of loop.due, in the order in which they are obeyed. */
@@ -89,6 +95,7 @@ struct sfd_loop {
     uint32_t waits;           /* batches of events so far */
     bool requests_wait;       /* the request socket was among the events */
     struct sfd_task *mail;    /* taken from the mailbox */
+    bool wait_skipped;        /* by the last turn, because it had messages */
     struct sfd_carrier *left; /* carriers that have lost the loop, with what they have not served */
     uint32_t away;            /* carriers that have lost it, and are not back */
 
@@ -105,6 +112,11 @@ struct sfd_loop {
     struct sfd_held_request *request_last;
     uint32_t requests_held;
     uint32_t requests_to_look_at; /* of those, whether they may be served now */
+
+    /* loop_local.c: of rings of owners, clients with requests that have not begun */
+    struct sfd_client *owners_last;
+    struct sfd_client *owners_held_last; /* these wait until they may hold a thread */
+    struct sfd_outbox outbox;
 
     /* for the other loops and the watchdog to read */
     _Atomic(uint64_t) load; /* ready transfers lately: loop_receiving.c */
@@ -231,6 +243,36 @@ void sfd_loop_requests_free(struct sfd_command *message);
 
 /* Obeys a command, perhaps received by another loop. Takes `dest`, which is as in struct sfd_command. */
 void sfd_loop_requests_command(struct sfd_loop *loop, uint64_t id, uint64_t process, uint32_t uid, int dest);
+
+/* ---- loop_local.c ---- */
+
+/* A request of this process has come, or a command for one: SFD_TASK_LOCAL; SFD_TASK_LOCAL_SEND, SFD_TASK_LOCAL_CANCEL.
+ */
+void sfd_loop_local_take(struct sfd_loop *loop, struct sfd_task *task);
+void sfd_loop_local_command(struct sfd_loop *loop, struct sfd_task *task);
+
+/* Once a turn, after its mail: requests begin, one of each owner in turn. */
+void sfd_loop_local_serve(struct sfd_loop *loop);
+
+/* Owners that wait for a thread may have one now. */
+void sfd_loop_local_look(struct sfd_loop *loop);
+
+/* The last part of a turn: writes the messages that are due into its buffer. */
+void sfd_loop_local_publish(struct sfd_loop *loop);
+
+/* Drops the requests that wait, and a task of one; the loop ends. */
+void sfd_loop_local_forget(struct sfd_loop *loop);
+void sfd_loop_local_forget_task(struct sfd_loop *loop, struct sfd_task *task);
+
+/* ---- loop_admission.c ---- */
+
+/*
+ * A new transfer of a client, in the table, with an id; so many descriptors are promised to it. NULL with *error, a
+ * -errno: -EMFILE and -EDQUOT at a limit, or what is short. Takes *pidfd as sfd_loop_exits_give, unless `pidfd` is
+ * NULL.
+ */
+struct sfd_transfer *sfd_loop_admit(struct sfd_loop *loop, uint64_t process, uint32_t uid, uint8_t descriptors,
+                                    int *pidfd, int *error);
 
 /* ---- loop_exits.c ---- */
 

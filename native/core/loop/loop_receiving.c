@@ -35,13 +35,14 @@
 void sfd_loop_receiving_offer(struct sfd_loop *loop)
 {
     if (atomic_exchange(&loop->receive_queued, true)) return; /* the loop will check when it reads its mailbox */
-    sfd_mailbox_push(&loop->mailbox, &loop->receive);
+    (void)sfd_mailbox_push(&loop->mailbox, &loop->receive);
 }
 
 static int look_for(struct sfd_loop *loop, uint32_t events)
 {
     const struct epoll_event event = {.events = events, .data.u64 = SFD_EVENT_REQUESTS};
 
+    if (loop->shared->request_fd < 0) return 0; /* all requests come by the mailbox of the loop that receives */
     return sfd_loop_watch(loop, loop->shared->request_fd, event, loop->receiving);
 }
 
@@ -90,6 +91,7 @@ void sfd_loop_receiving_works(struct sfd_loop *loop)
 
 static void unregister(struct sfd_loop *loop)
 {
+    if (loop->shared->request_fd < 0) return;
     (void)loop->shared->kernel.sys->epoll_ctl(loop->epoll, EPOLL_CTL_DEL, loop->shared->request_fd, NULL);
 }
 

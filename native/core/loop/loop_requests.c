@@ -64,72 +64,6 @@ static uint8_t descriptors_of(const struct sfd_slot *slot)
     return slot->command == SFD_WIRE_READ_FILE && slot->fd_count == 1 ? 2 : 3;
 }
 
-static int refuse_as_full(struct sfd_loop *loop)
-{
-    sfd_counters_add(&loop->context.counters, SFD_COUNTER_REFUSED_TRANSFERS, 1);
-    return -EMFILE;
-}
-
-/* Whether the daemon has all the transfers that it may have, but for what a client has beyond its share. */
-static bool is_full(const struct sfd_loop *loop, unsigned transfers)
-{
-    return (int64_t)transfers - atomic_load(&loop->shared->accounts.beyond) >= loop->context.settings->max_transfers;
-}
-
-/* Admits a transfer within the limits of the daemon and of its client, checked in this order: 0 or -errno. */
-static int admit(struct sfd_loop *loop, struct sfd_transfer *t, uint8_t descriptors)
-{
-    atomic_uint *all = &loop->shared->transfers;
-
-    if (is_full(loop, atomic_load(all))) return refuse_as_full(loop);
-    const int result = sfd_client_account_begin(t->loop.account, descriptors, &loop->context.counters);
-    if (result < 0) return result;
-    if (is_full(loop, atomic_fetch_add(all, 1))) { /* another loop was faster */
-        atomic_fetch_sub(all, 1);
-        sfd_client_account_end(t->loop.account, descriptors, &loop->context.counters);
-        return refuse_as_full(loop);
-    }
-    t->loop.promised = descriptors;
-    return 0;
-}
-
-static void dismiss(struct sfd_loop *loop, struct sfd_transfer *t)
-{
-    atomic_fetch_sub(&loop->shared->transfers, 1);
-    sfd_client_account_end(t->loop.account, t->loop.promised, &loop->context.counters);
-}
-
-static struct sfd_transfer *new_transfer(struct sfd_loop *loop, struct sfd_slot *slot, int *error)
-{
-    struct sfd_transfer *t = NULL;
-
-    *error = sfd_timers_reserve(&loop->context.timers, loop->transfers.count + 1u + SFD_LOOP_TIMERS);
-    if (*error < 0) return NULL;
-    *error = -ENOMEM;
-    t = malloc(sizeof(*t));
-    if (t == NULL) return NULL;
-    sfd_transfer_init(t);
-    t->task.loop = loop;
-    t->task.client = sfd_process_short(slot->process);
-    t->task.user = slot->uid;
-    t->loop.client = sfd_clients_enter(&loop->clients, slot->process, slot->uid);
-    if (t->loop.client == NULL) goto fail;
-    sfd_loop_exits_give(t->loop.client, &slot->pidfd);
-    t->loop.account = t->loop.client->account;
-    *error = admit(loop, t, descriptors_of(slot));
-    if (*error < 0) goto fail;
-    *error = sfd_transfer_table_add(&loop->transfers, t);
-    if (*error < 0) {
-        dismiss(loop, t);
-        goto fail;
-    }
-    return t;
-fail:
-    if (t->loop.client != NULL) sfd_loop_exits_leave(loop, t->loop.client);
-    free(t);
-    return NULL;
-}
-
 /* Open File, Read File, Send File, Send Descriptor. */
 static void begin(struct sfd_loop *loop, struct sfd_slot *slot)
 {
@@ -142,8 +76,7 @@ static void begin(struct sfd_loop *loop, struct sfd_slot *slot)
     const size_t segments = descriptor ? SFD_WIRE_EXTENDED_REQUEST_SIZE : (size_t)(slot->path + slot->path_length + 1);
     struct sfd_transfer_request request = {
         .command = sends ? SFD_WIRE_SEND_FILE : (uint8_t)slot->command,
-        .root = loop->shared->follow != NULL ? -1 : loop->shared->roots[slot->root],
-        .root_local = loop->shared->follow == NULL && loop->shared->root_local[slot->root],
+        .root = descriptor ? NULL : loop->shared->roots[slot->root],
         .path = descriptor ? NULL : slot->bytes + slot->path,
         .offset = slot->range_offset,
         .length = slot->range_length,
@@ -183,7 +116,7 @@ static void begin(struct sfd_loop *loop, struct sfd_slot *slot)
     }
     error = -ESHUTDOWN;
     if (loop->stopping) goto fail; /* since one of these calls */
-    struct sfd_transfer *t = new_transfer(loop, slot, &error);
+    struct sfd_transfer *t = sfd_loop_admit(loop, slot->process, slot->uid, descriptors_of(slot), &slot->pidfd, &error);
     if (t == NULL) goto fail;
     request.id = t->id;
     request.status = slot->fds[0];
@@ -271,14 +204,17 @@ static void forward(struct sfd_loop *loop, struct sfd_slot *slot)
     command->process = slot->process;
     command->uid = slot->uid;
     command->dest = dest;
-    sfd_mailbox_push(&loop->shared->loops[index]->mailbox, &command->task);
+    if (sfd_mailbox_push(&loop->shared->loops[index]->mailbox, &command->task)) return;
+    sfd_loop_requests_free(command); /* that loop has ended, and with it the transfer */
+    sfd_loop_requests_drop(loop, slot);
 }
 
 /* Does what the verdict on one request says. */
 static void obey(struct sfd_loop *loop, struct sfd_slot *slot)
 {
-    const bool path_sound = slot->root >= 0 && slot->root < SFD_ROOTS_MAX && slot->path >= 0 &&
-                            slot->path_length >= 0 && slot->path < SFD_SLOT_BYTES - slot->path_length;
+    const bool path_sound = slot->root >= 0 && slot->root < SFD_ROOTS_MAX && loop->shared->roots[slot->root] != NULL &&
+                            slot->path >= 0 && slot->path_length >= 0 &&
+                            slot->path < SFD_SLOT_BYTES - slot->path_length;
 
     if (slot->fault == SFD_SLOT_CROWDED) sfd_counters_add(&loop->context.counters, SFD_COUNTER_CROWDED, 1);
     if (slot->verdict != 0) {

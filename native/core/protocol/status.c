@@ -6,12 +6,10 @@
 #include <errno.h>
 #include <fcntl.h>
 
+#include "protocol/outbox.h"
 #include "sys/errno_policy.h"
 #include "sys/fd.h"
 #include "sys/pipe.h"
-
-/* File Information, progress and one terminal message: far below PIPE_BUF, so a pipe takes all of it or nothing. */
-#define STATUS_BYTES_MAX (SFD_STATUS_INFO_MAX + SFD_WIRE_XFER_STAT_SIZE + SFD_WIRE_RESULT_SIZE)
 
 int sfd_status_accept(const struct sfd_kernel *kernel, int *fd)
 {
@@ -26,6 +24,8 @@ void sfd_status_init(struct sfd_status *status)
 void sfd_status_deinit(struct sfd_status *status, const struct sfd_kernel *kernel)
 {
     sfd_fd_close(kernel->sys, &status->fd);
+    if (status->local != NULL) sfd_local_channel_put(status->local);
+    status->local = NULL;
 }
 
 int sfd_status_check_hangup(const struct sfd_status *status, const struct sfd_kernel *kernel)
@@ -75,20 +75,36 @@ static size_t put_terminal(char *buffer, const struct sfd_status *status)
     return sfd_wire_put_result(buffer, complete ? 0 : status->error, &status->result);
 }
 
-int sfd_status_flush(struct sfd_status *status, const struct sfd_kernel *kernel)
+size_t sfd_status_put(const struct sfd_status *status, char *buffer)
 {
-    char buffer[STATUS_BYTES_MAX];
     size_t length = 0;
 
     if (status->info_due) length += sfd_status_put_info(status, buffer);
     if (status->progress > 0) length += sfd_wire_put_xfer_stat(buffer + length, status->progress);
     if (status->terminal != SFD_TERMINAL_NONE) length += put_terminal(buffer + length, status);
-    if (length == 0) return 1;
+    return length;
+}
 
-    const struct iovec iov = {.iov_base = buffer, .iov_len = length};
+/* 0 or -errno. */
+static int write_to_pipe(const struct sfd_status *status, const struct sfd_kernel *kernel)
+{
+    char buffer[SFD_STATUS_BYTES_MAX];
+    const struct iovec iov = {.iov_base = buffer, .iov_len = sfd_status_put(status, buffer)};
+    /* Atomic below PIPE_BUF (pipe(7)): all of it or nothing. */
     const int64_t n = sfd_pipe_write(kernel, status->fd, &iov, 1);
-    if (n < 0) return sfd_errno_policy(SFD_PLACE_STATUS, (int)n) == SFD_REMEDY_READY ? 0 : (int)n;
-    /* Atomic below PIPE_BUF (pipe(7)), so n == length: the messages are gone and none is cut. */
+
+    return n < 0 ? (int)n : 0;
+}
+
+int sfd_status_flush(struct sfd_status *status, const struct sfd_kernel *kernel)
+{
+    if (!status->info_due && status->progress == 0 && status->terminal == SFD_TERMINAL_NONE) return 1;
+    if (status->local != NULL) {
+        sfd_local_channel_add(status->local, status);
+    } else {
+        const int result = write_to_pipe(status, kernel);
+        if (result < 0) return sfd_errno_policy(SFD_PLACE_STATUS, result) == SFD_REMEDY_READY ? 0 : result;
+    }
     status->info_due = false;
     status->progress = 0;
     return 1;

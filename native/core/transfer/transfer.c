@@ -20,7 +20,7 @@ void sfd_transfer_init(struct sfd_transfer *transfer)
 {
     *transfer = (struct sfd_transfer){
         .destination = {.fd = -1, .device = -1},
-        .source = {.fd = -1, .root = -1, .device = -1},
+        .source = {.fd = -1, .followed = -1, .device = -1},
     };
     sfd_status_init(&transfer->status);
 }
@@ -200,7 +200,8 @@ enum sfd_next sfd_transfer_begin(struct sfd_context *context, struct sfd_transfe
     t->id = request->id;
     t->status.fd = request->status;
     t->destination.fd = request->dest;
-    t->source.root = request->root;
+    t->status.local = request->local;
+    t->source.root = sfd_root_share(request->root);
     t->status.version = request->version;
     if (request->version > 0) t->limits.started_ns = context->kernel.sys->now_ns();
     t->options = request->options;
@@ -227,7 +228,7 @@ enum sfd_next sfd_transfer_begin(struct sfd_context *context, struct sfd_transfe
         t->destination = sfd_destination_of_channel(context->techniques);
     }
 
-    if (request->path != NULL) return sfd_transfer_open_path(context, t, request->path, request->root_local);
+    if (request->path != NULL) return sfd_transfer_open_path(context, t, request->path);
     t->source.fd = -1;
     return sfd_transfer_open_source(context, t, request->source);
 }

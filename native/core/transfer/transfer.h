@@ -27,6 +27,7 @@
 #include "base/timer.h"
 #include "disk/closer.h"
 #include "disk/residency.h"
+#include "disk/root.h"
 #include "memory/memory_budget.h"
 #include "protocol/status.h"
 #include "sys/kernel.h"
@@ -46,7 +47,6 @@ struct sfd_context {
     struct sfd_write_ranges *ranges;     /* borrowed; of copies to files */
     struct sfd_memory_budget *memory;    /* borrowed; NULL: no limit */
     struct sfd_kernel kernel;
-    const char *follow;  /* borrowed; the path of the root, resolved anew for each request; NULL: it is open for all */
     uint32_t techniques; /* mask of those that work here */
     struct sfd_closer closer;
     struct sfd_counters counters;
@@ -158,13 +158,14 @@ struct sfd_transfer {
 
     struct {
         int fd;
-        int root;   /* borrowed descriptor; its own, until the file is open, if the root is followed; -1: none yet */
-        char *path; /* owned; cold opens only */
-        int16_t device;           /* index, which it uses; -1: none */
-        uint8_t medium;           /* enum sfd_medium */
-        bool shared;              /* its description is the client's, sfd_open_descriptor */
-        bool sparse;              /* it had holes when it was opened */
-        bool locked;              /* the range has our read lock */
+        int followed;          /* owned: where the root was for this request, if it is followed; -1: not resolved yet */
+        struct sfd_root *root; /* a reference, until the file is open; NULL: none, or not any more */
+        char *path;            /* owned; cold opens only */
+        int16_t device;        /* index, which it uses; -1: none */
+        uint8_t medium;        /* enum sfd_medium */
+        bool shared;           /* its description is the client's, sfd_open_descriptor */
+        bool sparse;           /* it had holes when it was opened */
+        bool locked;           /* the range has our read lock */
         uint16_t snapshot_pieces; /* of the grant for the memory that took its place (transfer_snapshot.c) */
     } source;
 
@@ -208,10 +209,9 @@ void sfd_transfer_deinit(const struct sfd_context *context, struct sfd_transfer 
 
 /* What a request asks for; the descriptors are taken. */
 struct sfd_transfer_request {
-    uint8_t command;  /* SFD_WIRE_OPEN_FILE, READ_FILE or SEND_FILE */
-    int root;         /* borrowed, outlives the transfer; -1: the context says which path to follow */
-    bool root_local;  /* sfd_residency_opens_here; false if it is followed */
-    const char *path; /* borrowed for the call; NULL: the source is a descriptor */
+    uint8_t command;       /* SFD_WIRE_OPEN_FILE, READ_FILE or SEND_FILE */
+    struct sfd_root *root; /* borrowed for the call; NULL only without a path */
+    const char *path;      /* borrowed for the call; NULL: the source is a descriptor */
     int64_t offset;
     uint64_t length; /* SFD_WIRE_TO_END: to the end of the file */
     unsigned segment_count;
@@ -222,7 +222,8 @@ struct sfd_transfer_request {
     bool foreign;    /* the client is another user's, and not root's */
     bool grows;      /* the destination is a pipe that is enlarged for the file */
     struct sfd_options options;
-    int status;
+    int status;                      /* -1: it has a local channel */
+    struct sfd_local_channel *local; /* of a request of this process: its reference is taken; NULL: it has a pipe */
     int accepted; /* the result of sfd_status_accept: 0, or the -errno for which the client can get no answer */
     int dest;     /* -1 unless SEND_FILE */
     int source;   /* without a path */

@@ -111,7 +111,7 @@ enum sfd_next sfd_transfer_end(struct sfd_context *context, struct sfd_transfer 
     if (t->state != SFD_STATE_ENDING) t->limits.since_ms = context->now_ms;
     t->state = SFD_STATE_ENDING;
     close_data(context, t);
-    const int told = t->status.fd < 0 ? 1 : sfd_status_flush(&t->status, &context->kernel);
+    const int told = !sfd_status_is_open(&t->status) ? 1 : sfd_status_flush(&t->status, &context->kernel);
     if (told == 1 || sfd_status_is_lost(told)) return release(context, t);
     settle(context, t);
     if (told < 0) sfd_transfer_retry(context, t); /* there is room, but no memory to use it */
@@ -165,14 +165,17 @@ enum sfd_next sfd_transfer_refuse(struct sfd_context *context, struct sfd_transf
     return sfd_transfer_end(context, t);
 }
 
+/* Before its file is open no File Information is due, but the transfer has not begun either. */
+static bool has_begun(const struct sfd_transfer *t)
+{
+    return t->state != SFD_STATE_OPENING &&
+           (t->state == SFD_STATE_PARKED || sfd_transfer_moved(t) > 0 || !t->status.info_due);
+}
+
 enum sfd_next sfd_transfer_fail(struct sfd_context *context, struct sfd_transfer *t, int error)
 {
-    /* Before its file is open no File Information is due, but the transfer has not begun either. */
-    const bool begun = t->state != SFD_STATE_OPENING &&
-                       (t->state == SFD_STATE_PARKED || sfd_transfer_moved(t) > 0 || !t->status.info_due);
-
     if (ends_later(t, error)) return SFD_NEXT_WAIT;
-    if (!begun) return sfd_transfer_refuse(context, t, error);
+    if (!has_begun(t)) return sfd_transfer_refuse(context, t, error);
     sfd_counters_add(&context->counters, SFD_COUNTER_FAILED, 1);
     if (t->command == SFD_WIRE_READ_FILE) return release(context, t); /* EOF before `size` bytes reports the failure */
     sum_up(context, t);
@@ -180,10 +183,22 @@ enum sfd_next sfd_transfer_fail(struct sfd_context *context, struct sfd_transfer
     return sfd_transfer_end(context, t);
 }
 
+/* A pipe shows by its end of file that nothing more comes; a local channel has none. */
+static void tell_cancelled(struct sfd_context *context, struct sfd_transfer *t)
+{
+    if (!t->loop.offloaded) sfd_transfer_take_copied(context, t);
+    sum_up(context, t);
+    sfd_status_fail(&t->status, has_begun(t) ? SFD_WIRE_XFER_STAT : SFD_WIRE_FILE_INFO, -ECANCELED);
+    (void)sfd_status_flush(&t->status, &context->kernel);
+}
+
 enum sfd_next sfd_transfer_cancel(struct sfd_context *context, struct sfd_transfer *t)
 {
     if (ends_later(t, -ECANCELED)) return SFD_NEXT_WAIT;
-    if (t->state != SFD_STATE_ENDING) sfd_counters_add(&context->counters, SFD_COUNTER_CANCELLED, 1);
+    if (t->state != SFD_STATE_ENDING) {
+        sfd_counters_add(&context->counters, SFD_COUNTER_CANCELLED, 1);
+        if (t->status.local != NULL) tell_cancelled(context, t);
+    }
     return release(context, t);
 }
 
@@ -194,7 +209,7 @@ void sfd_transfer_abort(struct sfd_context *context, struct sfd_transfer *t, int
         if (!t->loop.offloaded) sfd_transfer_take_copied(context, t);
         if (t->due_end == 0) t->due_end = (int16_t)error;
         (void)sfd_transfer_end_as_due(context, t);
-    } else if (t->status.fd >= 0) {
+    } else if (sfd_status_is_open(&t->status)) {
         (void)sfd_status_flush(&t->status, &context->kernel); /* there may be room by now */
     }
     (void)release(context, t);

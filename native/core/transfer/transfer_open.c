@@ -29,7 +29,7 @@ static enum sfd_next open_in_pool(struct sfd_context *context, struct sfd_transf
 /* The device that the open of a path waits for, as far as the kernel's caches tell: its index, to be put, or -1. */
 static int device_of(const struct sfd_context *context, const struct sfd_transfer *t, const char *path, uint64_t *dev)
 {
-    const int result = sfd_open_device(&context->kernel, t->source.root, path, dev);
+    const int result = sfd_open_device(&context->kernel, sfd_transfer_root(t), path, dev);
 
     return result < 0 ? -1 : sfd_devices_add(context->devices, *dev);
 }
@@ -47,8 +47,11 @@ static bool is_for_pool(int result)
 
 void sfd_transfer_drop_root(const struct sfd_context *context, struct sfd_transfer *t)
 {
-    /* Nothing is flushed by the close of an O_PATH descriptor. */
-    if (context->follow != NULL) sfd_fd_close(context->kernel.sys, &t->source.root);
+    struct sfd_root *root = t->source.root;
+
+    t->source.root = NULL;
+    sfd_fd_close(context->kernel.sys, &t->source.followed); /* O_PATH: nothing is flushed */
+    sfd_root_put(root);
 }
 
 static enum sfd_next take_over(struct sfd_context *context, struct sfd_transfer *t, const struct sfd_opened *file,
@@ -59,26 +62,25 @@ static enum sfd_next take_over(struct sfd_context *context, struct sfd_transfer 
     return result < 0 ? sfd_transfer_refuse(context, t, result) : sfd_transfer_opened(context, t);
 }
 
-enum sfd_next sfd_transfer_open_path(struct sfd_context *context, struct sfd_transfer *t, const char *path,
-                                     bool root_is_local)
+enum sfd_next sfd_transfer_open_path(struct sfd_context *context, struct sfd_transfer *t, const char *path)
 {
     struct sfd_opened file;
     uint64_t dev = 0;
     int device = -1;
     int result = 0;
 
-    if (context->follow != NULL) {
-        result = sfd_open_root(&context->kernel, context->follow, true);
+    if (t->source.root->follow != NULL) {
+        result = sfd_open_root(&context->kernel, t->source.root->follow, true);
         if (is_for_pool(result)) return open_in_pool(context, t, path, -1);
         if (result < 0) return sfd_transfer_refuse(context, t, result);
-        t->source.root = result;
+        t->source.followed = result;
     }
-    result = root_is_local ? sfd_open_cached(&context->kernel, t->source.root, path, &file) : -EXDEV;
+    result = t->source.root->opens_here ? sfd_open_cached(&context->kernel, sfd_transfer_root(t), path, &file) : -EXDEV;
     if (is_for_pool(result)) {
         device = device_of(context, t, path, &dev);
         sfd_transfer_hold_device(context, t, device);
         if (result == -EXDEV && is_local(context, device))
-            result = sfd_open_cached_on_device(&context->kernel, t->source.root, path, dev, &file);
+            result = sfd_open_cached_on_device(&context->kernel, sfd_transfer_root(t), path, dev, &file);
         if (is_for_pool(result)) return open_in_pool(context, t, path, device);
     }
     if (result < 0) return sfd_transfer_refuse(context, t, result);

@@ -46,6 +46,12 @@ struct sfd_target {
     struct sfd_memory_grant memory; /* to fill a memory file with (transfer_memory.c) */
 };
 
+/* The directory below which its path is opened; -1: its root is followed, and not resolved yet. */
+static inline int sfd_transfer_root(const struct sfd_transfer *t)
+{
+    return t->source.root->follow == NULL ? t->source.root->fd : t->source.followed;
+}
+
 /* The descriptor that the bytes go to. */
 static inline int sfd_transfer_output(const struct sfd_transfer *t)
 {
@@ -103,11 +109,10 @@ void sfd_transfer_take_copied(struct sfd_context *context, struct sfd_transfer *
 /* ---- transfer_open.c ---- */
 
 /* Opens a path, or takes the descriptor that a client opened itself. `path` is borrowed, `source` is taken. */
-enum sfd_next sfd_transfer_open_path(struct sfd_context *context, struct sfd_transfer *transfer, const char *path,
-                                     bool root_is_local);
+enum sfd_next sfd_transfer_open_path(struct sfd_context *context, struct sfd_transfer *transfer, const char *path);
 enum sfd_next sfd_transfer_open_source(struct sfd_context *context, struct sfd_transfer *transfer, int source);
 
-/* Closes a root that is the transfer's own: its file is open, or it ends. Idempotent; for the thread that has it. */
+/* Needs its root no more: its file is open, or it ends. Idempotent; for the thread that has it. */
 void sfd_transfer_drop_root(const struct sfd_context *context, struct sfd_transfer *transfer);
 
 /* The disk pool has tried to open the file: goes on with the result. */

@@ -272,7 +272,7 @@ static enum sfd_next tell_once(struct sfd_context *context, struct sfd_transfer 
 {
     const enum sfd_next next = sfd_transfer_end(context, t);
 
-    return t->status.fd < 0 ? next : sfd_transfer_give_up(context, t);
+    return sfd_status_is_open(&t->status) ? sfd_transfer_give_up(context, t) : next;
 }
 
 enum sfd_next sfd_transfer_timeout(struct sfd_context *context, struct sfd_transfer *t)

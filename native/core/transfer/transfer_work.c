@@ -18,10 +18,10 @@
 /* 0 when the root is open, or -errno. */
 static int open_root(const struct sfd_context *context, struct sfd_transfer *t)
 {
-    if (context->follow == NULL || t->source.root >= 0) return 0;
-    const int root = sfd_open_root(&context->kernel, context->follow, false);
+    if (sfd_transfer_root(t) >= 0) return 0;
+    const int root = sfd_open_root(&context->kernel, t->source.root->follow, false);
     if (root < 0) return root;
-    t->source.root = root;
+    t->source.followed = root;
     return 0;
 }
 
@@ -34,8 +34,8 @@ static int open_path(const struct sfd_context *context, struct sfd_transfer *t, 
     for (int i = 0; i < OPEN_TRIES && result == -EAGAIN; i++) {
         /* A thread of one disk must not wait for another disk. */
         result = t->task.queue == SFD_QUEUE_OPEN
-                     ? sfd_open_path(&context->kernel, t->source.root, t->source.path, out)
-                     : sfd_open_on_device(&context->kernel, t->source.root, t->source.path, out);
+                     ? sfd_open_path(&context->kernel, sfd_transfer_root(t), t->source.path, out)
+                     : sfd_open_on_device(&context->kernel, sfd_transfer_root(t), t->source.path, out);
     }
     return result;
 }

@@ -36,7 +36,7 @@ TEST_F(MailboxTest, ShouldGiveTheOldestFirst)
 {
     std::array<struct sfd_task, 3> tasks = {};
     for (struct sfd_task &task : tasks) {
-        sfd_mailbox_push(&mailbox_, &task);
+        EXPECT_TRUE(sfd_mailbox_push(&mailbox_, &task));
     }
     struct sfd_task *taken = sfd_mailbox_take(&mailbox_);
     for (struct sfd_task &task : tasks) {
@@ -47,17 +47,35 @@ TEST_F(MailboxTest, ShouldGiveTheOldestFirst)
     EXPECT_EQ(nullptr, sfd_mailbox_take(&mailbox_));
 }
 
-TEST_F(MailboxTest, ShouldWakeTheLoopForTheFirstTaskAfterEachTake)
+TEST_F(MailboxTest, ShouldWakeTheLoopOnceAndOnlyWhileItMayWait)
 {
-    struct sfd_task first = {};
-    struct sfd_task second = {};
-    sfd_mailbox_push(&mailbox_, &first);
+    std::array<struct sfd_task, 3> tasks = {};
+    EXPECT_TRUE(sfd_mailbox_push(&mailbox_, &tasks[0]));
+    EXPECT_FALSE(readable(mailbox_.eventfd)) << "a loop that works needs no wake-up";
+    EXPECT_FALSE(sfd_mailbox_begin_wait(&mailbox_)) << "it would wait although there is mail";
+    sfd_mailbox_end_wait(&mailbox_);
+    sfd_mailbox_take(&mailbox_);
+    EXPECT_TRUE(sfd_mailbox_begin_wait(&mailbox_));
+    EXPECT_TRUE(sfd_mailbox_push(&mailbox_, &tasks[1]));
     EXPECT_TRUE(readable(mailbox_.eventfd));
     sfd_sys_event_clear(mailbox_.eventfd);
+    EXPECT_TRUE(sfd_mailbox_push(&mailbox_, &tasks[2]));
+    EXPECT_FALSE(readable(mailbox_.eventfd)) << "it was woken already";
+    sfd_mailbox_end_wait(&mailbox_);
     sfd_mailbox_take(&mailbox_);
-    sfd_mailbox_push(&mailbox_, &second);
-    EXPECT_TRUE(readable(mailbox_.eventfd));
-    sfd_mailbox_take(&mailbox_);
+}
+
+TEST_F(MailboxTest, ShouldTakeNothingOnceItIsClosedAndLoseNothingBefore)
+{
+    struct sfd_task before = {};
+    struct sfd_task after = {};
+    EXPECT_TRUE(sfd_mailbox_push(&mailbox_, &before));
+    EXPECT_FALSE(sfd_mailbox_close(&mailbox_)) << "with a task in it";
+    EXPECT_EQ(&before, sfd_mailbox_take(&mailbox_));
+    EXPECT_TRUE(sfd_mailbox_close(&mailbox_));
+    EXPECT_TRUE(sfd_mailbox_close(&mailbox_));
+    EXPECT_FALSE(sfd_mailbox_push(&mailbox_, &after));
+    EXPECT_EQ(nullptr, sfd_mailbox_take(&mailbox_));
 }
 
 TEST_F(MailboxTest, ShouldWakeTheLoopWithoutATask)
@@ -76,7 +94,7 @@ TEST_F(MailboxTest, ShouldLoseNothingBetweenFourPushersAndOneTaker)
     for (auto &mine : *tasks) {
         pushers.emplace_back([this, &mine] {
             for (struct sfd_task &task : mine) {
-                sfd_mailbox_push(&mailbox_, &task);
+                EXPECT_TRUE(sfd_mailbox_push(&mailbox_, &task));
             }
         });
     }
@@ -85,10 +103,13 @@ TEST_F(MailboxTest, ShouldLoseNothingBetweenFourPushersAndOneTaker)
     while (got < PUSHERS * EACH) {
         uint64_t count = 0;
         /* Waits for the wake-up: one that were missing would leave the test here. */
-        while (!readable(mailbox_.eventfd)) {
-            std::this_thread::yield();
+        if (sfd_mailbox_begin_wait(&mailbox_)) {
+            while (!readable(mailbox_.eventfd)) {
+                std::this_thread::yield();
+            }
+            sfd_sys_event_clear(mailbox_.eventfd);
         }
-        sfd_sys_event_clear(mailbox_.eventfd);
+        sfd_mailbox_end_wait(&mailbox_);
         for (struct sfd_task *task = sfd_mailbox_take(&mailbox_); task != nullptr;) {
             struct sfd_task *next = task->next;
             for (size_t i = 0; i < PUSHERS; i++) {

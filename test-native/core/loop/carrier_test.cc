@@ -417,11 +417,10 @@ TEST_F(CarrierTest, ShouldTakeTheMailboxAlthoughThereIsMail)
         if (left) {
             loop->mail = &command->task;
         } else {
-            sfd_mailbox_push(&loop->mailbox, &command->task);
+            ASSERT_TRUE(sfd_mailbox_push(&loop->mailbox, &command->task));
         }
     }
     pair_->out.reset();
-    sfd_sys_event_clear(loop->mailbox.eventfd);
     run();
     EXPECT_TRUE(await([this] { return ended(pair_->in.get()); })) << "a command waits";
 }
@@ -621,7 +620,7 @@ class SuspectsTest : public CarrierTest
     {
         struct sfd_loop *loop = shared_->loops[0];
         if (!loop->look_queued.exchange(true)) {
-            sfd_mailbox_push(&loop->mailbox, &loop->look);
+            EXPECT_TRUE(sfd_mailbox_push(&loop->mailbox, &loop->look));
         }
     }
     bool awaitWaiting(unsigned count)

@@ -18,7 +18,7 @@ class TransferFollowTest : public TransferFixture, public testing::WithParamInte
         }
         link_ = *directory_ / "current";
         lead("a");
-        context_->follow = link_.c_str();
+        servedRoot_.follow = link_.data();
         context_->kernel.resolve_cached = GetParam();
         root_ = OwnedFd();
         rootIsLocal_ = false;
@@ -26,7 +26,7 @@ class TransferFollowTest : public TransferFixture, public testing::WithParamInte
     }
     void TearDown() override
     {
-        EXPECT_EQ(-1, t_->source.root) << "a root outlived its request";
+        EXPECT_EQ(-1, t_->source.followed) << "a root outlived its request";
         root_ = openFile(directory_->path(), O_PATH | O_DIRECTORY);
         TransferFixture::TearDown();
     }
@@ -99,7 +99,7 @@ TEST_P(TransferFollowTest, ShouldStayWithTheRootThatItHas)
         begin(SFD_WIRE_OPEN_FILE);
         finish();
         ASSERT_EQ(SFD_NEXT_PARK, next_);
-        EXPECT_EQ(-1, t_->source.root) << "it is not needed any more";
+        EXPECT_EQ(-1, t_->source.followed) << "it is not needed any more";
         next_ = sfd_transfer_send(context_.get(), t_.get(), toPipe());
         finish();
         EXPECT_EQ("of a", data_);

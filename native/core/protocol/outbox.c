@@ -1,0 +1,83 @@
+/*
+ * Local channels.
+ */
+#include "protocol/outbox.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void sfd_local_channel_init(struct sfd_local_channel *channel, uint64_t ticket)
+{
+    *channel = (struct sfd_local_channel){.ticket = ticket};
+    atomic_init(&channel->references, 1);
+    sfd_status_init(&channel->due);
+}
+
+struct sfd_local_channel *sfd_local_channel_share(struct sfd_local_channel *channel)
+{
+    atomic_fetch_add_explicit(&channel->references, 1, memory_order_relaxed);
+    return channel;
+}
+
+void sfd_local_channel_put(struct sfd_local_channel *channel)
+{
+    if (atomic_fetch_sub_explicit(&channel->references, 1, memory_order_acq_rel) == 1) free(channel);
+}
+
+void sfd_local_channel_add(struct sfd_local_channel *channel, const struct sfd_status *status)
+{
+    struct sfd_outbox *outbox = channel->outbox;
+    const bool info_due = channel->due.info_due || status->info_due;
+    const uint64_t progress = channel->due.progress + status->progress;
+
+    channel->due = *status;
+    channel->due.info_due = info_due;
+    channel->due.progress = status->terminal == SFD_TERMINAL_NONE ? progress : 0; /* a Result includes it */
+    if (channel->queued) return;
+    channel->queued = true;
+    channel->next = NULL;
+    if (outbox->last == NULL)
+        outbox->first = sfd_local_channel_share(channel);
+    else
+        outbox->last->next = sfd_local_channel_share(channel);
+    outbox->last = channel;
+}
+
+static struct sfd_local_channel *take_first(struct sfd_outbox *outbox)
+{
+    struct sfd_local_channel *channel = outbox->first;
+
+    outbox->first = channel->next;
+    if (outbox->first == NULL) outbox->last = NULL;
+    channel->queued = false;
+    return channel;
+}
+
+int32_t sfd_outbox_publish(struct sfd_outbox *outbox, char *bytes, size_t size)
+{
+    char buffer[SFD_STATUS_BYTES_MAX];
+    int32_t count = 0;
+    size_t at = 0;
+
+    for (; outbox->first != NULL; count++) {
+        const size_t length = sfd_status_put(&outbox->first->due, buffer);
+        const size_t padded = (length + 7) & ~(size_t)7;
+        const struct sfd_message message = {.ticket = outbox->first->ticket, .length = (int32_t)length};
+        if (size - at < sizeof(message) + padded) break;
+        struct sfd_local_channel *channel = take_first(outbox);
+        memcpy(bytes + at, &message, sizeof(message));
+        memcpy(bytes + at + sizeof(message), buffer, length);
+        memset(bytes + at + sizeof(message) + length, 0, padded - length);
+        at += sizeof(message) + padded;
+        channel->due.info_due = false;
+        channel->due.progress = 0;
+        sfd_local_channel_put(channel);
+    }
+    return count;
+}
+
+void sfd_outbox_deinit(struct sfd_outbox *outbox)
+{
+    while (outbox->first != NULL)
+        sfd_local_channel_put(take_first(outbox));
+}
