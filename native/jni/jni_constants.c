@@ -72,10 +72,16 @@ static const struct constant {
     MEMBER(turn, requests),
     MEMBER(turn, offloads),
     MEMBER(turn, selections),
+    MEMBER(turn, messages),
     MEMBER(turn, offload),
     MEMBER(turn, selection),
     MEMBER(turn, slot),
+    MEMBER(turn, message),
     SIZE(turn),
+
+    MEMBER(message, ticket),
+    MEMBER(message, length),
+    SIZE(message),
 
     MEMBER(buffer, data),
     MEMBER(buffer, size),

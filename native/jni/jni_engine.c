@@ -127,12 +127,12 @@ static jlong engine_create(JNIEnv *env, jclass class, jbyteArray dir, jbyteArray
     if (!copy_settings(env, numbers, &settings)) return -EINVAL;
     if (!copy_rules(env, rules, &settings)) return -E2BIG;
     int result = -ENOMEM;
-    char *dir_bytes = copy_bytes(env, dir);
+    char *dir_bytes = dir == NULL ? NULL : copy_bytes(env, dir);
     char *name_bytes = copy_bytes(env, name);
-    char *root_bytes = copy_bytes(env, root);
+    char *root_bytes = root == NULL ? NULL : copy_bytes(env, root);
 
     (void)class;
-    if (dir_bytes != NULL && name_bytes != NULL && root_bytes != NULL)
+    if ((dir == NULL || dir_bytes != NULL) && name_bytes != NULL && (root == NULL || root_bytes != NULL))
         result =
             sfd_engine_create(&engine, &settings, dir_bytes, name_bytes, root_bytes, &access, &lane_users, passed_fd);
     free(dir_bytes);

@@ -1,6 +1,7 @@
 package io.sendfiled.jni;
 
 import java.nio.ByteBuffer;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Natives of the engine and its loops. Handles are owned by {@code io.sendfiled.daemon}; a handle that was destroyed must
@@ -31,6 +32,8 @@ public final class EngineNative {
     /**
      * Binds the request socket, opens the root and makes the loops. May block on the disk.
      *
+     * @param socketDirectory null: there is no request socket, and what says how to make it is ignored
+     * @param root null: requests that come by a socket have none
      * @param numbers one for each setting of the core, in the order of the table in {@code native/jni/jni_engine.c}
      * @param rules two numbers each, at most 16: most bytes; kinds of destinations (bits 0-15), blocking (16-23) and
      *     technique (24-31)
@@ -42,9 +45,9 @@ public final class EngineNative {
      * @return a handle (above 0), or -errno: {@code EADDRINUSE} when an instance of that name is running
      */
     public static native long create(
-            byte[] socketDirectory,
+            byte @Nullable [] socketDirectory,
             byte[] name,
-            byte[] root,
+            byte @Nullable [] root,
             long[] numbers,
             long[] rules,
             boolean selector,
@@ -177,4 +180,75 @@ public final class EngineNative {
 
     /** Makes the loop stop; {@link #poll} of its carrier tells when it has. Any thread. */
     public static native void stop(long loop);
+
+    /**
+     * One more root for {@link #submit}, any number. Blocks on the disk. Any thread.
+     *
+     * @param follow each request resolves the path anew; else it is opened here, for good
+     * @return its handle (above 0), which lives until {@link #removeRoot} or {@link #destroy}; or -errno
+     */
+    public static native long addRoot(long engine, byte[] path, boolean follow);
+
+    /** Closes a root as soon as no request needs it. No thread may use the handle now or later. */
+    public static native void removeRoot(long engine, long root);
+
+    /**
+     * Submits a request of this process, past the socket. Never waits, but for the closes of a request that is refused
+     * at once. Any thread; no thread may be in it once all loops have stopped and {@link #destroy} is called.
+     *
+     * <p>What becomes of it is told in the turn buffer of its loop's carrier ({@link Turn#messages}), byte for byte what the
+     * status channel of an extended request of version 2 carries. The last message is a Result or a Refusal, always: a
+     * request that is cancelled ends with {@code ECANCELED}, one whose engine stops with {@code ESHUTDOWN}, and these come
+     * before {@link #poll} tells {@code ESHUTDOWN}.
+     *
+     * @param ticket what its messages are marked with
+     * @param owner for whom: a number of the caller's choice, of which the lower 63 bits count. Owners have the limits and
+     *     the fair turns that client processes have of a daemon
+     * @param command {@code Wire.OPEN_FILE}, {@code SEND_FILE} or {@code SEND_DESCRIPTOR}
+     * @param root of {@link #addRoot}; ignored, and may be 0, of a SEND_DESCRIPTOR
+     * @param path below the root; null of a SEND_DESCRIPTOR
+     * @param destination taken, also on failure; -1 of an OPEN_FILE
+     * @param source a regular file, taken, also on failure; -1 unless it is a SEND_DESCRIPTOR
+     * @param length -1: to the end of the file; 0 with segments, as the offset
+     * @param segments as on the wire; null if the count is 0
+     * @param technique the code of one; 0: the engine chooses
+     * @param rate bytes a second, 0: no limit
+     * @param idleMs 0: the setting
+     * @param deadlineMs 0: none
+     * @return a handle (above 0); or -errno, and then no message comes: {@code EINVAL}, {@code ENOENT} (an empty path),
+     *     {@code ENAMETOOLONG}, {@code E2BIG} and {@code EMSGSIZE} (segments), {@code ERANGE}, {@code ENOMEM}, {@code
+     *     ESHUTDOWN} (the engine has stopped)
+     */
+    public static native long submit(
+            long engine,
+            long ticket,
+            long owner,
+            int command,
+            long root,
+            byte @Nullable [] path,
+            int destination,
+            int source,
+            long offset,
+            long length,
+            byte @Nullable [] segments,
+            int segmentCount,
+            int technique,
+            int flags,
+            long rate,
+            int idleMs,
+            int deadlineMs);
+
+    /**
+     * Sends a file that an OPEN_FILE has opened, once, after its File Information has come. If the request is over, the
+     * descriptor is closed, and nothing else happens. Never waits. Any thread.
+     *
+     * @param destination taken
+     */
+    public static native void sendOpened(long request, int destination);
+
+    /** Ends a request, unless it is over. Cannot fail, never waits, idempotent. Any thread, before {@link #release}. */
+    public static native void cancel(long request);
+
+    /** The handle is not used any more: once, after the final message. */
+    public static native void release(long request);
 }

@@ -6,7 +6,8 @@ import java.util.Map;
 
 /**
  * A view of one carrier's turn buffer, the memory that a loop and its dispatcher share: {@code struct sfd_turn} with its
- * tasks for the disk pool, its selections of a technique, and its requests, each in a slot. Their layouts, member by member, are
+ * tasks for the disk pool, its selections of a technique, its requests, each in a slot, and the messages to requests of
+ * this process. Their layouts, member by member, are
  * compared with the library's when that is loaded.
  *
  * <p>Belongs to the carrier's thread. Never allocates after construction.
@@ -64,15 +65,23 @@ public final class Turn {
     private static final int BYTES = SLOT.skip(2 * Long.BYTES).array("bytes", 4240, Byte.BYTES); // behind C's own
     private static final int SLOT_SIZE = SLOT.size();
 
+    /* struct sfd_message: of one ticket, before its bytes, which zeros fill up to a multiple of 8 */
+    private static final Layout MESSAGE = new Layout("message");
+    private static final int MESSAGE_TICKET = MESSAGE.i64("ticket");
+    private static final int MESSAGE_LENGTH = MESSAGE.i32("length");
+    private static final int MESSAGE_SIZE = MESSAGE.skip(Integer.BYTES).size();
+
     /* struct sfd_turn */
     private static final int SLOTS_BEGIN = 4096;
     private static final Layout TURN = new Layout("turn");
     private static final int REQUESTS = TURN.i32("requests");
     private static final int OFFLOADS = TURN.i32("offloads");
     private static final int SELECTIONS = TURN.i32("selections");
-    private static final int FIRST_OFFLOAD = TURN.skip(52).array("offload", 120, OFFLOAD_SIZE);
+    private static final int MESSAGES = TURN.i32("messages");
+    private static final int FIRST_OFFLOAD = TURN.skip(48).array("offload", 120, OFFLOAD_SIZE);
     private static final int FIRST_SELECTION = TURN.array("selection", 32, SELECTION_SIZE);
     private static final int FIRST_SLOT = TURN.skip(SLOTS_BEGIN - TURN.size()).array("slot", 16, SLOT_SIZE);
+    private static final int FIRST_MESSAGE = TURN.array("message", 16 * 1024, Byte.BYTES);
 
     private final ByteBuffer memory;
 
@@ -94,6 +103,7 @@ public final class Turn {
         OFFLOAD.check();
         SELECTION.check();
         SLOT.check();
+        MESSAGE.check();
         TURN.check();
         NativeConstants.check("fault", Map.of("malformed", MALFORMED, "anonymous", ANONYMOUS, "crowded", CROWDED));
     }
@@ -243,6 +253,39 @@ public final class Turn {
         memory.putInt(at + COMMAND, command);
         memory.putLong(at + ID, transferId);
         memory.putInt(at + VERDICT, 0);
+    }
+
+    /**
+     * How many tickets have something to read: requests of this process, {@link EngineNative#submit}. Of one ticket all
+     * that came since its last turn is together; it is read before the next {@link EngineNative#poll}.
+     */
+    public int messages() {
+        return memory.getInt(MESSAGES);
+    }
+
+    /** The position of the first of them, if there is one. */
+    public static int firstMessage() {
+        return FIRST_MESSAGE;
+    }
+
+    /** The position of the one behind the one at a position, if it was not the last. */
+    public int nextMessage(int position) {
+        return position + MESSAGE_SIZE + (messageLength(position) + 7 & ~7);
+    }
+
+    /** For which ticket it is. */
+    public long messageTicket(int position) {
+        return memory.getLong(position + MESSAGE_TICKET);
+    }
+
+    /** How many bytes it has: whole messages, as {@code ResponseDecoder} takes them from a status channel. */
+    public int messageLength(int position) {
+        return memory.getInt(position + MESSAGE_LENGTH);
+    }
+
+    /** Where its bytes begin in {@link #memory}. */
+    public static int messageBytes(int position) {
+        return position + MESSAGE_SIZE;
     }
 
     private static int offloadAt(int offload) {
