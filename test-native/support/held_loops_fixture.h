@@ -469,6 +469,9 @@ class HeldLoopsFixture : public SharedFixture
                 break;
             }
             decide(turn);
+            if (result == 0) {
+                readMessages(turn);
+            }
             for (int i = 0; i < turn->offloads; i++) {
                 const std::lock_guard<std::mutex> guard(lock_);
                 tasks_.push_back(reinterpret_cast<struct sfd_task *>(turn->offload[i].task));
@@ -484,6 +487,8 @@ class HeldLoopsFixture : public SharedFixture
         }
         carrying_--;
     }
+    /* Those to requests of this process. */
+    virtual void readMessages(const struct sfd_turn *) {}
     static void decide(struct sfd_turn *turn)
     {
         for (int i = 0; i < turn->requests; i++) {

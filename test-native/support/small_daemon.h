@@ -6,6 +6,7 @@
 
 #include <condition_variable>
 #include <deque>
+#include <functional>
 #include <mutex>
 #include <thread>
 
@@ -24,7 +25,11 @@ inline struct sfd_settings settingsOf(uint32_t loops)
 class SmallDaemon
 {
   public:
-    SmallDaemon(struct sfd_engine *engine, uint32_t loops) : engine_(engine)
+    /* `read` reads the messages of a turn; on the loops' threads. */
+    SmallDaemon(
+        struct sfd_engine *engine, uint32_t loops,
+        std::function<void(const struct sfd_turn *)> read = [](const struct sfd_turn *) {})
+        : engine_(engine), read_(std::move(read))
     {
         for (uint32_t i = 0; i < loops; i++) {
             loops_.emplace_back([this, i] { runLoop(sfd_loop_carrier(sfd_engine_loop(engine_, i))); });
@@ -63,6 +68,9 @@ class SmallDaemon
             for (int i = 0; i < turn->requests; i++) {
                 dispatcher_decide(&turn->slot[i], getuid());
             }
+            if (result == 0) {
+                read_(turn);
+            }
             const std::lock_guard<std::mutex> guard(lock_);
             for (int i = 0; i < turn->offloads; i++) {
                 tasks_.push_back(reinterpret_cast<struct sfd_task *>(turn->offload[i].task));
@@ -89,6 +97,7 @@ class SmallDaemon
     }
 
     struct sfd_engine *engine_;
+    std::function<void(const struct sfd_turn *)> read_;
     std::mutex lock_;
     std::condition_variable changed_;
     std::deque<struct sfd_task *> tasks_;

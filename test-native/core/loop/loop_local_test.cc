@@ -45,9 +45,7 @@ class LoopLocalTest : public LoopFixture
     struct sfd_local_order order(uint8_t command, int dest, const std::string &path = "file", uint64_t owner = 1)
     {
         paths_.push_back(path);
-        struct sfd_local_order order = localOrder(command, &servedRoot_, paths_.back(), dest);
-        order.owner = owner;
-        return order;
+        return localOrder(command, &servedRoot_, paths_.back(), dest, owner);
     }
     int64_t sendTo(int dest, const std::string &path = "file", uint64_t owner = 1)
     {
@@ -75,12 +73,9 @@ class LoopLocalTest : public LoopFixture
     {
         return "result " + std::to_string(error) + " moved " + std::to_string(moved);
     }
-    /* The last message, without the technique. */
     std::string end(int64_t ticket)
     {
-        const Messages all = requests_.of(ticket);
-        const std::string last = all.empty() ? "nothing" : all.back();
-        return last.substr(0, last.find(" by "));
+        return requests_.lastOf(ticket);
     }
 
     LocalRequests requests_;
@@ -114,7 +109,7 @@ TEST_F(LoopLocalTest, ShouldOpenAFileAndSendItLater)
     ASSERT_EQ((Messages{"details " + std::to_string(BIG), "info " + std::to_string(BIG)}), requests_.of(ticket));
     SocketPair pair;
     setNonblocking(pair.out.get());
-    sfd_local_send_opened(requests_.at(ticket), dup(pair.out.get()));
+    requests_.sendOpened(ticket, dup(pair.out.get()));
     pair.out.reset();
     std::string got;
     until([&] {
@@ -262,7 +257,7 @@ TEST_F(LoopLocalTest, ShouldCancelWhateverBecomesOfARequest)
     file(BIG);
     Pipe pipe;
     const int64_t waits = sendTo(dup(pipe.out.get()));
-    sfd_local_cancel(requests_.at(waits)); // before the loop has heard of it
+    requests_.cancel(waits); // before the loop has heard of it
     const int64_t parked = openFor();
     const int64_t moves = sendTo(dup(pipe.out.get()));
     step();
@@ -271,8 +266,8 @@ TEST_F(LoopLocalTest, ShouldCancelWhateverBecomesOfARequest)
     EXPECT_EQ(Messages{refusal(ECANCELED)}, requests_.of(waits));
     for (const int64_t ticket : {parked, moves}) {
         EXPECT_FALSE(requests_.isOver(ticket));
-        sfd_local_cancel(requests_.at(ticket));
-        sfd_local_cancel(requests_.at(ticket));
+        requests_.cancel(ticket);
+        requests_.cancel(ticket);
     }
     finish();
     EXPECT_EQ(result(ECANCELED, 0), end(parked));
@@ -287,9 +282,9 @@ TEST_F(LoopLocalTest, ShouldIgnoreWhatComesTooLate)
     const int64_t ticket = sendTo(null());
     turn();
     turn(); // it is over, and its submitter does not know yet
-    sfd_local_cancel(requests_.at(ticket));
-    sfd_local_send_opened(requests_.at(ticket), null());
-    sfd_local_send_opened(requests_.at(ticket), null());
+    requests_.cancel(ticket);
+    requests_.sendOpened(ticket, null());
+    requests_.sendOpened(ticket, null());
     requests_.dispatch(buffer());
     finish();
     EXPECT_EQ(result(0, 10), end(ticket));
@@ -308,7 +303,7 @@ TEST_F(LoopLocalTest, ShouldCancelAtOnceWhatADeadDiskHasAndServeTheOthers)
     until([&] { return !held_.empty(); });
     script.cold_opens = false;
     const int64_t other = sendTo(null());
-    sfd_local_cancel(requests_.at(dead));
+    requests_.cancel(dead);
     finish();
     EXPECT_EQ(Messages{refusal(ECANCELED)}, requests_.of(dead));
     EXPECT_EQ(result(0, 10), end(other));
@@ -374,7 +369,7 @@ TEST_F(LoopLocalLimitsTest, ShouldLimitEachOwnerForItself)
         if (i % 3 == 2) {
             EXPECT_EQ(Messages{refusal(EDQUOT)}, requests_.of(tickets[i]));
         } else {
-            sfd_local_cancel(requests_.at(tickets[i]));
+            requests_.cancel(tickets[i]);
         }
     }
     finish();
@@ -408,7 +403,7 @@ TEST_F(LoopLocalTest, ShouldLetAnOwnerWaitThatHoldsItsThreadsAndServeTheOthers)
     step();
     EXPECT_TRUE(requests_.isOver(other));
     EXPECT_FALSE(requests_.isOver(held)) << "it may hold a fifth thread";
-    sfd_local_cancel(requests_.at(cancelled));
+    requests_.cancel(cancelled);
     step();
     step();
     EXPECT_EQ(Messages{refusal(ECANCELED)}, requests_.of(cancelled)) << "a cancel waits for a thread";
@@ -437,7 +432,7 @@ TEST_F(LoopLocalTest, ShouldTellTheRestInTheNextTurnWhenATurnIsFull)
         step();
     }
     for (const int64_t ticket : tickets) {
-        sfd_local_cancel(requests_.at(ticket));
+        requests_.cancel(ticket);
     }
     const int first = step();
     EXPECT_EQ(SFD_MESSAGES_SIZE / (16 + SFD_WIRE_RESULT_SIZE), first);
@@ -630,18 +625,20 @@ TEST_F(TwoLocalLoopsTest, ShouldSubmitToTheLoopThatHasLessToDo)
     const int64_t here = openFor();
     step(0);
     step(1);
-    receiveElsewhere();
+    sfd_loop_receiving_take_away(loop(busy)); // as if it were stuck
+    step(0);
+    step(1);
     EXPECT_NE(busy, receiver());
     const int64_t there = openFor();
     for (int i = 0; i < 3; i++) {
         step(0);
         step(1);
     }
-    EXPECT_EQ(loop(busy), requests_.at(here)->task.loop);
-    EXPECT_EQ(loop(1 - busy), requests_.at(there)->task.loop);
+    EXPECT_EQ(loop(busy), requests_.loopOf(here));
+    EXPECT_EQ(loop(1 - busy), requests_.loopOf(there));
     EXPECT_EQ(2u, transfers());
     for (const int64_t ticket : {here, there}) {
-        sfd_local_cancel(requests_.at(ticket));
+        requests_.cancel(ticket);
     }
     for (int i = 0; i < 3; i++) {
         step(0);
