@@ -92,6 +92,7 @@ int sfd_engine_create(struct sfd_engine **out, const struct sfd_settings *settin
     shared->techniques = sfd_techniques_available(&sfd_sys_linux);
     if (root != NULL) result = sfd_root_open(&shared->roots[0], &shared->kernel, root, settings->follow_root != 0);
     if (result < 0) goto fail;
+    engine->tells_clients = dir == NULL; /* what has no socket has owners, which name themselves */
     if (dir != NULL) result = open_sockets(engine, dir, name, access, users, passed_fd);
     if (result < 0) goto fail;
     for (uint32_t i = 0; i < settings->loops; i++) {

@@ -1,5 +1,6 @@
 // An engine without a request socket: many threads submit, cancel and send at once, and everything ends once.
 #include "await.h"
+#include "helper_process.h"
 #include "local_requests.h"
 #include "small_daemon.h"
 
@@ -203,6 +204,95 @@ TEST_P(EngineLocalTest, ShouldServeWhatWasSubmittedBeforeItsRootWasRemoved)
     }
     for (int64_t ticket = 1; ticket <= COUNT; ticket++) {
         EXPECT_EQ("result 0 moved 512", requests_.lastOf(ticket));
+    }
+}
+
+/* A dead disk: the request that it has can be cancelled at once, and the others do not wait for it. */
+class EngineLocalFuseTest : public EngineLocalTest
+{
+  protected:
+    void SetUp() override
+    {
+        EngineLocalTest::SetUp();
+        if (!helperExists("slowfs")) {
+            GTEST_SKIP() << "slowfs was not built: libfuse3 is missing";
+        }
+        if (access("/dev/fuse", R_OK | W_OK) != 0) {
+            GTEST_SKIP() << "/dev/fuse is missing or not allowed";
+        }
+        for (const char *name : {"source", "mount"}) {
+            std::filesystem::create_directory(*directory_ / name);
+        }
+        writeFile(*directory_ / "source/held", pattern(1000));
+    }
+    void mount(const std::string &calls)
+    {
+        slowfs_ = std::make_unique<HelperProcess>(std::vector<std::string>{
+            helper("slowfs"), *directory_ / "mount", *directory_ / "source", "--hold", "held", "--hold-calls", calls});
+        ASSERT_EQ("ready", slowfs_->readLine());
+        ASSERT_EQ(0, sfd_engine_add_root(engine_, (*directory_ / "mount").c_str(), false, &dead_));
+    }
+    void TearDown() override
+    {
+        if (dead_ != nullptr) {
+            sfd_engine_remove_root(engine_, dead_);
+        }
+        slowfs_.reset();
+        EngineLocalTest::TearDown();
+    }
+
+    std::unique_ptr<HelperProcess> slowfs_;
+    struct sfd_root *dead_ = nullptr;
+};
+
+INSTANTIATE_TEST_SUITE_P(Loops, EngineLocalFuseTest, testing::Values(1u));
+
+TEST_P(EngineLocalFuseTest, ShouldCancelWhatADeadDiskHasAndServeTheOthers)
+{
+    mount("open");
+    {
+        const auto daemon = run();
+        SocketPair pair;
+        setNonblocking(pair.out.get());
+        const int64_t held =
+            requests_.submit(&engine_->shared, localOrder(SFD_WIRE_SEND_FILE, dead_, "held", dup(pair.out.get()), 1));
+        pair.out.reset();
+        ASSERT_LT(0, held);
+        ASSERT_EQ("held", slowfs_->readLine());
+        for (uint64_t owner = 1; owner <= 2; owner++) {
+            const int64_t other = submit(SFD_WIRE_SEND_FILE, "small", dup(null_.get()), owner);
+            ASSERT_TRUE(await([&] { return requests_.isOver(other); })) << "it waits for another disk";
+            EXPECT_EQ("result 0 moved 512", requests_.lastOf(other));
+        }
+        EXPECT_FALSE(requests_.isOver(held));
+        requests_.cancel(held);
+        ASSERT_TRUE(await([&] { return requests_.isOver(held); })) << "it waits for its disk";
+        EXPECT_EQ("refusal " + std::to_string(ECANCELED) + " fits 0", requests_.lastOf(held));
+        EXPECT_EQ("", readToEnd(pair.in.get())) << "its destination is closed";
+        slowfs_->signal(SIGUSR1);
+        EXPECT_TRUE(await([this] { return sfd_engine_transfers(engine_) == 0; }));
+    }
+}
+
+TEST_P(EngineLocalFuseTest, ShouldTellTheEndOfWhatADeadDiskHasBeforeItHasStopped)
+{
+    mount("read");
+    {
+        const auto daemon = run();
+        SocketPair pair;
+        setNonblocking(pair.out.get());
+        const int64_t held =
+            requests_.submit(&engine_->shared, localOrder(SFD_WIRE_SEND_FILE, dead_, "held", dup(pair.out.get()), 1));
+        pair.out.reset();
+        ASSERT_LT(0, held);
+        ASSERT_EQ("held", slowfs_->readLine());
+        for (uint32_t i = 0; i < GetParam(); i++) {
+            sfd_loop_stop(sfd_engine_loop(engine_, i));
+        }
+        ASSERT_TRUE(await([&] { return requests_.isOver(held); })) << "its end waits for its disk";
+        EXPECT_EQ("result " + std::to_string(ESHUTDOWN) + " moved 0", requests_.lastOf(held));
+        EXPECT_EQ("", readToEnd(pair.in.get()));
+        slowfs_->signal(SIGUSR1);
     }
 }
 

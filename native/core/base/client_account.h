@@ -28,7 +28,7 @@
 #include "base/counters.h"
 #include "base/user_account.h"
 
-#define SFD_CLIENT_ACCOUNT_BUCKETS 64
+#define SFD_CLIENT_ACCOUNT_BUCKETS 1024 /* an embedder may have an owner for each connection */
 
 /* So many accounts of clients that have held a thread are remembered although these clients have no transfers. */
 #define SFD_CLIENTS_REMEMBERED 256

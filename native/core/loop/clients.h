@@ -14,7 +14,7 @@
 #include "base/client_account.h"
 #include "base/task.h"
 
-#define SFD_CLIENT_BUCKETS 64
+#define SFD_CLIENT_BUCKETS 256
 #define SFD_USER_BUCKETS   16
 
 struct sfd_transfer;

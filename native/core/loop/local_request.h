@@ -25,6 +25,7 @@
 
 #include <sendfiled/options.h>
 
+#include "base/client_account.h"
 #include "base/task.h"
 #include "protocol/outbox.h"
 
@@ -34,7 +35,7 @@ struct sfd_shared;
 /* What is asked for; all pointers are borrowed for the call. */
 struct sfd_local_order {
     uint64_t ticket; /* with which its messages come; of the submitter's choice */
-    uint64_t owner;  /* of which the lower 63 bits count */
+    uint64_t owner;  /* any number */
     uint8_t command; /* SFD_WIRE_OPEN_FILE, SEND_FILE, SEND_DESCRIPTOR */
     struct sfd_root *root;
     const char *path; /* path_length bytes, below `root`; not of a Send Descriptor */
@@ -83,6 +84,18 @@ struct sfd_local_request {
     size_t path_size; /* with its NUL; 0 of a Send Descriptor */
     char *bytes;      /* behind it: path, segments */
 };
+
+/*
+ * The number of an owner's account, as of a process (client_account.h). Any number can be an owner's, an address as
+ * well: its bits are mixed, so that those of a hash table are not the same for all. No two owners share one but by a
+ * chance of 2^-63, and no pid is one.
+ */
+static inline uint64_t sfd_local_process(uint64_t owner)
+{
+    owner = (owner ^ (owner >> 30)) * 0xbf58476d1ce4e5b9u;
+    owner = (owner ^ (owner >> 27)) * 0x94d049bb133111ebu;
+    return (owner ^ (owner >> 31)) | SFD_PROCESS_INODE;
+}
 
 /*
  * Submits a request. The request in *out, with a reference of the submitter's, and 0. Takes `dest` and `source`, also

@@ -70,7 +70,7 @@ static struct sfd_local_request *new_request(const struct sfd_local_order *order
         .send = {.kind = SFD_TASK_LOCAL_SEND},
         .cancel = {.kind = SFD_TASK_LOCAL_CANCEL},
         .send_dest = -1,
-        .process = order->owner | SFD_PROCESS_INODE, /* a pid could be a client's of the socket */
+        .process = sfd_local_process(order->owner),
         .command = order->command,
         .root = sfd_root_share(order->root),
         .dest = order->dest,
@@ -106,8 +106,9 @@ int sfd_local_submit(struct sfd_shared *shared, const struct sfd_local_order *or
     request->task.loop = loop;
     request->channel.outbox = &loop->outbox;
     (void)sfd_local_channel_share(&request->channel); /* the loop's */
-    result = -ESHUTDOWN;
-    if (!sfd_mailbox_push(&loop->mailbox, &request->task)) goto fail;
+    result = -ESHUTDOWN; /* asked first: else those who go on submitting could keep it from its end */
+    if (atomic_load_explicit(&loop->stop, memory_order_relaxed) || !sfd_mailbox_push(&loop->mailbox, &request->task))
+        goto fail;
     *out = request;
     return 0;
 fail:

@@ -199,10 +199,11 @@ public final class EngineNative {
      * <p>What becomes of it is told in the turn buffer of its loop's carrier ({@link Turn#messages}), byte for byte what the
      * status channel of an extended request of version 2 carries. The last message is a Result or a Refusal, always: a
      * request that is cancelled ends with {@code ECANCELED}, one whose engine stops with {@code ESHUTDOWN}, and these come
-     * before {@link #poll} tells {@code ESHUTDOWN}.
+     * before {@link #poll} tells {@code ESHUTDOWN}. The thread of a loop may read messages, the last one as well, before this
+     * has returned.
      *
      * @param ticket what its messages are marked with
-     * @param owner for whom: a number of the caller's choice, of which the lower 63 bits count. Owners have the limits and
+     * @param owner for whom: any number of the caller's choice. Owners have the limits and
      *     the fair turns that client processes have of a daemon
      * @param command {@code Wire.OPEN_FILE}, {@code SEND_FILE} or {@code SEND_DESCRIPTOR}
      * @param root of {@link #addRoot}; ignored, and may be 0, of a SEND_DESCRIPTOR
