@@ -7,6 +7,13 @@
 @SuppressWarnings("requires-automatic") // typesafe.config has a name, and no module-info
 module io.sendfiled {
     requires static org.jspecify; // not transitive: who compiles against this module would have to have it
+    // Of io.sendfiled.netty only.
+    requires static io.netty.buffer;
+    requires static io.netty.common;
+    requires static io.netty.handler;
+    requires static io.netty.transport;
+    requires static io.netty.transport.classes.epoll;
+    requires static io.netty.transport.unix.common;
     // Of the programs sendfiled and sfd only.
     requires static com.google.gson;
     requires static typesafe.config;
@@ -18,6 +25,7 @@ module io.sendfiled {
     exports io.sendfiled.config;
     exports io.sendfiled.counters;
     exports io.sendfiled.hot;
+    exports io.sendfiled.netty;
     exports io.sendfiled.sys;
     exports io.sendfiled.technique;
 }

@@ -1,0 +1,166 @@
+package io.sendfiled.netty;
+
+import io.netty.util.concurrent.EventExecutor;
+import io.netty.util.concurrent.Future;
+import io.netty.util.concurrent.Promise;
+import io.sendfiled.client.FileRequest;
+import io.sendfiled.client.OpenFile;
+import io.sendfiled.client.SendfiledClient;
+import io.sendfiled.client.Source;
+import io.sendfiled.client.TransferException;
+import io.sendfiled.client.TransferOptions;
+import io.sendfiled.hot.HotFile;
+import io.sendfiled.hot.HotRoot;
+import io.sendfiled.sys.Errno;
+import java.io.IOException;
+import java.nio.channels.FileChannel;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.NoSuchFileException;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The files of one root, for the channels of a server: opens them without waiting for a disk.
+ *
+ * <pre>{@code
+ * SendfiledFiles files = SendfiledFiles.of(client, HotRoot.open(root));
+ * ...
+ * channel.pipeline().addLast(new SendfiledHandler(), new HttpServerCodec(), new MyServer(files));
+ * ...
+ * files.open(ctx.executor(), path).addListener((Future<SendfiledFile> opened) -> {
+ *     SendfiledFile file = opened.getNow(); // null: see opened.cause()
+ *     ctx.write(headers(file.count(), file.etag()));
+ *     ctx.write(file);
+ *     ctx.writeAndFlush(LastHttpContent.EMPTY_LAST_CONTENT);
+ * });
+ * }</pre>
+ *
+ * <p>Thread-safe; one serves all event loops. It owns nothing: who made the client and the root closes them, when no
+ * channel sends files any more. The two must be of the same directory: what the hot root cannot tell, the client's engine
+ * or daemon is asked for by the same path.
+ */
+public final class SendfiledFiles {
+    private static final TransferOptions DETAILS = TransferOptions.DEFAULT.withDetails(true);
+
+    private final SendfiledClient client;
+    private final @Nullable HotRoot root;
+
+    private SendfiledFiles(SendfiledClient client, @Nullable HotRoot root) {
+        this.client = client;
+        this.root = root;
+    }
+
+    /**
+     * Files of a root.
+     *
+     * @param client whose root is the same directory
+     * @param root what is hot there is served by the event loop itself
+     */
+    public static SendfiledFiles of(SendfiledClient client, HotRoot root) {
+        return new SendfiledFiles(client, root);
+    }
+
+    /** Files that only the client's engine or daemon can reach: it opens and sends all of them. */
+    public static SendfiledFiles of(SendfiledClient client) {
+        return new SendfiledFiles(client, null);
+    }
+
+    /**
+     * Opens a file, so that its size and times are known before the headers are written. Never waits: the future is
+     * complete when this returns if the kernel's caches know the file; else the engine opens it.
+     *
+     * @param executor the channel's, {@code ctx.executor()}; the future is completed there
+     * @param path below the root, with or without a leading slash
+     * @return the whole file, which the caller writes or releases; or fails with {@link NoSuchFileException}, {@link
+     *     AccessDeniedException}, or another {@link IOException} naming the path and the errno. If it is cancelled, the file
+     *     is closed
+     */
+    public Future<SendfiledFile> open(EventExecutor executor, String path) {
+        try {
+            HotFile hot = openHot(path);
+            if (hot != null) {
+                return executor.newSucceededFuture(SendfiledFile.ofHot(this, path, hot));
+            }
+        } catch (IOException | RuntimeException e) {
+            return executor.newFailedFuture(e);
+        }
+        Promise<SendfiledFile> promise = executor.newPromise();
+        CompletableFuture<OpenFile> opening = openCold(FileRequest.of(path));
+        var unused = opening.whenCompleteAsync(
+                (opened, failure) -> {
+                    if (opened == null) {
+                        promise.tryFailure(translated(path, failure));
+                        return;
+                    }
+                    SendfiledFile file = SendfiledFile.ofOpened(this, path, opened);
+                    if (!promise.trySuccess(file)) {
+                        file.release();
+                    }
+                },
+                executor);
+        return promise;
+    }
+
+    /**
+     * A range of a file whose size the caller knows, to be opened when its turn to be sent comes: a queue of thousands needs
+     * no descriptors. If it cannot be opened then, or is shorter, the write fails.
+     *
+     * @param path below the root, with or without a leading slash
+     * @param offset the first byte, from 0
+     * @param length how many bytes, from 0
+     * @throws IllegalArgumentException if offset or length is negative, their sum is above 2^63 - 1, or the path holds a NUL
+     */
+    public SendfiledFile file(String path, long offset, long length) {
+        return SendfiledFile.ofPath(this, FileRequest.of(path).range(offset, length));
+    }
+
+    /**
+     * A range of a file that the caller has open, below the root or not. The caller keeps the channel, whose position is
+     * neither used nor moved, and keeps it open until the file is released.
+     *
+     * @param offset the first byte, from 0
+     * @param length how many bytes, from 0; if the file ends before, the write fails
+     * @throws IllegalArgumentException if offset or length is negative, or their sum is above 2^63 - 1
+     * @throws IOException if the channel is closed, or no descriptor is free
+     */
+    public SendfiledFile file(FileChannel channel, long offset, long length) throws IOException {
+        FileRequest request = FileRequest.of(Source.of(channel)).range(offset, length);
+        HotFile hot = root == null ? null : root.adopt(channel);
+        return SendfiledFile.ofSource(this, request, Source.of(channel), hot);
+    }
+
+    SendfiledClient client() {
+        return client;
+    }
+
+    /** From the kernel's caches, or null: only the engine can tell. */
+    @Nullable
+    HotFile openHot(String path) throws IOException {
+        return root == null ? null : root.open(path);
+    }
+
+    /** By the engine. */
+    CompletableFuture<OpenFile> openCold(FileRequest request) {
+        return client.open(request.with(DETAILS));
+    }
+
+    /** What a file that is not there is told by, whoever has looked for it. */
+    static IOException translated(String path, @Nullable Throwable failure) {
+        Throwable cause =
+                failure instanceof CompletionException && failure.getCause() != null ? failure.getCause() : failure;
+        if (cause instanceof TransferException e && e.bytesMoved() == 0) {
+            IOException known =
+                    switch (e.errno()) {
+                        case Errno.ENOENT, Errno.ENOTDIR -> new NoSuchFileException(path, null, e.reason());
+                        case Errno.EACCES -> new AccessDeniedException(path, null, e.reason());
+                        default -> null;
+                    };
+            if (known != null) {
+                known.initCause(e);
+                return known;
+            }
+        }
+        return cause instanceof IOException e ? e : new IOException("cannot open " + path, cause);
+    }
+}
