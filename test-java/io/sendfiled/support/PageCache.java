@@ -26,6 +26,15 @@ public final class PageCache {
         return false;
     }
 
+    /** Writes a file to its disk, and asks once for its pages from an offset on to be dropped. */
+    public static void evictFrom(Path file, long offset) throws IOException, InterruptedException {
+        try (FileChannel channel = FileChannel.open(file, StandardOpenOption.WRITE)) {
+            channel.force(true);
+        }
+        HelperProgram.output(
+                "dd", "if=" + file, "iflag=nocache,skip_bytes", "skip=" + offset, "count=0", "status=none");
+    }
+
     /** The bytes of a file that are in memory, in whole pages. */
     public static long resident(Path file) throws IOException, InterruptedException {
         return Long.parseLong(
