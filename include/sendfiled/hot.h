@@ -84,7 +84,8 @@ struct sfd_hot_options {
 /* A directory below which files are opened. */
 struct sfd_hot_root;
 
-/* An open file. The caller allocates it; sfd_hot_open() fills it, sfd_hot_close() ends it. Only to be read. */
+/* An open file. The caller allocates it; sfd_hot_open() fills it, sfd_hot_close() ends it. Neither to be changed nor
+   copied. */
 struct sfd_hot_file {
     uint64_t size;     /* bytes, when it was opened */
     uint64_t inode;    /* st_ino */

@@ -110,7 +110,7 @@ class SendfileTest : public ServingFixture
 TEST_F(SendfileTest, ShouldDoWhatSendfileDoes)
 {
     std::mt19937 random(16); // the same cases each time
-    for (int i = 0; i < 120; i++) {
+    for (int i = 0; i < 80; i++) {
         const To to = static_cast<To>(random() % 7);
         const bool by_offset = random() % 2 == 0;
         const off_t froms[] = {0, static_cast<off_t>(random() % SIZE), WINDOW, SIZE - 1, SIZE, SIZE + 1, -1};
