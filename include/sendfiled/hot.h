@@ -74,9 +74,11 @@ enum {
 
 /* All zeros asks for nothing. */
 struct sfd_hot_options {
-    uint32_t cache_entries; /* so many files are kept open, for the next sfd_hot_open() of their paths; 0: none */
-    uint32_t cache_age_ms;  /* a path is looked up again when that was so long ago; until then a file that was
-                               replaced, changed or removed is served as it was. 0: each time */
+    uint32_t cache_entries; /* so many files are kept open for the next sfd_hot_open() of their paths; 0: none */
+    uint32_t cache_age_ms;  /* A path is looked up again when that was so long ago. Until then a file that was
+                               replaced, removed, renamed or changed is told as it was; its bytes are those of now.
+                               0: each time. A file of which nobody asks is closed by a later call, after this time and
+                               a second. */
     uint32_t flags;         /* SFD_HOT_SIGPIPE_HANDLED */
     uint32_t reserved[5];   /* 0 */
 };

@@ -43,11 +43,12 @@ static int open_root(const char *path, const struct sfd_hot_options *options, st
 
     if (path == NULL || root == NULL) return -EINVAL;
     if ((asked->flags & ~(uint32_t)SFD_HOT_SIGPIPE_HANDLED) != 0) return -EINVAL;
-    if (asked->cache_entries != 0) return -EINVAL;
     if (memcmp(asked->reserved, none.reserved, sizeof none.reserved) != 0) return -EINVAL;
 
     const struct sfd_hot_settings core = {
         .sigpipe_is_harmless = (asked->flags & SFD_HOT_SIGPIPE_HANDLED) != 0,
+        .cache_entries = asked->cache_entries,
+        .cache_age_ns = (uint64_t)asked->cache_age_ms * 1000000,
     };
     struct sfd_hot_root *opened = calloc(1, sizeof *opened);
 

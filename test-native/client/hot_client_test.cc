@@ -226,6 +226,37 @@ TEST_F(HotClientTest, ShouldCloseAFileOnceAndLeaveErrnoAlone)
     EXPECT_EQ(EBADF, errno);
 }
 
+/* The inode that is told of the file before and after another one has taken its place. */
+std::pair<uint64_t, uint64_t> replaced(const std::string &root, const std::string &file, struct sfd_hot_options options)
+{
+    struct sfd_hot_root *opened = nullptr;
+    struct sfd_hot_file files[2] = {};
+    EXPECT_EQ(0, sfd_hot_open_root(root.c_str(), &options, &opened));
+    enum sfd_hot_result first = sfd_hot_open(opened, "file", &files[0]);
+    sfd_hot_close(&files[0]);
+    writeFile(file + "2", "another");
+    EXPECT_EQ(0, rename((file + "2").c_str(), file.c_str()));
+    enum sfd_hot_result second = sfd_hot_open(opened, "file", &files[1]);
+    sfd_hot_close(&files[1]);
+    sfd_hot_close_root(opened);
+    return {first == SFD_HOT_DONE ? files[0].inode : 0, second == SFD_HOT_DONE ? files[1].inode : 0};
+}
+
+TEST_F(HotClientTest, ShouldKeepFilesOpenAsLongAsItIsTold)
+{
+    struct sfd_hot_options options = {};
+    options.cache_entries = 10;
+    for (const uint32_t age : {uint32_t{0}, UINT32_MAX}) {
+        options.cache_age_ms = age;
+        std::pair<uint64_t, uint64_t> inodes;
+        for (int i = 0; i < 20 && (inodes.first == 0 || inodes.second == 0); i++) {
+            inodes = replaced(path(), path("file"), options);
+        }
+        EXPECT_NE(0u, inodes.second);
+        EXPECT_EQ(age > 0, inodes.first == inodes.second) << age;
+    }
+}
+
 TEST_F(HotClientTest, ShouldReadAllOrNothing)
 {
     std::string buffer(SIZE + 1, 0);
