@@ -131,9 +131,9 @@ void sfd_hot_close_root(struct sfd_hot_root *root) SFD_API;
  *   path   relative to the root, with or without a leading slash; at most 4095 bytes
  *   file   untouched unless the result is SFD_HOT_DONE
  *
- * DONE; COLD: have the daemon do it, sfd_open() or sfd_hot_hand_over(); or FAILED, with an errno that the kernel gave
- * from memory: ENOENT, ENOTDIR, EACCES, ELOOP, ENAMETOOLONG, EINVAL (not a regular file, or a NULL argument), EMFILE,
- * ENFILE, ENOMEM. Does not block.
+ * DONE; COLD: have the daemon do it, sfd_open() or sfd_hot_hand_over(), also when this process has no descriptor left;
+ * or FAILED, with an errno that the kernel gave from memory: ENOENT, ENOTDIR, EACCES, ELOOP, ENAMETOOLONG, EINVAL (not
+ * a regular file, or a NULL argument)... Does not block.
  */
 enum sfd_hot_result sfd_hot_open(struct sfd_hot_root *root, const char *path, struct sfd_hot_file *file) SFD_API;
 
@@ -163,7 +163,7 @@ enum sfd_hot_result sfd_hot_read(struct sfd_hot_file *file, off_t offset, size_t
  * writable. COLD: hand over; if nothing was sent before, the head was not either, so that any answer can still be
  * given. Or FAILED: EPIPE, ECONNRESET (the peer has gone), ENODATA (the file has become shorter since it was opened),
  * ERANGE (the part is not inside the file), EOPNOTSUPP (the destination is no stream socket or pipe), EBADF (it or the
- * file is not open), EINVAL (a NULL argument), EIO, ENOBUFS, ENOMEM...
+ * file is not open), EINVAL (a NULL argument), EIO...
  *
  * Does not block, but a quick reader of a big file can keep it busy: to give others a turn, give it a rest of a part.
  */

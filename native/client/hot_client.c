@@ -30,9 +30,10 @@ static struct sfd_hot_source inner(const struct sfd_hot_file *file)
     return opened;
 }
 
+/* Of an -errno. */
 static enum sfd_hot_result fail(int error)
 {
-    errno = error < 0 ? -error : error;
+    errno = -error;
     return SFD_HOT_FAILED;
 }
 
@@ -77,7 +78,7 @@ enum sfd_hot_result sfd_hot_open(struct sfd_hot_root *root, const char *path, st
 {
     struct sfd_hot_source opened;
 
-    if (root == NULL || path == NULL || file == NULL) return fail(EINVAL);
+    if (root == NULL || path == NULL || file == NULL) return fail(-EINVAL);
     const int result = sfd_hot_source_open(&root->hot, path, &opened);
     if (result == -EAGAIN) return SFD_HOT_COLD;
     if (result < 0) return fail(result);
@@ -95,7 +96,8 @@ enum sfd_hot_result sfd_hot_open(struct sfd_hot_root *root, const char *path, st
     return SFD_HOT_DONE;
 }
 
-/* Where a part of the file ends, in *length: 0, -EBADF if the file is closed, or -ERANGE. */
+/* Checks a part of the file, and says how long it is if it goes to the end: 0; -EBADF: the file is closed; or -ERANGE.
+ */
 static int select_part(const struct sfd_hot_file *file, const struct sfd_hot_source *opened, off_t offset,
                        size_t *length)
 {
@@ -108,7 +110,7 @@ static int select_part(const struct sfd_hot_file *file, const struct sfd_hot_sou
 
 enum sfd_hot_result sfd_hot_read(struct sfd_hot_file *file, off_t offset, size_t length, void *buffer, size_t size)
 {
-    if (file == NULL || (buffer == NULL && size > 0)) return fail(EINVAL);
+    if (file == NULL || (buffer == NULL && size > 0)) return fail(-EINVAL);
 
     struct sfd_hot_source opened = inner(file);
     const int selected = select_part(file, &opened, offset, &length);
@@ -119,7 +121,7 @@ enum sfd_hot_result sfd_hot_read(struct sfd_hot_file *file, off_t offset, size_t
         const int64_t n = sfd_hot_source_read(&opened, (char *)buffer + got, length - got, (uint64_t)offset + got);
 
         if (n == -EAGAIN) return SFD_HOT_COLD;
-        if (n <= 0) return fail(n < 0 ? (int)n : ENODATA);
+        if (n <= 0) return fail(n < 0 ? (int)n : -ENODATA);
         got += (size_t)n;
     }
     return SFD_HOT_DONE;
@@ -127,7 +129,7 @@ enum sfd_hot_result sfd_hot_read(struct sfd_hot_file *file, off_t offset, size_t
 
 enum sfd_hot_result sfd_hot_send(struct sfd_hot_file *file, int destination_fd, struct sfd_hot_rest *rest)
 {
-    if (file == NULL || rest == NULL || (rest->head == NULL && rest->head_length > 0)) return fail(EINVAL);
+    if (file == NULL || rest == NULL || (rest->head == NULL && rest->head_length > 0)) return fail(-EINVAL);
 
     struct sfd_hot_source opened = inner(file);
     const int selected = select_part(file, &opened, rest->offset, &rest->length);
