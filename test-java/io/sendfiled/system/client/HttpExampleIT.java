@@ -9,6 +9,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.sendfiled.support.Content;
 import io.sendfiled.support.HeldDisk;
+import io.sendfiled.support.PageCache;
 import io.sendfiled.support.SystemProgram;
 import io.sendfiled.system.Daemon;
 import io.sendfiled.system.DaemonProcess;
@@ -182,6 +183,20 @@ final class HttpExampleIT {
             assertEquals("bytes", response.field("Accept-Ranges"));
             assertEquals(
                     file.endsWith("html") ? "text/html" : "application/octet-stream", response.field("Content-Type"));
+        }
+    }
+
+    @Test
+    void shouldServeAFileOfWhichMemoryHasTheBeginningOnly() throws Exception {
+        Path file = daemon.root().resolve("partly");
+        Content content = Content.write(file, 4L << 20);
+        PageCache.evict(file); // so that it is on the disk; what is written lies in memory until then
+        for (long from : List.of(0L, 4096L, 1L << 20, (3L << 20) + 4096)) {
+            assertEquals(content, Content.of(file)); // all of it is read
+            PageCache.evictFrom(file, from);
+            Response response = curl("/partly");
+            assertEquals(200, response.status());
+            assertEquals(content, response.body(), "from " + from + " on it is on the disk");
         }
     }
 
