@@ -19,6 +19,7 @@ final class Carrier implements Runnable {
     private final Dispatcher dispatcher;
     private final DiskPool diskPool;
     private final @Nullable SelectorCaller selector;
+    private final @Nullable LocalReceiver receiver;
     private final Carriers owner;
 
     /**
@@ -26,6 +27,7 @@ final class Carrier implements Runnable {
      * @param turn of that carrier
      * @param dispatcher of that turn
      * @param selector selects the techniques that requests do not name; null when there is none
+     * @param receiver of messages to requests of this process; null when there are none
      */
     Carrier(
             long carrier,
@@ -33,12 +35,14 @@ final class Carrier implements Runnable {
             Dispatcher dispatcher,
             DiskPool diskPool,
             @Nullable SelectorCaller selector,
+            @Nullable LocalReceiver receiver,
             Carriers owner) {
         this.carrier = carrier;
         this.turn = turn;
         this.dispatcher = dispatcher;
         this.diskPool = diskPool;
         this.selector = selector;
+        this.receiver = receiver;
         this.owner = owner;
     }
 
@@ -52,6 +56,9 @@ final class Carrier implements Runnable {
                     selector.decide(turn);
                 }
                 offload();
+                if (receiver != null) {
+                    receiver.receive(turn);
+                }
                 result = EngineNative.poll(carrier);
             }
             if (result == -Errno.ETIMEDOUT) {

@@ -18,6 +18,7 @@ final class Carriers {
     private final Authorizer authorizer;
     private final DiskPool diskPool;
     private final @Nullable SelectorCaller selector;
+    private final @Nullable LocalReceiver receiver;
     private final List<Thread> threads = new ArrayList<>();
     private int number;
     private volatile @Nullable Throwable failure;
@@ -26,12 +27,19 @@ final class Carriers {
     /**
      * @param authorizer decides who is served
      * @param selector selects the techniques that requests do not name; null when there is none
+     * @param receiver of messages to requests of this process; null when there are none
      */
-    Carriers(long engine, Authorizer authorizer, DiskPool diskPool, @Nullable SelectorCaller selector) {
+    Carriers(
+            long engine,
+            Authorizer authorizer,
+            DiskPool diskPool,
+            @Nullable SelectorCaller selector,
+            @Nullable LocalReceiver receiver) {
         this.engine = engine;
         this.authorizer = authorizer;
         this.diskPool = diskPool;
         this.selector = selector;
+        this.receiver = receiver;
     }
 
     /** Starts the thread that a loop begins with. */
@@ -62,7 +70,8 @@ final class Carriers {
 
     private void startThread(long carrier) {
         Turn turn = new Turn(carrier);
-        Runnable body = new Carrier(carrier, turn, new Dispatcher(turn, authorizer), diskPool, selector, this);
+        Runnable body =
+                new Carrier(carrier, turn, new Dispatcher(turn, authorizer), diskPool, selector, receiver, this);
         Thread thread;
         synchronized (threads) {
             thread = new Thread(body, "sendfiled-loop-" + number++);

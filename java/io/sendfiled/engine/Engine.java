@@ -66,6 +66,7 @@ public final class Engine implements AutoCloseable {
             SendfiledConfig config,
             AccessList access,
             @Nullable TechniqueSelector selector,
+            @Nullable LocalReceiver receiver,
             long engine,
             int refusedPid) {
         this.config = config;
@@ -81,7 +82,7 @@ public final class Engine implements AutoCloseable {
         int uid = EngineNative.clientUid();
         RefusalLog refusals = new RefusalLog(() -> EngineNative.wakeChores(engine));
         authorizer = new Authorizer(uid, ProcessNative.nobody(), refusedPid, access, refusals);
-        carriers = new Carriers(engine, authorizer, diskPool, caller);
+        carriers = new Carriers(engine, authorizer, diskPool, caller, receiver);
         shortcomings = shortcomings(uid != NO_UID, EngineNative.tellsClients(engine));
         Path closed = access.isEmpty() ? null : closedDirectory(config.socketDirectory());
         if (closed != null) {
@@ -100,7 +101,7 @@ public final class Engine implements AutoCloseable {
             memory[i] = EngineNative.counters(loops[i]);
         }
         counters = new LoopCounters(memory);
-        housekeeper = new Housekeeper(engine, config.socketPath(), diskPool, carriers, refusals);
+        housekeeper = new Housekeeper(engine, config.socketPath(), diskPool, carriers, refusals, receiver);
         housekeepingThread = new Thread(housekeeper, "sendfiled-housekeeping");
         housekeepingThread.setDaemon(true);
         watchdog = new Watchdog(engine, housekeeper);
@@ -129,12 +130,25 @@ public final class Engine implements AutoCloseable {
      */
     public static Engine prepareProgram(SendfiledConfig config, AccessList access, int passedFd)
             throws NativeIoException {
-        return prepare(config, access, null, (int) ProcessHandle.current().pid(), passedFd);
+        return prepare(config, access, null, null, (int) ProcessHandle.current().pid(), passedFd);
+    }
+
+    /**
+     * An engine without a socket, which does nothing before {@link #begin}, for requests of this process alone: {@link
+     * EngineNative#submit} with {@link #handle}. It has no root before one is added.
+     *
+     * @param receiver gets what becomes of them
+     */
+    public static Engine prepareLocal(
+            SendfiledConfig config, @Nullable TechniqueSelector selector, LocalReceiver receiver)
+            throws NativeIoException {
+        AccessList nobody = AccessList.resolve(List.of(), List.of());
+        return prepare(config, nobody, selector, receiver, NO_PID, NO_FD);
     }
 
     private static Engine start(SendfiledConfig config, @Nullable TechniqueSelector selector) throws NativeIoException {
         AccessList access = AccessList.resolve(config.allowUsers(), config.allowGroups());
-        Engine started = prepare(config, access, selector, NO_PID, NO_FD);
+        Engine started = prepare(config, access, selector, null, NO_PID, NO_FD);
         started.begin();
         return started;
     }
@@ -143,15 +157,16 @@ public final class Engine implements AutoCloseable {
             SendfiledConfig config,
             AccessList access,
             @Nullable TechniqueSelector selector,
+            @Nullable LocalReceiver receiver,
             int refusedPid,
             int passedFd)
             throws NativeIoException {
         CoreNumbers.check();
         demandCalls();
         long result = EngineNative.create(
-                Names.bytes(config.socketDirectory()),
+                receiver == null ? Names.bytes(config.socketDirectory()) : null,
                 Names.bytes(config.name()),
-                Names.bytes(config.root()),
+                receiver == null ? Names.bytes(config.root()) : null,
                 CoreNumbers.of(config),
                 config.techniques().packed(),
                 selector != null,
@@ -162,11 +177,14 @@ public final class Engine implements AutoCloseable {
         if (result < 0) {
             Errno.check(
                     (int) result,
-                    "start instance " + Names.printable(config.name()) + " at " + Names.printable(config.socketPath())
-                            + " for root " + Names.printable(config.root()));
+                    receiver != null
+                            ? "start an engine"
+                            : "start instance " + Names.printable(config.name()) + " at "
+                                    + Names.printable(config.socketPath()) + " for root "
+                                    + Names.printable(config.root()));
         }
         try {
-            return new Engine(config, access, selector, result, refusedPid);
+            return new Engine(config, access, selector, receiver, result, refusedPid);
         } catch (Throwable t) { // no memory
             EngineNative.destroy(result);
             throw t;
@@ -174,7 +192,7 @@ public final class Engine implements AutoCloseable {
     }
 
     /**
-     * Starts the threads, which serve; once, after {@link #prepareProgram}. If it throws, the engine is closed.
+     * Starts the threads, which serve; once, after {@link #prepareProgram} or {@link #prepareLocal}. If it throws, the engine is closed.
      *
      * @throws NativeIoException with {@code EAGAIN} if they cannot be started
      */
@@ -216,6 +234,16 @@ public final class Engine implements AutoCloseable {
         }
         housekeepingThread.start();
         serviceThread.start();
+    }
+
+    /** The native engine, borrowed: it lives until {@link #close} is called. */
+    public long handle() {
+        return engine;
+    }
+
+    /** Has the housekeeper look for what is to be done. Never waits; not after the engine was closed. Any thread. */
+    public void wakeHousekeeper() {
+        housekeeper.wake();
     }
 
     /** The configuration that holds: that of the launch, or of the last {@link #reload}. */

@@ -5,6 +5,7 @@ import io.sendfiled.jni.EngineNative;
 import io.sendfiled.sys.Errno;
 import java.nio.file.Path;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Starts the threads that loops and watchdog ask for, gives the request socket its name back when somebody removes it, and
@@ -29,16 +30,25 @@ final class Housekeeper implements Runnable {
     private final DiskPool diskPool;
     private final Carriers carriers;
     private final RefusalLog refusals;
+    private final @Nullable LocalReceiver receiver;
     private final ReceiveLog receiveLog = new ReceiveLog();
     private int socketState; // as it was logged last
     private volatile boolean stopped;
 
-    Housekeeper(long engine, Path socket, DiskPool diskPool, Carriers carriers, RefusalLog refusals) {
+    /** @param receiver whose threads it starts, too; null: there is none */
+    Housekeeper(
+            long engine,
+            Path socket,
+            DiskPool diskPool,
+            Carriers carriers,
+            RefusalLog refusals,
+            @Nullable LocalReceiver receiver) {
         this.engine = engine;
         this.socket = socket;
         this.diskPool = diskPool;
         this.carriers = carriers;
         this.refusals = refusals;
+        this.receiver = receiver;
     }
 
     @Override
@@ -59,6 +69,7 @@ final class Housekeeper implements Runnable {
                 refusalsMs = refusals.tell();
                 threadsStarted = carriers.addSpare(EngineNative.missingCarriers(engine));
                 threadsStarted = diskPool.startThreads() && threadsStarted;
+                threadsStarted = (receiver == null || receiver.startThreads()) && threadsStarted;
                 done = lookAtSocket() && threadsStarted;
                 done = lookAtReceipt() && done;
             } catch (Throwable t) { // no memory: nobody else would do these chores
