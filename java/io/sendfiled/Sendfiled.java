@@ -1,11 +1,14 @@
 package io.sendfiled;
 
+import io.sendfiled.client.EmbeddedBuilder;
+import io.sendfiled.client.SendfiledClient;
 import io.sendfiled.config.SendfiledConfig;
 import io.sendfiled.counters.Counters;
 import io.sendfiled.engine.Engine;
 import io.sendfiled.jni.NativeLibrary;
 import io.sendfiled.sys.NativeIoException;
 import io.sendfiled.technique.TechniqueSelector;
+import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
 import org.jspecify.annotations.Nullable;
@@ -66,6 +69,52 @@ public final class Sendfiled implements AutoCloseable {
      */
     public static Sendfiled launch(SendfiledConfig config, TechniqueSelector selector) throws NativeIoException {
         return new Sendfiled(Engine.launch(config, selector));
+    }
+
+    /**
+     * A client with an engine of its own inside this JVM: no daemon, no socket, no pipe. What a request asks for goes into the
+     * mailbox of an event loop, and what becomes of it comes back in batches, on a thread of the client's or on an {@linkplain
+     * io.sendfiled.client.FileRequest#completingOn executor}. Closing the client closes the engine. May wait for the disk of the
+     * root.
+     *
+     * @param config the engine's settings; what concerns its socket does not matter
+     * @throws IOException as {@link EmbeddedBuilder#start}
+     * @throws UnsatisfiedLinkError when there is no native library for this machine
+     */
+    public static SendfiledClient embedded(SendfiledConfig config) throws IOException {
+        return embedded().config(config).start();
+    }
+
+    /** The same with several roots, executors and other settings. */
+    public static EmbeddedBuilder embedded() {
+        return SendfiledClient.embedded();
+    }
+
+    /**
+     * The same client for a daemon on this host; as {@link SendfiledClient#connect()}.
+     *
+     * @throws io.sendfiled.client.DaemonUnavailableException if no daemon is found
+     */
+    public static SendfiledClient connect() throws IOException {
+        return SendfiledClient.connect();
+    }
+
+    /**
+     * As {@link SendfiledClient#connect(String)}.
+     *
+     * @throws io.sendfiled.client.DaemonUnavailableException if no daemon is found
+     */
+    public static SendfiledClient connect(String name) throws IOException {
+        return SendfiledClient.connect(name);
+    }
+
+    /**
+     * As {@link SendfiledClient#connect(Path, String)}.
+     *
+     * @throws io.sendfiled.client.DaemonUnavailableException if no daemon listens there
+     */
+    public static SendfiledClient connect(Path socketDirectory, String name) throws IOException {
+        return SendfiledClient.connect(socketDirectory, name);
     }
 
     /** The configuration that holds: that of the launch, or of the last {@link #reload}. */

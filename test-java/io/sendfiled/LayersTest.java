@@ -39,13 +39,16 @@ final class LayersTest {
             entry("config", Set.of("jni", "names", "technique", "units")),
             entry("hot", Set.of("base", "names", "sys", "jni")),
             entry("buffer", Set.of("base", "names", "sys", "jni")),
-            entry("transport", Set.of("base", "engine", "config", "names", "protocol", "technique", "sys", "jni")),
+            entry(
+                    "transport",
+                    Set.of("base", "engine", "config", "counters", "names", "protocol", "technique", "sys", "jni")),
             entry(
                     "client",
                     Set.of(
                             "base",
                             "buffer",
                             "config",
+                            "counters",
                             "hot",
                             "names",
                             "protocol",
@@ -54,7 +57,7 @@ final class LayersTest {
                             "sys",
                             "jni")),
             entry("engine", Set.of("base", "config", "counters", "names", "protocol", "technique", "sys", "jni")),
-            entry("", Set.of("engine", "config", "counters", "technique", "sys", "jni")),
+            entry("", Set.of("client", "engine", "config", "counters", "technique", "sys", "jni")),
             entry("daemon", Set.of("base", "engine", "config", "names", "sys", "jni", "units")),
             entry("netty", Set.of("", "client", "buffer", "config", "counters", "hot", "technique", "sys")),
             entry("tools", Set.of("client", "config", "names", "technique", "sys", "jni", "units")));

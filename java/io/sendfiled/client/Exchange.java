@@ -15,6 +15,7 @@ import java.util.List;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -37,7 +38,8 @@ abstract non-sealed class Exchange extends Call implements Transfer {
                 IOException.class,
                 ClosedChannelException.class,
                 TransferException.class,
-                NativeIoException.class);
+                NativeIoException.class,
+                Failures.class); // without a descriptor no class can be loaded
     }
 
     final SendfiledClient client;
@@ -49,6 +51,7 @@ abstract non-sealed class Exchange extends Call implements Transfer {
     private volatile Operation operation;
     private volatile long startedNs = System.nanoTime();
     private volatile long moved;
+    private long before; // bytes that were sent before the engine was asked to send the rest
     private volatile boolean cancelled;
     private volatile boolean timedOut; // why it was cancelled
     private volatile @Nullable FileInfo fileInfo;
@@ -115,6 +118,9 @@ abstract non-sealed class Exchange extends Call implements Transfer {
         }
         cancelled = true;
         try {
+            if (client.transport().isExtended()) {
+                sendCancel(); // at once: its executor may be busy
+            }
             if (!client.transport().execute(this, this::onCancel)) { // the client is closed
                 onCancel();
             }
@@ -160,7 +166,18 @@ abstract non-sealed class Exchange extends Call implements Transfer {
         return failure(Errno.EIO, false, "unexpected failure", cause);
     }
 
+    @Override
+    public final @Nullable Executor executor() {
+        Executor own = request.executor();
+        return own == null ? client.completionExecutor() : own;
+    }
+
     // ---- what subclasses decide ----
+
+    /** Whether it needs the extended form of the protocol. */
+    boolean isExtended() {
+        return request.isExtended();
+    }
 
     @Override
     public int readLimit() {
@@ -254,7 +271,7 @@ abstract non-sealed class Exchange extends Call implements Transfer {
         if (decoder.size() < 0 || fileInfo != null) {
             return onNonsense();
         }
-        FileInfo value = fileInfoReader.toInfo(decoder);
+        FileInfo value = fileInfoReader.toInfo(decoder, before);
         fileInfo = value;
         transferId = decoder.transferId();
         if (cancelled) {
@@ -286,14 +303,15 @@ abstract non-sealed class Exchange extends Call implements Transfer {
         FileInfo value = fileInfo;
         Technique technique = Technique.of(decoder.technique());
         boolean failed = decoder.errno() != 0;
-        boolean plausible = value != null && decoder.size() >= moved && decoder.size() <= value.size();
+        long sent = decoder.size() + before;
+        boolean plausible = value != null && sent >= moved && sent <= value.size();
         if (technique == null || decoder.elapsedNs() < 0 || !(plausible || failed)) {
             return onNonsense();
         }
         details = new TransferDetails(
                 technique, Integer.toUnsignedLong(decoder.coldWindows()), Duration.ofNanos(decoder.elapsedNs()));
-        if (plausible && decoder.size() > moved) {
-            var unused = onProgress(decoder.size() - moved);
+        if (plausible && sent > moved) {
+            var unused = onProgress(sent - moved);
         }
         if (!failed) {
             return onResult(null);
@@ -301,7 +319,7 @@ abstract non-sealed class Exchange extends Call implements Transfer {
         return onResult(
                 decoder.fits() != 0 // an opened file, whose destination came later
                         ? refusal(decoder.errno(), decoder.fits())
-                        : failure(decoder.errno(), false, null, null));
+                        : wasStopped(decoder.errno()) ? stopped(false) : failure(decoder.errno(), false, null, null));
     }
 
     // ---- for subclasses, any thread ----
@@ -318,6 +336,37 @@ abstract non-sealed class Exchange extends Call implements Transfer {
 
     final Operation operation() {
         return operation;
+    }
+
+    /** So many bytes were sent already; the engine is asked for the rest. Before it is submitted. */
+    final void beginAfter(long sent) {
+        before = sent;
+        moved = sent;
+    }
+
+    /** All of it was sent without the engine. */
+    final void completeHot(FileInfo value) {
+        endHot(() -> {
+            fileInfo = value;
+            info.complete(value);
+            addMoved(value.size());
+            finish(value, null);
+        });
+    }
+
+    /** It has failed without the engine, after so many bytes. */
+    final void failHot(long sent, Throwable cause) {
+        endHot(() -> {
+            moved = sent;
+            fail(cause);
+        });
+    }
+
+    /** As the engine's messages end it: not in the submitting thread, which would end one in an action of the other. */
+    private void endHot(Runnable end) {
+        if (!client.transport().execute(this, end)) {
+            abandon();
+        }
     }
 
     /** Begins the second half of Open File and Send Open File. */
@@ -353,7 +402,7 @@ abstract non-sealed class Exchange extends Call implements Transfer {
     }
 
     final TransferException failure(int errno, boolean refusal, @Nullable String detail, @Nullable Throwable cause) {
-        return new TransferException(operation, request.path(), errno, moved, refusal, 0, detail, cause);
+        return new TransferException(operation, request.path(), errno, moved, refusal && moved == 0, 0, detail, cause);
     }
 
     /** A failure that the daemon has told, with the bytes that have been counted since. */
@@ -362,16 +411,31 @@ abstract non-sealed class Exchange extends Call implements Transfer {
                 operation, request.path(), told.errno(), moved, told.isRefusal(), 0, told.reason(), null);
     }
 
-    /** The daemon refused: because of the technique, if others would fit. */
+    /** The engine refused: because of the technique, if others would fit. */
     private TransferException refusal(int errno, int fits) {
+        if (wasStopped(errno)) {
+            return stopped(true);
+        }
         String detail =
                 fits == 0 ? null : TransferException.unfit(request.options().technique(), fits);
-        return new TransferException(operation, request.path(), errno, moved, true, fits, detail, null);
+        return new TransferException(operation, request.path(), errno, moved, moved == 0, fits, detail, null);
     }
 
     /** Why it has failed; null if it has not. */
     final @Nullable TransferException knownFailure() {
         return failure;
+    }
+
+    /** Whether an engine of this process says that it has ended it because it was told to. */
+    private boolean wasStopped(int errno) {
+        return client.transport().isExtended()
+                && (errno == Errno.ECANCELED
+                        ? cancelled || client.isClosed()
+                        : errno == Errno.ESHUTDOWN && client.isClosed());
+    }
+
+    private TransferException stopped(boolean refusal) {
+        return cancelled ? cancellation() : failure(Errno.ECANCELED, refusal, "the client was closed", null);
     }
 
     final TransferException cancellation() {

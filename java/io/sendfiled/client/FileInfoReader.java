@@ -23,10 +23,14 @@ final class FileInfoReader {
         return true;
     }
 
-    /** Of the File Information that was decoded. */
-    FileInfo toInfo(ResponseDecoder decoder) {
+    /**
+     * Of the File Information that was decoded.
+     *
+     * @param before bytes of the transfer that the engine does not know of
+     */
+    FileInfo toInfo(ResponseDecoder decoder, long before) {
         return new FileInfo(
-                decoder.size(),
+                decoder.size() + before,
                 instant(decoder.accessTime(), accessNanos),
                 instant(decoder.modificationTime(), modificationNanos),
                 instant(decoder.changeTime(), changeNanos),

@@ -9,6 +9,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
+import java.util.concurrent.Executor;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -36,6 +37,13 @@ public final class FileRequest {
     private final long length;
     private final List<Segment> segments; // in place of the range, which is empty then
     private final TransferOptions options;
+    private final Place place;
+
+    /** Which root the path is in, for whom the request is, and where it is completed. */
+    private record Place(
+            @Nullable String root, long owner, @Nullable Executor executor) {
+        static final Place DEFAULT = new Place(null, 0, null);
+    }
 
     private FileRequest(
             byte[] path,
@@ -43,13 +51,15 @@ public final class FileRequest {
             long offset,
             long length,
             List<Segment> segments,
-            TransferOptions options) {
+            TransferOptions options,
+            Place place) {
         this.path = path;
         this.source = source;
         this.offset = offset;
         this.length = length;
         this.segments = segments;
         this.options = options;
+        this.place = place;
     }
 
     /**
@@ -74,7 +84,7 @@ public final class FileRequest {
                 throw new IllegalArgumentException("a path cannot hold a NUL");
             }
         }
-        return new FileRequest(path.clone(), null, 0, TO_END, List.of(), TransferOptions.DEFAULT);
+        return new FileRequest(path.clone(), null, 0, TO_END, List.of(), TransferOptions.DEFAULT, Place.DEFAULT);
     }
 
     /**
@@ -85,7 +95,7 @@ public final class FileRequest {
      */
     public static FileRequest of(Source source) {
         long size = source.size() == 0 ? TO_END : source.size();
-        return new FileRequest(new byte[0], source, 0, size, List.of(), TransferOptions.DEFAULT);
+        return new FileRequest(new byte[0], source, 0, size, List.of(), TransferOptions.DEFAULT, Place.DEFAULT);
     }
 
     /**
@@ -111,7 +121,7 @@ public final class FileRequest {
         long size = source == null ? 0 : source.size();
         return size > 0
                 ? range(offset, size - offset)
-                : new FileRequest(path, source, offset, TO_END, List.of(), options);
+                : new FileRequest(path, source, offset, TO_END, List.of(), options, place);
     }
 
     /**
@@ -131,7 +141,7 @@ public final class FileRequest {
         if (offset > Long.MAX_VALUE - length) {
             throw new IllegalArgumentException("offset " + offset + " and length " + length + " exceed 2^63 - 1");
         }
-        return new FileRequest(path, source, offset, length, List.of(), options);
+        return new FileRequest(path, source, offset, length, List.of(), options, place);
     }
 
     /**
@@ -166,7 +176,7 @@ public final class FileRequest {
             throw new IllegalArgumentException(
                     "path and segments need " + size + " bytes, and a request has " + Wire.SEGMENTS_ROOM);
         }
-        return new FileRequest(path, source, 0, 0, list, options);
+        return new FileRequest(path, source, 0, 0, list, options, place);
     }
 
     /**
@@ -200,7 +210,69 @@ public final class FileRequest {
 
     /** The same file and range, or segments, to be moved in this way. */
     public FileRequest with(TransferOptions newOptions) {
-        return new FileRequest(path, source, offset, length, segments, newOptions);
+        return new FileRequest(path, source, offset, length, segments, newOptions, place);
+    }
+
+    /**
+     * The same file in another root of an {@linkplain SendfiledClient#embedded() embedded} engine. A daemon has only one: there
+     * such a request is refused with {@code EINVAL}, as one with an unknown name is.
+     *
+     * @param name as {@link EmbeddedBuilder#root(String, java.nio.file.Path)} has it
+     * @throws IllegalStateException if it is a request for a {@link Source}, which is in no root
+     */
+    public FileRequest withRoot(String name) {
+        if (source != null) {
+            throw new IllegalStateException(path() + " is in no root");
+        }
+        return with(new Place(Objects.requireNonNull(name), place.owner, place.executor));
+    }
+
+    /**
+     * The same for this owner: a connection, say, or a tenant. The transfers of each owner share its limits ({@link
+     * io.sendfiled.config.Setting#CLIENT_TRANSFERS} and the others of a client), and owners take fair turns. For an {@linkplain
+     * SendfiledClient#embedded() embedded} engine; to a daemon, this process is one client, and the owner does not matter.
+     *
+     * @param owner a number of the caller's choice, from 0; 0 by default
+     * @throws IllegalArgumentException if it is negative
+     */
+    public FileRequest withOwner(long owner) {
+        if (owner < 0) {
+            throw new IllegalArgumentException("negative owner " + owner);
+        }
+        return with(new Place(place.root, owner, place.executor));
+    }
+
+    /**
+     * The same, whose futures are completed and whose listeners are called by tasks of this executor: an event loop, say. One
+     * task may complete several transfers, one after the other, so tasks and the actions in them should not wait. If the
+     * executor refuses, or runs the task in the calling thread, a thread of the client's completes them, as without an
+     * executor; a refusal is logged.
+     *
+     * <p>A request that is refused at once is completed by the thread that submits it. Through a daemon, a read with an executor
+     * needs one that knows {@linkplain TransferOptions options}.
+     */
+    public FileRequest completingOn(Executor executor) {
+        return with(new Place(place.root, place.owner, Objects.requireNonNull(executor)));
+    }
+
+    private FileRequest with(Place newPlace) {
+        return new FileRequest(path, source, offset, length, segments, options, newPlace);
+    }
+
+    /** The name of its root; null: the only, or the first one. */
+    public @Nullable String root() {
+        return place.root;
+    }
+
+    /** Its owner; 0 by default. */
+    public long owner() {
+        return place.owner;
+    }
+
+    /** Where it is completed; null: where the client does that. */
+    @Nullable
+    Executor executor() {
+        return place.executor;
     }
 
     /**
@@ -247,9 +319,28 @@ public final class FileRequest {
         return source;
     }
 
-    TransferRequest toTransport() {
+    /**
+     * What a transport carries.
+     *
+     * @param isExtended whether it needs the extended form of the protocol
+     */
+    TransferRequest toTransport(boolean isExtended) {
         return new TransferRequest(
-                path, offset, length, Segment.encode(segments), segments.size(), options.onTheWire(), isExtended());
+                path,
+                offset,
+                length,
+                Segment.encode(segments),
+                segments.size(),
+                options.onTheWire(),
+                isExtended,
+                place.root,
+                place.owner);
+    }
+
+    /** The part of it that begins so many bytes later, of a file that is passed along. */
+    TransferRequest restToTransport(long sent, long rest) {
+        return new TransferRequest(
+                new byte[0], offset + sent, rest, new byte[0], 0, options.onTheWire(), true, null, place.owner);
     }
 
     /** Whether it needs the extended form of the protocol. */
@@ -265,12 +356,13 @@ public final class FileRequest {
                 && offset == that.offset
                 && length == that.length
                 && segments.equals(that.segments)
-                && options.equals(that.options);
+                && options.equals(that.options)
+                && place.equals(that.place);
     }
 
     @Override
     public int hashCode() {
-        return Objects.hash(Arrays.hashCode(path), source, offset, length, segments, options);
+        return Objects.hash(Arrays.hashCode(path), source, offset, length, segments, options, place);
     }
 
     @Override

@@ -24,6 +24,12 @@ final class OpenExchange extends Exchange {
         });
     }
 
+    /** For what an ETag needs: the inode, and times in nanoseconds. */
+    @Override
+    boolean isExtended() {
+        return true;
+    }
+
     /** Begins to send or close the file. False if that has been done before. */
     boolean use() {
         return used.compareAndSet(false, true);

@@ -50,7 +50,13 @@ class ReadExchange extends Exchange {
 
     ReadExchange(FileRequest request, SendfiledClient client) {
         super(Operation.READ, request, client);
-        data = request.isExtended() || client.transport().isExtended() ? new DataChannel() : null;
+        boolean separate = client.transport().isExtended() || request.isExtended() || executor() != null;
+        data = separate ? new DataChannel() : null;
+    }
+
+    @Override
+    final boolean isExtended() {
+        return data != null;
     }
 
     /** What is passed to the daemon with the request; null if the status channel carries the bytes. */
@@ -238,7 +244,7 @@ class ReadExchange extends Exchange {
 
     private void awaitWord() throws InterruptedException {
         boolean waiting = true;
-        while (waiting && client.transport().goesOnWithoutCaller()) {
+        while (waiting && client.transport().receiveHere(this)) {
             waiting = !wordCame.await(WORD_RETRY_MS, TimeUnit.MILLISECONDS);
         }
     }

@@ -2,6 +2,7 @@ package io.sendfiled.client;
 
 import io.sendfiled.base.Forgotten;
 import io.sendfiled.buffer.SharedBuffer;
+import io.sendfiled.counters.Counters;
 import io.sendfiled.jni.ClientNative;
 import io.sendfiled.names.Names;
 import io.sendfiled.protocol.Wire;
@@ -10,6 +11,7 @@ import io.sendfiled.sys.NativeIoException;
 import io.sendfiled.sys.OwnedFd;
 import io.sendfiled.transport.Baton;
 import io.sendfiled.transport.DaemonTransport;
+import io.sendfiled.transport.EngineTransport;
 import io.sendfiled.transport.Log;
 import io.sendfiled.transport.Transport;
 import java.io.IOException;
@@ -19,6 +21,7 @@ import java.nio.channels.SelectableChannel;
 import java.nio.channels.SocketChannel;
 import java.nio.channels.WritableByteChannel;
 import java.nio.file.Path;
+import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
@@ -59,11 +62,13 @@ public final class SendfiledClient implements AutoCloseable {
     private final Transport transport;
     private final Copying copying;
     private final Parts parts;
+    private final Destination nowhere;
 
     private SendfiledClient(Parts parts) {
         this.parts = parts;
         transport = parts.transport;
         copying = parts.copying;
+        nowhere = parts.nowhere;
         var unused = Forgotten.watch(this, parts::reclaim);
     }
 
@@ -71,11 +76,16 @@ public final class SendfiledClient implements AutoCloseable {
     private static final class Parts {
         final Transport transport;
         final Copying copying;
+        final @Nullable Executor completionExecutor;
+        final @Nullable HotPath hot;
+        final NullDevice nowhere = new NullDevice();
         private final AtomicBoolean closed = new AtomicBoolean();
 
-        Parts(Transport transport, Copying copying) {
+        Parts(Transport transport, Copying copying, @Nullable Executor completionExecutor, @Nullable HotPath hot) {
             this.transport = transport;
             this.copying = copying;
+            this.completionExecutor = completionExecutor;
+            this.hot = hot;
         }
 
         boolean isClosed() {
@@ -89,6 +99,10 @@ public final class SendfiledClient implements AutoCloseable {
             }
             copying.close();
             transport.close();
+            nowhere.close();
+            if (hot != null) {
+                hot.close();
+            }
             return true;
         }
 
@@ -98,6 +112,21 @@ public final class SendfiledClient implements AutoCloseable {
                 Log.warning("a SendfiledClient of " + transport.where() + " was not closed", null);
             }
         }
+    }
+
+    boolean isClosed() {
+        return parts.isClosed();
+    }
+
+    /** What the embedded engine has done since it was started; null if the engine is a daemon. Readable after {@link #close}, too. */
+    public @Nullable Counters counters() {
+        return transport instanceof EngineTransport embedded ? embedded.counters() : null;
+    }
+
+    /** Where requests are completed that do not say so; null: where the transport does that. */
+    @Nullable
+    Executor completionExecutor() {
+        return parts.completionExecutor;
     }
 
     Transport transport() {
@@ -136,6 +165,26 @@ public final class SendfiledClient implements AutoCloseable {
      */
     public static SendfiledClient connect(Path socketDirectory, String name) throws IOException {
         return builder().socketDirectory(socketDirectory).name(name).connect();
+    }
+
+    /**
+     * For a client with an engine of its own, inside this process: no daemon, no socket, no pipe.
+     *
+     * @see io.sendfiled.Sendfiled#embedded(io.sendfiled.config.SendfiledConfig)
+     */
+    public static EmbeddedBuilder embedded() {
+        return new EmbeddedBuilder();
+    }
+
+    /** With what {@link EmbeddedBuilder} has started; owns it. */
+    static SendfiledClient of(
+            Transport transport, Copying copying, @Nullable Executor completionExecutor, @Nullable HotPath hot) {
+        return new SendfiledClient(new Parts(transport, copying, completionExecutor, hot));
+    }
+
+    /** The name of the next client's threads. */
+    static String nextThreadName() {
+        return "sendfiled-client-" + CLIENTS.incrementAndGet();
     }
 
     /** For a connection with other settings. */
@@ -226,15 +275,39 @@ public final class SendfiledClient implements AutoCloseable {
     }
 
     /**
-     * Sends a file to a descriptor. The bytes never pass through this process.
+     * Sends a file to a descriptor.
+     *
+     * <p>An {@linkplain #embedded() embedded} engine, and a daemon whose {@linkplain Builder#localRoot root is known}, is asked
+     * only for what is not in memory: a range of a file without options, to a socket or a pipe, is sent in the calling thread as
+     * far as that needs neither a disk nor a peer, at most 1 MiB; the engine goes on from there.
      *
      * @param request a file in the daemon's root, or a {@link Source}
      * @param destination the destination; the caller keeps it, and does not use it until the result is there
      */
     public Transfer send(FileRequest request, Destination destination) {
         SendExchange exchange = new SendExchange(request, this);
-        start(Wire.SEND_FILE, exchange, destination);
+        HotPath hot = parts.hot;
+        if (hot == null || request.source() != null) {
+            start(Wire.SEND_FILE, exchange, destination);
+        } else {
+            startHot(exchange, destination, hot);
+        }
         return exchange;
+    }
+
+    /** Loads a whole file into the page cache; see {@link #warm(FileRequest)}. */
+    public Transfer warm(String path) {
+        return warm(FileRequest.of(path));
+    }
+
+    /**
+     * Loads a file, or the range or segments of it that are asked for, into the page cache, so that it can be sent without
+     * waiting for its disk: {@linkplain #send(FileRequest, Destination) sent} to nowhere, by the engine. What is in the cache
+     * already costs next to nothing. Its options hold as for a send: with a {@linkplain TransferOptions#withRate rate} it
+     * leaves the disk to others.
+     */
+    public Transfer warm(FileRequest request) {
+        return send(request, nowhere);
     }
 
     /** Sends the whole of a buffer, which is sealed first; see {@link #send(FileRequest, Destination)}. */
@@ -285,7 +358,8 @@ public final class SendfiledClient implements AutoCloseable {
     }
 
     /**
-     * Opens a file now, to send it later: for an answer whose headers need the file's size.
+     * Opens a file now, to send it later: for an answer whose headers need the file's size. It has {@linkplain FileInfo#details
+     * details}; a daemon must know the extended form of the protocol.
      *
      * @return the opened file, or a {@link TransferException}; if the user completes the future, the file is closed
      */
@@ -316,7 +390,7 @@ public final class SendfiledClient implements AutoCloseable {
             return;
         }
         try {
-            transport.submit(exchange, command, exchange.request().toTransport(), to, from);
+            transport.submit(exchange, command, exchange.request().toTransport(exchange.isExtended()), to, from);
         } catch (Throwable t) { // no memory
             close(to);
             close(from);
@@ -324,7 +398,23 @@ public final class SendfiledClient implements AutoCloseable {
         }
     }
 
-    private static void close(@Nullable OwnedFd duplicate) {
+    private void startHot(SendExchange exchange, Destination destination, HotPath hot) {
+        OwnedFd to;
+        try {
+            to = Objects.requireNonNull(destination.duplicate());
+        } catch (Throwable t) { // the destination's, or there is no descriptor
+            exchange.refuse(t);
+            return;
+        }
+        try {
+            hot.send(exchange, to, transport);
+        } catch (Throwable t) { // no memory
+            close(to);
+            exchange.fail(t);
+        }
+    }
+
+    static void close(@Nullable OwnedFd duplicate) {
         try {
             if (duplicate != null) {
                 duplicate.close();
@@ -355,6 +445,8 @@ public final class SendfiledClient implements AutoCloseable {
         private String name = DEFAULT_NAME;
         private @Nullable Path socketDirectory;
         private @Nullable Executor copyExecutor;
+        private @Nullable Executor completionExecutor;
+        private @Nullable Path localRoot;
         private int maxQueuedRequests = DEFAULT_MAX_QUEUED;
 
         private Builder() {}
@@ -381,6 +473,25 @@ public final class SendfiledClient implements AutoCloseable {
         }
 
         /**
+         * The daemon's root, if this process can read what is in it: then {@link SendfiledClient#send(FileRequest, Destination)
+         * send} asks the daemon only for what is not in memory, which needs one that knows {@linkplain TransferOptions options}.
+         * This process needs the right to open the files itself; those that it may not open are the daemon's.
+         */
+        public Builder localRoot(Path value) {
+            localRoot = value;
+            return this;
+        }
+
+        /**
+         * Where transfers are completed whose request does not say so: {@link FileRequest#completingOn}. The caller keeps it. By
+         * default the client has a thread of its own for that.
+         */
+        public Builder completionExecutor(Executor value) {
+            completionExecutor = value;
+            return this;
+        }
+
+        /**
          * How many requests may wait in this client while the daemon's queue is full, from 1; 1,024 by default. Those
          * above it are refused with {@code EAGAIN}. Each waits with two to four descriptors.
          *
@@ -403,27 +514,33 @@ public final class SendfiledClient implements AutoCloseable {
         public SendfiledClient connect() throws IOException {
             OwnedFd socket = OwnedFd.take(Errno.check(ClientNative.openSocket(), "open a socket"));
             Transport transport = null;
+            HotPath hot = null;
             try {
+                hot = localRoot == null ? null : new HotPath(localRoot, Map.of());
                 byte[] path = socketDirectory == null
                         ? DaemonSocket.search(name, socket)
                         : DaemonSocket.connectIn(socketDirectory, name, socket);
                 String where = Names.printable(Names.text(path));
-                String thread = "sendfiled-client-" + CLIENTS.incrementAndGet();
+                String thread = nextThreadName();
                 transport = DaemonTransport.start(socket, path, where, thread, maxQueuedRequests);
-                return new SendfiledClient(new Parts(transport, new Copying(copyExecutor, thread)));
+                return of(transport, new Copying(copyExecutor, thread), completionExecutor, hot);
             } catch (OutOfMemoryError e) { // no thread, or no memory for one
-                release(socket, transport);
+                release(socket, transport, hot);
                 NativeIoException failure = new NativeIoException("start a client's thread", Errno.EAGAIN);
                 failure.initCause(e);
                 throw failure;
             } catch (Throwable t) {
-                release(socket, transport);
+                release(socket, transport, hot);
                 throw t;
             }
         }
 
         /** Closes what a client would have owned that did not start. */
-        private static void release(OwnedFd socket, @Nullable Transport transport) throws IOException {
+        private static void release(OwnedFd socket, @Nullable Transport transport, @Nullable HotPath hot)
+                throws IOException {
+            if (hot != null) {
+                hot.close();
+            }
             if (transport != null) {
                 transport.close();
             }

@@ -113,6 +113,36 @@ public final class ResponseDecoder {
         };
     }
 
+    /**
+     * Whether whole messages, one behind the other, end with one that is the last of its transfer.
+     *
+     * @param in where they are
+     * @param at where they begin
+     * @param length their bytes
+     */
+    public static boolean isFinal(ByteBuffer in, int at, int length) {
+        int end = at + length;
+        int next = at;
+        while (next < end) {
+            boolean error = in.get(next + Wire.STAT) != 0;
+            int size =
+                    switch (in.get(next + Wire.COMMAND) & 0xff) {
+                        case Wire.FILE_INFO -> error ? 0 : Wire.FILE_INFO_SIZE;
+                        case Wire.TRANSFER_STATUS ->
+                            error || in.getLong(next + Wire.STATUS_SIZE) == Wire.COMPLETE
+                                    ? 0
+                                    : Wire.TRANSFER_STATUS_SIZE;
+                        case Wire.FILE_DETAILS -> Wire.FILE_DETAILS_SIZE;
+                        default -> 0; // a Refusal or a Result
+                    };
+            if (size == 0) {
+                return true;
+            }
+            next += size;
+        }
+        return false;
+    }
+
     private boolean fill(ByteBuffer in, int size) {
         while (message.position() < size && in.hasRemaining()) {
             message.put(in.get());

@@ -2,6 +2,7 @@ package io.sendfiled.transport;
 
 import java.nio.ByteBuffer;
 import java.nio.channels.Pipe;
+import java.util.concurrent.Executor;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
 
@@ -9,7 +10,7 @@ import org.jspecify.annotations.Nullable;
  * One request that was submitted, and what comes back for it: the client's side of a transfer, as its transport sees it.
  *
  * <p>The transport calls the methods that are named {@code on...}, one at a time for each call, on threads where the user's
- * code may run: never on the submitting thread or an event loop's. Those that end the call ({@link #refuse}, {@link #fail},
+ * code may run: never on the submitting thread or an event loop's; on its {@link #executor}, if it has one. Those that end the call ({@link #refuse}, {@link #fail},
  * {@link #abandon}) may be called on any thread, at any time, and do nothing once it is over.
  *
  * <p>The fields belong to the transport: a class of their own for each transport would be one more object a request.
@@ -28,14 +29,17 @@ public abstract class Call {
     /** Of the watcher: another thread than the one that watches reads its channel. */
     volatile boolean isHeld;
 
-    /** What another transport keeps about it. */
-    volatile @Nullable Object state;
+    /** What it was told, where that does not come directly from a status channel. */
+    volatile @Nullable Inbox inbox;
 
     /** Whether it has ended. */
     public abstract boolean isOver();
 
     /** Whether the user has asked for its end. */
     public abstract boolean isCancelled();
+
+    /** Where its messages are handled; null: where the transport does that. */
+    public abstract @Nullable Executor executor();
 
     /** The id that the engine's File Information gave it; 0 before. */
     public abstract long transferId();

@@ -1,6 +1,7 @@
 package io.sendfiled.transport;
 
 import io.sendfiled.sys.Descriptors;
+import io.sendfiled.sys.Errno;
 import io.sendfiled.sys.OwnedFd;
 import java.io.Closeable;
 import java.io.IOException;
@@ -66,8 +67,15 @@ public final class DaemonTransport implements Transport {
     @Override
     public void submit(
             Call call, int command, TransferRequest request, @Nullable OwnedFd destination, @Nullable OwnedFd source) {
+        if (request.root() != null) {
+            close(destination);
+            close(source);
+            call.refuse(Errno.EINVAL, "a daemon has one root, and none of the name '" + request.root() + "'");
+            return;
+        }
         Pipe.SinkChannel sink;
         try {
+            call.inbox = call.executor() == null ? null : new Inbox(call);
             sink = openStatus(call);
         } catch (Throwable t) { // there is no descriptor
             close(destination);
@@ -135,7 +143,7 @@ public final class DaemonTransport implements Transport {
 
     @Override
     public boolean execute(Call call, Runnable action) {
-        return watcher.execute(call, action);
+        return Batches.execute(watcher, call, action);
     }
 
     @Override
@@ -144,8 +152,9 @@ public final class DaemonTransport implements Transport {
     }
 
     @Override
-    public boolean goesOnWithoutCaller() {
-        return watcher.goesOnWithoutCaller();
+    public boolean receiveHere(Call call) {
+        Inbox inbox = call.inbox;
+        return (inbox == null || inbox.empty()) && watcher.goesOnWithoutCaller();
     }
 
     @Override
@@ -158,10 +167,5 @@ public final class DaemonTransport implements Transport {
     public void close() {
         watcher.close();
         sender.close();
-    }
-
-    /** Of this package, for tests: what watches the pipes. */
-    StatusWatcher watcher() {
-        return watcher;
     }
 }

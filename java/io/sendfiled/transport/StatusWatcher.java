@@ -17,6 +17,7 @@ import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
@@ -48,9 +49,10 @@ final class StatusWatcher {
     }
 
     private static final Work READ = (call, thread) -> thread.read(call);
-    private static final Work HAND_OVER = (call, thread) -> call.onReleased(channelOf(call));
+    private static final Work HAND_OVER = (call, thread) -> thread.release(call);
     private static final Work ATTEND = (call, thread) -> thread.attendTo(call);
     private static final Work ABANDON = (call, thread) -> call.abandon();
+    private static final Work DELIVER = (call, thread) -> thread.batches.handOver();
 
     /** Work that another thread has left. */
     private static final class Task implements Work {
@@ -86,6 +88,7 @@ final class StatusWatcher {
     private final Queue<Call> releasing = new ConcurrentLinkedQueue<>();
     private final AtomicReference<@Nullable Call> attention = new AtomicReference<>(); // a stack
     private final CountDownLatch ended = new CountDownLatch(1);
+    private final AtomicBoolean started = new AtomicBoolean();
     private volatile BooleanSupplier chore = () -> false;
     private volatile @Nullable Thread holder;
     private volatile @Nullable Throwable failure;
@@ -116,13 +119,36 @@ final class StatusWatcher {
      */
     void start(BooleanSupplier always) {
         chore = always;
-        new Watching(name, true).start();
+        start();
+    }
+
+    /** Starts the thread, if it was not started. Throws as {@link #start(BooleanSupplier)}; then it can be tried again. */
+    void start() {
+        if (started.get() || !started.compareAndSet(false, true)) {
+            return;
+        }
+        boolean starts = false;
+        try {
+            new Watching(name, true).start();
+            starts = true;
+        } finally {
+            started.set(starts);
+        }
     }
 
     /** Closes a watcher that was not started. Idempotent. */
     void discard() {
         closing = true;
         end();
+    }
+
+    /** Whether something waits for the thread although it was not started. */
+    boolean wantsStart() {
+        return !started.get() && (attention.get() != null || !intake.isEmpty());
+    }
+
+    boolean isClosing() {
+        return closing;
     }
 
     /** Runs a task on the watcher's thread. False, and nothing happens, when the watcher has been closed. */
@@ -236,6 +262,10 @@ final class StatusWatcher {
 
     /** Ends all calls and the threads. Idempotent. Waits for at most a second, also if the thread is interrupted. */
     void close() {
+        if (started.compareAndSet(false, true)) {
+            discard();
+            return;
+        }
         closing = true;
         selector.wakeup();
         if (Thread.currentThread() instanceof Watching thread && thread.watcher() == this) {
@@ -275,6 +305,7 @@ final class StatusWatcher {
                 report(null, t);
             }
         }
+        thread.batches.handOver();
     }
 
     /** One selection, and what it has brought. False when the baton was lost. */
@@ -298,6 +329,10 @@ final class StatusWatcher {
             if (!handle(thread, ending ? ABANDON : READ, next)) {
                 return false;
             }
+        }
+        Call any = thread.batches.any();
+        if (any != null && !handle(thread, DELIVER, any)) {
+            return false;
         }
         for (Task task = intake.poll(); task != null; task = intake.poll()) {
             if (!handle(thread, task, task.call)) {
@@ -512,6 +547,7 @@ final class StatusWatcher {
     /** A thread that has the baton, had it, or is the spare one. */
     private final class Watching extends Thread {
         final ByteBuffer buffer = ByteBuffer.allocateDirect(BUFFER_SIZE).order(ByteOrder.nativeOrder());
+        final Batches batches = new Batches(StatusWatcher.this);
         private final boolean begins;
         long lent; // the baton, last
 
@@ -535,10 +571,39 @@ final class StatusWatcher {
                 call.fail(e);
                 return;
             }
-            if (count < 0) {
+            Inbox inbox = call.inbox;
+            if (inbox != null) {
+                deliver(inbox, count);
+            } else if (count < 0) {
                 call.onEnd();
             } else {
                 call.onMessages(buffer.flip());
+            }
+        }
+
+        private void deliver(Inbox inbox, int count) {
+            if (count < 0) {
+                stopReading(inbox.call);
+            }
+            if (count < 0 ? inbox.addEnd() : inbox.add(buffer, 0, count)) {
+                batches.add(inbox);
+            }
+        }
+
+        private void stopReading(Call call) {
+            SelectionKey key = channelOf(call).keyFor(selector);
+            if (key != null) {
+                key.cancel();
+            }
+        }
+
+        /** The status channel carries the file's bytes from here on, and is the call's. */
+        void release(Call call) {
+            Pipe.SourceChannel channel = channelOf(call);
+            if (call.inbox == null) {
+                call.onReleased(channel);
+            } else if (!Batches.execute(StatusWatcher.this, call, () -> call.onReleased(channel))) {
+                call.abandon();
             }
         }
 

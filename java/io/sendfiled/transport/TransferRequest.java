@@ -1,6 +1,7 @@
 package io.sendfiled.transport;
 
 import io.sendfiled.protocol.RequestOptions;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What is asked for, in the numbers of the protocol. The destination and the source come beside it.
@@ -11,6 +12,8 @@ import io.sendfiled.protocol.RequestOptions;
  * @param segments what is sent in place of the range, encoded as behind the path of a request
  * @param segmentCount how many those are
  * @param isExtended whether it needs the extended form of the protocol
+ * @param root the name of the root that the path is in; null: the engine's only or first one
+ * @param owner for whom it is, where limits and fair turns are those of owners
  */
 @SuppressWarnings("ArrayRecordComponent") // never compared, nor changed
 public record TransferRequest(
@@ -20,4 +23,6 @@ public record TransferRequest(
         byte[] segments,
         int segmentCount,
         RequestOptions options,
-        boolean isExtended) {}
+        boolean isExtended,
+        @Nullable String root,
+        long owner) {}

@@ -38,7 +38,7 @@ public interface Transport {
      */
     void sendOpened(Call call, OwnedFd destination);
 
-    /** Asks the engine to end a transfer; does nothing if it does not know it, or not yet. */
+    /** Asks the engine to end a transfer; does nothing if it does not know it, or, unless {@link #isExtended}, not yet. */
     void cancel(Call call);
 
     /** Frees what the transport holds for a call that is over. Idempotent. */
@@ -57,10 +57,11 @@ public interface Transport {
     void attend(Call call);
 
     /**
-     * Whether what is to come can come while the calling thread waits for it: not if that is the one which is to receive it,
-     * and no other can.
+     * Handles on this thread what has come for a call, where the thread that would handle it may be this one.
+     *
+     * @return false if nothing more can come while the calling thread waits
      */
-    boolean goesOnWithoutCaller();
+    boolean receiveHere(Call call);
 
     /** Why it cannot go on although nobody closed it; null if it can. */
     @Nullable

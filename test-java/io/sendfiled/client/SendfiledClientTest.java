@@ -349,7 +349,7 @@ final class SendfiledClientTest extends ClientTestCase {
         try (SinkAndSource pipe = new SinkAndSource()) {
             CompletableFuture<OpenFile> opened = client.open("a");
             Request open = daemon.receive();
-            assertEquals(Wire.OPEN_FILE, open.command());
+            assertEquals(Wire.OPEN_FILE_EXT, open.command());
             assertEquals(1, open.descriptors());
             daemon.status(open, fileInfo(3, ID));
             OpenFile file = opened.get();

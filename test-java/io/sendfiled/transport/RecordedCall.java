@@ -5,6 +5,7 @@ import java.nio.ByteBuffer;
 import java.nio.channels.Pipe;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.Executor;
 import org.jspecify.annotations.Nullable;
 
 /** A call that keeps what it was told. */
@@ -29,6 +30,11 @@ class RecordedCall extends Call {
     @Override
     public boolean isCancelled() {
         return false;
+    }
+
+    @Override
+    public @Nullable Executor executor() {
+        return null;
     }
 
     @Override

@@ -72,8 +72,8 @@ final class Shortage {
     /** Of this process, from the first case on that needs it. */
     private static final int DESCRIPTORS = 400;
 
-    /** By a read with options at most: two pipes, and the write end of one of them once more. */
-    private static final int NEEDED = 5;
+    /** By a read with options at most: two pipes. */
+    private static final int NEEDED = 4;
 
     private static final FileRequest WITH_OPTIONS = FileRequest.of("a").with(TransferOptions.DEFAULT.withDetails(true));
 
