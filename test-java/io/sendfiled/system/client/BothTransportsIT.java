@@ -1,0 +1,435 @@
+package io.sendfiled.system.client;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertInstanceOf;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assertions.fail;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import io.sendfiled.buffer.SharedBuffer;
+import io.sendfiled.client.FileContent;
+import io.sendfiled.client.FileDetails;
+import io.sendfiled.client.FileRequest;
+import io.sendfiled.client.OpenFile;
+import io.sendfiled.client.Segment;
+import io.sendfiled.client.SendfiledClient;
+import io.sendfiled.client.Source;
+import io.sendfiled.client.Transfer;
+import io.sendfiled.client.TransferDetails;
+import io.sendfiled.client.TransferException;
+import io.sendfiled.client.TransferOptions;
+import io.sendfiled.client.TransferResult;
+import io.sendfiled.support.Await;
+import io.sendfiled.support.Content;
+import io.sendfiled.support.HeldDisk;
+import io.sendfiled.support.OpenDescriptors;
+import io.sendfiled.support.TestDestination;
+import io.sendfiled.sys.Errno;
+import io.sendfiled.technique.Technique;
+import java.io.ByteArrayOutputStream;
+import java.nio.channels.Channels;
+import java.nio.channels.FileChannel;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.FileTime;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.SplittableRandom;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Executor;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.AtomicReference;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.Parameter;
+import org.junit.jupiter.params.ParameterizedClass;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/** The client means the same whether its engine is inside this process or behind a socket. Every descriptor is counted. */
+@ParameterizedClass
+@EnumSource(ClientKind.class)
+@Timeout(120)
+final class BothTransportsIT {
+    private static final int BIG = 3_000_000;
+    private static final int SMALL = 4096;
+
+    @TempDir
+    private Path directory;
+
+    @Parameter
+    ClientKind kind;
+
+    private ClientKind.Running running;
+    private SendfiledClient client;
+    private Content big;
+    private int descriptorsBefore;
+
+    @BeforeEach
+    void start() throws Exception {
+        Path root = Files.createDirectory(directory.resolve("root"));
+        big = Content.write(root.resolve("big"), BIG);
+        Content.write(root.resolve("small"), SMALL);
+        descriptorsBefore = OpenDescriptors.settledCount(ProcessHandle.current().pid());
+        running = kind.start(directory, root, Map.of());
+        client = running.client();
+    }
+
+    @AfterEach
+    void shouldLeakNoDescriptor() {
+        running.close();
+        OpenDescriptors.awaitCount(descriptorsBefore);
+    }
+
+    // ---- what arrives ----
+
+    @Test
+    void shouldSendToDestinationsOfAllTypes() throws Exception {
+        for (TestDestination.Type type : TestDestination.Type.values()) {
+            try (TestDestination destination = TestDestination.open(type, directory)) {
+                AtomicLong reported = new AtomicLong();
+                Transfer transfer = client.send(FileRequest.of("big"), destination.destination())
+                        .onProgress((moved, total) -> reported.set(moved));
+                CompletableFuture<Content> received = destination.receive();
+                TransferResult result = transfer.await(Await.LONG);
+                destination.finishSending();
+
+                assertEquals(big, received.get(), type::toString);
+                assertEquals(BIG, result.bytesMoved());
+                assertEquals(BIG, result.info().size());
+                assertEquals(BIG, transfer.bytesMoved());
+                if (type == TestDestination.Type.PIPE) { // others may be done before there is a listener
+                    assertEquals(BIG, reported.get());
+                }
+            }
+        }
+    }
+
+    @Test
+    void shouldReadThroughAPipeIntoAChannelAndIntoMemory() throws Exception {
+        try (FileContent content = client.read("big").content().get()) {
+            assertEquals(big, Content.drain(content));
+        }
+        ByteArrayOutputStream target = new ByteArrayOutputStream();
+        Transfer copy = client.readTo("big", Channels.newChannel(target));
+        assertEquals(BIG, copy.await(Await.LONG).bytesMoved());
+        assertEquals(big, Content.of(target.toByteArray()));
+        try (SharedBuffer buffer = client.readBuffer("big").buffer().get()) {
+            byte[] bytes = new byte[BIG];
+            buffer.bytes().get(bytes);
+            assertEquals(big, Content.of(bytes));
+        }
+    }
+
+    @Test
+    void shouldSendRangesSegmentsAndOpenFiles() throws Exception {
+        Path file = running.root().resolve("big");
+        assertEquals(
+                Content.of(file, 1_000, 2_000_000), sent(FileRequest.of("big").range(1_000, 2_000_000)));
+        assertEquals(Content.NOTHING, sent(FileRequest.of("big").range(1_000, 0)));
+        assertEquals(
+                Content.of(file, 2_999_000, 1_000), sent(FileRequest.of("big").from(2_999_000)));
+
+        byte[] header = "HTTP/1.1 200 OK\r\n\r\n".getBytes(StandardCharsets.US_ASCII);
+        byte[] all = Files.readAllBytes(file);
+        ByteArrayOutputStream expected = new ByteArrayOutputStream();
+        expected.write(header);
+        expected.write(all, 10, 20);
+        expected.write(all, 500_000, 1_000_000);
+        List<Segment> segments = List.of(Segment.of(header), Segment.range(10, 20), Segment.range(500_000, 1_000_000));
+        assertEquals(
+                Content.of(expected.toByteArray()), sent(FileRequest.of("big").withSegments(segments)));
+
+        try (FileChannel open = FileChannel.open(file)) {
+            assertEquals(big, sent(FileRequest.of(Source.of(open))));
+        }
+    }
+
+    private Content sent(FileRequest request) throws Exception {
+        try (TestDestination destination = TestDestination.open(TestDestination.Type.TCP, directory)) {
+            CompletableFuture<Content> received = destination.receive();
+            client.send(request, destination.destination()).await(Await.LONG);
+            destination.finishSending();
+            return received.get();
+        }
+    }
+
+    @Test
+    void shouldObeyOptions() throws Exception {
+        TransferOptions options = TransferOptions.DEFAULT.withTechnique(Technique.READ_WRITE);
+        try (TestDestination destination = TestDestination.open(TestDestination.Type.TCP, directory)) {
+            CompletableFuture<Content> received = destination.receive();
+            FileRequest request = FileRequest.of("big").with(options);
+            TransferDetails details = client.send(request, destination.destination())
+                    .await(Await.LONG)
+                    .details();
+            destination.finishSending();
+
+            assertEquals(big, received.get());
+            assertNotNull(details);
+            assertEquals(Technique.READ_WRITE, details.technique());
+        }
+        try (TestDestination destination = TestDestination.open(TestDestination.Type.PIPE, directory)) {
+            FileRequest late =
+                    FileRequest.of("big").with(TransferOptions.DEFAULT.withIdleTimeout(Duration.ofMillis(50)));
+            TransferException e = failure(client.send(late, destination.destination()));
+            assertEquals(Errno.ETIMEDOUT, e.errno());
+            assertTrue(e.bytesMoved() > 0, e.toString());
+        }
+    }
+
+    @Test
+    void shouldSendWhatItHasOpenedAndTellWhatAnETagNeeds() throws Exception {
+        try (OpenFile file = client.open("big").get();
+                TestDestination destination = TestDestination.open(TestDestination.Type.TCP, directory)) {
+            FileDetails details = file.info().details();
+            assertNotNull(details);
+            Path name = running.root().resolve("big");
+            assertEquals(Files.getAttribute(name, "unix:ino"), details.inode());
+            assertEquals(BIG, details.size());
+            assertEquals(
+                    Files.getLastModifiedTime(name), FileTime.from(file.info().modified()));
+
+            CompletableFuture<Content> received = destination.receive();
+            file.send(destination.destination()).await(Await.LONG);
+            destination.finishSending();
+            assertEquals(big, received.get());
+        }
+        client.open("big").get().close(); // shows in the descriptors
+    }
+
+    @Test
+    void shouldWarm() throws Exception {
+        Transfer all = client.warm("big");
+        assertEquals(BIG, all.await(Await.LONG).bytesMoved());
+        Transfer part = client.warm(FileRequest.of("big").range(1_000, 100_000));
+        assertEquals(100_000, part.await(Await.LONG).bytesMoved());
+        assertEquals(Errno.ENOENT, failure(client.warm("absent")).errno());
+    }
+
+    @Test
+    void shouldCompleteOnExecutorsInBatches() throws Exception {
+        CountingExecutor executor = new CountingExecutor();
+        CountDownLatch goOn = new CountDownLatch(1);
+        executor.execute(() -> await(goOn)); // so that all of it piles up
+        List<CompletableFuture<Thread>> threads = new ArrayList<>();
+        FileRequest request = FileRequest.of("small").completingOn(executor);
+        for (int i = 0; i < 100; i++) {
+            threads.add(client.warm(request).result().thenApply(result -> Thread.currentThread()));
+        }
+        goOn.countDown();
+        for (CompletableFuture<Thread> thread : threads) {
+            assertEquals(executor.thread(), thread.get());
+        }
+        int tasks = executor.tasks();
+        assertTrue(tasks > 1 && tasks <= 100, tasks + " tasks for 100 transfers");
+
+        try (FileContent content = client.read(request).content().get()) {
+            assertEquals(Content.of(running.root().resolve("small")), Content.drain(content));
+        }
+        assertEquals(
+                SMALL,
+                client.readTo(request, Channels.newChannel(new ByteArrayOutputStream()))
+                        .await(Await.LONG)
+                        .bytesMoved());
+        client.open(request).get().close();
+        executor.close();
+    }
+
+    @Test
+    void shouldCompleteWhateverAnExecutorDoes() throws Exception {
+        AtomicReference<Thread> caller = new AtomicReference<>();
+        List<Executor> executors = List.of(
+                task -> {
+                    throw new RejectedExecutionException("on purpose");
+                },
+                task -> {
+                    throw new OutOfMemoryError("on purpose");
+                },
+                task -> { // in the calling thread, which may be an event loop's
+                    caller.set(Thread.currentThread());
+                    task.run();
+                });
+        for (Executor executor : executors) {
+            FileRequest request = FileRequest.of("small").completingOn(executor);
+            CompletableFuture<Thread> thread =
+                    client.warm(request).result().thenApply(result -> Thread.currentThread());
+            if (thread.get().getName().startsWith("sendfiled-loop")) {
+                fail("the user's code was run by " + thread.get());
+            }
+        }
+        assertNotNull(caller.get());
+    }
+
+    private static void await(CountDownLatch latch) {
+        try {
+            latch.await();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    // ---- failures ----
+
+    @Test
+    void shouldSayThatNothingWasSentWhenItRefuses() throws Exception {
+        try (TestDestination destination = TestDestination.open(TestDestination.Type.TCP, directory)) {
+            TransferException absent = failure(client.send(FileRequest.of("absent"), destination.destination()));
+            assertEquals(Errno.ENOENT, absent.errno());
+            assertTrue(absent.isRefusal());
+            assertEquals(0, absent.bytesMoved());
+
+            FileRequest small = FileRequest.of("small");
+            TransferException range = failure(client.send(small.range(0, SMALL + 1), destination.destination()));
+            assertEquals(Errno.ERANGE, range.errno());
+            TransferException root = failure(client.send(small.withRoot("unknown"), destination.destination()));
+            assertEquals(Errno.EINVAL, root.errno());
+            assertTrue(root.reason().contains("unknown"), root.reason());
+        }
+        CompletableFuture<OpenFile> open = client.open("absent");
+        ExecutionException opened = assertThrows(ExecutionException.class, open::get);
+        assertEquals(
+                Errno.ENOENT,
+                assertInstanceOf(TransferException.class, opened.getCause()).errno());
+        assertEquals(Errno.ENOENT, failure(client.read("absent")).errno());
+        assertEquals(Errno.ENOENT, failure(client.readBuffer("absent")).errno());
+    }
+
+    @Test
+    void shouldSayHowMuchWasSentWhenThePeerGoesAway() throws Exception {
+        try (TestDestination destination = TestDestination.open(TestDestination.Type.UNIX, directory)) {
+            FileRequest request = FileRequest.of("big").with(TransferOptions.DEFAULT.withDetails(true));
+            Transfer transfer = client.send(request, destination.destination());
+            long read = Content.drain(destination.receivingEnd(), 100_000).size();
+            destination.closeReceivingEnd();
+
+            TransferException e = failure(transfer);
+            assertTrue(e.errno() == Errno.EPIPE || e.errno() == Errno.ECONNRESET, e.toString());
+            assertTrue(e.bytesMoved() >= read && e.bytesMoved() < BIG, e.toString());
+        }
+    }
+
+    @Test
+    void shouldReleaseTheDestinationOfATransferThatIsCancelledInAnyWay() throws Exception {
+        for (int way = 0; way < 3; way++) {
+            try (TestDestination destination = TestDestination.open(TestDestination.Type.PIPE, directory)) {
+                Transfer transfer = client.send(FileRequest.of("big"), destination.destination());
+                transfer.info().get();
+                switch (way) {
+                    case 0 -> transfer.cancel();
+                    case 1 -> transfer.result().cancel(true);
+                    default -> {
+                        var unused = transfer.result().orTimeout(1, TimeUnit.MILLISECONDS);
+                    }
+                }
+                TransferException e = failure(transfer);
+                assertEquals(way < 2 ? Errno.ECANCELED : Errno.ETIMEDOUT, e.errno());
+
+                destination.finishSending();
+                assertTrue(Content.drain(destination.receivingEnd()).size() < BIG); // up to its end
+            }
+        }
+    }
+
+    private static TransferException failure(Transfer transfer) {
+        return assertThrows(TransferException.class, () -> transfer.await(Await.LONG));
+    }
+
+    // ---- the end of the client ----
+
+    @Test
+    void shouldEndWhatIsInFlightWhenTheClientIsClosed() throws Exception {
+        try (TestDestination destination = TestDestination.open(TestDestination.Type.PIPE, directory);
+                TestDestination second = TestDestination.open(TestDestination.Type.PIPE, directory)) {
+            Transfer send = client.send(FileRequest.of("big"), destination.destination());
+            OpenFile opened = client.open("big").get();
+            send.info().get();
+
+            expectQuickClose(List.of(send));
+
+            destination.finishSending();
+            assertTrue(Content.drain(destination.receivingEnd()).size() < BIG); // up to its end
+            assertEquals(
+                    Errno.ECANCELED, failure(opened.send(second.destination())).errno());
+            TransferException after = failure(client.send(FileRequest.of("small"), second.destination()));
+            assertTrue(after.isRefusal(), after.toString());
+        }
+    }
+
+    @Test
+    void shouldEndWhatADeadDiskHoldsWhenTheClientIsClosed() throws Exception {
+        assumeTrue(HeldDisk.unavailableBecause().isEmpty(), HeldDisk.unavailableBecause());
+        Path behind = Files.createDirectory(directory.resolve("behind"));
+        Content.write(behind.resolve("held"), BIG);
+        try (HeldDisk disk = HeldDisk.mount(running.root().resolve("disk"), behind, "held");
+                TestDestination destination = TestDestination.open(TestDestination.Type.TCP, directory)) {
+            FileRequest held = FileRequest.of("disk/held");
+            Transfer send = client.send(held, destination.destination());
+            disk.awaitHeld();
+
+            expectQuickClose(List.of(send, client.send(held, destination.destination()), client.read(held)));
+
+            disk.release();
+        }
+    }
+
+    @Test
+    void shouldEndEveryTransferWhenItIsClosedAtAnyPoint() throws Exception {
+        List<Transfer> all = new CopyOnWriteArrayList<>();
+        AtomicLong submitted = new AtomicLong();
+        long closeAfter = new SplittableRandom().nextLong(1, 3_000);
+        Thread submitter = new Thread(() -> {
+            FileRequest request = FileRequest.of("small");
+            for (int i = 0; i < 3_000; i++) {
+                Transfer transfer = client.warm(request);
+                submitted.incrementAndGet();
+                if (i % 10 == 0) {
+                    all.add(transfer);
+                }
+            }
+        });
+        submitter.start();
+        Await.until("some to be submitted", () -> submitted.get() >= closeAfter);
+
+        client.close();
+
+        submitter.join();
+        for (Transfer transfer : all) {
+            try {
+                assertEquals(SMALL, transfer.await(Await.LONG).bytesMoved());
+            } catch (TransferException e) {
+                assertTrue(
+                        e.errno() == Errno.ECANCELED
+                                || e.errno() == Errno.EAGAIN
+                                || e.errno() == Errno.EMFILE
+                                || e.errno() == Errno.EDQUOT
+                                || e.errno() == Errno.EBADF,
+                        "after " + closeAfter + ": " + e);
+            }
+        }
+    }
+
+    private void expectQuickClose(List<Transfer> inFlight) {
+        long begin = System.nanoTime();
+        client.close();
+        for (Transfer transfer : inFlight) {
+            TransferException e = failure(transfer);
+            assertEquals(Errno.ECANCELED, e.errno());
+            assertTrue(e.reason().contains("closed"), e.reason());
+        }
+        long tookMs = TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - begin);
+        assertTrue(tookMs < 5_000, tookMs + " ms"); // one second, and a slow machine
+    }
+}
