@@ -1,7 +1,9 @@
 package io.sendfiled.transport;
 
+import java.util.ArrayDeque;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Queue;
 import java.util.concurrent.Executor;
 import org.jspecify.annotations.Nullable;
 
@@ -16,6 +18,9 @@ final class Batches {
     static {
         var unused = List.of(Throwable.class);
     }
+
+    /** What the calling thread runs for an executor now; null: nothing. */
+    private static final ThreadLocal<@Nullable Running> RUNNING = new ThreadLocal<>();
 
     private final StatusWatcher watcher;
     private @Nullable Batch first;
@@ -75,8 +80,11 @@ final class Batches {
         if (watcher.isClosing()) {
             return false;
         }
+        Running running = RUNNING.get();
         try {
-            executor.execute(() -> run(call, action));
+            if (running == null || !running.add(executor, call, action)) {
+                executor.execute(() -> new Running(executor).run(() -> run(call, action)));
+            }
             return true;
         } catch (Throwable t) {
             return watcher.execute(call, () -> {
@@ -115,6 +123,40 @@ final class Batches {
         }
     }
 
+    /**
+     * A task of an executor, while it runs: what its actions want to be done there is done behind them, in the same task. So a
+     * file that is in memory is sent in an action of the one before without a task of its own, and without a deeper stack.
+     */
+    private static final class Running {
+        /** Then the executor's other tasks have their turn. */
+        private static final int MOST = 64;
+
+        private final Executor executor;
+        private final Queue<Runnable> next = new ArrayDeque<>(0);
+        private int added;
+
+        Running(Executor executor) {
+            this.executor = executor;
+        }
+
+        /** False if it is not of that executor, or has done enough. */
+        boolean add(Executor of, Call call, Runnable action) {
+            return of == executor && added++ < MOST && next.add(() -> Batches.run(call, action));
+        }
+
+        void run(Runnable task) {
+            RUNNING.set(this);
+            try {
+                task.run();
+                for (Runnable one = next.poll(); one != null; one = next.poll()) {
+                    one.run();
+                }
+            } finally {
+                RUNNING.remove();
+            }
+        }
+    }
+
     /** The task of one executor. */
     private static final class Batch implements Runnable {
         private static final int FIRST_SIZE = 8;
@@ -145,6 +187,10 @@ final class Batches {
                 emptyByWatcher();
                 return;
             }
+            new Running(executor).run(this::empty);
+        }
+
+        private void empty() {
             for (int i = 0; i < count; i++) {
                 inboxes[i].run();
             }
