@@ -41,6 +41,7 @@ public final class Bench {
             new Buffers(),
             new ReadBuffer(),
             new Start(),
+            new NettyFiles(),
             new HotPath());
     private static final double BUSY_LOAD = 0.75;
     private static final int DEFAULT_ROUNDS = 5;

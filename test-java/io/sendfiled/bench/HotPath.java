@@ -78,7 +78,7 @@ final class HotPath implements Scenario {
             int rounds = WebSide.rounds(setting);
             Rounds.alternate(rounds, sides, (side, round) -> {
                 setting.screen().working(side.title() + ", round " + (round + 1) + " of " + rounds);
-                side.measure(setting, name(), WEB, FILE, Wrk.CONNECTIONS, round);
+                side.measure(setting, name(), WEB, FILE, SMALL, Wrk.CONNECTIONS, round);
             });
         }
         double ratio = setting.report()
@@ -99,9 +99,7 @@ final class HotPath implements Scenario {
     private static WebServer startNginx(Setting setting, Stage stage, int user)
             throws IOException, InterruptedException {
         return WebServer.startNginx(
-                stage.directory("nginx-" + user),
-                setting.files(),
-                user == 0 ? List.of() : stage.byOtherUser(List.of()));
+                stage.directory("nginx", user), setting.files(), user == 0 ? List.of() : stage.byOtherUser(List.of()));
     }
 
     private void measureOwners(Setting setting) throws IOException, InterruptedException {

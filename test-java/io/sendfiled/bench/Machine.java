@@ -74,9 +74,11 @@ final class Machine {
     /** Whether the buffers of others take so much of what the kernel has for TCP that connections might stall. */
     static boolean isShortOfTcpMemory() throws IOException {
         Matcher used = TCP_PAGES.matcher(Files.readString(Path.of("/proc/net/sockstat")));
-        String[] limits =
-                Files.readString(Path.of("/proc/sys/net/ipv4/tcp_mem")).strip().split("\\s+");
-        return used.find() && Long.parseLong(used.group(1)) > Long.parseLong(limits[0]) / 2;
+        // By lines: of a sysctl file all has to be read at once, and readString() begins with one byte.
+        String limits =
+                Files.readAllLines(Path.of("/proc/sys/net/ipv4/tcp_mem")).get(0);
+        long fewest = Long.parseLong(limits.substring(0, limits.indexOf('\t')));
+        return used.find() && Long.parseLong(used.group(1)) > fewest / 2;
     }
 
     private static Path rollup(long pid) {

@@ -1,7 +1,6 @@
 package io.sendfiled.bench;
 
 import io.netty.bootstrap.ServerBootstrap;
-import io.netty.buffer.ByteBufAllocatorMetricProvider;
 import io.netty.buffer.PooledByteBufAllocator;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelHandlerContext;
@@ -21,6 +20,15 @@ import io.netty.handler.codec.http.HttpServerCodec;
 import io.netty.handler.codec.http.HttpVersion;
 import io.netty.handler.codec.http.LastHttpContent;
 import io.netty.util.ReferenceCountUtil;
+import io.netty.util.concurrent.Future;
+import io.sendfiled.Sendfiled;
+import io.sendfiled.client.SendfiledClient;
+import io.sendfiled.config.SendfiledConfig;
+import io.sendfiled.hot.HotCache;
+import io.sendfiled.hot.HotRoot;
+import io.sendfiled.netty.SendfiledFile;
+import io.sendfiled.netty.SendfiledFiles;
+import io.sendfiled.netty.SendfiledHandler;
 import java.io.BufferedReader;
 import java.io.FileNotFoundException;
 import java.io.IOException;
@@ -31,6 +39,7 @@ import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.Locale;
 
 /**
@@ -41,7 +50,17 @@ final class NettyServer {
     /** How the files are sent. */
     enum Way {
         /** As Netty's own example of a server of files does: opened for each request, on the event loop. */
-        REGION
+        REGION("DefaultFileRegion"),
+        /** By our handler, behind the codec. */
+        HANDLER("sendfiled"),
+        /** The same with the open-file cache. */
+        CACHED("sendfiled, cache");
+
+        final String title;
+
+        Way(String title) {
+            this.title = title;
+        }
     }
 
     /** What the server holds: bytes of its heap after a collection, and of buffers beside the heap. */
@@ -55,12 +74,15 @@ final class NettyServer {
         }
     }
 
+    private static final HotCache CACHE = new HotCache(1024, Duration.ofMillis(100));
+
     private NettyServer() {}
 
-    /** Arguments: the way, the directory of the files. */
+    /** Arguments: the way, the directory of the files, one for the engine's socket. */
     public static void main(String[] args) throws IOException, InterruptedException {
         Way way = Way.valueOf(args[0].toUpperCase(Locale.ROOT));
         Path root = Path.of(args[1]);
+        SendfiledFiles files = way == Way.REGION ? null : files(way, root, Path.of(args[2]));
         EpollEventLoopGroup group = new EpollEventLoopGroup(1);
         Channel server = new ServerBootstrap()
                 .group(group)
@@ -68,9 +90,11 @@ final class NettyServer {
                 .childHandler(new ChannelInitializer<SocketChannel>() {
                     @Override
                     protected void initChannel(SocketChannel channel) {
-                        channel.pipeline().addLast(new HttpServerCodec());
-                        switch (way) {
-                            case REGION -> channel.pipeline().addLast(new RegionHandler(root));
+                        if (files == null) {
+                            channel.pipeline().addLast(new HttpServerCodec(), new RegionHandler(root));
+                        } else {
+                            channel.pipeline()
+                                    .addLast(new SendfiledHandler(), new HttpServerCodec(), new FileHandler(files));
                         }
                     }
                 })
@@ -87,10 +111,21 @@ final class NettyServer {
         System.exit(0);
     }
 
+    /** What is not hot is served by an engine in this process. All of it lasts as long as the process. */
+    private static SendfiledFiles files(Way way, Path root, Path sockets) throws IOException {
+        String name = "bench-" + ProcessHandle.current().pid();
+        var unused = Sendfiled.launch(SendfiledConfig.builder()
+                .name(name)
+                .root(root)
+                .socketDirectory(sockets)
+                .build());
+        SendfiledClient client = SendfiledClient.connect(sockets, name);
+        HotRoot hot = way == Way.CACHED ? HotRoot.open(root, CACHE) : HotRoot.open(root);
+        return SendfiledFiles.of(client, hot);
+    }
+
     private static long directMemory() {
-        return ((ByteBufAllocatorMetricProvider) PooledByteBufAllocator.DEFAULT)
-                .metric()
-                .usedDirectMemory();
+        return PooledByteBufAllocator.DEFAULT.pinnedDirectMemory(); // of buffers in use, not of the pool
     }
 
     static HttpResponse header(long length) {
@@ -98,6 +133,12 @@ final class NettyServer {
         response.headers()
                 .set(HttpHeaderNames.CONTENT_LENGTH, length)
                 .set(HttpHeaderNames.CONTENT_TYPE, "application/octet-stream");
+        return response;
+    }
+
+    private static HttpResponse notFound() {
+        HttpResponse response = new DefaultFullHttpResponse(HttpVersion.HTTP_1_1, HttpResponseStatus.NOT_FOUND);
+        response.headers().set(HttpHeaderNames.CONTENT_LENGTH, 0);
         return response;
     }
 
@@ -131,12 +172,54 @@ final class NettyServer {
             try {
                 file = new RandomAccessFile(path.toString(), "r");
             } catch (FileNotFoundException e) {
-                context.writeAndFlush(new DefaultFullHttpResponse(HttpVersion.HTTP_1_1, HttpResponseStatus.NOT_FOUND));
+                context.writeAndFlush(notFound());
                 return;
             }
             long length = file.length();
             context.write(header(length));
             context.write(new DefaultFileRegion(file.getChannel(), 0, length));
+            context.writeAndFlush(LastHttpContent.EMPTY_LAST_CONTENT);
+        }
+    }
+
+    /** The same by our handler. A client here sends no request before it has the last response. */
+    @SuppressWarnings("FutureReturnValueIgnored") // what cannot be written closes the channel
+    private static final class FileHandler extends ChannelInboundHandlerAdapter {
+        private final SendfiledFiles files;
+
+        FileHandler(SendfiledFiles files) {
+            this.files = files;
+        }
+
+        @Override
+        public void channelRead(ChannelHandlerContext context, Object message) {
+            try {
+                if (message instanceof HttpRequest request) {
+                    Future<SendfiledFile> opened = files.open(context.executor(), request.uri());
+                    if (opened.isDone()) {
+                        send(context, opened);
+                    } else {
+                        opened.addListener((Future<SendfiledFile> later) -> send(context, later));
+                    }
+                }
+            } finally {
+                ReferenceCountUtil.release(message);
+            }
+        }
+
+        @Override
+        public void exceptionCaught(ChannelHandlerContext context, Throwable cause) {
+            context.close(); // the load generator hangs up when its time is over
+        }
+
+        private static void send(ChannelHandlerContext context, Future<SendfiledFile> opened) {
+            SendfiledFile file = opened.getNow();
+            if (file == null) {
+                context.writeAndFlush(notFound());
+                return;
+            }
+            context.write(header(file.count()));
+            context.write(file);
             context.writeAndFlush(LastHttpContent.EMPTY_LAST_CONTENT);
         }
     }

@@ -79,10 +79,10 @@ final class Stage implements AutoCloseable {
         Files.setAttribute(file, "unix:mode", Files.isDirectory(file) || Files.isExecutable(file) ? 0755 : 0644);
     }
 
-    /** A directory of the servers' own, which they may write to. */
-    Path directory(String name) throws IOException {
-        Path made = Files.createDirectories(directory.resolve(name));
-        if (copies) {
+    /** A new directory that a server of this user may write to; 0 is the files' owner, 1 the other. */
+    Path directory(String name, int user) throws IOException {
+        Path made = Files.createDirectories(directory.resolve(name + "-" + user));
+        if (user == 1) {
             Files.setAttribute(made, "unix:uid", OTHER_USER);
         }
         return made;

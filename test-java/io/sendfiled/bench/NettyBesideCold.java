@@ -1,0 +1,149 @@
+package io.sendfiled.bench;
+
+import io.sendfiled.bench.NettyServer.Way;
+import io.sendfiled.bench.Report.Goal;
+import io.sendfiled.bench.Screen.Cell;
+import io.sendfiled.bench.Screen.Column;
+import java.io.IOException;
+import java.io.RandomAccessFile;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * Warm 4 KiB from a Netty server while 16 connections download cold files from a disk that takes 20 ms for each read.
+ *
+ * <p>The disk, its readers and the warm load share the processors. So the control is the same warm load on the same server
+ * while the same cold files come from another process: what that costs is the machine's.
+ */
+final class NettyBesideCold {
+    private static final int DOWNLOADS = 16;
+    private static final long READ_MS = 20;
+    /** So long that no download ends while it is needed, and none has to be made cold again. */
+    private static final long COLD_SIZE = 64L << 20;
+
+    private static final String FILE = NettyFiles.SMALL_FILE;
+    private static final String CASE = "4 KiB beside " + DOWNLOADS + " cold";
+    private static final String ALONE = "alone";
+    private static final String BESIDE = "beside";
+    private static final String CONTROL = "control: cold elsewhere";
+    private static final String THEIRS = "DefaultFileRegion, beside";
+    private static final int ROUNDS_OF_THEIRS = 2;
+    private static final Goal OF_CONTROL = Goal.atLeast(0.97);
+    private static final Goal OF_ALONE = Goal.atLeast(0.85);
+    private static final Goal MOST_P99_MS = Goal.atMost(2);
+
+    private static final List<Column> COLUMNS = List.of(
+            Column.left(CASE, 26),
+            Column.right("requests", 11),
+            Column.right("p99", 8),
+            Column.right("of alone", 8),
+            Column.right("cold", 9));
+
+    private final String scenario;
+
+    NettyBesideCold(String scenario) {
+        this.scenario = scenario;
+    }
+
+    /** Blocks. */
+    void measure(Scenario.Setting setting, Stage stage, Map<Way, WebSide> sides)
+            throws IOException, InterruptedException {
+        String missing = SlowDisk.unavailableBecause(setting.programs());
+        if (!missing.isEmpty()) {
+            setting.report().skip(scenario + ", " + CASE, missing);
+            return;
+        }
+        Path sources = Files.createDirectories(setting.files().resolveSibling("web-cold-sources"));
+        for (int i = 0; i < DOWNLOADS; i++) {
+            try (RandomAccessFile sparse =
+                    new RandomAccessFile(sources.resolve("cold-" + i).toString(), "rw")) {
+                sparse.setLength(COLD_SIZE);
+            }
+        }
+        WebSide ours = NettyFiles.side(sides, Way.HANDLER);
+        WebSide theirs = NettyFiles.side(sides, Way.REGION);
+        try (SlowDisk disk = SlowDisk.mount(setting.programs(), setting.files().resolve("web-slow"), sources, READ_MS);
+                WebSide elsewhere = NettyFiles.start(stage, Way.HANDLER, setting.files())) {
+            int rounds = WebSide.rounds(setting);
+            Rounds.alternate(rounds, List.of(ALONE, BESIDE, CONTROL), (subject, round) -> {
+                setting.screen().working(CASE + ", " + subject + ", round " + (round + 1) + " of " + rounds);
+                switch (subject) {
+                    case ALONE -> sample(setting, ALONE, Wrk.run(url(ours, round), Wrk.CONNECTIONS, 1));
+                    case BESIDE -> measureBeside(setting, BESIDE, ours, ours, disk, round);
+                    default -> measureBeside(setting, CONTROL, ours, elsewhere, disk, round);
+                }
+            });
+            for (int round = 0; round < ROUNDS_OF_THEIRS; round++) {
+                setting.screen().working(CASE + ", " + THEIRS);
+                measureBeside(setting, THEIRS, theirs, theirs, disk, round);
+            }
+        }
+        judge(setting);
+    }
+
+    private static String url(WebSide side, int round) {
+        return side.server(round).url(FILE);
+    }
+
+    private void measureBeside(
+            Scenario.Setting setting, String subject, WebSide warm, WebSide cold, SlowDisk disk, int round)
+            throws IOException, InterruptedException {
+        List<Path> files = new ArrayList<>();
+        for (int i = 0; i < DOWNLOADS; i++) {
+            files.add(disk.mountPoint().resolve("cold-" + i));
+        }
+        String directory = disk.mountPoint().getFileName().toString();
+        try (ColdDownloads downloads = ColdDownloads.start(cold.server(round), directory, files)) {
+            long startNs = System.nanoTime();
+            long before = downloads.received();
+            Wrk.Result result = Wrk.runWithFailures(url(warm, round), Wrk.CONNECTIONS, 1);
+            double megabytes = (downloads.received() - before) / 1e6;
+            setting.report()
+                    .sample(
+                            scenario,
+                            CASE,
+                            subject,
+                            "cold throughput",
+                            "MB/s",
+                            megabytes / ((System.nanoTime() - startNs) / 1e9));
+            sample(setting, subject, subject.equals(THEIRS) ? result : Wrk.checked(result));
+        }
+        // Who waits for the disk itself has it to the end of a read, and is not to be measured meanwhile.
+        warm.server(round).check(FILE, setting.files().resolve(FILE));
+    }
+
+    private void sample(Scenario.Setting setting, String subject, Wrk.Result result) {
+        setting.report().sample(scenario, CASE, subject, WebSide.RATE, "requests/s", result.rate());
+        setting.report().sample(scenario, CASE, subject, WebSide.P99, "us", result.p99Us());
+    }
+
+    private void judge(Scenario.Setting setting) {
+        Report report = setting.report();
+        report.compareRounds(scenario, CASE, "requests of the control's", BESIDE, CONTROL, WebSide.RATE, OF_CONTROL);
+        double ofAlone =
+                report.compareRounds(scenario, CASE, "requests of alone", BESIDE, ALONE, WebSide.RATE, OF_ALONE);
+        report.judge(
+                scenario, CASE, "p99", report.median(scenario, CASE, BESIDE, WebSide.P99) / 1000, "ms", MOST_P99_MS);
+        setting.screen().blank();
+        setting.screen().header(COLUMNS);
+        double alone = report.median(scenario, CASE, ALONE, WebSide.RATE);
+        for (String subject : List.of(ALONE, BESIDE, CONTROL, THEIRS)) {
+            double rate = report.median(scenario, CASE, subject, WebSide.RATE);
+            double cold = report.median(scenario, CASE, subject, "cold throughput");
+            setting.screen()
+                    .row(
+                            COLUMNS,
+                            List.of(
+                                    Cell.of(subject),
+                                    Cell.of(Units.rate(rate)),
+                                    Cell.of(Units.micros(report.median(scenario, CASE, subject, WebSide.P99))),
+                                    subject.equals(BESIDE)
+                                            ? Bench.ratioCell(ofAlone, OF_ALONE)
+                                            : Bench.ratioCell(rate / alone, null),
+                                    Cell.faint(Double.isNaN(cold) ? "–" : Units.megabytesPerSecond(cold))));
+        }
+    }
+}

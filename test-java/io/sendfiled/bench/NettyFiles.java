@@ -1,0 +1,259 @@
+package io.sendfiled.bench;
+
+import io.sendfiled.bench.NettyServer.Way;
+import io.sendfiled.bench.Report.Goal;
+import io.sendfiled.bench.Screen.Cell;
+import io.sendfiled.bench.Screen.Column;
+import io.sendfiled.bench.Screen.Tone;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.EnumMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Files from a Netty server: by its own {@code DefaultFileRegion}, and by our handler. Warm files of all sizes and what one
+ * costs; then what a slow disk and slow clients do to the server ({@link NettyBesideCold}, {@link NettySlowClients}).
+ */
+final class NettyFiles implements Scenario {
+    /** A file of one size, and what ours should reach of {@code DefaultFileRegion}. */
+    private record Size(long bytes, int connections, List<Way> ways) {
+        String title() {
+            return Units.size(bytes);
+        }
+
+        String file() {
+            return "web-" + title().replace(" ", "");
+        }
+
+        /** Few of the largest are complete in a round. */
+        String metric() {
+            return bytes < LARGEST ? WebSide.RATE : WebSide.THROUGHPUT;
+        }
+    }
+
+    static final int SMALL = 4 << 10;
+    static final String SMALL_FILE = "web-4KiB";
+    private static final long LARGEST = 1 << 30;
+    private static final int WARM_UP_SECONDS = 3;
+    private static final String NEVER_HOT = "4 KiB of FUSE";
+    private static final Goal THROUGH_THE_CODEC = Goal.atLeast(1.2);
+    private static final Goal WITH_CACHE = Goal.atLeast(1.6);
+    private static final Goal LARGER = Goal.atLeast(1.0);
+    private static final Goal CPU = Goal.atMost(0.85);
+    private static final Goal NEVER_HOT_RATE = Goal.atLeast(0.7);
+    private static final double CALLS = 6.5;
+    private static final double CALLS_WITH_CACHE = 3.5;
+    private static final double CALLS_NEVER_HOT = 18;
+
+    private static final List<Column> COLUMNS = List.of(
+            Column.left("warm file", 13),
+            Column.left("server", 17),
+            Column.right("served", 11),
+            Column.right("ratio", 5),
+            Column.right("p99", 7),
+            Column.right("CPU each", 8),
+            Column.right("calls", 5));
+
+    @Override
+    public String name() {
+        return "netty";
+    }
+
+    @Override
+    public String question() {
+        return "Does a Netty server gain by the handler, and does a disk still hold it?";
+    }
+
+    @Override
+    public void run(Setting setting) throws IOException, InterruptedException {
+        String missing = WebSide.unavailableBecause();
+        if (!missing.isEmpty()) {
+            setting.report().skip(name(), "not measured: " + missing);
+            setting.screen().warn("not measured", missing);
+            return;
+        }
+        SystemCalls counter = SystemCalls.find();
+        if (counter == SystemCalls.NEITHER) {
+            setting.report().skip(name() + ", system calls", "not measured: install strace, or allow perf");
+        }
+        try (Stage stage = Stage.create(setting.programs())) {
+            Map<Way, WebSide> sides = new EnumMap<>(Way.class);
+            try {
+                for (Way way : Way.values()) {
+                    sides.put(way, start(stage, way, setting.files()));
+                }
+                measureSizes(setting, stage, sides, counter);
+                measureNeverHot(setting, stage, sides, counter);
+                new NettyBesideCold(name()).measure(setting, stage, sides);
+                new NettySlowClients(name()).measure(setting, sides);
+            } finally {
+                sides.values().forEach(WebSide::close);
+            }
+        }
+    }
+
+    static WebSide start(Stage stage, Way way, Path files) throws IOException, InterruptedException {
+        return WebSide.start(way.title, user -> {
+            List<String> command = stage.java(NettyServer.class, way, files, stage.directory("sockets", user));
+            return WebServer.start(way.title, user == 0 ? command : stage.byOtherUser(command));
+        });
+    }
+
+    static WebSide side(Map<Way, WebSide> sides, Way way) {
+        return Objects.requireNonNull(sides.get(way));
+    }
+
+    private void measureSizes(Setting setting, Stage stage, Map<Way, WebSide> sides, SystemCalls counter)
+            throws IOException, InterruptedException {
+        List<Way> all = List.of(Way.values());
+        List<Way> most = List.of(Way.REGION, Way.HANDLER);
+        List<Size> sizes = new ArrayList<>(List.of(
+                new Size(SMALL, Wrk.CONNECTIONS, all),
+                new Size(16 << 10, Wrk.CONNECTIONS, most),
+                new Size(64 << 10, Wrk.CONNECTIONS, most),
+                new Size(256 << 10, Wrk.CONNECTIONS, most),
+                new Size(1 << 20, Wrk.CONNECTIONS, most)));
+        if (setting.quick() || Machine.availableMemory() < 2 * LARGEST) {
+            setting.report()
+                    .skip(name() + ", " + Units.size(LARGEST), setting.quick() ? "--quick" : "too little memory");
+        } else {
+            sizes.add(new Size(LARGEST, 2, most));
+        }
+        setting.screen().header(COLUMNS);
+        for (Size size : sizes) {
+            measure(setting, stage, sides, counter, size);
+        }
+    }
+
+    private void measure(Setting setting, Stage stage, Map<Way, WebSide> sides, SystemCalls counter, Size size)
+            throws IOException, InterruptedException {
+        Path file = TestFiles.file(setting.files(), size.file(), size.bytes());
+        TestFiles.warm(file);
+        boolean isSmallest = size.bytes() == SMALL;
+        List<WebSide> measured =
+                size.ways().stream().map(way -> side(sides, way)).toList();
+        if (size.bytes() < LARGEST) {
+            for (WebSide side : measured) {
+                setting.screen().working(size.title() + ", warming up");
+                side.prepare(size.file(), file, isSmallest && !setting.quick() ? WARM_UP_SECONDS : 1);
+            }
+        }
+        alternate(setting, size.title(), measured, size.file(), size.bytes(), size.connections());
+        if (isSmallest) {
+            countCalls(setting, stage, measured, counter, size.title(), size.file());
+        }
+        for (Way way : size.ways()) {
+            Goal goal = !isSmallest ? LARGER : way == Way.CACHED ? WITH_CACHE : THROUGH_THE_CODEC;
+            compare(setting, size.title(), way, size.metric(), isSmallest || way == Way.HANDLER ? goal : null);
+        }
+        if (isSmallest) {
+            judgeCost(setting, size.title(), Way.HANDLER, CPU, CALLS);
+            judgeCost(setting, size.title(), Way.CACHED, null, CALLS_WITH_CACHE);
+        }
+    }
+
+    /** A disk of which the kernel never says what it has: each file is asked of the engine, and of the disk. */
+    private void measureNeverHot(Setting setting, Stage stage, Map<Way, WebSide> sides, SystemCalls counter)
+            throws IOException, InterruptedException {
+        String missing = SlowDisk.unavailableBecause(setting.programs());
+        if (!missing.isEmpty()) {
+            setting.report().skip(name() + ", " + NEVER_HOT, missing);
+            return;
+        }
+        Path sources = setting.files().resolveSibling("web-fuse-sources");
+        Path source = TestFiles.file(sources, "small-4k", SMALL);
+        List<WebSide> measured = List.of(side(sides, Way.REGION), side(sides, Way.HANDLER));
+        try (SlowDisk disk = SlowDisk.mount(setting.programs(), setting.files().resolve("web-fuse"), sources, 0)) {
+            String file = disk.mountPoint().getFileName() + "/small-4k";
+            for (WebSide side : measured) {
+                setting.screen().working(NEVER_HOT + ", warming up");
+                side.prepare(file, source, setting.quick() ? 1 : WARM_UP_SECONDS);
+            }
+            alternate(setting, NEVER_HOT, measured, file, SMALL, Wrk.CONNECTIONS);
+            countCalls(setting, stage, measured, counter, NEVER_HOT, file);
+        }
+        for (Way way : List.of(Way.REGION, Way.HANDLER)) {
+            compare(setting, NEVER_HOT, way, WebSide.RATE, NEVER_HOT_RATE);
+        }
+        judgeCost(setting, NEVER_HOT, Way.HANDLER, null, CALLS_NEVER_HOT);
+    }
+
+    private void alternate(
+            Setting setting, String testCase, List<WebSide> sides, String file, long size, int connections)
+            throws IOException, InterruptedException {
+        int rounds = WebSide.rounds(setting);
+        Rounds.alternate(rounds, sides, (side, round) -> {
+            setting.screen().working(testCase + ", " + side.title() + ", round " + (round + 1) + " of " + rounds);
+            side.measure(setting, name(), testCase, file, size, connections, round);
+        });
+    }
+
+    private void countCalls(
+            Setting setting, Stage stage, List<WebSide> sides, SystemCalls counter, String testCase, String file)
+            throws IOException, InterruptedException {
+        if (counter == SystemCalls.NEITHER) {
+            return;
+        }
+        for (WebSide side : sides) {
+            double calls = side.systemCalls(counter, stage.directory("counts", 0), file);
+            setting.report().sample(name(), testCase, side.title(), "system-calls", "calls/request", calls);
+        }
+    }
+
+    /** Prints a row, and its ratio to that of {@code DefaultFileRegion}. */
+    private void compare(Setting setting, String testCase, Way way, String metric, @Nullable Goal goal) {
+        Report report = setting.report();
+        boolean isTheirs = way == Way.REGION;
+        double ratio = isTheirs
+                ? Double.NaN
+                : report.compareRounds(
+                        name(),
+                        testCase,
+                        way.title + ", of DefaultFileRegion",
+                        way.title,
+                        Way.REGION.title,
+                        metric,
+                        goal);
+        double served = report.median(name(), testCase, way.title, metric);
+        double calls = report.median(name(), testCase, way.title, "system-calls");
+        Tone tone = isTheirs ? Tone.FAINT : Tone.PLAIN;
+        setting.screen()
+                .row(
+                        COLUMNS,
+                        List.of(
+                                Cell.of(isTheirs ? testCase : ""),
+                                new Cell(way.title, tone),
+                                new Cell(
+                                        metric.equals(WebSide.RATE)
+                                                ? Units.rate(served)
+                                                : Units.megabytesPerSecond(served),
+                                        tone),
+                                Bench.ratioCell(ratio, goal),
+                                new Cell(Units.micros(report.median(name(), testCase, way.title, WebSide.P99)), tone),
+                                new Cell(Units.micros(report.median(name(), testCase, way.title, WebSide.CPU)), tone),
+                                new Cell(Double.isNaN(calls) ? "–" : Units.format("%.1f", calls), tone)));
+    }
+
+    private void judgeCost(Setting setting, String testCase, Way way, @Nullable Goal cpu, double mostCalls) {
+        Report report = setting.report();
+        report.compareRounds(
+                name(),
+                testCase,
+                way.title + ", CPU a request of that of DefaultFileRegion",
+                way.title,
+                Way.REGION.title,
+                WebSide.CPU,
+                cpu);
+        report.judge(
+                name(),
+                testCase,
+                way.title + ", system calls a request",
+                report.median(name(), testCase, way.title, "system-calls"),
+                "calls",
+                Goal.atMost(mostCalls));
+    }
+}
