@@ -24,6 +24,7 @@ enum outcome server_wait(struct server *server, struct connection *c, uint32_t c
 enum outcome server_refuse(struct server *server, struct connection *c, int status)
 {
     server_end_transfer(server, c);
+    c->header_size = 0; /* of the answer that it would have been */
     c->response.status = status;
     c->step = STEP_WRITE_HEADER;
     return GO_ON;

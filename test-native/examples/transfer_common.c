@@ -16,6 +16,12 @@ bool server_connect(struct server *server)
     return fcntl(fd, F_SETFL, O_NONBLOCK) == 0; /* a full queue is waited for by epoll, too */
 }
 
+/* Whether nothing of an answer was sent yet, so that it can be another one. */
+static bool is_unanswered(const struct connection *c)
+{
+    return c->rest.head_length == c->header_size;
+}
+
 enum outcome server_ask_again(struct server *server, struct connection *c, int error)
 {
     if (error == EAGAIN && server_watch(server, &server->daemon, EPOLLOUT)) {
@@ -27,7 +33,7 @@ enum outcome server_ask_again(struct server *server, struct connection *c, int e
         (void)server_watch(server, &server->daemon, EPOLLOUT);
         return GO_ON;
     }
-    return c->step == STEP_ASK ? server_refuse(server, c, http_status_of_errno(error)) : CLOSE;
+    return is_unanswered(c) ? server_refuse(server, c, http_status_of_errno(error)) : CLOSE;
 }
 
 enum outcome server_begin_transfer(struct connection *c, int channel, enum sfd_events_of of)
@@ -69,8 +75,7 @@ enum outcome server_watch_body(struct server *server, struct connection *c)
         case SFD_EVENT_COMPLETE: /* the socket has accepted every byte */
             return server_finish(server, c);
         case SFD_EVENT_FAILED: /* if the header has promised more, hanging up is the only way to say so */
-            if (!event.refused || c->rest.head_length != c->header_size) return CLOSE;
-            c->header_size = 0;
+            if (!event.refused || !is_unanswered(c)) return CLOSE;
             return server_refuse(server, c, http_status_of_errno(event.error));
         default: /* progress */
             break;
