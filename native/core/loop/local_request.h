@@ -13,7 +13,7 @@
  * The end: each request that was submitted gets exactly one final message (a Refusal or a Result), also when it is
  * cancelled (ECANCELED) or the loop stops (ESHUTDOWN). What is submitted to a loop that has ended is refused at once.
  *
- * Thread: sfd_local_*: any, but two threads must not use one request at once after its release; the rest: the loop's.
+ * Thread: sfd_local_*: any, also several at once, but none for a request after its release; the rest: the loop's.
  */
 #ifndef SFD_LOOP_LOCAL_REQUEST_H
 #define SFD_LOOP_LOCAL_REQUEST_H
@@ -36,7 +36,8 @@ struct sfd_shared;
 struct sfd_local_order {
     uint64_t ticket; /* with which its messages come; of the submitter's choice */
     uint64_t owner;  /* any number */
-    uint8_t command; /* SFD_WIRE_OPEN_FILE, SEND_FILE, SEND_DESCRIPTOR */
+    uint8_t command; /* SFD_WIRE_OPEN_FILE, SEND_FILE, SEND_DESCRIPTOR; READ_FILE: a Send File to a pipe, which is
+                        enlarged */
     struct sfd_root *root;
     const char *path; /* path_length bytes, below `root`; not of a Send Descriptor */
     size_t path_length;

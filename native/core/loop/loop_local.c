@@ -46,11 +46,12 @@ static int check(const struct sfd_local_order *order)
 {
     const bool opens = order->command == SFD_WIRE_OPEN_FILE;
     const bool descriptor = order->command == SFD_WIRE_SEND_DESCRIPTOR;
+    const bool sends = descriptor || order->command == SFD_WIRE_SEND_FILE || order->command == SFD_WIRE_READ_FILE;
     const bool to_end = order->length == SFD_WIRE_TO_END;
     int result;
 
-    if (!opens && !descriptor && order->command != SFD_WIRE_SEND_FILE) return -EINVAL;
-    if ((order->dest >= 0) == opens || (order->source >= 0) != descriptor) return -EINVAL;
+    if (!opens && !sends) return -EINVAL;
+    if ((order->dest >= 0) != sends || (order->source >= 0) != descriptor) return -EINVAL;
     if (order->options.technique >= SFD_TECHNIQUES || (order->options.flags & ~SFD_OPTIONS_ALL) != 0) return -EINVAL;
     result = descriptor ? 0 : check_path(order);
     if (result == 0) result = check_segments(order);
@@ -252,6 +253,7 @@ void sfd_loop_local_command(struct sfd_loop *loop, struct sfd_task *task)
 static void begin_transfer(struct sfd_loop *loop, struct sfd_local_request *request, struct sfd_client_account *account)
 {
     const bool descriptor = request->command == SFD_WIRE_SEND_DESCRIPTOR;
+    const bool reads = request->command == SFD_WIRE_READ_FILE;
     struct sfd_transfer_request what = {
         .command = request->command == SFD_WIRE_OPEN_FILE ? SFD_WIRE_OPEN_FILE : SFD_WIRE_SEND_FILE,
         .root = request->root,
@@ -262,6 +264,7 @@ static void begin_transfer(struct sfd_loop *loop, struct sfd_local_request *requ
         .segments = request->bytes + request->path_size,
         .segments_size = request->segments_size,
         .version = SFD_WIRE_VERSION_2,
+        .grows = reads,
         .options = request->options,
         .status = -1,
         .local = &request->channel,
@@ -272,6 +275,7 @@ static void begin_transfer(struct sfd_loop *loop, struct sfd_local_request *requ
     int error = 0;
 
     if (request->dest >= 0) error = sfd_fd_classify(loop->context.kernel.sys, request->dest, &what.dest_info);
+    if (error == 0 && reads && what.dest_info.kind != SFD_FD_PIPE) error = -EINVAL;
     if (request->end_at_once) error = -ECANCELED;
     if (loop->stopping || atomic_load_explicit(&loop->shared->draining, memory_order_relaxed)) error = -ESHUTDOWN;
     if (error == 0) t = sfd_loop_admit(loop, request->process, account->uid, descriptor ? 3 : 2, NULL, &error);

@@ -186,7 +186,6 @@ enum sfd_next sfd_transfer_fail(struct sfd_context *context, struct sfd_transfer
 /* A pipe shows by its end of file that nothing more comes; a local channel has none. */
 static void tell_cancelled(struct sfd_context *context, struct sfd_transfer *t)
 {
-    if (!t->loop.offloaded) sfd_transfer_take_copied(context, t);
     sum_up(context, t);
     sfd_status_fail(&t->status, has_begun(t) ? SFD_WIRE_XFER_STAT : SFD_WIRE_FILE_INFO, -ECANCELED);
     (void)sfd_status_flush(&t->status, &context->kernel);

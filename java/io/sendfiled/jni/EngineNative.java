@@ -205,7 +205,8 @@ public final class EngineNative {
      * @param ticket what its messages are marked with
      * @param owner for whom: any number of the caller's choice. Owners have the limits and
      *     the fair turns that client processes have of a daemon
-     * @param command {@code Wire.OPEN_FILE}, {@code SEND_FILE} or {@code SEND_DESCRIPTOR}
+     * @param command {@code Wire.OPEN_FILE}, {@code SEND_FILE}, {@code SEND_DESCRIPTOR}; or {@code READ_FILE}, a SEND_FILE to
+     *     a pipe, which is enlarged for the file
      * @param root of {@link #addRoot}; ignored, and may be 0, of a SEND_DESCRIPTOR
      * @param path below the root; null of a SEND_DESCRIPTOR
      * @param destination taken, also on failure; -1 of an OPEN_FILE
