@@ -40,6 +40,7 @@ int sfd_hot_init(struct sfd_hot *hot, const char *path, const struct sfd_hot_set
     *hot = (struct sfd_hot){.root = -1, .sigpipe_is_harmless = options->sigpipe_is_harmless};
     int result = sfd_kernel_init(&hot->kernel, options->sys != NULL ? options->sys : &sfd_sys_linux);
     if (result == 0) {
+        sfd_hot_device_init(&hot->device, hot->kernel.sys);
         sfd_fd_close(hot->kernel.sys, &hot->kernel.null_fd); /* nothing is loaded here */
         result = open_root(hot, path);
     }

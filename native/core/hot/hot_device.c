@@ -5,11 +5,16 @@
 
 #define MS            ((uint64_t)1000 * 1000)
 #define SLOW_NS       (4 * MS)
-#define HELD_NS       (250 * MS)
+#define NEW_NS        (2 * 1000 * MS) /* how long it is suspect at first */
 #define SUSPECT_NS    (10 * 1000 * MS)
 #define PAUSE_MIN_NS  (1000 * MS)
 #define PAUSE_MAX_NS  (60 * 1000 * MS)
 #define GOOD_AFTER_NS (60 * 1000 * MS)
+
+void sfd_hot_device_init(struct sfd_hot_device *device, const struct sfd_sys *sys)
+{
+    *device = (struct sfd_hot_device){.suspect_until = sys->now_ns() + NEW_NS};
+}
 
 bool sfd_hot_device_enter(struct sfd_hot_device *device, const struct sfd_sys *sys, struct sfd_hot_call *call)
 {
@@ -25,7 +30,7 @@ bool sfd_hot_device_enter(struct sfd_hot_device *device, const struct sfd_sys *s
         if (!atomic_compare_exchange_strong(&device->closed_until, &until, next)) return false;
         call->trial = true;
     }
-    const bool suspect = now < atomic_load_explicit(&device->suspect_until, memory_order_relaxed);
+    const bool suspect = call->trial || now < atomic_load_explicit(&device->suspect_until, memory_order_relaxed);
     call->switches = suspect ? sys->voluntary_switches() : -1;
     return true;
 }
@@ -39,6 +44,7 @@ static void close_for_a_while(struct sfd_hot_device *device, uint64_t now, bool 
     pause = pause == 0 || now - last > pause + GOOD_AFTER_NS ? PAUSE_MIN_NS : 2 * pause;
     if (pause > PAUSE_MAX_NS) pause = PAUSE_MAX_NS;
     atomic_store(&device->pause, pause);
+    atomic_store(&device->suspect_until, now + pause + SUSPECT_NS);
     atomic_store(&device->closed_until, now + pause);
 }
 
@@ -48,8 +54,7 @@ void sfd_hot_device_leave(struct sfd_hot_device *device, const struct sfd_sys *s
     const uint64_t elapsed = now - call->begun;
 
     if (elapsed >= SLOW_NS) {
-        const bool waited = call->switches >= 0 && sys->voluntary_switches() > call->switches;
-        if (elapsed >= HELD_NS || waited) {
+        if (call->switches >= 0 && sys->voluntary_switches() > call->switches) {
             close_for_a_while(device, now, call->trial);
             return;
         }

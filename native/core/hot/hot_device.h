@@ -6,9 +6,10 @@
  * each call is timed. One that held its thread closes the device for a while: a second, twice as long each time that
  * this happens again, up to a minute; after a minute of good conduct a second again. Then one thread tries it, alone.
  *
- * Time alone does not tell: on a busy machine a thread that is ready may wait for a processor for some ms. A call of
- * HELD_NS has been held. A shorter one only makes the device suspect; while it is, calls also count how often the
- * thread has waited of its own (getrusage(2), ru_nvcsw), which a thread that only lost its processor has not.
+ * Time alone does not tell: on a busy machine a thread that is ready has been seen to wait 2 s for a processor. So a
+ * call is held only if it was slow and the thread has waited in it of its own (getrusage(2), ru_nvcsw), which one that
+ * only lost its processor has not. To count that before each call would cost a third of it: it is done while the device
+ * is suspect, which it is at first (2 s), and after each slow call (10 s).
  *
  * Thread: any; no locks. A call costs two readings of the clock, ~50 ns. Owns nothing.
  */
@@ -21,7 +22,7 @@
 
 #include "sys/sys.h"
 
-/* Times of sys->now_ns. All zero: nothing is known against it. */
+/* Times of sys->now_ns. */
 struct sfd_hot_device {
     _Atomic(uint64_t) closed_until; /* 0: open to all */
     _Atomic(uint64_t) suspect_until;
@@ -35,6 +36,9 @@ struct sfd_hot_call {
     int64_t switches; /* of the thread, before it; -1: not counted */
     bool trial;       /* the first one after a pause */
 };
+
+/* Open, and suspect. */
+void sfd_hot_device_init(struct sfd_hot_device *device, const struct sfd_sys *sys);
 
 /* Whether it is closed, or was, and is to be tried. */
 static inline bool sfd_hot_device_is_closed(struct sfd_hot_device *device)
