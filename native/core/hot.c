@@ -10,6 +10,7 @@
 
 #include "disk/open.h"
 #include "disk/residency.h"
+#include "hot/hot_close.h"
 #include "sys/errno_policy.h"
 #include "sys/pipe_signal.h"
 #include "transfer/destination.h"
@@ -168,7 +169,7 @@ void sfd_hot_source_close(struct sfd_hot_source *file)
     if (file->entry != NULL)
         sfd_hot_entry_put(file->entry);
     else if (file->hot != NULL)
-        sfd_fd_close(file->hot->kernel.sys, &file->fd);
+        sfd_hot_close_file(file->hot->kernel.sys, &file->fd, file->size);
     file->entry = NULL;
     file->fd = -1;
 }

@@ -96,7 +96,7 @@ int sfd_hot_source_open(struct sfd_hot *hot, const char *path, struct sfd_hot_so
  */
 int sfd_hot_source_adopt(struct sfd_hot *hot, int fd, struct sfd_hot_source *out);
 
-/* Closes it; idempotent. */
+/* Closes it; idempotent. A large file that was removed is closed by a thread of its own: hot/hot_close.h. */
 void sfd_hot_source_close(struct sfd_hot_source *file);
 
 /*

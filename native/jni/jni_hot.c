@@ -111,9 +111,9 @@ static struct sfd_hot_source file_of(jlong root, jint fd, jlong size)
     return (struct sfd_hot_source){.hot = &root_of(root)->hot, .fd = fd, .size = (uint64_t)size};
 }
 
-static void close_file(JNIEnv *env, jclass self, jlong root, jint fd, jlong entry, jint hold)
+static void close_file(JNIEnv *env, jclass self, jlong root, jint fd, jlong entry, jlong size, jint hold)
 {
-    struct sfd_hot_source file = file_of(root, fd, 0);
+    struct sfd_hot_source file = file_of(root, fd, size);
 
     (void)env;
     (void)self;
@@ -161,7 +161,7 @@ jint sfd_jni_register_hot(JNIEnv *env, const char *package)
         SFD_JNI_METHOD("freeRoot", "(J)V", free_root),
         SFD_JNI_METHOD("open", "(J[B[J)I", open_file),
         SFD_JNI_METHOD("adopt", "(JI[J)I", adopt),
-        SFD_JNI_METHOD("close", "(JIJI)V", close_file),
+        SFD_JNI_METHOD("close", "(JIJJI)V", close_file),
         SFD_JNI_METHOD("read", "(JIJIJ)I", read_file),
         SFD_JNI_METHOD("readBuffer", "(JILjava/nio/ByteBuffer;IIJ)I", read_buffer),
         SFD_JNI_METHOD("send", "(JIJIJIJJ[J)I", send_file),

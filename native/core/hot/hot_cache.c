@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "sys/fd.h"
+#include "hot/hot_close.h"
 
 #define WAYS        8
 #define LOCK_TRIES  64
@@ -46,7 +46,7 @@ void sfd_hot_cache_deinit(struct sfd_hot_cache *cache)
 void sfd_hot_entry_put(struct sfd_hot_entry *entry)
 {
     if (entry == NULL || atomic_fetch_sub(&entry->users, 1) > 1) return;
-    sfd_fd_close(entry->sys, &entry->opened.fd);
+    sfd_hot_close_file(entry->sys, &entry->opened.fd, entry->opened.size);
     free(entry);
 }
 

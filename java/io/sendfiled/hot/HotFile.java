@@ -151,14 +151,14 @@ public final class HotFile implements AutoCloseable {
         return Descriptors.duplicate(fd());
     }
 
-    /** Closes it; idempotent. */
+    /** Closes it; idempotent. The last close of a large file that was removed, which may take long, is left to a thread. */
     @Override
     public void close() {
         int fd = (int) numbers[HotNative.FD];
         if (fd >= 0) {
             numbers[HotNative.FD] = -1;
             try {
-                HotNative.close(root.handle(), fd, numbers[HotNative.ENTRY], (int) numbers[HotNative.HOLD]);
+                HotNative.close(root.handle(), fd, numbers[HotNative.ENTRY], size(), (int) numbers[HotNative.HOLD]);
             } finally {
                 Reference.reachabilityFence(root);
             }

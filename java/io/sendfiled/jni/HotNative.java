@@ -75,7 +75,7 @@ public final class HotNative {
     public static native int adopt(long root, int fd, long[] out);
 
     /** Closes a file. */
-    public static native void close(long root, int fd, long entry, int hold);
+    public static native void close(long root, int fd, long entry, long size, int hold);
 
     /** Reads into memory: bytes. */
     public static native int read(long root, int fd, long address, int capacity, long offset);
