@@ -28,6 +28,14 @@ final class DataChannel implements Destination {
         }
     }
 
+    /** Makes the pipe, and gives its write end away, in non-blocking mode. Needs no native library. */
+    Pipe.SinkChannel openSink() throws IOException {
+        Pipe pipe = Pipe.open();
+        source = pipe.source();
+        pipe.sink().configureBlocking(false);
+        return pipe.sink();
+    }
+
     /** The read end. */
     Pipe.SourceChannel source() {
         Pipe.SourceChannel made = source;

@@ -38,7 +38,7 @@ public interface Destination {
      */
     static Destination of(SelectableChannel channel) {
         if (channel instanceof WritableByteChannel && !(channel instanceof DatagramChannel)) {
-            return () -> Descriptors.duplicate(channel);
+            return new ChannelEnd(channel);
         }
         throw new IllegalArgumentException(
                 channel + " takes no stream of bytes: a destination is a SocketChannel or a Pipe.SinkChannel");
@@ -49,7 +49,7 @@ public interface Destination {
      * transfer is complete or has failed, and stays where it was when the transfer was cancelled or timed out.
      */
     static Destination of(FileChannel channel) {
-        return () -> Descriptors.duplicate(channel);
+        return new ChannelEnd(channel);
     }
 
     /** The descriptor of a stream, such as {@link FileDescriptor#out}. */

@@ -1,10 +1,12 @@
 package io.sendfiled.client;
 
 import io.sendfiled.config.SendfiledConfig;
+import io.sendfiled.jni.NativeLibrary;
 import io.sendfiled.sys.Errno;
 import io.sendfiled.sys.NativeIoException;
 import io.sendfiled.technique.TechniqueSelector;
 import io.sendfiled.transport.EngineTransport;
+import io.sendfiled.transport.JavaTransport;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
@@ -34,6 +36,7 @@ public final class EmbeddedBuilder {
     private @Nullable Executor completionExecutor;
 
     private boolean hot = true;
+    private boolean fallback;
 
     EmbeddedBuilder() {}
 
@@ -93,14 +96,28 @@ public final class EmbeddedBuilder {
     }
 
     /**
+     * Whether the client works without an engine, in pure Java, where the native library cannot be loaded ({@link
+     * io.sendfiled.Sendfiled#unavailabilityCause}); false by default: then {@link #start} throws. Event loops wait for no disk
+     * either way: without an engine each transfer is a {@link java.nio.channels.FileChannel#transferTo} on a pool of threads.
+     * What else is weaker, {@code doc/embedding.md} says; what would need a descriptor is refused with {@code EOPNOTSUPP}.
+     */
+    public EmbeddedBuilder fallback(boolean value) {
+        fallback = value;
+        return this;
+    }
+
+    /**
      * Starts the engine. May wait for the disks of the roots.
      *
      * @return the client; closing it closes the engine
      * @throws IOException if a root cannot be opened ({@code ENOENT}, {@code ENOTDIR}, ...), no descriptor is free, or no thread can
      *     be started ({@code EAGAIN})
-     * @throws UnsatisfiedLinkError when there is no native library for this machine
+     * @throws UnsatisfiedLinkError when the native library cannot be loaded, with the reason, and no {@link #fallback} is allowed
      */
     public SendfiledClient start() throws IOException {
+        if (fallback && !NativeLibrary.isAvailable()) {
+            return startInJava();
+        }
         Path first = root == null ? config.root() : root;
         String thread = SendfiledClient.nextThreadName();
         EngineTransport transport = null;
@@ -116,6 +133,18 @@ public final class EmbeddedBuilder {
             throw failure;
         } catch (Throwable t) {
             release(transport, hotPath);
+            throw t;
+        }
+    }
+
+    /** The fallback, whether it is needed or not. */
+    SendfiledClient startInJava() throws IOException {
+        String thread = SendfiledClient.nextThreadName();
+        JavaTransport transport = JavaTransport.start(thread, root == null ? config.root() : root, named);
+        try {
+            return SendfiledClient.of(transport, new Copying(copyExecutor, thread), completionExecutor, null);
+        } catch (Throwable t) { // no memory
+            transport.close();
             throw t;
         }
     }

@@ -17,7 +17,12 @@ final class NullDevice implements Destination, Closeable {
     private boolean closed;
 
     @Override
-    public synchronized OwnedFd duplicate() throws IOException {
+    public OwnedFd duplicate() throws IOException {
+        return Descriptors.duplicate(channel());
+    }
+
+    /** The device, open for writing; it stays this object's. */
+    synchronized FileChannel channel() throws IOException {
         if (closed) {
             throw new ClosedChannelException();
         }
@@ -26,7 +31,7 @@ final class NullDevice implements Destination, Closeable {
             open = FileChannel.open(Path.of("/dev/null"), StandardOpenOption.WRITE);
             device = open;
         }
-        return Descriptors.duplicate(open);
+        return open;
     }
 
     @Override

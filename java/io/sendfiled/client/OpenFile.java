@@ -1,6 +1,8 @@
 package io.sendfiled.client;
 
 import io.sendfiled.base.Forgotten;
+import io.sendfiled.transport.JavaTransport;
+import io.sendfiled.transport.Transport;
 import java.util.Objects;
 
 /**
@@ -41,8 +43,13 @@ public final class OpenFile implements AutoCloseable {
             throw new IllegalStateException(exchange.request() + " was sent or closed before");
         }
         exchange.restartAs(Operation.SEND_OPEN);
+        Transport transport = exchange.client.transport();
+        if (transport instanceof JavaTransport java) {
+            InJava.sendOpened(java, exchange, destination);
+            return exchange;
+        }
         try {
-            exchange.client.transport().sendOpened(exchange, Objects.requireNonNull(destination.duplicate()));
+            transport.sendOpened(exchange, Objects.requireNonNull(destination.duplicate()));
         } catch (Throwable t) { // the destination's, or no memory
             exchange.sendCancel();
             exchange.refuse(t);

@@ -12,6 +12,7 @@ import io.sendfiled.sys.OwnedFd;
 import io.sendfiled.transport.Baton;
 import io.sendfiled.transport.DaemonTransport;
 import io.sendfiled.transport.EngineTransport;
+import io.sendfiled.transport.JavaTransport;
 import io.sendfiled.transport.Log;
 import io.sendfiled.transport.Transport;
 import java.io.IOException;
@@ -378,6 +379,10 @@ public final class SendfiledClient implements AutoCloseable {
 
     /** Submits a request; whatever throws ends the exchange. */
     private void start(int command, Exchange exchange, @Nullable Destination destination) {
+        if (transport instanceof JavaTransport java) {
+            InJava.submit(java, command, exchange, destination);
+            return;
+        }
         Source source = exchange.request().source();
         OwnedFd to = null;
         OwnedFd from = null;

@@ -7,7 +7,6 @@ import java.io.FileDescriptor;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 
 /**
  * A regular file that this process has open for reading, for {@link FileRequest#of(Source)}: the daemon needs no right
@@ -65,7 +64,7 @@ public interface Source {
 
     /** A file that is open for reading. */
     static Source of(FileChannel channel) {
-        return () -> Descriptors.duplicate(channel);
+        return new ChannelEnd(channel);
     }
 
     /** The descriptor of a stream, such as {@code FileInputStream.getFD()}. */
@@ -97,18 +96,6 @@ public interface Source {
      * the disk. An event loop should let the daemon open its files.
      */
     static Source of(Path file) {
-        return new Source() {
-            @Override
-            public OwnedFd duplicate() throws IOException {
-                try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
-                    return Descriptors.duplicate(channel);
-                }
-            }
-
-            @Override
-            public String name() {
-                return file.toString();
-            }
-        };
+        return new PathSource(file);
     }
 }

@@ -1,5 +1,6 @@
 package io.sendfiled.config;
 
+import io.sendfiled.jni.NativeLibrary;
 import io.sendfiled.jni.PlacesNative;
 import io.sendfiled.jni.PlacesNative.Place;
 import io.sendfiled.names.Names;
@@ -27,6 +28,10 @@ public final class SocketDirectories {
      * @throws InvalidSettingException when no place can be used, with the reason for each and the remedy
      */
     public static Path forDaemon(String name) {
+        if (!NativeLibrary
+                .isAvailable()) { // no engine can serve, but a client that does without has a configuration, too
+            return Path.of(System.getProperty("java.io.tmpdir", "/tmp")).toAbsolutePath();
+        }
         List<Place> places = PlacesNative.choose(Names.bytes(name));
         Place last = places.isEmpty() ? null : places.get(places.size() - 1);
         if (last == null || last.error() != 0) {

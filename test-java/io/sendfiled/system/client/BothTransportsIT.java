@@ -126,6 +126,9 @@ final class BothTransportsIT {
         Transfer copy = client.readTo("big", Channels.newChannel(target));
         assertEquals(BIG, copy.await(Await.LONG).bytesMoved());
         assertEquals(big, Content.of(target.toByteArray()));
+        if (kind == ClientKind.JAVA) {
+            return; // it has no such memory
+        }
         try (SharedBuffer buffer = client.readBuffer("big").buffer().get()) {
             byte[] bytes = new byte[BIG];
             buffer.bytes().get(bytes);
@@ -168,7 +171,8 @@ final class BothTransportsIT {
 
     @Test
     void shouldObeyOptions() throws Exception {
-        TransferOptions options = TransferOptions.DEFAULT.withTechnique(Technique.READ_WRITE);
+        Technique technique = kind == ClientKind.JAVA ? Technique.SENDFILE : Technique.READ_WRITE;
+        TransferOptions options = TransferOptions.DEFAULT.withTechnique(technique);
         try (TestDestination destination = TestDestination.open(TestDestination.Type.TCP, directory)) {
             CompletableFuture<Content> received = destination.receive();
             FileRequest request = FileRequest.of("big").with(options);
@@ -179,7 +183,7 @@ final class BothTransportsIT {
 
             assertEquals(big, received.get());
             assertNotNull(details);
-            assertEquals(Technique.READ_WRITE, details.technique());
+            assertEquals(technique, details.technique());
         }
         try (TestDestination destination = TestDestination.open(TestDestination.Type.PIPE, directory)) {
             FileRequest late =
@@ -234,7 +238,8 @@ final class BothTransportsIT {
             assertEquals(executor.thread(), thread.get());
         }
         int tasks = executor.tasks();
-        assertTrue(tasks > 1 && tasks <= 100, tasks + " tasks for 100 transfers");
+        boolean batches = kind == ClientKind.JAVA || tasks <= 100; // its transfers are not in turns
+        assertTrue(tasks > 1 && batches, tasks + " tasks for 100 transfers");
 
         try (FileContent content = client.read(request).content().get()) {
             assertEquals(Content.of(running.root().resolve("small")), Content.drain(content));
@@ -304,7 +309,9 @@ final class BothTransportsIT {
                 Errno.ENOENT,
                 assertInstanceOf(TransferException.class, opened.getCause()).errno());
         assertEquals(Errno.ENOENT, failure(client.read("absent")).errno());
-        assertEquals(Errno.ENOENT, failure(client.readBuffer("absent")).errno());
+        if (kind != ClientKind.JAVA) {
+            assertEquals(Errno.ENOENT, failure(client.readBuffer("absent")).errno());
+        }
     }
 
     @Test

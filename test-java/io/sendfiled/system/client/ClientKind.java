@@ -1,6 +1,7 @@
 package io.sendfiled.system.client;
 
 import io.sendfiled.Sendfiled;
+import io.sendfiled.client.JavaClients;
 import io.sendfiled.client.SendfiledClient;
 import io.sendfiled.config.SendfiledConfig;
 import io.sendfiled.config.Setting;
@@ -18,7 +19,9 @@ enum ClientKind {
     /** Mailboxes and turn buffers, beside the hot path. */
     EMBEDDED,
     /** Mailboxes and turn buffers alone. */
-    EMBEDDED_COLD;
+    EMBEDDED_COLD,
+    /** A disk pool in Java: neither an engine nor a native call. */
+    JAVA;
 
     /** A client, and an engine that is not the client's own. Closing closes both. */
     record Running(SendfiledClient client, @Nullable Sendfiled engine, Path root) implements AutoCloseable {
@@ -42,6 +45,9 @@ enum ClientKind {
             }
         }
         SendfiledConfig config = builder.build();
+        if (this == JAVA) {
+            return new Running(JavaClients.start(root), null, root);
+        }
         if (this == EMBEDDED || this == EMBEDDED_COLD) {
             SendfiledClient client =
                     Sendfiled.embedded().config(config).hot(this == EMBEDDED).start();
