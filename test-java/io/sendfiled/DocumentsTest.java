@@ -3,19 +3,24 @@ package io.sendfiled;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.sendfiled.client.SendfiledClient;
 import io.sendfiled.support.HelperProgram;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Objects;
 import java.util.Set;
 import java.util.function.Predicate;
 import java.util.regex.MatchResult;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
+import javax.tools.JavaCompiler;
+import javax.tools.ToolProvider;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -35,6 +40,41 @@ final class DocumentsTest {
             void use(const void *data, size_t size);
             void document(int srv);
             void document(int srv) { (void)srv; {
+            """;
+
+    /** Around the Java of a document that is no part of an example: what its reader's program has. */
+    private static final String BEFORE_JAVA = """
+            import io.netty.channel.ChannelHandlerContext;
+            import io.netty.channel.ChannelPipeline;
+            import io.netty.handler.codec.http.LastHttpContent;
+            import io.netty.util.concurrent.Future;
+            import io.sendfiled.*;
+            import io.sendfiled.buffer.*;
+            import io.sendfiled.client.*;
+            import io.sendfiled.config.*;
+            import io.sendfiled.hot.HotRoot;
+            import io.sendfiled.netty.*;
+            import java.nio.ByteBuffer;
+            import java.nio.channels.*;
+            import java.nio.file.Path;
+            import java.time.Duration;
+            import java.util.concurrent.Executor;
+            abstract class Document {
+                Path root;
+                Executor loop, eventLoop;
+                SocketChannel channel, socketChannel, unixSocketChannel;
+                FileChannel in;
+                long position, count;
+                SendfiledClient client;
+                ChannelPipeline pipeline;
+                ChannelHandlerContext ctx;
+                String path;
+                abstract Object headers(long size, String etag);
+                abstract void done(SocketChannel channel, Throwable failure);
+                abstract void log(Object text);
+                abstract void use(ByteBuffer bytes);
+                abstract void fill(ByteBuffer bytes);
+                void document() throws Exception {
             """;
 
     private static List<Path> in(String directory, String ending) throws IOException {
@@ -119,8 +159,12 @@ final class DocumentsTest {
     void shouldNameOptionsThatThereAre() throws IOException {
         String manuals = text(in("packaging/man", ".scd"));
         String dev = Files.readString(SOURCE.resolve("dev"));
-        Set<String> others =
-                Set.of("--enable-native-access", "--now", "--cflags", "--libs"); // java, systemctl, pkg-config
+        Set<String> others = Set.of(
+                "--enable-native-access",
+                "--illegal-native-access",
+                "--now",
+                "--cflags",
+                "--libs"); // java, systemctl, pkg-config
         checkWords(
                 "(?<=[`\\s\\[])(--[a-z][\\w-]*)",
                 word -> others.contains(word) || manuals.contains("*" + word + "*") || dev.contains(word));
@@ -173,6 +217,46 @@ final class DocumentsTest {
             }
         }
         assertTrue(compiled >= 3, "there is C in the documents");
+    }
+
+    /** A part of an example, which is run by a test of its own, or statements. */
+    @Test
+    void shouldHaveCodeInJavaThatIsAnExamplesOrCompiles(@TempDir Path scratch) throws Exception {
+        String examples = withoutIndents(below("test-java/io/sendfiled/examples", ".java"));
+        JavaCompiler javac = Objects.requireNonNull(ToolProvider.getSystemJavaCompiler(), "this is no JDK");
+        String classes = System.getProperty("java.class.path") + ":"
+                + Path.of(SendfiledClient.class
+                                .getProtectionDomain()
+                                .getCodeSource()
+                                .getLocation()
+                                .toURI())
+                        .toString();
+        int parts = 0;
+        int compiled = 0;
+        for (Path page : pages()) {
+            for (MatchResult block :
+                    CODE.matcher(Files.readString(page)).results().toList()) {
+                if (!block.group(1).equals("java")) {
+                    continue;
+                }
+                if (examples.contains(withoutIndents(block.group(2)))) {
+                    parts++;
+                    continue;
+                }
+                compiled++;
+                Path file = Files.writeString(scratch.resolve("Document.java"), BEFORE_JAVA + block.group(2) + "}}\n");
+                ByteArrayOutputStream said = new ByteArrayOutputStream();
+                int result = javac.run(
+                        null, said, said, "-proc:none", "-cp", classes, "-d", scratch.toString(), file.toString());
+                assertEquals(0, result, () -> page + ": " + said);
+            }
+        }
+        assertTrue(parts >= 2, "there are parts of examples in the documents");
+        assertTrue(compiled >= 3, "there is Java in the documents");
+    }
+
+    private static String withoutIndents(String code) {
+        return code.replaceAll("(?m)^ +", "");
     }
 
     @Test

@@ -109,11 +109,11 @@ public final class SelectorServer implements Closeable {
         }
 
         private void send(String path) {
-            FileRequest request = FileRequest.of(path);
+            FileRequest request = FileRequest.of(path).completingOn(loop);
             Objects.requireNonNull(key).interestOps(0); // the socket is the engine's now
             var unused = client.send(request, Destination.of(channel))
                     .result()
-                    .whenCompleteAsync((result, failure) -> onSent(failure), loop);
+                    .whenComplete((result, failure) -> onSent(failure));
         }
 
         private void onSent(@Nullable Throwable failure) {
