@@ -1,5 +1,6 @@
 package io.sendfiled.transport;
 
+import io.sendfiled.base.DiskThreads;
 import io.sendfiled.jni.ClientNative;
 import io.sendfiled.protocol.RequestEncoder;
 import io.sendfiled.protocol.Wire;
@@ -304,7 +305,18 @@ final class RequestSender {
     private static void close(Pending pending) {
         close(pending.status());
         close(pending.destination());
-        close(pending.source());
+        if (pending.source() != null) {
+            closeSource(pending.source());
+        }
+    }
+
+    /** Elsewhere: the file may be on a disk that holds the close, and who submits a request does not wait for disks. */
+    private static void closeSource(OwnedFd source) {
+        try {
+            DiskThreads.EXECUTOR.execute(() -> close(source));
+        } catch (Throwable t) { // no thread, or no memory
+            close(source);
+        }
     }
 
     private static void close(@Nullable Closeable passedOn) {
