@@ -9,6 +9,9 @@ module io.sendfiled {
     requires static org.jspecify; // not transitive: who compiles against this module would have to have it
     // Of io.sendfiled.netty only.
     requires static io.netty.buffer;
+    requires static io.netty.codec;
+    requires static io.netty.codec.http;
+    requires static io.netty.codec.http2;
     requires static io.netty.common;
     requires static io.netty.handler;
     requires static io.netty.transport;

@@ -59,7 +59,7 @@ final class LayersTest {
             entry("engine", Set.of("base", "config", "counters", "names", "protocol", "technique", "sys", "jni")),
             entry("", Set.of("client", "engine", "config", "counters", "technique", "sys", "jni")),
             entry("daemon", Set.of("base", "engine", "config", "names", "sys", "jni", "units")),
-            entry("netty", Set.of("", "client", "buffer", "config", "counters", "hot", "technique", "sys")),
+            entry("netty", Set.of("", "base", "client", "buffer", "config", "counters", "hot", "technique", "sys")),
             entry("tools", Set.of("client", "config", "names", "technique", "sys", "jni", "units")));
 
     /** Libraries that not everybody wants: which packages may import them. */

@@ -313,7 +313,7 @@ final class DirectTransfer implements FileTransfer {
     private void fail(Throwable cause) {
         boolean nothingSent = head != null && phase != Phase.HOT; // whose region may have sent a part of it
         end(cause);
-        handler.transferFailed(cause, nothingSent);
+        handler.transferFailed(file, cause, nothingSent);
     }
 
     private void end(Throwable cause) {

@@ -18,6 +18,7 @@ import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.WritableByteChannel;
 import java.time.Instant;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
@@ -43,6 +44,7 @@ public final class SendfiledFile extends AbstractReferenceCounted implements Fil
     private final String path;
     private final @Nullable Source given; // by the caller; null: the path is opened
     private final @Nullable ResourceLeakTracker<SendfiledFile> leak = LEAKS.track(this);
+    private @Nullable NettyFile netty; // in place of which it is sent; owns the file
     private @Nullable HotFile hot;
     private @Nullable OpenFile opened; // by the engine: the whole file
     private @Nullable Identity identity; // null: not opened yet
@@ -80,6 +82,14 @@ public final class SendfiledFile extends AbstractReferenceCounted implements Fil
     static SendfiledFile ofSource(SendfiledFiles files, FileRequest request, Source source, @Nullable HotFile hot) {
         SendfiledFile file = new SendfiledFile(files, request.path(), source, request.offset(), request.length());
         file.hot = hot;
+        return file;
+    }
+
+    /** In place of a message of Netty's own, which it takes. */
+    static SendfiledFile ofNetty(SendfiledFiles files, NettyFile netty) {
+        SendfiledFile file =
+                new SendfiledFile(files, netty.toString(), netty::duplicate, netty.offset(), netty.length());
+        file.netty = netty;
         return file;
     }
 
@@ -175,7 +185,10 @@ public final class SendfiledFile extends AbstractReferenceCounted implements Fil
     /** The file as the kernel's caches have it; opens it if it has not been opened. Null: the engine must be asked. */
     @Nullable
     HotFile hot() throws IOException {
-        if (hot == null && opened == null && given == null) {
+        FileChannel channel = netty == null || hot != null ? null : netty.channel();
+        if (channel != null) {
+            hot = files.adopt(channel);
+        } else if (hot == null && opened == null && given == null) {
             HotFile file = files.openHot(path);
             if (file != null) {
                 try {
@@ -188,6 +201,17 @@ public final class SendfiledFile extends AbstractReferenceCounted implements Fil
             }
         }
         return hot;
+    }
+
+    /** Whether it was written as Netty has files. */
+    boolean isNetty() {
+        return netty != null;
+    }
+
+    /** Opens the file of a message whose file is not open yet, elsewhere; null for all others. */
+    @Nullable
+    CompletableFuture<?> openNetty() {
+        return netty != null && netty.channel() == null ? netty.open() : null;
     }
 
     /** Where the engine gets the bytes from, beside {@link #takeOpened}; null if it must open the file first. */
@@ -333,6 +357,9 @@ public final class SendfiledFile extends AbstractReferenceCounted implements Fil
 
     @Override
     protected void deallocate() {
+        if (netty != null) {
+            netty.release(hot != null); // then it is on a disk of this machine
+        }
         closeHot();
         closeOpened();
         if (leak != null) {

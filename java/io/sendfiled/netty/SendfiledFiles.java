@@ -126,7 +126,7 @@ public final class SendfiledFiles {
      */
     public SendfiledFile file(FileChannel channel, long offset, long length) throws IOException {
         FileRequest request = FileRequest.of(Source.of(channel)).range(offset, length);
-        HotFile hot = root == null ? null : root.adopt(channel);
+        HotFile hot = adopt(channel);
         return SendfiledFile.ofSource(this, request, Source.of(channel), hot);
     }
 
@@ -138,6 +138,12 @@ public final class SendfiledFiles {
     @Nullable
     HotFile openHot(String path) throws IOException {
         return root == null ? null : root.open(path);
+    }
+
+    /** A file that somebody else has opened; null: its disk is none that the hot root knows. */
+    @Nullable
+    HotFile adopt(FileChannel channel) throws IOException {
+        return root == null ? null : root.adopt(channel);
     }
 
     /** By the engine. */

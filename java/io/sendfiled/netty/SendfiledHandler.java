@@ -2,6 +2,7 @@ package io.sendfiled.netty;
 
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
+import io.netty.channel.Channel;
 import io.netty.channel.ChannelDuplexHandler;
 import io.netty.channel.ChannelHandler;
 import io.netty.channel.ChannelHandlerContext;
@@ -11,14 +12,17 @@ import io.netty.channel.PendingWriteQueue;
 import io.netty.handler.timeout.IdleStateHandler;
 import io.netty.util.ReferenceCountUtil;
 import io.sendfiled.hot.HotFile;
+import io.sendfiled.sys.UnsupportedDescriptorException;
 import java.io.IOException;
 import java.nio.channels.ClosedChannelException;
 import java.util.Map;
 import java.util.Objects;
+import java.util.concurrent.CompletableFuture;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Sends {@link SendfiledFile}s: the first handler of a pipeline, next to the transport.
+ * Sends {@link SendfiledFile}s: the first handler of a pipeline, next to the transport, or behind those that its files have to
+ * pass through.
  *
  * <p>A small file that the kernel has in its caches is read into a buffer, a larger one is sent by {@code sendfile(2)} behind
  * its header, both in the event loop and without ever waiting for a disk. Where a file is not in the caches the engine goes
@@ -37,6 +41,12 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>An engine has limits of its own: a receiver that takes no byte for as long as its idle timeout ends the transfer with
  * {@code ETIMEDOUT}, and so the connection.
+ *
+ * <p>Between it and the transport may be TLS and encoders of bytes, traffic shaping among them: the file then goes through
+ * them in buffers, of which one or two are ahead, and still no disk is waited for. With a compressor for HTTP, or on a stream
+ * of HTTP/2, the handler stands directly behind the last one of their handlers, nearer to the application. {@link FileForm}
+ * says what it writes where. The same way, without {@code sendfile(2)}, files go to channels that are no sockets of NIO or
+ * epoll: to those of io_uring, which block, and to local ones.
  *
  * <p>One handler for each channel. It must run in the channel's event loop. Removing it while a file is being sent closes the
  * channel.
@@ -65,10 +75,43 @@ public final class SendfiledHandler extends ChannelDuplexHandler {
     private boolean flushRequested; // of what waits
     private @Nullable HeldWrite head; // a file might follow
     private int descriptor = UNKNOWN;
+    private @Nullable SendfiledFiles transparent; // of files as Netty has them
+    private @Nullable FileForm form; // null: as the pipeline says
     private boolean unwritable;
 
     /** For one channel. */
     public SendfiledHandler() {}
+
+    /**
+     * Sends the files of an application that knows nothing of this handler as it sends a {@link SendfiledFile}: its {@link
+     * io.netty.channel.DefaultFileRegion}s, {@link io.netty.handler.stream.ChunkedNioFile}s and {@link
+     * io.netty.handler.stream.ChunkedFile}s, those in an {@code HttpChunkedInput}, too. To be set before the handler is added.
+     *
+     * <p>Most frameworks write the former without and the latter with TLS. A handler for the latter stands behind the
+     * {@code ChunkedWriteHandler} (nearer to the application), which would read them in the event loop.
+     *
+     * <p>What the application does itself with its file stays where it is: many open it in the event loop. A region with a
+     * {@link java.io.File} is opened elsewhere. So is every file closed that is not on a disk of the {@link
+     * io.sendfiled.hot.HotRoot}, and its write is complete behind that.
+     *
+     * @param files whose client sends them; its root need not have them
+     * @return this
+     */
+    public SendfiledHandler transparent(SendfiledFiles files) {
+        transparent = files;
+        return this;
+    }
+
+    /**
+     * Sets what the handler writes towards the transport, where {@link FileForm#of}, which is asked for each file, is wrong
+     * about the pipeline. To be set before the handler is added.
+     *
+     * @return this
+     */
+    public SendfiledHandler form(FileForm value) {
+        form = value;
+        return this;
+    }
 
     @Override
     public void handlerAdded(ChannelHandlerContext ctx) {
@@ -94,6 +137,22 @@ public final class SendfiledHandler extends ChannelDuplexHandler {
 
     @Override
     public void write(ChannelHandlerContext ctx, Object msg, ChannelPromise promise) {
+        SendfiledFiles files = transparent;
+        NettyFile netty = files == null ? null : NettyFile.of(msg);
+        if (files == null || netty == null) {
+            take(ctx, msg, promise);
+            return;
+        }
+        ChannelPromise applications = promise.unvoid();
+        Object last = netty.last();
+        ChannelPromise sent = netty.promise(ctx, last == null ? applications : ctx.newPromise());
+        take(ctx, SendfiledFile.ofNetty(files, netty), sent);
+        if (last != null) {
+            take(ctx, last, applications);
+        }
+    }
+
+    private void take(ChannelHandlerContext ctx, Object msg, ChannelPromise promise) {
         if (current != null || draining) {
             enqueue(queue(), msg, promise);
         } else {
@@ -141,37 +200,47 @@ public final class SendfiledHandler extends ChannelDuplexHandler {
             file.release();
             return;
         }
+        CompletableFuture<?> opening = file.openNetty();
+        if (opening != null) {
+            current = new FileOpening(this, ctx, opening, file, promise, takeHead());
+            current.start();
+            return;
+        }
+        FileForm to = form == null ? FileForm.of(ctx) : form;
         if (file.count() == 0) {
             file.release();
             passHead(ctx);
-            ctx.write(Unpooled.EMPTY_BUFFER, promise);
+            ctx.write(to.message(Unpooled.EMPTY_BUFFER), promise);
             return;
         }
         try {
-            if (file.count() <= MAX_READ && sendByBuffer(ctx, file, promise)) {
+            if (file.count() <= MAX_READ && sendByBuffer(ctx, to, file, promise)) {
                 return;
-            }
-            if (descriptor == UNKNOWN) {
-                descriptor = ChannelDescriptor.of(ctx.channel());
             }
         } catch (IOException | RuntimeException e) {
             refuse(file, promise, e);
             return;
         }
-        if (descriptor == ChannelDescriptor.NONE) {
-            refuse(
-                    file,
-                    promise,
-                    new UnsupportedOperationException(
-                            "files can be sent to stream sockets of NIO and epoll, and not to " + ctx.channel()));
-            return;
-        }
-        current = new DirectTransfer(this, ctx, descriptor, file, promise, takeHead());
+        current = to == FileForm.DESCRIPTOR && hasDescriptor(ctx.channel())
+                ? new DirectTransfer(this, ctx, descriptor, file, promise, takeHead())
+                : new SlicedTransfer(this, ctx, to, file, promise, takeHead());
         current.start();
     }
 
+    /** Whether the engine can write to the channel's socket. It cannot with io_uring, whose sockets are blocking. */
+    private boolean hasDescriptor(Channel channel) {
+        if (descriptor == UNKNOWN) {
+            try {
+                descriptor = ChannelDescriptor.of(channel);
+            } catch (UnsupportedDescriptorException e) { // this JDK hides it
+                descriptor = ChannelDescriptor.NONE;
+            }
+        }
+        return descriptor != ChannelDescriptor.NONE;
+    }
+
     /** Whether all of a small file is in the page cache, and is in the outbound buffer now. */
-    private boolean sendByBuffer(ChannelHandlerContext ctx, SendfiledFile file, ChannelPromise promise)
+    private boolean sendByBuffer(ChannelHandlerContext ctx, FileForm to, SendfiledFile file, ChannelPromise promise)
             throws IOException {
         HotFile hot = file.hot();
         if (hot == null) {
@@ -195,7 +264,7 @@ public final class SendfiledHandler extends ChannelDuplexHandler {
         file.setTransferred(length);
         file.release();
         passHead(ctx);
-        ctx.write(bytes, promise);
+        ctx.write(to.message(bytes), promise);
         return true;
     }
 
@@ -205,7 +274,7 @@ public final class SendfiledHandler extends ChannelDuplexHandler {
         HeldWrite.fail(held, cause);
         file.release();
         promise.tryFailure(cause);
-        transferFailed(cause, nothingSent);
+        transferFailed(file, cause, nothingSent);
     }
 
     @Override
@@ -237,15 +306,31 @@ public final class SendfiledHandler extends ChannelDuplexHandler {
         drain();
     }
 
+    /** The file of the current transfer is open now, and is sent by another one. */
+    void transferOpened(SendfiledFile file, ChannelPromise promise, @Nullable HeldWrite held, boolean flushed) {
+        current = null;
+        currentCounts = false;
+        head = held;
+        send(context(), file, promise);
+        FileTransfer next = current;
+        if (next == null) {
+            flushRequested |= flushed;
+            drain();
+        } else if (flushed) {
+            next.flush();
+            context().flush();
+        }
+    }
+
     /**
      * The current transfer, or one that could not begin, has failed.
      *
      * @param nothingSent neither of the file nor of its header
      */
-    void transferFailed(Throwable cause, boolean nothingSent) {
+    void transferFailed(SendfiledFile file, Throwable cause, boolean nothingSent) {
         current = null;
         currentCounts = false;
-        if (nothingSent) {
+        if (nothingSent && !file.isNetty()) { // who writes those does not know that it can answer otherwise
             drain();
         } else {
             abort(cause);
