@@ -5,7 +5,7 @@ import java.io.BufferedInputStream;
 import java.io.EOFException;
 import java.io.IOException;
 import java.io.InputStream;
-import java.nio.ByteBuffer;
+import java.io.OutputStream;
 import java.nio.channels.Channels;
 import java.nio.channels.ReadableByteChannel;
 import java.nio.channels.SocketChannel;
@@ -18,12 +18,16 @@ final class HttpClientSide {
     /** An answer: its status, and what its body was. */
     record Answer(int status, Content body) {}
 
-    private final SocketChannel socket;
     private final InputStream in;
+    private final OutputStream out;
 
     HttpClientSide(SocketChannel socket) {
-        this.socket = socket;
-        in = new BufferedInputStream(Channels.newInputStream(socket), 1 << 16);
+        this(Channels.newInputStream(socket), Channels.newOutputStream(socket));
+    }
+
+    HttpClientSide(InputStream in, OutputStream out) {
+        this.in = new BufferedInputStream(in, 1 << 16);
+        this.out = out;
     }
 
     /** Sends requests in one go. */
@@ -32,10 +36,8 @@ final class HttpClientSide {
         for (String path : paths) {
             text.append("GET /").append(path).append(" HTTP/1.1\r\nHost: test\r\n\r\n");
         }
-        ByteBuffer bytes = ByteBuffer.wrap(text.toString().getBytes(StandardCharsets.US_ASCII));
-        while (bytes.hasRemaining()) {
-            socket.write(bytes);
-        }
+        out.write(text.toString().getBytes(StandardCharsets.US_ASCII));
+        out.flush();
     }
 
     /** The next answer, which must be whole. */

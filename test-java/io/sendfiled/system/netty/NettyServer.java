@@ -5,6 +5,7 @@ import io.netty.channel.Channel;
 import io.netty.channel.ChannelInitializer;
 import io.netty.channel.ChannelOption;
 import io.netty.channel.ChannelPipeline;
+import io.netty.channel.EventLoop;
 import io.netty.channel.EventLoopGroup;
 import io.sendfiled.support.Await;
 import java.io.IOException;
@@ -56,9 +57,14 @@ final class NettyServer implements AutoCloseable {
         return new NettyServer(transport, options, pipeline);
     }
 
+    /** Where it listens. */
+    InetSocketAddress address() {
+        return (InetSocketAddress) listening.localAddress();
+    }
+
     /** A new connection to it, blocking. */
     SocketChannel connect() throws IOException {
-        return SocketChannel.open((InetSocketAddress) listening.localAddress());
+        return SocketChannel.open(address());
     }
 
     /** The next connection that was accepted, in their order. */
@@ -73,6 +79,11 @@ final class NettyServer implements AutoCloseable {
     /** How many connections were accepted and not asked for. */
     int acceptedSoFar() {
         return accepted.size();
+    }
+
+    /** Its one loop. */
+    EventLoop loop() {
+        return loop.next();
     }
 
     /** Runs in the event loop, and waits for it. */

@@ -1,0 +1,79 @@
+package io.sendfiled.support;
+
+import io.netty.handler.ssl.SslContext;
+import io.netty.handler.ssl.SslContextBuilder;
+import io.netty.handler.ssl.util.InsecureTrustManagerFactory;
+import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.KeyStore;
+import java.security.SecureRandom;
+import javax.net.ssl.KeyManagerFactory;
+import javax.net.ssl.SSLContext;
+
+/** TLS between a test and itself: a certificate that nobody vouches for, made by the JDK's keytool. */
+public final class SelfSigned {
+    private static final String PASSWORD = "a test's";
+
+    private final KeyManagerFactory keys;
+
+    private SelfSigned(KeyManagerFactory keys) {
+        this.keys = keys;
+    }
+
+    /** Makes the certificate. */
+    public static SelfSigned in(Path directory) throws Exception {
+        Path file = directory.resolve("keys.p12");
+        Process process = new ProcessBuilder(
+                        Path.of(System.getProperty("java.home"), "bin", "keytool")
+                                .toString(),
+                        "-genkeypair",
+                        "-alias",
+                        "test",
+                        "-keyalg",
+                        "EC",
+                        "-dname",
+                        "CN=localhost",
+                        "-ext",
+                        "SAN=dns:localhost",
+                        "-validity",
+                        "2",
+                        "-storetype",
+                        "PKCS12",
+                        "-storepass",
+                        PASSWORD,
+                        "-keystore",
+                        file.toString())
+                .redirectErrorStream(true)
+                .start();
+        String said = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+        if (process.waitFor() != 0) {
+            throw new IllegalStateException("keytool says: " + said);
+        }
+        KeyStore store = KeyStore.getInstance("PKCS12");
+        try (InputStream in = Files.newInputStream(file)) {
+            store.load(in, PASSWORD.toCharArray());
+        }
+        KeyManagerFactory keys = KeyManagerFactory.getInstance(KeyManagerFactory.getDefaultAlgorithm());
+        keys.init(store, PASSWORD.toCharArray());
+        return new SelfSigned(keys);
+    }
+
+    /** The keys, for servers that make their context themselves. */
+    public KeyManagerFactory keys() {
+        return keys;
+    }
+
+    /** A server's context. */
+    public SslContext server() throws Exception {
+        return SslContextBuilder.forServer(keys).build();
+    }
+
+    /** A client's, which trusts every server. */
+    public static SSLContext client() throws Exception {
+        SSLContext context = SSLContext.getInstance("TLS");
+        context.init(null, InsecureTrustManagerFactory.INSTANCE.getTrustManagers(), new SecureRandom());
+        return context;
+    }
+}
