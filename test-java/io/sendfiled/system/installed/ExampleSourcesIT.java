@@ -64,16 +64,34 @@ final class ExampleSourcesIT {
     }
 
     private static List<Path> javaSources() throws IOException {
-        try (Stream<Path> files = Files.list(EXAMPLES.resolve("java"))) {
-            return files.sorted().toList();
+        return javaSources("java");
+    }
+
+    private static List<Path> javaSources(String directory) throws IOException {
+        try (Stream<Path> files = Files.list(EXAMPLES.resolve(directory))) {
+            return files.filter(Files::isRegularFile).sorted().toList();
         }
     }
 
     @Test
     void shouldBeShortInJavaAndImportNothingThatIsNotInstalled() throws Exception {
-        Pattern imported = Pattern.compile("(?m)^import (?!java\\.|io\\.sendfiled\\.|org\\.jspecify\\.)(.*);");
+        assertEquals(List.of(), faults(javaSources(), ""));
+        assertTrue(javaSources().size() > 2);
+    }
+
+    @Test
+    void shouldNeedNothingButTheServerInThoseOfServers() throws Exception {
+        List<Path> sources = javaSources("java/netty");
+        assertEquals(List.of(), faults(sources, "|io\\.netty\\.|io\\.vertx\\.|reactor\\.|org\\.reactivestreams\\."));
+        assertTrue(sources.size() > 2);
+    }
+
+    /** @param more packages that may be imported, as the tail of an expression */
+    private static List<String> faults(List<Path> sources, String more) throws IOException {
+        Pattern imported =
+                Pattern.compile("(?m)^import (?!java\\.|io\\.sendfiled\\.|org\\.jspecify\\." + more + ")(.*);");
         List<String> faults = new ArrayList<>();
-        for (Path source : javaSources()) {
+        for (Path source : sources) {
             String code = Files.readString(source);
             if (code.lines().count() >= MOST_LINES) {
                 faults.add(source.getFileName() + " is too long");
@@ -82,8 +100,7 @@ final class ExampleSourcesIT {
                 faults.add(source.getFileName() + " imports " + m.group(1));
             }
         }
-        assertEquals(List.of(), faults);
-        assertTrue(javaSources().size() > 2);
+        return faults;
     }
 
     @Test
