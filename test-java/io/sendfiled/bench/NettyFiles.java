@@ -98,7 +98,7 @@ final class NettyFiles implements Scenario {
 
     static WebSide start(Stage stage, Way way, Path files) throws IOException, InterruptedException {
         return WebSide.start(way.title, user -> {
-            List<String> command = stage.java(NettyServer.class, way, files, stage.directory("sockets", user));
+            List<String> command = stage.java(NettyServer.class, way, files);
             return WebServer.start(way.title, user == 0 ? command : stage.byOtherUser(command));
         });
     }

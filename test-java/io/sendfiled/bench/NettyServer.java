@@ -78,11 +78,11 @@ final class NettyServer {
 
     private NettyServer() {}
 
-    /** Arguments: the way, the directory of the files, one for the engine's socket. */
+    /** Arguments: the way, the directory of the files. */
     public static void main(String[] args) throws IOException, InterruptedException {
         Way way = Way.valueOf(args[0].toUpperCase(Locale.ROOT));
         Path root = Path.of(args[1]);
-        SendfiledFiles files = way == Way.REGION ? null : files(way, root, Path.of(args[2]));
+        SendfiledFiles files = way == Way.REGION ? null : files(way, root);
         EpollEventLoopGroup group = new EpollEventLoopGroup(1);
         Channel server = new ServerBootstrap()
                 .group(group)
@@ -112,14 +112,11 @@ final class NettyServer {
     }
 
     /** What is not hot is served by an engine in this process. All of it lasts as long as the process. */
-    private static SendfiledFiles files(Way way, Path root, Path sockets) throws IOException {
-        String name = "bench-" + ProcessHandle.current().pid();
-        var unused = Sendfiled.launch(SendfiledConfig.builder()
-                .name(name)
-                .root(root)
-                .socketDirectory(sockets)
-                .build());
-        SendfiledClient client = SendfiledClient.connect(sockets, name);
+    private static SendfiledFiles files(Way way, Path root) throws IOException {
+        SendfiledClient client = Sendfiled.embedded()
+                .config(SendfiledConfig.builder().root(root).build())
+                .hot(false) // the handler asks it for what it has not found hot
+                .start();
         HotRoot hot = way == Way.CACHED ? HotRoot.open(root, CACHE) : HotRoot.open(root);
         return SendfiledFiles.of(client, hot);
     }
