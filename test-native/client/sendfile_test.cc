@@ -392,9 +392,28 @@ class SendfileInterruptedTest : public SendfileTest
         action.sa_flags = flags;
         ASSERT_EQ(0, sigaction(SIGUSR1, &action, nullptr));
     }
+    /* Leaves the file in the page cache up to there. False where that is impossible. */
+    bool warmUntil(off_t end) const
+    {
+        const OwnedFd file = openFile(file_, O_RDONLY);
+        std::string begin(static_cast<size_t>(end), 0);
+        char byte;
+        const struct iovec iov = {&byte, 1};
+        for (int i = 0; i < 20; i++) {
+            evict(file_);
+            EXPECT_EQ(end, pread(file.get(), begin.data(), begin.size(), 0));
+            EXPECT_EQ(0, posix_fadvise(file.get(), end, 0, POSIX_FADV_DONTNEED)); // what was read ahead
+            if (preadv2(file.get(), &iov, 1, end, RWF_NOWAIT) < 0) return true;
+        }
+        return false;
+    }
     /* Takes a request as soon as it is there: the status channel's write end. */
     OwnedFd takeRequest() const
     {
+        if (!await([&] { return readable(requests_.get()); })) {
+            ADD_FAILURE() << "nothing is asked of the daemon";
+            return OwnedFd();
+        }
         char bytes[512];
         alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int) * 8)];
         iovec iov = {bytes, sizeof bytes};
@@ -424,10 +443,7 @@ TEST_F(SendfileInterruptedTest, ShouldEndWithASignal)
     const OwnedFd in = openFile(file_, O_RDONLY);
     const OwnedFd null = openFile("/dev/null", O_WRONLY);
     for (const off_t resident : {off_t{0}, static_cast<off_t>(WINDOW)}) {
-        evict(file_);
-        std::string begin(static_cast<size_t>(resident), 0);
-        ASSERT_EQ(resident, pread(in.get(), begin.data(), begin.size(), 0));
-        ASSERT_EQ(0, posix_fadvise(in.get(), WINDOW, 0, POSIX_FADV_DONTNEED)); // what was read ahead
+        if (!warmUntil(resident)) GTEST_SKIP() << "the rest of the file stays in memory";
         std::atomic<bool> over{false};
         const pthread_t caller = pthread_self();
         std::thread other([&] {
