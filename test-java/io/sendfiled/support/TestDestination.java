@@ -74,6 +74,13 @@ public final class TestDestination implements AutoCloseable {
         };
     }
 
+    /** Makes one of each type and closes it: the JDK opens some things once, and keeps them. */
+    public static void openAndCloseAll(Path directory) throws IOException {
+        for (Type type : Type.values()) {
+            open(type, directory).close();
+        }
+    }
+
     private static TestDestination unix(Path directory, boolean blocking) throws IOException {
         Path name = Files.createTempFile(directory, "d", "");
         Files.delete(name);

@@ -59,6 +59,7 @@ final class FallbackIT {
     void start() throws IOException {
         root = Files.createDirectory(directory.resolve("root"));
         content = Content.write(root.resolve("file"), SIZE);
+        TestDestination.openAndCloseAll(directory); // whatever the JDK opens once and keeps
         descriptorsBefore = OpenDescriptors.settledCount(ProcessHandle.current().pid());
         client = JavaClients.start(root);
     }
@@ -151,7 +152,7 @@ final class FallbackIT {
     }
 
     @ParameterizedTest
-    @EnumSource(names = {"TCP_BLOCKING", "PIPE", "UNIX"})
+    @EnumSource(names = {"TCP_BLOCKING", "UNIX"})
     void shouldCancelWhileAPeerReadsNothing(TestDestination.Type type) throws Exception {
         Content.write(root.resolve("big"), 64_000_000); // more than any socket takes
         try (TestDestination destination = TestDestination.open(type, directory)) {
