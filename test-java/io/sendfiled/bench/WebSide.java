@@ -64,7 +64,7 @@ record WebSide(String title, List<WebServer> servers) implements AutoCloseable {
 
     /** At least eight rounds, four of each user, unless it has to be quick. */
     static int rounds(Scenario.Setting setting) {
-        return setting.quick() ? 2 : Math.max(setting.rounds(), 8);
+        return setting.quick() ? setting.rounds() : Math.max(setting.rounds(), 8);
     }
 
     /** Requests for a second, and what they cost. Blocks. */
