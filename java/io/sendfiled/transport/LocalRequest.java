@@ -8,10 +8,12 @@ import io.sendfiled.jni.EngineNative;
  */
 final class LocalRequest extends Inbox {
     private static final long NONE = 0;
+    private static final int NO_DESTINATION = -1;
 
     private long ticket; // set before it is submitted
     // under this:
     private long handle = NONE;
+    private int early = NO_DESTINATION; // to be sent to as soon as there is a handle
     private boolean isCancelled;
     private boolean isOver;
 
@@ -29,6 +31,9 @@ final class LocalRequest extends Inbox {
 
     /** It was submitted: takes the handle. */
     synchronized void begin(long value) {
+        if (early != NO_DESTINATION) {
+            EngineNative.sendOpened(value, early); // which closes it, if the request is over
+        }
         if (isOver) {
             EngineNative.release(value);
             return;
@@ -46,12 +51,19 @@ final class LocalRequest extends Inbox {
         }
     }
 
-    /** Sends the file that it has opened. False if it is over: then the destination is the caller's. */
+    /**
+     * Sends the file that it has opened, which the submitter may hear of before it has got the handle. False if it is over:
+     * then the destination is the caller's.
+     */
     synchronized boolean sendOpened(int destination) {
-        if (handle == NONE) {
+        if (isOver || early != NO_DESTINATION) {
             return false;
         }
-        EngineNative.sendOpened(handle, destination);
+        if (handle == NONE) {
+            early = destination;
+        } else {
+            EngineNative.sendOpened(handle, destination);
+        }
         return true;
     }
 
