@@ -99,6 +99,8 @@ static int open_now(struct sfd_hot *hot, const char *path, struct sfd_opened *op
     const int result = sfd_open_cached(&hot->kernel, hot->root, path, opened);
     sfd_hot_device_leave(&hot->device, hot->kernel.sys, &call);
     *begun = call.begun;
+    /* Whoever opens it instead needs a descriptor as well, more than the cache does. */
+    if (result == -EMFILE || result == -ENFILE) sfd_hot_cache_clear(&hot->cache);
     return opened_or_cold(result);
 }
 
@@ -114,8 +116,7 @@ static int check(struct sfd_hot *hot, struct sfd_hot_entry *entry)
     return opened_or_cold(result);
 }
 
-/* Takes the file from the cache: 0, -ENOENT: it has none that can be used; -EAGAIN: it has one, and the rest is cold.
- */
+/* Takes the file from the cache: 0; -ENOENT: it has none to use; -EAGAIN: whether it has one only the disk can tell. */
 static int take_entry(struct sfd_hot *hot, const char *path, struct sfd_hot_source *out)
 {
     struct sfd_hot_cache *const cache = &hot->cache;

@@ -183,6 +183,17 @@ TEST_F(HotCacheTest, ShouldBeColdWhereOnlyTheDiskKnowsThePath)
     EXPECT_EQ(0, open("a"));
 }
 
+TEST_F(HotCacheTest, ShouldGiveItsDescriptorsAwayWhenThereAreNoMore)
+{
+    const size_t before = openDescriptors().size();
+
+    ASSERT_EQ(0, open("a"));
+    ASSERT_EQ(0, open("b"));
+    lookup_error = -EMFILE;
+    EXPECT_EQ(-EAGAIN, open("c"));
+    EXPECT_EQ(before, openDescriptors().size());
+}
+
 TEST_F(HotCacheTest, ShouldMakeRoomByTheEntryUsedLeastLately)
 {
     ASSERT_EQ(0, init(2, AGE));
