@@ -43,7 +43,9 @@ final class Stage implements AutoCloseable {
             library = copyTree(library, directory.resolve("lib"));
             classPath = copyClassPath(classPath, directory);
         }
-        return new Stage(programs, directory, copies, classPath, library);
+        Stage stage = new Stage(programs, directory, copies, classPath, library);
+        Runtime.getRuntime().addShutdownHook(new Thread(stage::close, "end of " + directory)); // however this one ends
+        return stage;
     }
 
     /** Directories, and of the libraries those that a server of files needs. */
@@ -131,7 +133,9 @@ final class Stage implements AutoCloseable {
     @Override
     public void close() {
         try {
-            Bench.deleteTree(directory);
+            if (Files.exists(directory)) {
+                Bench.deleteTree(directory);
+            }
         } catch (IOException e) {
             System.err.println("bench: " + directory + " is left behind: " + e.getMessage());
         }
