@@ -1,6 +1,7 @@
 package io.sendfiled.system.client;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -185,7 +186,9 @@ final class EmbeddedIT {
 
             CompletableFuture<OpenFile> third = client.open(first);
             ExecutionException e = assertThrows(ExecutionException.class, third::get);
-            assertEquals(Errno.EDQUOT, ((TransferException) e.getCause()).errno());
+            assertEquals(
+                    Errno.EDQUOT,
+                    assertInstanceOf(TransferException.class, e.getCause()).errno());
             files.add(client.open(first.withOwner(2)).get());
 
             for (OpenFile file : files) {
