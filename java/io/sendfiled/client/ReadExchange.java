@@ -189,7 +189,7 @@ class ReadExchange extends Exchange {
         }
         sendCancel();
         if (handedOver
-                && isCopying()) { // the copying thread notices, and finishes when it does not write to the target
+                && isCopyUnderWay()) { // the copying thread notices, and finishes when it does not write to the target
             closeBytes();
             tell(cancellation());
         } else {
@@ -199,6 +199,11 @@ class ReadExchange extends Exchange {
 
     /** Whether a thread of the client copies the content. */
     boolean isCopying() {
+        return false;
+    }
+
+    /** Whether that thread has begun, and so ends the exchange. If it has not, it will not any more. */
+    boolean isCopyUnderWay() {
         return false;
     }
 

@@ -4,11 +4,15 @@ import io.sendfiled.sys.NativeIoException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.WritableByteChannel;
+import java.util.concurrent.atomic.AtomicBoolean;
 
 /** Read File whose bytes a thread of the client's copies to a channel. */
 final class ReadToExchange extends ReadExchange {
     private final WritableByteChannel target;
     private final Copying copying;
+
+    /** Of the thread that copies, or of whoever ends the exchange before: an executor may never run what it has taken. */
+    private final AtomicBoolean claimed = new AtomicBoolean();
 
     ReadToExchange(FileRequest request, SendfiledClient client, WritableByteChannel target) {
         super(request, client);
@@ -19,6 +23,11 @@ final class ReadToExchange extends ReadExchange {
     @Override
     boolean isCopying() {
         return true;
+    }
+
+    @Override
+    boolean isCopyUnderWay() {
+        return !claimed.compareAndSet(false, true);
     }
 
     @Override
@@ -39,6 +48,9 @@ final class ReadToExchange extends ReadExchange {
     void onDrained(FileInfo value) {} // the last bytes are not written yet
 
     private void copy(FileContent content) {
+        if (!claimed.compareAndSet(false, true)) {
+            return;
+        }
         ByteBuffer buffer = null;
         try {
             buffer = copying.takeBuffer();

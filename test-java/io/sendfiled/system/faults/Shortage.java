@@ -105,6 +105,7 @@ final class Shortage {
         for (int left = 0; left < MOST_LEFT; left += Integer.parseInt(arguments[1])) {
             int bytes = left;
             program.attempt("a client with a heap of " + left, () -> program.serveWithLittleHeap(bytes));
+            program.attempt("an embedded client with a heap of " + left, () -> program.embedWithLittleHeap(bytes));
             program.attempt("an engine with a heap of " + left, () -> program.launchWithLittleHeap(bytes));
         }
         System.out.println("done");
@@ -466,6 +467,31 @@ final class Shortage {
             }
         } finally {
             daemon.close();
+        }
+    }
+
+    private void embedWithLittleHeap(int left) throws Exception {
+        int[] requests = {0, 2, 3, 5, 6}; // without those whose content somebody would have to read
+        CompletableFuture<?>[] futures = new CompletableFuture<?>[requests.length];
+        SendfiledConfig config = config();
+        Files.write(config.root().resolve("a"), new byte[5]);
+        try (SendfiledClient client = Sendfiled.embedded(config)) {
+            WritableByteChannel target = target(() -> {});
+            demand(client.warm("a").await(Await.LONG).bytesMoved() == 5, "the client works");
+            fillHeap(left);
+            for (int i = 0; i < futures.length; i++) {
+                try {
+                    futures[i] = submit(client, requests[i], target);
+                } catch (VirtualMachineError e) { // then there is no transfer
+                    futures[i] = null;
+                }
+            }
+            emptyHeap();
+            demand(client.warm("a").await(Await.LONG).bytesMoved() == 5, "the client works again");
+        }
+        for (int i = 0; i < futures.length; i++) {
+            CompletableFuture<?> future = futures[i];
+            Await.until("the future of request " + requests[i], () -> future == null || future.isDone());
         }
     }
 
