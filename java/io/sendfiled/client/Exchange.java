@@ -346,25 +346,26 @@ abstract non-sealed class Exchange extends Call implements Transfer {
 
     /** All of it was sent without the engine. */
     final void completeHot(FileInfo value) {
-        endHot(() -> {
+        endHot(value.size(), () -> {
             fileInfo = value;
             info.complete(value);
-            addMoved(value.size());
+            var unused = addMoved(value.size());
             finish(value, null);
         });
     }
 
     /** It has failed without the engine, after so many bytes. */
     final void failHot(long sent, Throwable cause) {
-        endHot(() -> {
+        endHot(sent, () -> {
             moved = sent;
             fail(cause);
         });
     }
 
     /** As the engine's messages end it: not in the submitting thread, which would end one in an action of the other. */
-    private void endHot(Runnable end) {
+    private void endHot(long sent, Runnable end) {
         if (!client.transport().execute(this, end)) {
+            moved = sent;
             abandon();
         }
     }

@@ -26,12 +26,12 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
-import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A connection to a sendfiled daemon: hands over a file's name and a socket, and does not wait.
+ * Hands a file's name and a socket to an engine, and does not wait: to a daemon's, or to one {@linkplain #embedded() inside this
+ * process}. Both are used alike.
  *
  * <pre>{@code
  * try (SendfiledClient client = SendfiledClient.connect()) {
@@ -45,10 +45,13 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>No method for a transfer blocks or throws because of the daemon, the disk or the destination: failures appear in
  * the transfer's futures only. Every future ends, also when this process has no memory or no threads, or when an action, a
- * listener, a target or an executor of the user's throws anything. Thread-safe; one client serves a whole process. It needs one
- * pipe for each transfer, or two for a read with options. After a restart of the daemon, the next request connects again.
+ * listener, a target or an executor of the user's throws anything. Thread-safe; one client serves a whole process. With a daemon
+ * it needs one pipe for each transfer, or two for a read with options; after a restart of the daemon, the next request connects
+ * again.
  *
- * <p>It has one thread, which watches the status channels, completes the futures and so runs their dependent actions. When an
+ * <p>Transfers are completed by the {@linkplain FileRequest#completingOn executor} of their request, or {@linkplain
+ * Builder#completionExecutor that of the client}. Without one they are completed by a thread of the client's, which also watches
+ * the status channels of a daemon, and so runs their dependent actions. When an
  * action takes more than {@value Baton#LIMIT_MS} ms, another thread goes on with all other transfers: each action that waits keeps
  * one thread and its own transfer. For that a second thread stands by, from the first answer on.
  *
@@ -62,57 +65,15 @@ public final class SendfiledClient implements AutoCloseable {
 
     private final Transport transport;
     private final Copying copying;
-    private final Parts parts;
+    private final ClientParts parts;
     private final Destination nowhere;
 
-    private SendfiledClient(Parts parts) {
+    private SendfiledClient(ClientParts parts) {
         this.parts = parts;
         transport = parts.transport;
         copying = parts.copying;
         nowhere = parts.nowhere;
         var unused = Forgotten.watch(this, parts::reclaim);
-    }
-
-    /** What a client owns. It does not know the client, but by its running transfers. */
-    private static final class Parts {
-        final Transport transport;
-        final Copying copying;
-        final @Nullable Executor completionExecutor;
-        final @Nullable HotPath hot;
-        final NullDevice nowhere = new NullDevice();
-        private final AtomicBoolean closed = new AtomicBoolean();
-
-        Parts(Transport transport, Copying copying, @Nullable Executor completionExecutor, @Nullable HotPath hot) {
-            this.transport = transport;
-            this.copying = copying;
-            this.completionExecutor = completionExecutor;
-            this.hot = hot;
-        }
-
-        boolean isClosed() {
-            return closed.get();
-        }
-
-        /** False if it was closed before. */
-        boolean close() {
-            if (!closed.compareAndSet(false, true)) {
-                return false;
-            }
-            copying.close();
-            transport.close();
-            nowhere.close();
-            if (hot != null) {
-                hot.close();
-            }
-            return true;
-        }
-
-        /** The client is unreachable, or was closed. */
-        void reclaim() {
-            if (close()) {
-                Log.warning("a SendfiledClient of " + transport.where() + " was not closed", null);
-            }
-        }
     }
 
     boolean isClosed() {
@@ -180,7 +141,7 @@ public final class SendfiledClient implements AutoCloseable {
     /** With what {@link EmbeddedBuilder} has started; owns it. */
     static SendfiledClient of(
             Transport transport, Copying copying, @Nullable Executor completionExecutor, @Nullable HotPath hot) {
-        return new SendfiledClient(new Parts(transport, copying, completionExecutor, hot));
+        return new SendfiledClient(new ClientParts(transport, copying, completionExecutor, hot));
     }
 
     /** The name of the next client's threads. */
@@ -288,7 +249,7 @@ public final class SendfiledClient implements AutoCloseable {
     public Transfer send(FileRequest request, Destination destination) {
         SendExchange exchange = new SendExchange(request, this);
         HotPath hot = parts.hot;
-        if (hot == null || request.source() != null) {
+        if (hot == null || request.source() != null || isClosed()) {
             start(Wire.SEND_FILE, exchange, destination);
         } else {
             startHot(exchange, destination, hot);
@@ -430,8 +391,8 @@ public final class SendfiledClient implements AutoCloseable {
     }
 
     /**
-     * Cancels all running transfers, except reads whose content was handed over, and frees everything. Idempotent;
-     * waits for at most a second.
+     * Cancels all running transfers, except reads whose content was handed over, and frees everything; an embedded engine, too,
+     * which goes on in the background for as long as a disk holds it. Idempotent; waits for about a second at most.
      */
     @Override
     public void close() {

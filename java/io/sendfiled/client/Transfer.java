@@ -9,8 +9,9 @@ import java.util.concurrent.TimeoutException;
 /**
  * A running transfer. Thread-safe.
  *
- * <p>The futures are completed by a thread of the client's; those of a read, by the thread that reads the last byte of its
- * content, too. Dependent actions run there. One that takes more than {@value Baton#LIMIT_MS} ms holds up nothing but its own
+ * <p>The futures are completed by the {@linkplain FileRequest#completingOn executor} of the request or the client, or else by a
+ * thread of the client's; those of a read, by the thread that reads the last byte of its content, too. Dependent actions run
+ * there. On a thread of the client's, one that takes more than {@value Baton#LIMIT_MS} ms holds up nothing but its own
  * transfer, and keeps that thread. One that belongs to an event loop must be added with {@code
  * whenCompleteAsync(action, executor)}; so should one that waits often. What an action throws fails what depends on it.
  *

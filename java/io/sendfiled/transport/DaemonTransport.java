@@ -1,5 +1,6 @@
 package io.sendfiled.transport;
 
+import io.sendfiled.names.Names;
 import io.sendfiled.sys.Descriptors;
 import io.sendfiled.sys.Errno;
 import io.sendfiled.sys.OwnedFd;
@@ -70,7 +71,9 @@ public final class DaemonTransport implements Transport {
         if (request.root() != null) {
             close(destination);
             close(source);
-            call.refuse(Errno.EINVAL, "a daemon has one root, and none of the name '" + request.root() + "'");
+            call.refuse(
+                    Errno.EINVAL,
+                    "a daemon has one root, and none of the name '" + Names.printable(request.root()) + "'");
             return;
         }
         Pipe.SinkChannel sink;

@@ -138,14 +138,21 @@ public final class EngineTransport implements Transport, LocalReceiver {
             if (known == null) {
                 close(destination);
                 close(source);
-                call.refuse(Errno.EINVAL, "there is no root of the name '" + request.root() + "'");
+                call.refuse(Errno.EINVAL, "there is no root of the name '" + Names.printable(request.root()) + "'");
                 return;
             }
             root = known;
         }
-        LocalRequest local = new LocalRequest(call);
+        LocalRequest local;
+        try {
+            local = new LocalRequest(call);
+            local.setTicket(tickets.add(local));
+        } catch (Throwable t) { // no memory
+            close(destination);
+            close(source);
+            throw t;
+        }
         call.inbox = local;
-        local.setTicket(tickets.add(local));
         long result;
         if (enter()) {
             try {
