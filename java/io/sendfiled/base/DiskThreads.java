@@ -1,5 +1,6 @@
 package io.sendfiled.base;
 
+import java.io.Closeable;
 import java.util.concurrent.Executor;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.ThreadPoolExecutor;
@@ -21,6 +22,23 @@ public final class DiskThreads {
     public static final Executor EXECUTOR = executor();
 
     private DiskThreads() {}
+
+    /** Closes a file elsewhere; here if there is no thread. What the close says is logged. */
+    public static void close(Closeable file) {
+        try {
+            EXECUTOR.execute(() -> closeHere(file));
+        } catch (Throwable t) { // no thread, or no memory
+            closeHere(file);
+        }
+    }
+
+    private static void closeHere(Closeable file) {
+        try {
+            file.close();
+        } catch (Throwable t) { // the disk's, or no memory
+            SystemLog.log("io.sendfiled", System.Logger.Level.WARNING, "closing a file", t);
+        }
+    }
 
     private static Executor executor() {
         ThreadPoolExecutor pool =

@@ -1,5 +1,6 @@
 package io.sendfiled.hot;
 
+import io.sendfiled.base.DiskThreads;
 import io.sendfiled.base.Forgotten;
 import io.sendfiled.base.SystemLog;
 import io.sendfiled.jni.HotNative;
@@ -123,6 +124,7 @@ public final class HotRoot implements AutoCloseable {
         try {
             int result = HotNative.adopt(state.handle, duplicate.fd(), hot.numbers);
             if (result == -Errno.EAGAIN) {
+                DiskThreads.close(OwnedFd.take(duplicate.release())); // its disk may hold that
                 return null;
             }
             if (result == -Errno.EBADF && state.closed.get()) {

@@ -306,16 +306,8 @@ final class RequestSender {
         close(pending.status());
         close(pending.destination());
         if (pending.source() != null) {
-            closeSource(pending.source());
-        }
-    }
-
-    /** Elsewhere: the file may be on a disk that holds the close, and who submits a request does not wait for disks. */
-    private static void closeSource(OwnedFd source) {
-        try {
-            DiskThreads.EXECUTOR.execute(() -> close(source));
-        } catch (Throwable t) { // no thread, or no memory
-            close(source);
+            // Its disk may hold the close, and who submits a request does not wait for disks.
+            DiskThreads.close(pending.source());
         }
     }
 
