@@ -39,6 +39,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** Files that go to a channel's socket behind its pipeline. */
 @Timeout(60)
 final class NettyDestinationIT {
+    @SuppressWarnings("UnusedVariable") // the daemon's
     @TempDir
     private static Path directory;
 
