@@ -43,9 +43,8 @@ public final class ReactorServer {
 
     public static void main(String[] args) throws Exception {
         Path root = Path.of(args[0]).toRealPath();
-        try (Sendfiled engine = Sendfiled.launch(
-                        SendfiledConfig.builder().name("reactor").root(root).build());
-                SendfiledClient client = SendfiledClient.connect(engine.config().name());
+        try (SendfiledClient client =
+                        Sendfiled.embedded(SendfiledConfig.builder().root(root).build());
                 HotRoot hot = HotRoot.open(root)) {
             var server = create(SendfiledFiles.of(client, hot), root).bindNow();
             System.out.println("port " + server.port());

@@ -47,9 +47,8 @@ public final class VertxServer {
 
     public static void main(String[] args) throws Exception {
         Path root = Path.of(args[0]).toRealPath();
-        Sendfiled engine = Sendfiled.launch(
-                SendfiledConfig.builder().name("vertx").root(root).build());
-        SendfiledClient client = SendfiledClient.connect("vertx");
+        SendfiledClient client =
+                Sendfiled.embedded(SendfiledConfig.builder().root(root).build());
         SendfiledFiles files = SendfiledFiles.of(client, HotRoot.open(root));
         Vertx vertx = Vertx.vertx();
         start(vertx, files, root).listen(0, "localhost").onComplete(started -> {
@@ -59,7 +58,6 @@ public final class VertxServer {
                 started.cause().printStackTrace();
                 vertx.close();
                 client.close();
-                engine.close();
             }
         });
     }

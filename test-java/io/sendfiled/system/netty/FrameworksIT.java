@@ -207,7 +207,7 @@ final class FrameworksIT {
         start(tls);
         Path behind = Files.createDirectories(directory.resolve("behind"));
         Content held = Content.write(behind.resolve("held"), 2_000_000);
-        try (HeldDisk disk = HeldDisk.mount(root.resolve("disk"), behind, "held", "--hold-calls", "read")) {
+        try (HeldDisk disk = HeldDisk.mount(root.resolve("disk"), behind, "held", "--hold-calls", "read,flush")) {
             CompletableFuture<Content> waiting = get("disk/held");
             disk.awaitHeld();
             for (int i = 0; i < PINGS; i++) {

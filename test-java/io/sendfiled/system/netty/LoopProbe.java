@@ -82,17 +82,18 @@ final class LoopProbe {
         this.tls = tls;
     }
 
+    @SuppressWarnings("try") // the engine is there for the client
     public static void main(String[] args) throws Exception {
         Transport transport = Transport.valueOf(args[0]);
         Path directory = Path.of(args[1]);
         Path root = directory.resolve("root");
         installBlockHound();
-        try (Sendfiled engine = Sendfiled.launch(SendfiledConfig.builder()
-                        .root(root)
-                        .socketDirectory(directory)
-                        .build());
+        SendfiledConfig config =
+                SendfiledConfig.builder().root(root).socketDirectory(directory).build();
+        boolean socket = transport == Transport.EPOLL; // either has its turn
+        try (Sendfiled engine = socket ? Sendfiled.launch(config) : null;
                 SendfiledClient client =
-                        SendfiledClient.connect(directory, engine.config().name());
+                        socket ? SendfiledClient.connect(directory, config.name()) : Sendfiled.embedded(config);
                 HotRoot hot = HotRoot.open(root)) {
             LoopProbe probe = new LoopProbe(
                     root,
