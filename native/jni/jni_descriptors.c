@@ -13,7 +13,6 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/ioctl.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -76,14 +75,6 @@ static jint close_fd(JNIEnv *env, jclass self, jint fd)
     return sfd_sys_linux.close(fd);
 }
 
-/* The only failure of a socket is ENOTCONN: its end is there already. */
-static void shutdown_socket(JNIEnv *env, jclass self, jint fd)
-{
-    (void)env;
-    (void)self;
-    (void)shutdown(fd, SHUT_RDWR);
-}
-
 static jint identity(JNIEnv *env, jclass self, jint fd, jlongArray out)
 {
     struct stat status;
@@ -132,7 +123,6 @@ jint sfd_jni_register_descriptors(JNIEnv *env, const char *package)
         SFD_JNI_METHOD("duplicate", "(I)I", duplicate),
         SFD_JNI_METHOD("setCloseOnExec", "(I)I", set_close_on_exec),
         SFD_JNI_METHOD("close", "(I)I", close_fd),
-        SFD_JNI_METHOD("shutdown", "(I)V", shutdown_socket),
         SFD_JNI_METHOD("identity", "(I[J)I", identity),
         SFD_JNI_METHOD("isTerminal", "(I)Z", is_terminal),
         SFD_JNI_METHOD("terminalWidth", "(I)I", terminal_width),

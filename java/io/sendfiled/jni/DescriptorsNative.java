@@ -37,9 +37,6 @@ public final class DescriptorsNative {
     /** Closes a descriptor; the number is free also when the result is an error. */
     public static native int close(int fd);
 
-    /** {@code shutdown(2)} of a socket in both directions; nothing happens to one that is not connected. */
-    public static native void shutdown(int fd);
-
     /**
      * Tells which file it is, as {@code fstat(2)}: two descriptors with the same first two numbers are of one file. Blocks
      * as the file system does.

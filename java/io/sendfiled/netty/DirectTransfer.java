@@ -6,7 +6,6 @@ import io.netty.channel.ChannelFuture;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelProgressivePromise;
 import io.netty.channel.ChannelPromise;
-import io.sendfiled.client.Destination;
 import io.sendfiled.client.FileRequest;
 import io.sendfiled.client.OpenFile;
 import io.sendfiled.client.Source;
@@ -20,7 +19,6 @@ import java.io.IOException;
 import java.nio.channels.ClosedChannelException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.RejectedExecutionException;
-import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -54,8 +52,6 @@ final class DirectTransfer implements FileTransfer {
     private long transferredBefore; // by the region, before the engine
     private @Nullable CompletableFuture<OpenFile> opening;
     private @Nullable Transfer transfer;
-    private @Nullable OwnedFd socket; // while the engine has another one
-    private final AtomicBoolean progressPending = new AtomicBoolean();
 
     DirectTransfer(
             SendfiledHandler handler,
@@ -87,8 +83,8 @@ final class DirectTransfer implements FileTransfer {
             phase = Phase.READY;
         } else {
             phase = Phase.OPENING;
-            opening = file.files().openCold(file.request());
-            var unused = opening.whenCompleteAsync(this::onOpened, ctx.executor());
+            opening = file.files().openCold(file.request(), ctx.channel());
+            var unused = opening.whenComplete((opened, failure) -> inLoop(() -> onOpened(opened, failure)));
         }
     }
 
@@ -159,13 +155,13 @@ final class DirectTransfer implements FileTransfer {
     // ---- by the engine ----
 
     private void onOpened(@Nullable OpenFile opened, @Nullable Throwable failure) {
-        opening = null;
         if (phase != Phase.OPENING) {
             if (opened != null) {
                 opened.close();
             }
             return;
         }
+        opening = null;
         if (opened == null) {
             fail(SendfiledFiles.translated(file.path(), failure));
             return;
@@ -213,46 +209,35 @@ final class DirectTransfer implements FileTransfer {
         transferredBefore = transferred;
         Transfer started;
         try {
-            OwnedFd own = Descriptors.duplicate(descriptor);
-            socket = own;
-            if (!ctx.channel().isOpen()) { // asked for now: the number may have been of another one's already
-                throw new ClosedChannelException();
-            }
-            Destination destination = Destination.of(own);
             OpenFile opened = file.takeOpened();
             Source source = file.source();
             if (opened != null) {
-                started = opened.send(destination);
+                started = opened.send(this::duplicateSocket);
             } else if (source != null) {
-                started = file.files()
-                        .client()
-                        .send(FileRequest.of(source).range(file.position() + transferred, remaining()), destination);
+                FileRequest rest = FileRequest.of(source).range(file.position() + transferred, remaining());
+                started = file.files().send(rest, ctx.channel(), this::duplicateSocket);
             } else {
                 throw new IllegalStateException("nothing to send " + file + " from");
             }
-        } catch (IOException | RuntimeException e) {
-            closeSocket();
+        } catch (RuntimeException e) {
             fail(e);
             return;
         }
         transfer = started;
-        started.onProgress((moved, total) -> onEngineProgress());
-        var unused = started.result().whenCompleteAsync(this::onEngineEnded, ctx.executor());
+        started.onProgress((moved, total) -> inLoop(this::onEngineProgress));
+        var unused = started.result().whenComplete((result, failure) -> inLoop(() -> onEngineEnded(result, failure)));
     }
 
-    /** In a thread of the client's. One task at a time is enough. */
-    private void onEngineProgress() {
-        if (progressPending.compareAndSet(false, true)) {
-            try {
-                ctx.executor().execute(this::reportEngineProgress);
-            } catch (RejectedExecutionException e) {
-                // The loop has ended, and its channels with it.
-            }
+    private OwnedFd duplicateSocket() throws IOException {
+        OwnedFd duplicate = Descriptors.duplicate(descriptor);
+        if (!ctx.channel().isOpen()) { // asked for behind that: the number may have been another one's already
+            duplicate.close();
+            throw new ClosedChannelException();
         }
+        return duplicate;
     }
 
-    private void reportEngineProgress() {
-        progressPending.set(false);
+    private void onEngineProgress() {
         Transfer running = transfer;
         if (phase == Phase.ENGINE && running != null) {
             progressed(transferredBefore + running.bytesMoved());
@@ -264,7 +249,6 @@ final class DirectTransfer implements FileTransfer {
         if (phase != Phase.ENGINE) {
             return;
         }
-        closeSocket();
         if (result == null) {
             if (failure instanceof TransferException e) {
                 transferred = transferredBefore + e.bytesMoved();
@@ -278,15 +262,16 @@ final class DirectTransfer implements FileTransfer {
         ctx.flush(); // epoll tells once that the socket is writable, and the engine may have used that up
     }
 
-    private void closeSocket() {
-        OwnedFd own = socket;
-        socket = null;
-        if (own != null) {
-            try {
-                own.close();
-            } catch (IOException e) {
-                // of the socket, which its channel finds out about
-            }
+    /** A client that is being closed tells by a thread of its own. */
+    private void inLoop(Runnable action) {
+        if (ctx.executor().inEventLoop()) {
+            action.run();
+            return;
+        }
+        try {
+            ctx.executor().execute(action);
+        } catch (RejectedExecutionException e) {
+            // The loop has ended, and with it the channel, which has aborted everything.
         }
     }
 
@@ -333,17 +318,9 @@ final class DirectTransfer implements FileTransfer {
         if (opening != null) {
             opening.cancel(false);
         }
-        if (socket != null) {
-            /*
-             * The engine has the socket as well, and may wait for a disk: without this, the peer would get neither an end nor
-             * a reset until it lets go.
-             */
-            Descriptors.shutdown(socket);
-        }
         if (transfer != null) {
-            transfer.cancel();
+            transfer.cancel(); // the engine closes its socket at once, even where it waits for a disk
         }
-        closeSocket();
         end(cause);
     }
 }

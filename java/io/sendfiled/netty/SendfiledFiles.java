@@ -1,12 +1,15 @@
 package io.sendfiled.netty;
 
+import io.netty.channel.Channel;
 import io.netty.util.concurrent.EventExecutor;
 import io.netty.util.concurrent.Future;
 import io.netty.util.concurrent.Promise;
+import io.sendfiled.client.Destination;
 import io.sendfiled.client.FileRequest;
 import io.sendfiled.client.OpenFile;
 import io.sendfiled.client.SendfiledClient;
 import io.sendfiled.client.Source;
+import io.sendfiled.client.Transfer;
 import io.sendfiled.client.TransferException;
 import io.sendfiled.client.TransferOptions;
 import io.sendfiled.hot.HotFile;
@@ -18,17 +21,19 @@ import java.nio.file.AccessDeniedException;
 import java.nio.file.NoSuchFileException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
+import java.util.concurrent.RejectedExecutionException;
 import org.jspecify.annotations.Nullable;
 
 /**
  * The files of one root, for the channels of a server: opens them without waiting for a disk.
  *
  * <pre>{@code
+ * SendfiledClient client = Sendfiled.embedded().config(config).hot(false).start(); // of the same root
  * SendfiledFiles files = SendfiledFiles.of(client, HotRoot.open(root));
  * ...
  * channel.pipeline().addLast(new SendfiledHandler(), new HttpServerCodec(), new MyServer(files));
  * ...
- * files.open(ctx.executor(), path).addListener((Future<SendfiledFile> opened) -> {
+ * files.open(ctx.channel(), path).addListener((Future<SendfiledFile> opened) -> {
  *     SendfiledFile file = opened.getNow(); // null: see opened.cause()
  *     ctx.write(headers(file.count(), file.etag()));
  *     ctx.write(file);
@@ -77,29 +82,52 @@ public final class SendfiledFiles {
      *     is closed
      */
     public Future<SendfiledFile> open(EventExecutor executor, String path) {
+        return open(executor, path, 0);
+    }
+
+    /**
+     * The same for a channel, which becomes the {@linkplain FileRequest#withOwner owner} of what the engine does: channels have
+     * fair turns.
+     */
+    public Future<SendfiledFile> open(Channel channel, String path) {
+        return open(channel.eventLoop(), path, ownerOf(channel));
+    }
+
+    private Future<SendfiledFile> open(EventExecutor executor, String path, long owner) {
+        CompletableFuture<OpenFile> opening;
         try {
             HotFile hot = openHot(path);
             if (hot != null) {
                 return executor.newSucceededFuture(SendfiledFile.ofHot(this, path, hot));
             }
+            opening = client.open(
+                    FileRequest.of(path).with(DETAILS).withOwner(owner).completingOn(executor));
         } catch (IOException | RuntimeException e) {
             return executor.newFailedFuture(e);
         }
         Promise<SendfiledFile> promise = executor.newPromise();
-        CompletableFuture<OpenFile> opening = openCold(FileRequest.of(path));
-        var unused = opening.whenCompleteAsync(
-                (opened, failure) -> {
-                    if (opened == null) {
-                        promise.tryFailure(translated(path, failure));
-                        return;
-                    }
-                    SendfiledFile file = SendfiledFile.ofOpened(this, path, opened);
-                    if (!promise.trySuccess(file)) {
-                        file.release();
-                    }
-                },
-                executor);
+        var unused = opening.whenComplete((opened, failure) -> {
+            try {
+                executor.execute(() -> complete(promise, path, opened, failure));
+            } catch (RejectedExecutionException e) { // it has ended: nobody would be told of the file
+                if (opened != null) {
+                    opened.close();
+                }
+            }
+        });
         return promise;
+    }
+
+    private void complete(
+            Promise<SendfiledFile> promise, String path, @Nullable OpenFile opened, @Nullable Throwable failure) {
+        if (opened == null) {
+            promise.tryFailure(translated(path, failure));
+            return;
+        }
+        SendfiledFile file = SendfiledFile.ofOpened(this, path, opened);
+        if (!promise.trySuccess(file)) {
+            file.release();
+        }
     }
 
     /**
@@ -134,6 +162,11 @@ public final class SendfiledFiles {
         return client;
     }
 
+    /** By the engine; completed in the channel's event loop. */
+    Transfer send(FileRequest request, Channel channel, Destination destination) {
+        return client.send(of(request, channel), destination);
+    }
+
     /** From the kernel's caches, or null: only the engine can tell. */
     @Nullable
     HotFile openHot(String path) throws IOException {
@@ -146,9 +179,17 @@ public final class SendfiledFiles {
         return root == null ? null : root.adopt(channel);
     }
 
-    /** By the engine. */
-    CompletableFuture<OpenFile> openCold(FileRequest request) {
-        return client.open(request.with(DETAILS));
+    /** By the engine; completed in the channel's event loop. */
+    CompletableFuture<OpenFile> openCold(FileRequest request, Channel channel) {
+        return client.open(of(request.with(DETAILS), channel));
+    }
+
+    private static FileRequest of(FileRequest request, Channel channel) {
+        return request.withOwner(ownerOf(channel)).completingOn(channel.eventLoop());
+    }
+
+    private static long ownerOf(Channel channel) {
+        return Integer.toUnsignedLong(channel.id().hashCode());
     }
 
     /** What a file that is not there is told by, whoever has looked for it. */

@@ -217,7 +217,7 @@ public final class SendfiledHandler extends ChannelDuplexHandler {
             if (file.count() <= MAX_READ && sendByBuffer(ctx, to, file, promise)) {
                 return;
             }
-        } catch (IOException | RuntimeException e) {
+        } catch (Throwable e) { // no memory for the buffer, too
             refuse(file, promise, e);
             return;
         }
@@ -256,7 +256,7 @@ public final class SendfiledHandler extends ChannelDuplexHandler {
                 bytes.release();
                 return false;
             }
-        } catch (IOException | RuntimeException e) {
+        } catch (Throwable e) {
             bytes.release();
             throw e;
         }

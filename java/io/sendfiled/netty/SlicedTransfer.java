@@ -81,7 +81,7 @@ final class SlicedTransfer implements FileTransfer {
             isOpen = true;
             feed();
         } else {
-            opening = file.files().openCold(file.request());
+            opening = file.files().openCold(file.request(), ctx.channel());
             var unused = opening.whenCompleteAsync(this::onOpened, ctx.executor());
         }
     }

@@ -171,17 +171,6 @@ public final class Descriptors {
         Errno.check(DescriptorsNative.setCloseOnExec(numberOf(channel)), "set FD_CLOEXEC");
     }
 
-    /**
-     * Ends a socket's connection in both directions, as {@code shutdown(2)}: for all duplicates of the descriptor, whoever has
-     * them. Nothing happens if it is not connected any more.
-     *
-     * @param socket which its owner does not close meanwhile
-     */
-    public static void shutdown(OwnedFd socket) {
-        NativeLibrary.ensureAvailable();
-        DescriptorsNative.shutdown(socket.fd());
-    }
-
     /** Whether a descriptor is a terminal; false when it is not open. */
     public static boolean isTerminal(int fd) {
         NativeLibrary.ensureAvailable();
