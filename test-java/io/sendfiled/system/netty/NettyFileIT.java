@@ -15,6 +15,7 @@ import io.netty.channel.ChannelProgressiveFuture;
 import io.netty.channel.ChannelProgressiveFutureListener;
 import io.netty.channel.ChannelProgressivePromise;
 import io.netty.handler.timeout.IdleStateHandler;
+import io.netty.util.Version;
 import io.sendfiled.counters.Counter;
 import io.sendfiled.hot.HotRoot;
 import io.sendfiled.netty.FileProgress;
@@ -38,6 +39,7 @@ import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.TimeUnit;
@@ -138,6 +140,13 @@ final class NettyFileIT {
     }
 
     @Test
+    void shouldRunWithTheNettyThatTheBuildMeans() {
+        assertEquals(
+                System.getProperty("sendfiled.test.netty"),
+                Version.identify().get("netty-transport").artifactVersion());
+    }
+
+    @Test
     void shouldKeepTheOrderOfAllThatIsWrittenInOneFlush() throws Exception {
         Path behind = mountDisk();
         Content cold = Content.write(behind.resolve("held"), 300_000);
@@ -162,6 +171,22 @@ final class NettyFileIT {
         assertEquals("three", read(5));
         assertNull(Pipelines.causeOf(last));
         assertTrue(coldWrite.isSuccess());
+    }
+
+    @Test
+    void shouldSendAColdFileBehindWhatTheSocketHasNotTakenYet() throws Exception {
+        Path behind = mountDisk();
+        Content cold = Content.write(behind.resolve("cold"), 500_000);
+        byte[] before = new byte[BIG];
+        Arrays.fill(before, (byte) 1);
+        SendfiledFile file = Pipelines.open(channel, files, "disk/cold");
+        channel.write(Unpooled.wrappedBuffer(before));
+        channel.write(file);
+        ChannelFuture last = channel.writeAndFlush(text("last"));
+        assertEquals(Content.of(before), Content.drain(peer, BIG));
+        assertEquals(cold, Content.drain(peer, cold.size()));
+        assertEquals("last", read(4));
+        assertNull(Pipelines.causeOf(last));
     }
 
     @Test
