@@ -315,6 +315,7 @@ final class DirectTransfer implements FileTransfer {
         if (phase == Phase.ENDED) {
             return;
         }
+        phase = Phase.ENDED; // before what is cancelled calls back
         if (opening != null) {
             opening.cancel(false);
         }
