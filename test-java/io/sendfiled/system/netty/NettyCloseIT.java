@@ -74,7 +74,7 @@ final class NettyCloseIT {
 
     @BeforeEach
     void start() throws Exception {
-        engine = TestDaemon.start(TestDaemon.Kind.EMBEDDED, directory, TestDaemon.Options.STANDARD);
+        engine = TestDaemon.start(TestDaemon.Kind.EMBEDDED, directory, TestDaemon.Options.STANDARD.withLoops(1));
         root = HotRoot.open(engine.root());
         files = SendfiledFiles.of(engine.client(), root);
         Path behind = Files.createDirectories(directory.resolve("behind"));
