@@ -95,7 +95,7 @@ final class NettyCloseIT {
             }
         }
         Await.until("all buffers to be released", () -> memory.metric().usedDirectMemory() == 0);
-        descriptors = OpenDescriptors.count();
+        descriptors = OpenDescriptors.settledCount(ProcessHandle.current().pid());
     }
 
     @AfterEach
