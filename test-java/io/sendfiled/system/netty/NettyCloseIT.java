@@ -176,7 +176,9 @@ final class NettyCloseIT {
      */
     private boolean failsSecondWaitOfAHalf() {
         return transport == Transport.EPOLL
-                && Version.identify().get("netty-transport").artifactVersion().startsWith("4.2.");
+                && Objects.requireNonNull(Version.identify().get("netty-transport"))
+                        .artifactVersion()
+                        .startsWith("4.2.");
     }
 
     @Test

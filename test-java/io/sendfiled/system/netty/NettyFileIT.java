@@ -143,7 +143,8 @@ final class NettyFileIT {
     void shouldRunWithTheNettyThatTheBuildMeans() {
         assertEquals(
                 System.getProperty("sendfiled.test.netty"),
-                Version.identify().get("netty-transport").artifactVersion());
+                Objects.requireNonNull(Version.identify().get("netty-transport"))
+                        .artifactVersion());
     }
 
     @Test
