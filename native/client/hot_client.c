@@ -135,8 +135,8 @@ enum sfd_hot_result sfd_hot_send(struct sfd_hot_file *file, int destination_fd, 
     const int selected = select_part(file, &opened, rest->offset, &rest->length);
 
     if (selected < 0) return fail(selected);
-    const struct sfd_hot_sent sent = sfd_hot_source_send(&opened, destination_fd, SFD_FD_OTHER, rest->head,
-                                                         rest->head_length, (uint64_t)rest->offset, rest->length);
+    const struct sfd_hot_sent sent = sfd_hot_source_send(&opened, destination_fd, NULL, rest->head, rest->head_length,
+                                                         (uint64_t)rest->offset, rest->length);
     rest->head = rest->head == NULL ? NULL : (const char *)rest->head + sent.head_moved;
     rest->head_length -= sent.head_moved;
     rest->offset += (off_t)sent.moved;

@@ -203,25 +203,27 @@ struct sending {
 };
 
 /* 0 or -errno: what the destination is, and by which technique nothing waits for it. */
-static int find_destination(struct sending *s, int dest, enum sfd_fd_kind kind)
+static int find_destination(struct sending *s, int dest, const struct sfd_fd_info *known)
 {
     const struct sfd_sys *sys = s->hot->kernel.sys;
-    struct sfd_fd_info info = {.kind = kind};
+    struct sfd_fd_info found;
+    const struct sfd_fd_info *info = known != NULL ? known : &found;
 
-    int result = kind == SFD_FD_OTHER ? sfd_fd_classify(sys, dest, &info) : 0;
-    if (result == 0 && !info.asked) result = sfd_fd_ask(sys, dest, &info);
+    int result = known == NULL ? sfd_fd_classify(sys, dest, &found) : 0;
+    if (result == 0 && known == NULL && !found.asked) result = sfd_fd_ask(sys, dest, &found);
     if (result < 0) return result;
+    if (!info->writable) return -EBADF;
     s->move.dest = dest;
-    s->move.dest_kind = info.kind;
-    switch (info.kind) {
+    s->move.dest_kind = info->kind;
+    switch (info->kind) {
     case SFD_FD_TCP:
     case SFD_FD_UNIX_STREAM:
         /* sendfile(2) has no flag by which it would not wait, and with O_APPEND it is refused. */
-        s->technique = info.nonblock && !info.append ? SFD_TECHNIQUE_SENDFILE : SFD_TECHNIQUE_READ_WRITE;
+        s->technique = info->nonblock && !info->append ? SFD_TECHNIQUE_SENDFILE : SFD_TECHNIQUE_READ_WRITE;
         return 0;
     case SFD_FD_PIPE:
         /* The head is written, which a pipe without O_NONBLOCK waits for on some kernels. */
-        if (!info.nonblock && s->hot->kernel.pipe_write_flags == 0) return -EOPNOTSUPP;
+        if (!info->nonblock && s->hot->kernel.pipe_write_flags == 0) return -EOPNOTSUPP;
         s->technique = SFD_TECHNIQUE_SPLICE;
         return 0;
     default:
@@ -305,8 +307,8 @@ static void send_all(struct sending *s, const void *head, size_t head_length, ui
     }
 }
 
-struct sfd_hot_sent sfd_hot_source_send(struct sfd_hot_source *file, int dest, enum sfd_fd_kind kind, const void *head,
-                                        size_t head_length, uint64_t offset, uint64_t length)
+struct sfd_hot_sent sfd_hot_source_send(struct sfd_hot_source *file, int dest, const struct sfd_fd_info *known,
+                                        const void *head, size_t head_length, uint64_t offset, uint64_t length)
 {
     char buffer[COPY_BYTES];
     struct sfd_hot_sent sent = {.step = SFD_HOT_STEP_DONE};
@@ -320,7 +322,7 @@ struct sfd_hot_sent sfd_hot_source_send(struct sfd_hot_source *file, int dest, e
     };
 
     const bool is_inside = offset <= file->size && length <= file->size - offset;
-    const int result = is_inside ? find_destination(&s, dest, kind) : -ERANGE;
+    const int result = is_inside ? find_destination(&s, dest, known) : -ERANGE;
     if (result < 0) return (struct sfd_hot_sent){.step = SFD_HOT_STEP_FAILED, .error = result};
     /* send(2) has MSG_NOSIGNAL. */
     const bool raises = !s.hot->sigpipe_is_harmless && s.technique != SFD_TECHNIQUE_READ_WRITE;

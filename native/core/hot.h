@@ -111,12 +111,12 @@ int64_t sfd_hot_source_read(struct sfd_hot_source *file, void *to, size_t size, 
  * bytes behind it are in memory, so COLD with nothing moved leaves every choice. The file goes in windows of at most
  * 256 KiB; the caller bounds `length` if others wait for its thread meanwhile.
  *
- * `dest` is a stream socket or a pipe of this kind; SFD_FD_OTHER: find out, in three more system calls. Files and
- * others are refused (-EOPNOTSUPP): writing to them may wait. Never waits for the destination either: one without
- * O_NONBLOCK is written to by calls that do not wait, and its flags stay as they are; that copies the bytes once more
- * if it is a socket.
+ * `dest` is a stream socket or a pipe. `known`: what it is, with its flags, which nobody changes meanwhile; NULL: find
+ * out, in three more system calls. Files and others are refused (-EOPNOTSUPP): writing to them may wait. Never waits
+ * for the destination either: one without O_NONBLOCK is written to by calls that do not wait, and its flags stay as
+ * they are; that copies the bytes once more if it is a socket.
  */
-struct sfd_hot_sent sfd_hot_source_send(struct sfd_hot_source *file, int dest, enum sfd_fd_kind kind, const void *head,
-                                        size_t head_length, uint64_t offset, uint64_t length);
+struct sfd_hot_sent sfd_hot_source_send(struct sfd_hot_source *file, int dest, const struct sfd_fd_info *known,
+                                        const void *head, size_t head_length, uint64_t offset, uint64_t length);
 
 #endif

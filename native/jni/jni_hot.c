@@ -140,11 +140,18 @@ static jint read_buffer(JNIEnv *env, jclass self, jlong root, jint fd, jobject b
     return read_file(env, self, root, fd, (jlong)(intptr_t)(bytes + position), capacity, offset);
 }
 
-static jint send_file(JNIEnv *env, jclass self, jlong root, jint fd, jlong size, jint dest, jlong head,
+static jint send_file(JNIEnv *env, jclass self, jlong root, jint fd, jlong size, jint dest, jboolean tcp, jlong head,
                       jint head_length, jlong offset, jlong length, jlongArray moved)
 {
+    const struct sfd_fd_info known = {
+        .kind = SFD_FD_TCP,
+        .readable = true,
+        .writable = true,
+        .asked = true,
+        .nonblock = true,
+    };
     struct sfd_hot_source file = file_of(root, fd, size);
-    const struct sfd_hot_sent sent = sfd_hot_source_send(&file, dest, SFD_FD_OTHER, (const void *)(intptr_t)head,
+    const struct sfd_hot_sent sent = sfd_hot_source_send(&file, dest, tcp ? &known : NULL, (const void *)(intptr_t)head,
                                                          (size_t)head_length, (uint64_t)offset, (uint64_t)length);
     const jlong counts[] = {(jlong)sent.head_moved, (jlong)sent.moved};
 
@@ -164,7 +171,7 @@ jint sfd_jni_register_hot(JNIEnv *env, const char *package)
         SFD_JNI_METHOD("close", "(JIJJI)V", close_file),
         SFD_JNI_METHOD("read", "(JIJIJ)I", read_file),
         SFD_JNI_METHOD("readBuffer", "(JILjava/nio/ByteBuffer;IIJ)I", read_buffer),
-        SFD_JNI_METHOD("send", "(JIJIJIJJ[J)I", send_file),
+        SFD_JNI_METHOD("send", "(JIJIZJIJJ[J)I", send_file),
     };
 
     return sfd_jni_register(env, package, "HotNative", methods, SFD_JNI_COUNT(methods));

@@ -163,6 +163,22 @@ TEST_F(HotTest, ShouldSendAWindowWholeOrNotAtAll)
     EXPECT_EQ(2 * HOT_WINDOW, sent.moved);
 }
 
+TEST_F(HotTest, ShouldAskNothingOfADestinationThatIsKnown)
+{
+    SocketPair pair(SOCK_STREAM);
+    struct sfd_fd_info known = {};
+    known.kind = SFD_FD_UNIX_STREAM;
+    known.writable = true;
+    known.nonblock = true;
+    ASSERT_EQ(0, open());
+    sys_.fcntl = [](int, int, int64_t) { return -EIO; };
+    sys_.getsockopt_int = [](int, int, int, int *) { return -EIO; };
+    EXPECT_EQ(SFD_HOT_STEP_FAILED, send(pair.out.get(), 0, 4096).step);
+    const struct sfd_hot_sent sent = send(pair.out.get(), 0, 4096, "head", &known);
+    EXPECT_EQ(SFD_HOT_STEP_DONE, sent.step) << sent.error;
+    EXPECT_BYTES("head" + content_.substr(0, 4096), drain(pair.in.get()));
+}
+
 TEST_F(HotTest, ShouldSendThroughPipesWhateverTheirMode)
 {
     for (const int flags : {0, O_NONBLOCK}) {
@@ -173,7 +189,7 @@ TEST_F(HotTest, ShouldSendThroughPipesWhateverTheirMode)
         ASSERT_EQ(0, open());
         for (;;) {
             const struct sfd_hot_sent sent =
-                send(pipe.out.get(), moved, SIZE - moved, std::string("head").substr(head), SFD_FD_PIPE);
+                send(pipe.out.get(), moved, SIZE - moved, std::string("head").substr(head));
             moved += sent.moved;
             head += sent.head_moved;
             arrived += drain(pipe.in.get());

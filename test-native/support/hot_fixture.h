@@ -63,9 +63,9 @@ class HotFixture : public CoreTest
         return *directory_ / ("root/" + name);
     }
     struct sfd_hot_sent send(int dest, uint64_t offset, uint64_t length, const std::string &head = "",
-                             enum sfd_fd_kind kind = SFD_FD_OTHER)
+                             const struct sfd_fd_info *known = nullptr)
     {
-        return sfd_hot_source_send(&file_, dest, kind, head.data(), head.size(), offset, length);
+        return sfd_hot_source_send(&file_, dest, known, head.data(), head.size(), offset, length);
     }
 
     static constexpr uint64_t SIZE = 3 * HOT_WINDOW + 12345;

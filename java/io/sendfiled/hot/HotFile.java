@@ -131,10 +131,25 @@ public final class HotFile implements AutoCloseable {
      */
     public HotStep send(int fd, long headAddress, int headLength, long offset, long length, long[] moved)
             throws IOException {
+        return send(fd, false, headAddress, headLength, offset, length, moved);
+    }
+
+    /**
+     * As {@link #send}, to a TCP socket in non-blocking mode: the caller knows that, as an event loop does of its channels, so that
+     * nobody asks the socket. If it is in blocking mode, the call may wait for it.
+     */
+    public HotStep sendToTcp(int fd, long headAddress, int headLength, long offset, long length, long[] moved)
+            throws IOException {
+        return send(fd, true, headAddress, headLength, offset, length, moved);
+    }
+
+    private HotStep send(int fd, boolean tcp, long headAddress, int headLength, long offset, long length, long[] moved)
+            throws IOException {
         demand(headLength >= 0 && offset >= 0 && length >= 0, "a negative length or offset");
         demand(moved.length >= 2, "no room for both counts");
         try {
-            int step = HotNative.send(root.handle(), fd(), size(), fd, headAddress, headLength, offset, length, moved);
+            int step = HotNative.send(
+                    root.handle(), fd(), size(), fd, tcp, headAddress, headLength, offset, length, moved);
             return STEPS[Errno.check(step, "send a file")];
         } finally {
             Reference.reachabilityFence(root);

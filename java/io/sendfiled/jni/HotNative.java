@@ -86,6 +86,7 @@ public final class HotNative {
     /**
      * Sends memory and then a part of a file: {@link #DONE}, {@link #BLOCKED} or {@link #COLD}.
      *
+     * @param tcp the destination is known to be a TCP socket in non-blocking mode; else it is asked what it is
      * @param moved gets the bytes of the head and those of the file that were sent, also on failure
      */
     public static native int send(
@@ -93,6 +94,7 @@ public final class HotNative {
             int fd,
             long size,
             int destination,
+            boolean tcp,
             long head,
             int headLength,
             long offset,

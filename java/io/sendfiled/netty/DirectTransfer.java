@@ -6,6 +6,7 @@ import io.netty.channel.ChannelFuture;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelProgressivePromise;
 import io.netty.channel.ChannelPromise;
+import io.netty.channel.socket.SocketChannel;
 import io.sendfiled.client.FileRequest;
 import io.sendfiled.client.OpenFile;
 import io.sendfiled.client.Source;
@@ -113,7 +114,8 @@ final class DirectTransfer implements FileTransfer {
             passHead();
         }
         file.retain();
-        HotRegion region = new HotRegion(this, file, hot, descriptor, prefix);
+        boolean tcp = ctx.channel() instanceof SocketChannel; // and so not that of a UNIX domain socket
+        HotRegion region = new HotRegion(this, file, hot, descriptor, tcp, prefix);
         ChannelPromise written = ctx.newPromise();
         written.addListener((ChannelFuture done) -> onRegionWritten(region, done));
         ctx.write(region, written);

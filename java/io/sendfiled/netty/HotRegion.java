@@ -23,7 +23,8 @@ final class HotRegion extends AbstractReferenceCounted implements FileRegion {
     private final DirectTransfer transfer;
     private final SendfiledFile file;
     private final HotFile hot;
-    private final int descriptor;
+    private final int descriptor; // in non-blocking mode
+    private final boolean tcp;
     private final @Nullable ByteBuf head; // direct, with a memory address
     private final long[] step = new long[2]; // bytes of the head, bytes of the file
     private final long headLength;
@@ -31,11 +32,18 @@ final class HotRegion extends AbstractReferenceCounted implements FileRegion {
     private long transferred; // of head and file
     private boolean cold;
 
-    HotRegion(DirectTransfer transfer, SendfiledFile file, HotFile hot, int descriptor, @Nullable ByteBuf head) {
+    HotRegion(
+            DirectTransfer transfer,
+            SendfiledFile file,
+            HotFile hot,
+            int descriptor,
+            boolean tcp,
+            @Nullable ByteBuf head) {
         this.transfer = transfer;
         this.file = file;
         this.hot = hot;
         this.descriptor = descriptor;
+        this.tcp = tcp;
         this.head = head;
         headLength = head == null ? 0 : head.readableBytes();
     }
@@ -53,7 +61,10 @@ final class HotRegion extends AbstractReferenceCounted implements FileRegion {
         int headLeft = head == null ? 0 : head.readableBytes();
         long address = headLeft == 0 || head == null ? 0 : head.memoryAddress() + head.readerIndex();
         long length = Math.min(file.count() - fileTransferred, CHUNK);
-        HotStep result = hot.send(descriptor, address, headLeft, file.position() + fileTransferred, length, step);
+        long offset = file.position() + fileTransferred;
+        HotStep result = tcp
+                ? hot.sendToTcp(descriptor, address, headLeft, offset, length, step)
+                : hot.send(descriptor, address, headLeft, offset, length, step);
         if (head != null) {
             head.skipBytes((int) step[0]);
         }
