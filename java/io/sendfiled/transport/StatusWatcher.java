@@ -567,6 +567,8 @@ final class StatusWatcher {
             buffer.clear().limit(Math.min(buffer.capacity(), call.readLimit()));
             try {
                 count = channelOf(call).read(buffer);
+            } catch (ClosedChannelException e) { // on its executor it has got its last word meanwhile, and ended this
+                return;
             } catch (IOException e) {
                 call.fail(e);
                 return;
