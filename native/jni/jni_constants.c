@@ -119,6 +119,9 @@ static const struct constant {
     {"hot.modified", SFD_JNI_HOT_MODIFIED},
     {"hot.inode", SFD_JNI_HOT_INODE},
     {"hot.device", SFD_JNI_HOT_DEVICE},
+    {"hot.accessed", SFD_JNI_HOT_ACCESSED},
+    {"hot.changed", SFD_JNI_HOT_CHANGED},
+    {"hot.mode", SFD_JNI_HOT_MODE},
     {"hot.numbers", SFD_JNI_HOT_NUMBERS},
 };
 

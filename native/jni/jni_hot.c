@@ -75,6 +75,9 @@ static jint give(JNIEnv *env, struct sfd_hot_shared *root, int hold, int result,
         [SFD_JNI_HOT_MODIFIED] = file->mtime_ns,
         [SFD_JNI_HOT_INODE] = (jlong)file->inode,
         [SFD_JNI_HOT_DEVICE] = (jlong)file->dev,
+        [SFD_JNI_HOT_ACCESSED] = file->atime_ns,
+        [SFD_JNI_HOT_CHANGED] = file->ctime_ns,
+        [SFD_JNI_HOT_MODE] = file->mode,
     };
     (*env)->SetLongArrayRegion(env, out, 0, SFD_JNI_HOT_NUMBERS, numbers);
     return 0;

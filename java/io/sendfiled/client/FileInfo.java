@@ -6,8 +6,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * What the daemon reports about a file before its first byte.
  *
- * <p>Times are to the second, or as exact as the file system has them if there are details. Of a file that was sent from
- * memory alone, without the engine, only the time of the modification is known: the other two are equal to it.
+ * <p>Times are to the second, or as exact as the file system has them if there are details, or if the file was sent from memory
+ * alone, without the engine.
  *
  * @param size the bytes that the transfer will move: of the range that was asked for, or of the whole file
  * @param accessed the last access

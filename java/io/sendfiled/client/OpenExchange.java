@@ -1,13 +1,15 @@
 package io.sendfiled.client;
 
+import io.sendfiled.transport.JavaTransport;
 import io.sendfiled.transport.Log;
+import io.sendfiled.transport.Transport;
 import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
 
 /** Open File, and Send Open File on the same status channel. */
-final class OpenExchange extends Exchange {
+final class OpenExchange extends Exchange implements Opened {
     /** Until the file is in it: then the exchange does not know it any more, so that it can be found forgotten. */
     private volatile @Nullable CompletableFuture<OpenFile> opened;
 
@@ -30,23 +32,65 @@ final class OpenExchange extends Exchange {
         return true;
     }
 
-    /** Begins to send or close the file. False if that has been done before. */
-    boolean use() {
+    @Override
+    public boolean use() {
         return used.compareAndSet(false, true);
     }
 
     @Override
     boolean onFileInfo(FileInfo value) {
-        CompletableFuture<OpenFile> future = Objects.requireNonNull(opened);
-        if (!future.complete(new OpenFile(this, value))) { // the user has completed the future
+        if (!deliver(new OpenFile(this, value))) {
             cancel();
         }
-        opened = null;
         return true;
     }
 
-    /** Nobody can use the file any more. On the cleaner's thread, also after it was used. */
-    void onFileUnreachable() {
+    /** False if the user has completed the future. */
+    private boolean deliver(OpenFile value) {
+        CompletableFuture<OpenFile> future = Objects.requireNonNull(opened);
+        boolean taken = future.complete(value);
+        opened = null;
+        return taken;
+    }
+
+    /** This process has opened the file without the engine. It is delivered as the engine's message would be. */
+    void onOpenedHot(HotOpened file, FileInfo value) {
+        boolean goesOn = client.transport().execute(this, () -> {
+            if (isOver() || !deliver(new OpenFile(file, value))) {
+                file.discard();
+            }
+            finish(value, null);
+        });
+        if (!goesOn) { // the client is closed
+            file.discard();
+            abandon();
+        }
+    }
+
+    @Override
+    public Transfer send(Destination destination) {
+        restartAs(Operation.SEND_OPEN);
+        Transport transport = client.transport();
+        if (transport instanceof JavaTransport java) {
+            InJava.sendOpened(java, this, destination);
+            return this;
+        }
+        try {
+            transport.sendOpened(this, Objects.requireNonNull(destination.duplicate()));
+        } catch (Throwable t) { // the destination's, or no memory
+            sendCancel();
+            refuse(t);
+        }
+        return this;
+    }
+
+    @Override
+    public void discard() {
+        cancel();
+    }
+
+    @Override
+    public void onUnreachable() {
         if (use() && !isOver() && !client.transport().execute(this, this::onFileForgotten)) {
             onFileForgotten();
         }

@@ -247,7 +247,7 @@ public final class SendfiledClient implements AutoCloseable {
      * @param destination the destination; the caller keeps it, and does not use it until the result is there
      */
     public Transfer send(FileRequest request, Destination destination) {
-        SendExchange exchange = new SendExchange(request, this);
+        SendExchange exchange = new SendExchange(Operation.SEND, request, this);
         HotPath hot = parts.hot;
         if (hot == null || request.source() != null || isClosed()) {
             start(Wire.SEND_FILE, exchange, destination);
@@ -323,12 +323,20 @@ public final class SendfiledClient implements AutoCloseable {
      * Opens a file now, to send it later: for an answer whose headers need the file's size. It has {@linkplain FileInfo#details
      * details}; a daemon must know the extended form of the protocol.
      *
+     * <p>What can be opened without waiting for a disk, as for {@link #send(FileRequest, Destination)}, is opened by this process, if
+     * the request has no options. Then neither a limit of the engine's nor its open-file timeout counts, and {@link
+     * OpenFile#send} too asks the engine only for what is not in memory.
+     *
      * @return the opened file, or a {@link TransferException}; if the user completes the future, the file is closed
      */
     public CompletableFuture<OpenFile> open(FileRequest request) {
         checkPath(request, "opened");
         CompletableFuture<OpenFile> opened = new CompletableFuture<>();
-        start(Wire.OPEN_FILE, new OpenExchange(request, this, opened), null);
+        OpenExchange exchange = new OpenExchange(request, this, opened);
+        HotPath hot = parts.hot;
+        if (hot == null || isClosed() || !hot.open(exchange)) {
+            start(Wire.OPEN_FILE, exchange, null);
+        }
         return opened;
     }
 

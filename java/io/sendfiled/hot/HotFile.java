@@ -45,7 +45,21 @@ public final class HotFile implements AutoCloseable {
 
     /** When it was last modified. */
     public Instant modified() {
-        long nanos = modifiedNanos();
+        return instant(HotNative.MODIFIED_NANOS);
+    }
+
+    /** When it was last accessed, as its file system kept it when the file was opened. */
+    public Instant accessed() {
+        return instant(HotNative.ACCESSED_NANOS);
+    }
+
+    /** When it or its attributes were last changed. */
+    public Instant changed() {
+        return instant(HotNative.CHANGED_NANOS);
+    }
+
+    private Instant instant(int number) {
+        long nanos = numbers[number];
         return Instant.ofEpochSecond(Math.floorDiv(nanos, NANOS), Math.floorMod(nanos, NANOS));
     }
 
@@ -57,6 +71,11 @@ public final class HotFile implements AutoCloseable {
     /** Its device ({@code st_dev}). */
     public long device() {
         return numbers[HotNative.DEVICE];
+    }
+
+    /** Its type and permissions ({@code st_mode}). */
+    public int mode() {
+        return (int) numbers[HotNative.MODE];
     }
 
     /**

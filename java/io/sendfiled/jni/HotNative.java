@@ -28,7 +28,10 @@ public final class HotNative {
     public static final int MODIFIED_NANOS = 4;
     public static final int INODE = 5;
     public static final int DEVICE = 6;
-    public static final int NUMBERS = 7;
+    public static final int ACCESSED_NANOS = 7;
+    public static final int CHANGED_NANOS = 8;
+    public static final int MODE = 9;
+    public static final int NUMBERS = 10;
 
     private HotNative() {}
 
@@ -51,6 +54,9 @@ public final class HotNative {
                         Map.entry("modified", MODIFIED_NANOS),
                         Map.entry("inode", INODE),
                         Map.entry("device", DEVICE),
+                        Map.entry("accessed", ACCESSED_NANOS),
+                        Map.entry("changed", CHANGED_NANOS),
+                        Map.entry("mode", MODE),
                         Map.entry("numbers", NUMBERS)));
     }
 

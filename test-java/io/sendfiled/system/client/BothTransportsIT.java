@@ -197,15 +197,22 @@ final class BothTransportsIT {
 
     @Test
     void shouldSendWhatItHasOpenedAndTellWhatAnETagNeeds() throws Exception {
+        Path name = running.root().resolve("big");
+        Object accessed = Files.getAttribute(name, "lastAccessTime"); // before it is read
         try (OpenFile file = client.open("big").get();
                 TestDestination destination = TestDestination.open(TestDestination.Type.TCP, directory)) {
             FileDetails details = file.info().details();
             assertNotNull(details);
-            Path name = running.root().resolve("big");
             assertEquals(Files.getAttribute(name, "unix:ino"), details.inode());
             assertEquals(BIG, details.size());
+            assertEquals(Files.getAttribute(name, "unix:dev"), details.device());
+            assertEquals(Files.getAttribute(name, "unix:mode"), details.mode());
             assertEquals(
                     Files.getLastModifiedTime(name), FileTime.from(file.info().modified()));
+            assertEquals(
+                    Files.getAttribute(name, "unix:ctime"),
+                    FileTime.from(file.info().changed()));
+            assertEquals(accessed, FileTime.from(file.info().accessed()));
 
             CompletableFuture<Content> received = destination.receive();
             file.send(destination.destination()).await(Await.LONG);

@@ -22,6 +22,7 @@ import io.sendfiled.support.Content;
 import io.sendfiled.support.JavaProgram;
 import io.sendfiled.support.OpenDescriptors;
 import io.sendfiled.support.TestDestination;
+import io.sendfiled.sys.Descriptors;
 import io.sendfiled.sys.Errno;
 import io.sendfiled.sys.NativeIoException;
 import java.nio.channels.FileChannel;
@@ -132,6 +133,49 @@ final class EmbeddedIT {
         }
     }
 
+    @Test
+    void shouldOpenAndSendWhatIsInMemoryWithoutTheEngine() throws Exception {
+        Content big = Content.write(root.resolve("big"), 3_000_000);
+        CountingExecutor executor = new CountingExecutor();
+        try (SendfiledClient client = Sendfiled.embedded(config())) {
+            FileRequest request = FileRequest.of("small").completingOn(executor);
+            try (OpenFile file = client.open(request).get()) {
+                Files.delete(root.resolve("small")); // the open one is sent
+                Content.write(root.resolve("small"), 1);
+                assertEquals(small, sent(file));
+                assertThrows(IllegalStateException.class, () -> sent(file));
+            }
+            assertEquals(0, requests(client));
+            assertEquals(2, executor.tasks(), "both are completed there");
+
+            try (OpenFile file = client.open("big").get()) {
+                Files.delete(root.resolve("big"));
+                assertEquals(big, sent(file), "the engine goes on in the same file");
+            }
+            assertEquals(1, requests(client));
+
+            try (OpenFile file = client.open("small").get()) {
+                Path absent = directory.resolve("absent");
+                TransferException e = assertThrows(
+                        TransferException.class, () -> file.send(() -> Descriptors.duplicate(FileChannel.open(absent)))
+                                .await(Await.LONG));
+                assertEquals(Errno.ENOENT, e.errno());
+            }
+            var unused = client.open("small").get(); // closed with the client
+        } finally {
+            executor.close();
+        }
+    }
+
+    private Content sent(OpenFile file) throws Exception {
+        try (TestDestination destination = TestDestination.open(TestDestination.Type.TCP, directory)) {
+            CompletableFuture<Content> received = destination.receive();
+            file.send(destination.destination()).await(Await.LONG);
+            destination.finishSending();
+            return received.get();
+        }
+    }
+
     private static long requests(SendfiledClient client) {
         Counters counters = client.counters();
         return counters == null ? -1 : counters.get(Counter.REQUESTS);
@@ -178,7 +222,8 @@ final class EmbeddedIT {
                 .root(root)
                 .set(Setting.CLIENT_TRANSFERS, "2")
                 .build();
-        try (SendfiledClient client = Sendfiled.embedded(config)) {
+        try (SendfiledClient client =
+                Sendfiled.embedded().config(config).hot(false).start()) { // what this process opens is nobody's
             FileRequest first = FileRequest.of("small").withOwner(1);
             List<OpenFile> files = new ArrayList<>();
             files.add(client.open(first).get());
