@@ -10,7 +10,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
-import java.util.Objects;
 import java.util.stream.Stream;
 import org.apache.commons.cli.CommandLine;
 import org.apache.commons.cli.DefaultParser;
@@ -176,16 +175,9 @@ public final class Bench {
         return met || !line.hasOption("check") ? 0 : 3;
     }
 
-    /** What one scenario cannot do is no reason to lose what the others found out. */
     private static void run(Scenario scenario, Scenario.Setting setting) throws InterruptedException {
         long startNs = System.nanoTime();
-        try {
-            scenario.run(setting);
-        } catch (IOException e) {
-            String why = Objects.requireNonNullElse(e.getMessage(), e.toString());
-            setting.report().fail(scenario.name(), why);
-            setting.screen().failure(scenario.name(), why);
-        }
+        setting.attempt(scenario, "", () -> scenario.run(setting));
         setting.report().took(scenario.name(), (System.nanoTime() - startNs) / 1e9);
     }
 
@@ -239,7 +231,9 @@ public final class Bench {
             }
         }
         report.skipped().forEach((scenario, why) -> screen.warn(scenario, "left out: " + why));
-        report.failed().forEach((scenario, why) -> screen.failure(scenario, "broke off: " + why));
+        report.failed()
+                .forEach((scenario, why) ->
+                        screen.failure(scenario, "broke off, so its goals are not measured: " + why));
         return met;
     }
 

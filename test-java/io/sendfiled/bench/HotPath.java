@@ -52,10 +52,10 @@ final class HotPath implements Scenario {
     }
 
     @Override
-    public void run(Setting setting) throws IOException, InterruptedException {
+    public void run(Setting setting) throws InterruptedException {
         setting.screen().header(COLUMNS);
-        measureWeb(setting);
-        measureOwners(setting);
+        setting.attempt(this, WEB, () -> measureWeb(setting));
+        setting.attempt(this, OWNERS, () -> measureOwners(setting));
     }
 
     private void measureWeb(Setting setting) throws IOException, InterruptedException {
@@ -78,7 +78,7 @@ final class HotPath implements Scenario {
             int rounds = WebSide.rounds(setting);
             Rounds.alternate(rounds, sides, (side, round) -> {
                 setting.screen().working(side.title() + ", round " + (round + 1) + " of " + rounds);
-                side.measure(setting, name(), WEB, FILE, SMALL, Wrk.CONNECTIONS, round);
+                side.measure(setting, name(), WEB, FILE, SMALL, Wrk.CONNECTIONS, 1, round);
             });
         }
         double ratio = setting.report()

@@ -25,7 +25,7 @@ final class NettyBesideCold {
     private static final long COLD_SIZE = 64L << 20;
 
     private static final String FILE = NettyFiles.SMALL_FILE;
-    private static final String CASE = "4 KiB beside " + DOWNLOADS + " cold";
+    static final String CASE = "4 KiB beside " + DOWNLOADS + " cold";
     private static final String ALONE = "alone";
     private static final String BESIDE = "beside";
     private static final String CONTROL = "control: cold elsewhere";

@@ -29,9 +29,14 @@ final class NettyFiles implements Scenario {
             return "web-" + title().replace(" ", "");
         }
 
-        /** Few of the largest are complete in a round. */
+        /** Few of the largest are complete in a round: their bytes count. */
         String metric() {
             return bytes < LARGEST ? WebSide.RATE : WebSide.THROUGHPUT;
+        }
+
+        /** Of a round: as many as it takes to send several of the largest. */
+        int seconds() {
+            return bytes < LARGEST ? 1 : 3;
         }
     }
 
@@ -87,9 +92,11 @@ final class NettyFiles implements Scenario {
                     sides.put(way, start(stage, way, setting.files()));
                 }
                 measureSizes(setting, stage, sides, counter);
-                measureNeverHot(setting, stage, sides, counter);
-                new NettyBesideCold(name()).measure(setting, stage, sides);
-                new NettySlowClients(name()).measure(setting, sides);
+                setting.attempt(this, NEVER_HOT, () -> measureNeverHot(setting, stage, sides, counter));
+                setting.attempt(
+                        this, NettyBesideCold.CASE, () -> new NettyBesideCold(name()).measure(setting, stage, sides));
+                setting.attempt(
+                        this, NettySlowClients.CASE, () -> new NettySlowClients(name()).measure(setting, sides));
             } finally {
                 sides.values().forEach(WebSide::close);
             }
@@ -125,7 +132,7 @@ final class NettyFiles implements Scenario {
         }
         setting.screen().header(COLUMNS);
         for (Size size : sizes) {
-            measure(setting, stage, sides, counter, size);
+            setting.attempt(this, size.title(), () -> measure(setting, stage, sides, counter, size));
         }
     }
 
@@ -142,7 +149,7 @@ final class NettyFiles implements Scenario {
                 side.prepare(size.file(), file, isSmallest && !setting.quick() ? WARM_UP_SECONDS : 1);
             }
         }
-        alternate(setting, size.title(), measured, size.file(), size.bytes(), size.connections());
+        alternate(setting, size.title(), measured, size.file(), size.bytes(), size.connections(), size.seconds());
         if (isSmallest) {
             countCalls(setting, stage, measured, counter, size.title(), size.file());
         }
@@ -173,7 +180,7 @@ final class NettyFiles implements Scenario {
                 setting.screen().working(NEVER_HOT + ", warming up");
                 side.prepare(file, source, setting.quick() ? 1 : WARM_UP_SECONDS);
             }
-            alternate(setting, NEVER_HOT, measured, file, SMALL, Wrk.CONNECTIONS);
+            alternate(setting, NEVER_HOT, measured, file, SMALL, Wrk.CONNECTIONS, 1);
             countCalls(setting, stage, measured, counter, NEVER_HOT, file);
         }
         for (Way way : List.of(Way.REGION, Way.HANDLER)) {
@@ -183,12 +190,12 @@ final class NettyFiles implements Scenario {
     }
 
     private void alternate(
-            Setting setting, String testCase, List<WebSide> sides, String file, long size, int connections)
+            Setting setting, String testCase, List<WebSide> sides, String file, long size, int connections, int seconds)
             throws IOException, InterruptedException {
         int rounds = WebSide.rounds(setting);
         Rounds.alternate(rounds, sides, (side, round) -> {
             setting.screen().working(testCase + ", " + side.title() + ", round " + (round + 1) + " of " + rounds);
-            side.measure(setting, name(), testCase, file, size, connections, round);
+            side.measure(setting, name(), testCase, file, size, connections, seconds, round);
         });
     }
 

@@ -15,6 +15,7 @@ import java.util.Map;
  */
 final class NettySlowClients {
     private static final int CLIENTS = 64;
+    static final String CASE = CLIENTS + " slow clients";
     private static final int BYTES_PER_SECOND = 1 << 20;
     private static final int SETTLING_SECONDS = 2;
     private static final int SECONDS = 4;
@@ -45,7 +46,7 @@ final class NettySlowClients {
         for (long size : SIZES) {
             TestFiles.warm(TestFiles.file(setting.files(), file(size), size));
             for (Way way : List.of(Way.REGION, Way.HANDLER)) {
-                setting.screen().working(CLIENTS + " slow clients, " + Units.size(size) + ", " + way.title);
+                setting.screen().working(CASE + ", " + Units.size(size) + ", " + way.title);
                 measure(setting, NettyFiles.side(sides, way), size);
                 print(setting, way.title, size);
             }
@@ -115,6 +116,6 @@ final class NettySlowClients {
     }
 
     private static String testCase(long size) {
-        return CLIENTS + " slow clients, " + Units.size(size);
+        return CASE + ", " + Units.size(size);
     }
 }

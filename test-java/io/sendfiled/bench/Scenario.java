@@ -3,6 +3,7 @@ package io.sendfiled.bench;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Objects;
 
 /** One question to the daemon, measured against its limits in the same run. */
 interface Scenario {
@@ -20,6 +21,26 @@ interface Scenario {
         boolean measures(Server.Kind kind) {
             return servers.contains(kind);
         }
+
+        /**
+         * Measures a part of a scenario; blocks. What one part cannot do is no reason to lose what the others find out: the
+         * report says that it broke off, which is a failure as a goal missed is.
+         */
+        void attempt(Scenario scenario, String part, Part measurement) throws InterruptedException {
+            try {
+                measurement.measure();
+            } catch (IOException e) {
+                String why = Objects.requireNonNullElse(e.getMessage(), e.toString());
+                report.fail(scenario.name() + (part.isEmpty() ? "" : ", " + part), why);
+                screen.failure(part.isEmpty() ? scenario.name() : part, why);
+            }
+        }
+    }
+
+    /** A part of a scenario, or the whole. */
+    interface Part {
+        /** Measures and prints; blocks. */
+        void measure() throws IOException, InterruptedException;
     }
 
     /** Its name on the command line. */

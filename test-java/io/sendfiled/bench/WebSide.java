@@ -67,7 +67,7 @@ record WebSide(String title, List<WebServer> servers) implements AutoCloseable {
         return setting.quick() ? setting.rounds() : Math.max(setting.rounds(), 8);
     }
 
-    /** Requests for a second, and what they cost. Blocks. */
+    /** Requests for so long, and what they cost. Blocks. */
     void measure(
             Scenario.Setting setting,
             String scenario,
@@ -75,11 +75,12 @@ record WebSide(String title, List<WebServer> servers) implements AutoCloseable {
             String file,
             long size,
             int connections,
+            int seconds,
             int round)
             throws IOException, InterruptedException {
         WebServer server = server(round);
         long cpuNs = server.cpuNs();
-        Wrk.Result result = Wrk.run(server.url(file), connections, 1);
+        Wrk.Result result = Wrk.run(server.url(file), connections, seconds);
         double cpuUs = (server.cpuNs() - cpuNs) / 1e3;
         Report report = setting.report();
         report.sample(scenario, testCase, title, RATE, "requests/s", result.rate());

@@ -25,13 +25,14 @@ final class Wrk {
 
     private static final long GRACE_MS = 30_000;
     private static final Pattern TOTAL =
-            Pattern.compile("(\\d+) requests in ([\\d.]+)(ms|s|m), ([\\d.]+)([KMGT]?)B read");
+            Pattern.compile("(\\d+) requests in ([\\d.]+)(us|ms|s|m|h), ([\\d.]+)([KMGT]?)B read");
     private static final Pattern PERCENTILE =
-            Pattern.compile("^\\s+(50|99)%\\s+([\\d.]+)(us|ms|s|m)$", Pattern.MULTILINE);
+            Pattern.compile("^\\s+(50|99)%\\s+([\\d.]+)(us|ms|s|m|h) ?$", Pattern.MULTILINE); // "1.00s ", but "10.00us"
     private static final Pattern SOCKET_ERRORS =
             Pattern.compile("Socket errors: connect (\\d+), read (\\d+), write (\\d+), timeout (\\d+)");
     private static final Pattern REFUSALS = Pattern.compile("Non-2xx or 3xx responses: (\\d+)");
-    private static final Map<String, Double> MICROSECONDS = Map.of("us", 1.0, "ms", 1e3, "s", 1e6, "m", 60e6);
+    private static final Map<String, Double> MICROSECONDS =
+            Map.of("us", 1.0, "ms", 1e3, "s", 1e6, "m", 60e6, "h", 3600e6);
     private static final List<String> MAGNITUDES = List.of("", "K", "M", "G", "T");
 
     private Wrk() {}

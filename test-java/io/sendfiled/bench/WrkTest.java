@@ -57,6 +57,28 @@ final class WrkTest {
         assertEquals(1.1e6, result.p99Us(), "a latency of zero would meet every goal");
     }
 
+    /** A unit of one letter is followed by a blank. */
+    @Test
+    void shouldReadARunOfOneRequest() throws IOException {
+        Result result = Wrk.parse("""
+                Running 1s test @ http://127.0.0.1:42511/web-1GiB
+                  1 threads and 2 connections
+                  Thread Stats   Avg      Stdev     Max   +/- Stdev
+                    Latency     1.00s     0.00us   1.00s   100.00%
+                    Req/Sec     0.00      0.00     0.00    100.00%
+                  Latency Distribution
+                     50%    1.00s\s
+                     75%    1.00s\s
+                     90%    1.00s\s
+                     99%    1.00s\s
+                  1 requests in 1.01s, 1.41GB read
+                Requests/sec:      0.99
+                Transfer/sec:      1.40GB
+                """);
+        assertEquals(new Result(1, 1.01, 1.41 * (1 << 30), 1e6, 1e6, 0), result);
+        assertEquals(1499, result.megabytesPerSecond(), 1, "what belongs to no complete request counts, too");
+    }
+
     @Test
     void shouldRefuseWhatIsNoReport() {
         assertThrows(IOException.class, () -> Wrk.parse("unable to connect to 127.0.0.1:1 Connection refused"));
