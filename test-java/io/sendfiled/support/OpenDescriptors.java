@@ -4,6 +4,7 @@ import java.io.File;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 
@@ -11,6 +12,9 @@ import java.util.TreeMap;
 public final class OpenDescriptors {
     /** So many equal counts, some milliseconds apart. */
     private static final int SETTLED = 25;
+
+    /** What this process had open when its number settled last; for messages only. */
+    private static volatile Map<Integer, String> settled = Map.of();
 
     private OpenDescriptors() {}
 
@@ -33,6 +37,9 @@ public final class OpenDescriptors {
             last[0] = now;
             return last[1] == SETTLED;
         });
+        if (pid == ProcessHandle.current().pid()) {
+            settled = list();
+        }
         return last[0];
     }
 
@@ -49,8 +56,29 @@ public final class OpenDescriptors {
         try {
             Await.until("the descriptors to be " + expected, () -> count() <= expected);
         } catch (AssertionError e) {
-            throw new AssertionError(e.getMessage() + ": " + list(), e);
+            Map<Integer, String> open = list();
+            Map<Integer, String> more = new TreeMap<>(open);
+            more.entrySet().removeAll(settled.entrySet());
+            more.replaceAll((descriptor, file) -> file.startsWith("socket:[") ? file + socket(file) : file);
+            throw new AssertionError(e.getMessage() + "; not among those counted last: " + more + "; all: " + open, e);
         }
+    }
+
+    /** The kernel's line of a socket: its kind, addresses and state. */
+    private static String socket(String link) {
+        String inode = ' ' + link.substring(8, link.length() - 1) + ' ';
+        for (String kind : List.of("tcp", "tcp6", "unix")) {
+            try {
+                for (String line : Files.readAllLines(Path.of("/proc/self/net", kind))) {
+                    if ((line + ' ').contains(inode)) {
+                        return ' ' + kind + ' ' + line.strip();
+                    }
+                }
+            } catch (IOException e) {
+                return " " + e;
+            }
+        }
+        return " (not connected)";
     }
 
     private static Map<Integer, String> list() {
