@@ -27,6 +27,7 @@ import io.sendfiled.support.HeldDisk;
 import io.sendfiled.support.OpenDescriptors;
 import io.sendfiled.support.TestDestination;
 import io.sendfiled.sys.Errno;
+import io.sendfiled.system.ClientKind;
 import io.sendfiled.technique.Technique;
 import java.io.ByteArrayOutputStream;
 import java.nio.channels.Channels;

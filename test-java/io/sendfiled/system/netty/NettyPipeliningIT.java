@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.netty.handler.codec.http.HttpServerCodec;
+import io.sendfiled.client.SendfiledClient;
 import io.sendfiled.hot.HotRoot;
 import io.sendfiled.netty.SendfiledFiles;
 import io.sendfiled.netty.SendfiledHandler;
@@ -11,34 +12,33 @@ import io.sendfiled.support.Content;
 import io.sendfiled.support.OpenDescriptors;
 import io.sendfiled.support.PageCache;
 import io.sendfiled.support.Scale;
+import io.sendfiled.system.ClientKind;
 import io.sendfiled.system.Daemon;
 import io.sendfiled.system.TestDaemon;
 import java.nio.channels.SocketChannel;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.SplittableRandom;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
-import org.junit.jupiter.params.BeforeParameterizedClassInvocation;
-import org.junit.jupiter.params.Parameter;
-import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /** Thousands of answers on few connections: files of all sizes, hot and cold, other writes between them; each is the right one. */
-@ParameterizedClass
-@EnumSource(TestDaemon.Kind.class)
 @Timeout(120)
 final class NettyPipeliningIT {
     private static final int REQUESTS = Scale.of("netty.requests", 10_000);
     private static final int CONNECTIONS = 8;
     private static final int BURST = 40;
+    private static final String LIMIT = "client-transfers";
     private static final int[] SIZES = {
         0, 1, 100, 4096, 5000, 16_384, 16_385, 20_000, 65_536, 100_000, 262_144, 300_001, 1 << 20, 2 << 20
     };
@@ -47,15 +47,12 @@ final class NettyPipeliningIT {
     @SuppressWarnings("UnusedVariable") // the daemon's
     private static Path directory;
 
-    @Daemon("client-transfers=400")
+    @Daemon(LIMIT + "=400")
     private static TestDaemon daemon;
-
-    @Parameter
-    TestDaemon.Kind kind;
 
     private static Content[] contents;
 
-    @BeforeParameterizedClassInvocation
+    @BeforeAll
     static void makeFiles() throws Exception {
         contents = new Content[SIZES.length];
         for (int i = 0; i < SIZES.length; i++) {
@@ -68,13 +65,27 @@ final class NettyPipeliningIT {
     }
 
     @ParameterizedTest
-    @EnumSource(Transport.class)
-    void shouldAnswerThousandsOfPipelinedRequestsInTheirOrder(Transport transport) throws Exception {
-        int descriptors = OpenDescriptors.count();
+    @CsvSource({"NIO, EMBEDDED", "EPOLL, EMBEDDED", "NIO, FORKED", "EPOLL, FORKED"})
+    void shouldAnswerThousandsOfPipelinedRequestsInTheirOrder(Transport transport, TestDaemon.Kind kind)
+            throws Exception {
+        if (kind == TestDaemon.Kind.FORKED) {
+            answer(transport, daemon.client());
+            return;
+        }
+        int descriptors = OpenDescriptors.settledCount(ProcessHandle.current().pid());
+        try (ClientKind.Running engine =
+                ClientKind.EMBEDDED_COLD.start(daemon.directory(), daemon.root(), Map.of(LIMIT, "400"))) {
+            answer(transport, engine.client());
+        }
+        OpenDescriptors.awaitCount(descriptors);
+    }
+
+    private static void answer(Transport transport, SendfiledClient client) throws Exception {
+        int descriptors = OpenDescriptors.settledCount(ProcessHandle.current().pid());
         AtomicBoolean over = new AtomicBoolean();
         ExecutorService threads = Executors.newCachedThreadPool();
         try (HotRoot root = HotRoot.open(daemon.root())) {
-            SendfiledFiles files = SendfiledFiles.of(daemon.client(), root);
+            SendfiledFiles files = SendfiledFiles.of(client, root);
             try (NettyServer server = NettyServer.start(
                     transport,
                     pipeline -> pipeline.addLast(
@@ -91,8 +102,8 @@ final class NettyPipeliningIT {
                         return null;
                     }));
                 }
-                for (Future<?> client : clients) {
-                    client.get();
+                for (Future<?> asking : clients) {
+                    asking.get();
                 }
                 over.set(true);
                 evictor.get();

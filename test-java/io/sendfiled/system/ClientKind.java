@@ -1,17 +1,19 @@
-package io.sendfiled.system.client;
+package io.sendfiled.system;
 
 import io.sendfiled.Sendfiled;
 import io.sendfiled.client.JavaClients;
 import io.sendfiled.client.SendfiledClient;
 import io.sendfiled.config.SendfiledConfig;
 import io.sendfiled.config.Setting;
+import io.sendfiled.counters.Counter;
+import io.sendfiled.counters.Counters;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /** How a client reaches its engine. Both run in this process, so that one count of descriptors has all of them. */
-enum ClientKind {
+public enum ClientKind {
     /** A request socket and status channels. */
     CONNECTED,
     /** The same, beside the hot path. */
@@ -24,7 +26,13 @@ enum ClientKind {
     JAVA;
 
     /** A client, and an engine that is not the client's own. Closing closes both. */
-    record Running(SendfiledClient client, @Nullable Sendfiled engine, Path root) implements AutoCloseable {
+    public record Running(SendfiledClient client, @Nullable Sendfiled engine, Path root) implements AutoCloseable {
+        /** What the engine has counted; 0 where there is none. */
+        public long count(Counter counter) {
+            Counters counters = engine != null ? engine.counters() : client.counters();
+            return counters == null ? 0 : counters.get(counter);
+        }
+
         @Override
         public void close() {
             client.close();
@@ -34,8 +42,8 @@ enum ClientKind {
         }
     }
 
-    /** Starts both with two loops, and these settings, by key. */
-    Running start(Path directory, Path root, Map<String, String> settings) throws IOException {
+    /** Starts both with these settings, by key, and two loops if they name no number. */
+    public Running start(Path directory, Path root, Map<String, String> settings) throws IOException {
         SendfiledConfig.Builder builder =
                 SendfiledConfig.builder().root(root).socketDirectory(directory).loops(2);
         for (Setting setting : Setting.values()) {
