@@ -154,12 +154,11 @@ static size_t last_name(const char *path, size_t length)
 }
 
 /*
- * Opens the longest part of `path` that the kernel's caches know as a directory. Gives an O_PATH descriptor, or -1 for
- * the root itself, and in *rest the position of what follows. Mount points, and the directories above them, are always
- * in the caches: so all that follows is on the same device, unless a symbolic link or ".." leads away. 0, or -errno
- * when the caches cannot tell.
+ * Opens the longest part of `path` that the kernel's caches know as a directory. Mount points, and the directories
+ * above them, are always in the caches: so all that follows is on the same device, unless a symbolic link or ".." leads
+ * away. 0, or -errno when the caches cannot tell.
  */
-static int open_known_part(const struct sfd_kernel *kernel, int root, const char *path, size_t *rest, int *directory)
+static int open_known_part(const struct sfd_kernel *kernel, int root, const char *path, struct sfd_near *out)
 {
     const struct open_how how = {
         .flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
@@ -177,13 +176,11 @@ static int open_known_part(const struct sfd_kernel *kernel, int root, const char
         const int fd = kernel->sys->openat2(root, part, &how);
         if (fd < 0 && fd != -EAGAIN) return fd;
         if (fd >= 0) {
-            *rest = end;
-            *directory = fd;
+            *out = (struct sfd_near){.directory = fd, .rest = (uint16_t)end};
             return 0;
         }
     }
-    *rest = slashes;
-    *directory = -1;
+    *out = (struct sfd_near){.directory = -1, .rest = (uint16_t)slashes};
     return 0;
 }
 
@@ -197,44 +194,40 @@ static int device_of(const struct sfd_kernel *kernel, int directory, uint64_t *d
     return result;
 }
 
-int sfd_open_device(const struct sfd_kernel *kernel, int root, const char *path, uint64_t *dev)
+int sfd_open_device(const struct sfd_kernel *kernel, int root, const char *path, struct sfd_near *near, uint64_t *dev)
 {
-    size_t rest = 0;
-    int directory = -1;
+    int result = open_known_part(kernel, root, path, near);
 
-    int result = open_known_part(kernel, root, path, &rest, &directory);
     if (result < 0) return result;
-    result = device_of(kernel, directory < 0 ? root : directory, dev);
-    sfd_fd_close(kernel->sys, &directory);
+    result = device_of(kernel, near->directory < 0 ? root : near->directory, dev);
+    if (result < 0) sfd_fd_close(kernel->sys, &near->directory);
     return result;
 }
 
-static int open_near(const struct sfd_kernel *kernel, int root, const char *path, const uint64_t *cached_on,
-                     struct sfd_opened *out)
+static int open_near(const struct sfd_kernel *kernel, int root, const struct sfd_near *near, const char *path,
+                     bool cached, struct sfd_opened *out)
 {
-    size_t rest = 0;
-    int directory = -1;
-    uint64_t dev = 0;
+    if (path[near->rest] == '\0') return -EXDEV;
+    return open_file(kernel, near->directory < 0 ? root : near->directory, path + near->rest, RESOLVE_NEAR, cached,
+                     out);
+}
 
-    if (open_known_part(kernel, root, path, &rest, &directory) < 0) return -EXDEV;
-    const int near = directory < 0 ? root : directory;
-    int result = -EXDEV;
-    const bool moved = cached_on != NULL && (device_of(kernel, near, &dev) < 0 || dev != *cached_on);
-    if (path[rest] != '\0' && !moved)
-        result = open_file(kernel, near, path + rest, RESOLVE_NEAR, cached_on != NULL, out);
-    sfd_fd_close(kernel->sys, &directory);
+int sfd_open_on_device(const struct sfd_kernel *kernel, int root, const struct sfd_near *near, const char *path,
+                       struct sfd_opened *out)
+{
+    struct sfd_near found;
+
+    if (near != NULL) return open_near(kernel, root, near, path, false, out);
+    if (open_known_part(kernel, root, path, &found) < 0) return -EXDEV;
+    const int result = open_near(kernel, root, &found, path, false, out);
+    sfd_fd_close(kernel->sys, &found.directory);
     return result;
 }
 
-int sfd_open_on_device(const struct sfd_kernel *kernel, int root, const char *path, struct sfd_opened *out)
-{
-    return open_near(kernel, root, path, NULL, out);
-}
-
-int sfd_open_cached_on_device(const struct sfd_kernel *kernel, int root, const char *path, uint64_t dev,
+int sfd_open_cached_on_device(const struct sfd_kernel *kernel, int root, const struct sfd_near *near, const char *path,
                               struct sfd_opened *out)
 {
-    return open_near(kernel, root, path, &dev, out);
+    return open_near(kernel, root, near, path, true, out);
 }
 
 int sfd_open_range(uint64_t size, int64_t offset, uint64_t length, uint64_t *end)

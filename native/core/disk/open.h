@@ -71,23 +71,27 @@ int sfd_open_descriptor(const struct sfd_kernel *kernel, int *fd, bool cached, s
 /* True when a client has set O_DIRECT on a description that it shares with us: reads then bypass the page cache. */
 bool sfd_open_turned_direct(const struct sfd_kernel *kernel, int fd);
 
-/*
- * The st_dev of the device that the open of `path` will most likely wait for: that of the last directory on the path
- * that the kernel's caches know. 0, or -errno (-EAGAIN: only the disk can tell). Never blocks.
- */
-int sfd_open_device(const struct sfd_kernel *kernel, int root, const char *path, uint64_t *dev);
+/* The last directory on a path that the kernel's caches know. */
+struct sfd_near {
+    int directory; /* O_PATH, the caller's to close; -1: the root itself */
+    uint16_t rest; /* the position of what follows in the path */
+};
 
 /*
- * sfd_open_path that waits for no other device than the one that sfd_open_device tells: -EXDEV when the path leads away
- * from it, by a symbolic link for example.
+ * The st_dev of the device that the open of `path` will most likely wait for, that of *near, which is given. 0, or
+ * -errno with nothing given (-EAGAIN: only the disk can tell). Never blocks.
  */
-int sfd_open_on_device(const struct sfd_kernel *kernel, int root, const char *path, struct sfd_opened *out);
+int sfd_open_device(const struct sfd_kernel *kernel, int root, const char *path, struct sfd_near *near, uint64_t *dev);
 
 /*
- * The same from the kernel's caches alone, else -EAGAIN, and on the device `dev`, as given by sfd_open_device: -EXDEV
- * when another one was mounted there meanwhile. Never blocks if that device is local.
+ * sfd_open_path that waits for no other device than that of `near` (borrowed), as sfd_open_device gives it for the same
+ * path; NULL: it is looked up once more. -EXDEV when the path leads away from it, by a symbolic link for example.
  */
-int sfd_open_cached_on_device(const struct sfd_kernel *kernel, int root, const char *path, uint64_t dev,
+int sfd_open_on_device(const struct sfd_kernel *kernel, int root, const struct sfd_near *near, const char *path,
+                       struct sfd_opened *out);
+
+/* The same from the kernel's caches alone, else -EAGAIN. Never blocks if the device of `near` is local. */
+int sfd_open_cached_on_device(const struct sfd_kernel *kernel, int root, const struct sfd_near *near, const char *path,
                               struct sfd_opened *out);
 
 /* A length: to the end of the file. */

@@ -20,7 +20,7 @@ void sfd_transfer_init(struct sfd_transfer *transfer)
 {
     *transfer = (struct sfd_transfer){
         .destination = {.fd = -1, .device = -1},
-        .source = {.fd = -1, .followed = -1, .device = -1},
+        .source = {.fd = -1, .directory = -1, .device = -1},
     };
     sfd_status_init(&transfer->status);
 }

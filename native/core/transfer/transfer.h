@@ -158,14 +158,16 @@ struct sfd_transfer {
 
     struct {
         int fd;
-        int followed;          /* owned: where the root was for this request, if it is followed; -1: not resolved yet */
+        int directory;         /* owned: where the root was for this request, if it is followed; -1: not resolved yet;
+                                  else, while `rest`, a directory below the root that the path goes on from; -1: it */
         struct sfd_root *root; /* a reference, until the file is open; NULL: none, or not any more */
         char *path;            /* owned; cold opens only */
         int16_t device;        /* index, which it uses; -1: none */
         uint8_t medium;        /* enum sfd_medium */
-        bool shared;           /* its description is the client's, sfd_open_descriptor */
-        bool sparse;           /* it had holes when it was opened */
-        bool locked;           /* the range has our read lock */
+        bool shared : 1;       /* its description is the client's, sfd_open_descriptor */
+        bool sparse : 1;       /* it had holes when it was opened */
+        bool locked : 1;       /* the range has our read lock */
+        uint16_t rest;         /* the position in the path where it goes on from a directory; 0: there is none */
         uint16_t snapshot_pieces; /* of the grant for the memory that took its place (transfer_snapshot.c) */
     } source;
 

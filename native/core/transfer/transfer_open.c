@@ -26,12 +26,28 @@ static enum sfd_next open_in_pool(struct sfd_context *context, struct sfd_transf
     return offload_open(context, t, sfd_transfer_queue((int16_t)device));
 }
 
-/* The device that the open of a path waits for, as far as the kernel's caches tell: its index, to be put, or -1. */
-static int device_of(const struct sfd_context *context, const struct sfd_transfer *t, const char *path, uint64_t *dev)
+/*
+ * The device that the open of a path waits for, as far as the kernel's caches tell: its index, to be put, or -1 with
+ * nothing in *near.
+ */
+static int device_of(const struct sfd_context *context, const struct sfd_transfer *t, const char *path,
+                     struct sfd_near *near)
 {
-    const int result = sfd_open_device(&context->kernel, sfd_transfer_root(t), path, dev);
+    uint64_t dev = 0;
+    const int result = sfd_open_device(&context->kernel, sfd_transfer_root(t), path, near, &dev);
 
-    return result < 0 ? -1 : sfd_devices_add(context->devices, *dev);
+    return result < 0 ? -1 : sfd_devices_add(context->devices, dev);
+}
+
+/* For the open in the disk pool; a root that is followed has the place already. */
+static void keep_near(const struct sfd_context *context, struct sfd_transfer *t, struct sfd_near *near)
+{
+    if (t->source.root->follow != NULL) {
+        sfd_fd_close(context->kernel.sys, &near->directory);
+        return;
+    }
+    t->source.directory = near->directory;
+    t->source.rest = near->rest;
 }
 
 static bool is_local(const struct sfd_context *context, int device)
@@ -50,7 +66,7 @@ void sfd_transfer_drop_root(const struct sfd_context *context, struct sfd_transf
     struct sfd_root *root = t->source.root;
 
     t->source.root = NULL;
-    sfd_fd_close(context->kernel.sys, &t->source.followed); /* O_PATH: nothing is flushed */
+    sfd_fd_close(context->kernel.sys, &t->source.directory); /* O_PATH: nothing is flushed */
     sfd_root_put(root);
 }
 
@@ -65,7 +81,7 @@ static enum sfd_next take_over(struct sfd_context *context, struct sfd_transfer 
 enum sfd_next sfd_transfer_open_path(struct sfd_context *context, struct sfd_transfer *t, const char *path)
 {
     struct sfd_opened file;
-    uint64_t dev = 0;
+    struct sfd_near near = {.directory = -1};
     int device = -1;
     int result = 0;
 
@@ -73,15 +89,19 @@ enum sfd_next sfd_transfer_open_path(struct sfd_context *context, struct sfd_tra
         result = sfd_open_root(&context->kernel, t->source.root->follow, true);
         if (is_for_pool(result)) return open_in_pool(context, t, path, -1);
         if (result < 0) return sfd_transfer_refuse(context, t, result);
-        t->source.followed = result;
+        t->source.directory = result;
     }
     result = t->source.root->opens_here ? sfd_open_cached(&context->kernel, sfd_transfer_root(t), path, &file) : -EXDEV;
     if (is_for_pool(result)) {
-        device = device_of(context, t, path, &dev);
+        device = device_of(context, t, path, &near);
         sfd_transfer_hold_device(context, t, device);
         if (result == -EXDEV && is_local(context, device))
-            result = sfd_open_cached_on_device(&context->kernel, sfd_transfer_root(t), path, dev, &file);
-        if (is_for_pool(result)) return open_in_pool(context, t, path, device);
+            result = sfd_open_cached_on_device(&context->kernel, sfd_transfer_root(t), &near, path, &file);
+        if (is_for_pool(result)) {
+            keep_near(context, t, &near);
+            return open_in_pool(context, t, path, device);
+        }
+        sfd_fd_close(context->kernel.sys, &near.directory);
     }
     if (result < 0) return sfd_transfer_refuse(context, t, result);
     device = sfd_devices_find(context->devices, file.dev);

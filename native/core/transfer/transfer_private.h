@@ -49,7 +49,7 @@ struct sfd_target {
 /* The directory below which its path is opened; -1: its root is followed, and not resolved yet. */
 static inline int sfd_transfer_root(const struct sfd_transfer *t)
 {
-    return t->source.root->follow == NULL ? t->source.root->fd : t->source.followed;
+    return t->source.root->follow == NULL ? t->source.root->fd : t->source.directory;
 }
 
 /* The descriptor that the bytes go to. */

@@ -28,6 +28,8 @@ static bool tells_size(const struct sfd_sys *sys, const struct sfd_opened *file)
     uint64_t type = 0;
 
     if (file->size == 0) return false;
+    /* sysfs has no blocks behind its page. Fewer bytes than a block show nothing. */
+    if (!file->sparse && file->size >= 512) return true;
     return sys->fstatfs_type(file->fd, &type) < 0 || (type != SYSFS_MAGIC && type != CONFIGFS_MAGIC);
 }
 

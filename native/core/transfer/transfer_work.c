@@ -21,12 +21,19 @@ static int open_root(const struct sfd_context *context, struct sfd_transfer *t)
     if (sfd_transfer_root(t) >= 0) return 0;
     const int root = sfd_open_root(&context->kernel, t->source.root->follow, false);
     if (root < 0) return root;
-    t->source.followed = root;
+    t->source.directory = root;
     return 0;
+}
+
+static void drop_near(const struct sfd_context *context, struct sfd_transfer *t)
+{
+    if (t->source.rest > 0) sfd_fd_close(context->kernel.sys, &t->source.directory);
+    t->source.rest = 0;
 }
 
 static int open_path(const struct sfd_context *context, struct sfd_transfer *t, struct sfd_opened *out)
 {
+    const struct sfd_near near = {.directory = t->source.directory, .rest = t->source.rest};
     int result = open_root(context, t);
 
     if (result < 0) return result;
@@ -35,8 +42,10 @@ static int open_path(const struct sfd_context *context, struct sfd_transfer *t, 
         /* A thread of one disk must not wait for another disk. */
         result = t->task.queue == SFD_QUEUE_OPEN
                      ? sfd_open_path(&context->kernel, sfd_transfer_root(t), t->source.path, out)
-                     : sfd_open_on_device(&context->kernel, sfd_transfer_root(t), t->source.path, out);
+                     : sfd_open_on_device(&context->kernel, sfd_transfer_root(t), near.rest > 0 ? &near : NULL,
+                                          t->source.path, out);
     }
+    drop_near(context, t); /* not while it waits to try again: its client is charged for one file */
     return result;
 }
 

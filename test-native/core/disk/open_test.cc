@@ -217,12 +217,13 @@ class OpenOnDeviceTest : public OpenTest
     void TearDown() override
     {
         close();
+        near_.reset();
         kernel_->kernel.sys = &sfd_sys_linux;
         OpenTest::TearDown();
     }
     int open(const char *path)
     {
-        const int result = sfd_open_on_device(&kernel_->kernel, root_.get(), path, &opened_);
+        const int result = sfd_open_on_device(&kernel_->kernel, root_.get(), nullptr, path, &opened_);
         if (result == 0) {
             fd_.reset(opened_.fd);
         }
@@ -230,8 +231,10 @@ class OpenOnDeviceTest : public OpenTest
     }
     uint64_t device(int root, const char *path)
     {
+        struct sfd_near near = {};
         uint64_t dev = 0;
-        EXPECT_EQ(0, sfd_open_device(&kernel_->kernel, root, path, &dev)) << path;
+        EXPECT_EQ(0, sfd_open_device(&kernel_->kernel, root, path, &near, &dev)) << path;
+        near_.reset(near.directory);
         return dev;
     }
     static uint64_t deviceOf(const std::string &path)
@@ -242,6 +245,7 @@ class OpenOnDeviceTest : public OpenTest
     }
 
     static constexpr uint64_t RESOLVE_CACHED_FLAG = 0x20;
+    OwnedFd near_;
     static size_t known; /* longest path that is cached */
     struct sfd_sys sys_;
 };
@@ -287,18 +291,26 @@ TEST_F(OpenOnDeviceTest, ShouldNotFollowAPathToAnotherDevice)
     link("away", "/proc/version");
     const OwnedFd slash = openFile("/", O_PATH | O_DIRECTORY);
     const std::string away = (*directory_ / "root/away").substr(1);
-    EXPECT_EQ(-EXDEV, sfd_open_on_device(&kernel_->kernel, slash.get(), away.c_str(), &opened_));
+    EXPECT_EQ(-EXDEV, sfd_open_on_device(&kernel_->kernel, slash.get(), nullptr, away.c_str(), &opened_));
     known = 0;
-    EXPECT_EQ(-EXDEV, sfd_open_on_device(&kernel_->kernel, slash.get(), "proc/version", &opened_));
+    EXPECT_EQ(-EXDEV, sfd_open_on_device(&kernel_->kernel, slash.get(), nullptr, "proc/version", &opened_));
 }
 
-TEST_F(OpenOnDeviceTest, ShouldOpenFromTheCachesOnNoOtherDeviceThanWasToldBefore)
+TEST_F(OpenOnDeviceTest, ShouldOpenFromTheDirectoryThatWasLookedAtWhateverTakesItsPlace)
 {
-    const uint64_t dev = device(root_.get(), "file");
-    EXPECT_EQ(-EXDEV, sfd_open_cached_on_device(&kernel_->kernel, root_.get(), "file", dev + 1, &opened_))
-        << "somebody has swapped a directory for a dead disk's";
-    ASSERT_EQ(0, sfd_open_cached_on_device(&kernel_->kernel, root_.get(), "file", dev, &opened_));
+    struct sfd_near near = {};
+    uint64_t dev = 0;
+    ASSERT_EQ(0, sfd_open_device(&kernel_->kernel, root_.get(), "sub/deep", &near, &dev));
+    near_.reset(near.directory);
+    ASSERT_GE(near.directory, 0);
+    std::filesystem::rename(*directory_ / "root/sub", *directory_ / "root/before");
+    link("sub", "/proc"); // a dead disk's
+    ASSERT_EQ(0, sfd_open_on_device(&kernel_->kernel, root_.get(), &near, "sub/deep", &opened_));
     fd_.reset(opened_.fd);
+    EXPECT_EQ("deeper", content());
+    ASSERT_EQ(0, sfd_open_cached_on_device(&kernel_->kernel, root_.get(), &near, "sub/deep", &opened_));
+    fd_.reset(opened_.fd);
+    EXPECT_EQ("deeper", content());
 }
 
 TEST_F(OpenOnDeviceTest, ShouldLeaveTheRestToAnOpenThatMayWaitForAnyDevice)

@@ -26,7 +26,7 @@ class TransferFollowTest : public TransferFixture, public testing::WithParamInte
     }
     void TearDown() override
     {
-        EXPECT_EQ(-1, t_->source.followed) << "a root outlived its request";
+        EXPECT_EQ(-1, t_->source.directory) << "a root outlived its request";
         root_ = openFile(directory_->path(), O_PATH | O_DIRECTORY);
         TransferFixture::TearDown();
     }
@@ -99,7 +99,7 @@ TEST_P(TransferFollowTest, ShouldStayWithTheRootThatItHas)
         begin(SFD_WIRE_OPEN_FILE);
         finish();
         ASSERT_EQ(SFD_NEXT_PARK, next_);
-        EXPECT_EQ(-1, t_->source.followed) << "it is not needed any more";
+        EXPECT_EQ(-1, t_->source.directory) << "it is not needed any more";
         next_ = sfd_transfer_send(context_.get(), t_.get(), toPipe());
         finish();
         EXPECT_EQ("of a", data_);

@@ -381,6 +381,45 @@ TEST_F(TransferTest, ShouldOpenNothingOfAServerOnTheLoopAlthoughTheCachesKnowThe
     EXPECT_BYTES(content_, readBytes());
 }
 
+static int lookups; // of directories
+
+TEST_F(TransferTest, ShouldLookUpTheDirectoryOfAColdOpenOnce)
+{
+    static int (*openat2)(int, const char *, const struct open_how *);
+    openat2 = sys_.openat2;
+    lookups = 0;
+    sys_.openat2 = [](int dir, const char *path, const struct open_how *how) {
+        lookups += (how->flags & O_PATH) != 0 ? 1 : 0;
+        return openat2(dir, path, how);
+    };
+    script.fs_type = FUSE_MAGIC;
+    learnDevice();
+    rootIsLocal_ = false;
+    content_ = pattern(100);
+    std::filesystem::create_directory(*directory_ / "sub");
+    writeFile(*directory_ / "sub/file", content_);
+    begin(SFD_WIRE_READ_FILE, -1, 0, SFD_WIRE_TO_END, "sub/file");
+    EXPECT_GE(t_->source.directory, 0);
+    work();
+    EXPECT_EQ(-1, t_->source.directory);
+    EXPECT_EQ(1, lookups);
+    run();
+    finish();
+    EXPECT_BYTES(content_, readBytes());
+}
+
+TEST_F(TransferTest, ShouldCloseTheDirectoryOfAnOpenThatNeverBegins)
+{
+    script.fs_type = FUSE_MAGIC;
+    learnDevice();
+    rootIsLocal_ = false;
+    std::filesystem::create_directory(*directory_ / "sub");
+    begin(SFD_WIRE_READ_FILE, -1, 0, SFD_WIRE_TO_END, "sub/file");
+    EXPECT_GE(t_->source.directory, 0);
+    EXPECT_EQ(SFD_NEXT_END, sfd_transfer_cancel(context_.get(), t_.get()));
+    EXPECT_EQ(-1, t_->source.directory);
+}
+
 TEST_F(TransferTest, ShouldOpenOnTheLoopOnALocalDiskBelowARootOfAServer)
 {
     learnDevice();
