@@ -27,12 +27,24 @@ void sfd_local_channel_put(struct sfd_local_channel *channel)
 void sfd_local_channel_add(struct sfd_local_channel *channel, const struct sfd_status *status)
 {
     struct sfd_outbox *outbox = channel->outbox;
-    const bool info_due = channel->due.info_due || status->info_due;
-    const uint64_t progress = channel->due.progress + status->progress;
+    struct sfd_status *due = &channel->due;
 
-    channel->due = *status;
-    channel->due.info_due = info_due;
-    channel->due.progress = status->terminal == SFD_TERMINAL_NONE ? progress : 0; /* a Result includes it */
+    due->version = status->version;
+    due->terminal = status->terminal;
+    due->error_command = status->error_command;
+    due->error = status->error;
+    due->fits = status->fits;
+    if (status->info_due) { /* else an open in the disk pool may be writing them: the transfer may be cancelled */
+        due->info = status->info;
+        due->details = status->details;
+        due->info_due = true;
+    }
+    if (status->terminal == SFD_TERMINAL_NONE) {
+        due->progress += status->progress;
+    } else {
+        due->progress = 0; /* a Result includes it */
+        due->result = status->result;
+    }
     if (channel->queued) return;
     channel->queued = true;
     channel->next = NULL;
