@@ -59,6 +59,15 @@ int __wrap_pthread_condattr_setclock(pthread_condattr_t *attributes, clockid_t c
     return __old_pthread_condattr_setclock(attributes, clock);
 }
 
+int __old_pthread_attr_setstacksize(pthread_attr_t *attributes, size_t size);
+int __wrap_pthread_attr_setstacksize(pthread_attr_t *attributes, size_t size);
+OF_OLD_GLIBC(pthread_attr_setstacksize, "GLIBC_2.2.5");
+
+int __wrap_pthread_attr_setstacksize(pthread_attr_t *attributes, size_t size)
+{
+    return __old_pthread_attr_setstacksize(attributes, size);
+}
+
 /* Before glibc 2.33 it had no function of these names, only some behind macros. struct stat is the kernel's. */
 int __wrap_fstat64(int fd, struct stat *out);
 int __wrap_fstatat64(int dir, const char *path, struct stat *out, int flags);

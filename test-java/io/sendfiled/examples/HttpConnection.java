@@ -7,6 +7,8 @@ import java.nio.ByteBuffer;
 import java.nio.channels.SelectionKey;
 import java.nio.channels.SocketChannel;
 import java.nio.charset.StandardCharsets;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
@@ -82,10 +84,15 @@ abstract class HttpConnection {
         }
     }
 
+    /** As exact as all requests are told it: of an opened file it is known to the nanosecond. */
+    private static Instant toSeconds(Instant time) {
+        return time.truncatedTo(ChronoUnit.SECONDS);
+    }
+
     /** The file is there. The header is next; or for a range, as the file's size is known now, what was asked for. */
     final void answer(FileInfo info) {
         boolean isRange = response.isDecided();
-        if (isRange && !response.modified().equals(info.modified())) {
+        if (isRange && !toSeconds(response.modified()).equals(toSeconds(info.modified()))) {
             refuse(503); // it is another file than that whose size was told: "bytes 0-9/100" could be a lie
             return;
         }

@@ -3,11 +3,13 @@ package io.sendfiled.support;
 import java.io.BufferedReader;
 import java.io.BufferedWriter;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.TimeUnit;
 
 /**
  * A disk that reads some files only when the test lets it: a mounted slowfs (FUSE).
@@ -15,13 +17,15 @@ import java.util.List;
  * <p>Owns the process and the mount; closing releases what is held.
  */
 public final class HeldDisk implements AutoCloseable {
+    private final Path mountPoint;
     private final Process process;
     private final BufferedReader out;
     private final Process shell;
     private final BufferedWriter signals;
     private final BufferedReader answers;
 
-    private HeldDisk(Process process, BufferedReader out, Process shell) {
+    private HeldDisk(Path mountPoint, Process process, BufferedReader out, Process shell) {
+        this.mountPoint = mountPoint;
         this.process = process;
         this.out = out;
         this.shell = shell;
@@ -62,7 +66,7 @@ public final class HeldDisk implements AutoCloseable {
                         "sh", "-c", "while read name; do kill -$name " + process.pid() + " && echo sent; done")
                 .redirectError(ProcessBuilder.Redirect.INHERIT)
                 .start();
-        return new HeldDisk(process, out, shell);
+        return new HeldDisk(mountPoint, process, out, shell);
     }
 
     /** Waits until one more call is held. */
@@ -100,6 +104,21 @@ public final class HeldDisk implements AutoCloseable {
             Await.until("slowfs to end after SIGTERM", () -> !process.isAlive());
         } finally {
             process.destroyForcibly();
+            unmount();
+        }
+    }
+
+    /** What slowfs has left mounted: on a busy machine its own attempt fails now and then. */
+    private void unmount() {
+        try {
+            new ProcessBuilder("fusermount3", "-u", "-z", "-q", mountPoint.toString())
+                    .redirectError(ProcessBuilder.Redirect.DISCARD) // as a rule, nothing is mounted any more
+                    .start()
+                    .waitFor(20, TimeUnit.SECONDS);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
         }
     }
 }
