@@ -206,24 +206,28 @@ struct sending {
 static int find_destination(struct sending *s, int dest, const struct sfd_fd_info *known)
 {
     const struct sfd_sys *sys = s->hot->kernel.sys;
-    struct sfd_fd_info found;
-    const struct sfd_fd_info *info = known != NULL ? known : &found;
+    struct sfd_fd_info info;
+    int result = 0;
 
-    int result = known == NULL ? sfd_fd_classify(sys, dest, &found) : 0;
-    if (result == 0 && known == NULL && !found.asked) result = sfd_fd_ask(sys, dest, &found);
+    if (known != NULL) {
+        info = *known;
+    } else {
+        result = sfd_fd_classify(sys, dest, &info);
+        if (result == 0 && !info.asked) result = sfd_fd_ask(sys, dest, &info);
+    }
     if (result < 0) return result;
-    if (!info->writable) return -EBADF;
+    if (!info.writable) return -EBADF;
     s->move.dest = dest;
-    s->move.dest_kind = info->kind;
-    switch (info->kind) {
+    s->move.dest_kind = info.kind;
+    switch (info.kind) {
     case SFD_FD_TCP:
     case SFD_FD_UNIX_STREAM:
         /* sendfile(2) has no flag by which it would not wait, and with O_APPEND it is refused. */
-        s->technique = info->nonblock && !info->append ? SFD_TECHNIQUE_SENDFILE : SFD_TECHNIQUE_READ_WRITE;
+        s->technique = info.nonblock && !info.append ? SFD_TECHNIQUE_SENDFILE : SFD_TECHNIQUE_READ_WRITE;
         return 0;
     case SFD_FD_PIPE:
         /* The head is written, which a pipe without O_NONBLOCK waits for on some kernels. */
-        if (!info->nonblock && s->hot->kernel.pipe_write_flags == 0) return -EOPNOTSUPP;
+        if (!info.nonblock && s->hot->kernel.pipe_write_flags == 0) return -EOPNOTSUPP;
         s->technique = SFD_TECHNIQUE_SPLICE;
         return 0;
     default:
