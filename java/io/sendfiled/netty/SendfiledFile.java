@@ -1,5 +1,6 @@
 package io.sendfiled.netty;
 
+import io.netty.buffer.ByteBuf;
 import io.netty.channel.FileRegion;
 import io.netty.util.AbstractReferenceCounted;
 import io.netty.util.ResourceLeakDetector;
@@ -201,6 +202,20 @@ public final class SendfiledFile extends AbstractReferenceCounted implements Fil
             }
         }
         return hot;
+    }
+
+    /**
+     * Reads as {@link HotFile#read(long, int, long)} does, from that byte of the range on, as much as the buffer has room for, and
+     * moves its writer index.
+     */
+    int read(HotFile file, ByteBuf to, long from) throws IOException {
+        int at = to.writerIndex();
+        int room = to.writableBytes();
+        int count = to.hasMemoryAddress()
+                ? file.read(to.memoryAddress() + at, room, position + from)
+                : file.read(to.internalNioBuffer(at, room), position + from);
+        to.writerIndex(at + Math.max(0, count));
+        return count;
     }
 
     /** Whether it was written as Netty has files. */

@@ -249,10 +249,7 @@ public final class SendfiledHandler extends ChannelDuplexHandler {
         int length = (int) file.count();
         ByteBuf bytes = ctx.alloc().directBuffer(length);
         try {
-            int read = bytes.hasMemoryAddress()
-                    ? hot.read(bytes.memoryAddress(), length, file.position())
-                    : hot.read(bytes.internalNioBuffer(0, length), file.position());
-            if (read != length) {
+            if (file.read(hot, bytes, 0) != length) {
                 bytes.release();
                 return false;
             }
@@ -260,7 +257,6 @@ public final class SendfiledHandler extends ChannelDuplexHandler {
             bytes.release();
             throw e;
         }
-        bytes.writerIndex(length);
         file.setTransferred(length);
         file.release();
         passHead(ctx);

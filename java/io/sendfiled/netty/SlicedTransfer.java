@@ -191,15 +191,11 @@ final class SlicedTransfer implements FileTransfer {
         long sent = file.count() - left;
         HotFile known = hot;
         if (known != null) {
-            int room = slice.writableBytes();
-            int count = slice.hasMemoryAddress()
-                    ? known.read(slice.memoryAddress(), room, file.position() + sent)
-                    : known.read(slice.internalNioBuffer(0, room), file.position() + sent);
+            int count = file.read(known, slice, sent);
             if (count == 0) {
                 throw new EOFException(file.path() + " was truncated: " + left + " bytes are missing");
             }
             if (count > 0) {
-                slice.writerIndex(count);
                 return count;
             }
             hot = null;
