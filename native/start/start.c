@@ -3,7 +3,7 @@
  * a parent may have left otherwise. The launchers run it, and the daemon when it starts its child in the background.
  *
  * - Standard input, output and error are open: else the JVM's own files get these numbers, and it prints into them.
- * - SIGHUP is ignored until the daemon takes it: it would end a JVM that is just starting.
+ * - SIGHUP and SIGUSR1 are ignored until the daemon takes them: they would end a JVM that is just starting.
  * - No signal is blocked. A JVM's threads inherit what is blocked here for good: the sandbox could not reach them, nor
  * the watchdog, nor SIGTERM.
  * - The working directory has a name. A JVM does not start without (it was removed, or is deeper than PATH_MAX): it
@@ -12,10 +12,10 @@
  * - As many threads can be started as the daemon needs at its start. A JVM that cannot start one of its own prints
  * pages, or aborts, and cannot report to a parent.
  *
- * With --data, for a program that writes data to standard output, there is no such demand for threads, and SIGHUP is
- * left as it is. Instead standard output is the same as standard error, for what the JVM itself has to say (warnings,
- * the threads after SIGQUIT, agents), and the property sendfiled.output has the descriptor for data: -1 if standard
- * output was closed.
+ * With --data, for a program that writes data to standard output, there is no such demand for threads, and the signals
+ * are left as they are. Instead standard output is the same as standard error, for what the JVM itself has to say
+ * (warnings, the threads after SIGQUIT, agents), and the property sendfiled.output has the descriptor for data: -1 if
+ * standard output was closed.
  *
  * One thread until it proves the last point; never waits. Owns nothing that outlives it.
  */
@@ -74,12 +74,13 @@ static int leave_nameless_directory(void)
     return fd < 0 ? INT_MAX : fd; /* a number of nothing: relative names are missing then */
 }
 
-/* From the first instruction on a reload of the configuration ends nobody; the daemon takes the signal when it can. */
-static void ignore_reload(void)
+/* From the first instruction on what an operator asks for ends nobody; the daemon takes the signals when it can. */
+static void ignore_orders(void)
 {
     const struct sigaction ignore = {.sa_handler = SIG_IGN};
 
     (void)sys->sigaction(SIGHUP, &ignore, NULL);
+    (void)sys->sigaction(SIGUSR1, &ignore, NULL);
 }
 
 static void unblock_signals(void)
@@ -205,7 +206,7 @@ int main(int count, char **arguments)
     for (char **argument = command + 1; *argument != NULL; argument++)
         all[length++] = *argument;
     unblock_signals();
-    if (!has_data) ignore_reload();
+    if (!has_data) ignore_orders();
     const int result = has_data ? 0 : demand_threads(command);
     return result != 0 ? result : become(all);
 }

@@ -63,23 +63,23 @@ uid_t sfd_process_client_uid(const struct sfd_sys_setup *sys);
 int64_t sfd_process_raise_open_files(const struct sfd_sys_setup *sys);
 
 /*
- * From here on SIGTERM, SIGINT and SIGHUP are recorded instead of ending the process. Once a process: -EALREADY. As
- * process 1 it waits for no child from here on: all of them are reaped. Returns a descriptor for signal_wait, or
- * -errno.
+ * From here on SIGTERM, SIGINT, SIGHUP and SIGUSR1 are recorded instead of ending the process. Once a process:
+ * -EALREADY. As process 1 it waits for no child from here on: all of them are reaped. Returns a descriptor for
+ * signal_wait, or -errno.
  */
 int sfd_process_signals_open(void);
 
 /*
  * Blocks until a recorded signal is there that no wait has returned yet, at most timeout_ms (-1: no limit); returns its
- * number, 0 when none came, or -errno. Each recorded signal ends one wait, SIGTERM before SIGINT before SIGHUP; of the
- * last, all that were recorded end one wait together.
+ * number, 0 when none came (perhaps early, after another one), or -errno. Each recorded signal ends one wait, SIGTERM
+ * before SIGINT before SIGHUP before SIGUSR1; of each of the last two, all that were recorded end one wait together.
  */
 int sfd_process_signal_wait(int fd, int timeout_ms);
 
 /* Ends a wait, or the next one, as SIGINT would. Any thread, before close. */
 void sfd_process_signal_wake(int fd);
 
-/* Takes fd; the three signals get the dispositions that they had before open. */
+/* Takes fd; the four signals get the dispositions that they had before open. */
 void sfd_process_signals_close(int fd);
 
 /* 0 when fd can take a parent's report: writable, and a pipe, socket, terminal or file; else -EBADF. */

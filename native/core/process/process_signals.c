@@ -1,7 +1,7 @@
 /*
- * The signals that end the daemon, or have it read its configuration again; see process.h. Main thread only, except the
- * handler, which runs on any thread and only writes to an eventfd. Owns that eventfd and the dispositions that were
- * there before.
+ * The signals that end the daemon, have it read its configuration again, or open its access log anew; see process.h.
+ * Main thread only, except the handler, which runs on any thread, notes the signal and writes to an eventfd. Owns that
+ * eventfd and the dispositions that were there before.
  */
 #include "process/process.h"
 
@@ -9,6 +9,9 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
 #include <sys/eventfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -22,29 +25,43 @@ enum { INIT = 1 };
  * blocked in every thread, and the threads of a JVM exist before us.
  */
 static volatile sig_atomic_t signal_fd = -1;
-static struct sigaction previous_term;
-static struct sigaction previous_int;
-static struct sigaction previous_hup;
 
-/*
- * The counter of an eventfd adds up, so that a wait can tell which signals came. SIGHUP is on top: a storm of it fills
- * the counter, and then is lost, as is right for a signal whose number does not matter; it never looks like the others.
- */
-#define INT_WEIGHT  ((uint64_t)1)
-#define TERM_WEIGHT ((uint64_t)1 << 20)
-#define HUP_WEIGHT  ((uint64_t)1 << 40)
+/* In the order in which waits return them. The eventfd only wakes: a storm that fills its counter hides no signal. */
+static struct {
+    int number;
+    bool merged;       /* all that come before a wait are one */
+    atomic_uint noted; /* that no wait has returned yet */
+    struct sigaction previous;
+} taken[] = {
+    {.number = SIGTERM},
+    {.number = SIGINT},
+    {.number = SIGHUP, .merged = true},
+    {.number = SIGUSR1, .merged = true},
+};
 
-static uint64_t weight_of(int number)
+#define TAKEN (sizeof(taken) / sizeof(taken[0]))
+
+/* Any thread, also in a signal handler. */
+static void note(int fd, int number)
 {
-    return number == SIGHUP ? HUP_WEIGHT : number == SIGTERM ? TERM_WEIGHT : INT_WEIGHT;
+    const uint64_t one = 1;
+
+    for (size_t i = 0; i < TAKEN; i++) {
+        if (taken[i].number != number) continue;
+        if (taken[i].merged)
+            atomic_store(&taken[i].noted, 1);
+        else
+            atomic_fetch_add(&taken[i].noted, 1);
+    }
+    const ssize_t n = write(fd, &one, sizeof one); /* without room it is readable already */
+    (void)n;
 }
 
 static void note_signal(int number)
 {
     const int saved = errno; /* the interrupted code's */
-    const uint64_t value = weight_of(number);
-    const ssize_t n = write((int)signal_fd, &value, sizeof value);
-    (void)n;
+
+    note((int)signal_fd, number);
     errno = saved;
 }
 
@@ -61,6 +78,13 @@ static void reap_others(const struct sfd_sys_setup *sys)
         continue; /* those that have ended before */
 }
 
+/* Gives the first `count` signals the dispositions that they had. */
+static void give_back(const struct sfd_sys_setup *sys, size_t count)
+{
+    while (count-- > 0)
+        (void)sys->sigaction(taken[count].number, &taken[count].previous, NULL);
+}
+
 int sfd_process_signals_open(void)
 {
     const struct sfd_sys_setup *sys = &sfd_sys_setup_linux;
@@ -68,57 +92,57 @@ int sfd_process_signals_open(void)
     const int fd = sys->eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (fd < 0) return fd;
     signal_fd = fd;
-    struct sigaction note = {.sa_flags = SA_RESTART | SA_ONSTACK};
-    note.sa_handler = note_signal;
-    sigfillset(&note.sa_mask);
-    int result = sys->sigaction(SIGTERM, &note, &previous_term);
-    if (result < 0) goto fail;
-    result = sys->sigaction(SIGINT, &note, &previous_int);
-    if (result < 0) goto fail_term;
-    result = sys->sigaction(SIGHUP, &note, &previous_hup);
-    if (result < 0) goto fail_int;
+    struct sigaction noting = {.sa_flags = SA_RESTART | SA_ONSTACK};
+    noting.sa_handler = note_signal;
+    sigfillset(&noting.sa_mask);
+    for (size_t i = 0; i < TAKEN; i++) {
+        atomic_store(&taken[i].noted, 0);
+        const int result = sys->sigaction(taken[i].number, &noting, &taken[i].previous);
+        if (result == 0) continue;
+        give_back(sys, i);
+        signal_fd = -1;
+        sys->close(fd);
+        return result;
+    }
     if (getpid() == INIT) reap_others(sys);
     return fd;
+}
 
-fail_int:
-    sys->sigaction(SIGINT, &previous_int, NULL);
-fail_term:
-    sys->sigaction(SIGTERM, &previous_term, NULL);
-fail:
-    signal_fd = -1;
-    sys->close(fd);
-    return result;
+/* The number of the first signal that is noted, which is not from here on; 0: none is. */
+static int take_first(void)
+{
+    for (size_t i = 0; i < TAKEN; i++) {
+        if (atomic_load(&taken[i].noted) == 0) continue;
+        atomic_fetch_sub(&taken[i].noted, 1); /* only here it gets less */
+        return taken[i].number;
+    }
+    return 0;
 }
 
 int sfd_process_signal_wait(int fd, int timeout_ms)
 {
     const struct sfd_sys_setup *sys = &sfd_sys_setup_linux;
+    const uint64_t one = 1;
+    uint64_t value = 0;
     const int ready = sys->await_readable(fd, timeout_ms);
     if (ready <= 0) return ready;
-    uint64_t value = 0;
     const ssize_t n = sys->read(fd, &value, sizeof value);
     if (n < 0) return (int)n;
-    const uint64_t ends = value % HUP_WEIGHT; /* those that end the daemon */
-    const int number = ends >= TERM_WEIGHT ? SIGTERM : ends > 0 ? SIGINT : SIGHUP;
-    /* Each recorded signal ends one wait, all of SIGHUP together one: the rest goes back. */
-    const uint64_t left = number == SIGHUP ? 0 : value - weight_of(number);
-    if (left > 0) (void)sys->write(fd, &left, sizeof left);
+    const int number = take_first();
+    if (number != 0) (void)sys->write(fd, &one, sizeof one); /* there may be more */
     return number;
 }
 
 void sfd_process_signal_wake(int fd)
 {
-    const uint64_t value = INT_WEIGHT;
-    (void)sfd_sys_setup_linux.write(fd, &value, sizeof value);
+    note(fd, SIGINT);
 }
 
 void sfd_process_signals_close(int fd)
 {
     const struct sfd_sys_setup *sys = &sfd_sys_setup_linux;
     if (fd < 0 || fd != (int)signal_fd) return;
-    sys->sigaction(SIGTERM, &previous_term, NULL);
-    sys->sigaction(SIGINT, &previous_int, NULL);
-    sys->sigaction(SIGHUP, &previous_hup, NULL);
+    give_back(sys, TAKEN);
     signal_fd = -1;
     sys->close(fd);
 }

@@ -186,7 +186,7 @@ final class DaemonProgram {
         service.stopping(draining(engine), timeoutMs);
         while (!engine.isDrained() && System.nanoTime() - begin < TimeUnit.MILLISECONDS.toNanos(timeoutMs)) {
             int signal = check(ProcessNative.awaitSignal(signals, Engine.DRAIN_LOOK_MS), "cannot wait for signals");
-            if (signal != 0 && signal != ProcessNative.SIGHUP) {
+            if (ProcessNative.ends(signal)) {
                 return;
             }
             service.look(engine::probe, () -> draining(engine));
@@ -210,7 +210,7 @@ final class DaemonProgram {
 
     private void awaitEnd(Engine engine, int signals, ConfigReload reload) throws StartException {
         int signal = 0;
-        while (signal == 0 || signal == ProcessNative.SIGHUP) {
+        while (!ProcessNative.ends(signal)) {
             signal = check(ProcessNative.awaitSignal(signals, service.lookMs()), "cannot wait for signals");
             Throwable failure = engine.failure();
             if (failure != null) {

@@ -18,6 +18,9 @@ public final class ProcessNative {
     /** What {@link #awaitSignal} gives when the configuration is to be read again. */
     public static final int SIGHUP = 1;
 
+    /** What {@link #awaitSignal} gives when the access log is to be opened anew. */
+    public static final int SIGUSR1 = 10;
+
     /** The system property that a detached child is started with. */
     public static final String DETACHED_PROPERTY = "sendfiled.detached";
 
@@ -104,15 +107,21 @@ public final class ProcessNative {
     public static native long raiseOpenFiles();
 
     /**
-     * From here on SIGTERM, SIGINT and SIGHUP are recorded instead of ending the process; gives a descriptor to wait on.
+     * From here on SIGTERM, SIGINT, SIGHUP and SIGUSR1 are recorded instead of ending the process; gives a descriptor to
+     * wait on.
      */
     public static native int openSignals();
 
     /**
      * Blocks until a signal was recorded, at most {@code timeoutMs} (-1: no limit); gives its number, or 0 when none
-     * came.
+     * came, which it may give early.
      */
     public static native int awaitSignal(int fd, int timeoutMs);
+
+    /** Whether what {@link #awaitSignal} gave is a signal to end: not 0, and none that asks for something else. */
+    public static boolean ends(int signal) {
+        return signal > 0 && signal != SIGHUP && signal != SIGUSR1;
+    }
 
     /** Ends a wait, or the next one, as SIGINT would. Any thread, before {@link #closeSignals}. */
     public static native void wakeSignals(int fd);

@@ -123,9 +123,10 @@ final class DaemonProcessIT extends ProgramTestCase {
     }
 
     @Test
-    void shouldOutliveAHangUp() throws Exception {
+    void shouldOutliveSignalsOfOperators() throws Exception {
         try (Program program = start()) {
             program.signal("HUP");
+            program.signal("USR1");
             assertEquals("the content", read("file"));
             program.signal("TERM");
             assertEquals(0, program.awaitExit());
