@@ -11,12 +11,17 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Warm 4 KiB from a Netty server while 16 connections download cold files from a disk that takes 20 ms for each read.
  *
  * <p>The disk, its readers and the warm load share the processors. So the control is the same warm load on the same server
  * while the same cold files come from another process: what that costs is the machine's.
+ *
+ * <p>How much it costs depends on how fast the downloads are. Each takes what a program without read-ahead of its own gets of
+ * that disk, 128 KiB for each read: otherwise the better a server reads ahead, the more of the processors it would give
+ * to the cold load, and the worse it would look. The same at full speed is shown beside it, and not judged.
  */
 final class NettyBesideCold {
     private static final int DOWNLOADS = 16;
@@ -24,19 +29,26 @@ final class NettyBesideCold {
     /** So long that no download ends while it is needed, and none has to be made cold again. */
     private static final long COLD_SIZE = 64L << 20;
 
+    private static final ColdDownloads.Pace PACE = new ColdDownloads.Pace(128 << 10, READ_MS);
+    /** The buffers on the way to the clients fill as fast as the disk reads. */
+    private static final long SETTLING_MS = 500;
+
     private static final String FILE = NettyFiles.SMALL_FILE;
     static final String CASE = "4 KiB beside " + DOWNLOADS + " cold";
     private static final String ALONE = "alone";
     private static final String BESIDE = "beside";
     private static final String CONTROL = "control: cold elsewhere";
     private static final String THEIRS = "DefaultFileRegion, beside";
+    private static final String BESIDE_FULL = "beside, at full speed";
+    private static final String CONTROL_FULL = "control, at full speed";
     private static final int ROUNDS_OF_THEIRS = 2;
+    private static final int ROUNDS_AT_FULL_SPEED = 4;
     private static final Goal OF_CONTROL = Goal.atLeast(0.97);
     private static final Goal OF_ALONE = Goal.atLeast(0.85);
     private static final Goal MOST_P99_MS = Goal.atMost(2);
 
     private static final List<Column> COLUMNS = List.of(
-            Column.left(CASE, 26),
+            Column.left(CASE + Units.format(" of %.1f MB/s", PACE.bytesPerSecond() / 1e6), 32),
             Column.right("requests", 11),
             Column.right("p99", 8),
             Column.right("of alone", 8),
@@ -72,13 +84,18 @@ final class NettyBesideCold {
                 setting.screen().working(CASE + ", " + subject + ", round " + (round + 1) + " of " + rounds);
                 switch (subject) {
                     case ALONE -> sample(setting, ALONE, Wrk.run(url(ours, round), Wrk.CONNECTIONS, 1));
-                    case BESIDE -> measureBeside(setting, BESIDE, ours, ours, disk, round);
-                    default -> measureBeside(setting, CONTROL, ours, elsewhere, disk, round);
+                    case BESIDE -> measureBeside(setting, BESIDE, ours, ours, disk, PACE, round);
+                    default -> measureBeside(setting, CONTROL, ours, elsewhere, disk, PACE, round);
                 }
             });
             for (int round = 0; round < ROUNDS_OF_THEIRS; round++) {
                 setting.screen().working(CASE + ", " + THEIRS);
-                measureBeside(setting, THEIRS, theirs, theirs, disk, round);
+                measureBeside(setting, THEIRS, theirs, theirs, disk, PACE, round);
+            }
+            for (int round = 0; round < Math.min(rounds, ROUNDS_AT_FULL_SPEED); round++) {
+                setting.screen().working(CASE + ", at full speed");
+                measureBeside(setting, BESIDE_FULL, ours, ours, disk, null, round);
+                measureBeside(setting, CONTROL_FULL, ours, elsewhere, disk, null, round);
             }
         }
         judge(setting);
@@ -89,14 +106,21 @@ final class NettyBesideCold {
     }
 
     private void measureBeside(
-            Scenario.Setting setting, String subject, WebSide warm, WebSide cold, SlowDisk disk, int round)
+            Scenario.Setting setting,
+            String subject,
+            WebSide warm,
+            WebSide cold,
+            SlowDisk disk,
+            ColdDownloads.@Nullable Pace pace,
+            int round)
             throws IOException, InterruptedException {
         List<Path> files = new ArrayList<>();
         for (int i = 0; i < DOWNLOADS; i++) {
             files.add(disk.mountPoint().resolve("cold-" + i));
         }
         String directory = disk.mountPoint().getFileName().toString();
-        try (ColdDownloads downloads = ColdDownloads.start(cold.server(round), directory, files)) {
+        try (ColdDownloads downloads = ColdDownloads.start(cold.server(round), directory, files, pace)) {
+            Thread.sleep(SETTLING_MS);
             long startNs = System.nanoTime();
             long before = downloads.received();
             Wrk.Result result = Wrk.runWithFailures(url(warm, round), Wrk.CONNECTIONS, 1);
@@ -127,10 +151,18 @@ final class NettyBesideCold {
                 report.compareRounds(scenario, CASE, "requests of alone", BESIDE, ALONE, WebSide.RATE, OF_ALONE);
         report.judge(
                 scenario, CASE, "p99", report.median(scenario, CASE, BESIDE, WebSide.P99) / 1000, "ms", MOST_P99_MS);
+        report.compareRounds(
+                scenario,
+                CASE,
+                "requests of the control's, at full speed",
+                BESIDE_FULL,
+                CONTROL_FULL,
+                WebSide.RATE,
+                null);
         setting.screen().blank();
         setting.screen().header(COLUMNS);
         double alone = report.median(scenario, CASE, ALONE, WebSide.RATE);
-        for (String subject : List.of(ALONE, BESIDE, CONTROL, THEIRS)) {
+        for (String subject : List.of(ALONE, BESIDE, CONTROL, THEIRS, BESIDE_FULL, CONTROL_FULL)) {
             double rate = report.median(scenario, CASE, subject, WebSide.RATE);
             double cold = report.median(scenario, CASE, subject, "cold throughput");
             setting.screen()
