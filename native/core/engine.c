@@ -43,6 +43,14 @@ static int open_sockets(struct sfd_engine *engine, const char *dir, const char *
     return result;
 }
 
+/* Any loop can have all transfers; those beyond are counted, but not shown. */
+#define ROWS_MAX 8192
+
+static uint32_t rows_for(uint32_t transfers)
+{
+    return transfers < ROWS_MAX ? transfers : ROWS_MAX;
+}
+
 int sfd_engine_create(struct sfd_engine **out, const struct sfd_settings *settings, const char *dir, const char *name,
                       const char *root, const struct sfd_endpoint_access *access, const struct sfd_lane_users *users,
                       int passed_fd)
@@ -94,6 +102,9 @@ int sfd_engine_create(struct sfd_engine **out, const struct sfd_settings *settin
     if (result < 0) goto fail;
     engine->tells_clients = dir == NULL; /* what has no socket has owners, which name themselves */
     if (dir != NULL) result = open_sockets(engine, dir, name, access, users, passed_fd);
+    if (result < 0) goto fail;
+    result = sfd_counters_file_make(&shared->counters_file, name, settings->loops, SFD_QUEUES,
+                                    rows_for(settings->max_transfers));
     if (result < 0) goto fail;
     for (uint32_t i = 0; i < settings->loops; i++) {
         result = sfd_loop_create(&shared->loops[i], shared, i);
@@ -274,6 +285,7 @@ void sfd_engine_destroy(struct sfd_engine *engine)
     sfd_write_ranges_deinit(&engine->shared.write_ranges);
     sfd_client_accounts_deinit(&engine->shared.accounts);
     sfd_memory_budget_deinit(&engine->shared.memory);
+    sfd_counters_file_release(&engine->shared.counters_file);
     sfd_fd_close(&sfd_sys_linux, &engine->chores_fd);
     pthread_mutex_destroy(&engine->endpoint_lock);
     pthread_mutex_destroy(&engine->roots_lock);

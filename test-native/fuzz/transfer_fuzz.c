@@ -73,6 +73,7 @@ static void start(const uint8_t *data, size_t size)
     sfd_client_accounts_divide(&h.shared.accounts, h.shared.settings.max_transfers);
     sfd_memory_budget_init_in(&h.shared.memory, &sfd_sys_linux, UINT64_MAX / 2, 0, NULL, 0, true);
     h.shared.request_fd = KERNEL_REQUEST_FD;
+    FUZZ_CHECK(sfd_counters_file_make(&h.shared.counters_file, "fuzz", h.shared.settings.loops, SFD_QUEUES, 4) == 0);
     h.root.fd = KERNEL_ROOT_FD;
     h.root.opens_here = (more & 0x40) == 0;
     atomic_init(&h.root.references, 1);
@@ -433,6 +434,7 @@ static void stop(void)
     FUZZ_CHECK(atomic_load(&h.shared.accounts.active) == 0 && atomic_load(&h.shared.accounts.beyond) == 0);
     sfd_client_accounts_deinit(&h.shared.accounts);
     sfd_memory_budget_deinit(&h.shared.memory);
+    sfd_counters_file_release(&h.shared.counters_file);
     sfd_carriers_deinit(&h.shared.carriers);
     FUZZ_CHECK(h.shared.write_ranges.first == NULL); /* R17; what it says of writes is checked in kernel.c */
     sfd_write_ranges_deinit(&h.shared.write_ranges);

@@ -31,6 +31,7 @@ extern "C" {
 #include "loop/transfer_table.h"
 #include "protocol/submit.h"
 #include "sys/pipe.h"
+#include "transfer/observe.h"
 }
 
 #include "descriptors.h"

@@ -25,6 +25,7 @@ class SharedFixture : public CoreTest
         sfd_devices_init(&shared_->devices);
         sfd_write_ranges_init(&shared_->write_ranges);
         sfd_carriers_init(&shared_->carriers);
+        ASSERT_EQ(0, sfd_counters_file_make(&shared_->counters_file, "test", SFD_LOOPS_MAX, SFD_QUEUES, 64));
         sfd_client_accounts_init(&shared_->accounts, &limits_);
         sfd_memory_budget_init(&shared_->memory, &sfd_sys_linux, 0, 0);
         directory_ = std::make_unique<TemporaryDirectory>();
@@ -54,6 +55,7 @@ class SharedFixture : public CoreTest
             EXPECT_EQ(nullptr, account) << "an account outlived the loops";
         }
         sfd_memory_budget_deinit(&shared_->memory);
+        sfd_counters_file_release(&shared_->counters_file);
         sfd_kernel_deinit(&shared_->kernel);
         sfd_watchdog_deinit(&shared_->watchdog);
     }

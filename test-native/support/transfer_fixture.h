@@ -19,6 +19,7 @@
 constexpr uint64_t QUANTUM = 256 * 1024;
 constexpr uint32_t OPEN_TIMEOUT_MS = 5000;
 constexpr uint64_t START_MS = 100000;
+constexpr uint64_t ID = uint64_t{0x1234} << 23; // of the first place in a table
 constexpr uint64_t FUSE_MAGIC = 0x65735546;
 constexpr uint64_t XFS_MAGIC = 0x58465342;
 constexpr size_t BIG = 1024 * 1024 + 1;
@@ -141,6 +142,9 @@ class TransferFixture : public CoreTest
         sys_ = scripted();
         context_ = std::make_unique<struct sfd_context>();
         context_->settings = &settings_;
+        counted_ = std::make_unique<struct sfd_counters_loop>();
+        row_ = std::make_unique<struct sfd_counters_row>();
+        sfd_observe_init(context_.get(), counted_.get(), row_.get(), 1, 0);
         ASSERT_EQ(0, sfd_kernel_init(&context_->kernel, &sys_));
         context_->techniques = sfd_techniques_available(&sys_);
         script.sendfiles = 0; // of the techniques' probe
@@ -230,7 +234,7 @@ class TransferFixture : public CoreTest
         request.path = path;
         request.offset = offset;
         request.length = length;
-        request.id = 0x1234;
+        request.id = ID;
         request.status = take(status_->out);
         request.accepted = sfd_status_accept(&context_->kernel, &request.status);
         request.dest = dest;
@@ -369,7 +373,7 @@ class TransferFixture : public CoreTest
     }
     uint64_t count(enum sfd_counter counter)
     {
-        return context_->counters.at[counter].load();
+        return context_->counters->at[counter].load();
     }
     /* Sends a whole file: info first, progress that adds up to no more than its size, complete last. */
     void expectSent(size_t size)
@@ -396,7 +400,7 @@ class TransferFixture : public CoreTest
         pair_.reset();
         status_bytes_.clear();
         data_.clear();
-        for (auto &counter : context_->counters.at) {
+        for (auto &counter : context_->counters->at) {
             counter = 0;
         }
     }
@@ -404,6 +408,8 @@ class TransferFixture : public CoreTest
     struct sfd_sys sys_;
     struct sfd_settings settings_ = {};
     std::unique_ptr<struct sfd_context> context_;
+    std::unique_ptr<struct sfd_counters_loop> counted_;
+    std::unique_ptr<struct sfd_counters_row> row_; // of the transfer
     struct sfd_devices devices_;
     struct sfd_write_ranges ranges_ = {};
     std::string buffer_;

@@ -8,6 +8,7 @@
 
 #include "loop/loop_private.h"
 #include "sys/errno_policy.h"
+#include "transfer/observe.h"
 
 /*
  * The most that one turn moves before the loop looks for events again: about 1 ms of work. On the loop that receives,
@@ -88,7 +89,7 @@ static void receive_requests(struct sfd_loop *loop)
     else
         sfd_loop_receiving_works(loop);
     if (n <= 0) return;
-    sfd_counters_add(&loop->context.counters, SFD_COUNTER_REQUESTS, (uint64_t)n);
+    sfd_counters_add(loop->context.counters, SFD_COUNTER_REQUESTS, (uint64_t)n);
     loop->turn->requests = n;
 }
 
@@ -118,7 +119,7 @@ static void take_mail(struct sfd_loop *loop)
 
 static void run_ready(struct sfd_loop *loop)
 {
-    const uint64_t before = loop->context.counters.at[SFD_COUNTER_BYTES];
+    const uint64_t before = loop->context.counters->at[SFD_COUNTER_BYTES];
     const uint64_t most = loop->receiving ? TURN_BYTES_RECEIVING : TURN_BYTES;
 
     /* Only transfers that are ready now: so each one moves at most one quantum in a turn. */
@@ -127,7 +128,7 @@ static void run_ready(struct sfd_loop *loop)
         struct sfd_transfer *t = sfd_ready_queue_pop(&loop->ready_queue);
         if (t == NULL) break; /* another carrier has run them */
         sfd_loop_act(loop, t, SFD_DUE_RUN);
-        if (loop->context.counters.at[SFD_COUNTER_BYTES] - before >= most) break;
+        if (loop->context.counters->at[SFD_COUNTER_BYTES] - before >= most) break;
     }
 }
 
@@ -166,7 +167,7 @@ static void transfer_event(struct sfd_loop *loop, const struct epoll_event *even
 static int survive_wait(struct sfd_loop *loop, int error)
 {
     if (sfd_errno_policy(SFD_PLACE_WAIT, error) == SFD_REMEDY_END) return error;
-    sfd_counters_add(&loop->context.counters, SFD_COUNTER_SHORTAGES, 1);
+    sfd_counters_add(loop->context.counters, SFD_COUNTER_SHORTAGES, 1);
     (void)sfd_sys_wait_readable(-1, SFD_LOOP_SHORTAGE_MS); /* of no descriptor: only sleeps */
     return 0;
 }
@@ -177,6 +178,17 @@ static bool is_busy(const struct sfd_loop *loop)
            loop->last_batches > 0 || loop->look_again || loop->left != NULL || loop->mail != NULL ||
            loop->owners_last != NULL || loop->outbox.first != NULL || loop->context.closer.unknown_count > 0 ||
            atomic_load(&loop->returning) > 0 || sfd_loop_offload_has_closes(loop);
+}
+
+/* What became ready behind the last wait has had to wait for all of this. */
+static void note_turn(struct sfd_loop *loop)
+{
+    struct sfd_counters_loop *counters = loop->context.observer.loop;
+    const uint64_t now_ns = loop->shared->kernel.sys->now_ns();
+
+    if (loop->context.now_ns > 0 && now_ns >= loop->context.now_ns)
+        sfd_histogram_record(&counters->time[SFD_TIME_TURN], now_ns - loop->context.now_ns);
+    atomic_store_explicit(&counters->turned_ns, now_ns, memory_order_relaxed);
 }
 
 static int wait_for_events(struct sfd_loop *loop)
@@ -194,9 +206,11 @@ static int wait_for_events(struct sfd_loop *loop)
      */
     loop->wait_skipped = skips;
     if (skips) return 0;
+    note_turn(loop);
     sfd_watchdog_waiting(loop);
     const int n = sys->epoll_wait(loop->epoll, loop->events, SFD_EVENTS_MAX, timeout);
     sfd_watchdog_working(loop);
+    loop->context.now_ns = sys->now_ns();
     sfd_mailbox_end_wait(&loop->mailbox);
     if (n < 0) return survive_wait(loop, n);
     loop->next_event = 0;
@@ -274,7 +288,7 @@ static void tell_transfers(struct sfd_loop *loop, uint32_t *position, uint8_t du
 
 static void publish_transfers(struct sfd_loop *loop)
 {
-    atomic_store_explicit(&loop->context.counters.at[SFD_COUNTER_TRANSFERS], loop->transfers.count,
+    atomic_store_explicit(&loop->context.counters->at[SFD_COUNTER_TRANSFERS], loop->transfers.count,
                           memory_order_relaxed);
 }
 
@@ -347,13 +361,18 @@ int sfd_loop_run_turn(struct sfd_loop *loop)
 
 void sfd_loop_work(struct sfd_task *task)
 {
+    struct sfd_loop *loop = task->loop;
+    struct sfd_counters_queue *queue = sfd_counters_file_queue(&loop->shared->counters_file, task->queue);
+
+    atomic_fetch_add_explicit(&queue->begun, 1, memory_order_relaxed);
     if (task->kind == SFD_TASK_CLOSE) {
         sfd_loop_offload_close(task);
+        atomic_fetch_add_explicit(&queue->done, 1, memory_order_relaxed);
         return;
     }
-    struct sfd_loop *loop = task->loop;
     sfd_transfer_work(&loop->pool_context, (struct sfd_transfer *)task);
-    (void)sfd_mailbox_push(&loop->mailbox, task); /* it has not ended: it waits for the transfer */
+    atomic_fetch_add_explicit(&queue->done, 1, memory_order_relaxed); /* before the loop can know that it is */
+    (void)sfd_mailbox_push(&loop->mailbox, task);                     /* it has not ended: it waits for the transfer */
 }
 
 void sfd_loop_wake(struct sfd_loop *loop)

@@ -98,6 +98,7 @@ struct sfd_shared {
     struct sfd_write_ranges write_ranges;
     struct sfd_client_accounts accounts;
     struct sfd_memory_budget memory;
+    struct sfd_counters_file counters_file; /* made before the first loop */
     int request_fd; /* borrowed: readable when requests wait; the request socket, or that of `intake`; -1: there is none
                      */
     struct sfd_intake intake;              /* of several request sockets */

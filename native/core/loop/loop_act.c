@@ -13,6 +13,7 @@
 #include <stdlib.h>
 
 #include "loop/loop_private.h"
+#include "transfer/observe.h"
 
 /* ------------------------------------------------------------------ what is due */
 
@@ -129,6 +130,7 @@ static struct sfd_transfer *take_first(struct sfd_transfer **last)
 static void wait_for_thread(struct sfd_loop *loop, struct sfd_transfer *t)
 {
     t->loop.queued = true;
+    sfd_observe_waits(&loop->context, t, SFD_WAITS_FOR_THREAD);
     append(&t->loop.client->queued_last, t);
     atomic_fetch_add(&loop->waiting, 1);
     if (sfd_carrier_may_be_held(loop->shared, t->loop.account)) loop->look_again = true; /* since a moment ago */
@@ -173,6 +175,7 @@ void sfd_loop_act_look(struct sfd_loop *loop)
     /* What is left here by a carrier that has lost the loop, its heir goes on with. */
     while ((t = take_first(&loop->chosen_last)) != NULL) {
         t->loop.queued = false;
+        sfd_observe_waits(&loop->context, t, SFD_WAITS_FOR_NOTHING);
         atomic_fetch_sub(&loop->waiting, 1);
         sfd_loop_act(loop, t, 0);
     }

@@ -10,7 +10,7 @@
 
 static int refuse_as_full(struct sfd_loop *loop)
 {
-    sfd_counters_add(&loop->context.counters, SFD_COUNTER_REFUSED_TRANSFERS, 1);
+    sfd_counters_add(loop->context.counters, SFD_COUNTER_REFUSED_TRANSFERS, 1);
     return -EMFILE;
 }
 
@@ -26,11 +26,11 @@ static int admit(struct sfd_loop *loop, struct sfd_transfer *t, uint8_t descript
     atomic_uint *all = &loop->shared->transfers;
 
     if (is_full(loop, atomic_load(all))) return refuse_as_full(loop);
-    const int result = sfd_client_account_begin(t->loop.account, descriptors, &loop->context.counters);
+    const int result = sfd_client_account_begin(t->loop.account, descriptors, loop->context.counters);
     if (result < 0) return result;
     if (is_full(loop, atomic_fetch_add(all, 1))) { /* another loop was faster */
         atomic_fetch_sub(all, 1);
-        sfd_client_account_end(t->loop.account, descriptors, &loop->context.counters);
+        sfd_client_account_end(t->loop.account, descriptors, loop->context.counters);
         return refuse_as_full(loop);
     }
     t->loop.promised = descriptors;
@@ -40,7 +40,7 @@ static int admit(struct sfd_loop *loop, struct sfd_transfer *t, uint8_t descript
 static void dismiss(struct sfd_loop *loop, struct sfd_transfer *t)
 {
     atomic_fetch_sub(&loop->shared->transfers, 1);
-    sfd_client_account_end(t->loop.account, t->loop.promised, &loop->context.counters);
+    sfd_client_account_end(t->loop.account, t->loop.promised, loop->context.counters);
 }
 
 struct sfd_transfer *sfd_loop_admit(struct sfd_loop *loop, uint64_t process, uint32_t uid, uint8_t descriptors,

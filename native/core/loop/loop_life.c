@@ -8,6 +8,7 @@
 #include "loop/guard.h"
 #include "loop/loop_private.h"
 #include "sys/pipe.h"
+#include "transfer/observe.h"
 
 struct sfd_carrier *sfd_loop_carrier(struct sfd_loop *loop)
 {
@@ -16,7 +17,7 @@ struct sfd_carrier *sfd_loop_carrier(struct sfd_loop *loop)
 
 struct sfd_counters *sfd_loop_counters(struct sfd_loop *loop)
 {
-    return &loop->context.counters;
+    return loop->context.counters;
 }
 
 int sfd_loop_create(struct sfd_loop **out, struct sfd_shared *shared, uint32_t index)
@@ -40,12 +41,14 @@ int sfd_loop_create(struct sfd_loop **out, struct sfd_shared *shared, uint32_t i
         .kernel = shared->kernel,
         .techniques = shared->techniques,
     };
+    sfd_observe_init(&loop->context, sfd_counters_file_loop(&shared->counters_file, index),
+                     sfd_counters_file_rows(&shared->counters_file, index), shared->counters_file.head->rows, index);
     loop->pool_context = loop->context;
     loop->context.kernel.spare = &loop->spare;
     sfd_pipe_keep_spare(&loop->context.kernel);
     loop->context.kernel.sys = &sfd_guard_sys; /* no call of this file goes there */
     sfd_closer_init(&loop->context.closer, &sfd_guard_sys, &shared->devices);
-    loop->context.closer.counters = &loop->context.counters;
+    loop->context.closer.counters = loop->context.counters;
     sfd_timers_init(&loop->context.timers);
     sfd_transfer_table_init(&loop->transfers, index);
     sfd_clients_init(&loop->clients, &shared->accounts);
@@ -112,8 +115,9 @@ void sfd_loop_destroy(struct sfd_loop *loop)
         t->loop.offloaded = false; /* no thread works on it any more */
         sfd_transfer_abort(&loop->context, t, -ESHUTDOWN);
         sfd_loop_drop_dest(loop, t);
-        sfd_client_account_end(t->loop.account, t->loop.promised, &loop->context.counters);
+        sfd_client_account_end(t->loop.account, t->loop.promised, loop->context.counters);
         sfd_loop_exits_leave(loop, t->loop.client);
+        sfd_observe_forget(&loop->context, t);
         sfd_transfer_deinit(&loop->context, t);
         free(t);
     }

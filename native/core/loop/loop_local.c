@@ -10,6 +10,7 @@
 #include <sendfiled/segments.h>
 
 #include "loop/loop_private.h"
+#include "transfer/observe.h"
 
 /* The most requests that begin in one turn, and after how many bytes no more begin. */
 #define TURN_REQUESTS 64
@@ -160,10 +161,17 @@ static void drop(struct sfd_loop *loop, struct sfd_local_request *request, struc
 static void refuse(struct sfd_loop *loop, struct sfd_local_request *request, struct sfd_client_account *account,
                    int error)
 {
+    const struct sfd_refused_request refused = {
+        .command = request->command,
+        .process = request->process,
+        .uid = loop->context.kernel.uid,
+        .path = request->path_size > 0 ? request->bytes : NULL,
+        .path_length = request->path_size > 0 ? request->path_size - 1 : 0,
+    };
     struct sfd_status status;
 
     request->state = SFD_LOCAL_BEGUN;
-    sfd_counters_add(&loop->context.counters, error == -ECANCELED ? SFD_COUNTER_CANCELLED : SFD_COUNTER_REFUSED, 1);
+    sfd_observe_refused(&loop->context, &refused, error);
     drop(loop, request, account); /* before its client hears of the end */
     sfd_status_init(&status);
     status.local = sfd_local_channel_share(&request->channel);
@@ -212,7 +220,7 @@ void sfd_loop_local_take(struct sfd_loop *loop, struct sfd_task *task)
     /* Counted like a transfer as long as it waits, so that the client stays. */
     struct sfd_client *owner = sfd_clients_enter(&loop->clients, request->process, loop->context.kernel.uid);
 
-    sfd_counters_add(&loop->context.counters, SFD_COUNTER_REQUESTS, 1);
+    sfd_counters_add(loop->context.counters, SFD_COUNTER_REQUESTS, 1);
     if (owner == NULL) {
         refuse(loop, request, NULL, -ENOMEM);
         sfd_local_channel_put(&request->channel);
@@ -256,6 +264,7 @@ static void begin_transfer(struct sfd_loop *loop, struct sfd_local_request *requ
     const bool reads = request->command == SFD_WIRE_READ_FILE;
     struct sfd_transfer_request what = {
         .command = request->command == SFD_WIRE_OPEN_FILE ? SFD_WIRE_OPEN_FILE : SFD_WIRE_SEND_FILE,
+        .asked = request->command,
         .root = request->root,
         .path = descriptor ? NULL : request->bytes,
         .offset = request->offset,
@@ -329,9 +338,9 @@ void sfd_loop_local_look(struct sfd_loop *loop)
 
 void sfd_loop_local_serve(struct sfd_loop *loop)
 {
-    const uint64_t before = loop->context.counters.at[SFD_COUNTER_BYTES];
+    const uint64_t before = loop->context.counters->at[SFD_COUNTER_BYTES];
 
-    for (int i = 0; i < TURN_REQUESTS && loop->context.counters.at[SFD_COUNTER_BYTES] - before < TURN_BYTES; i++) {
+    for (int i = 0; i < TURN_REQUESTS && loop->context.counters->at[SFD_COUNTER_BYTES] - before < TURN_BYTES; i++) {
         struct sfd_client *owner = take_owner(&loop->owners_last);
         if (owner == NULL) return;
         if (!loop->stopping && !sfd_carrier_may_be_held(loop->shared, owner->account)) {

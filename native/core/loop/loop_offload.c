@@ -14,6 +14,7 @@
 #include <stdlib.h>
 
 #include "loop/loop_private.h"
+#include "transfer/observe.h"
 
 struct close_task {
     struct sfd_task task;
@@ -41,7 +42,7 @@ static void push(struct sfd_loop *loop, struct sfd_task *task)
 /* Begins a disk task for its job: false if its client may have no more now. */
 static bool may_go(struct sfd_loop *loop, struct sfd_transfer *t)
 {
-    return sfd_client_account_begin_task(t->loop.account, &loop->context.counters);
+    return sfd_client_account_begin_task(t->loop.account, loop->context.counters);
 }
 
 static void stop_waiting(struct sfd_loop *loop, struct sfd_transfer *t)
@@ -61,6 +62,7 @@ static void feed(struct sfd_loop *loop, struct sfd_client *client)
         client->waiting_first = task->next;
         if (client->waiting_first == NULL) client->waiting_last = NULL;
         stop_waiting(loop, t);
+        sfd_observe_waits(&loop->context, t, SFD_WAITS_FOR_DISK);
         push(loop, task);
     }
 }
@@ -113,7 +115,7 @@ void sfd_loop_offload_take_back(struct sfd_loop *loop, struct sfd_transfer *t)
 {
     t->loop.offloaded = false;
     loop->offloaded--;
-    sfd_client_account_end_task(t->loop.account, &loop->context.counters);
+    sfd_client_account_end_task(t->loop.account, loop->context.counters);
     feed(loop, t->loop.client);
     if (atomic_load(&t->loop.account->waiting) > 0) sfd_loop_offload_tell(loop);
 }
@@ -168,7 +170,7 @@ static void offload_closes(struct sfd_loop *loop)
             return;
         }
         task->closer.sys = loop->shared->kernel.sys; /* there it may wait */
-        (void)sfd_client_account_begin_task(NULL, &loop->context.counters);
+        (void)sfd_client_account_begin_task(NULL, loop->context.counters);
         push(loop, &task->task);
     }
 }
@@ -178,11 +180,24 @@ void sfd_loop_offload_close(struct sfd_task *task)
     struct close_task *closes = (struct close_task *)task;
 
     sfd_closer_deinit(&closes->closer);
-    sfd_client_account_end_task(NULL, &task->loop->context.counters);
+    sfd_client_account_end_task(NULL, task->loop->context.counters);
     free(closes);
 }
 
 /* ------------------------------------------------------------------ handing over */
+
+/* A queue's device is that of all its tasks, since each of them uses the device's entry. */
+static void observe_queued(struct sfd_loop *loop, uint8_t queue)
+{
+    struct sfd_counters_queue *counters = sfd_counters_file_queue(&loop->shared->counters_file, queue);
+
+    if (queue >= SFD_QUEUE_DEVICES)
+        atomic_store_explicit(
+            &counters->device,
+            atomic_load_explicit(&loop->shared->devices.at[queue - SFD_QUEUE_DEVICES].dev, memory_order_relaxed),
+            memory_order_relaxed);
+    atomic_fetch_add_explicit(&counters->queued, 1, memory_order_relaxed);
+}
 
 void sfd_loop_offload_publish(struct sfd_loop *loop)
 {
@@ -191,6 +206,7 @@ void sfd_loop_offload_publish(struct sfd_loop *loop)
     offload_closes(loop);
     while (loop->offload_first != NULL && count < SFD_OFFLOADS_MAX) {
         struct sfd_task *task = loop->offload_first;
+        observe_queued(loop, task->queue);
         loop->offload_first = task->next;
         if (loop->offload_first == NULL) loop->offload_last = NULL;
         loop->turn->offload[count++] = (struct sfd_offload){

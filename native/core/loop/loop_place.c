@@ -7,6 +7,7 @@
 
 #include "loop/loop_private.h"
 #include "sys/errno_policy.h"
+#include "transfer/observe.h"
 
 void sfd_loop_drop_dest(struct sfd_loop *loop, struct sfd_transfer *t)
 {
@@ -22,9 +23,10 @@ void sfd_loop_forget(struct sfd_loop *loop, struct sfd_transfer *t)
     sfd_loop_drop_dest(loop, t);
     sfd_transfer_table_remove(&loop->transfers, t);
     atomic_fetch_sub(&loop->shared->transfers, 1);
-    sfd_client_account_end(t->loop.account, t->loop.promised, &loop->context.counters);
+    sfd_client_account_end(t->loop.account, t->loop.promised, loop->context.counters);
     sfd_loop_exits_leave(loop, t->loop.client);
     if (loop->carrier->transfer == t) loop->carrier->transfer = NULL;
+    sfd_observe_forget(&loop->context, t);
     sfd_transfer_deinit(&loop->context, t);
     free(t);
 }
@@ -118,6 +120,28 @@ static void leave_selection(struct sfd_loop *loop, struct sfd_transfer *t)
     };
 }
 
+static enum sfd_waits_for waits_for(const struct sfd_transfer *t, enum sfd_next next)
+{
+    switch (next) {
+    case SFD_NEXT_DEST:
+        return SFD_WAITS_FOR_RECEIVER;
+    case SFD_NEXT_STATUS:
+        return SFD_WAITS_FOR_STATUS;
+    case SFD_NEXT_POOL:
+        return t->loop.waiting ? SFD_WAITS_FOR_PLACE : SFD_WAITS_FOR_DISK;
+    case SFD_NEXT_PARK:
+        return SFD_WAITS_FOR_SEND;
+    case SFD_NEXT_TIMER:
+        return SFD_WAITS_FOR_RATE;
+    case SFD_NEXT_RETRY:
+        return SFD_WAITS_FOR_RESOURCES;
+    case SFD_NEXT_SELECT:
+        return SFD_WAITS_FOR_SELECTOR;
+    default:
+        return SFD_WAITS_FOR_NOTHING;
+    }
+}
+
 void sfd_loop_place(struct sfd_loop *loop, struct sfd_transfer *t, enum sfd_next next)
 {
     int result = 0;
@@ -165,6 +189,7 @@ void sfd_loop_place(struct sfd_loop *loop, struct sfd_transfer *t, enum sfd_next
         sfd_loop_forget(loop, t);
         break;
     }
+    if (next != SFD_NEXT_END && next != SFD_NEXT_WAIT) sfd_observe_waits(&loop->context, t, waits_for(t, next));
     if (result < 0) go_unwatched(loop, t, result);
 }
 

@@ -172,7 +172,7 @@ struct sfd_loop {
 /* Defers work of the loop itself, for lack of memory or the like: arms the loop's timer for it. */
 static inline void sfd_loop_defer(struct sfd_loop *loop, struct sfd_timer *timer)
 {
-    sfd_counters_add(&loop->context.counters, SFD_COUNTER_SHORTAGES, 1);
+    sfd_counters_add(loop->context.counters, SFD_COUNTER_SHORTAGES, 1);
     sfd_timer_arm(&loop->context.timers, timer, loop->context.now_ms + SFD_LOOP_SHORTAGE_MS);
 }
 

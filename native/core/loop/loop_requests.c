@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "loop/loop_private.h"
+#include "transfer/observe.h"
 
 #define NO_DEST (-1) /* of a Cancel */
 
@@ -36,12 +37,30 @@ static bool has_status_channel(const struct sfd_slot *slot, int error)
     return error == -EBADMSG || (command != SFD_WIRE_SEND_OPEN_FILE && command != SFD_WIRE_CANCEL);
 }
 
+/* A slot has what was decoded of its request, which may be nothing. */
+static void observe_refused(struct sfd_loop *loop, const struct sfd_slot *slot, int error)
+{
+    const bool has_path = slot->command == SFD_WIRE_OPEN_FILE || slot->command == SFD_WIRE_READ_FILE ||
+                          slot->command == SFD_WIRE_SEND_FILE;
+    const bool sound = has_path && slot->path > 0 && slot->path_length >= 0 && slot->path_length <= slot->length &&
+                       slot->path <= slot->length - slot->path_length;
+    const struct sfd_refused_request request = {
+        .command = (uint8_t)slot->command,
+        .process = slot->process,
+        .uid = slot->uid,
+        .path = sound ? slot->bytes + slot->path : NULL,
+        .path_length = sound ? (size_t)slot->path_length : 0,
+    };
+
+    sfd_observe_refused(&loop->context, &request, error);
+}
+
 /* Answers on the first descriptor if it can be a status channel, and closes all descriptors. */
 static void refuse(struct sfd_loop *loop, struct sfd_slot *slot, int error)
 {
     struct sfd_status status;
 
-    sfd_counters_add(&loop->context.counters, SFD_COUNTER_REFUSED, 1);
+    observe_refused(loop, slot, error);
     if (error == -EBADMSG || error == -EACCES) sfd_loop_receiving_blame(loop, slot);
     if (slot->fds[0] >= 0 && has_status_channel(slot, error) &&
         sfd_status_accept(&loop->context.kernel, &slot->fds[0]) == 0) {
@@ -76,6 +95,7 @@ static void begin(struct sfd_loop *loop, struct sfd_slot *slot)
     const size_t segments = descriptor ? SFD_WIRE_EXTENDED_REQUEST_SIZE : (size_t)(slot->path + slot->path_length + 1);
     struct sfd_transfer_request request = {
         .command = sends ? SFD_WIRE_SEND_FILE : (uint8_t)slot->command,
+        .asked = (uint8_t)slot->command,
         .root = descriptor ? NULL : loop->shared->roots[slot->root],
         .path = descriptor ? NULL : slot->bytes + slot->path,
         .offset = slot->range_offset,
@@ -186,10 +206,11 @@ static void forward(struct sfd_loop *loop, struct sfd_slot *slot)
     if (slot->fd_count != wanted || (crowded && !lost) || slot->id >= SFD_ID_MAX ||
         index >= loop->shared->settings.loops) {
         /* There is no status channel to answer on: the descriptor is a destination. */
-        sfd_counters_add(&loop->context.counters, SFD_COUNTER_REFUSED, 1);
+        observe_refused(loop, slot, -EBADMSG);
         sfd_loop_requests_drop(loop, slot);
         return;
     }
+    sfd_observe_command(&loop->context, (uint8_t)slot->command);
     if (index == loop->index) {
         sfd_loop_requests_command(loop, slot->id, slot->process, slot->uid, dest);
         return;
@@ -216,7 +237,7 @@ static void obey(struct sfd_loop *loop, struct sfd_slot *slot)
                             slot->path >= 0 && slot->path_length >= 0 &&
                             slot->path < SFD_SLOT_BYTES - slot->path_length;
 
-    if (slot->fault == SFD_SLOT_CROWDED) sfd_counters_add(&loop->context.counters, SFD_COUNTER_CROWDED, 1);
+    if (slot->fault == SFD_SLOT_CROWDED) sfd_counters_add(loop->context.counters, SFD_COUNTER_CROWDED, 1);
     if (slot->verdict != 0) {
         refuse(loop, slot, -slot->verdict);
     } else if (loop->stopping) {
@@ -302,7 +323,7 @@ static bool hold(struct sfd_loop *loop, struct sfd_slot *slot, struct sfd_client
 static void drop_unanswered(struct sfd_loop *loop, struct sfd_slot *slot, struct sfd_client_account *account)
 {
     sfd_fd_close(loop->shared->kernel.sys, &slot->pidfd);
-    sfd_counters_add(&loop->context.counters, SFD_COUNTER_REFUSED, 1);
+    observe_refused(loop, slot, -EBUSY);
     for (int i = 0; i < SFD_SLOT_FDS; i++)
         sfd_closer_take(&loop->context.closer, &slot->fds[i], SFD_FD_OTHER, account);
 }

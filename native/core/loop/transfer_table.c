@@ -7,8 +7,9 @@
 #include <stdlib.h>
 
 #define POSITION_BITS 20
-#define LOOP_BITS     3
-#define RANDOM_SHIFT  (POSITION_BITS + LOOP_BITS)
+_Static_assert(SFD_TRANSFER_TABLE_MAX == (uint32_t)1 << POSITION_BITS, "a position fits");
+#define LOOP_BITS    3
+#define RANDOM_SHIFT (POSITION_BITS + LOOP_BITS)
 _Static_assert(SFD_ID_MIN == (uint64_t)1 << RANDOM_SHIFT, "ids begin behind position and loop");
 #define RANDOM_MASK ((SFD_ID_MAX >> RANDOM_SHIFT) - 1)
 

@@ -13,7 +13,7 @@
 
 #include "transfer/transfer.h"
 
-#define SFD_TRANSFER_TABLE_MAX ((uint32_t)1 << 20)
+#define SFD_TRANSFER_TABLE_MAX SFD_TRANSFERS_MAX
 
 /* Bit 63 of an id stays clear, so that epoll can carry an id and one bit more. */
 #define SFD_ID_MAX ((uint64_t)1 << 63)

@@ -76,7 +76,7 @@ static void look_at_call(struct sfd_loop *loop, bool alarm)
         loop->watched_ns = now_ns;
     } else if (now_ns - loop->watched_ns >= (alarm ? HELD_ALARM_NS : HELD_NS) &&
                sfd_carrier_take(loop, carrier, word)) {
-        sfd_counters_add(&loop->context.counters, SFD_COUNTER_STUCK, 1); /* no other thread writes this one */
+        sfd_counters_add(loop->context.counters, SFD_COUNTER_STUCK, 1); /* no other thread writes this one */
     }
 }
 
@@ -94,7 +94,7 @@ static void look_at_turn(struct sfd_loop *loop, uint64_t now_ms)
     }
     const uint64_t stuck_ms = now_ms - loop->watchdog_ms;
     if (stuck_ms < STUCK_MS) return;
-    if (!atomic_exchange(&loop->stuck, true)) sfd_counters_add(&loop->context.counters, SFD_COUNTER_STUCK, 1);
+    if (!atomic_exchange(&loop->stuck, true)) sfd_counters_add(loop->context.counters, SFD_COUNTER_STUCK, 1);
     sfd_loop_receiving_take_away(loop);
     if (stuck_ms >= FREE_MS && loop->shared->wake_signal > 0) {
         /* Not pthread_kill: for a thread that has ended meanwhile this gives an error, pthread_kill is undefined. */

@@ -5,6 +5,7 @@
 
 #include "sys/errno_policy.h"
 #include "sys/pipe.h"
+#include "transfer/observe.h"
 #include "transfer/transfer_private.h"
 
 /* A job between two files ends after this many bytes, so that a cancel is obeyed and progress is reported. */
@@ -45,7 +46,7 @@ static void account(struct sfd_context *context, struct sfd_transfer *t, uint64_
         sfd_transfer_got_on(t);
         sfd_transfer_rate_spend(t, moved);
     }
-    sfd_counters_add(&context->counters, SFD_COUNTER_BYTES, moved);
+    sfd_observe_moved(context, t, moved);
     if (t->segments != NULL && t->range.offset == t->range.end) sfd_transfer_next_segment(t);
 }
 
@@ -68,7 +69,7 @@ enum sfd_next sfd_transfer_offload(struct sfd_context *context, struct sfd_trans
 
 static enum sfd_next offload_load(struct sfd_context *context, struct sfd_transfer *t)
 {
-    sfd_counters_add(&context->counters, SFD_COUNTER_COLD_WINDOWS, 1);
+    sfd_observe_cold(context, t, true);
     t->cache.cold_windows++;
     if (++t->cache.cold_rounds > 3) t->cache.bounce_only = true;
     return sfd_transfer_offload(context, t, SFD_JOB_LOAD, sfd_transfer_queue(t->source.device));
@@ -150,6 +151,7 @@ enum sfd_next sfd_transfer_move_by(struct sfd_context *context, struct sfd_trans
 {
     t->state = SFD_STATE_MOVING;
     t->technique = (uint8_t)technique;
+    sfd_observe_moves_by(context, t);
     t->limits.since_ms = context->now_ms;
     sfd_transfer_rate_start(context, t);
     return move_bytes(context, t);
@@ -169,6 +171,7 @@ static enum sfd_next park(struct sfd_context *context, struct sfd_transfer *t)
 enum sfd_next sfd_transfer_opened(struct sfd_context *context, struct sfd_transfer *t)
 {
     t->status.info_due = true;
+    sfd_observe_opened(context, t);
     sfd_transfer_drop_root(context, t);
     if (t->command == SFD_WIRE_OPEN_FILE) return park(context, t);
     if (t->command == SFD_WIRE_READ_FILE || t->destination.grows)
@@ -212,6 +215,7 @@ enum sfd_next sfd_transfer_begin(struct sfd_context *context, struct sfd_transfe
     t->destination.kind = request->dest < 0 ? SFD_FD_PIPE : request->dest_info.kind;
     t->limits.reported_ms = context->now_ms;
     t->limits.since_ms = context->now_ms;
+    sfd_observe_begin(context, t, request);
     if (t->options.deadline_ms > 0) t->limits.deadline_ms = context->now_ms + t->options.deadline_ms;
     if (request->accepted < 0) return sfd_transfer_cancel(context, t); /* an answer could block */
     if (request->segment_count > 0) {
@@ -238,6 +242,7 @@ enum sfd_next sfd_transfer_send(struct sfd_context *context, struct sfd_transfer
     struct sfd_fd_info info;
 
     sfd_timer_disarm(&context->timers, &t->limits.timer);
+    sfd_observe_asked(context, t);
     if (t->status.version > 0) t->limits.started_ns = context->kernel.sys->now_ns();
     if (dest < 0) return sfd_transfer_fail(context, t, dest);
     t->destination.fd = dest;
@@ -265,8 +270,8 @@ static enum sfd_next after_load(struct sfd_context *context, struct sfd_transfer
 void sfd_transfer_take_copied(struct sfd_context *context, struct sfd_transfer *t)
 {
     if (t->job.kind != SFD_JOB_COPY) return;
-    account(context, t, t->job.moved);
     if (t->job.moved > 0) t->technique = t->job.technique;
+    account(context, t, t->job.moved);
     t->job.moved = 0;
 }
 

@@ -22,7 +22,7 @@
 #include <sys/types.h>
 
 #include "base/client_account.h"
-#include "base/counters.h"
+#include "base/counters_file.h"
 #include "base/task.h"
 #include "base/timer.h"
 #include "disk/closer.h"
@@ -40,6 +40,19 @@
 /* Progress is merged into at most 20 messages a second: each one wakes the client. */
 #define SFD_PROGRESS_INTERVAL_MS 50
 
+/* Where a loop tells of its transfers (observe.h). */
+struct sfd_observer {
+    struct sfd_counters_loop *loop; /* borrowed, as `rows` */
+    struct sfd_counters_row *rows;
+    uint32_t row_count;
+    uint64_t last_id; /* the loop's index and 1, and a number of its own */
+};
+
+#define SFD_OBSERVER_SERIAL_BITS 48
+
+/* The most transfers of one loop: a transfer's place in its table is in these bits of its id. */
+#define SFD_TRANSFERS_MAX ((uint32_t)1 << 20)
+
 /* What all transfers of one loop share; what is borrowed, and `kernel`, is the same for all loops. */
 struct sfd_context {
     const struct sfd_settings *settings; /* borrowed */
@@ -49,10 +62,12 @@ struct sfd_context {
     struct sfd_kernel kernel;
     uint32_t techniques; /* mask of those that work here */
     struct sfd_closer closer;
-    struct sfd_counters counters;
+    struct sfd_counters *counters; /* borrowed: those of `observer` */
+    struct sfd_observer observer;
     struct sfd_timers timers;
     char *buffer;    /* of read-write, settings->buffer_size, for the length of one step */
     uint64_t now_ms; /* of this turn */
+    uint64_t now_ns; /* when the loop last came back from its wait, CLOCK_MONOTONIC: requests are as old as this */
     bool late;       /* this turn came long after its timers were due: the process was stopped, or had no processor */
     int epoll;       /* the loop's; a registered descriptor leaves it before it is closed */
 };
@@ -211,7 +226,8 @@ void sfd_transfer_deinit(const struct sfd_context *context, struct sfd_transfer 
 
 /* What a request asks for; the descriptors are taken. */
 struct sfd_transfer_request {
-    uint8_t command;       /* SFD_WIRE_OPEN_FILE, READ_FILE or SEND_FILE */
+    uint8_t command;       /* SFD_WIRE_OPEN_FILE, READ_FILE or SEND_FILE: what is done */
+    uint8_t asked;         /* the command of the request, as it is counted; 0: the same */
     struct sfd_root *root; /* borrowed for the call; NULL only without a path */
     const char *path;      /* borrowed for the call; NULL: the source is a descriptor */
     int64_t offset;

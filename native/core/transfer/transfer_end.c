@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include "transfer/observe.h"
 #include "transfer/transfer_private.h"
 
 static void leave_epoll(struct sfd_context *context, int fd, bool *registered)
@@ -87,7 +88,7 @@ static void settle(struct sfd_context *context, struct sfd_transfer *t)
     const int held = file + (t->status.fd >= 0 ? 1 : 0) + (t->destination.fd >= 0 ? 1 : 0);
 
     if (held >= t->loop.promised) return;
-    sfd_client_account_release(t->loop.account, (uint32_t)(t->loop.promised - held), &context->counters);
+    sfd_client_account_release(t->loop.account, (uint32_t)(t->loop.promised - held), context->counters);
     t->loop.promised = (uint8_t)held;
 }
 
@@ -121,17 +122,17 @@ enum sfd_next sfd_transfer_end(struct sfd_context *context, struct sfd_transfer 
 
 enum sfd_next sfd_transfer_give_up(struct sfd_context *context, struct sfd_transfer *t)
 {
-    sfd_counters_add(&context->counters, SFD_COUNTER_DRAIN_TIMEOUTS, 1);
+    sfd_counters_add(context->counters, SFD_COUNTER_DRAIN_TIMEOUTS, 1);
     return release(context, t);
 }
 
 /* Fills in the Result. */
-static void sum_up(const struct sfd_context *context, struct sfd_transfer *t)
+static void sum_up(struct sfd_transfer *t, uint64_t now_ns)
 {
     if (t->status.version == 0) return;
     t->status.result = (struct sfd_wire_result){
         .moved = sfd_transfer_moved(t),
-        .elapsed_ns = context->kernel.sys->now_ns() - t->limits.started_ns,
+        .elapsed_ns = now_ns - t->limits.started_ns,
         .cold_windows = t->cache.cold_windows,
         .technique = t->technique,
         .fits = (uint8_t)t->status.fits,
@@ -160,7 +161,7 @@ enum sfd_next sfd_transfer_end_as_due(struct sfd_context *context, struct sfd_tr
 
 enum sfd_next sfd_transfer_refuse(struct sfd_context *context, struct sfd_transfer *t, int error)
 {
-    sfd_counters_add(&context->counters, SFD_COUNTER_REFUSED, 1);
+    (void)sfd_observe_end(context, t, SFD_OUTCOME_REFUSED, error);
     sfd_status_fail(&t->status, SFD_WIRE_FILE_INFO, error);
     return sfd_transfer_end(context, t);
 }
@@ -176,17 +177,17 @@ enum sfd_next sfd_transfer_fail(struct sfd_context *context, struct sfd_transfer
 {
     if (ends_later(t, error)) return SFD_NEXT_WAIT;
     if (!has_begun(t)) return sfd_transfer_refuse(context, t, error);
-    sfd_counters_add(&context->counters, SFD_COUNTER_FAILED, 1);
+    const uint64_t now_ns = sfd_observe_end(context, t, SFD_OUTCOME_FAILED, error);
     if (t->command == SFD_WIRE_READ_FILE) return release(context, t); /* EOF before `size` bytes reports the failure */
-    sum_up(context, t);
+    sum_up(t, now_ns);
     sfd_status_fail(&t->status, SFD_WIRE_XFER_STAT, error);
     return sfd_transfer_end(context, t);
 }
 
 /* A pipe shows by its end of file that nothing more comes; a local channel has none. */
-static void tell_cancelled(struct sfd_context *context, struct sfd_transfer *t)
+static void tell_cancelled(struct sfd_context *context, struct sfd_transfer *t, uint64_t now_ns)
 {
-    sum_up(context, t);
+    sum_up(t, now_ns);
     sfd_status_fail(&t->status, has_begun(t) ? SFD_WIRE_XFER_STAT : SFD_WIRE_FILE_INFO, -ECANCELED);
     (void)sfd_status_flush(&t->status, &context->kernel);
 }
@@ -195,8 +196,8 @@ enum sfd_next sfd_transfer_cancel(struct sfd_context *context, struct sfd_transf
 {
     if (ends_later(t, -ECANCELED)) return SFD_NEXT_WAIT;
     if (t->state != SFD_STATE_ENDING) {
-        sfd_counters_add(&context->counters, SFD_COUNTER_CANCELLED, 1);
-        if (t->status.local != NULL) tell_cancelled(context, t);
+        const uint64_t now_ns = sfd_observe_end(context, t, SFD_OUTCOME_CANCELLED, 0);
+        if (t->status.local != NULL) tell_cancelled(context, t, now_ns);
     }
     return release(context, t);
 }
@@ -216,8 +217,7 @@ void sfd_transfer_abort(struct sfd_context *context, struct sfd_transfer *t, int
 
 enum sfd_next sfd_transfer_complete(struct sfd_context *context, struct sfd_transfer *t)
 {
-    sfd_counters_add(&context->counters, SFD_COUNTER_COMPLETED, 1);
-    sum_up(context, t);
+    sum_up(t, sfd_observe_end(context, t, SFD_OUTCOME_COMPLETED, 0));
     if (t->command != SFD_WIRE_READ_FILE || t->status.version > 0) sfd_status_complete(&t->status);
     return sfd_transfer_end(context, t);
 }

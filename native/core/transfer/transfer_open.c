@@ -6,14 +6,16 @@
 #include <string.h>
 
 #include "sys/errno_policy.h"
+#include "transfer/observe.h"
 #include "transfer/transfer_private.h"
 
 static enum sfd_next offload_open(struct sfd_context *context, struct sfd_transfer *t, uint8_t queue)
 {
     /* The last moment to refuse: an accepted transfer waits when its client may have no more disk tasks. */
-    const int result = sfd_client_account_ask_task(t->loop.account, &context->counters);
+    const int result = sfd_client_account_ask_task(t->loop.account, context->counters);
     if (result < 0) return sfd_transfer_refuse(context, t, result);
-    sfd_counters_add(&context->counters, SFD_COUNTER_COLD_OPENS, 1);
+    sfd_counters_add(context->counters, SFD_COUNTER_COLD_OPENS, 1);
+    sfd_observe_cold(context, t, false);
     t->state = SFD_STATE_OPENING;
     return sfd_transfer_offload(context, t, SFD_JOB_OPEN, queue);
 }

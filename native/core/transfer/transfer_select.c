@@ -82,7 +82,7 @@ enum sfd_next sfd_transfer_obey(struct sfd_context *context, struct sfd_transfer
     if (t->verdict == SFD_TECHNIQUE_AUTO) return move_by_rules(context, t);
     if (sfd_technique_is_in(t->verdict, subject.fits))
         return sfd_transfer_move_by(context, t, (enum sfd_technique)t->verdict);
-    sfd_counters_add(&context->counters, SFD_COUNTER_UNFIT_SELECTIONS, 1);
+    sfd_counters_add(context->counters, SFD_COUNTER_UNFIT_SELECTIONS, 1);
     return move_by_rules(context, t);
 }
 

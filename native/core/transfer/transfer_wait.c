@@ -197,7 +197,7 @@ enum sfd_next sfd_transfer_pause(struct sfd_context *context, struct sfd_transfe
         return sfd_transfer_fail(context, t, locked);
     if (progress_is_due(context, t) && !sfd_transfer_tell(context, t)) return sfd_transfer_cancel(context, t);
     if (next == SFD_NEXT_AGAIN) return next;
-    if (next == SFD_NEXT_DEST) sfd_counters_add(&context->counters, SFD_COUNTER_BLOCKED, 1);
+    if (next == SFD_NEXT_DEST) sfd_counters_add(context->counters, SFD_COUNTER_BLOCKED, 1);
     sfd_transfer_wait(context, t, next);
     return next;
 }
@@ -214,7 +214,7 @@ void sfd_transfer_retry(struct sfd_context *context, struct sfd_transfer *t)
 {
     const uint64_t pause = sfd_min_u64((uint64_t)RETRY_MS << t->limits.retries, RETRY_MAX_MS);
 
-    sfd_counters_add(&context->counters, SFD_COUNTER_SHORTAGES, 1);
+    sfd_counters_add(context->counters, SFD_COUNTER_SHORTAGES, 1);
     if (pause < RETRY_MAX_MS) t->limits.retries++;
     t->limits.retry_ms = context->now_ms + pause;
 }
@@ -237,7 +237,7 @@ void sfd_transfer_unwatched(struct sfd_context *context, struct sfd_transfer *t)
 
 static enum sfd_next expire(struct sfd_context *context, struct sfd_transfer *t, enum sfd_counter counter)
 {
-    sfd_counters_add(&context->counters, counter, 1);
+    sfd_counters_add(context->counters, counter, 1);
     return sfd_transfer_fail(context, t, -ETIMEDOUT);
 }
 

@@ -1,0 +1,255 @@
+/*
+ * What is told of requests and transfers.
+ */
+#include "transfer/observe.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "transfer/transfer_private.h"
+
+void sfd_observe_init(struct sfd_context *context, struct sfd_counters_loop *loop, struct sfd_counters_row *rows,
+                      uint32_t row_count, uint32_t index)
+{
+    context->counters = &loop->counters;
+    context->observer = (struct sfd_observer){
+        .loop = loop,
+        .rows = rows,
+        .row_count = rows == NULL ? 0 : row_count,
+        .last_id = (uint64_t)(index + 1) << SFD_OBSERVER_SERIAL_BITS,
+    };
+}
+
+static void add(_Atomic(uint64_t) *cell, uint64_t n)
+{
+    atomic_store_explicit(cell, atomic_load_explicit(cell, memory_order_relaxed) + n, memory_order_relaxed);
+}
+
+#define SET(member, value) atomic_store_explicit(&(member), value, memory_order_relaxed)
+#define GET(member)        atomic_load_explicit(&(member), memory_order_relaxed)
+
+struct sfd_counters_row *sfd_observe_row(const struct sfd_context *context, const struct sfd_transfer *t)
+{
+    const uint32_t position = (uint32_t)(t->id & (SFD_TRANSFERS_MAX - 1));
+
+    return position < context->observer.row_count ? &context->observer.rows[position] : NULL;
+}
+
+uint64_t sfd_observe_id(const struct sfd_context *context, const struct sfd_transfer *t)
+{
+    struct sfd_counters_row *row = sfd_observe_row(context, t);
+
+    return row == NULL ? 0 : GET(row->id);
+}
+
+static enum sfd_operation operation_of(uint8_t command)
+{
+    switch (command) {
+    case SFD_WIRE_OPEN_FILE:
+        return SFD_OPERATION_OPEN;
+    case SFD_WIRE_READ_FILE:
+        return SFD_OPERATION_READ;
+    case SFD_WIRE_SEND_FILE:
+        return SFD_OPERATION_SEND;
+    case SFD_WIRE_SEND_DESCRIPTOR:
+        return SFD_OPERATION_DESCRIPTOR;
+    case SFD_WIRE_SEND_OPEN_FILE:
+        return SFD_OPERATION_SEND_OPEN;
+    case SFD_WIRE_CANCEL:
+        return SFD_OPERATION_CANCEL;
+    default:
+        return SFD_OPERATION_OTHER;
+    }
+}
+
+/* What the row says is an index only if it is one: the memory is a file. */
+static uint8_t operation_in(const struct sfd_counters_row *row)
+{
+    const uint8_t operation = row == NULL ? SFD_OPERATION_OTHER : GET(row->operation);
+
+    return operation < SFD_OPERATIONS ? operation : SFD_OPERATION_OTHER;
+}
+
+static uint32_t errno_index(int error)
+{
+    return error < 0 && error > -SFD_COUNTERS_ERRNOS ? (uint32_t)-error : 0;
+}
+
+static struct sfd_counters_flow *flow_of(const struct sfd_context *context, const struct sfd_transfer *t,
+                                         const struct sfd_counters_row *row)
+{
+    return &context->observer.loop->flow[operation_in(row)][t->technique % SFD_COUNTERS_TECHNIQUES];
+}
+
+/* ------------------------------------------------------------------ its row */
+
+static void write_path(struct sfd_counters_row *row, const char *path, size_t length)
+{
+    const size_t kept = length < SFD_COUNTERS_PATH ? length : SFD_COUNTERS_PATH;
+    const char *from = path + length - kept;
+    uint64_t word = 0;
+
+    for (size_t at = 0; at < kept; at += sizeof(word)) {
+        const size_t n = kept - at < sizeof(word) ? kept - at : sizeof(word);
+        word = 0;
+        memcpy(&word, from + at, n);
+        SET(row->path[at / sizeof(word)], word);
+    }
+    SET(row->path_length, (uint16_t)length);
+}
+
+/* Between the two, who reads the row knows that it is not whole. */
+static void open_row(struct sfd_counters_row *row)
+{
+    SET(row->sequence, GET(row->sequence) | 1);
+    atomic_thread_fence(memory_order_release);
+}
+
+static void close_row(struct sfd_counters_row *row)
+{
+    atomic_store_explicit(&row->sequence, GET(row->sequence) + 1, memory_order_release);
+}
+
+void sfd_observe_begin(struct sfd_context *context, const struct sfd_transfer *t,
+                       const struct sfd_transfer_request *request)
+{
+    const enum sfd_operation operation = operation_of(request->asked != 0 ? request->asked : request->command);
+    const struct sfd_client_account *account = t->loop.account;
+    struct sfd_counters_row *row = sfd_observe_row(context, t);
+    const uint64_t id = ++context->observer.last_id;
+
+    add(&context->observer.loop->requests[operation], 1);
+    if (row == NULL) return;
+    open_row(row);
+    SET(row->id, id);
+    SET(row->begun_ns, context->now_ns);
+    SET(row->asked_ns, context->now_ns);
+    SET(row->first_ns, 0);
+    SET(row->size, UINT64_MAX);
+    SET(row->moved, 0);
+    SET(row->pid, account == NULL ? 0 : (uint32_t)sfd_process_pid(account->process));
+    SET(row->uid, account == NULL ? 0 : account->uid);
+    SET(row->operation, (uint8_t)operation);
+    SET(row->technique, SFD_TECHNIQUE_AUTO);
+    SET(row->waits_for, SFD_WAITS_FOR_NOTHING);
+    SET(row->cold, 0);
+    SET(row->ended, 0);
+    write_path(row, request->path == NULL ? "" : request->path, request->path == NULL ? 0 : strlen(request->path));
+    close_row(row);
+}
+
+void sfd_observe_asked(struct sfd_context *context, const struct sfd_transfer *t)
+{
+    struct sfd_counters_row *row = sfd_observe_row(context, t);
+
+    if (row == NULL) return;
+    SET(row->asked_ns, context->now_ns);
+    SET(row->cold, 0);
+    SET(row->waits_for, SFD_WAITS_FOR_NOTHING);
+}
+
+void sfd_observe_opened(struct sfd_context *context, const struct sfd_transfer *t)
+{
+    struct sfd_counters_row *row = sfd_observe_row(context, t);
+
+    if (row != NULL) SET(row->size, sfd_transfer_size(t));
+}
+
+void sfd_observe_moves_by(struct sfd_context *context, const struct sfd_transfer *t)
+{
+    struct sfd_counters_row *row = sfd_observe_row(context, t);
+
+    if (row != NULL) SET(row->technique, t->technique);
+}
+
+void sfd_observe_moved(struct sfd_context *context, const struct sfd_transfer *t, uint64_t bytes)
+{
+    struct sfd_counters_row *row = sfd_observe_row(context, t);
+
+    if (bytes == 0) return;
+    sfd_counters_add(context->counters, SFD_COUNTER_BYTES, bytes);
+    add(&flow_of(context, t, row)->bytes, bytes);
+    if (row == NULL) return;
+    add(&row->moved, bytes);
+    if (GET(row->first_ns) != 0) return;
+    const uint64_t now_ns = context->kernel.sys->now_ns();
+    const uint64_t asked_ns = GET(row->asked_ns);
+    const enum sfd_time kind = GET(row->cold) != 0 ? SFD_TIME_FIRST_BYTE_COLD : SFD_TIME_FIRST_BYTE_WARM;
+    SET(row->first_ns, now_ns);
+    sfd_histogram_record(&context->observer.loop->time[kind], now_ns > asked_ns ? now_ns - asked_ns : 0);
+}
+
+void sfd_observe_cold(struct sfd_context *context, const struct sfd_transfer *t, bool window)
+{
+    struct sfd_counters_row *row = sfd_observe_row(context, t);
+
+    if (window) {
+        sfd_counters_add(context->counters, SFD_COUNTER_COLD_WINDOWS, 1);
+        add(&flow_of(context, t, row)->cold_windows, 1);
+    }
+    if (row != NULL && GET(row->first_ns) == 0) SET(row->cold, 1);
+}
+
+void sfd_observe_waits(const struct sfd_context *context, const struct sfd_transfer *t, enum sfd_waits_for waits_for)
+{
+    struct sfd_counters_row *row = sfd_observe_row(context, t);
+
+    if (row != NULL) SET(row->waits_for, (uint8_t)waits_for);
+}
+
+/* ------------------------------------------------------------------ ends */
+
+static void count_end(struct sfd_context *context, uint8_t operation, enum sfd_outcome outcome, int error)
+{
+    static const enum sfd_counter counters[] = {
+        [SFD_OUTCOME_COMPLETED] = SFD_COUNTER_COMPLETED,
+        [SFD_OUTCOME_REFUSED] = SFD_COUNTER_REFUSED,
+        [SFD_OUTCOME_FAILED] = SFD_COUNTER_FAILED,
+        [SFD_OUTCOME_CANCELLED] = SFD_COUNTER_CANCELLED,
+    };
+    struct sfd_counters_loop *loop = context->observer.loop;
+
+    sfd_counters_add(context->counters, counters[outcome], 1);
+    add(&loop->outcomes[operation][outcome], 1);
+    if (outcome == SFD_OUTCOME_REFUSED) add(&loop->refusals[operation][errno_index(error)], 1);
+    if (outcome == SFD_OUTCOME_FAILED) add(&loop->failures[operation][errno_index(error)], 1);
+}
+
+uint64_t sfd_observe_end(struct sfd_context *context, const struct sfd_transfer *t, enum sfd_outcome outcome, int error)
+{
+    struct sfd_counters_row *row = sfd_observe_row(context, t);
+    const uint64_t now_ns = context->kernel.sys->now_ns();
+
+    count_end(context, operation_in(row), outcome, error);
+    add(&flow_of(context, t, row)->transfers, 1);
+    if (row == NULL) return now_ns;
+    SET(row->ended, 1);
+    const uint64_t asked_ns = GET(row->asked_ns);
+    if (outcome == SFD_OUTCOME_COMPLETED)
+        sfd_histogram_record(&context->observer.loop->time[SFD_TIME_TRANSFER],
+                             now_ns > asked_ns ? now_ns - asked_ns : 0);
+    return now_ns;
+}
+
+void sfd_observe_forget(const struct sfd_context *context, const struct sfd_transfer *t)
+{
+    struct sfd_counters_row *row = sfd_observe_row(context, t);
+
+    if (row == NULL) return;
+    open_row(row);
+    SET(row->id, 0);
+    close_row(row);
+}
+
+void sfd_observe_refused(struct sfd_context *context, const struct sfd_refused_request *request, int error)
+{
+    const enum sfd_operation operation = operation_of(request->command);
+
+    add(&context->observer.loop->requests[operation], 1);
+    count_end(context, (uint8_t)operation, error == -ECANCELED ? SFD_OUTCOME_CANCELLED : SFD_OUTCOME_REFUSED, error);
+}
+
+void sfd_observe_command(struct sfd_context *context, uint8_t command)
+{
+    add(&context->observer.loop->requests[operation_of(command)], 1);
+}

@@ -1,0 +1,178 @@
+// What the counters and a transfer's row say of it, at each point of its life.
+#include "transfer_fixture.h"
+
+namespace
+{
+
+class ObserveTest : public TransferFixture
+{
+  protected:
+    const struct sfd_counters_row &row() const
+    {
+        return *row_;
+    }
+    uint64_t bytes(enum sfd_operation operation, enum sfd_technique technique) const
+    {
+        return counted_->flow[operation][technique].bytes.load();
+    }
+    uint64_t outcomes(enum sfd_operation operation, enum sfd_outcome outcome) const
+    {
+        return counted_->outcomes[operation][outcome].load();
+    }
+    const struct sfd_histogram &time(enum sfd_time kind) const
+    {
+        return counted_->time[kind];
+    }
+    std::string pathInRow() const
+    {
+        std::string bytes;
+        for (const auto &word : row_->path) {
+            const uint64_t value = word.load();
+            bytes.append(reinterpret_cast<const char *>(&value), sizeof(value));
+        }
+        return bytes.substr(0, std::min<size_t>(row_->path_length.load(), SFD_COUNTERS_PATH));
+    }
+};
+
+TEST_F(ObserveTest, ShouldCountATransferByOperationAndTechnique)
+{
+    learnDevice();
+    file(10);
+    options_.technique = SFD_TECHNIQUE_SPLICE;
+    begin(SFD_WIRE_SEND_FILE, toPipe());
+    finish();
+    EXPECT_EQ(10u, bytes(SFD_OPERATION_SEND, SFD_TECHNIQUE_SPLICE));
+    EXPECT_EQ(1u, counted_->flow[SFD_OPERATION_SEND][SFD_TECHNIQUE_SPLICE].transfers.load());
+    EXPECT_EQ(1u, counted_->requests[SFD_OPERATION_SEND].load());
+    EXPECT_EQ(1u, outcomes(SFD_OPERATION_SEND, SFD_OUTCOME_COMPLETED));
+    EXPECT_EQ(1u, count(SFD_COUNTER_COMPLETED));
+    EXPECT_EQ(10u, count(SFD_COUNTER_BYTES));
+}
+
+TEST_F(ObserveTest, ShouldCountARefusalByItsErrno)
+{
+    learnDevice();
+    begin(SFD_WIRE_READ_FILE, -1, 0, SFD_WIRE_TO_END, "missing");
+    EXPECT_EQ(SFD_NEXT_END, next_);
+    EXPECT_EQ(1u, counted_->refusals[SFD_OPERATION_READ][ENOENT].load());
+    EXPECT_EQ(1u, outcomes(SFD_OPERATION_READ, SFD_OUTCOME_REFUSED));
+    EXPECT_EQ(0u, outcomes(SFD_OPERATION_READ, SFD_OUTCOME_FAILED));
+}
+
+TEST_F(ObserveTest, ShouldCountAFailureByItsErrno)
+{
+    learnDevice();
+    file(BIG);
+    begin(SFD_WIRE_SEND_FILE, toPipe());
+    ASSERT_EQ(SFD_NEXT_DEST, next_);
+    pipe_->in.reset();
+    run();
+    EXPECT_EQ(1u, counted_->failures[SFD_OPERATION_SEND][EPIPE].load());
+    EXPECT_EQ(1u, outcomes(SFD_OPERATION_SEND, SFD_OUTCOME_FAILED));
+}
+
+TEST_F(ObserveTest, ShouldShowATransferWhileItLasts)
+{
+    learnDevice();
+    file(BIG);
+    context_->now_ns = 5000;
+    script.now_ns = 7000;
+    begin(SFD_WIRE_SEND_FILE, toPipe());
+    ASSERT_EQ(SFD_NEXT_DEST, next_);
+    EXPECT_EQ(uint64_t{1} << 48 | 1, row().id.load());
+    EXPECT_EQ(row().id.load(), sfd_observe_id(context_.get(), t_.get()));
+    EXPECT_EQ("file", pathInRow());
+    EXPECT_EQ(BIG, row().size.load());
+    EXPECT_EQ(row().moved.load(), count(SFD_COUNTER_BYTES));
+    EXPECT_GT(row().moved.load(), 0u);
+    EXPECT_EQ(5000u, row().asked_ns.load());
+    EXPECT_EQ(7000u, row().first_ns.load());
+    EXPECT_EQ(SFD_OPERATION_SEND, row().operation.load());
+    EXPECT_EQ(t_->technique, row().technique.load());
+    EXPECT_EQ(0u, row().sequence.load() % 2) << "it is whole";
+    EXPECT_EQ(0u, row().ended.load());
+    const uint64_t before = row().sequence.load();
+    finish();
+    EXPECT_EQ(1u, row().ended.load());
+    sfd_observe_forget(context_.get(), t_.get());
+    EXPECT_EQ(0u, row().id.load());
+    EXPECT_EQ(before + 2, row().sequence.load()) << "who has read half of it sees that it is another one";
+}
+
+TEST_F(ObserveTest, ShouldKeepTheEndOfALongPath)
+{
+    learnDevice();
+    std::string path;
+    for (int i = 0; i < 60; i++) {
+        path += "0123456/";
+    }
+    path += "end";
+    begin(SFD_WIRE_READ_FILE, -1, 0, SFD_WIRE_TO_END, path.c_str());
+    EXPECT_EQ(path.size(), row().path_length.load());
+    EXPECT_EQ(path.substr(path.size() - SFD_COUNTERS_PATH), pathInRow());
+}
+
+TEST_F(ObserveTest, ShouldTimeAWarmFirstByteApartFromACold)
+{
+    learnDevice();
+    file(10);
+    context_->now_ns = 1000;
+    script.now_ns = 1000 + 640;
+    begin(SFD_WIRE_SEND_FILE, toPipe());
+    finish();
+    EXPECT_EQ(1u, time(SFD_TIME_FIRST_BYTE_WARM).count.load());
+    EXPECT_EQ(640u, time(SFD_TIME_FIRST_BYTE_WARM).sum_ns.load());
+    EXPECT_EQ(0u, time(SFD_TIME_FIRST_BYTE_COLD).count.load());
+    EXPECT_EQ(1u, time(SFD_TIME_TRANSFER).count.load());
+
+    again();
+    script.warm_until = 0;
+    begin(SFD_WIRE_SEND_FILE, toPipe());
+    ASSERT_EQ(SFD_NEXT_POOL, next_);
+    EXPECT_EQ(1u, row().cold.load());
+    finish();
+    EXPECT_EQ(1u, time(SFD_TIME_FIRST_BYTE_COLD).count.load());
+    EXPECT_EQ(1u, time(SFD_TIME_FIRST_BYTE_WARM).count.load());
+    EXPECT_EQ(1u, counted_->flow[SFD_OPERATION_SEND][t_->technique].cold_windows.load());
+}
+
+TEST_F(ObserveTest, ShouldTimeAnOpenedFileFromWhenItIsToBeSent)
+{
+    learnDevice();
+    file(10);
+    context_->now_ns = 1000;
+    begin(SFD_WIRE_OPEN_FILE);
+    ASSERT_EQ(SFD_NEXT_PARK, next_);
+    EXPECT_EQ(0u, time(SFD_TIME_FIRST_BYTE_WARM).count.load());
+    context_->now_ns = 900000;
+    script.now_ns = 900640;
+    next_ = sfd_transfer_send(context_.get(), t_.get(), toPipe());
+    finish();
+    EXPECT_EQ(640u, time(SFD_TIME_FIRST_BYTE_WARM).sum_ns.load());
+    EXPECT_EQ(1u, outcomes(SFD_OPERATION_OPEN, SFD_OUTCOME_COMPLETED));
+}
+
+TEST_F(ObserveTest, ShouldCountWhatHasNoRow)
+{
+    learnDevice();
+    file(10);
+    context_->observer.row_count = 0;
+    begin(SFD_WIRE_SEND_FILE, toPipe());
+    EXPECT_EQ(0u, sfd_observe_id(context_.get(), t_.get()));
+    finish();
+    EXPECT_EQ(1u, count(SFD_COUNTER_COMPLETED));
+    EXPECT_EQ(10u, count(SFD_COUNTER_BYTES));
+}
+
+TEST_F(ObserveTest, ShouldNotTakeAnIndexFromTheFile)
+{
+    learnDevice();
+    file(BIG);
+    begin(SFD_WIRE_SEND_FILE, toPipe());
+    ASSERT_EQ(SFD_NEXT_DEST, next_);
+    row_->operation = 255; // whoever may write to the file
+    finish();
+    EXPECT_EQ(1u, outcomes(SFD_OPERATION_OTHER, SFD_OUTCOME_COMPLETED));
+}
+
+} // namespace
