@@ -150,6 +150,13 @@ static void unblock_output(JNIEnv *env, jclass class)
     sfd_process_output_unblock();
 }
 
+static jint close_to_others(JNIEnv *env, jclass class, jint fd)
+{
+    (void)env;
+    (void)class;
+    return sfd_sys_setup_linux.fchmod(fd, 0600);
+}
+
 /* In: the path and a NUL. */
 static jint open_log(JNIEnv *env, jclass class, jobject buffer)
 {
@@ -186,6 +193,7 @@ jint sfd_jni_register_process(JNIEnv *env, const char *package)
         SFD_JNI_METHOD("detach", "()I", detach),
         SFD_JNI_METHOD("finishDetach", "(I)I", finish_detach),
         SFD_JNI_METHOD("unblockOutput", "()V", unblock_output),
+        SFD_JNI_METHOD("closeToOthers", "(I)I", close_to_others),
         SFD_JNI_METHOD("openLog0", "(Ljava/nio/ByteBuffer;)I", open_log),
         SFD_JNI_METHOD("instanceHolder0", "(Ljava/nio/ByteBuffer;)I", instance_holder),
     };

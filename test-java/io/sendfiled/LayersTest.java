@@ -58,7 +58,8 @@ final class LayersTest {
                             "jni")),
             entry("engine", Set.of("base", "config", "counters", "names", "protocol", "technique", "sys", "jni")),
             entry("", Set.of("client", "engine", "config", "counters", "technique", "sys", "jni")),
-            entry("daemon", Set.of("base", "engine", "config", "names", "sys", "jni", "units")),
+            entry("control", Set.of("base", "config", "names", "sys", "jni")),
+            entry("daemon", Set.of("base", "control", "engine", "config", "names", "sys", "jni", "units")),
             entry("netty", Set.of("", "base", "client", "buffer", "config", "counters", "hot", "technique", "sys")),
             entry("tools", Set.of("client", "config", "names", "technique", "sys", "jni", "units")));
 

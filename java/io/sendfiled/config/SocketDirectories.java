@@ -22,6 +22,11 @@ public final class SocketDirectories {
         return "sendfiled." + name + ".socket";
     }
 
+    /** The control socket's name inside the same directory. */
+    public static String controlFile(String name) {
+        return "sendfiled." + name + ".control";
+    }
+
     /**
      * Where a daemon of this user serves when it was told nothing else; made if it is missing.
      *

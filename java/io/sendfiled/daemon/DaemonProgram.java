@@ -3,6 +3,9 @@ package io.sendfiled.daemon;
 import io.sendfiled.config.InvalidSettingException;
 import io.sendfiled.config.SendfiledConfig;
 import io.sendfiled.config.Setting;
+import io.sendfiled.control.ControlCommand;
+import io.sendfiled.control.ControlServer;
+import io.sendfiled.control.ControlSocket;
 import io.sendfiled.engine.AccessList;
 import io.sendfiled.engine.Engine;
 import io.sendfiled.jni.NativeLibrary;
@@ -152,9 +155,15 @@ final class DaemonProgram {
             complain("no full sandbox: " + missing);
         }
         Engine engine = prepare(settings, config, access, passed);
+        Drain drain = new Drain(() -> ProcessNative.wakeSignals(signals), engine::transfers, () -> engine.config()
+                .stopTimeoutMs());
+        ControlServer control = openControl(config, Map.of("ping", call -> pong(engine), "drain", drain));
         try {
             Sandbox.close(settings.sandbox());
             begin(engine, settings, config);
+            if (control != null) {
+                control.start();
+            }
             if (!settings.syncParent()) {
                 engine.shortcomings().forEach(this::complain);
             }
@@ -163,8 +172,12 @@ final class DaemonProgram {
             announce(config, settings, detached, log);
             service.ready(serving(engine));
             awaitEnd(engine, signals, new ConfigReload(sources, settings, openFiles, engine));
-            drain(engine, signals, engine.config().stopTimeoutMs());
+            drain(engine, signals, drain);
+            drain.end(engine.isDrained() ? 0 : engine.transfers());
         } finally {
+            if (control != null) {
+                close(control); // its name, while the lock of the instance is held
+            }
             // A disk task that is still running ends with the process: only its answer is lost.
             engine.end(TimeUnit.MILLISECONDS.toNanos(DISK_WAIT_MS));
         }
@@ -180,11 +193,11 @@ final class DaemonProgram {
     }
 
     /** Until the last transfer has ended, the time is over, or another signal comes. */
-    private void drain(Engine engine, int signals, int timeoutMs) throws StartException {
-        long begin = System.nanoTime();
+    private void drain(Engine engine, int signals, Drain drain) throws StartException {
+        drain.begin();
         engine.beginDrain();
-        service.stopping(draining(engine), timeoutMs);
-        while (!engine.isDrained() && System.nanoTime() - begin < TimeUnit.MILLISECONDS.toNanos(timeoutMs)) {
+        service.stopping(draining(engine), drain.leftMs());
+        while (!engine.isDrained() && drain.leftMs() > 0) {
             int signal = check(ProcessNative.awaitSignal(signals, Engine.DRAIN_LOOK_MS), "cannot wait for signals");
             if (ProcessNative.ends(signal)) {
                 return;
@@ -204,8 +217,29 @@ final class DaemonProgram {
     }
 
     private static String transfers(Engine engine) {
-        int count = engine.transfers();
-        return count + (count == 1 ? " transfer" : " transfers");
+        return Drain.transfers(engine.transfers());
+    }
+
+    /** Without it the daemon serves as well, but only signals reach it. */
+    private @Nullable ControlServer openControl(SendfiledConfig config, Map<String, ControlCommand> commands) {
+        try {
+            return new ControlServer(ControlSocket.open(config.socketDirectory(), config.name()), commands);
+        } catch (IOException e) {
+            complain("no control socket, for sfd drain and others: " + e.getMessage());
+            return null;
+        }
+    }
+
+    private void close(ControlServer control) {
+        try {
+            control.close();
+        } catch (IOException e) {
+            complain("the name of the control socket stays: " + e.getMessage());
+        }
+    }
+
+    private static String pong(Engine engine) {
+        return NativeLibrary.version() + " pid " + ProcessHandle.current().pid() + " " + transfers(engine);
     }
 
     private void awaitEnd(Engine engine, int signals, ConfigReload reload) throws StartException {

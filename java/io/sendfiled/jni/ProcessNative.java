@@ -150,6 +150,12 @@ public final class ProcessNative {
     /** From here on what standard output and error have no room for is lost, and nobody waits for room there. */
     public static native void unblockOutput();
 
+    /**
+     * Gives a descriptor the mode 0600. A socket's is that of the name which bind(2) makes afterwards, less the umask: so
+     * nobody else can connect at any moment.
+     */
+    public static native int closeToOthers(int fd);
+
     /** Opens a file for messages, to append to: a descriptor, or -errno when it is no regular file of this user's. */
     public static int openLog(byte[] path) {
         return openLog0(strings(path));
