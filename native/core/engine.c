@@ -8,21 +8,57 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "loop/transfer_table.h"
 #include "sys/fd.h"
 #include "sys/sys_setup.h"
+
+/* What comes from another process, or from the service manager; -1 and NULL: nothing does. */
+struct given {
+    int fd;
+    const struct sfd_handover *handover;
+};
+
+static int open_endpoint(struct sfd_engine *engine, const char *dir, const char *name,
+                         const struct sfd_endpoint_access *access, const struct given *given)
+{
+    const struct sfd_handover *h = given->handover;
+
+    if (h == NULL) return sfd_endpoint_adopt(&engine->endpoint, &sfd_sys_setup_linux, dir, name, access, given->fd);
+    return sfd_endpoint_inherit(&engine->endpoint, &sfd_sys_setup_linux, dir, name, access, h->request_fd, h->lock_fd,
+                                h->stays, h->dev, h->ino);
+}
+
+/* The lanes of the other process, whether or not their users have one now: there may be requests in them. */
+static int inherit_lanes(struct sfd_engine *engine, const char *path, const struct sfd_handover *handover)
+{
+    int first_error = 0;
+
+    for (uint32_t i = 0; i < handover->lanes; i++) {
+        const int result = sfd_lanes_inherit(&engine->lanes, path, handover->lane[i].uid, handover->lane[i].fd,
+                                             handover->lane[i].dev, handover->lane[i].ino);
+        if (first_error == 0) first_error = result;
+    }
+    return first_error;
+}
 
 /*
  * The request socket, and lanes beside it if users have some. Without lanes it is watched itself, and there is no
  * intake.
  */
 static int open_sockets(struct sfd_engine *engine, const char *dir, const char *name,
-                        const struct sfd_endpoint_access *access, const struct sfd_lane_users *users, int passed_fd)
+                        const struct sfd_endpoint_access *access, const struct sfd_lane_users *users,
+                        const struct given *given)
 {
     struct sfd_shared *shared = &engine->shared;
     struct sfd_endpoint *endpoint = &engine->endpoint;
     char path[SFD_LANE_PATH_SIZE];
 
-    int result = sfd_endpoint_adopt(endpoint, &sfd_sys_setup_linux, dir, name, access, passed_fd);
+    int result = open_endpoint(engine, dir, name, access, given);
+    sfd_endpoint_path(endpoint, dir, path);
+    if (given->handover != NULL) {
+        const int inherited = inherit_lanes(engine, path, given->handover); /* in any case: it takes descriptors */
+        if (result == 0) result = inherited;
+    }
     if (result < 0) return result;
     shared->socket_stays = endpoint->stays;
     shared->request_fd = endpoint->fd;
@@ -30,8 +66,8 @@ static int open_sockets(struct sfd_engine *engine, const char *dir, const char *
     if (users != NULL && users->count > 0 && shared->socket_stays) {
         engine->lanes_error = -EADDRINUSE; /* what is left in a lane would be lost with it */
     } else if (users != NULL && users->count > 0) {
-        sfd_endpoint_path(endpoint, dir, path);
-        engine->lanes_error = sfd_lanes_open(&engine->lanes, path, users);
+        engine->lanes_error = given->handover != NULL ? sfd_lanes_add(&engine->lanes, path, users)
+                                                      : sfd_lanes_open(&engine->lanes, path, users);
     }
     for (uint32_t i = 0; i < engine->lanes.count && result == 0; i++) {
         if (i == 0) result = sfd_intake_add(&shared->intake, &sfd_sys_linux, endpoint->fd);
@@ -39,6 +75,7 @@ static int open_sockets(struct sfd_engine *engine, const char *dir, const char *
         if (endpoint->blind && tells) tells = sfd_endpoint_pass_pidfds_of(endpoint, engine->lanes.lane[i].fd) == 0;
         shared->request_fd = shared->intake.epoll;
     }
+    shared->intake.succession = &shared->succession;
     engine->tells_clients = tells;
     return result;
 }
@@ -51,17 +88,63 @@ static uint32_t rows_for(uint32_t transfers)
     return transfers < ROWS_MAX ? transfers : ROWS_MAX;
 }
 
-int sfd_engine_create(struct sfd_engine **out, const struct sfd_settings *settings, const char *dir, const char *name,
-                      const char *root, const struct sfd_endpoint_access *access, const struct sfd_lane_users *users,
-                      int passed_fd)
+static void close_given(const struct given *given)
 {
-    int result = -EINVAL;
-    struct sfd_engine *engine = NULL;
+    const struct sfd_handover *h = given->handover;
+    int fd = given->fd;
 
-    if (settings->loops == 0 || settings->loops > SFD_LOOPS_MAX || settings->quantum == 0 || settings->buffer_size == 0)
-        return -EINVAL;
-    engine = calloc(1, sizeof(*engine));
-    if (engine == NULL) return -ENOMEM;
+    sfd_fd_close(&sfd_sys_linux, &fd);
+    if (h == NULL) return;
+    sfd_fd_close(&sfd_sys_linux, &(int){h->request_fd});
+    sfd_fd_close(&sfd_sys_linux, &(int){h->lock_fd});
+    for (uint32_t i = 0; i < h->lanes; i++)
+        sfd_fd_close(&sfd_sys_linux, &(int){h->lane[i].fd});
+}
+
+static bool is_used(const struct sfd_handover *handover, uint32_t tag)
+{
+    bool used = handover->tag == tag;
+
+    for (uint32_t i = 0; i < handover->predecessors; i++)
+        used = used || handover->predecessor[i].tag == tag;
+    return used;
+}
+
+/* Another one than those of the processes before. Their sockets are not the engine's. */
+static int begin_succession(struct sfd_succession *s, const struct sfd_handover *handover)
+{
+    uint32_t tag = 0;
+    const int result = sfd_sys_random(&tag, sizeof(tag));
+
+    if (result < 0) return result;
+    tag %= SFD_ID_TAGS;
+    while (handover != NULL && is_used(handover, tag))
+        tag = (tag + 1) % SFD_ID_TAGS;
+    sfd_succession_init(s, tag);
+    if (handover == NULL) return 0;
+    atomic_store(&s->paused, true);
+    for (uint32_t i = 0; i < handover->predecessors; i++) {
+        s->predecessor[i].tag = handover->predecessor[i].tag;
+        atomic_store(&s->predecessor[i].fd, handover->predecessor[i].fd);
+    }
+    atomic_store(&s->predecessors, handover->predecessors);
+    return 0;
+}
+
+static int create(struct sfd_engine **out, const struct sfd_settings *settings, const char *dir, const char *name,
+                  const char *root, const struct sfd_endpoint_access *access, const struct sfd_lane_users *users,
+                  const struct given *given)
+{
+    const bool sound =
+        settings->loops > 0 && settings->loops <= SFD_LOOPS_MAX && settings->quantum > 0 && settings->buffer_size > 0;
+    struct sfd_engine *engine = sound ? calloc(1, sizeof(*engine)) : NULL;
+    int result = sound ? -ENOMEM : -EINVAL;
+    bool opened = false; /* what is given is the endpoint's */
+
+    if (engine == NULL) {
+        close_given(given);
+        return result;
+    }
     struct sfd_shared *shared = &engine->shared;
     shared->settings = *settings;
     shared->kernel.null_fd = -1;
@@ -83,7 +166,6 @@ int sfd_engine_create(struct sfd_engine **out, const struct sfd_settings *settin
     sfd_endpoint_init(&engine->endpoint);
     sfd_lanes_init(&engine->lanes, &sfd_sys_setup_linux);
     sfd_intake_init(&shared->intake);
-    engine->endpoint.fd = passed_fd; /* closed by a failure before it is adopted */
     pthread_mutex_init(&engine->endpoint_lock, NULL);
     pthread_mutex_init(&engine->roots_lock, NULL);
     pthread_mutex_init(&shared->reload.lock, NULL);
@@ -101,7 +183,10 @@ int sfd_engine_create(struct sfd_engine **out, const struct sfd_settings *settin
     if (root != NULL) result = sfd_root_open(&shared->roots[0], &shared->kernel, root, settings->follow_root != 0);
     if (result < 0) goto fail;
     engine->tells_clients = dir == NULL; /* what has no socket has owners, which name themselves */
-    if (dir != NULL) result = open_sockets(engine, dir, name, access, users, passed_fd);
+    result = begin_succession(&shared->succession, given->handover);
+    if (result < 0) goto fail;
+    opened = true;
+    if (dir != NULL) result = open_sockets(engine, dir, name, access, users, given);
     if (result < 0) goto fail;
     result = sfd_counters_file_make(&shared->counters_file, name, settings->loops, SFD_QUEUES,
                                     rows_for(settings->max_transfers));
@@ -113,9 +198,144 @@ int sfd_engine_create(struct sfd_engine **out, const struct sfd_settings *settin
     *out = engine;
     return 0;
 fail:
+    if (!opened) close_given(given);
     sfd_engine_destroy(engine);
     return result;
 }
+
+int sfd_engine_create(struct sfd_engine **out, const struct sfd_settings *settings, const char *dir, const char *name,
+                      const char *root, const struct sfd_endpoint_access *access, const struct sfd_lane_users *users,
+                      int passed_fd)
+{
+    const struct given given = {.fd = passed_fd};
+
+    return create(out, settings, dir, name, root, access, users, &given);
+}
+
+int sfd_engine_create_successor(struct sfd_engine **out, const struct sfd_settings *settings, const char *dir,
+                                const char *name, const char *root, const struct sfd_endpoint_access *access,
+                                const struct sfd_lane_users *users, const struct sfd_handover *handover)
+{
+    const struct given given = {.fd = -1, .handover = handover};
+
+    return create(out, settings, dir, name, root, access, users, &given);
+}
+
+/* ---- one process follows another -------------------------------------------------------------------------------- */
+
+void sfd_engine_describe(struct sfd_engine *engine, struct sfd_handover *out)
+{
+    const struct sfd_endpoint *endpoint = &engine->endpoint;
+    const struct sfd_succession *s = &engine->shared.succession;
+
+    *out = (struct sfd_handover){
+        .request_fd = endpoint->fd,
+        .lock_fd = endpoint->lock_fd,
+        .stays = endpoint->stays,
+        .dev = endpoint->socket_dev,
+        .ino = endpoint->socket_ino,
+        .tag = s->tag,
+    };
+    for (uint32_t i = 0; i < SFD_PREDECESSORS_MAX; i++) {
+        const int fd = atomic_load(&s->predecessor[i].fd);
+        if (fd < 0) continue;
+        out->predecessor[out->predecessors].fd = fd;
+        out->predecessor[out->predecessors++].tag = s->predecessor[i].tag;
+    }
+    for (uint32_t i = 0; i < engine->lanes.count; i++) {
+        out->lane[i].fd = engine->lanes.lane[i].fd;
+        out->lane[i].uid = engine->lanes.lane[i].uid;
+        out->lane[i].dev = engine->lanes.lane[i].dev;
+        out->lane[i].ino = engine->lanes.lane[i].ino;
+    }
+    out->lanes = engine->lanes.count;
+}
+
+static void wake_loops(struct sfd_engine *engine)
+{
+    for (uint32_t i = 0; i < engine->shared.settings.loops; i++)
+        sfd_loop_wake(engine->shared.loops[i]);
+}
+
+void sfd_engine_pause(struct sfd_engine *engine)
+{
+    atomic_store(&engine->shared.succession.paused, true);
+    wake_loops(engine);
+}
+
+bool sfd_engine_paused(struct sfd_engine *engine)
+{
+    return atomic_load(&engine->shared.succession.loops_paused) == engine->shared.settings.loops;
+}
+
+void sfd_engine_resume(struct sfd_engine *engine, int fd)
+{
+    struct sfd_shared *shared = &engine->shared;
+    const int own = shared->intake.count > 0 ? shared->intake.epoll : engine->endpoint.fd;
+
+    shared->request_fd = fd < 0 ? own : fd; /* no loop looks at it while it is paused */
+    atomic_store(&shared->succession.paused, false);
+    wake_loops(engine);
+}
+
+void sfd_engine_claim(struct sfd_engine *engine)
+{
+    pthread_mutex_lock(&engine->endpoint_lock);
+    sfd_endpoint_claim(&engine->endpoint);
+    sfd_lanes_claim(&engine->lanes);
+    pthread_mutex_unlock(&engine->endpoint_lock);
+}
+
+void sfd_engine_release(struct sfd_engine *engine, int successor_fd)
+{
+    atomic_store(&engine->shared.succession.successor_fd, successor_fd);
+    pthread_mutex_lock(&engine->endpoint_lock);
+    sfd_endpoint_release(&engine->endpoint);
+    sfd_lanes_release(&engine->lanes);
+    pthread_mutex_unlock(&engine->endpoint_lock);
+}
+
+bool sfd_engine_idle(struct sfd_engine *engine)
+{
+    struct sfd_shared *shared = &engine->shared;
+    bool waiting = atomic_load(&shared->succession.takes) > 0;
+
+    for (uint32_t i = 0; i < shared->settings.loops; i++)
+        waiting = waiting || sfd_loop_has_waiting(shared->loops[i]);
+    return !waiting && sfd_engine_paused(engine) && atomic_load(&shared->transfers) == 0;
+}
+
+void sfd_engine_take(struct sfd_engine *engine, uint32_t source)
+{
+    struct sfd_shared *shared = &engine->shared;
+    struct sfd_succession *s = &shared->succession;
+
+    if (atomic_exchange(&s->take_queued, true)) return; /* there is one question at a time */
+    atomic_store(&s->take_source, source);
+    atomic_fetch_add(&s->takes, 1);
+    if (!sfd_loop_take(shared->loops[atomic_load(&shared->receiving_loop)], &s->take)) atomic_fetch_sub(&s->takes, 1);
+}
+
+void sfd_engine_taken(struct sfd_engine *engine)
+{
+    struct sfd_shared *shared = &engine->shared;
+
+    atomic_store(&shared->succession.delegated, false);
+    sfd_loop_receive_again(shared->loops[atomic_load(&shared->receiving_loop)]);
+}
+
+void sfd_engine_forget_predecessor(struct sfd_engine *engine, uint32_t index)
+{
+    sfd_succession_forget(&engine->shared.succession, index);
+    sfd_engine_taken(engine);
+}
+
+bool sfd_engine_delegates(struct sfd_engine *engine)
+{
+    return atomic_load(&engine->shared.succession.delegated);
+}
+
+/* ---- while it runs ----------------------------------------------------------------------------------------------- */
 
 int sfd_engine_reload(struct sfd_engine *engine, const struct sfd_settings *settings)
 {
@@ -222,8 +442,7 @@ void sfd_engine_chores_wait(struct sfd_engine *engine, int timeout_ms)
 {
     const int watch_fd = engine->endpoint.watch_fd;
 
-    if (engine->shared.request_fd >= 0 && watch_fd < 0 && (timeout_ms < 0 || timeout_ms > LOOK_MS))
-        timeout_ms = LOOK_MS;
+    if (engine->endpoint.fd >= 0 && watch_fd < 0 && (timeout_ms < 0 || timeout_ms > LOOK_MS)) timeout_ms = LOOK_MS;
     (void)sfd_sys_wait_either_readable(engine->chores_fd, watch_fd, timeout_ms);
     sfd_sys_event_clear(engine->chores_fd);
 }

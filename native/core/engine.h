@@ -11,6 +11,7 @@
 
 #include "loop/loop.h"
 #include "process/endpoint.h"
+#include "process/handover.h"
 #include "process/lanes.h"
 
 struct sfd_engine {
@@ -38,6 +39,55 @@ struct sfd_engine {
 int sfd_engine_create(struct sfd_engine **out, const struct sfd_settings *settings, const char *dir, const char *name,
                       const char *root, const struct sfd_endpoint_access *access, const struct sfd_lane_users *users,
                       int passed_fd);
+
+/*
+ * The same with what another process of this instance leaves (process/handover.h), whose descriptors are taken, also
+ * after a failure. Nothing is received before sfd_engine_resume, and nothing of the other process's is removed before
+ * sfd_engine_claim, whatever happens. -ESTALE: it has not the lock of that name.
+ */
+int sfd_engine_create_successor(struct sfd_engine **out, const struct sfd_settings *settings, const char *dir,
+                                const char *name, const char *root, const struct sfd_endpoint_access *access,
+                                const struct sfd_lane_users *users, const struct sfd_handover *handover);
+
+/*
+ * What this engine would leave to the next process. Its descriptors are borrowed: they live until the engine is
+ * destroyed, or its endpoint closed.
+ */
+void sfd_engine_describe(struct sfd_engine *engine, struct sfd_handover *out);
+
+/*
+ * No loop receives from the request sockets any more, as soon as sfd_engine_paused says so; what was received is
+ * served. What waits in the sockets stays there, also if the engine is stopped. Any thread.
+ */
+void sfd_engine_pause(struct sfd_engine *engine);
+bool sfd_engine_paused(struct sfd_engine *engine);
+
+/*
+ * Ends a pause that sfd_engine_paused has confirmed. -1: the loops receive from the sockets of the instance; else from
+ * `fd` alone, a bound or connected datagram socket that is borrowed until the next pause: for a trial.
+ */
+void sfd_engine_resume(struct sfd_engine *engine, int fd);
+
+/*
+ * The other process has let go of its names and its lock; or this one does, for its successor, who is reached by
+ * `successor_fd` (borrowed, until the engine is destroyed). The latter stays paused, and ends when sfd_engine_idle.
+ */
+void sfd_engine_claim(struct sfd_engine *engine);
+void sfd_engine_release(struct sfd_engine *engine, int successor_fd);
+
+/* Of a paused engine: no transfer is left, and nothing that was received waits. Any thread. */
+bool sfd_engine_idle(struct sfd_engine *engine);
+
+/* The successor has left a request in that socket, which is for a transfer of this process. Any thread but a loop's. */
+void sfd_engine_take(struct sfd_engine *engine, uint32_t source);
+
+/* A predecessor has taken what was left to it; or it has ended, or does not answer, and is asked no more. Any thread.
+ */
+void sfd_engine_taken(struct sfd_engine *engine);
+void sfd_engine_forget_predecessor(struct sfd_engine *engine, uint32_t index);
+
+/* Whether a predecessor is being waited for, and nothing is received until it has taken what was left to it. */
+bool sfd_engine_delegates(struct sfd_engine *engine);
 
 /*
  * From here on other settings hold: for the limits of clients at once, for each loop from its next turn on, all

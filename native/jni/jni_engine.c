@@ -112,9 +112,23 @@ static bool copy_rules(JNIEnv *env, jlongArray array, struct sfd_settings *setti
     return true;
 }
 
+/* 0 or -errno. */
+static int copy_handover(JNIEnv *env, jlongArray array, struct sfd_handover *out)
+{
+    jlong numbers[SFD_HANDOVER_NUMBERS_MAX];
+    int64_t copy[SFD_HANDOVER_NUMBERS_MAX];
+    const jsize count = (*env)->GetArrayLength(env, array);
+
+    if (count > SFD_HANDOVER_NUMBERS_MAX) return -EPROTO;
+    (*env)->GetLongArrayRegion(env, array, 0, count, numbers);
+    for (jsize i = 0; i < count; i++)
+        copy[i] = numbers[i];
+    return sfd_handover_read(out, copy, (size_t)count);
+}
+
 static jlong engine_create(JNIEnv *env, jclass class, jbyteArray dir, jbyteArray name, jbyteArray root,
                            jlongArray numbers, jlongArray rules, jboolean selector, jint mode, jint group,
-                           jintArray users, jint passed_fd)
+                           jintArray users, jint passed_fd, jlongArray handover)
 {
     jint uids[SFD_LANES_MAX + 1]; /* one more than can have a lane: the engine tells so */
     const jsize given = (*env)->GetArrayLength(env, users);
@@ -122,19 +136,24 @@ static jlong engine_create(JNIEnv *env, jclass class, jbyteArray dir, jbyteArray
     const struct sfd_endpoint_access access = {.mode = (mode_t)mode, .group = (gid_t)group};
     const struct sfd_lane_users lane_users = {.uids = (const uint32_t *)uids, .count = (uint32_t)count};
     struct sfd_settings settings = {.selector = selector == JNI_TRUE};
+    struct sfd_handover left;
     struct sfd_engine *engine = NULL;
     (*env)->GetIntArrayRegion(env, users, 0, count, uids);
     if (!copy_settings(env, numbers, &settings)) return -EINVAL;
     if (!copy_rules(env, rules, &settings)) return -E2BIG;
-    int result = -ENOMEM;
+    int result = handover == NULL ? 0 : copy_handover(env, handover, &left);
+    if (result < 0) return result;
+    result = -ENOMEM;
     char *dir_bytes = dir == NULL ? NULL : copy_bytes(env, dir);
     char *name_bytes = copy_bytes(env, name);
     char *root_bytes = root == NULL ? NULL : copy_bytes(env, root);
 
     (void)class;
     if ((dir == NULL || dir_bytes != NULL) && name_bytes != NULL && (root == NULL || root_bytes != NULL))
-        result =
-            sfd_engine_create(&engine, &settings, dir_bytes, name_bytes, root_bytes, &access, &lane_users, passed_fd);
+        result = handover == NULL ? sfd_engine_create(&engine, &settings, dir_bytes, name_bytes, root_bytes, &access,
+                                                      &lane_users, passed_fd)
+                                  : sfd_engine_create_successor(&engine, &settings, dir_bytes, name_bytes, root_bytes,
+                                                                &access, &lane_users, &left);
     free(dir_bytes);
     free(name_bytes);
     free(root_bytes);
@@ -351,7 +370,7 @@ static void loop_stop(JNIEnv *env, jclass class, jlong loop)
 jint sfd_jni_register_engine(JNIEnv *env, const char *package)
 {
     static const JNINativeMethod methods[] = {
-        SFD_JNI_METHOD("create", "([B[B[B[J[JZII[II)J", engine_create),
+        SFD_JNI_METHOD("create", "([B[B[B[J[JZII[II[J)J", engine_create),
         SFD_JNI_METHOD("reload", "(J[J[J)I", engine_reload),
         SFD_JNI_METHOD("demandCalls", "([B)I", demand_calls),
         SFD_JNI_METHOD("clientUid", "()I", client_uid),

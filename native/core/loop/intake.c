@@ -19,6 +19,7 @@ void sfd_intake_init(struct sfd_intake *intake)
 {
     intake->epoll = -1;
     intake->count = 0;
+    intake->succession = NULL;
     atomic_init(&intake->resting, 0);
     pthread_mutex_init(&intake->lock, NULL);
 }
@@ -135,8 +136,12 @@ int sfd_intake_receive(struct sfd_intake *intake, struct sfd_receive_batch *rece
     if (count <= 0) return count;
     for (int i = 0; i < count; i++) {
         const uint32_t index = ready[i].data.u32;
-        const int n =
-            sfd_receive_batch_fill(receiver, closer, intake->source[index].fd, slots + filled, SFD_BATCH_MAX / count);
+        const int fd = intake->source[index].fd;
+        const int most = intake->succession == NULL
+                             ? SFD_BATCH_MAX / count
+                             : sfd_succession_look(intake->succession, closer->sys, fd, index, SFD_BATCH_MAX / count);
+        if (most == 0) continue;
+        const int n = sfd_receive_batch_fill(receiver, closer, fd, slots + filled, most);
         if (n < 0)
             error = n;
         else

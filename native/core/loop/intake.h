@@ -25,6 +25,7 @@
 
 #include "base/lane.h"
 #include "loop/receive_batch.h"
+#include "loop/succession.h"
 
 #define SFD_INTAKE_SOURCES_MAX (SFD_LANES_MAX + 1)
 
@@ -46,10 +47,11 @@ struct sfd_intake_source {
 };
 
 struct sfd_intake {
-    int epoll;            /* owned; -1: none yet */
-    uint32_t count;       /* 0: there is one request socket only, which needs no intake */
-    atomic_uint resting;  /* sources */
-    pthread_mutex_t lock; /* of rests: held for one epoll_ctl(2) */
+    int epoll;                         /* owned; -1: none yet */
+    uint32_t count;                    /* 0: there is one request socket only, which needs no intake */
+    atomic_uint resting;               /* sources */
+    pthread_mutex_t lock;              /* of rests: held for one epoll_ctl(2) */
+    struct sfd_succession *succession; /* borrowed: says how many requests may be received; NULL: all */
     struct sfd_intake_source source[SFD_INTAKE_SOURCES_MAX];
 };
 

@@ -80,9 +80,9 @@ static void take_selections(struct sfd_loop *loop)
     loop->turn->selections = 0;
 }
 
-static void receive_requests(struct sfd_loop *loop)
+static void receive_requests(struct sfd_loop *loop, bool takes)
 {
-    const int n = sfd_loop_receiving_fill(loop);
+    const int n = takes ? sfd_loop_receiving_take(loop) : sfd_loop_receiving_fill(loop);
 
     if (n < 0)
         sfd_loop_receiving_pause(loop, n); /* the requests stay in the socket */
@@ -105,6 +105,8 @@ static void take_mail(struct sfd_loop *loop)
             sfd_loop_requests_free(command);
         } else if (task->kind == SFD_TASK_RECEIVE) {
             sfd_loop_receiving_start(loop);
+        } else if (task->kind == SFD_TASK_TAKE) {
+            loop->takes = true;
         } else if (task->kind == SFD_TASK_LOOK) {
             sfd_loop_offload_look(loop);
         } else if (task->kind == SFD_TASK_LOCAL) {
@@ -175,7 +177,7 @@ static int survive_wait(struct sfd_loop *loop, int error)
 static bool is_busy(const struct sfd_loop *loop)
 {
     return loop->ready_queue.count > 0 || loop->turn->selections > 0 || loop->offload_first != NULL ||
-           loop->last_batches > 0 || loop->look_again || loop->left != NULL || loop->mail != NULL ||
+           loop->last_batches > 0 || loop->takes || loop->look_again || loop->left != NULL || loop->mail != NULL ||
            loop->owners_last != NULL || loop->outbox.first != NULL || loop->context.closer.unknown_count > 0 ||
            atomic_load(&loop->returning) > 0 || sfd_loop_offload_has_closes(loop);
 }
@@ -240,23 +242,28 @@ static void take_requests(struct sfd_loop *loop)
     const bool wait = loop->requests_wait;
 
     loop->requests_wait = false;
-    if (loop->last_batches > 0) {
+    if (loop->takes) {
+        atomic_store(&loop->shared->succession.take_queued, false); /* before the answer, after which it is used anew */
+        loop->takes = false; /* before the receipt, during which another carrier may have the loop */
+        receive_requests(loop, true);
+    } else if (loop->last_batches > 0) {
         /*
          * Requests that wait in the socket are refused with an error message. If the socket were just closed, their
          * clients would get end of file without a reason.
          */
         loop->last_batches--; /* before the receipt, during which another carrier may find the socket empty */
-        receive_requests(loop);
+        receive_requests(loop, false);
         if (loop->turn->requests == 0) loop->last_batches = 0;
     } else if (wait && !sfd_loop_receiving_is_over(loop)) {
-        receive_requests(loop);
+        receive_requests(loop, false);
     }
 }
 
 static void begin_stop(struct sfd_loop *loop)
 {
     loop->stopping = true;
-    const bool socket_ends = loop->shared->request_fd >= 0 && !loop->shared->socket_stays;
+    const bool socket_ends = loop->shared->request_fd >= 0 && !loop->shared->socket_stays &&
+                             !atomic_load(&loop->shared->succession.paused); /* else it is another process's */
     loop->last_batches = loop->receiving && socket_ends ? LAST_BATCHES : 0;
     sfd_loop_receiving_stop(loop);
     loop->look_again = true;
@@ -333,6 +340,7 @@ int sfd_loop_run_turn(struct sfd_loop *loop)
     take_selections(loop);
     serve_requests(loop);
     adopt(loop);
+    sfd_loop_receiving_note_pause(loop);
     if (loop->draining && !loop->drained) note_drained(loop);
     sfd_loop_requests_close_surplus(loop);
     if (loop->turn->selections > 0 && atomic_load(&loop->returning) > 0) withdraw_selections(loop, loop->turn);
@@ -373,6 +381,22 @@ void sfd_loop_work(struct sfd_task *task)
     sfd_transfer_work(&loop->pool_context, (struct sfd_transfer *)task);
     atomic_fetch_add_explicit(&queue->done, 1, memory_order_relaxed); /* before the loop can know that it is */
     (void)sfd_mailbox_push(&loop->mailbox, task);                     /* it has not ended: it waits for the transfer */
+}
+
+bool sfd_loop_has_waiting(struct sfd_loop *loop)
+{
+    return atomic_load(&loop->waiting) > 0;
+}
+
+bool sfd_loop_take(struct sfd_loop *loop, struct sfd_task *task)
+{
+    task->kind = SFD_TASK_TAKE;
+    return sfd_mailbox_push(&loop->mailbox, task);
+}
+
+void sfd_loop_receive_again(struct sfd_loop *loop)
+{
+    sfd_loop_receiving_offer(loop);
 }
 
 void sfd_loop_wake(struct sfd_loop *loop)

@@ -15,6 +15,7 @@
 #include "loop/carrier.h"
 #include "loop/intake.h"
 #include "loop/receive_batch.h"
+#include "loop/succession.h"
 #include "loop/watchdog.h"
 #include "protocol/outbox.h"
 #include "transfer/transfer.h"
@@ -101,7 +102,8 @@ struct sfd_shared {
     struct sfd_counters_file counters_file; /* made before the first loop */
     int request_fd; /* borrowed: readable when requests wait; the request socket, or that of `intake`; -1: there is none
                      */
-    struct sfd_intake intake;              /* of several request sockets */
+    struct sfd_intake intake; /* of several request sockets */
+    struct sfd_succession succession;
     struct sfd_root *roots[SFD_ROOTS_MAX]; /* of requests that come by a socket; the engine's; NULL: none */
     atomic_uint transfers;                 /* in all tables */
     atomic_int receiving_loop;             /* index of the loop that receives */
@@ -130,6 +132,16 @@ struct sfd_counters *sfd_loop_counters(struct sfd_loop *loop);
 
 /* Runs an offloaded task; waits for the disk. */
 void sfd_loop_work(struct sfd_task *task);
+
+/* Whether something of it waits for a thread, or for the disk pool. Any thread. */
+bool sfd_loop_has_waiting(struct sfd_loop *loop);
+
+/*
+ * succession.h: the loop receives one request, whoever receives the others; false: it has ended. And: what was left to
+ * another process is taken. Any thread.
+ */
+bool sfd_loop_take(struct sfd_loop *loop, struct sfd_task *task);
+void sfd_loop_receive_again(struct sfd_loop *loop);
 
 /* Ends its wait. */
 void sfd_loop_wake(struct sfd_loop *loop);

@@ -51,6 +51,7 @@ int sfd_loop_create(struct sfd_loop **out, struct sfd_shared *shared, uint32_t i
     loop->context.closer.counters = loop->context.counters;
     sfd_timers_init(&loop->context.timers);
     sfd_transfer_table_init(&loop->transfers, index);
+    loop->transfers.tag = shared->succession.tag;
     sfd_clients_init(&loop->clients, &shared->accounts);
     atomic_init(&loop->stop, false);
     atomic_init(&loop->load, 0);

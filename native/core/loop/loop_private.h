@@ -39,6 +39,7 @@ enum sfd_task_kind {
     SFD_TASK_COMMAND,      /* Send Open File or Cancel that another loop received */
     SFD_TASK_RECEIVE,      /* this loop may be the receiving one now */
     SFD_TASK_LOOK,         /* a client of this loop may have room for another disk task, or may hold a thread again */
+    SFD_TASK_TAKE,         /* a request waits that is for a transfer of this process: succession.h */
     SFD_TASK_LOCAL,        /* a request of this process */
     SFD_TASK_LOCAL_SEND,   /* its opened file is to be sent */
     SFD_TASK_LOCAL_CANCEL, /* it is to be cancelled */
@@ -86,6 +87,9 @@ struct sfd_loop {
     bool drained;           /* counted in loops_drained */
     uint32_t drain_position;
     int last_batches; /* of waiting requests, still to be received and refused */
+    bool paused;      /* counted in succession.loops_paused */
+    bool takes;       /* SFD_TASK_TAKE is due */
+    uint32_t taken;   /* requests of the turn that came by it */
     atomic_bool stop;
 
     /* What a turn has not done yet: a carrier may lose the loop in the middle of it. */
@@ -343,12 +347,19 @@ void sfd_loop_receiving_resume(struct sfd_loop *loop);
 /* Receives into the turn buffer: as sfd_receive_batch_fill, from the sockets whose turn it is. */
 int sfd_loop_receiving_fill(struct sfd_loop *loop);
 
+/* The same of one request, which the successor has left to this process, and is told of. */
+int sfd_loop_receiving_take(struct sfd_loop *loop);
+
+/* Once a turn, after its requests: obeys a pause, or the end of one. */
+void sfd_loop_receiving_note_pause(struct sfd_loop *loop);
+
 /* A request is refused that is none. */
 void sfd_loop_receiving_blame(struct sfd_loop *loop, const struct sfd_slot *slot);
 
 /* Once a turn, and by the timer rest_over: request sockets that rest are watched again when their time is over. */
 void sfd_loop_receiving_end_rests(struct sfd_loop *loop);
-/* From a drain on, where the socket stays: no loop receives any more. */
+
+/* From a drain on, where the socket stays, and while another process receives: no loop does. */
 bool sfd_loop_receiving_is_over(const struct sfd_loop *loop);
 
 /* Stops receiving for good. Does not hand over. */

@@ -22,6 +22,10 @@
  *
  * Threads: the loops, and the service thread in sfd_loop_receiving_take_away.
  */
+#include <string.h>
+
+#include <sys/socket.h>
+
 #include "loop/loop_private.h"
 
 #define LOAD_HALVES_MS 2
@@ -97,7 +101,10 @@ static void unregister(struct sfd_loop *loop)
 
 bool sfd_loop_receiving_is_over(const struct sfd_loop *loop)
 {
-    return loop->draining && loop->shared->socket_stays;
+    const struct sfd_succession *succession = &loop->shared->succession;
+
+    return (loop->draining && loop->shared->socket_stays) || atomic_load(&succession->paused) ||
+           atomic_load(&succession->delegated);
 }
 
 void sfd_loop_receiving_stop(struct sfd_loop *loop)
@@ -160,15 +167,69 @@ void sfd_loop_receiving_balance(struct sfd_loop *loop)
     loop->receiving = atomic_load(&loop->shared->receiving_loop) == (int)loop->index;
 }
 
+/* Of the socket that is watched, and no intake. */
+static int fill_from_socket(struct sfd_loop *loop)
+{
+    struct sfd_shared *shared = loop->shared;
+    struct sfd_closer *closer = &loop->context.closer;
+    const int most = sfd_succession_look(&shared->succession, closer->sys, shared->request_fd, 0, SFD_BATCH_MAX);
+
+    if (most == 0) return 0;
+    return sfd_receive_batch_fill(loop->carrier->batch, closer, shared->request_fd, loop->turn->slot, most);
+}
+
 int sfd_loop_receiving_fill(struct sfd_loop *loop)
 {
     struct sfd_shared *shared = loop->shared;
-    struct sfd_receive_batch *batch = loop->carrier->batch;
-    struct sfd_closer *closer = &loop->context.closer;
+    int n;
 
-    if (shared->intake.count == 0)
-        return sfd_receive_batch_fill(batch, closer, shared->request_fd, loop->turn->slot, SFD_BATCH_MAX);
-    return sfd_intake_receive(&shared->intake, batch, closer, loop->turn->slot, clock_ms(shared));
+    if (shared->intake.count == 0 || shared->request_fd != shared->intake.epoll)
+        n = fill_from_socket(loop);
+    else
+        n = sfd_intake_receive(&shared->intake, loop->carrier->batch, &loop->context.closer, loop->turn->slot,
+                               clock_ms(shared));
+    /* What is left to a predecessor stays readable: it would wake the loop for nothing. */
+    if (atomic_load(&shared->succession.delegated) && loop->receiving) (void)look_for(loop, 0);
+    return n;
+}
+
+int sfd_loop_receiving_take(struct sfd_loop *loop)
+{
+    struct sfd_shared *shared = loop->shared;
+    struct sfd_succession *succession = &shared->succession;
+    struct sfd_closer *closer = &loop->context.closer;
+    const uint32_t source = atomic_load(&succession->take_source);
+    const int successor = atomic_load(&succession->successor_fd);
+    int fd = shared->intake.count == 0 ? shared->request_fd : -1;
+
+    if (source < shared->intake.count) fd = shared->intake.source[source].fd;
+    const int n = fd < 0 ? 0 : sfd_receive_batch_fill(loop->carrier->batch, closer, fd, loop->turn->slot, 1);
+    loop->taken = n > 0 ? 1 : 0;
+    if (n <= 0) atomic_fetch_sub(&succession->takes, 1);
+    for (int i = 0; i < n; i++)
+        loop->turn->slot[i].source = source;
+    if (successor >= 0) /* it has room: there is one answer to each question */
+        (void)closer->sys->send(successor, SFD_SUCCESSION_TAKEN, strlen(SFD_SUCCESSION_TAKEN),
+                                MSG_DONTWAIT | MSG_NOSIGNAL);
+    return n;
+}
+
+void sfd_loop_receiving_note_pause(struct sfd_loop *loop)
+{
+    struct sfd_succession *succession = &loop->shared->succession;
+    const bool paused = atomic_load_explicit(&succession->paused, memory_order_relaxed);
+
+    if (loop->taken > 0) atomic_fetch_sub(&succession->takes, loop->taken);
+    loop->taken = 0;
+    if (paused == loop->paused) return;
+    loop->paused = paused;
+    if (!paused) {
+        atomic_fetch_sub(&succession->loops_paused, 1);
+        sfd_loop_receiving_offer(loop); /* the receiving loop begins again */
+        return;
+    }
+    sfd_loop_receiving_stop(loop);
+    atomic_fetch_add(&succession->loops_paused, 1);
 }
 
 void sfd_loop_receiving_blame(struct sfd_loop *loop, const struct sfd_slot *slot)

@@ -11,7 +11,9 @@ _Static_assert(SFD_TRANSFER_TABLE_MAX == (uint32_t)1 << POSITION_BITS, "a positi
 #define LOOP_BITS    3
 #define RANDOM_SHIFT (POSITION_BITS + LOOP_BITS)
 _Static_assert(SFD_ID_MIN == (uint64_t)1 << RANDOM_SHIFT, "ids begin behind position and loop");
-#define RANDOM_MASK ((SFD_ID_MAX >> RANDOM_SHIFT) - 1)
+#define TAG_SHIFT 57
+_Static_assert((uint64_t)SFD_ID_TAGS << TAG_SHIFT == SFD_ID_MAX, "the tag is the upper part of what epoll can carry");
+#define RANDOM_MASK (((uint64_t)1 << (TAG_SHIFT - RANDOM_SHIFT)) - 1)
 
 void sfd_transfer_table_init(struct sfd_transfer_table *table, uint32_t loop)
 {
@@ -50,7 +52,7 @@ static int draw(struct sfd_transfer_table *table, uint64_t *out)
         }
         const uint64_t bits = table->random[--table->random_left] & RANDOM_MASK;
         if (bits == 0 || bits == RANDOM_MASK) continue;
-        *out = bits;
+        *out = (uint64_t)table->tag << (TAG_SHIFT - RANDOM_SHIFT) | bits;
         return 0;
     }
 }
@@ -103,6 +105,11 @@ struct sfd_transfer *sfd_transfer_table_next(const struct sfd_transfer_table *ta
         if (transfer != NULL) return transfer;
     }
     return NULL;
+}
+
+uint32_t sfd_transfer_table_tag_of(uint64_t id)
+{
+    return (uint32_t)(id >> TAG_SHIFT) & (SFD_ID_TAGS - 1);
 }
 
 uint32_t sfd_transfer_table_loop_of(uint64_t id)

@@ -139,10 +139,7 @@ static int write_pid(const struct sfd_endpoint *e)
 {
     char text[24];
     const int length = snprintf(text, sizeof text, "%ld\n", (long)getpid());
-    /* Independent of the umask: after this process was killed, the next start must be able to open the file. */
-    int result = e->sys->fchmod(e->lock_fd, 0600);
-    if (result < 0) return result;
-    result = e->sys->ftruncate(e->lock_fd, 0);
+    int result = e->sys->ftruncate(e->lock_fd, 0);
     if (result < 0) return result;
     const ssize_t n = e->sys->pwrite(e->lock_fd, text, (size_t)length, 0);
     return n < 0 ? (int)n : n == length ? 0 : -EIO;
@@ -283,9 +280,9 @@ int sfd_endpoint_look(struct sfd_endpoint *e)
     char events[512];
     struct stat st;
 
-    if (!e->named) return 0;
     while (e->watch_fd >= 0 && e->sys->read(e->watch_fd, events, sizeof events) > 0)
         continue;
+    if (!e->named) return 0;
     const int result = e->sys->fstatat(e->dir_fd, e->socket_file, &st, AT_SYMLINK_NOFOLLOW);
     if (result == 0 && !is_our_socket(e, &st)) return -EEXIST;
     if (result == 0) {
@@ -326,6 +323,9 @@ int sfd_endpoint_adopt(struct sfd_endpoint *e, const struct sfd_sys_setup *sys, 
     e->dir_fd = result;
     result = take_lock(e);
     if (result < 0) goto fail;
+    /* Independent of the umask: after this process was killed, the next start must be able to open the file. */
+    result = sys->fchmod(e->lock_fd, 0600);
+    if (result < 0) goto fail;
     /* At once: a reader would take the pid of a killed instance, still in the file, for ours. */
     result = write_pid(e);
     if (result < 0) goto fail;
@@ -350,6 +350,60 @@ fail:
     close_fd(e, &e->lock_fd);
     close_fd(e, &e->dir_fd);
     return result;
+}
+
+int sfd_endpoint_inherit(struct sfd_endpoint *e, const struct sfd_sys_setup *sys, const char *dir, const char *name,
+                         const struct sfd_endpoint_access *access, int fd, int lock_fd, bool stays, dev_t dev,
+                         ino_t ino)
+{
+    sfd_endpoint_init(e);
+    e->sys = sys;
+    e->fd = fd;
+    e->lock_fd = lock_fd;
+    e->stays = stays;
+    e->borrowed = true;
+    e->socket_dev = dev;
+    e->socket_ino = ino;
+    struct stat st;
+    int result = set_names(e, name);
+    if (result == 0) result = open_dir(sys, dir, access->mode == 0600 ? 0700 : 0755);
+    if (result < 0) goto fail;
+    e->dir_fd = result;
+    result = is_current(e, lock_fd);
+    if (result == 0) result = -ESTALE;
+    if (result < 0) goto fail;
+    /* Never narrower: until it lets go, the process that serves has clients of its own. */
+    if (sys->fstatat(e->dir_fd, e->socket_file, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+        (st.st_mode & access->mode) != access->mode) {
+        result = widen(e, access);
+        if (result < 0 && !(stays && result == -EPERM)) goto fail;
+    }
+    e->blind = !sees_all_processes(sys);
+    lock_dir(e);
+    if (!stays) watch_socket(e); /* what the sandbox does not allow later */
+    return 0;
+
+fail:
+    sfd_endpoint_close(e);
+    return result;
+}
+
+void sfd_endpoint_claim(struct sfd_endpoint *e)
+{
+    if (!e->borrowed) return;
+    e->borrowed = false;
+    (void)write_pid(e); /* else the file tells of the other one, which has told that it ends */
+    if (e->stays) return;
+    e->named = true;
+    make_spare(e);
+}
+
+void sfd_endpoint_release(struct sfd_endpoint *e)
+{
+    e->named = e->spared = false;
+    e->borrowed = true;
+    close_fd(e, &e->lock_fd); /* the lock is of the description, which the other one has as well: flock(2) */
+    close_fd(e, &e->dir_lock_fd);
 }
 
 int sfd_endpoint_open_for(struct sfd_endpoint *e, const struct sfd_sys_setup *sys, const char *dir, const char *name,
@@ -434,7 +488,7 @@ void sfd_endpoint_close(struct sfd_endpoint *e)
     sfd_endpoint_hide(e);
     close_fd(e, &e->fd);
     /* Removed while the lock is held: a process that has opened the file sees in is_current that its name is gone. */
-    if (e->lock_fd >= 0 && is_current(e, e->lock_fd) > 0) e->sys->unlinkat(e->dir_fd, e->lock_file, 0);
+    if (!e->borrowed && e->lock_fd >= 0 && is_current(e, e->lock_fd) > 0) e->sys->unlinkat(e->dir_fd, e->lock_file, 0);
     close_fd(e, &e->lock_fd);
     close_fd(e, &e->watch_fd);
     close_fd(e, &e->dir_lock_fd);

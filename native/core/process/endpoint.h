@@ -45,6 +45,7 @@ struct sfd_endpoint {
     bool named;      /* we made the socket's name, and remove it if the next two still match */
     bool spared;     /* we made the spare name */
     bool stays;      /* the socket and its name are the service manager's, and outlive us */
+    bool borrowed;   /* everything is another process's yet: sfd_endpoint_inherit */
     dev_t socket_dev;
     ino_t socket_ino;
     const struct sfd_sys_setup *sys;
@@ -84,6 +85,21 @@ int sfd_endpoint_open_for(struct sfd_endpoint *e, const struct sfd_sys_setup *sy
  */
 int sfd_endpoint_adopt(struct sfd_endpoint *e, const struct sfd_sys_setup *sys, const char *dir, const char *name,
                        const struct sfd_endpoint_access *access, int fd);
+
+/*
+ * The same with the socket and the lock of a process that serves, and that is to be followed: FD and LOCK_FD are taken,
+ * also after a failure. STAYS, DEV and INO are its own. Nothing is removed by hide and close, or by a failure, before
+ * sfd_endpoint_claim. The mode is only widened. -ESTALE: the lock is not that of the name.
+ */
+int sfd_endpoint_inherit(struct sfd_endpoint *e, const struct sfd_sys_setup *sys, const char *dir, const char *name,
+                         const struct sfd_endpoint_access *access, int fd, int lock_fd, bool stays, dev_t dev,
+                         ino_t ino);
+
+/* The other process has let go: from here on socket and names are ours. Uses only calls that the sandbox allows. */
+void sfd_endpoint_claim(struct sfd_endpoint *e);
+
+/* Another process follows, which has the descriptors: the names are its from here on, and the lock. Not the socket. */
+void sfd_endpoint_release(struct sfd_endpoint *e);
 
 /* For this user alone, on a given table. */
 int sfd_endpoint_open_with(struct sfd_endpoint *e, const struct sfd_sys_setup *sys, const char *dir, const char *name);

@@ -134,6 +134,7 @@ static int bind_lane(struct sfd_lanes *lanes, uint32_t uid, uint32_t owner)
         sys->unlinkat(AT_FDCWD, path, 0);
         goto fail;
     }
+    lanes->lane[lanes->count].uid = uid;
     lanes->lane[lanes->count].dev = st.st_dev;
     lanes->lane[lanes->count].ino = st.st_ino;
     lanes->lane[lanes->count].named = true;
@@ -149,16 +150,65 @@ int sfd_lanes_open(struct sfd_lanes *lanes, const char *path, const struct sfd_l
     uid_t real;
     uid_t owner;
     uid_t saved;
+    const int result = lanes->sys->getresuid(&real, &owner, &saved);
+
+    if (result < 0) return result;
+    remove_all_stale(lanes->sys, path, owner);
+    return sfd_lanes_add(lanes, path, users);
+}
+
+static bool has_lane(const struct sfd_lanes *lanes, uint32_t uid)
+{
+    for (uint32_t i = 0; i < lanes->count; i++)
+        if (lanes->lane[i].uid == uid) return true;
+    return false;
+}
+
+int sfd_lanes_add(struct sfd_lanes *lanes, const char *path, const struct sfd_lane_users *users)
+{
+    uid_t real;
+    uid_t owner;
+    uid_t saved;
     int first_error = lanes->sys->getresuid(&real, &owner, &saved);
 
-    if (first_error == 0) remove_all_stale(lanes->sys, path, owner);
     for (uint32_t i = 0; i < users->count && first_error != -E2BIG; i++) {
         int result = -E2BIG;
+        if (has_lane(lanes, users->uids[i])) continue;
         if (lanes->count < SFD_LANES_MAX) result = sfd_lane_path(path, users->uids[i], lanes->lane[lanes->count].path);
         if (result == 0) result = bind_lane(lanes, users->uids[i], owner);
         if (result < 0 && (first_error == 0 || result == -E2BIG)) first_error = result;
     }
     return first_error;
+}
+
+int sfd_lanes_inherit(struct sfd_lanes *lanes, const char *path, uint32_t uid, int fd, dev_t dev, ino_t ino)
+{
+    const uint32_t n = lanes->count;
+    const int result = n == SFD_LANES_MAX ? -E2BIG : sfd_lane_path(path, uid, lanes->lane[n].path);
+
+    if (result < 0) {
+        lanes->sys->close(fd);
+        return result;
+    }
+    lanes->lane[n].uid = uid;
+    lanes->lane[n].fd = fd;
+    lanes->lane[n].named = false;
+    lanes->lane[n].dev = dev;
+    lanes->lane[n].ino = ino;
+    lanes->count++;
+    return 0;
+}
+
+void sfd_lanes_claim(struct sfd_lanes *lanes)
+{
+    for (uint32_t i = 0; i < lanes->count; i++)
+        lanes->lane[i].named = true;
+}
+
+void sfd_lanes_release(struct sfd_lanes *lanes)
+{
+    for (uint32_t i = 0; i < lanes->count; i++)
+        lanes->lane[i].named = false;
 }
 
 void sfd_lanes_hide(struct sfd_lanes *lanes)

@@ -28,6 +28,7 @@ struct sfd_lanes {
     const struct sfd_sys_setup *sys;
     uint32_t count;
     struct {
+        uint32_t uid;
         int fd; /* non-blocking, CLOEXEC, SO_PASSCRED */
         bool named;
         dev_t dev;
@@ -46,6 +47,19 @@ void sfd_lanes_init(struct sfd_lanes *lanes, const struct sfd_sys_setup *sys);
  * -EOPNOTSUPP (no access control lists), -ENAMETOOLONG, -E2BIG (more than SFD_LANES_MAX), ... The others have theirs.
  */
 int sfd_lanes_open(struct sfd_lanes *lanes, const char *path, const struct sfd_lane_users *users);
+
+/*
+ * A lane of a process that is to be followed, whose descriptor is taken: also after a failure, -ENAMETOOLONG or -E2BIG.
+ * Its name is not ours before sfd_lanes_claim.
+ */
+int sfd_lanes_inherit(struct sfd_lanes *lanes, const char *path, uint32_t uid, int fd, dev_t dev, ino_t ino);
+
+/* Makes the lanes of those of the users who have none yet. As sfd_lanes_open, but nothing is removed. */
+int sfd_lanes_add(struct sfd_lanes *lanes, const char *path, const struct sfd_lane_users *users);
+
+/* The other process has let go: all names are ours. The other way round: they are another process's now. */
+void sfd_lanes_claim(struct sfd_lanes *lanes);
+void sfd_lanes_release(struct sfd_lanes *lanes);
 
 /* Removes the names, if they are still ours: no new client can connect. Idempotent. */
 void sfd_lanes_hide(struct sfd_lanes *lanes);

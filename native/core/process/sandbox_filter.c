@@ -221,6 +221,7 @@ static const uint32_t always[] = {
  */
 static const uint32_t at_start[] = {
     SYS_connect,
+    SYS_sendmsg, /* a request of its own, with descriptors: protocol/trial.h */
     SYS_bind,
     SYS_listen,
     SYS_setsockopt,
@@ -253,8 +254,9 @@ static const uint32_t fcntl_commands[] = {
 /* Of ioctl: not what types into a terminal, takes it, or changes the owner of a socket. */
 static const uint32_t ioctl_requests[] = {FIONREAD, FIONBIO, TCGETS, 0x802C542A /* TCGETS2 */};
 
-/* Of prctl: names, which libc also gives to memory. */
-static const uint32_t prctl_options[] = {PR_SET_NAME, PR_GET_NAME, 0x53564d41 /* PR_SET_VMA */};
+/* Of prctl: names, which libc also gives to memory; who may look into this process, which lets it do nothing more. */
+static const uint32_t prctl_options[] = {PR_SET_NAME, PR_GET_NAME, 0x53564d41 /* PR_SET_VMA */,
+                                         0x59616d61 /* PR_SET_PTRACER */};
 
 static const uint32_t zero[] = {0};
 static const uint32_t af_unix[] = {AF_UNIX};

@@ -363,7 +363,6 @@ static void try_machine(void)
     OUTSIDE("memfd_secret", syscall(NR_memfd_secret, -1));
     CALL(seccomp, 1, 0, BAD);
     OUTSIDE("landlock", syscall(NR_landlock_create_ruleset, BAD, 8, 0));
-    OUTSIDE("PR_SET_PTRACER", syscall(SYS_prctl, 0x59616d61, probe.out.pid, 0, 0, 0));
     OUTSIDE("PR_SET_MM", syscall(SYS_prctl, 35, -1, 0, 0, 0));
     OUTSIDE("PR_SET_DUMPABLE", syscall(SYS_prctl, PR_SET_DUMPABLE, 7, 0, 0, 0));
     OUTSIDE("PR_SET_KEEPCAPS", syscall(SYS_prctl, 8, 7, 0, 0, 0));

@@ -173,7 +173,8 @@ public final class Engine implements AutoCloseable {
                 access.socketMode(),
                 access.socketGroup(),
                 access.laneUsers(EngineNative.clientUid()),
-                passedFd);
+                passedFd,
+                null);
         if (result < 0) {
             Errno.check(
                     (int) result,

@@ -42,6 +42,8 @@ public final class EngineNative {
      * @param socketGroup its group, of 0660; where this process may not give it to that group, the mode is 0666
      * @param laneUsers users that get a request socket of their own beside it; {@link #lanesError} tells whether all did
      * @param passedFd the request socket, as {@link ServiceNative#socket} has taken it; -1: one is made and bound
+     * @param handover what another process of the instance leaves ({@link SuccessionNative#describe}), with descriptors of
+     *     this process, which are taken; then nothing is received before {@link SuccessionNative#resume}. null: nobody does
      * @return a handle (above 0), or -errno: {@code EADDRINUSE} when an instance of that name is running
      */
     public static native long create(
@@ -54,7 +56,8 @@ public final class EngineNative {
             int socketMode,
             int socketGroup,
             int[] laneUsers,
-            int passedFd);
+            int passedFd,
+            long @Nullable [] handover);
 
     /** Why some of the users have no request socket of their own: 0, they all have one, or -errno. */
     public static native int lanesError(long engine);

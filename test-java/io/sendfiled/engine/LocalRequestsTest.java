@@ -55,7 +55,7 @@ final class LocalRequestsTest {
         SendfiledConfig config =
                 SendfiledConfig.builder().root(directory).loops(1).build();
         engine = EngineNative.create(
-                null, new byte[0], null, CoreNumbers.of(config), new long[0], false, 0, 0, new int[0], -1);
+                null, new byte[0], null, CoreNumbers.of(config), new long[0], false, 0, 0, new int[0], -1, null);
         assertTrue(engine > 0, () -> Errno.describe((int) -engine));
         root = EngineNative.addRoot(engine, bytes(directory.toString()), false);
         assertTrue(root > 0, () -> Errno.describe((int) -root));

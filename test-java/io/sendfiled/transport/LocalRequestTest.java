@@ -54,7 +54,7 @@ final class LocalRequestTest {
                 .mapToLong(setting ->
                         config.get(setting) instanceof Boolean flag ? (flag ? 1 : 0) : (Long) config.get(setting))
                 .toArray();
-        engine = EngineNative.create(null, new byte[0], null, numbers, new long[0], false, 0, 0, new int[0], -1);
+        engine = EngineNative.create(null, new byte[0], null, numbers, new long[0], false, 0, 0, new int[0], -1, null);
         long root = EngineNative.addRoot(engine, directory.toString().getBytes(StandardCharsets.UTF_8), false);
         carrier = EngineNative.carrier(EngineNative.loop(engine, 0));
         turn = new Turn(carrier);
