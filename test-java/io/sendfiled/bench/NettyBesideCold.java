@@ -41,6 +41,7 @@ final class NettyBesideCold {
     private static final String THEIRS = "DefaultFileRegion, beside";
     private static final String BESIDE_FULL = "beside, at full speed";
     private static final String CONTROL_FULL = "control, at full speed";
+    private static final int WARM_UP_ROUNDS = 3;
     private static final int ROUNDS_OF_THEIRS = 2;
     private static final int ROUNDS_AT_FULL_SPEED = 4;
     private static final Goal OF_CONTROL = Goal.atLeast(0.97);
@@ -79,6 +80,7 @@ final class NettyBesideCold {
         WebSide theirs = NettyFiles.side(sides, Way.REGION);
         try (SlowDisk disk = SlowDisk.mount(setting.programs(), setting.files().resolve("web-slow"), sources, READ_MS);
                 WebSide elsewhere = NettyFiles.start(stage, Way.HANDLER, setting.files())) {
+            warmUp(setting, ours, elsewhere, disk);
             int rounds = WebSide.rounds(setting);
             Rounds.alternate(rounds, List.of(ALONE, BESIDE, CONTROL), (subject, round) -> {
                 setting.screen().working(CASE + ", " + subject + ", round " + (round + 1) + " of " + rounds);
@@ -105,6 +107,33 @@ final class NettyBesideCold {
         return side.server(round).url(FILE);
     }
 
+    /**
+     * Has the code compiled that serves cold files: for as long as that lasts, the compilers' threads take a quarter of a
+     * processor, more than four times what all threads of the engine use, and the p99 is theirs.
+     */
+    private void warmUp(Scenario.Setting setting, WebSide ours, WebSide elsewhere, SlowDisk disk)
+            throws IOException, InterruptedException {
+        int rounds = ours.servers().size() * (setting.quick() ? 1 : WARM_UP_ROUNDS);
+        for (int round = 0; round < rounds; round++) {
+            setting.screen().working(CASE + ", warming up");
+            for (WebSide cold : List.of(ours, elsewhere)) {
+                ColdDownloads downloads = start(cold, disk, null, round);
+                Wrk.runWithFailures(url(ours, round), Wrk.CONNECTIONS, 1);
+                downloads.close();
+            }
+        }
+    }
+
+    private static ColdDownloads start(WebSide cold, SlowDisk disk, ColdDownloads.@Nullable Pace pace, int round)
+            throws IOException, InterruptedException {
+        List<Path> files = new ArrayList<>();
+        for (int i = 0; i < DOWNLOADS; i++) {
+            files.add(disk.mountPoint().resolve("cold-" + i));
+        }
+        return ColdDownloads.start(
+                cold.server(round), disk.mountPoint().getFileName().toString(), files, pace);
+    }
+
     private void measureBeside(
             Scenario.Setting setting,
             String subject,
@@ -114,12 +143,7 @@ final class NettyBesideCold {
             ColdDownloads.@Nullable Pace pace,
             int round)
             throws IOException, InterruptedException {
-        List<Path> files = new ArrayList<>();
-        for (int i = 0; i < DOWNLOADS; i++) {
-            files.add(disk.mountPoint().resolve("cold-" + i));
-        }
-        String directory = disk.mountPoint().getFileName().toString();
-        try (ColdDownloads downloads = ColdDownloads.start(cold.server(round), directory, files, pace)) {
+        try (ColdDownloads downloads = start(cold, disk, pace, round)) {
             Thread.sleep(SETTLING_MS);
             long startNs = System.nanoTime();
             long before = downloads.received();
