@@ -122,12 +122,6 @@ bool sfd_engine_tells_clients(const struct sfd_engine *engine);
  */
 int sfd_engine_lanes_error(const struct sfd_engine *engine);
 
-/*
- * 0, or the -errno for which the counters of an engine with a request socket are in no file: -EOPNOTSUPP, neither the
- * directory of the socket nor /dev/shm is in memory; -EPERM, its place there is somebody else's; -ENOSPC; ...
- */
-int sfd_engine_counters_error(const struct sfd_engine *engine);
-
 /* The loop of that index, below settings.loops. */
 struct sfd_loop *sfd_engine_loop(struct sfd_engine *engine, uint32_t index);
 
@@ -181,6 +175,15 @@ int sfd_engine_look(struct sfd_engine *engine);
  * thread.
  */
 bool sfd_engine_drained(struct sfd_engine *engine);
+
+/*
+ * Ends a transfer, whoever its client is, who is told ECANCELED where the protocol has room for that. `id` is that of
+ * its row in the counters (sfd_observe_id). 0: its loop will do so; -ESRCH: there is none; -ENOMEM. Any thread.
+ */
+int sfd_engine_cancel(struct sfd_engine *engine, uint64_t id);
+
+/* Whether there is such a transfer, which has not ended. Any thread. */
+bool sfd_engine_has(struct sfd_engine *engine, uint64_t id);
 
 /* How many transfers there are, including those that wait for room for their final message. Any thread. */
 uint32_t sfd_engine_transfers(struct sfd_engine *engine);

@@ -198,13 +198,6 @@ static jint engine_lanes_error(JNIEnv *env, jclass class, jlong engine)
     return sfd_engine_lanes_error(pointer(engine));
 }
 
-static jint engine_counters_error(JNIEnv *env, jclass class, jlong engine)
-{
-    (void)env;
-    (void)class;
-    return sfd_engine_counters_error(pointer(engine));
-}
-
 static jboolean tells_clients(JNIEnv *env, jclass class, jlong engine)
 {
     (void)env;
@@ -231,6 +224,20 @@ static jint engine_transfers(JNIEnv *env, jclass class, jlong engine)
     (void)env;
     (void)class;
     return (jint)sfd_engine_transfers(pointer(engine));
+}
+
+static jint engine_cancel_transfer(JNIEnv *env, jclass class, jlong engine, jlong id)
+{
+    (void)env;
+    (void)class;
+    return sfd_engine_cancel(pointer(engine), (uint64_t)id);
+}
+
+static jboolean engine_has_transfer(JNIEnv *env, jclass class, jlong engine, jlong id)
+{
+    (void)env;
+    (void)class;
+    return sfd_engine_has(pointer(engine), (uint64_t)id) ? JNI_TRUE : JNI_FALSE;
 }
 
 static jint engine_receive_error(JNIEnv *env, jclass class, jlong engine)
@@ -383,10 +390,11 @@ jint sfd_jni_register_engine(JNIEnv *env, const char *package)
         SFD_JNI_METHOD("clientUid", "()I", client_uid),
         SFD_JNI_METHOD("tellsClients", "(J)Z", tells_clients),
         SFD_JNI_METHOD("lanesError", "(J)I", engine_lanes_error),
-        SFD_JNI_METHOD("countersError", "(J)I", engine_counters_error),
         SFD_JNI_METHOD("drain", "(J)V", engine_drain),
         SFD_JNI_METHOD("isDrained", "(J)Z", engine_drained),
         SFD_JNI_METHOD("transfers", "(J)I", engine_transfers),
+        SFD_JNI_METHOD("cancelTransfer", "(JJ)I", engine_cancel_transfer),
+        SFD_JNI_METHOD("hasTransfer", "(JJ)Z", engine_has_transfer),
         SFD_JNI_METHOD("receiveError", "(J)I", engine_receive_error),
         SFD_JNI_METHOD("closeEndpoint", "(J)V", engine_close_endpoint),
         SFD_JNI_METHOD("destroy", "(J)V", engine_destroy),

@@ -103,6 +103,10 @@ static void take_mail(struct sfd_loop *loop)
             struct sfd_command *command = (struct sfd_command *)task;
             sfd_loop_requests_command(loop, command->id, command->process, command->uid, command->dest);
             sfd_loop_requests_free(command);
+        } else if (task->kind == SFD_TASK_ORDER) {
+            struct sfd_command *command = (struct sfd_command *)task;
+            sfd_loop_requests_order(loop, command->id);
+            sfd_loop_requests_free(command);
         } else if (task->kind == SFD_TASK_RECEIVE) {
             sfd_loop_receiving_start(loop);
         } else if (task->kind == SFD_TASK_TAKE) {

@@ -118,6 +118,12 @@ struct sfd_shared {
     struct sfd_loop *loops[SFD_LOOPS_MAX];
 };
 
+/*
+ * Has a loop end the transfer of that sfd_observe_id, whoever its client is. 0, -ESRCH (no loop has given it, or that
+ * loop has ended), -ENOMEM. Never waits. Any thread.
+ */
+int sfd_loop_order_end(struct sfd_shared *shared, uint64_t id);
+
 /* A new loop in *out; nothing runs yet. 0 or -errno. */
 int sfd_loop_create(struct sfd_loop **out, struct sfd_shared *shared, uint32_t index);
 

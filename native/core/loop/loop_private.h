@@ -37,6 +37,7 @@ enum sfd_task_kind {
     SFD_TASK_TRANSFER,
     SFD_TASK_CLOSE,        /* descriptors whose close can block; not handed back */
     SFD_TASK_COMMAND,      /* Send Open File or Cancel that another loop received */
+    SFD_TASK_ORDER,        /* the administrator ends a transfer */
     SFD_TASK_RECEIVE,      /* this loop may be the receiving one now */
     SFD_TASK_LOOK,         /* a client of this loop may have room for another disk task, or may hold a thread again */
     SFD_TASK_TAKE,         /* a request waits that is for a transfer of this process: succession.h */
@@ -247,6 +248,9 @@ void sfd_loop_requests_free(struct sfd_command *message);
 
 /* Obeys a command, perhaps received by another loop. Takes `dest`, which is as in struct sfd_command. */
 void sfd_loop_requests_command(struct sfd_loop *loop, uint64_t id, uint64_t process, uint32_t uid, int dest);
+
+/* Ends the transfer of that sfd_observe_id, if there is one, whoever its client is. */
+void sfd_loop_requests_order(struct sfd_loop *loop, uint64_t id);
 
 /* ---- loop_local.c ---- */
 

@@ -167,6 +167,19 @@ void sfd_loop_requests_command(struct sfd_loop *loop, uint64_t id, uint64_t proc
     }
 }
 
+void sfd_loop_requests_order(struct sfd_loop *loop, uint64_t id)
+{
+    struct sfd_transfer *t;
+    uint32_t position = 0;
+
+    while ((t = sfd_transfer_table_next(&loop->transfers, &position)) != NULL) {
+        if (sfd_observe_id(&loop->context, t) != id) continue;
+        t->loop.ordered = true;
+        sfd_loop_act(loop, t, SFD_DUE_CANCEL);
+        return;
+    }
+}
+
 /* NULL when there is no memory and the whole reserve is in use. */
 static struct sfd_command *new_command(struct sfd_shared *shared)
 {
@@ -192,6 +205,21 @@ void sfd_loop_requests_free(struct sfd_command *command)
         atomic_store(&command->taken, false);
     else
         free(command);
+}
+
+int sfd_loop_order_end(struct sfd_shared *shared, uint64_t id)
+{
+    const uint32_t loop = sfd_observe_loop_of(id);
+
+    if (loop >= shared->settings.loops) return -ESRCH;
+    struct sfd_command *command = new_command(shared);
+    if (command == NULL) return -ENOMEM;
+    command->task = (struct sfd_task){.kind = SFD_TASK_ORDER};
+    command->id = id;
+    command->dest = NO_DEST;
+    if (sfd_mailbox_push(&shared->loops[loop]->mailbox, &command->task)) return 0;
+    sfd_loop_requests_free(command);
+    return -ESRCH; /* that loop has ended, and with it the transfer */
 }
 
 /* Send Open File, Cancel: passes the command to the loop that has the transfer. */

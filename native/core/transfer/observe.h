@@ -40,6 +40,9 @@ struct sfd_counters_row *sfd_observe_row(const struct sfd_context *context, cons
 /* The number by which others name it: unique in the instance; 0: it has no row. */
 uint64_t sfd_observe_id(const struct sfd_context *context, const struct sfd_transfer *transfer);
 
+/* The index of the loop that gave such a number; UINT32_MAX: none has. Any thread. */
+uint32_t sfd_observe_loop_of(uint64_t id);
+
 /* It is admitted. context->now_ns is the time of receipt. */
 void sfd_observe_begin(struct sfd_context *context, const struct sfd_transfer *transfer,
                        const struct sfd_transfer_request *request);

@@ -135,6 +135,7 @@ struct sfd_transfer {
         bool hangup_watched;    /* epoll watches for the status channel losing its reader */
         bool out;               /* a thread that has lost the loop works on it */
         bool queued;            /* it waits until its client may hold a thread */
+        bool ordered;           /* its cancel is the administrator's */
         uint8_t due;            /* what is to be done with it, loop_act.c */
         uint8_t promised;       /* descriptors that its account counts for it */
         int send_dest;          /* of a Send Open File that is due */

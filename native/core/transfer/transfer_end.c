@@ -184,7 +184,15 @@ enum sfd_next sfd_transfer_fail(struct sfd_context *context, struct sfd_transfer
     return sfd_transfer_end(context, t);
 }
 
-/* A pipe shows by its end of file that nothing more comes; a local channel has none. */
+/*
+ * A client that cancels sees by the end of file that nothing more comes; a local channel has none. One whose transfer
+ * somebody else ends is told as well, unless the file's bytes go where the message would.
+ */
+static bool is_to_be_told(const struct sfd_transfer *t)
+{
+    return t->status.local != NULL || (t->loop.ordered && !(t->command == SFD_WIRE_READ_FILE && has_begun(t)));
+}
+
 static void tell_cancelled(struct sfd_context *context, struct sfd_transfer *t, uint64_t now_ns)
 {
     sum_up(t, now_ns);
@@ -197,7 +205,7 @@ enum sfd_next sfd_transfer_cancel(struct sfd_context *context, struct sfd_transf
     if (ends_later(t, -ECANCELED)) return SFD_NEXT_WAIT;
     if (t->state != SFD_STATE_ENDING) {
         const uint64_t now_ns = sfd_observe_end(context, t, SFD_OUTCOME_CANCELLED, 0);
-        if (t->status.local != NULL) tell_cancelled(context, t, now_ns);
+        if (is_to_be_told(t)) tell_cancelled(context, t, now_ns);
     }
     return release(context, t);
 }

@@ -157,7 +157,8 @@ final class DaemonProgram {
         Engine engine = prepare(settings, config, access, passed);
         Drain drain = new Drain(() -> ProcessNative.wakeSignals(signals), engine::transfers, () -> engine.config()
                 .stopTimeoutMs());
-        ControlServer control = openControl(config, Map.of("ping", call -> pong(engine), "drain", drain));
+        ControlServer control = openControl(
+                config, Map.of("ping", call -> pong(engine), "drain", drain, "cancel", new CancelTransfer(engine)));
         try {
             Sandbox.close(settings.sandbox());
             begin(engine, settings, config);

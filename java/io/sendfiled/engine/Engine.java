@@ -95,11 +95,6 @@ public final class Engine implements AutoCloseable {
             shortcomings.add("some users have no request socket of their own, and can be delayed by a flood of another"
                     + " one's requests: " + lanesReason(-lanesError));
         }
-        int countersError = EngineNative.countersError(engine);
-        if (countersError < 0) {
-            shortcomings.add("its counters are in no file, so sfd counters and sfd top cannot show them: "
-                    + countersReason(-countersError));
-        }
         ByteBuffer[] memory = new ByteBuffer[loops.length];
         for (int i = 0; i < loops.length; i++) {
             loops[i] = EngineNative.loop(engine, i);
@@ -316,12 +311,6 @@ public final class Engine implements AutoCloseable {
         };
     }
 
-    private static String countersReason(int errno) {
-        return errno == Errno.EOPNOTSUPP
-                ? "neither the directory of the socket nor /dev/shm is in memory (tmpfs)"
-                : Errno.describe(errno);
-    }
-
     /** The first directory on a path that only its owner, or its group, may search; null if there is none. */
     private static @Nullable Path closedDirectory(Path path) {
         for (Path directory = path; directory != null; directory = directory.getParent()) {
@@ -396,6 +385,21 @@ public final class Engine implements AutoCloseable {
     /** How many transfers there are; 0 after {@link #close}. */
     public synchronized int transfers() {
         return closed ? 0 : EngineNative.transfers(engine);
+    }
+
+    /**
+     * Has a transfer end, whoever its client is; {@link #has} tells when it has.
+     *
+     * @param id the number by which the counters have it
+     * @return 0, or a negated errno: ESRCH if there is none
+     */
+    public synchronized int cancel(long id) {
+        return closed ? -Errno.ESRCH : EngineNative.cancelTransfer(engine, id);
+    }
+
+    /** Whether there is such a transfer, which has not ended. */
+    public synchronized boolean has(long id) {
+        return !closed && EngineNative.hasTransfer(engine, id);
     }
 
     /**

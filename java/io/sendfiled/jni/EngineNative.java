@@ -62,9 +62,6 @@ public final class EngineNative {
     /** Why some of the users have no request socket of their own: 0, they all have one, or -errno. */
     public static native int lanesError(long engine);
 
-    /** Why its counters are in no file: 0, they are, or it has no request socket; or -errno. */
-    public static native int countersError(long engine);
-
     /**
      * Tries the system calls that nothing can replace.
      *
@@ -103,6 +100,17 @@ public final class EngineNative {
 
     /** How many transfers there are, including those that wait for room for their final message. Any thread. */
     public static native int transfers(long engine);
+
+    /**
+     * Has a transfer end, whoever its client is; any thread, never waits.
+     *
+     * @param id as its row in the counters has it
+     * @return 0, or -errno: ESRCH (there is none), ENOMEM
+     */
+    public static native int cancelTransfer(long engine, long id);
+
+    /** Whether there is such a transfer, which has not ended. Any thread. */
+    public static native boolean hasTransfer(long engine, long id);
 
     /** The errno with which requests cannot be received, at every try for a second or more; 0: none. Any thread. */
     public static native int receiveError(long engine);
