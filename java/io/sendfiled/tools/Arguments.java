@@ -57,22 +57,23 @@ final class Arguments {
         if (isSet(options, OptionSpec.HELP)) {
             return new Arguments(command, options, false, new byte[0]);
         }
-        List<String> words = options.getArgList();
-        if (!command.hasPath()) {
-            if (words.size() > 1) {
-                throw usage(command, "'" + SfdException.printable(words.get(1)) + "': no PATH belongs here");
-            }
-            return new Arguments(command, options, false, new byte[0]);
-        }
-        if (words.size() < 2) {
-            throw usage(command, "no PATH");
-        }
-        if (words.size() > 2) {
-            throw usage(command, "'" + SfdException.printable(words.get(2)) + "': more than one PATH");
-        }
-        Arguments arguments = new Arguments(command, options, false, Names.bytes(words.get(1)));
+        demandWords(command, options.getArgList());
+        byte[] path = command.hasPath() ? Names.bytes(options.getArgList().get(1)) : new byte[0];
+        Arguments arguments = new Arguments(command, options, false, path);
         arguments.check();
         return arguments;
+    }
+
+    /** The first word is the command itself. */
+    private static void demandWords(Command command, List<String> words) throws SfdException {
+        int most = command.hasPath() ? 2 : command.hasIds() ? Integer.MAX_VALUE : 1;
+        if (words.size() < Math.min(most, 2)) {
+            throw usage(command, command.hasPath() ? "no PATH" : "no ID");
+        }
+        if (words.size() > most) {
+            String more = SfdException.printable(words.get(most));
+            throw usage(command, "'" + more + "': " + (most == 1 ? "no PATH belongs here" : "more than one PATH"));
+        }
     }
 
     private static Command command(String word) throws SfdException {
@@ -115,9 +116,11 @@ final class Arguments {
     }
 
     private void check() throws SfdException {
+        deadline = Deadline.after(timeout());
+        if (!requiredCommand().hasPath()) {
+            return;
+        }
         daemonDeadline = request().options().deadline();
-        String timeout = value(OptionSpec.TIMEOUT);
-        deadline = Deadline.after(timeout == null ? null : OptionValue.time(OptionSpec.TIMEOUT, timeout, MAX_TIMEOUT));
         String to = value(OptionSpec.TO);
         if (command == Command.SEND && to == null) {
             throw usage(Command.SEND, "no destination: --to is missing");
@@ -162,9 +165,30 @@ final class Arguments {
         return values == null ? null : values[values.length - 1];
     }
 
-    /** The path as text, for messages. */
+    /** The time limit of the command as it was given; null: none. */
+    @Nullable
+    Duration timeout() throws SfdException {
+        String text = value(OptionSpec.TIMEOUT);
+        return text == null ? null : OptionValue.time(OptionSpec.TIMEOUT, text, MAX_TIMEOUT);
+    }
+
+    /** What stands behind the command. */
+    List<String> words() {
+        List<String> words = options == null ? List.of() : options.getArgList();
+        return words.isEmpty() ? words : words.subList(1, words.size());
+    }
+
+    /** The name of the daemon. */
+    String instance() {
+        String name = value(OptionSpec.NAME);
+        return name == null ? SendfiledClient.DEFAULT_NAME : name;
+    }
+
+    /** What it is about, as text for messages: the path, or the daemon. */
     String pathText() {
-        return FileRequest.ofBytes(path).path();
+        return !requiredCommand().hasPath()
+                ? instance()
+                : FileRequest.ofBytes(path).path();
     }
 
     /** The file in the daemon's root, the range and the options. */
@@ -242,13 +266,9 @@ final class Arguments {
     SendfiledClient connect() throws IOException {
         SendfiledClient.Builder builder = SendfiledClient.builder();
         String directory = value(OptionSpec.SOCKET_DIRECTORY);
-        String name = value(OptionSpec.NAME);
         if (directory != null) {
             builder.socketDirectory(Names.path(directory));
         }
-        if (name != null) {
-            builder.name(name);
-        }
-        return builder.connect();
+        return builder.name(instance()).connect();
     }
 }

@@ -8,6 +8,9 @@ enum Command {
     READ("PATH", "read a file and write it to standard output, or to a file"),
     SEND("PATH --to DESTINATION", "have the daemon send a file to a socket, a file or standard output"),
     STAT("PATH", "show a file's size and times"),
+    PING("", "ask the daemon for an answer, and tell how long it took"),
+    DRAIN("", "have the daemon end when its transfers have, and watch that"),
+    CANCEL("ID...", "end transfers of the daemon, of any client"),
     TECHNIQUES("", "show how this machine can move bytes, and to what");
 
     private final String arguments;
@@ -27,9 +30,14 @@ enum Command {
         return arguments;
     }
 
-    /** Whether it is about a file of the daemon. A command that is not needs no daemon. */
+    /** Whether it is about a file of the daemon. */
     boolean hasPath() {
-        return !arguments.isEmpty();
+        return arguments.startsWith("PATH");
+    }
+
+    /** Whether it is about transfers that are under way. */
+    boolean hasIds() {
+        return arguments.startsWith("ID");
     }
 
     String sentence() {

@@ -53,7 +53,7 @@ final class HelpText {
     }
 
     private static String call(Command command) {
-        return command.hasPath() ? command.word() + " " + command.arguments() : command.word();
+        return (command.word() + " " + command.arguments()).stripTrailing();
     }
 
     private static void option(StringBuilder text, OptionSpec option) {

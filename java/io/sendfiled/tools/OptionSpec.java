@@ -1,9 +1,11 @@
 package io.sendfiled.tools;
 
+import static io.sendfiled.tools.Command.CANCEL;
+import static io.sendfiled.tools.Command.DRAIN;
+import static io.sendfiled.tools.Command.PING;
 import static io.sendfiled.tools.Command.READ;
 import static io.sendfiled.tools.Command.SEND;
 import static io.sendfiled.tools.Command.STAT;
-import static io.sendfiled.tools.Command.TECHNIQUES;
 
 import org.jspecify.annotations.Nullable;
 
@@ -22,7 +24,7 @@ enum OptionSpec {
     IDLE_TIMEOUT("", "idle-timeout", "TIME", "give up when no byte was moved for so long", READ, SEND),
     DEADLINE("", "deadline", "TIME", "have the daemon give up after this time", READ, SEND),
     DROP_BEHIND("", "drop-behind", "", "do not keep in memory what had to be loaded from the disk", READ, SEND),
-    TIMEOUT("t", "timeout", "TIME", "give up after this time", READ, SEND, STAT),
+    TIMEOUT("t", "timeout", "TIME", "give up after this time", READ, SEND, STAT, PING, DRAIN, CANCEL),
     SOCKET_DIRECTORY(
             "S",
             "socket-dir",
@@ -30,11 +32,14 @@ enum OptionSpec {
             "directory of the daemon's socket; else it is looked for",
             READ,
             SEND,
-            STAT),
-    NAME("s", "name", "NAME", "the daemon's name (default: default)", READ, SEND, STAT),
-    JSON("j", "json", "", "tell the result, or the failure, as one JSON object", READ, SEND, STAT, TECHNIQUES),
-    QUIET("q", "quiet", "", "no progress bar and no summary", READ, SEND, STAT),
-    HELP("h", "help", "", "show this text", READ, SEND, STAT, TECHNIQUES),
+            STAT,
+            PING,
+            DRAIN,
+            CANCEL),
+    NAME("s", "name", "NAME", "the daemon's name (default: default)", READ, SEND, STAT, PING, DRAIN, CANCEL),
+    JSON("j", "json", "", "tell the result, or the failure, as one JSON object", Command.values()),
+    QUIET("q", "quiet", "", "no progress and no summary", READ, SEND, STAT, PING, DRAIN, CANCEL),
+    HELP("h", "help", "", "show this text", Command.values()),
     VERSION("V", "version", "", "show the version");
 
     private final String letter;

@@ -1,6 +1,7 @@
 package io.sendfiled.tools;
 
 import com.google.gson.JsonObject;
+import com.google.gson.JsonPrimitive;
 import io.sendfiled.client.FileDetails;
 import io.sendfiled.client.FileInfo;
 import io.sendfiled.client.TransferDetails;
@@ -12,6 +13,7 @@ import io.sendfiled.technique.Technique;
 import java.io.PrintStream;
 import java.time.Duration;
 import java.util.Locale;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -65,6 +67,30 @@ final class Report {
                         : "mode      " + octal(details.mode()) + "\n"
                                 + "inode     " + Long.toUnsignedString(details.inode()) + "\n"
                                 + "device    " + device(details.device()) + "\n"));
+    }
+
+    /** How far a command is that moves no file. */
+    void progress(String text) {
+        if (wantsProgress()) {
+            err.println("sfd: " + text);
+        }
+    }
+
+    /** The result of a command that moves no file. */
+    void done(String text, Map<String, Object> values) throws SfdException {
+        if (arguments.isSet(OptionSpec.JSON)) {
+            JsonObject object = begin();
+            values.forEach((name, value) -> object.add(name, value(value)));
+            print(object);
+        } else if (!arguments.isSet(OptionSpec.QUIET)) {
+            out.print(text + "\n");
+        }
+    }
+
+    private static JsonPrimitive value(Object value) {
+        return value instanceof Number number
+                ? new JsonPrimitive(number)
+                : value instanceof Boolean is ? new JsonPrimitive(is) : new JsonPrimitive(value.toString());
     }
 
     void transferred(TransferResult result) throws SfdException {
@@ -128,7 +154,9 @@ final class Report {
             object.addProperty("errno", e.errno());
             object.addProperty("errnoName", Errno.name(e.errno()));
         }
-        object.addProperty("bytesMoved", e.bytesMoved());
+        if (arguments.requiredCommand().hasPath()) {
+            object.addProperty("bytesMoved", e.bytesMoved());
+        }
         if (kept != null) {
             object.addProperty("partial", kept);
         }
@@ -143,7 +171,7 @@ final class Report {
     private JsonObject begin() {
         JsonObject object = new JsonObject();
         object.addProperty("command", arguments.requiredCommand().word());
-        object.addProperty("path", arguments.pathText());
+        object.addProperty(arguments.requiredCommand().hasPath() ? "path" : "name", arguments.pathText());
         return object;
     }
 
@@ -189,7 +217,7 @@ final class Report {
     private boolean dataGoToStandardOutput() {
         return switch (arguments.requiredCommand()) {
             case READ, SEND -> arguments.target().isStandardOutput();
-            case STAT, TECHNIQUES -> false;
+            default -> false;
         };
     }
 

@@ -65,13 +65,8 @@ public final class Sfd {
             return print(arguments.isSet(OptionSpec.JSON) ? TechniquesCommand.json() : TechniquesCommand.text());
         }
         Report report = new Report(arguments, out, err);
-        try (SendfiledClient client = arguments.connect()) {
-            switch (arguments.requiredCommand()) {
-                case READ -> ReadCommand.run(arguments, client, underWay, out, report);
-                case SEND -> SendCommand.run(arguments, client, underWay, report);
-                case STAT -> StatCommand.run(arguments, client, report);
-                case TECHNIQUES -> throw new IllegalStateException("needs no daemon");
-            }
+        try {
+            runCommand(arguments, report);
             return ExitCode.OK;
         } catch (SfdException e) {
             return fail(report, e);
@@ -80,6 +75,26 @@ public final class Sfd {
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             return ExitCode.INTERRUPTED;
+        }
+    }
+
+    private void runCommand(Arguments arguments, Report report) throws SfdException, IOException, InterruptedException {
+        switch (arguments.requiredCommand()) {
+            case PING -> PingCommand.run(arguments, report);
+            case DRAIN -> DrainCommand.run(arguments, report);
+            case CANCEL -> CancelCommand.run(arguments, report);
+            default -> transfer(arguments, report);
+        }
+    }
+
+    private void transfer(Arguments arguments, Report report) throws SfdException, IOException, InterruptedException {
+        try (SendfiledClient client = arguments.connect()) {
+            switch (arguments.requiredCommand()) {
+                case READ -> ReadCommand.run(arguments, client, underWay, out, report);
+                case SEND -> SendCommand.run(arguments, client, underWay, report);
+                case STAT -> StatCommand.run(arguments, client, report);
+                default -> throw new IllegalStateException("moves no file");
+            }
         }
     }
 

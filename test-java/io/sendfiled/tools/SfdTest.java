@@ -98,7 +98,7 @@ final class SfdTest {
             out.reset();
             assertEquals(0, run(command.word(), "--help"));
             assertTrue(out().startsWith("Usage: sfd " + command.word()), out());
-            assertEquals(command.hasPath(), out().contains("--timeout TIME"), out());
+            assertEquals(command != Command.TECHNIQUES, out().contains("--timeout TIME"), out());
             for (String line : out().split("\n", -1)) {
                 assertTrue(line.length() <= 80, line);
             }

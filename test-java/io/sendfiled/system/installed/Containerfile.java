@@ -30,6 +30,12 @@ final class Containerfile {
         return words(instructions("ENTRYPOINT").get(0));
     }
 
+    /** The command that tells whether the container is well. */
+    static List<String> healthCheck() throws IOException {
+        String check = instructions("HEALTHCHECK").get(0);
+        return words(check.substring(check.indexOf(" CMD ") + " CMD ".length()));
+    }
+
     /** The environment of a container. */
     static Map<String, String> environment() throws IOException {
         Map<String, String> environment = new LinkedHashMap<>();

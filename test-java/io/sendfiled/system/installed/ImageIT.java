@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import io.sendfiled.client.SendfiledClient;
 import io.sendfiled.config.SocketDirectories;
@@ -85,11 +86,13 @@ final class ImageIT {
             assertEquals("1", status(daemon, "NSpid").split("\\s+")[1], "it is the first process");
             assertEquals("the content", read(own));
             assertEquals("the content", sfd("read", "fichier-\u00e9"), "from another container of its user");
+            assertEquals(0, exitOf(UID, NO_CAPABILITIES, Containerfile.healthCheck()));
 
             Program.signal(daemon, "TERM");
             assertEquals(0, container.awaitExit(), container.errors());
             assertFalse(Files.exists(own.resolve(SOCKET)));
             assertFalse(container.errors().contains("no full sandbox"), container.errors());
+            assertEquals(3, exitOf(UID, NO_CAPABILITIES, Containerfile.healthCheck()));
         }
     }
 
@@ -117,6 +120,15 @@ final class ImageIT {
             assertTrue(status(daemon, "Uid").startsWith("65532\t65532\t65532"), status(daemon, "Uid"));
             assertEquals("0000000000000000", status(daemon, "CapPrm"));
             assertEquals("0000000000000000", status(daemon, "CapEff"));
+            List<String> probe = container
+                    .getAsJsonObject("livenessProbe")
+                    .getAsJsonObject("exec")
+                    .getAsJsonArray("command")
+                    .asList()
+                    .stream()
+                    .map(JsonElement::getAsString)
+                    .toList();
+            assertEquals(0, exitOf(0, Manifests.capabilities(container), probe));
 
             Program.signal(daemon, "TERM");
             assertEquals(0, running.awaitExit(), running.errors());
@@ -175,6 +187,14 @@ final class ImageIT {
             String output = sfd.output();
             assertEquals(0, sfd.awaitExit(), sfd.errors());
             return output;
+        }
+    }
+
+    /** Of a program beside the daemon. */
+    private int exitOf(int uid, String capabilities, List<String> program) throws Exception {
+        try (Program running =
+                Program.start(directory, contained(uid, capabilities, binds(), program), Containerfile.environment())) {
+            return running.awaitExit();
         }
     }
 
