@@ -151,6 +151,7 @@ static int create(struct sfd_engine **out, const struct sfd_settings *settings, 
     shared->kernel.null_fd = -1;
     shared->watchdog.eventfd = -1;
     shared->request_fd = -1;
+    shared->counters_file.dir = shared->counters_file.pointer = -1;
     atomic_init(&shared->transfers, 0);
     atomic_init(&shared->reload.version, 0);
     atomic_init(&shared->receiving_loop, 0);
@@ -189,8 +190,8 @@ static int create(struct sfd_engine **out, const struct sfd_settings *settings, 
     opened = true;
     if (dir != NULL) result = open_sockets(engine, dir, name, access, users, given);
     if (result < 0) goto fail;
-    result = sfd_counters_file_make(&shared->counters_file, name, settings->loops, SFD_QUEUES,
-                                    rows_for(settings->max_transfers));
+    result = sfd_counters_file_make(&shared->counters_file, engine->endpoint.dir_fd, dir, name, settings->loops,
+                                    SFD_QUEUES, rows_for(settings->max_transfers));
     if (result < 0) goto fail;
     for (uint32_t i = 0; i < settings->loops; i++) {
         result = sfd_loop_create(&shared->loops[i], shared, i);
@@ -391,6 +392,11 @@ int sfd_engine_lanes_error(const struct sfd_engine *engine)
     return engine->lanes_error;
 }
 
+int sfd_engine_counters_error(const struct sfd_engine *engine)
+{
+    return engine->shared.counters_file.error;
+}
+
 struct sfd_loop *sfd_engine_loop(struct sfd_engine *engine, uint32_t index)
 {
     return engine->shared.loops[index];
@@ -497,6 +503,7 @@ uint32_t sfd_engine_transfers(struct sfd_engine *engine)
 void sfd_engine_close_endpoint(struct sfd_engine *engine)
 {
     pthread_mutex_lock(&engine->endpoint_lock);
+    sfd_counters_file_hide(&engine->shared.counters_file);
     sfd_lanes_close(&engine->lanes);
     sfd_endpoint_close(&engine->endpoint);
     pthread_mutex_unlock(&engine->endpoint_lock);
@@ -513,7 +520,8 @@ void sfd_engine_destroy(struct sfd_engine *engine)
     while (engine->added_roots != NULL)
         sfd_engine_remove_root(engine, engine->added_roots);
     sfd_intake_deinit(&engine->shared.intake);
-    sfd_lanes_close(&engine->lanes); /* before the lock of the instance is given up */
+    sfd_counters_file_hide(&engine->shared.counters_file); /* these before the lock of the instance is given up */
+    sfd_lanes_close(&engine->lanes);
     sfd_endpoint_close(&engine->endpoint);
     sfd_kernel_deinit(&engine->shared.kernel);
     sfd_watchdog_deinit(&engine->shared.watchdog);

@@ -122,6 +122,12 @@ bool sfd_engine_tells_clients(const struct sfd_engine *engine);
  */
 int sfd_engine_lanes_error(const struct sfd_engine *engine);
 
+/*
+ * 0, or the -errno for which the counters of an engine with a request socket are in no file: -EOPNOTSUPP, neither the
+ * directory of the socket nor /dev/shm is in memory; -EPERM, its place there is somebody else's; -ENOSPC; ...
+ */
+int sfd_engine_counters_error(const struct sfd_engine *engine);
+
 /* The loop of that index, below settings.loops. */
 struct sfd_loop *sfd_engine_loop(struct sfd_engine *engine, uint32_t index);
 

@@ -198,6 +198,13 @@ static jint engine_lanes_error(JNIEnv *env, jclass class, jlong engine)
     return sfd_engine_lanes_error(pointer(engine));
 }
 
+static jint engine_counters_error(JNIEnv *env, jclass class, jlong engine)
+{
+    (void)env;
+    (void)class;
+    return sfd_engine_counters_error(pointer(engine));
+}
+
 static jboolean tells_clients(JNIEnv *env, jclass class, jlong engine)
 {
     (void)env;
@@ -390,6 +397,7 @@ jint sfd_jni_register_engine(JNIEnv *env, const char *package)
         SFD_JNI_METHOD("clientUid", "()I", client_uid),
         SFD_JNI_METHOD("tellsClients", "(J)Z", tells_clients),
         SFD_JNI_METHOD("lanesError", "(J)I", engine_lanes_error),
+        SFD_JNI_METHOD("countersError", "(J)I", engine_counters_error),
         SFD_JNI_METHOD("drain", "(J)V", engine_drain),
         SFD_JNI_METHOD("isDrained", "(J)Z", engine_drained),
         SFD_JNI_METHOD("transfers", "(J)I", engine_transfers),

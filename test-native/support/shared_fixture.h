@@ -25,7 +25,7 @@ class SharedFixture : public CoreTest
         sfd_devices_init(&shared_->devices);
         sfd_write_ranges_init(&shared_->write_ranges);
         sfd_carriers_init(&shared_->carriers);
-        ASSERT_EQ(0, sfd_counters_file_make(&shared_->counters_file, "test", SFD_LOOPS_MAX, SFD_QUEUES, 64));
+        ASSERT_EQ(0, sfd_counters_file_make(&shared_->counters_file, -1, NULL, "test", SFD_LOOPS_MAX, SFD_QUEUES, 64));
         sfd_client_accounts_init(&shared_->accounts, &limits_);
         sfd_memory_budget_init(&shared_->memory, &sfd_sys_linux, 0, 0);
         directory_ = std::make_unique<TemporaryDirectory>();

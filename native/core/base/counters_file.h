@@ -15,17 +15,29 @@
  * Nothing here takes a lock or a system call to write. A cell has one writer, its loop, and is stored with a relaxed
  * store; queues have several, and atomic adds. Only a row has to be read as a whole: see struct sfd_counters_row.
  *
- * The memory must be the machine's: a page of a file on a disk that is written to while the disk takes it blocks its
- * writer, and the writers are event loops.
+ * Where the file is. Its memory must be the machine's: who stores into a page of a file on a disk waits while the disk
+ * takes that page, and here event loops store. So:
  *
- * Thread: init and deinit the one that starts and stops the engine. Owns the memory.
+ *     DIR/sendfiled.NAME.counters       this block, if DIR is in memory (tmpfs), as /run is; else the name of the file
+ *                                       that has it, in /dev/shm/sendfiled-UID, a directory of this
+ *                                       user, and a line feed
+ *     DIR/sendfiled.NAME.PID.counters   the same of the process before, if that is still there when the next one starts
+ *
+ * DIR is that of the request socket. Mode 0640: the daemon's user, and its group to look. All of the space is taken at
+ * the start, so no store can find the file system full (SIGBUS). The name appears when the file is complete, which is
+ * never truncated; at a clean end it goes, while those who have it open read on. What a killed process leaves stays
+ * until the next start, and tells how far it got.
+ *
+ * Thread: make, publish, hide and release the one that starts and stops the engine. Owns the memory and the names.
  */
 #ifndef SFD_BASE_COUNTERS_FILE_H
 #define SFD_BASE_COUNTERS_FILE_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/counters.h"
 #include "base/histogram.h"
@@ -84,7 +96,7 @@ enum sfd_time {
 #define SFD_COUNTERS_PATH       176 /* bytes of a path's end that a row has; a multiple of 8 */
 
 struct sfd_counters_head {
-    char magic[8]; /* written last, when all of the file is there */
+    char magic[8]; /* SFD_COUNTERS_MAGIC */
     uint32_t version;
     uint32_t pid;
     uint64_t size;             /* of the file */
@@ -104,9 +116,10 @@ struct sfd_counters_head {
     uint32_t refusals_at; /* [operation][errno] */
     uint32_t failures_at; /* [operation][errno] */
     uint32_t times, histogram_size, histograms_at;
-    uint32_t cells, cells_at;     /* of a histogram */
-    uint32_t turned_at;           /* sfd_counters_loop.turned_ns */
-    char name[SFD_COUNTERS_NAME]; /* of the instance; NUL-terminated, cut if it is longer */
+    uint32_t cells, cells_at;          /* of a histogram */
+    uint32_t turned_at;                /* sfd_counters_loop.turned_ns */
+    char name[SFD_COUNTERS_NAME];      /* of the instance; NUL-terminated, cut if it is longer */
+    char directory[SFD_COUNTERS_NAME]; /* of its socket; empty: there is none */
 };
 
 enum sfd_counters_state {
@@ -166,19 +179,36 @@ struct sfd_counters_row {
     uint64_t reserved2[1];
 };
 
+#define SFD_COUNTERS_FILE_MAX 128 /* of a name in the directory */
+
 /* The block. */
 struct sfd_counters_file {
     struct sfd_counters_head *head; /* mapped; NULL: there is none */
     size_t size;
+    int error; /* the -errno for which there is no file: the block is in this process's own memory; 0: there is one */
+    bool named;
+    bool elsewhere; /* `memory_file` */
+    int dir;        /* owned: DIR; -1 without a file */
+    int pointer;    /* owned, while `elsewhere`: the file in DIR, so that no other one gets its inode number; -1 */
+    dev_t dev;      /* of the file in DIR, to remove no other one */
+    ino_t ino;
+    char file[SFD_COUNTERS_FILE_MAX];        /* its name in DIR */
+    char aside[SFD_COUNTERS_FILE_MAX];       /* the one that the next process gives it */
+    char memory_file[SFD_COUNTERS_FILE_MAX]; /* in the directory in /dev/shm */
 };
 
 /*
- * Makes the block in memory that no file is of. `rows`: of each loop. Memory is taken as it is used. 0 or -errno.
+ * Makes the block: in a file of the directory `dir`, borrowed, if it is not -1, and if that fails (file->error) as well
+ * as with -1 in memory of this process alone. `rows`: of each loop. 0 or -errno. The caller has the lock of the
+ * instance. `directory` is the path of `dir`; NULL without one. A block that is all 0 may be released.
  */
-int sfd_counters_file_make(struct sfd_counters_file *file, const char *name, uint32_t loops, uint32_t queues,
-                           uint32_t rows);
+int sfd_counters_file_make(struct sfd_counters_file *file, int dir, const char *directory, const char *name,
+                           uint32_t loops, uint32_t queues, uint32_t rows);
 
-/* Releases it. Idempotent. */
+/* Removes the names, if they are still its own: nobody finds it any more. Idempotent. */
+void sfd_counters_file_hide(struct sfd_counters_file *file);
+
+/* Hides and releases it. Idempotent. */
 void sfd_counters_file_release(struct sfd_counters_file *file);
 
 struct sfd_counters_loop *sfd_counters_file_loop(const struct sfd_counters_file *file, uint32_t index);

@@ -9,6 +9,7 @@
 #include <grp.h>
 #include <linux/capability.h>
 #include <poll.h>
+#include <stdio.h>
 #include <sys/eventfd.h>
 #include <sys/file.h>
 #include <sys/inotify.h>
@@ -89,6 +90,11 @@ static int sys_linkat(int dir, const char *path, int new_dir, const char *new_pa
         value = linkat(dir, path, new_dir, new_path, 0);
     } while (value < 0 && errno == EINTR);
     return result(value);
+}
+
+static int sys_renameat(int dir, const char *path, const char *new_path)
+{
+    return result(renameat(dir, path, dir, new_path));
 }
 
 static int sys_inotify(int flags)
@@ -345,6 +351,7 @@ const struct sfd_sys_setup sfd_sys_setup_linux = {
     .fstatat = sys_fstatat,
     .unlinkat = sys_unlinkat,
     .linkat = sys_linkat,
+    .renameat = sys_renameat,
     .lsetxattr = sys_lsetxattr,
     .inotify = sys_inotify,
     .inotify_add = sys_inotify_add,

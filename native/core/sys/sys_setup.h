@@ -27,6 +27,7 @@ struct sfd_sys_setup {
     int (*fstatat)(int dir, const char *path, struct stat *out, int flags);
     int (*unlinkat)(int dir, const char *path, int flags);
     int (*linkat)(int dir, const char *path, int new_dir, const char *new_path); /* a symbolic link is not followed */
+    int (*renameat)(int dir, const char *path, const char *new_path);            /* within the directory; replaces */
     int (*lsetxattr)(const char *path, const char *name, const void *value, size_t size);
     int (*inotify)(int flags);
     int (*inotify_add)(int fd, const char *path, uint32_t events);

@@ -25,8 +25,11 @@ static void add(_Atomic(uint64_t) *cell, uint64_t n)
     atomic_store_explicit(cell, atomic_load_explicit(cell, memory_order_relaxed) + n, memory_order_relaxed);
 }
 
-#define SET(member, value) atomic_store_explicit(&(member), value, memory_order_relaxed)
 #define GET(member)        atomic_load_explicit(&(member), memory_order_relaxed)
+#define SET(member, value) atomic_store_explicit(&(member), value, memory_order_relaxed)
+
+/* Behind what was stored before, for others to see as well: what fills a row, whose number is odd by then. */
+#define FILL(member, value) atomic_store_explicit(&(member), value, memory_order_release)
 
 struct sfd_counters_row *sfd_observe_row(const struct sfd_context *context, const struct sfd_transfer *t)
 {
@@ -98,16 +101,15 @@ static void write_path(struct sfd_counters_row *row, const char *path, size_t le
         const size_t n = kept - at < sizeof(word) ? kept - at : sizeof(word);
         word = 0;
         memcpy(&word, from + at, n);
-        SET(row->path[at / sizeof(word)], word);
+        FILL(row->path[at / sizeof(word)], word);
     }
-    SET(row->path_length, (uint16_t)length);
+    FILL(row->path_length, (uint16_t)length);
 }
 
 /* Between the two, who reads the row knows that it is not whole. */
 static void open_row(struct sfd_counters_row *row)
 {
     SET(row->sequence, GET(row->sequence) | 1);
-    atomic_thread_fence(memory_order_release);
 }
 
 static void close_row(struct sfd_counters_row *row)
@@ -126,19 +128,19 @@ void sfd_observe_begin(struct sfd_context *context, const struct sfd_transfer *t
     add(&context->observer.loop->requests[operation], 1);
     if (row == NULL) return;
     open_row(row);
-    SET(row->id, id);
-    SET(row->begun_ns, context->now_ns);
-    SET(row->asked_ns, context->now_ns);
-    SET(row->first_ns, 0);
-    SET(row->size, UINT64_MAX);
-    SET(row->moved, 0);
-    SET(row->pid, account == NULL ? 0 : (uint32_t)sfd_process_pid(account->process));
-    SET(row->uid, account == NULL ? 0 : account->uid);
-    SET(row->operation, (uint8_t)operation);
-    SET(row->technique, SFD_TECHNIQUE_AUTO);
-    SET(row->waits_for, SFD_WAITS_FOR_NOTHING);
-    SET(row->cold, 0);
-    SET(row->ended, 0);
+    FILL(row->id, id);
+    FILL(row->begun_ns, context->now_ns);
+    FILL(row->asked_ns, context->now_ns);
+    FILL(row->first_ns, 0);
+    FILL(row->size, UINT64_MAX);
+    FILL(row->moved, 0);
+    FILL(row->pid, account == NULL ? 0 : (uint32_t)sfd_process_pid(account->process));
+    FILL(row->uid, account == NULL ? 0 : account->uid);
+    FILL(row->operation, (uint8_t)operation);
+    FILL(row->technique, SFD_TECHNIQUE_AUTO);
+    FILL(row->waits_for, SFD_WAITS_FOR_NOTHING);
+    FILL(row->cold, 0);
+    FILL(row->ended, 0);
     write_path(row, request->path == NULL ? "" : request->path, request->path == NULL ? 0 : strlen(request->path));
     close_row(row);
 }
@@ -242,7 +244,7 @@ void sfd_observe_forget(const struct sfd_context *context, const struct sfd_tran
 
     if (row == NULL) return;
     open_row(row);
-    SET(row->id, 0);
+    FILL(row->id, 0);
     close_row(row);
 }
 

@@ -1,6 +1,9 @@
 // What the counters and a transfer's row say of it, at each point of its life.
 #include "transfer_fixture.h"
 
+#include <atomic>
+#include <thread>
+
 namespace
 {
 
@@ -173,6 +176,46 @@ TEST_F(ObserveTest, ShouldNotTakeAnIndexFromTheFile)
     row_->operation = 255; // whoever may write to the file
     finish();
     EXPECT_EQ(1u, outcomes(SFD_OPERATION_OTHER, SFD_OUTCOME_COMPLETED));
+}
+
+/* A reader on another thread, which may stop at any place: under ThreadSanitizer, and on machines with weaker order. */
+TEST_F(ObserveTest, ShouldLetAReaderTellWhetherARowIsOfOneTransfer)
+{
+    std::atomic<bool> over = false;
+    uint64_t torn = 0;
+    uint64_t whole = 0;
+    std::thread reader([&] {
+        while (!over.load()) {
+            const uint64_t before = row_->sequence.load(std::memory_order_acquire);
+            const uint64_t id = row_->id.load(std::memory_order_acquire);
+            const uint64_t first = row_->path[0].load(std::memory_order_acquire);
+            const uint64_t last = row_->path[SFD_COUNTERS_PATH / 8 - 1].load(std::memory_order_acquire);
+            const uint32_t uid = row_->uid.load(std::memory_order_acquire);
+            if (row_->sequence.load(std::memory_order_relaxed) != before || before % 2 != 0 || id == 0) {
+                continue;
+            }
+            whole++;
+            torn += first != last || (first & 0xff) != 'a' + uid % 26 ? 1 : 0;
+        }
+    });
+    t_->id = ID;
+    struct sfd_client_account account = {};
+    t_->loop.account = &account;
+    struct sfd_transfer_request request = {};
+    for (uint32_t i = 0; i < 200000; i++) {
+        const std::string path(SFD_COUNTERS_PATH, static_cast<char>('a' + i % 26));
+        account.uid = i;
+        request.path = path.c_str();
+        sfd_observe_begin(context_.get(), t_.get(), &request);
+        if (i % 3 == 0) {
+            sfd_observe_forget(context_.get(), t_.get());
+        }
+    }
+    over = true;
+    reader.join();
+    t_->loop.account = nullptr;
+    EXPECT_GT(whole, 0u);
+    EXPECT_EQ(0u, torn) << "of " << whole;
 }
 
 } // namespace

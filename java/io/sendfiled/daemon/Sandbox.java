@@ -2,6 +2,7 @@ package io.sendfiled.daemon;
 
 import io.sendfiled.config.SendfiledConfig;
 import io.sendfiled.config.Setting;
+import io.sendfiled.jni.ProcessNative;
 import io.sendfiled.jni.SandboxNative;
 import io.sendfiled.jni.SandboxNative.Rule;
 import io.sendfiled.names.Names;
@@ -63,7 +64,7 @@ final class Sandbox {
             throw new StartException(landlock < 0 ? -landlock : -seccomp, "--sandbox=on: " + missing);
         }
         boolean others = !config.allowUsers().isEmpty() || !config.allowGroups().isEmpty();
-        makeSocketDirectory(config.socketDirectory(), others ? "rwxr-xr-x" : "rwx------");
+        makeDirectory(config.socketDirectory(), others ? "rwxr-xr-x" : "rwx------");
         if (seccomp >= 0) {
             check(SandboxNative.filter(), "filter system calls");
         }
@@ -109,7 +110,7 @@ final class Sandbox {
     }
 
     /** A rule needs the directory to exist. Other faults of it are found and reported by the start of the engine. */
-    private static void makeSocketDirectory(Path directory, String mode) {
+    private static void makeDirectory(Path directory, String mode) {
         try {
             Files.createDirectory(
                     directory, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString(mode)));
@@ -123,6 +124,7 @@ final class Sandbox {
         // Directories are not served, but a client that asks for one gets EINVAL, and not EACCES.
         rules.add(rule(config.root(), READ_ALL));
         rules.add(rule(config.socketDirectory(), READ_ALL | WRITE | SandboxNative.MAKE)); // it is locked: LIST
+        addCounters(rules, config.socketDirectory());
         rules.add(rule(Path.of("/dev/null"), READ | WRITE));
         for (String path : READABLE) {
             rules.add(rule(Path.of(path), READ_ALL));
@@ -130,6 +132,20 @@ final class Sandbox {
         addJava(rules);
         addTerminals(rules);
         return rules;
+    }
+
+    /** Where the counters are if the socket's directory is on a disk: native/core/base/counters_file.h. */
+    private static void addCounters(List<Rule> rules, Path socketDirectory) {
+        try {
+            if (Files.getFileStore(socketDirectory).type().equals("tmpfs")) {
+                return;
+            }
+        } catch (IOException e) {
+            return; // the start of the engine will tell
+        }
+        Path directory = Path.of("/dev/shm/sendfiled-" + ProcessNative.effectiveUid());
+        makeDirectory(directory, "rwxr-x---");
+        rules.add(rule(directory, READ | WRITE | SandboxNative.MAKE));
     }
 
     /** The JVM's own files, which a distribution may have put under /etc, and our jars: classes are loaded on demand. */

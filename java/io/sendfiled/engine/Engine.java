@@ -95,6 +95,11 @@ public final class Engine implements AutoCloseable {
             shortcomings.add("some users have no request socket of their own, and can be delayed by a flood of another"
                     + " one's requests: " + lanesReason(-lanesError));
         }
+        int countersError = EngineNative.countersError(engine);
+        if (countersError < 0) {
+            shortcomings.add("its counters are in no file, so sfd counters and sfd top cannot show them: "
+                    + countersReason(-countersError));
+        }
         ByteBuffer[] memory = new ByteBuffer[loops.length];
         for (int i = 0; i < loops.length; i++) {
             loops[i] = EngineNative.loop(engine, i);
@@ -309,6 +314,12 @@ public final class Engine implements AutoCloseable {
                 "the file system has no access control lists (another --" + Setting.SOCKET_DIRECTORY.key() + ")";
             default -> Errno.describe(errno);
         };
+    }
+
+    private static String countersReason(int errno) {
+        return errno == Errno.EOPNOTSUPP
+                ? "neither the directory of the socket nor /dev/shm is in memory (tmpfs)"
+                : Errno.describe(errno);
     }
 
     /** The first directory on a path that only its owner, or its group, may search; null if there is none. */

@@ -62,6 +62,9 @@ public final class EngineNative {
     /** Why some of the users have no request socket of their own: 0, they all have one, or -errno. */
     public static native int lanesError(long engine);
 
+    /** Why its counters are in no file: 0, they are, or it has no request socket; or -errno. */
+    public static native int countersError(long engine);
+
     /**
      * Tries the system calls that nothing can replace.
      *

@@ -1,0 +1,277 @@
+// The file of an engine's counters: its names, its mode, its space, and whose it is.
+#include "core.h"
+
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+
+extern "C" {
+#include "base/counters_file.h"
+}
+
+namespace
+{
+
+constexpr uint32_t LOOPS = 2;
+constexpr uint32_t ROWS = 8;
+
+/* With the directory in memory, as /run is, and on a disk, as /tmp may be. */
+class CountersFileTest : public testing::TestWithParam<const char *>
+{
+  protected:
+    void SetUp() override
+    {
+        directory_ = std::string(GetParam()) + "/counters.XXXXXX";
+        ASSERT_NE(nullptr, mkdtemp(directory_.data()));
+        dir_ = openFile(directory_, O_PATH | O_DIRECTORY);
+    }
+    void TearDown() override
+    {
+        sfd_counters_file_release(&file_);
+        EXPECT_EQ(std::vector<std::string>{}, names()) << "left behind";
+        dir_.reset();
+        for (const std::string &name : names()) {
+            unlink((directory_ + "/" + name).c_str());
+        }
+        EXPECT_EQ(0, rmdir(directory_.c_str()));
+    }
+
+    int make(struct sfd_counters_file *file)
+    {
+        return sfd_counters_file_make(file, dir_.get(), directory_.c_str(), "one", LOOPS, 3, ROWS);
+    }
+    std::vector<std::string> names() const
+    {
+        std::vector<std::string> all;
+        for (const auto &entry : std::filesystem::directory_iterator(directory_)) {
+            all.push_back(entry.path().filename());
+        }
+        std::sort(all.begin(), all.end());
+        return all;
+    }
+    /* As a reader finds it: the file of that name, or the one that it names. */
+    OwnedFd openNamed(const std::string &name = "sendfiled.one.counters") const
+    {
+        OwnedFd fd = openFile(directory_ + "/" + name, O_RDONLY);
+        char text[256] = {};
+        if (pread(fd.get(), text, sizeof(text) - 1, 0) > 0 && text[0] == '/') {
+            std::string path(text);
+            EXPECT_EQ('\n', path.back());
+            path.pop_back();
+            return openFile(path, O_RDONLY);
+        }
+        return fd;
+    }
+    static std::shared_ptr<struct sfd_counters_head> headOf(const OwnedFd &fd)
+    {
+        auto head = std::make_shared<struct sfd_counters_head>();
+        EXPECT_EQ(static_cast<ssize_t>(sizeof(*head)), pread(fd.get(), head.get(), sizeof(*head), 0));
+        return head;
+    }
+    /* Another process that has a file of the same name, until it is told to end. */
+    void startOther()
+    {
+        other_ = fork();
+        if (other_ == 0) {
+            struct sfd_counters_file file;
+            if (make(&file) != 0 || file.error != 0) {
+                _exit(1);
+            }
+            kill(getpid(), SIGSTOP); // made
+            sfd_counters_file_release(&file);
+            _exit(0);
+        }
+        int status = 0;
+        ASSERT_EQ(other_, waitpid(other_, &status, WUNTRACED));
+        ASSERT_TRUE(WIFSTOPPED(status));
+    }
+    void endOther(int signal)
+    {
+        int status = 0;
+        kill(other_, signal);
+        EXPECT_EQ(other_, waitpid(other_, &status, 0));
+    }
+
+    std::string directory_;
+    OwnedFd dir_;
+    struct sfd_counters_file file_ = {};
+    pid_t other_ = -1;
+};
+
+INSTANTIATE_TEST_SUITE_P(, CountersFileTest, testing::Values("/dev/shm", "/var/tmp"),
+                         [](const auto &parameter) { return parameter.index == 0 ? "memory" : "disk"; });
+
+TEST_P(CountersFileTest, ShouldHaveACompleteFileForItsGroupToRead)
+{
+    const mode_t mask = umask(0077);
+    ASSERT_EQ(0, make(&file_));
+    umask(mask);
+    ASSERT_EQ(0, file_.error);
+    EXPECT_EQ(std::vector<std::string>{"sendfiled.one.counters"}, names());
+    const OwnedFd fd = openNamed();
+    struct stat st = {};
+    ASSERT_EQ(0, fstat(fd.get(), &st));
+    EXPECT_EQ(0640u, st.st_mode & 07777u);
+    const auto head = headOf(fd);
+    EXPECT_EQ(0, memcmp(head->magic, SFD_COUNTERS_MAGIC, sizeof(head->magic)));
+    EXPECT_EQ(static_cast<uint32_t>(getpid()), head->pid);
+    EXPECT_GT(head->process_start, 0u);
+    EXPECT_STREQ("one", head->name);
+    EXPECT_EQ(static_cast<uint64_t>(st.st_size), head->size);
+    EXPECT_GE(static_cast<uint64_t>(st.st_blocks) * 512, head->size) << "a store would find the disk full";
+    EXPECT_GE(head->size, head->rows_at + uint64_t{LOOPS} * ROWS * head->row_size);
+}
+
+TEST_P(CountersFileTest, ShouldShowWhatIsStored)
+{
+    ASSERT_EQ(0, make(&file_));
+    sfd_counters_add(&sfd_counters_file_loop(&file_, 1)->counters, SFD_COUNTER_BYTES, 4711);
+    sfd_counters_file_rows(&file_, 1)[ROWS - 1].id = 42;
+    const OwnedFd fd = openNamed();
+    const auto head = headOf(fd);
+    uint64_t value = 0;
+    const off_t counter = head->loops_at + head->loop_size + head->counters_at + 8 * SFD_COUNTER_BYTES;
+    ASSERT_EQ(8, pread(fd.get(), &value, sizeof(value), counter));
+    EXPECT_EQ(4711u, value);
+    const off_t row =
+        static_cast<off_t>(head->rows_at + (2 * ROWS - 1) * head->row_size + offsetof(struct sfd_counters_row, id));
+    ASSERT_EQ(8, pread(fd.get(), &value, sizeof(value), row));
+    EXPECT_EQ(42u, value);
+}
+
+TEST_P(CountersFileTest, ShouldStayReadableForWhoHasItOpen)
+{
+    ASSERT_EQ(0, make(&file_));
+    const OwnedFd fd = openNamed();
+    sfd_counters_file_release(&file_);
+    EXPECT_EQ(std::vector<std::string>{}, names());
+    EXPECT_EQ(static_cast<uint32_t>(SFD_COUNTERS_ENDED), headOf(fd)->state.load());
+}
+
+TEST_P(CountersFileTest, ShouldReplaceWhatAKilledProcessHasLeft)
+{
+    startOther();
+    const OwnedFd left = openNamed();
+    endOther(SIGKILL);
+    ASSERT_EQ(0, make(&file_));
+    EXPECT_EQ(0, file_.error);
+    EXPECT_EQ(std::vector<std::string>{"sendfiled.one.counters"}, names());
+    EXPECT_EQ(static_cast<uint32_t>(getpid()), headOf(openNamed())->pid);
+    EXPECT_EQ(static_cast<uint32_t>(other_), headOf(left)->pid) << "who reads the old one reads on";
+    struct stat st = {};
+    ASSERT_EQ(0, fstat(left.get(), &st));
+    EXPECT_EQ(0u, st.st_nlink) << "its memory would stay";
+}
+
+TEST_P(CountersFileTest, ShouldSweepAwayWhatNobodyWouldReplace)
+{
+    startOther();
+    const OwnedFd left = openNamed();
+    endOther(SIGKILL);
+    for (const std::string &name : names()) {
+        unlink((directory_ + "/" + name).c_str()); // as if the whole directory were removed
+    }
+    ASSERT_EQ(0, sfd_counters_file_make(&file_, dir_.get(), directory_.c_str(), "another", LOOPS, 3, ROWS));
+    struct stat st = {};
+    ASSERT_EQ(0, fstat(left.get(), &st));
+    EXPECT_EQ(0u, st.st_nlink);
+}
+
+TEST_P(CountersFileTest, ShouldLeaveWhatAKilledProcessTellsToItsNextStart)
+{
+    startOther();
+    endOther(SIGKILL);
+    ASSERT_EQ(0, sfd_counters_file_make(&file_, dir_.get(), directory_.c_str(), "another", LOOPS, 3, ROWS));
+    EXPECT_EQ(static_cast<uint32_t>(other_), headOf(openNamed())->pid);
+    sfd_counters_file_release(&file_);
+    ASSERT_EQ(0, make(&file_));
+    EXPECT_EQ(static_cast<uint32_t>(getpid()), headOf(openNamed())->pid);
+}
+
+TEST_P(CountersFileTest, ShouldLeaveTheFileOfALivingProcessItsOwnName)
+{
+    startOther();
+    const std::string aside = "sendfiled.one." + std::to_string(other_) + ".counters";
+    ASSERT_EQ(0, make(&file_));
+    EXPECT_EQ((std::vector<std::string>{aside, "sendfiled.one.counters"}), names());
+    EXPECT_EQ(static_cast<uint32_t>(other_), headOf(openNamed(aside))->pid);
+    EXPECT_EQ(static_cast<uint32_t>(getpid()), headOf(openNamed())->pid);
+    endOther(SIGCONT);
+    EXPECT_EQ(std::vector<std::string>{"sendfiled.one.counters"}, names()) << "it removes its own, under either name";
+}
+
+TEST_P(CountersFileTest, ShouldNotRemoveAFileThatIsNotItsOwn)
+{
+    ASSERT_EQ(0, make(&file_));
+    const std::string path = directory_ + "/sendfiled.one.counters";
+    ASSERT_EQ(0, unlink(path.c_str()));
+    writeFile(path, "somebody's");
+    sfd_counters_file_release(&file_);
+    EXPECT_EQ(std::vector<std::string>{"sendfiled.one.counters"}, names());
+    unlink(path.c_str());
+}
+
+TEST_P(CountersFileTest, ShouldReplaceWhateverHasItsName)
+{
+    const std::string path = directory_ + "/sendfiled.one.counters";
+    const std::string hidden = directory_ + "/.sendfiled.one.counters";
+    writeFile(directory_ + "/target", "untouched");
+    ASSERT_EQ(0, symlink("target", path.c_str()));
+    ASSERT_EQ(0, mkfifo(hidden.c_str(), 0600));
+    ASSERT_EQ(0, make(&file_));
+    EXPECT_EQ(0, file_.error);
+    EXPECT_EQ(static_cast<uint32_t>(getpid()), headOf(openNamed())->pid);
+    EXPECT_EQ("untouched", contentOf(directory_ + "/target")) << "no link is followed";
+    unlink((directory_ + "/target").c_str());
+}
+
+TEST_P(CountersFileTest, ShouldCountWithoutAFileWhereNoneCanBe)
+{
+    const std::string path = directory_ + "/sendfiled.one.counters";
+    ASSERT_EQ(0, mkdir(path.c_str(), 0700));
+    ASSERT_EQ(0, make(&file_));
+    EXPECT_EQ(-EISDIR, file_.error);
+    EXPECT_EQ(std::vector<std::string>{"sendfiled.one.counters"}, names());
+    sfd_counters_add(&sfd_counters_file_loop(&file_, 1)->counters, SFD_COUNTER_BYTES, 1);
+    rmdir(path.c_str());
+}
+
+/* In a process of its own, with a file system that has room for less than the file. */
+TEST(CountersFileFullTest, ShouldTakeItsSpaceAtTheStartOrHaveNoFile)
+{
+    const std::string directory = TemporaryDirectory().path(); // its name; a mount needs it again
+    ASSERT_EQ(0, mkdir(directory.c_str(), 0700));
+    const pid_t child = fork();
+    if (child == 0) {
+        const int flags = geteuid() == 0 ? CLONE_NEWNS : CLONE_NEWNS | CLONE_NEWUSER;
+        if (unshare(flags) != 0 || mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
+            mount("none", directory.c_str(), "tmpfs", 0, "size=128k") != 0) {
+            _exit(77);
+        }
+        struct sfd_counters_file file;
+        const int dir = open(directory.c_str(), O_PATH | O_DIRECTORY);
+        const bool made = sfd_counters_file_make(&file, dir, directory.c_str(), "one", LOOPS, 3, ROWS) == 0;
+        const bool empty = std::filesystem::is_empty(directory);
+        _exit(made && file.error == -ENOSPC && empty && file.head != nullptr ? 0 : 1);
+    }
+    int status = 0;
+    EXPECT_EQ(child, waitpid(child, &status, 0));
+    EXPECT_EQ(0, rmdir(directory.c_str()));
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 77) {
+        GTEST_SKIP() << "no mount of its own here";
+    }
+    EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << status;
+}
+
+TEST(CountersFileMemoryTest, ShouldHaveNoFileWithoutADirectory)
+{
+    struct sfd_counters_file file;
+    ASSERT_EQ(0, sfd_counters_file_make(&file, -1, nullptr, "one", LOOPS, 3, ROWS));
+    EXPECT_EQ(0, file.error);
+    EXPECT_EQ(static_cast<uint32_t>(ROWS), file.head->rows);
+    sfd_counters_file_release(&file);
+    EXPECT_EQ(nullptr, file.head);
+}
+
+} // namespace
