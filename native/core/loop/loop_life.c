@@ -100,8 +100,9 @@ void sfd_loop_destroy(struct sfd_loop *loop)
         sfd_loop_requests_drop(loop, &loop->turn->slot[i]);
     for (struct sfd_task *task = sfd_mailbox_take(&loop->mailbox); task != NULL; task = next) {
         next = task->next;
-        if (task->kind >= SFD_TASK_LOCAL) sfd_loop_local_forget_task(loop, task);
-        if (task->kind != SFD_TASK_COMMAND && task->kind != SFD_TASK_ORDER) continue;
+        const uint8_t kind = task->kind; /* its request may be freed */
+        if (kind >= SFD_TASK_LOCAL) sfd_loop_local_forget_task(loop, task);
+        if (kind != SFD_TASK_COMMAND && kind != SFD_TASK_ORDER) continue;
         struct sfd_command *command = (struct sfd_command *)task;
         sfd_closer_take_unknown(&loop->context.closer, &command->dest, NULL);
         sfd_loop_requests_free(command);

@@ -344,6 +344,18 @@ TEST_F(LoopLocalTest, ShouldIgnoreWhatComesTooLate)
     EXPECT_EQ(0u, count(SFD_COUNTER_CANCELLED));
 }
 
+/* The loop is destroyed with the command in its mailbox, which is all that keeps the request. */
+TEST_F(LoopLocalTest, ShouldForgetACommandToARequestThatIsOver)
+{
+    file(10);
+    const int64_t ticket = sendTo(null());
+    turn();
+    turn();
+    requests_.cancel(ticket);
+    requests_.dispatch(buffer());
+    EXPECT_EQ(result(0, 10), end(ticket));
+}
+
 TEST_F(LoopLocalTest, ShouldCancelAtOnceWhatADeadDiskHasAndServeTheOthers)
 {
     file(10);
