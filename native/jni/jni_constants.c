@@ -81,6 +81,7 @@ static const struct constant {
 
     MEMBER(message, ticket),
     MEMBER(message, length),
+    MEMBER(message, content),
     SIZE(message),
 
     MEMBER(buffer, data),
@@ -109,6 +110,7 @@ static const struct constant {
     {"device.terminal", SFD_FD_DEVICE_TERMINAL},
     {"technique.count", SFD_TECHNIQUES},
     {"counter.count", SFD_COUNTERS},
+    {"content.most", SFD_CONTENT_MAX},
     {"hot.done", SFD_HOT_STEP_DONE},
     {"hot.blocked", SFD_HOT_STEP_BLOCKED},
     {"hot.cold", SFD_HOT_STEP_COLD},

@@ -53,7 +53,8 @@ static void remove_root(JNIEnv *env, jclass class, jlong engine, jlong root)
 
 static jlong submit(JNIEnv *env, jclass class, jlong engine, jlong ticket, jlong owner, jint command, jlong root,
                     jbyteArray path, jint destination, jint source, jlong offset, jlong length, jbyteArray segments,
-                    jint segment_count, jint technique, jint flags, jlong rate, jint idle_ms, jint deadline_ms)
+                    jint segment_count, jint technique, jint flags, jlong rate, jint idle_ms, jint deadline_ms,
+                    jint content_most)
 {
     char path_bytes[SFD_WIRE_MAX_PATH];
     char segment_bytes[SFD_WIRE_MAX_PATH];
@@ -81,6 +82,7 @@ static jlong submit(JNIEnv *env, jclass class, jlong engine, jlong ticket, jlong
                 .technique = byte_of(technique),
                 .flags = byte_of(flags),
             },
+        .content_most = (uint32_t)content_most,
     };
 
     (void)class;
@@ -114,7 +116,7 @@ jint sfd_jni_register_local(JNIEnv *env, const char *package)
     static const JNINativeMethod methods[] = {
         SFD_JNI_METHOD("addRoot", "(J[BZ)J", add_root),
         SFD_JNI_METHOD("removeRoot", "(JJ)V", remove_root),
-        SFD_JNI_METHOD("submit", "(JJJIJ[BIIJJ[BIIIJII)J", submit),
+        SFD_JNI_METHOD("submit", "(JJJIJ[BIIJJ[BIIIJIII)J", submit),
         SFD_JNI_METHOD("sendOpened", "(JI)V", send_opened),
         SFD_JNI_METHOD("cancel", "(J)V", cancel),
         SFD_JNI_METHOD("release", "(J)V", release),

@@ -106,6 +106,13 @@ class LocalRequests
         std::unique_lock<std::mutex> guard(lock_);
         return changed_.wait_for(guard, std::chrono::seconds(20), [&] { return requests_.size() <= count; });
     }
+    /* The content that has come for a ticket; "none" if there was none. */
+    std::string contentOf(int64_t ticket)
+    {
+        const std::lock_guard<std::mutex> guard(lock_);
+        const auto found = contents_.find(static_cast<uint64_t>(ticket));
+        return found == contents_.end() ? "none" : found->second;
+    }
     /* What has come for a ticket so far. */
     std::string bytesOf(int64_t ticket)
     {
@@ -132,7 +139,17 @@ class LocalRequests
             struct sfd_message message = {};
             memcpy(&message, at, sizeof(message));
             const std::string bytes(at + sizeof(message), static_cast<size_t>(message.length));
-            at += sizeof(message) + (bytes.size() + 7) / 8 * 8;
+            size_t size = bytes.size();
+            if (message.content != SFD_NO_CONTENT) {
+                const std::lock_guard<std::mutex> guard(lock_);
+                const bool first = contents_
+                                       .emplace(message.ticket, std::string(at + sizeof(message) + size,
+                                                                            static_cast<size_t>(message.content)))
+                                       .second;
+                EXPECT_TRUE(first) << "content comes once";
+                size += static_cast<size_t>(message.content);
+            }
+            at += sizeof(message) + (size + 7) / 8 * 8;
             EXPECT_LE(at, turn->message + sizeof(turn->message));
             take(message.ticket, bytes);
         }
@@ -176,6 +193,7 @@ class LocalRequests
     uint64_t last_ = 0;
     std::map<uint64_t, struct sfd_local_request *> requests_; // without a final message
     std::map<uint64_t, std::string> bytes_;
+    std::map<uint64_t, std::string> contents_;
 };
 
 #endif

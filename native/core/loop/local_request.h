@@ -49,6 +49,10 @@ struct sfd_local_order {
     size_t segments_size;
     unsigned segment_count;
     struct sfd_options options;
+    /* Of an Open File, up to SFD_CONTENT_MAX: the submitter has just not found the file in the kernel's caches, which
+       are not asked again; and of a file, or range, of at most so many bytes the content comes, with the end of the
+       request. 0: neither. */
+    uint32_t content_most;
 };
 
 enum sfd_local_state {
@@ -80,6 +84,7 @@ struct sfd_local_request {
     int64_t offset;
     uint64_t length;
     struct sfd_options options;
+    uint32_t content_most;
     unsigned segment_count;
     size_t segments_size;
     size_t path_size; /* with its NUL; 0 of a Send Descriptor */
@@ -101,9 +106,9 @@ static inline uint64_t sfd_local_process(uint64_t owner)
 /*
  * Submits a request. The request in *out, with a reference of the submitter's, and 0. Takes `dest` and `source`, also
  * on failure: -EINVAL (an unknown command, technique or flag; a NUL in the path; descriptors or a root that are missing
- * or unasked; segments with a range or a seal), -ENOENT (an empty path), -ENAMETOOLONG, -E2BIG and -EMSGSIZE
- * (segments), -ERANGE (the range does not fit into a file), -ENOMEM; -ESHUTDOWN when the engine has stopped. A failure
- * closes them in the calling thread; else this never waits. Any thread.
+ * or unasked; segments with a range or a seal; content that cannot be had), -ENOENT (an empty path), -ENAMETOOLONG,
+ * -E2BIG and -EMSGSIZE (segments), -ERANGE (the range does not fit into a file), -ENOMEM; -ESHUTDOWN when the engine
+ * has stopped. A failure closes them in the calling thread; else this never waits. Any thread.
  */
 int sfd_local_submit(struct sfd_shared *shared, const struct sfd_local_order *order, struct sfd_local_request **out);
 

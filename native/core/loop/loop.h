@@ -25,8 +25,8 @@
 #define SFD_OFFLOADS_MAX   120
 #define SFD_SELECTIONS_MAX 32
 
-/* Of messages in one turn: those of more requests than begin in a turn (loop_local.c). */
-#define SFD_MESSAGES_SIZE (16 * 1024)
+/* Of messages in one turn: those of more requests than begin in a turn (loop_local.c), or the content of some files. */
+#define SFD_MESSAGES_SIZE (64 * 1024)
 
 /* A task for the disk pool: pass `task` to sfd_loop_work on a thread of queue `queue`. */
 struct sfd_offload {

@@ -53,6 +53,7 @@ static int check(const struct sfd_local_order *order)
 
     if (!opens && !sends) return -EINVAL;
     if ((order->dest >= 0) != sends || (order->source >= 0) != descriptor) return -EINVAL;
+    if (order->content_most > (opens && order->segment_count == 0 ? SFD_CONTENT_MAX : 0)) return -EINVAL;
     if (order->options.technique >= SFD_TECHNIQUES || (order->options.flags & ~SFD_OPTIONS_ALL) != 0) return -EINVAL;
     result = descriptor ? 0 : check_path(order);
     if (result == 0) result = check_segments(order);
@@ -80,6 +81,7 @@ static struct sfd_local_request *new_request(const struct sfd_local_order *order
         .offset = order->offset,
         .length = order->length,
         .options = order->options,
+        .content_most = order->content_most,
         .segment_count = order->segment_count,
         .segments_size = order->segments_size,
         .path_size = path_size,
@@ -274,6 +276,7 @@ static void begin_transfer(struct sfd_loop *loop, struct sfd_local_request *requ
         .segments_size = request->segments_size,
         .version = SFD_WIRE_VERSION_2,
         .grows = reads,
+        .content_most = request->content_most,
         .options = request->options,
         .status = -1,
         .local = &request->channel,
@@ -356,6 +359,8 @@ void sfd_loop_local_serve(struct sfd_loop *loop)
 
 void sfd_loop_local_publish(struct sfd_loop *loop)
 {
+    _Static_assert(sizeof(struct sfd_message) + SFD_STATUS_BYTES_MAX + SFD_CONTENT_MAX + 7 <= SFD_MESSAGES_SIZE,
+                   "the longest message has room");
     loop->turn->messages = sfd_outbox_publish(&loop->outbox, loop->turn->message, sizeof(loop->turn->message));
 }
 

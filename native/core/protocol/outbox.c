@@ -21,7 +21,15 @@ struct sfd_local_channel *sfd_local_channel_share(struct sfd_local_channel *chan
 
 void sfd_local_channel_put(struct sfd_local_channel *channel)
 {
-    if (atomic_fetch_sub_explicit(&channel->references, 1, memory_order_acq_rel) == 1) free(channel);
+    if (atomic_fetch_sub_explicit(&channel->references, 1, memory_order_acq_rel) != 1) return;
+    free(channel->content);
+    free(channel);
+}
+
+void sfd_local_channel_give(struct sfd_local_channel *channel, char *bytes, uint32_t length)
+{
+    channel->content = bytes;
+    channel->content_length = length;
 }
 
 void sfd_local_channel_add(struct sfd_local_channel *channel, const struct sfd_status *status)
@@ -65,6 +73,15 @@ static struct sfd_local_channel *take_first(struct sfd_outbox *outbox)
     return channel;
 }
 
+/* Writes the content that is due, and frees it. */
+static void put_content(struct sfd_local_channel *channel, char *bytes)
+{
+    if (channel->content == NULL) return;
+    memcpy(bytes, channel->content, channel->content_length);
+    free(channel->content);
+    channel->content = NULL;
+}
+
 int32_t sfd_outbox_publish(struct sfd_outbox *outbox, char *bytes, size_t size)
 {
     char buffer[SFD_STATUS_BYTES_MAX];
@@ -72,15 +89,23 @@ int32_t sfd_outbox_publish(struct sfd_outbox *outbox, char *bytes, size_t size)
     size_t at = 0;
 
     for (; outbox->first != NULL; count++) {
-        const size_t length = sfd_status_put(&outbox->first->due, buffer);
-        const size_t padded = (length + 7) & ~(size_t)7;
-        const struct sfd_message message = {.ticket = outbox->first->ticket, .length = (int32_t)length};
+        const struct sfd_local_channel *first = outbox->first;
+        const size_t length = sfd_status_put(&first->due, buffer);
+        const size_t content = first->content == NULL ? 0 : first->content_length;
+        const size_t padded = (length + content + 7) & ~(size_t)7;
+        const struct sfd_message message = {
+            .ticket = first->ticket,
+            .length = (int32_t)length,
+            .content = first->content == NULL ? SFD_NO_CONTENT : (int32_t)content,
+        };
         if (size - at < sizeof(message) + padded) break;
         struct sfd_local_channel *channel = take_first(outbox);
         memcpy(bytes + at, &message, sizeof(message));
-        memcpy(bytes + at + sizeof(message), buffer, length);
-        memset(bytes + at + sizeof(message) + length, 0, padded - length);
-        at += sizeof(message) + padded;
+        at += sizeof(message);
+        memcpy(bytes + at, buffer, length);
+        put_content(channel, bytes + at + length);
+        memset(bytes + at + length + content, 0, padded - length - content);
+        at += padded;
         channel->due.info_due = false;
         channel->due.progress = 0;
         sfd_local_channel_put(channel);

@@ -22,12 +22,18 @@
 
 #include "protocol/status.h"
 
-/* The head of what one ticket gets in a turn; `length` bytes follow, and zeros to a multiple of 8. */
+/*
+ * The head of what one ticket gets in a turn. What a status channel would carry follows, then what none can: the
+ * content of a file; and zeros to a multiple of 8.
+ */
 struct sfd_message {
     uint64_t ticket;
-    int32_t length;
-    int32_t reserved;
+    int32_t length;  /* bytes of messages */
+    int32_t content; /* bytes of the file whose information is among these; SFD_NO_CONTENT: it is open, or there is none
+                      */
 };
+
+#define SFD_NO_CONTENT (-1)
 
 struct sfd_local_channel {
     struct sfd_local_channel *next; /* in the outbox */
@@ -36,6 +42,8 @@ struct sfd_local_channel {
     atomic_uint references;         /* the outbox has one while the channel is in it */
     bool queued;                    /* in the outbox */
     struct sfd_status due;          /* merged since the last turn */
+    char *content;                  /* owned: due with the File Information; NULL: none */
+    uint32_t content_length;
 };
 
 struct sfd_outbox {
@@ -50,6 +58,9 @@ void sfd_local_channel_put(struct sfd_local_channel *channel);
 
 /* Keeps what is due on a status channel that is this one. */
 void sfd_local_channel_add(struct sfd_local_channel *channel, const struct sfd_status *status);
+
+/* Keeps the content of the file whose information comes next. Takes `bytes`, which are of malloc; once. */
+void sfd_local_channel_give(struct sfd_local_channel *channel, char *bytes, uint32_t length);
 
 /* Writes what is due, oldest first, as far as `size` bytes have room for it: how many messages. */
 int32_t sfd_outbox_publish(struct sfd_outbox *outbox, char *bytes, size_t size);

@@ -3,6 +3,7 @@
  */
 #include <errno.h>
 
+#include "protocol/outbox.h"
 #include "sys/errno_policy.h"
 #include "sys/pipe.h"
 #include "transfer/observe.h"
@@ -168,12 +169,26 @@ static enum sfd_next park(struct sfd_context *context, struct sfd_transfer *t)
     return SFD_NEXT_PARK;
 }
 
+/* Its file is closed already: the client gets the bytes, and all is over. */
+static enum sfd_next give_content(struct sfd_context *context, struct sfd_transfer *t)
+{
+    const uint32_t length = t->bounce.length;
+
+    sfd_local_channel_give(t->status.local, t->bounce.bytes, length);
+    t->bounce.bytes = NULL;
+    t->bounce.length = 0;
+    t->technique = SFD_TECHNIQUE_READ_WRITE;
+    sfd_observe_moves_by(context, t);
+    account(context, t, length);
+    return sfd_transfer_complete(context, t);
+}
+
 enum sfd_next sfd_transfer_opened(struct sfd_context *context, struct sfd_transfer *t)
 {
     t->status.info_due = true;
     sfd_observe_opened(context, t);
     sfd_transfer_drop_root(context, t);
-    if (t->command == SFD_WIRE_OPEN_FILE) return park(context, t);
+    if (t->command == SFD_WIRE_OPEN_FILE) return t->bounce.bytes != NULL ? give_content(context, t) : park(context, t);
     if (t->command == SFD_WIRE_READ_FILE || t->destination.grows)
         sfd_pipe_grow(&context->kernel, sfd_transfer_output(t), t->status.info.size);
     return sfd_transfer_choose(context, t);
@@ -200,6 +215,7 @@ enum sfd_next sfd_transfer_begin(struct sfd_context *context, struct sfd_transfe
     if (request->path == NULL) t->source.fd = request->source; /* until it is looked at */
     t->command = request->command;
     t->foreign = request->foreign;
+    t->content_most = request->content_most;
     t->id = request->id;
     t->status.fd = request->status;
     t->destination.fd = request->dest;

@@ -57,6 +57,15 @@ static bool is_local(const struct sfd_context *context, int device)
     return device >= 0 && sfd_medium_is_local(sfd_devices_medium(context->devices, device));
 }
 
+/* From the caches of the kernel; where the client has just tried that, it is not tried again. */
+static int open_cached(const struct sfd_context *context, const struct sfd_transfer *t, const char *path,
+                       struct sfd_opened *out)
+{
+    /* What a client finds is on the device of its root. */
+    if (!t->source.root->opens_here || t->content_most > 0) return -EXDEV;
+    return sfd_open_cached(&context->kernel, sfd_transfer_root(t), path, out);
+}
+
 /* Whether the caches were not enough, or no descriptor was free: the disk pool may wait. */
 static bool is_for_pool(int result)
 {
@@ -93,7 +102,7 @@ enum sfd_next sfd_transfer_open_path(struct sfd_context *context, struct sfd_tra
         if (result < 0) return sfd_transfer_refuse(context, t, result);
         t->source.directory = result;
     }
-    result = t->source.root->opens_here ? sfd_open_cached(&context->kernel, sfd_transfer_root(t), path, &file) : -EXDEV;
+    result = open_cached(context, t, path, &file);
     if (is_for_pool(result)) {
         device = device_of(context, t, path, &near);
         sfd_transfer_hold_device(context, t, device);

@@ -13,6 +13,7 @@
  *     transfer_load.c    the job that loads a window
  *     transfer_memory.c  the memory that a copy may fill
  *     transfer_snapshot.c  the content of a file that does not tell its size
+ *     transfer_content.c  the content of a small file in place of an open one
  */
 #ifndef SFD_TRANSFER_TRANSFER_PRIVATE_H
 #define SFD_TRANSFER_TRANSFER_PRIVATE_H
@@ -273,5 +274,14 @@ int sfd_transfer_take_snapshot(const struct sfd_context *context, struct sfd_tra
 
 /* Gives back the grant of that memory. Idempotent; for the thread that has the transfer. */
 void sfd_transfer_drop_snapshot(const struct sfd_context *context, struct sfd_transfer *transfer);
+
+/* ---- transfer_content.c ---- */
+
+/*
+ * Its file is open: if its client has asked for the content of such a file, reads it into `bounce` and closes the file.
+ * 0, also when it stays open, or -errno with the file open, among them -ENODATA: it ends before its range does. Disk
+ * pool only.
+ */
+int sfd_transfer_take_content(const struct sfd_context *context, struct sfd_transfer *transfer);
 
 #endif

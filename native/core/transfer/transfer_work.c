@@ -69,6 +69,7 @@ static void work_open(const struct sfd_context *context, struct sfd_transfer *t)
         result = sfd_transfer_adopt(context, t, &file,
                                     sfd_residency_learn(context->devices, &context->kernel, file.fd, dev));
     }
+    if (result == 0) result = sfd_transfer_take_content(context, t);
     t->job.error = result;
 }
 

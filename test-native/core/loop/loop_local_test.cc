@@ -485,28 +485,26 @@ TEST_F(LoopLocalTest, ShouldLetAnOwnerWaitThatHoldsItsThreadsAndServeTheOthers)
 
 TEST_F(LoopLocalTest, ShouldTellTheRestInTheNextTurnWhenATurnIsFull)
 {
-    file(10);
+    constexpr size_t record = 16 + SFD_WIRE_FILE_DETAILS_SIZE + SFD_WIRE_FILE_INFO_SIZE + SFD_WIRE_RESULT_SIZE;
+    constexpr int room = SFD_MESSAGES_SIZE / (record + SFD_CONTENT_MAX);
+    file(SFD_CONTENT_MAX);
+    hold_ = true;
     std::vector<int64_t> tickets;
-    for (int i = 0; i < 500; i++) {
-        tickets.push_back(openFor());
+    for (int i = 0; i < 2 * room + 1; i++) {
+        struct sfd_local_order with_content = order(SFD_WIRE_OPEN_FILE, -1);
+        with_content.content_most = SFD_CONTENT_MAX;
+        tickets.push_back(submit(with_content));
     }
-    until([&] {
-        requests_.dispatch(buffer());
-        return transfers() == 500;
-    });
-    for (int i = 0; i < 20; i++) {
-        step();
-    }
-    for (const int64_t ticket : tickets) {
-        requests_.cancel(ticket);
-    }
-    const int first = step();
-    EXPECT_EQ(SFD_MESSAGES_SIZE / (16 + SFD_WIRE_RESULT_SIZE), first);
+    until([&] { return held_.size() == tickets.size(); });
+    releaseHeld(); // all of them are done
+    EXPECT_EQ(room, step());
     EXPECT_EQ(0u, transfers()) << "a transfer waits for room";
-    EXPECT_EQ(500 - first, step());
+    EXPECT_EQ(room, step());
+    EXPECT_EQ(1, step());
     EXPECT_EQ(0u, requests_.open());
     for (const int64_t ticket : tickets) {
-        EXPECT_EQ(result(ECANCELED, 0), end(ticket));
+        EXPECT_EQ(result(0, SFD_CONTENT_MAX), end(ticket));
+        EXPECT_BYTES(content_, requests_.contentOf(ticket));
     }
 }
 

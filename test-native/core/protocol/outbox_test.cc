@@ -64,7 +64,11 @@ class OutboxTest : public CoreTest
             for (const std::string &text : messages(bytes.substr(at + HEAD, length))) {
                 all.push_back(std::to_string(message.ticket) + " " + text);
             }
-            at += HEAD + (length + 7) / 8 * 8;
+            const size_t content = message.content == SFD_NO_CONTENT ? 0 : static_cast<size_t>(message.content);
+            if (message.content != SFD_NO_CONTENT) {
+                all.push_back(std::to_string(message.ticket) + " content " + bytes.substr(at + HEAD + length, content));
+            }
+            at += HEAD + (length + content + 7) / 8 * 8;
         }
         EXPECT_EQ(std::string(size - at, 'x'), bytes.substr(at)) << "written behind the last message";
         return all;
@@ -124,6 +128,27 @@ TEST_F(OutboxTest, ShouldDropWhatNobodyWillRead)
     fail(channel(2), -ENOENT);
     sfd_outbox_deinit(&outbox_);
     EXPECT_EQ(Messages{}, publish());
+}
+
+/* All of it or nothing has room, and what is never handed out is freed with its channel. */
+TEST_F(OutboxTest, ShouldHandOutContentOnceAndWithItsInformation)
+{
+    const std::string text = "of 11 bytes";
+    struct sfd_local_channel *with_content[] = {channel(1), channel(2), channel(3)};
+    for (struct sfd_local_channel *one : with_content) {
+        struct sfd_status status = statusOf(one);
+        sfd_local_channel_give(one, strdup(text.c_str()), static_cast<uint32_t>(one->ticket == 2 ? 0 : text.size()));
+        status.info_due = true;
+        status.info.size = status.details.size = text.size();
+        EXPECT_EQ(1, flush(&status));
+    }
+    const size_t record = HEAD + SFD_STATUS_INFO_MAX;
+    EXPECT_EQ(Messages{}, publish(record + 15)) << "its content has no room";
+    EXPECT_EQ((Messages{"1 details 11", "1 info 11", "1 content " + text, "2 details 11", "2 info 11", "2 content "}),
+              publish(record + 16 + record));
+    EXPECT_EQ(nullptr, with_content[0]->content);
+    fail(with_content[0], -EIO);
+    EXPECT_NE(nullptr, with_content[2]->content);
 }
 
 } // namespace

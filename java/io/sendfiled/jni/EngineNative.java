@@ -23,6 +23,9 @@ public final class EngineNative {
     /** How many queues there are: close, open, linger, and one for each device. */
     public static final int QUEUES = 3 + 64;
 
+    /** The most bytes of a file whose content an open can ask for. */
+    public static final int MOST_CONTENT = 16 * 1024;
+
     static {
         NativeLibrary.ensureAvailable();
     }
@@ -234,6 +237,8 @@ public final class EngineNative {
      * @param rate bytes a second, 0: no limit
      * @param idleMs 0: the setting
      * @param deadlineMs 0: none
+     * @param contentMost of an OPEN_FILE, up to {@link #MOST_CONTENT}: the file was just not found in the kernel's caches, and one (or its
+     *     range) of at most so many bytes is not left open: its content comes with its File Information, and a Result; 0: neither
      * @return a handle (above 0); or -errno, and then no message comes: {@code EINVAL}, {@code ENOENT} (an empty path),
      *     {@code ENAMETOOLONG}, {@code E2BIG} and {@code EMSGSIZE} (segments), {@code ERANGE}, {@code ENOMEM}, {@code
      *     ESHUTDOWN} (the engine has stopped)
@@ -255,7 +260,8 @@ public final class EngineNative {
             int flags,
             long rate,
             int idleMs,
-            int deadlineMs);
+            int deadlineMs,
+            int contentMost);
 
     /**
      * Sends a file that an OPEN_FILE has opened, once, after its File Information has come. If the request is over, the

@@ -149,6 +149,7 @@ public final class NativeLibrary {
                         "full", TechniquesNative.DEVICE_FULL,
                         "terminal", TechniquesNative.DEVICE_TERMINAL));
         NativeConstants.check("technique", Map.of("count", TechniquesNative.COUNT));
+        NativeConstants.check("content", Map.of("most", EngineNative.MOST_CONTENT));
         HotNative.checkCodes();
     }
 

@@ -69,7 +69,8 @@ public final class Turn {
     private static final Layout MESSAGE = new Layout("message");
     private static final int MESSAGE_TICKET = MESSAGE.i64("ticket");
     private static final int MESSAGE_LENGTH = MESSAGE.i32("length");
-    private static final int MESSAGE_SIZE = MESSAGE.skip(Integer.BYTES).size();
+    private static final int MESSAGE_CONTENT = MESSAGE.i32("content");
+    private static final int MESSAGE_SIZE = MESSAGE.size();
 
     /* struct sfd_turn */
     private static final int SLOTS_BEGIN = 4096;
@@ -81,7 +82,7 @@ public final class Turn {
     private static final int FIRST_OFFLOAD = TURN.skip(48).array("offload", 120, OFFLOAD_SIZE);
     private static final int FIRST_SELECTION = TURN.array("selection", 32, SELECTION_SIZE);
     private static final int FIRST_SLOT = TURN.skip(SLOTS_BEGIN - TURN.size()).array("slot", 16, SLOT_SIZE);
-    private static final int FIRST_MESSAGE = TURN.array("message", 16 * 1024, Byte.BYTES);
+    private static final int FIRST_MESSAGE = TURN.array("message", 64 * 1024, Byte.BYTES);
 
     private final ByteBuffer memory;
 
@@ -270,7 +271,7 @@ public final class Turn {
 
     /** The position of the one behind the one at a position, if it was not the last. */
     public int nextMessage(int position) {
-        return position + MESSAGE_SIZE + (messageLength(position) + 7 & ~7);
+        return position + MESSAGE_SIZE + (messageLength(position) + Math.max(0, messageContent(position)) + 7 & ~7);
     }
 
     /** For which ticket it is. */
@@ -281,6 +282,11 @@ public final class Turn {
     /** How many bytes it has: whole messages, as {@code ResponseDecoder} takes them from a status channel. */
     public int messageLength(int position) {
         return memory.getInt(position + MESSAGE_LENGTH);
+    }
+
+    /** How many bytes of a file follow these: its content, in place of an open file; negative: it is open, or there is none. */
+    public int messageContent(int position) {
+        return memory.getInt(position + MESSAGE_CONTENT);
     }
 
     /** Where its bytes begin in {@link #memory}. */

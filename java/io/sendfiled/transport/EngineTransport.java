@@ -201,7 +201,8 @@ public final class EngineTransport implements Transport, LocalReceiver {
                 options.flags(),
                 options.rate(),
                 options.idleMs(),
-                options.deadlineMs());
+                options.deadlineMs(),
+                0);
     }
 
     /** A read is a send into the pipe that its bytes come through. */

@@ -156,7 +156,7 @@ final class LocalRequestsTest {
 
     private long submit(long ticket, int command, byte @Nullable [] path, int destination) {
         long result = EngineNative.submit(
-                engine, ticket, 1, command, root, path, destination, -1, 0, -1, null, 0, 0, 0, 0, 0, 0);
+                engine, ticket, 1, command, root, path, destination, -1, 0, -1, null, 0, 0, 0, 0, 0, 0, 0);
         if (result > 0) {
             told.put(ticket, new ArrayList<>());
         }

@@ -60,7 +60,7 @@ final class LocalRequestTest {
         turn = new Turn(carrier);
         byte[] path = "file".getBytes(StandardCharsets.UTF_8);
         handle = EngineNative.submit(
-                engine, 1, 1, Wire.OPEN_FILE, root, path, -1, -1, 0, Wire.TO_END, null, 0, 0, 0, 0, 0, 0);
+                engine, 1, 1, Wire.OPEN_FILE, root, path, -1, -1, 0, Wire.TO_END, null, 0, 0, 0, 0, 0, 0, 0);
         assertTrue(handle > 0);
         assertFalse(awaitMessage());
         pipe = Pipe.open();
