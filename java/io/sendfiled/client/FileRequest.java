@@ -1,6 +1,7 @@
 package io.sendfiled.client;
 
 import io.sendfiled.buffer.SharedBuffer;
+import io.sendfiled.jni.EngineNative;
 import io.sendfiled.names.Names;
 import io.sendfiled.protocol.Wire;
 import io.sendfiled.sys.Errno;
@@ -31,6 +32,9 @@ public final class FileRequest {
     /** The {@link #length()} that means "to the end of the file". */
     public static final long TO_END = -1;
 
+    /** The longest content that {@link #withContent} can ask for, in bytes. */
+    public static final int MOST_CONTENT = EngineNative.MOST_CONTENT;
+
     private final byte[] path; // empty for a source
     private final @Nullable Source source;
     private final long offset;
@@ -39,10 +43,10 @@ public final class FileRequest {
     private final TransferOptions options;
     private final Place place;
 
-    /** Which root the path is in, for whom the request is, and where it is completed. */
+    /** Which root the path is in, for whom the request is, where it is completed, and how much content that may bring along. */
     private record Place(
-            @Nullable String root, long owner, @Nullable Executor executor) {
-        static final Place DEFAULT = new Place(null, 0, null);
+            @Nullable String root, long owner, @Nullable Executor executor, int content) {
+        static final Place DEFAULT = new Place(null, 0, null, 0);
     }
 
     private FileRequest(
@@ -224,7 +228,7 @@ public final class FileRequest {
         if (source != null) {
             throw new IllegalStateException(path() + " is in no root");
         }
-        return with(new Place(Objects.requireNonNull(name), place.owner, place.executor));
+        return with(new Place(Objects.requireNonNull(name), place.owner, place.executor, place.content));
     }
 
     /**
@@ -239,7 +243,7 @@ public final class FileRequest {
         if (owner < 0) {
             throw new IllegalArgumentException("negative owner " + owner);
         }
-        return with(new Place(place.root, owner, place.executor));
+        return with(new Place(place.root, owner, place.executor, place.content));
     }
 
     /**
@@ -252,7 +256,26 @@ public final class FileRequest {
      * needs one that knows {@linkplain TransferOptions options}.
      */
     public FileRequest completingOn(Executor executor) {
-        return with(new Place(place.root, place.owner, Objects.requireNonNull(executor)));
+        return with(new Place(place.root, place.owner, Objects.requireNonNull(executor), place.content));
+    }
+
+    /**
+     * The same, of which an {@linkplain SendfiledClient#open(FileRequest) open} asks for the content as well: that of a file, or
+     * a range, of at most so many bytes comes with the {@link OpenFile}, which then has it {@linkplain OpenFile#content() in
+     * memory}. It is read where it is opened, so nothing stays open, and no second request is needed to send it.
+     *
+     * <p>For who has just looked for the file in the kernel's caches, as {@link io.sendfiled.hot.HotRoot#open} does, and has not
+     * found it there: the engine does not look again, and may wait for the disk. An {@linkplain SendfiledClient#embedded()
+     * embedded} engine does this, and not with segments, a rate or drop-behind; all else opens the file as without it.
+     *
+     * @param most from 0, which asks for none, to {@value #MOST_CONTENT}
+     * @throws IllegalArgumentException if it is anything else
+     */
+    public FileRequest withContent(int most) {
+        if (most < 0 || most > MOST_CONTENT) {
+            throw new IllegalArgumentException("content of " + most + " bytes is not between 0 and " + MOST_CONTENT);
+        }
+        return with(new Place(place.root, place.owner, place.executor, most));
     }
 
     private FileRequest with(Place newPlace) {
@@ -334,13 +357,14 @@ public final class FileRequest {
                 options.onTheWire(),
                 isExtended,
                 place.root,
-                place.owner);
+                place.owner,
+                segments.isEmpty() ? place.content : 0);
     }
 
     /** The part of it that begins so many bytes later, of a file that is passed along. */
     TransferRequest restToTransport(long sent, long rest) {
         return new TransferRequest(
-                new byte[0], offset + sent, rest, new byte[0], 0, options.onTheWire(), true, null, place.owner);
+                new byte[0], offset + sent, rest, new byte[0], 0, options.onTheWire(), true, null, place.owner, 0);
     }
 
     /** Whether it needs the extended form of the protocol. */

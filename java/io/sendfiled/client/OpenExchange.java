@@ -39,7 +39,10 @@ final class OpenExchange extends Exchange implements Opened {
 
     @Override
     boolean onFileInfo(FileInfo value) {
-        if (!deliver(new OpenFile(this, value))) {
+        byte[] bytes = takeContent();
+        if (bytes != null) { // its end comes with it
+            var unused = deliver(new OpenFile(new ContentOpened(request(), bytes), value));
+        } else if (!deliver(new OpenFile(this, value))) {
             cancel();
         }
         return true;

@@ -1,6 +1,8 @@
 package io.sendfiled.client;
 
 import io.sendfiled.base.Forgotten;
+import java.nio.ByteBuffer;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A file that the engine holds open for this process, until it is sent, closed, or not sent in time (the engine's
@@ -16,7 +18,9 @@ public final class OpenFile implements AutoCloseable {
     OpenFile(Opened opened, FileInfo info) {
         this.opened = opened;
         this.info = info;
-        var unused = Forgotten.watch(this, opened::onUnreachable);
+        if (opened.content() == null) {
+            var unused = Forgotten.watch(this, opened::onUnreachable);
+        }
     }
 
     /** The file's size and times. */
@@ -30,11 +34,20 @@ public final class OpenFile implements AutoCloseable {
     }
 
     /**
+     * The content of a file, or range, that was {@linkplain FileRequest#withContent asked for}: read-only, all of it, with a
+     * position of its own at each call. Such a file is not open, and is not {@linkplain #send sent} by the engine; there is
+     * nothing to close. Null: it is open.
+     */
+    public @Nullable ByteBuffer content() {
+        return opened.content();
+    }
+
+    /**
      * Sends the file, or the range that was opened. Once only. Never blocks.
      *
      * @param destination the destination; the caller keeps it
      * @return the transfer; it fails with {@code ETIMEDOUT} if the engine has given the file up meanwhile
-     * @throws IllegalStateException if it was sent or closed before
+     * @throws IllegalStateException if it was sent or closed before, or has come as its {@link #content()}
      */
     public Transfer send(Destination destination) {
         if (!opened.use()) {

@@ -174,6 +174,13 @@ final class DirectTransfer implements FileTransfer {
             fail(e);
             return;
         }
+        if (file.content() != null) {
+            phase = Phase.ENDED;
+            HeldWrite first = head;
+            head = null;
+            handler.transferOpened(file, promise, first, flushed);
+            return;
+        }
         phase = Phase.READY;
         if (flushed) {
             writeFence();

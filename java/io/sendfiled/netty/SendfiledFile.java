@@ -16,6 +16,7 @@ import io.sendfiled.sys.Descriptors;
 import io.sendfiled.sys.OwnedFd;
 import java.io.FileInputStream;
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.channels.WritableByteChannel;
 import java.time.Instant;
@@ -48,6 +49,8 @@ public final class SendfiledFile extends AbstractReferenceCounted implements Fil
     private @Nullable NettyFile netty; // in place of which it is sent; owns the file
     private @Nullable HotFile hot;
     private @Nullable OpenFile opened; // by the engine: the whole file
+    private @Nullable ByteBuffer content; // read by the engine in place of that
+    private long contentPosition; // in the file
     private @Nullable Identity identity; // null: not opened yet
     private long position;
     private long count;
@@ -71,7 +74,7 @@ public final class SendfiledFile extends AbstractReferenceCounted implements Fil
     static SendfiledFile ofOpened(SendfiledFiles files, String path, OpenFile opened) {
         SendfiledFile file =
                 new SendfiledFile(files, path, null, 0, opened.info().size());
-        file.opened = opened;
+        file.take(opened);
         file.identity = identityOf(opened.info());
         return file;
     }
@@ -189,7 +192,7 @@ public final class SendfiledFile extends AbstractReferenceCounted implements Fil
         FileChannel channel = netty == null || hot != null ? null : netty.channel();
         if (channel != null) {
             hot = files.adopt(channel);
-        } else if (hot == null && opened == null && given == null) {
+        } else if (hot == null && opened == null && content == null && given == null) {
             HotFile file = files.openHot(path);
             if (file != null) {
                 try {
@@ -267,7 +270,24 @@ public final class SendfiledFile extends AbstractReferenceCounted implements Fil
             throw e;
         }
         closeOpened();
-        opened = file;
+        take(file);
+    }
+
+    private void take(OpenFile file) {
+        content = file.content();
+        contentPosition = file.request().offset();
+        opened = content == null ? file : null;
+    }
+
+    /** The bytes of its range, if the engine has read them; they are the caller's to write. */
+    @Nullable
+    ByteBuffer content() {
+        ByteBuffer all = content;
+        long begin = position - contentPosition;
+        if (all == null || begin < 0 || begin + count > all.limit()) {
+            return null;
+        }
+        return all.slice((int) begin, (int) count);
     }
 
     /** Whether a name that is opened again still stands for what the headers, perhaps, have told. */
@@ -287,6 +307,7 @@ public final class SendfiledFile extends AbstractReferenceCounted implements Fil
         if (given == null) {
             closeHot();
             closeOpened();
+            content = null;
         }
     }
 

@@ -73,7 +73,8 @@ public final class SendfiledFiles {
 
     /**
      * Opens a file, so that its size and times are known before the headers are written. Never waits: the future is
-     * complete when this returns if the kernel's caches know the file; else the engine opens it.
+     * complete when this returns if the kernel's caches know the file; else the engine opens it. An engine of this process
+     * reads a small one at once, as {@link FileRequest#withContent} says: the future is complete when it has.
      *
      * @param executor the channel's, {@code ctx.executor()}; the future is completed there
      * @param path below the root, with or without a leading slash
@@ -100,8 +101,7 @@ public final class SendfiledFiles {
             if (hot != null) {
                 return executor.newSucceededFuture(SendfiledFile.ofHot(this, path, hot));
             }
-            opening = client.open(
-                    FileRequest.of(path).with(DETAILS).withOwner(owner).completingOn(executor));
+            opening = client.open(cold(FileRequest.of(path)).withOwner(owner).completingOn(executor));
         } catch (IOException | RuntimeException e) {
             return executor.newFailedFuture(e);
         }
@@ -181,7 +181,12 @@ public final class SendfiledFiles {
 
     /** By the engine; completed in the channel's event loop. */
     CompletableFuture<OpenFile> openCold(FileRequest request, Channel channel) {
-        return client.open(of(request.with(DETAILS), channel));
+        return client.open(of(cold(request), channel));
+    }
+
+    /** Of what was not hot, a file that would be sent by a buffer comes as its content. */
+    private FileRequest cold(FileRequest request) {
+        return request.with(DETAILS).withContent(root == null ? 0 : SendfiledHandler.MAX_READ);
     }
 
     private static FileRequest of(FileRequest request, Channel channel) {

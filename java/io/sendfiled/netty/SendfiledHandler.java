@@ -14,6 +14,7 @@ import io.netty.util.ReferenceCountUtil;
 import io.sendfiled.hot.HotFile;
 import io.sendfiled.sys.UnsupportedDescriptorException;
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.nio.channels.ClosedChannelException;
 import java.util.Map;
 import java.util.Objects;
@@ -239,17 +240,20 @@ public final class SendfiledHandler extends ChannelDuplexHandler {
         return descriptor != ChannelDescriptor.NONE;
     }
 
-    /** Whether all of a small file is in the page cache, and is in the outbound buffer now. */
+    /** Whether all of a small file is in the page cache, or in memory already, and is in the outbound buffer now. */
     private boolean sendByBuffer(ChannelHandlerContext ctx, FileForm to, SendfiledFile file, ChannelPromise promise)
             throws IOException {
-        HotFile hot = file.hot();
-        if (hot == null) {
+        ByteBuffer content = file.content();
+        HotFile hot = content == null ? file.hot() : null;
+        if (content == null && hot == null) {
             return false;
         }
         int length = (int) file.count();
         ByteBuf bytes = ctx.alloc().directBuffer(length);
         try {
-            if (file.read(hot, bytes, 0) != length) {
+            if (content != null) {
+                bytes.writeBytes(content);
+            } else if (hot == null || file.read(hot, bytes, 0) != length) {
                 bytes.release();
                 return false;
             }

@@ -103,6 +103,13 @@ final class SlicedTransfer implements FileTransfer {
             fail(e);
             return;
         }
+        if (file.content() != null) {
+            isOver = true;
+            HeldWrite first = head;
+            head = null;
+            handler.transferOpened(file, promise, first, flushed);
+            return;
+        }
         isOpen = true;
         feed();
     }

@@ -29,6 +29,9 @@ public abstract class Call {
     /** Of the watcher: another thread than the one that watches reads its channel. */
     volatile boolean isHeld;
 
+    /** Of an engine of this process: what {@link #takeContent} gives. */
+    private volatile byte @Nullable [] content;
+
     /** What it was told, where that does not come directly from a status channel. */
     volatile @Nullable Inbox inbox;
 
@@ -43,6 +46,18 @@ public abstract class Call {
 
     /** The id that the engine's File Information gave it; 0 before. */
     public abstract long transferId();
+
+    /** Content has come in place of an open file: before the File Information is passed on. */
+    final void setContent(byte[] bytes) {
+        content = bytes;
+    }
+
+    /** The content of the file whose information has come; null: it is open. Once. */
+    protected final byte @Nullable [] takeContent() {
+        byte[] bytes = content;
+        content = null;
+        return bytes;
+    }
 
     /** How many bytes may be read from the status channel now: not one of those behind its messages that are the file's. */
     public abstract int readLimit();

@@ -14,6 +14,7 @@ import io.sendfiled.sys.Errno;
 import io.sendfiled.sys.OwnedFd;
 import io.sendfiled.technique.TechniqueSelector;
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.List;
@@ -202,7 +203,7 @@ public final class EngineTransport implements Transport, LocalReceiver {
                 options.rate(),
                 options.idleMs(),
                 options.deadlineMs(),
-                0);
+                command == Wire.OPEN_FILE ? request.contentMost() : 0);
     }
 
     /** A read is a send into the pipe that its bytes come through. */
@@ -325,7 +326,18 @@ public final class EngineTransport implements Transport, LocalReceiver {
             tickets.remove(local.ticket());
             local.end();
         }
+        int content = turn.messageContent(at);
+        if (content >= 0) {
+            local.call.setContent(contentOf(turn.memory(), bytes + length, content));
+        }
         return local.add(turn.memory(), bytes, length);
+    }
+
+    /** In an array, which needs nobody to free it, whatever becomes of the call. */
+    private static byte[] contentOf(ByteBuffer memory, int at, int length) {
+        byte[] content = new byte[length];
+        memory.get(at, content);
+        return content;
     }
 
     // ---- the thread that empties what has no executor ----

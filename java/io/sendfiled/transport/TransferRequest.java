@@ -14,6 +14,7 @@ import org.jspecify.annotations.Nullable;
  * @param isExtended whether it needs the extended form of the protocol
  * @param root the name of the root that the path is in; null: the engine's only or first one
  * @param owner for whom it is, where limits and fair turns are those of owners
+ * @param contentMost of an open: how long a file may be whose content is asked for; 0: none
  */
 @SuppressWarnings("ArrayRecordComponent") // never compared, nor changed
 public record TransferRequest(
@@ -25,4 +26,5 @@ public record TransferRequest(
         RequestOptions options,
         boolean isExtended,
         @Nullable String root,
-        long owner) {}
+        long owner,
+        int contentMost) {}

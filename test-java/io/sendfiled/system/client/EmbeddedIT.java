@@ -2,8 +2,10 @@ package io.sendfiled.system.client;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertInstanceOf;
+import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.sendfiled.Sendfiled;
 import io.sendfiled.client.Destination;
@@ -19,18 +21,21 @@ import io.sendfiled.counters.Counter;
 import io.sendfiled.counters.Counters;
 import io.sendfiled.support.Await;
 import io.sendfiled.support.Content;
+import io.sendfiled.support.HeldDisk;
 import io.sendfiled.support.JavaProgram;
 import io.sendfiled.support.OpenDescriptors;
 import io.sendfiled.support.TestDestination;
 import io.sendfiled.sys.Descriptors;
 import io.sendfiled.sys.Errno;
 import io.sendfiled.sys.NativeIoException;
+import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
@@ -38,6 +43,7 @@ import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -186,6 +192,67 @@ final class EmbeddedIT {
                 .filter(thread -> thread.isAlive() && thread.getName().startsWith(prefix))
                 .map(Thread::getName)
                 .collect(Collectors.toSet());
+    }
+
+    @Test
+    void shouldGiveTheContentOfASmallFileInPlaceOfAnOpenOne() throws Exception {
+        assumeTrue(HeldDisk.unavailableBecause().isEmpty(), HeldDisk.unavailableBecause());
+        Path behind = Files.createDirectory(directory.resolve("behind"));
+        Content content = Content.write(behind.resolve("cold"), SMALL);
+        Content.write(behind.resolve("held"), SMALL);
+        Content.write(behind.resolve("empty"), 0);
+        CompletableFuture<OpenFile> pending;
+        try (HeldDisk disk = HeldDisk.mount(root.resolve("disk"), behind, "held");
+                SendfiledClient client = Sendfiled.embedded().config(config()).start();
+                TestDestination destination = TestDestination.open(TestDestination.Type.PIPE, directory)) {
+            FileRequest cold = FileRequest.of("disk/cold").withContent(SMALL);
+            int before = OpenDescriptors.count();
+            OpenFile whole = client.open(cold).get();
+            ByteBuffer bytes = Objects.requireNonNull(whole.content());
+            assertEquals(content, contentOf(bytes));
+            assertTrue(bytes.isReadOnly());
+            assertEquals(SMALL, Objects.requireNonNull(whole.content()).remaining(), "a position of its own");
+            assertEquals(
+                    Content.of(behind.resolve("cold"), 96, 4_000),
+                    contentOf(client.open(cold.range(96, 4_000)).get().content()));
+            assertEquals(
+                    0,
+                    Objects.requireNonNull(
+                                    client.open(FileRequest.of("disk/empty").withContent(1))
+                                            .get()
+                                            .content())
+                            .remaining());
+            OpenDescriptors.awaitCount(before);
+            assertThrows(IllegalStateException.class, () -> whole.send(destination.destination()));
+            whole.close();
+
+            try (OpenFile longer = client.open(cold.withContent(SMALL - 1)).get()) {
+                assertNull(longer.content());
+            }
+            try (OpenFile hot =
+                    client.open(FileRequest.of("small").withContent(SMALL)).get()) {
+                assertNull(hot.content(), "this process has it open");
+            }
+            Transfer sent = client.send(cold, destination.destination()); // asks for nothing but that
+            assertEquals(SMALL, sent.await().bytesMoved());
+
+            CompletableFuture<OpenFile> cancelled =
+                    client.open(FileRequest.of("disk/held").withContent(SMALL));
+            disk.awaitHeld();
+            cancelled.cancel(false);
+            pending = client.open(FileRequest.of("disk/held").withContent(SMALL));
+        } // the client before the disk, which still holds the file
+        assertInstanceOf(
+                TransferException.class,
+                assertThrows(ExecutionException.class, pending::get).getCause());
+        assertThrows(IllegalArgumentException.class, () -> FileRequest.of("small")
+                .withContent(FileRequest.MOST_CONTENT + 1));
+    }
+
+    private static Content contentOf(@Nullable ByteBuffer buffer) throws Exception {
+        byte[] bytes = new byte[Objects.requireNonNull(buffer).remaining()];
+        buffer.get(bytes);
+        return Content.of(bytes);
     }
 
     @Test

@@ -92,6 +92,7 @@ final class NettyCloseIT {
         }
         Content.write(behind.resolve("held"), BIG);
         Content.write(behind.resolve("slow"), BIG);
+        Content.write(behind.resolve("little"), 5_000);
         Content.write(engine.root().resolve("hot"), BIG);
         Content.write(engine.root().resolve("small"), 5_000);
         try (NettyServer server = serve(false); // what the first one opens, such as jars, is there to stay
@@ -149,7 +150,8 @@ final class NettyCloseIT {
         SplittableRandom random = new SplittableRandom(1);
         List<String> paths = mounted == null
                 ? List.of("hot", "small")
-                : List.of("hot", "disk/slow", "small", "lazy/4194304/disk/slow");
+                : List.of(
+                        "hot", "disk/slow", "small", "lazy/4194304/disk/slow", "disk/little", "lazy/5000/disk/little");
         try (NettyServer server = serve(false)) {
             for (int i = 0; i < 150; i++) {
                 try (SocketChannel peer = server.connect()) {

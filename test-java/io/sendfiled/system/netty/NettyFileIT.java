@@ -16,6 +16,7 @@ import io.netty.channel.ChannelProgressiveFutureListener;
 import io.netty.channel.ChannelProgressivePromise;
 import io.netty.handler.timeout.IdleStateHandler;
 import io.netty.util.Version;
+import io.netty.util.concurrent.Future;
 import io.sendfiled.counters.Counter;
 import io.sendfiled.hot.HotRoot;
 import io.sendfiled.netty.FileProgress;
@@ -284,6 +285,95 @@ final class NettyFileIT {
         assertNull(Pipelines.causeOf(write));
     }
 
+    /** An engine of this process has read and closed it; where it could not be sent, this shows the same bytes. */
+    @Test
+    void shouldHoldASmallColdFileInMemoryAndNotInTheEngine() throws Exception {
+        Path behind = mountDisk();
+        Content content = Content.write(behind.resolve("cold"), 10_000);
+        long transfers = engine.count(Counter.TRANSFERS);
+        long opens = engine.count(Counter.COLD_OPENS);
+        int open = OpenDescriptors.settledCount(ProcessHandle.current().pid());
+        SendfiledFile file = Pipelines.open(channel, files, "disk/cold");
+        SendfiledFile part = Pipelines.open(channel, files, "disk/cold").range(1_000, 5_000);
+        assertEquals(10_000, file.size());
+        if (kind == ClientKind.EMBEDDED_COLD) {
+            assertEquals(opens + 2, engine.count(Counter.COLD_OPENS));
+            assertEquals(transfers, engine.count(Counter.TRANSFERS));
+            OpenDescriptors.awaitCount(open);
+            RandomAccessFile changed =
+                    new RandomAccessFile(behind.resolve("cold").toFile(), "rw");
+            changed.setLength(0); // what was read stays as it was
+            changed.close();
+        }
+        channel.write(text("head"));
+        ChannelProgressivePromise promise = channel.newProgressivePromise();
+        channel.write(file, promise);
+        channel.write(text("between"));
+        ChannelFuture last = channel.writeAndFlush(part);
+        assertEquals("head", read(4));
+        assertEquals(content, Content.drain(peer, 10_000));
+        assertEquals("between", read(7));
+        assertEquals(5_000, Content.drain(peer, 5_000).size());
+        assertNull(Pipelines.causeOf(promise));
+        assertNull(Pipelines.causeOf(last));
+        assertEquals(transfers, engine.count(Counter.TRANSFERS));
+    }
+
+    @Test
+    void shouldSendRangesOfSmallColdFilesThatAreOpenedWhenTheirTurnComes() throws Exception {
+        Path behind = mountDisk();
+        Content.write(behind.resolve("cold"), 20_000);
+        for (int i = 0; i < 20; i++) {
+            channel.write(text("head"));
+            channel.write(files.file("disk/cold", 100L * i, 1_000));
+        }
+        ChannelFuture last = channel.writeAndFlush(text("last"));
+        for (int i = 0; i < 20; i++) {
+            assertEquals("head", read(4));
+            assertEquals(Content.of(behind.resolve("cold"), 100L * i, 1_000), Content.drain(peer, 1_000));
+        }
+        assertEquals("last", read(4));
+        assertNull(Pipelines.causeOf(last));
+    }
+
+    @Test
+    void shouldAnswerOtherwiseWhereASmallColdFileCannotBeRead() throws Exception {
+        assumeTrue(HeldDisk.unavailableBecause().isEmpty(), HeldDisk.unavailableBecause());
+        Path behind = Files.createDirectories(directory.resolve("behind"));
+        mounted = HeldDisk.mount(engine.root().resolve("disk"), behind, "held", "--eio-at", "0", "--faulty", "faulty");
+        Content.write(behind.resolve("faulty"), 1_000);
+        ChannelFuture head = channel.write(text("200 OK"));
+        ChannelFuture file = channel.writeAndFlush(files.file("disk/faulty", 0, 1_000));
+        assertInstanceOf(IOException.class, Pipelines.causeOf(file));
+        if (kind == ClientKind.EMBEDDED_COLD) {
+            assertInstanceOf(IOException.class, Pipelines.causeOf(head));
+            channel.writeAndFlush(text("503 Service Unavailable"));
+            assertEquals("503 Service Unavailable", read(23));
+        } else {
+            assertEquals("200 OK", read(100), "up to the end of the connection");
+        }
+    }
+
+    @Test
+    void shouldForgetAColdFileWhoseOpenIsCancelled() throws Exception {
+        Path behind = mountDisk();
+        Content.write(behind.resolve("held"), 1_000);
+        Content cold = Content.write(behind.resolve("cold"), 1_000);
+        Future<SendfiledFile> opening = files.open(channel.eventLoop(), "disk/held");
+        ChannelFuture lazy = channel.write(files.file("disk/held", 0, 1_000));
+        if (kind == ClientKind.EMBEDDED_COLD) {
+            disk().awaitHeld();
+        }
+        opening.cancel(false);
+        disk().release();
+        channel.flush();
+        assertEquals(1_000, Content.drain(peer, 1_000).size());
+        assertNull(Pipelines.causeOf(lazy));
+        channel.writeAndFlush(Pipelines.open(channel, files, "disk/cold"));
+        assertEquals(cold, Content.drain(peer, 1_000));
+        Await.until("the transfers to end", () -> engine.count(Counter.TRANSFERS) == 0);
+    }
+
     @Test
     void shouldTellOfAFileWhatStatDoesWhoeverHasOpenedIt() throws Exception {
         Path behind = mountDisk();
@@ -350,7 +440,7 @@ final class NettyFileIT {
     @Test
     void shouldHoldFewDescriptorsForThousandsOfFilesThatWait() throws Exception {
         Path behind = mountDisk();
-        Content held = Content.write(behind.resolve("held"), 1_000);
+        Content held = Content.write(behind.resolve("held"), CHUNK);
         Content small = Content.write(engine.root().resolve("small"), 1_000);
         int count = 3_000;
         ChannelFuture first = channel.writeAndFlush(Pipelines.open(channel, files, "disk/held"));
@@ -363,7 +453,7 @@ final class NettyFileIT {
         server.inLoop(() -> {});
         assertTrue(OpenDescriptors.count() < descriptors + 100, "descriptors: " + OpenDescriptors.count());
         disk().release();
-        assertEquals(held, Content.drain(peer, 1_000));
+        assertEquals(held, Content.drain(peer, CHUNK));
         for (ChannelFuture write : writes) {
             assertEquals(small, Content.drain(peer, 1_000));
             assertNull(Pipelines.causeOf(write));
@@ -374,7 +464,7 @@ final class NettyFileIT {
     @Test
     void shouldRefuseAFileThatWasReplacedWhileItWaited() throws Exception {
         Path behind = mountDisk();
-        Content.write(behind.resolve("held"), 1_000);
+        Content.write(behind.resolve("held"), CHUNK);
         Path path = engine.root().resolve("replaced");
         Content.write(path, 1_000);
         channel.writeAndFlush(Pipelines.open(channel, files, "disk/held"));
@@ -393,7 +483,7 @@ final class NettyFileIT {
     @Test
     void shouldSkipAFileWhoseWriteWasCancelledWhileItWaited() throws Exception {
         Path behind = mountDisk();
-        Content held = Content.write(behind.resolve("held"), 1_000);
+        Content held = Content.write(behind.resolve("held"), CHUNK);
         Content.write(engine.root().resolve("hot"), 100_000);
         channel.writeAndFlush(Pipelines.open(channel, files, "disk/held"));
         disk().awaitHeld();
@@ -402,7 +492,7 @@ final class NettyFileIT {
         server.inLoop(() -> {});
         assertTrue(cancelled.cancel(false));
         disk().release();
-        assertEquals(held, Content.drain(peer, 1_000));
+        assertEquals(held, Content.drain(peer, CHUNK));
         assertEquals("next", read(4));
     }
 
