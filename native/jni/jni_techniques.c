@@ -4,6 +4,7 @@
  */
 #include "jni_util.h"
 
+#include "sys/kernel.h"
 #include "transfer/destination.h"
 
 #include <string.h>
@@ -33,10 +34,25 @@ static jint fits(JNIEnv *env, jclass class, jint kind, jint device, jboolean non
     return (jint)sfd_destination_type_fits(&info);
 }
 
+/* The bits of TechniquesNative. */
+static jint kernel_features(JNIEnv *env, jclass class)
+{
+    struct sfd_kernel kernel;
+
+    (void)env;
+    (void)class;
+    if (sfd_kernel_init(&kernel, &sfd_sys_linux) < 0) return 0;
+    const int features = (kernel.resolve_cached ? 1 : 0) | (kernel.cachestat ? 2 : 0) | (kernel.pidfds ? 4 : 0) |
+                         (kernel.pidfs ? 8 : 0) | (kernel.pipe_write_flags != 0 ? 16 : 0);
+    sfd_kernel_deinit(&kernel);
+    return features;
+}
+
 jint sfd_jni_register_techniques(JNIEnv *env, const char *package)
 {
     static const JNINativeMethod methods[] = {
         SFD_JNI_METHOD("probe0", "(Ljava/nio/ByteBuffer;)V", probe),
+        SFD_JNI_METHOD("kernel", "()I", kernel_features),
         SFD_JNI_METHOD("fits", "(IIZ)I", fits),
     };
 

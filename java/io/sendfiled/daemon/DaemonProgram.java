@@ -3,6 +3,7 @@ package io.sendfiled.daemon;
 import io.sendfiled.config.InvalidSettingException;
 import io.sendfiled.config.SendfiledConfig;
 import io.sendfiled.config.Setting;
+import io.sendfiled.control.ControlCall;
 import io.sendfiled.control.ControlCommand;
 import io.sendfiled.control.ControlServer;
 import io.sendfiled.control.ControlSocket;
@@ -158,7 +159,16 @@ final class DaemonProgram {
         Drain drain = new Drain(() -> ProcessNative.wakeSignals(signals), engine::transfers, () -> engine.config()
                 .stopTimeoutMs());
         ControlServer control = openControl(
-                config, Map.of("ping", call -> pong(engine), "drain", drain, "cancel", new CancelTransfer(engine)));
+                config,
+                Map.of(
+                        "about",
+                        call -> about(call, engine),
+                        "cancel",
+                        new CancelTransfer(engine),
+                        "drain",
+                        drain,
+                        "ping",
+                        call -> pong(engine)));
         try {
             Sandbox.close(settings.sandbox());
             begin(engine, settings, config);
@@ -237,6 +247,16 @@ final class DaemonProgram {
         } catch (IOException e) {
             complain("the name of the control socket stays: " + e.getMessage());
         }
+    }
+
+    /** For sfd doctor. */
+    private static String about(ControlCall call, Engine engine) throws IOException {
+        call.line("version " + NativeLibrary.version());
+        call.line("pid " + ProcessHandle.current().pid());
+        call.line("uid " + Integer.toUnsignedString(ProcessNative.effectiveUid()));
+        call.line("root " + Names.printable(engine.config().root()));
+        call.line("sockets " + Names.printable(engine.config().socketDirectory()));
+        return "";
     }
 
     private static String pong(Engine engine) {

@@ -20,6 +20,13 @@ public final class TechniquesNative {
     /** A terminal. */
     public static final int DEVICE_TERMINAL = 3;
 
+    /* Of kernel(). */
+    public static final int RESOLVE_CACHED = 1;
+    public static final int CACHESTAT = 2;
+    public static final int PIDFDS = 4;
+    public static final int PIDFS = 8;
+    public static final int PIPE_NOWAIT = 16;
+
     static {
         NativeLibrary.ensureAvailable();
     }
@@ -46,6 +53,9 @@ public final class TechniquesNative {
      * @param nonblocking whether the destination's description has {@code O_NONBLOCK}
      */
     public static native int fits(int kind, int device, boolean nonblocking);
+
+    /** What else this kernel can do that an engine uses where it is: a set of the constants above. */
+    public static native int kernel();
 
     private static native void probe0(ByteBuffer buffer);
 }

@@ -11,6 +11,7 @@ enum Command {
     PING("", "ask the daemon for an answer, and tell how long it took"),
     DRAIN("", "have the daemon end when its transfers have, and watch that"),
     CANCEL("ID...", "end transfers of the daemon, of any client"),
+    DOCTOR("", "tell what this machine, and the daemon on it, lack"),
     TECHNIQUES("", "show how this machine can move bytes, and to what");
 
     private final String arguments;

@@ -1,6 +1,7 @@
 package io.sendfiled.tools;
 
 import static io.sendfiled.tools.Command.CANCEL;
+import static io.sendfiled.tools.Command.DOCTOR;
 import static io.sendfiled.tools.Command.DRAIN;
 import static io.sendfiled.tools.Command.PING;
 import static io.sendfiled.tools.Command.READ;
@@ -24,7 +25,7 @@ enum OptionSpec {
     IDLE_TIMEOUT("", "idle-timeout", "TIME", "give up when no byte was moved for so long", READ, SEND),
     DEADLINE("", "deadline", "TIME", "have the daemon give up after this time", READ, SEND),
     DROP_BEHIND("", "drop-behind", "", "do not keep in memory what had to be loaded from the disk", READ, SEND),
-    TIMEOUT("t", "timeout", "TIME", "give up after this time", READ, SEND, STAT, PING, DRAIN, CANCEL),
+    TIMEOUT("t", "timeout", "TIME", "give up after this time", READ, SEND, STAT, PING, DRAIN, CANCEL, DOCTOR),
     SOCKET_DIRECTORY(
             "S",
             "socket-dir",
@@ -35,8 +36,9 @@ enum OptionSpec {
             STAT,
             PING,
             DRAIN,
-            CANCEL),
-    NAME("s", "name", "NAME", "the daemon's name (default: default)", READ, SEND, STAT, PING, DRAIN, CANCEL),
+            CANCEL,
+            DOCTOR),
+    NAME("s", "name", "NAME", "the daemon's name (default: default)", READ, SEND, STAT, PING, DRAIN, CANCEL, DOCTOR),
     JSON("j", "json", "", "tell the result, or the failure, as one JSON object", Command.values()),
     QUIET("q", "quiet", "", "no progress and no summary", READ, SEND, STAT, PING, DRAIN, CANCEL),
     HELP("h", "help", "", "show this text", Command.values()),

@@ -29,34 +29,44 @@ final class PingCommand {
 
     private PingCommand() {}
 
+    /**
+     * An answer.
+     *
+     * @param elapsedNs since the request
+     * @param refuses why it has no room for a transfer now; null: it serves
+     */
+    record Pong(long elapsedNs, @Nullable String refuses) {
+        String text() {
+            return String.format(Locale.ROOT, "%.2f ms", elapsedNs / 1e6);
+        }
+    }
+
     static void run(Arguments arguments, Report report) throws SfdException, IOException, InterruptedException {
+        Pong pong = ping(arguments);
+        Map<String, Object> values = new LinkedHashMap<>();
+        values.put("elapsedMs", TimeUnit.NANOSECONDS.toMicros(pong.elapsedNs) / 1e3);
+        if (pong.refuses != null) {
+            values.put("refuses", pong.refuses);
+        }
+        report.done(
+                "pong from '" + SfdException.printable(arguments.instance()) + "': " + pong.text()
+                        + (pong.refuses == null ? "" : ", but it takes no transfer now: " + pong.refuses),
+                values);
+    }
+
+    /** Asks twice: the time of the first answer is that of the start of this program. */
+    static Pong ping(Arguments arguments) throws SfdException, IOException, InterruptedException {
         Duration given = arguments.timeout();
         long limitNs = (given == null ? PATIENCE : given).toNanos();
         long begin = System.nanoTime();
-        String busy;
-        long elapsedNs;
         try (SendfiledClient client = arguments.connect();
                 OwnedFd file = OwnedFd.take(Errno.check(BufferNative.openFile(FILE), "make a memory file"))) {
             FileRequest request = FileRequest.of(Source.of(file));
-            var first = ask(client, request, limitNs, arguments); // its time is that of the start of this program
+            var first = ask(client, request, limitNs, arguments);
             long second = System.nanoTime();
-            busy = ask(client, request, Math.max(1, limitNs - (second - begin)), arguments);
-            elapsedNs = System.nanoTime() - second;
-            busy = busy == null ? first : busy;
+            String refuses = ask(client, request, Math.max(1, limitNs - (second - begin)), arguments);
+            return new Pong(System.nanoTime() - second, refuses == null ? first : refuses);
         }
-        Map<String, Object> values = new LinkedHashMap<>();
-        values.put("elapsedMs", TimeUnit.NANOSECONDS.toMicros(elapsedNs) / 1e3);
-        if (busy != null) {
-            values.put("refuses", busy);
-        }
-        report.done(
-                String.format(
-                        Locale.ROOT,
-                        "pong from '%s': %.2f ms%s",
-                        SfdException.printable(arguments.instance()),
-                        elapsedNs / 1e6,
-                        busy == null ? "" : ", but it takes no transfer now: " + busy),
-                values);
     }
 
     /** Null when it serves; why not, when it only has no room: it is well all the same. */

@@ -1,5 +1,6 @@
 package io.sendfiled.tools;
 
+import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonPrimitive;
 import io.sendfiled.client.FileDetails;
@@ -12,6 +13,7 @@ import io.sendfiled.sys.Errno;
 import io.sendfiled.technique.Technique;
 import java.io.PrintStream;
 import java.time.Duration;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
@@ -85,6 +87,35 @@ final class Report {
         } else if (!arguments.isSet(OptionSpec.QUIET)) {
             out.print(text + "\n");
         }
+    }
+
+    /** What {@code sfd doctor} has found. */
+    void findings(List<Finding> findings) throws SfdException {
+        if (arguments.isSet(OptionSpec.JSON)) {
+            JsonArray all = new JsonArray();
+            for (Finding finding : findings) {
+                JsonObject object = new JsonObject();
+                object.addProperty("level", finding.level().name().toLowerCase(Locale.ROOT));
+                object.addProperty("what", finding.what());
+                object.addProperty("detail", finding.detail());
+                if (!finding.remedy().isEmpty()) {
+                    object.addProperty("remedy", finding.remedy());
+                }
+                all.add(object);
+            }
+            JsonObject object = begin();
+            object.add("findings", all);
+            print(object);
+            return;
+        }
+        StringBuilder text = new StringBuilder();
+        for (Finding finding : findings) {
+            text.append(String.format("%-5s %s: %s%n", finding.level().word(), finding.what(), finding.detail()));
+            if (!finding.remedy().isEmpty()) {
+                text.append("      -> ").append(finding.remedy()).append('\n');
+            }
+        }
+        out.print(text.toString());
     }
 
     private static JsonPrimitive value(Object value) {

@@ -66,6 +66,9 @@ public final class Sfd {
         }
         Report report = new Report(arguments, out, err);
         try {
+            if (arguments.requiredCommand() == Command.DOCTOR) {
+                return DoctorCommand.run(arguments, report);
+            }
             runCommand(arguments, report);
             return ExitCode.OK;
         } catch (SfdException e) {
