@@ -7,6 +7,7 @@
 @SuppressWarnings("requires-automatic") // typesafe.config has a name, and no module-info
 module io.sendfiled {
     requires static org.jspecify; // not transitive: who compiles against this module would have to have it
+    requires static jdk.jfr; // without it there are no events of recordings
     // Of io.sendfiled.netty only.
     requires static io.netty.buffer;
     requires static io.netty.codec;

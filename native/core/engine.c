@@ -150,6 +150,7 @@ static int create(struct sfd_engine **out, const struct sfd_settings *settings, 
     shared->settings = *settings;
     shared->kernel.null_fd = -1;
     shared->watchdog.eventfd = -1;
+    shared->journal.eventfd = -1;
     shared->request_fd = -1;
     shared->counters_file.dir = shared->counters_file.pointer = -1;
     atomic_init(&shared->transfers, 0);
@@ -178,6 +179,8 @@ static int create(struct sfd_engine **out, const struct sfd_settings *settings, 
     result = sfd_sys_wake_signal();
     shared->wake_signal = result < 0 ? 0 : result; /* 0: a stuck loop only stops receiving */
     result = sfd_watchdog_init(&shared->watchdog);
+    if (result < 0) goto fail;
+    result = sfd_journal_init(&shared->journal, settings->loops + 1);
     if (result < 0) goto fail;
     result = sfd_kernel_init(&shared->kernel, &sfd_sys_linux);
     if (result < 0) goto fail;
@@ -525,6 +528,7 @@ void sfd_engine_destroy(struct sfd_engine *engine)
     sfd_endpoint_close(&engine->endpoint);
     sfd_kernel_deinit(&engine->shared.kernel);
     sfd_watchdog_deinit(&engine->shared.watchdog);
+    sfd_journal_deinit(&engine->shared.journal); /* the loops have told it of their ends */
     sfd_carriers_deinit(&engine->shared.carriers);
     sfd_devices_deinit(&engine->shared.devices);
     sfd_write_ranges_deinit(&engine->shared.write_ranges);

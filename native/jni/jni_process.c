@@ -158,10 +158,10 @@ static jint close_to_others(JNIEnv *env, jclass class, jint fd)
 }
 
 /* In: the path and a NUL. */
-static jint open_log(JNIEnv *env, jclass class, jobject buffer)
+static jint open_log(JNIEnv *env, jclass class, jobject buffer, jint mode)
 {
     (void)class;
-    return sfd_process_log_open((*env)->GetDirectBufferAddress(env, buffer));
+    return sfd_process_log_open((*env)->GetDirectBufferAddress(env, buffer), (mode_t)mode);
 }
 
 /* In: the directory and a NUL, the name and a NUL. */
@@ -194,7 +194,7 @@ jint sfd_jni_register_process(JNIEnv *env, const char *package)
         SFD_JNI_METHOD("finishDetach", "(I)I", finish_detach),
         SFD_JNI_METHOD("unblockOutput", "()V", unblock_output),
         SFD_JNI_METHOD("closeToOthers", "(I)I", close_to_others),
-        SFD_JNI_METHOD("openLog0", "(Ljava/nio/ByteBuffer;)I", open_log),
+        SFD_JNI_METHOD("openLog0", "(Ljava/nio/ByteBuffer;I)I", open_log),
         SFD_JNI_METHOD("instanceHolder0", "(Ljava/nio/ByteBuffer;)I", instance_holder),
     };
 

@@ -88,7 +88,7 @@ set(CPACK_RPM_PACKAGE_RELEASE 1)
 set(CPACK_RPM_PACKAGE_ARCHITECTURE "${CMAKE_SYSTEM_PROCESSOR}")
 # Directories of the system's.
 set(CPACK_RPM_EXCLUDE_FROM_AUTO_FILELIST_ADDITION
-    /usr/lib/systemd /usr/lib/systemd/system /usr/lib/sysusers.d /usr/lib/tmpfiles.d /usr/lib64/pkgconfig
+    /etc/logrotate.d /usr/lib/systemd /usr/lib/systemd/system /usr/lib/sysusers.d /usr/lib/tmpfiles.d /usr/lib64/pkgconfig
     /usr/share/bash-completion /usr/share/bash-completion/completions /usr/share/zsh /usr/share/zsh/site-functions
     /usr/share/licenses /usr/share/man /usr/share/man/man1 /usr/share/man/man3 /usr/share/man/man5 /usr/share/man/man7
     /usr/share/man/man8)
@@ -110,7 +110,8 @@ set(CPACK_RPM_PROGRAMS_POST_INSTALL_SCRIPT_FILE "${rpm}/post")
 set(CPACK_RPM_PROGRAMS_PRE_UNINSTALL_SCRIPT_FILE "${rpm}/preun")
 set(CPACK_RPM_PROGRAMS_POST_UNINSTALL_SCRIPT_FILE "${rpm}/postun")
 set(CPACK_RPM_PROGRAMS_USER_FILELIST "%license /usr/share/licenses/sendfiled/LICENSE"
-                                     "%config(noreplace) /etc/sendfiled/default.conf")
+                                     "%config(noreplace) /etc/sendfiled/default.conf"
+                                     "%config(noreplace) /etc/logrotate.d/sendfiled")
 
 set(CPACK_RPM_LIBRARY_PACKAGE_NAME libsendfiled1)
 set(CPACK_RPM_LIBRARY_PACKAGE_GROUP "System/Libraries")

@@ -1,4 +1,4 @@
-# Installs what the system reads: units, the system user, the configuration. Run by cmake --install and by CPack, which know
+# Installs what the system reads: units, the system user, the configuration, the rotation of logs. Run by cmake --install and by CPack, which know
 # the prefix. Units name the program by it. The configuration of what is in /usr or /usr/local is in /etc, where the daemon
 # looks for it; one that is there already is its administrator's, and stays as it is.
 get_filename_component(packaging "${CMAKE_CURRENT_LIST_DIR}/.." ABSOLUTE)
@@ -27,8 +27,12 @@ set(etc "${prefix}/etc")
 if(prefix MATCHES "^/usr(/local)?$")
   set(etc /etc)
 endif()
-if(EXISTS "$ENV{DESTDIR}${etc}/sendfiled/default.conf")
-  message(STATUS "Kept as it is: $ENV{DESTDIR}${etc}/sendfiled/default.conf")
-else()
-  file(INSTALL DESTINATION "${etc}/sendfiled" TYPE FILE FILES "${packaging}/conf/default.conf")
-endif()
+function(install_configuration directory name source)
+  if(EXISTS "$ENV{DESTDIR}${directory}/${name}")
+    message(STATUS "Kept as it is: $ENV{DESTDIR}${directory}/${name}")
+  else()
+    file(INSTALL DESTINATION "${directory}" TYPE FILE RENAME "${name}" FILES "${packaging}/conf/${source}")
+  endif()
+endfunction()
+install_configuration("${etc}/sendfiled" default.conf default.conf)
+install_configuration("${etc}/logrotate.d" sendfiled logrotate.conf)

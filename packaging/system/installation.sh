@@ -13,6 +13,7 @@ manifest=$root$private/install-manifest
 is_changed() {
     case $1 in
         */etc/sendfiled/default.conf) ! cmp -s "$root$1" "$source/packaging/conf/default.conf" ;;
+        */etc/logrotate.d/sendfiled) ! cmp -s "$root$1" "$source/packaging/conf/logrotate.conf" ;;
         *) false ;;
     esac
 }

@@ -216,6 +216,24 @@ static void part(struct sfd_carrier *c, struct sfd_carrier *heir, bool long_held
 
 /* ------------------------------------------------------------------ losing a loop */
 
+/* The thread is held: tells of it, and for whom. The watchdog, under the lock. */
+static void tell_stall(struct sfd_loop *loop, const struct sfd_carrier *c)
+{
+    struct sfd_journal *journal = &loop->shared->journal;
+    const uint32_t ring = loop->shared->settings.loops; /* behind those of the loops */
+
+    if (!sfd_journal_wants(journal, SFD_RECORD_STALL)) return;
+    struct sfd_record *record = sfd_journal_reserve(journal, ring);
+    if (record == NULL) return;
+    record->kind = SFD_RECORD_STALL;
+    record->received_ns = loop->watched_ns;
+    record->ended_ns = loop->shared->kernel.sys->now_ns();
+    record->loop = (uint16_t)loop->index;
+    record->pid = c->account == NULL ? 0 : sfd_process_pid(c->account->process);
+    record->uid = c->account == NULL ? 0 : c->account->uid;
+    sfd_journal_commit(journal, ring);
+}
+
 bool sfd_carrier_take(struct sfd_loop *loop, struct sfd_carrier *c, uint64_t word)
 {
     struct sfd_carriers *carriers = &loop->shared->carriers;
@@ -232,6 +250,7 @@ bool sfd_carrier_take(struct sfd_loop *loop, struct sfd_carrier *c, uint64_t wor
         if (taken) {
             part(c, next_carrier(carriers, loop), true);
             sfd_client_account_suspect(c->account); /* now: the call may never come back */
+            tell_stall(loop, c);
         } else {
             atomic_store_explicit(&c->claimed, false, memory_order_relaxed); /* if it has seen it: come_back */
         }

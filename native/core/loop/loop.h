@@ -11,6 +11,7 @@
 #ifndef SFD_LOOP_LOOP_H
 #define SFD_LOOP_LOOP_H
 
+#include "base/journal.h"
 #include "base/mailbox.h"
 #include "loop/carrier.h"
 #include "loop/intake.h"
@@ -114,6 +115,7 @@ struct sfd_shared {
     int wake_signal;           /* interrupts a call that blocks; 0: no signal was free */
     struct sfd_watchdog watchdog;
     struct sfd_carriers carriers;
+    struct sfd_journal journal;                         /* a ring for each loop, and behind them the watchdog's */
     struct sfd_command commands[SFD_COMMANDS_RESERVED]; /* the reserve */
     struct sfd_loop *loops[SFD_LOOPS_MAX];
 };

@@ -43,6 +43,7 @@ int sfd_loop_create(struct sfd_loop **out, struct sfd_shared *shared, uint32_t i
     };
     sfd_observe_init(&loop->context, sfd_counters_file_loop(&shared->counters_file, index),
                      sfd_counters_file_rows(&shared->counters_file, index), shared->counters_file.head->rows, index);
+    if (shared->journal.count > index) sfd_observe_keep(&loop->context, &shared->journal, index);
     loop->pool_context = loop->context;
     loop->context.kernel.spare = &loop->spare;
     sfd_pipe_keep_spare(&loop->context.kernel);

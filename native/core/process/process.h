@@ -107,10 +107,10 @@ int sfd_process_spawn_detached(const char *path, char *const argv[]);
 int sfd_process_detached_finish(int log_fd);
 
 /*
- * Opens a file for messages, to append to; made with mode 0600 when it is missing. A descriptor or -errno: -EEXIST for
- * what is not a regular file of this user's with one name, -ELOOP for a symbolic link.
+ * Opens a file for messages, to append to; made with that mode, less the umask, when it is missing. A descriptor or
+ * -errno: -EEXIST for what is not a regular file of this user's with one name, -ELOOP for a symbolic link.
  */
-int sfd_process_log_open(const char *path);
+int sfd_process_log_open(const char *path, mode_t mode);
 
 /*
  * From here on what is written to standard output and error is lost, if they are pipes or terminals that have no room:

@@ -42,7 +42,7 @@ void sfd_process_output_unblock(void)
     unblock(&sfd_sys_setup_linux, STDERR_FILENO);
 }
 
-int sfd_process_log_open(const char *path)
+int sfd_process_log_open(const char *path, mode_t mode)
 {
     const struct sfd_sys_setup *sys = &sfd_sys_setup_linux;
     uid_t real;
@@ -51,7 +51,7 @@ int sfd_process_log_open(const char *path)
     struct stat st;
     /* In a directory where others can make files: none of theirs, and no link. O_NONBLOCK: a FIFO must not hold us. */
     const int fd =
-        sys->openat(AT_FDCWD, path, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
+        sys->openat(AT_FDCWD, path, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, mode);
     if (fd < 0) return fd;
     int result = sys->fstat(fd, &st);
     if (result == 0) result = sys->getresuid(&real, &effective, &saved);

@@ -125,6 +125,7 @@ static uint64_t rights_of(unsigned access)
     if ((access & SFD_SANDBOX_LIST) != 0) rights |= FS_READ_DIR;
     if ((access & SFD_SANDBOX_WRITE) != 0) rights |= FS_WRITE_FILE | FS_IOCTL_DEV;
     if ((access & SFD_SANDBOX_MAKE) != 0) rights |= FS_MAKE_REG | FS_MAKE_SOCK | FS_REMOVE_FILE | FS_TRUNCATE;
+    if ((access & SFD_SANDBOX_ADD) != 0) rights |= FS_MAKE_REG;
     return rights;
 }
 

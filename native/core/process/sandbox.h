@@ -26,7 +26,8 @@ enum sfd_sandbox_access {
     SFD_SANDBOX_READ = 1,  /* open files for reading */
     SFD_SANDBOX_LIST = 2,  /* read directories */
     SFD_SANDBOX_WRITE = 4, /* open what exists for writing */
-    SFD_SANDBOX_MAKE = 8   /* make, truncate and remove regular files and sockets */
+    SFD_SANDBOX_MAKE = 8,  /* make, truncate and remove regular files and sockets */
+    SFD_SANDBOX_ADD = 16   /* make regular files */
 };
 
 struct sfd_sandbox_rule {

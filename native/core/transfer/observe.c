@@ -20,6 +20,12 @@ void sfd_observe_init(struct sfd_context *context, struct sfd_counters_loop *loo
     };
 }
 
+void sfd_observe_keep(struct sfd_context *context, struct sfd_journal *journal, uint32_t ring)
+{
+    context->observer.journal = journal;
+    context->observer.journal_ring = ring;
+}
+
 static void add(_Atomic(uint64_t) *cell, uint64_t n)
 {
     atomic_store_explicit(cell, atomic_load_explicit(cell, memory_order_relaxed) + n, memory_order_relaxed);
@@ -222,6 +228,77 @@ static void count_end(struct sfd_context *context, uint8_t operation, enum sfd_o
     if (outcome == SFD_OUTCOME_FAILED) add(&loop->failures[operation][errno_index(error)], 1);
 }
 
+/* A record for the journal, to be committed; NULL if nobody wants it, or there is no room. */
+static struct sfd_record *record_for(const struct sfd_context *context, enum sfd_outcome outcome, int error,
+                                     uint64_t now_ns)
+{
+    static const enum sfd_record_kind kinds[] = {
+        [SFD_OUTCOME_COMPLETED] = SFD_RECORD_DONE,
+        [SFD_OUTCOME_REFUSED] = SFD_RECORD_REFUSED,
+        [SFD_OUTCOME_FAILED] = SFD_RECORD_FAILED,
+        [SFD_OUTCOME_CANCELLED] = SFD_RECORD_CANCELLED,
+    };
+    const struct sfd_observer *observer = &context->observer;
+
+    if (observer->journal == NULL || !sfd_journal_wants(observer->journal, kinds[outcome])) return NULL;
+    struct sfd_record *record = sfd_journal_reserve(observer->journal, observer->journal_ring);
+    if (record == NULL) return NULL;
+    record->kind = (uint8_t)kinds[outcome];
+    record->error = outcome == SFD_OUTCOME_CANCELLED ? ECANCELED : -error;
+    record->ended_ns = now_ns;
+    record->loop = (uint16_t)observer->journal_ring;
+    return record;
+}
+
+/* The end of `path`, if it is longer than there is room. */
+static void keep_path(struct sfd_record *record, const char *path, size_t length)
+{
+    const size_t kept = length < SFD_RECORD_PATH_SIZE ? length : SFD_RECORD_PATH_SIZE;
+
+    memcpy(record->path, path + length - kept, kept);
+    record->path_length = (uint16_t)kept;
+    if (kept < length) record->flags |= SFD_RECORD_PATH_CUT;
+}
+
+/* The same from the row, which has no more of it. */
+static void keep_row_path(struct sfd_record *record, const struct sfd_counters_row *row)
+{
+    const uint16_t length = GET(row->path_length);
+    const uint16_t kept = length < SFD_RECORD_PATH_SIZE ? length : SFD_RECORD_PATH_SIZE;
+
+    for (size_t at = 0; at < kept; at += sizeof(uint64_t)) {
+        const uint64_t word = GET(row->path[at / sizeof(word)]);
+        memcpy(record->path + at, &word, sizeof(word));
+    }
+    record->path_length = kept;
+    if (kept < length) record->flags |= SFD_RECORD_PATH_CUT;
+}
+
+_Static_assert(SFD_RECORD_PATH_SIZE == SFD_COUNTERS_PATH, "a record has the path of a row");
+
+static void tell_end(struct sfd_context *context, const struct sfd_transfer *t, const struct sfd_counters_row *row,
+                     enum sfd_outcome outcome, int error, uint64_t now_ns)
+{
+    const struct sfd_client_account *account = t->loop.account;
+    struct sfd_record *record = record_for(context, outcome, error, now_ns);
+
+    if (record == NULL) return;
+    record->pid = account == NULL ? 0 : sfd_process_pid(account->process);
+    record->uid = account == NULL ? 0 : account->uid;
+    record->operation = operation_in(row);
+    record->technique = t->technique;
+    record->bytes = sfd_transfer_moved(t);
+    if (row != NULL) {
+        record->id = GET(row->id);
+        record->received_ns = GET(row->asked_ns);
+        record->first_byte_ns = GET(row->first_ns);
+        record->size = GET(row->size);
+        if (GET(row->cold) != 0 || t->cache.cold_windows > 0) record->flags |= SFD_RECORD_COLD;
+        keep_row_path(record, row);
+    }
+    sfd_journal_commit(context->observer.journal, context->observer.journal_ring);
+}
+
 uint64_t sfd_observe_end(struct sfd_context *context, const struct sfd_transfer *t, enum sfd_outcome outcome, int error)
 {
     struct sfd_counters_row *row = sfd_observe_row(context, t);
@@ -229,6 +306,7 @@ uint64_t sfd_observe_end(struct sfd_context *context, const struct sfd_transfer 
 
     count_end(context, operation_in(row), outcome, error);
     add(&flow_of(context, t, row)->transfers, 1);
+    tell_end(context, t, row, outcome, error, now_ns);
     if (row == NULL) return now_ns;
     SET(row->ended, 1);
     const uint64_t asked_ns = GET(row->asked_ns);
@@ -253,7 +331,17 @@ void sfd_observe_refused(struct sfd_context *context, const struct sfd_refused_r
     const enum sfd_operation operation = operation_of(request->command);
 
     add(&context->observer.loop->requests[operation], 1);
-    count_end(context, (uint8_t)operation, error == -ECANCELED ? SFD_OUTCOME_CANCELLED : SFD_OUTCOME_REFUSED, error);
+    const enum sfd_outcome outcome = error == -ECANCELED ? SFD_OUTCOME_CANCELLED : SFD_OUTCOME_REFUSED;
+    count_end(context, (uint8_t)operation, outcome, error);
+    struct sfd_record *record = record_for(context, outcome, error, context->now_ns);
+    if (record == NULL) return;
+    record->pid = sfd_process_pid(request->process);
+    record->uid = request->uid;
+    record->operation = (uint8_t)operation;
+    record->flags = SFD_RECORD_UNBEGUN;
+    record->received_ns = context->now_ns;
+    if (request->path != NULL) keep_path(record, request->path, request->path_length);
+    sfd_journal_commit(context->observer.journal, context->observer.journal_ring);
 }
 
 void sfd_observe_command(struct sfd_context *context, uint8_t command)

@@ -5,9 +5,10 @@
  *                             waits, at any time
  *     refused: a request that became no transfer
  *
- * Role: fills the loop's part of the counters (base/counters_file.h) and the transfer's row there. Thread: the loop's.
- * Owns nothing. Never: makes a system call, but reads the clock (vDSO) for the first byte and for the end; allocates;
- * lets what it finds in that memory decide about a transfer.
+ * Role: fills the loop's part of the counters (base/counters_file.h) and the transfer's row there, and tells the
+ * journal (base/journal.h) of ends. Thread: the loop's. Owns nothing. Never: makes a system call, but reads the clock
+ * (vDSO) for the first byte and for the end, and wakes the reader of a journal; allocates; lets what it finds in that
+ * memory decide about a transfer.
  *
  * A transfer's row is the one of its position in the table of its loop. Those beyond the last row are counted, but have
  * no row: no id, no times.
@@ -33,6 +34,9 @@ struct sfd_refused_request {
 /* `loop` of the counters of this loop; `rows` for its transfers, by their position in its table; NULL: none. */
 void sfd_observe_init(struct sfd_context *context, struct sfd_counters_loop *loop, struct sfd_counters_row *rows,
                       uint32_t row_count, uint32_t index);
+
+/* From here on ends are told of in that ring of a journal, too. */
+void sfd_observe_keep(struct sfd_context *context, struct sfd_journal *journal, uint32_t ring);
 
 /* The row of a transfer; NULL: it has none. */
 struct sfd_counters_row *sfd_observe_row(const struct sfd_context *context, const struct sfd_transfer *transfer);

@@ -23,6 +23,7 @@
 
 #include "base/client_account.h"
 #include "base/counters_file.h"
+#include "base/journal.h"
 #include "base/task.h"
 #include "base/timer.h"
 #include "disk/closer.h"
@@ -45,7 +46,9 @@ struct sfd_observer {
     struct sfd_counters_loop *loop; /* borrowed, as `rows` */
     struct sfd_counters_row *rows;
     uint32_t row_count;
-    uint64_t last_id; /* the loop's index and 1, and a number of its own */
+    uint64_t last_id;            /* the loop's index and 1, and a number of its own */
+    struct sfd_journal *journal; /* borrowed: gets a record of each end that it wants; NULL: there is none */
+    uint32_t journal_ring;
 };
 
 #define SFD_OBSERVER_SERIAL_BITS 48

@@ -615,7 +615,7 @@ TEST_F(Process, shouldWriteItsLastWordsToTheLogThatItWasGiven) // R24
     const TemporaryDirectory directory;
     const std::string path = directory / "log";
     EXPECT_EQ(0, in_child([&path] {
-                  return sfd_process_detached_finish(sfd_process_log_open(path.c_str())) == 0 &&
+                  return sfd_process_detached_finish(sfd_process_log_open(path.c_str(), 0600)) == 0 &&
                                  write(2, "word", 4) == 4
                              ? 0
                              : 10;
@@ -630,14 +630,14 @@ TEST_F(Process, shouldOpenNoLogThatIsNotItsOwn) // R24
     const TemporaryDirectory directory;
     const std::string log = directory / "log";
     ASSERT_EQ(0, symlink((directory / "target").c_str(), log.c_str()));
-    EXPECT_EQ(-ELOOP, sfd_process_log_open(log.c_str()));
+    EXPECT_EQ(-ELOOP, sfd_process_log_open(log.c_str(), 0600));
     unlink(log.c_str());
     ASSERT_EQ(0, mkfifo(log.c_str(), 0600));
-    EXPECT_EQ(-ENXIO, sfd_process_log_open(log.c_str())) << "and does not wait";
+    EXPECT_EQ(-ENXIO, sfd_process_log_open(log.c_str(), 0600)) << "and does not wait";
     unlink(log.c_str());
     std::ofstream(directory / "precious") << "x";
     ASSERT_EQ(0, link((directory / "precious").c_str(), log.c_str()));
-    EXPECT_EQ(-EEXIST, sfd_process_log_open(log.c_str()));
+    EXPECT_EQ(-EEXIST, sfd_process_log_open(log.c_str(), 0600));
     unlink(log.c_str());
     unlink((directory / "precious").c_str());
 }

@@ -35,6 +35,35 @@ class ObserveTest : public TransferFixture
         }
         return bytes.substr(0, std::min<size_t>(row_->path_length.load(), SFD_COUNTERS_PATH));
     }
+
+    /* The journal, from here on, of ends of these kinds. */
+    void keep(unsigned kinds)
+    {
+        if (journal_.count == 0) {
+            ASSERT_EQ(0, sfd_journal_init(&journal_, 1));
+            sfd_observe_keep(context_.get(), &journal_, 0);
+        }
+        sfd_journal_want(&journal_, kinds);
+    }
+    std::vector<struct sfd_record> records()
+    {
+        std::vector<struct sfd_record> all(8);
+        all.resize(sfd_journal_take(&journal_, all.data(), 8));
+        return all;
+    }
+    void TearDown() override
+    {
+        sfd_journal_deinit(&journal_);
+        TransferFixture::TearDown();
+    }
+
+    ObserveTest()
+    {
+        journal_.eventfd = -1;
+    }
+
+  private:
+    struct sfd_journal journal_ = {};
 };
 
 TEST_F(ObserveTest, ShouldCountATransferByOperationAndTechnique)
@@ -216,6 +245,105 @@ TEST_F(ObserveTest, ShouldLetAReaderTellWhetherARowIsOfOneTransfer)
     t_->loop.account = nullptr;
     EXPECT_GT(whole, 0u);
     EXPECT_EQ(0u, torn) << "of " << whole;
+}
+
+TEST_F(ObserveTest, ShouldTellTheJournalOfATransfersEnd)
+{
+    keep(SFD_RECORD_DONE);
+    learnDevice();
+    file(10);
+    context_->now_ns = 1000;
+    script.now_ns = 1640;
+    begin(SFD_WIRE_SEND_FILE, toPipe());
+    finish();
+    const auto all = records();
+    ASSERT_EQ(1u, all.size()) << "once";
+    const struct sfd_record &record = all[0];
+    EXPECT_EQ(SFD_RECORD_DONE, record.kind);
+    EXPECT_EQ(0, record.error);
+    EXPECT_EQ(uint64_t{1} << 48 | 1, record.id);
+    EXPECT_EQ(SFD_OPERATION_SEND, record.operation);
+    EXPECT_EQ(t_->technique, record.technique);
+    EXPECT_EQ(10u, record.bytes);
+    EXPECT_EQ(10u, record.size);
+    EXPECT_EQ(1000u, record.received_ns);
+    EXPECT_EQ(1640u, record.first_byte_ns);
+    EXPECT_EQ(1640u, record.ended_ns);
+    EXPECT_EQ(0, record.flags);
+    EXPECT_EQ("file", std::string(record.path, record.path_length));
+}
+
+TEST_F(ObserveTest, ShouldTellTheJournalWhyATransferHasFailed)
+{
+    keep(SFD_RECORD_FAILED | SFD_RECORD_REFUSED);
+    learnDevice();
+    begin(SFD_WIRE_READ_FILE, -1, 0, SFD_WIRE_TO_END, "missing");
+    again();
+    file(BIG);
+    script.warm_until = 0;
+    begin(SFD_WIRE_SEND_FILE, toPipe());
+    ASSERT_EQ(SFD_NEXT_POOL, next_);
+    pipe_->in.reset();
+    finish();
+    const auto all = records();
+    ASSERT_EQ(2u, all.size());
+    EXPECT_EQ(SFD_RECORD_REFUSED, all[0].kind);
+    EXPECT_EQ(ENOENT, all[0].error);
+    EXPECT_EQ(UINT64_MAX, all[0].size);
+    EXPECT_EQ(0, all[0].flags & SFD_RECORD_UNBEGUN) << "it was a transfer";
+    EXPECT_EQ(SFD_RECORD_FAILED, all[1].kind);
+    EXPECT_EQ(EPIPE, all[1].error);
+    EXPECT_EQ(BIG, all[1].size);
+    EXPECT_EQ(SFD_RECORD_COLD, all[1].flags);
+}
+
+TEST_F(ObserveTest, ShouldTellTheJournalOnlyWhatItWants)
+{
+    keep(SFD_RECORD_FAILED);
+    learnDevice();
+    file(10);
+    begin(SFD_WIRE_SEND_FILE, toPipe());
+    finish();
+    EXPECT_EQ(0u, records().size());
+    keep(SFD_RECORD_CANCELLED);
+    again();
+    file(BIG);
+    begin(SFD_WIRE_SEND_FILE, toPipe());
+    next_ = sfd_transfer_cancel(context_.get(), t_.get());
+    const auto all = records();
+    ASSERT_EQ(1u, all.size());
+    EXPECT_EQ(ECANCELED, all[0].error);
+    EXPECT_EQ(0u, sfd_journal_lost(context_->observer.journal));
+}
+
+TEST_F(ObserveTest, ShouldTellTheJournalOfARequestThatWasNoTransfer)
+{
+    keep(SFD_RECORD_REFUSED);
+    const std::string path = std::string(300, 'a') + "/end";
+    const struct sfd_refused_request request = {SFD_WIRE_SEND_FILE, 4711, 1000, path.c_str(), path.size()};
+    sfd_observe_refused(context_.get(), &request, -EDQUOT);
+    const auto all = records();
+    ASSERT_EQ(1u, all.size());
+    EXPECT_EQ(SFD_RECORD_UNBEGUN | SFD_RECORD_PATH_CUT, all[0].flags);
+    EXPECT_EQ(EDQUOT, all[0].error);
+    EXPECT_EQ(4711, all[0].pid);
+    EXPECT_EQ(1000u, all[0].uid);
+    EXPECT_EQ(path.substr(path.size() - SFD_RECORD_PATH_SIZE), std::string(all[0].path, all[0].path_length));
+}
+
+/* What the row says is an index, or a length, only if it is one: whoever may write to the file may have. */
+TEST_F(ObserveTest, ShouldCopyNoMoreOfAPathThanARowHas)
+{
+    keep(SFD_RECORD_DONE);
+    learnDevice();
+    file(BIG);
+    begin(SFD_WIRE_SEND_FILE, toPipe());
+    ASSERT_EQ(SFD_NEXT_DEST, next_);
+    row_->path_length = UINT16_MAX;
+    finish();
+    const auto all = records();
+    ASSERT_EQ(1u, all.size());
+    EXPECT_EQ(SFD_RECORD_PATH_SIZE, all[0].path_length);
 }
 
 } // namespace

@@ -1,7 +1,7 @@
 package io.sendfiled.base;
 
-import java.io.PrintStream;
 import java.util.List;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -18,7 +18,17 @@ public final class SystemLog {
         var unused = List.of(Throwable.class);
     }
 
-    private static volatile @Nullable PrintStream output;
+    /** Where a program that is this library alone has its lines. */
+    public interface Output {
+        /**
+         * Takes a line. Any thread; may throw, which loses the line.
+         *
+         * @param fields what the message tells, for programs that read it; in the order in which they are to be shown
+         */
+        void log(System.Logger.Level level, String message, @Nullable Throwable cause, Map<String, ?> fields);
+    }
+
+    private static volatile @Nullable Output output;
 
     private SystemLog() {}
 
@@ -26,7 +36,7 @@ public final class SystemLog {
      * From here on each line goes there, and to no logger: for a program that is this library alone. The JDK's own logger
      * writes two lines, and opens files when it writes the first.
      */
-    public static void divert(PrintStream to) {
+    public static void divert(Output to) {
         output = to;
     }
 
@@ -36,10 +46,20 @@ public final class SystemLog {
      * @param name of the logger, such as {@code io.sendfiled.client}
      */
     public static void log(String name, System.Logger.Level level, String message, @Nullable Throwable cause) {
+        log(name, level, message, cause, Map.of());
+    }
+
+    /**
+     * The same with what the message tells, for programs that read it. Loggers get the message alone.
+     *
+     * @param fields in the order in which they are to be shown
+     */
+    public static void log(
+            String name, System.Logger.Level level, String message, @Nullable Throwable cause, Map<String, ?> fields) {
         try {
-            PrintStream to = output;
+            Output to = output;
             if (to != null) {
-                to.println("sendfiled: " + (cause == null ? message : message + ": " + cause));
+                to.log(level, message, cause, fields);
                 return;
             }
             System.getLogger(name).log(level, message, cause);

@@ -318,6 +318,24 @@ public enum Setting {
             "any<=32KiB=read-write, pipe=splice, socket=sendfile, file=copy-file-range",
             "how bytes are moved when a request leaves it open: the first rule"
                     + " DEST[/blocking|/nonblocking][<=SIZE]=TECHNIQUE that matches and fits"),
+    ACCESS_LOG(
+            Scope.PROGRAM,
+            Change.RESTART,
+            "access-log",
+            '\0',
+            Kind.PATH,
+            "FILE",
+            "",
+            "file that gets a line for each request when it is over; SIGUSR1 has it opened anew"),
+    LOG_FORMAT(
+            Scope.PROGRAM,
+            Change.RESTART,
+            "log-format",
+            '\0',
+            Kind.CHOICE,
+            "text|json",
+            "text",
+            "how lines look, on standard error and in the access log"),
     SANDBOX(
             Scope.PROGRAM,
             Change.RESTART,

@@ -5,6 +5,7 @@ import io.sendfiled.config.SendfiledConfig;
 import io.sendfiled.config.Setting;
 import io.sendfiled.control.ControlCall;
 import io.sendfiled.control.ControlCommand;
+import io.sendfiled.control.ControlException;
 import io.sendfiled.control.ControlServer;
 import io.sendfiled.control.ControlSocket;
 import io.sendfiled.engine.AccessList;
@@ -16,8 +17,8 @@ import io.sendfiled.sys.Errno;
 import io.sendfiled.sys.NativeIoException;
 import java.io.IOException;
 import java.io.OutputStream;
-import java.io.PrintStream;
 import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
@@ -37,20 +38,21 @@ final class DaemonProgram {
     private static final int DISK_WAIT_MS = 1000;
 
     private static final int NO_FD = -1;
+    private static final int LOG_MODE = 0600;
 
     /** Of those that outlive a restart of the machine the one where every user can write. */
     private static final String DEFAULT_LOG_DIRECTORY = "/var/tmp";
 
     private final Map<String, String> environment;
     private final OutputStream out;
-    private final PrintStream err;
+    private final ProgramLog log;
     private boolean reports;
     private ServiceManager service = ServiceManager.none();
 
-    DaemonProgram(Map<String, String> environment, OutputStream out, PrintStream err) {
+    DaemonProgram(Map<String, String> environment, OutputStream out, ProgramLog log) {
         this.environment = environment;
         this.out = out;
-        this.err = err;
+        this.log = log;
     }
 
     /** Runs to the end and gives the exit status. */
@@ -64,19 +66,19 @@ final class DaemonProgram {
             }
             return OK;
         } catch (UsageException e) {
-            e.problems().forEach(this::complain);
+            e.problems().forEach(this::fail);
             service.failed(Errno.EINVAL, e.problems().get(0));
             reports = reports || Arrays.asList(args).contains("-" + Setting.SYNC_PARENT.shortName());
             report(Errno.EINVAL);
             return USAGE;
         } catch (StartException e) {
-            complain(e.getMessage());
+            fail(e.getMessage());
             service.failed(e.errno(), e.getMessage());
             report(e.errno());
             return FAILED;
         } catch (LinkageError e) {
             // No native library: nothing can be reported on the descriptor, only as text.
-            complain(e.getMessage());
+            fail(e.getMessage());
             return FAILED;
         }
     }
@@ -95,7 +97,10 @@ final class DaemonProgram {
                 print("ok\n");
             }
             case PRINT_CONFIG -> print(ConfigPrinter.text(settings, ConfigCheck.build(settings)));
-            default -> start(sources, settings);
+            default -> {
+                log.format(settings.logFormat());
+                start(sources, settings);
+            }
         }
     }
 
@@ -147,11 +152,12 @@ final class DaemonProgram {
         if (passed != null) {
             passed.demandPathOf(config);
         }
-        int log = detached ? openLog(config.name()) : NO_FD;
+        int logFd = detached ? openLog(config.name()) : NO_FD;
         if (identity.wasRoot()) {
             RootCheck.demand(settings.label(Setting.ROOT), config.root(), ProcessNative.effectiveUid());
         }
-        String missing = Sandbox.enter(settings.sandbox(), config, sources.readable(settings));
+        AccessLog accessLog = openAccessLog(settings);
+        String missing = Sandbox.enter(settings.sandbox(), config, sources.readable(settings), settings.accessLog());
         if (missing != null && !settings.syncParent()) {
             complain("no full sandbox: " + missing);
         }
@@ -167,10 +173,18 @@ final class DaemonProgram {
                         new CancelTransfer(engine),
                         "drain",
                         drain,
+                        "dump",
+                        new Dump(engine),
                         "ping",
-                        call -> pong(engine)));
+                        call -> pong(engine),
+                        "reopen",
+                        call -> reopen(accessLog)));
         try {
             Sandbox.close(settings.sandbox());
+            if (accessLog != null) {
+                engine.addSink(accessLog);
+                accessLog.start();
+            }
             begin(engine, settings, config);
             if (control != null) {
                 control.start();
@@ -180,10 +194,10 @@ final class DaemonProgram {
             }
             ClassPath.open();
             engine.onFailure(() -> ProcessNative.wakeSignals(signals));
-            announce(config, settings, detached, log);
+            announce(config, settings, detached, logFd);
             service.ready(serving(engine));
-            awaitEnd(engine, signals, new ConfigReload(sources, settings, openFiles, engine));
-            drain(engine, signals, drain);
+            awaitEnd(engine, signals, new ConfigReload(sources, settings, openFiles, engine), accessLog);
+            drain(engine, signals, drain, accessLog);
             drain.end(engine.isDrained() ? 0 : engine.transfers());
         } finally {
             if (control != null) {
@@ -191,7 +205,37 @@ final class DaemonProgram {
             }
             // A disk task that is still running ends with the process: only its answer is lost.
             engine.end(TimeUnit.MILLISECONDS.toNanos(DISK_WAIT_MS));
+            if (accessLog != null) {
+                accessLog.close();
+            }
         }
+    }
+
+    /** As the user that the daemon has become, who opens it again. */
+    private @Nullable AccessLog openAccessLog(ProgramConfig settings) throws StartException {
+        Path path = settings.accessLog();
+        if (path == null) {
+            return null;
+        }
+        try {
+            return AccessLog.open(path, settings.logFormat(), log);
+        } catch (StartException e) {
+            throw new StartException(e.errno(), settings.label(Setting.ACCESS_LOG) + ": " + e.getMessage(), e);
+        }
+    }
+
+    private static void reopenIfAsked(@Nullable AccessLog accessLog, int signal) {
+        if (accessLog != null && signal == ProcessNative.SIGUSR1) {
+            accessLog.reopen();
+        }
+    }
+
+    private static String reopen(@Nullable AccessLog accessLog) throws ControlException {
+        if (accessLog == null) {
+            throw new ControlException(Errno.ENOENT, "there is no access log");
+        }
+        accessLog.reopen();
+        return "";
     }
 
     /** Before anything else: without these calls the JVM itself gets strange answers. */
@@ -204,7 +248,7 @@ final class DaemonProgram {
     }
 
     /** Until the last transfer has ended, the time is over, or another signal comes. */
-    private void drain(Engine engine, int signals, Drain drain) throws StartException {
+    private void drain(Engine engine, int signals, Drain drain, @Nullable AccessLog accessLog) throws StartException {
         drain.begin();
         engine.beginDrain();
         service.stopping(draining(engine), drain.leftMs());
@@ -213,6 +257,7 @@ final class DaemonProgram {
             if (ProcessNative.ends(signal)) {
                 return;
             }
+            reopenIfAsked(accessLog, signal);
             service.look(engine::probe, () -> draining(engine));
         }
     }
@@ -263,7 +308,8 @@ final class DaemonProgram {
         return NativeLibrary.version() + " pid " + ProcessHandle.current().pid() + " " + transfers(engine);
     }
 
-    private void awaitEnd(Engine engine, int signals, ConfigReload reload) throws StartException {
+    private void awaitEnd(Engine engine, int signals, ConfigReload reload, @Nullable AccessLog accessLog)
+            throws StartException {
         int signal = 0;
         while (!ProcessNative.ends(signal)) {
             signal = check(ProcessNative.awaitSignal(signals, service.lookMs()), "cannot wait for signals");
@@ -271,9 +317,10 @@ final class DaemonProgram {
             if (failure != null) {
                 throw new StartException(Errno.EIO, "an event loop ended: " + failure, failure);
             }
+            reopenIfAsked(accessLog, signal);
             if (signal == ProcessNative.SIGHUP) {
                 service.reloading();
-                reload.run().forEach(this::complain);
+                reload.run().forEach(this::tell);
                 service.ready(serving(engine));
             }
             service.look(engine::probe, () -> serving(engine));
@@ -351,11 +398,11 @@ final class DaemonProgram {
     /** Where a process in the background writes its messages, and the JVM its report if it crashes. */
     private int openLog(String name) {
         String path = logPath(name);
-        int log = ProcessNative.openLog(Names.bytes(Names.path(path)));
-        if (log >= 0) {
-            return log;
+        int logFd = ProcessNative.openLog(Names.bytes(Names.path(path)), LOG_MODE);
+        if (logFd >= 0) {
+            return logFd;
         }
-        complain("cannot write to " + Names.printable(path) + ", messages are lost: " + Errno.describe(-log));
+        complain("cannot write to " + Names.printable(path) + ", messages are lost: " + Errno.describe(-logFd));
         return NO_FD;
     }
 
@@ -366,20 +413,20 @@ final class DaemonProgram {
     }
 
     /** Where it serves, to whoever started it; in the background also to the log. A parent that is told needs no words. */
-    private void announce(SendfiledConfig config, ProgramConfig settings, boolean detached, int log)
+    private void announce(SendfiledConfig config, ProgramConfig settings, boolean detached, int logFd)
             throws StartException {
         String line = "serving " + Names.printable(config.root()) + " as '" + Names.printable(config.name()) + "' at "
                 + Names.printable(config.socketPath());
         if (detached) {
-            String more = log == NO_FD ? "" : ", messages in " + Names.printable(logPath(config.name()));
+            String more = logFd == NO_FD ? "" : ", messages in " + Names.printable(logPath(config.name()));
             line += " (pid " + ProcessHandle.current().pid() + more + ")";
         }
         if (!settings.syncParent()) {
-            complain(line);
+            tell(line);
         }
         if (detached) {
-            check(ProcessNative.finishDetach(log), "cannot let go of the terminal");
-            complain(line);
+            check(ProcessNative.finishDetach(logFd), "cannot let go of the terminal");
+            tell(line);
         }
         if (report(0) < 0) {
             throw new StartException(Errno.EPIPE, "the parent at descriptor 3 is gone");
@@ -397,8 +444,18 @@ final class DaemonProgram {
 
     private void complain(@Nullable String message) {
         if (message != null) {
-            err.println("sendfiled: " + message);
+            log.log(System.Logger.Level.WARNING, message);
         }
+    }
+
+    private void fail(@Nullable String message) {
+        if (message != null) {
+            log.log(System.Logger.Level.ERROR, message);
+        }
+    }
+
+    private void tell(String message) {
+        log.log(System.Logger.Level.INFO, message);
     }
 
     private static int check(int result, String problem) throws StartException {

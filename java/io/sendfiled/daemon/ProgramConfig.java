@@ -119,6 +119,18 @@ final class ProgramConfig {
         return flag(Setting.SYNC_PARENT);
     }
 
+    /** The file of the access log; null: there is none. */
+    @Nullable
+    Path accessLog() {
+        return (Path) values.get(Setting.ACCESS_LOG);
+    }
+
+    /** How lines of logs look. */
+    ProgramLog.Format logFormat() {
+        Object word = values.getOrDefault(Setting.LOG_FORMAT, Setting.LOG_FORMAT.standard());
+        return ProgramLog.Format.of((String) word);
+    }
+
     /** Whether it confines itself. */
     SandboxMode sandbox() {
         Object word = values.getOrDefault(Setting.SANDBOX, Setting.SANDBOX.standard());

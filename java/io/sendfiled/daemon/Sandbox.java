@@ -51,9 +51,12 @@ final class Sandbox {
      *
      * @param config the engine's, which says what it will need
      * @param readable files and directories of configuration, for a reload
+     * @param accessLog a file that is opened again, or another one of its name; null: none
      * @return a message that says what it could not restrict; null when it restricted all, or is off
      */
-    static @Nullable String enter(SandboxMode mode, SendfiledConfig config, List<Path> readable) throws StartException {
+    static @Nullable String enter(
+            SandboxMode mode, SendfiledConfig config, List<Path> readable, @Nullable Path accessLog)
+            throws StartException {
         if (mode == SandboxMode.OFF) {
             return null;
         }
@@ -71,6 +74,9 @@ final class Sandbox {
         if (landlock >= 0) {
             List<Rule> rules = rules(config);
             readable.forEach(path -> rules.add(rule(path, READ)));
+            if (accessLog != null) {
+                rules.add(rule(accessLog.resolveSibling(""), WRITE | SandboxNative.ADD));
+            }
             if (config.followRoot()) {
                 rules.add(rule(FollowedRoot.demandConfinable(config.root()), READ_ALL));
             }

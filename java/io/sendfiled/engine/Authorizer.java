@@ -14,7 +14,6 @@ final class Authorizer {
     private final int uid;
     private final int nobody;
     private final int refusedPid;
-    private final RefusalLog refusals;
     private volatile AccessList list;
 
     /**
@@ -22,12 +21,11 @@ final class Authorizer {
      * @param nobody the user as which all appear that are unknown here, and who therefore is refused; -1: there is none
      * @param refusedPid a process that is no client, the daemon's own; -1: none
      */
-    Authorizer(int uid, int nobody, int refusedPid, AccessList list, RefusalLog refusals) {
+    Authorizer(int uid, int nobody, int refusedPid, AccessList list) {
         this.uid = uid;
         this.nobody = nobody;
         this.refusedPid = refusedPid;
         this.list = list;
-        this.refusals = refusals;
     }
 
     /** From here on these may ask. */
@@ -40,22 +38,22 @@ final class Authorizer {
         return list;
     }
 
-    /** 0, or the errno to refuse the request with, which has been noted for the log. */
+    /** 0, or the errno to refuse the request with. */
     int check(int senderUid, int senderGid, int senderPid) {
         if (senderPid == refusedPid) {
-            return refuse(senderUid, senderPid, RefusalLog.Reason.OWN_PROCESS);
+            return Errno.EACCES;
         }
         if (senderUid == SUPERUSER || senderUid == uid) {
             return 0;
         }
-        if (senderUid == nobody) {
-            return refuse(senderUid, senderPid, RefusalLog.Reason.UNKNOWN_USER);
-        }
-        return list.allows(senderUid, senderGid) ? 0 : refuse(senderUid, senderPid, RefusalLog.Reason.NOT_ALLOWED);
+        return senderUid != nobody && list.allows(senderUid, senderGid) ? 0 : Errno.EACCES;
     }
 
-    private int refuse(int senderUid, int senderPid, RefusalLog.Reason reason) {
-        refusals.add(senderUid, senderPid, reason);
-        return Errno.EACCES;
+    /** For what {@link #check} has refused the request of that sender: for whoever reads the log. */
+    RefusalLog.Reason reason(int senderUid, int senderPid) {
+        if (senderPid == refusedPid) {
+            return RefusalLog.Reason.OWN_PROCESS;
+        }
+        return senderUid == nobody ? RefusalLog.Reason.UNKNOWN_USER : RefusalLog.Reason.NOT_ALLOWED;
     }
 }

@@ -86,6 +86,13 @@ final class Carriers {
         }
     }
 
+    /** How many threads there are. */
+    int count() {
+        synchronized (threads) {
+            return threads.size();
+        }
+    }
+
     /** The thread does nothing any more. */
     void ended(Thread thread) {
         synchronized (threads) {

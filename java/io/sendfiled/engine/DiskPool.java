@@ -1,6 +1,7 @@
 package io.sendfiled.engine;
 
 import io.sendfiled.jni.EngineNative;
+import java.util.List;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
@@ -142,6 +143,17 @@ final class DiskPool implements AutoCloseable {
             case EngineNative.QUEUE_LINGER -> "linger";
             default -> Integer.toString(queue - EngineNative.QUEUE_LINGER - 1);
         };
+    }
+
+    /** Adds a line for each queue that was used. */
+    void describe(List<String> lines) {
+        for (int i = 0; i < pools.length(); i++) {
+            Pool pool = pools.get(i);
+            if (pool != null) {
+                lines.add("  " + nameOf(i) + " " + pool.threads.getPoolSize() + " " + pool.threads.getActiveCount()
+                        + " " + pool.threads.getQueue().size());
+            }
+        }
     }
 
     /** Takes no more tasks; queued ones are still done. Returns at once. */

@@ -3,6 +3,7 @@ package io.sendfiled.engine;
 import io.sendfiled.config.InvalidSettingException;
 import io.sendfiled.config.SendfiledConfig;
 import io.sendfiled.config.Setting;
+import io.sendfiled.counters.Counter;
 import io.sendfiled.counters.Counters;
 import io.sendfiled.jni.EngineNative;
 import io.sendfiled.jni.ProcessNative;
@@ -18,12 +19,13 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A running engine: the request socket, its event loops, its disk pool, its watchdog and its housekeeper. {@link io.sendfiled.Sendfiled}
+ * A running engine: the request socket, its event loops, its disk pool, its watchdog, its housekeeper and its journal. {@link io.sendfiled.Sendfiled}
  * is its public form, for embedders, and documents the methods; the program {@code sendfiled} uses this class.
  *
  * <p>Owns the native engine and its threads. Any thread may call any method.
@@ -34,6 +36,11 @@ public final class Engine implements AutoCloseable {
 
     /** A drain checks this often whether it is over. */
     public static final int DRAIN_LOOK_MS = 10;
+
+    /** How soon a recording is noticed that starts in a JVM that had none. The program's is idle when nobody asks. */
+    private static final int EMBEDDED_LOOK_MS = 1_000;
+
+    private static final int PROGRAM_LOOK_MS = 60_000;
 
     private static final int CALL_NAME_MAX = 32;
 
@@ -57,6 +64,8 @@ public final class Engine implements AutoCloseable {
     private final Thread serviceThread;
     private final Housekeeper housekeeper;
     private final Thread housekeepingThread;
+    private final Journal journal;
+    private final Thread journalThread;
     private final LoopCounters counters;
     private final CountDownLatch hurry = new CountDownLatch(1); // open: a running drain ends
     private final List<String> shortcomings;
@@ -80,8 +89,7 @@ public final class Engine implements AutoCloseable {
         loops = new long[config.loops()];
         SelectorCaller caller = selector == null ? null : new SelectorCaller(selector);
         int uid = EngineNative.clientUid();
-        RefusalLog refusals = new RefusalLog(() -> EngineNative.wakeChores(engine));
-        authorizer = new Authorizer(uid, ProcessNative.nobody(), refusedPid, access, refusals);
+        authorizer = new Authorizer(uid, ProcessNative.nobody(), refusedPid, access);
         carriers = new Carriers(engine, authorizer, diskPool, caller, receiver);
         shortcomings = shortcomings(uid != NO_UID, EngineNative.tellsClients(engine));
         Path closed = access.isEmpty() ? null : closedDirectory(config.socketDirectory());
@@ -106,9 +114,18 @@ public final class Engine implements AutoCloseable {
             memory[i] = EngineNative.counters(loops[i]);
         }
         counters = new LoopCounters(memory);
-        housekeeper = new Housekeeper(engine, config.socketPath(), diskPool, carriers, refusals, receiver);
+        housekeeper = new Housekeeper(engine, config.socketPath(), diskPool, carriers, receiver);
         housekeepingThread = new Thread(housekeeper, "sendfiled-housekeeping");
         housekeepingThread.setDaemon(true);
+        journal = new Journal(engine);
+        if (receiver == null) { // who asks in this very process is told by an exception
+            journal.add(new TransferLog(authorizer));
+        }
+        if (Recordings.isPossible()) {
+            journal.add(new Recordings(refusedPid == NO_PID ? EMBEDDED_LOOK_MS : PROGRAM_LOOK_MS));
+        }
+        journalThread = new Thread(journal, "sendfiled-journal");
+        journalThread.setDaemon(true);
         watchdog = new Watchdog(engine, housekeeper);
         serviceThread = new Thread(watchdog, "sendfiled-service");
         serviceThread.setDaemon(true);
@@ -240,11 +257,17 @@ public final class Engine implements AutoCloseable {
         }
         housekeepingThread.start();
         serviceThread.start();
+        journalThread.start();
     }
 
     /** The native engine, borrowed: it lives until {@link #close} is called. */
     public long handle() {
         return engine;
+    }
+
+    /** One more sink of what becomes of requests; before {@link #begin}. It is not used any more when this is closed. */
+    public void addSink(RecordSink sink) {
+        journal.add(sink);
     }
 
     /** Has the housekeeper look for what is to be done. Never waits; not after the engine was closed. Any thread. */
@@ -282,6 +305,21 @@ public final class Engine implements AutoCloseable {
     /** What it has done since it was launched; readable after {@link #close} as well. */
     public Counters counters() {
         return counters;
+    }
+
+    /** What it does now, for people: its counters, and its disk queues; a line each. Also after {@link #close}. */
+    public List<String> describe() {
+        List<String> lines = new ArrayList<>();
+        lines.add("instance " + Names.printable(config.name()) + ", pid "
+                + ProcessHandle.current().pid() + ", root " + Names.printable(config.root()));
+        lines.add("transfers: " + transfers() + ", loops: " + loops.length + ", threads of loops: " + carriers.count());
+        lines.add("counters:");
+        for (Counter counter : Counter.values()) {
+            lines.add("  " + counter.name().toLowerCase(Locale.ROOT).replace('_', '-') + " " + counters.get(counter));
+        }
+        lines.add("disk queues: name, threads, at work, tasks that wait");
+        diskPool.describe(lines);
+        return lines;
     }
 
     /** What it cannot do here as it is documented, a sentence each; empty as a rule. */
@@ -470,7 +508,12 @@ public final class Engine implements AutoCloseable {
         serviceThread.join();
         housekeeper.stop();
         housekeepingThread.join(Math.max(1, TimeUnit.NANOSECONDS.toMillis(deadline - System.nanoTime())));
-        if (!ended || housekeepingThread.isAlive() || !carriers.awaitEnd(deadline)) { // it may have added one
+        journal.stop();
+        journalThread.join(Math.max(1, TimeUnit.NANOSECONDS.toMillis(deadline - System.nanoTime())));
+        if (!ended
+                || housekeepingThread.isAlive()
+                || journalThread.isAlive()
+                || !carriers.awaitEnd(deadline)) { // it may have added one
             return false;
         }
         diskPool.close();

@@ -9,7 +9,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Starts the threads that loops and watchdog ask for, gives the request socket its name back when somebody removes it, and
- * logs when requests cannot be received, and who was refused.
+ * logs when requests cannot be received.
  *
  * <p>On a thread of its own, because both may wait. A JVM that cannot start a thread says so on its standard output, and
  * waits there for as long as nobody reads that; what is logged may wait in the same way. The loops and the watchdog only
@@ -29,44 +29,34 @@ final class Housekeeper implements Runnable {
     private final Path socket;
     private final DiskPool diskPool;
     private final Carriers carriers;
-    private final RefusalLog refusals;
     private final @Nullable LocalReceiver receiver;
     private final ReceiveLog receiveLog = new ReceiveLog();
     private int socketState; // as it was logged last
     private volatile boolean stopped;
 
     /** @param receiver whose threads it starts, too; null: there is none */
-    Housekeeper(
-            long engine,
-            Path socket,
-            DiskPool diskPool,
-            Carriers carriers,
-            RefusalLog refusals,
-            @Nullable LocalReceiver receiver) {
+    Housekeeper(long engine, Path socket, DiskPool diskPool, Carriers carriers, @Nullable LocalReceiver receiver) {
         this.engine = engine;
         this.socket = socket;
         this.diskPool = diskPool;
         this.carriers = carriers;
-        this.refusals = refusals;
         this.receiver = receiver;
     }
 
     @Override
     public void run() {
         int retryMs = NO_LIMIT;
-        int refusalsMs = NO_LIMIT;
         boolean threadsStarted = true;
         long begin = System.nanoTime();
         while (!stopped) {
             int waitMs = retryMs == NO_LIMIT ? NO_LIMIT : leftMs(begin, retryMs);
-            EngineNative.awaitChores(engine, sooner(waitMs, refusalsMs));
+            EngineNative.awaitChores(engine, waitMs);
             if (!threadsStarted && leftMs(begin, retryMs) > 0) {
                 continue; // woken for more of what has just failed
             }
             boolean done = false;
             threadsStarted = false;
             try {
-                refusalsMs = refusals.tell();
                 threadsStarted = carriers.addSpare(EngineNative.missingCarriers(engine));
                 threadsStarted = diskPool.startThreads() && threadsStarted;
                 threadsStarted = (receiver == null || receiver.startThreads()) && threadsStarted;
@@ -79,10 +69,6 @@ final class Housekeeper implements Runnable {
             begin = System.nanoTime();
         }
         diskPool.startThreads(); // for what the loops have left when they ended
-    }
-
-    private static int sooner(int ms, int otherMs) {
-        return ms == NO_LIMIT || otherMs == NO_LIMIT ? Math.max(ms, otherMs) : Math.min(ms, otherMs);
     }
 
     private static int leftMs(long begin, int limitMs) {

@@ -1,16 +1,15 @@
 package io.sendfiled.engine;
 
-import io.sendfiled.base.SystemLog;
+import java.util.LinkedHashMap;
+import java.util.Map;
 import java.util.concurrent.TimeUnit;
-import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
  * Logs who was refused: the first request of a user at once, then once a minute how many there were. However many users
  * and processes try, it has so many entries, and so many lines a minute, and not more.
  *
- * <p>{@link #add} is for the loops: it never waits for the log, and allocates nothing. {@link #tell} is for one thread, which
- * may wait for whoever reads the log.
+ * <p>One thread, which may wait for whoever reads the log.
  */
 final class RefusalLog {
     /** Why a request was refused. */
@@ -43,46 +42,24 @@ final class RefusalLog {
     }
 
     private final Entry[] entries = new Entry[USERS + 1];
-    private final Runnable wake;
-    private final Consumer<String> log;
-    private boolean woken;
+    private final LogLines lines;
 
-    RefusalLog(Runnable wake) {
-        this(wake, line -> SystemLog.log("io.sendfiled.daemon", System.Logger.Level.WARNING, line, null));
-    }
-
-    /**
-     * @param wake makes the one thread call {@link #tell}; must not wait
-     * @param log takes a line
-     */
-    RefusalLog(Runnable wake, Consumer<String> log) {
-        this.wake = wake;
-        this.log = log;
+    /** @param lines takes what it tells */
+    RefusalLog(LogLines lines) {
+        this.lines = lines;
         for (int i = 0; i < entries.length; i++) {
             entries[i] = new Entry();
         }
     }
 
     /** Notes a refused request. */
-    void add(int uid, int pid, Reason reason) {
-        add(uid, pid, reason, System.nanoTime());
-    }
-
     void add(int uid, int pid, Reason reason, long nowNs) {
-        boolean wakes;
-        synchronized (this) {
-            Entry entry = find(uid, nowNs);
-            entry.used = true;
-            entry.uid = uid;
-            entry.pid = pid;
-            entry.reason = reason;
-            entry.count++;
-            wakes = !woken && entry.count == 1; // else somebody knows already
-            woken |= wakes;
-        }
-        if (wakes) {
-            wake.run();
-        }
+        Entry entry = find(uid, nowNs);
+        entry.used = true;
+        entry.uid = uid;
+        entry.pid = pid;
+        entry.reason = reason;
+        entry.count++;
     }
 
     /* The entry of that user, or a free one, or that of a user who has been quiet for long enough. */
@@ -113,31 +90,30 @@ final class RefusalLog {
      *
      * @return in how many milliseconds there will be something to log; -1: nothing is left
      */
-    int tell() {
-        return tell(System.nanoTime());
-    }
-
     int tell(long nowNs) {
         long nextNs = Long.MAX_VALUE;
         for (int i = 0; i < entries.length; i++) {
-            String line = null;
-            synchronized (this) {
-                woken = false; // from here on what is added wakes this thread again
-                Entry entry = entries[i];
-                if (entry.count > 0 && isDue(entry, nowNs)) {
-                    line = line(entry, i == USERS);
-                    entry.count = 0;
-                    entry.told = true;
-                    entry.toldNs = nowNs;
-                } else if (entry.count > 0) {
-                    nextNs = Math.min(nextNs, entry.toldNs + PAUSE_NS - nowNs);
-                }
-            }
-            if (line != null) {
-                log.accept(line);
+            Entry entry = entries[i];
+            if (entry.count > 0 && isDue(entry, nowNs)) {
+                lines.log(System.Logger.Level.WARNING, line(entry, i == USERS), fields(entry));
+                entry.count = 0;
+                entry.told = true;
+                entry.toldNs = nowNs;
+            } else if (entry.count > 0) {
+                nextNs = Math.min(nextNs, entry.toldNs + PAUSE_NS - nowNs);
             }
         }
         return nextNs == Long.MAX_VALUE ? -1 : (int) TimeUnit.NANOSECONDS.toMillis(nextNs) + 1;
+    }
+
+    private static Map<String, ?> fields(Entry entry) {
+        Map<String, Object> fields = new LinkedHashMap<>();
+        fields.put("event", "refused");
+        fields.put("uid", Integer.toUnsignedLong(entry.uid));
+        fields.put("pid", entry.pid);
+        fields.put("errno", "EACCES");
+        fields.put("requests", entry.count);
+        return fields;
     }
 
     private static String line(Entry entry, boolean others) {

@@ -134,6 +134,7 @@ public final class NativeLibrary {
     /** What an equal version should promise and an incomplete build can break. */
     private static void checkConstants() {
         Turn.checkLayout();
+        Records.checkLayout();
         BufferNative.checkLayout();
         NativeConstants.check(
                 "queue",

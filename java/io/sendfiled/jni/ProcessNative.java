@@ -156,9 +156,13 @@ public final class ProcessNative {
      */
     public static native int closeToOthers(int fd);
 
-    /** Opens a file for messages, to append to: a descriptor, or -errno when it is no regular file of this user's. */
-    public static int openLog(byte[] path) {
-        return openLog0(strings(path));
+    /**
+     * Opens a file for messages, to append to: a descriptor, or -errno when it is no regular file of this user's.
+     *
+     * @param mode of one that is made, less the umask
+     */
+    public static int openLog(byte[] path, int mode) {
+        return openLog0(strings(path), mode);
     }
 
     /** The pid of the running instance of that name in that directory; 0 when there is none. */
@@ -172,7 +176,7 @@ public final class ProcessNative {
 
     private static native long members0(int gid, ByteBuffer buffer);
 
-    private static native int openLog0(ByteBuffer buffer);
+    private static native int openLog0(ByteBuffer buffer, int mode);
 
     private static native int instanceHolder0(ByteBuffer buffer);
 

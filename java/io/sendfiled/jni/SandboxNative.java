@@ -23,6 +23,9 @@ public final class SandboxNative {
     /** Regular files and sockets may be made, truncated and removed. */
     public static final int MAKE = 8;
 
+    /** Regular files may be made. */
+    public static final int ADD = 16;
+
     static {
         NativeLibrary.ensureAvailable();
     }
@@ -33,7 +36,7 @@ public final class SandboxNative {
      * What may be done at a file, or beneath a directory.
      *
      * @param path the bytes of its name
-     * @param access a sum of {@link #READ}, {@link #LIST}, {@link #WRITE} and {@link #MAKE}
+     * @param access a sum of {@link #READ}, {@link #LIST}, {@link #WRITE}, {@link #MAKE} and {@link #ADD}
      */
     @SuppressWarnings("ArrayRecordComponent") // only ever read here
     public record Rule(byte[] path, int access) {}

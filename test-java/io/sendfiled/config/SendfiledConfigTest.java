@@ -167,7 +167,7 @@ final class SendfiledConfigTest {
     @ParameterizedTest
     @EnumSource(
             value = Setting.class,
-            names = {"USER", "GROUP", "DAEMONIZE", "SYNC_PARENT", "SANDBOX", "ALLOW_ROOT"})
+            names = {"USER", "GROUP", "DAEMONIZE", "SYNC_PARENT", "ACCESS_LOG", "LOG_FORMAT", "SANDBOX", "ALLOW_ROOT"})
     void shouldRefuseWhatOnlyTheProgramObeys(Setting setting) {
         String message =
                 setting.key() + ": is for the program sendfiled; an engine inside another program does not obey it";

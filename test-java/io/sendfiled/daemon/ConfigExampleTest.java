@@ -62,6 +62,7 @@ final class ConfigExampleTest {
     private static String value(Setting setting) {
         return switch (setting) {
             case USER, GROUP -> "\"sendfiled\"";
+            case ACCESS_LOG -> "\"/var/log/sendfiled/default/access.log\"";
             case ALLOW_USERS, ALLOW_GROUPS -> "[]";
             default -> {
                 Object value = setting.isOfProgram() ? setting.parse(setting.standard()) : PACKAGED.get(setting);

@@ -17,8 +17,8 @@ final class DaemonProgramTest {
     void shouldFailWhenStandardOutputIsFull(String option) throws Exception {
         ByteArrayOutputStream err = new ByteArrayOutputStream();
         try (OutputStream full = new FileOutputStream("/dev/full")) {
-            DaemonProgram program =
-                    new DaemonProgram(Map.of(), full, new PrintStream(err, true, StandardCharsets.UTF_8));
+            DaemonProgram program = new DaemonProgram(
+                    Map.of(), full, new ProgramLog(new PrintStream(err, true, StandardCharsets.UTF_8), Map.of()));
             assertEquals(DaemonProgram.FAILED, program.run(new String[] {option}));
         }
         assertEquals(

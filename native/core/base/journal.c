@@ -1,7 +1,7 @@
 /*
  * The journal.
  */
-#include "loop/journal.h"
+#include "base/journal.h"
 
 #include <errno.h>
 #include <stdlib.h>

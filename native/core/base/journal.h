@@ -14,8 +14,8 @@
  * reader sleeps; the reader first marks that it sleeps, then looks at the rings. All of that is sequentially consistent
  * (memory_order_seq_cst).
  */
-#ifndef SFD_LOOP_JOURNAL_H
-#define SFD_LOOP_JOURNAL_H
+#ifndef SFD_BASE_JOURNAL_H
+#define SFD_BASE_JOURNAL_H
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -23,40 +23,42 @@
 
 #define SFD_JOURNAL_RINGS_MAX 16
 #define SFD_JOURNAL_RING_SIZE 1024 /* records; a power of two */
-#define SFD_RECORD_PATH_SIZE  128
+#define SFD_RECORD_PATH_SIZE  176
 
 /* What a record is about; bits of the mask of those that are wanted. */
 enum sfd_record_kind {
-    SFD_RECORD_REFUSED = 1 << 0, /* a request that was answered with an error before a byte was due, or not at all */
-    SFD_RECORD_FAILED = 1 << 1,  /* a transfer that ended with an error, or was cancelled */
-    SFD_RECORD_DONE = 1 << 2,    /* one that moved every byte */
-    SFD_RECORD_STALL = 1 << 3,   /* a thread that was held in one call */
+    SFD_RECORD_REFUSED = 1 << 0,   /* a request that was answered with an error before a byte was due, or not at all */
+    SFD_RECORD_FAILED = 1 << 1,    /* a transfer that ended with an error after it had begun */
+    SFD_RECORD_DONE = 1 << 2,      /* one that moved every byte */
+    SFD_RECORD_CANCELLED = 1 << 3, /* one that its client has ended, or whose client is gone */
+    SFD_RECORD_STALL = 1 << 4,     /* a thread that was held in one call */
 };
 
 enum sfd_record_flag {
     SFD_RECORD_COLD = 1 << 0,     /* the disk pool opened the file, or loaded some of it */
     SFD_RECORD_PATH_CUT = 1 << 1, /* `path` is the end of it */
+    SFD_RECORD_UNBEGUN = 1 << 2,  /* the request was refused before it was a transfer */
 };
 
 /* The layout is a contract with io.sendfiled.jni.Record: native-endian, without padding. See jni_constants.c. */
 struct sfd_record {
-    uint64_t id;            /* of the transfer; 0: there was none */
+    uint64_t id;            /* of the transfer; 0: there was none, or it had no row */
     uint64_t received_ns;   /* of CLOCK_MONOTONIC, as all of them; 0: unknown */
     uint64_t first_byte_ns; /* 0: no byte was moved */
     uint64_t ended_ns;
     uint64_t bytes; /* moved */
-    uint64_t size;  /* of the file; UINT64_MAX: unknown */
+    uint64_t size;  /* bytes that it was to move; UINT64_MAX: unknown */
     int32_t pid;    /* of the client; 0: in another pid namespace */
     uint32_t uid;
-    uint32_t gid;  /* of a refused request */
-    int32_t error; /* errno; 0: none */
-    uint8_t kind;  /* enum sfd_record_kind */
-    uint8_t command;
+    int32_t error;     /* errno; 0: none */
+    uint8_t kind;      /* enum sfd_record_kind */
+    uint8_t operation; /* enum sfd_operation; 0: none that is known */
     uint8_t technique;
     uint8_t flags; /* enum sfd_record_flag */
     uint16_t loop;
     uint16_t path_length;
     char path[SFD_RECORD_PATH_SIZE]; /* as it came, not terminated */
+    uint32_t reserved;
 };
 
 /* The ends of a ring are on cache lines of their own: each is written by another thread. */
