@@ -56,7 +56,9 @@ final class LayersTest {
                             "transport",
                             "sys",
                             "jni")),
-            entry("engine", Set.of("base", "config", "counters", "names", "protocol", "technique", "sys", "jni")),
+            entry(
+                    "engine",
+                    Set.of("base", "config", "counters", "names", "protocol", "technique", "sys", "jni", "units")),
             entry("", Set.of("client", "engine", "config", "counters", "technique", "sys", "jni")),
             entry("control", Set.of("base", "config", "names", "sys", "jni")),
             entry("daemon", Set.of("base", "control", "engine", "config", "names", "sys", "jni", "units")),

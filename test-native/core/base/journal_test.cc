@@ -38,7 +38,7 @@ class JournalTest : public CoreTest
         return true;
     }
 
-    std::vector<struct sfd_record> take(uint32_t most = 4096)
+    std::vector<struct sfd_record> take(uint32_t most = 2 * SFD_JOURNAL_RING_SIZE)
     {
         std::vector<struct sfd_record> records(most);
         records.resize(sfd_journal_take(&journal_, records.data(), most));

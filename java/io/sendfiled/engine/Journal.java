@@ -55,6 +55,7 @@ final class Journal implements Runnable {
         }
         drain(); // what the loops have left when they ended
         flush();
+        tellLost();
     }
 
     /** Ends a wait: a sink wants something else. Any thread, before {@link #stop}. */
@@ -129,14 +130,21 @@ final class Journal implements Runnable {
         if (leftNs > 0) {
             return (int) TimeUnit.NANOSECONDS.toMillis(leftNs) + 1;
         }
-        SystemLog.log(
-                "io.sendfiled.daemon",
-                System.Logger.Level.WARNING,
-                lost + " requests have ended of which nothing is told: whoever takes that is too slow",
-                null);
-        lost = 0;
+        tellLost();
         toldNs = nowNs;
         return NO_LIMIT;
+    }
+
+    private void tellLost() {
+        if (lost > 0) {
+            SystemLog.log(
+                    "io.sendfiled.daemon",
+                    System.Logger.Level.WARNING,
+                    lost + (lost == 1 ? " request has" : " requests have")
+                            + " ended of which no log tells: more of them at once than could be told of",
+                    null);
+            lost = 0;
+        }
     }
 
     private void fail(Throwable t) {

@@ -12,6 +12,7 @@ enum Command {
     DRAIN("", "have the daemon end when its transfers have, and watch that"),
     CANCEL("ID...", "end transfers of the daemon, of any client"),
     DOCTOR("", "tell what this machine, and the daemon on it, lack"),
+    DUMP("", "show what the daemon does at this moment: its counters, its queues, its threads"),
     TECHNIQUES("", "show how this machine can move bytes, and to what");
 
     private final String arguments;

@@ -3,6 +3,7 @@ package io.sendfiled.tools;
 import static io.sendfiled.tools.Command.CANCEL;
 import static io.sendfiled.tools.Command.DOCTOR;
 import static io.sendfiled.tools.Command.DRAIN;
+import static io.sendfiled.tools.Command.DUMP;
 import static io.sendfiled.tools.Command.PING;
 import static io.sendfiled.tools.Command.READ;
 import static io.sendfiled.tools.Command.SEND;
@@ -37,8 +38,21 @@ enum OptionSpec {
             PING,
             DRAIN,
             CANCEL,
-            DOCTOR),
-    NAME("s", "name", "NAME", "the daemon's name (default: default)", READ, SEND, STAT, PING, DRAIN, CANCEL, DOCTOR),
+            DOCTOR,
+            DUMP),
+    NAME(
+            "s",
+            "name",
+            "NAME",
+            "the daemon's name (default: default)",
+            READ,
+            SEND,
+            STAT,
+            PING,
+            DRAIN,
+            CANCEL,
+            DOCTOR,
+            DUMP),
     JSON("j", "json", "", "tell the result, or the failure, as one JSON object", Command.values()),
     QUIET("q", "quiet", "", "no progress and no summary", READ, SEND, STAT, PING, DRAIN, CANCEL),
     HELP("h", "help", "", "show this text", Command.values()),

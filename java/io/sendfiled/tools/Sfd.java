@@ -86,6 +86,7 @@ public final class Sfd {
             case PING -> PingCommand.run(arguments, report);
             case DRAIN -> DrainCommand.run(arguments, report);
             case CANCEL -> CancelCommand.run(arguments, report);
+            case DUMP -> DumpCommand.run(arguments, out, report);
             default -> transfer(arguments, report);
         }
     }

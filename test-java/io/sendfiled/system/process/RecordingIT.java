@@ -15,6 +15,7 @@ import io.sendfiled.support.RawClient.Status;
 import io.sendfiled.system.Program;
 import java.io.ByteArrayOutputStream;
 import java.nio.channels.Channels;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -122,6 +123,18 @@ final class RecordingIT extends ProgramTestCase {
                 .get(20, TimeUnit.SECONDS);
     }
 
+    /** What it prints for the instance; it must end well. */
+    private String sfd(String command) throws Exception {
+        List<String> words = List.of(
+                Program.LAUNCHER.resolveSibling("sfd").toString(), command, "-S", sockets.toString(), "-s", "a");
+        Process process = new ProcessBuilder(words)
+                .redirectError(scratch.resolve("sfd.txt").toFile())
+                .start();
+        String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+        assertEquals(0, process.waitFor(), () -> output);
+        return output;
+    }
+
     @Test
     void shouldDumpWhatItDoes() throws Exception {
         try (Program program = start()) {
@@ -134,6 +147,9 @@ final class RecordingIT extends ProgramTestCase {
             assertTrue(all.contains("    at io.sendfiled.jni.EngineNative.poll(Native Method)"), all);
             assertTrue(lines.stream().anyMatch(line -> line.matches("  " + program.pid() + " \\S+ [A-Z] \\S+")), all);
             assertTrue(lines.get(lines.size() - 1).matches("ok \\d+ threads"), all);
+            String shown = sfd("dump");
+            assertTrue(shown.startsWith(lines.get(0) + "\n"), shown);
+            assertTrue(shown.contains("    at io.sendfiled.jni.EngineNative.poll(Native Method)\n"), shown);
             program.signal("QUIT");
             Await.until("the threads", () -> program.errorsSoFar().contains("\"sendfiled-loop-0\""));
             assertEquals("the content", read());
