@@ -88,7 +88,7 @@ public final class SendfiledFiles {
 
     /**
      * The same for a channel, which becomes the {@linkplain FileRequest#withOwner owner} of what the engine does: channels have
-     * fair turns.
+     * fair turns. The streams of an HTTP/2 connection share its turn.
      */
     public Future<SendfiledFile> open(Channel channel, String path) {
         return open(channel.eventLoop(), path, ownerOf(channel));
@@ -158,10 +158,6 @@ public final class SendfiledFiles {
         return SendfiledFile.ofSource(this, request, Source.of(channel), hot);
     }
 
-    SendfiledClient client() {
-        return client;
-    }
-
     /** By the engine; completed in the channel's event loop. */
     Transfer send(FileRequest request, Channel channel, Destination destination) {
         return client.send(of(request, channel), destination);
@@ -194,7 +190,8 @@ public final class SendfiledFiles {
     }
 
     private static long ownerOf(Channel channel) {
-        return Integer.toUnsignedLong(channel.id().hashCode());
+        Channel parent = OutboundHandlers.isHttp2Stream(channel) ? channel.parent() : channel;
+        return Integer.toUnsignedLong(parent.id().hashCode());
     }
 
     /** What a file that is not there is told by, whoever has looked for it. */

@@ -225,7 +225,7 @@ final class SlicedTransfer implements FileTransfer {
         if (source == null) {
             throw new IOException(file.path() + " is not open");
         }
-        return file.files().client().send(FileRequest.of(source).range(file.position() + sent, left), pipe);
+        return file.files().send(FileRequest.of(source).range(file.position() + sent, left), ctx.channel(), pipe);
     }
 
     private void write(ByteBuf slice) {

@@ -17,7 +17,15 @@ final class Pipelines {
 
     /** Opens a file, however long that takes. */
     static SendfiledFile open(Channel channel, SendfiledFiles files, String path) throws Exception {
-        Future<SendfiledFile> opened = files.open(channel.eventLoop(), path);
+        return await(files.open(channel.eventLoop(), path), path);
+    }
+
+    /** The same for the channel, which owns it. */
+    static SendfiledFile open(SendfiledFiles files, Channel channel, String path) throws Exception {
+        return await(files.open(channel, path), path);
+    }
+
+    private static SendfiledFile await(Future<SendfiledFile> opened, String path) throws Exception {
         if (!opened.await(Await.LONG.toMillis())) {
             throw new AssertionError(path + " is not opened");
         }
