@@ -9,6 +9,8 @@ import io.netty.buffer.Unpooled;
 import io.netty.buffer.UnpooledByteBufAllocator;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelFuture;
+import io.netty.channel.ChannelHandlerContext;
+import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.channel.ChannelOption;
 import io.netty.handler.codec.http.HttpServerCodec;
 import io.netty.util.ResourceLeakDetector;
@@ -36,6 +38,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.SplittableRandom;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
@@ -233,6 +238,31 @@ final class NettyCloseIT {
             assertInstanceOf(ClosedChannelException.class, Pipelines.causeOf(file));
             assertInstanceOf(ClosedChannelException.class, Pipelines.causeOf(behind));
             assertEquals(null, Pipelines.causeOf(head));
+        }
+    }
+
+    /** As Netty has it for all other writes: who hears of the end counts what was sent. */
+    @Test
+    void shouldFailWhatWaitsBeforeTheChannelIsInactive() throws Exception {
+        assumeTrue(mounted != null, "no FUSE");
+        List<ChannelFuture> writes = new CopyOnWriteArrayList<>();
+        CompletableFuture<Boolean> ended = new CompletableFuture<>();
+        try (NettyServer server = NettyServer.start(transport, pipeline -> {
+                    pipeline.channel().config().setAllocator(memory);
+                    pipeline.addLast(new SendfiledHandler(), new ChannelInboundHandlerAdapter() {
+                        @Override
+                        public void channelInactive(ChannelHandlerContext ctx) {
+                            ended.complete(writes.stream().allMatch(ChannelFuture::isDone));
+                        }
+                    });
+                });
+                SocketChannel peer = server.connect()) {
+            Channel channel = server.accepted();
+            writes.add(channel.writeAndFlush(Pipelines.open(channel, files, "disk/held")));
+            writes.add(channel.writeAndFlush(Pipelines.open(channel, files, "hot")));
+            disk().awaitHeld();
+            peer.socket().close();
+            assertTrue(ended.get(Await.LONG.toSeconds(), TimeUnit.SECONDS), "writes that have not ended");
         }
     }
 

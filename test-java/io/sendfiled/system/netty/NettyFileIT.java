@@ -438,6 +438,23 @@ final class NettyFileIT {
     }
 
     @Test
+    void shouldEndTheConnectionWhenAFileIsTruncatedWhileTheEngineSendsIt() throws Exception {
+        Path behind = mountDisk();
+        Content.write(behind.resolve("held"), BIG);
+        ChannelFuture write = channel.writeAndFlush(Pipelines.open(channel, files, "disk/held"));
+        ChannelFuture next = channel.writeAndFlush(text("next"));
+        disk().awaitHeld();
+        try (RandomAccessFile file = new RandomAccessFile(behind.resolve("held").toFile(), "rw")) {
+            file.setLength(CHUNK);
+        }
+        disk().release();
+        assertEquals(Content.of(behind.resolve("held")), Content.drain(peer, CHUNK));
+        assertTrue(Content.drain(peer).size() < BIG - CHUNK, "zeros, at most, for what the kernel read ahead");
+        assertInstanceOf(IOException.class, Pipelines.causeOf(write));
+        assertInstanceOf(IOException.class, Pipelines.causeOf(next));
+    }
+
+    @Test
     void shouldHoldFewDescriptorsForThousandsOfFilesThatWait() throws Exception {
         Path behind = mountDisk();
         Content held = Content.write(behind.resolve("held"), CHUNK);
