@@ -180,6 +180,27 @@ TEST_F(CarrierTest, ShouldNotTakeTheLoopOfAThreadThatRuns)
     EXPECT_FALSE(shared_->accounts.suspicious.load()) << "nobody is suspect";
 }
 
+TEST_F(CarrierTest, ShouldTellTheJournalWhoseCallHoldsAThread)
+{
+    start();
+    ASSERT_EQ(0, sfd_journal_init(&shared_->journal, shared_->settings.loops + 1));
+    warmUp();
+    sfd_journal_want(&shared_->journal, SFD_RECORD_STALL);
+    holdASend();
+    gate.release();
+    EXPECT_TRUE(await([this] { return shared_->carriers.held.load() == 0; }));
+    struct sfd_record records[8];
+    ASSERT_LE(1u, sfd_journal_take(&shared_->journal, records, 8));
+    EXPECT_EQ(SFD_RECORD_STALL, records[0].kind);
+    EXPECT_EQ(PID + 1, records[0].pid);
+    EXPECT_EQ(getuid(), records[0].uid);
+    EXPECT_EQ(0u, records[0].loop);
+    EXPECT_GT(records[0].ended_ns, records[0].received_ns);
+    pair_->in.reset();
+    EXPECT_TRUE(awaitTransfers(0));
+    sfd_journal_deinit(&shared_->journal);
+}
+
 TEST_F(CarrierTest, ShouldObeyCancelWhenTheCallIsBack)
 {
     start();

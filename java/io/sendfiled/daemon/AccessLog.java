@@ -66,6 +66,8 @@ final class AccessLog implements RecordSink, AutoCloseable {
     private boolean isCut; // the last line in the file is not whole
     private long missing; // lines that are lost, of which the end was not said yet
 
+    private volatile boolean isLossTold; // and its end is not
+
     private AccessLog(Path path, ProgramLog.Format format, ProgramLog log, FileChannel file) {
         this.path = Names.bytes(path);
         this.format = format;
@@ -123,6 +125,7 @@ final class AccessLog implements RecordSink, AutoCloseable {
     public void take(Records record) {
         if (lines.length() >= ROOM && !give()) {
             lost++;
+            tellLoss("the disk is too slow"); // here: the other thread may wait for it
             return;
         }
         if (!clockIsSet) {
@@ -326,6 +329,7 @@ final class AccessLog implements RecordSink, AutoCloseable {
                         "the access log is written again: " + missing + (missing == 1 ? " line is" : " lines are")
                                 + " missing in " + name);
                 missing = 0;
+                isLossTold = false;
             }
         } catch (Throwable t) { // of the disk; or no memory, which must not end this thread
             int written = left.position();
@@ -339,10 +343,16 @@ final class AccessLog implements RecordSink, AutoCloseable {
     }
 
     private void miss(long more, String reason) {
-        if (missing == 0) {
+        tellLoss(reason);
+        missing += more;
+    }
+
+    /** Once, until it is over. */
+    private void tellLoss(String reason) {
+        if (!isLossTold) {
+            isLossTold = true;
             say(System.Logger.Level.ERROR, "lines of the access log are lost: " + name + ": " + reason);
         }
-        missing += more;
     }
 
     private void say(System.Logger.Level level, String message) {

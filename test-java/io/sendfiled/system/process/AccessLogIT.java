@@ -10,6 +10,7 @@ import io.sendfiled.protocol.RequestEncoder;
 import io.sendfiled.protocol.Wire;
 import io.sendfiled.support.Await;
 import io.sendfiled.support.ControlPeer;
+import io.sendfiled.support.HeldDisk;
 import io.sendfiled.support.RawClient;
 import io.sendfiled.support.RawClient.Status;
 import io.sendfiled.support.SystemProgram;
@@ -28,6 +29,7 @@ import java.util.List;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -259,6 +261,55 @@ final class AccessLogIT extends ProgramTestCase {
                             .filter(line -> line.contains("are lost"))
                             .count(),
                     program::errorsSoFar);
+        }
+    }
+
+    /** One thread waits for it. Requests are served, the log of refusals goes on, and a mebibyte of lines is kept. */
+    @Test
+    void shouldHoldNobodyWhileItsDiskIsDead() throws Exception {
+        Assumptions.assumeTrue(HeldDisk.unavailableBecause().isEmpty(), HeldDisk.unavailableBecause());
+        Files.createFile(log);
+        Path slow = scratch.resolve("slow");
+        int sent = 0;
+        try (HeldDisk disk = HeldDisk.mount(slow, directory, "access", "--writable", "--hold-calls", "write")) {
+            try (Program program = start("--access-log=" + slow.resolve("access.log"));
+                    RawClient client = new RawClient(socket())) {
+                while (!program.errorsSoFar().contains("are lost")) {
+                    read(client, "file".getBytes(StandardCharsets.UTF_8));
+                    sent++;
+                }
+                disk.release();
+                Await.until("a word about the end", () -> program.errorsSoFar().contains("written again"));
+                program.signal("TERM");
+                assertEquals(0, program.awaitExit());
+                assertFalse(program.errors().contains("no log tells"), program::errorsSoFar);
+                Matcher missing = MISSING.matcher(program.errors());
+                assertTrue(missing.find(), program::errorsSoFar);
+                lines(log).forEach(AccessLogIT::matched);
+                assertEquals(sent, lines(log).size() + Long.parseLong(missing.group(1)), program::errorsSoFar);
+                assertTrue(lines(log).size() > 5_000, "it has kept few");
+            }
+        }
+    }
+
+    @Test
+    void shouldGiveMessagesThePrioritiesThatTheJournalKnows() throws Exception {
+        Path errors = scratch.resolve("errors");
+        String line = "exec 2>" + errors + "; export JOURNAL_STREAM=$(stat -L -c %d:%i /proc/self/fd/2); exec \"$@\"";
+        try (Program program = Program.shell(scratch, line, arguments());
+                RawClient client = connected()) {
+            read(client, "missing".getBytes(StandardCharsets.UTF_8));
+            Await.until("two lines", () -> {
+                try {
+                    return lines(errors).size() >= 2;
+                } catch (IOException e) {
+                    return false;
+                }
+            });
+            assertTrue(lines(errors).get(0).startsWith("<6>sendfiled: serving "), lines(errors)::toString);
+            assertTrue(lines(errors).get(1).startsWith("<4>sendfiled: refused: uid "), lines(errors)::toString);
+            program.signal("TERM");
+            assertEquals(0, program.awaitExit());
         }
     }
 
