@@ -15,7 +15,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Sends in the caller's thread what is in memory, and hands only the rest to the engine: in its descriptor, so that both are of
+ * Sends in the caller's thread what is in memory of a file in a root, or of one that is open already and on the disk of a root, and hands only the rest to the engine: in its descriptor, so that both are of
  * one file. Never waits.
  *
  * <p>What fails here before a byte was sent is left to the engine, which says what it is: another user, with other rights, may
@@ -45,9 +45,7 @@ final class HotPath implements Closeable {
 
     /** Whether only the engine can do what a request asks for. */
     private static boolean needsEngine(FileRequest request) {
-        return request.source() != null
-                || !request.segments().isEmpty()
-                || !request.options().equals(TransferOptions.DEFAULT);
+        return !request.segments().isEmpty() || !request.options().equals(TransferOptions.DEFAULT);
     }
 
     /**
@@ -99,22 +97,45 @@ final class HotPath implements Closeable {
         return root == null || needsEngine(request) ? null : root.open(request.path());
     }
 
-    /** Sends what it can, and submits the rest. Takes the destination. */
-    void send(SendExchange exchange, OwnedFd destination, Transport transport) {
+    /** Null: only the engine can. Takes the descriptor when it returns a file. */
+    private @Nullable HotFile adopt(FileRequest request, OwnedFd source) throws IOException {
+        HotFile file = needsEngine(request) ? null : first.adopt(source);
+        if (file == null && !needsEngine(request)) { // on another disk, perhaps
+            for (HotRoot root : named.values()) {
+                file = root.adopt(source);
+                if (file != null) {
+                    break;
+                }
+            }
+        }
+        return file;
+    }
+
+    /**
+     * Sends what it can, and submits the rest. Takes the destination and the source.
+     *
+     * @param source the open file of the request; null: its path is opened
+     */
+    void send(SendExchange exchange, OwnedFd destination, @Nullable OwnedFd source, Transport transport)
+            throws IOException {
         FileRequest request = exchange.request();
+        OwnedFd from = source;
         HotFile found;
         try {
-            found = open(request);
+            found = source == null ? open(request) : adopt(request, source);
         } catch (IOException e) { // the engine says what it is
             found = null;
         }
         try (HotFile file = found) {
             if (file != null && lengthOf(request, file) >= 0) {
-                send(exchange, file, true, destination, transport);
+                send(exchange, file, source == null, destination, transport);
                 return;
             }
+            if (file != null && source != null) {
+                from = file.duplicate();
+            }
         }
-        transport.submit(exchange, Wire.SEND_FILE, request.toTransport(exchange.isExtended()), destination, null);
+        transport.submit(exchange, Wire.SEND_FILE, request.toTransport(exchange.isExtended()), destination, from);
     }
 
     /** The same of an open file, which the caller closes, and in which the range is. */

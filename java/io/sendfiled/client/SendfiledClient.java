@@ -241,7 +241,8 @@ public final class SendfiledClient implements AutoCloseable {
      *
      * <p>An {@linkplain #embedded() embedded} engine, and a daemon whose {@linkplain Builder#localRoot root is known}, is asked
      * only for what is not in memory: a range of a file without options, to a socket or a pipe, is sent in the calling thread as
-     * far as that needs neither a disk nor a peer, at most 1 MiB; the engine goes on from there.
+     * far as that needs neither a disk nor a peer, at most 1 MiB; the engine goes on from there. So is a {@link Source}, if its
+     * file is on the disk of a root.
      *
      * @param request a file in the daemon's root, or a {@link Source}
      * @param destination the destination; the caller keeps it, and does not use it until the result is there
@@ -249,7 +250,7 @@ public final class SendfiledClient implements AutoCloseable {
     public Transfer send(FileRequest request, Destination destination) {
         SendExchange exchange = new SendExchange(Operation.SEND, request, this);
         HotPath hot = parts.hot;
-        if (hot == null || request.source() != null || isClosed()) {
+        if (hot == null || isClosed()) {
             start(Wire.SEND_FILE, exchange, destination);
         } else {
             startHot(exchange, destination, hot);
@@ -373,17 +374,26 @@ public final class SendfiledClient implements AutoCloseable {
     }
 
     private void startHot(SendExchange exchange, Destination destination, HotPath hot) {
-        OwnedFd to;
+        Source source = exchange.request().source();
+        OwnedFd to = null;
+        OwnedFd from;
         try {
             to = Objects.requireNonNull(destination.duplicate());
-        } catch (Throwable t) { // the destination's, or there is no descriptor
+            from = source == null ? null : Objects.requireNonNull(source.duplicate());
+        } catch (Throwable t) { // the destination's or the source's, or there is no descriptor
+            close(to);
             exchange.refuse(t);
             return;
         }
         try {
-            hot.send(exchange, to, transport);
+            hot.send(exchange, to, from, transport);
+        } catch (IOException e) { // no descriptor is free: nothing was sent
+            close(to);
+            close(from);
+            exchange.refuse(e);
         } catch (Throwable t) { // no memory
             close(to);
+            close(from);
             exchange.fail(t);
         }
     }

@@ -119,23 +119,39 @@ public final class HotRoot implements AutoCloseable {
      *     EMFILE}
      */
     public @Nullable HotFile adopt(FileChannel file) throws IOException {
-        HotFile hot = new HotFile(this);
         OwnedFd duplicate = Descriptors.duplicate(file);
         try {
-            int result = HotNative.adopt(state.handle, duplicate.fd(), hot.numbers);
-            if (result == -Errno.EAGAIN) {
+            HotFile hot = adopt(duplicate);
+            if (hot == null) {
                 DiskThreads.close(OwnedFd.take(duplicate.release())); // its disk may hold that
+            }
+            return hot;
+        } finally {
+            duplicate.close();
+        }
+    }
+
+    /**
+     * The same of a descriptor, which it takes when a file is returned, and only then.
+     *
+     * @throws ClosedChannelException if the root is closed
+     * @throws NativeIoException as {@link #adopt(FileChannel)}
+     */
+    public @Nullable HotFile adopt(OwnedFd file) throws IOException {
+        HotFile hot = new HotFile(this);
+        try {
+            int result = HotNative.adopt(state.handle, file.fd(), hot.numbers);
+            if (result == -Errno.EAGAIN) {
                 return null;
             }
             if (result == -Errno.EBADF && state.closed.get()) {
                 throw new ClosedChannelException();
             }
             Errno.check(result, "take up an open file");
-            var unused = duplicate.release();
+            var unused = file.release();
             return hot;
         } finally {
             Reference.reachabilityFence(this);
-            duplicate.close();
         }
     }
 

@@ -1,6 +1,7 @@
 package io.sendfiled.system.client;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
@@ -21,10 +22,12 @@ import io.sendfiled.client.TransferDetails;
 import io.sendfiled.client.TransferException;
 import io.sendfiled.client.TransferOptions;
 import io.sendfiled.client.TransferResult;
+import io.sendfiled.counters.Counter;
 import io.sendfiled.support.Await;
 import io.sendfiled.support.Content;
 import io.sendfiled.support.HeldDisk;
 import io.sendfiled.support.OpenDescriptors;
+import io.sendfiled.support.PageCache;
 import io.sendfiled.support.TestDestination;
 import io.sendfiled.sys.Errno;
 import io.sendfiled.system.ClientKind;
@@ -159,6 +162,80 @@ final class BothTransportsIT {
 
         try (FileChannel open = FileChannel.open(file)) {
             assertEquals(big, sent(FileRequest.of(Source.of(open))));
+        }
+    }
+
+    /** Whether what is in memory is sent by the calling thread. */
+    private boolean isHot() {
+        return kind == ClientKind.EMBEDDED || kind == ClientKind.CONNECTED_HOT;
+    }
+
+    @Test
+    void shouldAskTheEngineForNoByteOfAnOpenFileThatIsInMemory() throws Exception {
+        Path path = running.root().resolve("small");
+        try (FileChannel open = FileChannel.open(path)) {
+            open.position(7);
+            FileRequest request = FileRequest.of(Source.of(open));
+            long before = running.count(Counter.BYTES);
+
+            assertEquals(Content.of(path), sent(request));
+            assertEquals(Content.of(path, 10, 1_000), sent(request.range(10, 1_000)));
+
+            assertEquals(7, open.position());
+            if (isHot() || kind == ClientKind.JAVA) {
+                assertEquals(before, running.count(Counter.BYTES));
+            } else {
+                Await.until("the engine to count", () -> running.count(Counter.BYTES) == before + SMALL + 1_000);
+            }
+        }
+    }
+
+    @Test
+    void shouldGoOnByTheEngineWhereAnOpenFileIsNotInMemory() throws Exception {
+        Path path = running.root().resolve("big");
+        try (FileChannel open = FileChannel.open(path)) {
+            PageCache.evictFrom(path, 1 << 20);
+            assumeTrue(PageCache.resident(path) < BIG, "this file system keeps its pages");
+            long before = running.count(Counter.BYTES);
+
+            assertEquals(big, sent(FileRequest.of(Source.of(open))));
+
+            if (isHot()) {
+                Await.until("the engine to count", () -> running.count(Counter.BYTES) > before);
+                assertTrue(running.count(Counter.BYTES) < before + BIG, "the beginning was in memory");
+            }
+        }
+    }
+
+    @Test
+    void shouldNotWaitForTheDiskOfAnOpenFile() throws Exception {
+        assumeTrue(HeldDisk.unavailableBecause().isEmpty(), HeldDisk.unavailableBecause());
+        Path behind = Files.createDirectory(directory.resolve("behind"));
+        Content content = Content.write(behind.resolve("held"), BIG);
+        try (HeldDisk disk = HeldDisk.mount(directory.resolve("disk"), behind, "held");
+                FileChannel open = FileChannel.open(directory.resolve("disk/held"));
+                TestDestination destination = TestDestination.open(TestDestination.Type.TCP, directory)) {
+            CompletableFuture<Content> received = destination.receive();
+
+            Transfer transfer = client.send(FileRequest.of(Source.of(open)), destination.destination());
+            disk.awaitHeld();
+            assertFalse(transfer.result().isDone());
+
+            disk.release();
+            transfer.await(Await.LONG);
+            destination.finishSending();
+            assertEquals(content, received.get());
+        }
+    }
+
+    @Test
+    void shouldRefuseARangeThatIsNotInsideAnOpenFile() throws Exception {
+        try (FileChannel open = FileChannel.open(running.root().resolve("small"));
+                TestDestination destination = TestDestination.open(TestDestination.Type.TCP, directory)) {
+            FileRequest request = FileRequest.of(Source.of(open)).range(1, SMALL);
+            Transfer transfer = client.send(request, destination.destination());
+            TransferException e = assertThrows(TransferException.class, () -> transfer.await(Await.LONG));
+            assertEquals(Errno.ERANGE, e.errno());
         }
     }
 
