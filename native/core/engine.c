@@ -291,9 +291,8 @@ void sfd_engine_claim(struct sfd_engine *engine)
     pthread_mutex_unlock(&engine->endpoint_lock);
 }
 
-void sfd_engine_release(struct sfd_engine *engine, int successor_fd)
+void sfd_engine_release(struct sfd_engine *engine)
 {
-    atomic_store(&engine->shared.succession.successor_fd, successor_fd);
     pthread_mutex_lock(&engine->endpoint_lock);
     sfd_endpoint_release(&engine->endpoint);
     sfd_lanes_release(&engine->lanes);
@@ -310,12 +309,13 @@ bool sfd_engine_idle(struct sfd_engine *engine)
     return !waiting && sfd_engine_paused(engine) && atomic_load(&shared->transfers) == 0;
 }
 
-void sfd_engine_take(struct sfd_engine *engine, uint32_t source)
+void sfd_engine_take(struct sfd_engine *engine, int successor_fd, uint32_t source)
 {
     struct sfd_shared *shared = &engine->shared;
     struct sfd_succession *s = &shared->succession;
 
     if (atomic_exchange(&s->take_queued, true)) return; /* there is one question at a time */
+    atomic_store(&s->successor_fd, successor_fd);
     atomic_store(&s->take_source, source);
     atomic_fetch_add(&s->takes, 1);
     if (!sfd_loop_take(shared->loops[atomic_load(&shared->receiving_loop)], &s->take)) atomic_fetch_sub(&s->takes, 1);

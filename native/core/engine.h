@@ -69,17 +69,20 @@ bool sfd_engine_paused(struct sfd_engine *engine);
 void sfd_engine_resume(struct sfd_engine *engine, int fd);
 
 /*
- * The other process has let go of its names and its lock; or this one does, for its successor, who is reached by
- * `successor_fd` (borrowed, until the engine is destroyed). The latter stays paused, and ends when sfd_engine_idle.
+ * The other process has let go of its names and its lock; or this one does, for its successor. The latter stays paused,
+ * and ends when sfd_engine_idle.
  */
 void sfd_engine_claim(struct sfd_engine *engine);
-void sfd_engine_release(struct sfd_engine *engine, int successor_fd);
+void sfd_engine_release(struct sfd_engine *engine);
 
 /* Of a paused engine: no transfer is left, and nothing that was received waits. Any thread. */
 bool sfd_engine_idle(struct sfd_engine *engine);
 
-/* The successor has left a request in that socket, which is for a transfer of this process. Any thread but a loop's. */
-void sfd_engine_take(struct sfd_engine *engine, uint32_t source);
+/*
+ * The successor, who is reached by `successor_fd` (borrowed, until the engine is destroyed), has left a request in that
+ * socket, which is for a transfer of this process. One at a time, in a pause. Any thread but a loop's.
+ */
+void sfd_engine_take(struct sfd_engine *engine, int successor_fd, uint32_t source);
 
 /* A predecessor has taken what was left to it; or it has ended, or does not answer, and is asked no more. Any thread.
  */

@@ -61,11 +61,11 @@ static void engine_claim(JNIEnv *env, jclass class, jlong engine)
     sfd_engine_claim(pointer(engine));
 }
 
-static void engine_release(JNIEnv *env, jclass class, jlong engine, jint successor)
+static void engine_release(JNIEnv *env, jclass class, jlong engine)
 {
     (void)env;
     (void)class;
-    sfd_engine_release(pointer(engine), successor);
+    sfd_engine_release(pointer(engine));
 }
 
 static jboolean engine_idle(JNIEnv *env, jclass class, jlong engine)
@@ -75,11 +75,11 @@ static jboolean engine_idle(JNIEnv *env, jclass class, jlong engine)
     return sfd_engine_idle(pointer(engine)) ? JNI_TRUE : JNI_FALSE;
 }
 
-static void engine_take(JNIEnv *env, jclass class, jlong engine, jint source)
+static void engine_take(JNIEnv *env, jclass class, jlong engine, jint successor, jint source)
 {
     (void)env;
     (void)class;
-    sfd_engine_take(pointer(engine), (uint32_t)source);
+    sfd_engine_take(pointer(engine), successor, (uint32_t)source);
 }
 
 static void engine_taken(JNIEnv *env, jclass class, jlong engine)
@@ -222,9 +222,9 @@ jint sfd_jni_register_succession(JNIEnv *env, const char *package)
         SFD_JNI_METHOD("isPaused", "(J)Z", engine_paused),
         SFD_JNI_METHOD("resume", "(JI)V", engine_resume),
         SFD_JNI_METHOD("claim", "(J)V", engine_claim),
-        SFD_JNI_METHOD("release", "(JI)V", engine_release),
+        SFD_JNI_METHOD("release", "(J)V", engine_release),
         SFD_JNI_METHOD("isIdle", "(J)Z", engine_idle),
-        SFD_JNI_METHOD("take", "(JI)V", engine_take),
+        SFD_JNI_METHOD("take", "(JII)V", engine_take),
         SFD_JNI_METHOD("taken", "(J)V", engine_taken),
         SFD_JNI_METHOD("forgetPredecessor", "(JI)V", engine_forget),
         SFD_JNI_METHOD("delegates", "(J)Z", engine_delegates),

@@ -34,7 +34,7 @@ class Generation
             char text[64] = {};
             while (sfd_sys_message_receive(successor, -1, text, sizeof text - 1, -1) > 0) {
                 taken_++;
-                sfd_engine_take(engine_, static_cast<uint32_t>(atoi(text + strlen(SFD_SUCCESSION_TAKE))));
+                sfd_engine_take(engine_, successor, static_cast<uint32_t>(atoi(text + strlen(SFD_SUCCESSION_TAKE))));
                 memset(text, 0, sizeof text);
             }
         });
@@ -195,7 +195,7 @@ TEST_P(EngineSuccessionTest, ShouldLeaveWhatWaitsInTheSocketWhenItEndsPaused)
         Generation first(old_, GetParam());
         pause(old_);
         ASSERT_EQ(0, createSuccessor(-1));
-        sfd_engine_release(old_, -1);
+        sfd_engine_release(old_);
         waiting = request(SFD_WIRE_READ_FILE);
     }
     sfd_engine_destroy(old_);
@@ -224,7 +224,7 @@ TEST_P(EngineSuccessionTest, ShouldTakeNothingAwayIfItsSuccessorFails)
 TEST_P(EngineSuccessionTest, ShouldKeepTheLockAndTheNamesOverTheSuccession)
 {
     ASSERT_EQ(0, createSuccessor(-1));
-    sfd_engine_release(old_, -1);
+    sfd_engine_release(old_);
     sfd_engine_claim(new_);
     sfd_engine_destroy(old_);
     old_ = nullptr;
@@ -267,7 +267,7 @@ TEST_P(EngineSuccessionTest, ShouldServeOpenedFilesWhereTheyWereOpened)
     }
     ASSERT_EQ(0, createSuccessor(toOld.get()));
     pause(old_);
-    sfd_engine_release(old_, toNew.get());
+    sfd_engine_release(old_);
     {
         Generation second(new_, GetParam());
         ASSERT_TRUE(await([this] { return sfd_engine_paused(new_); }));

@@ -6,6 +6,7 @@ import java.nio.file.Path;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What one engine is started with. Immutable, any thread; every value has been checked against the table of {@link
@@ -257,6 +258,11 @@ public final class SendfiledConfig {
         /** The directory of the request socket; as {@link #root(Path)}. */
         public Builder socketDirectory(Path directory) {
             return put(Setting.SOCKET_DIRECTORY, directory);
+        }
+
+        /** The directory that was given; null if the default is to be had. */
+        public @Nullable Path socketDirectory() {
+            return (Path) values.get(Setting.SOCKET_DIRECTORY);
         }
 
         public Builder maxTransfers(int count) {

@@ -224,6 +224,15 @@ public enum Setting {
             "",
             "off",
             "write one int to descriptor 3 when ready (0) or failed (an errno)"),
+    TAKE_OVER(
+            Scope.PROGRAM,
+            Change.RESTART,
+            "take-over",
+            '\0',
+            Kind.FLAG,
+            "",
+            "off",
+            "take the place of the instance of that name, if one runs, which keeps its transfers until they end"),
     LOOPS(
             Scope.CORE,
             Change.RESTART,

@@ -8,6 +8,7 @@ import java.nio.ByteBuffer;
 import java.nio.channels.SelectionKey;
 import java.nio.channels.Selector;
 import java.nio.channels.SocketChannel;
+import java.nio.file.Path;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -315,6 +316,11 @@ public final class ControlServer implements AutoCloseable {
 
     private static String last(int errno, @Nullable String text) {
         return "error " + errno + " " + (text == null ? Errno.message(errno) : text);
+    }
+
+    /** As {@link ControlSocket#takeName}; before {@link #start}. */
+    public void takeName(Path directory, String name) throws IOException {
+        socket.takeName(directory, name);
     }
 
     /** Removes the socket's name, and takes no more connections; those that there are stay until the process ends. Idempotent. */

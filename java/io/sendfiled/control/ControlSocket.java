@@ -14,6 +14,7 @@ import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.Map;
 
@@ -33,7 +34,7 @@ public final class ControlSocket implements AutoCloseable {
     private static final int SOCKET = 0140000;
     private static final String IDENTITY = "unix:dev,ino";
 
-    private final Path path;
+    private Path path;
     private final ServerSocketChannel channel;
     private final Map<String, Object> identity;
 
@@ -51,7 +52,25 @@ public final class ControlSocket implements AutoCloseable {
      * @throws IOException if it cannot be made for another reason
      */
     public static ControlSocket open(Path directory, String name) throws IOException {
-        Path path = Names.absolute(Names.resolve(directory, SocketDirectories.controlFile(name)));
+        return openAt(Names.absolute(Names.resolve(directory, SocketDirectories.controlFile(name))));
+    }
+
+    /**
+     * The same by a name that nobody knows, beside that of a process which has it, and whose place this one takes: {@link
+     * #takeName}.
+     */
+    public static ControlSocket openBeside(Path directory, String name) throws IOException {
+        return openAt(Names.absolute(Names.resolve(directory, "." + SocketDirectories.controlFile(name))));
+    }
+
+    /** From here on it has the name that all know, and no other has it. */
+    public void takeName(Path directory, String name) throws IOException {
+        Path known = Names.absolute(Names.resolve(directory, SocketDirectories.controlFile(name)));
+        Files.move(path, known, StandardCopyOption.ATOMIC_MOVE);
+        path = known;
+    }
+
+    private static ControlSocket openAt(Path path) throws IOException {
         int length = Names.bytes(path).length;
         if (length > PATH_MAX) {
             throw new NativeIoException(

@@ -12,6 +12,7 @@ import io.sendfiled.engine.AccessList;
 import io.sendfiled.engine.Engine;
 import io.sendfiled.jni.NativeLibrary;
 import io.sendfiled.jni.ProcessNative;
+import io.sendfiled.jni.SuccessionNative;
 import io.sendfiled.names.Names;
 import io.sendfiled.sys.Errno;
 import io.sendfiled.sys.NativeIoException;
@@ -20,6 +21,7 @@ import java.io.OutputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
@@ -47,6 +49,7 @@ final class DaemonProgram {
     private final OutputStream out;
     private final ProgramLog log;
     private boolean reports;
+    private List<String> arguments = List.of();
     private ServiceManager service = ServiceManager.none();
 
     DaemonProgram(Map<String, String> environment, OutputStream out, ProgramLog log) {
@@ -59,6 +62,7 @@ final class DaemonProgram {
     int run(String[] args) {
         try {
             CommandLine line = CommandLine.parse(args);
+            arguments = List.of(args);
             switch (line.action()) {
                 case HELP -> print(HelpText.text());
                 case VERSION -> print("sendfiled " + NativeLibrary.version() + "\n");
@@ -143,6 +147,12 @@ final class DaemonProgram {
             settings.engine().socketDirectory(passed.directory());
         }
         String unmade = identity.changes() ? InstanceDirectory.make(settings, identity.uid(), identity.gid()) : null;
+        TakeOver takeOver = null;
+        Path directory = settings.engine().socketDirectory();
+        if (settings.takeOver() && identity.changes() && directory != null) {
+            // It is root's right to look into a process that root has started.
+            takeOver = takeOver(directory, settings.engine().name(), identity.uid());
+        }
         identity.assume();
         OpenFiles openFiles = OpenFiles.raise();
         SendfiledConfig config = openFiles.fit(settings);
@@ -151,6 +161,12 @@ final class DaemonProgram {
         }
         if (passed != null) {
             passed.demandPathOf(config);
+        }
+        if (settings.takeOver() && takeOver == null) {
+            takeOver = takeOver(config.socketDirectory(), config.name(), ProcessNative.effectiveUid());
+        }
+        if (takeOver != null) {
+            passed = demandSame(takeOver, passed);
         }
         int logFd = detached ? openLog(config.name()) : NO_FD;
         if (identity.wasRoot()) {
@@ -161,11 +177,21 @@ final class DaemonProgram {
         if (missing != null && !settings.syncParent()) {
             complain("no full sandbox: " + missing);
         }
-        Engine engine = prepare(settings, config, access, passed);
+        Engine engine = prepare(settings, config, access, passed, takeOver);
+        Predecessors predecessors =
+                takeOver == null ? new Predecessors(engine.handle(), this::complain) : takeOver.predecessors(engine);
+        HandOver handOver = new HandOver(
+                engine,
+                predecessors,
+                service.isPresent(),
+                obstacle(settings),
+                () -> ProcessNative.wakeSignals(signals),
+                this::complain);
         Drain drain = new Drain(() -> ProcessNative.wakeSignals(signals), engine::transfers, () -> engine.config()
                 .stopTimeoutMs());
         ControlServer control = openControl(
                 config,
+                takeOver != null,
                 Map.of(
                         "about",
                         call -> about(call, engine),
@@ -175,17 +201,28 @@ final class DaemonProgram {
                         drain,
                         "dump",
                         new Dump(engine),
+                        "invocation",
+                        new StartedAs(arguments, environment, handOver.obstacle()),
                         "ping",
                         call -> pong(engine),
                         "reopen",
-                        call -> reopen(accessLog)));
+                        call -> reopen(accessLog),
+                        "upgrade",
+                        handOver));
         try {
-            Sandbox.close(settings.sandbox());
+            if (takeOver == null) {
+                Sandbox.close(settings.sandbox());
+            }
             if (accessLog != null) {
                 engine.addSink(accessLog);
                 accessLog.start();
             }
             begin(engine, settings, config);
+            if (takeOver != null) {
+                takeOver.tryOut(engine);
+                takeOver.commit(engine, predecessors, config, () -> Sandbox.close(settings.sandbox()));
+                takeName(control, config);
+            }
             if (control != null) {
                 control.start();
             }
@@ -197,9 +234,16 @@ final class DaemonProgram {
             announce(config, settings, detached, logFd);
             service.ready(serving(engine));
             awaitEnd(engine, signals, new ConfigReload(sources, settings, openFiles, engine), accessLog);
-            drain(engine, signals, drain, accessLog);
-            drain.end(engine.isDrained() ? 0 : engine.transfers());
+            if (handOver.isDone()) {
+                finish(engine, signals, handOver, accessLog, engine.config().stopTimeoutMs());
+            } else {
+                drain(engine, signals, drain, predecessors, accessLog);
+                drain.end(engine.isDrained() ? 0 : engine.transfers());
+                predecessors.end();
+            }
         } finally {
+            handOver.close();
+            predecessors.close();
             if (control != null) {
                 close(control); // its name, while the lock of the instance is held
             }
@@ -248,17 +292,78 @@ final class DaemonProgram {
     }
 
     /** Until the last transfer has ended, the time is over, or another signal comes. */
-    private void drain(Engine engine, int signals, Drain drain, @Nullable AccessLog accessLog) throws StartException {
+    private void drain(
+            Engine engine, int signals, Drain drain, Predecessors predecessors, @Nullable AccessLog accessLog)
+            throws StartException {
         drain.begin();
         engine.beginDrain();
         service.stopping(draining(engine), drain.leftMs());
-        while (!engine.isDrained() && drain.leftMs() > 0) {
+        while ((!engine.isDrained() || predecessors.any()) && drain.leftMs() > 0) {
             int signal = check(ProcessNative.awaitSignal(signals, Engine.DRAIN_LOOK_MS), "cannot wait for signals");
             if (ProcessNative.ends(signal)) {
                 return;
             }
             reopenIfAsked(accessLog, signal);
             service.look(engine::probe, () -> draining(engine));
+        }
+    }
+
+    /** Another process serves: until the last transfer of this one has ended, the time is over, or a signal comes. */
+    private static void finish(
+            Engine engine, int signals, HandOver handOver, @Nullable AccessLog accessLog, int timeoutMs)
+            throws StartException {
+        long begin = System.nanoTime();
+        while (!SuccessionNative.isIdle(engine.handle())
+                && !handOver.ends()
+                && System.nanoTime() - begin < TimeUnit.MILLISECONDS.toNanos(timeoutMs)) {
+            int signal = check(ProcessNative.awaitSignal(signals, Engine.DRAIN_LOOK_MS), "cannot wait for signals");
+            if (ProcessNative.ends(signal) && !handOver.ends()) {
+                return;
+            }
+            reopenIfAsked(accessLog, signal);
+        }
+    }
+
+    private @Nullable TakeOver takeOver(Path directory, String name, int uid) throws StartException {
+        return TakeOver.begin(directory, name, uid, service.isPresent(), this::complain);
+    }
+
+    /** The socket that the service manager passes is the one that is taken over: it is closed here. Null: none is passed. */
+    private static @Nullable PassedSocket demandSame(TakeOver takeOver, @Nullable PassedSocket passed)
+            throws StartException {
+        if (takeOver.socketStays() != (passed != null)) {
+            throw new StartException(
+                    Errno.EINVAL,
+                    "the one that serves has its socket "
+                            + (passed == null
+                                    ? "from a service manager, which passes none"
+                                    : "not from the .socket unit")
+                            + ": stop it, and start this one");
+        }
+        if (passed != null) {
+            SuccessionNative.close(passed.fd());
+        }
+        return null;
+    }
+
+    /** Why nobody can take the place of this process; null: somebody can. */
+    private static @Nullable String obstacle(ProgramConfig settings) {
+        if (settings.syncParent()) {
+            return "it belongs to the program that has started it (--" + Setting.SYNC_PARENT.key()
+                    + "), and has to be started again by it";
+        }
+        return ProcessHandle.current().pid() == 1
+                ? "it is process 1 of its container, which ends with it: replace the container"
+                : null;
+    }
+
+    private void takeName(@Nullable ControlServer control, SendfiledConfig config) {
+        try {
+            if (control != null) {
+                control.takeName(config.socketDirectory(), config.name());
+            }
+        } catch (IOException e) {
+            complain("no control socket, for sfd drain and others: " + e.getMessage());
         }
     }
 
@@ -277,9 +382,13 @@ final class DaemonProgram {
     }
 
     /** Without it the daemon serves as well, but only signals reach it. */
-    private @Nullable ControlServer openControl(SendfiledConfig config, Map<String, ControlCommand> commands) {
+    private @Nullable ControlServer openControl(
+            SendfiledConfig config, boolean beside, Map<String, ControlCommand> commands) {
         try {
-            return new ControlServer(ControlSocket.open(config.socketDirectory(), config.name()), commands);
+            ControlSocket socket = beside
+                    ? ControlSocket.openBeside(config.socketDirectory(), config.name())
+                    : ControlSocket.open(config.socketDirectory(), config.name());
+            return new ControlServer(socket, commands);
         } catch (IOException e) {
             complain("no control socket, for sfd drain and others: " + e.getMessage());
             return null;
@@ -352,9 +461,16 @@ final class DaemonProgram {
     }
 
     private static Engine prepare(
-            ProgramConfig settings, SendfiledConfig config, AccessList access, @Nullable PassedSocket passed)
+            ProgramConfig settings,
+            SendfiledConfig config,
+            AccessList access,
+            @Nullable PassedSocket passed,
+            @Nullable TakeOver takeOver)
             throws StartException {
         try {
+            if (takeOver != null) {
+                return Engine.prepareSuccessor(config, access, takeOver.inheritance());
+            }
             return Engine.prepareProgram(config, access, passed == null ? NO_FD : passed.fd());
         } catch (NativeIoException e) {
             throw new StartException(e.errno(), explain(settings, config, e), e);

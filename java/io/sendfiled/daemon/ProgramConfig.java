@@ -131,6 +131,11 @@ final class ProgramConfig {
         return ProgramLog.Format.of((String) word);
     }
 
+    /** Whether it takes the place of one that serves. */
+    boolean takeOver() {
+        return flag(Setting.TAKE_OVER);
+    }
+
     /** Whether it confines itself. */
     SandboxMode sandbox() {
         Object word = values.getOrDefault(Setting.SANDBOX, Setting.SANDBOX.standard());

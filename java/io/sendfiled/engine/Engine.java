@@ -152,7 +152,18 @@ public final class Engine implements AutoCloseable {
      */
     public static Engine prepareProgram(SendfiledConfig config, AccessList access, int passedFd)
             throws NativeIoException {
-        return prepare(config, access, null, null, (int) ProcessHandle.current().pid(), passedFd);
+        return prepare(config, access, null, null, (int) ProcessHandle.current().pid(), passedFd, null);
+    }
+
+    /**
+     * The same, as the next process of an instance that is served: with its sockets and its lock. Nothing is received before
+     * {@link io.sendfiled.jni.SuccessionNative#resume}.
+     *
+     * @param handover as {@link EngineNative#create} has it
+     */
+    public static Engine prepareSuccessor(SendfiledConfig config, AccessList access, long[] handover)
+            throws NativeIoException {
+        return prepare(config, access, null, null, (int) ProcessHandle.current().pid(), NO_FD, handover);
     }
 
     /**
@@ -165,12 +176,12 @@ public final class Engine implements AutoCloseable {
             SendfiledConfig config, @Nullable TechniqueSelector selector, LocalReceiver receiver)
             throws NativeIoException {
         AccessList nobody = AccessList.resolve(List.of(), List.of());
-        return prepare(config, nobody, selector, receiver, NO_PID, NO_FD);
+        return prepare(config, nobody, selector, receiver, NO_PID, NO_FD, null);
     }
 
     private static Engine start(SendfiledConfig config, @Nullable TechniqueSelector selector) throws NativeIoException {
         AccessList access = AccessList.resolve(config.allowUsers(), config.allowGroups());
-        Engine started = prepare(config, access, selector, null, NO_PID, NO_FD);
+        Engine started = prepare(config, access, selector, null, NO_PID, NO_FD, null);
         started.begin();
         return started;
     }
@@ -181,7 +192,8 @@ public final class Engine implements AutoCloseable {
             @Nullable TechniqueSelector selector,
             @Nullable LocalReceiver receiver,
             int refusedPid,
-            int passedFd)
+            int passedFd,
+            long @Nullable [] handover)
             throws NativeIoException {
         CoreNumbers.check();
         demandCalls();
@@ -196,7 +208,7 @@ public final class Engine implements AutoCloseable {
                 access.socketGroup(),
                 access.laneUsers(EngineNative.clientUid()),
                 passedFd,
-                null);
+                handover);
         if (result < 0) {
             Errno.check(
                     (int) result,
@@ -258,6 +270,18 @@ public final class Engine implements AutoCloseable {
         housekeepingThread.start();
         serviceThread.start();
         journalThread.start();
+    }
+
+    /** Whether requests of this very process are served, as those of others: for a trial. Any thread. */
+    public void admitOwnRequests(boolean admits) {
+        authorizer.admitOwnRequests(admits);
+    }
+
+    /** Of an engine that receives nothing any more, because another process does: lets go of the sockets. Idempotent. */
+    public synchronized void closeSocket() {
+        if (!closed) {
+            EngineNative.closeEndpoint(engine);
+        }
     }
 
     /** The native engine, borrowed: it lives until {@link #close} is called. */

@@ -47,14 +47,17 @@ public final class SuccessionNative {
     /** The names in the socket's directory are this engine's from here on. */
     public static native void claim(long engine);
 
-    /** They are another process's, who is reached by a socket of {@link #pair}, borrowed until the end. */
-    public static native void release(long engine, int successor);
+    /** They are another process's. */
+    public static native void release(long engine);
 
     /** Of an engine that is paused: nothing is left to do. */
     public static native boolean isIdle(long engine);
 
-    /** The successor has left a request for this process in that one of the request sockets. */
-    public static native void take(long engine, int source);
+    /**
+     * The successor, who is reached by a socket of {@link #pair}, borrowed until the end, has left a request for this process
+     * in that one of the request sockets.
+     */
+    public static native void take(long engine, int successor, int source);
 
     /** A predecessor has taken the request that was left to it. */
     public static native void taken(long engine);

@@ -66,8 +66,8 @@ final class Arguments {
 
     /** The first word is the command itself. */
     private static void demandWords(Command command, List<String> words) throws SfdException {
-        int most = command.hasPath() ? 2 : command.hasIds() ? Integer.MAX_VALUE : 1;
-        if (words.size() < Math.min(most, 2)) {
+        int most = command.hasPath() ? 2 : command.hasIds() || command.hasOptions() ? Integer.MAX_VALUE : 1;
+        if (words.size() < Math.min(most, 2) && !command.hasOptions()) {
             throw usage(command, command.hasPath() ? "no PATH" : "no ID");
         }
         if (words.size() > most) {

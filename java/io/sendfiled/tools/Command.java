@@ -11,6 +11,7 @@ enum Command {
     PING("", "ask the daemon for an answer, and tell how long it took"),
     DRAIN("", "have the daemon end when its transfers have, and watch that"),
     CANCEL("ID...", "end transfers of the daemon, of any client"),
+    UPGRADE("[-- OPTION...]", "start the installed daemon in the place of this one, which keeps its transfers"),
     DOCTOR("", "tell what this machine, and the daemon on it, lack"),
     DUMP("", "show what the daemon does at this moment: its counters, its queues, its threads"),
     TECHNIQUES("", "show how this machine can move bytes, and to what");
@@ -40,6 +41,11 @@ enum Command {
     /** Whether it is about transfers that are under way. */
     boolean hasIds() {
         return arguments.startsWith("ID");
+    }
+
+    /** Whether options of the daemon follow. */
+    boolean hasOptions() {
+        return arguments.startsWith("[--");
     }
 
     String sentence() {

@@ -8,6 +8,7 @@ import static io.sendfiled.tools.Command.PING;
 import static io.sendfiled.tools.Command.READ;
 import static io.sendfiled.tools.Command.SEND;
 import static io.sendfiled.tools.Command.STAT;
+import static io.sendfiled.tools.Command.UPGRADE;
 
 import org.jspecify.annotations.Nullable;
 
@@ -38,6 +39,7 @@ enum OptionSpec {
             PING,
             DRAIN,
             CANCEL,
+            UPGRADE,
             DOCTOR,
             DUMP),
     NAME(
@@ -51,10 +53,12 @@ enum OptionSpec {
             PING,
             DRAIN,
             CANCEL,
+            UPGRADE,
             DOCTOR,
             DUMP),
+    PROGRAM("", "program", "FILE", "the sendfiled to start; else the one that is installed with this", UPGRADE),
     JSON("j", "json", "", "tell the result, or the failure, as one JSON object", Command.values()),
-    QUIET("q", "quiet", "", "no progress and no summary", READ, SEND, STAT, PING, DRAIN, CANCEL),
+    QUIET("q", "quiet", "", "no progress and no summary", READ, SEND, STAT, PING, DRAIN, CANCEL, UPGRADE),
     HELP("h", "help", "", "show this text", Command.values()),
     VERSION("V", "version", "", "show the version");
 

@@ -85,6 +85,7 @@ public final class Sfd {
         switch (arguments.requiredCommand()) {
             case PING -> PingCommand.run(arguments, report);
             case DRAIN -> DrainCommand.run(arguments, report);
+            case UPGRADE -> UpgradeCommand.run(arguments, report);
             case CANCEL -> CancelCommand.run(arguments, report);
             case DUMP -> DumpCommand.run(arguments, out, report);
             default -> transfer(arguments, report);

@@ -57,8 +57,9 @@ final class ServiceUnitsIT {
         List<Path> copies = new ArrayList<>();
         for (String unit :
                 List.of("sendfiled.service", "sendfiled.socket", "sendfiled@.service", "sendfiled@.socket")) {
-            String text =
-                    Files.readString(UNITS.resolve(unit)).replace("/usr/bin/sendfiled", Program.LAUNCHER.toString());
+            String text = Files.readString(UNITS.resolve(unit))
+                    .replace("/usr/bin/sendfiled", Program.LAUNCHER.toString())
+                    .replace("/usr/lib/sendfiled/", DIST + "/lib/sendfiled/");
             Files.writeString(directory.resolve(unit), text);
             copies.add(Files.writeString(directory.resolve(unit.replace("@", "@daemon")), text));
         }
