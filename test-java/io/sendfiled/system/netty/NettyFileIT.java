@@ -316,7 +316,7 @@ final class NettyFileIT {
         assertEquals(5_000, Content.drain(peer, 5_000).size());
         assertNull(Pipelines.causeOf(promise));
         assertNull(Pipelines.causeOf(last));
-        assertEquals(transfers, engine.count(Counter.TRANSFERS));
+        Await.until("the engine to have let go of all", () -> engine.count(Counter.TRANSFERS) == transfers);
     }
 
     @Test
