@@ -30,6 +30,8 @@ final class LogTextTest {
     void shouldEscapeWhatCouldBeTakenForSomethingElse() {
         assertEquals("\"a\\x0A<4>b\\x0D\\x1B[2J\"", quoted("a\n<4>b\r\u001b[2J".getBytes(UTF_8)));
         assertEquals("\"\\x22 0/0 ok \\x5Cx22\"", quoted("\" 0/0 ok \\x22".getBytes(UTF_8)));
+        assertEquals("\"a\\x22b\"", quoted("a\"b".getBytes(UTF_8)));
+        assertEquals("\"a\\x5Cb\"", quoted("a\\b".getBytes(UTF_8)));
         assertEquals("\"a\\xFF\\xFEb\"", quoted("a\u00ff\u00feb".getBytes(ISO_8859_1)));
         assertEquals(
                 "\"\\xE2\\x80\\xAE\\xE2\\x80\\xA8\\x7F\\xC2\\x85\"",
