@@ -347,10 +347,13 @@ static jobject carrier_turn(JNIEnv *env, jclass class, jlong carrier)
     return (*env)->NewDirectByteBuffer(env, sfd_carrier_turn(pointer(carrier)), (jlong)sizeof(struct sfd_turn));
 }
 
-static jobject loop_counters(JNIEnv *env, jclass class, jlong loop)
+static jobject engine_counters(JNIEnv *env, jclass class, jlong handle)
 {
+    const struct sfd_engine *engine = pointer(handle);
+    const struct sfd_counters_file *file = &engine->shared.counters_file;
+
     (void)class;
-    return (*env)->NewDirectByteBuffer(env, sfd_loop_counters(pointer(loop)), (jlong)sizeof(struct sfd_counters));
+    return (*env)->NewDirectByteBuffer(env, file->head, (jlong)file->size);
 }
 
 static jint carrier_poll(JNIEnv *env, jclass class, jlong carrier)
@@ -417,7 +420,7 @@ jint sfd_jni_register_engine(JNIEnv *env, const char *package)
         SFD_JNI_METHOD("loop", "(JI)J", engine_loop),
         SFD_JNI_METHOD("carrier", "(J)J", loop_carrier),
         SFD_JNI_METHOD("turn", "(J)Ljava/nio/ByteBuffer;", carrier_turn),
-        SFD_JNI_METHOD("counters", "(J)Ljava/nio/ByteBuffer;", loop_counters),
+        SFD_JNI_METHOD("counters", "(J)Ljava/nio/ByteBuffer;", engine_counters),
         SFD_JNI_METHOD("poll", "(J)I", carrier_poll),
         SFD_JNI_METHOD("destroyCarrier", "(J)V", carrier_destroy),
         SFD_JNI_METHOD("beginWork", "()V", begin_work),

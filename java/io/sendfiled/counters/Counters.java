@@ -8,4 +8,10 @@ package io.sendfiled.counters;
 public interface Counters {
     /** The value of one counter now. */
     long get(Counter counter);
+
+    /**
+     * All that is counted, by kind of request, technique and errno; times; the transfers under way. After the engine was
+     * closed the last of it, without transfers. Allocates some hundred kilobytes.
+     */
+    CountersReading read();
 }

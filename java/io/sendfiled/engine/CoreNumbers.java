@@ -3,6 +3,12 @@ package io.sendfiled.engine;
 import io.sendfiled.config.SendfiledConfig;
 import io.sendfiled.config.Setting;
 import io.sendfiled.counters.Counter;
+import io.sendfiled.counters.CountersReading;
+import io.sendfiled.counters.Latency;
+import io.sendfiled.counters.Outcome;
+import io.sendfiled.counters.RequestKind;
+import io.sendfiled.counters.WaitsFor;
+import io.sendfiled.jni.CountersLayout;
 import io.sendfiled.jni.NativeConstants;
 import io.sendfiled.jni.NativeLibrary;
 import io.sendfiled.technique.DestinationType;
@@ -45,5 +51,14 @@ final class CoreNumbers {
         }
         NativeConstants.check("kind", kinds);
         NativeConstants.check("counter", Map.of("count", Counter.values().length));
+        NativeConstants.check(
+                "counted",
+                Map.of(
+                        "version", CountersReading.VERSION,
+                        "kinds", RequestKind.values().length,
+                        "outcomes", Outcome.values().length,
+                        "waits", WaitsFor.values().length,
+                        "latencies", Latency.values().length));
+        CountersLayout.check();
     }
 }

@@ -12,7 +12,6 @@ import io.sendfiled.sys.Errno;
 import io.sendfiled.sys.NativeIoException;
 import io.sendfiled.technique.TechniqueSelector;
 import java.io.IOException;
-import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -108,12 +107,10 @@ public final class Engine implements AutoCloseable {
             shortcomings.add("its counters are in no file, so sfd counters and sfd top cannot show them: "
                     + countersReason(-countersError));
         }
-        ByteBuffer[] memory = new ByteBuffer[loops.length];
         for (int i = 0; i < loops.length; i++) {
             loops[i] = EngineNative.loop(engine, i);
-            memory[i] = EngineNative.counters(loops[i]);
         }
-        counters = new LoopCounters(memory);
+        counters = new LoopCounters(EngineNative.counters(engine));
         housekeeper = new Housekeeper(engine, config.socketPath(), diskPool, carriers, receiver);
         housekeepingThread = new Thread(housekeeper, "sendfiled-housekeeping");
         housekeepingThread.setDaemon(true);

@@ -180,8 +180,8 @@ public final class EngineNative {
     /** A carrier's turn buffer, laid out as {@link Turn} says; valid as long as the carrier. */
     public static native ByteBuffer turn(long carrier);
 
-    /** The loop's counters: native-endian 64-bit numbers; valid until {@link #destroy}. */
-    public static native ByteBuffer counters(long loop);
+    /** What an engine counts, native-endian, laid out as {@link CountersLayout} says; valid until {@link #destroy}. */
+    public static native ByteBuffer counters(long engine);
 
     /**
      * One turn of the loop that the carrier has, or gets; always on the same thread. 0, or -errno: {@code ESHUTDOWN} when

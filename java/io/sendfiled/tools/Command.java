@@ -8,6 +8,8 @@ enum Command {
     READ("PATH", "read a file and write it to standard output, or to a file"),
     SEND("PATH --to DESTINATION", "have the daemon send a file to a socket, a file or standard output"),
     STAT("PATH", "show a file's size and times"),
+    COUNTERS("", "show what a daemon has done so far, without asking it"),
+    TOP("", "show the transfers under way, and what each waits for"),
     PING("", "ask the daemon for an answer, and tell how long it took"),
     DRAIN("", "have the daemon end when its transfers have, and watch that"),
     CANCEL("ID...", "end transfers of the daemon, of any client"),

@@ -30,7 +30,7 @@ final class HelpText {
                 text.append("\nBYTES is ").append(ByteSizes.SPELLING).append(".\n");
                 text.append("RATE is BYTES a second, as 500K or 10MB/s.\n");
             }
-            if (OptionSpec.TIMEOUT.belongsTo(command)) {
+            if (OptionSpec.TIMEOUT.belongsTo(command) || OptionSpec.INTERVAL.belongsTo(command)) {
                 text.append(OptionSpec.OFFSET.belongsTo(command) ? "" : "\n");
                 text.append("TIME is ").append(Times.SPELLING).append("; alone it is seconds.\n");
             }

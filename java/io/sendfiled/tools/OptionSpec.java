@@ -1,6 +1,7 @@
 package io.sendfiled.tools;
 
 import static io.sendfiled.tools.Command.CANCEL;
+import static io.sendfiled.tools.Command.COUNTERS;
 import static io.sendfiled.tools.Command.DOCTOR;
 import static io.sendfiled.tools.Command.DRAIN;
 import static io.sendfiled.tools.Command.DUMP;
@@ -8,6 +9,7 @@ import static io.sendfiled.tools.Command.PING;
 import static io.sendfiled.tools.Command.READ;
 import static io.sendfiled.tools.Command.SEND;
 import static io.sendfiled.tools.Command.STAT;
+import static io.sendfiled.tools.Command.TOP;
 import static io.sendfiled.tools.Command.UPGRADE;
 
 import org.jspecify.annotations.Nullable;
@@ -41,7 +43,9 @@ enum OptionSpec {
             CANCEL,
             UPGRADE,
             DOCTOR,
-            DUMP),
+            DUMP,
+            COUNTERS,
+            TOP),
     NAME(
             "s",
             "name",
@@ -55,8 +59,14 @@ enum OptionSpec {
             CANCEL,
             UPGRADE,
             DOCTOR,
-            DUMP),
+            DUMP,
+            COUNTERS,
+            TOP),
     PROGRAM("", "program", "FILE", "the sendfiled to start; else the one that is installed with this", UPGRADE),
+    WATCH("w", "watch", "", "show it again every second, and then what came in that second", COUNTERS),
+    INTERVAL("i", "interval", "TIME", "the same every TIME; of top, how often it looks (default: 1s)", COUNTERS, TOP),
+    SORT("", "sort", "COLUMN", "order: rate (default), age, size, moved, user, id, waiting or file", TOP),
+    ONCE("", "once", "", "show it once, as where the output is no terminal", TOP),
     JSON("j", "json", "", "tell the result, or the failure, as one JSON object", Command.values()),
     QUIET("q", "quiet", "", "no progress and no summary", READ, SEND, STAT, PING, DRAIN, CANCEL, UPGRADE),
     HELP("h", "help", "", "show this text", Command.values()),

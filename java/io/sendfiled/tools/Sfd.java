@@ -83,6 +83,8 @@ public final class Sfd {
 
     private void runCommand(Arguments arguments, Report report) throws SfdException, IOException, InterruptedException {
         switch (arguments.requiredCommand()) {
+            case COUNTERS -> CountersCommand.run(arguments, out);
+            case TOP -> TopCommand.run(arguments, out);
             case PING -> PingCommand.run(arguments, report);
             case DRAIN -> DrainCommand.run(arguments, report);
             case UPGRADE -> UpgradeCommand.run(arguments, report);

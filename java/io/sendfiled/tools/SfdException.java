@@ -28,6 +28,21 @@ final class SfdException extends Exception {
         return new SfdException(message, ExitCode.USAGE, 0, 0, null);
     }
 
+    /** There is no daemon, or nothing of one. */
+    static SfdException unreachable(String message) {
+        return new SfdException(message, ExitCode.UNREACHABLE, 0, 0, null);
+    }
+
+    /** What the caller may not look at. */
+    static SfdException forbidden(String message) {
+        return new SfdException(message, ExitCode.PERMISSION, Errno.EACCES, 0, null);
+    }
+
+    /** A failure for which there are words already. */
+    static SfdException failed(String message) {
+        return new SfdException(message, ExitCode.FAILED, 0, 0, null);
+    }
+
     /** Something that sfd does not do to a file, a terminal. */
     static SfdException refused(String subject, String reason) {
         return new SfdException(printable(subject) + ": " + reason, ExitCode.FAILED, 0, 0, null);
