@@ -195,6 +195,7 @@ static int create(struct sfd_engine **out, const struct sfd_settings *settings, 
     if (result < 0) goto fail;
     result = sfd_counters_file_make(&shared->counters_file, engine->endpoint.dir_fd, dir, name, settings->loops,
                                     SFD_QUEUES, rows_for(settings->max_transfers));
+    shared->counters_file.gives_back = given->handover != NULL; /* until it is claimed */
     if (result < 0) goto fail;
     for (uint32_t i = 0; i < settings->loops; i++) {
         result = sfd_loop_create(&shared->loops[i], shared, i);
@@ -285,6 +286,7 @@ void sfd_engine_resume(struct sfd_engine *engine, int fd)
 
 void sfd_engine_claim(struct sfd_engine *engine)
 {
+    engine->shared.counters_file.gives_back = false;
     pthread_mutex_lock(&engine->endpoint_lock);
     sfd_endpoint_claim(&engine->endpoint);
     sfd_lanes_claim(&engine->lanes);

@@ -243,7 +243,7 @@ static int set_aside_name(char out[SFD_COUNTERS_FILE_MAX], const char *name, uin
 }
 
 /* The process before may still be there, and end its transfers: its file gets another name. */
-static void put_aside(const struct sfd_counters_file *file, int shm, const char *name)
+static void put_aside(struct sfd_counters_file *file, int shm, const char *name)
 {
     char other[SFD_COUNTERS_FILE_MAX];
     char aside[SFD_COUNTERS_FILE_MAX];
@@ -257,7 +257,8 @@ static void put_aside(const struct sfd_counters_file *file, int shm, const char 
         fd = shm < 0 ? -ENOENT : SYS->openat(shm, other, flags, 0);
     }
     if (fd >= 0 && has_living_writer(fd)) {
-        if (set_aside_name(aside, name, writer_of(fd)) == 0) (void)SYS->renameat(file->dir, file->file, aside);
+        if (set_aside_name(aside, name, writer_of(fd)) == 0 && SYS->renameat(file->dir, file->file, aside) == 0)
+            memcpy(file->before, aside, sizeof(aside));
     } else if (elsewhere && shm >= 0) {
         (void)SYS->unlinkat(shm, other, 0);
     }
@@ -405,6 +406,7 @@ void sfd_counters_file_hide(struct sfd_counters_file *file)
     if (file->named) {
         remove_name(file, file->file);
         remove_name(file, file->aside);
+        if (file->gives_back && file->before[0] != 0) (void)SYS->renameat(file->dir, file->before, file->file);
     }
     file->named = false;
     remove_elsewhere(file);

@@ -194,6 +194,8 @@ struct sfd_counters_file {
     ino_t ino;
     char file[SFD_COUNTERS_FILE_MAX];        /* its name in DIR */
     char aside[SFD_COUNTERS_FILE_MAX];       /* the one that the next process gives it */
+    char before[SFD_COUNTERS_FILE_MAX];      /* that of the process before, as it has been put aside; empty: none */
+    bool gives_back;                         /* it gets its name again when this one is hidden: it serves on */
     char memory_file[SFD_COUNTERS_FILE_MAX]; /* in the directory in /dev/shm */
 };
 

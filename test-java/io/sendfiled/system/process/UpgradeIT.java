@@ -278,8 +278,11 @@ final class UpgradeIT extends ProgramTestCase {
                 Load load = new Load(CLIENTS)) {
             load.awaitMore(CLIENTS);
             for (int i = 0; i < 3; i++) {
+                Path counters = sockets.resolve("sendfiled.a.counters");
+                Object identity = Files.getAttribute(counters, "unix:ino");
                 Program bad = startBad(kind, copy.resolve(Integer.toString(i)));
                 assertTrue(bad.awaitExit() > 0);
+                assertEquals(identity, Files.getAttribute(counters, "unix:ino"), "its counters are found");
                 assertFalse(bad.errors().contains("serving"), bad.errors());
                 if (kind.equals("dispatcher")) {
                     assertTrue(bad.errors().contains("serves on"), bad.errors());
