@@ -2,6 +2,7 @@ package io.sendfiled.system.process;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -90,7 +91,9 @@ final class InspectionIT extends ProgramTestCase {
                         "missing", Channels.newChannel(new ByteArrayOutputStream()))
                 .result()
                 .get(20, TimeUnit.SECONDS));
-        assertEquals(Errno.ENOENT, ((TransferException) failure.getCause()).errno());
+        assertEquals(
+                Errno.ENOENT,
+                assertInstanceOf(TransferException.class, failure.getCause()).errno());
     }
 
     @Test

@@ -306,7 +306,7 @@ final class UpgradeIT extends ProgramTestCase {
         if (kind.equals("option")) {
             return Program.start(scratch, arguments(with("--take-over", "--root", scratch + "/missing")));
         }
-        Path dist = Program.LAUNCHER.getParent().getParent();
+        Path dist = Program.LAUNCHER.resolveSibling("..").normalize();
         for (String part : List.of("bin/sendfiled", "lib/sendfiled")) {
             copy(dist.resolve(part), copy.resolve(part));
         }
@@ -360,7 +360,7 @@ final class UpgradeIT extends ProgramTestCase {
                         "-cp",
                         jar + ":" + System.getProperty("java.class.path"),
                         "-d",
-                        broken.getParent().toString(),
+                        broken.resolveSibling("").toString(),
                         broken.toString());
         assertEquals(0, result);
         String name = "io/sendfiled/engine/Dispatcher.class";
