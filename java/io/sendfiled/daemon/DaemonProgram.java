@@ -297,7 +297,7 @@ final class DaemonProgram {
             throws StartException {
         drain.begin();
         engine.beginDrain();
-        service.stopping(draining(engine), drain.leftMs());
+        service.stopping(draining(engine), drain.limitMs());
         while ((!engine.isDrained() || predecessors.any()) && drain.leftMs() > 0) {
             int signal = check(ProcessNative.awaitSignal(signals, Engine.DRAIN_LOOK_MS), "cannot wait for signals");
             if (ProcessNative.ends(signal)) {

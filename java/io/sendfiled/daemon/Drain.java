@@ -68,6 +68,11 @@ final class Drain implements ControlCommand {
         return TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - beginNs);
     }
 
+    /** How long all of it may take, in milliseconds, from its beginning. */
+    synchronized long limitMs() {
+        return limitMs;
+    }
+
     /** How long the rest may take, in milliseconds; 0 or less: the time is over. */
     synchronized long leftMs() {
         return limitMs - sinceBeginMs();
