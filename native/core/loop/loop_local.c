@@ -276,7 +276,7 @@ static void begin_transfer(struct sfd_loop *loop, struct sfd_local_request *requ
         .segments_size = request->segments_size,
         .version = SFD_WIRE_VERSION_2,
         .grows = reads,
-        .content_most = request->content_most,
+        .content_most = (uint16_t)request->content_most,
         .options = request->options,
         .status = -1,
         .local = &request->channel,

@@ -188,7 +188,8 @@ enum sfd_next sfd_transfer_opened(struct sfd_context *context, struct sfd_transf
     t->status.info_due = true;
     sfd_observe_opened(context, t);
     sfd_transfer_drop_root(context, t);
-    if (t->command == SFD_WIRE_OPEN_FILE) return t->bounce.bytes != NULL ? give_content(context, t) : park(context, t);
+    if (t->command == SFD_WIRE_OPEN_FILE)
+        return t->job.content_most > 0 && t->bounce.bytes != NULL ? give_content(context, t) : park(context, t);
     if (t->command == SFD_WIRE_READ_FILE || t->destination.grows)
         sfd_pipe_grow(&context->kernel, sfd_transfer_output(t), t->status.info.size);
     return sfd_transfer_choose(context, t);
@@ -215,7 +216,7 @@ enum sfd_next sfd_transfer_begin(struct sfd_context *context, struct sfd_transfe
     if (request->path == NULL) t->source.fd = request->source; /* until it is looked at */
     t->command = request->command;
     t->foreign = request->foreign;
-    t->content_most = request->content_most;
+    t->job.content_most = request->content_most;
     t->id = request->id;
     t->status.fd = request->status;
     t->destination.fd = request->dest;

@@ -57,7 +57,7 @@ struct sfd_observer {
 #define SFD_TRANSFERS_MAX ((uint32_t)1 << 20)
 
 /* The most bytes of a file whose content an Open File can ask for. */
-#define SFD_CONTENT_MAX ((uint32_t)16 * 1024)
+#define SFD_CONTENT_MAX ((uint16_t)(16 * 1024))
 
 /* What all transfers of one loop share; what is borrowed, and `kernel`, is the same for all loops. */
 struct sfd_context {
@@ -118,8 +118,6 @@ struct sfd_transfer {
     struct sfd_options options;
     uint8_t command;
     bool foreign; /* its client is another user's, whom the daemon must not lend its own identity */
-    uint32_t
-        content_most; /* Open File: of a file of at most so many bytes the client gets these (transfer_content.c) */
 
     /* The loop's. The disk pool reads the technique; an open there fills `info` and `details` of the status channel. */
     uint8_t state;     /* enum sfd_state */
@@ -222,8 +220,9 @@ struct sfd_transfer {
         uint64_t limit; /* bytes to copy */
         uint64_t moved;
         int error;
-        uint8_t kind;      /* enum sfd_job */
-        uint8_t technique; /* that copied them */
+        uint8_t kind;          /* enum sfd_job */
+        uint8_t technique;     /* that copied them */
+        uint16_t content_most; /* of an open: of a file of at most so many bytes, these (transfer_content.c) */
     } job;
 };
 
@@ -250,7 +249,7 @@ struct sfd_transfer_request {
     bool grows;      /* the destination is a pipe that is enlarged for the file */
     /* Of an Open File with a local channel: the client has just not found the file in the caches, and of one of at most
        so many bytes it gets the content in place of an open file; 0: neither. */
-    uint32_t content_most;
+    uint16_t content_most;
     struct sfd_options options;
     int status;                      /* -1: it has a local channel */
     struct sfd_local_channel *local; /* of a request of this process: its reference is taken; NULL: it has a pipe */

@@ -24,7 +24,7 @@
 /* Whether its client only has to know the bytes: nothing is asked that concerns how they are moved. */
 static bool wants_content(const struct sfd_transfer *t, uint64_t size)
 {
-    return size <= t->content_most && t->content_most > 0 && t->segments == NULL && t->options.rate == 0 &&
+    return size <= t->job.content_most && t->job.content_most > 0 && t->segments == NULL && t->options.rate == 0 &&
            (t->options.flags & SFD_OPTION_DROP_BEHIND) == 0;
 }
 

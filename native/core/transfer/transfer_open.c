@@ -62,7 +62,7 @@ static int open_cached(const struct sfd_context *context, const struct sfd_trans
                        struct sfd_opened *out)
 {
     /* What a client finds is on the device of its root. */
-    if (!t->source.root->opens_here || t->content_most > 0) return -EXDEV;
+    if (!t->source.root->opens_here || t->job.content_most > 0) return -EXDEV;
     return sfd_open_cached(&context->kernel, sfd_transfer_root(t), path, out);
 }
 

@@ -38,6 +38,7 @@ final class ExportedApiTest {
     /** Public for the layers above, hidden from users. */
     private static final Set<String> INTERNAL = Set.of(
             "io.sendfiled.base",
+            "io.sendfiled.control",
             "io.sendfiled.daemon",
             "io.sendfiled.engine",
             "io.sendfiled.jni",
