@@ -21,11 +21,16 @@ final class Recordings implements RecordSink {
     private final int firstMs;
     private int kinds;
     private boolean isInitialized;
-    private long lookedNs = System.nanoTime() - LOOK_NS;
+    private long lookedNs = System.nanoTime();
 
-    /** @param firstMs how often it looks whether the recorder is initialized, while nothing else happens */
+    /**
+     * Looks for the first time: a recording that began with the JVM has the first request, too.
+     *
+     * @param firstMs how often it looks whether the recorder is initialized, while nothing else happens
+     */
     Recordings(int firstMs) {
         this.firstMs = firstMs;
+        look();
     }
 
     /** Whether this Java has the recorder; an image made by jlink may not. */
@@ -42,10 +47,14 @@ final class Recordings implements RecordSink {
     public int flush(long nowNs) {
         if (nowNs - lookedNs >= LOOK_NS) {
             lookedNs = nowNs;
-            isInitialized = FlightRecorder.isInitialized();
-            kinds = isInitialized ? enabled() : 0;
+            look();
         }
         return (isInitialized ? LOOK_MS : firstMs) - (int) TimeUnit.NANOSECONDS.toMillis(nowNs - lookedNs);
+    }
+
+    private void look() {
+        isInitialized = FlightRecorder.isInitialized();
+        kinds = isInitialized ? enabled() : 0;
     }
 
     private static int enabled() {

@@ -92,13 +92,13 @@ record Inspection(CountersReading reading, Writer writer) {
 
     /** One line: which daemon, and how it is. */
     String title() {
-        String who = "sendfiled '" + SfdException.printable(reading.name()) + "', process " + reading.pid() + ": ";
+        String who = "sendfiled '" + SfdException.printable(reading.name()) + "', pid " + reading.pid() + ": ";
         String last = local(reading.lastTurnAt());
         return who
                 + switch (writer) {
                     case RUNNING -> "serving since " + local(reading.startedAt()) + " (" + age() + ")";
-                    case STOPPED -> "stopped (SIGSTOP, or a debugger); it last did something at " + last;
-                    case GONE -> "gone, without having ended in order; it last did something at " + last;
+                    case STOPPED -> "stopped (SIGSTOP) after " + last;
+                    case GONE -> "killed or crashed after " + last;
                     case ENDED -> "ended at " + last;
                 };
     }

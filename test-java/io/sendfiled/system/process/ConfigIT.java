@@ -285,7 +285,10 @@ final class ConfigIT extends ProgramTestCase {
             assertTrue(said.endsWith("\nsendfiled: reloaded: no setting has another value\n"), said);
         } finally {
             if (pid > 0) {
+                long last = pid;
                 Program.signal(pid, "TERM");
+                Await.until("its end, and that of its files", () -> ProcessHandle.of(last)
+                        .isEmpty());
             }
         }
     }

@@ -198,11 +198,11 @@ final class InspectionIT extends ProgramTestCase {
             program.signal("KILL");
             program.awaitExit();
             String gone = said(0, "counters");
-            assertTrue(gone.contains("gone, without having ended in order") && gone.contains("ENOENT 1"), gone);
+            assertTrue(gone.contains("killed or crashed after") && gone.contains("ENOENT 1"), gone);
         }
         try (Program next = start()) {
             String fresh = said(0, "counters");
-            assertTrue(fresh.contains("process " + next.pid() + ": serving since"), fresh);
+            assertTrue(fresh.contains("pid " + next.pid() + ": serving since"), fresh);
             assertFalse(fresh.contains("ENOENT"), fresh);
         }
         assertTrue(said(3, "counters").contains("no counters of an instance a"));
