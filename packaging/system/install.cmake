@@ -1,6 +1,6 @@
-# Installs what the system reads: units, the system user, the configuration, the rotation of logs. Run by cmake --install and by CPack, which know
-# the prefix. Units name the program by it. The configuration of what is in /usr or /usr/local is in /etc, where the daemon
-# looks for it; one that is there already is its administrator's, and stays as it is.
+# Installs what the system reads: units, the system user, the configuration, the rotation of logs. Run by cmake --install
+# and by CPack, which know the prefix. Units name the program by it. The configuration of what is in /usr or /usr/local is
+# in /etc, where the daemon looks for it; one that is there already is its administrator's, and stays as it is.
 get_filename_component(packaging "${CMAKE_CURRENT_LIST_DIR}/.." ABSOLUTE)
 set(prefix "${CMAKE_INSTALL_PREFIX}")
 
@@ -28,12 +28,13 @@ set(etc "${prefix}/etc")
 if(prefix MATCHES "^/usr(/local)?$")
   set(etc /etc)
 endif()
-function(install_configuration directory name source)
+# No function: what file(INSTALL) adds to the manifest would end with its scope.
+macro(install_configuration directory name source)
   if(EXISTS "$ENV{DESTDIR}${directory}/${name}")
     message(STATUS "Kept as it is: $ENV{DESTDIR}${directory}/${name}")
   else()
     file(INSTALL DESTINATION "${directory}" TYPE FILE RENAME "${name}" FILES "${packaging}/conf/${source}")
   endif()
-endfunction()
+endmacro()
 install_configuration("${etc}/sendfiled" default.conf default.conf)
 install_configuration("${etc}/logrotate.d" sendfiled logrotate.conf)
