@@ -7,6 +7,7 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
+import java.nio.channels.Pipe;
 import java.nio.channels.WritableByteChannel;
 import java.util.ArrayList;
 import java.util.List;
@@ -14,6 +15,9 @@ import org.jspecify.annotations.Nullable;
 
 /** What one transfer of {@link JavaTransport} sends in one go: a range of the file, or bytes of the request. One thread. */
 final class JavaPiece {
+    /** What a pipe holds as a rule. */
+    private static final int COPY_BYTES = 64 * 1024;
+
     private final @Nullable ByteBuffer bytes;
     private long offset;
     private long left;
@@ -66,11 +70,28 @@ final class JavaPiece {
 
     /** Moves at most so many bytes; 0: the destination is full, or {@link #isBehind the file's end} has come before. */
     long move(FileChannel file, WritableByteChannel destination, long most) throws IOException {
-        long count =
-                bytes != null ? destination.write(bytes) : file.transferTo(offset, Math.min(left, most), destination);
+        long wanted = Math.min(left, most);
+        long count;
+        if (bytes != null) {
+            count = destination.write(bytes);
+        } else if (destination instanceof Pipe.SinkChannel) {
+            count = copy(file, destination, (int) Math.min(wanted, COPY_BYTES));
+        } else {
+            count = file.transferTo(offset, wanted, destination);
+        }
         offset += count;
         left -= count;
         return count;
+    }
+
+    /* sendfile(2) to a pipe waits for the disk with the pipe locked: who closes its other end, maybe on an event loop, would
+    wait for the disk as well. */
+    private long copy(FileChannel file, WritableByteChannel pipe, int most) throws IOException {
+        ByteBuffer buffer = ByteBuffer.allocate(most);
+        if (file.read(buffer, offset) <= 0) {
+            return 0;
+        }
+        return pipe.write(buffer.flip());
     }
 
     /** Whether the file has become so short that the next byte is not there. */
