@@ -204,6 +204,8 @@ final class InspectionIT extends ProgramTestCase {
             String fresh = said(0, "counters");
             assertTrue(fresh.contains("pid " + next.pid() + ": serving since"), fresh);
             assertFalse(fresh.contains("ENOENT"), fresh);
+            next.signal("TERM");
+            assertEquals(0, next.awaitExit());
         }
         assertTrue(said(3, "counters").contains("no counters of an instance a"));
     }
