@@ -104,6 +104,7 @@ static void sign(struct sfd_counters_head *head, const char *name)
     head->started_epoch_ns = now_ns(CLOCK_REALTIME);
     (void)snprintf(head->name, sizeof(head->name), "%s", name);
     atomic_store(&head->state, SFD_COUNTERS_SERVING);
+    atomic_thread_fence(memory_order_release);
     memcpy(head->magic, SFD_COUNTERS_MAGIC, sizeof(head->magic));
 }
 
@@ -204,6 +205,7 @@ static bool is_forgotten(int fd)
     struct stat st;
 
     if (SYS->pread(fd, &head, sizeof(head), 0) != (ssize_t)sizeof(head)) return false;
+    if (memcmp(head.magic, SFD_COUNTERS_MAGIC, sizeof(head.magic)) != 0) return false; /* it is being made */
     if (has_living_writer(fd) || head.pid == (uint32_t)getpid() || head.directory[0] != '/') return false;
     head.name[sizeof(head.name) - 1] = head.directory[sizeof(head.directory) - 1] = '\0';
     (void)snprintf(path, sizeof(path), "%s/sendfiled.%s.counters", head.directory, head.name);
