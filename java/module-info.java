@@ -4,7 +4,7 @@
  *
  * <p>The native library needs {@code --enable-native-access=io.sendfiled} from JDK 24 on.
  */
-@SuppressWarnings("requires-automatic") // typesafe.config has a name, and no module-info
+@SuppressWarnings("requires-automatic") // typesafe.config and those of Prometheus have a name, and no module-info
 module io.sendfiled {
     requires static org.jspecify; // not transitive: who compiles against this module would have to have it
     requires static jdk.jfr; // without it there are no events of recordings
@@ -20,6 +20,9 @@ module io.sendfiled {
     requires static io.netty.transport.unix.common;
     // Of the programs sendfiled and sfd only.
     requires static com.google.gson;
+    requires static io.prometheus.metrics.config;
+    requires static io.prometheus.metrics.model;
+    requires static io.prometheus.writer.text;
     requires static typesafe.config;
     requires static org.apache.commons.cli;
 

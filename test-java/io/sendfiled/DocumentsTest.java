@@ -164,7 +164,8 @@ final class DocumentsTest {
                 "--illegal-native-access",
                 "--now",
                 "--cflags",
-                "--libs"); // java, systemctl, pkg-config
+                "--libs",
+                "--unix-socket"); // java, systemctl, pkg-config, curl
         checkWords(
                 "(?<=[`\\s\\[])(--[a-z][\\w-]*)",
                 word -> others.contains(word) || manuals.contains("*" + word + "*") || dev.contains(word));

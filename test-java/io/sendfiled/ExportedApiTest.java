@@ -42,6 +42,7 @@ final class ExportedApiTest {
             "io.sendfiled.daemon",
             "io.sendfiled.engine",
             "io.sendfiled.jni",
+            "io.sendfiled.metrics",
             "io.sendfiled.names",
             "io.sendfiled.protocol",
             "io.sendfiled.tools",

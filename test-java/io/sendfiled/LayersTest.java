@@ -61,7 +61,20 @@ final class LayersTest {
                     Set.of("base", "config", "counters", "names", "protocol", "technique", "sys", "jni", "units")),
             entry("", Set.of("client", "engine", "config", "counters", "technique", "sys", "jni")),
             entry("control", Set.of("base", "config", "names", "sys", "jni")),
-            entry("daemon", Set.of("base", "control", "engine", "config", "names", "sys", "jni", "units")),
+            entry("metrics", Set.of("base", "control", "counters", "names", "sys", "technique", "units")),
+            entry(
+                    "daemon",
+                    Set.of(
+                            "base",
+                            "control",
+                            "counters",
+                            "engine",
+                            "config",
+                            "metrics",
+                            "names",
+                            "sys",
+                            "jni",
+                            "units")),
             entry("netty", Set.of("", "base", "client", "buffer", "config", "counters", "hot", "technique", "sys")),
             entry("tools", Set.of("client", "config", "counters", "names", "technique", "sys", "jni", "units")));
 
@@ -70,6 +83,7 @@ final class LayersTest {
             "org.apache.commons.cli", Set.of("daemon", "tools"),
             "com.google.gson", Set.of("tools"),
             "com.typesafe.config", Set.of("daemon"),
+            "io.prometheus", Set.of("metrics"),
             "io.netty", Set.of("netty"));
 
     /** The folders of native/core: which may include from which others, beside the public headers. */

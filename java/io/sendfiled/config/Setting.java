@@ -3,6 +3,7 @@ package io.sendfiled.config;
 import io.sendfiled.names.Names;
 import io.sendfiled.technique.TechniqueRules;
 import io.sendfiled.units.ByteSizes;
+import io.sendfiled.units.LocalAddress;
 import io.sendfiled.units.Times;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
@@ -345,6 +346,17 @@ public enum Setting {
             "text|json",
             "text",
             "how lines look, on standard error and in the access log"),
+    METRICS(
+            Scope.PROGRAM,
+            Change.RESTART,
+            "metrics",
+            '\0',
+            Kind.TEXT,
+            "ADDRESS",
+            1,
+            256,
+            "",
+            "where Prometheus gets the counters by HTTP: unix:/PATH, or HOST:PORT of the loopback interface"),
     SANDBOX(
             Scope.PROGRAM,
             Change.RESTART,
@@ -589,14 +601,20 @@ public enum Setting {
                                 + (this == NAME ? " and '/')" : ")"));
             }
         }
-        if (this == TECHNIQUES) {
-            try {
-                TechniqueRules.parse(text);
-            } catch (IllegalArgumentException e) {
-                throw new InvalidSettingException(this, String.valueOf(e.getMessage()), e);
-            }
+        try {
+            checkForm(text);
+        } catch (IllegalArgumentException e) {
+            throw new InvalidSettingException(this, String.valueOf(e.getMessage()), e);
         }
         return text;
+    }
+
+    private void checkForm(String text) {
+        if (this == TECHNIQUES) {
+            TechniqueRules.parse(text);
+        } else if (this == METRICS) {
+            LocalAddress.parse(text);
+        }
     }
 
     List<String> checkNames(List<String> names) {

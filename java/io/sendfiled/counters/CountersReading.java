@@ -66,7 +66,7 @@ public final class CountersReading {
     private final LatencyHistogram[] latencies;
     private final List<DiskQueue> queues;
     private final List<RunningTransfer> transfers;
-    private final long turnedNs;
+    private final long[] turnedNs; // of each loop
     private final long readNs;
 
     /** Copies and checks. */
@@ -115,7 +115,7 @@ public final class CountersReading {
         failures = new long[operations * errnos];
         latencies = new LatencyHistogram[Math.max(times, Latency.values().length)];
         Arrays.fill(latencies, new LatencyHistogram(0, 0, new long[cells]));
-        long turned = 0;
+        turnedNs = new long[loops];
         for (int i = 0; i < loops; i++) {
             ByteBuffer loop = copy(source, number(CountersLayout.LOOPS_AT) + (long) i * loopSize, loopSize);
             add(loop, CountersLayout.COUNTERS_AT, counters, count(CountersLayout.COUNTERS));
@@ -131,9 +131,8 @@ public final class CountersReading {
                 latencies[j] = latencies[j].plus(
                         new LatencyHistogram(loop.getLong(at + HISTOGRAM_SUM), loop.getLong(at + HISTOGRAM_MAX), cell));
             }
-            turned = Math.max(turned, loop.getLong(number(CountersLayout.TURNED_AT)));
+            turnedNs[i] = loop.getLong(number(CountersLayout.TURNED_AT));
         }
-        turnedNs = turned;
         queues = readQueues(source, size);
         readNs = System.nanoTime(); // CLOCK_MONOTONIC, as HotSpot has it on Linux
         transfers = withTransfers ? readTransfers(source, loops, size) : List.of();
@@ -293,7 +292,7 @@ public final class CountersReading {
 
     /** Of an engine that has ended, the time stands still. */
     private long nowNs() {
-        return hasEnded() ? turnedNs : readNs;
+        return hasEnded() ? lastTurnNs() : readNs;
     }
 
     /** The name of the instance; empty: it has none. */
@@ -318,7 +317,25 @@ public final class CountersReading {
 
     /** When a loop last went to wait for something; before the first time, the start. */
     public Instant lastTurnAt() {
-        return epoch(Math.max(turnedNs, head.getLong(CountersLayout.STARTED_NS)));
+        return epoch(lastTurnNs());
+    }
+
+    /** How many event loops there are. */
+    public int loops() {
+        return turnedNs.length;
+    }
+
+    /** Since the last turn of a loop began, in nanoseconds; before the first one, since the start. */
+    public long lastTurnAgeNs(int loop) {
+        return Math.max(0, nowNs() - Math.max(turnedNs[loop], head.getLong(CountersLayout.STARTED_NS)));
+    }
+
+    private long lastTurnNs() {
+        long last = head.getLong(CountersLayout.STARTED_NS);
+        for (long turned : turnedNs) {
+            last = Math.max(last, turned);
+        }
+        return last;
     }
 
     private Instant epoch(long ns) {

@@ -51,6 +51,7 @@ final class DaemonProgram {
     private boolean reports;
     private List<String> arguments = List.of();
     private ServiceManager service = ServiceManager.none();
+    private @Nullable Metrics metrics;
 
     DaemonProgram(Map<String, String> environment, OutputStream out, ProgramLog log) {
         this.environment = environment;
@@ -84,6 +85,8 @@ final class DaemonProgram {
             // No native library: nothing can be reported on the descriptor, only as text.
             fail(e.getMessage());
             return FAILED;
+        } finally {
+            closeMetrics(); // of a start that has failed
         }
     }
 
@@ -173,7 +176,13 @@ final class DaemonProgram {
             RootCheck.demand(settings.label(Setting.ROOT), config.root(), ProcessNative.effectiveUid());
         }
         AccessLog accessLog = openAccessLog(settings);
-        String missing = Sandbox.enter(settings.sandbox(), config, sources.readable(settings), settings.accessLog());
+        metrics = Metrics.open(settings, takeOver != null);
+        String missing = Sandbox.enter(
+                settings.sandbox(),
+                config,
+                sources.readable(settings),
+                settings.accessLog(),
+                metrics == null ? null : metrics.path());
         if (missing != null && !settings.syncParent()) {
             complain("no full sandbox: " + missing);
         }
@@ -221,10 +230,13 @@ final class DaemonProgram {
             if (takeOver != null) {
                 takeOver.tryOut(engine);
                 takeOver.commit(engine, predecessors, config, () -> Sandbox.close(settings.sandbox()));
-                takeName(control, config);
+                takeNames(control, config);
             }
             if (control != null) {
                 control.start();
+            }
+            if (metrics != null) {
+                metrics.start(engine.counters());
             }
             if (!settings.syncParent()) {
                 engine.shortcomings().forEach(this::complain);
@@ -235,6 +247,7 @@ final class DaemonProgram {
             service.ready(serving(engine));
             awaitEnd(engine, signals, new ConfigReload(sources, settings, openFiles, engine), accessLog);
             if (handOver.isDone()) {
+                closeMetrics(); // who asks gets those of the other one
                 finish(engine, signals, handOver, accessLog, engine.config().stopTimeoutMs());
             } else {
                 drain(engine, signals, drain, predecessors, accessLog);
@@ -247,6 +260,7 @@ final class DaemonProgram {
             if (control != null) {
                 close(control); // its name, while the lock of the instance is held
             }
+            closeMetrics();
             // A disk task that is still running ends with the process: only its answer is lost.
             engine.end(TimeUnit.MILLISECONDS.toNanos(DISK_WAIT_MS));
             if (accessLog != null) {
@@ -357,13 +371,20 @@ final class DaemonProgram {
                 : null;
     }
 
-    private void takeName(@Nullable ControlServer control, SendfiledConfig config) {
+    private void takeNames(@Nullable ControlServer control, SendfiledConfig config) {
         try {
             if (control != null) {
                 control.takeName(config.socketDirectory(), config.name());
             }
         } catch (IOException e) {
             complain("no control socket, for sfd drain and others: " + e.getMessage());
+        }
+        try {
+            if (metrics != null) {
+                metrics.takeName();
+            }
+        } catch (IOException e) {
+            complain("no metrics: " + e.getMessage());
         }
     }
 
@@ -400,6 +421,17 @@ final class DaemonProgram {
             control.close();
         } catch (IOException e) {
             complain("the name of the control socket stays: " + e.getMessage());
+        }
+    }
+
+    /** Idempotent. */
+    private void closeMetrics() {
+        try {
+            if (metrics != null) {
+                metrics.close();
+            }
+        } catch (IOException e) {
+            complain("the name of the socket for metrics stays: " + e.getMessage());
         }
     }
 

@@ -4,6 +4,7 @@ import io.sendfiled.config.InvalidSettingException;
 import io.sendfiled.config.SendfiledConfig;
 import io.sendfiled.config.Setting;
 import io.sendfiled.sys.Errno;
+import io.sendfiled.units.LocalAddress;
 import java.nio.file.Path;
 import java.util.EnumMap;
 import java.util.List;
@@ -129,6 +130,13 @@ final class ProgramConfig {
     ProgramLog.Format logFormat() {
         Object word = values.getOrDefault(Setting.LOG_FORMAT, Setting.LOG_FORMAT.standard());
         return ProgramLog.Format.of((String) word);
+    }
+
+    /** Where its metrics are; null: nowhere. */
+    @Nullable
+    LocalAddress metrics() {
+        Object address = values.get(Setting.METRICS);
+        return address == null ? null : LocalAddress.parse((String) address);
     }
 
     /** Whether it takes the place of one that serves. */

@@ -52,10 +52,15 @@ final class Sandbox {
      * @param config the engine's, which says what it will need
      * @param readable files and directories of configuration, for a reload
      * @param accessLog a file that is opened again, or another one of its name; null: none
+     * @param metrics a socket that changes its name and goes in the end; null: none
      * @return a message that says what it could not restrict; null when it restricted all, or is off
      */
     static @Nullable String enter(
-            SandboxMode mode, SendfiledConfig config, List<Path> readable, @Nullable Path accessLog)
+            SandboxMode mode,
+            SendfiledConfig config,
+            List<Path> readable,
+            @Nullable Path accessLog,
+            @Nullable Path metrics)
             throws StartException {
         if (mode == SandboxMode.OFF) {
             return null;
@@ -76,6 +81,9 @@ final class Sandbox {
             readable.forEach(path -> rules.add(rule(path, READ)));
             if (accessLog != null) {
                 rules.add(rule(accessLog.resolveSibling(""), WRITE | SandboxNative.ADD));
+            }
+            if (metrics != null) {
+                rules.add(rule(metrics.resolveSibling(""), SandboxNative.MAKE));
             }
             if (config.followRoot()) {
                 rules.add(rule(FollowedRoot.demandConfinable(config.root()), READ_ALL));

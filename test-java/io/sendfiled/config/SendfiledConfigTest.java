@@ -167,7 +167,17 @@ final class SendfiledConfigTest {
     @ParameterizedTest
     @EnumSource(
             value = Setting.class,
-            names = {"USER", "GROUP", "DAEMONIZE", "SYNC_PARENT", "ACCESS_LOG", "LOG_FORMAT", "SANDBOX", "ALLOW_ROOT"})
+            names = {
+                "USER",
+                "GROUP",
+                "DAEMONIZE",
+                "SYNC_PARENT",
+                "ACCESS_LOG",
+                "LOG_FORMAT",
+                "METRICS",
+                "SANDBOX",
+                "ALLOW_ROOT"
+            })
     void shouldRefuseWhatOnlyTheProgramObeys(Setting setting) {
         String message =
                 setting.key() + ": is for the program sendfiled; an engine inside another program does not obey it";

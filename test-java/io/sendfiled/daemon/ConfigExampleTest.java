@@ -63,6 +63,7 @@ final class ConfigExampleTest {
         return switch (setting) {
             case USER, GROUP -> "\"sendfiled\"";
             case ACCESS_LOG -> "\"/var/log/sendfiled/default/access.log\"";
+            case METRICS -> "\"unix:/run/sendfiled/default/metrics.sock\"";
             case ALLOW_USERS, ALLOW_GROUPS -> "[]";
             default -> {
                 Object value = setting.isOfProgram() ? setting.parse(setting.standard()) : PACKAGED.get(setting);
