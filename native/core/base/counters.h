@@ -46,10 +46,15 @@ struct sfd_counters {
 };
 
 /* One writer: a load and a store are enough, and cost less than a locked add. */
+static inline void sfd_counter_add(_Atomic(uint64_t) *cell, uint64_t n)
+{
+    const uint64_t before = atomic_load_explicit(cell, memory_order_relaxed);
+    atomic_store_explicit(cell, before + n, memory_order_relaxed);
+}
+
 static inline void sfd_counters_add(struct sfd_counters *counters, enum sfd_counter counter, uint64_t n)
 {
-    const uint64_t before = atomic_load_explicit(&counters->at[counter], memory_order_relaxed);
-    atomic_store_explicit(&counters->at[counter], before + n, memory_order_relaxed);
+    sfd_counter_add(&counters->at[counter], n);
 }
 
 #endif

@@ -12,6 +12,8 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
+#include "base/counters.h"
+
 #define SFD_HISTOGRAM_UNIT_SHIFT 6 /* 64 ns */
 #define SFD_HISTOGRAM_UNIT_NS    (1u << SFD_HISTOGRAM_UNIT_SHIFT)
 #define SFD_HISTOGRAM_HALF_SHIFT 7    /* half of the buckets of the first power of two: those of each further one */
@@ -37,16 +39,11 @@ static inline uint32_t sfd_histogram_cell(uint64_t ns)
     return cell < SFD_HISTOGRAM_CELLS ? (uint32_t)cell : SFD_HISTOGRAM_CELLS - 1;
 }
 
-static inline void sfd_histogram_add(_Atomic(uint64_t) *cell, uint64_t n)
-{
-    atomic_store_explicit(cell, atomic_load_explicit(cell, memory_order_relaxed) + n, memory_order_relaxed);
-}
-
 static inline void sfd_histogram_record(struct sfd_histogram *histogram, uint64_t ns)
 {
-    sfd_histogram_add(&histogram->cell[sfd_histogram_cell(ns)], 1);
-    sfd_histogram_add(&histogram->sum_ns, ns);
-    sfd_histogram_add(&histogram->count, 1);
+    sfd_counter_add(&histogram->cell[sfd_histogram_cell(ns)], 1);
+    sfd_counter_add(&histogram->sum_ns, ns);
+    sfd_counter_add(&histogram->count, 1);
     if (ns > atomic_load_explicit(&histogram->max_ns, memory_order_relaxed))
         atomic_store_explicit(&histogram->max_ns, ns, memory_order_relaxed);
 }

@@ -26,11 +26,6 @@ void sfd_observe_keep(struct sfd_context *context, struct sfd_journal *journal, 
     context->observer.journal_ring = ring;
 }
 
-static void add(_Atomic(uint64_t) *cell, uint64_t n)
-{
-    atomic_store_explicit(cell, atomic_load_explicit(cell, memory_order_relaxed) + n, memory_order_relaxed);
-}
-
 #define GET(member)        atomic_load_explicit(&(member), memory_order_relaxed)
 #define SET(member, value) atomic_store_explicit(&(member), value, memory_order_relaxed)
 
@@ -131,7 +126,7 @@ void sfd_observe_begin(struct sfd_context *context, const struct sfd_transfer *t
     struct sfd_counters_row *row = sfd_observe_row(context, t);
     const uint64_t id = ++context->observer.last_id;
 
-    add(&context->observer.loop->requests[operation], 1);
+    sfd_counter_add(&context->observer.loop->requests[operation], 1);
     if (row == NULL) return;
     open_row(row);
     FILL(row->id, id);
@@ -181,9 +176,9 @@ void sfd_observe_moved(struct sfd_context *context, const struct sfd_transfer *t
 
     if (bytes == 0) return;
     sfd_counters_add(context->counters, SFD_COUNTER_BYTES, bytes);
-    add(&flow_of(context, t, row)->bytes, bytes);
+    sfd_counter_add(&flow_of(context, t, row)->bytes, bytes);
     if (row == NULL) return;
-    add(&row->moved, bytes);
+    sfd_counter_add(&row->moved, bytes);
     if (GET(row->first_ns) != 0) return;
     const uint64_t now_ns = context->kernel.sys->now_ns();
     const uint64_t asked_ns = GET(row->asked_ns);
@@ -198,7 +193,7 @@ void sfd_observe_cold(struct sfd_context *context, const struct sfd_transfer *t,
 
     if (window) {
         sfd_counters_add(context->counters, SFD_COUNTER_COLD_WINDOWS, 1);
-        add(&flow_of(context, t, row)->cold_windows, 1);
+        sfd_counter_add(&flow_of(context, t, row)->cold_windows, 1);
     }
     if (row != NULL && GET(row->first_ns) == 0) SET(row->cold, 1);
 }
@@ -223,9 +218,9 @@ static void count_end(struct sfd_context *context, uint8_t operation, enum sfd_o
     struct sfd_counters_loop *loop = context->observer.loop;
 
     sfd_counters_add(context->counters, counters[outcome], 1);
-    add(&loop->outcomes[operation][outcome], 1);
-    if (outcome == SFD_OUTCOME_REFUSED) add(&loop->refusals[operation][errno_index(error)], 1);
-    if (outcome == SFD_OUTCOME_FAILED) add(&loop->failures[operation][errno_index(error)], 1);
+    sfd_counter_add(&loop->outcomes[operation][outcome], 1);
+    if (outcome == SFD_OUTCOME_REFUSED) sfd_counter_add(&loop->refusals[operation][errno_index(error)], 1);
+    if (outcome == SFD_OUTCOME_FAILED) sfd_counter_add(&loop->failures[operation][errno_index(error)], 1);
 }
 
 /* A record for the journal, to be committed; NULL if nobody wants it, or there is no room. */
@@ -305,7 +300,7 @@ uint64_t sfd_observe_end(struct sfd_context *context, const struct sfd_transfer 
     const uint64_t now_ns = context->kernel.sys->now_ns();
 
     count_end(context, operation_in(row), outcome, error);
-    add(&flow_of(context, t, row)->transfers, 1);
+    sfd_counter_add(&flow_of(context, t, row)->transfers, 1);
     tell_end(context, t, row, outcome, error, now_ns);
     if (row == NULL) return now_ns;
     SET(row->ended, 1);
@@ -330,7 +325,7 @@ void sfd_observe_refused(struct sfd_context *context, const struct sfd_refused_r
 {
     const enum sfd_operation operation = operation_of(request->command);
 
-    add(&context->observer.loop->requests[operation], 1);
+    sfd_counter_add(&context->observer.loop->requests[operation], 1);
     const enum sfd_outcome outcome = error == -ECANCELED ? SFD_OUTCOME_CANCELLED : SFD_OUTCOME_REFUSED;
     count_end(context, (uint8_t)operation, outcome, error);
     struct sfd_record *record = record_for(context, outcome, error, context->now_ns);
@@ -346,5 +341,5 @@ void sfd_observe_refused(struct sfd_context *context, const struct sfd_refused_r
 
 void sfd_observe_command(struct sfd_context *context, uint8_t command)
 {
-    add(&context->observer.loop->requests[operation_of(command)], 1);
+    sfd_counter_add(&context->observer.loop->requests[operation_of(command)], 1);
 }
