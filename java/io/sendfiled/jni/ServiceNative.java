@@ -60,8 +60,8 @@ public final class ServiceNative {
 
     private static native int send0(int fd, ByteBuffer message, int length);
 
-    /** The bytes, with room for a NUL. */
-    private static ByteBuffer buffer(byte[] bytes) {
+    /** The bytes, and a NUL behind them. */
+    static ByteBuffer buffer(byte[] bytes) {
         return ByteBuffer.allocateDirect(bytes.length + 1).put(bytes).clear();
     }
 }

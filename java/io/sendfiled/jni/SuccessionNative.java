@@ -72,7 +72,7 @@ public final class SuccessionNative {
 
     /** A stream connection to a UNIX socket; the descriptor is the caller's. */
     public static int connect(byte[] path) {
-        return connect0(ByteBuffer.allocateDirect(path.length + 1).put(path).clear());
+        return connect0(ServiceNative.buffer(path));
     }
 
     private static native int connect0(ByteBuffer path);
@@ -135,8 +135,7 @@ public final class SuccessionNative {
 
     /** The same by a socket of its own, which connects to that path. */
     public static long beginTrial(byte[] path) {
-        return beginTrialAt0(
-                ByteBuffer.allocateDirect(path.length + 1).put(path).clear());
+        return beginTrialAt0(ServiceNative.buffer(path));
     }
 
     private static native long beginTrialAt0(ByteBuffer path);
