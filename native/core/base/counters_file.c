@@ -239,7 +239,7 @@ static uint32_t writer_of(int fd)
 
 static int set_aside_name(char out[SFD_COUNTERS_FILE_MAX], const char *name, uint32_t pid)
 {
-    const int n = snprintf(out, SFD_COUNTERS_FILE_MAX, "sendfiled.%s.%u.counters", name, pid);
+    const int n = snprintf(out, SFD_COUNTERS_FILE_MAX, "sendfiled.%s.counters.%u", name, pid);
 
     return n < 0 || n >= SFD_COUNTERS_FILE_MAX ? -ENAMETOOLONG : 0;
 }

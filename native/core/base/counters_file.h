@@ -21,7 +21,8 @@
  *     DIR/sendfiled.NAME.counters       this block, if DIR is in memory (tmpfs), as /run is; else the name of the file
  *                                       that has it, in /dev/shm/sendfiled-UID, a directory of this
  *                                       user, and a line feed
- *     DIR/sendfiled.NAME.PID.counters   the same of the process before, if that is still there when the next one starts
+ *     DIR/sendfiled.NAME.counters.PID   the same of the process before, if that is still there when the next one starts
+ *                                       (no instance has a name by which its own file is called so)
  *
  * DIR is that of the request socket. Mode 0640: the daemon's user, and its group to look. All of the space is taken at
  * the start, so no store can find the file system full (SIGBUS). The name appears when the file is complete, which is

@@ -37,9 +37,9 @@ class CountersFileTest : public testing::TestWithParam<const char *>
         EXPECT_EQ(0, rmdir(directory_.c_str()));
     }
 
-    int make(struct sfd_counters_file *file)
+    int make(struct sfd_counters_file *file, const char *name = "one")
     {
-        return sfd_counters_file_make(file, dir_.get(), directory_.c_str(), "one", LOOPS, 3, ROWS);
+        return sfd_counters_file_make(file, dir_.get(), directory_.c_str(), name, LOOPS, 3, ROWS);
     }
     std::vector<std::string> names() const
     {
@@ -172,7 +172,7 @@ TEST_P(CountersFileTest, ShouldSweepAwayWhatNobodyWouldReplace)
     for (const std::string &name : names()) {
         unlink((directory_ + "/" + name).c_str()); // as if the whole directory were removed
     }
-    ASSERT_EQ(0, sfd_counters_file_make(&file_, dir_.get(), directory_.c_str(), "another", LOOPS, 3, ROWS));
+    ASSERT_EQ(0, make(&file_, "another"));
     struct stat st = {};
     ASSERT_EQ(0, fstat(left.get(), &st));
     EXPECT_EQ(0u, st.st_nlink);
@@ -182,7 +182,7 @@ TEST_P(CountersFileTest, ShouldLeaveWhatAKilledProcessTellsToItsNextStart)
 {
     startOther();
     endOther(SIGKILL);
-    ASSERT_EQ(0, sfd_counters_file_make(&file_, dir_.get(), directory_.c_str(), "another", LOOPS, 3, ROWS));
+    ASSERT_EQ(0, make(&file_, "another"));
     EXPECT_EQ(static_cast<uint32_t>(other_), headOf(openNamed())->pid);
     sfd_counters_file_release(&file_);
     ASSERT_EQ(0, make(&file_));
@@ -192,13 +192,31 @@ TEST_P(CountersFileTest, ShouldLeaveWhatAKilledProcessTellsToItsNextStart)
 TEST_P(CountersFileTest, ShouldLeaveTheFileOfALivingProcessItsOwnName)
 {
     startOther();
-    const std::string aside = "sendfiled.one." + std::to_string(other_) + ".counters";
+    const std::string aside = "sendfiled.one.counters." + std::to_string(other_);
     ASSERT_EQ(0, make(&file_));
-    EXPECT_EQ((std::vector<std::string>{aside, "sendfiled.one.counters"}), names());
+    EXPECT_EQ((std::vector<std::string>{"sendfiled.one.counters", aside}), names());
     EXPECT_EQ(static_cast<uint32_t>(other_), headOf(openNamed(aside))->pid);
     EXPECT_EQ(static_cast<uint32_t>(getpid()), headOf(openNamed())->pid);
     endOther(SIGCONT);
     EXPECT_EQ(std::vector<std::string>{"sendfiled.one.counters"}, names()) << "it removes its own, under either name";
+}
+
+TEST_P(CountersFileTest, ShouldPutAsideUnderANameThatNoInstanceHas)
+{
+    startOther();
+    const std::string pid = std::to_string(other_);
+    struct sfd_counters_file others[3] = {};
+    const std::string named[3] = {"one." + pid, "one.counters", "one.counters." + pid};
+    for (int i = 0; i < 3; i++) {
+        ASSERT_EQ(0, make(&others[i], named[i].c_str()));
+    }
+    ASSERT_EQ(0, make(&file_));
+    EXPECT_EQ(5u, names().size());
+    for (int i = 0; i < 3; i++) {
+        EXPECT_EQ(named[i], headOf(openNamed("sendfiled." + named[i] + ".counters"))->name);
+        sfd_counters_file_release(&others[i]);
+    }
+    endOther(SIGCONT);
 }
 
 TEST_P(CountersFileTest, ShouldNotRemoveAFileThatIsNotItsOwn)

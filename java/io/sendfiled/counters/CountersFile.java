@@ -37,7 +37,6 @@ public final class CountersFile implements AutoCloseable {
     }
 
     private static final Path MEMORY = Path.of("/dev/shm");
-    private static final String END = ".counters";
     private static final int POINTER_MAX = 300;
     private static final int STAT_STATE = 0;
     private static final int STAT_START = 19;
@@ -59,11 +58,10 @@ public final class CountersFile implements AutoCloseable {
      */
     public static List<CountersFile> open(Path directory, String name) throws IOException {
         List<Path> paths = new ArrayList<>();
-        String begin = "sendfiled." + name + ".";
+        String own = "sendfiled." + name + ".counters";
         try (DirectoryStream<Path> entries = Files.newDirectoryStream(directory)) {
             for (Path entry : entries) {
-                String file = Names.text(Names.bytes(entry.getFileName()));
-                if (isOfProcess(file, begin)) {
+                if (isOfProcess(Names.text(Names.bytes(entry.getFileName())), own + ".")) {
                     paths.add(entry);
                 }
             }
@@ -71,7 +69,7 @@ public final class CountersFile implements AutoCloseable {
             return List.of();
         }
         paths.sort(null);
-        paths.add(Names.resolve(directory, begin + "counters"));
+        paths.add(Names.resolve(directory, own));
         List<CountersFile> files = new ArrayList<>();
         try {
             for (Path path : paths) {
@@ -89,18 +87,11 @@ public final class CountersFile implements AutoCloseable {
         return List.copyOf(files);
     }
 
-    /** {@code sendfiled.NAME.PID.counters}. */
+    /** {@code sendfiled.NAME.counters.PID}. */
     private static boolean isOfProcess(String file, String begin) {
-        if (!file.startsWith(begin) || !file.endsWith(END)) {
-            return false;
-        }
-        int last = file.length() - END.length();
-        for (int i = begin.length(); i < last; i++) {
-            if (file.charAt(i) < '0' || file.charAt(i) > '9') {
-                return false;
-            }
-        }
-        return last > begin.length();
+        return file.startsWith(begin)
+                && file.length() > begin.length()
+                && file.chars().skip(begin.length()).allMatch(c -> c >= '0' && c <= '9');
     }
 
     private static @Nullable CountersFile open(Path path) throws IOException {
