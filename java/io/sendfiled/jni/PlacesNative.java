@@ -110,7 +110,7 @@ public final class PlacesNative {
         for (byte b : name) {
             bytes = b == 0 ? new byte[0] : bytes;
         }
-        return ByteBuffer.allocateDirect(bytes.length + 1).put(bytes).clear();
+        return ServiceNative.buffer(bytes);
     }
 
     private static List<Place> places(ByteBuffer all, int count) {
