@@ -1,5 +1,6 @@
 package io.sendfiled.tools;
 
+import java.util.EnumSet;
 import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
@@ -52,6 +53,11 @@ enum Command {
 
     String sentence() {
         return sentence;
+    }
+
+    /** All that are about one daemon. */
+    static Command[] ofDaemons() {
+        return EnumSet.complementOf(EnumSet.of(TECHNIQUES)).toArray(Command[]::new);
     }
 
     static @Nullable Command of(String word) {

@@ -4,7 +4,6 @@ import static io.sendfiled.tools.Command.CANCEL;
 import static io.sendfiled.tools.Command.COUNTERS;
 import static io.sendfiled.tools.Command.DOCTOR;
 import static io.sendfiled.tools.Command.DRAIN;
-import static io.sendfiled.tools.Command.DUMP;
 import static io.sendfiled.tools.Command.PING;
 import static io.sendfiled.tools.Command.READ;
 import static io.sendfiled.tools.Command.SEND;
@@ -35,33 +34,8 @@ enum OptionSpec {
             "socket-dir",
             "DIRECTORY",
             "directory of the daemon's socket; else it is looked for",
-            READ,
-            SEND,
-            STAT,
-            PING,
-            DRAIN,
-            CANCEL,
-            UPGRADE,
-            DOCTOR,
-            DUMP,
-            COUNTERS,
-            TOP),
-    NAME(
-            "s",
-            "name",
-            "NAME",
-            "the daemon's name (default: default)",
-            READ,
-            SEND,
-            STAT,
-            PING,
-            DRAIN,
-            CANCEL,
-            UPGRADE,
-            DOCTOR,
-            DUMP,
-            COUNTERS,
-            TOP),
+            Command.ofDaemons()),
+    NAME("s", "name", "NAME", "the daemon's name (default: default)", Command.ofDaemons()),
     PROGRAM("", "program", "FILE", "the sendfiled to start; else the one that is installed with this", UPGRADE),
     WATCH("w", "watch", "", "show it again every second, and then what came in that second", COUNTERS),
     INTERVAL("i", "interval", "TIME", "the same every TIME; of top, how often it looks (default: 1s)", COUNTERS, TOP),
