@@ -75,10 +75,6 @@ final class Recordings implements RecordSink {
     private static void transfer(Records record) {
         TransferEvent event = new TransferEvent();
         event.id = RecordWords.id(record);
-        event.operation = RecordWords.operation(record);
-        event.path = path(record);
-        event.pid = record.pid();
-        event.uid = Integer.toUnsignedLong(record.uid());
         event.bytes = record.bytes();
         event.size = record.size();
         event.status = RecordWords.status(record);
@@ -86,18 +82,21 @@ final class Recordings implements RecordSink {
         event.firstByte = RecordWords.firstByteNs(record);
         event.total = RecordWords.totalNs(record);
         event.technique = RecordWords.technique(record);
-        event.loop = record.loop();
-        event.commit();
+        commit(event, record);
     }
 
     private static void refusal(Records record) {
         RefusalEvent event = new RefusalEvent();
-        event.operation = RecordWords.operation(record);
-        event.path = path(record);
-        event.pid = record.pid();
-        event.uid = Integer.toUnsignedLong(record.uid());
         event.errno = Errno.name(record.error());
         event.reason = Errno.message(record.error());
+        commit(event, record);
+    }
+
+    private static void commit(RequestEvent event, Records record) {
+        event.operation = RecordWords.operation(record);
+        event.path = Names.printable(Names.text(record.path()));
+        event.pid = record.pid();
+        event.uid = Integer.toUnsignedLong(record.uid());
         event.loop = record.loop();
         event.commit();
     }
@@ -109,9 +108,5 @@ final class Recordings implements RecordSink {
         event.uid = Integer.toUnsignedLong(record.uid());
         event.held = record.endedNs() - record.receivedNs();
         event.commit();
-    }
-
-    private static String path(Records record) {
-        return Names.printable(Names.text(record.path()));
     }
 }
