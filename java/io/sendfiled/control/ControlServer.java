@@ -13,7 +13,6 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Deque;
-import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -30,12 +29,10 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Owns the socket, the connections and these threads, which are daemon threads: the process ends without them.
  */
-public final class ControlServer implements AutoCloseable {
+public final class ControlServer extends SelectorServer {
     private static final int CONNECTIONS_MAX = 16;
     private static final int LINE_MAX = 4096;
     private static final long SILENCE_NS = TimeUnit.SECONDS.toNanos(10);
-    /** Without descriptors or memory each accept fails at once, and the socket stays readable. */
-    private static final int PAUSE_MS = 100;
 
     private static final String LOG = "io.sendfiled.control";
     private static final byte NEWLINE = '\n';
@@ -57,76 +54,34 @@ public final class ControlServer implements AutoCloseable {
     private final ControlSocket socket;
     private final Map<String, ControlCommand> commands;
     private final Deque<Peer> peers = new ArrayDeque<>(); // the oldest first; guarded by itself
-    private final Thread thread = new Thread(this::run, "sendfiled-control");
-    private volatile boolean closed;
-    private volatile @Nullable Selector selector; // of the thread
 
     /**
      * @param socket is taken
      * @param commands by the words that ask for them
      */
     public ControlServer(ControlSocket socket, Map<String, ControlCommand> commands) {
+        super("sendfiled-control", LOG, "the control socket is", socket, socket.channel());
         this.socket = socket;
         this.commands = new TreeMap<>(commands);
-        thread.setDaemon(true);
     }
 
-    /** Once. */
-    public void start() {
-        thread.start();
+    @Override
+    protected long leftNs() {
+        Peer oldest = oldestSilent();
+        return oldest == null ? Long.MAX_VALUE : SILENCE_NS - (System.nanoTime() - oldest.acceptedNs);
     }
 
-    private void run() {
-        try (Selector opened = Selector.open()) {
-            selector = opened;
-            socket.channel().register(opened, SelectionKey.OP_ACCEPT);
-            while (!closed) {
-                opened.select(timeoutMs());
-                serve(opened);
-            }
-        } catch (IOException | RuntimeException e) {
-            if (!closed) {
-                SystemLog.log(LOG, System.Logger.Level.ERROR, "the control socket is not served any more", e);
-            }
+    @Override
+    protected void ready(SelectionKey key) {
+        if (key.attachment() instanceof Peer peer) {
+            read(peer);
         }
     }
 
-    /** First who has something to say, then the silent, then those who want to come in. */
-    private void serve(Selector from) throws IOException {
-        boolean accepts = false;
-        for (Iterator<SelectionKey> keys = from.selectedKeys().iterator(); keys.hasNext(); keys.remove()) {
-            SelectionKey key = keys.next();
-            if (key.attachment() instanceof Peer peer) {
-                read(peer);
-            } else {
-                accepts = true;
-            }
-        }
-        endSilent();
-        if (accepts) {
-            accept(from);
-        }
-    }
-
-    private long timeoutMs() {
-        synchronized (peers) {
-            for (Peer peer : peers) {
-                if (peer.call == null) {
-                    long leftNs = SILENCE_NS - (System.nanoTime() - peer.acceptedNs);
-                    return Math.max(1, TimeUnit.NANOSECONDS.toMillis(leftNs) + 1);
-                }
-            }
-        }
-        return 0; // no limit
-    }
-
-    private void endSilent() {
-        while (true) {
-            Peer oldest = oldestSilent();
-            if (oldest == null || System.nanoTime() - oldest.acceptedNs < SILENCE_NS) {
-                return;
-            }
-            end(oldest);
+    @Override
+    protected void endLate() {
+        for (Peer peer = oldestSilent(); peer != null && leftNs() <= 0; peer = oldestSilent()) {
+            end(peer);
         }
     }
 
@@ -160,17 +115,8 @@ public final class ControlServer implements AutoCloseable {
 
     // ---- connections ----
 
-    private void accept(Selector to) throws IOException {
-        SocketChannel channel;
-        try {
-            channel = socket.channel().accept();
-        } catch (IOException e) { // no descriptor
-            pause();
-            return;
-        }
-        if (channel == null) {
-            return;
-        }
+    @Override
+    protected void accepted(SocketChannel channel, Selector to) {
         Peer peer = new Peer(channel);
         try {
             channel.configureBlocking(false);
@@ -205,14 +151,6 @@ public final class ControlServer implements AutoCloseable {
         return true;
     }
 
-    private static void pause() {
-        try {
-            Thread.sleep(PAUSE_MS);
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-        }
-    }
-
     private void read(Peer peer) {
         int count;
         try {
@@ -243,18 +181,14 @@ public final class ControlServer implements AutoCloseable {
         synchronized (peers) {
             peers.remove(peer);
         }
-        try {
-            peer.channel.close();
-        } catch (IOException e) {
-            // It is closed all the same.
-        }
+        close(peer.channel);
     }
 
     // ---- commands ----
 
     /** Has a thread of its own run it. */
     private void begin(Peer peer, byte @Nullable [] line) {
-        Selector from = selector;
+        Selector from = selector();
         SelectionKey key = from == null ? null : peer.channel.keyFor(from);
         if (key != null) {
             key.cancel();
@@ -321,16 +255,5 @@ public final class ControlServer implements AutoCloseable {
     /** As {@link ControlSocket#takeName}; before {@link #start}. */
     public void takeName(Path directory, String name) throws IOException {
         socket.takeName(directory, name);
-    }
-
-    /** Removes the socket's name, and takes no more connections; those that there are stay until the process ends. Idempotent. */
-    @Override
-    public void close() throws IOException {
-        closed = true;
-        socket.close();
-        Selector wakes = selector;
-        if (wakes != null) {
-            wakes.wakeup();
-        }
     }
 }

@@ -2,6 +2,7 @@ package io.sendfiled.control;
 
 import io.sendfiled.config.SocketDirectories;
 import io.sendfiled.names.Names;
+import java.io.Closeable;
 import java.io.IOException;
 import java.nio.channels.ServerSocketChannel;
 import java.nio.file.Path;
@@ -13,7 +14,7 @@ import java.nio.file.Path;
  * <p>The caller is the one instance of that name from {@link #open} to {@link #close}: what is there under the name is left
  * of a killed one. Opened before the sandbox is closed; closed by any thread.
  */
-public final class ControlSocket implements AutoCloseable {
+public final class ControlSocket implements Closeable {
     private static final String MODE = "rw-------";
 
     private final NamedSocket socket;

@@ -1,6 +1,7 @@
 package io.sendfiled.metrics;
 
 import io.sendfiled.base.SystemLog;
+import io.sendfiled.control.SelectorServer;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.SelectionKey;
@@ -9,7 +10,6 @@ import java.nio.channels.SocketChannel;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayDeque;
 import java.util.Deque;
-import java.util.Iterator;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
@@ -22,7 +22,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Owns the socket, the connections and the thread, which is a daemon thread: the process ends without it.
  */
-public final class MetricsServer implements AutoCloseable {
+public final class MetricsServer extends SelectorServer {
     /** Makes the text anew. */
     @FunctionalInterface
     public interface Text {
@@ -35,8 +35,6 @@ public final class MetricsServer implements AutoCloseable {
     private static final long TIME_NS = TimeUnit.SECONDS.toNanos(5);
     /** So long a text is as good as a new one: who asks without end costs no processor more than that. */
     private static final long FRESH_NS = TimeUnit.MILLISECONDS.toNanos(100);
-    /** Without descriptors or memory each accept fails at once, and the socket stays readable. */
-    private static final int PAUSE_MS = 100;
 
     private static final String LOG = "io.sendfiled.metrics";
     private static final String PATH = "/metrics";
@@ -71,92 +69,52 @@ public final class MetricsServer implements AutoCloseable {
         }
     }
 
-    private final MetricsSocket socket;
     private final String contentType;
     private final Text text;
     private final Deque<Peer> peers = new ArrayDeque<>(); // the oldest first
-    private final Thread thread = new Thread(this::run, "sendfiled-metrics");
     private byte @Nullable [] last; // that was made
     private long lastNs;
     private boolean isFailing; // so that it is said once
-    private volatile boolean closed;
-    private volatile @Nullable Selector selector; // of the thread
 
     /**
      * @param socket is taken
      * @param contentType of the text
      */
     public MetricsServer(MetricsSocket socket, String contentType, Text text) {
-        this.socket = socket;
+        super("sendfiled-metrics", LOG, "the metrics are", socket, socket.channel());
         this.contentType = contentType;
         this.text = text;
-        thread.setDaemon(true);
     }
 
-    /** Once. */
-    public void start() {
-        thread.start();
-    }
-
-    private void run() {
-        try (Selector opened = Selector.open()) {
-            selector = opened;
-            socket.channel().register(opened, SelectionKey.OP_ACCEPT);
-            while (!closed) {
-                opened.select(timeoutMs());
-                serve(opened);
-            }
-        } catch (IOException | RuntimeException e) {
-            if (!closed) {
-                SystemLog.log(LOG, System.Logger.Level.ERROR, "the metrics are not served any more", e);
-            }
-        } finally {
-            peers.forEach(MetricsServer::close);
-        }
-    }
-
-    /** First who has something to say, then those whose time is over, then those who want to come in. */
-    private void serve(Selector from) {
-        boolean accepts = false;
-        for (Iterator<SelectionKey> keys = from.selectedKeys().iterator(); keys.hasNext(); keys.remove()) {
-            SelectionKey key = keys.next();
-            if (key.attachment() instanceof Peer peer) {
-                advance(peer, key);
-            } else {
-                accepts = true;
-            }
-        }
-        while (!peers.isEmpty() && leftNs(peers.peekFirst()) <= 0) {
-            end(peers.peekFirst());
-        }
-        for (int i = 0; accepts && i < CONNECTIONS_MAX; i++) {
-            accepts = accept(from);
-        }
-    }
-
-    private static long leftNs(Peer peer) {
-        return TIME_NS - (System.nanoTime() - peer.acceptedNs);
-    }
-
-    private long timeoutMs() {
+    @Override
+    protected long leftNs() {
         Peer oldest = peers.peekFirst();
-        return oldest == null ? 0 : Math.max(1, TimeUnit.NANOSECONDS.toMillis(leftNs(oldest)) + 1); // 0: no limit
+        return oldest == null ? Long.MAX_VALUE : TIME_NS - (System.nanoTime() - oldest.acceptedNs);
+    }
+
+    @Override
+    protected void ready(SelectionKey key) {
+        if (key.attachment() instanceof Peer peer) {
+            advance(peer, key);
+        }
+    }
+
+    @Override
+    protected void endLate() {
+        while (leftNs() <= 0) {
+            end(peers.getFirst());
+        }
+    }
+
+    @Override
+    protected void ended() {
+        peers.forEach(peer -> close(peer.channel));
     }
 
     // ---- connections ----
 
-    /** Whether there may be more. */
-    private boolean accept(Selector to) {
-        SocketChannel channel;
-        try {
-            channel = socket.channel().accept();
-        } catch (IOException e) { // no descriptor
-            pause();
-            return false;
-        }
-        if (channel == null) {
-            return false;
-        }
+    @Override
+    protected void accepted(SocketChannel channel, Selector to) {
         if (peers.size() >= CONNECTIONS_MAX) {
             end(leastImportant());
         }
@@ -169,7 +127,6 @@ public final class MetricsServer implements AutoCloseable {
         } catch (IOException e) { // it is gone
             end(peer);
         }
-        return true;
     }
 
     private Peer leastImportant() {
@@ -180,14 +137,6 @@ public final class MetricsServer implements AutoCloseable {
             }
         }
         return least;
-    }
-
-    private static void pause() {
-        try {
-            Thread.sleep(PAUSE_MS);
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-        }
     }
 
     private void advance(Peer peer, SelectionKey key) {
@@ -208,15 +157,7 @@ public final class MetricsServer implements AutoCloseable {
 
     private void end(Peer peer) {
         peers.remove(peer);
-        close(peer);
-    }
-
-    private static void close(Peer peer) {
-        try {
-            peer.channel.close();
-        } catch (IOException e) {
-            // It is closed all the same.
-        }
+        close(peer.channel);
     }
 
     private boolean read(Peer peer, SelectionKey key) throws IOException {
@@ -312,16 +253,5 @@ public final class MetricsServer implements AutoCloseable {
             answer.put(body);
         }
         return answer.flip();
-    }
-
-    /** Removes the socket's name, if it has one, and takes no more connections. Idempotent. */
-    @Override
-    public void close() throws IOException {
-        closed = true;
-        socket.close();
-        Selector wakes = selector;
-        if (wakes != null) {
-            wakes.wakeup();
-        }
     }
 }

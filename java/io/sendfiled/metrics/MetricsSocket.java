@@ -5,6 +5,7 @@ import io.sendfiled.names.Names;
 import io.sendfiled.sys.Errno;
 import io.sendfiled.sys.NativeIoException;
 import io.sendfiled.units.LocalAddress;
+import java.io.Closeable;
 import java.io.IOException;
 import java.net.BindException;
 import java.net.ConnectException;
@@ -28,7 +29,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Opened before the sandbox, which lets nobody make such a socket; closed by any thread.
  */
-public final class MetricsSocket implements AutoCloseable {
+public final class MetricsSocket implements Closeable {
     private static final String MODE = "rw-rw----";
     /** Who finds no room in the queue of a port tries again after a second, which a flood of others must not cause. */
     private static final int BACKLOG = 128;
