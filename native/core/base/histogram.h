@@ -2,7 +2,7 @@
  * A histogram of times, log-linear: what HdrHistogram keeps (https://hdrhistogram.github.io/HdrHistogram/).
  *
  * Role: each power of two of a time has 128 buckets, so a time is known to 1 % (two significant digits), whatever it
- * is; buckets are SFD_HISTOGRAM_UNIT_NS wide at least. The cells are those of `new Histogram(64, 2^42, 2)` of
+ * is; buckets are SFD_HISTOGRAM_UNIT_NS wide at least. The cells are those of `new Histogram(64, 2^42 - 1, 2)` of
  * org.HdrHistogram in their order, so a reader has nothing to convert.
  * Thread: one writer, any readers (relaxed: what they see may be a moment old, and a sum may lag behind its count).
  */

@@ -8,7 +8,7 @@ extern "C" {
 namespace
 {
 
-/* AbstractHistogram.countsArrayIndex of HdrHistogram 2.2.2, for (64, 2^42, 2). */
+/* AbstractHistogram.countsArrayIndex of HdrHistogram 2.2.2, for (64, 2^42 - 1, 2). */
 uint32_t cellOfHdrHistogram(uint64_t value)
 {
     const int unitMagnitude = 6;

@@ -1,8 +1,10 @@
 package io.sendfiled.counters;
 
 /**
- * How often which times were taken, to 1 %. The cells are those of {@code org.HdrHistogram.Histogram} made with
- * {@code (64, 1L << 42, 2)}: what needs one of that class can fill it with {@link #countAt} and {@link #valueAt}.
+ * How often which times were taken, to 1 %. The cells are those of {@code new org.HdrHistogram.Histogram(64, (1L << 42) - 1,
+ * 2)} in their order, and so are the percentiles. One of that class is filled by {@code recordValueWithCount(valueAt(cell),
+ * countAt(cell))} for each cell; this class does without it, because the library needs no other jar, and {@code sfd counters}
+ * no class that costs more time than all of its reading.
  *
  * <p>Immutable, any thread.
  */

@@ -1,10 +1,13 @@
 package io.sendfiled.counters;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.Arrays;
 import java.util.Random;
+import org.HdrHistogram.Histogram;
+import org.HdrHistogram.HistogramIterationValue;
 import org.junit.jupiter.api.Test;
 
 /** What a histogram says of the times in it, against the times themselves. */
@@ -56,6 +59,35 @@ final class LatencyHistogramTest {
             assertEquals((double) exact, (double) histogram.atShare(share), exact / 100.0 + 64, "at " + share);
         }
         assertEquals(times[TIMES - 1], histogram.atShare(1));
+    }
+
+    @Test
+    void shouldHaveTheCellsAndPercentilesOfHdrHistogram() {
+        Histogram theirs = new Histogram(64, (1L << 42) - 1, 2);
+        Random random = new Random(2);
+        long[] cells = new long[CELLS];
+        for (int i = 0; i < CELLS; i++) {
+            cells[i] = 1L + random.nextInt(1000);
+            theirs.recordValueWithCount(LatencyHistogram.valueAt(i), cells[i]);
+        }
+        int cell = 0;
+        for (HistogramIterationValue each : theirs.recordedValues()) {
+            assertEquals(cells[cell], each.getCountAtValueIteratedTo(), "cell " + cell);
+            assertEquals(LatencyHistogram.valueAt(cell + 1) - 1, each.getValueIteratedTo(), "cell " + cell);
+            cell++;
+        }
+        assertEquals(CELLS, cell);
+
+        LatencyHistogram ours = new LatencyHistogram(0, theirs.getMaxValue(), cells);
+        assertEquals(theirs.getTotalCount(), ours.count());
+        for (int i = 1; i <= 1000; i++) {
+            assertEquals(theirs.getValueAtPercentile(i / 10.0), ours.atShare(i / 1000.0), "at " + i / 10.0 + " %");
+        }
+        for (int i = 1; i <= CELLS; i++) {
+            long ns = LatencyHistogram.valueAt(i) - 1;
+            assertEquals(theirs.getCountBetweenValues(0, ns), ours.countUpTo(ns), "up to " + ns);
+        }
+        assertThrows(ArrayIndexOutOfBoundsException.class, () -> theirs.recordValue(LatencyHistogram.valueAt(CELLS)));
     }
 
     @Test
