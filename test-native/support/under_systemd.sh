@@ -81,6 +81,26 @@ systemctl stop sendfiled.socket $service
 check "both leave nothing behind" "" ls $directory
 check "nothing was amiss" "" complaints
 
+# The lines of doc/operating.md, as they stand there.
+page() { awk -v kind="$1" '/^## /{on=/Prometheus/} /^```$/{code=0} on&&code{print} $0=="```"kind{code=1}' \
+    /usr/share/doc/sendfiled/doc/operating.md; }
+under_way() { curl --silent http://127.0.0.1:9464/metrics | grep '^sendfiled_transfers_under_way'; }
+scraped() { curl --silent 'http://127.0.0.1:9090/api/v1/query?query=up' | grep -o '"1"'; }
+page sh >/tmp/page.sh
+sh -e /tmp/page.sh >/tmp/said 2>&1 || echo "not ok the page's lines: $(tail -5 /tmp/said)"
+check "the metrics come by the socket" 1 grep -c ^sendfiled_transfers_under_way /tmp/said
+check "and by a port" "sendfiled_transfers_under_way 0.0" under_way
+systemctl restart $service
+check "of the next daemon, too" "sendfiled_transfers_under_way 0.0" under_way
+if [ -x /usr/bin/prometheus ]; then
+    page yaml >/tmp/page.yml
+    (cd /tmp && exec prometheus --config.file=page.yml --storage.tsdb.path=tsdb) >/tmp/prometheus 2>&1 &
+    check "Prometheus scrapes it" '"1"' scraped
+    kill $!
+fi
+systemctl disable --now --quiet sendfiled-metrics.socket sendfiled-metrics.service
+systemctl stop $service
+
 mkdir -p /etc/sendfiled
 echo 'max-transfers = many' >/etc/sendfiled/default.conf
 systemctl start $service 2>/dev/null
