@@ -115,10 +115,14 @@ public final class Demo {
         Path root = work.resolve("files");
         List<DemoFile> files = makeFiles(root);
         Path sockets = Files.createTempDirectory("sfd-demo");
+        Path recording = sockets.resolve("daemon.jfr");
+        DemoOperating operating =
+                new DemoOperating(screen, List.of(programs.sfd().toString()));
         try (@Nullable SlowDisk disk = mountSlowDisk(root)) {
             long start = System.nanoTime();
             screen.working("starting the daemon");
-            try (Server server = Server.startDaemon(programs, INSTANCE, root, sockets);
+            try (Server server = Server.startDaemon(
+                            programs, INSTANCE, root, sockets, DemoOperating.recordingTo(recording));
                     Server bare = Server.startBare(programs, "blocking", root, sockets)) {
                 screen.step(
                         "daemon started",
@@ -133,8 +137,10 @@ public final class Demo {
                     DemoFile middle = files.get(2);
                     new DemoMemory(screen, programs).show(client, middle.name(), middle.sha256(), sockets);
                     showRefusal(client);
+                    operating.showFromOutside(client, middle.name(), sockets, INSTANCE);
                 }
                 stop(server);
+                operating.showRecording(recording);
             }
         } finally {
             Files.deleteIfExists(root.resolve(SLOW));

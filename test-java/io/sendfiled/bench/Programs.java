@@ -65,6 +65,10 @@ record Programs(Path helpers, Path dist) {
         return existing(dist.resolve("bin/sendfiled"));
     }
 
+    Path sfd() throws IOException {
+        return existing(dist.resolve("bin/sfd"));
+    }
+
     boolean hasHelper(String name) {
         return Files.isExecutable(helpers.resolve(name));
     }

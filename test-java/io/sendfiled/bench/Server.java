@@ -3,7 +3,9 @@ package io.sendfiled.bench;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.TimeUnit;
 
 /**
@@ -71,20 +73,45 @@ final class Server implements AutoCloseable {
     }
 
     /**
+     * Starts the daemon with these options of its JVM; otherwise the same. What the JVM makes while it is root's is for all to
+     * write to: the daemon's user goes on with it. The directory has to be closed to others.
+     */
+    static Server startDaemon(Programs programs, String instance, Path root, Path socketDirectory, String javaOptions)
+            throws IOException, InterruptedException {
+        List<String> command = new ArrayList<>(List.of("sh", "-c", "umask 0; exec \"$@\"", "sh"));
+        command.addAll(daemonCommand(programs, instance, MAX_TRANSFERS, root, socketDirectory));
+        return start(
+                "sendfiled " + instance,
+                socket(instance, socketDirectory),
+                command,
+                Map.of("SENDFILED_JAVA_OPTS", javaOptions));
+    }
+
+    /**
      * Starts the daemon for as many transfers at once; otherwise the same. From root it gets a user of its own, who owns
      * neither the files nor anything else: what a kernel tells only a file's owner, it does not tell most daemons.
      */
     static Server startDaemon(
             Programs programs, String instance, int maxTransfers, Path root, Path socketDirectory, String... options)
             throws IOException, InterruptedException {
+        List<String> command = daemonCommand(programs, instance, maxTransfers, root, socketDirectory);
+        command.addAll(List.of(options));
+        return start("sendfiled " + instance, socket(instance, socketDirectory), command, Map.of());
+    }
+
+    private static Path socket(String instance, Path directory) {
+        return directory.resolve("sendfiled." + instance + ".socket");
+    }
+
+    private static List<String> daemonCommand(
+            Programs programs, String instance, int maxTransfers, Path root, Path socketDirectory) throws IOException {
         List<String> command = Programs.command(
                 programs.daemon(), "-s", instance, "-r", root, "-S", socketDirectory, "-n", maxTransfers);
-        command.addAll(List.of(options));
         if (Programs.isRoot()) {
             Files.setAttribute(socketDirectory, "unix:uid", DAEMON_USER);
             command.addAll(List.of("-u", Integer.toString(DAEMON_USER)));
         }
-        return start("sendfiled " + instance, socketDirectory.resolve("sendfiled." + instance + ".socket"), command);
+        return command;
     }
 
     /** Starts the bare loop, one of {@link #BARE_WAYS}; otherwise the same. */
@@ -101,16 +128,17 @@ final class Server implements AutoCloseable {
         for (Object option : options) {
             command.add(option.toString());
         }
-        return start(name, socket, command);
+        return start(name, socket, command, Map.of());
     }
 
-    private static Server start(String name, Path socket, List<String> command)
+    private static Server start(String name, Path socket, List<String> command, Map<String, String> environment)
             throws IOException, InterruptedException {
         Path log = socket.resolveSibling(socket.getFileName() + ".log"); // not into the table that is being printed
         ProcessBuilder builder = new ProcessBuilder(command)
                 .redirectOutput(ProcessBuilder.Redirect.DISCARD)
                 .redirectError(log.toFile());
         builder.environment().put("SENDFILED_ALLOW_ROOT", "1");
+        builder.environment().putAll(environment);
         Files.deleteIfExists(socket); // of one that was killed: this one's is what is waited for
         Process process = Programs.startAttached(builder);
         process.getOutputStream().close();
