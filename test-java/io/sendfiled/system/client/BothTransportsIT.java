@@ -10,6 +10,7 @@ import static org.junit.jupiter.api.Assertions.fail;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.sendfiled.buffer.SharedBuffer;
+import io.sendfiled.client.Destination;
 import io.sendfiled.client.FileContent;
 import io.sendfiled.client.FileDetails;
 import io.sendfiled.client.FileRequest;
@@ -29,10 +30,14 @@ import io.sendfiled.support.HeldDisk;
 import io.sendfiled.support.OpenDescriptors;
 import io.sendfiled.support.PageCache;
 import io.sendfiled.support.TestDestination;
+import io.sendfiled.sys.Descriptors;
 import io.sendfiled.sys.Errno;
+import io.sendfiled.sys.OwnedFd;
 import io.sendfiled.system.ClientKind;
 import io.sendfiled.technique.Technique;
 import java.io.ByteArrayOutputStream;
+import java.io.FileInputStream;
+import java.nio.ByteBuffer;
 import java.nio.channels.Channels;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
@@ -60,6 +65,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.Parameter;
 import org.junit.jupiter.params.ParameterizedClass;
+import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /** The client means the same whether its engine is inside this process or behind a socket. Every descriptor is counted. */
@@ -162,6 +168,100 @@ final class BothTransportsIT {
 
         try (FileChannel open = FileChannel.open(file)) {
             assertEquals(big, sent(FileRequest.of(Source.of(open))));
+        }
+    }
+
+    /** What a client may have open, and how: an object that owns it, its number, or memory. */
+    private enum SourceKind {
+        CHANNEL,
+        STREAM,
+        OWNED,
+        NUMBER,
+        PATH,
+        BUFFER,
+        OPENED
+    }
+
+    /** Sends that part of "big", as one of these. The position of an open file stays where it is, and so does the file. */
+    private Transfer send(SourceKind source, long offset, long length, Destination to) throws Exception {
+        Path path = running.root().resolve("big");
+        switch (source) {
+            case PATH -> {
+                return client.send(FileRequest.of(Source.of(path)).range(offset, length), to);
+            }
+            case OPENED -> {
+                try (OpenFile file =
+                        client.open(FileRequest.of("big").range(offset, length)).get()) {
+                    return file.send(to);
+                }
+            }
+            case BUFFER -> {
+                try (SharedBuffer buffer = SharedBuffer.allocate(BIG)) {
+                    buffer.bytes().put(Files.readAllBytes(path));
+                    return client.send(FileRequest.of(buffer).range(offset, length), to);
+                }
+            }
+            default -> {}
+        }
+        try (FileInputStream stream = new FileInputStream(path.toFile());
+                OwnedFd owned = Descriptors.duplicate(stream.getFD())) {
+            FileChannel channel = stream.getChannel();
+            channel.position(7);
+            Source open =
+                    switch (source) {
+                        case CHANNEL -> Source.of(channel);
+                        case STREAM -> Source.of(stream.getFD());
+                        case OWNED -> Source.of(owned);
+                        default -> Source.ofDescriptor(owned.fd());
+                    };
+            Transfer transfer = client.send(FileRequest.of(open).range(offset, length), to);
+            assertEquals(7, channel.position());
+            assertEquals(1, channel.read(ByteBuffer.allocate(1)), "it is the caller's still");
+            return transfer;
+        }
+    }
+
+    private void demandSource(SourceKind source) {
+        boolean has = kind != ClientKind.JAVA || source == SourceKind.PATH || source == SourceKind.OPENED;
+        assumeTrue(has, "Java alone makes no duplicate");
+    }
+
+    @ParameterizedTest
+    @EnumSource(SourceKind.class)
+    void shouldSendWhateverIsOpenToDestinationsOfAllTypes(SourceKind source) throws Exception {
+        demandSource(source);
+        Path path = running.root().resolve("big");
+        for (boolean hot : new boolean[] {true, false}) {
+            for (TestDestination.Type type : TestDestination.Type.values()) {
+                for (long length : new long[] {0, 1_000, BIG - 11}) { // inside, and to the end
+                    try (TestDestination destination = TestDestination.open(type, directory)) {
+                        if (!hot) {
+                            PageCache.evictFrom(path, 1 << 20);
+                        }
+                        CompletableFuture<Content> received = destination.receive();
+                        Transfer transfer = send(source, 11, length, destination.destination());
+                        assertEquals(length, transfer.await(Await.LONG).bytesMoved());
+                        destination.finishSending();
+
+                        String what = source + " to " + type + ", " + length + " bytes";
+                        assertEquals(Content.of(path, 11, length), received.get(), what);
+                    }
+                }
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource(SourceKind.class)
+    void shouldRefuseWhatIsBehindTheEndOfWhateverIsOpen(SourceKind source) throws Exception {
+        demandSource(source);
+        try (TestDestination destination = TestDestination.open(TestDestination.Type.TCP, directory)) {
+            Throwable e = assertThrows(Exception.class, () -> send(source, 11, BIG, destination.destination())
+                    .await(Await.LONG));
+            Throwable cause = e instanceof ExecutionException ? e.getCause() : e; // of the open
+            assertEquals(
+                    Errno.ERANGE,
+                    assertInstanceOf(TransferException.class, cause).errno());
         }
     }
 
