@@ -1,4 +1,4 @@
-// Engines of one instance that follow each other, in one process: who receives what, and what becomes of the rest.
+// R27: engines of one instance that follow each other, in one process: who receives what, and what becomes of the rest.
 #include "await.h"
 #include "small_daemon.h"
 

@@ -1,6 +1,6 @@
 /*
- * service_manager [--watchdog USEC] [--abstract] [--no-credentials] [--listen TYPE PATH]... DIRECTORY PROGRAM
- * [ARGUMENT]...
+ * service_manager [--watchdog USEC] [--abstract] [--no-credentials] [--any] [--listen TYPE PATH]... DIRECTORY
+ * PROGRAM [ARGUMENT]...
  *
  * Stands in for systemd: starts a program with the protocols of sd_notify(3) and sd_listen_fds(3), and checks every
  * message that it gets. Commands on standard input, a line each: "start" runs the program (once at a time), "end" ends.
@@ -13,7 +13,8 @@
  *   exited STATUS          or 128 and the number of a signal
  *
  * Its socket for messages is DIRECTORY/notify, or an abstract one. --listen binds a socket of TYPE (dgram, stream,
- * packet, or udp), which it keeps over all starts. --no-credentials: without PassCredentials=. One thread.
+ * packet, or udp), which it keeps over all starts. --no-credentials: without PassCredentials=. --any:
+ * messages may come from other processes as well, as with NotifyAccess=all. One thread.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -39,6 +40,7 @@ struct manager {
     int sockets[SOCKETS_MAX];
     int count;
     const char *watchdog;
+    bool any;
     char **command;
     pid_t child;
 };
@@ -158,7 +160,7 @@ static void take_message(const struct manager *manager)
     if (header != NULL && header->cmsg_type == SCM_CREDENTIALS) memcpy(&sender, CMSG_DATA(header), sizeof(sender));
     const char *wrong = fault(text, (size_t)n);
     if ((message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0) wrong = "longer than 4096 bytes, or with descriptors";
-    if (sender.pid != manager->child) wrong = "from another process";
+    if (sender.pid != manager->child && !manager->any) wrong = "from another process";
     for (ssize_t i = 0; i < n; i++)
         if (text[i] == '\n') text[i] = '|';
     text[n] = '\0';
@@ -235,6 +237,8 @@ int main(int count, char **arguments)
             abstract = true;
         else if (strcmp(arguments[next], "--no-credentials") == 0)
             credentials = false;
+        else if (strcmp(arguments[next], "--any") == 0)
+            manager.any = true;
         else if (strcmp(arguments[next], "--listen") == 0 && manager.count < SOCKETS_MAX) {
             manager.sockets[manager.count++] = listening(arguments[next + 1], arguments[next + 2], credentials);
             next += 2;

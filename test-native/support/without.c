@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 /* The same on every architecture, and missing in older headers. */
+#define PIDFD_GETFD             438
 #define LANDLOCK_CREATE_RULESET 444
 #define LANDLOCK_ADD_RULE       445
 #define LANDLOCK_RESTRICT_SELF  446
@@ -34,6 +35,7 @@ static const struct call {
     {"membarrier", SYS_membarrier},
     {"memfd_create", SYS_memfd_create},
     {"openat2", SYS_openat2},
+    {"pidfd_getfd", PIDFD_GETFD},
     {"preadv2", SYS_preadv2},
     {"pwritev2", SYS_pwritev2},
     {"recvmmsg", SYS_recvmmsg},

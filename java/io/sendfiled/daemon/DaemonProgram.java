@@ -246,6 +246,9 @@ final class DaemonProgram {
             announce(config, settings, detached, logFd);
             service.ready(serving(engine));
             awaitEnd(engine, signals, new ConfigReload(sources, settings, openFiles, engine), accessLog);
+            if (!handOver.isDone()) {
+                handOver.close(); // or the next one would inherit an end
+            }
             if (handOver.isDone()) {
                 closeMetrics(); // who asks gets those of the other one
                 finish(engine, signals, handOver, accessLog, engine.config().stopTimeoutMs());

@@ -78,6 +78,7 @@ final class HandOver implements ControlCommand, AutoCloseable {
     private volatile @Nullable Thread thread;
     private volatile boolean done;
     private volatile boolean ends;
+    private volatile boolean closed;
 
     /**
      * @param managed whether a service manager has started this process
@@ -125,7 +126,7 @@ final class HandOver implements ControlCommand, AutoCloseable {
         if (busy.get()) {
             throw new ControlException(Errno.EBUSY, "an upgrade is under way");
         }
-        demand(call.argument(UNMANAGED).equals(MANAGED));
+        demand(isManaged(call.argument(UNMANAGED)));
         int pid = SuccessionNative.peerPid(call.fd());
         if (pid < 0) {
             throw new ControlException(Errno.ESRCH, "the process that asks is in another pid namespace");
@@ -168,7 +169,17 @@ final class HandOver implements ControlCommand, AutoCloseable {
         }
     }
 
+    private static boolean isManaged(String starter) throws ControlException {
+        if (!starter.equals(MANAGED) && !starter.equals(UNMANAGED)) {
+            throw new ControlException(Errno.EINVAL, "it is " + MANAGED + " or " + UNMANAGED);
+        }
+        return starter.equals(MANAGED);
+    }
+
     private void demand(boolean managedToo) throws ControlException {
+        if (closed) {
+            throw new ControlException(Errno.ESHUTDOWN, "it ends: start the next one when it has ended");
+        }
         if (obstacle != null) {
             throw new ControlException(Errno.EOPNOTSUPP, obstacle);
         }
@@ -192,7 +203,8 @@ final class HandOver implements ControlCommand, AutoCloseable {
             fault = e.toString();
         }
         if (fault != null) {
-            say.accept("the upgrade to process " + pid + " has failed, and this one serves on: " + fault);
+            say.accept("the upgrade to process " + pid + " has failed, and this one "
+                    + (closed ? "ends" : "serves on: " + fault));
             SuccessionNative.close(channel);
             busy.set(false);
             return;
@@ -315,12 +327,16 @@ final class HandOver implements ControlCommand, AutoCloseable {
         }
     }
 
-    /** Before the engine ends: nobody is followed any more. */
+    /**
+     * Nobody follows any more: before the engine ends, or refuses requests. An upgrade that is under way fails, unless it is
+     * {@linkplain #isDone done}. Idempotent.
+     */
     @Override
     public void close() {
-        if (wake[1] == NONE) {
+        if (wake[1] == NONE || closed) {
             return;
         }
+        closed = true;
         int unused = SuccessionNative.send(wake[1], "stop");
         Thread talker = thread;
         try {

@@ -3,6 +3,7 @@ package io.sendfiled.daemon;
 import io.sendfiled.config.SendfiledConfig;
 import io.sendfiled.config.SocketDirectories;
 import io.sendfiled.engine.Engine;
+import io.sendfiled.jni.ClientNative;
 import io.sendfiled.jni.ProcessNative;
 import io.sendfiled.jni.SuccessionNative;
 import io.sendfiled.names.Names;
@@ -12,17 +13,16 @@ import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
-import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
  * This process takes the place of the one that serves ({@code --take-over}); {@link HandOver} is the other side, and has the
  * protocol. Until the other one has said that it is done, it serves, whatever goes wrong here: a fault of any kind ends this
- * process, and then that one receives again.
+ * process, and then that one receives again. Only when that one ends on the way, killed for example, this one goes on without
+ * it: nobody else has the sockets, and the requests that wait in them.
  *
  * <p>Main thread, at the start. Owns the descriptors that it has fetched until the engine, or {@link Predecessors}, has them.
  */
@@ -35,29 +35,23 @@ final class TakeOver {
 
     private static final int ANSWER_MS = 10_000;
     private static final int TRIAL_MS = 10_000;
-    private static final int NONE = -1;
 
-    /* Positions in the numbers: native/core/process/handover.h. */
-    private static final int REQUEST_FD = 1;
-    private static final int LOCK_FD = 2;
-    private static final int STAYS = 3;
-    private static final int TAG = 6;
-    private static final int PREDECESSORS = 7;
-    private static final int LANES = 8;
-    private static final int HEAD = 9;
-    private static final int NUMBERS_OF_PREDECESSOR = 2;
-    private static final int NUMBERS_OF_LANE = 4;
-    private static final int NUMBERS_MAX = 1 << 10;
+    /** Between the end of a process's connections, which can mean its end, and that end. */
+    private static final int END_MS = 500;
+
+    private static final int NONE = -1;
+    private static final int ANSWER_MAX = 1 << 16;
 
     private final int pid;
-    private final int channel;
-    private final long[] numbers; // with this process's descriptors
+    private final int process; // a pidfd
+    private final Inheritance inheritance; // with this process's descriptors
     private final Consumer<String> complain;
+    private boolean alone; // the other one has ended
 
-    private TakeOver(int pid, int channel, long[] numbers, Consumer<String> complain) {
+    private TakeOver(int pid, int process, Inheritance inheritance, Consumer<String> complain) {
         this.pid = pid;
-        this.channel = channel;
-        this.numbers = numbers;
+        this.process = process;
+        this.inheritance = inheritance;
         this.complain = complain;
     }
 
@@ -67,7 +61,7 @@ final class TakeOver {
      *
      * @param uid as whom this process will serve
      * @param managed whether a service manager has started this process
-     * @return null when none serves
+     * @return null when none serves, or it has ended meanwhile
      * @throws StartException when it refuses, or this process may not fetch its descriptors
      */
     static @Nullable TakeOver begin(Path directory, String name, int uid, boolean managed, Consumer<String> complain)
@@ -82,7 +76,7 @@ final class TakeOver {
             demandUser(path, uid);
             return begin(control, managed, complain);
         } catch (StartException e) {
-            if (!managed || e.errno() != Errno.EPERM) {
+            if (!managed || (e.errno() != Errno.EPERM && e.errno() != Errno.ESHUTDOWN)) {
                 throw e;
             }
             complain.accept(e.getMessage() + "; so it has to end first");
@@ -122,40 +116,66 @@ final class TakeOver {
         }
     }
 
-    private static TakeOver begin(int control, boolean managed, Consumer<String> complain) throws StartException {
+    private static @Nullable TakeOver begin(int control, boolean managed, Consumer<String> complain)
+            throws StartException {
         int pid = check(SuccessionNative.peerPid(control), "who serves is in another pid namespace");
+        int process = SuccessionNative.openProcess(pid); // before it answers: no later process of that number does
+        if (process == -Errno.ESRCH) {
+            return null;
+        }
+        check(process, "process " + pid);
+        boolean taken = false;
+        try {
+            TakeOver takeOver = begin(control, pid, process, managed, complain);
+            taken = true;
+            return takeOver;
+        } catch (StartException e) {
+            if (!hasEnded(process)) {
+                throw e;
+            }
+            complain.accept("process " + pid + ", which served, has ended");
+            return null;
+        } finally {
+            if (!taken) {
+                SuccessionNative.close(process);
+            }
+        }
+    }
+
+    private static TakeOver begin(int control, int pid, int process, boolean managed, Consumer<String> complain)
+            throws StartException {
         String word = managed ? HandOver.MANAGED : HandOver.UNMANAGED;
         check(SuccessionNative.send(control, "upgrade " + word + "\n"), "cannot ask process " + pid);
-        List<String> answer = answer(control, pid);
-        int channel = (int) numbers(answer, HandOver.CHANNEL, pid)[0];
-        long[] numbers = numbers(answer, HandOver.INHERITANCE, pid);
-        if (numbers.length < HEAD
-                || numbers.length
-                        != HEAD + NUMBERS_OF_PREDECESSOR * numbers[PREDECESSORS] + NUMBERS_OF_LANE * numbers[LANES]) {
-            throw strange(pid);
-        }
-        int process = check(SuccessionNative.openProcess(pid), "process " + pid);
+        Inheritance left = Inheritance.parse(answer(control, pid), pid);
         List<Integer> fetched = new ArrayList<>();
         boolean complete = false;
         try {
-            int ours = fetch(process, channel, pid, fetched);
-            for (int position : positions(numbers)) {
-                numbers[position] = fetch(process, numbers[position], pid, fetched);
+            for (int position : left.positions()) {
+                fetched.add(fetch(process, left.numbers()[position], pid));
             }
-            check(SuccessionNative.send(ours, HandOver.HELLO), "process " + pid);
+            int channel = fetch(process, left.channel(), pid);
+            Inheritance inheritance = left.fetched(fetched, channel);
+            fetched.add(channel);
+            TakeOver takeOver = new TakeOver(pid, process, inheritance, complain);
+            takeOver.tell(HandOver.HELLO);
             complete = true;
-            return new TakeOver(pid, ours, withPredecessor(numbers, ours), complain);
+            return takeOver;
         } finally {
-            SuccessionNative.close(process);
             if (!complete) {
                 fetched.forEach(SuccessionNative::close);
             }
         }
     }
 
+    /** Whether that process is not there any more. */
+    private static boolean hasEnded(int process) {
+        return ClientNative.waitReadable(process, END_MS) > 0;
+    }
+
     private static List<String> answer(int control, int pid) throws StartException {
         StringBuilder text = new StringBuilder();
         int[] errno = new int[1];
+        long begin = System.nanoTime();
         while (true) {
             int last = text.lastIndexOf("\n", text.length() - 2) + 1;
             if (text.length() > 0 && text.charAt(text.length() - 1) == '\n') {
@@ -167,8 +187,9 @@ final class TakeOver {
                     throw refused(line, pid);
                 }
             }
-            String more = SuccessionNative.receive(control, NONE, ANSWER_MS, errno);
-            if (more == null || more.isEmpty() || text.length() > NUMBERS_MAX * Long.SIZE) {
+            long leftMs = ANSWER_MS - TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - begin);
+            String more = SuccessionNative.receive(control, NONE, (int) Math.max(0, leftMs), errno);
+            if (more == null || more.isEmpty() || text.length() > ANSWER_MAX) {
                 throw new StartException(
                         more == null ? errno[0] : Errno.EPROTO, "process " + pid + ", which serves, does not answer");
             }
@@ -189,39 +210,7 @@ final class TakeOver {
                 "process " + pid + ", which serves, cannot be followed: " + (words.length > 2 ? words[2] : line));
     }
 
-    private static StartException strange(int pid) {
-        return new StartException(Errno.EPROTO, "process " + pid + ", which serves, speaks another protocol");
-    }
-
-    private static long[] numbers(List<String> answer, String word, int pid) throws StartException {
-        for (String line : answer) {
-            if (line.startsWith(word)) {
-                try {
-                    return Stream.of(line.substring(word.length()).split(" "))
-                            .mapToLong(Long::parseLong)
-                            .toArray();
-                } catch (NumberFormatException e) {
-                    throw strange(pid);
-                }
-            }
-        }
-        throw strange(pid);
-    }
-
-    /** Where numbers are descriptors. */
-    private static List<Integer> positions(long[] numbers) {
-        List<Integer> positions = new ArrayList<>(List.of(REQUEST_FD, LOCK_FD));
-        int position = HEAD;
-        for (int i = 0; i < numbers[PREDECESSORS]; i++, position += NUMBERS_OF_PREDECESSOR) {
-            positions.add(position);
-        }
-        for (int i = 0; i < numbers[LANES]; i++, position += NUMBERS_OF_LANE) {
-            positions.add(position);
-        }
-        return positions;
-    }
-
-    private static int fetch(int process, long fd, int pid, List<Integer> fetched) throws StartException {
+    private static int fetch(int process, long fd, int pid) throws StartException {
         int result = SuccessionNative.fetch(process, (int) fd);
         if (result == -Errno.EPERM) {
             throw new StartException(
@@ -231,39 +220,22 @@ final class TakeOver {
                                     ? "a container's filter, or kernel.yama.ptrace_scope, forbids it"
                                     : "root may, or the same user if that one was not started by root"));
         }
-        check(result, "the descriptors of process " + pid + " cannot be fetched");
-        fetched.add(result);
-        return result;
-    }
-
-    /** The process that serves is the last of those before this one. */
-    private static long[] withPredecessor(long[] numbers, int channel) {
-        int at = HEAD + NUMBERS_OF_PREDECESSOR * (int) numbers[PREDECESSORS];
-        long[] more = Arrays.copyOf(numbers, numbers.length + NUMBERS_OF_PREDECESSOR);
-        System.arraycopy(numbers, at, more, at + NUMBERS_OF_PREDECESSOR, numbers.length - at);
-        more[at] = channel;
-        more[at + 1] = numbers[TAG];
-        more[PREDECESSORS]++;
-        return more;
+        return check(result, "the descriptors of process " + pid + " cannot be fetched");
     }
 
     /** For the engine, which takes the descriptors of the sockets and of the lock. */
     long[] inheritance() {
-        return numbers.clone();
+        return inheritance.numbers();
     }
 
     /** Whether a service manager keeps the request socket. */
     boolean socketStays() {
-        return numbers[STAYS] != 0;
+        return inheritance.socketStays();
     }
 
     /** The processes before this one, in the engine's order. */
     Predecessors predecessors(Engine engine) {
-        int[] sockets = new int[(int) numbers[PREDECESSORS]];
-        for (int i = 0; i < sockets.length; i++) {
-            sockets[i] = (int) numbers[HEAD + NUMBERS_OF_PREDECESSOR * i];
-        }
-        return new Predecessors(engine.handle(), sockets, complain);
+        return new Predecessors(engine.handle(), inheritance.predecessors(), complain);
     }
 
     /** Has the engine, which runs and receives nothing yet, serve a first request of this process by a socket of its own. */
@@ -298,10 +270,10 @@ final class TakeOver {
      */
     void commit(Engine engine, Predecessors predecessors, SendfiledConfig config, Step closeSandbox)
             throws StartException {
-        check(SuccessionNative.send(channel, HandOver.READY), "process " + pid);
-        demandWord(HandOver.GO);
+        tell(HandOver.READY);
+        demand(HandOver.GO.equals(SuccessionNative.receive(inheritance.channel(), NONE, ANSWER_MS, new int[1])));
         // Not if the queue is full: others' requests try it then.
-        long sent = SuccessionNative.beginTrial(Names.bytes(config.socketPath()));
+        long sent = tryReal(config);
         closeSandbox.run();
         boolean over = false;
         predecessors.listen(); // from the first request on, some are theirs
@@ -312,9 +284,13 @@ final class TakeOver {
                         SuccessionNative.endTrial(sent, TRIAL_MS),
                         "the first request by the request socket has failed, and process " + pid + " serves on");
             }
-            check(SuccessionNative.send(channel, HandOver.COMMIT), "process " + pid + " has not waited");
-            if (!predecessors.isDone(ANSWER_MS)) {
-                throw new StartException(Errno.ECANCELED, "process " + pid + " does not hand over, and serves on");
+            tell(HandOver.COMMIT);
+            demand(predecessors.isDone(ANSWER_MS));
+            // What ends in order ends with its names; to connect to them the sandbox does not allow any more.
+            if (alone && !Files.exists(config.socketPath(), LinkOption.NOFOLLOW_LINKS)) {
+                throw new StartException(
+                        Errno.ECANCELED,
+                        "process " + pid + ", which served, has ended, and its request socket with it");
             }
             over = true;
         } finally {
@@ -324,15 +300,29 @@ final class TakeOver {
         }
         engine.admitOwnRequests(false);
         SuccessionNative.claim(engine.handle());
+        SuccessionNative.close(process);
     }
 
-    private void demandWord(String word) throws StartException {
-        int[] errno = new int[1];
-        String said = SuccessionNative.receive(channel, NONE, ANSWER_MS, errno);
-        if (!word.equals(said)) {
-            throw new StartException(
-                    said == null ? errno[0] : Errno.ECANCELED, "process " + pid + " does not hand over, and serves on");
+    /** Sends requests as any client: a handle, or less than 0 if there is no room for them. */
+    private static long tryReal(SendfiledConfig config) throws StartException {
+        long sent = SuccessionNative.beginTrial(Names.bytes(config.socketPath()));
+        if (sent < 0 && sent != -Errno.EAGAIN) {
+            int errno = (int) -sent;
+            throw new StartException(errno, "nobody can reach the request socket: " + Errno.describe(errno));
         }
+        return sent;
+    }
+
+    private void tell(String word) throws StartException {
+        demand(SuccessionNative.send(inheritance.channel(), word) >= 0);
+    }
+
+    /** What the other one does next; not where it has ended. */
+    private void demand(boolean done) throws StartException {
+        if (!done && !hasEnded(process)) {
+            throw new StartException(Errno.ECANCELED, "process " + pid + " does not hand over, and serves on");
+        }
+        alone |= !done;
     }
 
     /** The other one receives again; what this one has received is served here. */
@@ -340,7 +330,7 @@ final class TakeOver {
         SuccessionNative.pause(engine.handle());
         boolean unusedPause = HandOver.awaitPause(engine);
         predecessors.suspend();
-        int unused = SuccessionNative.send(channel, "abort");
+        int unused = SuccessionNative.send(inheritance.channel(), "abort");
         long begin = System.nanoTime();
         while (!SuccessionNative.isIdle(engine.handle())
                 && System.nanoTime() - begin < TimeUnit.MILLISECONDS.toNanos(timeoutMs)) {

@@ -27,8 +27,11 @@ public final class RawClient implements AutoCloseable {
 
     public RawClient(Path socketPath) throws IOException {
         socket = OwnedFd.take(Errno.check(ClientNative.openSocket(), "open a socket"));
-        Errno.check(
-                ClientNative.connect(socket.fd(), socketPath.toString().getBytes(StandardCharsets.UTF_8)), "connect");
+        int result = ClientNative.connect(socket.fd(), socketPath.toString().getBytes(StandardCharsets.UTF_8));
+        if (result < 0) {
+            socket.close();
+        }
+        Errno.check(result, "connect");
     }
 
     /** Sends any bytes with up to two descriptors, which stay the caller's; -1: none. */

@@ -107,6 +107,11 @@ public final class Program implements AutoCloseable {
         return new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
     }
 
+    /** The same as bytes. */
+    public byte[] outputBytes() throws IOException {
+        return process.getInputStream().readAllBytes();
+    }
+
     /** All that was written to descriptor 3 until it was closed. */
     public byte[] report() throws IOException {
         return process.getInputStream().readAllBytes();

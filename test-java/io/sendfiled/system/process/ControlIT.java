@@ -26,7 +26,7 @@ import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-/** The control socket: who can reach it, what it answers, and that no peer holds it from others. */
+/** R28, the control socket: who can reach it, what it answers, and that no peer holds it from others. */
 @Timeout(60)
 final class ControlIT extends ProgramTestCase {
     private static final int BIG = 20_000_000; // more than any receiver's buffers hold

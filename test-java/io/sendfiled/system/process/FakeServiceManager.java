@@ -53,10 +53,18 @@ final class FakeServiceManager implements AutoCloseable {
     static FakeServiceManager of(
             Path scratch, Map<String, String> environment, List<String> options, String... arguments)
             throws IOException {
+        List<String> program = new ArrayList<>(List.of(Program.LAUNCHER.toString()));
+        program.addAll(List.of(arguments));
+        return ofCommand(scratch, environment, options, program);
+    }
+
+    /** The same of any command, whose messages may be those of what it has started, with the option {@code --any}. */
+    static FakeServiceManager ofCommand(
+            Path scratch, Map<String, String> environment, List<String> options, List<String> program)
+            throws IOException {
         List<String> command = HelperProgram.command("service_manager", options.toArray());
         command.add(scratch.toString());
-        command.add(Program.LAUNCHER.toString());
-        command.addAll(List.of(arguments));
+        command.addAll(program);
         Path errors = Files.createTempFile(scratch, "stderr", ".txt");
         ProcessBuilder builder =
                 new ProcessBuilder(command).directory(scratch.toFile()).redirectError(errors.toFile());

@@ -32,10 +32,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicBoolean;
-import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Stream;
 import javax.tools.ToolProvider;
 import org.junit.jupiter.api.Test;
@@ -45,113 +42,13 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** One process of an instance takes the place of another one, and no client notices. */
+/** R27: one process of an instance takes the place of another one, and no client notices. */
 @Timeout(120)
-final class UpgradeIT extends ProgramTestCase {
-    private static final String[] STANDARD = {"--stop-timeout", "60s", "--open-timeout", "60s", "--loops", "2"};
+final class UpgradeIT extends UpgradeTestCase {
     private static final int CLIENTS = 64;
     private static final int UPGRADES = 20;
-    private static final int SIZE = 300_000;
-    private static final int BIG = 20_000_000; // more than any receiver's buffers hold
     private static final int ANSWER_MS = 20_000;
     private static final int NONE = -1;
-
-    private Program begin(String... more) throws IOException {
-        Content.write(root.resolve("some"), SIZE);
-        Content.write(root.resolve("big"), BIG);
-        return start(with(more));
-    }
-
-    private static String[] with(String... more) {
-        return Stream.concat(Stream.of(STANDARD), Stream.of(more)).toArray(String[]::new);
-    }
-
-    /** Returns when it serves. */
-    private Program takeOver(String... more) throws IOException {
-        return start(
-                with(Stream.concat(Stream.of("--take-over"), Stream.of(more)).toArray(String[]::new)));
-    }
-
-    private Path control() {
-        return sockets.resolve("sendfiled.a.control");
-    }
-
-    /** A client that reads without end, and what it has read. */
-    private final class Load implements AutoCloseable {
-        final Queue failures = new Queue();
-        final AtomicInteger done = new AtomicInteger();
-        private final AtomicBoolean over = new AtomicBoolean();
-        private final List<Thread> threads = new ArrayList<>();
-
-        /** Of a thread each; some read, some send what they have opened. */
-        Load(int clients) throws IOException {
-            Content whole = Content.of(root.resolve("some"));
-            for (int i = 0; i < clients; i++) {
-                boolean opens = i % 4 == 0;
-                Thread thread = new Thread(() -> run(whole, opens));
-                threads.add(thread);
-                thread.start();
-            }
-        }
-
-        private void run(Content whole, boolean opens) {
-            try (RawClient raw = new RawClient(socket())) {
-                while (!over.get()) {
-                    Content got = opens ? sendOpened(raw) : read(raw);
-                    if (!whole.equals(got)) {
-                        failures.add("got " + got);
-                    }
-                    done.incrementAndGet();
-                }
-            } catch (Exception | AssertionError e) {
-                failures.add(e.toString());
-            }
-        }
-
-        private Content read(RawClient raw) throws IOException {
-            try (Status status = raw.request(Wire.READ_FILE, "some")) {
-                status.info();
-                return Content.drain(status.source());
-            }
-        }
-
-        /** Perhaps of another process than the one that has opened it. */
-        private Content sendOpened(RawClient raw) throws Exception {
-            try (Status status = raw.request(Wire.OPEN_FILE, "some");
-                    TestDestination destination = TestDestination.open(TestDestination.Type.UNIX, scratch)) {
-                raw.sendOpenFile(status.info().id(), destination.fd());
-                destination.finishSending();
-                return Content.drain(destination.receivingEnd());
-            }
-        }
-
-        void awaitMore(int count) {
-            int before = done.get();
-            Await.until(count + " transfers", () -> done.get() >= before + count || !failures.isEmpty());
-        }
-
-        /** All that has begun is complete. */
-        void end() {
-            over.set(true);
-            for (Thread thread : threads) {
-                try {
-                    thread.join();
-                } catch (InterruptedException e) {
-                    throw new AssertionError(e);
-                }
-            }
-        }
-
-        @Override
-        public void close() {
-            end();
-        }
-    }
-
-    /** Named, so that a failed assertion shows all of it. */
-    private static final class Queue extends ConcurrentLinkedQueue<String> {
-        private static final long serialVersionUID = 1L;
-    }
 
     @Test
     void shouldLoseNothingInTwentyUpgradesUnderLoad() throws Exception {
@@ -171,14 +68,14 @@ final class UpgradeIT extends ProgramTestCase {
                 } catch (AssertionError e) {
                     throw new AssertionError("upgrade " + i + ": " + before.errorsSoFar(), e);
                 }
-                assertEquals(List.of(), List.copyOf(load.failures), "upgrade " + i);
+                assertEquals(List.of(), load.failures(), "upgrade " + i);
                 if (i > 0) {
                     assertEquals(0, all.get(i).awaitExit(), () -> all.get(all.size() - 2)
                             .errorsSoFar());
                 }
             }
             load.awaitMore(CLIENTS);
-            assertEquals(List.of(), List.copyOf(load.failures));
+            assertEquals(List.of(), load.failures());
             assertTrue(all.get(0).isAlive(), "it has a transfer");
             assertEquals(Content.of(root.resolve("big")), Content.drain(slow.receivingEnd()));
             status.rest();
@@ -193,13 +90,6 @@ final class UpgradeIT extends ProgramTestCase {
             assertEquals(0, next.awaitExit());
         }
         assertEquals(List.of(), leftOver());
-    }
-
-    /** Names in the directory of the socket. */
-    private List<String> leftOver() throws IOException {
-        try (Stream<Path> names = Files.list(sockets)) {
-            return names.map(path -> path.getFileName().toString()).toList();
-        }
     }
 
     @Test
@@ -289,7 +179,7 @@ final class UpgradeIT extends ProgramTestCase {
                 }
                 load.awaitMore(CLIENTS);
             }
-            assertEquals(List.of(), List.copyOf(load.failures));
+            assertEquals(List.of(), load.failures());
             assertTrue(first.isAlive());
             Program second = takeOver();
             load.awaitMore(CLIENTS);
@@ -297,7 +187,7 @@ final class UpgradeIT extends ProgramTestCase {
             assertEquals(0, first.awaitExit());
             second.signal("TERM");
             assertEquals(0, second.awaitExit());
-            assertEquals(List.of(), List.copyOf(load.failures));
+            assertEquals(List.of(), load.failures());
         }
     }
 
@@ -394,7 +284,7 @@ final class UpgradeIT extends ProgramTestCase {
                 load.awaitMore(20);
                 Await.until("it serves alone", () -> !isUnderWay());
             }
-            assertEquals(List.of(), List.copyOf(load.failures));
+            assertEquals(List.of(), load.failures());
             load.end();
             Await.until("its descriptors", () -> OpenDescriptors.count(first.pid()) <= descriptors);
             Program second = takeOver();
@@ -463,18 +353,6 @@ final class UpgradeIT extends ProgramTestCase {
         assertEquals(List.of(), leftOver());
     }
 
-    /** The one before the killed one lets go of the socket when it notices, which is at once. */
-    private Program retry() throws Exception {
-        while (true) {
-            Program program = Program.start(scratch, arguments(with("--take-over")));
-            Await.until("a start", () -> program.errorsSoFar().contains("serving") || !program.isAlive());
-            if (program.isAlive()) {
-                return program;
-            }
-            assertTrue(program.errors().contains("already running"), program.errors());
-        }
-    }
-
     @Test
     void shouldEndWithAllThatWereReplacedWhenItEnds() throws Exception {
         try (Program first = begin();
@@ -526,7 +404,7 @@ final class UpgradeIT extends ProgramTestCase {
             assertEquals(0, first.awaitExit());
             load.awaitMore(8);
             load.end();
-            assertEquals(List.of(), List.copyOf(load.failures));
+            assertEquals(List.of(), load.failures());
             long pid = Long.parseLong(
                     Files.readString(sockets.resolve("sendfiled.a.lock")).strip());
             Program.signal(pid, "TERM");
