@@ -155,6 +155,15 @@ static jint message_pair(JNIEnv *env, jclass class, jintArray out)
     return give_pair(env, out, result, fds);
 }
 
+static jint peer_ids(JNIEnv *env, jclass class, jint fd, jintArray out)
+{
+    uint32_t ids[2] = {0, 0};
+    const int result = sfd_sys_peer_ids(fd, ids);
+
+    (void)class;
+    return give_pair(env, out, result, (const int[]){(int)ids[0], (int)ids[1]});
+}
+
 static jint request_pair(JNIEnv *env, jclass class, jintArray out)
 {
     int fds[2];
@@ -230,6 +239,7 @@ jint sfd_jni_register_succession(JNIEnv *env, const char *package)
         SFD_JNI_METHOD("delegates", "(J)Z", engine_delegates),
         SFD_JNI_METHOD("connect0", "(Ljava/nio/ByteBuffer;)I", connect_stream),
         SFD_JNI_METHOD("peerPid", "(I)I", peer_pid),
+        SFD_JNI_METHOD("peerIds", "(I[I)I", peer_ids),
         SFD_JNI_METHOD("openProcess", "(I)I", open_process),
         SFD_JNI_METHOD("fetch", "(II)I", fetch),
         SFD_JNI_METHOD("letIn", "(I)V", let_in),

@@ -50,6 +50,18 @@ int sfd_sys_peer_pid(int fd)
     return got < 0 ? got : peer.pid <= 0 ? -ESRCH : peer.pid;
 }
 
+int sfd_sys_peer_ids(int fd, uint32_t ids[2])
+{
+    struct ucred peer;
+    socklen_t length = sizeof(peer);
+    const int got = result(getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length));
+
+    if (got < 0) return got;
+    ids[0] = peer.uid;
+    ids[1] = peer.gid;
+    return 0;
+}
+
 int sfd_sys_fetch(int pidfd, int fd)
 {
     return result((int)syscall(SYS_pidfd_getfd, pidfd, fd, 0));

@@ -11,6 +11,7 @@
 #define SFD_SYS_SYS_SUCCESSION_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 /* A stream connection to the UNIX socket at `path`, CLOEXEC. */
 int sfd_sys_connect_stream(const char *path);
@@ -18,6 +19,9 @@ int sfd_sys_connect_stream(const char *path);
 /* The pid of the process at the other end of a connected UNIX socket: who connected, or listened. -ESRCH: not visible
  * here. */
 int sfd_sys_peer_pid(int fd);
+
+/* The effective uid and gid of that process when it connected, or listened. */
+int sfd_sys_peer_ids(int fd, uint32_t ids[2]);
 
 /* A copy of descriptor `fd` of the process of `pidfd`, CLOEXEC. -EPERM: it may not be looked into. */
 int sfd_sys_fetch(int pidfd, int fd);

@@ -80,6 +80,9 @@ public final class SuccessionNative {
     /** Who is at the other end of a connection: a pid. */
     public static native int peerPid(int fd);
 
+    /** As which user and group that process has connected, or listened: {@code ids} gets uid and gid, without a sign. */
+    public static native int peerIds(int fd, int[] ids);
+
     /** A pidfd, the caller's. */
     public static native int openProcess(int pid);
 

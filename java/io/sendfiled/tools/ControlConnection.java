@@ -4,6 +4,7 @@ import io.sendfiled.config.SocketDirectories;
 import io.sendfiled.jni.ClientNative;
 import io.sendfiled.jni.PlacesNative;
 import io.sendfiled.jni.PlacesNative.Place;
+import io.sendfiled.jni.SuccessionNative;
 import io.sendfiled.names.Names;
 import io.sendfiled.sys.Descriptors;
 import io.sendfiled.sys.Errno;
@@ -61,6 +62,13 @@ final class ControlConnection implements Closeable {
             }
         }
         throw unreachable(instance, refusal);
+    }
+
+    /** The uid and gid of the daemon, without a sign. */
+    int[] ids() throws IOException {
+        int[] ids = new int[2];
+        Errno.check(SuccessionNative.peerIds(Descriptors.numberOf(channel), ids), instance);
+        return ids;
     }
 
     private static List<Path> places(Arguments arguments) {

@@ -1,5 +1,6 @@
 package io.sendfiled.tools;
 
+import io.sendfiled.jni.ProcessNative;
 import io.sendfiled.names.Names;
 import io.sendfiled.sys.Errno;
 import java.io.File;
@@ -13,6 +14,7 @@ import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -22,12 +24,16 @@ import org.jspecify.annotations.Nullable;
 final class UpgradeCommand {
     private static final String LIBRARY_PATH = "sendfiled.library.path";
 
+    /** What runs as root is root's to choose, and not the daemon's: by these it could choose any program. */
+    private static final Set<String> OF_WHO_RUNS_IT = Set.of("JAVA_HOME", "SENDFILED_JAVA_OPTS", "TMPDIR");
+
     /** How the daemon was started. */
     private static final class Started {
         final List<String> arguments = new ArrayList<>();
         final Map<String, String> environment = new LinkedHashMap<>();
         String directory = "/";
         String pid = "";
+        int[] ids = {0, 0};
 
         @Nullable
         String obstacle;
@@ -46,6 +52,11 @@ final class UpgradeCommand {
         command.addAll(started.arguments);
         command.addAll(arguments.words());
         command.addAll(List.of("--take-over", "--daemon"));
+        if (isForeign(started)) {
+            command.add("--user=" + Integer.toUnsignedString(started.ids[0])); // whatever it says
+            command.add("--group=" + Integer.toUnsignedString(started.ids[1]));
+            started.environment.keySet().removeAll(OF_WHO_RUNS_IT);
+        }
         for (String word : command) {
             demandText(word);
         }
@@ -68,9 +79,15 @@ final class UpgradeCommand {
                 Map.of("before", number(started.pid), "now", number(now)));
     }
 
+    /** Whether root, as which this runs, has it from another user how the daemon was started. */
+    private static boolean isForeign(Started started) {
+        return ProcessNative.effectiveUid() == 0 && started.ids[0] != 0;
+    }
+
     private static Started started(Arguments arguments) throws SfdException, InterruptedException, IOException {
         Started started = new Started();
         try (ControlConnection daemon = ControlConnection.open(arguments)) {
+            started.ids = daemon.ids();
             daemon.send("invocation");
             for (@Nullable String line = daemon.line(); line != null; line = daemon.line()) {
                 if (ControlConnection.isOk(line)) {
@@ -85,7 +102,7 @@ final class UpgradeCommand {
                     case "argument" -> started.arguments.add(text(value));
                     case "environment" -> {
                         String[] pair = text(value).split("=", 2);
-                        started.environment.put(pair[0], pair[1]);
+                        started.environment.put(pair[0], pair[pair.length - 1]);
                     }
                     default -> {} // of a later version
                 }

@@ -28,6 +28,7 @@ import java.nio.file.FileSystems;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -414,6 +415,31 @@ final class UpgradeIT extends UpgradeTestCase {
         }
     }
 
+    /** What root starts is not what a process of another user, which may be a client's by now, has root start. */
+    @Test
+    void shouldRunNoProgramForRootThatAnotherUserNames() throws Exception {
+        assumeTrue(Program.ROOT, "only root can be several users");
+        Files.setPosixFilePermissions(scratch, PosixFilePermissions.fromString("rwxr-xr-x"));
+        Files.setAttribute(sockets, "unix:uid", 12345);
+        Path seen = scratch.resolve("seen");
+        Path script = Files.writeString(
+                scratch.resolve("script"), "#!/bin/sh\n(env; printf '%s\\n' \"$@\") >" + seen + "\nexit 1\n");
+        Files.setPosixFilePermissions(script, PosixFilePermissions.fromString("rwxr-xr-x"));
+        List<String> command = new ArrayList<>(List.of(Program.LAUNCHER.toString()));
+        command.addAll(List.of(arguments("--user=12345", "--group=23456")));
+        Map<String, String> environment = Map.of("SENDFILED_JAVA_OPTS", "-Dits=own", "SENDFILED_LOOPS", "2");
+        try (Program first = Program.start(scratch, command, environment)) {
+            first.awaitServing(socket());
+            Program upgrade = sfd("--program", script.toString(), "--", "--user=root", "--group=root");
+            assertEquals(1, upgrade.awaitExit());
+            String all = Files.readString(seen);
+            assertTrue(all.contains("SENDFILED_LOOPS=2"), all);
+            assertFalse(all.contains("-Dits=own"), all);
+            assertTrue(all.endsWith("--user=12345\n--group=23456\n"), all);
+            assertTrue(first.isAlive());
+        }
+    }
+
     @Test
     void shouldKeepClientsThatAreConnected() throws Exception {
         try (Program first = begin();
@@ -438,8 +464,8 @@ final class UpgradeIT extends UpgradeTestCase {
     @Test
     void shouldHandOverTheSocketsOfOtherUsers() throws Exception {
         assumeTrue(Program.ROOT, "only root can be several users");
-        Files.setPosixFilePermissions(scratch, java.nio.file.attribute.PosixFilePermissions.fromString("rwxr-xr-x"));
-        Files.setPosixFilePermissions(sockets, java.nio.file.attribute.PosixFilePermissions.fromString("rwxr-xr-x"));
+        Files.setPosixFilePermissions(scratch, PosixFilePermissions.fromString("rwxr-xr-x"));
+        Files.setPosixFilePermissions(sockets, PosixFilePermissions.fromString("rwxr-xr-x"));
         String[] users = {"--allow-users", "12345,23456"};
         try (Program first = begin(users)) {
             int lanes = lanes();
