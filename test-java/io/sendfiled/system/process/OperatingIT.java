@@ -49,6 +49,7 @@ final class OperatingIT extends ProgramTestCase {
             "A client hangs", Situation.STUCK,
             "Cold files are slow", Situation.WELL,
             "No room in the queue", Situation.WELL,
+            "The upgrade failed", Situation.WELL,
             "The daemon does not stop", Situation.STUCK);
 
     /** The examples of each section that has some. */
