@@ -152,7 +152,7 @@ static int create(struct sfd_engine **out, const struct sfd_settings *settings, 
     shared->watchdog.eventfd = -1;
     shared->journal.eventfd = -1;
     shared->request_fd = -1;
-    shared->counters_file.dir = shared->counters_file.pointer = -1;
+    shared->counters_file.dir = shared->counters_file.pointer = shared->counters_file.memory = -1;
     atomic_init(&shared->transfers, 0);
     atomic_init(&shared->reload.version, 0);
     atomic_init(&shared->receiving_loop, 0);

@@ -9,6 +9,7 @@
 #include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -197,7 +198,10 @@ static bool has_living_writer(int fd)
            head.process_start != 0 && process_start(head.pid) == head.process_start;
 }
 
-/* What a process has left that was killed, and whose directory is gone, so that nobody starts there again. */
+/*
+ * What a process has left that was killed, and whose directory is gone, so that nobody starts there again. The lock
+ * tells that: the process may be in a container, which has other pids, and other directories, but this /dev/shm.
+ */
 static bool is_forgotten(int fd)
 {
     char path[sizeof(((struct sfd_counters_head *)0)->directory) + SFD_COUNTERS_FILE_MAX + 32];
@@ -206,7 +210,7 @@ static bool is_forgotten(int fd)
 
     if (SYS->pread(fd, &head, sizeof(head), 0) != (ssize_t)sizeof(head)) return false;
     if (memcmp(head.magic, SFD_COUNTERS_MAGIC, sizeof(head.magic)) != 0) return false; /* it is being made */
-    if (has_living_writer(fd) || head.pid == (uint32_t)getpid() || head.directory[0] != '/') return false;
+    if (head.directory[0] != '/' || SYS->flock(fd, LOCK_EX | LOCK_NB) < 0) return false;
     head.name[sizeof(head.name) - 1] = head.directory[sizeof(head.directory) - 1] = '\0';
     (void)snprintf(path, sizeof(path), "%s/sendfiled.%s.counters", head.directory, head.name);
     return SYS->fstatat(AT_FDCWD, path, &st, AT_SYMLINK_NOFOLLOW) == -ENOENT;
@@ -313,8 +317,9 @@ static int make_elsewhere(struct sfd_counters_file *file, int shm, const struct 
     const int fd = new_file(shm, file->memory_file);
     if (fd < 0) return fd;
     file->elsewhere = true;
-    result = map_file(file, fd, head->size);
-    SYS->close(fd);
+    file->memory = fd;
+    result = SYS->flock(fd, LOCK_EX | LOCK_NB); /* before it is signed: what is not, nobody sweeps away */
+    if (result == 0) result = map_file(file, fd, head->size);
     if (result < 0) return result;
     *file->head = *head;
     sign(file->head, name);
@@ -331,7 +336,8 @@ static int make_elsewhere(struct sfd_counters_file *file, int shm, const struct 
 static void remove_elsewhere(struct sfd_counters_file *file)
 {
     if (file->pointer >= 0) SYS->close(file->pointer);
-    file->pointer = -1;
+    if (file->memory >= 0) SYS->close(file->memory);
+    file->pointer = file->memory = -1;
     const int shm = file->elsewhere ? open_shm() : -ENOENT;
 
     if (shm >= 0) {
@@ -374,7 +380,7 @@ int sfd_counters_file_make(struct sfd_counters_file *file, int dir, const char *
     struct sfd_counters_head head = {.version = 0};
     void *memory = NULL;
 
-    *file = (struct sfd_counters_file){.dir = -1, .pointer = -1};
+    *file = (struct sfd_counters_file){.dir = -1, .pointer = -1, .memory = -1};
     lay_out(&head, loops, queues, rows);
     (void)snprintf(head.directory, sizeof(head.directory), "%s", directory == NULL ? "" : directory);
     if (dir >= 0) {

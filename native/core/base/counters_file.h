@@ -20,7 +20,7 @@
  *
  *     DIR/sendfiled.NAME.counters       this block, if DIR is in memory (tmpfs), as /run is; else the name of the file
  *                                       that has it, in /dev/shm/sendfiled-UID, a directory of this
- *                                       user, and a line feed
+ *                                       user, and a line feed; locked (flock(2)) as long as its process is there
  *     DIR/sendfiled.NAME.counters.PID   the same of the process before, if that is still there when the next one starts
  *                                       (no instance has a name by which its own file is called so)
  *
@@ -191,6 +191,7 @@ struct sfd_counters_file {
     bool elsewhere; /* `memory_file` */
     int dir;        /* owned: DIR; -1 without a file */
     int pointer;    /* owned, while `elsewhere`: the file in DIR, so that no other one gets its inode number; -1 */
+    int memory;     /* owned, while `elsewhere`: `memory_file`, locked; -1 */
     dev_t dev;      /* of the file in DIR, to remove no other one */
     ino_t ino;
     char file[SFD_COUNTERS_FILE_MAX];        /* its name in DIR */

@@ -31,9 +31,7 @@ class CountersFileTest : public testing::TestWithParam<const char *>
         sfd_counters_file_release(&file_);
         EXPECT_EQ(std::vector<std::string>{}, names()) << "left behind";
         dir_.reset();
-        for (const std::string &name : names()) {
-            unlink((directory_ + "/" + name).c_str());
-        }
+        removeNames();
         EXPECT_EQ(0, rmdir(directory_.c_str()));
     }
 
@@ -91,6 +89,62 @@ class CountersFileTest : public testing::TestWithParam<const char *>
         int status = 0;
         kill(other_, signal);
         EXPECT_EQ(other_, waitpid(other_, &status, 0));
+    }
+
+    /* Another process like that, in a container: the first of a pid namespace. It leaves all behind when `end` closes.
+     */
+    void startContained(Pipe &end)
+    {
+        Pipe made;
+        other_ = fork();
+        if (other_ == 0) {
+            const std::string map = std::to_string(geteuid()) + " " + std::to_string(geteuid()) + " 1";
+            const bool isRoot = geteuid() == 0;
+            end.out.reset();
+            if (unshare(CLONE_NEWPID | CLONE_NEWNS | (isRoot ? 0 : CLONE_NEWUSER)) != 0) {
+                _exit(77);
+            }
+            if (!isRoot) {
+                writeFile("/proc/self/uid_map", map);
+            }
+            const pid_t first = fork();
+            if (first == 0) {
+                struct sfd_counters_file file;
+                char byte = 0;
+                if (mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
+                    mount("proc", "/proc", "proc", 0, nullptr) != 0) {
+                    _exit(77);
+                }
+                if (getpid() == 1 && make(&file) == 0 && file.error == 0 && write(made.out.get(), "m", 1) == 1) {
+                    _exit(read(end.in.get(), &byte, 1) == 0 ? 0 : 1);
+                }
+                _exit(1);
+            }
+            int status = 0;
+            _exit(waitpid(first, &status, 0) == first ? WEXITSTATUS(status) : 1);
+        }
+        made.out.reset();
+        char byte = 0;
+        if (read(made.in.get(), &byte, 1) != 1) {
+            int status = 0;
+            ASSERT_EQ(other_, waitpid(other_, &status, 0));
+            ASSERT_EQ(77, WEXITSTATUS(status));
+            GTEST_SKIP() << "no pid namespace here";
+        }
+    }
+    void endContained(Pipe &end)
+    {
+        int status = 0;
+        end.out.reset();
+        EXPECT_EQ(other_, waitpid(other_, &status, 0));
+        EXPECT_EQ(0, status);
+    }
+    /* As if the whole directory were removed, or in a container that is gone. */
+    void removeNames() const
+    {
+        for (const std::string &name : names()) {
+            unlink((directory_ + "/" + name).c_str());
+        }
     }
 
     std::string directory_;
@@ -169,13 +223,36 @@ TEST_P(CountersFileTest, ShouldSweepAwayWhatNobodyWouldReplace)
     startOther();
     const OwnedFd left = openNamed();
     endOther(SIGKILL);
-    for (const std::string &name : names()) {
-        unlink((directory_ + "/" + name).c_str()); // as if the whole directory were removed
-    }
+    removeNames();
     ASSERT_EQ(0, make(&file_, "another"));
     struct stat st = {};
     ASSERT_EQ(0, fstat(left.get(), &st));
     EXPECT_EQ(0u, st.st_nlink);
+}
+
+/* Containers of one user may share /dev/shm, but neither see each other's pids nor directories. */
+TEST_P(CountersFileTest, ShouldSweepAwayWhatAContainerHasLeftAndNotBefore)
+{
+    const nlink_t elsewhere = std::string(GetParam()) == "/dev/shm" ? 0 : 1;
+    Pipe end;
+    struct stat st = {};
+    startContained(end);
+    if (IsSkipped()) {
+        return;
+    }
+    const OwnedFd left = openNamed();
+    removeNames();
+    ASSERT_EQ(0, make(&file_, "another"));
+    ASSERT_EQ(0, fstat(left.get(), &st));
+    EXPECT_EQ(elsewhere, st.st_nlink) << "it is in use";
+    endContained(end);
+
+    Pipe next;
+    startContained(next); // its pid is the same
+    removeNames();
+    ASSERT_EQ(0, fstat(left.get(), &st));
+    EXPECT_EQ(0u, st.st_nlink);
+    endContained(next);
 }
 
 TEST_P(CountersFileTest, ShouldLeaveWhatAKilledProcessTellsToItsNextStart)
@@ -253,6 +330,54 @@ TEST_P(CountersFileTest, ShouldCountWithoutAFileWhereNoneCanBe)
     EXPECT_EQ(std::vector<std::string>{"sendfiled.one.counters"}, names());
     sfd_counters_add(&sfd_counters_file_loop(&file_, 1)->counters, SFD_COUNTER_BYTES, 1);
     rmdir(path.c_str());
+}
+
+/* What a user finds who has this directory on a disk: the -errno for which there is no file. In a process of its own.
+ */
+int errorOf(uid_t user, const std::string &directory)
+{
+    const pid_t child = fork();
+    if (child == 0) {
+        struct sfd_counters_file file;
+        if (setresuid(user, user, user) != 0) {
+            _exit(0);
+        }
+        const int dir = open(directory.c_str(), O_PATH | O_DIRECTORY);
+        const bool made = sfd_counters_file_make(&file, dir, directory.c_str(), "one", LOOPS, 3, ROWS) == 0;
+        const bool counts = made && file.head != nullptr && std::filesystem::is_empty(directory);
+        _exit(counts ? -file.error : 0);
+    }
+    int status = 0;
+    EXPECT_EQ(child, waitpid(child, &status, 0));
+    return -WEXITSTATUS(status);
+}
+
+TEST(CountersFileForeignTest, ShouldTrustNothingThatAnotherUserHasPutIntoSharedMemory)
+{
+    if (geteuid() != 0) {
+        GTEST_SKIP() << "root alone can be two users";
+    }
+    const uid_t user = 2000000000 + static_cast<uid_t>(getpid()); /* nobody's */
+    const std::string shared = "/dev/shm/sendfiled-" + std::to_string(user);
+    std::string directory = "/var/tmp/counters.XXXXXX";
+    ASSERT_NE(nullptr, mkdtemp(directory.data()));
+    ASSERT_EQ(0, chown(directory.c_str(), user, user));
+
+    ASSERT_EQ(0, mkdir(shared.c_str(), 0700));
+    ASSERT_EQ(0, chmod(shared.c_str(), 0755));
+    EXPECT_EQ(-EPERM, errorOf(user, directory)) << "another user's";
+    ASSERT_EQ(0, chown(shared.c_str(), user, user));
+    ASSERT_EQ(0, chmod(shared.c_str(), 0777));
+    EXPECT_EQ(-EPERM, errorOf(user, directory)) << "where others can write";
+    ASSERT_EQ(0, rmdir(shared.c_str()));
+
+    ASSERT_EQ(0, symlink(directory.c_str(), shared.c_str()));
+    EXPECT_EQ(-ENOTDIR, errorOf(user, directory)) << "a link";
+    ASSERT_EQ(0, unlink(shared.c_str()));
+    writeFile(shared, "");
+    EXPECT_EQ(-ENOTDIR, errorOf(user, directory)) << "a file";
+    ASSERT_EQ(0, unlink(shared.c_str()));
+    ASSERT_EQ(0, rmdir(directory.c_str()));
 }
 
 /* In a process of its own, with a file system that has room for less than the file. */
