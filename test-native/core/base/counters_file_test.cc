@@ -296,6 +296,19 @@ TEST_P(CountersFileTest, ShouldPutAsideUnderANameThatNoInstanceHas)
     endOther(SIGCONT);
 }
 
+/* A start that fails when it has the name already: the process before serves on. */
+TEST_P(CountersFileTest, ShouldGiveTheNameBackToTheProcessBefore)
+{
+    startOther();
+    ASSERT_EQ(0, make(&file_));
+    file_.gives_back = true;
+    sfd_counters_file_hide(&file_);
+    EXPECT_EQ(std::vector<std::string>{"sendfiled.one.counters"}, names());
+    EXPECT_EQ(static_cast<uint32_t>(other_), headOf(openNamed())->pid);
+    endOther(SIGCONT);
+    EXPECT_EQ(std::vector<std::string>{}, names());
+}
+
 TEST_P(CountersFileTest, ShouldNotRemoveAFileThatIsNotItsOwn)
 {
     ASSERT_EQ(0, make(&file_));
