@@ -29,13 +29,29 @@ final class DoctorCommand {
     /** Gives the exit status: whether nothing has failed. */
     static int run(Arguments arguments, Report report) throws SfdException, InterruptedException {
         DoctorCommand doctor = new DoctorCommand(arguments);
-        doctor.found.addAll(MachineChecks.all());
+        doctor.found.addAll(MachineChecks.all(doctor.process()));
         if (NativeLibrary.isAvailable()) {
             doctor.daemon();
         }
         report.findings(doctor.found);
         boolean failed = doctor.found.stream().anyMatch(finding -> finding.level() == Finding.Level.FAIL);
         return failed ? ExitCode.FAILED : ExitCode.OK;
+    }
+
+    /** Whose limits count, as its counters tell; 0: there is none, or not for this user. */
+    private long process() {
+        if (NativeLibrary.isAvailable()) {
+            try {
+                for (Inspection each : Inspection.of(arguments)) {
+                    if (each.isThere()) {
+                        return each.reading().pid();
+                    }
+                }
+            } catch (SfdException e) {
+                // What is wrong with the daemon is found later.
+            }
+        }
+        return 0;
     }
 
     private void daemon() throws InterruptedException {

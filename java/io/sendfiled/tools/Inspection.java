@@ -90,6 +90,11 @@ record Inspection(CountersReading reading, Writer writer) {
         }
     }
 
+    /** Whether its process is there, perhaps stopped. */
+    boolean isThere() {
+        return writer == Writer.RUNNING || writer == Writer.STOPPED;
+    }
+
     /** One line: which daemon, and how it is. */
     String title() {
         String who = "sendfiled '" + SfdException.printable(reading.name()) + "', pid " + reading.pid() + ": ";

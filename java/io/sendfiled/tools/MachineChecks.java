@@ -23,16 +23,29 @@ final class MachineChecks {
     private static final long USUAL_TRANSFERS = 1000;
     private static final int USUAL_QUEUE = 10;
     private static final int PAGE = 4096;
+    private static final long NO_LIMIT = 1L << 62; // v1 has a number for it, nearly 2^63
     private static final int JAVA_LEAST = 17;
     private static final int YEAR_LEAST = 2024;
     private static final String NEWER = "a newer kernel; in a container, a seccomp profile that has the call";
 
     private final List<Finding> found = new ArrayList<>();
+    private final String process; // its directory in /proc
+    private final String whose;
 
-    private MachineChecks() {}
+    private MachineChecks(String process, String whose) {
+        this.process = process;
+        this.whose = whose;
+    }
 
-    static List<Finding> all() {
-        MachineChecks checks = new MachineChecks();
+    /**
+     * All of them.
+     *
+     * @param daemon the process whose limits count; 0: none is known, so those of what is started from here
+     */
+    static List<Finding> all(long daemon) {
+        MachineChecks checks = daemon == 0
+                ? new MachineChecks("/proc/self", "")
+                : new MachineChecks("/proc/" + daemon, "of the daemon: ");
         checks.java();
         if (checks.library()) {
             checks.kernel();
@@ -152,17 +165,17 @@ final class MachineChecks {
     // ---- limits ----
 
     private void limits() {
-        String limits = SystemFiles.after("/proc/self/limits", "Max open files");
+        String limits = SystemFiles.after(process + "/limits", "Max open files");
         long most = limits == null ? -1 : SystemFiles.number(limits, 1, -1);
         long transfers = (most - OTHER_DESCRIPTORS) / DESCRIPTORS_A_TRANSFER;
         if (most < 0) {
-            found.add(Finding.ok("open files", "no limit is told"));
+            found.add(Finding.ok("open files", whose + "no limit is told"));
         } else if (transfers >= USUAL_TRANSFERS) {
-            found.add(Finding.ok("open files", most + ", for " + transfers + " transfers"));
+            found.add(Finding.ok("open files", whose + most + ", for " + transfers + " transfers"));
         } else {
             found.add(Finding.warn(
                     "open files",
-                    "the hard limit of " + most + " lets " + Math.max(transfers, 0) + " transfers be",
+                    whose + "the hard limit of " + most + " lets " + Math.max(transfers, 0) + " transfers be",
                     "LimitNOFILE=524288 in the unit, or ulimit -Hn before the start"));
         }
         long pipes = SystemFiles.number("/proc/sys/fs/pipe-user-pages-soft", 0);
@@ -177,31 +190,50 @@ final class MachineChecks {
         memory();
     }
 
+    /** The first group, from the process's own on upwards, that has a limit: of cgroup v1, or of v2. */
     private void memory() {
-        String group = SystemFiles.after("/proc/self/cgroup", "0::");
+        String group = null;
+        String mount = "";
+        String max = "";
+        String now = "";
+        for (String line : SystemFiles.lines(process + "/cgroup")) {
+            String[] fields = line.split(":", 3); // cgroups(7): hierarchy, controllers, path
+            if (fields.length == 3 && List.of(fields[1].split(",")).contains("memory")) {
+                group = fields[2];
+                mount = "/sys/fs/cgroup/memory";
+                max = "/memory.limit_in_bytes";
+                now = "/memory.usage_in_bytes";
+                break;
+            }
+            if (line.startsWith("0::")) {
+                group = line.substring("0::".length());
+                mount = "/sys/fs/cgroup";
+                max = "/memory.max";
+                now = "/memory.current";
+            }
+        }
         if (group == null) {
             return;
         }
-        for (String at = group; ; at = at.substring(0, at.lastIndexOf('/'))) {
-            String directory = "/sys/fs/cgroup" + (at.equals("/") ? "" : at);
-            long max = SystemFiles.number(directory + "/memory.max", Long.MAX_VALUE);
-            long now = SystemFiles.number(directory + "/memory.current", 0);
-            if (max != Long.MAX_VALUE) {
-                String detail = Report.human(now) + " of " + Report.human(max) + " in " + directory;
-                found.add(
-                        now < max - max / 10
-                                ? Finding.ok("memory limit", detail)
-                                : Finding.warn(
-                                        "memory limit",
-                                        detail + ": pages of files are dropped soon after they are read",
-                                        "a higher MemoryMax= (a container's memory limit), or less in the group"));
-                return;
-            }
-            if (at.lastIndexOf('/') <= 0) {
-                found.add(Finding.ok("memory limit", "none"));
-                return;
-            }
+        String at = group.equals("/") ? "" : group;
+        long limit = SystemFiles.number(mount + at + max, NO_LIMIT);
+        while (limit >= NO_LIMIT && !at.isEmpty()) {
+            at = at.substring(0, at.lastIndexOf('/')); // in a container, the path may be the host's
+            limit = SystemFiles.number(mount + at + max, NO_LIMIT);
         }
+        if (limit >= NO_LIMIT) {
+            found.add(Finding.ok("memory limit", whose + "none"));
+            return;
+        }
+        long used = SystemFiles.number(mount + at + now, 0);
+        String detail = whose + Report.human(used) + " of " + Report.human(limit) + " in " + mount + at;
+        found.add(
+                used < limit - limit / 10
+                        ? Finding.ok("memory limit", detail)
+                        : Finding.warn(
+                                "memory limit",
+                                detail + ": pages of files are dropped soon after they are read",
+                                "a higher MemoryMax= (a container's memory limit), or less in the group"));
     }
 
     private void network() {

@@ -3,10 +3,12 @@ package io.sendfiled.system.process;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
+import io.sendfiled.support.Await;
 import io.sendfiled.support.HelperProgram;
 import io.sendfiled.system.Program;
 import java.io.IOException;
@@ -161,5 +163,51 @@ final class DoctorIT extends ProgramTestCase {
         assertFalse(diagnose("sh", "-c", "ulimit -n 4000 && exec \"$@\"", "sh")
                 .level("open files")
                 .equals("warn"));
+    }
+
+    /** A login has others than the unit of the daemon. */
+    @Test
+    void shouldTellTheLimitsOfTheDaemonAndNotItsOwn() throws Exception {
+        try (Program program = Program.shell(scratch, "ulimit -n 364; exec \"$@\"", arguments())) {
+            program.awaitServing(socket());
+            Diagnosis few = diagnose();
+            assertEquals("warn", few.level("open files"), few.findings()::toString);
+            assertTrue(few.text("open files").contains("of the daemon: the hard limit of 364"), few.text("open files"));
+        }
+        assertFalse(diagnose().text("open files").contains("of the daemon"));
+    }
+
+    /** Of cgroup v1; where v2 has the controller, no group can be made inside of one that has processes. */
+    @Test
+    void shouldTellTheMemoryLimitOfTheDaemonsGroup() throws Exception {
+        Path above = memoryGroup();
+        assumeTrue(Files.isWritable(above), "no cgroup v1 with the controller of memory to write to");
+        Path group = Files.createDirectory(
+                above.resolve("sendfiled-test-" + ProcessHandle.current().pid()));
+        try {
+            Files.writeString(group.resolve("memory.limit_in_bytes"), Long.toString(3L << 30));
+            Path inner = Files.createDirectory(group.resolve("inner"));
+            try (Program program = start()) {
+                Files.writeString(inner.resolve("cgroup.procs"), Long.toString(program.pid()));
+                String limit = diagnose().text("memory limit");
+                assertTrue(limit.contains("\"ok\""), limit);
+                assertTrue(limit.contains("of the daemon: "), limit);
+                assertTrue(limit.contains(" of 3.0 GiB in " + group + "\""), limit);
+            } finally {
+                Await.until("its process to leave it", inner.toFile()::delete);
+            }
+        } finally {
+            Files.delete(group);
+        }
+    }
+
+    private static Path memoryGroup() throws IOException {
+        for (String line : Files.readAllLines(Path.of("/proc/self/cgroup"))) {
+            String[] fields = line.split(":", 3);
+            if (fields[1].equals("memory")) {
+                return Path.of("/sys/fs/cgroup/memory" + fields[2]);
+            }
+        }
+        return Path.of("none");
     }
 }
