@@ -16,8 +16,11 @@ pid=$!
 [ "$(od -An -tx4 "$work/ready")" = " 00000000" ] || exit 1
 SENDFILED_JAVA_OPTS="-XX:DumpLoadedClassList=$work/sfd" "$tree/bin/sfd" read file --socket-dir "$work" >"$work/out" &&
     cmp "$work/file" "$work/out" || exit 1
-SENDFILED_JAVA_OPTS="-XX:DumpLoadedClassList=$work/sfd.ping" "$tree/bin/sfd" ping -t 20s --socket-dir "$work" || exit 1
-cat "$work/sfd.ping" >>"$work/sfd"
+for command in "ping -t 20s" counters top; do # what has to answer at once
+    # shellcheck disable=SC2086
+    SENDFILED_JAVA_OPTS="-XX:DumpLoadedClassList=$work/sfd.one" "$tree/bin/sfd" $command --socket-dir "$work" || exit 1
+    cat "$work/sfd.one" >>"$work/sfd"
+done
 kill $pid && wait $pid || exit 1
 pid=
 
