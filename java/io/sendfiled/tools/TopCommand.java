@@ -72,8 +72,12 @@ final class TopCommand {
     /** A line. */
     private record Row(RunningTransfer transfer, double rate, String user) {}
 
+    /** What names a transfer where one daemon follows another: each counts from 1 on. */
+    private record Key(long daemon, long id) {}
+
+    private static final char PAUSE = 'p';
+    private static final char QUIT = 'q';
     private static final int WIDTH = 80;
-    private static final int WIDTH_MIN = 40;
     private static final int HEAD = "ID       PID     USER     WHAT  SIZE DONE   RATE    AGE WAITING   ".length();
     private static final double NS = 1e9;
     private static final int HUNDRED = 100;
@@ -81,9 +85,12 @@ final class TopCommand {
 
     private final Arguments arguments;
     private final Map<Integer, String> users = new HashMap<>();
-    private Map<Long, RunningTransfer> before = Map.of();
+    private List<Inspection> inspections = List.of();
+    private List<Row> rows = List.of();
+    private Map<Key, RunningTransfer> before = Map.of();
     private long beforeNs;
     private Sort sort;
+    private boolean paused;
 
     private TopCommand(Arguments arguments) throws SfdException {
         this.arguments = arguments;
@@ -96,7 +103,8 @@ final class TopCommand {
         long intervalMs = CountersCommand.interval(arguments).toMillis();
         if (arguments.isSet(OptionSpec.JSON)) {
             out.print(InspectionJson.transfers(Inspection.of(arguments)) + "\n");
-        } else if (arguments.isSet(OptionSpec.ONCE) || !out.isTerminal()) {
+        } else if (arguments.isSet(OptionSpec.ONCE) || !Screen.isPossible(out)) {
+            top.read();
             out.print(top.screen(width(out), STDOUT_LINES));
         } else {
             top.look(out, intervalMs);
@@ -118,17 +126,21 @@ final class TopCommand {
 
     private static int width(StandardOutput out) {
         int width = out.isTerminal() ? DescriptorsNative.terminalWidth(DataDescriptor.number()) : WIDTH;
-        return width == 0 ? WIDTH : Math.max(WIDTH_MIN, width);
+        return width == 0 ? WIDTH : width;
     }
 
     private void look(StandardOutput out, long intervalMs) throws SfdException, InterruptedException {
         try (Screen screen = Screen.open(out)) {
             while (true) {
+                if (!paused) {
+                    read();
+                }
                 screen.show(screen(width(out), screen.lines()));
                 char key = screen.key(intervalMs);
-                if (key == 'q') {
+                if (key == QUIT) {
                     return;
                 }
+                paused ^= key == PAUSE;
                 for (Sort one : Sort.values()) {
                     sort = one.key == key ? one : sort;
                 }
@@ -136,32 +148,44 @@ final class TopCommand {
         }
     }
 
-    /** What is to be seen: a line for each daemon, a heading, and as many transfers as there is room for. */
-    private String screen(int width, int lines) throws SfdException {
-        StringBuilder text = new StringBuilder();
-        List<Row> rows = new ArrayList<>();
-        List<Inspection> inspections = Inspection.of(arguments);
-        Map<Long, RunningTransfer> seen = new HashMap<>();
-        long counted = 0;
+    /** What is there now, with rates since the last time. */
+    private void read() throws SfdException {
+        inspections = Inspection.of(arguments);
+        List<Row> found = new ArrayList<>();
+        Map<Key, RunningTransfer> seen = new HashMap<>();
         long readNs = 0;
         for (Inspection inspection : inspections) {
             CountersReading reading = inspection.reading();
-            text.append(cut(inspection.title(), width)).append('\n');
-            counted += reading.get(Counter.TRANSFERS);
             readNs = reading.readNs();
             for (RunningTransfer transfer : reading.transfers()) {
-                seen.put(transfer.id(), transfer);
-                rows.add(new Row(transfer, rate(transfer, readNs), user(transfer.uid())));
+                Key key = new Key(reading.pid(), transfer.id());
+                seen.put(key, transfer);
+                found.add(new Row(transfer, rate(transfer, before.get(key), readNs), user(transfer.uid())));
             }
         }
+        rows = found;
         before = seen;
         beforeNs = readNs;
+    }
+
+    /** What is to be seen: a line for each daemon, a heading, and as many transfers as there is room for. */
+    private String screen(int width, int lines) {
+        StringBuilder text = new StringBuilder();
+        long counted = 0;
+        for (Inspection inspection : inspections) {
+            text.append(cut(inspection.title(), width)).append('\n');
+            counted += inspection.reading().get(Counter.TRANSFERS);
+        }
         rows.sort(sort.order());
-        text.append(Math.max(counted, rows.size())).append(" transfers, by ").append(sort.word());
-        text.append(lines == STDOUT_LINES ? "" : "; keys: " + keys()).append("\n\n");
+        long all = Math.max(counted, rows.size());
+        String heading = all
+                + (all == 1 ? " transfer, by " : " transfers, by ")
+                + sort.word()
+                + (lines == STDOUT_LINES ? "" : (paused ? ", paused" : "") + "; keys: " + keys());
+        text.append(cut(heading, width)).append("\n\n");
         text.append(cut("ID       PID     USER     WHAT  SIZE DONE   RATE    AGE WAITING   FILE", width))
                 .append('\n');
-        int room = lines == STDOUT_LINES ? lines : Math.max(1, lines - inspections.size() - 4);
+        int room = lines == STDOUT_LINES ? lines : Math.max(0, lines - inspections.size() - 4);
         for (Row row : rows.subList(0, Math.min(rows.size(), room))) {
             text.append(cut(line(row, width), width)).append('\n');
         }
@@ -173,12 +197,11 @@ final class TopCommand {
         for (Sort one : Sort.values()) {
             keys.append(one.key).append(' ');
         }
-        return keys + "q";
+        return keys.append(PAUSE).append(' ').append(QUIT).toString();
     }
 
     /** Since the last look; of what was not there then, since it began. */
-    private double rate(RunningTransfer transfer, long readNs) {
-        RunningTransfer earlier = before.get(transfer.id());
+    private double rate(RunningTransfer transfer, @Nullable RunningTransfer earlier, long readNs) {
         if (earlier == null) {
             return transfer.ageNs() == 0 ? 0 : transfer.moved() * NS / transfer.ageNs();
         }
