@@ -27,14 +27,14 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.Parameter;
 import org.junit.jupiter.params.ParameterizedClass;
-import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.MethodSource;
 
 /**
  * R4: no event loop of Netty's waits for a disk, whichever of its calls does not come back. The disk answers when the test
  * says so, and a loop that waits for it can answer nothing; BlockHound looks on.
  */
 @ParameterizedClass
-@EnumSource(Transport.class)
+@MethodSource("io.sendfiled.system.netty.Transport#ofThisNetty")
 @Timeout(120)
 final class EventLoopIT {
     private static final int SIZE = 300_000;
