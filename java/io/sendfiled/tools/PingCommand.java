@@ -23,7 +23,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class PingCommand {
     /** So that all of it, with the start of this program, takes less than a second. */
-    private static final Duration PATIENCE = Duration.ofMillis(700);
+    private static final Duration PATIENCE = Duration.ofMillis(500);
 
     private static final byte[] FILE = "ping\0".getBytes(StandardCharsets.US_ASCII);
 

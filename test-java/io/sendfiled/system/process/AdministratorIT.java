@@ -120,7 +120,7 @@ final class AdministratorIT extends ProgramTestCase {
             program.signal("STOP");
             long begin = System.nanoTime();
             String answer = expect(6, "ping");
-            assertTrue(answer.contains("'a' does not answer within 700 ms"), answer);
+            assertTrue(answer.contains("'a' does not answer within 500 ms"), answer);
             assertTrue(System.nanoTime() - begin < TimeUnit.SECONDS.toNanos(5), "it has waited");
             assertTrue(expect(6, "ping", "--json", "-t", "100ms").contains("\"errnoName\":\"ETIMEDOUT\""));
             program.signal("CONT");

@@ -102,7 +102,7 @@ final class DoctorIT extends ProgramTestCase {
             try (Program doctor = doctor(List.of(), "--json")) {
                 String output = doctor.output();
                 assertEquals(1, doctor.awaitExit());
-                assertTrue(output.contains("does not answer within 700 ms"), output);
+                assertTrue(output.contains("does not answer within 500 ms"), output);
             }
             program.signal("CONT");
         }
