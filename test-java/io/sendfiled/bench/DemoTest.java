@@ -78,7 +78,7 @@ final class DemoTest {
         assertEquals(List.of(), text.lines().filter(line -> line.length() > 80).toList());
         for (String line : List.of(
                 "(?s).* ✓ sfd counters .*\nRequests +received .*\n  read +1 .*",
-                "(?s).* ✓ sfd top .*\n1 transfers, by rate\nID .*\n\\S+ .* read .* receiver +big\n.*",
+                "(?s).* ✓ sfd top .*\n1 transfer, by rate\nID .*\n\\S+ .* read .* receiver +big\n.*",
                 "(?s).* ✓ transfers recorded +\\d.*; the longest: .*big,.*",
                 "(?s).* ✓ refusals recorded +1: \\S+ missing, no such file or\\s+directory \\(ENOENT\\)\\n.*",
                 "(?s).* ✓ stalls recorded +(none|\\d+;).*")) {
