@@ -1,5 +1,6 @@
 #!/bin/sh
 # What with_systemd.sh runs to test the units: prints a line "ok WHAT" or "not ok WHAT: ..." for each step, and "done".
+# Its program is client_driver.
 set -u
 service=sendfiled.service
 directory=/run/sendfiled/default
@@ -42,11 +43,37 @@ restart_beside_reads() {
     wait
     sort -u /tmp/reads
 }
+# restarts WHAT COUNT: so many restarts beside 64 transfers at once, of which every byte is compared. Each has another
+# daemon, and waits until four at most are at their last transfers, of the eight that may be.
+restarts() {
+    rm -f /tmp/over
+    while [ ! -e /tmp/over ]; do
+        as sendfiled /client_driver $directory default many 128 64 /srv some long || echo "status $?"
+    done >/tmp/transfers 2>&1 &
+    wrong=
+    for _ in $(seq "$2"); do
+        before=$(holder)
+        systemctl restart $service || wrong="$wrong $(journalctl --quiet --no-pager --lines 5 --unit $service);"
+        [ "$(holder)" != "$before" ] || wrong="$wrong $before serves on;"
+        seen=$(wc -l </tmp/transfers)
+        until [ "$(wc -l </tmp/transfers)" != "$seen" ] && [ "$(pgrep -c -u sendfiled java)" -lt 5 ]; do
+            sleep 0.05
+        done
+    done
+    touch /tmp/over
+    wait
+    wrong=$wrong$(grep -v '^{"done":128,"failed":0,' /tmp/transfers)
+    [ -z "$wrong" ] && echo "ok $1" || echo "not ok $1: $wrong"
+    echo "# $(wc -l </tmp/transfers) times 128 transfers"
+}
+holder() { cat $directory/sendfiled.default.lock; }
 
 ip link set lo up
 mkdir -p /srv /run/systemd/system/$service.d
 echo "the content" >/srv/file
-printf '[Service]\nWatchdogSec=2\n' >/run/systemd/system/$service.d/test.conf
+head -c 30000 /dev/urandom >/srv/some
+head -c 300000 /dev/urandom >/srv/long
+printf '[Unit]\nStartLimitIntervalSec=0\n' >/run/systemd/system/$service.d/test.conf
 systemctl daemon-reload
 systemd-sysusers
 systemd-tmpfiles --create
@@ -64,11 +91,18 @@ check "nobody else can connect" 4 sh -c "setpriv --reuid=54390 --regid=54390 --c
 pid=$(property MainPID)
 systemctl reload $service
 check "a reload does not end it" "$pid" property MainPID
+restarts "twenty restarts lose no transfer" 20
 check "nothing is amiss" "" complaints
 
+printf '[Service]\nWatchdogSec=2\n' >/run/systemd/system/$service.d/watchdog.conf
+systemctl daemon-reload
+systemctl restart $service
+pid=$(property MainPID)
 kill -STOP "$(pgrep -P "$pid")" # the daemon itself: unit.sh waits for it
 check "the watchdog starts it anew when it hangs" 1 property NRestarts
 check "it serves again" "the content" read_file file
+rm /run/systemd/system/$service.d/watchdog.conf
+systemctl daemon-reload
 systemctl stop $service
 check "a stop is no failure" "success 0" sh -c "echo \$(systemctl show --value -p Result -p ExecMainStatus $service)"
 check "it leaves nothing behind" "" ls $directory
@@ -77,6 +111,7 @@ systemctl start sendfiled.socket
 check "the socket waits without it" inactive systemctl is-active $service
 check "the first request starts it" "the content" read_file file
 check "a restart loses no request" "the content" restart_beside_reads
+restarts "nor do twenty with its socket" 20
 systemctl stop sendfiled.socket $service
 check "both leave nothing behind" "" ls $directory
 check "nothing was amiss" "" complaints

@@ -1,13 +1,13 @@
 #!/bin/sh
-# with_systemd.sh DIST SCRIPT: boots systemd as process 1 of namespaces of its own, on an overlay of this machine's root in
-# which the tree DIST is installed below /usr, and runs the shell script SCRIPT there. Prints what that prints, and ends
-# with its status; 77 where this machine cannot do that. Leaves nothing behind. Root only.
+# with_systemd.sh DIST SCRIPT PROGRAM: boots systemd as process 1 of namespaces of its own, on an overlay of this machine's
+# root in which the tree DIST is installed below /usr and PROGRAM in /, and runs the shell script SCRIPT there. Prints what
+# that prints, and ends with its status; 77 where this machine cannot do that. Leaves nothing behind. Root only.
 set -u
 [ "$(id -u)" = 0 ] || { echo "only root can boot it"; exit 77; }
 [ -x /lib/systemd/systemd ] || { echo "there is no systemd"; exit 77; }
-if [ "${3-}" != inside ]; then
+if [ "${4-}" != inside ]; then
     exec unshare --mount --propagation private --pid --fork --kill-child --uts --ipc --net --mount-proc -- \
-        "$(readlink -f "$0")" "$1" "$2" inside
+        "$(readlink -f "$0")" "$1" "$2" "$3" inside
 fi
 
 # Process 1 here is this script; systemd must be process 1 of yet another namespace.
@@ -34,6 +34,7 @@ cp -r "$1/." usr/
 sed -i "s|$1/bin/|/usr/bin/|" usr/lib/systemd/system/sendfiled*
 [ ! -d usr/etc/sendfiled ] || mv usr/etc/sendfiled etc/
 cp "$2" script.sh
+cp "$3" .
 # Nothing of this machine's own is started.
 rm -rf etc/systemd/system/*.wants etc/systemd/system/*.requires
 cat >boot.sh <<'BOOT'

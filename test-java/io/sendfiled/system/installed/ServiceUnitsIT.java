@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import io.sendfiled.support.HelperProgram;
 import io.sendfiled.support.Scale;
 import io.sendfiled.system.Program;
 import java.io.IOException;
@@ -124,7 +125,8 @@ final class ServiceUnitsIT {
         List<String> said = run(
                 support.resolve("with_systemd.sh").toString(),
                 DIST.toString(),
-                support.resolve("under_systemd.sh").toString());
+                support.resolve("under_systemd.sh").toString(),
+                HelperProgram.path("client_driver").toString());
 
         assumeTrue(!last(said).equals("exit " + CANNOT), () -> String.join("; ", said));
         assertFalse(said.stream().anyMatch(line -> line.startsWith("not ok")), () -> String.join("\n", said));
