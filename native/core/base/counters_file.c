@@ -22,6 +22,7 @@
 #define SHM    "/dev/shm/sendfiled-" /* and the uid */
 #define SYS    (&sfd_sys_setup_linux)
 #define MEMORY (&sfd_sys_memory_linux)
+#define FIND   (O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC) /* whatever is there */
 
 _Static_assert(sizeof(struct sfd_counters_row) == 256, "rows do not share lines of the cache");
 
@@ -216,17 +217,23 @@ static bool is_forgotten(int fd)
     return SYS->fstatat(AT_FDCWD, path, &st, AT_SYMLINK_NOFOLLOW) == -ENOENT;
 }
 
-static void sweep(int shm)
+/* Of a directory, to be closed; NULL if it cannot be read. */
+static DIR *entries_of(int dir)
 {
-    const int fd = SYS->openat(shm, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+    const int fd = SYS->openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
     DIR *entries = fd < 0 ? NULL : fdopendir(fd);
 
-    if (entries == NULL) {
-        if (fd >= 0) SYS->close(fd);
-        return;
-    }
+    if (entries == NULL && fd >= 0) SYS->close(fd);
+    return entries;
+}
+
+static void sweep(int shm)
+{
+    DIR *entries = entries_of(shm);
+
+    if (entries == NULL) return;
     for (const struct dirent *entry = readdir(entries); entry != NULL; entry = readdir(entries)) {
-        const int file = SYS->openat(shm, entry->d_name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0);
+        const int file = SYS->openat(shm, entry->d_name, FIND, 0);
         if (file < 0) continue;
         if (is_forgotten(file)) (void)SYS->unlinkat(shm, entry->d_name, 0);
         SYS->close(file);
@@ -248,27 +255,54 @@ static int set_aside_name(char out[SFD_COUNTERS_FILE_MAX], const char *name, uin
     return n < 0 || n >= SFD_COUNTERS_FILE_MAX ? -ENAMETOOLONG : 0;
 }
 
+/* A file in DIR, or the one that it names, whose name is in `other` then; else that is empty. */
+static int open_named(const struct sfd_counters_file *file, int shm, const char *name,
+                      char other[SFD_COUNTERS_FILE_MAX])
+{
+    const int fd = SYS->openat(file->dir, name, FIND, 0);
+
+    other[0] = '\0';
+    if (fd < 0 || !names_another(fd, other)) return fd;
+    SYS->close(fd);
+    return shm < 0 ? shm : SYS->openat(shm, other, FIND, 0);
+}
+
 /* The process before may still be there, and end its transfers: its file gets another name. */
 static void put_aside(struct sfd_counters_file *file, int shm, const char *name)
 {
     char other[SFD_COUNTERS_FILE_MAX];
     char aside[SFD_COUNTERS_FILE_MAX];
-    const int flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
-    int fd = SYS->openat(file->dir, file->file, flags, 0);
+    const int fd = open_named(file, shm, file->file, other);
 
-    if (fd < 0) return;
-    const bool elsewhere = names_another(fd, other);
-    if (elsewhere) {
-        SYS->close(fd);
-        fd = shm < 0 ? -ENOENT : SYS->openat(shm, other, flags, 0);
-    }
     if (fd >= 0 && has_living_writer(fd)) {
         if (set_aside_name(aside, name, writer_of(fd)) == 0 && SYS->renameat(file->dir, file->file, aside) == 0)
             memcpy(file->before, aside, sizeof(aside));
-    } else if (elsewhere && shm >= 0) {
+    } else if (other[0] != '\0' && shm >= 0) {
         (void)SYS->unlinkat(shm, other, 0);
     }
     if (fd >= 0) SYS->close(fd);
+}
+
+/* What processes have left that were killed after their files had been put aside. */
+static void sweep_aside(const struct sfd_counters_file *file, int shm)
+{
+    const size_t length = strlen(file->file);
+    char other[SFD_COUNTERS_FILE_MAX];
+    DIR *entries = entries_of(file->dir);
+
+    if (entries == NULL) return;
+    for (const struct dirent *entry = readdir(entries); entry != NULL; entry = readdir(entries)) {
+        const char *name = entry->d_name;
+        if (strncmp(name, file->file, length) != 0 || name[length] != '.') continue;
+        if (name[length + 1] == '\0' || name[length + 1 + strspn(name + length + 1, "0123456789")] != '\0') continue;
+        const int fd = open_named(file, shm, name, other);
+        if (fd >= 0 ? !has_living_writer(fd) : fd == -ENOENT) {
+            (void)SYS->unlinkat(file->dir, name, 0);
+            if (other[0] != '\0' && shm >= 0) (void)SYS->unlinkat(shm, other, 0);
+        }
+        if (fd >= 0) SYS->close(fd);
+    }
+    (void)closedir(entries);
 }
 
 /* Gives a file that is complete its name. */
@@ -364,6 +398,7 @@ static int make_file(struct sfd_counters_file *file, const struct sfd_counters_h
     (void)snprintf(file->file, sizeof(file->file), "%s", hidden + 1);
     if (result == 0) result = set_aside_name(file->aside, name, (uint32_t)getpid());
     if (result == 0) {
+        sweep_aside(file, shm);
         put_aside(file, shm, name);
         result = here ? make_here(file, head, name, hidden) : make_elsewhere(file, shm, head, name, hidden);
     }

@@ -278,6 +278,23 @@ TEST_P(CountersFileTest, ShouldLeaveTheFileOfALivingProcessItsOwnName)
     EXPECT_EQ(std::vector<std::string>{"sendfiled.one.counters"}, names()) << "it removes its own, under either name";
 }
 
+TEST_P(CountersFileTest, ShouldSweepAwayWhatWasPutAsideOfAKilledProcess)
+{
+    startOther();
+    ASSERT_EQ(0, make(&file_));
+    const OwnedFd left = openNamed("sendfiled.one.counters." + std::to_string(other_));
+    sfd_counters_file_release(&file_);
+    ASSERT_EQ(0, make(&file_));
+    EXPECT_EQ(2u, names().size()) << "it lives";
+    endOther(SIGKILL);
+    sfd_counters_file_release(&file_);
+    ASSERT_EQ(0, make(&file_));
+    struct stat st = {};
+    ASSERT_EQ(0, fstat(left.get(), &st));
+    EXPECT_EQ(0u, st.st_nlink);
+    EXPECT_EQ(std::vector<std::string>{"sendfiled.one.counters"}, names());
+}
+
 TEST_P(CountersFileTest, ShouldPutAsideUnderANameThatNoInstanceHas)
 {
     startOther();

@@ -71,7 +71,7 @@ final class UpgradeCrashIT extends UpgradeTestCase {
         last.signal("TERM");
         assertEquals(0, last.awaitExit());
         List<String> counters = Stream.of(killed)
-                .map(program -> "sendfiled.a." + program.pid() + ".counters")
+                .map(program -> "sendfiled.a.counters." + program.pid())
                 .toList();
         assertEquals(
                 List.of(),
