@@ -1,7 +1,6 @@
 package io.sendfiled.engine;
 
 import io.sendfiled.jni.Records;
-import io.sendfiled.names.Names;
 import io.sendfiled.sys.Errno;
 import java.util.concurrent.TimeUnit;
 import jdk.jfr.FlightRecorder;
@@ -82,23 +81,14 @@ final class Recordings implements RecordSink {
         event.firstByte = RecordWords.firstByteNs(record);
         event.total = RecordWords.totalNs(record);
         event.technique = RecordWords.technique(record);
-        commit(event, record);
+        event.commit(record);
     }
 
     private static void refusal(Records record) {
         RefusalEvent event = new RefusalEvent();
         event.errno = Errno.name(record.error());
         event.reason = Errno.message(record.error());
-        commit(event, record);
-    }
-
-    private static void commit(RequestEvent event, Records record) {
-        event.operation = RecordWords.operation(record);
-        event.path = Names.printable(Names.text(record.path()));
-        event.pid = record.pid();
-        event.uid = Integer.toUnsignedLong(record.uid());
-        event.loop = record.loop();
-        event.commit();
+        event.commit(record);
     }
 
     private static void stall(Records record) {

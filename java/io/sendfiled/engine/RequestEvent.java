@@ -1,5 +1,7 @@
 package io.sendfiled.engine;
 
+import io.sendfiled.jni.Records;
+import io.sendfiled.names.Names;
 import jdk.jfr.Category;
 import jdk.jfr.Description;
 import jdk.jfr.Event;
@@ -30,4 +32,14 @@ abstract class RequestEvent extends Event {
 
     @Label("Loop")
     int loop;
+
+    /** Fills in the above, and commits it. */
+    final void commit(Records record) {
+        operation = RecordWords.operation(record);
+        path = Names.printable(Names.text(record.path()));
+        pid = record.pid();
+        uid = Integer.toUnsignedLong(record.uid());
+        loop = record.loop();
+        commit();
+    }
 }
