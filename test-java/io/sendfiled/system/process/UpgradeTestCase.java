@@ -23,7 +23,7 @@ import java.util.stream.Stream;
 
 /** What tests of upgrades share: daemons that follow each other, and clients that notice what they lose. */
 abstract class UpgradeTestCase extends ProgramTestCase {
-    private static final String[] STANDARD = {"--stop-timeout", "60s", "--open-timeout", "60s", "--loops", "2"};
+    private static final String[] STANDARD = {"--stop-timeout", "10m", "--open-timeout", "10m", "--loops", "2"};
     static final int SIZE = 300_000;
     static final int BIG = 20_000_000; // more than any receiver's buffers hold
 
