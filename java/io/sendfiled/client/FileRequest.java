@@ -98,8 +98,14 @@ public final class FileRequest {
      * @param source the file; a duplicate is made each time the request is submitted
      */
     public static FileRequest of(Source source) {
-        long size = source.size() == 0 ? TO_END : source.size();
-        return new FileRequest(new byte[0], source, 0, size, List.of(), TransferOptions.DEFAULT, Place.DEFAULT);
+        return new FileRequest(
+                new byte[0],
+                source,
+                0,
+                Math.max(TO_END, source.size()),
+                List.of(),
+                TransferOptions.DEFAULT,
+                Place.DEFAULT);
     }
 
     /**
@@ -108,8 +114,7 @@ public final class FileRequest {
      * @param buffer the buffer; the caller keeps it, and may close it as soon as the request was submitted
      */
     public static FileRequest of(SharedBuffer buffer) {
-        FileRequest all = of(Source.of(buffer));
-        return buffer.size() == 0 ? all.range(0, 0) : all; // its file may be longer
+        return of(Source.of(buffer));
     }
 
     /**
@@ -122,8 +127,8 @@ public final class FileRequest {
         if (offset < 0) {
             throw new IllegalArgumentException("negative offset " + offset);
         }
-        long size = source == null ? 0 : source.size();
-        return size > 0
+        long size = source == null ? TO_END : source.size();
+        return size >= 0
                 ? range(offset, size - offset)
                 : new FileRequest(path, source, offset, TO_END, List.of(), options, place);
     }
@@ -164,9 +169,9 @@ public final class FileRequest {
      *     one, 16 for each segment, and those of the segments that are bytes; or if a range begins behind a buffer
      */
     public FileRequest withSegments(List<Segment> parts) {
-        long known = source == null ? 0 : source.size();
+        long known = source == null ? TO_END : source.size();
         List<Segment> list = parts.stream()
-                .map(part -> known > 0 ? part.within(known) : part)
+                .map(part -> known >= 0 ? part.within(known) : part)
                 .toList();
         long size = path.length + 1L;
         for (Segment segment : list) {

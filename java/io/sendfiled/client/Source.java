@@ -33,9 +33,9 @@ public interface Source {
         return "an open file";
     }
 
-    /** The bytes of the file that belong to the source; 0: all of them. */
+    /** The bytes of the file that belong to the source; {@link FileRequest#TO_END}: all of them. */
     default long size() {
-        return 0;
+        return FileRequest.TO_END;
     }
 
     /**

@@ -4,6 +4,8 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
+import io.sendfiled.buffer.SharedBuffer;
+import java.io.IOException;
 import java.util.Collections;
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -30,6 +32,27 @@ final class FileRequestTest {
         assertArrayEquals(new byte[] {(byte) 0xff, 'a'}, request.pathBytes());
         assertEquals("\udcffa", request.path());
         assertEquals(request, FileRequest.of(request.path()));
+    }
+
+    /** Its file has whole pages. */
+    @Test
+    void shouldEndWhereABufferEnds() throws IOException {
+        try (SharedBuffer some = SharedBuffer.allocate(10);
+                SharedBuffer none = SharedBuffer.allocate(0)) {
+            for (FileRequest request : List.of(FileRequest.of(some), FileRequest.of(Source.of(some)))) {
+                assertEquals(10, request.length());
+                assertEquals(7, request.from(3).length());
+                assertEquals(0, request.from(10).length());
+                assertThrows(IllegalArgumentException.class, () -> request.from(11));
+                assertThrows(IllegalArgumentException.class, () -> request.withSegments(List.of(Segment.from(11))));
+            }
+            for (FileRequest request : List.of(FileRequest.of(none), FileRequest.of(Source.of(none)))) {
+                assertEquals(0, request.length());
+                assertEquals(0, request.from(0).length());
+                assertThrows(IllegalArgumentException.class, () -> request.from(1));
+                assertThrows(IllegalArgumentException.class, () -> request.withSegments(List.of(Segment.from(1))));
+            }
+        }
     }
 
     @Test
