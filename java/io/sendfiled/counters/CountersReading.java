@@ -113,8 +113,10 @@ public final class CountersReading {
         flows = new long[operations * techniques * CountersLayout.FLOW_LONGS];
         refusals = new long[operations * errnos];
         failures = new long[operations * errnos];
-        latencies = new LatencyHistogram[Math.max(times, Latency.values().length)];
-        Arrays.fill(latencies, new LatencyHistogram(0, 0, new long[cells]));
+        int kinds = Math.max(times, Latency.values().length);
+        long[][] timeCells = new long[kinds][cells];
+        long[] timeSums = new long[kinds];
+        long[] timeMaxima = new long[kinds];
         turnedNs = new long[loops];
         for (int i = 0; i < loops; i++) {
             ByteBuffer loop = copy(source, number(CountersLayout.LOOPS_AT) + (long) i * loopSize, loopSize);
@@ -126,12 +128,19 @@ public final class CountersReading {
             add(loop, CountersLayout.FAILURES_AT, failures, failures.length);
             for (int j = 0; j < times; j++) {
                 int at = number(CountersLayout.HISTOGRAMS_AT) + j * histogramSize;
-                long[] cell = new long[cells];
-                add(loop, at + number(CountersLayout.CELLS_AT), cell);
-                latencies[j] = latencies[j].plus(
-                        new LatencyHistogram(loop.getLong(at + HISTOGRAM_SUM), loop.getLong(at + HISTOGRAM_MAX), cell));
+                int cellsAt = at + number(CountersLayout.CELLS_AT);
+                long max = loop.getLong(at + HISTOGRAM_MAX);
+                if (max > 0 || loop.getLong(cellsAt) > 0) { // thousands of cells, which a short-lived JVM interprets
+                    add(loop, cellsAt, timeCells[j]);
+                    timeSums[j] += loop.getLong(at + HISTOGRAM_SUM);
+                    timeMaxima[j] = Math.max(timeMaxima[j], max);
+                }
             }
             turnedNs[i] = loop.getLong(number(CountersLayout.TURNED_AT));
+        }
+        latencies = new LatencyHistogram[kinds];
+        for (int i = 0; i < kinds; i++) {
+            latencies[i] = new LatencyHistogram(timeSums[i], timeMaxima[i], timeCells[i]);
         }
         queues = readQueues(source, size);
         readNs = System.nanoTime(); // CLOCK_MONOTONIC, as HotSpot has it on Linux

@@ -95,12 +95,4 @@ public final class LatencyHistogram {
         }
         return new LatencyHistogram(sumNs - before.sumNs, maxNs, difference);
     }
-
-    LatencyHistogram plus(LatencyHistogram other) {
-        long[] sum = cells.clone();
-        for (int i = 0; i < sum.length; i++) {
-            sum[i] += other.cells[i];
-        }
-        return new LatencyHistogram(sumNs + other.sumNs, Math.max(maxNs, other.maxNs), sum);
-    }
 }

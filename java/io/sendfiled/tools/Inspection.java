@@ -12,8 +12,8 @@ import java.nio.file.AccessDeniedException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
-import java.time.ZoneId;
-import java.time.format.DateTimeFormatter;
+import java.time.LocalDateTime;
+import java.time.ZoneOffset;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -98,10 +98,10 @@ record Inspection(CountersReading reading, Writer writer) {
     /** One line: which daemon, and how it is. */
     String title() {
         String who = "sendfiled '" + SfdException.printable(reading.name()) + "', pid " + reading.pid() + ": ";
-        String last = local(reading.lastTurnAt());
+        String last = utc(reading.lastTurnAt());
         return who
                 + switch (writer) {
-                    case RUNNING -> "serving since " + local(reading.startedAt()) + " (" + age() + ")";
+                    case RUNNING -> "serving since " + utc(reading.startedAt()) + " (" + age() + ")";
                     case STOPPED -> "stopped (SIGSTOP) after " + last;
                     case GONE -> "killed or crashed after " + last;
                     case ENDED -> "ended at " + last;
@@ -113,9 +113,10 @@ record Inspection(CountersReading reading, Writer writer) {
                 Math.max(0, Duration.between(reading.startedAt(), Instant.now()).toNanos()));
     }
 
-    private static String local(Instant time) {
-        return DateTimeFormatter.ofPattern("yyyy-MM-dd HH:mm:ss")
-                .withZone(ZoneId.systemDefault())
-                .format(time);
+    /** In UTC, as the access log: what a JVM knows of time zones, and of formats, takes it longer than all the rest here. */
+    private static String utc(Instant time) {
+        LocalDateTime at = LocalDateTime.ofEpochSecond(time.getEpochSecond(), 0, ZoneOffset.UTC);
+        String clock = at.toLocalTime().toString();
+        return at.toLocalDate() + "T" + clock + (at.getSecond() == 0 ? ":00" : "") + "Z";
     }
 }
