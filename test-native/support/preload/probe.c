@@ -21,6 +21,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
+#include <setjmp.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -97,6 +98,38 @@ static void report(char kind, const char *name, long result)
 
 #define OUTSIDE(name, call) report('-', name, (long)(call))
 #define NEEDED(name, call)  report('+', name, (long)(call))
+
+/* ---- calls by the numbers of i386 ---------------------------------------------------------------- */
+
+#if defined(__x86_64__)
+static __thread sigjmp_buf *segv_exit; /* of the thread that makes one; the JVM has its own use for the signal */
+static struct sigaction segv_before;
+
+static void on_segv(int signal, siginfo_t *info, void *context)
+{
+    if (segv_exit != NULL) siglongjmp(*segv_exit, 1);
+    segv_before.sa_sigaction(signal, info, context);
+}
+
+/* What the kernel gives, or -ENOSYS where it has no such calls: it sends SIGSEGV then. */
+static long call_by_int80(long number)
+{
+    struct sigaction action = {.sa_sigaction = on_segv, .sa_flags = SA_SIGINFO | SA_NODEFER | SA_ONSTACK};
+    volatile long result = -ENOSYS;
+    sigjmp_buf exit;
+
+    sigaction(SIGSEGV, &action, &segv_before);
+    segv_exit = &exit;
+    if (sigsetjmp(exit, 1) == 0) {
+        long register_value = number;
+        __asm__ volatile("int $0x80" : "+a"(register_value) : : "memory", "r8", "r9", "r10", "r11");
+        result = register_value;
+    }
+    segv_exit = NULL;
+    sigaction(SIGSEGV, &segv_before, NULL);
+    return result;
+}
+#endif
 
 /* ---- other processes ------------------------------------------------------------------------- */
 
@@ -378,8 +411,7 @@ static void try_machine(void)
     OUTSIDE("utimes", syscall(SYS_utimes, probe.file, NULL));
     OUTSIDE("futimesat", syscall(SYS_futimesat, AT_FDCWD, probe.file, NULL));
     OUTSIDE("chmod", syscall(SYS_chmod, probe.file, 0640));
-    long result = 20; /* getpid, by the numbers of i386 */
-    __asm__ volatile("int $0x80" : "+a"(result) : : "memory", "r8", "r9", "r10", "r11");
+    const long result = call_by_int80(20); /* getpid */
     errno = (int)-result;
     OUTSIDE("i386", result < 0 ? -1 : 0);
     OUTSIDE("x32", syscall(0x40000000L + SYS_getpid));
