@@ -41,11 +41,17 @@ int sfd_sys_connect_stream(const char *path)
     return connected;
 }
 
+static int peer_of(int fd, struct ucred *peer)
+{
+    socklen_t length = sizeof(*peer);
+
+    return result(getsockopt(fd, SOL_SOCKET, SO_PEERCRED, peer, &length));
+}
+
 int sfd_sys_peer_pid(int fd)
 {
     struct ucred peer;
-    socklen_t length = sizeof(peer);
-    const int got = result(getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length));
+    const int got = peer_of(fd, &peer);
 
     return got < 0 ? got : peer.pid <= 0 ? -ESRCH : peer.pid;
 }
@@ -53,8 +59,7 @@ int sfd_sys_peer_pid(int fd)
 int sfd_sys_peer_ids(int fd, uint32_t ids[2])
 {
     struct ucred peer;
-    socklen_t length = sizeof(peer);
-    const int got = result(getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length));
+    const int got = peer_of(fd, &peer);
 
     if (got < 0) return got;
     ids[0] = peer.uid;
