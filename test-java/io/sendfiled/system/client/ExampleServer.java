@@ -9,6 +9,7 @@ import io.sendfiled.support.Await;
 import io.sendfiled.support.HelperProgram;
 import io.sendfiled.support.JavaProgram;
 import io.sendfiled.support.OpenDescriptors;
+import io.sendfiled.support.Scale;
 import io.sendfiled.system.TestDaemon;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -32,6 +33,11 @@ import org.jspecify.annotations.Nullable;
  * <p>Closing it sends SIGTERM and demands a clean end, without a word on standard error.
  */
 final class ExampleServer implements AutoCloseable {
+    /** For every change those of C with the sanitizer, if that was built, and one of Java. */
+    static Stream<Kind> kinds() {
+        return Stream.of(Kind.values()).filter(kind -> Scale.all() || kind.isForEveryChange());
+    }
+
     /** Which one. */
     enum Kind {
         OPEN("http_open_server"),
@@ -60,6 +66,10 @@ final class ExampleServer implements AutoCloseable {
         boolean isThere() {
             boolean sanitized = program != null && program.contains("asan");
             return !sanitized || !Boolean.getBoolean("sendfiled.test.skipSanitizers");
+        }
+
+        private boolean isForEveryChange() {
+            return this == OPEN_SANITIZED || this == READ_HOT_SANITIZED || this == READ_JAVA;
         }
 
         boolean isJava() {

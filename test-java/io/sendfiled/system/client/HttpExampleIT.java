@@ -43,7 +43,6 @@ import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.CsvSource;
-import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -51,7 +50,7 @@ import org.junit.jupiter.params.provider.ValueSource;
  * The example servers in front of a real daemon, asked by real clients: curl, wrk, and sockets for what these would not do.
  */
 @ParameterizedClass
-@EnumSource(ExampleServer.Kind.class)
+@MethodSource("io.sendfiled.system.client.ExampleServer#kinds")
 @Timeout(120)
 final class HttpExampleIT {
     private static final int SMALL = 4096;

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.sendfiled.support.Faults;
 import io.sendfiled.support.JavaProgram;
+import io.sendfiled.support.Lengthy;
 import io.sendfiled.support.Scale;
 import java.io.File;
 import java.nio.charset.StandardCharsets;
@@ -17,6 +18,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** R13: where threads, heap and direct memory are short and the logger throws, every future ends. {@link Shortage} has the cases. */
+@Lengthy
 @Timeout(300)
 final class ShortageIT {
     /** Direct memory for fewer copies than there are; threads have no heap of their own, so that none is left anywhere. */

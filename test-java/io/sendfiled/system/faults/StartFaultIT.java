@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import io.sendfiled.jni.NativeLibrary;
 import io.sendfiled.support.Content;
 import io.sendfiled.support.Faults;
+import io.sendfiled.support.Lengthy;
 import io.sendfiled.support.Scale;
 import java.io.File;
 import java.nio.charset.StandardCharsets;
@@ -23,6 +24,7 @@ import org.junit.jupiter.api.io.TempDir;
  * R13, R15, D12, D15: system calls and allocations fail while an engine is started, used by the Java client and stopped. It
  * starts or says why not, it leaves neither a descriptor nor a socket behind, and it starts the next time.
  */
+@Lengthy
 @Timeout(600)
 final class StartFaultIT {
     private static final int CASES = Scale.of("faults.starts", 300);

@@ -3,6 +3,7 @@ package io.sendfiled.system.installed;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.sendfiled.support.Lengthy;
 import io.sendfiled.system.Installed;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -95,6 +96,7 @@ final class InstallationIT {
         }
     }
 
+    @Lengthy
     @Test
     void shouldLeaveWhatItHasNotInstalled() throws Exception {
         install();
@@ -105,6 +107,7 @@ final class InstallationIT {
         assertTrue(Files.exists(foreign));
     }
 
+    @Lengthy
     @Test
     void shouldRemoveWhatOnlyAnEarlierVersionHad() throws Exception {
         install();

@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assumptions.assumeFalse;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import io.sendfiled.support.Lengthy;
 import io.sendfiled.support.Scale;
 import io.sendfiled.support.SystemProgram;
 import io.sendfiled.system.Installed;
@@ -38,6 +39,7 @@ final class PackagesIT {
         assertEquals(0, status, output);
     }
 
+    @Lengthy
     @Test
     void shouldServeAfterTheInstallationAndLeaveNothingBehind() throws Exception {
         run("packages.sh", "deb");

@@ -9,6 +9,7 @@ import io.netty.channel.epoll.EpollServerSocketChannel;
 import io.netty.channel.nio.NioEventLoopGroup;
 import io.netty.channel.socket.nio.NioServerSocketChannel;
 import io.netty.util.Version;
+import io.sendfiled.support.Scale;
 import io.sendfiled.system.ClientKind;
 import java.lang.reflect.InvocationTargetException;
 import java.util.Objects;
@@ -82,9 +83,11 @@ enum Transport {
 
     private static final String URING = "io.netty.channel.uring.";
 
-    /** Those that the Netty at hand has. */
+    /** Those that the Netty at hand has; for every change only what servers run with. */
     static Stream<Transport> ofThisNetty() {
-        return Stream.of(values()).filter(transport -> transport != IO_URING || isNetty42());
+        return Stream.of(values())
+                .filter(transport -> transport == EPOLL || Scale.all())
+                .filter(transport -> transport != IO_URING || isNetty42());
     }
 
     /** The same, with each way to an engine for what is not hot. */

@@ -21,6 +21,7 @@ import io.sendfiled.counters.WaitsFor;
 import io.sendfiled.names.Names;
 import io.sendfiled.support.Await;
 import io.sendfiled.support.Content;
+import io.sendfiled.support.Lengthy;
 import io.sendfiled.support.OpenDescriptors;
 import io.sendfiled.support.TestDestination;
 import io.sendfiled.sys.Errno;
@@ -210,6 +211,7 @@ final class InspectionIT extends ProgramTestCase {
         assertTrue(said(3, "counters").contains("no counters of an instance a"));
     }
 
+    @Lengthy
     @Test
     void shouldBelieveNothingOfADamagedFile() throws Exception {
         try (Program program = start()) {

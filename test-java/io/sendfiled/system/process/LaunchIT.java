@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import io.sendfiled.support.Await;
 import io.sendfiled.support.Content;
 import io.sendfiled.support.HelperProgram;
+import io.sendfiled.support.Lengthy;
 import io.sendfiled.support.Scale;
 import io.sendfiled.support.SystemProgram;
 import io.sendfiled.system.Program;
@@ -154,6 +155,7 @@ final class LaunchIT extends ProgramTestCase {
 
     private static final String LOADS = "-Xlog:class+load:stderr";
 
+    @Lengthy
     @Test
     void shouldMapItsClassesAndDoWithoutWhereTheArchiveIsNoneOfItsOwn() throws Exception {
         Path tree = copyOfTheTree("tree");
@@ -170,6 +172,7 @@ final class LaunchIT extends ProgramTestCase {
         }
     }
 
+    @Lengthy
     @Test
     void shouldMakeTheArchivesAnewForATreeThatIsInstalledElsewhere() throws Exception {
         Path tree = copyOfTheTree("tree");
@@ -203,6 +206,7 @@ final class LaunchIT extends ProgramTestCase {
     }
 
     /** As an upgrade removes them, before the daemon is started again or because nobody starts it again. */
+    @Lengthy
     @Test
     void shouldWorkToTheEndWhenItsFilesWereRemoved() throws Exception {
         Path tree = copyOfTheTree("tree");

@@ -11,6 +11,7 @@ import io.sendfiled.jni.SandboxNative;
 import io.sendfiled.support.Await;
 import io.sendfiled.support.Content;
 import io.sendfiled.support.HelperProgram;
+import io.sendfiled.support.Lengthy;
 import io.sendfiled.support.PageCache;
 import io.sendfiled.support.TestDestination;
 import io.sendfiled.sys.Errno;
@@ -95,6 +96,7 @@ final class MissingCallsIT extends ProgramTestCase {
         }
     }
 
+    @Lengthy
     @ParameterizedTest
     @ValueSource(strings = {"EPERM", "ENOSYS"})
     void shouldServeWithoutOneOfTheCallsThatItCanReplace(String error) throws Exception {
@@ -133,6 +135,7 @@ final class MissingCallsIT extends ProgramTestCase {
         }
     }
 
+    @Lengthy
     @ParameterizedTest
     @ValueSource(strings = {"landlock_create_ruleset", "landlock_add_rule", "landlock_restrict_self"})
     void shouldGoOnWithoutLandlockAndSaySoUnlessItIsDemanded(String call) throws Exception {

@@ -8,6 +8,7 @@ import io.sendfiled.client.FileRequest;
 import io.sendfiled.client.SendfiledClient;
 import io.sendfiled.client.TransferException;
 import io.sendfiled.support.Content;
+import io.sendfiled.support.Lengthy;
 import io.sendfiled.support.TestDestination;
 import io.sendfiled.sys.Errno;
 import io.sendfiled.system.Program;
@@ -25,6 +26,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /** {@code doc/operating.md}: each of its commands says what the page says, in the situation that the section is about. */
+@Lengthy
 @Timeout(120)
 final class OperatingIT extends ProgramTestCase {
     private static final Path PAGE = Path.of(System.getProperty("sendfiled.test.source", "."), "doc", "operating.md");

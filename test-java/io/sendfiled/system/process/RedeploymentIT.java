@@ -3,6 +3,7 @@ package io.sendfiled.system.process;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import io.sendfiled.support.JavaProgram;
+import io.sendfiled.support.Lengthy;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -12,6 +13,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** R24: an engine that is embedded, and deployed again and again in one JVM, leaves nothing of the process changed. */
+@Lengthy
 @Timeout(120)
 final class RedeploymentIT {
     private static final int TIMES = 30;

@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import io.sendfiled.jni.SandboxNative;
 import io.sendfiled.support.Await;
 import io.sendfiled.support.HelperProgram;
+import io.sendfiled.support.Lengthy;
 import io.sendfiled.sys.Errno;
 import io.sendfiled.system.Program;
 import java.io.BufferedReader;
@@ -237,6 +238,7 @@ final class SandboxProbeIT extends ProgramTestCase {
     }
 
     /** The attach listener has to be there before the sandbox is, and what is written goes to the socket directory. */
+    @Lengthy
     @ParameterizedTest
     @MethodSource("jvms")
     void shouldLeaveTheToolsOfTheJvmAtWork(Jvm jvm) throws Exception {

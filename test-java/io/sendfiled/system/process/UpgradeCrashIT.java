@@ -9,6 +9,7 @@ import io.sendfiled.support.Await;
 import io.sendfiled.support.Content;
 import io.sendfiled.support.ControlPeer;
 import io.sendfiled.support.HelperProgram;
+import io.sendfiled.support.Lengthy;
 import io.sendfiled.support.RawClient;
 import io.sendfiled.support.RawClient.Status;
 import io.sendfiled.support.TestDestination;
@@ -36,6 +37,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** R27 and R28: an upgrade in which something goes wrong. What is killed loses its transfers, and nobody loses anything else. */
+@Lengthy
 @Timeout(120)
 final class UpgradeCrashIT extends UpgradeTestCase {
     private static final int CLIENTS = 16;

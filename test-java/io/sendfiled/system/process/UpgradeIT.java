@@ -13,9 +13,11 @@ import io.sendfiled.support.Await;
 import io.sendfiled.support.Content;
 import io.sendfiled.support.ControlPeer;
 import io.sendfiled.support.HeldDisk;
+import io.sendfiled.support.Lengthy;
 import io.sendfiled.support.OpenDescriptors;
 import io.sendfiled.support.RawClient;
 import io.sendfiled.support.RawClient.Status;
+import io.sendfiled.support.Scale;
 import io.sendfiled.support.TestDestination;
 import io.sendfiled.sys.Errno;
 import io.sendfiled.system.Program;
@@ -47,12 +49,12 @@ import org.junit.jupiter.params.provider.ValueSource;
 @Timeout(120)
 final class UpgradeIT extends UpgradeTestCase {
     private static final int CLIENTS = 64;
-    private static final int UPGRADES = 20;
+    private static final int UPGRADES = Scale.all() ? 20 : 5;
     private static final int ANSWER_MS = 20_000;
     private static final int NONE = -1;
 
     @Test
-    void shouldLoseNothingInTwentyUpgradesUnderLoad() throws Exception {
+    void shouldLoseNothingInUpgradesUnderLoad() throws Exception {
         List<Program> all = new ArrayList<>();
         all.add(begin());
         try (Load load = new Load(CLIENTS);
@@ -162,6 +164,7 @@ final class UpgradeIT extends UpgradeTestCase {
         return Stream.of("option", "jar", "dispatcher");
     }
 
+    @Lengthy
     @ParameterizedTest
     @MethodSource("badBuilds")
     void shouldGoOnWhenTheNewBuildDoesNotWork(String kind, @TempDir Path copy) throws Exception {
@@ -261,6 +264,7 @@ final class UpgradeIT extends UpgradeTestCase {
     }
 
     /** The test as the next process, which stops at some point, by what it says there. */
+    @Lengthy
     @ParameterizedTest
     @ValueSource(
             strings = {"", "nothing", "hello", "hello,ready", "hello,ready,go,abort", "hello,commit", "ready", "x"})

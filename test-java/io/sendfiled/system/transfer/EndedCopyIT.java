@@ -8,6 +8,7 @@ import io.sendfiled.support.Await;
 import io.sendfiled.support.Content;
 import io.sendfiled.support.ExtendedRequest;
 import io.sendfiled.support.HeldDisk;
+import io.sendfiled.support.Lengthy;
 import io.sendfiled.support.Outcome;
 import io.sendfiled.support.RawClient;
 import io.sendfiled.support.RawClient.Status;
@@ -128,6 +129,7 @@ final class EndedCopyIT {
         }
     }
 
+    @Lengthy
     @ParameterizedTest
     @EnumSource(TestDaemon.Kind.class)
     void shouldLeaveTheFileToItsClientOnceTheEngineHasStopped(TestDaemon.Kind kind) throws Exception {
