@@ -366,13 +366,14 @@ TEST_F(CarrierTest, ShouldEndAlthoughTheReceiptOfTheLastRequestsIsHeld)
     const OwnedFd held = read(1, "small");
     ASSERT_TRUE(gate.awaitHeld(1)); // and nobody can take the loop
     const OwnedFd first = read(2, "small");
-    const OwnedFd second = read(3, "small"); // now: a loop that has found the socket empty looks no more
     stopLoops();
     gate.hold(Hold(RECVMMSG).of(ANY));
-    for (int i = 0; i < 4; i++) {
+    addSpare();
+    ASSERT_TRUE(gate.awaitHeld(2)); // it has received the first one
+    const OwnedFd second = read(3, "small");
+    for (int i = 0; i < 3; i++) { // not before: a loop that has found the socket empty looks no more
         addSpare();
     }
-    ASSERT_TRUE(gate.awaitHeld(2));
     EXPECT_TRUE(await([&] { return readable(second.get()); })) << "it is refused";
     const unsigned beats = shared_->loops[0]->beats;
     EXPECT_TRUE(await([&] { // until no request is left
