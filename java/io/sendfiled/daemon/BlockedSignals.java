@@ -6,6 +6,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.StringJoiner;
+import java.util.concurrent.locks.LockSupport;
 
 /**
  * Signals that whoever started this program has blocked. The threads of a JVM inherit that for good (but for those that it
@@ -21,21 +22,38 @@ final class BlockedSignals {
 
     private BlockedSignals() {}
 
+    /**
+     * How often it is looked, a millisecond apart, before they count as blocked: the first thread blocks all of them itself
+     * while it makes the one that this runs on, and may lose its processor meanwhile (pthread_create of glibc).
+     */
+    private static final int LOOKS = 1000;
+
     /** Refuses to start with blocked signals, and names them. */
     static void demandNone() throws StartException {
+        long blocked = NEEDED;
+        for (int look = 0; look < LOOKS && blocked != 0; look++) {
+            if (look > 0) {
+                LockSupport.parkNanos(1_000_000);
+            }
+            blocked = blockedByFirstThread() & NEEDED;
+        }
+        demandNone(blocked);
+    }
+
+    /** Those of the first thread, which the JVM does not use; none if nothing tells. */
+    private static long blockedByFirstThread() {
         List<String> status;
         try {
-            status =
-                    Files.readAllLines(Path.of("/proc/self/status")); // of the first thread, which the JVM does not use
+            status = Files.readAllLines(Path.of("/proc/self/status"));
         } catch (IOException e) {
-            return; // no /proc: nothing tells
+            return 0; // no /proc
         }
-        for (String line : status) {
-            if (line.startsWith(LINE)) {
-                demandNone(NEEDED
-                        & Long.parseUnsignedLong(line.substring(LINE.length()).strip(), 16));
-            }
-        }
+        return status.stream()
+                .filter(line -> line.startsWith(LINE))
+                .mapToLong(line ->
+                        Long.parseUnsignedLong(line.substring(LINE.length()).strip(), 16))
+                .findFirst()
+                .orElse(0);
     }
 
     private static void demandNone(long blocked) throws StartException {
