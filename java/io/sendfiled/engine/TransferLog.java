@@ -5,9 +5,9 @@ import io.sendfiled.jni.Records;
 import io.sendfiled.names.LogText;
 import io.sendfiled.names.Names;
 import io.sendfiled.sys.Errno;
+import io.sendfiled.units.Numbers;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
-import java.util.Locale;
 import java.util.Map;
 import java.util.StringJoiner;
 import java.util.concurrent.TimeUnit;
@@ -114,19 +114,15 @@ final class TransferLog implements RecordSink {
         fields.put("requests", allLeft);
         for (int errno = 0; errno < ERRNOS; errno++) {
             if (left[errno] > 0) {
-                reasons.add(Errno.name(errno) + " " + number(left[errno]));
+                reasons.add(Errno.name(errno) + " " + Numbers.grouped(left[errno]));
                 fields.put(Errno.name(errno), left[errno]);
             }
         }
         log.log(
                 System.Logger.Level.WARNING,
-                "refused or failed: " + number(allLeft) + " more in the last "
+                "refused or failed: " + Numbers.grouped(allLeft) + " more in the last "
                         + TimeUnit.NANOSECONDS.toSeconds(WINDOW_NS) + " s: " + reasons,
                 fields);
-    }
-
-    private static String number(long number) {
-        return String.format(Locale.ROOT, "%,d", number);
     }
 
     private void tell(Records record) {

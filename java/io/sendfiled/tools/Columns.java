@@ -1,6 +1,6 @@
 package io.sendfiled.tools;
 
-import java.util.Locale;
+import io.sendfiled.units.Numbers;
 
 /** Numbers in few columns, and text that fits into some. Pure. */
 final class Columns {
@@ -29,7 +29,7 @@ final class Columns {
             value /= UNIT;
             unit++;
         }
-        return String.format(Locale.ROOT, value < TWO_DIGITS ? "%.1f%c" : "%.0f%c", value, UNITS.charAt(unit));
+        return Numbers.fixed(value, value < TWO_DIGITS ? 1 : 0) + UNITS.charAt(unit);
     }
 
     /** A time in at most 6 columns: {@code 640ns}, {@code 12.3us}, {@code 1.5ms}, {@code 42.0s}, {@code 12m}, {@code 3h}. */
@@ -54,7 +54,7 @@ final class Columns {
 
     private static String scaled(long ns, long unit) {
         double value = (double) ns / unit;
-        return String.format(Locale.ROOT, value < TWO_DIGITS ? "%.1f" : "%.0f", Math.min(value, THREE_DIGITS - 1));
+        return Numbers.fixed(Math.min(value, THREE_DIGITS - 1), value < TWO_DIGITS ? 1 : 0);
     }
 
     static String left(String text, int width) {

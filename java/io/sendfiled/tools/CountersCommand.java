@@ -9,6 +9,7 @@ import io.sendfiled.counters.Outcome;
 import io.sendfiled.counters.RequestKind;
 import io.sendfiled.sys.Errno;
 import io.sendfiled.technique.Technique;
+import io.sendfiled.units.Numbers;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -98,7 +99,9 @@ final class CountersCommand {
 
     private String table() {
         if (before != null) {
-            text.append(String.format(Locale.ROOT, "Each second of the last %.1f s:%n", seconds()));
+            text.append("Each second of the last ")
+                    .append(Numbers.fixed(seconds(), 1))
+                    .append(" s:\n");
         }
         requests();
         bytes();
@@ -120,7 +123,7 @@ final class CountersCommand {
             return Long.toString(total);
         }
         double rate = Math.max(0, total - earlier) / seconds();
-        return rate == 0 ? "0" : rate < 10 ? String.format(Locale.ROOT, "%.1f", rate) : Long.toString(Math.round(rate));
+        return rate == 0 ? "0" : rate < 10 ? Numbers.fixed(rate, 1) : Long.toString(Math.round(rate));
     }
 
     private String amount(long total, long earlier) {

@@ -7,11 +7,11 @@ import io.sendfiled.client.TransferException;
 import io.sendfiled.jni.BufferNative;
 import io.sendfiled.sys.Errno;
 import io.sendfiled.sys.OwnedFd;
+import io.sendfiled.units.Numbers;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.LinkedHashMap;
-import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
@@ -37,7 +37,7 @@ final class PingCommand {
      */
     record Pong(long elapsedNs, @Nullable String refuses) {
         String text() {
-            return String.format(Locale.ROOT, "%.2f ms", elapsedNs / 1e6);
+            return Numbers.fixed(elapsedNs / 1e6, 2) + " ms";
         }
     }
 

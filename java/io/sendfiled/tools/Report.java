@@ -11,6 +11,7 @@ import io.sendfiled.names.Names;
 import io.sendfiled.sys.Descriptors;
 import io.sendfiled.sys.Errno;
 import io.sendfiled.technique.Technique;
+import io.sendfiled.units.Numbers;
 import java.io.PrintStream;
 import java.time.Duration;
 import java.util.List;
@@ -144,9 +145,8 @@ final class Report {
     /** Such as {@code "1.5 GiB in 2.00 s, 768.0 MiB/s, by sendfile, 3 cold windows"}. */
     static String summary(TransferResult result) {
         double seconds = Math.max(result.elapsed().toNanos(), 1) / 1e9;
-        StringBuilder text = new StringBuilder(
-                String.format(Locale.ROOT, "%s in %.2f s, %s/s", human(result.bytesMoved()), seconds, human((long)
-                        (result.bytesMoved() / seconds))));
+        StringBuilder text = new StringBuilder(human(result.bytesMoved()) + " in " + Numbers.fixed(seconds, 2) + " s, "
+                + human((long) (result.bytesMoved() / seconds)) + "/s");
         TransferDetails details = result.details();
         if (details != null) {
             if (details.technique() != Technique.AUTO) { // AUTO: no byte was moved
@@ -260,6 +260,6 @@ final class Report {
             value /= 1024;
             unit++;
         }
-        return unit == 0 ? bytes + " bytes" : String.format(Locale.ROOT, "%.1f %s", value, UNITS[unit]);
+        return unit == 0 ? bytes + " bytes" : Numbers.fixed(value, 1) + " " + UNITS[unit];
     }
 }
