@@ -19,7 +19,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** R13: where threads, heap and direct memory are short and the logger throws, every future ends. {@link Shortage} has the cases. */
 @Lengthy
-@Timeout(300)
+@Timeout(900)
 final class ShortageIT {
     /** Direct memory for fewer copies than there are; threads have no heap of their own, so that none is left anywhere. */
     private static final List<String> SHORT =
