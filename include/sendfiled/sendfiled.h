@@ -47,6 +47,7 @@
 #include "places.h"
 #include "responses.h"
 #include "segments.h"
+#include "session.h"
 
 #ifdef __cplusplus
 extern "C" {

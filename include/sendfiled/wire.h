@@ -58,7 +58,8 @@
  *   +-----+-------+
  *
  * Extensions have the command ids 0x10-0x7f (requests) and 0x90-0xff (responses). All of them start
- * alike; version is 1, or 2 in requests on a file; total length is the whole message's:
+ * alike; version is 1, or 2 in requests on a file; total length is the whole message's. 0x30, 0x31, 0xb0 and 0xb1
+ * are those of sessions, on a socket of their own (session.h).
  *
  *   0     1      2             4                  8
  *   +-----+------+-------------+------------------+------+

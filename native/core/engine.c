@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hot.h"
+#include "loop/guard.h"
 #include "loop/transfer_table.h"
 #include "sys/fd.h"
 #include "sys/sys_setup.h"
@@ -40,6 +42,17 @@ static int inherit_lanes(struct sfd_engine *engine, const char *path, const stru
         if (first_error == 0) first_error = result;
     }
     return first_error;
+}
+
+/* Beside it: where that cannot be, there are none. The name is taken when this process serves. */
+static void open_sessions(struct sfd_engine *engine, const char *path, const struct sfd_endpoint_access *access,
+                          bool later)
+{
+    int result = sfd_session_socket_open(&engine->sessions, path, access);
+
+    if (result == 0 && !later) result = sfd_session_socket_claim(&engine->sessions);
+    engine->sessions_error = result;
+    engine->shared.session_fd = engine->sessions.fd;
 }
 
 /*
@@ -78,7 +91,43 @@ static int open_sockets(struct sfd_engine *engine, const char *dir, const char *
     }
     shared->intake.succession = &shared->succession;
     engine->tells_clients = tells;
+    if (result == 0) open_sessions(engine, path, access, given->handover != NULL);
     return result;
+}
+
+/*
+ * What of a root is in memory. Without it, as on a root that is followed, all of a session's requests take the way of
+ * those that are cold. Its calls are a loop's, but for those here.
+ */
+static int open_hot(struct sfd_shared *shared, int index, const char *root, const struct sfd_settings *settings)
+{
+    const struct sfd_hot_settings hot = {
+        .sigpipe_is_harmless = true,
+        .cache_entries = settings->open_files,
+        .cache_age_ns = (uint64_t)settings->open_files_ms * 1000000,
+    };
+    struct sfd_hot *made = malloc(sizeof(*made));
+
+    if (made == NULL) return -ENOMEM;
+    const int result = sfd_hot_init(made, root, &hot);
+    if (result < 0) {
+        free(made);
+        return result == -ENOMEM ? result : 0;
+    }
+    made->kernel.sys = made->cache.sys = &sfd_guard_sys;
+    shared->hot[index] = made;
+    return 0;
+}
+
+static void close_hot(struct sfd_shared *shared)
+{
+    for (int i = 0; i < SFD_ROOTS_MAX; i++) {
+        if (shared->hot[i] == NULL) continue;
+        shared->hot[i]->kernel.sys = shared->hot[i]->cache.sys = shared->kernel.sys;
+        sfd_hot_deinit(shared->hot[i]);
+        free(shared->hot[i]);
+        shared->hot[i] = NULL;
+    }
 }
 
 /* Any loop can have all transfers; those beyond are counted, but not shown. */
@@ -152,6 +201,9 @@ static int create(struct sfd_engine **out, const struct sfd_settings *settings, 
     shared->watchdog.eventfd = -1;
     shared->journal.eventfd = -1;
     shared->request_fd = -1;
+    shared->session_fd = -1;
+    atomic_init(&shared->sessions, 0);
+    atomic_init(&shared->sessions_end, false);
     shared->counters_file.dir = shared->counters_file.pointer = shared->counters_file.memory = -1;
     atomic_init(&shared->transfers, 0);
     atomic_init(&shared->reload.version, 0);
@@ -168,6 +220,7 @@ static int create(struct sfd_engine **out, const struct sfd_settings *settings, 
     if (dir != NULL && access->mode != 0600) sfd_client_accounts_reserve(&shared->accounts);
     sfd_endpoint_init(&engine->endpoint);
     sfd_lanes_init(&engine->lanes, &sfd_sys_setup_linux);
+    sfd_session_socket_init(&engine->sessions, &sfd_sys_setup_linux);
     sfd_intake_init(&shared->intake);
     pthread_mutex_init(&engine->endpoint_lock, NULL);
     pthread_mutex_init(&engine->roots_lock, NULL);
@@ -186,6 +239,8 @@ static int create(struct sfd_engine **out, const struct sfd_settings *settings, 
     if (result < 0) goto fail;
     shared->techniques = sfd_techniques_available(&sfd_sys_linux);
     if (root != NULL) result = sfd_root_open(&shared->roots[0], &shared->kernel, root, settings->follow_root != 0);
+    if (result < 0) goto fail;
+    if (root != NULL && dir != NULL && settings->follow_root == 0) result = open_hot(shared, 0, root, settings);
     if (result < 0) goto fail;
     engine->tells_clients = dir == NULL; /* what has no socket has owners, which name themselves */
     result = begin_succession(&shared->succession, given->handover);
@@ -290,6 +345,7 @@ void sfd_engine_claim(struct sfd_engine *engine)
     pthread_mutex_lock(&engine->endpoint_lock);
     sfd_endpoint_claim(&engine->endpoint);
     sfd_lanes_claim(&engine->lanes);
+    engine->sessions_error = sfd_session_socket_claim(&engine->sessions);
     pthread_mutex_unlock(&engine->endpoint_lock);
 }
 
@@ -298,7 +354,10 @@ void sfd_engine_release(struct sfd_engine *engine)
     pthread_mutex_lock(&engine->endpoint_lock);
     sfd_endpoint_release(&engine->endpoint);
     sfd_lanes_release(&engine->lanes);
+    sfd_session_socket_release(&engine->sessions);
     pthread_mutex_unlock(&engine->endpoint_lock);
+    atomic_store(&engine->shared.sessions_end, true);
+    wake_loops(engine);
 }
 
 bool sfd_engine_idle(struct sfd_engine *engine)
@@ -308,7 +367,8 @@ bool sfd_engine_idle(struct sfd_engine *engine)
 
     for (uint32_t i = 0; i < shared->settings.loops; i++)
         waiting = waiting || sfd_loop_has_waiting(shared->loops[i]);
-    return !waiting && sfd_engine_paused(engine) && atomic_load(&shared->transfers) == 0;
+    return !waiting && sfd_engine_paused(engine) && atomic_load(&shared->transfers) == 0 &&
+           atomic_load(&shared->sessions) == 0;
 }
 
 void sfd_engine_take(struct sfd_engine *engine, int successor_fd, uint32_t source)
@@ -359,6 +419,7 @@ int sfd_engine_reload(struct sfd_engine *engine, const struct sfd_settings *sett
     sfd_memory_budget_limit(&shared->memory, settings->memory, settings->client_memory);
     atomic_fetch_add(&shared->reload.version, 1);
     pthread_mutex_unlock(&shared->reload.lock);
+    wake_loops(engine); /* sessions are asked for anew */
     return 0;
 }
 
@@ -390,6 +451,11 @@ void sfd_engine_remove_root(struct sfd_engine *engine, struct sfd_root *root)
 bool sfd_engine_tells_clients(const struct sfd_engine *engine)
 {
     return engine->tells_clients;
+}
+
+int sfd_engine_sessions_error(const struct sfd_engine *engine)
+{
+    return engine->sessions_error;
 }
 
 int sfd_engine_lanes_error(const struct sfd_engine *engine)
@@ -443,6 +509,7 @@ void sfd_engine_drain(struct sfd_engine *engine)
         sfd_loop_wake(engine->shared.loops[i]);
     pthread_mutex_lock(&engine->endpoint_lock);
     sfd_lanes_hide(&engine->lanes);
+    sfd_session_socket_hide(&engine->sessions);
     sfd_endpoint_hide(&engine->endpoint);
     pthread_mutex_unlock(&engine->endpoint_lock);
 }
@@ -480,7 +547,7 @@ int sfd_engine_look(struct sfd_engine *engine)
 bool sfd_engine_drained(struct sfd_engine *engine)
 {
     return atomic_load(&engine->shared.loops_drained) == engine->shared.settings.loops &&
-           atomic_load(&engine->shared.transfers) == 0;
+           atomic_load(&engine->shared.transfers) == 0 && atomic_load(&engine->shared.sessions) == 0;
 }
 
 bool sfd_engine_has(struct sfd_engine *engine, uint64_t id)
@@ -510,6 +577,7 @@ void sfd_engine_close_endpoint(struct sfd_engine *engine)
     pthread_mutex_lock(&engine->endpoint_lock);
     sfd_counters_file_hide(&engine->shared.counters_file);
     sfd_lanes_close(&engine->lanes);
+    sfd_session_socket_hide(&engine->sessions); /* a loop may have it in its epoll */
     sfd_endpoint_close(&engine->endpoint);
     pthread_mutex_unlock(&engine->endpoint_lock);
 }
@@ -527,7 +595,9 @@ void sfd_engine_destroy(struct sfd_engine *engine)
     sfd_intake_deinit(&engine->shared.intake);
     sfd_counters_file_hide(&engine->shared.counters_file); /* these before the lock of the instance is given up */
     sfd_lanes_close(&engine->lanes);
+    sfd_session_socket_close(&engine->sessions);
     sfd_endpoint_close(&engine->endpoint);
+    close_hot(&engine->shared);
     sfd_kernel_deinit(&engine->shared.kernel);
     sfd_watchdog_deinit(&engine->shared.watchdog);
     sfd_journal_deinit(&engine->shared.journal); /* the loops have told it of their ends */

@@ -13,12 +13,15 @@
 #include "process/endpoint.h"
 #include "process/handover.h"
 #include "process/lanes.h"
+#include "process/session_socket.h"
 
 struct sfd_engine {
     struct sfd_shared shared;
     struct sfd_endpoint endpoint;
     struct sfd_lanes lanes;
-    int lanes_error;               /* sfd_engine_lanes_error */
+    int lanes_error; /* sfd_engine_lanes_error */
+    struct sfd_session_socket sessions;
+    int sessions_error;            /* sfd_engine_sessions_error */
     bool tells_clients;            /* sfd_engine_tells_clients */
     pthread_mutex_t endpoint_lock; /* start and stop beside sfd_engine_look */
     pthread_mutex_t roots_lock;    /* of the list */
@@ -124,6 +127,9 @@ bool sfd_engine_tells_clients(const struct sfd_engine *engine);
  * others: as sfd_lanes_open, or -EADDRINUSE: the request socket is a service manager's, and outlives this process.
  */
 int sfd_engine_lanes_error(const struct sfd_engine *engine);
+
+/* 0, or the -errno for which no sessions can begin: session_socket.h. */
+int sfd_engine_sessions_error(const struct sfd_engine *engine);
 
 /*
  * 0, or the -errno for which the counters of an engine with a request socket are in no file: -EOPNOTSUPP, neither the

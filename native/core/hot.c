@@ -59,8 +59,7 @@ void sfd_hot_deinit(struct sfd_hot *hot)
     sfd_kernel_deinit(&hot->kernel);
 }
 
-/* Seconds and nanoseconds as nanoseconds; the nearest that there is. */
-static int64_t nanoseconds(int64_t seconds, uint32_t behind)
+int64_t sfd_hot_nanoseconds(int64_t seconds, uint32_t behind)
 {
     int64_t all;
 
@@ -79,9 +78,9 @@ static struct sfd_hot_source file_of(struct sfd_hot *hot, struct sfd_hot_entry *
         .dev = opened->dev,
         .inode = opened->inode,
         .size = opened->size,
-        .atime_ns = nanoseconds(opened->atime, opened->atime_ns),
-        .mtime_ns = nanoseconds(opened->mtime, opened->mtime_ns),
-        .ctime_ns = nanoseconds(opened->ctime, opened->ctime_ns),
+        .atime_ns = sfd_hot_nanoseconds(opened->atime, opened->atime_ns),
+        .mtime_ns = sfd_hot_nanoseconds(opened->mtime, opened->mtime_ns),
+        .ctime_ns = sfd_hot_nanoseconds(opened->ctime, opened->ctime_ns),
     };
 }
 

@@ -119,4 +119,7 @@ int64_t sfd_hot_source_read(struct sfd_hot_source *file, void *to, size_t size, 
 struct sfd_hot_sent sfd_hot_source_send(struct sfd_hot_source *file, int dest, const struct sfd_fd_info *known,
                                         const void *head, size_t head_length, uint64_t offset, uint64_t length);
 
+/* Seconds and nanoseconds as nanoseconds; the nearest that there is. */
+int64_t sfd_hot_nanoseconds(int64_t seconds, uint32_t behind);
+
 #endif

@@ -180,6 +180,7 @@ static const struct constant {
     {"fault.malformed", SFD_SLOT_MALFORMED},
     {"fault.anonymous", SFD_SLOT_ANONYMOUS},
     {"fault.crowded", SFD_SLOT_CROWDED},
+    {"fault.hello", SFD_SLOT_HELLO},
     {"kept.refused", SFD_RECORD_REFUSED},
     {"kept.failed", SFD_RECORD_FAILED},
     {"kept.done", SFD_RECORD_DONE},

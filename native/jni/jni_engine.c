@@ -58,6 +58,8 @@ static const struct setting {
     SETTING("loops", loops),
     SETTING("quantum", quantum),
     SETTING("buffer", buffer_size),
+    SETTING("open-files", open_files),
+    SETTING("open-files-age", open_files_ms),
     SETTING("idle-timeout", idle_timeout_ms),
     SETTING("drain-timeout", drain_timeout_ms),
 };

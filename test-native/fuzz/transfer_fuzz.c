@@ -73,6 +73,7 @@ static void start(const uint8_t *data, size_t size)
     sfd_client_accounts_divide(&h.shared.accounts, h.shared.settings.max_transfers);
     sfd_memory_budget_init_in(&h.shared.memory, &sfd_sys_linux, UINT64_MAX / 2, 0, NULL, 0, true);
     h.shared.request_fd = KERNEL_REQUEST_FD;
+    h.shared.session_fd = -1;
     FUZZ_CHECK(
         sfd_counters_file_make(&h.shared.counters_file, -1, NULL, "fuzz", h.shared.settings.loops, SFD_QUEUES, 4) == 0);
     h.root.fd = KERNEL_ROOT_FD;

@@ -1,4 +1,4 @@
-// Reads test-native/golden/messages.txt.
+// Reads the files of test-native/golden.
 #include "golden.h"
 
 #include <fstream>
@@ -38,9 +38,9 @@ std::vector<std::string> parseSegments(const GoldenVector &v)
     return segments;
 }
 
-std::vector<GoldenVector> readGoldenVectors()
+std::vector<GoldenVector> readGoldenVectors(const std::string &name)
 {
-    std::ifstream file(SENDFILED_SOURCE_DIR "/test-native/golden/messages.txt");
+    std::ifstream file(SENDFILED_SOURCE_DIR "/test-native/golden/" + name);
     std::vector<GoldenVector> vectors;
     std::string line;
 
@@ -66,9 +66,9 @@ std::vector<GoldenVector> readGoldenVectors()
     return vectors;
 }
 
-GoldenVector goldenVector(const std::string &name)
+GoldenVector goldenVector(const std::string &name, const std::string &file)
 {
-    for (const GoldenVector &vector : readGoldenVectors()) {
+    for (const GoldenVector &vector : readGoldenVectors(file)) {
         if (vector.name == name) {
             return vector;
         }

@@ -1,4 +1,4 @@
-// Reads test-native/golden/messages.txt, where the format is described.
+// Reads the files of test-native/golden; messages.txt describes the format.
 #ifndef SFD_TEST_GOLDEN_H
 #define SFD_TEST_GOLDEN_H
 
@@ -35,9 +35,9 @@ Bytes parseBytes(const std::string &text);
 // What is "OFFSET+LENGTH" or bytes in the field "segments", parted by ';'; none without that field.
 std::vector<std::string> parseSegments(const GoldenVector &v);
 
-std::vector<GoldenVector> readGoldenVectors();
+std::vector<GoldenVector> readGoldenVectors(const std::string &file = "messages.txt");
 
 // The vector of this name; throws when there is none.
-GoldenVector goldenVector(const std::string &name);
+GoldenVector goldenVector(const std::string &name, const std::string &file = "messages.txt");
 
 #endif

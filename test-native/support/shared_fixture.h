@@ -39,6 +39,7 @@ class SharedFixture : public CoreTest
         ASSERT_EQ(0, setsockopt(requests_->in.get(), SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)));
         setNonblocking(requests_->in.get());
         shared_->request_fd = requests_->in.get();
+        shared_->session_fd = -1;
     }
     void tearDownShared()
     {

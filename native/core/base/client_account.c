@@ -187,6 +187,19 @@ void sfd_client_account_release_request(struct sfd_client_account *account)
     atomic_fetch_sub(&account->held_requests, 1);
 }
 
+bool sfd_client_account_begin_session(struct sfd_client_account *account, unsigned most)
+{
+    const uint32_t limit = account->owner->users.several ? sfd_share_of(most) : 0;
+    unsigned before;
+
+    return sfd_count_take(&account->user->sessions, 1, limit, &before);
+}
+
+void sfd_client_account_end_session(struct sfd_client_account *account)
+{
+    atomic_fetch_sub(&account->user->sessions, 1);
+}
+
 /* ------------------------------------------------------------------ counting */
 
 static void gauge(struct sfd_counters *counters, enum sfd_counter counter, int64_t n)

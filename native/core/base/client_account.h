@@ -148,6 +148,10 @@ void sfd_client_account_release_thread(struct sfd_client_account *account);
 bool sfd_client_account_hold_request(struct sfd_client_account *account, unsigned most);
 void sfd_client_account_release_request(struct sfd_client_account *account);
 
+/* A session of this client begins: false at the share of its user of all of them, `most`; or it ends. */
+bool sfd_client_account_begin_session(struct sfd_client_account *account, unsigned most);
+void sfd_client_account_end_session(struct sfd_client_account *account);
+
 /* Whether calls for this client may hold their thread, as far as is known. */
 static inline bool sfd_client_account_is_suspect(const struct sfd_client_account *account)
 {

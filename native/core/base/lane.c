@@ -26,6 +26,16 @@ int sfd_lane_path(const char *path, uint32_t uid, char *out)
     return n < 0 || n >= SFD_LANE_PATH_SIZE ? -ENAMETOOLONG : 0;
 }
 
+int sfd_session_path(const char *path, char *out)
+{
+    const size_t length = strlen(path);
+    const size_t suffix = strlen(SOCKET_SUFFIX);
+
+    if (length <= suffix || strcmp(path + length - suffix, SOCKET_SUFFIX) != 0) return -EINVAL;
+    const int n = snprintf(out, SFD_LANE_PATH_SIZE, "%.*s.session", (int)(length - suffix), path);
+    return n < 0 || n >= SFD_LANE_PATH_SIZE ? -ENAMETOOLONG : 0;
+}
+
 static bool own(const char *path, mode_t type, uid_t *owner)
 {
     struct stat st;
@@ -66,4 +76,13 @@ int sfd_lane_connect(int socket, const char *path)
         is_trustworthy(path, lane) && sfd_sys_unix_connect(socket, lane) == 0)
         return 0;
     return sfd_sys_unix_connect(socket, path); /* also where a lane is left of a daemon that was killed */
+}
+
+int sfd_session_connect(int socket, const char *path)
+{
+    char session[SFD_LANE_PATH_SIZE];
+    const int result = sfd_session_path(path, session);
+
+    if (result < 0) return result;
+    return is_trustworthy(path, session) ? sfd_sys_unix_connect(socket, session) : -ENOENT;
 }

@@ -31,6 +31,18 @@
 int sfd_lane_path(const char *path, uint32_t uid, char *out);
 
 /*
+ * The socket of sessions beside the request socket at `path` (<sendfiled/session.h>), in `out` (SFD_LANE_PATH_SIZE). As
+ * sfd_lane_path.
+ */
+int sfd_session_path(const char *path, char *out);
+
+/*
+ * Connects a socket of SOCK_SEQPACKET to the session socket beside the request socket at `path`, if that has been made
+ * by the owner of one of the two as above. 0; -ENOENT: there is none that can be trusted; or another -errno.
+ */
+int sfd_session_connect(int socket, const char *path);
+
+/*
  * Connects (or reconnects) a datagram socket to the daemon whose request socket is at `path`: by the lane of this
  * process's effective user, if there is one that the owner of the socket, or of its directory, has made and that is
  * served; else to `path` itself.

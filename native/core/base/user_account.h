@@ -41,6 +41,7 @@ struct sfd_user_account {
     _Atomic(uint64_t) memory; /* bytes that are being filled for its clients */
     atomic_uint held;         /* threads that sit in calls for its clients */
     atomic_uint held_requests;
+    atomic_uint sessions;
 };
 
 struct sfd_user_accounts {

@@ -50,9 +50,11 @@ static inline __attribute__((always_inline)) void end(struct sfd_carrier *carrie
     if (atomic_load(&carrier->claimed)) sfd_carrier_come_back(carrier);
 }
 
+/* A thread that carries no loop, such as one that closes what an event loop must not, makes its calls directly. */
 #define GUARD(type, name, parameters, arguments)                                                                       \
     static type guard_##name parameters                                                                                \
     {                                                                                                                  \
+        if (current == NULL) return sfd_sys_linux.name arguments;                                                      \
         struct sfd_carrier *carrier = begin();                                                                         \
         const type result = carrier->sys->name arguments;                                                              \
         end(carrier);                                                                                                  \
@@ -63,7 +65,7 @@ static inline __attribute__((always_inline)) void end(struct sfd_carrier *carrie
 #define PASS(type, name, parameters, arguments)                                                                        \
     static type guard_##name parameters                                                                                \
     {                                                                                                                  \
-        return current->sys->name arguments;                                                                           \
+        return (current == NULL ? &sfd_sys_linux : current->sys)->name arguments;                                      \
     }
 
 GUARD(int, openat, (int dir, const char *path, int flags), (dir, path, flags))
@@ -106,15 +108,24 @@ PASS(int, epoll_wait, (int epoll, struct epoll_event *events, int count, int tim
      (epoll, events, count, timeout_ms))
 PASS(uint64_t, now_ms, (void), ())
 PASS(uint64_t, now_ns, (void), ())
+PASS(int, accept, (int fd), (fd))
+PASS(int, peer_credentials, (int fd, struct ucred *out), (fd, out))
 
 /* The flags of a description are read without a lock; what is asked of a pipe, or of a memory file, takes its lock. */
 static int guard_fcntl(int fd, int command, int64_t argument)
 {
+    if (current == NULL) return sfd_sys_linux.fcntl(fd, command, argument);
     if (command == F_GETFL) return current->sys->fcntl(fd, command, argument);
     struct sfd_carrier *carrier = begin();
     const int result = carrier->sys->fcntl(fd, command, argument);
     end(carrier);
     return result;
+}
+
+/* A suspect's thread waits for its loop after each call: that says nothing of a device. */
+static int64_t guard_voluntary_switches(void)
+{
+    return current != NULL && current->suspect ? -1 : sfd_sys_linux.voluntary_switches();
 }
 
 const struct sfd_sys sfd_guard_sys = {
@@ -152,4 +163,7 @@ const struct sfd_sys sfd_guard_sys = {
     .epoll_wait = guard_epoll_wait,
     .now_ms = guard_now_ms,
     .now_ns = guard_now_ns,
+    .accept = guard_accept,
+    .peer_credentials = guard_peer_credentials,
+    .voluntary_switches = guard_voluntary_switches,
 };

@@ -13,7 +13,7 @@
 #define COUNT_MASK ((UINT64_C(1) << COUNT_BITS) - 1)
 
 /* The sources that one receipt looks at: as many as can have more than one request of a batch. */
-#define READY_MAX (SFD_BATCH_MAX / 2)
+#define READY_MAX SFD_INTAKE_LEAST
 
 void sfd_intake_init(struct sfd_intake *intake)
 {
@@ -125,7 +125,7 @@ void sfd_intake_resume(struct sfd_intake *intake, const struct sfd_sys *sys, uin
 /* ------------------------------------------------------------------ receipt */
 
 int sfd_intake_receive(struct sfd_intake *intake, struct sfd_receive_batch *receiver, struct sfd_closer *closer,
-                       struct sfd_slot *slots, uint64_t now_ms)
+                       struct sfd_slot *slots, int most, uint64_t now_ms)
 {
     struct epoll_event ready[READY_MAX];
     int filled = 0;
@@ -137,11 +137,11 @@ int sfd_intake_receive(struct sfd_intake *intake, struct sfd_receive_batch *rece
     for (int i = 0; i < count; i++) {
         const uint32_t index = ready[i].data.u32;
         const int fd = intake->source[index].fd;
-        const int most = intake->succession == NULL
-                             ? SFD_BATCH_MAX / count
-                             : sfd_succession_look(intake->succession, closer->sys, fd, index, SFD_BATCH_MAX / count);
-        if (most == 0) continue;
-        const int n = sfd_receive_batch_fill(receiver, closer, fd, slots + filled, most);
+        const int share = intake->succession == NULL
+                              ? most / count
+                              : sfd_succession_look(intake->succession, closer->sys, fd, index, most / count);
+        if (share == 0) continue;
+        const int n = sfd_receive_batch_fill(receiver, closer, fd, slots + filled, share);
         if (n < 0)
             error = n;
         else

@@ -65,11 +65,12 @@ void sfd_intake_deinit(struct sfd_intake *intake);
 int sfd_intake_add(struct sfd_intake *intake, const struct sfd_sys *sys, int fd);
 
 /*
- * Receives what waits, at most SFD_BATCH_MAX requests, into `slots`: as sfd_receive_batch_fill. `now_ms` is exact, not
- * that of a turn.
+ * Receives what waits, at most `most` requests (SFD_INTAKE_LEAST..SFD_BATCH_MAX), into `slots`: as
+ * sfd_receive_batch_fill. `now_ms` is exact, not that of a turn.
  */
+#define SFD_INTAKE_LEAST (SFD_BATCH_MAX / 2)
 int sfd_intake_receive(struct sfd_intake *intake, struct sfd_receive_batch *receiver, struct sfd_closer *closer,
-                       struct sfd_slot *slots, uint64_t now_ms);
+                       struct sfd_slot *slots, int most, uint64_t now_ms);
 
 /* A request of that source was refused because it is none. */
 void sfd_intake_blame(struct sfd_intake *intake, const struct sfd_sys *sys, uint64_t source, uint64_t now_ms);

@@ -13,6 +13,9 @@
  * The end: each request that was submitted gets exactly one final message (a Refusal or a Result), also when it is
  * cancelled (ECANCELED) or the loop stops (ESHUTDOWN). What is submitted to a loop that has ended is refused at once.
  *
+ * A session's requests that are not served at once are such requests, too: made by its loop, with their client as
+ * owner, and an outbox of their own (loop_session.c).
+ *
  * Thread: sfd_local_*: any, also several at once, but none for a request after its release; the rest: the loop's.
  */
 #ifndef SFD_LOOP_LOCAL_REQUEST_H
@@ -77,6 +80,7 @@ struct sfd_local_request {
 
     /* What is asked for. */
     uint64_t process; /* the owner, as client_account.h numbers processes */
+    uint32_t uid;     /* whose account it is; of a session's client, else of this process */
     uint8_t command;
     struct sfd_root *root; /* a reference, until it begins */
     int dest;              /* these two owned, until it begins */
@@ -102,6 +106,13 @@ static inline uint64_t sfd_local_process(uint64_t owner)
     owner = (owner ^ (owner >> 27)) * 0x94d049bb133111ebu;
     return (owner ^ (owner >> 31)) | SFD_PROCESS_INODE;
 }
+
+/*
+ * A request that is not submitted yet, with one reference, the submitter's; NULL without memory. Takes no descriptor.
+ * 0, or the -errno of sfd_local_submit, by which `order` is none.
+ */
+int sfd_local_check(const struct sfd_local_order *order);
+struct sfd_local_request *sfd_local_new(const struct sfd_local_order *order);
 
 /*
  * Submits a request. The request in *out, with a reference of the submitter's, and 0. Takes `dest` and `source`, also

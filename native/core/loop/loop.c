@@ -80,9 +80,10 @@ static void take_selections(struct sfd_loop *loop)
     loop->turn->selections = 0;
 }
 
-static void receive_requests(struct sfd_loop *loop, bool takes)
+/* Behind what sessions ask in this turn. */
+static void receive_requests(struct sfd_loop *loop, bool takes, int asked)
 {
-    const int n = takes ? sfd_loop_receiving_take(loop) : sfd_loop_receiving_fill(loop);
+    const int n = takes ? sfd_loop_receiving_take(loop, asked) : sfd_loop_receiving_fill(loop, asked);
 
     if (n < 0)
         sfd_loop_receiving_pause(loop, n); /* the requests stay in the socket */
@@ -90,7 +91,7 @@ static void receive_requests(struct sfd_loop *loop, bool takes)
         sfd_loop_receiving_works(loop);
     if (n <= 0) return;
     sfd_counters_add(loop->context.counters, SFD_COUNTER_REQUESTS, (uint64_t)n);
-    loop->turn->requests = n;
+    loop->turn->requests = asked + n;
 }
 
 static void take_mail(struct sfd_loop *loop)
@@ -113,6 +114,8 @@ static void take_mail(struct sfd_loop *loop)
             loop->takes = true;
         } else if (task->kind == SFD_TASK_LOOK) {
             sfd_loop_offload_look(loop);
+        } else if (task->kind == SFD_TASK_SESSION) {
+            sfd_loop_session_take(loop, task);
         } else if (task->kind == SFD_TASK_LOCAL) {
             sfd_loop_local_take(loop, task);
         } else if (task->kind == SFD_TASK_LOCAL_SEND || task->kind == SFD_TASK_LOCAL_CANCEL) {
@@ -146,8 +149,10 @@ static void run_timers(struct sfd_loop *loop)
         if (timer == &loop->receive_again) sfd_loop_receiving_resume(loop);
         if (timer == &loop->look_for_exits) sfd_loop_exits_look(loop);
         if (timer == &loop->rest_over) sfd_loop_receiving_end_rests(loop); /* or waits for longer */
+        if (timer == &loop->sessions.look_for_silent) sfd_loop_sessions_end_silent(loop);
         if (timer == &loop->receive_again || timer == &loop->close_again || timer == &loop->look_for_exits ||
-            timer == &loop->rest_over)
+            timer == &loop->rest_over || timer == &loop->sessions.accept_again ||
+            timer == &loop->sessions.look_for_silent)
             continue;
         struct sfd_transfer *t =
             (struct sfd_transfer *)(void *)((char *)timer - offsetof(struct sfd_transfer, limits.timer));
@@ -182,8 +187,10 @@ static bool is_busy(const struct sfd_loop *loop)
 {
     return loop->ready_queue.count > 0 || loop->turn->selections > 0 || loop->offload_first != NULL ||
            loop->last_batches > 0 || loop->takes || loop->look_again || loop->left != NULL || loop->mail != NULL ||
-           loop->owners_last != NULL || loop->outbox.first != NULL || loop->context.closer.unknown_count > 0 ||
-           atomic_load(&loop->returning) > 0 || sfd_loop_offload_has_closes(loop);
+           loop->owners_last != NULL || loop->outbox.first != NULL || loop->sessions.queued > 0 ||
+           loop->sessions.asking_first != NULL || loop->sessions.outbox.first != NULL ||
+           loop->context.closer.unknown_count > 0 || atomic_load(&loop->returning) > 0 ||
+           sfd_loop_offload_has_closes(loop);
 }
 
 /* What became ready behind the last wait has had to wait for all of this. */
@@ -233,6 +240,8 @@ static void take_events(struct sfd_loop *loop)
             loop->requests_wait = true;
         else if (event.data.u64 == SFD_EVENT_MAILBOX)
             continue; /* it has ended the wait, and the next turn takes the mail */
+        else if (event.data.u64 < SFD_ID_MIN && event.data.u64 >= SFD_EVENT_SESSION)
+            sfd_loop_sessions_event(loop, event.data.u64);
         else if (event.data.u64 < SFD_ID_MIN)
             sfd_loop_exits_event(loop, (int)(event.data.u64 - SFD_EVENT_PIDFD));
         else
@@ -244,23 +253,27 @@ static void take_events(struct sfd_loop *loop)
 static void take_requests(struct sfd_loop *loop)
 {
     const bool wait = loop->requests_wait;
+    /* Half of the slots at the most, so that datagrams have room; from here to the end they are this carrier's. */
+    const int asked = sfd_loop_sessions_ask(loop, loop->turn->slot, SFD_BATCH_MAX - SFD_INTAKE_LEAST);
 
     loop->requests_wait = false;
+    loop->turn->requests = 0;
     if (loop->takes) {
         atomic_store(&loop->shared->succession.take_queued, false); /* before the answer, after which it is used anew */
         loop->takes = false; /* before the receipt, during which another carrier may have the loop */
-        receive_requests(loop, true);
+        receive_requests(loop, true, asked);
     } else if (loop->last_batches > 0) {
         /*
          * Requests that wait in the socket are refused with an error message. If the socket were just closed, their
          * clients would get end of file without a reason.
          */
         loop->last_batches--; /* before the receipt, during which another carrier may find the socket empty */
-        receive_requests(loop, false);
+        receive_requests(loop, false, asked);
         if (loop->turn->requests == 0) loop->last_batches = 0;
     } else if (wait && !sfd_loop_receiving_is_over(loop)) {
-        receive_requests(loop, false);
+        receive_requests(loop, false, asked);
     }
+    if (loop->turn->requests == 0) loop->turn->requests = asked;
 }
 
 static void begin_stop(struct sfd_loop *loop)
@@ -321,7 +334,9 @@ static bool is_over(struct sfd_loop *loop)
 {
     return loop->stopping && loop->offloaded == 0 && loop->ready_queue.count == 0 && loop->away == 0 &&
            loop->last_batches == 0 && atomic_load(&loop->waiting) == 0 && loop->context.closer.unknown_count == 0 &&
-           loop->mail == NULL && loop->owners_last == NULL && sfd_mailbox_close(&loop->mailbox);
+           loop->mail == NULL && loop->owners_last == NULL && loop->sessions.count == 0 && loop->sessions.queued == 0 &&
+           loop->sessions.asking_first == NULL && loop->sessions.outbox.first == NULL &&
+           sfd_mailbox_close(&loop->mailbox);
 }
 
 /* The last part of a turn: what the dispatcher is to do. */
@@ -356,6 +371,8 @@ int sfd_loop_run_turn(struct sfd_loop *loop)
     sfd_loop_act_look(loop);
     run_ready(loop);
     run_timers(loop);
+    sfd_loop_sessions_listen(loop);
+    sfd_loop_sessions_serve(loop);
     publish_transfers(loop);
     if (is_over(loop)) {
         publish(loop);

@@ -64,6 +64,7 @@ struct sfd_turn {
     char message[SFD_MESSAGES_SIZE];
 };
 
+struct sfd_hot;
 struct sfd_loop;
 
 /* A command: Send Open File or Cancel, on its way to the loop that has the transfer. */
@@ -103,7 +104,11 @@ struct sfd_shared {
     struct sfd_counters_file counters_file; /* made before the first loop */
     int request_fd; /* borrowed: readable when requests wait; the request socket, or that of `intake`; -1: there is none
                      */
-    struct sfd_intake intake; /* of several request sockets */
+    struct sfd_intake intake;           /* of several request sockets */
+    int session_fd;                     /* borrowed: the listening socket of sessions; -1: there are none */
+    atomic_uint sessions;               /* in all loops */
+    atomic_bool sessions_end;           /* another process serves: each ends when it is idle */
+    struct sfd_hot *hot[SFD_ROOTS_MAX]; /* what of a root is in memory; the engine's; NULL: it is followed, or none */
     struct sfd_succession succession;
     struct sfd_root *roots[SFD_ROOTS_MAX]; /* of requests that come by a socket; the engine's; NULL: none */
     atomic_uint transfers;                 /* in all tables */

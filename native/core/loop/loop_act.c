@@ -171,6 +171,7 @@ void sfd_loop_act_look(struct sfd_loop *loop)
         for (struct sfd_client *client = NULL; (client = sfd_clients_next(&loop->clients, client)) != NULL;)
             choose(loop, client);
         sfd_loop_local_look(loop);
+        sfd_loop_sessions_look(loop);
     }
     /* What is left here by a carrier that has lost the loop, its heir goes on with. */
     while ((t = take_first(&loop->chosen_last)) != NULL) {

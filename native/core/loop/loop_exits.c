@@ -43,6 +43,7 @@ static void mark(struct sfd_loop *loop, struct sfd_client *client)
     while ((t = sfd_transfer_table_next(&loop->transfers, &position)) != NULL)
         if (t->loop.client == client) t->loop.due |= SFD_DUE_CANCEL;
     loop->exit_position = 0;
+    sfd_loop_sessions_end_of(loop, client);
 }
 
 static void close_pidfd(const struct sfd_loop *loop, int pidfd, bool watched)
@@ -69,7 +70,7 @@ static bool watch(struct sfd_loop *loop, struct sfd_client *client)
         client->pidfd = result;
     }
     const uint64_t data = SFD_EVENT_PIDFD + (uint64_t)client->pidfd;
-    if (data >= SFD_ID_MIN) return false;
+    if (data >= SFD_EVENT_SESSION) return false;
     const struct epoll_event event = {.events = EPOLLIN, .data.u64 = data};
     if (sfd_loop_watch(loop, client->pidfd, event, false) < 0) return false;
     client->watch = SFD_WATCH_ON;
@@ -115,5 +116,6 @@ void sfd_loop_exits_leave(struct sfd_loop *loop, struct sfd_client *client)
     const bool watched = client->watch == SFD_WATCH_ON;
 
     close_pidfd(loop, sfd_clients_leave(&loop->clients, client), watched);
-    if (loop->transfers.count == 0) sfd_timer_disarm(&loop->context.timers, &loop->look_for_exits);
+    if (loop->transfers.count == 0 && loop->sessions.count == 0)
+        sfd_timer_disarm(&loop->context.timers, &loop->look_for_exits);
 }

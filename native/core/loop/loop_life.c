@@ -59,6 +59,7 @@ int sfd_loop_create(struct sfd_loop **out, struct sfd_shared *shared, uint32_t i
     atomic_init(&loop->beats, 0);
     atomic_init(&loop->tid, 0);
     atomic_init(&loop->stuck, false);
+    atomic_init(&loop->session_count, 0);
     atomic_init(&loop->receive_queued, false);
     loop->receive.kind = SFD_TASK_RECEIVE;
     atomic_init(&loop->look_queued, false);
@@ -103,6 +104,7 @@ void sfd_loop_destroy(struct sfd_loop *loop)
         next = task->next;
         const uint8_t kind = task->kind; /* its request may be freed */
         if (kind >= SFD_TASK_LOCAL) sfd_loop_local_forget_task(loop, task);
+        if (kind == SFD_TASK_SESSION) sfd_loop_session_take(loop, task); /* to be told that it is over */
         if (kind != SFD_TASK_COMMAND && kind != SFD_TASK_ORDER) continue;
         struct sfd_command *command = (struct sfd_command *)task;
         sfd_closer_take_unknown(&loop->context.closer, &command->dest, NULL);
@@ -114,6 +116,7 @@ void sfd_loop_destroy(struct sfd_loop *loop)
     }
     sfd_loop_requests_forget(loop);
     sfd_loop_local_forget(loop);
+    sfd_loop_sessions_forget(loop);
     while ((t = sfd_transfer_table_next(&loop->transfers, &position)) != NULL) {
         t->loop.offloaded = false; /* no thread works on it any more */
         sfd_transfer_abort(&loop->context, t, -ESHUTDOWN);

@@ -43,7 +43,7 @@ static int check_path(const struct sfd_local_order *order)
     return memchr(order->path, '\0', order->path_length) == NULL ? 0 : -EINVAL;
 }
 
-static int check(const struct sfd_local_order *order)
+int sfd_local_check(const struct sfd_local_order *order)
 {
     const bool opens = order->command == SFD_WIRE_OPEN_FILE;
     const bool descriptor = order->command == SFD_WIRE_SEND_DESCRIPTOR;
@@ -62,7 +62,7 @@ static int check(const struct sfd_local_order *order)
     return to_end || order->length <= (uint64_t)(INT64_MAX - order->offset) ? 0 : -ERANGE;
 }
 
-static struct sfd_local_request *new_request(const struct sfd_local_order *order)
+struct sfd_local_request *sfd_local_new(const struct sfd_local_order *order)
 {
     const size_t path_size = order->command == SFD_WIRE_SEND_DESCRIPTOR ? 0 : order->path_length + 1;
     struct sfd_local_request *request = malloc(sizeof(*request) + path_size + order->segments_size);
@@ -101,13 +101,14 @@ int sfd_local_submit(struct sfd_shared *shared, const struct sfd_local_order *or
     struct sfd_loop *loop = shared->loops[atomic_load_explicit(&shared->receiving_loop, memory_order_relaxed)];
     struct sfd_local_request *request = NULL;
     int fds[] = {order->dest, order->source};
-    int result = check(order);
+    int result = sfd_local_check(order);
 
     if (result < 0) goto fail;
     result = -ENOMEM;
-    request = new_request(order);
+    request = sfd_local_new(order);
     if (request == NULL) goto fail;
     request->task.loop = loop;
+    request->uid = loop->shared->kernel.uid;
     request->channel.outbox = &loop->outbox;
     (void)sfd_local_channel_share(&request->channel); /* the loop's */
     result = -ESHUTDOWN; /* asked first: else those who go on submitting could keep it from its end */
@@ -166,7 +167,7 @@ static void refuse(struct sfd_loop *loop, struct sfd_local_request *request, str
     const struct sfd_refused_request refused = {
         .command = request->command,
         .process = request->process,
-        .uid = loop->context.kernel.uid,
+        .uid = request->uid,
         .path = request->path_size > 0 ? request->bytes : NULL,
         .path_length = request->path_size > 0 ? request->path_size - 1 : 0,
     };
@@ -220,7 +221,7 @@ void sfd_loop_local_take(struct sfd_loop *loop, struct sfd_task *task)
 {
     struct sfd_local_request *request = request_of(task);
     /* Counted like a transfer as long as it waits, so that the client stays. */
-    struct sfd_client *owner = sfd_clients_enter(&loop->clients, request->process, loop->context.kernel.uid);
+    struct sfd_client *owner = sfd_clients_enter(&loop->clients, request->process, request->uid);
 
     sfd_counters_add(loop->context.counters, SFD_COUNTER_REQUESTS, 1);
     if (owner == NULL) {
@@ -276,6 +277,7 @@ static void begin_transfer(struct sfd_loop *loop, struct sfd_local_request *requ
         .segments_size = request->segments_size,
         .version = SFD_WIRE_VERSION_2,
         .grows = reads,
+        .foreign = request->uid != 0 && request->uid != loop->context.kernel.uid,
         .content_most = (uint16_t)request->content_most,
         .options = request->options,
         .status = -1,

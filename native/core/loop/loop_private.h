@@ -7,6 +7,8 @@
  *     loop.c            the turn
  *     loop_requests.c   what a request asks for
  *     loop_local.c      the same of requests of this process
+ *     loop_session.c    connections of sessions
+ *     loop_session_requests.c  what their requests ask for
  *     loop_admission.c  within which limits a transfer begins
  *     loop_act.c        what is done with a transfer
  *     loop_receiving.c  which loop receives
@@ -22,16 +24,20 @@
 #include "loop/local_request.h"
 #include "loop/loop.h"
 #include "loop/ready_queue.h"
+#include "loop/session.h"
 #include "loop/transfer_table.h"
 
 /*
  * epoll data: a transfer id, with the bit SFD_EVENT_STATUS for its status channel; a pidfd of a client, counted from
- * SFD_EVENT_PIDFD to below SFD_ID_MIN; or one of the two others.
+ * SFD_EVENT_PIDFD to below SFD_EVENT_SESSION; the connection of a session, twice its index from there on, or its
+ * eventfd, one behind that; or one of the others.
  */
 #define SFD_EVENT_STATUS   SFD_ID_MAX
 #define SFD_EVENT_REQUESTS UINT64_MAX
 #define SFD_EVENT_MAILBOX  0
 #define SFD_EVENT_PIDFD    1
+#define SFD_EVENT_SESSION  (SFD_ID_MIN / 2)
+#define SFD_EVENT_LISTENER (SFD_ID_MIN - 1)
 
 enum sfd_task_kind {
     SFD_TASK_TRANSFER,
@@ -41,6 +47,7 @@ enum sfd_task_kind {
     SFD_TASK_RECEIVE,      /* this loop may be the receiving one now */
     SFD_TASK_LOOK,         /* a client of this loop may have room for another disk task, or may hold a thread again */
     SFD_TASK_TAKE,         /* a request waits that is for a transfer of this process: succession.h */
+    SFD_TASK_SESSION,      /* a session that another loop has accepted */
     SFD_TASK_LOCAL,        /* a request of this process */
     SFD_TASK_LOCAL_SEND,   /* its opened file is to be sent */
     SFD_TASK_LOCAL_CANCEL, /* it is to be cancelled */
@@ -64,7 +71,7 @@ enum sfd_due {
 #define SFD_EVENTS_MAX 64
 
 /* A loop's own timers, for which room is reserved. */
-#define SFD_LOOP_TIMERS 4
+#define SFD_LOOP_TIMERS 6
 
 struct sfd_loop {
     struct sfd_shared *shared;
@@ -123,11 +130,14 @@ struct sfd_loop {
     struct sfd_client *owners_held_last; /* these wait until they may hold a thread */
     struct sfd_outbox outbox;
 
+    struct sfd_sessions sessions;
+
     /* for the other loops and the watchdog to read */
-    _Atomic(uint64_t) load; /* ready transfers lately: loop_receiving.c */
-    atomic_uint beats;      /* turns begun */
-    atomic_int tid;         /* of the thread that works on a turn; 0 while it waits */
-    atomic_bool stuck;      /* set by the watchdog: in one call for too long */
+    _Atomic(uint64_t) load;    /* ready transfers lately: loop_receiving.c */
+    atomic_uint beats;         /* turns begun */
+    atomic_int tid;            /* of the thread that works on a turn; 0 while it waits */
+    atomic_bool stuck;         /* set by the watchdog: in one call for too long */
+    atomic_uint session_count; /* with those on their way to it */
 
     struct sfd_settings settings; /* of the last reload, for context.settings; before it those of the start are there */
     uint32_t settings_version;    /* of sfd_shared.reload */
@@ -179,6 +189,12 @@ static inline void sfd_loop_defer(struct sfd_loop *loop, struct sfd_timer *timer
 {
     sfd_counters_add(loop->context.counters, SFD_COUNTER_SHORTAGES, 1);
     sfd_timer_arm(&loop->context.timers, timer, loop->context.now_ms + SFD_LOOP_SHORTAGE_MS);
+}
+
+/* Calls for a client: they go through the guard. */
+static inline const struct sfd_sys *sfd_loop_sys(const struct sfd_loop *loop)
+{
+    return loop->context.kernel.sys;
 }
 
 /* ---- loop.c ---- */
@@ -272,6 +288,73 @@ void sfd_loop_local_publish(struct sfd_loop *loop);
 void sfd_loop_local_forget(struct sfd_loop *loop);
 void sfd_loop_local_forget_task(struct sfd_loop *loop, struct sfd_task *task);
 
+/* ---- loop_session.c ---- */
+
+/* Whether sessions begin nothing new any more, and end when they are idle. */
+static inline bool sfd_loop_sessions_end(const struct sfd_loop *loop)
+{
+    return loop->stopping || loop->draining || atomic_load_explicit(&loop->shared->sessions_end, memory_order_relaxed);
+}
+
+/* Once a turn: the loop that accepts connections begins to, or stops; and sessions are told that they are to end. */
+void sfd_loop_sessions_listen(struct sfd_loop *loop);
+
+/* An event of a session, or of the listening socket. */
+void sfd_loop_sessions_event(struct sfd_loop *loop, uint64_t data);
+
+/* SFD_TASK_SESSION: it is this loop's from here on. */
+void sfd_loop_session_take(struct sfd_loop *loop, struct sfd_task *task);
+
+/* Once a turn, after its mail and its transfers: serves those that have something to do. */
+void sfd_loop_sessions_serve(struct sfd_loop *loop);
+
+/* Sessions that wait for a thread may have one now. */
+void sfd_loop_sessions_look(struct sfd_loop *loop);
+
+/* The timer look_for_silent is due. */
+void sfd_loop_sessions_end_silent(struct sfd_loop *loop);
+
+/* The process of a client is gone, and with it its sessions. */
+void sfd_loop_sessions_end_of(struct sfd_loop *loop, const struct sfd_client *client);
+
+/* Ends all; the loop ends, and nothing of them is in flight. */
+void sfd_loop_sessions_forget(struct sfd_loop *loop);
+
+/* Of one session, for loop_session_requests.c: it has something to do; it ends; its Hello is decided: 0 or -errno. */
+void sfd_loop_session_queue(struct sfd_loop *loop, struct sfd_session *session);
+void sfd_loop_session_end(struct sfd_loop *loop, struct sfd_session *session);
+void sfd_loop_session_open(struct sfd_loop *loop, struct sfd_session *session, int error);
+void sfd_loop_session_put(struct sfd_loop *loop, struct sfd_session *session);
+
+/* 0 if `fd` is a memory file with these seals, and what it is; or -errno. */
+int sfd_loop_session_look_at_memory(const struct sfd_sys *sys, int fd, int seals, struct sfd_session_memory *out);
+
+/* ---- loop_session_requests.c ---- */
+
+/* Takes entries, and goes on with what is due. True: there may be more at once. */
+bool sfd_loop_session_run(struct sfd_loop *loop, struct sfd_session *session);
+
+/* A Register. Takes `fd`, or the -errno for which there is none. */
+void sfd_loop_session_register(struct sfd_loop *loop, struct sfd_session *session, uint32_t kind, int fd,
+                               uint64_t user_data);
+
+/* A handle stands for nothing any more. */
+void sfd_loop_session_release(struct sfd_loop *loop, struct sfd_session *session, struct sfd_handle *thing);
+
+void sfd_loop_session_cancel_all(struct sfd_session *session);
+
+/* The dispatcher is to say whether the client is served. 0 or -ENOMEM. */
+int sfd_loop_session_ask_hello(struct sfd_loop *loop, struct sfd_session *session);
+
+/* Fills slots for the dispatcher: how many. Makes no system call. */
+int sfd_loop_sessions_ask(struct sfd_loop *loop, struct sfd_slot *slots, int most);
+
+/* Its verdict on what a slot asked, 0 or an errno. */
+void sfd_loop_sessions_decide(struct sfd_loop *loop, struct sfd_slot *slot, int verdict);
+
+/* Requests that were not served at once have ended. */
+void sfd_loop_session_take_ends(struct sfd_loop *loop);
+
 /* ---- loop_admission.c ---- */
 
 /*
@@ -348,11 +431,11 @@ void sfd_loop_receiving_pause(struct sfd_loop *loop, int error);
 void sfd_loop_receiving_works(struct sfd_loop *loop);
 void sfd_loop_receiving_resume(struct sfd_loop *loop);
 
-/* Receives into the turn buffer: as sfd_receive_batch_fill, from the sockets whose turn it is. */
-int sfd_loop_receiving_fill(struct sfd_loop *loop);
+/* Receives into the turn buffer, from that slot on: as sfd_receive_batch_fill, from the sockets whose turn it is. */
+int sfd_loop_receiving_fill(struct sfd_loop *loop, int from);
 
 /* The same of one request, which the successor has left to this process, and is told of. */
-int sfd_loop_receiving_take(struct sfd_loop *loop);
+int sfd_loop_receiving_take(struct sfd_loop *loop, int from);
 
 /* Once a turn, after its requests: obeys a pause, or the end of one. */
 void sfd_loop_receiving_note_pause(struct sfd_loop *loop);

@@ -168,32 +168,32 @@ void sfd_loop_receiving_balance(struct sfd_loop *loop)
 }
 
 /* Of the socket that is watched, and no intake. */
-static int fill_from_socket(struct sfd_loop *loop)
+static int fill_from_socket(struct sfd_loop *loop, int from)
 {
     struct sfd_shared *shared = loop->shared;
     struct sfd_closer *closer = &loop->context.closer;
-    const int most = sfd_succession_look(&shared->succession, closer->sys, shared->request_fd, 0, SFD_BATCH_MAX);
+    const int most = sfd_succession_look(&shared->succession, closer->sys, shared->request_fd, 0, SFD_BATCH_MAX - from);
 
     if (most == 0) return 0;
-    return sfd_receive_batch_fill(loop->carrier->batch, closer, shared->request_fd, loop->turn->slot, most);
+    return sfd_receive_batch_fill(loop->carrier->batch, closer, shared->request_fd, loop->turn->slot + from, most);
 }
 
-int sfd_loop_receiving_fill(struct sfd_loop *loop)
+int sfd_loop_receiving_fill(struct sfd_loop *loop, int from)
 {
     struct sfd_shared *shared = loop->shared;
     int n;
 
     if (shared->intake.count == 0 || shared->request_fd != shared->intake.epoll)
-        n = fill_from_socket(loop);
+        n = fill_from_socket(loop, from);
     else
-        n = sfd_intake_receive(&shared->intake, loop->carrier->batch, &loop->context.closer, loop->turn->slot,
-                               clock_ms(shared));
+        n = sfd_intake_receive(&shared->intake, loop->carrier->batch, &loop->context.closer, loop->turn->slot + from,
+                               SFD_BATCH_MAX - from, clock_ms(shared));
     /* What is left to a predecessor stays readable: it would wake the loop for nothing. */
     if (atomic_load(&shared->succession.delegated) && loop->receiving) (void)look_for(loop, 0);
     return n;
 }
 
-int sfd_loop_receiving_take(struct sfd_loop *loop)
+int sfd_loop_receiving_take(struct sfd_loop *loop, int from)
 {
     struct sfd_shared *shared = loop->shared;
     struct sfd_succession *succession = &shared->succession;
@@ -203,11 +203,11 @@ int sfd_loop_receiving_take(struct sfd_loop *loop)
     int fd = shared->intake.count == 0 ? shared->request_fd : -1;
 
     if (source < shared->intake.count) fd = shared->intake.source[source].fd;
-    const int n = fd < 0 ? 0 : sfd_receive_batch_fill(loop->carrier->batch, closer, fd, loop->turn->slot, 1);
+    const int n = fd < 0 ? 0 : sfd_receive_batch_fill(loop->carrier->batch, closer, fd, loop->turn->slot + from, 1);
     loop->taken = n > 0 ? 1 : 0;
     if (n <= 0) atomic_fetch_sub(&succession->takes, 1);
     for (int i = 0; i < n; i++)
-        loop->turn->slot[i].source = source;
+        loop->turn->slot[from + i].source = source;
     if (successor >= 0) /* it has room: there is one answer to each question */
         (void)closer->sys->send(successor, SFD_SUCCESSION_TAKEN, strlen(SFD_SUCCESSION_TAKEN),
                                 MSG_DONTWAIT | MSG_NOSIGNAL);

@@ -26,6 +26,7 @@ static void drop(struct sfd_loop *loop, int *fds, int count, uint64_t process, u
 void sfd_loop_requests_drop(struct sfd_loop *loop, struct sfd_slot *slot)
 {
     sfd_fd_close(loop->shared->kernel.sys, &slot->pidfd); /* waits for nobody: no guard */
+    if (slot->job != 0) sfd_loop_sessions_decide(loop, slot, ESHUTDOWN);
     if (slot->fd_count > 0) drop(loop, slot->fds, SFD_SLOT_FDS, slot->process, slot->uid);
 }
 
@@ -372,6 +373,10 @@ void sfd_loop_requests_serve(struct sfd_loop *loop, struct sfd_slot *slot)
 {
     struct sfd_client_account *account = NULL;
 
+    if (slot->job != 0) { /* no call is made for it */
+        sfd_loop_sessions_decide(loop, slot, slot->verdict);
+        return;
+    }
     if (!atomic_load_explicit(&loop->shared->accounts.suspicious, memory_order_relaxed) || loop->stopping) {
         serve(loop, slot, NULL);
         return;

@@ -34,6 +34,7 @@ enum sfd_slot_fault {
     SFD_SLOT_MALFORMED = 1, /* longer than any request, or surplus descriptors */
     SFD_SLOT_ANONYMOUS = 2, /* without credentials */
     SFD_SLOT_CROWDED = 3,   /* descriptors were lost: this process had no free descriptor */
+    SFD_SLOT_HELLO = 4,     /* no datagram: a session asks whether its client is served */
 };
 
 /*
@@ -68,6 +69,7 @@ struct sfd_slot {
     uint32_t deadline_ms; /* from receipt on, 0: none */
     uint64_t process;     /* C's: the number of the sender, base/client_account.h; 0: unknown */
     uint64_t source;      /* C's: of several request sockets the one that it came from, intake.h */
+    uint64_t job;         /* C's: of a session, whose question it is, session.h; 0: it is a datagram */
 
     char bytes[SFD_SLOT_BYTES];
 };

@@ -63,10 +63,11 @@ void sfd_local_channel_add(struct sfd_local_channel *channel, const struct sfd_s
     outbox->last = channel;
 }
 
-static struct sfd_local_channel *take_first(struct sfd_outbox *outbox)
+struct sfd_local_channel *sfd_outbox_take(struct sfd_outbox *outbox)
 {
     struct sfd_local_channel *channel = outbox->first;
 
+    if (channel == NULL) return NULL;
     outbox->first = channel->next;
     if (outbox->first == NULL) outbox->last = NULL;
     channel->queued = false;
@@ -99,7 +100,7 @@ int32_t sfd_outbox_publish(struct sfd_outbox *outbox, char *bytes, size_t size)
             .content = first->content == NULL ? SFD_NO_CONTENT : (int32_t)content,
         };
         if (size - at < sizeof(message) + padded) break;
-        struct sfd_local_channel *channel = take_first(outbox);
+        struct sfd_local_channel *channel = sfd_outbox_take(outbox);
         memcpy(bytes + at, &message, sizeof(message));
         at += sizeof(message);
         memcpy(bytes + at, buffer, length);
@@ -116,5 +117,5 @@ int32_t sfd_outbox_publish(struct sfd_outbox *outbox, char *bytes, size_t size)
 void sfd_outbox_deinit(struct sfd_outbox *outbox)
 {
     while (outbox->first != NULL)
-        sfd_local_channel_put(take_first(outbox));
+        sfd_local_channel_put(sfd_outbox_take(outbox));
 }

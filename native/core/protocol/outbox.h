@@ -65,6 +65,12 @@ void sfd_local_channel_give(struct sfd_local_channel *channel, char *bytes, uint
 /* Writes what is due, oldest first, as far as `size` bytes have room for it: how many messages. */
 int32_t sfd_outbox_publish(struct sfd_outbox *outbox, char *bytes, size_t size);
 
+/*
+ * Takes the first channel in which something is due, with the outbox's reference to it; NULL: there is none. The caller
+ * reads `due` of it, and clears what it has taken.
+ */
+struct sfd_local_channel *sfd_outbox_take(struct sfd_outbox *outbox);
+
 /* Drops what is due: nobody will read it. */
 void sfd_outbox_deinit(struct sfd_outbox *outbox);
 

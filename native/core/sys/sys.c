@@ -210,6 +210,16 @@ static int sys_get_linger(int fd, struct linger *out)
     return result;
 }
 
+static int sys_accept(int fd)
+{
+    RETRY(int, accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK));
+}
+
+static int sys_peer_credentials(int fd, struct ucred *out)
+{
+    return get_option(fd, SOL_SOCKET, SO_PEERCRED, out, sizeof(*out));
+}
+
 static int sys_peer_uid(int fd, uint32_t *out)
 {
     struct ucred value = {.uid = UINT32_MAX};
@@ -320,6 +330,8 @@ const struct sfd_sys sfd_sys_linux = {
     .pidfd_open = sys_pidfd_open,
     .getsockopt_int = sys_getsockopt_int,
     .get_linger = sys_get_linger,
+    .accept = sys_accept,
+    .peer_credentials = sys_peer_credentials,
     .peer_uid = sys_peer_uid,
     .set_linger = sys_set_linger,
     .get_unread = sys_get_unread,

@@ -66,6 +66,8 @@ struct sfd_sys {
     int (*pidfd_open)(int pid);           /* CLOEXEC, Linux 5.3 */
     int (*getsockopt_int)(int fd, int level, int name, int *out);
     int (*get_linger)(int fd, struct linger *out);
+    int (*accept)(int fd);                              /* of a listening socket: CLOEXEC, non-blocking */
+    int (*peer_credentials)(int fd, struct ucred *out); /* of a connected UNIX socket: as it was at connect(2) */
     int (*peer_uid)(int fd, uint32_t *out); /* of a connected UNIX socket: who connected, or listened (SO_PEERCRED) */
     int (*set_linger)(int fd, const struct linger *value);
     int (*get_unread)(int fd, int *out); /* bytes that wait in a socket's receive queue */

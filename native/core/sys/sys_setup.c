@@ -232,6 +232,11 @@ static int sys_bind(int fd, const struct sockaddr *address, socklen_t length)
     return result(bind(fd, address, length));
 }
 
+static int sys_listen(int fd, int backlog)
+{
+    return result(listen(fd, backlog));
+}
+
 static int sys_connect(int fd, const struct sockaddr *address, socklen_t length)
 {
     return result(connect(fd, address, length));
@@ -376,6 +381,7 @@ const struct sfd_sys_setup sfd_sys_setup_linux = {
     .getsockname = sys_getsockname,
     .bind = sys_bind,
     .connect = sys_connect,
+    .listen = sys_listen,
     .getresuid = sys_getresuid,
     .getresgid = sys_getresgid,
     .getgroups = sys_getgroups,

@@ -53,6 +53,7 @@ struct sfd_sys_setup {
     int (*getsockname)(int fd, struct sockaddr *address, socklen_t *length);
     int (*bind)(int fd, const struct sockaddr *address, socklen_t length);
     int (*connect)(int fd, const struct sockaddr *address, socklen_t length);
+    int (*listen)(int fd, int backlog);
     /* identity and limits */
     int (*getresuid)(uid_t *real, uid_t *effective, uid_t *saved);
     int (*getresgid)(gid_t *real, gid_t *effective, gid_t *saved);

@@ -339,6 +339,44 @@ void sfd_observe_refused(struct sfd_context *context, const struct sfd_refused_r
     sfd_journal_commit(context->observer.journal, context->observer.journal_ring);
 }
 
+void sfd_observe_before(struct sfd_context *context, uint8_t command, uint8_t technique, uint64_t bytes)
+{
+    struct sfd_counters_flow *flow =
+        &context->observer.loop->flow[operation_of(command)][technique % SFD_COUNTERS_TECHNIQUES];
+
+    if (bytes == 0) return;
+    sfd_counters_add(context->counters, SFD_COUNTER_BYTES, bytes);
+    sfd_counter_add(&flow->bytes, bytes);
+}
+
+void sfd_observe_at_once(struct sfd_context *context, const struct sfd_at_once *request, int error)
+{
+    const enum sfd_operation operation = operation_of(request->command);
+    const enum sfd_outcome outcome = error < 0 ? SFD_OUTCOME_REFUSED : SFD_OUTCOME_COMPLETED;
+    struct sfd_counters_loop *loop = context->observer.loop;
+    struct sfd_counters_flow *flow = &loop->flow[operation][request->technique % SFD_COUNTERS_TECHNIQUES];
+
+    sfd_counter_add(&loop->requests[operation], 1);
+    sfd_counter_add(&flow->transfers, 1);
+    sfd_observe_before(context, request->command, request->technique, request->bytes);
+    count_end(context, (uint8_t)operation, outcome, error);
+    const uint64_t now_ns = context->kernel.sys->now_ns();
+    if (error == 0)
+        sfd_histogram_record(&loop->time[SFD_TIME_TRANSFER], now_ns > context->now_ns ? now_ns - context->now_ns : 0);
+    struct sfd_record *record = record_for(context, outcome, error, now_ns);
+    if (record == NULL) return;
+    record->pid = sfd_process_pid(request->process);
+    record->uid = request->uid;
+    record->operation = (uint8_t)operation;
+    record->technique = request->technique;
+    record->bytes = request->bytes;
+    record->size = request->bytes;
+    record->received_ns = context->now_ns;
+    record->first_byte_ns = now_ns;
+    if (request->path != NULL) keep_path(record, request->path, request->path_length);
+    sfd_journal_commit(context->observer.journal, context->observer.journal_ring);
+}
+
 void sfd_observe_command(struct sfd_context *context, uint8_t command)
 {
     sfd_counter_add(&context->observer.loop->requests[operation_of(command)], 1);

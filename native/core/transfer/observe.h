@@ -84,6 +84,23 @@ void sfd_observe_forget(const struct sfd_context *context, const struct sfd_tran
  */
 void sfd_observe_refused(struct sfd_context *context, const struct sfd_refused_request *request, int error);
 
+/* A request that was served, or has failed, without a transfer. */
+struct sfd_at_once {
+    uint8_t command;   /* as in struct sfd_slot */
+    uint8_t technique; /* that moved its bytes; 0: none */
+    uint64_t process;
+    uint32_t uid;
+    uint64_t bytes;
+    const char *path; /* borrowed; NULL: none */
+    size_t path_length;
+};
+
+/* `error` is 0 or the -errno of its failure. */
+void sfd_observe_at_once(struct sfd_context *context, const struct sfd_at_once *request, int error);
+
+/* So many bytes of a request were moved before it became a transfer. */
+void sfd_observe_before(struct sfd_context *context, uint8_t command, uint8_t technique, uint64_t bytes);
+
 /* A command that makes no transfer was received: Send Open File, or Cancel. */
 void sfd_observe_command(struct sfd_context *context, uint8_t command);
 

@@ -26,6 +26,8 @@ struct sfd_settings {
     uint64_t quantum;          /* bytes that one transfer may move a turn */
     uint32_t idle_timeout_ms;  /* without a byte moved; 0: never */
     uint32_t drain_timeout_ms; /* to wait for room for the final message; 0: no limit */
+    uint32_t open_files;       /* the most files that are kept open for sessions; 0: none; not by a reload */
+    uint32_t open_files_ms;    /* for so long they are used unchecked; not by a reload */
     uint32_t follow_root;      /* not 0: the path of the root is resolved anew for each request; not by a reload */
     bool selector;             /* a selector answers the selections of each turn; no reload changes it */
     uint8_t rule_count;

@@ -95,9 +95,9 @@ final class LayersTest {
             "disk", Set.of("sys", "base"),
             "process", Set.of("sys", "base"),
             "transfer", Set.of("sys", "base", "protocol", "memory", "disk"),
-            "loop", Set.of("sys", "base", "protocol", "memory", "disk", "transfer"),
+            "loop", Set.of("sys", "base", "protocol", "memory", "disk", "transfer", "hot"),
             "hot", Set.of("sys", "base", "protocol", "memory", "disk", "transfer"),
-            "engine", Set.of("sys", "base", "protocol", "memory", "disk", "transfer", "loop", "process"));
+            "engine", Set.of("sys", "base", "protocol", "memory", "disk", "transfer", "loop", "process", "hot"));
 
     /** What the client library takes of the core. */
     private static final Set<String> CLIENT_MAY_INCLUDE = Set.of("sys", "base", "protocol", "memory", "disk", "hot");

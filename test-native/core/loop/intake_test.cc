@@ -56,7 +56,7 @@ class IntakeTest : public CoreTest
     std::string receive()
     {
         std::string sources;
-        const int n = sfd_intake_receive(&intake_, receiver_.get(), &closer_, slots_->data(), now_ms_);
+        const int n = sfd_intake_receive(&intake_, receiver_.get(), &closer_, slots_->data(), SFD_BATCH_MAX, now_ms_);
         for (int i = 0; i < n; i++) {
             sources += (*slots_)[static_cast<size_t>(i)].bytes[0];
         }
@@ -202,7 +202,8 @@ TEST_F(IntakeTest, ShouldReportAnErrorOnlyIfNothingCame)
     sys.recvmmsg = [](int, struct mmsghdr *, unsigned, int) { return -ENOBUFS; };
     closer_.sys = &sys;
     ASSERT_TRUE(send(POLITE));
-    EXPECT_EQ(-ENOBUFS, sfd_intake_receive(&intake_, receiver_.get(), &closer_, slots_->data(), now_ms_));
+    EXPECT_EQ(-ENOBUFS,
+              sfd_intake_receive(&intake_, receiver_.get(), &closer_, slots_->data(), SFD_BATCH_MAX, now_ms_));
     closer_.sys = &sfd_sys_linux;
     EXPECT_EQ("1", receive());
     EXPECT_EQ("", receive());

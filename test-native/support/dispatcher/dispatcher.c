@@ -253,6 +253,10 @@ void dispatcher_decide(struct sfd_slot *slot, uint32_t uid)
     struct dispatcher_request request = {0};
     int result = authorize(slot, uid);
 
+    if (slot->fault == SFD_SLOT_HELLO) {
+        slot->verdict = -result;
+        return;
+    }
     if (result == 0) {
         result = dispatcher_decode(slot->bytes, (size_t)slot->length, &request);
         slot->version = dispatcher_version(slot->bytes, (size_t)slot->length);

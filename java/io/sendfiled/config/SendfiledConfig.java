@@ -138,6 +138,16 @@ public final class SendfiledConfig {
         return number(Setting.BUFFER_BYTES);
     }
 
+    /** Most files that are kept open for the next request of a session by the same path, 0..65,536. */
+    public int openFiles() {
+        return number(Setting.OPEN_FILES);
+    }
+
+    /** Milliseconds that such a file is served without a look whether its path still leads to it, 0..3,600,000. */
+    public int openFilesAgeMs() {
+        return number(Setting.OPEN_FILES_AGE_MS);
+    }
+
     /** Milliseconds without a byte moved after which a transfer ends, 1..86,400,000; 0: never. */
     public int idleTimeoutMs() {
         return number(Setting.IDLE_TIMEOUT_MS);
@@ -331,6 +341,14 @@ public final class SendfiledConfig {
 
         public Builder bufferBytes(int bytes) {
             return put(Setting.BUFFER_BYTES, bytes);
+        }
+
+        public Builder openFiles(int count) {
+            return put(Setting.OPEN_FILES, count);
+        }
+
+        public Builder openFilesAgeMs(int ageMs) {
+            return put(Setting.OPEN_FILES_AGE_MS, ageMs);
         }
 
         public Builder idleTimeoutMs(int timeoutMs) {

@@ -32,6 +32,10 @@ final class Dispatcher {
         int count = turn.requests();
         for (int slot = 0; slot < count; slot++) {
             int errno = authorize(slot);
+            if (turn.fault(slot) == Turn.HELLO) {
+                turn.refuse(slot, errno); // 0 is a welcome
+                continue;
+            }
             if (errno == 0) {
                 errno = request.decode(turn.memory(), turn.bytesAt(slot), turn.length(slot));
                 if (request.version() > 0) {

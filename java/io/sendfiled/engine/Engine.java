@@ -314,12 +314,14 @@ public final class Engine implements AutoCloseable {
             return;
         }
         AccessList access = authorizer.list().renew(changed.allowUsers(), changed.allowGroups());
+        AccessList before = authorizer.list();
+        authorizer.allow(access); // before the loops ask anew for the sessions that are open
         int result = EngineNative.reload(
                 engine, CoreNumbers.of(changed), changed.techniques().packed());
         if (result < 0) {
+            authorizer.allow(before);
             throw new IllegalStateException("cannot reload: " + Errno.describe(-result));
         }
-        authorizer.allow(access);
         config = changed;
     }
 

@@ -22,6 +22,9 @@ public final class Turn {
     /** Fault of a datagram whose descriptors were lost: this process had no free descriptor. */
     public static final int CROWDED = 3;
 
+    /** No datagram: a session asks whether its client is served at all. */
+    public static final int HELLO = 4;
+
     /* struct sfd_offload */
     private static final Layout OFFLOAD = new Layout("offload");
     private static final int OFFLOAD_TASK = OFFLOAD.i64("task");
@@ -62,7 +65,7 @@ public final class Turn {
     private static final int RATE = SLOT.i64("rate");
     private static final int IDLE_MS = SLOT.i32("idle_ms");
     private static final int DEADLINE_MS = SLOT.i32("deadline_ms");
-    private static final int BYTES = SLOT.skip(2 * Long.BYTES).array("bytes", 4240, Byte.BYTES); // behind C's own
+    private static final int BYTES = SLOT.skip(3 * Long.BYTES).array("bytes", 4240, Byte.BYTES); // behind C's own
     private static final int SLOT_SIZE = SLOT.size();
 
     /* struct sfd_message: of one ticket, before its bytes, which zeros fill up to a multiple of 8 */
@@ -106,7 +109,8 @@ public final class Turn {
         SLOT.check();
         MESSAGE.check();
         TURN.check();
-        NativeConstants.check("fault", Map.of("malformed", MALFORMED, "anonymous", ANONYMOUS, "crowded", CROWDED));
+        NativeConstants.check(
+                "fault", Map.of("malformed", MALFORMED, "anonymous", ANONYMOUS, "crowded", CROWDED, "hello", HELLO));
     }
 
     /** The memory itself, in native byte order; {@link #bytesAt} tells where a datagram stands in it. */
