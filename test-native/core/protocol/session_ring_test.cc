@@ -1,4 +1,4 @@
-// Tests of native/core/protocol/session_ring.c: memory that its other owner writes to whenever it likes.
+// Tests of native/core/protocol/session_ring.c: memory that its other owner writes to whenever it likes (R29).
 #include <gtest/gtest.h>
 
 #include <atomic>

@@ -26,24 +26,25 @@ final class NativeConstantsTest {
 
     @Test
     void shouldTakeAGroupThatAgrees() {
-        assertDoesNotThrow(() -> NativeConstants.check("fault", Map.of("malformed", 1, "anonymous", 2, "crowded", 3)));
+        assertDoesNotThrow(
+                () -> NativeConstants.check("fault", Map.of("malformed", 1, "anonymous", 2, "crowded", 3, "hello", 4)));
     }
 
     @Test
     void shouldNameANumberThatDiffers() {
         assertEquals(
                 "fault.crowded is 3 in sendfiled's native library, but 4 in its classes",
-                refusal(Map.of("malformed", 1, "anonymous", 2, "crowded", 4)));
+                refusal(Map.of("malformed", 1, "anonymous", 2, "crowded", 4, "hello", 4)));
     }
 
     @Test
     void shouldNameWhatOneSideDoesNotKnow() {
         assertEquals(
                 "fault.crowded is 3 in sendfiled's native library, but missing in its classes",
-                refusal(Map.of("malformed", 1, "anonymous", 2)));
+                refusal(Map.of("malformed", 1, "anonymous", 2, "hello", 4)));
         assertEquals(
-                "fault.late is missing in sendfiled's native library, but 4 in its classes",
-                refusal(Map.of("malformed", 1, "anonymous", 2, "crowded", 3, "late", 4)));
+                "fault.late is missing in sendfiled's native library, but 5 in its classes",
+                refusal(Map.of("malformed", 1, "anonymous", 2, "crowded", 3, "hello", 4, "late", 5)));
     }
 
     @Test
