@@ -28,6 +28,7 @@ public final class Bench {
     private static final List<Scenario> SCENARIOS = List.of(
             new Throughput(),
             new SmallRequests(),
+            new Sessions(),
             new Loops(),
             new ColdIsolation(),
             new ColdThroughput(),

@@ -9,6 +9,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 
 /** Runs the native load client, which reports one line of JSON. */
 final class LoadClient {
@@ -95,6 +96,23 @@ final class LoadClient {
     /** Runs to the end; blocks. Any failed request is an error: a benchmark of failures says nothing. */
     Result run(Server server, Object... options) throws IOException, InterruptedException {
         return checked(Programs.run(command(server, options), TIMEOUT_MS));
+    }
+
+    /** The same over a session. */
+    Result session(Server server, Object... options) throws IOException, InterruptedException {
+        String file = Objects.requireNonNull(server.socket().getFileName()).toString(); // sendfiled.NAME.socket
+        List<String> command = Programs.command(
+                programs.helper("session_load"),
+                "--dir",
+                Objects.requireNonNull(server.socket().getParent()),
+                "--name",
+                file.substring(file.indexOf('.') + 1, file.lastIndexOf('.')),
+                "--server-pid",
+                server.pid());
+        for (Object option : options) {
+            command.add(option.toString());
+        }
+        return checked(Programs.run(command, TIMEOUT_MS));
     }
 
     /**
