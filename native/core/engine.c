@@ -326,7 +326,7 @@ void sfd_engine_pause(struct sfd_engine *engine)
 
 bool sfd_engine_paused(struct sfd_engine *engine)
 {
-    return atomic_load(&engine->shared.succession.loops_paused) == engine->shared.settings.loops;
+    return sfd_succession_is_paused(&engine->shared.succession, engine->shared.settings.loops);
 }
 
 void sfd_engine_resume(struct sfd_engine *engine, int fd)

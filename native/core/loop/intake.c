@@ -141,7 +141,7 @@ int sfd_intake_receive(struct sfd_intake *intake, struct sfd_receive_batch *rece
                               ? most / count
                               : sfd_succession_look(intake->succession, closer->sys, fd, index, most / count);
         if (share == 0) continue;
-        const int n = sfd_receive_batch_fill(receiver, closer, fd, slots + filled, share);
+        const int n = share < 0 ? share : sfd_receive_batch_fill(receiver, closer, fd, slots + filled, share);
         if (n < 0)
             error = n;
         else

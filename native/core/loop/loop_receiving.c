@@ -174,7 +174,7 @@ static int fill_from_socket(struct sfd_loop *loop, int from)
     struct sfd_closer *closer = &loop->context.closer;
     const int most = sfd_succession_look(&shared->succession, closer->sys, shared->request_fd, 0, SFD_BATCH_MAX - from);
 
-    if (most == 0) return 0;
+    if (most <= 0) return most;
     return sfd_receive_batch_fill(loop->carrier->batch, closer, shared->request_fd, loop->turn->slot + from, most);
 }
 
@@ -183,11 +183,13 @@ int sfd_loop_receiving_fill(struct sfd_loop *loop, int from)
     struct sfd_shared *shared = loop->shared;
     int n;
 
+    if (!sfd_succession_begin_receipt(&shared->succession)) return 0;
     if (shared->intake.count == 0 || shared->request_fd != shared->intake.epoll)
         n = fill_from_socket(loop, from);
     else
         n = sfd_intake_receive(&shared->intake, loop->carrier->batch, &loop->context.closer, loop->turn->slot + from,
                                SFD_BATCH_MAX - from, clock_ms(shared));
+    sfd_succession_end_receipt(&shared->succession);
     /* What is left to a predecessor stays readable: it would wake the loop for nothing. */
     if (atomic_load(&shared->succession.delegated) && loop->receiving) (void)look_for(loop, 0);
     return n;

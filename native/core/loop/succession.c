@@ -22,6 +22,7 @@ void sfd_succession_init(struct sfd_succession *s, uint32_t tag)
     for (int i = 0; i < SFD_SUCCESSION_MAX; i++)
         atomic_init(&s->predecessor[i].fd, -1);
     atomic_init(&s->delegated, false);
+    atomic_init(&s->receipts, 0);
     atomic_init(&s->paused, false);
     atomic_init(&s->loops_paused, 0);
     atomic_init(&s->successor_fd, -1);
@@ -54,30 +55,50 @@ static int peek(const struct sfd_sys *sys, int fd, unsigned char *head, size_t r
     return n < 0 ? n : n == 0 ? -EAGAIN : (int)message.msg_len;
 }
 
-/* False: it has ended. */
-static bool delegate(struct sfd_succession *s, const struct sfd_sys *sys, int owner, uint32_t source)
+/* How many requests may be received: none while it is to take one, and the first one if it has ended. */
+static int delegate(struct sfd_succession *s, const struct sfd_sys *sys, int owner, uint32_t source)
 {
     char text[32];
     const int length = snprintf(text, sizeof(text), SFD_SUCCESSION_TAKE " %u", source);
 
     atomic_store(&s->delegated, true); /* before the answer can come */
-    if (sys->send(atomic_load(&s->predecessor[owner].fd), text, (size_t)length, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
-        return true;
+    const int64_t sent =
+        sys->send(atomic_load(&s->predecessor[owner].fd), text, (size_t)length, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (sent >= 0) return 0;
     atomic_store(&s->delegated, false);
-    return false;
+    return sent == -EAGAIN ? 0 : 1; /* the request stays, and is looked at again */
+}
+
+bool sfd_succession_begin_receipt(struct sfd_succession *s)
+{
+    unsigned none = 0;
+
+    if (atomic_load(&s->predecessors) > 0) return atomic_compare_exchange_strong(&s->receipts, &none, 1);
+    atomic_fetch_add(&s->receipts, 1);
+    return true;
+}
+
+void sfd_succession_end_receipt(struct sfd_succession *s)
+{
+    atomic_fetch_sub(&s->receipts, 1);
+}
+
+bool sfd_succession_is_paused(const struct sfd_succession *s, uint32_t loops)
+{
+    /* In this order: a thread that has lost its loop may be in a receipt when that notices the pause. */
+    return atomic_load(&s->loops_paused) == loops && atomic_load(&s->receipts) == 0;
 }
 
 int sfd_succession_look(struct sfd_succession *s, const struct sfd_sys *sys, int fd, uint32_t source, int most)
 {
     unsigned char head[SFD_WIRE_TRANSFER_REQUEST_SIZE];
 
-    if (atomic_load_explicit(&s->predecessors, memory_order_relaxed) == 0) return most;
+    if (atomic_load(&s->predecessors) == 0) return most;
     if (atomic_load(&s->delegated)) return 0;
     const int length = peek(sys, fd, head, sizeof(head));
-    if (length < 0) return most; /* the receipt tells why */
+    if (length < 0) return length == -EAGAIN ? 0 : length; /* what comes from here on is not looked at yet */
     const int owner = owner_of(s, head, (size_t)length);
-    if (owner < 0) return 1;
-    return delegate(s, sys, owner, source) ? 0 : 1;
+    return owner < 0 ? 1 : delegate(s, sys, owner, source);
 }
 
 void sfd_succession_forget(struct sfd_succession *s, uint32_t index)

@@ -8,6 +8,10 @@
  * (MSG_PEEK) before it takes it, one by one; if its id has a predecessor's tag, it receives nothing until the
  * predecessor, who has the same socket, has taken that one. Requests keep their order, and none is copied.
  *
+ * Between look and receipt nobody else may receive, or the receipt takes what was not looked at: a thread can lose its
+ * loop in either call (guard.h), and come back after another one has received for it. So there is one receipt at a time
+ * then. And no process hands over before the last of its receipts has ended.
+ *
  * This costs a look and a receipt a request, and 0.1 ms for each one that is a predecessor's: only while one lives.
  *
  * Thread: the loops, and those that hand over (engine.h). All that several use is atomic. Owns no descriptor.
@@ -38,6 +42,7 @@ struct sfd_succession {
         uint32_t tag;
     } predecessor[SFD_SUCCESSION_MAX];
     atomic_bool delegated; /* one of them is to take a request: nothing is received until it has */
+    atomic_uint receipts;  /* under way */
 
     /* the one after */
     atomic_bool paused;       /* no loop receives */
@@ -51,7 +56,14 @@ struct sfd_succession {
 
 void sfd_succession_init(struct sfd_succession *s, uint32_t tag);
 
-/* How many of the requests that wait in the socket may be received now, at most `most`; 0: none. */
+/* Around sfd_succession_look and the receipt of what it allows. False: there is one already; what waits, waits on. */
+bool sfd_succession_begin_receipt(struct sfd_succession *s);
+void sfd_succession_end_receipt(struct sfd_succession *s);
+
+/* Whether nothing is received, nor will be before the end of the pause. */
+bool sfd_succession_is_paused(const struct sfd_succession *s, uint32_t loops);
+
+/* How many of the requests that wait in the socket may be received now, at most `most`; 0: none; or -errno. */
 int sfd_succession_look(struct sfd_succession *s, const struct sfd_sys *sys, int fd, uint32_t source, int most);
 
 /* The predecessor has ended, or takes no more. Its socket is not used afterwards by who looks anew. */
