@@ -302,9 +302,15 @@ TEST_F(HotClientTest, ShouldReadAllOrNothing)
 TEST_F(HotClientTest, ShouldSayThatAReadIsCold)
 {
     std::string buffer(SIZE, 0);
-    if (!warmUntil(WINDOW)) GTEST_SKIP() << "the temporary directory is in memory";
+    if (!evict(path("file"))) GTEST_SKIP() << "the temporary directory is in memory";
     open();
-    EXPECT_EQ(SFD_HOT_COLD, sfd_hot_read(&file_, 0, SFD_TO_END, buffer.data(), SIZE));
+    enum sfd_hot_result result = SFD_HOT_DONE;
+    /* A fast disk may have loaded what the beginning of the read asked for, before its end: until it has not. */
+    for (int i = 0; i < 1000 && result == SFD_HOT_DONE; i++) {
+        (void)warmUntil(WINDOW);
+        result = sfd_hot_read(&file_, 0, SFD_TO_END, buffer.data(), SIZE);
+    }
+    EXPECT_EQ(SFD_HOT_COLD, result);
     EXPECT_EQ(SFD_HOT_DONE, hotRead(0, 4096, buffer.data(), SIZE));
     EXPECT_BYTES(content_.substr(0, 4096), buffer.substr(0, 4096));
 }

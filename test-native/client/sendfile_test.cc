@@ -442,27 +442,34 @@ TEST_F(SendfileInterruptedTest, ShouldEndWithASignal)
     handle(0);
     const OwnedFd in = openFile(file_, O_RDONLY);
     const OwnedFd null = openFile("/dev/null", O_WRONLY);
+    const pthread_t caller = pthread_self();
     for (const off_t resident : {off_t{0}, static_cast<off_t>(WINDOW)}) {
         if (!warmUntil(resident)) GTEST_SKIP() << "the rest of the file stays in memory";
-        std::atomic<bool> over{false};
-        const pthread_t caller = pthread_self();
-        std::thread other([&] {
-            const OwnedFd status = takeRequest();
-            while (!over) {
-                pthread_kill(caller, SIGUSR1);
-                std::this_thread::sleep_for(std::chrono::milliseconds(1));
-            }
-            char byte = 0;
-            EXPECT_EQ(-1, write(status.get(), &byte, 1)) << "the load is given up";
-        });
-        off_t offset = 0;
-        const ssize_t moved = sfd_sendfile(srv_.get(), null.get(), in.get(), &offset, SIZE);
-        const int error = errno;
-        over = true;
-        other.join();
-        EXPECT_EQ(resident, offset);
-        EXPECT_EQ(resident > 0 ? resident : -1, moved);
-        EXPECT_EQ(resident > 0 ? 0 : EINTR, moved < 0 ? error : 0);
+        ssize_t moved = SIZE;
+        int error = 0;
+        /* A fast disk may have loaded all of it before anybody is asked: until it has not. */
+        for (int i = 0; i < 1000 && moved == static_cast<ssize_t>(SIZE); i++) {
+            (void)warmUntil(resident);
+            std::atomic<bool> over{false};
+            std::thread other([&] {
+                if (!await([&] { return over || readable(requests_.get()); }) || over) return;
+                const OwnedFd status = takeRequest();
+                while (!over) {
+                    pthread_kill(caller, SIGUSR1);
+                    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+                }
+                char byte = 0;
+                EXPECT_EQ(-1, write(status.get(), &byte, 1)) << "the load is given up";
+            });
+            off_t offset = 0;
+            moved = sfd_sendfile(srv_.get(), null.get(), in.get(), &offset, SIZE);
+            error = errno;
+            over = true;
+            other.join();
+            EXPECT_EQ(std::max(moved, ssize_t{0}), offset);
+        }
+        EXPECT_LT(moved, static_cast<ssize_t>(SIZE));
+        EXPECT_TRUE(moved < 0 ? resident == 0 && error == EINTR : moved >= resident) << moved;
     }
 }
 
