@@ -9,6 +9,7 @@
 
 #include <sendfiled/buffer.h>
 #include <sendfiled/places.h>
+#include <sendfiled/session.h>
 
 #include "engine.h"
 #include "hot.h"
@@ -176,6 +177,40 @@ static const struct constant {
     MEMBER(counters_row, path),
     SIZE(counters_row),
 
+    MEMBER(session_request, operation),
+    MEMBER(session_request, flags),
+    MEMBER(session_request, file),
+    MEMBER(session_request, destination),
+    MEMBER(session_request, user_data),
+    MEMBER(session_request, path),
+    MEMBER(session_request, head),
+    MEMBER(session_request, head_length),
+    MEMBER(session_request, offset),
+    MEMBER(session_request, length),
+    MEMBER(session_request, target),
+    MEMBER(session_request, options),
+    SIZE(session_request),
+
+    MEMBER(session_completion, user_data),
+    MEMBER(session_completion, error),
+    MEMBER(session_completion, operation),
+    MEMBER(session_completion, technique),
+    MEMBER(session_completion, moved),
+    MEMBER(session_completion, handle),
+    MEMBER(session_completion, mode),
+    MEMBER(session_completion, size),
+    MEMBER(session_completion, mtime_ns),
+    MEMBER(session_completion, inode),
+    MEMBER(session_completion, device),
+    SIZE(session_completion),
+
+    MEMBER(options, rate),
+    MEMBER(options, idle_ms),
+    MEMBER(options, deadline_ms),
+    MEMBER(options, technique),
+    MEMBER(options, flags),
+    SIZE(options),
+
     /* Codes */
     {"fault.malformed", SFD_SLOT_MALFORMED},
     {"fault.anonymous", SFD_SLOT_ANONYMOUS},
@@ -210,6 +245,15 @@ static const struct constant {
     {"counted.outcomes", SFD_OUTCOMES},
     {"counted.waits", SFD_WAITS_FOR_KINDS},
     {"counted.latencies", SFD_TIMES},
+    {"session.open", SFD_SESSION_OPEN},
+    {"session.send", SFD_SESSION_SEND},
+    {"session.read", SFD_SESSION_READ},
+    {"session.load", SFD_SESSION_LOAD},
+    {"session.release", SFD_SESSION_RELEASE},
+    {"session.withdraw", SFD_SESSION_WITHDRAW},
+    {"session.file", SFD_SESSION_FILE},
+    {"session.destination", SFD_SESSION_DESTINATION},
+    {"session.buffer", SFD_SESSION_BUFFER},
     {"hot.done", SFD_HOT_STEP_DONE},
     {"hot.blocked", SFD_HOT_STEP_BLOCKED},
     {"hot.cold", SFD_HOT_STEP_COLD},

@@ -28,12 +28,14 @@ jint sfd_jni_register_constants(JNIEnv *env, const char *package);
 jint sfd_jni_register_places(JNIEnv *env, const char *package);
 jint sfd_jni_register_hot(JNIEnv *env, const char *package);
 jint sfd_jni_register_journal(JNIEnv *env, const char *package);
+jint sfd_jni_register_session(JNIEnv *env, const char *package);
 
 static jint (*const registrars[])(JNIEnv *, const char *) = {
     sfd_jni_register_library,   sfd_jni_register_descriptors, sfd_jni_register_client,     sfd_jni_register_engine,
     sfd_jni_register_process,   sfd_jni_register_sandbox,     sfd_jni_register_techniques, sfd_jni_register_buffer,
     sfd_jni_register_constants, sfd_jni_register_invocation,  sfd_jni_register_service,    sfd_jni_register_places,
     sfd_jni_register_hot,       sfd_jni_register_local,       sfd_jni_register_succession, sfd_jni_register_journal,
+    sfd_jni_register_session,
 };
 
 static jstring library_version(JNIEnv *env, jclass class)

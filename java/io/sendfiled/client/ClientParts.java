@@ -1,6 +1,7 @@
 package io.sendfiled.client;
 
 import io.sendfiled.transport.Log;
+import io.sendfiled.transport.Session;
 import io.sendfiled.transport.Transport;
 import java.util.concurrent.Executor;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -12,14 +13,21 @@ final class ClientParts {
     final Copying copying;
     final @Nullable Executor completionExecutor;
     final @Nullable HotPath hot;
+    final @Nullable Session session; // null: the engine is no daemon's
     final NullDevice nowhere = new NullDevice();
     private final AtomicBoolean closed = new AtomicBoolean();
 
-    ClientParts(Transport transport, Copying copying, @Nullable Executor completionExecutor, @Nullable HotPath hot) {
+    ClientParts(
+            Transport transport,
+            Copying copying,
+            @Nullable Executor completionExecutor,
+            @Nullable HotPath hot,
+            @Nullable Session session) {
         this.transport = transport;
         this.copying = copying;
         this.completionExecutor = completionExecutor;
         this.hot = hot;
+        this.session = session;
     }
 
     boolean isClosed() {
@@ -30,6 +38,9 @@ final class ClientParts {
     boolean close() {
         if (!closed.compareAndSet(false, true)) {
             return false;
+        }
+        if (session != null) {
+            session.close();
         }
         copying.close();
         transport.close();

@@ -125,7 +125,7 @@ public final class EmbeddedBuilder {
         try {
             transport = EngineTransport.start(thread, config, selector, first, named, completionExecutor == null);
             hotPath = hot && !config.followRoot() ? new HotPath(first, named) : null;
-            return SendfiledClient.of(transport, new Copying(copyExecutor, thread), completionExecutor, hotPath);
+            return SendfiledClient.of(transport, new Copying(copyExecutor, thread), completionExecutor, hotPath, null);
         } catch (OutOfMemoryError e) { // no thread, or no memory for one
             release(transport, hotPath);
             NativeIoException failure = new NativeIoException("start a client's thread", Errno.EAGAIN);
@@ -142,7 +142,7 @@ public final class EmbeddedBuilder {
         String thread = SendfiledClient.nextThreadName();
         JavaTransport transport = JavaTransport.start(thread, root == null ? config.root() : root, named);
         try {
-            return SendfiledClient.of(transport, new Copying(copyExecutor, thread), completionExecutor, null);
+            return SendfiledClient.of(transport, new Copying(copyExecutor, thread), completionExecutor, null, null);
         } catch (Throwable t) { // no memory
             transport.close();
             throw t;

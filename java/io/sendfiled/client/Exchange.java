@@ -118,10 +118,10 @@ abstract non-sealed class Exchange extends Call implements Transfer {
         }
         cancelled = true;
         try {
-            if (client.transport().isExtended()) {
+            if (client.engine().isExtended()) {
                 sendCancel(); // at once: its executor may be busy
             }
-            if (!client.transport().execute(this, this::onCancel)) { // the client is closed
+            if (!client.engine().execute(this, this::onCancel)) { // the client is closed
                 onCancel();
             }
         } catch (Throwable t) { // no memory
@@ -364,7 +364,7 @@ abstract non-sealed class Exchange extends Call implements Transfer {
 
     /** As the engine's messages end it: not in the submitting thread, which would end one in an action of the other. */
     private void endHot(long sent, Runnable end) {
-        if (!client.transport().execute(this, end)) {
+        if (!client.engine().execute(this, end)) {
             moved = sent;
             abandon();
         }
@@ -383,7 +383,7 @@ abstract non-sealed class Exchange extends Call implements Transfer {
 
     /** Tells the engine to stop. */
     final void sendCancel() {
-        client.transport().cancel(this);
+        client.engine().cancel(this);
     }
 
     /** Counts bytes and tells the listener. One thread at a time. Always true: read on. */
@@ -429,7 +429,7 @@ abstract non-sealed class Exchange extends Call implements Transfer {
 
     /** Whether an engine of this process says that it has ended it because it was told to. */
     private boolean wasStopped(int errno) {
-        return client.transport().isExtended()
+        return client.engine().isExtended()
                 && (errno == Errno.ECANCELED
                         ? cancelled || client.isClosed()
                         : errno == Errno.ESHUTDOWN && client.isClosed());
@@ -474,13 +474,13 @@ abstract non-sealed class Exchange extends Call implements Transfer {
     @Override
     public final void failLater(Throwable t) {
         fault = t;
-        client.transport().attend(this);
+        client.engine().attend(this);
     }
 
     @Override
     public void abandon() {
         sendCancel();
-        Throwable cause = client.transport().failure();
+        Throwable cause = client.engine().failure();
         finish(
                 null,
                 cause == null
@@ -505,12 +505,12 @@ abstract non-sealed class Exchange extends Call implements Transfer {
             end();
         } catch (Throwable t) { // no memory, or no stack: what the dependent actions throw is kept by their futures
             isEndPending = true;
-            client.transport().attend(this);
+            client.engine().attend(this);
         }
     }
 
     private void end() {
-        client.transport().end(this);
+        client.engine().end(this);
         FileInfo information = success;
         if (information != null && failure == null) {
             succeed(information);

@@ -40,7 +40,7 @@ final class HotOpened implements Opened {
                 sending.abandon();
             } else {
                 to = Objects.requireNonNull(destination.duplicate());
-                hot.send(sending, taken, to, exchange.client.transport());
+                hot.send(sending, taken, to, exchange.client.engine());
             }
         } catch (Throwable t) { // the destination's, or no memory
             if (to == null) {

@@ -12,7 +12,8 @@ import org.jspecify.annotations.Nullable;
 final class InJava {
     private InJava() {}
 
-    static void submit(JavaTransport transport, int command, Exchange exchange, @Nullable Destination destination) {
+    static void submit(JavaTransport transport, int command, Exchange exchange, @Nullable Destination given) {
+        Destination destination = original(given);
         Source source = exchange.request().source();
         Channel to = destination instanceof ChannelEnd end ? end.channel() : null;
         FileChannel from = source instanceof ChannelEnd end && end.channel() instanceof FileChannel file ? file : null;
@@ -37,12 +38,16 @@ final class InJava {
     }
 
     static void sendOpened(JavaTransport transport, Exchange exchange, Destination destination) {
-        if (destination instanceof ChannelEnd end) {
+        if (original(destination) instanceof ChannelEnd end) {
             transport.sendOpened(exchange, end.channel());
         } else {
             transport.cancel(exchange);
             refuse(exchange);
         }
+    }
+
+    private static @Nullable Destination original(@Nullable Destination destination) {
+        return destination instanceof RegisteredDestination registered ? registered.original() : destination;
     }
 
     private static void refuse(Exchange exchange) {

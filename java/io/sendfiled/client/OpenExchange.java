@@ -58,7 +58,7 @@ final class OpenExchange extends Exchange implements Opened {
 
     /** This process has opened the file without the engine. It is delivered as the engine's message would be. */
     void onOpenedHot(HotOpened file, FileInfo value) {
-        boolean goesOn = client.transport().execute(this, () -> {
+        boolean goesOn = client.engine().execute(this, () -> {
             if (isOver() || !deliver(new OpenFile(file, value))) {
                 file.discard();
             }
@@ -73,7 +73,7 @@ final class OpenExchange extends Exchange implements Opened {
     @Override
     public Transfer send(Destination destination) {
         restartAs(Operation.SEND_OPEN);
-        Transport transport = client.transport();
+        Transport transport = client.engine();
         if (transport instanceof JavaTransport java) {
             InJava.sendOpened(java, this, destination);
             return this;
@@ -94,7 +94,7 @@ final class OpenExchange extends Exchange implements Opened {
 
     @Override
     public void onUnreachable() {
-        if (use() && !isOver() && !client.transport().execute(this, this::onFileForgotten)) {
+        if (use() && !isOver() && !client.engine().execute(this, this::onFileForgotten)) {
             onFileForgotten();
         }
     }

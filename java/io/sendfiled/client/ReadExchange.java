@@ -50,7 +50,7 @@ class ReadExchange extends Exchange {
 
     ReadExchange(FileRequest request, SendfiledClient client) {
         super(Operation.READ, request, client);
-        boolean separate = client.transport().isExtended() || request.isExtended() || executor() != null;
+        boolean separate = client.engine().isExtended() || request.isExtended() || executor() != null;
         data = separate ? new DataChannel() : null;
     }
 
@@ -83,10 +83,10 @@ class ReadExchange extends Exchange {
     final boolean onFileInfo(FileInfo value) {
         information = value;
         if (data == null) {
-            client.transport().release(this);
+            client.engine().release(this);
             return false;
         }
-        var unused = client.transport().execute(this, this::handOver); // a transport that ends abandons it
+        var unused = client.engine().execute(this, this::handOver); // a transport that ends abandons it
         return true;
     }
 
@@ -164,7 +164,7 @@ class ReadExchange extends Exchange {
 
     private void onWord(@Nullable TransferException failure) {
         tell(failure);
-        client.transport().end(this);
+        client.engine().end(this);
         if (drained) {
             finish(information(), null);
         }
@@ -249,7 +249,7 @@ class ReadExchange extends Exchange {
 
     private void awaitWord() throws InterruptedException {
         boolean waiting = true;
-        while (waiting && client.transport().receiveHere(this)) {
+        while (waiting && client.engine().receiveHere(this)) {
             waiting = !wordCame.await(WORD_RETRY_MS, TimeUnit.MILLISECONDS);
         }
     }
@@ -280,7 +280,7 @@ class ReadExchange extends Exchange {
      * or closed; leaves the work to the transport.
      */
     final void onContentUnreachable() {
-        if (!isSettled() && !client.transport().execute(this, this::onContentForgotten)) {
+        if (!isSettled() && !client.engine().execute(this, this::onContentForgotten)) {
             onContentForgotten();
         }
     }
@@ -301,7 +301,7 @@ class ReadExchange extends Exchange {
         if (data != null) {
             data.close();
         } else {
-            client.transport().end(this);
+            client.engine().end(this);
         }
     }
 

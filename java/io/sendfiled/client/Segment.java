@@ -6,6 +6,7 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -73,6 +74,23 @@ public final class Segment {
      */
     Segment within(long size) {
         return bytes == null && length == FileRequest.TO_END ? range(offset, size - offset) : this;
+    }
+
+    boolean isBytes() {
+        return bytes != null;
+    }
+
+    /** Of one that {@link #isBytes}; borrowed. */
+    byte[] bytes() {
+        return Objects.requireNonNull(bytes);
+    }
+
+    long offset() {
+        return offset;
+    }
+
+    long length() {
+        return length;
     }
 
     /** Bytes that it takes up in a request. */

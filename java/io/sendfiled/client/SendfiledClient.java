@@ -4,6 +4,7 @@ import io.sendfiled.base.Forgotten;
 import io.sendfiled.buffer.SharedBuffer;
 import io.sendfiled.counters.Counters;
 import io.sendfiled.jni.ClientNative;
+import io.sendfiled.jni.SessionNative;
 import io.sendfiled.names.Names;
 import io.sendfiled.protocol.Wire;
 import io.sendfiled.sys.Errno;
@@ -14,6 +15,8 @@ import io.sendfiled.transport.DaemonTransport;
 import io.sendfiled.transport.EngineTransport;
 import io.sendfiled.transport.JavaTransport;
 import io.sendfiled.transport.Log;
+import io.sendfiled.transport.Session;
+import io.sendfiled.transport.SessionHandle;
 import io.sendfiled.transport.Transport;
 import java.io.IOException;
 import java.io.InterruptedIOException;
@@ -22,6 +25,9 @@ import java.nio.channels.SelectableChannel;
 import java.nio.channels.SocketChannel;
 import java.nio.channels.WritableByteChannel;
 import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.Collections;
+import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
@@ -85,14 +91,33 @@ public final class SendfiledClient implements AutoCloseable {
         return transport instanceof EngineTransport embedded ? embedded.counters() : null;
     }
 
+    /**
+     * How requests reach the engine now. With a daemon: {@link TransportKind#SESSION} while there is a session, which the first
+     * registration asks for; {@link TransportKind#DATAGRAMS} before, while there is none, and if the daemon offers none. All
+     * requests work either way.
+     */
+    public TransportKind transport() {
+        Session session = parts.session;
+        if (session != null) {
+            return session.isOpen() ? TransportKind.SESSION : TransportKind.DATAGRAMS;
+        }
+        return transport instanceof EngineTransport ? TransportKind.ENGINE : TransportKind.JAVA;
+    }
+
     /** Where requests are completed that do not say so; null: where the transport does that. */
     @Nullable
     Executor completionExecutor() {
         return parts.completionExecutor;
     }
 
-    Transport transport() {
+    Transport engine() {
         return transport;
+    }
+
+    /** Sessions with the daemon; null if the engine is none. */
+    @Nullable
+    Session session() {
+        return parts.session;
     }
 
     Copying copying() {
@@ -140,8 +165,12 @@ public final class SendfiledClient implements AutoCloseable {
 
     /** With what {@link EmbeddedBuilder} has started; owns it. */
     static SendfiledClient of(
-            Transport transport, Copying copying, @Nullable Executor completionExecutor, @Nullable HotPath hot) {
-        return new SendfiledClient(new ClientParts(transport, copying, completionExecutor, hot));
+            Transport transport,
+            Copying copying,
+            @Nullable Executor completionExecutor,
+            @Nullable HotPath hot,
+            @Nullable Session session) {
+        return new SendfiledClient(new ClientParts(transport, copying, completionExecutor, hot, session));
     }
 
     /** The name of the next client's threads. */
@@ -341,6 +370,110 @@ public final class SendfiledClient implements AutoCloseable {
         return opened;
     }
 
+    // ---- what is registered ----
+
+    /** Registers a socket; see {@link #register(Destination)}. */
+    public RegisteredDestination register(SocketChannel destination) throws IOException {
+        return register(Destination.of(destination));
+    }
+
+    /**
+     * Registers a destination that is sent to more than once, for {@link #submit}. Does not wait for the daemon: what is
+     * submitted before the daemon has it waits for that, or goes by datagrams, and so does all that is sent to a destination
+     * that the daemon does not register ({@code EDQUOT}: more than one client may have).
+     *
+     * @param destination the destination; a duplicate is made, and the caller keeps the original
+     * @return closed by the caller
+     * @throws IOException if the destination is closed, or no descriptor is free
+     */
+    public RegisteredDestination register(Destination destination) throws IOException {
+        if (transport instanceof JavaTransport) {
+            return new RegisteredDestination(destination, null, null, null);
+        }
+        OwnedFd own = Objects.requireNonNull(destination.duplicate());
+        SessionHandle handle = registered(SessionNative.DESTINATION, own);
+        return new RegisteredDestination(destination, own, parts.session, handle);
+    }
+
+    /**
+     * Registers a buffer that files are read into, for {@link #submit}; as {@link #register(Destination)}. One whose pages are
+     * {@linkplain io.sendfiled.buffer.BufferOptions#prefault allocated} is filled fastest.
+     *
+     * @param buffer the buffer, not sealed; the caller keeps it
+     * @return closed by the caller
+     * @throws IOException if the buffer is closed, or no descriptor is free
+     */
+    public RegisteredBuffer register(SharedBuffer buffer) throws IOException {
+        SessionHandle handle = parts.session == null ? null : registered(SessionNative.BUFFER, buffer.duplicate());
+        return new RegisteredBuffer(buffer, parts.session, handle);
+    }
+
+    private @Nullable SessionHandle registered(int kind, OwnedFd descriptor) {
+        Session session = parts.session;
+        if (session == null) {
+            return null;
+        }
+        SessionHandle handle = SessionHandle.of(session, kind, descriptor);
+        session.register(handle);
+        return handle;
+    }
+
+    /** Registers a file; see {@link #registerFile(FileRequest)}. */
+    public CompletableFuture<RegisteredFile> registerFile(String path) {
+        return registerFile(FileRequest.of(path));
+    }
+
+    /**
+     * Opens a file once that is asked for more than once. Over a session the daemon keeps it open until it is closed, and
+     * counts it among the descriptors that this client may have.
+     *
+     * @param request a file in the daemon's root; its range, options and header are those of requests that say nothing else
+     * @return the file, which the receiver closes, or a {@link TransferException}; if the user completes the future, it is closed
+     */
+    public CompletableFuture<RegisteredFile> registerFile(FileRequest request) {
+        checkPath(request, "registered");
+        FileRegistration registration = new FileRegistration(this, request);
+        registration.submit();
+        return registration;
+    }
+
+    /**
+     * Submits a request between what is registered. Never blocks or throws because of the daemon, the disk or the destination.
+     *
+     * <p>Over a {@linkplain TransportKind#SESSION session} it costs no system call, unless the daemon sleeps, and its answer
+     * none, unless the client's thread does. What a session cannot say, or does not take, goes by datagrams. Nothing is
+     * allocated for it but the future, of 64 bytes, and the number in it. Requests of one destination run in any order and
+     * beside each other: their bytes can be mixed, so wait for one before the next is submitted.
+     *
+     * <p>The future completes where {@link Transfer#result} would: by the executor of the request or the client, one task for all
+     * that are complete at the same time, or by a thread of the client's, where what actions submit is submitted together when
+     * they have returned.
+     *
+     * @return the bytes that were moved, with those of a header, and 0 for a warm; or a {@link TransferException} with those that
+     *     were. If the user completes it ({@code cancel}, {@code orTimeout}), the daemon is asked to end the request, and may
+     *     still write for a moment: the destination can be closed, but not be used
+     */
+    public CompletableFuture<Long> submit(RegisteredRequest request) {
+        Delivery delivery = new Delivery(this, request);
+        delivery.submit();
+        return delivery;
+    }
+
+    /**
+     * Submits requests in order, together: the daemon is woken once at the most. As {@link #submit} of each; a failure is that of
+     * one request.
+     *
+     * @return their futures, in order; unmodifiable
+     */
+    public List<CompletableFuture<Long>> submitAll(List<RegisteredRequest> requests) {
+        Delivery[] deliveries = new Delivery[requests.size()];
+        for (int i = 0; i < deliveries.length; i++) {
+            deliveries[i] = new Delivery(this, requests.get(i));
+        }
+        Delivery.submitAll(parts.session, deliveries);
+        return Collections.unmodifiableList(Arrays.asList(deliveries));
+    }
+
     private static void checkPath(FileRequest request, String what) {
         if (request.source() != null) {
             throw new IllegalArgumentException(request.path() + " cannot be " + what + " by the daemon, only sent");
@@ -477,7 +610,8 @@ public final class SendfiledClient implements AutoCloseable {
 
         /**
          * How many requests may wait in this client while the daemon's queue is full, from 1; 1,024 by default. Those
-         * above it are refused with {@code EAGAIN}. Each waits with two to four descriptors.
+         * above it are refused with {@code EAGAIN}. Each waits with two to four descriptors. As many {@linkplain
+         * SendfiledClient#submit registered} requests may wait, without any, beside {@value Session#DEPTH} that the daemon has.
          *
          * @throws IllegalArgumentException if it is below 1
          */
@@ -507,7 +641,9 @@ public final class SendfiledClient implements AutoCloseable {
                 String where = Names.printable(Names.text(path));
                 String thread = nextThreadName();
                 transport = DaemonTransport.start(socket, path, where, thread, maxQueuedRequests);
-                return of(transport, new Copying(copyExecutor, thread), completionExecutor, hot);
+                Session session =
+                        new Session(directoryOf(path), Names.bytes(name), thread + "-session", maxQueuedRequests);
+                return of(transport, new Copying(copyExecutor, thread), completionExecutor, hot, session);
             } catch (OutOfMemoryError e) { // no thread, or no memory for one
                 release(socket, transport, hot);
                 NativeIoException failure = new NativeIoException("start a client's thread", Errno.EAGAIN);
@@ -517,6 +653,15 @@ public final class SendfiledClient implements AutoCloseable {
                 release(socket, transport, hot);
                 throw t;
             }
+        }
+
+        /** Where a daemon's socket is found: so is that of its sessions. */
+        private static byte[] directoryOf(byte[] socket) {
+            int end = socket.length - 1;
+            while (end > 0 && socket[end] != '/') {
+                end--;
+            }
+            return Arrays.copyOf(socket, end);
         }
 
         /** Closes what a client would have owned that did not start. */

@@ -136,6 +136,7 @@ public final class NativeLibrary {
         Turn.checkLayout();
         Records.checkLayout();
         BufferNative.checkLayout();
+        SessionNative.checkLayout();
         NativeConstants.check(
                 "queue",
                 Map.of(
@@ -152,6 +153,7 @@ public final class NativeLibrary {
         NativeConstants.check("technique", Map.of("count", TechniquesNative.COUNT));
         NativeConstants.check("content", Map.of("most", EngineNative.MOST_CONTENT));
         HotNative.checkCodes();
+        SessionNative.checkCodes();
     }
 
     private static String moduleName() {
