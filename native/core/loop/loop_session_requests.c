@@ -22,6 +22,9 @@
 #define TURN_ENTRIES 64
 #define TURN_BYTES   ((uint64_t)1024 * 1024)
 
+/* After so many requests of a turn the client is shown what is complete: it works on that while the loop goes on. */
+#define SHOW_ENTRIES 8
+
 /* The most bytes that are sent at once: above, sendfile(2) costs less than a copy. And that are read into a buffer. */
 #define SEND_AT_ONCE ((uint64_t)16 * 1024)
 #define READ_AT_ONCE ((uint64_t)256 * 1024)
@@ -891,6 +894,7 @@ static int take_entries(struct sfd_loop *loop, struct sfd_session *s)
         if (waiting == 0 || room <= (int64_t)s->promised) return 0;
         if (!take_entry(loop, s)) return 0; /* until the dispatcher has seen paths, or jobs have ended */
         if (loop->context.counters->at[SFD_COUNTER_BYTES] - before >= TURN_BYTES) break;
+        if (i % SHOW_ENTRIES == SHOW_ENTRIES - 1) show(loop, s);
     }
     return 1;
 }
