@@ -219,9 +219,19 @@ final class ColdIsolation implements Scenario {
                         name(),
                         testCase(count),
                         subject + ", " + metric + " beside of alone",
-                        median(setting, count, subject, "beside " + metric),
-                        median(setting, count, subject, "alone " + metric),
+                        metric(setting, count, subject, "beside " + metric),
+                        metric(setting, count, subject, "alone " + metric),
                         goal);
+    }
+
+    private Report.Metric metric(Setting setting, int count, String subject, String metric) {
+        return setting.report().metric(name(), testCase(count), subject, metric);
+    }
+
+    private Ratio ratio(Setting setting, int count, String subject, String metric) {
+        return Ratio.ofRounds(
+                metric(setting, count, subject, "beside " + metric),
+                metric(setting, count, subject, "alone " + metric));
     }
 
     private static boolean isOurs(String subject) {
@@ -229,7 +239,7 @@ final class ColdIsolation implements Scenario {
     }
 
     private double median(Setting setting, int count, String subject, String metric) {
-        return setting.report().median(name(), testCase(count), subject, metric);
+        return metric(setting, count, subject, metric).median();
     }
 
     private void print(Setting setting, int count, String subject) {
@@ -250,10 +260,12 @@ final class ColdIsolation implements Scenario {
                                 new Cell(subject, tone),
                                 new Cell(Units.micros(alone), tone),
                                 new Cell(Units.micros(beside), tone),
-                                Bench.ratioCell(beside / alone, isOurs ? MEDIAN_GOAL : null),
+                                Bench.ratioCell(ratio(setting, count, subject, "p50"), isOurs ? MEDIAN_GOAL : null),
                                 new Cell(Units.micros(aloneP99), tone),
                                 new Cell(Units.micros(besideP99), tone),
-                                Bench.ratioCell(besideP99 / aloneP99, subject.equals(DAEMON) ? P99_GOAL : null),
+                                Bench.ratioCell(
+                                        ratio(setting, count, subject, "p99"),
+                                        subject.equals(DAEMON) ? P99_GOAL : null),
                                 new Cell(coldSpeed(median(setting, count, subject, "cold throughput")), tone)));
     }
 

@@ -83,10 +83,10 @@ final class HotPath implements Scenario {
                 side.measure(setting, name(), WEB, FILE, SMALL, Wrk.CONNECTIONS, 1, round);
             });
         }
-        double ratio = setting.report()
+        Ratio ratio = setting.report()
                 .compareRounds(name(), WEB, "requests of those of nginx", EXAMPLE, NGINX, WebSide.RATE, OF_NGINX);
         print(setting, WEB, EXAMPLE, ratio, OF_NGINX);
-        print(setting, WEB, NGINX, Double.NaN, null);
+        print(setting, WEB, NGINX, Ratio.of(Double.NaN), null);
     }
 
     /** The daemon's part in a request is a part of its cost. */
@@ -139,13 +139,13 @@ final class HotPath implements Scenario {
                 report.sample(name(), OWNERS, side, WebSide.CPU, "us/request", result.server_cpu_us());
             });
         }
-        double ratio = setting.report()
+        Ratio ratio = setting.report()
                 .compareRounds(name(), OWNERS, "of a file that the daemon owns", OTHERS, OWN, WebSide.RATE, OF_OWN);
         print(setting, OWNERS, OTHERS, ratio, OF_OWN);
-        print(setting, OWNERS, OWN, Double.NaN, null);
+        print(setting, OWNERS, OWN, Ratio.of(Double.NaN), null);
     }
 
-    private void print(Setting setting, String testCase, String subject, double ratio, @Nullable Goal goal) {
+    private void print(Setting setting, String testCase, String subject, Ratio ratio, @Nullable Goal goal) {
         Report report = setting.report();
         setting.screen()
                 .row(

@@ -114,8 +114,7 @@ final class Loops implements Scenario {
             sides.add(start(setting, TWO, 2, missing.isEmpty()));
             setting.screen().header(COLUMNS);
             for (Case test : cases) {
-                measure(setting, test, sides);
-                print(setting, test);
+                print(setting, test, measure(setting, test, sides));
             }
         } finally {
             sides.forEach(Side::close);
@@ -167,7 +166,7 @@ final class Loops implements Scenario {
                 .rate();
     }
 
-    private void measure(Setting setting, Case test, List<Side> sides) throws IOException, InterruptedException {
+    private Ratio measure(Setting setting, Case test, List<Side> sides) throws IOException, InterruptedException {
         Report report = setting.report();
         // Short and many, as in SmallRequests.
         int rounds = setting.rounds() * 2;
@@ -177,13 +176,7 @@ final class Loops implements Scenario {
             report.sample(
                     name(), test.title(), side.title(), RATE, unit, test.load().rate(side));
         });
-        report.compare(
-                name(),
-                test.title(),
-                "two loops of one",
-                report.median(name(), test.title(), TWO, RATE),
-                report.median(name(), test.title(), ONE, RATE),
-                test.goal());
+        return report.compareRounds(name(), test.title(), "two loops of one", TWO, ONE, RATE, test.goal());
     }
 
     /** Of so many clients together, processes with these options of load. Blocks. */
@@ -205,7 +198,7 @@ final class Loops implements Scenario {
         }
     }
 
-    private void print(Setting setting, Case test) {
+    private void print(Setting setting, Case test, Ratio ratio) {
         Report report = setting.report();
         double one = report.median(name(), test.title(), ONE, RATE);
         double two = report.median(name(), test.title(), TWO, RATE);
@@ -216,6 +209,6 @@ final class Loops implements Scenario {
                                 Cell.of(test.title()),
                                 Cell.faint(test.shown(one)),
                                 Cell.of(test.shown(two)),
-                                Bench.ratioCell(two / one, test.goal())));
+                                Bench.ratioCell(ratio, test.goal())));
     }
 }
