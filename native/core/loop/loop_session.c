@@ -425,7 +425,7 @@ void sfd_loop_session_take(struct sfd_loop *loop, struct sfd_task *task)
     }
     sfd_client_account_hold(s->client->account, SESSION_DESCRIPTORS, loop->context.counters);
     s->born = loop->waits;
-    s->silent_ms = loop->context.now_ms + HELLO_MS;
+    s->silent_ms = sfd_loop_sys(loop)->now_ms() + HELLO_MS; /* the turn's time is that before its wait */
     if (loop->sessions.look_for_silent.position == 0)
         sfd_timer_arm(&loop->context.timers, &loop->sessions.look_for_silent, s->silent_ms);
     own.data.u64 = SFD_EVENT_SESSION + 2 * s->index;
