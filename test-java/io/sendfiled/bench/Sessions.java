@@ -112,6 +112,7 @@ final class Sessions implements Scenario {
                 print(setting, test);
             }
         }
+        new SessionsBeside(this).run(setting);
     }
 
     private LoadClient.Result measure(Setting setting, Case test, Side side, Server server, int round)
