@@ -193,6 +193,39 @@ TEST_F(SessionTest, ShouldSendByAPath)
     EXPECT_EQ("", drain(pair.in.get()));
 }
 
+TEST_F(SessionTest, ShouldCountWhatTheCacheOfOpenFilesHas)
+{
+    settings_.open_files = 1;
+    start();
+    open();
+    SocketPair pair;
+    const auto count = [this](enum sfd_counter counter) {
+        return sfd_loop_counters(sfd_engine_loop(engine_, 0))->at[counter].load();
+    };
+    struct sfd_session_request request = sending(0, destination(pair.out.get()));
+    const auto send = [&](const char *path, const std::string &content) {
+        request.path = path;
+        EXPECT_EQ(content.size(), one(request).moved);
+        EXPECT_BYTES(content, receive(pair.in.get(), content.size()));
+    };
+    send("small", small_);
+    EXPECT_EQ(0u, count(SFD_COUNTER_OPEN_FILE_HITS));
+    send("small", small_);
+    send("small", small_);
+    EXPECT_EQ(2u, count(SFD_COUNTER_OPEN_FILE_HITS));
+    EXPECT_EQ(0u, count(SFD_COUNTER_OPEN_FILE_EVICTIONS));
+    writeFile(path() + "/root/other", "other");
+    send("other", "other");
+    EXPECT_EQ(1u, count(SFD_COUNTER_OPEN_FILE_EVICTIONS));
+    EXPECT_EQ(0u, count(SFD_COUNTER_OPEN_FILE_STALE));
+    writeFile(path() + "/root/new", "another");
+    ASSERT_EQ(0, rename((path() + "/root/new").c_str(), (path() + "/root/other").c_str()));
+    send("other", "another");
+    EXPECT_EQ(1u, count(SFD_COUNTER_OPEN_FILE_STALE));
+    EXPECT_EQ(1u, count(SFD_COUNTER_OPEN_FILE_EVICTIONS)) << "what is stale makes no room";
+    EXPECT_EQ(2u, count(SFD_COUNTER_OPEN_FILE_HITS));
+}
+
 TEST_F(SessionTest, ShouldSendABigFileAndItsHead)
 {
     start();

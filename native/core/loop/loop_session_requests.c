@@ -187,7 +187,8 @@ static int find_source(struct sfd_loop *loop, struct sfd_session *s, struct atte
 
     if (a->path != NULL) {
         struct sfd_hot *hot = sfd_loop_hot(loop, a->root);
-        const int result = hot == NULL ? -EAGAIN : sfd_hot_source_open(hot, a->path, &a->source);
+        const int result =
+            hot == NULL ? -EAGAIN : sfd_hot_source_open_counted(hot, a->path, loop->context.counters, &a->source);
         if (result < 0) return is_cold(result) ? 0 : result;
         a->from = a->source;
     } else {

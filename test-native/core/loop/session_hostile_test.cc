@@ -769,10 +769,10 @@ class Attack
     {
         return below(n) == 0;
     }
-    // A session as long as it lives, at most that many entries.
+    // A session as long as it lives, at most that many bursts: on a busy machine each waits for a processor.
     void run(uint64_t most)
     {
-        static const uint32_t sizes[] = {4, 16, 256, 1024, 4096};
+        static const uint32_t sizes[] = {4, 16, 64, 256, 1024};
         RawSession session(directory_, RawSizes{sizes[below(5)], sizes[below(5)], below(3) * 4096});
         uint64_t n = 0;
         int stalls = 0;
@@ -784,13 +784,12 @@ class Attack
         for (uint32_t i = 0; i < 6; i++) {
             (void)registers(session);
         }
-        while (n < most && !session.ended()) {
+        while (n++ < most && !session.ended()) {
             const uint64_t submitted = burst(session);
             stalls = submitted > 0 ? 0 : stalls + 1;
-            if (stalls > 50) { /* it has broken its own counters, or waits for itself */
+            if (stalls > 8) { /* it has broken its own counters, or waits for itself */
                 break;
             }
-            n += submitted;
             look(session);
             if (one_in(40)) {
                 registers(session);
@@ -953,7 +952,7 @@ TEST_F(SessionHostileTest, ShouldBearHalfAMillionMutatedEntries)
 
     RecordProperty("seed", std::to_string(seed));
     for (const uint64_t before = taken(); taken() - before < most && !HasFailure();) {
-        attack.run(20000);
+        attack.run(40);
     }
 }
 
@@ -1068,7 +1067,7 @@ TEST_F(SessionHostileTest, ShouldKeepNothingOfProcessesThatAreKilled)
 {
     std::mt19937_64 random(environment("SENDFILED_HOSTILE_SEED", 1));
 
-    for (uint64_t i = environment("SENDFILED_HOSTILE_PROCESSES", 1000 / SLOWER); i > 0 && !HasFailure(); i--) {
+    for (uint64_t i = environment("SENDFILED_HOSTILE_PROCESSES", 300 / SLOWER); i > 0 && !HasFailure(); i--) {
         Pipe pipe;
         const pid_t child = fork();
         ASSERT_LE(0, child);
