@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
+#include "base/counters.h"
 #include "disk/open.h"
 #include "disk/residency.h"
 #include "hot/hot_close.h"
@@ -115,8 +116,13 @@ static int check(struct sfd_hot *hot, struct sfd_hot_entry *entry)
     return opened_or_cold(result);
 }
 
+static void count(struct sfd_counters *counters, enum sfd_counter counter)
+{
+    if (counters != NULL) sfd_counters_add(counters, counter, 1);
+}
+
 /* Takes the file from the cache: 0; -ENOENT: it has none to use; -EAGAIN: whether it has one only the disk can tell. */
-static int take_entry(struct sfd_hot *hot, const char *path, struct sfd_hot_source *out)
+static int take_entry(struct sfd_hot *hot, const char *path, struct sfd_counters *counters, struct sfd_hot_source *out)
 {
     struct sfd_hot_cache *const cache = &hot->cache;
     const uint64_t now = hot->kernel.sys->now_ns();
@@ -128,26 +134,38 @@ static int take_entry(struct sfd_hot *hot, const char *path, struct sfd_hot_sour
     if (entry == NULL) return -ENOENT;
     if (!sfd_hot_cache_is_fresh(cache, entry, now)) result = check(hot, entry);
     if (result == 0) {
+        count(counters, SFD_COUNTER_OPEN_FILE_HITS);
         *out = file_of(hot, entry, &entry->opened);
         return 0;
     }
-    if (result != -EAGAIN) sfd_hot_cache_remove(cache, entry);
+    if (result != -EAGAIN) {
+        count(counters, SFD_COUNTER_OPEN_FILE_STALE);
+        sfd_hot_cache_remove(cache, entry);
+    }
     sfd_hot_entry_put(entry);
     return result == -EAGAIN ? -EAGAIN : -ENOENT;
 }
 
 int sfd_hot_source_open(struct sfd_hot *hot, const char *path, struct sfd_hot_source *out)
 {
+    return sfd_hot_source_open_counted(hot, path, NULL, out);
+}
+
+int sfd_hot_source_open_counted(struct sfd_hot *hot, const char *path, struct sfd_counters *counters,
+                                struct sfd_hot_source *out)
+{
     const bool caches = hot->cache.set != NULL;
+    bool evicted = false;
     struct sfd_opened opened;
     uint64_t begun = 0;
 
     if (!hot->opens) return -EAGAIN;
-    int result = caches ? take_entry(hot, path, out) : -ENOENT;
+    int result = caches ? take_entry(hot, path, counters, out) : -ENOENT;
     if (result != -ENOENT) return result;
     result = open_now(hot, path, &opened, &begun);
     if (result < 0) return result;
-    struct sfd_hot_entry *entry = caches ? sfd_hot_cache_add(&hot->cache, path, &opened, begun) : NULL;
+    struct sfd_hot_entry *entry = caches ? sfd_hot_cache_add(&hot->cache, path, &opened, begun, &evicted) : NULL;
+    if (evicted) count(counters, SFD_COUNTER_OPEN_FILE_EVICTIONS);
     *out = file_of(hot, entry, &opened);
     return 0;
 }

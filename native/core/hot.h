@@ -25,6 +25,8 @@
 #include "sys/fd.h"
 #include "sys/kernel.h"
 
+struct sfd_counters;
+
 struct sfd_hot_settings {
     const struct sfd_sys *sys; /* borrowed; NULL: sfd_sys_linux */
     bool sigpipe_is_harmless;  /* the process ignores or handles SIGPIPE; else it is blocked while bytes are sent */
@@ -88,6 +90,11 @@ void sfd_hot_deinit(struct sfd_hot *hot);
  * gave from memory: -ENOENT, -EACCES, -EINVAL (not a regular file), ... On failure *out stays as it was.
  */
 int sfd_hot_source_open(struct sfd_hot *hot, const char *path, struct sfd_hot_source *out);
+
+/* The same; what the cache had, and what it gave up, is counted by the thread whose counters these are. NULL: nobody.
+ */
+int sfd_hot_source_open_counted(struct sfd_hot *hot, const char *path, struct sfd_counters *counters,
+                                struct sfd_hot_source *out);
 
 /*
  * Takes a file that the caller has opened, on success only. 0; -EAGAIN: cold: it is on another device than the root, or

@@ -20,6 +20,13 @@ static jint service_send(JNIEnv *env, jclass class, jint fd, jobject message, ji
     return sfd_service_send(fd, (*env)->GetDirectBufferAddress(env, message), (size_t)length);
 }
 
+static jint await_receipt(JNIEnv *env, jclass class, jint fd, jint timeout_ms)
+{
+    (void)env;
+    (void)class;
+    return sfd_service_await_receipt(fd, timeout_ms);
+}
+
 /* Out: the path and a NUL. */
 static jint service_socket(JNIEnv *env, jclass class, jint fd, jobject path)
 {
@@ -39,6 +46,7 @@ jint sfd_jni_register_service(JNIEnv *env, const char *package)
     static const JNINativeMethod methods[] = {
         SFD_JNI_METHOD("connect0", "(Ljava/nio/ByteBuffer;)I", service_connect),
         SFD_JNI_METHOD("send0", "(ILjava/nio/ByteBuffer;I)I", service_send),
+        SFD_JNI_METHOD("awaitReceipt", "(II)I", await_receipt),
         SFD_JNI_METHOD("socket0", "(ILjava/nio/ByteBuffer;)I", service_socket),
         SFD_JNI_METHOD("clockUs", "()J", clock_us),
     };

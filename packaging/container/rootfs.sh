@@ -25,6 +25,7 @@ rm -f ".$lib/jre/bin/keytool" ".$lib/jre/lib/jexec" ".$lib/jre/lib/jspawnhelper"
 for file in "$tree"/lib/sendfiled/*; do
     case $file in
         *.jsa | *.sh) ;; # archives are of another Java and place; the launchers need a shell
+        */netty | */serve.*) ;; # sfd serve: it has no place in a daemon's image
         *) cp -p "$file" ".$lib" ;;
     esac
 done

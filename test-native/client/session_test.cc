@@ -2,6 +2,7 @@
 #include "core.h"
 
 #include <map>
+#include <random>
 
 #include <poll.h>
 #include <sys/mman.h>
@@ -190,6 +191,39 @@ TEST_F(SessionTest, ShouldSendByAPath)
     request.path = "missing";
     EXPECT_EQ(static_cast<uint32_t>(ENOENT), one(request).error);
     EXPECT_EQ("", drain(pair.in.get()));
+}
+
+TEST_F(SessionTest, ShouldCountWhatTheCacheOfOpenFilesHas)
+{
+    settings_.open_files = 1;
+    start();
+    open();
+    SocketPair pair;
+    const auto count = [this](enum sfd_counter counter) {
+        return sfd_loop_counters(sfd_engine_loop(engine_, 0))->at[counter].load();
+    };
+    struct sfd_session_request request = sending(0, destination(pair.out.get()));
+    const auto send = [&](const char *path, const std::string &content) {
+        request.path = path;
+        EXPECT_EQ(content.size(), one(request).moved);
+        EXPECT_BYTES(content, receive(pair.in.get(), content.size()));
+    };
+    send("small", small_);
+    EXPECT_EQ(0u, count(SFD_COUNTER_OPEN_FILE_HITS));
+    send("small", small_);
+    send("small", small_);
+    EXPECT_EQ(2u, count(SFD_COUNTER_OPEN_FILE_HITS));
+    EXPECT_EQ(0u, count(SFD_COUNTER_OPEN_FILE_EVICTIONS));
+    writeFile(path() + "/root/other", "other");
+    send("other", "other");
+    EXPECT_EQ(1u, count(SFD_COUNTER_OPEN_FILE_EVICTIONS));
+    EXPECT_EQ(0u, count(SFD_COUNTER_OPEN_FILE_STALE));
+    writeFile(path() + "/root/new", "another");
+    ASSERT_EQ(0, rename((path() + "/root/new").c_str(), (path() + "/root/other").c_str()));
+    send("other", "another");
+    EXPECT_EQ(1u, count(SFD_COUNTER_OPEN_FILE_STALE));
+    EXPECT_EQ(1u, count(SFD_COUNTER_OPEN_FILE_EVICTIONS)) << "what is stale makes no room";
+    EXPECT_EQ(2u, count(SFD_COUNTER_OPEN_FILE_HITS));
 }
 
 TEST_F(SessionTest, ShouldSendABigFileAndItsHead)
@@ -597,6 +631,122 @@ TEST_F(SessionTest, ShouldEndWithTheProcessThatHasConnected)
     struct pollfd waits = {fd, POLLIN, 0};
     ASSERT_EQ(1, poll(&waits, 1, PATIENCE_MS)) << "it lives on in another process";
     EXPECT_EQ(0, recv(fd, &byte, 1, 0));
+}
+
+// R10
+TEST_F(SessionTest, ShouldRegisterNoMoreThanAClientMayHave)
+{
+    settings_.client.descriptors = 12;
+    start();
+    open();
+    const OwnedFd null = openFile("/dev/null", O_WRONLY);
+    std::vector<uint32_t> handles;
+    struct sfd_session_completion last = {};
+    while (handles.size() < 20 && (last = add(SFD_SESSION_DESTINATION, null.get())).error == 0) {
+        handles.push_back(last.handle);
+    }
+    EXPECT_EQ(static_cast<uint32_t>(EDQUOT), last.error);
+    EXPECT_LE(handles.size(), 12u);
+    EXPECT_GE(handles.size(), 8u);
+    struct sfd_session_request request = {};
+    request.operation = SFD_SESSION_OPEN;
+    request.path = "small";
+    EXPECT_EQ(static_cast<uint32_t>(EDQUOT), one(request).error) << "a file that it opens is one, too";
+    struct sfd_session *other = nullptr;
+    EXPECT_EQ(-1, sfd_session_open(path().c_str(), "test", nullptr, &other));
+    EXPECT_EQ(EDQUOT, errno) << "and so is a session";
+    request = {};
+    request.operation = SFD_SESSION_RELEASE;
+    request.file = handles[0];
+    EXPECT_EQ(0u, one(request).error);
+    EXPECT_EQ(0u, add(SFD_SESSION_DESTINATION, null.get()).error);
+}
+
+// R10: over however many sessions.
+TEST_F(SessionTest, ShouldHaveNoMoreTransfersThanAClientMayHave)
+{
+    settings_.client.transfers = 3;
+    start();
+    SocketPair pair; // nobody reads it, and it has no room for a big file
+    std::vector<struct sfd_session *> sessions;
+    for (uint64_t i = 0; i < 4; i++) {
+        open();
+        sessions.push_back(session_);
+        const struct sfd_session_request request = sending(file("big"), destination(pair.out.get()));
+        ASSERT_EQ(1, sfd_session_submit(session_, &request, 1));
+        ASSERT_TRUE(await([&] { return i == 3 || sfd_engine_transfers(engine_) == i + 1; }));
+    }
+    EXPECT_EQ(static_cast<uint32_t>(EDQUOT), reap(1)[0].error);
+    EXPECT_EQ(3u, sfd_engine_transfers(engine_));
+    for (struct sfd_session *session : sessions) {
+        sfd_session_close(session);
+    }
+    session_ = nullptr;
+    EXPECT_TRUE(await([this] { return sfd_engine_transfers(engine_) == 0; }));
+    open();
+    EXPECT_EQ(small_.size(), one(sending(file("small"), destination(SocketPair().out.get()))).moved);
+}
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr uint64_t MOST_BYTES = 200u << 20;
+#else
+constexpr uint64_t MOST_BYTES = 2u << 30;
+#endif
+
+// R3: by handle or path, with a head or not, from memory or the disk, to sockets, pipes and buffers.
+TEST_F(SessionTest, ShouldMoveEveryByteOfManyRanges)
+{
+    static const size_t sizes[] = {0, 1, 4095, 4096, 4097, 16384, 65535, 65537, (1 << 20) + 1, 16 << 20};
+    constexpr size_t ROOM = (16 << 20) + 8192;
+    const std::string content = pattern(40 << 20);
+    writeFile(path() + "/root/content", content);
+    const OwnedFd file_fd = openFile(path() + "/root/content", O_RDONLY);
+    const OwnedFd memory(memfd_create("session_test", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+    ASSERT_EQ(0, ftruncate(memory.get(), ROOM));
+    ASSERT_EQ(0, fcntl(memory.get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW));
+    void *const mapped = mmap(nullptr, ROOM, PROT_READ, MAP_SHARED, memory.get(), 0);
+    ASSERT_NE(MAP_FAILED, mapped);
+    start();
+    open();
+    SocketPair pair;
+    Pipe pipe;
+    const uint32_t files[] = {file("content"), add(SFD_SESSION_FILE, file_fd.get()).handle};
+    const uint32_t ends[] = {destination(pair.out.get()), destination(pipe.out.get())};
+    const int sources[] = {pair.in.get(), pipe.in.get()};
+    const uint32_t buffer = add(SFD_SESSION_BUFFER, memory.get()).handle;
+    std::mt19937 random(1);
+    const std::string head(100, 'h');
+    uint64_t all = 0;
+    for (unsigned i = 0; all < MOST_BYTES && !HasFailure(); i++) {
+        const size_t size = sizes[random() % std::size(sizes)];
+        const auto offset = static_cast<off_t>(random() % (content.size() - size + 1));
+        const auto to = static_cast<unsigned>(random() % 3);
+        struct sfd_session_request request = sending(files[random() % 2], ends[to % 2], size);
+        request.offset = offset;
+        request.user_data = ++last_;
+        request.path = random() % 2 == 0 ? "content" : nullptr;
+        if (to == 2) {
+            request.operation = SFD_SESSION_READ;
+            request.destination = buffer;
+            request.target = random() % 8192;
+        } else if (random() % 2 == 0) {
+            request.head = head.data();
+            request.head_length = head.size();
+        }
+        if (random() % 8 == 0) {
+            (void)posix_fadvise(file_fd.get(), 0, 0, POSIX_FADV_DONTNEED);
+        }
+        ASSERT_EQ(1, sfd_session_submit(session_, &request, 1));
+        const std::string arrived = to == 2 ? "" : receive(sources[to], request.head_length + size);
+        const struct sfd_session_completion completion = reap(1)[last_];
+        ASSERT_EQ(0u, completion.error) << "request " << i;
+        ASSERT_EQ(request.head_length + size, completion.moved) << "request " << i;
+        const char *bytes = to == 2 ? static_cast<const char *>(mapped) + request.target : arrived.data();
+        ASSERT_EQ(0, memcmp(head.data(), bytes, request.head_length)) << "request " << i;
+        ASSERT_EQ(0, memcmp(content.data() + offset, bytes + request.head_length, size)) << "request " << i;
+        all += size;
+    }
+    munmap(mapped, ROOM);
 }
 
 TEST_F(SessionTest, ShouldSayThatThereIsNoDaemon)

@@ -65,7 +65,7 @@ enum outcome server_write_header(struct server *server, struct connection *c)
     return GO_ON;
 }
 
-enum outcome server_finish(struct server *server, struct connection *c)
+void server_forget_request(struct server *server, struct connection *c)
 {
     server_end_transfer(server, c);
     c->response = (struct http_response){.status = 0};
@@ -73,10 +73,15 @@ enum outcome server_finish(struct server *server, struct connection *c)
     c->header_size = 0;
     c->written = 0;
     c->deadline = 0;
+    c->received -= c->head_size;
+    memmove(c->head, c->head + c->head_size, c->received);
+    c->step = STEP_READ_REQUEST;
+}
+
+enum outcome server_finish(struct server *server, struct connection *c)
+{
+    server_forget_request(server, c);
     if (c->request.keep_alive) {
-        c->received -= c->head_size;
-        memmove(c->head, c->head + c->head_size, c->received);
-        c->step = STEP_READ_REQUEST;
         /*
          * First it is the others' turn: a client that is always quicker than this loop would keep it for itself. If the
          * next request is here already, no EPOLLIN will say so, but EPOLLOUT does as soon as it can be answered.

@@ -1,5 +1,5 @@
 /*
- * HTTP/1.1 as text, for http_open_server.c and http_read_server.c: what a client asks for, what to answer.
+ * HTTP/1.1 as text, for the servers http_*_server.c: what a client asks for, what to answer.
  *
  * Pure but for the clock: no file, no socket, no allocation, no state. RFC 9110 is the meaning, RFC 9112 the syntax.
  */

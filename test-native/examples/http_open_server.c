@@ -34,7 +34,8 @@ static enum outcome send_file(struct server *server, struct connection *c)
 
 int main(int argc, char **argv)
 {
-    static const struct server_way way = {.ask = open_file, .begin_body = send_file, .move_body = server_watch_body};
+    static const struct server_way way = {SERVER_OF_DATAGRAMS, .ask = open_file, .begin_body = send_file,
+                                          .move_body = server_watch_body};
 
     return server_main(argc, argv, &way);
 }

@@ -76,7 +76,8 @@ static enum outcome move_body(struct server *server, struct connection *c)
 
 int main(int argc, char **argv)
 {
-    static const struct server_way way = {.ask = ask_for_file, .begin_body = begin_body, .move_body = move_body};
+    static const struct server_way way = {SERVER_OF_DATAGRAMS, .ask = ask_for_file, .begin_body = begin_body,
+                                          .move_body = move_body};
 
     return server_main(argc, argv, &way);
 }

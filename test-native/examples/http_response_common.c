@@ -74,6 +74,7 @@ int http_status_of_errno(int error)
     case ECONNREFUSED: /* no daemon */
     case ENOTCONN:
     case ECONNABORTED:
+    case ESHUTDOWN: /* it is about to end */
         return 503;
     case ETIMEDOUT:
         return 504;

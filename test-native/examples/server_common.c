@@ -28,7 +28,7 @@ bool server_watch(struct server *server, struct source *source, uint32_t events)
 /* The memory stays until no event can refer to it any more: server_free_closed(). */
 void server_close(struct server *server, struct connection *c)
 {
-    server_end_transfer(server, c);
+    server->way->leave(server, c);
     /*
      * The daemon may have a duplicate of the socket for a moment longer. As long as it does, close(2) alone would
      * neither end the connection nor take the socket out of the epoll instance.
@@ -47,7 +47,7 @@ void server_free_closed(struct server *server)
     while (*at != NULL) {
         struct connection *c = *at;
 
-        if (c->client.fd >= 0) {
+        if (c->client.fd >= 0 || c->in_flight > 0) {
             at = &c->next;
         } else {
             *at = c->next;
@@ -86,7 +86,7 @@ static enum outcome take_step(struct server *server, struct connection *c)
     return CLOSE;
 }
 
-static void advance(struct server *server, struct connection *c)
+void server_advance(struct server *server, struct connection *c)
 {
     enum outcome outcome;
 
@@ -115,18 +115,18 @@ static void accept_clients(struct server *server)
         c->next = server->connections;
         server->connections = c;
         (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-        advance(server, c);
+        server_advance(server, c);
     }
 }
 
-/* Those who wait for room in the daemon's queue; who finds none again watches it again. */
-static void advance_waiting(struct server *server)
+/* Who finds no room again watches the queue again. */
+void server_advance_waiting(struct server *server)
 {
-    (void)server_watch(server, &server->daemon, 0);
+    if (server->session == NULL) (void)server_watch(server, &server->daemon, 0);
     for (struct connection *c = server->connections; c != NULL; c = c->next) {
         if (c->waits_for_daemon && c->client.fd >= 0) {
             c->waits_for_daemon = false;
-            advance(server, c);
+            server_advance(server, c);
         }
     }
 }
@@ -135,6 +135,7 @@ static void tick(struct server *server, time_t now)
 {
     server->now = now;
     (void)server_watch(server, &server->listener, EPOLLIN);
+    if (server->way->tick != NULL) server->way->tick(server);
     for (struct connection *c = server->connections; c != NULL; c = c->next)
         if (c->client.fd >= 0 && c->deadline != 0 && c->deadline <= now) server_close(server, c);
 }
@@ -158,13 +159,15 @@ bool server_run(struct server *server)
             if (source == &server->listener)
                 accept_clients(server);
             else if (source == &server->daemon)
-                advance_waiting(server);
+                server->way->hear(server);
             else if (c->client.fd < 0)
                 continue; /* closed by an event before this one */
             else if (source == &c->client && (events[i].events & (EPOLLHUP | EPOLLERR)) != 0)
                 server_close(server, c);
+            else if (c->in_flight > 0)
+                (void)server_wait(server, c, 0, 0); /* what it says is read when it has its answer */
             else
-                advance(server, c);
+                server_advance(server, c);
         }
         if (server->closed) server_free_closed(server);
     }

@@ -1,6 +1,6 @@
 /*
- * What http_open_server.c and http_read_server.c have in common, and what has nothing to do with files: one thread with
- * an epoll(7) loop, connections, reading request heads and writing response headers.
+ * What the HTTP servers have in common, and what has nothing to do with files: one thread with an epoll(7) loop,
+ * connections, reading request heads and writing response headers.
  *
  * A connection goes through the steps below, one request after the other. A step is tried again whenever something has
  * happened that the connection waits for.
@@ -35,12 +35,29 @@ enum outcome {
 struct connection;
 struct server;
 
-/* The steps in which the servers differ. */
+/* The steps in which the servers differ, and how each talks to the daemon. */
 struct server_way {
+    bool hot; /* what is in memory is served without the daemon, if the root is known */
     enum outcome (*ask)(struct server *server, struct connection *c);
     enum outcome (*begin_body)(struct server *server, struct connection *c);
     enum outcome (*move_body)(struct server *server, struct connection *c);
+
+    bool (*connect)(struct server *server);                     /* false, with errno, if the daemon is not there */
+    void (*disconnect)(struct server *server);                  /* for good */
+    void (*hear)(struct server *server);                        /* the daemon's descriptor is ready */
+    void (*leave)(struct server *server, struct connection *c); /* the client's socket is about to be closed */
+    void (*tick)(struct server *server);                        /* each second; NULL: nothing is due */
 };
+
+/* Those of servers that ask by datagrams. */
+#define SERVER_OF_DATAGRAMS                                                                                            \
+    .hot = true, .connect = server_connect, .disconnect = server_disconnect, .hear = server_advance_waiting,           \
+    .leave = server_end_transfer
+
+/* The most requests of one client that are answered one after the other without a word of this program. */
+enum { LINKED_MOST = 8 };
+
+struct file;
 
 /* A descriptor that is watched. */
 struct source {
@@ -67,6 +84,13 @@ struct connection {
     char header[HTTP_MAX_HEADER]; /* of the response */
     size_t header_size, written;
 
+    /* Over a session: session_common.c */
+    uint32_t destination;              /* the handle of the socket; 0: there is none */
+    unsigned in_flight;                /* that the daemon has not completed; until then no step is taken */
+    int error;                         /* the first one of those */
+    struct file *sending[LINKED_MOST]; /* what they send, in order */
+    unsigned linked, sent;             /* how many these are, and of them are complete */
+
     time_t deadline; /* of the client's next move, in seconds of CLOCK_MONOTONIC; 0: it is not its turn */
     struct connection *next;
 };
@@ -79,8 +103,11 @@ struct server {
     int patience;               /* seconds */
     time_t now;
     const struct server_way *way;
+    struct sfd_session *session; /* over which the daemon is asked; NULL: there is none */
+    struct file *files[256];     /* that it has opened, by the hash of their path */
     struct connection *connections;
-    bool closed; /* some of them are */
+    bool closed;  /* some of them are */
+    bool waiting; /* some of them for the daemon */
 };
 
 /* server_main_common.c */
@@ -96,11 +123,17 @@ bool server_run(struct server *server);
 /* Watches a descriptor for these events of epoll(7); 0: not any more. False, with errno, if that is impossible. */
 bool server_watch(struct server *server, struct source *source, uint32_t events);
 
+/* Lets a connection take its steps, until it has to wait. */
+void server_advance(struct server *server, struct connection *c);
+
+/* Those that wait for room in the daemon's queue try again. */
+void server_advance_waiting(struct server *server);
+
 /* Hangs up. The memory stays for server_free_closed(), as an event that is on its way may refer to it. */
 void server_close(struct server *server, struct connection *c);
 void server_free_closed(struct server *server);
 
-/* connection_common.c: the steps that both servers have. */
+/* connection_common.c: the steps that the servers have in common. */
 enum outcome server_read_request(struct server *server, struct connection *c);
 enum outcome server_write_header(struct server *server, struct connection *c);
 enum outcome server_linger(struct server *server, struct connection *c);
@@ -110,6 +143,9 @@ enum outcome server_wait(struct server *server, struct connection *c, uint32_t c
 
 /* The answer is an error: next is its header. */
 enum outcome server_refuse(struct server *server, struct connection *c, int status);
+
+/* The next request of the client takes the place of this one, to be read. */
+void server_forget_request(struct server *server, struct connection *c);
 
 /* The response is out: next is another request, or the end. */
 enum outcome server_finish(struct server *server, struct connection *c);
@@ -124,6 +160,7 @@ enum outcome server_hand_over(struct server *server, struct connection *c);
 
 /* Connects to it, also anew. False, with errno, if it is not there. */
 bool server_connect(struct server *server);
+void server_disconnect(struct server *server);
 
 /*
  * A request to the daemon has failed with this errno: waits if the daemon's queue is full, connects anew if it has been

@@ -47,17 +47,18 @@ static bool start(struct server *server, uint16_t port)
 {
     server->epoll = epoll_create1(EPOLL_CLOEXEC);
     server->signals.fd = take_signals();
-    return server->epoll >= 0 && server->signals.fd >= 0 && server_connect(server) &&
+    return server->epoll >= 0 && server->signals.fd >= 0 && server->way->connect(server) &&
            (server->listener.fd = listen_on(port)) >= 0 && server_watch(server, &server->signals, EPOLLIN) &&
            server_watch(server, &server->listener, EPOLLIN);
 }
 
 static void stop(struct server *server)
 {
-    const int fds[] = {server->listener.fd, server->signals.fd, server->daemon.fd, server->epoll};
+    const int fds[] = {server->listener.fd, server->signals.fd, server->epoll};
 
     for (struct connection *c = server->connections; c != NULL; c = c->next)
-        server_close(server, c);
+        if (c->client.fd >= 0) server_close(server, c);
+    server->way->disconnect(server);
     server_free_closed(server);
     for (size_t i = 0; i < sizeof fds / sizeof *fds; i++)
         if (fds[i] >= 0) (void)close(fds[i]);
@@ -80,15 +81,18 @@ int server_main(int argc, char **argv, const struct server_way *way)
     bool ok;
 
     server.patience = argc >= 5 ? parse_number(argv[4], 3600) : PATIENCE_S;
-    if (argc > 6 || port < 0 || server.patience < 1) {
+    if (argc > (way->hot ? 6 : 5) || port < 0 || server.patience < 1) {
         (void)fprintf(
             stderr,
-            "usage: %s SOCKDIR NAME PORT [SECONDS [ROOT]]\n"
+            "usage: %s SOCKDIR NAME PORT [SECONDS%s]\n"
             "Serves the files of the sendfiled NAME, whose socket is in SOCKDIR, on "
             "127.0.0.1:PORT\n"
             "(0: any). A client may take SECONDS (%d) for a request or for reading on.\n"
-            "Of the directory ROOT, which is that sendfiled's root, what is in memory is served without it.\n",
-            argv[0], PATIENCE_S);
+            "%s",
+            argv[0], way->hot ? " [ROOT]" : "", PATIENCE_S,
+            way->hot
+                ? "Of the directory ROOT, which is that sendfiled's root, what is in memory is served without it.\n"
+                : "");
         return 2;
     }
     server.sockets = argv[1];

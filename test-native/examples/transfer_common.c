@@ -1,4 +1,4 @@
-/* What both servers of server_common.h ask of the daemon in the same way. */
+/* What servers of server_common.h that ask by datagrams ask of the daemon in the same way. */
 #include "server_common.h"
 
 #include <errno.h>
@@ -14,6 +14,12 @@ bool server_connect(struct server *server)
     if (server->daemon.fd >= 0) (void)close(server->daemon.fd);
     server->daemon = (struct source){.fd = fd};
     return fcntl(fd, F_SETFL, O_NONBLOCK) == 0; /* a full queue is waited for by epoll, too */
+}
+
+void server_disconnect(struct server *server)
+{
+    if (server->daemon.fd >= 0) (void)close(server->daemon.fd);
+    server->daemon.fd = -1;
 }
 
 /* Whether nothing of an answer was sent yet, so that it can be another one. */

@@ -98,6 +98,7 @@ struct kernel_fd {
     int pid; /* a pidfd */
 
     bool forbidden; /* its request is nobody's to make */
+    bool any;       /* takes whatever comes: of a session, whose requests run beside each other */
     uint64_t begin; /* of the range */
     uint64_t taken;
     int opened; /* index of struct kernel_open, -1 */

@@ -46,7 +46,8 @@ struct manager {
 };
 
 static const char *const known[] = {
-    "READY", "RELOADING", "STOPPING", "MONOTONIC_USEC", "STATUS", "MAINPID", "WATCHDOG", "ERRNO", "EXTEND_TIMEOUT_USEC",
+    "READY",   "RELOADING", "STOPPING", "MONOTONIC_USEC",      "STATUS",
+    "MAINPID", "WATCHDOG",  "ERRNO",    "EXTEND_TIMEOUT_USEC", "BARRIER",
 };
 
 static _Noreturn void fail(const char *what)
@@ -147,18 +148,22 @@ static void take_message(const struct manager *manager)
     char text[MESSAGE_MAX + 1];
     union {
         struct cmsghdr header;
-        char bytes[CMSG_SPACE(sizeof(struct ucred))];
+        char bytes[CMSG_SPACE(sizeof(struct ucred)) + CMSG_SPACE(sizeof(int))];
     } control;
     struct iovec iov = {.iov_base = text, .iov_len = MESSAGE_MAX};
     struct msghdr message = {
         .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)};
     struct ucred sender = {.pid = 0};
+    int barrier = -1;
     const ssize_t n = recvmsg(manager->notify_fd, &message, MSG_CMSG_CLOEXEC);
 
     if (n < 0) fail("recvmsg");
-    const struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-    if (header != NULL && header->cmsg_type == SCM_CREDENTIALS) memcpy(&sender, CMSG_DATA(header), sizeof(sender));
+    for (struct cmsghdr *header = CMSG_FIRSTHDR(&message); header != NULL; header = CMSG_NXTHDR(&message, header)) {
+        if (header->cmsg_type == SCM_CREDENTIALS) memcpy(&sender, CMSG_DATA(header), sizeof(sender));
+        if (header->cmsg_type == SCM_RIGHTS) memcpy(&barrier, CMSG_DATA(header), sizeof(barrier));
+    }
     const char *wrong = fault(text, (size_t)n);
+    if ((barrier >= 0) != (strncmp(text, "BARRIER=1", (size_t)n) == 0)) wrong = "a descriptor, or none";
     if ((message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0) wrong = "longer than 4096 bytes, or with descriptors";
     if (sender.pid != manager->child && !manager->any) wrong = "from another process";
     for (ssize_t i = 0; i < n; i++)
@@ -168,6 +173,7 @@ static void take_message(const struct manager *manager)
         printf("message %s\n", text);
     else
         printf("wrong %s: %s\n", wrong, text);
+    if (barrier >= 0) (void)close(barrier);
 }
 
 /* False at the end of the commands. */

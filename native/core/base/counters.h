@@ -38,6 +38,9 @@ enum sfd_counter {
     SFD_COUNTER_SHORTAGES,              /* waits because the system lacked memory, descriptors or the like */
     SFD_COUNTER_CROWDED,                /* requests whose descriptors were lost: no descriptor was free */
     SFD_COUNTER_REFUSED_USER_TRANSFERS, /* requests beyond one user's share, user_account.h */
+    SFD_COUNTER_OPEN_FILE_HITS,         /* paths of sessions that the cache of open files had, hot/hot_cache.h */
+    SFD_COUNTER_OPEN_FILE_EVICTIONS,    /* files that made room there for others */
+    SFD_COUNTER_OPEN_FILE_STALE,        /* that a check found to be another file, changed or gone */
     SFD_COUNTERS,
 };
 

@@ -123,7 +123,7 @@ static unsigned oldest_of(const struct sfd_hot_cache *cache, const struct sfd_ho
 }
 
 struct sfd_hot_entry *sfd_hot_cache_add(struct sfd_hot_cache *cache, const char *path, const struct sfd_opened *opened,
-                                        uint64_t checked)
+                                        uint64_t checked, bool *evicted)
 {
     const size_t size = strlen(path) + 1;
     const uint64_t hash = hash_of(cache, path);
@@ -148,6 +148,7 @@ struct sfd_hot_entry *sfd_hot_cache_add(struct sfd_hot_cache *cache, const char 
     set->entry[way] = entry;
     set->hash[way] = hash;
     unlock(set);
+    *evicted = before != NULL && same < 0;
     sfd_hot_entry_put(before);
     return entry;
 }

@@ -63,9 +63,10 @@ bool sfd_hot_cache_is_fresh(const struct sfd_hot_cache *cache, const struct sfd_
 /*
  * Keeps a file that was opened by `path`, in place of what was kept of that path; `checked` is when that began. Takes
  * its descriptor and gives the entry, to be put; or NULL, and the caller keeps the descriptor: a set in use, no memory.
+ * evicted: whether another path made room.
  */
 struct sfd_hot_entry *sfd_hot_cache_add(struct sfd_hot_cache *cache, const char *path, const struct sfd_opened *opened,
-                                        uint64_t checked);
+                                        uint64_t checked, bool *evicted);
 
 /* Forgets an entry, which the caller uses. It may fail if its set is in use: then it stays, and is checked again. */
 void sfd_hot_cache_remove(struct sfd_hot_cache *cache, struct sfd_hot_entry *entry);

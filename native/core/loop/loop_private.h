@@ -290,6 +290,12 @@ void sfd_loop_local_forget_task(struct sfd_loop *loop, struct sfd_task *task);
 
 /* ---- loop_session.c ---- */
 
+/* The root of requests that come by a socket, for what the kernel has in memory; NULL: there is none. */
+static inline struct sfd_hot *sfd_loop_hot(const struct sfd_loop *loop, int32_t root)
+{
+    return root >= 0 && root < SFD_ROOTS_MAX ? loop->shared->hot[root] : NULL;
+}
+
 /* Whether sessions begin nothing new any more, and end when they are idle. */
 static inline bool sfd_loop_sessions_end(const struct sfd_loop *loop)
 {
@@ -326,13 +332,20 @@ void sfd_loop_session_end(struct sfd_loop *loop, struct sfd_session *session);
 void sfd_loop_session_open(struct sfd_loop *loop, struct sfd_session *session, int error);
 void sfd_loop_session_put(struct sfd_loop *loop, struct sfd_session *session);
 
+/* ---- loop_session_handles.c ---- */
+
 /* 0 if `fd` is a memory file with these seals, and what it is; or -errno. */
 int sfd_loop_session_look_at_memory(const struct sfd_sys *sys, int fd, int seals, struct sfd_session_memory *out);
 
-/* ---- loop_session_requests.c ---- */
+/*
+ * Whether all pages of a buffer are there, as far as was looked in this turn: what is filled otherwise is charged to
+ * this process, and has to be granted (memory/memory_budget.h).
+ */
+bool sfd_loop_session_is_whole(struct sfd_loop *loop, struct sfd_session *session, uint32_t handle);
 
-/* Takes entries, and goes on with what is due. True: there may be more at once. */
-bool sfd_loop_session_run(struct sfd_loop *loop, struct sfd_session *session);
+/* A place for a thing that is open already. 0, or -errno. */
+int sfd_loop_session_add_handle(struct sfd_loop *loop, struct sfd_session *session, enum sfd_session_kind kind,
+                                uint32_t *handle);
 
 /* A Register. Takes `fd`, or the -errno for which there is none. */
 void sfd_loop_session_register(struct sfd_loop *loop, struct sfd_session *session, uint32_t kind, int fd,
@@ -340,6 +353,14 @@ void sfd_loop_session_register(struct sfd_loop *loop, struct sfd_session *sessio
 
 /* A handle stands for nothing any more. */
 void sfd_loop_session_release(struct sfd_loop *loop, struct sfd_session *session, struct sfd_handle *thing);
+
+/* ---- loop_session_requests.c ---- */
+
+/* Takes entries, and goes on with what is due. True: there may be more at once. */
+bool sfd_loop_session_run(struct sfd_loop *loop, struct sfd_session *session);
+
+/* One that was promised is written; the client sees it with the next ones that it is shown. */
+void sfd_loop_session_complete(struct sfd_session *session, const struct sfd_session_completion *completion);
 
 void sfd_loop_session_cancel_all(struct sfd_session *session);
 

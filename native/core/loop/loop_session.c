@@ -3,7 +3,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/magic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,9 +19,6 @@
 /* The most connections that a turn accepts, and messages of one connection that it reads. */
 #define TURN_CONNECTIONS 16
 #define TURN_MESSAGES    8
-
-/* When so many bytes have been moved, the sessions that are left have their turn in the next one. */
-#define TURN_BYTES ((uint64_t)1024 * 1024)
 
 /* How long a connection may say nothing at first. */
 #define HELLO_MS 5000
@@ -210,23 +206,6 @@ static bool is_eventfd(const struct sfd_sys *sys, int fd)
     if ((st.stx_mode & S_IFMT) != 0) return false;
     const int64_t n = sys->preadv2(fd, &iov, 1, -1, RWF_NOWAIT);
     return n == (int64_t)sizeof(value) || n == -EAGAIN;
-}
-
-int sfd_loop_session_look_at_memory(const struct sfd_sys *sys, int fd, int seals, struct sfd_session_memory *out)
-{
-    struct statx st;
-    uint64_t type = 0;
-    const int has = sys->fcntl(fd, F_GET_SEALS, 0); /* of nothing but memory files */
-
-    if (has < 0) return -EINVAL;
-    if ((has & seals) != seals) return -EPERM;
-    int result = sys->fstatfs_type(fd, &type);
-    if (result == 0 && type != TMPFS_MAGIC) result = -EINVAL; /* huge pages: there may be none when one is touched */
-    if (result == 0) result = sys->statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_SIZE | STATX_BLOCKS, &st);
-    if (result < 0) return result;
-    out->size = st.stx_size;
-    out->whole = st.stx_blocks * 512 >= st.stx_size;
-    return 0;
 }
 
 /* The dispatcher serves this client. 0 or -errno. */
@@ -446,7 +425,7 @@ void sfd_loop_session_take(struct sfd_loop *loop, struct sfd_task *task)
     }
     sfd_client_account_hold(s->client->account, SESSION_DESCRIPTORS, loop->context.counters);
     s->born = loop->waits;
-    s->silent_ms = loop->context.now_ms + HELLO_MS;
+    s->silent_ms = sfd_loop_sys(loop)->now_ms() + HELLO_MS; /* the turn's time is that before its wait */
     if (loop->sessions.look_for_silent.position == 0)
         sfd_timer_arm(&loop->context.timers, &loop->sessions.look_for_silent, s->silent_ms);
     own.data.u64 = SFD_EVENT_SESSION + 2 * s->index;
@@ -603,7 +582,7 @@ void sfd_loop_sessions_serve(struct sfd_loop *loop)
 
     sfd_loop_session_take_ends(loop);
     for (uint32_t n = loop->sessions.queued; n > 0; n--) { /* each once */
-        if (loop->context.counters->at[SFD_COUNTER_BYTES] - before >= TURN_BYTES)
+        if (loop->context.counters->at[SFD_COUNTER_BYTES] - before >= SFD_SESSION_TURN_BYTES)
             return; /* the others come first then */
         struct sfd_session *s = take_first(&loop->sessions.last);
         if (s == NULL) return; /* another carrier has had them */

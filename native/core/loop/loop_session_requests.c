@@ -10,17 +10,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <sys/mman.h>
-
 #include "disk/open.h"
 #include "loop/loop_private.h"
 #include "protocol/wire.h"
 #include "sys/errno_policy.h"
 #include "transfer/observe.h"
 
-/* The most requests of one session, and bytes, in a turn. */
+/* The most requests of one session in a turn. */
 #define TURN_ENTRIES 64
-#define TURN_BYTES   ((uint64_t)1024 * 1024)
+
+/* After so many requests of a turn the client is shown what is complete: it works on that while the loop goes on. */
+#define SHOW_ENTRIES 8
 
 /* The most bytes that are sent at once: above, sendfile(2) costs less than a copy. And that are read into a buffer. */
 #define SEND_AT_ONCE ((uint64_t)16 * 1024)
@@ -43,144 +43,12 @@ struct sfd_session_job {
     char data[]; /* path, NUL, head */
 };
 
-/* ------------------------------------------------------------------ handles */
-
-void sfd_loop_session_release(struct sfd_loop *loop, struct sfd_session *s, struct sfd_handle *thing)
-{
-    struct sfd_client_account *account = s->client->account;
-    struct sfd_closer *closer = &loop->context.closer;
-    struct sfd_handle gone = *thing; /* its place may be another's after the first call */
-
-    sfd_handles_remove(&s->handles, thing);
-    switch (gone.kind) {
-    case SFD_SESSION_FILE:
-        if (gone.file.source.hot != NULL)
-            sfd_hot_source_close(&gone.file.source);
-        else
-            sfd_closer_take_unknown(closer, &gone.file.source.fd, account);
-        break;
-    case SFD_SESSION_DESTINATION:
-        sfd_destination_close(closer, &gone.destination, account);
-        break;
-    default:
-        (void)sfd_loop_sys(loop)->munmap(gone.buffer.memory, gone.buffer.size);
-        sfd_closer_take_file(closer, &gone.buffer.fd, -1, account);
-    }
-    sfd_client_account_release(account, 1, loop->context.counters);
-}
-
-/* The root of requests that come by a socket, for what the kernel has in memory; NULL: there is none. */
-static struct sfd_hot *hot_of(const struct sfd_loop *loop, int32_t root)
-{
-    return root >= 0 && root < SFD_ROOTS_MAX ? loop->shared->hot[root] : NULL;
-}
-
-/* A place for a thing that is open already. 0, or -errno. */
-static int add_handle(struct sfd_loop *loop, struct sfd_session *s, enum sfd_session_kind kind, uint32_t *handle)
-{
-    if (sfd_client_account_is_full(s->client->account)) return -EDQUOT;
-    *handle = sfd_handles_add(&s->handles, kind);
-    if (*handle == 0) return -ENOMEM;
-    sfd_client_account_hold(s->client->account, 1, loop->context.counters);
-    return 0;
-}
-
-static int register_destination(struct sfd_loop *loop, struct sfd_session *s, int *fd, uint32_t *handle)
-{
-    const struct sfd_kernel *kernel = &loop->context.kernel;
-    struct sfd_destination destination = {.fd = *fd, .device = -1};
-    struct sfd_fd_info info;
-    int result = sfd_fd_classify(kernel->sys, *fd, &info);
-
-    if (result == 0 && s->uid != 0 && s->uid != kernel->uid)
-        result = sfd_destination_demand_own_peer(kernel, *fd, info.kind, s->uid);
-    if (result == 0)
-        result = sfd_destination_accept(kernel, loop->context.techniques, loop->context.devices, &info, &destination);
-    if (result < 0) return result;
-    *fd = -1;
-    result = add_handle(loop, s, SFD_SESSION_DESTINATION, handle);
-    if (result < 0)
-        sfd_destination_close(&loop->context.closer, &destination, s->client->account);
-    else
-        sfd_handles_find(&s->handles, *handle, SFD_SESSION_DESTINATION)->destination = destination;
-    return result;
-}
-
-static int register_file(struct sfd_loop *loop, struct sfd_session *s, int *fd, uint32_t *handle)
-{
-    struct sfd_hot *hot = hot_of(loop, 0);
-    struct sfd_hot_source source = {.fd = *fd};
-    struct sfd_opened opened;
-    bool known = true;
-    int result = hot == NULL ? -EAGAIN : sfd_hot_source_adopt(hot, *fd, &source);
-
-    if (result == -EAGAIN) { /* on another device: each request finds out what it is */
-        source = (struct sfd_hot_source){.fd = *fd};
-        result = sfd_open_descriptor(&loop->context.kernel, fd, true, &opened);
-        known = result == 0;
-        if (known) source = (struct sfd_hot_source){.fd = opened.fd, .size = opened.size};
-        if (result == -EAGAIN) result = 0;
-    }
-    if (result == 0) result = add_handle(loop, s, SFD_SESSION_FILE, handle);
-    if (result < 0) {
-        if (*fd < 0) *fd = source.fd;
-        return result;
-    }
-    *fd = -1;
-    struct sfd_handle *thing = sfd_handles_find(&s->handles, *handle, SFD_SESSION_FILE);
-    thing->file.source = source;
-    thing->file.known = known;
-    return 0;
-}
-
-static int register_buffer(struct sfd_loop *loop, struct sfd_session *s, int *fd, uint32_t *handle)
-{
-    const struct sfd_sys *sys = sfd_loop_sys(loop);
-    struct sfd_session_memory file = {0};
-    void *memory = NULL;
-    int result = sfd_loop_session_look_at_memory(sys, *fd, F_SEAL_SHRINK | F_SEAL_GROW, &file);
-
-    if (result == 0 && file.size == 0) result = -EINVAL;
-    if (result == 0 && file.size > SFD_SESSION_BUFFER_MAX) result = -EFBIG;
-    if (result == 0) result = sys->mmap((size_t)file.size, PROT_READ | PROT_WRITE, MAP_SHARED, *fd, 0, &memory);
-    if (result < 0) return result;
-    result = add_handle(loop, s, SFD_SESSION_BUFFER, handle);
-    if (result < 0) {
-        (void)sys->munmap(memory, (size_t)file.size);
-        return result;
-    }
-    struct sfd_handle *thing = sfd_handles_find(&s->handles, *handle, SFD_SESSION_BUFFER);
-    thing->buffer.fd = *fd;
-    thing->buffer.memory = memory;
-    thing->buffer.size = (size_t)file.size;
-    thing->buffer.whole = file.whole;
-    thing->buffer.looked = loop->waits;
-    *fd = -1;
-    return 0;
-}
-
 /* ------------------------------------------------------------------ completions */
 
-static void write_completion(struct sfd_session *s, const struct sfd_session_completion *completion)
+void sfd_loop_session_complete(struct sfd_session *s, const struct sfd_session_completion *completion)
 {
     s->promised--;
     if (s->stage == SFD_SESSION_STAGE_OPEN) sfd_session_ring_write(&s->ring, completion);
-}
-
-void sfd_loop_session_register(struct sfd_loop *loop, struct sfd_session *s, uint32_t kind, int fd, uint64_t user_data)
-{
-    struct sfd_session_completion completion = {.user_data = user_data, .operation = SFD_SESSION_REGISTERED};
-    int result = fd < 0 ? fd : -EINVAL;
-
-    if (fd >= 0 && kind == SFD_SESSION_FILE) result = register_file(loop, s, &fd, &completion.handle);
-    if (fd >= 0 && kind == SFD_SESSION_DESTINATION) result = register_destination(loop, s, &fd, &completion.handle);
-    if (fd >= 0 && kind == SFD_SESSION_BUFFER) result = register_buffer(loop, s, &fd, &completion.handle);
-    if (result < 0) {
-        completion.handle = 0;
-        if (fd >= 0) sfd_closer_take_unknown(&loop->context.closer, &fd, s->client->account);
-    }
-    completion.error = (uint32_t)-result;
-    write_completion(s, &completion);
 }
 
 /* ------------------------------------------------------------------ jobs */
@@ -249,7 +117,7 @@ static void end_job(struct sfd_loop *loop, struct sfd_session_job *job, struct s
 
     completion->user_data = job->entry.user_data;
     completion->operation = job->entry.operation;
-    write_completion(s, completion);
+    sfd_loop_session_complete(s, completion);
     const bool failed = completion->error != 0;
     for (;; job = next) {
         next = job->linked;
@@ -265,7 +133,7 @@ static void end_job(struct sfd_loop *loop, struct sfd_session_job *job, struct s
         }
         const struct sfd_session_completion cancelled = {
             .user_data = next->entry.user_data, .operation = next->entry.operation, .error = ECANCELED};
-        write_completion(s, &cancelled);
+        sfd_loop_session_complete(s, &cancelled);
     }
 }
 
@@ -318,8 +186,9 @@ static int find_source(struct sfd_loop *loop, struct sfd_session *s, struct atte
     bool known = true;
 
     if (a->path != NULL) {
-        struct sfd_hot *hot = hot_of(loop, a->root);
-        const int result = hot == NULL ? -EAGAIN : sfd_hot_source_open(hot, a->path, &a->source);
+        struct sfd_hot *hot = sfd_loop_hot(loop, a->root);
+        const int result =
+            hot == NULL ? -EAGAIN : sfd_hot_source_open_counted(hot, a->path, loop->context.counters, &a->source);
         if (result < 0) return is_cold(result) ? 0 : result;
         a->from = a->source;
     } else {
@@ -387,27 +256,9 @@ static bool has_room(const struct attempt *a, size_t size)
     return a->length == SFD_SESSION_TO_END || a->length <= size - a->entry->target;
 }
 
-/*
- * Whether all pages of a buffer are there, as far as was looked in this turn: what is filled otherwise is charged to
- * this process, and has to be granted (memory/memory_budget.h).
- */
-static bool is_whole(struct sfd_loop *loop, struct sfd_session *s, uint32_t handle)
-{
-    struct sfd_handle *thing = sfd_handles_find(&s->handles, handle, SFD_SESSION_BUFFER);
-    struct sfd_session_memory file = {0};
-
-    if (thing == NULL || thing->buffer.looked == loop->waits) return thing != NULL && thing->buffer.whole;
-    const int result = sfd_loop_session_look_at_memory(sfd_loop_sys(loop), thing->buffer.fd, 0, &file);
-    thing = sfd_handles_find(&s->handles, handle, SFD_SESSION_BUFFER);
-    if (thing == NULL) return false;
-    thing->buffer.looked = loop->waits;
-    thing->buffer.whole = result == 0 && file.whole;
-    return thing->buffer.whole;
-}
-
 static int read_now(struct sfd_loop *loop, struct sfd_session *s, struct attempt *a, void *memory)
 {
-    if (a->length > READ_AT_ONCE || !is_whole(loop, s, a->entry->destination)) return 0;
+    if (a->length > READ_AT_ONCE || !sfd_loop_session_is_whole(loop, s, a->entry->destination)) return 0;
     const struct iovec iov = {.iov_base = (char *)memory + a->entry->target, .iov_len = (size_t)a->length};
     const int64_t n =
         a->length == 0 ? 0 : sfd_loop_sys(loop)->preadv2(a->from.fd, &iov, 1, (int64_t)a->offset, read_flags(&a->from));
@@ -439,7 +290,7 @@ static void tell_file(struct sfd_session_completion *completion, const struct sf
 
 static int open_now(struct sfd_loop *loop, struct sfd_session *s, struct attempt *a)
 {
-    const int result = add_handle(loop, s, SFD_SESSION_FILE, &a->completion.handle);
+    const int result = sfd_loop_session_add_handle(loop, s, SFD_SESSION_FILE, &a->completion.handle);
 
     if (result < 0) return result;
     struct sfd_handle *thing = sfd_handles_find(&s->handles, a->completion.handle, SFD_SESSION_FILE);
@@ -745,7 +596,7 @@ static void refuse_entry(struct sfd_session *s, const struct sfd_session_entry *
     const struct sfd_session_completion completion = {
         .user_data = entry->user_data, .operation = entry->operation, .error = (uint32_t)-error};
 
-    write_completion(s, &completion);
+    sfd_loop_session_complete(s, &completion);
 }
 
 /* A job of the next entry, with what that refers to; NULL with *error. */
@@ -820,7 +671,7 @@ static void run_entry(struct sfd_loop *loop, struct sfd_session *s, const struct
     a.completion.operation = e->operation;
     a.completion.error = result < 0 ? (uint32_t)-result : 0;
     a.completion.moved = a.moved;
-    write_completion(s, &a.completion);
+    sfd_loop_session_complete(s, &a.completion);
 }
 
 /* Whether an entry need not wait until the dispatcher has seen paths, or jobs have ended. */
@@ -890,7 +741,8 @@ static int take_entries(struct sfd_loop *loop, struct sfd_session *s)
         if (waiting < 0 || room < 0) return -EPROTO;
         if (waiting == 0 || room <= (int64_t)s->promised) return 0;
         if (!take_entry(loop, s)) return 0; /* until the dispatcher has seen paths, or jobs have ended */
-        if (loop->context.counters->at[SFD_COUNTER_BYTES] - before >= TURN_BYTES) break;
+        if (loop->context.counters->at[SFD_COUNTER_BYTES] - before >= SFD_SESSION_TURN_BYTES) break;
+        if (i % SHOW_ENTRIES == SHOW_ENTRIES - 1) show(loop, s);
     }
     return 1;
 }
@@ -915,7 +767,8 @@ static void run_due(struct sfd_loop *loop, struct sfd_session *s)
     const uint64_t before = loop->context.counters->at[SFD_COUNTER_BYTES];
 
     for (int i = 0; s->due != NULL; i++) {
-        const bool enough = i >= TURN_ENTRIES || loop->context.counters->at[SFD_COUNTER_BYTES] - before >= TURN_BYTES;
+        const bool enough =
+            i >= TURN_ENTRIES || loop->context.counters->at[SFD_COUNTER_BYTES] - before >= SFD_SESSION_TURN_BYTES;
         if (enough && s->stage == SFD_SESSION_STAGE_OPEN) return;
         run_job(loop, unqueue_job(&s->due));
     }
@@ -955,7 +808,7 @@ bool sfd_loop_session_run(struct sfd_loop *loop, struct sfd_session *s)
 static int take_parked(struct sfd_loop *loop, struct sfd_session_job *job, struct sfd_session_completion *completion)
 {
     struct sfd_session *s = job->session;
-    struct sfd_hot *hot = hot_of(loop, job->root);
+    struct sfd_hot *hot = sfd_loop_hot(loop, job->root);
     struct sfd_transfer *t = sfd_transfer_table_find(&loop->transfers, job->local->id);
     const struct sfd_wire_file_details details = job->local->channel.due.details; /* before a call can be held */
     const int64_t mtime = job->local->channel.due.info.mtime;
@@ -967,7 +820,8 @@ static int take_parked(struct sfd_loop *loop, struct sfd_session_job *job, struc
     int result = hot == NULL ? -EAGAIN : sfd_hot_source_adopt(hot, fd, &source);
     if (result < 0) source = (struct sfd_hot_source){.fd = fd};
     result = -ECANCELED; /* it has ended in one of these calls */
-    if (s->stage == SFD_SESSION_STAGE_OPEN) result = add_handle(loop, s, SFD_SESSION_FILE, &completion->handle);
+    if (s->stage == SFD_SESSION_STAGE_OPEN)
+        result = sfd_loop_session_add_handle(loop, s, SFD_SESSION_FILE, &completion->handle);
     if (result < 0) {
         sfd_fd_close(sfd_loop_sys(loop), &fd); /* the transfer has another one */
         return result;

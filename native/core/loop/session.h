@@ -38,6 +38,9 @@ struct sfd_slot;
 #define SFD_SESSION_ASKING_MAX 64
 #define SFD_SESSION_JOBS_MAX   1024
 
+/* The most bytes that sessions move in a turn: of one, and after which those that are left have theirs in the next. */
+#define SFD_SESSION_TURN_BYTES ((uint64_t)1024 * 1024)
+
 enum sfd_session_stage {
     SFD_SESSION_STAGE_NEW,
     SFD_SESSION_STAGE_ASKING,

@@ -3,6 +3,8 @@
  */
 #include "process/service_manager.h"
 
+#include "sys/fd.h"
+#include "sys/rights.h"
 #include "sys/sys.h"
 #include "sys/sys_setup.h"
 
@@ -44,6 +46,25 @@ int sfd_service_send(int fd, const char *message, size_t length)
 {
     const ssize_t n = sfd_sys_setup_linux.write(fd, message, length);
     return n < 0 ? (int)n : n == (ssize_t)length ? 0 : -EIO;
+}
+
+/* It closes the descriptor of this message when it has come to it; one that does not know it, too (sd_notify(3)). */
+int sfd_service_await_receipt(int fd, int timeout_ms)
+{
+    char text[] = "BARRIER=1";
+    struct iovec iov = {.iov_base = text, .iov_len = sizeof(text) - 1};
+    struct msghdr message = {.msg_iov = &iov, .msg_iovlen = 1};
+    union sfd_rights rights;
+    int ends[2];
+    const int made = sfd_sys_linux.pipe2(ends, O_CLOEXEC);
+
+    if (made < 0) return made;
+    sfd_rights_attach(&message, &rights, &ends[1], 1);
+    const int64_t sent = sfd_sys_linux.sendmsg(fd, &message, MSG_NOSIGNAL);
+    sfd_fd_close(&sfd_sys_linux, &ends[1]);
+    const int taken = sent < 0 ? (int)sent : sfd_sys_wait_readable(ends[0], timeout_ms); /* hang-up */
+    sfd_fd_close(&sfd_sys_linux, &ends[0]);
+    return taken == 0 ? -ETIMEDOUT : taken < 0 ? taken : 0;
 }
 
 /* The path that a socket of AF_UNIX for datagrams is bound to. 0 or -errno. */

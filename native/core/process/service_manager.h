@@ -21,6 +21,12 @@ int sfd_service_connect(const char *address);
 /* Sends one message, whole: 0, or -errno; -EAGAIN when there was no room for a second. */
 int sfd_service_send(int fd, const char *message, size_t length);
 
+/*
+ * Waits until it has taken the messages so far, at most so long: for the last words of a process, which it could not
+ * tell whose they are when that has ended. 0; -ETIMEDOUT; or -errno, -EPERM among them in the sandbox.
+ */
+int sfd_service_await_receipt(int fd, int timeout_ms);
+
 /* Where the descriptors begin that it passes: SD_LISTEN_FDS_START. */
 enum { SFD_SERVICE_SOCKET_FD = 3 };
 

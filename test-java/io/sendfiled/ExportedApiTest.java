@@ -45,6 +45,7 @@ final class ExportedApiTest {
             "io.sendfiled.metrics",
             "io.sendfiled.names",
             "io.sendfiled.protocol",
+            "io.sendfiled.serve",
             "io.sendfiled.tools",
             "io.sendfiled.transport",
             "io.sendfiled.units");

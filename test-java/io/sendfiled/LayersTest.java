@@ -76,7 +76,10 @@ final class LayersTest {
                             "jni",
                             "units")),
             entry("netty", Set.of("", "base", "client", "buffer", "config", "counters", "hot", "technique", "sys")),
-            entry("tools", Set.of("client", "config", "counters", "names", "technique", "sys", "jni", "units")));
+            entry("serve", Set.of("", "base", "client", "hot", "names", "netty", "sys", "units")),
+            entry(
+                    "tools",
+                    Set.of("client", "config", "counters", "names", "serve", "technique", "sys", "jni", "units")));
 
     /** Libraries that not everybody wants: which packages may import them. */
     private static final Map<String, Set<String>> LIBRARY_OF = Map.of(
@@ -84,7 +87,7 @@ final class LayersTest {
             "com.google.gson", Set.of("tools"),
             "com.typesafe.config", Set.of("daemon"),
             "io.prometheus", Set.of("metrics"),
-            "io.netty", Set.of("netty"));
+            "io.netty", Set.of("netty", "serve"));
 
     /** The folders of native/core: which may include from which others, beside the public headers. */
     private static final Map<String, Set<String>> CORE_MAY_INCLUDE = Map.of(

@@ -54,6 +54,31 @@ TEST_F(AccountTest, ShouldForgetAnAccountWithItsLastReference)
     EXPECT_EQ(nullptr, accounts_.buckets[1]);
 }
 
+// R10
+TEST_F(AccountTest, ShouldLimitTheSessionsOfAUserOnceThereAreSeveral)
+{
+    constexpr unsigned MOST = 16;
+    struct sfd_client_account *one = sfd_client_accounts_get(&accounts_, 1, 1000);
+    struct sfd_client_account *again = sfd_client_accounts_get(&accounts_, 2, 1000);
+    accounts_.users.several = true;
+    unsigned begun = 0;
+    while (begun <= MOST && sfd_client_account_begin_session(begun % 2 == 0 ? one : again, MOST)) {
+        begun++;
+    }
+    EXPECT_EQ(12u, begun) << "three quarters";
+    struct sfd_client_account *other = sfd_client_accounts_get(&accounts_, 3, 1001);
+    EXPECT_TRUE(sfd_client_account_begin_session(other, MOST));
+    sfd_client_account_end_session(one);
+    EXPECT_TRUE(sfd_client_account_begin_session(again, MOST));
+    for (unsigned i = 0; i < begun; i++) {
+        sfd_client_account_end_session(one);
+    }
+    sfd_client_account_end_session(other);
+    for (struct sfd_client_account *account : {one, again, other}) {
+        sfd_client_account_put(account);
+    }
+}
+
 TEST_F(AccountTest, ShouldTakeATransferWithItsDescriptorsOrNothing)
 {
     struct sfd_client_account *a = sfd_client_accounts_get(&accounts_, 1, 1000);

@@ -261,6 +261,20 @@ TEST_F(SessionHeldTest, ShouldRestWhileASessionHasAllItsJobs)
     }));
 }
 
+// The loop that accepts it has slept since its last turn, longer than a client may take to say Hello.
+TEST_F(SessionHeldTest, ShouldWelcomeWhoComesAfterALongSilence)
+{
+    start();
+    warmUp();
+    for (int i = 0; i < 10; i++) {
+        const unsigned beats = shared_->loops[0]->beats;
+        answers.skew_ms += 60000;
+        const auto client = connect();
+        expectSend(*client);
+        EXPECT_NE(beats, shared_->loops[0]->beats);
+    }
+}
+
 TEST_F(SessionHeldTest, ShouldServeManyWhoseCallsAreHeldAtRandom)
 {
     start(2);

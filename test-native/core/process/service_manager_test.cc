@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <thread>
 #include <unistd.h>
 
 extern "C" {
@@ -86,6 +87,27 @@ TEST_F(ServiceManager, ShouldOutliveAManagerThatReadsNothingOrIsGone)
     close(manager);
     EXPECT_EQ(-ECONNREFUSED, sfd_service_send(fd, "WATCHDOG=1", 10));
     EXPECT_LT(sfd_service_send(fd, "WATCHDOG=1", 10), 0);
+    close(fd);
+}
+
+TEST_F(ServiceManager, ShouldWaitUntilItsLastWordsAreTaken)
+{
+    const int manager = bound(path_);
+    const int fd = sfd_service_connect(path_.c_str());
+    ASSERT_GE(fd, 0);
+    ASSERT_EQ(0, sfd_service_send(fd, "ERRNO=2", 7));
+    EXPECT_EQ(-ETIMEDOUT, sfd_service_await_receipt(fd, 20)) << "nobody reads";
+    std::thread reader([&] {
+        char text[64];
+        for (const char *expected : {"ERRNO=2", "BARRIER=1", "BARRIER=1"}) { // without room for a descriptor
+            const ssize_t n = recv(manager, text, sizeof text, 0);
+            EXPECT_EQ(expected, std::string(text, n < 0 ? 0 : static_cast<size_t>(n)));
+        }
+    });
+    EXPECT_EQ(0, sfd_service_await_receipt(fd, 10000));
+    reader.join();
+    close(manager);
+    EXPECT_EQ(-ECONNREFUSED, sfd_service_await_receipt(fd, 10000));
     close(fd);
 }
 

@@ -51,7 +51,13 @@ public enum Counter {
     /** Requests that lost descriptors on receipt, because the process had too many open. */
     CROWDED(23),
     /** Requests refused because their user had as many transfers as one user may beside others. */
-    REFUSED_USER_TRANSFERS(24);
+    REFUSED_USER_TRANSFERS(24),
+    /** Paths of sessions that the cache of open files had. */
+    OPEN_FILE_HITS(25),
+    /** Files that the cache of open files has closed to make room for others. */
+    OPEN_FILE_EVICTIONS(26),
+    /** Files of the cache of open files that a check found to be another one, changed or gone. */
+    OPEN_FILE_STALE(27);
 
     private final int index;
 

@@ -28,6 +28,9 @@ final class ServiceManager {
     /** For what comes after the last transfer: disks, files, the JVM. */
     private static final int END_MS = 10_000;
 
+    /** How long the last message may take: of a process that has ended, the manager does not know whose it is. */
+    private static final int RECEIPT_MS = 5_000;
+
     /** Messages have 4096 bytes at most (NOTIFY_BUFFER_MAX of systemd). */
     private static final int STATUS_CHARACTERS = 500;
 
@@ -124,9 +127,12 @@ final class ServiceManager {
         send("STOPPING=1\nEXTEND_TIMEOUT_USEC=" + TimeUnit.MILLISECONDS.toMicros(mayTakeMs + END_MS), newStatus);
     }
 
-    /** It has failed, and ends. */
+    /** It has failed, and ends. Waits until the manager knows, for seconds at most. */
     void failed(int errno, @Nullable String message) {
         send("ERRNO=" + errno, message == null ? "failed: " + Errno.describe(errno) : message);
+        if (isPresent()) {
+            int unused = ServiceNative.awaitReceipt(fd, RECEIPT_MS);
+        }
     }
 
     /** In how many milliseconds {@link #look} has something to do; -1: never. */

@@ -36,6 +36,9 @@ public final class ServiceNative {
         return send0(fd, buffer(message), message.length);
     }
 
+    /** Waits until the messages so far are taken, at most so long. 0, or -errno. */
+    public static native int awaitReceipt(int fd, int timeoutMs);
+
     /**
      * Takes a socket that the manager passes as the request socket.
      *

@@ -243,6 +243,9 @@ public final class MetricsText {
             done.add(queue.done(), "device", queue.name());
         }
         single(Counter.COLD_OPENS, "sendfiled_cold_opens", "Opens that went to the disk pool.");
+        single(Counter.OPEN_FILE_HITS, "sendfiled_open_file_hits", "Paths that the cache of open files had.");
+        single(Counter.OPEN_FILE_EVICTIONS, "sendfiled_open_file_evictions", "Open files that made room for others.");
+        single(Counter.OPEN_FILE_STALE, "sendfiled_open_file_stale", "Open files that a check found to be others now.");
         single(Counter.SHORTAGES, "sendfiled_shortages", "Waits because the system lacked memory or the like.");
     }
 

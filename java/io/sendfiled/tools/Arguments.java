@@ -66,13 +66,16 @@ final class Arguments {
 
     /** The first word is the command itself. */
     private static void demandWords(Command command, List<String> words) throws SfdException {
-        int most = command.hasPath() ? 2 : command.hasIds() || command.hasOptions() ? Integer.MAX_VALUE : 1;
+        boolean hasOne = command.hasPath() || command.hasDirectory();
+        int most = hasOne ? 2 : command.hasIds() || command.hasOptions() ? Integer.MAX_VALUE : 1;
         if (words.size() < Math.min(most, 2) && !command.hasOptions()) {
-            throw usage(command, command.hasPath() ? "no PATH" : "no ID");
+            throw usage(command, command.hasIds() ? "no ID" : "no " + command.operand());
         }
         if (words.size() > most) {
             String more = SfdException.printable(words.get(most));
-            throw usage(command, "'" + more + "': " + (most == 1 ? "no PATH belongs here" : "more than one PATH"));
+            throw usage(
+                    command,
+                    "'" + more + "': " + (most == 1 ? "no PATH belongs here" : "more than one " + command.operand()));
         }
     }
 

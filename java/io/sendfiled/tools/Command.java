@@ -17,6 +17,7 @@ enum Command {
     UPGRADE("[-- OPTION...]", "start the installed daemon in the place of this one, which keeps its transfers"),
     DOCTOR("", "tell what this machine, and the daemon on it, lack"),
     DUMP("", "show what the daemon does at this moment: its counters, its queues, its threads"),
+    SERVE("DIR", "serve the files of a directory over HTTP, without a daemon"),
     TECHNIQUES("", "show how this machine can move bytes, and to what");
 
     private final String arguments;
@@ -41,6 +42,16 @@ enum Command {
         return arguments.startsWith("PATH");
     }
 
+    /** Whether it is about a directory of this process. */
+    boolean hasDirectory() {
+        return arguments.equals("DIR");
+    }
+
+    /** What the one word is that belongs behind it, if one does. */
+    String operand() {
+        return hasDirectory() ? "DIR" : "PATH";
+    }
+
     /** Whether it is about transfers that are under way. */
     boolean hasIds() {
         return arguments.startsWith("ID");
@@ -57,7 +68,12 @@ enum Command {
 
     /** All that are about one daemon. */
     static Command[] ofDaemons() {
-        return EnumSet.complementOf(EnumSet.of(TECHNIQUES)).toArray(Command[]::new);
+        return EnumSet.complementOf(EnumSet.of(TECHNIQUES, SERVE)).toArray(Command[]::new);
+    }
+
+    /** All that have a result to tell. */
+    static Command[] withResult() {
+        return EnumSet.complementOf(EnumSet.of(SERVE)).toArray(Command[]::new);
     }
 
     static @Nullable Command of(String word) {

@@ -7,6 +7,7 @@ import static io.sendfiled.tools.Command.DRAIN;
 import static io.sendfiled.tools.Command.PING;
 import static io.sendfiled.tools.Command.READ;
 import static io.sendfiled.tools.Command.SEND;
+import static io.sendfiled.tools.Command.SERVE;
 import static io.sendfiled.tools.Command.STAT;
 import static io.sendfiled.tools.Command.TOP;
 import static io.sendfiled.tools.Command.UPGRADE;
@@ -41,7 +42,14 @@ enum OptionSpec {
     INTERVAL("i", "interval", "TIME", "the same every TIME; of top, how often it looks (default: 1s)", COUNTERS, TOP),
     SORT("", "sort", "COLUMN", "order: rate (default), age, size, moved, user, id, waiting or file", TOP),
     ONCE("", "once", "", "show it once, as where the output is no terminal", TOP),
-    JSON("j", "json", "", "tell the result, or the failure, as one JSON object", Command.values()),
+    PORT("p", "port", "NUMBER", "listen at this port; 0 is any free one (default: 8080)", SERVE),
+    HOST("", "host", "ADDRESS", "listen at this address (default: 127.0.0.1)", SERVE),
+    LIST("l", "list", "", "show directories that have no index.html", SERVE),
+    CACHE_CONTROL("", "cache-control", "VALUE", "send this header with files, such as max-age=3600", SERVE),
+    CERTIFICATE("", "cert", "FILE", "serve by HTTPS, with this chain of certificates (PEM)", SERVE),
+    KEY("", "key", "FILE", "the private key of --cert (PEM, PKCS #8, without a password)", SERVE),
+    ACCESS_LOG("", "access-log", "FILE", "append a line for each answer; SIGUSR1 opens it anew", SERVE),
+    JSON("j", "json", "", "tell the result, or the failure, as one JSON object", Command.withResult()),
     QUIET("q", "quiet", "", "no progress and no summary", READ, SEND, STAT, PING, DRAIN, CANCEL, UPGRADE),
     HELP("h", "help", "", "show this text", Command.values()),
     VERSION("V", "version", "", "show the version");

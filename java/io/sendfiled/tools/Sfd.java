@@ -89,6 +89,7 @@ public final class Sfd {
             case DRAIN -> DrainCommand.run(arguments, report);
             case UPGRADE -> UpgradeCommand.run(arguments, report);
             case CANCEL -> CancelCommand.run(arguments, report);
+            case SERVE -> ServeCommand.run(arguments, out, report);
             case DUMP -> DumpCommand.run(arguments, out, report);
             default -> transfer(arguments, report);
         }

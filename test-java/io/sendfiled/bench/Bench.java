@@ -10,6 +10,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Objects;
 import java.util.stream.Stream;
 import org.apache.commons.cli.CommandLine;
 import org.apache.commons.cli.DefaultParser;
@@ -101,7 +102,7 @@ public final class Bench {
                   --rounds N           rounds of each measurement (5; with --quick 3)
                   --quick              smaller files, shorter rounds
                   --json FILE          write every sample, median and ratio
-                  --check              exit status 3 when a goal is missed
+                  --check              exit status 3 when a goal is missed: noisy is not
                   --without-daemon     only the limits and the yardstick servers
                 scenarios:
                 """);
@@ -224,11 +225,13 @@ public final class Bench {
                 continue;
             }
             String detail = comparison.shown() + " (" + goal + ")  " + comparison.what();
-            if (goal.isMetBy(comparison.value())) {
-                screen.step(comparison.testCase(), detail);
-            } else {
-                met = false;
-                screen.failure(comparison.testCase(), detail);
+            switch (Objects.requireNonNull(comparison.verdict())) {
+                case MET -> screen.step(comparison.testCase(), detail);
+                case NOISY -> screen.noisy(comparison.testCase(), detail + ", noisy");
+                case MISSED -> {
+                    met = false;
+                    screen.failure(comparison.testCase(), detail);
+                }
             }
         }
         report.skipped().forEach((scenario, why) -> screen.warn(scenario, "left out: " + why));
@@ -238,15 +241,25 @@ public final class Bench {
         return met;
     }
 
-    /** A ratio, green or red when there is a goal. */
-    static Cell ratioCell(double ratio, @Nullable Goal goal) {
-        if (Double.isNaN(ratio)) {
+    /** A ratio; with a goal it is green, red, or yellow where the rounds allow no verdict. */
+    static Cell ratioCell(Ratio ratio, @Nullable Goal goal) {
+        if (!ratio.isMeasured()) {
             return Cell.faint("–");
         }
-        if (goal == null) {
-            return new Cell(Units.ratio(ratio), Tone.FAINT);
-        }
-        return new Cell(Units.ratio(ratio), goal.isMetBy(ratio) ? Tone.GOOD : Tone.BAD);
+        Ratio.Verdict verdict = ratio.verdict(goal);
+        Tone tone = verdict == null
+                ? Tone.FAINT
+                : switch (verdict) {
+                    case MET -> Tone.GOOD;
+                    case NOISY -> Tone.WARN;
+                    case MISSED -> Tone.BAD;
+                };
+        return new Cell(Units.ratio(ratio.value()), tone);
+    }
+
+    /** The same of a ratio of numbers that have no rounds in common. */
+    static Cell ratioCell(double ratio, @Nullable Goal goal) {
+        return ratioCell(Ratio.of(ratio), goal);
     }
 
     static void deleteTree(Path directory) throws IOException {

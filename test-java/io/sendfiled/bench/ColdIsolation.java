@@ -31,6 +31,7 @@ final class ColdIsolation implements Scenario {
     private static final Goal P99_GOAL = Goal.atMost(1.5);
 
     private static final String DAEMON = Server.Kind.DAEMON.title;
+    private static final String SESSION = "the same, by sessions";
     private static final String ORIGINAL = Server.Kind.ORIGINAL.title;
     private static final String SAME_COLD_LOAD = "control: no disk of its own";
     private static final String CATS = "control: beside cats";
@@ -84,6 +85,7 @@ final class ColdIsolation implements Scenario {
             if (setting.measures(Server.Kind.DAEMON)) {
                 try (Server daemon =
                         Server.start(setting.programs(), Server.Kind.DAEMON, setting.files(), setting.sockets())) {
+                    warmBySession(setting, daemon, 5000, 0.3);
                     warm(setting, daemon, 5000, 0.3); // The first requests of a process pay for its start.
                     for (int round = 0; round < rounds; round++) {
                         setting.screen().working(testCase(count) + ", round " + (round + 1) + " of " + rounds);
@@ -95,6 +97,7 @@ final class ColdIsolation implements Scenario {
         }
         compare(setting, count);
         print(setting, count, DAEMON);
+        print(setting, count, SESSION);
         print(setting, count, SAME_COLD_LOAD);
         print(setting, count, CATS);
         if (count == FEW && setting.measures(Server.Kind.ORIGINAL)) {
@@ -107,9 +110,11 @@ final class ColdIsolation implements Scenario {
             throws IOException, InterruptedException {
         double seconds = seconds(setting);
         record(setting, count, DAEMON, "alone", warm(setting, daemon, 100, seconds));
+        record(setting, count, SESSION, "alone", warmBySession(setting, daemon, 100, seconds));
         record(setting, count, SAME_COLD_LOAD, "alone", warm(setting, fewest, 100, seconds));
         try (LoadClient.Running cold = coldOn(setting, files, count, daemon)) {
             record(setting, count, DAEMON, "beside", warm(setting, daemon, 0, seconds));
+            record(setting, count, SESSION, "beside", warmBySession(setting, daemon, 0, seconds));
             record(setting, count, SAME_COLD_LOAD, "beside", warm(setting, fewest, 0, seconds));
             end(setting, count, DAEMON, cold);
         }
@@ -171,6 +176,25 @@ final class ColdIsolation implements Scenario {
                 .run(server, "--path", WARM, "--threads", WARM_CONNECTIONS, "--warmup", warmup, "--seconds", seconds);
     }
 
+    private static LoadClient.Result warmBySession(Setting setting, Server server, int warmup, double seconds)
+            throws IOException, InterruptedException {
+        return setting.load()
+                .session(
+                        server,
+                        "--op",
+                        "send-path",
+                        "--path",
+                        WARM,
+                        "--reference",
+                        setting.files().resolve(WARM),
+                        "--depth",
+                        WARM_CONNECTIONS,
+                        "--warmup",
+                        warmup,
+                        "--seconds",
+                        seconds);
+    }
+
     private static String testCase(int count) {
         return "beside " + count + " cold";
     }
@@ -183,8 +207,8 @@ final class ColdIsolation implements Scenario {
     }
 
     private void compare(Setting setting, int count) {
-        for (String subject : List.of(DAEMON, SAME_COLD_LOAD, CATS)) {
-            compare(setting, count, subject, "p50", subject.equals(DAEMON) ? MEDIAN_GOAL : null);
+        for (String subject : List.of(DAEMON, SESSION, SAME_COLD_LOAD, CATS)) {
+            compare(setting, count, subject, "p50", isOurs(subject) ? MEDIAN_GOAL : null);
             compare(setting, count, subject, "p99", subject.equals(DAEMON) ? P99_GOAL : null);
         }
     }
@@ -195,17 +219,31 @@ final class ColdIsolation implements Scenario {
                         name(),
                         testCase(count),
                         subject + ", " + metric + " beside of alone",
-                        median(setting, count, subject, "beside " + metric),
-                        median(setting, count, subject, "alone " + metric),
+                        metric(setting, count, subject, "beside " + metric),
+                        metric(setting, count, subject, "alone " + metric),
                         goal);
     }
 
+    private Report.Metric metric(Setting setting, int count, String subject, String metric) {
+        return setting.report().metric(name(), testCase(count), subject, metric);
+    }
+
+    private Ratio ratio(Setting setting, int count, String subject, String metric) {
+        return Ratio.ofRounds(
+                metric(setting, count, subject, "beside " + metric),
+                metric(setting, count, subject, "alone " + metric));
+    }
+
+    private static boolean isOurs(String subject) {
+        return subject.equals(DAEMON) || subject.equals(SESSION);
+    }
+
     private double median(Setting setting, int count, String subject, String metric) {
-        return setting.report().median(name(), testCase(count), subject, metric);
+        return metric(setting, count, subject, metric).median();
     }
 
     private void print(Setting setting, int count, String subject) {
-        boolean isOurs = subject.equals(DAEMON);
+        boolean isOurs = isOurs(subject);
         Tone tone = isOurs ? Tone.PLAIN : Tone.FAINT;
         double alone = median(setting, count, subject, "alone p50");
         double beside = median(setting, count, subject, "beside p50");
@@ -218,14 +256,16 @@ final class ColdIsolation implements Scenario {
                 .row(
                         COLUMNS,
                         List.of(
-                                Cell.of(isOurs ? "beside " + count : ""),
+                                Cell.of(subject.equals(DAEMON) ? "beside " + count : ""),
                                 new Cell(subject, tone),
                                 new Cell(Units.micros(alone), tone),
                                 new Cell(Units.micros(beside), tone),
-                                Bench.ratioCell(beside / alone, isOurs ? MEDIAN_GOAL : null),
+                                Bench.ratioCell(ratio(setting, count, subject, "p50"), isOurs ? MEDIAN_GOAL : null),
                                 new Cell(Units.micros(aloneP99), tone),
                                 new Cell(Units.micros(besideP99), tone),
-                                Bench.ratioCell(besideP99 / aloneP99, isOurs ? P99_GOAL : null),
+                                Bench.ratioCell(
+                                        ratio(setting, count, subject, "p99"),
+                                        subject.equals(DAEMON) ? P99_GOAL : null),
                                 new Cell(coldSpeed(median(setting, count, subject, "cold throughput")), tone)));
     }
 

@@ -143,8 +143,8 @@ final class Flooder implements Scenario {
                         name(),
                         ninth.title(),
                         "rate of the eight, beside it of beside a ninth like them",
-                        report.median(name(), ninth.title(), "polite", "rate"),
-                        report.median(name(), LIKE_THEM.title(), "polite", "rate"),
+                        report.metric(name(), ninth.title(), "polite", "rate"),
+                        report.metric(name(), LIKE_THEM.title(), "polite", "rate"),
                         KEPT);
             }
         }
@@ -152,18 +152,20 @@ final class Flooder implements Scenario {
 
     private void print(Setting setting) {
         Report report = setting.report();
-        double fair = report.median(name(), LIKE_THEM.title(), "polite", "rate");
+        Report.Metric fair = report.metric(name(), LIKE_THEM.title(), "polite", "rate");
         setting.screen().header(COLUMNS);
         for (Ninth ninth : NINTHS) {
-            double rate = report.median(name(), ninth.title(), "polite", "rate");
+            Report.Metric rate = report.metric(name(), ninth.title(), "polite", "rate");
             double index = report.median(name(), ninth.title(), "polite", "fairness");
             setting.screen()
                     .row(
                             COLUMNS,
                             List.of(
                                     Cell.of(ninth.title()),
-                                    Cell.of(Units.rate(rate)),
-                                    ninth.equals(LIKE_THEM) ? Cell.faint("1") : Bench.ratioCell(rate / fair, KEPT),
+                                    Cell.of(Units.rate(rate.median())),
+                                    ninth.equals(LIKE_THEM)
+                                            ? Cell.faint("1")
+                                            : Bench.ratioCell(Ratio.ofRounds(rate, fair), KEPT),
                                     Bench.ratioCell(index, FAIR),
                                     Cell.of(Units.micros(report.median(name(), ninth.title(), "polite", "p99"))),
                                     Cell.faint(Units.rate(report.median(name(), ninth.title(), "ninth", "rate"))),

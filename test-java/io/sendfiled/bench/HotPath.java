@@ -14,18 +14,15 @@ import org.jspecify.annotations.Nullable;
  * the daemon does not own, of one that it owns.
  */
 final class HotPath implements Scenario {
-    private static final int SMALL = 4096;
     private static final int LARGE = 1 << 20;
-    private static final String FILE = "small-4k";
     private static final String LARGE_FILE = "large-1m";
     private static final String OTHERS = "another user's file";
     private static final String OWN = "its own file";
     private static final String INSTANCE = "hot";
     private static final String EXAMPLE = "http_open_server";
-    private static final int PATIENCE_SECONDS = 30;
     private static final int OWNER_ROUNDS = 3; // times as many: what is looked for is smaller than what a round wanders
-    private static final String NGINX = "nginx, sendfile on";
-    private static final String WEB = "4 KiB over HTTP";
+    private static final String NGINX = ExampleBesideNginx.NGINX;
+    private static final String WEB = ExampleBesideNginx.CASE;
     private static final String OWNERS = "1 MiB";
     private static final Goal OF_NGINX = Goal.atLeast(1.2);
     private static final Goal OF_OWN = Goal.atLeast(0.95);
@@ -61,47 +58,13 @@ final class HotPath implements Scenario {
     }
 
     private void measureWeb(Setting setting) throws IOException, InterruptedException {
-        String missing = WebServer.nginx().isEmpty() ? "install nginx" : WebSide.unavailableBecause();
-        if (!missing.isEmpty()) {
-            setting.report().skip(name() + ", " + WEB, "not measured: " + missing);
-            setting.screen().warn(WEB, "not measured: " + missing);
+        if (!ExampleBesideNginx.measure(setting, name(), EXAMPLE, List.of(setting.files()))) {
             return;
         }
-        Path file = TestFiles.file(setting.files(), FILE, SMALL);
-        TestFiles.warm(file);
-        try (Stage stage = Stage.create(setting.programs());
-                Server daemon = Server.startDaemon(setting.programs(), INSTANCE, setting.files(), setting.sockets());
-                WebSide example = WebSide.start(EXAMPLE, user -> startExample(setting, stage, daemon, user));
-                WebSide nginx = WebSide.start(NGINX, user -> startNginx(setting, stage, user))) {
-            List<WebSide> sides = List.of(example, nginx);
-            for (WebSide side : sides) {
-                side.prepare(FILE, file, 1);
-            }
-            int rounds = WebSide.rounds(setting);
-            Rounds.alternate(rounds, sides, (side, round) -> {
-                setting.screen().working(side.title() + ", round " + (round + 1) + " of " + rounds);
-                side.measure(setting, name(), WEB, FILE, SMALL, Wrk.CONNECTIONS, 1, round);
-            });
-        }
-        double ratio = setting.report()
+        Ratio ratio = setting.report()
                 .compareRounds(name(), WEB, "requests of those of nginx", EXAMPLE, NGINX, WebSide.RATE, OF_NGINX);
         print(setting, WEB, EXAMPLE, ratio, OF_NGINX);
-        print(setting, WEB, NGINX, Double.NaN, null);
-    }
-
-    /** The daemon's part in a request is a part of its cost. */
-    private static WebServer startExample(Setting setting, Stage stage, Server daemon, int user) throws IOException {
-        List<String> command = Programs.command(
-                stage.helper(EXAMPLE), setting.sockets(), INSTANCE, 0, PATIENCE_SECONDS, setting.files());
-        WebServer server = WebServer.start(EXAMPLE, user == 0 ? command : stage.byOtherUser(command));
-        server.add(daemon.pid());
-        return server;
-    }
-
-    private static WebServer startNginx(Setting setting, Stage stage, int user)
-            throws IOException, InterruptedException {
-        return WebServer.startNginx(
-                stage.directory("nginx", user), setting.files(), user == 0 ? List.of() : stage.byOtherUser(List.of()));
+        print(setting, WEB, NGINX, Ratio.of(Double.NaN), null);
     }
 
     private void measureOwners(Setting setting) throws IOException, InterruptedException {
@@ -139,13 +102,13 @@ final class HotPath implements Scenario {
                 report.sample(name(), OWNERS, side, WebSide.CPU, "us/request", result.server_cpu_us());
             });
         }
-        double ratio = setting.report()
+        Ratio ratio = setting.report()
                 .compareRounds(name(), OWNERS, "of a file that the daemon owns", OTHERS, OWN, WebSide.RATE, OF_OWN);
         print(setting, OWNERS, OTHERS, ratio, OF_OWN);
-        print(setting, OWNERS, OWN, Double.NaN, null);
+        print(setting, OWNERS, OWN, Ratio.of(Double.NaN), null);
     }
 
-    private void print(Setting setting, String testCase, String subject, double ratio, @Nullable Goal goal) {
+    private void print(Setting setting, String testCase, String subject, Ratio ratio, @Nullable Goal goal) {
         Report report = setting.report();
         setting.screen()
                 .row(

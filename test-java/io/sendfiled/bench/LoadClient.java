@@ -100,19 +100,35 @@ final class LoadClient {
 
     /** The same over a session. */
     Result session(Server server, Object... options) throws IOException, InterruptedException {
-        String file = Objects.requireNonNull(server.socket().getFileName()).toString(); // sendfiled.NAME.socket
         List<String> command = Programs.command(
                 programs.helper("session_load"),
                 "--dir",
                 Objects.requireNonNull(server.socket().getParent()),
                 "--name",
-                file.substring(file.indexOf('.') + 1, file.lastIndexOf('.')),
+                nameOf(server),
                 "--server-pid",
                 server.pid());
         for (Object option : options) {
             command.add(option.toString());
         }
         return checked(Programs.run(command, TIMEOUT_MS));
+    }
+
+    /** Returns once so many sessions are open, each with a destination, which ask for nothing. Blocks. */
+    Running idleSessions(Server server, int count) throws IOException {
+        return start(
+                Programs.command(
+                        programs.helper("session_idle"),
+                        Objects.requireNonNull(server.socket().getParent()),
+                        nameOf(server),
+                        count),
+                "holding " + count);
+    }
+
+    /** Of sendfiled.NAME.socket. */
+    private static String nameOf(Server server) {
+        String file = Objects.requireNonNull(server.socket().getFileName()).toString();
+        return file.substring(file.indexOf('.') + 1, file.lastIndexOf('.'));
     }
 
     /**

@@ -6,11 +6,17 @@ import io.sendfiled.bench.Screen.Column;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 
 /** One loop beside two: small requests should stay together, and bulk transfers should spread. */
 final class Loops implements Scenario {
-    /** Each client is a process, with these options of load. */
-    private record Case(String title, int clients, boolean bulk, List<Object> options) {
+    /** How fast requests are served; blocks for about a second. */
+    private interface Load {
+        double rate(Side side) throws IOException, InterruptedException;
+    }
+
+    private record Case(String title, boolean bulk, Load load) {
         Goal goal() {
             return bulk ? MORE : NO_FEWER;
         }
@@ -20,8 +26,21 @@ final class Loops implements Scenario {
         }
     }
 
-    /** A running daemon, and how it is called in the report. */
-    private record Side(String title, Server daemon) {}
+    /**
+     * A running daemon, and how it is called in the report.
+     *
+     * @param web asks it for all that it serves; null: there is none
+     */
+    private record Side(
+            String title, Server daemon, @Nullable WebServer web) implements AutoCloseable {
+        @Override
+        public void close() {
+            if (web != null) {
+                web.close();
+            }
+            daemon.close();
+        }
+    }
 
     private static final String RATE = "rate";
     private static final String SMALL = "small-4k";
@@ -29,6 +48,9 @@ final class Loops implements Scenario {
     private static final String BULK = "loops-64m";
     private static final int BULK_SIZE = 64 << 20;
     private static final int MAX_TRANSFERS = 1000;
+    private static final String WEB = "4 KiB over HTTP, opened";
+    private static final String EXAMPLE = "http_open_server";
+    private static final int PATIENCE_SECONDS = 30;
     private static final String ONE = "1 loop";
     private static final String TWO = "2 loops";
     private static final Goal NO_FEWER = Goal.atLeast(0.95);
@@ -57,88 +79,118 @@ final class Loops implements Scenario {
         TestFiles.warm(TestFiles.file(setting.files(), SMALL, SMALL_SIZE));
         TestFiles.warm(TestFiles.file(setting.files(), BULK, BULK_SIZE));
         double seconds = setting.quick() ? 0.3 : 0.6;
-        List<Case> cases = List.of(
-                small("Open + Send Open, 4 KiB", "open", seconds),
-                small("Read File, 4 KiB", "read", seconds),
+        List<Case> cases = new ArrayList<>(List.of(
+                small(setting, "Open + Send Open, 4 KiB", "open", seconds),
+                small(setting, "Read File, 4 KiB", "read", seconds),
                 // The receivers need the same processors as the loops: they copy nothing.
                 new Case(
                         "8 × " + Units.size(BULK_SIZE) + " to TCP",
-                        8,
                         true,
-                        List.of("--op", "send", "--to", "tcp", "--discard", "--path", BULK, "--seconds", seconds)));
+                        side -> rate(
+                                setting,
+                                side,
+                                true,
+                                8,
+                                List.of(
+                                        "--op",
+                                        "send",
+                                        "--to",
+                                        "tcp",
+                                        "--discard",
+                                        "--path",
+                                        BULK,
+                                        "--seconds",
+                                        seconds)))));
+        String missing = WebSide.unavailableBecause();
+        if (missing.isEmpty()) {
+            cases.add(new Case(WEB, false, Loops::webRate));
+        } else {
+            setting.report().skip(name() + ", " + WEB, "not measured: " + missing);
+            setting.screen().warn(WEB, "not measured: " + missing);
+        }
         List<Side> sides = new ArrayList<>();
         try {
-            sides.add(new Side(ONE, start(setting, 1)));
-            sides.add(new Side(TWO, start(setting, 2)));
+            sides.add(start(setting, ONE, 1, missing.isEmpty()));
+            sides.add(start(setting, TWO, 2, missing.isEmpty()));
             setting.screen().header(COLUMNS);
             for (Case test : cases) {
-                measure(setting, test, sides);
-                print(setting, test);
+                print(setting, test, measure(setting, test, sides));
             }
         } finally {
-            sides.forEach(side -> side.daemon().close());
+            sides.forEach(Side::close);
         }
     }
 
-    private static Case small(String title, String operation, double seconds) {
-        return new Case(
-                title,
-                4,
-                false,
-                List.of(
-                        "--op",
-                        operation,
-                        "--to",
-                        "unix",
-                        "--path",
-                        SMALL,
-                        "--depth",
-                        16,
-                        "--warmup",
-                        500,
-                        "--seconds",
-                        seconds));
+    private static Case small(Setting setting, String title, String operation, double seconds) {
+        List<Object> options = List.of(
+                "--op",
+                operation,
+                "--to",
+                "unix",
+                "--path",
+                SMALL,
+                "--depth",
+                16,
+                "--warmup",
+                500,
+                "--seconds",
+                seconds);
+        return new Case(title, false, side -> rate(setting, side, false, 4, options));
     }
 
-    private static Server start(Setting setting, int loops) throws IOException, InterruptedException {
-        return Server.startDaemon(
-                setting.programs(),
-                "loops-" + loops,
-                MAX_TRANSFERS,
-                setting.files(),
-                setting.sockets(),
-                "--loops=" + loops);
+    /** The example of a web server is not told where the files are: it has all of them from the daemon. Blocks. */
+    private static Side start(Setting setting, String title, int loops, boolean withWeb)
+            throws IOException, InterruptedException {
+        String instance = "loops-" + loops;
+        Server daemon = Server.startDaemon(
+                setting.programs(), instance, MAX_TRANSFERS, setting.files(), setting.sockets(), "--loops=" + loops);
+        if (!withWeb) {
+            return new Side(title, daemon, null);
+        }
+        try {
+            WebServer web = WebServer.start(
+                    EXAMPLE,
+                    Programs.command(
+                            setting.programs().helper(EXAMPLE), setting.sockets(), instance, 0, PATIENCE_SECONDS));
+            web.check(SMALL, setting.files().resolve(SMALL));
+            return new Side(title, daemon, web);
+        } catch (IOException | InterruptedException | RuntimeException e) {
+            daemon.close();
+            throw e;
+        }
     }
 
-    private void measure(Setting setting, Case test, List<Side> sides) throws IOException, InterruptedException {
+    /** Of one process with 16 connections, whose requests follow each other. */
+    private static double webRate(Side side) throws IOException, InterruptedException {
+        return Wrk.run(Objects.requireNonNull(side.web()).url(SMALL), Wrk.CONNECTIONS, 1)
+                .rate();
+    }
+
+    private Ratio measure(Setting setting, Case test, List<Side> sides) throws IOException, InterruptedException {
         Report report = setting.report();
         // Short and many, as in SmallRequests.
         int rounds = setting.rounds() * 2;
         String unit = test.bulk() ? "MB/s" : "requests/s";
         Rounds.alternate(rounds, sides, (side, round) -> {
             setting.screen().working(test.title() + ", round " + (round + 1) + " of " + rounds);
-            report.sample(name(), test.title(), side.title(), RATE, unit, rate(setting, test, side.daemon()));
+            report.sample(
+                    name(), test.title(), side.title(), RATE, unit, test.load().rate(side));
         });
-        report.compare(
-                name(),
-                test.title(),
-                "two loops of one",
-                report.median(name(), test.title(), TWO, RATE),
-                report.median(name(), test.title(), ONE, RATE),
-                test.goal());
+        return report.compareRounds(name(), test.title(), "two loops of one", TWO, ONE, RATE, test.goal());
     }
 
-    /** Of all clients together. Blocks. */
-    private static double rate(Setting setting, Case test, Server daemon) throws IOException {
+    /** Of so many clients together, processes with these options of load. Blocks. */
+    private static double rate(Setting setting, Side side, boolean bulk, int count, List<Object> options)
+            throws IOException {
         List<LoadClient.Running> clients = new ArrayList<>();
         try {
-            for (int i = 0; i < test.clients(); i++) {
-                clients.add(setting.load().start(daemon, test.options().toArray()));
+            for (int i = 0; i < count; i++) {
+                clients.add(setting.load().start(side.daemon(), options.toArray()));
             }
             double sum = 0;
             for (LoadClient.Running client : clients) {
                 LoadClient.Result result = client.result();
-                sum += test.bulk() ? result.mb_per_s() : result.rate();
+                sum += bulk ? result.mb_per_s() : result.rate();
             }
             return sum;
         } finally {
@@ -146,7 +198,7 @@ final class Loops implements Scenario {
         }
     }
 
-    private void print(Setting setting, Case test) {
+    private void print(Setting setting, Case test, Ratio ratio) {
         Report report = setting.report();
         double one = report.median(name(), test.title(), ONE, RATE);
         double two = report.median(name(), test.title(), TWO, RATE);
@@ -157,6 +209,6 @@ final class Loops implements Scenario {
                                 Cell.of(test.title()),
                                 Cell.faint(test.shown(one)),
                                 Cell.of(test.shown(two)),
-                                Bench.ratioCell(two / one, test.goal())));
+                                Bench.ratioCell(ratio, test.goal())));
     }
 }

@@ -40,6 +40,11 @@ final class Machine {
         return kibibytes(rollup(pid), "Pss:") * 1024;
     }
 
+    /** Resident bytes of a process that it shares with none and that no file has: without the rings of sessions. */
+    static long anonymousBytes(long pid) throws IOException {
+        return kibibytes(rollup(pid), "Anonymous:") * 1024;
+    }
+
     /** What the threads of a process that are alive have used of processors. */
     static long cpuNs(long pid) throws IOException {
         long sum = 0;

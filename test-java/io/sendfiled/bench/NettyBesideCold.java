@@ -171,7 +171,7 @@ final class NettyBesideCold {
     private void judge(Scenario.Setting setting) {
         Report report = setting.report();
         report.compareRounds(scenario, CASE, "requests of the control's", BESIDE, CONTROL, WebSide.RATE, OF_CONTROL);
-        double ofAlone =
+        Ratio ofAlone =
                 report.compareRounds(scenario, CASE, "requests of alone", BESIDE, ALONE, WebSide.RATE, OF_ALONE);
         report.judge(
                 scenario, CASE, "p99", report.median(scenario, CASE, BESIDE, WebSide.P99) / 1000, "ms", MOST_P99_MS);

@@ -215,8 +215,8 @@ final class NettyFiles implements Scenario {
     private void compare(Setting setting, String testCase, Way way, String metric, @Nullable Goal goal) {
         Report report = setting.report();
         boolean isTheirs = way == Way.REGION;
-        double ratio = isTheirs
-                ? Double.NaN
+        Ratio ratio = isTheirs
+                ? Ratio.of(Double.NaN)
                 : report.compareRounds(
                         name(),
                         testCase,

@@ -20,11 +20,13 @@ import org.jspecify.annotations.Nullable;
  * <p>Collects; {@link #writeJson} writes. Not thread-safe.
  */
 final class Report {
-    /** One number of one subject in one case, with the samples of its rounds. */
+    /** One number of one subject in one case, with the samples of its rounds; none: it was not measured. */
     record Metric(String scenario, String testCase, String subject, String name, String unit, List<Double> samples) {
         double median() {
-            return Units.median(
-                    samples.stream().mapToDouble(Double::doubleValue).toArray());
+            return samples.isEmpty()
+                    ? Double.NaN
+                    : Units.median(
+                            samples.stream().mapToDouble(Double::doubleValue).toArray());
         }
     }
 
@@ -33,13 +35,13 @@ final class Report {
             String scenario,
             String testCase,
             String what,
-            double value,
+            Ratio ratio,
             String unit,
             @Nullable Goal goal,
-            @Nullable Boolean met) {
+            Ratio.@Nullable Verdict verdict) {
         /** The value as people read it. */
         String shown() {
-            return Units.ratio(value) + (unit.equals(RATIO) ? "" : " " + unit);
+            return ratio.shown() + (unit.equals(RATIO) ? "" : " " + unit);
         }
     }
 
@@ -80,9 +82,13 @@ final class Report {
         this.loadBefore = loadBefore;
     }
 
+    private static String key(String scenario, String testCase, String subject, String name) {
+        return String.join("\0", scenario, testCase, subject, name);
+    }
+
     void sample(String scenario, String testCase, String subject, String name, String unit, double value) {
         metrics.computeIfAbsent(
-                        String.join("\0", scenario, testCase, subject, name),
+                        key(scenario, testCase, subject, name),
                         key -> new Metric(scenario, testCase, subject, name, unit, new ArrayList<>()))
                 .samples()
                 .add(value);
@@ -103,28 +109,37 @@ final class Report {
         seconds.put(scenario, scenarioSeconds);
     }
 
+    /** What was measured so far. */
+    Metric metric(String scenario, String testCase, String subject, String name) {
+        Metric metric = metrics.get(key(scenario, testCase, subject, name));
+        return metric == null ? new Metric(scenario, testCase, subject, name, "", List.of()) : metric;
+    }
+
     /** The median, or NaN when nothing was measured. */
     double median(String scenario, String testCase, String subject, String name) {
-        Metric metric = metrics.get(String.join("\0", scenario, testCase, subject, name));
-        return metric == null ? Double.NaN : metric.median();
+        return metric(scenario, testCase, subject, name).median();
     }
 
     /** The smallest sample, or NaN when nothing was measured: what others on the machine have delayed least. */
     double least(String scenario, String testCase, String subject, String name) {
-        Metric metric = metrics.get(String.join("\0", scenario, testCase, subject, name));
-        return metric == null ? Double.NaN : Collections.min(metric.samples());
+        List<Double> samples = metric(scenario, testCase, subject, name).samples();
+        return samples.isEmpty() ? Double.NaN : Collections.min(samples);
     }
 
-    /** Adds a ratio unless one of its sides was not measured. */
+    /** Adds a ratio of numbers that have no rounds in common, unless one of them was not measured. */
     void compare(String scenario, String testCase, String what, double ours, double theirs, @Nullable Goal goal) {
-        add(scenario, testCase, what, ours / theirs, RATIO, goal);
+        add(scenario, testCase, what, Ratio.of(ours / theirs), RATIO, goal);
     }
 
-    /**
-     * Adds the median of the ratios of each round, unless one of the sides was not measured: a machine that drifts from round
-     * to round is in both halves of each ratio. NaN when there is none.
-     */
-    double compareRounds(
+    /** Adds the ratio of two that were measured in the same rounds, unless one of them was not. */
+    Ratio compare(String scenario, String testCase, String what, Metric ours, Metric theirs, @Nullable Goal goal) {
+        Ratio ratio = Ratio.ofRounds(ours, theirs);
+        add(scenario, testCase, what, ratio, RATIO, goal);
+        return ratio;
+    }
+
+    /** The same of two subjects of one case. */
+    Ratio compareRounds(
             String scenario,
             String testCase,
             String what,
@@ -132,30 +147,23 @@ final class Report {
             String theirs,
             String name,
             @Nullable Goal goal) {
-        Metric our = metrics.get(String.join("\0", scenario, testCase, ours, name));
-        Metric their = metrics.get(String.join("\0", scenario, testCase, theirs, name));
-        if (our == null || their == null) {
-            return Double.NaN;
-        }
-        double[] ratios =
-                new double[Math.min(our.samples().size(), their.samples().size())];
-        for (int i = 0; i < ratios.length; i++) {
-            ratios[i] = our.samples().get(i) / their.samples().get(i);
-        }
-        double ratio = Units.median(ratios);
-        add(scenario, testCase, what, ratio, RATIO, goal);
-        return ratio;
+        return compare(
+                scenario,
+                testCase,
+                what,
+                metric(scenario, testCase, ours, name),
+                metric(scenario, testCase, theirs, name),
+                goal);
     }
 
     /** Adds a number that has a goal of its own, unless it was not measured. */
     void judge(String scenario, String testCase, String what, double value, String unit, @Nullable Goal goal) {
-        add(scenario, testCase, what, value, unit, goal);
+        add(scenario, testCase, what, Ratio.of(value), unit, goal);
     }
 
-    private void add(String scenario, String testCase, String what, double value, String unit, @Nullable Goal goal) {
-        if (Double.isFinite(value)) {
-            Boolean met = goal == null ? null : goal.isMetBy(value);
-            comparisons.add(new Comparison(scenario, testCase, what, value, unit, goal, met));
+    private void add(String scenario, String testCase, String what, Ratio ratio, String unit, @Nullable Goal goal) {
+        if (ratio.isMeasured()) {
+            comparisons.add(new Comparison(scenario, testCase, what, ratio, unit, goal, ratio.verdict(goal)));
         }
     }
 

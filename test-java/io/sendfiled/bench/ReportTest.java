@@ -1,8 +1,9 @@
 package io.sendfiled.bench;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 
+import io.sendfiled.bench.Ratio.Verdict;
 import io.sendfiled.bench.Report.Goal;
 import org.junit.jupiter.api.Test;
 
@@ -16,7 +17,7 @@ final class ReportTest {
         }
     }
 
-    private double compare() {
+    private Ratio compare() {
         return report.compareRounds("web", "4 KiB", "of theirs", "ours", "theirs", "rate", Goal.atLeast(1));
     }
 
@@ -25,15 +26,14 @@ final class ReportTest {
         sample("ours", 10, 40, 30);
         sample("theirs", 10, 10, 60);
 
-        assertEquals(1, compare(), "the ratio of the medians would be 3");
-        assertEquals(true, report.comparisons().get(0).met());
+        assertEquals(1, compare().value(), "the ratio of the medians would be 3");
     }
 
     @Test
     void shouldNotCompareWhatWasNotMeasured() {
         sample("ours", 10);
 
-        assertTrue(Double.isNaN(compare()));
+        assertFalse(compare().isMeasured());
         assertEquals(0, report.comparisons().size());
     }
 
@@ -42,7 +42,29 @@ final class ReportTest {
         sample("ours", 9, 9);
         sample("theirs", 10, 10);
 
-        assertEquals(0.9, compare());
-        assertEquals(false, report.comparisons().get(0).met());
+        assertEquals(new Ratio(0.9, 0.9, 0.9), compare());
+        assertEquals(Verdict.MISSED, report.comparisons().get(0).verdict());
+        assertEquals("0.90", report.comparisons().get(0).shown());
+    }
+
+    @Test
+    void shouldGiveNoVerdictWhereTheRoundsAllowBoth() {
+        sample("ours", 12, 11, 13, 9, 12);
+        sample("theirs", 10, 10, 10, 10, 10);
+
+        assertEquals(new Ratio(1.2, 0.9, 1.3), compare());
+        assertEquals(Verdict.NOISY, report.comparisons().get(0).verdict());
+        assertEquals("1.20 [0.90, 1.30]", report.comparisons().get(0).shown());
+    }
+
+    @Test
+    void shouldLeaveOutWhatIsFarOff() {
+        sample("ours", 30, 11, 12, 13, 14, 15, 16, 17, 18, 1); // of ten rounds the second to the ninth: 1 - 22 / 1024
+        sample("theirs", 10, 10, 10, 10, 10, 10, 10, 10, 10, 10);
+
+        assertEquals(new Ratio(1.45, 1.1, 1.8), compare());
+        assertEquals(Verdict.MET, report.comparisons().get(0).verdict());
+        assertEquals(Verdict.MISSED, compare().verdict(Goal.atMost(1)));
+        assertEquals(Verdict.NOISY, compare().verdict(Goal.atMost(1.7)));
     }
 }

@@ -114,6 +114,10 @@ final class Screen {
         mark(Tone.GOOD, "✓", what, detail);
     }
 
+    void noisy(String what, String detail) {
+        mark(Tone.WARN, "~", what, detail);
+    }
+
     void warn(String what, String detail) {
         mark(Tone.WARN, "!", what, detail);
     }

@@ -112,6 +112,7 @@ final class Sessions implements Scenario {
                 print(setting, test);
             }
         }
+        new SessionsBeside(this).run(setting);
     }
 
     private LoadClient.Result measure(Setting setting, Case test, Side side, Server server, int round)
@@ -189,19 +190,18 @@ final class Sessions implements Scenario {
     }
 
     private void compare(Report report, Case test, Side side, String quantity, String what, @Nullable Goal goal) {
-        report.compare(
-                name(),
-                test.title(),
-                side.title + ", " + what,
-                report.median(name(), test.title(), side.title, quantity),
-                report.median(name(), test.title(), Side.DATAGRAM.title, quantity),
-                goal);
+        report.compareRounds(
+                name(), test.title(), side.title + ", " + what, side.title, Side.DATAGRAM.title, quantity, goal);
+    }
+
+    private Ratio ratio(Report report, Case test, Side side, String quantity) {
+        return Ratio.ofRounds(
+                report.metric(name(), test.title(), side.title, quantity),
+                report.metric(name(), test.title(), Side.DATAGRAM.title, quantity));
     }
 
     private void print(Setting setting, Case test) {
         Report report = setting.report();
-        double rateOfDatagrams = report.median(name(), test.title(), Side.DATAGRAM.title, "rate");
-        double cpuOfDatagrams = report.median(name(), test.title(), Side.DATAGRAM.title, "server-cpu");
         boolean first = true;
         for (Side side : test.sides()) {
             Tone tone = side.compareTo(Side.SESSION) >= 0 ? Tone.PLAIN : Tone.FAINT;
@@ -221,12 +221,13 @@ final class Sessions implements Scenario {
                                     side == Side.DATAGRAM
                                             ? Cell.faint("1")
                                             : Bench.ratioCell(
-                                                    rate / rateOfDatagrams,
+                                                    ratio(report, test, side, "rate"),
                                                     test.faster().get(side)),
                                     new Cell(Units.micros(cpu), tone),
                                     side == Side.DATAGRAM
                                             ? Cell.faint("1")
-                                            : Bench.ratioCell(cpu / cpuOfDatagrams, cpuGoal(test, side))));
+                                            : Bench.ratioCell(
+                                                    ratio(report, test, side, "server-cpu"), cpuGoal(test, side))));
             first = false;
         }
     }

@@ -121,19 +121,18 @@ final class SmallRequests implements Scenario {
     /** Like with like: what stands beside it has no sandbox. */
     private void compare(
             Report report, Case test, String what, String quantity, Server.Kind other, @Nullable Goal goal) {
-        report.compare(
-                name(),
-                test.title(),
-                what,
-                report.median(name(), test.title(), BASE.title, quantity),
-                report.median(name(), test.title(), other.title, quantity),
-                goal);
+        report.compareRounds(name(), test.title(), what, BASE.title, other.title, quantity, goal);
+    }
+
+    /** Of ours to another's. */
+    private Ratio ratio(Report report, Case test, Server.Kind other, String quantity) {
+        return Ratio.ofRounds(
+                report.metric(name(), test.title(), BASE.title, quantity),
+                report.metric(name(), test.title(), other.title, quantity));
     }
 
     private void print(Setting setting, Case test) {
         Report report = setting.report();
-        double ours = report.median(name(), test.title(), BASE.title, "rate");
-        double ourCpu = report.median(name(), test.title(), BASE.title, "server-cpu");
         boolean first = true;
         for (Server.Kind kind : setting.servers()) {
             double rate = report.median(name(), test.title(), kind.title, "rate");
@@ -153,9 +152,13 @@ final class SmallRequests implements Scenario {
                                             Units.micros(report.median(name(), test.title(), kind.title, "p50")), tone),
                                     new Cell(
                                             Units.micros(report.median(name(), test.title(), kind.title, "p99")), tone),
-                                    isOurs ? Cell.faint("1") : Bench.ratioCell(ours / rate, rateGoal),
+                                    isOurs
+                                            ? Cell.faint("1")
+                                            : Bench.ratioCell(ratio(report, test, kind, "rate"), rateGoal),
                                     new Cell(Units.micros(cpu), tone),
-                                    isOurs ? Cell.faint("1") : Bench.ratioCell(ourCpu / cpu, cpuGoal)));
+                                    isOurs
+                                            ? Cell.faint("1")
+                                            : Bench.ratioCell(ratio(report, test, kind, "server-cpu"), cpuGoal)));
             first = false;
         }
     }

@@ -207,7 +207,11 @@ final class StuckReceivers implements Scenario {
     }
 
     private double median(Setting setting, int count, String metric) {
-        return setting.report().median(name(), testCase(count), "sendfiled", metric);
+        return metric(setting, count, metric).median();
+    }
+
+    private Report.Metric metric(Setting setting, int count, String metric) {
+        return setting.report().metric(name(), testCase(count), "sendfiled", metric);
     }
 
     private void compare(Setting setting, List<Integer> counts) {
@@ -232,15 +236,15 @@ final class StuckReceivers implements Scenario {
                 name(),
                 testCase(most),
                 "warm median, beside them of alone",
-                median(setting, most, "p50"),
-                median(setting, 0, "p50"),
+                metric(setting, most, "p50"),
+                metric(setting, 0, "p50"),
                 MEDIAN_GOAL);
         report.compare(
                 name(),
                 testCase(most),
                 "CPU a warm request, of that beside " + few,
-                median(setting, most, "cpu"),
-                median(setting, few, "cpu"),
+                metric(setting, most, "cpu"),
+                metric(setting, few, "cpu"),
                 FLAT);
     }
 
@@ -268,7 +272,9 @@ final class StuckReceivers implements Scenario {
                                     judged ? judged(percent(idle), IDLE_GOAL.isMetBy(idle)) : Cell.faint(percent(idle)),
                                     Cell.faint(Units.format("%.0f", median(setting, count, "wakeups"))),
                                     Cell.of(Units.micros(p50)),
-                                    Bench.ratioCell(p50 / median(setting, 0, "p50"), judged ? MEDIAN_GOAL : null),
+                                    Bench.ratioCell(
+                                            Ratio.ofRounds(metric(setting, count, "p50"), metric(setting, 0, "p50")),
+                                            judged ? MEDIAN_GOAL : null),
                                     Cell.of(Units.format("%.1f µs", cpu)),
                                     Cell.faint("▇".repeat((int) Math.round(cpu / highest * BAR_WIDTH)))));
         }

@@ -71,8 +71,7 @@ final class Throughput implements Scenario {
             }
             setting.screen().header(COLUMNS);
             for (Case test : cases) {
-                measure(setting, test, sides);
-                print(setting, test);
+                print(setting, test, measure(setting, test, sides));
             }
         } finally {
             sides.forEach(side -> side.server().close());
@@ -83,7 +82,7 @@ final class Throughput implements Scenario {
         return "bare loop, " + way;
     }
 
-    private void measure(Setting setting, Case test, List<Side> sides) throws IOException, InterruptedException {
+    private Ratio measure(Setting setting, Case test, List<Side> sides) throws IOException, InterruptedException {
         String fileName = "throughput-" + (test.fileSize() >> 20) + "m";
         setting.screen().working("making " + fileName);
         Path file = TestFiles.file(setting.files(), fileName, test.fileSize());
@@ -104,12 +103,13 @@ final class Throughput implements Scenario {
             double speed = setting.load().throughput(side.server(), test.channel(), fileName, test.connections());
             report.sample(name(), test.title(), side.title(), SPEED, "MB/s", speed);
         });
-        report.compare(
+        return report.compareRounds(
                 name(),
                 test.title(),
                 "sendfiled of the fastest bare loop (" + fastest(report, test) + ")",
-                median(report, test, DAEMON),
-                limit(report, test),
+                DAEMON,
+                bare(fastest(report, test)),
+                SPEED,
                 test.goal());
     }
 
@@ -128,7 +128,7 @@ final class Throughput implements Scenario {
         return report.median(name(), test.title(), subject, SPEED);
     }
 
-    private void print(Setting setting, Case test) {
+    private void print(Setting setting, Case test, Ratio ratio) {
         Report report = setting.report();
         double limit = limit(report, test);
         double ours = median(report, test, DAEMON);
@@ -137,7 +137,7 @@ final class Throughput implements Scenario {
         cells.add(Cell.faint(speed(limit)));
         cells.add(Cell.faint(fastest(report, test)));
         cells.add(Cell.of(speed(ours)));
-        cells.add(Bench.ratioCell(ours / limit, test.goal()));
+        cells.add(Bench.ratioCell(ratio, test.goal()));
         cells.add(new Cell(speed(median(report, test, Server.Kind.ORIGINAL.title)), Tone.FAINT));
         cells.add(new Cell(speed(median(report, test, Server.Kind.FEWEST.title)), Tone.FAINT));
         setting.screen().row(COLUMNS, cells);

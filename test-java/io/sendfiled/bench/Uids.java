@@ -142,7 +142,8 @@ final class Uids implements Scenario {
             double alone = report.median(name(), flood.title(), "alone", "p50");
             double beside = report.median(name(), flood.title(), "beside", "p50");
             double elsewhere = report.median(name(), flood.title(), "elsewhere", "p50");
-            report.compare(name(), flood.title(), "median beside it of the median alone", beside, alone, KEPT);
+            Ratio ratio = report.compareRounds(
+                    name(), flood.title(), "median beside it of the median alone", "beside", "alone", "p50", KEPT);
             setting.screen()
                     .row(
                             COLUMNS,
@@ -150,7 +151,7 @@ final class Uids implements Scenario {
                                     Cell.of(flood.title()),
                                     Cell.of(Units.micros(alone)),
                                     Cell.of(Units.micros(beside)),
-                                    Bench.ratioCell(beside / alone, KEPT),
+                                    Bench.ratioCell(ratio, KEPT),
                                     Bench.ratioCell(elsewhere / alone, null),
                                     Cell.faint(Units.rate(report.median(name(), flood.title(), "beside", "flood")))));
         }

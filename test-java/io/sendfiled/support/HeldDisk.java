@@ -69,6 +69,11 @@ public final class HeldDisk implements AutoCloseable {
         return new HeldDisk(mountPoint, process, out, shell);
     }
 
+    /** Where it is mounted. */
+    public Path mountPoint() {
+        return mountPoint;
+    }
+
     /** Waits until one more call is held. */
     public void awaitHeld() throws IOException {
         String line = out.readLine();

@@ -3,12 +3,15 @@ package io.sendfiled.support;
 import io.netty.handler.ssl.SslContext;
 import io.netty.handler.ssl.SslContextBuilder;
 import io.netty.handler.ssl.util.InsecureTrustManagerFactory;
+import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.KeyStore;
 import java.security.SecureRandom;
+import java.util.Base64;
+import java.util.List;
 import javax.net.ssl.KeyManagerFactory;
 import javax.net.ssl.SSLContext;
 
@@ -16,9 +19,13 @@ import javax.net.ssl.SSLContext;
 public final class SelfSigned {
     private static final String PASSWORD = "a test's";
 
+    private static final String ALIAS = "test";
+
+    private final KeyStore store;
     private final KeyManagerFactory keys;
 
-    private SelfSigned(KeyManagerFactory keys) {
+    private SelfSigned(KeyStore store, KeyManagerFactory keys) {
+        this.store = store;
         this.keys = keys;
     }
 
@@ -30,7 +37,7 @@ public final class SelfSigned {
                                 .toString(),
                         "-genkeypair",
                         "-alias",
-                        "test",
+                        ALIAS,
                         "-keyalg",
                         "EC",
                         "-dname",
@@ -57,7 +64,26 @@ public final class SelfSigned {
         }
         KeyManagerFactory keys = KeyManagerFactory.getInstance(KeyManagerFactory.getDefaultAlgorithm());
         keys.init(store, PASSWORD.toCharArray());
-        return new SelfSigned(keys);
+        return new SelfSigned(store, keys);
+    }
+
+    /** The same as two files in PEM, of the certificate and of its key in PKCS #8. */
+    public static List<Path> pem(Path directory) throws Exception {
+        KeyStore store = in(directory).store;
+        return List.of(
+                pem(
+                        directory.resolve("cert.pem"),
+                        "CERTIFICATE",
+                        store.getCertificate(ALIAS).getEncoded()),
+                pem(
+                        directory.resolve("key.pem"),
+                        "PRIVATE KEY",
+                        store.getKey(ALIAS, PASSWORD.toCharArray()).getEncoded()));
+    }
+
+    private static Path pem(Path file, String what, byte[] content) throws IOException {
+        String lines = Base64.getMimeEncoder().encodeToString(content);
+        return Files.writeString(file, "-----BEGIN " + what + "-----\n" + lines + "\n-----END " + what + "-----\n");
     }
 
     /** The keys, for servers that make their context themselves. */

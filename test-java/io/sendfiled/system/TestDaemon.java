@@ -233,6 +233,11 @@ public final class TestDaemon implements AutoCloseable {
         return forked != null ? forked.openDescriptors() : OpenDescriptors.count();
     }
 
+    /** From here on it holds so many more for somebody, or fewer again. */
+    public void holdMore(int more) {
+        descriptors += more;
+    }
+
     /** Demands that the daemon has no more descriptors than at its start, soon; and that it is well. */
     public void expectNoLeak() {
         expectNoLeak(0);

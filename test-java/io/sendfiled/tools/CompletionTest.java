@@ -36,7 +36,7 @@ final class CompletionTest {
         String letter = option.letter();
         Value value =
                 switch (option) {
-                    case OUTPUT, TO -> Value.FILE;
+                    case OUTPUT, TO, CERTIFICATE, KEY, ACCESS_LOG -> Value.FILE;
                     case SOCKET_DIRECTORY -> Value.DIRECTORY;
                     default -> option.hasArgument() ? Value.ANY : Value.NONE;
                 };

@@ -47,7 +47,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 @Timeout(60)
 final class SfdTest {
     private static final Set<Command> WITHOUT_TIMEOUT =
-            Set.of(Command.COUNTERS, Command.TOP, Command.UPGRADE, Command.DUMP, Command.TECHNIQUES);
+            Set.of(Command.COUNTERS, Command.TOP, Command.UPGRADE, Command.DUMP, Command.TECHNIQUES, Command.SERVE);
 
     private static final long ID = 77;
 
@@ -135,6 +135,8 @@ final class SfdTest {
                 "--json stat a | sfd: '--json': the command comes first; see sfd --help",
                 "stat | sfd: no PATH; see sfd stat --help",
                 "stat a b | sfd: 'b': more than one PATH; see sfd stat --help",
+                "serve | sfd: no DIR; see sfd serve --help",
+                "serve a b | sfd: 'b': more than one DIR; see sfd serve --help",
                 "stat a --to b | sfd: --to: unknown option; see sfd stat --help",
                 "send a | sfd: no destination: --to is missing; see sfd send --help",
                 "send a --to | sfd: --to: needs a value; see sfd send --help",

@@ -46,6 +46,8 @@ final class ExampleServer implements AutoCloseable {
         READ_SANITIZED("../../cmake-asan/bin/http_read_server"),
         OPEN_HOT("http_open_server"),
         READ_HOT_SANITIZED("../../cmake-asan/bin/http_read_server"),
+        SESSION("http_session_server"),
+        SESSION_SANITIZED("../../cmake-asan/bin/http_session_server"),
         OPEN_JAVA(HttpOpenServer.class),
         READ_JAVA(HttpReadServer.class);
 
@@ -69,7 +71,10 @@ final class ExampleServer implements AutoCloseable {
         }
 
         private boolean isForEveryChange() {
-            return this == OPEN_SANITIZED || this == READ_HOT_SANITIZED || this == READ_JAVA;
+            return this == OPEN_SANITIZED
+                    || this == READ_HOT_SANITIZED
+                    || this == SESSION_SANITIZED
+                    || this == READ_JAVA;
         }
 
         boolean isJava() {
@@ -79,6 +84,11 @@ final class ExampleServer implements AutoCloseable {
         /** Whether it serves by itself what is in memory. */
         boolean isHot() {
             return this == OPEN_HOT || this == READ_HOT_SANITIZED;
+        }
+
+        /** Descriptors that a daemon has for it: of a session three, and files, which stay open for a second or two. */
+        int heldByDaemon() {
+            return this == SESSION || this == SESSION_SANITIZED ? 20 : 0;
         }
 
         /** The command line, to be continued. */
@@ -156,6 +166,10 @@ final class ExampleServer implements AutoCloseable {
             socket.getOutputStream().write("GET /missing HTTP/1.0\r\n\r\n".getBytes(StandardCharsets.US_ASCII));
             assertTrue(socket.getInputStream().readAllBytes().length > 0, "it hung up without a word");
         }
+    }
+
+    Kind kind() {
+        return kind;
     }
 
     String url(String path) {

@@ -73,6 +73,7 @@ final class ServiceManagerIT extends ProgramTestCase {
                             "STATUS=--root: " + scratch.resolve("missing?READY=1") + ": "
                                     + Errno.describe(Errno.ENOENT)),
                     manager.message());
+            assertEquals(List.of("BARRIER=1"), manager.message(), "it waits until that was taken");
             assertEquals(1, manager.exit());
         }
     }

@@ -1,0 +1,262 @@
+package io.sendfiled.serve;
+
+import io.netty.bootstrap.ServerBootstrap;
+import io.netty.channel.Channel;
+import io.netty.channel.ChannelInitializer;
+import io.netty.channel.ChannelOption;
+import io.netty.channel.ChannelPipeline;
+import io.netty.channel.EventLoopGroup;
+import io.netty.channel.group.ChannelGroup;
+import io.netty.channel.group.DefaultChannelGroup;
+import io.netty.channel.nio.NioEventLoopGroup;
+import io.netty.channel.socket.SocketChannel;
+import io.netty.channel.socket.nio.NioServerSocketChannel;
+import io.netty.handler.codec.http.HttpResponseEncoder;
+import io.netty.handler.ssl.SslContext;
+import io.netty.handler.timeout.IdleStateHandler;
+import io.netty.util.concurrent.ImmediateEventExecutor;
+import io.sendfiled.Sendfiled;
+import io.sendfiled.client.SendfiledClient;
+import io.sendfiled.hot.HotRoot;
+import io.sendfiled.names.Names;
+import io.sendfiled.netty.SendfiledFiles;
+import io.sendfiled.netty.SendfiledHandler;
+import io.sendfiled.sys.Errno;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.nio.file.Path;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.concurrent.ArrayBlockingQueue;
+import java.util.concurrent.ThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A static HTTP/1.1 server of one directory, with its own engine and event loops.
+ *
+ * <p>All methods may be called by any thread. Owns its threads, its sockets and its descriptors until it is closed.
+ */
+public final class HttpFileServer implements AutoCloseable {
+    /** How long a client may take no byte of an answer, in seconds. */
+    static final int STALL_SECONDS = 60;
+
+    private static final int DISK_THREADS = 2;
+    private static final int DISK_QUEUE = 64;
+    private static final int BACKLOG = 1024;
+
+    private final Deque<AutoCloseable> owned = new ArrayDeque<>(); // in the order of closing
+    private final AtomicBoolean isDraining = new AtomicBoolean();
+    private final ChannelGroup connections = new DefaultChannelGroup(ImmediateEventExecutor.INSTANCE, true);
+    private final boolean isTls;
+    private @Nullable AnswerLog log;
+    private @Nullable Channel listening;
+    private String url = "";
+
+    private HttpFileServer(ServeOptions options) {
+        isTls = options.certificate() != null;
+    }
+
+    /**
+     * Starts it: clients can connect when this returns. Blocks.
+     *
+     * @throws ServeException naming what is wrong: the directory, the address, the certificate, the log
+     * @throws IOException if the engine cannot be started otherwise
+     */
+    public static HttpFileServer start(ServeOptions options) throws IOException {
+        HttpFileServer server = new HttpFileServer(options);
+        boolean ready = false;
+        try {
+            server.open(options);
+            ready = true;
+            return server;
+        } finally {
+            if (!ready) {
+                server.close();
+            }
+        }
+    }
+
+    private void open(ServeOptions options) throws IOException {
+        Path certificate = options.certificate();
+        Path key = options.key();
+        SslContext tls = certificate == null || key == null ? null : Tls.context(certificate, key);
+        InetSocketAddress address = resolve(options);
+        Path root = options.root();
+        HotRoot hot;
+        SendfiledClient client;
+        Directories directories;
+        try {
+            hot = own(HotRoot.open(root));
+            client = own(Sendfiled.embedded().root(root).hot(false).start());
+            directories = options.list() ? own(Directories.open(root)) : null;
+        } catch (IOException e) {
+            throw ofRoot(root, e);
+        }
+        log = openLog(options.accessLog());
+        ThreadPoolExecutor disk = new ThreadPoolExecutor(
+                DISK_THREADS, DISK_THREADS, 1, TimeUnit.SECONDS, new ArrayBlockingQueue<>(DISK_QUEUE), task -> {
+                    Thread thread = new Thread(task, "sfd-serve-disk");
+                    thread.setDaemon(true);
+                    return thread;
+                });
+        disk.allowCoreThreadTimeOut(true);
+        own(disk::shutdown);
+        Site site = new Site(
+                SendfiledFiles.of(client, hot),
+                new MediaTypes(),
+                options.cacheControl(),
+                directories,
+                disk,
+                log,
+                isDraining);
+        listening = listen(address, site, tls);
+        int port = ((InetSocketAddress) listening.localAddress()).getPort();
+        String host = options.host().indexOf(':') < 0 ? options.host() : "[" + options.host() + "]";
+        url = (isTls ? "https://" : "http://") + host + ":" + port + "/";
+    }
+
+    private <T extends AutoCloseable> T own(T resource) {
+        owned.addFirst(resource);
+        return resource;
+    }
+
+    private static InetSocketAddress resolve(ServeOptions options) throws ServeException {
+        InetSocketAddress address = new InetSocketAddress(options.host(), options.port());
+        if (address.isUnresolved()) {
+            throw new ServeException(
+                    options.host() + ": unknown host; --host takes an address of this machine", 0, null);
+        }
+        return address;
+    }
+
+    private static IOException ofRoot(Path root, IOException cause) {
+        int errno = Errno.of(cause);
+        String way =
+                switch (errno) {
+                    case Errno.ENOENT -> "; give a directory that is there";
+                    case Errno.ENOTDIR -> "; give the directory that it is in";
+                    case Errno.EACCES -> "; this user may not read it";
+                    default -> "";
+                };
+        return errno == 0
+                ? cause
+                : new ServeException(Names.printable(root) + ": " + Errno.describe(errno) + way, errno, cause);
+    }
+
+    private @Nullable AnswerLog openLog(@Nullable Path path) throws ServeException {
+        if (path == null) {
+            return null;
+        }
+        try {
+            return own(AnswerLog.open(path));
+        } catch (IOException e) {
+            int errno = Errno.of(e);
+            String reason = errno == 0 ? String.valueOf(e.getMessage()) : Errno.describe(errno);
+            throw new ServeException(
+                    Names.printable(path) + ": " + reason + "; --access-log takes a file that this user may write to",
+                    errno,
+                    e);
+        }
+    }
+
+    private Channel listen(InetSocketAddress address, Site site, @Nullable SslContext tls) throws IOException {
+        EventLoopGroup loops = new NioEventLoopGroup();
+        own(() -> loops.shutdownGracefully(0, 1, TimeUnit.SECONDS).awaitUninterruptibly());
+        var bound = new ServerBootstrap()
+                .group(loops)
+                .channel(NioServerSocketChannel.class)
+                .option(ChannelOption.SO_BACKLOG, BACKLOG)
+                .option(ChannelOption.SO_REUSEADDR, true)
+                .childOption(ChannelOption.TCP_NODELAY, true)
+                .childOption(ChannelOption.ALLOW_HALF_CLOSURE, tls == null) // TLS has an end of its own
+                .childHandler(new ChannelInitializer<SocketChannel>() {
+                    @Override
+                    protected void initChannel(SocketChannel channel) {
+                        ChannelPipeline pipeline = channel.pipeline();
+                        if (tls != null) {
+                            pipeline.addLast(tls.newHandler(channel.alloc()));
+                        }
+                        pipeline.addLast(
+                                new SendfiledHandler(),
+                                new IdleStateHandler(true, 0, STALL_SECONDS, 0, TimeUnit.SECONDS),
+                                new HttpResponseEncoder(),
+                                new RequestDecoder(),
+                                new Connection(site));
+                        connections.add(channel);
+                    }
+                })
+                .bind(address)
+                .awaitUninterruptibly();
+        if (bound.isSuccess()) {
+            return bound.channel();
+        }
+        throw ofAddress(address, bound.cause());
+    }
+
+    private static ServeException ofAddress(InetSocketAddress address, Throwable cause) {
+        int errno = cause instanceof IOException e ? Errno.of(e) : 0;
+        InetAddress host = address.getAddress();
+        String where = "port " + address.getPort() + " of " + (host == null ? "?" : host.getHostAddress());
+        String why =
+                switch (errno) {
+                    case Errno.EADDRINUSE -> " is in use; take another one by --port, or any free one by --port 0";
+                    case Errno.EACCES -> " is not for this user; take one from 1024 on by --port";
+                    case Errno.EADDRNOTAVAIL -> ": no address of this machine; --host takes one that is";
+                    default -> ": " + cause.getMessage();
+                };
+        return new ServeException(where + why, errno, cause);
+    }
+
+    /** Where it serves, for a client on this machine. */
+    public String url() {
+        return url;
+    }
+
+    /** Opens the access log anew, after it was renamed. Does not block. */
+    public void reopenLog() {
+        if (log != null) {
+            log.reopen();
+        }
+    }
+
+    /**
+     * Takes no more connections, closes those that are idle, and lets the others end with the answers that are under way. Does
+     * not wait for that.
+     *
+     * @param drained is run when the last connection has ended
+     */
+    @SuppressWarnings("FutureReturnValueIgnored")
+    public void drain(Runnable drained) {
+        isDraining.set(true);
+        if (listening != null) {
+            listening.close().awaitUninterruptibly();
+        }
+        for (Channel channel : connections) {
+            Connection connection = channel.pipeline().get(Connection.class);
+            if (connection != null) {
+                channel.eventLoop().execute(connection::closeIfDone);
+            }
+        }
+        connections.newCloseFuture().addListener(closed -> drained.run());
+    }
+
+    /** Ends all connections and frees everything. Blocks for a moment; idempotent. */
+    @Override
+    public void close() {
+        isDraining.set(true);
+        if (listening != null) {
+            listening.close().awaitUninterruptibly();
+        }
+        connections.close().awaitUninterruptibly();
+        while (!owned.isEmpty()) {
+            try {
+                owned.removeFirst().close();
+            } catch (Exception e) {
+                throw new IllegalStateException("cannot close a part of the server", e);
+            }
+        }
+    }
+}

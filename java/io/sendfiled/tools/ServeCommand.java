@@ -1,0 +1,147 @@
+package io.sendfiled.tools;
+
+import io.sendfiled.jni.ProcessNative;
+import io.sendfiled.names.Names;
+import io.sendfiled.serve.HttpFileServer;
+import io.sendfiled.serve.ServeException;
+import io.sendfiled.serve.ServeOptions;
+import io.sendfiled.sys.Errno;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
+import java.nio.file.Path;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * {@code sfd serve}: an HTTP server of a directory, until a signal ends it. Only this command loads Netty. Main thread, which
+ * waits for signals.
+ */
+final class ServeCommand {
+    private static final String DEFAULT_HOST = "127.0.0.1";
+    private static final int DEFAULT_PORT = 8080;
+    private static final int MOST_PORT = 65_535;
+
+    /** How long answers that are under way may take after the first signal. */
+    private static final int DRAIN_MS = 10_000;
+
+    private static final String IGNORED = "SigIgn:";
+
+    private ServeCommand() {}
+
+    static void run(Arguments arguments, StandardOutput out, Report report) throws SfdException, IOException {
+        ServeOptions options = options(arguments);
+        boolean hangsUp = !ignoresHangup();
+        int signals = Errno.check(ProcessNative.openSignals(), "handle signals");
+        try (HttpFileServer server = start(options)) {
+            out.print("serving " + SfdException.printable(arguments.words().get(0)) + " at " + server.url() + "\n");
+            if (!isLocal(options.host())) {
+                report.progress("whoever reaches " + options.host() + " can read all of it that this user can");
+            }
+            await(signals, hangsUp, server, -1);
+            server.drain(() -> ProcessNative.wakeSignals(signals));
+            await(signals, hangsUp, server, DRAIN_MS);
+        } finally {
+            ProcessNative.closeSignals(signals);
+        }
+    }
+
+    private static HttpFileServer start(ServeOptions options) throws SfdException, IOException {
+        try {
+            return HttpFileServer.start(options);
+        } catch (ServeException e) {
+            throw new SfdException(String.valueOf(e.getMessage()), ExitCode.of(e.errno(), 0), e.errno(), 0, e);
+        } catch (NoClassDefFoundError e) {
+            throw SfdException.failed(
+                    "serve needs the jars of Netty, netty/netty-*.jar beside the jar of this program: "
+                            + e.getMessage());
+        }
+    }
+
+    private static ServeOptions options(Arguments arguments) throws SfdException {
+        String certificate = arguments.value(OptionSpec.CERTIFICATE);
+        String key = arguments.value(OptionSpec.KEY);
+        if ((certificate == null) != (key == null)) {
+            throw SfdException.usage(
+                    certificate == null
+                            ? "--key: needs --cert, its certificate"
+                            : "--cert: needs --key, its private key");
+        }
+        String host = arguments.value(OptionSpec.HOST);
+        return new ServeOptions(
+                path(arguments.words().get(0), "DIR"),
+                host == null ? DEFAULT_HOST : host,
+                port(arguments.value(OptionSpec.PORT)),
+                arguments.isSet(OptionSpec.LIST),
+                header(arguments.value(OptionSpec.CACHE_CONTROL)),
+                certificate == null ? null : path(certificate, "--cert"),
+                key == null ? null : path(key, "--key"),
+                log(arguments.value(OptionSpec.ACCESS_LOG)));
+    }
+
+    private static Path path(String text, String what) throws SfdException {
+        try {
+            return Names.path(text);
+        } catch (InvalidPathException e) {
+            throw SfdException.usage(what + ": '" + SfdException.printable(text) + "' is no path");
+        }
+    }
+
+    private static @Nullable Path log(@Nullable String text) throws SfdException {
+        return text == null ? null : path(text, "--access-log");
+    }
+
+    private static int port(@Nullable String text) throws SfdException {
+        if (text == null) {
+            return DEFAULT_PORT;
+        }
+        boolean isNumber = !text.isEmpty() && text.length() <= 5 && text.chars().allMatch(c -> c >= '0' && c <= '9');
+        if (!isNumber || Integer.parseInt(text) > MOST_PORT) {
+            throw SfdException.usage("--port: '" + SfdException.printable(text) + "' is not a number from 0 to 65535");
+        }
+        return Integer.parseInt(text);
+    }
+
+    private static @Nullable String header(@Nullable String text) throws SfdException {
+        if (text != null && (text.isBlank() || text.chars().anyMatch(c -> c < ' ' || c >= 127))) {
+            throw SfdException.usage("--cache-control: '" + SfdException.printable(text)
+                    + "' is not the value of a header, such as max-age=3600");
+        }
+        return text;
+    }
+
+    private static boolean isLocal(String host) {
+        return host.startsWith("127.") || host.equals("localhost") || host.equals("::1");
+    }
+
+    /** Until a signal ends it, or nobody is left to be waited for; no longer than that, if it is not negative. */
+    private static void await(int signals, boolean hangsUp, HttpFileServer server, int limitMs) throws IOException {
+        long start = System.nanoTime();
+        while (true) {
+            long passedMs = TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - start);
+            int leftMs = limitMs < 0 ? -1 : (int) Math.max(0, limitMs - passedMs);
+            int signal = Errno.check(ProcessNative.awaitSignal(signals, leftMs), "wait for signals");
+            if (signal == ProcessNative.SIGUSR1) {
+                server.reopenLog();
+            } else if (ProcessNative.ends(signal) || (signal == ProcessNative.SIGHUP && hangsUp) || leftMs == 0) {
+                return;
+            }
+        }
+    }
+
+    /** Whether it was started by {@code nohup}, which goes on when the terminal has gone. */
+    private static boolean ignoresHangup() {
+        try {
+            for (String line : Files.readAllLines(Path.of("/proc/self/status"))) {
+                if (line.startsWith(IGNORED)) {
+                    long mask = Long.parseUnsignedLong(
+                            line.substring(IGNORED.length()).strip(), 16);
+                    return (mask & 1L << (ProcessNative.SIGHUP - 1)) != 0;
+                }
+            }
+        } catch (IOException e) {
+            return false; // no /proc
+        }
+        return false;
+    }
+}

@@ -1,0 +1,85 @@
+package io.sendfiled.bench;
+
+import java.util.Arrays;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A ratio, or a number with a goal, and between what it may lie.
+ *
+ * @param value the median of the ratios of the rounds; NaN: it was not measured
+ * @param low the lower end of the interval in which the true median lies, with a confidence of {@link #CONFIDENCE} if there
+ *     were five rounds or more; of fewer, the least of them
+ * @param high its upper end
+ */
+record Ratio(double value, double low, double high) {
+    /** What a judgement says of a goal. */
+    enum Verdict {
+        MET,
+        MISSED,
+        /** The rounds differ so much that both are possible. */
+        NOISY
+    }
+
+    /** That of five rounds, which are the least that say something: with that of all of them, 1 - 2 / 2^5. */
+    private static final double CONFIDENCE = 0.93;
+
+    /** A number that was measured once. */
+    static Ratio of(double value) {
+        return new Ratio(value, value, value);
+    }
+
+    /** Of those of the same round: what drifts from round to round is in both halves of each ratio. */
+    static Ratio ofRounds(Report.Metric our, Report.Metric their) {
+        List<Double> ours = our.samples();
+        List<Double> theirs = their.samples();
+        int count = Math.min(ours.size(), theirs.size());
+        if (count == 0) {
+            return of(Double.NaN);
+        }
+        double[] ratios = new double[count];
+        for (int i = 0; i < count; i++) {
+            ratios[i] = ours.get(i) / theirs.get(i);
+        }
+        Arrays.sort(ratios);
+        int left = leftOut(count);
+        return new Ratio(Units.median(ratios), ratios[left], ratios[count - 1 - left]);
+    }
+
+    /**
+     * How many of the sorted values are left out at each end. The true median lies outside of the interval only if so many of
+     * the values, or fewer, are on one side of it, and each is on either with the same probability, whatever they are spread
+     * like.
+     */
+    private static int leftOut(int count) {
+        double combinations = 1;
+        double outside = combinations; // of 2^count, on one side
+        for (int k = 0; ; k++) {
+            combinations = combinations * (count - k) / (k + 1);
+            outside += combinations;
+            if (1 - 2 * outside / Math.pow(2, count) < CONFIDENCE) {
+                return k;
+            }
+        }
+    }
+
+    boolean isMeasured() {
+        return Double.isFinite(value);
+    }
+
+    /** What it says of a goal; null without one. */
+    @Nullable
+    Verdict verdict(Report.@Nullable Goal goal) {
+        if (goal == null) {
+            return null;
+        }
+        boolean worst = goal.isMetBy(goal.atLeast() ? low : high);
+        boolean best = goal.isMetBy(goal.atLeast() ? high : low);
+        return worst ? Verdict.MET : best ? Verdict.NOISY : Verdict.MISSED;
+    }
+
+    /** As people read it: {@code 1.05}, or {@code 1.05 [0.98, 1.11]} with an interval. */
+    String shown() {
+        return Units.ratio(value) + (low == high ? "" : " [" + Units.ratio(low) + ", " + Units.ratio(high) + "]");
+    }
+}

@@ -1,0 +1,254 @@
+package io.sendfiled.system.client;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.sendfiled.names.Names;
+import io.sendfiled.support.Await;
+import io.sendfiled.support.Content;
+import io.sendfiled.support.HeldDisk;
+import io.sendfiled.support.PageCache;
+import io.sendfiled.support.SelfSigned;
+import io.sendfiled.system.client.RawHttp.Answer;
+import java.io.IOException;
+import java.net.Socket;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.regex.MatchResult;
+import java.util.regex.Pattern;
+import org.junit.jupiter.api.Assumptions;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The program {@code sfd serve}: its end, TLS, pages of directories and its log. */
+@Timeout(60)
+final class ServeIT {
+    private static final String GET = "GET /file HTTP/1.1\r\nHost: h\r\n\r\n";
+
+    @TempDir
+    private Path directory;
+
+    private Path root;
+    private Content content;
+
+    @BeforeEach
+    void makeFiles() throws Exception {
+        root = Files.createDirectory(directory.resolve("root"));
+        content = Content.write(root.resolve("file"), 1_000_000);
+    }
+
+    @Test
+    void shouldServeByTls() throws Exception {
+        List<Path> pem = SelfSigned.pem(directory);
+        try (ServeProgram server = ServeProgram.start(
+                directory,
+                root,
+                "--cert",
+                pem.get(0).toString(),
+                "--key",
+                pem.get(1).toString())) {
+            assertEquals("https", server.url().getScheme());
+            Socket socket = SelfSigned.client()
+                    .getSocketFactory()
+                    .createSocket(server.url().getHost(), server.url().getPort());
+            try (RawHttp http = new RawHttp(socket)) {
+                for (int i = 0; i < 2; i++) {
+                    http.write(GET);
+                    assertEquals(content, http.answer(false).content());
+                    PageCache.evict(root.resolve("file"));
+                }
+                http.write("GET /file HTTP/1.1\r\nHost: h\r\nRange: bytes=7-500006\r\nConnection: close\r\n\r\n");
+                assertEquals(
+                        Content.of(root.resolve("file"), 7, 500_000),
+                        http.answer(false).content());
+                assertTrue(http.isAtEnd());
+            }
+        }
+    }
+
+    @Test
+    void shouldShowDirectoriesWhateverTheirNamesAre() throws Exception {
+        List<String> hostile = List.of(
+                "<script>alert(1)",
+                "<img src=x onerror=alert(1)>",
+                "\" onmouseover=\"x",
+                "javascript:alert(1)",
+                "a&amp;b",
+                "%2e%2e",
+                "ünï",
+                "raw\udcff\udc80",
+                "line\nbreak",
+                "tab\t",
+                "?query#fragment",
+                "...",
+                "'quote'");
+        for (String name : hostile) {
+            Files.writeString(Names.resolve(root, name), name.length() + " " + Names.printable(name));
+        }
+        Files.createDirectory(Names.resolve(root, "dir ü"));
+        Files.createSymbolicLink(root.resolve("out"), directory);
+        Files.createSymbolicLink(
+                root.resolve("link"), Names.resolve(root, "dir ü").getFileName());
+        try (ServeProgram server = ServeProgram.start(directory, root, "--list");
+                RawHttp http = server.connect()) {
+            String page = text(http, "/");
+            assertFalse(page.contains("<script"), page);
+            assertFalse(page.contains("onmouseover=\"x"), page);
+            assertTrue(page.contains("raw\\xFF\\x80"), page);
+            List<String> links = links(page);
+            assertEquals(hostile.size() + 4, links.size(), page);
+            List<String> read = new ArrayList<>();
+            for (String link : links) {
+                http.write("GET /" + link.substring(2) + " HTTP/1.1\r\nHost: h\r\n\r\n");
+                Answer answer = http.answer(false);
+                if (link.equals("./out")) {
+                    assertEquals(404, answer.status());
+                } else if (link.equals("./link")) {
+                    assertEquals(301, answer.status());
+                } else {
+                    assertEquals(200, answer.status(), link);
+                    read.add(new String(answer.bytes(), StandardCharsets.UTF_8));
+                }
+            }
+            for (String name : hostile) {
+                assertTrue(read.contains(name.length() + " " + Names.printable(name)), name);
+            }
+            assertTrue(text(http, "/dir%20%C3%BC/").contains("href=\"../\""));
+            assertEquals(404, status(http, "/link/"), "a link is not followed to a page");
+            assertEquals(404, status(http, "/absent/"));
+            assertEquals(404, status(http, "/dir%20%C3%BC/../../"));
+            List<String> bySize = links(text(http, "/?sort=size&order=desc"));
+            assertEquals("./file", bySize.get(1), bySize::toString); // behind the directory
+            List<String> byName = links(text(http, "/?sort=name"));
+            assertEquals(links, byName);
+        }
+    }
+
+    private static List<String> links(String page) {
+        return Pattern.compile("<td><a href=\"([^\"]*)\"")
+                .matcher(page)
+                .results()
+                .map((MatchResult link) -> link.group(1))
+                .toList();
+    }
+
+    private static String text(RawHttp http, String target) throws IOException {
+        http.write("GET " + target + " HTTP/1.1\r\nHost: h\r\n\r\n");
+        Answer answer = http.answer(false);
+        assertEquals(200, answer.status());
+        assertEquals("text/html; charset=utf-8", answer.headers().get("Content-Type"));
+        return new String(answer.bytes(), StandardCharsets.UTF_8);
+    }
+
+    private static int status(RawHttp http, String target) throws IOException {
+        http.write("GET " + target + " HTTP/1.1\r\nHost: h\r\n\r\n");
+        return http.answer(false).status();
+    }
+
+    @Test
+    void shouldEndAnswersThatAreUnderWayAndTheIdleConnectionsAtOnce() throws Exception {
+        content = Content.write(root.resolve("file"), 30_000_000);
+        try (ServeProgram server = ServeProgram.start(directory, root);
+                RawHttp idle = server.connect();
+                RawHttp http = server.connect()) {
+            idle.write("HEAD /file HTTP/1.1\r\nHost: h\r\n\r\n");
+            assertEquals(200, idle.answer(true).status());
+            http.write(GET); // more than both sockets hold
+            byte[] first = new byte[1];
+            assertEquals(1, http.read(first));
+            server.program().signal("TERM");
+            assertTrue(idle.isAtEnd());
+            byte[] rest = http.rest();
+            assertEquals(content, Content.of(Arrays.copyOfRange(rest, rest.length - 30_000_000, rest.length)));
+            assertEquals(0, server.program().awaitExit(), server.program().errors());
+        }
+    }
+
+    @Test
+    void shouldEndAtTheSecondSignal() throws Exception {
+        content = Content.write(root.resolve("file"), 30_000_000);
+        try (ServeProgram server = ServeProgram.start(directory, root);
+                RawHttp idle = server.connect();
+                RawHttp http = server.connect()) {
+            idle.write("HEAD /file HTTP/1.1\r\nHost: h\r\n\r\n");
+            assertEquals(200, idle.answer(true).status());
+            http.write(GET);
+            assertEquals(1, http.read(new byte[1]));
+            server.program().signal("INT");
+            assertTrue(idle.isAtEnd()); // the first one was taken
+            server.program().signal("INT");
+            assertEquals(0, server.program().awaitExit(), server.program().errors());
+        }
+    }
+
+    @Test
+    void shouldLogEachAnswerAndOpenTheLogAnew() throws Exception {
+        Path log = directory.resolve("access.log");
+        try (ServeProgram server = ServeProgram.start(directory, root, "--access-log", log.toString());
+                RawHttp http = server.connect()) {
+            http.write("GET /file?\" HTTP/1.1\r\nHost: h\r\nUser-Agent: a\"b\r\n\r\n");
+            assertEquals(200, http.answer(false).status());
+            awaitLine(
+                    log,
+                    "127\\.0\\.0\\.1 - - \\[[^]]+\\] \"GET /file\\?\\\\x22 HTTP/1\\.1\" 200 1000000 \"-\" \"a\\\\x22b\"");
+            Path old = Files.move(log, directory.resolve("access.log.1"));
+            server.program().signal("USR1");
+            Await.until("the log to be opened anew", () -> Files.exists(log));
+            assertEquals(404, status(http, "/absent"));
+            awaitLine(log, ".*\"GET /absent HTTP/1\\.1\" 404 14 .*");
+            assertEquals(1, Files.readAllLines(old).size());
+        }
+    }
+
+    private static void awaitLine(Path log, String pattern) {
+        Await.until("a line as " + pattern, () -> {
+            try {
+                List<String> lines = Files.readAllLines(log);
+                return lines.size() == 1 && lines.get(0).matches(pattern);
+            } catch (IOException e) {
+                return false;
+            }
+        });
+    }
+
+    @Test
+    void shouldServeOthersWhileADiskHoldsTwo() throws Exception {
+        String why = HeldDisk.unavailableBecause();
+        Assumptions.assumeTrue(why.isEmpty(), why);
+        Content.write(root.resolve("held"), 200_000);
+        try (HeldDisk disk = HeldDisk.mount(directory.resolve("disk"), root, "held");
+                ServeProgram server = ServeProgram.start(directory, disk.mountPoint())) {
+            List<RawHttp> waiting = new ArrayList<>();
+            try {
+                for (int i = 0; i < 2; i++) { // not all the threads that the engine has for a disk
+                    RawHttp http = server.connect();
+                    waiting.add(http);
+                    http.write("GET /held HTTP/1.1\r\nHost: h\r\n\r\n");
+                }
+                disk.awaitHeld();
+                for (int i = 0; i < 16; i++) { // on each event loop, that of the held ones, too
+                    try (RawHttp http = server.connect()) {
+                        http.write(GET);
+                        assertEquals(content, http.answer(false).content());
+                    }
+                }
+                disk.release();
+                for (RawHttp http : waiting) {
+                    assertEquals(
+                            Content.of(root.resolve("held")), http.answer(false).content());
+                }
+            } finally {
+                for (RawHttp http : waiting) {
+                    http.close();
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,79 @@
+package io.sendfiled.tools;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.ByteArrayOutputStream;
+import java.io.PrintStream;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** How {@code sfd serve} refuses to start; {@code ServeIT} has it serve. */
+final class ServeCommandTest {
+    @TempDir
+    private Path root;
+
+    private static void expectRefusal(Path served, int status, String words, String... options) {
+        ByteArrayOutputStream errors = new ByteArrayOutputStream();
+        ByteArrayOutputStream out = new ByteArrayOutputStream();
+        List<String> arguments = new ArrayList<>(List.of("serve", served.toString()));
+        arguments.addAll(Arrays.asList(options));
+        int result = new Sfd(out, new PrintStream(errors, true, StandardCharsets.UTF_8))
+                .run(arguments.toArray(new String[0]));
+        String said = errors.toString(StandardCharsets.UTF_8);
+        assertEquals(status, result, said);
+        assertTrue(said.startsWith("sfd: ") && said.contains(words), said);
+        assertEquals(1, said.lines().count(), said);
+        assertEquals(0, out.size());
+    }
+
+    @Test
+    void shouldNameThePortThatIsInUse() throws Exception {
+        try (ServerSocket taken = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+            String port = Integer.toString(taken.getLocalPort());
+            expectRefusal(
+                    root, 1, "port " + port + " of 127.0.0.1 is in use; take another one by --port", "--port", port);
+        }
+    }
+
+    @Test
+    void shouldNameTheAddressThatIsOfNoInterface() {
+        expectRefusal(root, 1, "192.0.2.1: no address of this machine; --host", "--host", "192.0.2.1", "--port", "0");
+    }
+
+    @Test
+    void shouldNameTheDirectoryThatIsNone() throws Exception {
+        Path file = Files.writeString(root.resolve("file"), "x");
+        expectRefusal(root.resolve("absent"), 1, "absent: no such file or directory (ENOENT)", "--port", "0");
+        expectRefusal(file, 1, "file: not a directory (ENOTDIR)", "--port", "0");
+    }
+
+    @Test
+    void shouldNameTheKeyThatCannotBeRead() throws Exception {
+        String absent = root.resolve("absent").toString();
+        String none = Files.writeString(root.resolve("no.pem"), "none").toString();
+        expectRefusal(root, 1, "absent: no such file or directory", "--port", "0", "--cert", absent, "--key", absent);
+        expectRefusal(root, 1, "PKCS #8", "--port", "0", "--cert", none, "--key", none);
+    }
+
+    @Test
+    void shouldNameTheLogThatCannotBeWritten() {
+        expectRefusal(root, 1, "--access-log takes a file", "--port", "0", "--access-log", root + "/absent/log");
+    }
+
+    @Test
+    void shouldNameTheOptionThatIsWrong() {
+        expectRefusal(root, 2, "--cert: needs --key", "--cert", "x");
+        expectRefusal(root, 2, "--key: needs --cert", "--key", "x");
+        expectRefusal(root, 2, "--port: '65536' is not a number from 0 to 65535", "--port", "65536");
+        expectRefusal(root, 2, "--cache-control: ", "--cache-control", "a\nb");
+    }
+}
