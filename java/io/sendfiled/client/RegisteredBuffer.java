@@ -12,7 +12,8 @@ import org.jspecify.annotations.Nullable;
  * SendfiledClient#register(SharedBuffer)}; thread-safe.
  *
  * <p>The caller keeps the buffer, and closes it after this. Who reads into it decides which request has which part of it, and
- * does not look at that part before the request is complete.
+ * does not look at that part before the request is complete. A request can fail with {@code EBUSY} where another one writes to
+ * its part.
  */
 public final class RegisteredBuffer implements AutoCloseable {
     private final SharedBuffer buffer;

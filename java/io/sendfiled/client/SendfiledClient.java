@@ -441,9 +441,9 @@ public final class SendfiledClient implements AutoCloseable {
      * Submits a request between what is registered. Never blocks or throws because of the daemon, the disk or the destination.
      *
      * <p>Over a {@linkplain TransportKind#SESSION session} it costs no system call, unless the daemon sleeps, and its answer
-     * none, unless the client's thread does. What a session cannot say, or does not take, goes by datagrams. Nothing is
-     * allocated for it but the future, of 64 bytes, and the number in it. Requests of one destination run in any order and
-     * beside each other: their bytes can be mixed, so wait for one before the next is submitted.
+     * none, unless the client's thread does. What a session cannot say, or does not take, goes by datagrams. Some 100
+     * bytes are allocated for it: the future, the number in it, and what a lock needs that is waited for. Requests of one
+     * destination run in any order and beside each other: their bytes can be mixed, so wait for one before the next is submitted.
      *
      * <p>The future completes where {@link Transfer#result} would: by the executor of the request or the client, one task for all
      * that are complete at the same time, or by a thread of the client's, where what actions submit is submitted together when

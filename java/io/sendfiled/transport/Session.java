@@ -27,8 +27,8 @@ import org.jspecify.annotations.Nullable;
  * long as a batch takes to be copied, and never while the user's code runs. A request is written into a buffer; one call into C
  * takes all that is there. What is asked for by actions on the session's own thread is submitted when they have returned.
  *
- * <p>Nothing is allocated for a request: a call that is in flight has a slot, whose number and generation are its user data, so
- * that a completion of an earlier one is not taken for its own. Thread-safe.
+ * <p>Nothing is allocated for a request but what a thread needs to wait for the lock: a call that is in flight has a slot, whose
+ * number and generation are its user data, so that a completion of an earlier one is not taken for its own. Thread-safe.
  */
 public final class Session {
     /** Requests in flight, at most; those above it wait. */
@@ -215,7 +215,7 @@ public final class Session {
                 return;
             }
             handle.closed = true;
-            if (isKnown(handle) && handle.state == SessionHandle.State.READY) {
+            if (isReleasable(handle)) {
                 tell(new Notice(SessionNative.RELEASE, handle.number, 0));
             }
         } finally {
@@ -314,6 +314,38 @@ public final class Session {
         return handle != null && handle.owner != this;
     }
 
+    /** What a call that waits needs is not released before it has been written. */
+    private static void hold(SessionCall call) {
+        SessionHandle file = call.request().file();
+        SessionHandle to = call.request().to();
+        if (file != null) {
+            file.waiting++;
+        }
+        if (to != null) {
+            to.waiting++;
+        }
+    }
+
+    /** The call waits no more. */
+    private void let(SessionCall call) {
+        let(call.request().file());
+        let(call.request().to());
+    }
+
+    private void let(@Nullable SessionHandle handle) {
+        if (handle != null) {
+            handle.waiting--;
+            if (isReleasable(handle)) {
+                notices.add(new Notice(SessionNative.RELEASE, handle.number, 0));
+            }
+        }
+    }
+
+    /** Whether the daemon is to be told now that nobody uses it any more. */
+    private boolean isReleasable(SessionHandle handle) {
+        return handle.closed && handle.waiting == 0 && isKnown(handle) && handle.state == SessionHandle.State.READY;
+    }
+
     private boolean isFull() {
         return queue.size() + parked >= maxQueued;
     }
@@ -323,6 +355,7 @@ public final class Session {
             return SessionCall.End.REFUSED;
         }
         queue.add(call);
+        hold(call);
         return null;
     }
 
@@ -332,6 +365,7 @@ public final class Session {
         }
         handle.park(call);
         parked++;
+        hold(call);
         return null;
     }
 
@@ -485,15 +519,16 @@ public final class Session {
     /** Writes what has waited for room, and submits it. */
     private void drain() {
         flush();
-        while (!notices.isEmpty() && write(notices.peek())) {
-            notices.remove();
-        }
-        while (notices.isEmpty() && !queue.isEmpty()) {
-            SessionCall call = queue.peek();
-            if (!call.isOver() && !write(call)) {
-                break;
+        boolean goesOn = true;
+        while (goesOn) {
+            while (!notices.isEmpty() && write(notices.peek())) {
+                notices.remove();
             }
-            queue.remove();
+            SessionCall call = queue.peek();
+            goesOn = notices.isEmpty() && call != null && (call.isOver() || write(call));
+            if (goesOn) {
+                let(queue.remove());
+            }
         }
         flush();
     }
@@ -571,10 +606,11 @@ public final class Session {
 
     private void complete(SessionHandle handle, SessionNative.Completions completion) {
         boolean failed = completion.error() != 0;
+        boolean unused = handle.parked == null;
         handle.number = completion.handle();
         handle.state = failed ? SessionHandle.State.FAILED : SessionHandle.State.READY;
         unpark(handle, failed);
-        if (handle.closed && !failed) {
+        if (unused && isReleasable(handle)) { // else the last call that waited has seen to it
             notices.add(new Notice(SessionNative.RELEASE, handle.number, 0));
         }
     }
@@ -585,11 +621,14 @@ public final class Session {
         while (waiting != null && !waiting.isEmpty()) {
             SessionCall call = waiting.remove();
             parked--;
+            if (!failed && !call.isOver() && !(queue.isEmpty() && write(call))) {
+                queue.add(call);
+                continue;
+            }
             if (failed) {
                 passOn(call);
-            } else if (!call.isOver() && !(queue.isEmpty() && write(call))) {
-                queue.add(call);
             }
+            let(call);
         }
     }
 
@@ -620,7 +659,9 @@ public final class Session {
 
     private void passOnQueue() {
         while (!queue.isEmpty()) {
-            passOn(queue.remove());
+            SessionCall call = queue.remove();
+            passOn(call);
+            let(call);
         }
     }
 

@@ -26,6 +26,7 @@ public final class SessionHandle {
     State state = State.FAILED;
     int number; // in that session
     boolean closed;
+    int waiting; // calls with it that are not written yet
 
     /** Calls that wait for the registration; null: none has. */
     @Nullable
