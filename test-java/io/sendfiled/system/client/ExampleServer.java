@@ -71,10 +71,7 @@ final class ExampleServer implements AutoCloseable {
         }
 
         private boolean isForEveryChange() {
-            return this == OPEN_SANITIZED
-                    || this == READ_HOT_SANITIZED
-                    || this == SESSION_SANITIZED
-                    || this == READ_JAVA;
+            return this == OPEN_SANITIZED || this == READ_HOT_SANITIZED || this == READ_JAVA;
         }
 
         boolean isJava() {
