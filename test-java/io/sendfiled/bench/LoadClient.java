@@ -26,7 +26,15 @@ final class LoadClient {
             double server_cpu_us,
             int technique,
             long cold_windows,
-            String first_failure) {}
+            String first_failure) {
+        /** What small requests are judged by. */
+        void sample(Report report, String scenario, String testCase, String subject) {
+            report.sample(scenario, testCase, subject, "rate", "requests/s", rate);
+            report.sample(scenario, testCase, subject, "p50", "us", p50_us);
+            report.sample(scenario, testCase, subject, "p99", "us", p99_us);
+            report.sample(scenario, testCase, subject, "server-cpu", "us/request", server_cpu_us);
+        }
+    }
 
     /** What the helper idle reports of each process, in the order that they were given. */
     record Idle(double seconds, List<Use> processes) {

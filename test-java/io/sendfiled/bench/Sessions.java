@@ -5,7 +5,7 @@ import io.sendfiled.bench.Screen.Cell;
 import io.sendfiled.bench.Screen.Column;
 import io.sendfiled.bench.Screen.Tone;
 import java.io.IOException;
-import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
@@ -106,7 +106,8 @@ final class Sessions implements Scenario {
                                 case UNCACHED -> uncached;
                                 default -> daemon;
                             };
-                    sample(setting, test, side, measure(setting, test, side, server, round));
+                    measure(setting, test, side, server, round)
+                            .sample(setting.report(), name(), test.title(), side.title);
                 });
                 compare(setting.report(), test);
                 print(setting, test);
@@ -117,52 +118,26 @@ final class Sessions implements Scenario {
 
     private LoadClient.Result measure(Setting setting, Case test, Side side, Server server, int round)
             throws IOException, InterruptedException {
-        double seconds = setting.quick() ? 0.2 : 0.4;
-        int warmup = round == 0 ? 20_000 : 1_000;
-        Path reference = setting.files().resolve(FILE);
-        if (side == Side.ORIGINAL || side == Side.DATAGRAM) {
-            return setting.load()
-                    .run(
-                            server,
-                            "--op",
-                            test.operation(),
-                            "--to",
-                            "unix",
-                            "--path",
-                            FILE,
-                            "--reference",
-                            reference,
-                            "--depth",
-                            test.depth(),
-                            "--warmup",
-                            warmup,
-                            "--seconds",
-                            seconds);
+        boolean byDatagrams = side == Side.ORIGINAL || side == Side.DATAGRAM;
+        boolean byPath = side == Side.CACHED || side == Side.UNCACHED;
+        List<Object> options = new ArrayList<>(List.of(
+                "--op",
+                test.operation() + (byPath ? "-path" : ""),
+                "--path",
+                FILE,
+                "--reference",
+                setting.files().resolve(FILE),
+                "--depth",
+                test.depth(),
+                "--warmup",
+                round == 0 ? 20_000 : 1_000,
+                "--seconds",
+                setting.quick() ? 0.2 : 0.4));
+        if (!byDatagrams) {
+            return setting.load().session(server, options.toArray());
         }
-        String operation = side == Side.SESSION ? test.operation() : test.operation() + "-path";
-        return setting.load()
-                .session(
-                        server,
-                        "--op",
-                        operation,
-                        "--path",
-                        FILE,
-                        "--reference",
-                        reference,
-                        "--depth",
-                        test.depth(),
-                        "--warmup",
-                        warmup,
-                        "--seconds",
-                        seconds);
-    }
-
-    private void sample(Setting setting, Case test, Side side, LoadClient.Result result) {
-        Report report = setting.report();
-        report.sample(name(), test.title(), side.title, "rate", "requests/s", result.rate());
-        report.sample(name(), test.title(), side.title, "p50", "us", result.p50_us());
-        report.sample(name(), test.title(), side.title, "p99", "us", result.p99_us());
-        report.sample(name(), test.title(), side.title, "server-cpu", "us/request", result.server_cpu_us());
+        options.addAll(List.of("--to", "unix"));
+        return setting.load().run(server, options.toArray());
     }
 
     private void compare(Report report, Case test) {

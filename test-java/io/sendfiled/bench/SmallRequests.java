@@ -94,11 +94,7 @@ final class SmallRequests implements Scenario {
                             round == 0 ? 20_000 : 500,
                             "--seconds",
                             setting.quick() ? 0.2 : 0.3);
-            String subject = entry.getKey().title;
-            report.sample(name(), test.title(), subject, "rate", "requests/s", result.rate());
-            report.sample(name(), test.title(), subject, "p50", "us", result.p50_us());
-            report.sample(name(), test.title(), subject, "p99", "us", result.p99_us());
-            report.sample(name(), test.title(), subject, "server-cpu", "us/request", result.server_cpu_us());
+            result.sample(report, name(), test.title(), entry.getKey().title);
         });
         compare(report, test, "sendfiled of the original's calls, rate", "rate", Server.Kind.ORIGINAL, test.rateGoal());
         compare(report, test, "sendfiled of the fewest calls, rate", "rate", Server.Kind.FEWEST, null);
