@@ -2,6 +2,7 @@
 #include "await.h"
 #include "helper_process.h"
 #include "hot_fixture.h"
+#include "page_cache.h"
 
 #include <csignal>
 #include <grp.h>
@@ -15,20 +16,12 @@ namespace
 class HotTest : public HotFixture
 {
   protected:
-    /* Takes the pages of a range out of the cache, where one may stay while another processor's list has it. */
     bool evict(uint64_t offset, uint64_t length)
     {
         const OwnedFd fd = openFile(path(), O_RDWR);
-        const struct sfd_cachestat_range range = {offset, length};
 
         EXPECT_EQ(0, fsync(fd.get()));
-        return await([&] {
-            struct sfd_cachestat stat = {};
-            EXPECT_EQ(0, posix_fadvise(fd.get(), static_cast<off_t>(offset), static_cast<off_t>(length),
-                                       POSIX_FADV_DONTNEED));
-            /* An older kernel cannot be asked. */
-            return sfd_sys_linux.cachestat(fd.get(), &range, &stat) < 0 || stat.nr_cache == 0;
-        });
+        return ::evict(fd.get(), static_cast<off_t>(offset), static_cast<off_t>(length));
     }
     /* Sends all, while another thread receives it; the steps in between were BLOCKED. What arrived. */
     std::string sendAll(SocketPair &pair, const std::string &head, uint64_t offset, uint64_t length)
@@ -101,8 +94,14 @@ TEST_F(HotTest, ShouldSayThatEvictedBytesAreCold)
     char byte;
 
     ASSERT_EQ(0, open());
-    ASSERT_TRUE(evict(0, SIZE));
-    EXPECT_EQ(-EAGAIN, sfd_hot_source_read(&file_, &byte, 1, SIZE / 2));
+    int64_t read = 1;
+    /* A fast disk may answer within the call: until it has not. */
+    for (int i = 0; i < 1000 && read == 1; i++) {
+        ASSERT_TRUE(evict(0, SIZE));
+        read = sfd_hot_source_read(&file_, &byte, 1, SIZE / 2);
+    }
+    EXPECT_EQ(-EAGAIN, read);
+    ASSERT_TRUE(evict(0, SIZE)) << "also what that has begun to read";
     SocketPair pair = tcpPair();
     setNonblocking(pair.out.get());
     const struct sfd_hot_sent sent = send(pair.out.get(), 0, SIZE, "head");

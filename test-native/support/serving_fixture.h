@@ -4,6 +4,7 @@
 
 #include "await.h"
 #include "helper_process.h"
+#include "page_cache.h"
 #include "small_daemon.h"
 
 #include <memory>
@@ -63,14 +64,10 @@ class ServingFixture : public CoreTest
         EXPECT_EQ(0, fdatasync(file.get()));
         return path(name);
     }
-    /* Takes a range of a file out of the page cache. False where that is impossible: the file is in memory. */
+    /* As that of a descriptor. */
     static bool evict(const std::string &path, off_t offset = 0, off_t length = 0)
     {
-        const OwnedFd file = openFile(path, O_RDONLY);
-        char byte;
-        const struct iovec iov = {&byte, 1};
-        EXPECT_EQ(0, posix_fadvise(file.get(), offset, length, POSIX_FADV_DONTNEED));
-        return preadv2(file.get(), &iov, 1, offset, RWF_NOWAIT) < 0;
+        return ::evict(openFile(path, O_RDONLY).get(), offset, length);
     }
     static void warm(const std::string &path)
     {
