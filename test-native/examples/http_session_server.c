@@ -19,12 +19,23 @@ static struct sfd_session_request request_of(struct connection *c, enum sfd_sess
     return (struct sfd_session_request){.operation = operation, .user_data = (uintptr_t)c};
 }
 
+/*
+ * It is the daemon's turn. From now on the client's hanging up is noticed, also if its first request was there before
+ * its connection was accepted. A client that is watched already stays so, for what it says too: that is a call less for
+ * each request.
+ */
+static enum outcome await_daemon(struct server *server, struct connection *c)
+{
+    c->deadline = 0;
+    return c->client.watched != 0 ? WAIT : server_wait(server, c, 0, 0);
+}
+
 /* Of the daemon, or of the session, before anything of the answer was sent. EAGAIN: there is no room now. */
 static enum outcome refuse(struct server *server, struct connection *c, int error)
 {
     if (error != EAGAIN && error != ENOTCONN) return server_refuse(server, c, http_status_of_errno(error));
     c->waits_for_daemon = server->waiting = true;
-    return WAIT;
+    return await_daemon(server, c);
 }
 
 /* The next request of the client is here, and its file is open: it is the connection's from now on. NULL: it is not. */
@@ -63,12 +74,11 @@ static enum outcome send_files(struct server *server, struct connection *c, stru
         c->step = STEP_MOVE_BODY;
         file = count < LINKED_MOST ? take_next(server, c) : NULL;
     }
-    c->deadline = 0; /* it is not the client's turn */
     c->linked = c->sent = 0;
     taken = session_ask(server, c, sends, count);
     for (; (int)c->linked < taken; c->linked++)
         c->sending[c->linked]->users++;
-    return taken == (int)count ? WAIT : CLOSE;
+    return taken == (int)count ? await_daemon(server, c) : CLOSE;
 }
 
 /* Asks for what it takes to answer: the client's handle, then that of an open file; then answers. */
@@ -83,14 +93,14 @@ static enum outcome ask(struct server *server, struct connection *c)
         if (sfd_session_register(server->session, SFD_SESSION_DESTINATION, c->client.fd, open.user_data) < 0)
             return refuse(server, c, errno);
         c->in_flight++;
-        return WAIT;
+        return await_daemon(server, c);
     }
     file = session_find_file(server, c->request.path);
     if (file == NULL) {
         open.path = c->request.path;
         const int taken = session_ask(server, c, &open, 1);
 
-        return taken > 0 ? WAIT : refuse(server, c, taken == 0 ? EAGAIN : errno);
+        return taken > 0 ? await_daemon(server, c) : refuse(server, c, taken == 0 ? EAGAIN : errno);
     }
     http_select(&c->request, file->size, file->modified, &c->response);
     if (http_has_body(&c->request, &c->response)) return send_files(server, c, file);

@@ -10,6 +10,7 @@ import io.sendfiled.support.HelperProgram;
 import io.sendfiled.support.JavaProgram;
 import io.sendfiled.support.OpenDescriptors;
 import io.sendfiled.support.Scale;
+import io.sendfiled.system.Program;
 import io.sendfiled.system.TestDaemon;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -180,6 +181,16 @@ final class ExampleServer implements AutoCloseable {
         socket.connect(new InetSocketAddress(InetAddress.getLoopbackAddress(), port));
         socket.setSoTimeout((int) Await.LONG.toMillis());
         return socket;
+    }
+
+    /** A connection that it does not accept before {@link #resume}. */
+    Socket connectPaused() throws IOException, InterruptedException {
+        Program.signal(process.pid(), "STOP");
+        return connect();
+    }
+
+    void resume() throws IOException, InterruptedException {
+        Program.signal(process.pid(), "CONT");
     }
 
     /** Waits until it sleeps, as it should when there is nothing to do: one that is woken all the time never does. */

@@ -458,15 +458,19 @@ final class HttpExampleIT {
         assumeTrue(HeldDisk.unavailableBecause().isEmpty(), HeldDisk.unavailableBecause());
         Path behind = Files.createDirectories(directory.resolve("reset-behind"));
         Content.write(behind.resolve("held"), COLD_SIZE);
-        try (HeldDisk disk = HeldDisk.mount(daemon.root().resolve("reset"), behind, "held")) {
-            try (Socket socket = server.connect()) {
-                send(socket, "GET /reset/held" + END);
-                disk.awaitHeld();
-                socket.setSoLinger(true, 0);
+        for (boolean isAskedBeforeAccept : List.of(false, true)) {
+            String name = isAskedBeforeAccept ? "reset-early" : "reset"; // an open file is kept for a second
+            try (HeldDisk disk = HeldDisk.mount(daemon.root().resolve(name), behind, "held")) {
+                try (Socket socket = isAskedBeforeAccept ? server.connectPaused() : server.connect()) {
+                    send(socket, "GET /" + name + "/held" + END);
+                    server.resume();
+                    disk.awaitHeld();
+                    socket.setSoLinger(true, 0);
+                }
+                server.expectNoLeak();
+                disk.release();
+                shouldLeakNoDescriptor();
             }
-            server.expectNoLeak();
-            disk.release();
-            shouldLeakNoDescriptor();
         }
     }
 
