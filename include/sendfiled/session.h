@@ -294,6 +294,9 @@ int sfd_session_register(struct sfd_session *session, enum sfd_session_kind kind
  * that is missing, empty or unasked; a head or options of anything but SEND), ENAMETOOLONG (a path above 4095 bytes),
  * EMSGSIZE (path and head are longer than the arena, or, if there is a head, than 4063 bytes), ENOTCONN (the session
  * has ended). Does not block. All else that is wrong with a request is the error of its completion.
+ *
+ * The daemon may keep a file open that was named by a path, for the next request by that path (its --open-files). Once
+ * nobody asks for it any more, it is closed within about two seconds, or twice --open-files-age if that is longer.
  */
 int sfd_session_submit(struct sfd_session *session, const struct sfd_session_request *requests, size_t count) SFD_API;
 

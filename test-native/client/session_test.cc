@@ -226,6 +226,29 @@ TEST_F(SessionTest, ShouldCountWhatTheCacheOfOpenFilesHas)
     EXPECT_EQ(2u, count(SFD_COUNTER_OPEN_FILE_HITS));
 }
 
+TEST_F(SessionTest, ShouldCloseAFileThatWasRemovedThoughNobodyAsksForAnything)
+{
+    start();
+    open();
+    SocketPair pair;
+    struct sfd_session_request request = sending(0, destination(pair.out.get()));
+    request.path = "small";
+    ASSERT_EQ(0u, one(request).error);
+    EXPECT_BYTES(small_, receive(pair.in.get(), small_.size()));
+    ASSERT_EQ(0, unlink((path() + "/root/small").c_str()));
+    const auto kept = [] {
+        const std::vector<int> all = openDescriptors();
+        return std::count_if(all.begin(), all.end(), [](int fd) {
+            const std::string link = "/proc/self/fd/" + std::to_string(fd);
+            char name[PATH_MAX] = "";
+            return readlink(link.c_str(), name, sizeof name - 1) > 0 &&
+                   strstr(name, "/root/small (deleted)") != nullptr;
+        });
+    };
+    EXPECT_EQ(1, kept());
+    EXPECT_TRUE(await([&] { return kept() == 0; }));
+}
+
 TEST_F(SessionTest, ShouldSendABigFileAndItsHead)
 {
     start();

@@ -147,10 +147,19 @@ struct sfd_hot_entry *sfd_hot_cache_add(struct sfd_hot_cache *cache, const char 
     struct sfd_hot_entry *const before = set->entry[way];
     set->entry[way] = entry;
     set->hash[way] = hash;
+    if (before == NULL) atomic_fetch_add_explicit(&cache->held, 1, memory_order_relaxed);
     unlock(set);
     *evicted = before != NULL && same < 0;
     sfd_hot_entry_put(before);
     return entry;
+}
+
+/* The cache's part of the end of an entry. */
+static void let_go(struct sfd_hot_cache *cache, struct sfd_hot_entry *entry)
+{
+    if (entry == NULL) return;
+    atomic_fetch_sub_explicit(&cache->held, 1, memory_order_relaxed);
+    sfd_hot_entry_put(entry);
 }
 
 void sfd_hot_cache_remove(struct sfd_hot_cache *cache, struct sfd_hot_entry *entry)
@@ -165,11 +174,11 @@ void sfd_hot_cache_remove(struct sfd_hot_cache *cache, struct sfd_hot_entry *ent
         found = true;
     }
     unlock(set);
-    if (found) sfd_hot_entry_put(entry);
+    if (found) let_go(cache, entry);
 }
 
 /* Forgets what of a set was checked last before a time. */
-static void forget(const struct sfd_hot_cache *cache, struct sfd_hot_set *set, uint64_t before)
+static void forget(struct sfd_hot_cache *cache, struct sfd_hot_set *set, uint64_t before)
 {
     struct sfd_hot_entry *forgotten[WAYS] = {NULL};
 
@@ -181,7 +190,7 @@ static void forget(const struct sfd_hot_cache *cache, struct sfd_hot_set *set, u
     }
     unlock(set);
     for (unsigned i = 0; i < WAYS; i++)
-        sfd_hot_entry_put(forgotten[i]);
+        let_go(cache, forgotten[i]);
 }
 
 void sfd_hot_cache_clear(struct sfd_hot_cache *cache)
@@ -190,10 +199,29 @@ void sfd_hot_cache_clear(struct sfd_hot_cache *cache)
         forget(cache, &cache->set[i], UINT64_MAX);
 }
 
+/* How long what nobody asks for is kept at least. */
+static uint64_t keep_of(const struct sfd_hot_cache *cache)
+{
+    return cache->age > KEEP_MIN_NS ? cache->age : KEEP_MIN_NS;
+}
+
+/* Each set is swept once in that time. */
+static uint64_t pace_of(const struct sfd_hot_cache *cache)
+{
+    return keep_of(cache) / cache->sets + 1;
+}
+
+uint64_t sfd_hot_cache_sweep_in(const struct sfd_hot_cache *cache)
+{
+    const size_t at_once = cache->sets < SWEEP_MAX ? cache->sets : SWEEP_MAX;
+
+    return atomic_load_explicit(&cache->held, memory_order_relaxed) == 0 ? 0 : at_once * pace_of(cache);
+}
+
 void sfd_hot_cache_sweep(struct sfd_hot_cache *cache, uint64_t now)
 {
-    const uint64_t keep = cache->age > KEEP_MIN_NS ? cache->age : KEEP_MIN_NS;
-    const uint64_t pace = keep / cache->sets + 1; /* each set once in that time */
+    const uint64_t keep = keep_of(cache);
+    const uint64_t pace = pace_of(cache);
     uint64_t last = atomic_load_explicit(&cache->swept, memory_order_relaxed);
 
     if (now < last + pace) return;

@@ -4,8 +4,9 @@
  * What is kept is a descriptor and what was told of its file; its bytes are read as they are now. For `age` after the
  * path was checked last, that is served without asking; afterwards the path is checked again before, by whoever opens
  * it. So a file that was replaced, removed, renamed (it or a directory above), cut, touched or made unreadable is
- * served for at most `age` as it was. What nobody has asked for is closed by a later call: an entry whose last check is
- * longer ago than `age`, and than a second, so that a removed file does not keep its disk's space.
+ * served for at most `age` as it was. What nobody asks for is closed by a later call, so that a removed file does not
+ * keep its disk's space: an entry whose last check is longer ago than `age`, and than a second, and at the latest when
+ * twice that is over, if somebody calls sfd_hot_cache_sweep as often as sfd_hot_cache_sweep_in says.
  *
  * Sets of 8 entries, by the hash of the path; in a set the entry that was used least lately makes room. Each set has a
  * lock, which nobody waits for: who finds it taken does without the cache. An entry counts its users, of which the
@@ -43,6 +44,7 @@ struct sfd_hot_cache {
     uint64_t seed; /* of the hash: who names files cannot choose their sets */
     _Atomic(uint64_t) swept;
     _Atomic(size_t) hand;
+    _Atomic(size_t) held; /* entries */
 };
 
 /* At most `entries`, of which 0 are no cache. 0 or -errno: -ENOMEM. */
@@ -73,6 +75,9 @@ void sfd_hot_cache_remove(struct sfd_hot_cache *cache, struct sfd_hot_entry *ent
 
 /* Closes some of what nobody has asked for; called with each open. */
 void sfd_hot_cache_sweep(struct sfd_hot_cache *cache, uint64_t now);
+
+/* After how many ns a sweep is due, if nobody opens anything; 0: nothing is kept. */
+uint64_t sfd_hot_cache_sweep_in(const struct sfd_hot_cache *cache);
 
 /* Ends a use. */
 void sfd_hot_entry_put(struct sfd_hot_entry *entry);

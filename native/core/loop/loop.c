@@ -150,9 +150,10 @@ static void run_timers(struct sfd_loop *loop)
         if (timer == &loop->look_for_exits) sfd_loop_exits_look(loop);
         if (timer == &loop->rest_over) sfd_loop_receiving_end_rests(loop); /* or waits for longer */
         if (timer == &loop->sessions.look_for_silent) sfd_loop_sessions_end_silent(loop);
+        if (timer == &loop->sessions.close_unused) sfd_loop_sessions_close_unused(loop);
         if (timer == &loop->receive_again || timer == &loop->close_again || timer == &loop->look_for_exits ||
             timer == &loop->rest_over || timer == &loop->sessions.accept_again ||
-            timer == &loop->sessions.look_for_silent)
+            timer == &loop->sessions.look_for_silent || timer == &loop->sessions.close_unused)
             continue;
         struct sfd_transfer *t =
             (struct sfd_transfer *)(void *)((char *)timer - offsetof(struct sfd_transfer, limits.timer));

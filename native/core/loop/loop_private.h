@@ -71,7 +71,7 @@ enum sfd_due {
 #define SFD_EVENTS_MAX 64
 
 /* A loop's own timers, for which room is reserved. */
-#define SFD_LOOP_TIMERS 6
+#define SFD_LOOP_TIMERS 7
 
 struct sfd_loop {
     struct sfd_shared *shared;
@@ -319,6 +319,12 @@ void sfd_loop_sessions_look(struct sfd_loop *loop);
 
 /* The timer look_for_silent is due. */
 void sfd_loop_sessions_end_silent(struct sfd_loop *loop);
+
+/* A file of a root may be kept open for the next request by its path: it is closed in time, if there is none. */
+void sfd_loop_sessions_kept(struct sfd_loop *loop, const struct sfd_hot *hot);
+
+/* The timer: closes kept files that nobody has asked for. */
+void sfd_loop_sessions_close_unused(struct sfd_loop *loop);
 
 /* The process of a client is gone, and with it its sessions. */
 void sfd_loop_sessions_end_of(struct sfd_loop *loop, const struct sfd_client *client);

@@ -463,6 +463,25 @@ void sfd_loop_sessions_end_silent(struct sfd_loop *loop)
     if (next_ms != UINT64_MAX) sfd_timer_arm(&loop->context.timers, &loop->sessions.look_for_silent, next_ms);
 }
 
+void sfd_loop_sessions_kept(struct sfd_loop *loop, const struct sfd_hot *hot)
+{
+    struct sfd_timer *timer = &loop->sessions.close_unused;
+
+    if (timer->position != 0) return; /* all roots have the same times */
+    const uint64_t in_ns = sfd_hot_cache_sweep_in(&hot->cache);
+    if (in_ns > 0) sfd_timer_arm(&loop->context.timers, timer, sfd_loop_sys(loop)->now_ms() + in_ns / 1000000 + 1);
+}
+
+void sfd_loop_sessions_close_unused(struct sfd_loop *loop)
+{
+    for (int32_t i = 0; i < SFD_ROOTS_MAX; i++) {
+        struct sfd_hot *hot = sfd_loop_hot(loop, i);
+        if (hot == NULL || sfd_hot_cache_sweep_in(&hot->cache) == 0) continue;
+        sfd_hot_cache_sweep(&hot->cache, sfd_loop_sys(loop)->now_ns());
+        sfd_loop_sessions_kept(loop, hot);
+    }
+}
+
 void sfd_loop_sessions_end_of(struct sfd_loop *loop, const struct sfd_client *client)
 {
     for (uint32_t i = 0; i < loop->sessions.capacity; i++)

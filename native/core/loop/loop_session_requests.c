@@ -190,6 +190,7 @@ static int find_source(struct sfd_loop *loop, struct sfd_session *s, struct atte
         const int result =
             hot == NULL ? -EAGAIN : sfd_hot_source_open_counted(hot, a->path, loop->context.counters, &a->source);
         if (result < 0) return is_cold(result) ? 0 : result;
+        sfd_loop_sessions_kept(loop, hot);
         a->from = a->source;
     } else {
         const struct sfd_handle *thing = sfd_handles_find(&s->handles, a->entry->file, SFD_SESSION_FILE);

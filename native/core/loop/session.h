@@ -118,6 +118,7 @@ struct sfd_sessions {
     bool listening;            /* the listening socket is in the epoll of this loop */
     struct sfd_timer accept_again;
     struct sfd_timer look_for_silent; /* that have not said Hello */
+    struct sfd_timer close_unused;    /* files that are kept open for requests by path */
 };
 
 #endif

@@ -247,6 +247,33 @@ TEST_F(HotCacheTest, ShouldCloseWhatNobodyAsksFor)
     EXPECT_EQ(before + 1, openDescriptors().size());
 }
 
+TEST_F(HotCacheTest, ShouldSayWhenASweepIsDueUntilNothingIsKept)
+{
+    ASSERT_EQ(0, init(512, AGE));
+    const size_t before = openDescriptors().size();
+    EXPECT_EQ(0u, sfd_hot_cache_sweep_in(&hot_.cache));
+    for (int i = 0; i < 40; i++) {
+        const std::string name = std::to_string(i);
+        writeFile(path(name), name);
+        ASSERT_EQ(0, open(name.c_str()));
+        ASSERT_EQ(0, open(name.c_str())) << "again";
+    }
+    close();
+    const uint64_t opened = now_ns;
+    uint64_t in = sfd_hot_cache_sweep_in(&hot_.cache);
+    for (; in != 0 && now_ns - opened < 2000 * MS; in = sfd_hot_cache_sweep_in(&hot_.cache)) {
+        EXPECT_LE(100 * MS, in) << "it wakes its thread a few times a second at the most";
+        now_ns += in;
+        sfd_hot_cache_sweep(&hot_.cache, now_ns);
+        EXPECT_TRUE(now_ns - opened > 1000 * MS || openDescriptors().size() == before + 40) << "a second is the least";
+    }
+    EXPECT_EQ(0u, in) << "a file is kept for more than two seconds";
+    EXPECT_EQ(before, openDescriptors().size());
+    ASSERT_EQ(0, open("a"));
+    sfd_hot_cache_remove(&hot_.cache, file_.entry);
+    EXPECT_EQ(0u, sfd_hot_cache_sweep_in(&hot_.cache)) << "what was removed is not kept";
+}
+
 TEST_F(HotCacheTest, ShouldDoWithoutASetThatIsInUse)
 {
     ASSERT_EQ(0, open("a"));
