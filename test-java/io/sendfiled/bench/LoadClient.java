@@ -122,6 +122,21 @@ final class LoadClient {
         return checked(Programs.run(command, TIMEOUT_MS));
     }
 
+    /** A JVM that asks for the same over a session, by the Java client, as often as it is measured. */
+    JavaLoad javaSession(Server server, String operation, String path, Path reference, int depth) throws IOException {
+        return JavaLoad.start(Programs.java(
+                programs.dist().resolve("lib/sendfiled").toAbsolutePath(),
+                System.getProperty("java.class.path"),
+                SessionLoad.class,
+                Objects.requireNonNull(server.socket().getParent()),
+                nameOf(server),
+                server.pid(),
+                operation,
+                path,
+                reference,
+                depth));
+    }
+
     /** Returns once so many sessions are open, each with a destination, which ask for nothing. Blocks. */
     Running idleSessions(Server server, int count) throws IOException {
         return start(

@@ -18,6 +18,7 @@ record Programs(Path helpers, Path dist) {
     /** How long a server may take until it answers; a JVM on a busy machine is the slowest. */
     static final long START_TIMEOUT_MS = 15_000;
 
+    private static final int FIRST_TO_WARN_OF_NATIVE_ACCESS = 24;
     private static final int WRITABLE_BY_OTHERS = 0022;
     private static final int OPEN_TO_OTHERS = 0001;
 
@@ -106,6 +107,24 @@ record Programs(Path helpers, Path dist) {
     static List<String> command(Path program, Object... args) {
         List<String> command = new ArrayList<>();
         command.add(program.toString());
+        for (Object arg : args) {
+            command.add(arg.toString());
+        }
+        return command;
+    }
+
+    /** How a class is started, with the options of a usual server. */
+    static List<String> java(Path library, String classPath, Class<?> main, Object... args) {
+        List<String> command = new ArrayList<>(List.of(
+                ProcessHandle.current().info().command().orElse("java"),
+                "-Xmx256m",
+                "-Dsendfiled.library.path=" + library,
+                "-cp",
+                classPath,
+                main.getName()));
+        if (Runtime.version().feature() >= FIRST_TO_WARN_OF_NATIVE_ACCESS) {
+            command.add(1, "--enable-native-access=ALL-UNNAMED");
+        }
         for (Object arg : args) {
             command.add(arg.toString());
         }

@@ -6,11 +6,15 @@ import io.sendfiled.bench.Screen.Column;
 import io.sendfiled.bench.Screen.Tone;
 import java.io.IOException;
 import java.util.ArrayList;
+import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
-/** Warm 4 KiB files over a session, beside this daemon's own datagrams and the original's sequence of calls. */
+/**
+ * Warm 4 KiB files over a session, beside this daemon's own datagrams and the original's sequence of calls; and through the Java
+ * client, beside the C client.
+ */
 final class Sessions implements Scenario {
     private static final int SIZE = 4096;
     private static final String FILE = "session-4k";
@@ -22,21 +26,57 @@ final class Sessions implements Scenario {
         DATAGRAM("datagrams"),
         SESSION("session"),
         CACHED("session, path"),
-        UNCACHED("session, no cache");
+        UNCACHED("session, no cache"),
+        JAVA("Java, session"),
+        JAVA_CACHED("Java, path");
 
         final String title;
 
         Side(String title) {
             this.title = title;
         }
+
+        boolean isJava() {
+            return this == JAVA || this == JAVA_CACHED;
+        }
+
+        boolean isByPath() {
+            return this == CACHED || this == UNCACHED || this == JAVA_CACHED;
+        }
+
+        /** What it is to be faster than. */
+        Side yardstick() {
+            return switch (this) {
+                case JAVA -> SESSION;
+                case JAVA_CACHED -> CACHED;
+                default -> DATAGRAM;
+            };
+        }
     }
 
     /**
      * One operation at one depth.
      *
-     * @param faster than datagrams: the goals of sides
+     * @param faster than their yardsticks: the goals of sides
      */
-    private record Case(String title, String operation, int depth, List<Side> sides, Map<Side, Goal> faster) {}
+    private record Case(String title, String operation, int depth, List<Side> sides, Map<Side, Goal> faster) {
+        String operation(Side side) {
+            return operation + (side.isByPath() ? "-path" : "");
+        }
+    }
+
+    private static final Goal OF_C = Goal.atLeast(0.7);
+
+    /** Those that answer. */
+    private record Servers(Server original, Server daemon, Server uncached) {
+        Server of(Side side) {
+            return switch (side) {
+                case ORIGINAL -> original;
+                case UNCACHED -> uncached;
+                default -> daemon;
+            };
+        }
+    }
 
     private static final List<Case> CASES = List.of(
             new Case(
@@ -50,19 +90,28 @@ final class Sessions implements Scenario {
                             Side.CACHED,
                             Goal.atLeast(4),
                             Side.UNCACHED,
-                            Goal.atLeast(2))),
+                            Goal.atLeast(2),
+                            Side.JAVA,
+                            OF_C,
+                            Side.JAVA_CACHED,
+                            OF_C)),
             new Case(
                     "Read, depth 32",
                     "read",
                     DEEP,
-                    List.of(Side.ORIGINAL, Side.DATAGRAM, Side.SESSION),
-                    Map.of(Side.SESSION, Goal.atLeast(8))),
+                    List.of(Side.ORIGINAL, Side.DATAGRAM, Side.SESSION, Side.JAVA),
+                    Map.of(Side.SESSION, Goal.atLeast(8), Side.JAVA, OF_C)),
             new Case(
                     "Send, depth 1",
                     "send",
                     1,
                     List.of(Side.ORIGINAL, Side.DATAGRAM, Side.SESSION, Side.CACHED),
                     Map.of(Side.SESSION, Goal.atLeast(1), Side.CACHED, Goal.atLeast(1))));
+
+    /** Requests that are not measured: of the first round, and of each after it. */
+    private static final int COLD = 20_000;
+
+    private static final int WARMUP = 1_000;
 
     private static final Goal QUARTER = Goal.atMost(0.25);
     private static final Goal NOT_LATER = Goal.atMost(1.0);
@@ -96,19 +145,10 @@ final class Sessions implements Scenario {
                         Server.start(setting.programs(), Server.Kind.DAEMON, setting.files(), setting.sockets());
                 Server uncached = Server.startDaemon(
                         setting.programs(), "uncached", 1000, setting.files(), setting.sockets(), "--open-files=0")) {
+            Servers servers = new Servers(original, daemon, uncached);
             setting.screen().header(COLUMNS);
             for (Case test : CASES) {
-                Rounds.alternate(setting.rounds() * 2, test.sides(), (side, round) -> {
-                    setting.screen().working(test.title() + ", " + side.title);
-                    Server server =
-                            switch (side) {
-                                case ORIGINAL -> original;
-                                case UNCACHED -> uncached;
-                                default -> daemon;
-                            };
-                    measure(setting, test, side, server, round)
-                            .sample(setting.report(), name(), test.title(), side.title);
-                });
+                measure(setting, test, servers);
                 compare(setting.report(), test);
                 print(setting, test);
             }
@@ -116,13 +156,44 @@ final class Sessions implements Scenario {
         new SessionsBeside(this).run(setting);
     }
 
-    private LoadClient.Result measure(Setting setting, Case test, Side side, Server server, int round)
+    private void measure(Setting setting, Case test, Servers servers) throws IOException, InterruptedException {
+        Map<Side, JavaLoad> java = new EnumMap<>(Side.class);
+        try {
+            for (Side side : test.sides()) {
+                if (side.isJava()) {
+                    java.put(side, startJava(setting, test, side, servers.of(side)));
+                }
+            }
+            Rounds.alternate(setting.rounds() * 2, test.sides(), (side, round) -> {
+                setting.screen().working(test.title() + ", " + side.title);
+                double seconds = setting.quick() ? 0.2 : 0.4;
+                JavaLoad load = java.get(side);
+                LoadClient.Result result = load == null
+                        ? measure(setting, test, side, servers.of(side), round, seconds)
+                        : load.measure(WARMUP, seconds);
+                result.sample(setting.report(), name(), test.title(), side.title);
+            });
+        } finally {
+            java.values().forEach(JavaLoad::close);
+        }
+    }
+
+    private JavaLoad startJava(Setting setting, Case test, Side side, Server server) throws IOException {
+        return setting.load()
+                .javaSession(
+                        server,
+                        test.operation(side),
+                        FILE,
+                        setting.files().resolve(FILE).toAbsolutePath(),
+                        test.depth());
+    }
+
+    private LoadClient.Result measure(Setting setting, Case test, Side side, Server server, int round, double seconds)
             throws IOException, InterruptedException {
         boolean byDatagrams = side == Side.ORIGINAL || side == Side.DATAGRAM;
-        boolean byPath = side == Side.CACHED || side == Side.UNCACHED;
         List<Object> options = new ArrayList<>(List.of(
                 "--op",
-                test.operation() + (byPath ? "-path" : ""),
+                test.operation(side),
                 "--path",
                 FILE,
                 "--reference",
@@ -130,9 +201,9 @@ final class Sessions implements Scenario {
                 "--depth",
                 test.depth(),
                 "--warmup",
-                round == 0 ? 20_000 : 1_000,
+                round == 0 ? COLD : WARMUP,
                 "--seconds",
-                setting.quick() ? 0.2 : 0.4));
+                seconds));
         if (!byDatagrams) {
             return setting.load().session(server, options.toArray());
         }
@@ -149,13 +220,21 @@ final class Sessions implements Scenario {
                     report,
                     test,
                     side,
+                    side.yardstick(),
                     "rate",
-                    "requests, of datagrams'",
+                    side.isJava() ? "requests, of the C client's" : "requests, of datagrams'",
                     test.faster().get(side));
-            compare(report, test, side, "server-cpu", "server CPU a request, of datagrams'", cpuGoal(test, side));
+            compare(
+                    report,
+                    test,
+                    side,
+                    Side.DATAGRAM,
+                    "server-cpu",
+                    "server CPU a request, of datagrams'",
+                    cpuGoal(test, side));
             if (test.depth() == 1) {
-                compare(report, test, side, "p50", "p50, of datagrams'", NOT_LATER);
-                compare(report, test, side, "p99", "p99, of datagrams'", NOT_LATER);
+                compare(report, test, side, Side.DATAGRAM, "p50", "p50, of datagrams'", NOT_LATER);
+                compare(report, test, side, Side.DATAGRAM, "p99", "p99, of datagrams'", NOT_LATER);
             }
         }
     }
@@ -164,15 +243,26 @@ final class Sessions implements Scenario {
         return side == Side.SESSION && test.depth() == DEEP ? QUARTER : null;
     }
 
-    private void compare(Report report, Case test, Side side, String quantity, String what, @Nullable Goal goal) {
-        report.compareRounds(
-                name(), test.title(), side.title + ", " + what, side.title, Side.DATAGRAM.title, quantity, goal);
+    private void compare(
+            Report report, Case test, Side side, Side of, String quantity, String what, @Nullable Goal goal) {
+        report.compareRounds(name(), test.title(), side.title + ", " + what, side.title, of.title, quantity, goal);
     }
 
-    private Ratio ratio(Report report, Case test, Side side, String quantity) {
+    private Ratio ratio(Report report, Case test, Side side, Side of, String quantity) {
         return Ratio.ofRounds(
                 report.metric(name(), test.title(), side.title, quantity),
-                report.metric(name(), test.title(), Side.DATAGRAM.title, quantity));
+                report.metric(name(), test.title(), of.title, quantity));
+    }
+
+    /** Of datagrams, or of C. */
+    private Cell rateCell(Report report, Case test, Side side) {
+        if (side == Side.DATAGRAM) {
+            return Cell.faint("1");
+        }
+        Cell cell = Bench.ratioCell(
+                ratio(report, test, side, side.yardstick(), "rate"),
+                test.faster().get(side));
+        return side.isJava() ? new Cell(cell.text() + " of C's", cell.tone()) : cell;
     }
 
     private void print(Setting setting, Case test) {
@@ -193,16 +283,13 @@ final class Sessions implements Scenario {
                                             Units.micros(report.median(name(), test.title(), side.title, "p50")), tone),
                                     new Cell(
                                             Units.micros(report.median(name(), test.title(), side.title, "p99")), tone),
-                                    side == Side.DATAGRAM
-                                            ? Cell.faint("1")
-                                            : Bench.ratioCell(
-                                                    ratio(report, test, side, "rate"),
-                                                    test.faster().get(side)),
+                                    rateCell(report, test, side),
                                     new Cell(Units.micros(cpu), tone),
                                     side == Side.DATAGRAM
                                             ? Cell.faint("1")
                                             : Bench.ratioCell(
-                                                    ratio(report, test, side, "server-cpu"), cpuGoal(test, side))));
+                                                    ratio(report, test, side, Side.DATAGRAM, "server-cpu"),
+                                                    cpuGoal(test, side))));
             first = false;
         }
     }

@@ -16,8 +16,6 @@ final class Stage implements AutoCloseable {
     /** Owns nothing; a number, as the kernel asks for no name. */
     static final int OTHER_USER = 54321;
 
-    private static final int FIRST_TO_WARN_OF_NATIVE_ACCESS = 24;
-
     private final Programs programs;
     private final Path directory;
     private final boolean copies;
@@ -92,20 +90,7 @@ final class Stage implements AutoCloseable {
 
     /** How a class is started, with the options of a usual server. */
     List<String> java(Class<?> main, Object... args) {
-        List<String> command = new ArrayList<>(List.of(
-                ProcessHandle.current().info().command().orElse("java"),
-                "-Xmx256m",
-                "-Dsendfiled.library.path=" + library,
-                "-cp",
-                classPath));
-        if (Runtime.version().feature() >= FIRST_TO_WARN_OF_NATIVE_ACCESS) {
-            command.add(1, "--enable-native-access=ALL-UNNAMED");
-        }
-        command.add(main.getName());
-        for (Object arg : args) {
-            command.add(arg.toString());
-        }
-        return command;
+        return Programs.java(library, classPath, main, args);
     }
 
     /** Where a helper program can be started from. */
