@@ -423,6 +423,141 @@ TEST_F(SessionTest, ShouldWithdrawWhatWaitsForItsReceiver)
     EXPECT_EQ(static_cast<uint32_t>(ENOENT), one(withdraw).error);
 }
 
+enum class To { UNIX, TCP, PIPE };
+
+// What is withdrawn tells how many bytes it has moved: whoever has sent none can still send something else.
+class SessionWithdrawTest : public SessionTest, public testing::WithParamInterface<To>
+{
+  protected:
+    void SetUp() override
+    {
+        SessionTest::SetUp();
+        start();
+        struct sfd_session_options options = {};
+        options.submissions = 1024;
+        options.completions = 2048;
+        open(&options);
+        if (GetParam() == To::PIPE) {
+            Pipe pipe;
+            hold(pipe.in, pipe.out);
+        } else if (GetParam() == To::TCP) {
+            auto pair = tcpPair();
+            const int bytes = 64 * 1024; // and not as many as the kernel finds useful
+            EXPECT_EQ(0, setsockopt(pair.in.get(), SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes));
+            EXPECT_EQ(0, setsockopt(pair.out.get(), SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes));
+            hold(pair.in, pair.out);
+        } else {
+            SocketPair pair;
+            hold(pair.in, pair.out);
+        }
+        setNonblocking(out_.get());
+        to_ = destination(out_.get());
+    }
+    void TearDown() override
+    {
+        in_.reset();
+        out_.reset();
+        SessionTest::TearDown();
+    }
+    void hold(OwnedFd &in, OwnedFd &out)
+    {
+        in_ = std::move(in);
+        out_ = std::move(out);
+    }
+    struct sfd_session_request sendingWithHead(uint32_t file)
+    {
+        struct sfd_session_request request = sending(file, to_);
+        request.head = "HTTP";
+        request.head_length = 4;
+        request.user_data = ++last_;
+        return request;
+    }
+    struct sfd_session_request withdrawing(uint64_t target)
+    {
+        struct sfd_session_request withdraw = {};
+        withdraw.operation = SFD_SESSION_WITHDRAW;
+        withdraw.target = target;
+        withdraw.user_data = ++last_;
+        return withdraw;
+    }
+    // All that has arrived, once nobody else can send.
+    std::string received()
+    {
+        struct sfd_session_request release = {};
+        release.operation = SFD_SESSION_RELEASE;
+        release.file = to_;
+        EXPECT_EQ(0u, one(release).error);
+        out_.reset();
+        return readToEnd(in_.get());
+    }
+
+    OwnedFd in_, out_;
+    uint32_t to_ = 0;
+};
+
+TEST_P(SessionWithdrawTest, ShouldTellWhatWasMovedOfABigFile)
+{
+    const struct sfd_session_request request = sendingWithHead(file("big"));
+    ASSERT_EQ(1, sfd_session_submit(session_, &request, 1));
+    ASSERT_TRUE(await([&] { return readable(in_.get()); }));
+    const struct sfd_session_request withdraw = withdrawing(request.user_data);
+    ASSERT_EQ(1, sfd_session_submit(session_, &withdraw, 1));
+    auto all = reap(2);
+    EXPECT_EQ(0u, all[withdraw.user_data].error);
+    EXPECT_EQ(static_cast<uint32_t>(ECANCELED), all[request.user_data].error);
+    const uint64_t moved = all[request.user_data].moved;
+    EXPECT_LT(4u, moved);
+    EXPECT_BYTES(("HTTP" + big_).substr(0, moved), received());
+}
+
+// Those that the destination has room for are served at once, one may be in part, and the others wait, or are refused.
+TEST_P(SessionWithdrawTest, ShouldTellWhatWasMovedOfManySmallOnes)
+{
+    constexpr size_t MANY = 400;
+    const uint32_t small = file("small");
+    std::vector<struct sfd_session_request> requests;
+    for (size_t i = 0; i < MANY; i++) {
+        requests.push_back(sendingWithHead(small));
+    }
+    ASSERT_EQ(static_cast<int>(MANY), sfd_session_submit(session_, requests.data(), MANY));
+    ASSERT_TRUE(await([&] { return readable(in_.get()); }));
+    std::string read = readExactly(in_.get(), 3000); // there is room for a part of one more
+    std::vector<struct sfd_session_request> withdraws;
+    for (const struct sfd_session_request &request : requests) {
+        withdraws.push_back(withdrawing(request.user_data));
+    }
+    ASSERT_EQ(static_cast<int>(MANY), sfd_session_submit(session_, withdraws.data(), MANY));
+    auto all = reap(2 * MANY);
+    uint64_t moved = 0;
+    size_t none = 0;
+    for (const struct sfd_session_request &request : requests) {
+        moved += all[request.user_data].moved;
+        none += all[request.user_data].moved == 0;
+        if (all[request.user_data].error == 0) {
+            EXPECT_EQ(small_.size() + 4, all[request.user_data].moved);
+        }
+    }
+    read += received();
+    EXPECT_EQ(read.size(), moved);
+    EXPECT_GT(none, 0u) << "of some, nothing";
+}
+
+TEST_P(SessionWithdrawTest, ShouldHaveMovedNothingOfWhatWasLinked)
+{
+    struct sfd_session_request requests[] = {sendingWithHead(file("big")), sendingWithHead(file("small"))};
+    requests[0].flags = SFD_SESSION_LINK;
+    ASSERT_EQ(2, sfd_session_submit(session_, requests, 2));
+    ASSERT_TRUE(await([&] { return readable(in_.get()); }));
+    const struct sfd_session_request withdraw = withdrawing(requests[0].user_data);
+    ASSERT_EQ(1, sfd_session_submit(session_, &withdraw, 1));
+    auto all = reap(3);
+    EXPECT_EQ(static_cast<uint32_t>(ECANCELED), all[requests[1].user_data].error);
+    EXPECT_EQ(0u, all[requests[1].user_data].moved);
+    EXPECT_EQ(received().size(), all[requests[0].user_data].moved);
+}
+
+INSTANTIATE_TEST_SUITE_P(AllKinds, SessionWithdrawTest, testing::Values(To::UNIX, To::TCP, To::PIPE));
+
 TEST_F(SessionTest, ShouldEndWhatIsInFlightWithTheConnection)
 {
     start();
