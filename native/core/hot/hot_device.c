@@ -5,8 +5,8 @@
 
 #define MS            ((uint64_t)1000 * 1000)
 #define SLOW_NS       (4 * MS)
-#define NEW_NS        (2 * 1000 * MS) /* how long it is suspect at first */
-#define SUSPECT_NS    (10 * 1000 * MS)
+#define NEW_NS        (2 * 1000 * MS)  /* how long it is suspect at first, and after a slow call that was not counted */
+#define SUSPECT_NS    (10 * 1000 * MS) /* and after it was closed */
 #define PAUSE_MIN_NS  (1000 * MS)
 #define PAUSE_MAX_NS  (60 * 1000 * MS)
 #define GOOD_AFTER_NS (60 * 1000 * MS)
@@ -48,17 +48,24 @@ static void close_for_a_while(struct sfd_hot_device *device, uint64_t now, bool 
     atomic_store(&device->closed_until, now + pause);
 }
 
+/* Until then, unless it is for longer already. */
+static void suspect(struct sfd_hot_device *device, uint64_t until)
+{
+    if (atomic_load(&device->suspect_until) < until) atomic_store(&device->suspect_until, until);
+}
+
 void sfd_hot_device_leave(struct sfd_hot_device *device, const struct sfd_sys *sys, const struct sfd_hot_call *call)
 {
     const uint64_t now = sys->now_ns();
     const uint64_t elapsed = now - call->begun;
 
     if (elapsed >= SLOW_NS) {
-        if (call->switches >= 0 && sys->voluntary_switches() > call->switches) {
+        const int64_t switches = call->switches < 0 ? -1 : sys->voluntary_switches();
+        if (switches > call->switches) {
             close_for_a_while(device, now, call->trial);
             return;
         }
-        atomic_store(&device->suspect_until, now + SUSPECT_NS);
+        if (switches < 0) suspect(device, now + NEW_NS); /* else the thread has only lost its processor */
     }
     if (call->trial) atomic_store(&device->closed_until, 0);
 }

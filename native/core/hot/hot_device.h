@@ -9,7 +9,8 @@
  * Time alone does not tell: on a busy machine a thread that is ready has been seen to wait 2 s for a processor. So a
  * call is held only if it was slow and the thread has waited in it of its own (getrusage(2), ru_nvcsw), which one that
  * only lost its processor has not. To count that before each call would cost a third of it: it is done while the device
- * is suspect, which it is at first (2 s), and after each slow call (10 s).
+ * is suspect, which it is at first (2 s), after a slow call that was not counted (2 s: a device that holds threads less
+ * often is not worth a second's pause), and after it was closed (10 s).
  *
  * Thread: any; no locks. A call costs two readings of the clock, ~50 ns. Owns nothing.
  */

@@ -124,9 +124,23 @@ TEST_F(HotDeviceTest, ShouldSendAnotherThreadAfterATrialThatDoesNotComeBack)
 TEST_F(HotDeviceTest, ShouldNotTakeALostProcessorForAHeldThread)
 {
     for (int i = 0; i < 100; i++) {
-        EXPECT_TRUE(call(2000, 0));
+        EXPECT_TRUE(call(1000, 0));
     }
     EXPECT_LT(100, asked);
+}
+
+TEST_F(HotDeviceTest, ShouldNotLookCloselyForLongAtADeviceThatWasNotToBlame)
+{
+    now_ns += 60000 * MS;
+    EXPECT_TRUE(call(10, 0)) << "it was not counted";
+    for (int i = 0; i < 50; i++) {
+        EXPECT_TRUE(call(21, 0));
+    }
+    EXPECT_LT(50, asked);
+    const int before = asked;
+    now_ns += 1000 * MS;
+    EXPECT_TRUE(call(3, 0));
+    EXPECT_EQ(before, asked) << "two seconds are over";
 }
 
 TEST_F(HotDeviceTest, ShouldLookCloselyAfterASlowCall)
