@@ -145,7 +145,8 @@ enum sfd_session_operation {
     SFD_SESSION_READ = 3,     /* a file, or a path, into a buffer */
     SFD_SESSION_LOAD = 4,     /* a file, or a path, into the page cache */
     SFD_SESSION_RELEASE = 5,  /* a handle, of any kind, is used no more */
-    SFD_SESSION_WITHDRAW = 6, /* cancels the request in flight whose user data is `target`; ENOENT: there is none */
+    SFD_SESSION_WITHDRAW = 6, /* cancels the request in flight whose user data is `target`; ENOENT: there is none. The
+                                 completion of that tells by `moved` what it has sent until then */
     SFD_SESSION_OPERATIONS    /* how many there are */
 };
 

@@ -18,6 +18,7 @@ final class Delivery extends SessionFuture<Long> {
     private static final Long NOTHING = 0L;
 
     private final RegisteredRequest request;
+    private volatile @Nullable Transfer behind; // what it is by datagrams
 
     Delivery(SendfiledClient client, RegisteredRequest request) {
         super(client, request.operation(), request.file());
@@ -58,6 +59,7 @@ final class Delivery extends SessionFuture<Long> {
             return this;
         }
         Transfer transfer = transfer();
+        behind = transfer;
         CompletableFuture<TransferResult> result = transfer.result();
         var unused = result.whenComplete((value, failure) -> {
             if (failure != null) {
@@ -67,6 +69,14 @@ final class Delivery extends SessionFuture<Long> {
             }
         });
         return result;
+    }
+
+    @Override
+    void withdrawBehind() {
+        Transfer transfer = behind;
+        if (transfer != null) {
+            transfer.cancel();
+        }
     }
 
     private Transfer transfer() {

@@ -451,7 +451,7 @@ public final class SendfiledClient implements AutoCloseable {
      *
      * @return the bytes that were moved, with those of a header, and 0 for a warm; or a {@link TransferException} with those that
      *     were. If the user completes it ({@code cancel}, {@code orTimeout}), the daemon is asked to end the request, and may
-     *     still write for a moment: the destination can be closed, but not be used
+     *     still write for a moment: the destination can be closed, but not be used; see {@link #withdraw}
      */
     public CompletableFuture<Long> submit(RegisteredRequest request) {
         Delivery delivery = new Delivery(this, request);
@@ -472,6 +472,22 @@ public final class SendfiledClient implements AutoCloseable {
         }
         Delivery.submitAll(parts.session, deliveries);
         return Collections.unmodifiableList(Arrays.asList(deliveries));
+    }
+
+    /**
+     * Asks the daemon to end a request that was submitted. Never blocks. The future fails with {@code ECANCELED} when nothing
+     * is written for the request any more, and {@link TransferException#bytesMoved} tells what was until then; unless the
+     * request was complete, or had failed, before the daemon knew. So a server whose time is over knows whether it can still
+     * send something else: over a session the bytes are all that were written, by datagrams those that the daemon had reported.
+     *
+     * @param submitted what {@link #submit} or {@link #submitAll} has returned
+     * @throws IllegalArgumentException if it is anything else
+     */
+    public void withdraw(CompletableFuture<Long> submitted) {
+        if (!(submitted instanceof Delivery delivery) || delivery.client != this) {
+            throw new IllegalArgumentException("not a request that this client has submitted: " + submitted);
+        }
+        delivery.withdraw();
     }
 
     private static void checkPath(FileRequest request, String what) {

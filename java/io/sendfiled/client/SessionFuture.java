@@ -29,6 +29,8 @@ abstract class SessionFuture<T> extends CompletableFuture<T> implements SessionC
     /** The request that is behind it; null: none is. */
     private volatile @Nullable CompletableFuture<?> behind;
 
+    private volatile boolean withdrawn;
+
     SessionFuture(SendfiledClient client, Operation operation, FileRequest file) {
         this.client = client;
         this.operation = operation;
@@ -49,6 +51,9 @@ abstract class SessionFuture<T> extends CompletableFuture<T> implements SessionC
     /** Submits the request that is to be behind it, and completes with that: its future. */
     abstract CompletableFuture<?> submitBehind();
 
+    /** Has the request that is behind it end, if there is one, with which it completes. Idempotent. */
+    void withdrawBehind() {}
+
     // ---- submitting ----
 
     final void submit() {
@@ -61,11 +66,17 @@ abstract class SessionFuture<T> extends CompletableFuture<T> implements SessionC
     }
 
     private void passOn() {
+        if (withdrawn) {
+            fail(withdrawal());
+            return;
+        }
         try {
             CompletableFuture<?> submitted = submitBehind();
             behind = submitted;
             if (isDone()) { // since before it was known what to cancel
                 submitted.cancel(true);
+            } else if (withdrawn) { // likewise
+                withdrawBehind();
             }
         } catch (Throwable t) { // the destination's, or no memory
             fail(new TransferException(
@@ -137,6 +148,7 @@ abstract class SessionFuture<T> extends CompletableFuture<T> implements SessionC
             case LOST -> fail(failure(Errno.ECONNABORTED, false, lost()));
             case REFUSED -> fail(failure(Errno.EAGAIN, true, "too many requests wait for the daemon already"));
             case RELEASED -> fail(failure(Errno.EBADF, true, "what was registered for it is closed"));
+            case WITHDRAWN -> fail(withdrawal());
             case CLOSED -> fail(failure(Errno.ECANCELED, false, "the client was closed"));
         }
     }
@@ -147,11 +159,26 @@ abstract class SessionFuture<T> extends CompletableFuture<T> implements SessionC
                 : "the daemon that had the file open has ended: register it again";
     }
 
+    private TransferException withdrawal() {
+        return failure(Errno.ECANCELED, true, "withdrawn before the daemon had it");
+    }
+
     private TransferException failure(int errno, boolean refusal, @Nullable String detail) {
         return new TransferException(operation, file.path(), errno, moved, refusal, 0, detail, null);
     }
 
     // ---- the end ----
+
+    /** Asks for its end, with which it completes, unless it does otherwise before. */
+    final void withdraw() {
+        Session session = client.session();
+        withdrawn = true;
+        if (behind != null) {
+            withdrawBehind();
+        } else if (session != null && !isDone()) {
+            session.withdraw(this);
+        }
+    }
 
     /** False if it is complete already. */
     final boolean succeed(T value) {

@@ -11,8 +11,9 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>{@link #bytesMoved()} tells whether the destination can still be used: when it is 0, a server can still answer
  * with an error of its own; otherwise the connection has to be closed. The number is exact when the request was refused
- * ({@link #isRefusal()}), and for a request with {@linkplain TransferOptions options}; else the daemon may drop the
- * last progress message of a failing transfer, so that it is a lower bound.
+ * ({@link #isRefusal()}), for a request with {@linkplain TransferOptions options}, and over a {@linkplain
+ * TransportKind#SESSION session} that has not ended; else the daemon may drop the last progress message of a failing
+ * transfer, so that it is a lower bound.
  */
 public final class TransferException extends IOException {
     private static final long serialVersionUID = 1L;

@@ -230,13 +230,17 @@ public final class Session {
         }
     }
 
-    /** Has the daemon end a call, if it has it. */
+    /** Has the daemon end a call, or ends it here, if it waits. */
     public void withdraw(SessionCall call) {
         lock.lock();
         try {
             long ticket = call.ticket();
             if (ticket != 0 && session != 0) {
                 tell(new Notice(SessionNative.WITHDRAW, 0, ticket));
+            } else if (ticket == 0 && stopWaiting(call)) {
+                end(call, SessionCall.End.WITHDRAWN);
+                let(call);
+                signal();
             }
         } finally {
             lock.unlock();
@@ -344,6 +348,16 @@ public final class Session {
     /** Whether the daemon is to be told now that nobody uses it any more. */
     private boolean isReleasable(SessionHandle handle) {
         return handle.closed && handle.waiting == 0 && isKnown(handle) && handle.state == SessionHandle.State.READY;
+    }
+
+    /** Whether it has waited until now, for room or for a registration. */
+    private boolean stopWaiting(SessionCall call) {
+        SessionHandle to = call.request().to();
+        if (to != null && to.parked != null && to.parked.remove(call)) {
+            parked--;
+            return true;
+        }
+        return queue.remove(call);
     }
 
     private boolean isFull() {

@@ -21,6 +21,8 @@ public interface SessionCall extends Runnable {
         REFUSED,
         /** What it needs was closed. */
         RELEASED,
+        /** It was withdrawn before the daemon had it. */
+        WITHDRAWN,
         /** The client is closed. */
         CLOSED
     }

@@ -19,6 +19,7 @@ import io.sendfiled.support.OpenDescriptors;
 import io.sendfiled.support.TestDestination;
 import io.sendfiled.sys.Errno;
 import io.sendfiled.system.ClientKind;
+import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -165,6 +166,24 @@ final class RegisteredIT {
                 buffer.view((long) i * PART, PART).get(bytes);
                 assertArrayEquals(Arrays.copyOfRange(all, i, i + PART), bytes);
             }
+        }
+    }
+
+    @Test
+    void shouldTellWhatWasMovedOfARequestThatIsWithdrawn() throws Exception {
+        try (TestDestination target = TestDestination.open(TestDestination.Type.UNIX, directory);
+                RegisteredDestination to = client.register(target.destination());
+                RegisteredFile file = get(client.registerFile("big"))) {
+            CompletableFuture<Long> stuck = client.submit(RegisteredRequest.send(file, to));
+            int first = target.receivingEnd().read(ByteBuffer.allocate(PART)); // it has begun
+            client.withdraw(stuck);
+            TransferException withdrawn = failure(stuck);
+            assertEquals(Errno.ECANCELED, withdrawn.errno());
+            client.withdraw(stuck); // which is over
+            close(to);
+            target.finishSending();
+            assertEquals(first + get(target.receive()).size(), withdrawn.bytesMoved());
+            assertThrows(IllegalArgumentException.class, () -> client.withdraw(new CompletableFuture<>()));
         }
     }
 

@@ -2,6 +2,7 @@ package io.sendfiled.system.client;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
@@ -26,11 +27,13 @@ import io.sendfiled.system.ClientKind;
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
 import java.lang.management.ThreadInfo;
+import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -131,6 +134,27 @@ final class SessionClientIT {
     }
 
     @Test
+    void shouldEndRequestsThatWaitWhenTheyAreWithdrawn() throws Exception {
+        try (TestDestination target = TestDestination.open(TestDestination.Type.UNIX, directory);
+                RegisteredDestination to = client.register(target.destination());
+                RegisteredFile file = get(client.registerFile("big"))) {
+            RegisteredRequest send = RegisteredRequest.send(file, to);
+            List<CompletableFuture<Long>> all = client.submitAll(Collections.nCopies(DEPTH + 2, send));
+            CompletableFuture<Long> last = all.get(DEPTH + 1);
+            assertFalse(last.isDone());
+            client.withdraw(last);
+            TransferException withdrawn = failure(last);
+            assertEquals(Errno.ECANCELED, withdrawn.errno());
+            assertTrue(withdrawn.isRefusal());
+            assertFalse(all.get(0).isDone());
+            all.forEach(client::withdraw);
+            for (CompletableFuture<Long> one : all) {
+                assertNotEquals(0, errnoOf(one));
+            }
+        }
+    }
+
+    @Test
     void shouldEndRequestsOnceWhenClosed() throws Exception {
         AtomicInteger ends = new AtomicInteger();
         List<CompletableFuture<Long>> futures = new ArrayList<>();
@@ -190,14 +214,18 @@ final class SessionClientIT {
         }
     }
 
-    @Test
-    void shouldDoWithoutSessions() throws Exception {
+    private void withoutSessions() throws IOException {
         try (var sockets = Files.newDirectoryStream(directory, "*.session")) {
             for (Path socket : sockets) {
                 Files.delete(socket);
                 Files.createFile(socket); // where nobody listens
             }
         }
+    }
+
+    @Test
+    void shouldDoWithoutSessions() throws Exception {
+        withoutSessions();
         try (TestDestination target = TestDestination.open(TestDestination.Type.TCP, directory);
                 RegisteredDestination to = client.register(target.destination());
                 SharedBuffer buffer = SharedBuffer.allocate(SMALL);
@@ -213,6 +241,23 @@ final class SessionClientIT {
             close(to);
             target.finishSending();
             assertEquals(big, get(received));
+            assertEquals(TransportKind.DATAGRAMS, client.transport());
+        }
+    }
+
+    @Test
+    void shouldWithdrawRequestsThatGoByDatagrams() throws Exception {
+        withoutSessions();
+        try (TestDestination target = TestDestination.open(TestDestination.Type.UNIX, directory);
+                RegisteredDestination to = client.register(target.destination())) {
+            CompletableFuture<Long> stuck = client.submit(RegisteredRequest.send(FileRequest.of("big"), to));
+            int first = target.receivingEnd().read(ByteBuffer.allocate(PART)); // it has begun
+            client.withdraw(stuck);
+            TransferException withdrawn = failure(stuck);
+            assertEquals(Errno.ECANCELED, withdrawn.errno());
+            close(to);
+            target.finishSending();
+            assertTrue(withdrawn.bytesMoved() <= first + get(target.receive()).size());
             assertEquals(TransportKind.DATAGRAMS, client.transport());
         }
     }
