@@ -5,7 +5,6 @@ import io.sendfiled.protocol.RequestOptions;
 import io.sendfiled.sys.Errno;
 import io.sendfiled.sys.OwnedFd;
 import java.io.IOException;
-import java.nio.ByteBuffer;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
@@ -36,9 +35,6 @@ public final class Session {
 
     private static final int RING = 2 * DEPTH; // so that a cancel has room while all of them are in flight
     private static final int ARENA = 128 * 1024;
-    private static final int BATCH = 64; // requests that one call into C takes
-    private static final int TEXT = 64 * 1024; // bytes of their paths and heads
-    private static final int REAPED = 256; // completions that one call gives
     private static final int RETRY_MS = 1;
     private static final long REOPEN_NS = TimeUnit.SECONDS.toNanos(1);
     private static final long CLOSE_MS = 1_000;
@@ -73,7 +69,7 @@ public final class Session {
     private volatile State state = State.NONE; // written under the lock
     private volatile boolean spareStarts;
     // all below: under the lock
-    private @Nullable Memory memory; // since the thread was started
+    private @Nullable SessionMemory memory; // since the thread was started
     private boolean closing;
     private long session; // of C; 0: none
     private int epoch; // counts the sessions
@@ -84,55 +80,6 @@ public final class Session {
     // for the thread that has the baton
     private final Queue<SessionCall> ready = new ArrayDeque<>(); // that have taken their end
     private final List<Task> tasks = new ArrayList<>();
-
-    /** What is allocated with the first session: buffers for C, and a slot for each call in flight. */
-    private static final class Memory {
-        final OwnedFd event;
-        final ByteBuffer requests = SessionNative.newBuffer(BATCH * SessionNative.REQUEST_SIZE);
-        final ByteBuffer options = SessionNative.newBuffer(BATCH * SessionNative.OPTIONS_SIZE);
-        final ByteBuffer text = SessionNative.newBuffer(TEXT);
-        final long requestsAt = SessionNative.address(requests);
-        final long optionsAt = SessionNative.address(options);
-        final long textAt = SessionNative.address(text);
-        final SessionNative.Completions completions = new SessionNative.Completions(REAPED);
-        final @Nullable Object[] slots = new @Nullable Object[DEPTH]; // calls, and handles that are being registered
-        final int[] generations = new int[DEPTH];
-        final int[] free = new int[DEPTH];
-        int freeCount = DEPTH;
-        int written; // requests in the buffer
-        int submitted; // the first ones of them
-
-        Memory(OwnedFd event) {
-            this.event = event;
-            for (int i = 0; i < DEPTH; i++) {
-                free[i] = DEPTH - 1 - i;
-                generations[i] = 1;
-            }
-        }
-
-        /** Takes a slot, of which there is one: the user data. */
-        long takeSlot(Object of) {
-            int index = free[--freeCount];
-            slots[index] = of;
-            return (long) generations[index] << Integer.SIZE | index;
-        }
-
-        /** Frees it: whose it was; null if it is not taken, or is another's by now. */
-        @Nullable
-        Object freeSlot(long userData) {
-            int index = (int) userData;
-            if (index < 0 || index >= DEPTH || generations[index] != (int) (userData >>> Integer.SIZE)) {
-                return null;
-            }
-            Object of = slots[index];
-            if (of != null) {
-                slots[index] = null;
-                generations[index] = Math.max(1, generations[index] + 1);
-                free[freeCount++] = index;
-            }
-            return of;
-        }
-    }
 
     /**
      * Opens nothing yet.
@@ -169,7 +116,7 @@ public final class Session {
         settle(call, end);
     }
 
-    /** Submits calls in order, with one call into C for {@value #BATCH} of them. */
+    /** Submits calls in order, with one call into C for {@value SessionMemory#BATCH} of them. */
     public void submitAll(SessionCall[] calls) {
         SessionCall.@Nullable End[] ends = new SessionCall.@Nullable End[calls.length];
         lock.lock();
@@ -385,7 +332,7 @@ public final class Session {
 
     /** Registers a descriptor with this session, if that has not been done. What cannot be now is tried with the next use. */
     private void begin(SessionHandle handle) {
-        Memory m = Objects.requireNonNull(memory);
+        SessionMemory m = Objects.requireNonNull(memory);
         OwnedFd descriptor = handle.descriptor;
         if (isKnown(handle) || descriptor == null || handle.closed || m.freeCount == 0) {
             return;
@@ -411,8 +358,8 @@ public final class Session {
     }
 
     /** Makes room for one more request, with so many bytes of text. */
-    private boolean hasRoom(Memory m, int bytes) {
-        if (m.written < BATCH && m.text.remaining() >= bytes) {
+    private boolean hasRoom(SessionMemory m, int bytes) {
+        if (m.written < SessionMemory.BATCH && m.text.remaining() >= bytes) {
             return true;
         }
         flush();
@@ -421,7 +368,7 @@ public final class Session {
 
     /** Writes a call into the buffer. False if there is no room for it. */
     private boolean write(SessionCall call) {
-        Memory m = Objects.requireNonNull(memory);
+        SessionMemory m = Objects.requireNonNull(memory);
         SessionRequest request = call.request();
         byte[] path = request.path();
         byte[] head = request.head();
@@ -468,7 +415,7 @@ public final class Session {
     }
 
     private boolean write(Notice notice) {
-        Memory m = Objects.requireNonNull(memory);
+        SessionMemory m = Objects.requireNonNull(memory);
         if (!hasRoom(m, 0)) {
             return false;
         }
@@ -480,7 +427,7 @@ public final class Session {
 
     /** Submits what is written, but on the thread that does so when the user's actions have returned. */
     private void flushUnlessHolder() {
-        Memory m = memory;
+        SessionMemory m = memory;
         if (m == null || session == 0 || Thread.currentThread() == holder) {
             return;
         }
@@ -491,7 +438,7 @@ public final class Session {
     }
 
     private void flush() {
-        Memory m = Objects.requireNonNull(memory);
+        SessionMemory m = Objects.requireNonNull(memory);
         boolean goesOn = m.submitted < m.written;
         while (goesOn) {
             int count = m.written - m.submitted;
@@ -512,7 +459,7 @@ public final class Session {
     }
 
     /** A request in the buffer will not be submitted. */
-    private void passOn(Memory m, int index) {
+    private void passOn(SessionMemory m, int index) {
         long userData = SessionNative.userDataOf(m.requests, index * SessionNative.REQUEST_SIZE);
         if (m.freeSlot(userData) instanceof SessionCall call) {
             passOn(call);
@@ -558,9 +505,9 @@ public final class Session {
             return;
         }
         boolean starts = false;
-        Memory fresh = null;
+        SessionMemory fresh = null;
         try {
-            fresh = new Memory(OwnedFd.take(Errno.check(SessionNative.openEvent(), "make an event")));
+            fresh = new SessionMemory(OwnedFd.take(Errno.check(SessionNative.openEvent(), "make an event")));
             new Waiting(threadName, true).start();
             memory = fresh;
             starts = true;
@@ -574,7 +521,7 @@ public final class Session {
         }
     }
 
-    private static void close(@Nullable Memory memory) {
+    private static void close(@Nullable SessionMemory memory) {
         try {
             if (memory != null) {
                 memory.event.close();
@@ -592,7 +539,7 @@ public final class Session {
 
     /** Takes completions. How many, or -errno. */
     private int reap() {
-        Memory m = Objects.requireNonNull(memory);
+        SessionMemory m = Objects.requireNonNull(memory);
         int count = SessionNative.reap(session, m.completions);
         while (m.completions.next()) {
             Object of = m.freeSlot(m.completions.userData());
@@ -648,7 +595,7 @@ public final class Session {
 
     /** The session is over, or the client is closed. */
     private void endSession() {
-        Memory m = Objects.requireNonNull(memory);
+        SessionMemory m = Objects.requireNonNull(memory);
         for (int i = m.submitted; i < m.written; i++) {
             passOn(m, i);
         }
@@ -711,7 +658,7 @@ public final class Session {
         int timeoutMs = -1;
         lock.lock();
         try {
-            Memory m = Objects.requireNonNull(memory);
+            SessionMemory m = Objects.requireNonNull(memory);
             event = m.event.fd();
             if (session != 0 && !closing) {
                 drain();

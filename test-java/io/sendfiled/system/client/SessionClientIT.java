@@ -5,7 +5,6 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
-import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.sun.management.ThreadMXBean;
@@ -15,12 +14,10 @@ import io.sendfiled.client.RegisteredBuffer;
 import io.sendfiled.client.RegisteredDestination;
 import io.sendfiled.client.RegisteredFile;
 import io.sendfiled.client.RegisteredRequest;
-import io.sendfiled.client.SendfiledClient;
 import io.sendfiled.client.TransferException;
 import io.sendfiled.client.TransportKind;
 import io.sendfiled.support.Await;
 import io.sendfiled.support.Content;
-import io.sendfiled.support.OpenDescriptors;
 import io.sendfiled.support.TestDestination;
 import io.sendfiled.sys.Errno;
 import io.sendfiled.system.ClientKind;
@@ -35,7 +32,6 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
-import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
@@ -44,60 +40,18 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
-import org.junit.jupiter.api.io.TempDir;
 
 /** What only a client over a session has to cope with. Daemon and client run in this process; every descriptor is counted. */
 @Timeout(120)
-final class SessionClientIT {
-    private static final int BIG = 3_000_000; // more than a UNIX socket takes that nobody reads
-    private static final int SMALL = 4096;
+final class SessionClientIT extends RegisteredCase {
     private static final int DEPTH = 512; // of the client
-    private static final int PART = 8;
     private static final int QUEUED = 1_024; // likewise
 
-    @TempDir
-    private Path directory;
-
-    private Path root;
-    private Content big;
-    private byte[] small;
-    private ClientKind.Running running;
-    private SendfiledClient client;
-    private int descriptorsBefore;
-
-    @BeforeEach
-    void start() throws Exception {
-        root = Files.createDirectory(directory.resolve("root"));
-        big = Content.write(root.resolve("big"), BIG);
-        Content.write(root.resolve("small"), SMALL);
-        small = Files.readAllBytes(root.resolve("small"));
-        TestDestination.openAndCloseAll(directory); // whatever the JDK opens once and keeps
-        descriptorsBefore = OpenDescriptors.settledCount(ProcessHandle.current().pid());
-        running = startDaemon();
-        client = running.client();
-    }
-
-    private ClientKind.Running startDaemon() throws IOException {
-        return ClientKind.CONNECTED.start(directory, root, Map.of());
-    }
-
-    @AfterEach
-    void shouldLeakNoDescriptor() {
-        running.close();
-        OpenDescriptors.awaitCount(descriptorsBefore);
-    }
-
-    private static <T> T get(CompletableFuture<T> future) throws Exception {
-        return future.get(60, TimeUnit.SECONDS);
-    }
-
-    private static TransferException failure(CompletableFuture<?> future) {
-        ExecutionException e = assertThrows(ExecutionException.class, () -> get(future));
-        return assertInstanceOf(TransferException.class, e.getCause());
+    @Override
+    ClientKind kind() {
+        return ClientKind.CONNECTED;
     }
 
     private static int errnoOf(CompletableFuture<?> future) throws Exception {
@@ -107,11 +61,6 @@ final class SessionClientIT {
         } catch (ExecutionException e) {
             return assertInstanceOf(TransferException.class, e.getCause()).errno();
         }
-    }
-
-    /** Before the end of the block that closes it again. */
-    private static void close(AutoCloseable early) throws Exception {
-        early.close();
     }
 
     // ---- the ends of requests ----
@@ -193,7 +142,7 @@ final class SessionClientIT {
             assertEquals(TransportKind.SESSION, client.transport());
             Objects.requireNonNull(running.engine()).close();
             Await.until("the session to end", () -> client.transport() == TransportKind.DATAGRAMS);
-            next = startDaemon();
+            next = startEngine();
             Await.until("another session", () -> {
                 assertEquals(SMALL, client.submit(read).join());
                 return client.transport() == TransportKind.SESSION;
