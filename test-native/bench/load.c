@@ -23,6 +23,10 @@ static volatile sig_atomic_t ended;
 static uint64_t deadline_ns, start_ns, start_server_cpu_ns, start_own_cpu_ns;
 static pthread_barrier_t begin;
 
+/* What was finished in each slice of the time; those after the last are not counted. */
+enum { MAX_SLICES = 4096 };
+static atomic_uint slices[MAX_SLICES];
+
 static void on_end(int number)
 {
     (void)number;
@@ -50,6 +54,23 @@ static void submit_number(struct worker *w, struct slot *slot, long number)
     submit(w, slot, path);
 }
 
+static void count_in_slice(void)
+{
+    if (opt.slice_ms == 0 || start_ns == 0) return;
+    const uint64_t slice = (now_ns() - start_ns) / (opt.slice_ms * UINT64_C(1000000));
+    if (slice < MAX_SLICES) atomic_fetch_add_explicit(&slices[slice], 1, memory_order_relaxed);
+}
+
+static void print_slices(uint64_t elapsed_ns)
+{
+    uint64_t count = elapsed_ns / (opt.slice_ms * UINT64_C(1000000)); /* those that were over */
+    if (count > MAX_SLICES) count = MAX_SLICES;
+    printf("\"slices\":[");
+    for (uint64_t i = 0; i < count; i++)
+        printf("%s%u", i == 0 ? "" : ",", atomic_load(&slices[i]));
+    printf("],");
+}
+
 static void keep_busy(struct worker *w, long limit)
 {
     size_t head = 0;
@@ -67,6 +88,7 @@ static void keep_busy(struct worker *w, long limit)
         }
         if (busy == 0) return;
         finish(w, &w->slots[head]);
+        count_in_slice();
         head = (head + 1) % opt.depth;
         busy--;
     }
@@ -163,6 +185,7 @@ static int report(struct worker *workers, uint64_t elapsed_ns, uint64_t server_n
            (unsigned long long)bytes, (double)bytes / 1e6 / seconds);
     printf("\"p50_us\":%.1f,\"p90_us\":%.1f,\"p99_us\":%.1f,\"max_us\":%.1f,", samples_us(all, samples, 50),
            samples_us(all, samples, 90), samples_us(all, samples, 99), samples_us(all, samples, 100));
+    if (opt.slice_ms > 0) print_slices(elapsed_ns);
     printf("\"technique\":%d,\"cold_windows\":%llu,", workers[0].technique, (unsigned long long)cold_windows);
     printf("\"server_cpu_us\":%.3f,\"client_cpu_us\":%.3f,\"first_errno\":%d,\"first_failure\":",
            (double)server_ns / 1000 / each, (double)own_ns / 1000 / each, first_errno);

@@ -29,6 +29,7 @@ struct options {
     bool discard;          /* receivers of big files let the kernel drop the bytes */
     bool rude;             /* tries again instead of waiting for its turn */
     bool malformed;        /* requests that are none, and get no answer */
+    unsigned slice_ms;     /* requests are counted for each so many milliseconds; 0: only in all */
     long user;             /* uid, once it has connected; -1: as it was started */
     const char *directory; /* where a file to write to is made; NULL: in memory */
     const char *cold;      /* directory where the paths can be made cold, or NULL */

@@ -51,6 +51,7 @@ static void usage(FILE *to)
           "  --eof                    also wait for the end of the status channel\n"
           "  --server-pid PID         report the server's CPU time for each request\n"
           "  --announce               print \"started\" once requests begin\n"
+          "  --slice MS               also count the requests that end in each so many milliseconds\n"
           "  --timeout S              give up after this many seconds (60)\n"
           "SIGTERM ends it early: no further requests, and the report.\n",
           to);
@@ -102,6 +103,7 @@ void parse_options(int argc, char **argv)
         END,
         SERVER_PID,
         ANNOUNCE,
+        SLICE,
         TIMEOUT,
         HELP
     };
@@ -130,6 +132,7 @@ void parse_options(int argc, char **argv)
         {"eof", no_argument, NULL, END},
         {"server-pid", required_argument, NULL, SERVER_PID},
         {"announce", no_argument, NULL, ANNOUNCE},
+        {"slice", required_argument, NULL, SLICE},
         {"timeout", required_argument, NULL, TIMEOUT},
         {"help", no_argument, NULL, HELP},
         {NULL, 0, NULL, 0},
@@ -213,6 +216,9 @@ void parse_options(int argc, char **argv)
             break;
         case ANNOUNCE:
             opt.announce = true;
+            break;
+        case SLICE:
+            opt.slice_ms = (unsigned)parse_number(name, optarg, 1, 60000);
             break;
         case TIMEOUT:
             timeout = parse_number(name, optarg, 1, 600);

@@ -47,18 +47,20 @@ public final class Bench {
     private static final double BUSY_LOAD = 0.75;
     private static final int DEFAULT_ROUNDS = 5;
     private static final int QUICK_ROUNDS = 3;
+    private static final int STATUS_CHECK = 3;
+    /** What goes with --report. */
+    private static final List<String> SHOWING = List.of("markdown", "html");
 
     private Bench() {}
 
-    /** Exit status 0, 1 when something failed, 2 for a wrong command line, 3 when a goal was missed under --check. */
+    /**
+     * Exit status 0, 1 when something failed, 2 for a wrong command line, 3 under --check when a goal was missed, or when
+     * something has become worse.
+     */
     public static void main(String[] args) throws InterruptedException {
-        Options options = options();
         CommandLine line;
         try {
-            line = new DefaultParser().parse(options, args);
-            if (!line.getArgList().isEmpty()) {
-                throw new ParseException("unexpected: " + line.getArgList().get(0));
-            }
+            line = parse(args);
         } catch (ParseException e) {
             System.err.println("bench: " + e.getMessage());
             System.err.println(usage());
@@ -80,6 +82,24 @@ public final class Bench {
         }
     }
 
+    private static CommandLine parse(String... args) throws ParseException {
+        CommandLine line = new DefaultParser().parse(options(), args);
+        if (!line.getArgList().isEmpty()) {
+            throw new ParseException("unexpected: " + line.getArgList().get(0));
+        }
+        for (String other : List.of("report", "compare")) {
+            List<String> also = Stream.of(line.getOptions())
+                    .map(Option::getLongOpt)
+                    .filter(option -> !option.equals(other))
+                    .filter(option -> !(other.equals("report") ? SHOWING : List.of("check")).contains(option))
+                    .toList();
+            if (line.hasOption(other) && !also.isEmpty()) {
+                throw new ParseException("--" + other + " measures nothing: it does not go with --" + also.get(0));
+            }
+        }
+        return line;
+    }
+
     private static Options options() {
         return new Options()
                 .addOption(Option.builder()
@@ -87,11 +107,15 @@ public final class Bench {
                         .hasArgs()
                         .valueSeparator(',')
                         .get())
-                .addOption(Option.builder().longOpt("json").hasArg().get())
                 .addOption(Option.builder().longOpt("rounds").hasArg().get())
                 .addOption(Option.builder().longOpt("quick").get())
                 .addOption(Option.builder().longOpt("without-daemon").get())
                 .addOption(Option.builder().longOpt("check").get())
+                .addOption(Option.builder().longOpt("json").hasArg().get())
+                .addOption(Option.builder().longOpt("markdown").hasArg().get())
+                .addOption(Option.builder().longOpt("html").hasArg().get())
+                .addOption(Option.builder().longOpt("report").hasArg().get())
+                .addOption(Option.builder().longOpt("compare").numberOfArgs(2).get())
                 .addOption(Option.builder().longOpt("help").get());
     }
 
@@ -99,11 +123,21 @@ public final class Bench {
         StringBuilder text = new StringBuilder("""
                 usage: ./dev bench [options]
                   --scenario NAME,...  only these (all)
-                  --rounds N           rounds of each measurement (5; with --quick 3)
-                  --quick              smaller files, shorter rounds
-                  --json FILE          write every sample, median and ratio
+                  --rounds N           rounds of each measurement, 1 to 100 (5; with --quick 3)
+                  --quick              shows that all of it works, in under 4 minutes: fewer and
+                                       smaller files, shorter rounds, and no figures to quote
                   --check              exit status 3 when a goal is missed: noisy is not
                   --without-daemon     only the limits and the yardstick servers
+                  --json FILE          write every sample, median and ratio (doc/benchmark-results.md)
+                  --markdown FILE      write the report as Markdown
+                  --html FILE          write the report as a page with charts, which loads nothing
+                to measure nothing:
+                  --report FILE        write the reports of a JSON file beside it, as .md and .html;
+                                       with --markdown or --html only those
+                  --compare OLD NEW    compare two JSON files, row by row; with --check the exit
+                                       status is 3 when a goal's figure is worse
+                exit status: 0, or 1 if something failed, 2 if the command line is wrong,
+                3 by --check
                 scenarios:
                 """);
         for (Scenario scenario : SCENARIOS) {
@@ -116,12 +150,73 @@ public final class Bench {
     }
 
     private static int run(CommandLine line) throws IOException, InterruptedException {
+        Screen screen = Screen.onStandardOutput();
+        if (line.hasOption("compare")) {
+            String[] files = line.getOptionValues("compare");
+            Results older = Results.read(path(files[0]));
+            Results newer = Results.read(path(files[1]));
+            boolean worse = DifferencesScreen.print(screen, older, newer);
+            return worse && line.hasOption("check") ? STATUS_CHECK : 0;
+        }
+        if (line.hasOption("report")) {
+            Path file = path(line.getOptionValue("report"));
+            Results results = Results.read(file);
+            String name = file.toString().replaceFirst("\\.json$", "");
+            boolean both = !line.hasOption("markdown") && !line.hasOption("html");
+            show(
+                    screen,
+                    results,
+                    both ? Path.of(name + ".md") : output(line, "markdown"),
+                    both ? Path.of(name + ".html") : output(line, "html"));
+            return 0;
+        }
+        return measure(line, screen);
+    }
+
+    /** As seen from where ./dev was called, which is not where it runs. */
+    private static Path path(String name) {
+        return Path.of(System.getProperty("sendfiled.bench.caller", "")).resolve(name);
+    }
+
+    /** The file of an option; null: it was not given. There is nothing to measure for a file that cannot be written. */
+    private static @Nullable Path output(CommandLine line, String option) {
+        if (!line.hasOption(option)) {
+            return null;
+        }
+        Path file = path(line.getOptionValue(option));
+        Path directory = file.toAbsolutePath().getParent();
+        if (directory == null || !Files.isDirectory(directory)) {
+            throw new IllegalArgumentException("--" + option + ": there is no directory " + directory);
+        }
+        return file;
+    }
+
+    private static void show(Screen screen, Results results, @Nullable Path markdown, @Nullable Path html)
+            throws IOException {
+        if (markdown != null) {
+            MarkdownReport.write(results, markdown);
+            written(screen, markdown);
+        }
+        if (html != null) {
+            HtmlReport.write(results, html);
+            written(screen, html);
+        }
+    }
+
+    private static void written(Screen screen, Path file) {
+        screen.line("  " + screen.paint(Tone.FAINT, "written: " + file));
+    }
+
+    private static int measure(CommandLine line, Screen screen) throws IOException, InterruptedException {
         boolean quick = line.hasOption("quick");
         int rounds = quick ? QUICK_ROUNDS : DEFAULT_ROUNDS;
         if (line.hasOption("rounds")) {
             rounds = parseRounds(line.getOptionValue("rounds"));
         }
         List<Scenario> chosen = choose(line.getOptionValues("scenario"));
+        Path json = output(line, "json");
+        Path markdown = output(line, "markdown");
+        Path html = output(line, "html");
         Programs programs = Programs.fromSystemProperties();
         List<Server.Kind> servers = new ArrayList<>(List.of(Server.Kind.values()));
         if (line.hasOption("without-daemon")) {
@@ -132,7 +227,6 @@ public final class Bench {
         Path files = Programs.workDirectory("bench").resolve("files");
         Files.createDirectories(files);
         Path sockets = Files.createTempDirectory("sfd-bench");
-        Screen screen = Screen.onStandardOutput();
         double load = ManagementFactory.getOperatingSystemMXBean().getSystemLoadAverage();
         Report report = new Report(load);
         if (!Programs.isRoot()) {
@@ -161,26 +255,24 @@ public final class Bench {
         } finally {
             deleteTree(sockets);
         }
-        boolean met = summarize(screen, report);
-        double seconds = report.seconds().values().stream()
-                .mapToDouble(Double::doubleValue)
-                .sum();
-        screen.line("  " + screen.paint(Tone.FAINT, Units.format("measured for %.0f s", seconds)));
-        if (line.hasOption("json")) {
-            Path json = Path.of(line.getOptionValue("json"));
-            report.writeJson(json, rounds);
-            screen.line("  " + screen.paint(Tone.FAINT, "samples: " + json));
+        Results results = report.results(rounds, quick);
+        boolean met = summarize(screen, results);
+        if (json != null) {
+            results.write(json);
+            written(screen, json);
+            results = Results.read(json);
         }
-        if (!report.failed().isEmpty()) {
+        show(screen, results, markdown, html);
+        if (!results.failed().isEmpty()) {
             return 1;
         }
-        return met || !line.hasOption("check") ? 0 : 3;
+        return met || !line.hasOption("check") ? 0 : STATUS_CHECK;
     }
 
     private static void run(Scenario scenario, Scenario.Setting setting) throws InterruptedException {
         long startNs = System.nanoTime();
         setting.attempt(scenario, "", () -> scenario.run(setting));
-        setting.report().took(scenario.name(), (System.nanoTime() - startNs) / 1e9);
+        setting.report().took(scenario.name(), scenario.question(), (System.nanoTime() - startNs) / 1e9);
     }
 
     private static int parseRounds(String text) {
@@ -209,36 +301,32 @@ public final class Bench {
         return chosen;
     }
 
-    private static boolean summarize(Screen screen, Report report) {
-        boolean met = true;
-        if (report.skipped().isEmpty()
-                && report.failed().isEmpty()
-                && report.comparisons().stream().allMatch(c -> c.goal() == null)) {
-            return true;
+    /** Whether no goal was missed. */
+    private static boolean summarize(Screen screen, Results results) {
+        List<Report.Comparison> goals = results.judged();
+        if (!goals.isEmpty()
+                || !results.skipped().isEmpty()
+                || !results.failed().isEmpty()) {
+            screen.blank();
+            screen.title("goals", "ratios within this run");
+            screen.blank();
         }
-        screen.blank();
-        screen.title("goals", "ratios within this run");
-        screen.blank();
-        for (Report.Comparison comparison : report.comparisons()) {
-            Goal goal = comparison.goal();
-            if (goal == null) {
-                continue;
-            }
-            String detail = comparison.shown() + " (" + goal + ")  " + comparison.what();
+        for (Report.Comparison comparison : goals) {
+            String detail = comparison.shown() + " (" + comparison.goal() + ")  " + comparison.what();
             switch (Objects.requireNonNull(comparison.verdict())) {
                 case MET -> screen.step(comparison.testCase(), detail);
                 case NOISY -> screen.noisy(comparison.testCase(), detail + ", noisy");
-                case MISSED -> {
-                    met = false;
-                    screen.failure(comparison.testCase(), detail);
-                }
+                case MISSED -> screen.failure(comparison.testCase(), detail);
             }
         }
-        report.skipped().forEach((scenario, why) -> screen.warn(scenario, "left out: " + why));
-        report.failed()
+        results.skipped().forEach((scenario, why) -> screen.warn(scenario, "left out: " + why));
+        results.failed()
                 .forEach((scenario, why) ->
                         screen.failure(scenario, "broke off, so its goals are not measured: " + why));
-        return met;
+        double seconds =
+                results.scenarios().stream().mapToDouble(Results.Asked::seconds).sum();
+        screen.line("  " + screen.paint(Tone.FAINT, Units.format("measured for %.0f s", seconds)));
+        return results.count(Ratio.Verdict.MISSED) == 0;
     }
 
     /** A ratio; with a goal it is green, red, or yellow where the rounds allow no verdict. */

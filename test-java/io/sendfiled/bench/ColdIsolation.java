@@ -68,6 +68,7 @@ final class ColdIsolation implements Scenario {
         try (ColdFiles files = ColdFiles.mount(setting, many ? MANY : FEW)) {
             setting.screen().header(COLUMNS);
             measure(setting, files, FEW, setting.quick() ? 2 : setting.rounds() * 2);
+            new ColdTimeLine(this, WARM, WARM_CONNECTIONS).measure(setting, files, FEW);
             if (many) {
                 measure(setting, files, MANY, setting.quick() ? 1 : setting.rounds());
             } else {
@@ -149,8 +150,7 @@ final class ColdIsolation implements Scenario {
     }
 
     /** Each of its threads reads its own cold file, again and again, until it is ended. */
-    private static LoadClient.Running coldOn(Setting setting, ColdFiles files, int count, Server server)
-            throws IOException {
+    static LoadClient.Running coldOn(Setting setting, ColdFiles files, int count, Server server) throws IOException {
         List<Object> options = new ArrayList<>(files.loadOptions(count));
         options.addAll(List.of("--seconds", 60));
         return setting.load().start(server, options.toArray());

@@ -41,6 +41,8 @@ final class LoadClient {
         record Use(double cpu_us_per_s, double wakeups_per_s) {}
     }
 
+    private record Slices(List<Long> slices) {}
+
     /** A load that goes on while something else is measured. */
     record Running(Process process, BufferedReader output) implements AutoCloseable {
         boolean isRunning() {
@@ -72,6 +74,17 @@ final class LoadClient {
         @Override
         public void close() {
             process.destroyForcibly();
+        }
+
+        /** How many requests ended in each slice of the time, of a load with {@code --slice}. Blocks. */
+        List<Long> slices() throws IOException {
+            try (BufferedReader rest = output) {
+                String json = rest.readLine();
+                checked(json);
+                return parse(json == null ? "" : json, Slices.class).slices();
+            } finally {
+                process.destroyForcibly();
+            }
         }
 
         Result result() throws IOException {

@@ -19,6 +19,11 @@ final class Machine {
         return kibibytes(Path.of("/proc/meminfo"), "MemAvailable:") * 1024;
     }
 
+    /** Bytes, but for what the kernel's image takes. */
+    static long totalMemory() throws IOException {
+        return kibibytes(Path.of("/proc/meminfo"), "MemTotal:") * 1024;
+    }
+
     /** Of the default size. */
     static long hugePageBytes() throws IOException {
         return kibibytes(Path.of("/proc/meminfo"), "Hugepagesize:") * 1024;

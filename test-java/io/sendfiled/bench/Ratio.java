@@ -1,7 +1,9 @@
 package io.sendfiled.bench;
 
+import com.google.gson.annotations.SerializedName;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -15,10 +17,18 @@ import org.jspecify.annotations.Nullable;
 record Ratio(double value, double low, double high) {
     /** What a judgement says of a goal. */
     enum Verdict {
+        @SerializedName("met")
         MET,
+        @SerializedName("missed")
         MISSED,
         /** The rounds differ so much that both are possible. */
-        NOISY
+        @SerializedName("noisy")
+        NOISY;
+
+        /** In one word. */
+        String word() {
+            return name().toLowerCase(Locale.ROOT);
+        }
     }
 
     /** That of five rounds, which are the least that say something: with that of all of them, 1 - 2 / 2^5. */
@@ -41,9 +51,23 @@ record Ratio(double value, double low, double high) {
         for (int i = 0; i < count; i++) {
             ratios[i] = ours.get(i) / theirs.get(i);
         }
-        Arrays.sort(ratios);
-        int left = leftOut(count);
-        return new Ratio(Units.median(ratios), ratios[left], ratios[count - 1 - left]);
+        return ofValues(ratios);
+    }
+
+    /** The median of a number that was measured in each round, and between what the true one may lie. */
+    static Ratio ofSamples(Report.Metric metric) {
+        return metric.samples().isEmpty()
+                ? of(Double.NaN)
+                : ofValues(metric.samples().stream()
+                        .mapToDouble(Double::doubleValue)
+                        .toArray());
+    }
+
+    /** Sorts them. */
+    private static Ratio ofValues(double[] values) {
+        Arrays.sort(values);
+        int left = leftOut(values.length);
+        return new Ratio(Units.median(values), values[left], values[values.length - 1 - left]);
     }
 
     /**
@@ -61,6 +85,19 @@ record Ratio(double value, double low, double high) {
                 return k;
             }
         }
+    }
+
+    /** In another unit. */
+    Ratio times(double scale) {
+        return new Ratio(value * scale, low * scale, high * scale);
+    }
+
+    /**
+     * Of two that have no rounds in common, as those of two runs. The interval is as wide as both allow: the true ratio lies
+     * outside only if one of the true medians is outside of its own.
+     */
+    Ratio over(Ratio other) {
+        return new Ratio(value / other.value, low / other.high, high / other.low);
     }
 
     boolean isMeasured() {

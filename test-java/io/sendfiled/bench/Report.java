@@ -1,27 +1,29 @@
 package io.sendfiled.bench;
 
-import com.google.gson.Gson;
-import com.google.gson.GsonBuilder;
+import com.google.gson.annotations.SerializedName;
 import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
-import java.time.Instant;
-import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.DoubleStream;
 import org.jspecify.annotations.Nullable;
 
 /**
  * What a run measured: samples of each round, medians, and ratios between things measured in the same run.
  *
- * <p>Collects; {@link #writeJson} writes. Not thread-safe.
+ * <p>Collects; {@link #results} is what is written and shown. Not thread-safe.
  */
 final class Report {
     /** One number of one subject in one case, with the samples of its rounds; none: it was not measured. */
-    record Metric(String scenario, String testCase, String subject, String name, String unit, List<Double> samples) {
+    record Metric(
+            String scenario,
+            @SerializedName("case") String testCase,
+            String subject,
+            @SerializedName("metric") String name,
+            String unit,
+            List<Double> samples) {
         double median() {
             return samples.isEmpty()
                     ? Double.NaN
@@ -33,15 +35,20 @@ final class Report {
     /** A ratio within this run (unit {@link #RATIO}) or a number with a unit, and what it should be. */
     record Comparison(
             String scenario,
-            String testCase,
+            @SerializedName("case") String testCase,
             String what,
-            Ratio ratio,
+            @SerializedName("measured") Ratio ratio,
             String unit,
             @Nullable Goal goal,
             Ratio.@Nullable Verdict verdict) {
         /** The value as people read it. */
         String shown() {
-            return ratio.shown() + (unit.equals(RATIO) ? "" : " " + unit);
+            return ratio.shown() + (isRatio() || unit.isEmpty() ? "" : " " + unit);
+        }
+
+        /** Whether it compares two of this run. */
+        boolean isRatio() {
+            return unit.equals(RATIO);
         }
     }
 
@@ -67,17 +74,17 @@ final class Report {
 
     private static final String RATIO = "ratio";
 
-    private static final Gson GSON =
-            new GsonBuilder().setPrettyPrinting().disableHtmlEscaping().create();
-
     private final Map<String, Metric> metrics = new LinkedHashMap<>();
     private final List<Comparison> comparisons = new ArrayList<>();
     private final Map<String, String> skipped = new LinkedHashMap<>();
     private final Map<String, String> failed = new LinkedHashMap<>();
-    private final Map<String, Double> seconds = new LinkedHashMap<>();
+    private final List<Results.Asked> asked = new ArrayList<>();
+    private final List<Results.Series> series = new ArrayList<>();
+    private final List<Results.Note> notes = new ArrayList<>();
+    private final Map<String, String> versions = new LinkedHashMap<>();
     private final double loadBefore;
 
-    /** Of the last minute before the run: others on the machine are in every number. */
+    /** With the load average of the minute before the run: others on the machine are in every number. */
     Report(double loadBefore) {
         this.loadBefore = loadBefore;
     }
@@ -104,9 +111,43 @@ final class Report {
         failed.put(scenario, why);
     }
 
-    /** How long a scenario took. */
-    void took(String scenario, double scenarioSeconds) {
-        seconds.put(scenario, scenarioSeconds);
+    /** That a scenario was run, and how long it took. */
+    void took(String scenario, String question, double seconds) {
+        asked.add(new Results.Asked(scenario, question, seconds));
+    }
+
+    /** Which version of another program or library was measured. */
+    void version(String name, String version) {
+        versions.put(name, version);
+    }
+
+    /** A sentence that belongs to a scenario's figures: how a side is set up, or why a figure is as it is. Once is enough. */
+    void note(String scenario, String text) {
+        Results.Note note = new Results.Note(scenario, text);
+        if (!notes.contains(note)) {
+            notes.add(note);
+        }
+    }
+
+    /**
+     * One number over time, for a chart.
+     *
+     * @param xSeconds since the beginning, ascending
+     * @param y as many values
+     */
+    void series(
+            String scenario, String testCase, String subject, String name, String unit, double[] xSeconds, double[] y) {
+        if (xSeconds.length != y.length) {
+            throw new IllegalArgumentException(xSeconds.length + " times, and " + y.length + " values");
+        }
+        series.add(new Results.Series(
+                scenario,
+                testCase,
+                subject,
+                name,
+                unit,
+                DoubleStream.of(xSeconds).boxed().toList(),
+                DoubleStream.of(y).boxed().toList()));
     }
 
     /** What was measured so far. */
@@ -156,7 +197,25 @@ final class Report {
                 goal);
     }
 
-    /** Adds a number that has a goal of its own, unless it was not measured. */
+    /**
+     * Adds the median of a number that has a goal of its own, with its interval, unless it was not measured.
+     *
+     * @param scale from the unit of the samples to the unit in which it is judged
+     */
+    Ratio judge(
+            String scenario,
+            String testCase,
+            String what,
+            Metric metric,
+            double scale,
+            String unit,
+            @Nullable Goal goal) {
+        Ratio measured = Ratio.ofSamples(metric).times(scale);
+        add(scenario, testCase, what, measured, unit, goal);
+        return measured;
+    }
+
+    /** Adds a number that was measured once, unless it was not. */
     void judge(String scenario, String testCase, String what, double value, String unit, @Nullable Goal goal) {
         add(scenario, testCase, what, Ratio.of(value), unit, goal);
     }
@@ -179,52 +238,17 @@ final class Report {
         return failed;
     }
 
-    Map<String, Double> seconds() {
-        return seconds;
-    }
-
-    void writeJson(Path file, int rounds) throws IOException {
-        Map<String, Object> root = new LinkedHashMap<>();
-        root.put("environment", environment(rounds));
-        List<Map<String, Object>> values = new ArrayList<>();
-        for (Metric metric : metrics.values()) {
-            Map<String, Object> value = new LinkedHashMap<>();
-            value.put("scenario", metric.scenario());
-            value.put("case", metric.testCase());
-            value.put("subject", metric.subject());
-            value.put("metric", metric.name());
-            value.put("unit", metric.unit());
-            value.put("median", metric.median());
-            value.put("samples", metric.samples());
-            values.add(value);
-        }
-        root.put("metrics", values);
-        root.put("comparisons", comparisons);
-        root.put("skipped", skipped);
-        root.put("failed", failed);
-        root.put("seconds", seconds);
-        Files.writeString(file, GSON.toJson(root) + "\n");
-    }
-
-    private Map<String, Object> environment(int rounds) throws IOException {
-        Map<String, Object> environment = new LinkedHashMap<>();
-        environment.put("time", Instant.now().truncatedTo(ChronoUnit.SECONDS).toString());
-        environment.put("kernel", System.getProperty("os.version"));
-        environment.put("arch", System.getProperty("os.arch"));
-        environment.put("cpus", Runtime.getRuntime().availableProcessors());
-        environment.put("java", System.getProperty("java.runtime.version"));
-        environment.put("cpu", cpuModel());
-        environment.put("loadAverageBefore", loadBefore);
-        environment.put("rounds", rounds);
-        return environment;
-    }
-
-    private static String cpuModel() throws IOException {
-        for (String line : Files.readAllLines(Path.of("/proc/cpuinfo"))) {
-            if (line.startsWith("model name")) {
-                return line.substring(line.indexOf(':') + 1).strip();
-            }
-        }
-        return "unknown";
+    /** What was measured so far. Blocks, to look at the machine. */
+    Results results(int rounds, boolean quick) throws IOException, InterruptedException {
+        return new Results(
+                Results.FORMAT,
+                Environment.probe(rounds, quick, loadBefore, versions),
+                List.copyOf(asked),
+                List.copyOf(metrics.values()),
+                List.copyOf(comparisons),
+                List.copyOf(series),
+                List.copyOf(notes),
+                skipped,
+                failed);
     }
 }

@@ -1,5 +1,7 @@
 package io.sendfiled.bench;
 
+import java.math.BigDecimal;
+import java.math.MathContext;
 import java.util.Arrays;
 import java.util.Locale;
 
@@ -42,6 +44,51 @@ final class Units {
 
     static String seconds(long ns) {
         return format("%.1f s", ns / 1e9);
+    }
+
+    /** With three digits or more. */
+    static String number(double value) {
+        if (!Double.isFinite(value)) {
+            return "–";
+        }
+        double size = Math.abs(value);
+        if (size >= 100 || value == 0) {
+            return format("%,.0f", value);
+        }
+        return size >= 10 ? format("%.1f", value) : size >= 1 ? format("%.2f", value) : format("%.3g", value);
+    }
+
+    /** A number with the unit of its samples. */
+    static String value(double value, String unit) {
+        if (!Double.isFinite(value)) {
+            return "–";
+        }
+        return switch (unit) {
+            case "us" -> micros(value);
+            case "ms" -> micros(value * 1000);
+            case "MB/s" -> megabytesPerSecond(value);
+            case "" -> number(value);
+            default -> number(value) + " " + unit.replace("us/", "µs/");
+        };
+    }
+
+    /** The same at the mark of an axis, which is a round number. */
+    static String mark(double value, String unit) {
+        return switch (unit) {
+            case "us", "ms", "MB/s" -> value(value, unit);
+            default -> {
+                String plain = BigDecimal.valueOf(value)
+                        .round(new MathContext(3))
+                        .stripTrailingZeros()
+                        .toPlainString();
+                yield (Math.abs(value) >= 1000 ? number(value) : plain) + (unit.isEmpty() ? "" : " " + unit);
+            }
+        };
+    }
+
+    /** Whether more of a unit is better: of rates. Of times, memory, processors and calls it is worse. */
+    static boolean isMoreBetter(String unit) {
+        return unit.endsWith("/s");
     }
 
     static double median(double... values) {

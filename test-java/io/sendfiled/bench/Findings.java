@@ -1,0 +1,140 @@
+package io.sendfiled.bench;
+
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/** What both kinds of report say of a run, in the same words and the same order. */
+record Findings(Results results) {
+    static final String TITLE = "sendfiled, measured";
+
+    /** In a few sentences: what this is, and how it went. */
+    List<String> summary() {
+        long met = results.count(Ratio.Verdict.MET);
+        long noisy = results.count(Ratio.Verdict.NOISY);
+        long missed = results.count(Ratio.Verdict.MISSED);
+        List<String> sentences = new ArrayList<>();
+        sentences.add(
+                "sendfiled opens files and sends them on behalf of other programs, so that no disk makes them wait.");
+        sentences.add(
+                "This report compares it with what the machine allows and with what one would use instead: all sides ran"
+                        + " on one machine, in the same run, in alternating rounds.");
+        sentences.add(Units.format(
+                "Of %d goals %d were met and %d missed; for %d the rounds differ too much for a verdict (noisy).",
+                met + noisy + missed, met, missed, noisy));
+        if (!results.failed().isEmpty() || !results.skipped().isEmpty()) {
+            sentences.add(Units.format(
+                    "Of its parts %d broke off and %d were left out; both are named below.",
+                    results.failed().size(), results.skipped().size()));
+        }
+        return sentences;
+    }
+
+    /** How to read the figures. */
+    List<String> reading() {
+        return List.of(
+                "A ratio compares two sides of this run: 1 means as much as the other side. Of rates more is better, of times,"
+                        + " memory and processor time less.",
+                "Brackets and whiskers are the interval in which the true median lies, with a confidence of 93 % or more if there"
+                        + " were five rounds or more; of fewer it is from the least to the greatest.",
+                "A goal is met or missed if the whole interval says so, and noisy if the goal lies inside it.",
+                "Quote ratios, not the absolute numbers: these are of this machine and this hour.");
+    }
+
+    /** The goals of a verdict. */
+    List<Report.Comparison> judged(Ratio.Verdict verdict) {
+        return results.comparisons().stream()
+                .filter(comparison -> comparison.verdict() == verdict)
+                .toList();
+    }
+
+    /** What broke off or was left out, and why; the names begin with that of the scenario. */
+    Map<String, String> gaps() {
+        Map<String, String> gaps = new LinkedHashMap<>();
+        results.failed().forEach((what, why) -> gaps.put(what, "broke off: " + why));
+        results.skipped().forEach((what, why) -> gaps.put(what, "left out: " + why));
+        return gaps;
+    }
+
+    List<Report.Comparison> comparisons(Results.Asked scenario) {
+        return results.comparisons().stream()
+                .filter(comparison -> comparison.scenario().equals(scenario.name()))
+                .toList();
+    }
+
+    List<Report.Metric> metrics(Results.Asked scenario) {
+        return results.metrics().stream()
+                .filter(metric -> metric.scenario().equals(scenario.name()))
+                .toList();
+    }
+
+    List<Results.Series> series(Results.Asked scenario) {
+        return results.series().stream()
+                .filter(series -> series.scenario().equals(scenario.name()))
+                .toList();
+    }
+
+    List<String> notes(Results.Asked scenario) {
+        return results.notes().stream()
+                .filter(note -> note.scenario().equals(scenario.name()))
+                .map(Results.Note::text)
+                .toList();
+    }
+
+    /** The machine and the run, as pairs of name and value. */
+    Map<String, String> environment() {
+        Map<String, String> environment = new LinkedHashMap<>();
+        environment.put("measured", results.environment().time());
+        environment.put(
+                "load before", Units.format("%.2f", results.environment().loadBefore()));
+        environment.putAll(results.environment().described());
+        environment.put(
+                "took",
+                Units.format(
+                        "%.0f s",
+                        results.scenarios().stream()
+                                .mapToDouble(Results.Asked::seconds)
+                                .sum()));
+        return environment;
+    }
+
+    /** The verdict as a mark that colour is not needed for. */
+    static String mark(Report.Comparison comparison) {
+        Ratio.Verdict verdict = comparison.verdict();
+        return verdict == null
+                ? ""
+                : switch (verdict) {
+                    case MET -> "✓";
+                    case MISSED -> "✗";
+                    case NOISY -> "~";
+                };
+    }
+
+    static String verdict(Report.Comparison comparison) {
+        Ratio.Verdict verdict = comparison.verdict();
+        return verdict == null ? "" : mark(comparison) + " " + verdict.word();
+    }
+
+    static String goal(Report.Comparison comparison) {
+        return comparison.goal() == null ? "" : comparison.goal().toString();
+    }
+
+    /** How far its rounds are apart, of the median; empty if there was one. */
+    static String spread(Report.Metric metric) {
+        if (metric.samples().size() < 2 || metric.median() == 0) {
+            return "";
+        }
+        double least = metric.samples().stream().min(Double::compare).orElseThrow();
+        double most = metric.samples().stream().max(Double::compare).orElseThrow();
+        return Units.format("%.0f %%", (most - least) / Math.abs(metric.median()) * 100);
+    }
+
+    /** The interval of a metric's median; empty if it was measured once. */
+    static String interval(Report.Metric metric) {
+        Ratio interval = Ratio.ofSamples(metric);
+        return interval.low() == interval.high()
+                ? ""
+                : Units.value(interval.low(), metric.unit()) + " to " + Units.value(interval.high(), metric.unit());
+    }
+}

@@ -1,0 +1,321 @@
+package io.sendfiled.bench;
+
+import io.sendfiled.bench.BarChart.Bar;
+import io.sendfiled.bench.LineChart.Line;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.TreeMap;
+import java.util.stream.Collectors;
+
+/**
+ * A run as one HTML page with charts. It loads nothing: its style and its charts are in it, and it has no script. Light or dark
+ * as the reader's system, and as wide as the window.
+ */
+final class HtmlReport {
+    private static final String STYLE = "report.css";
+
+    private final Findings findings;
+    private final Markup page = new Markup();
+    private int charts;
+
+    private HtmlReport(Results results) {
+        this.findings = new Findings(results);
+    }
+
+    /** Writes the file; blocks. */
+    static void write(Results results, Path file) throws IOException {
+        Files.writeString(file, of(results));
+    }
+
+    static String of(Results results) throws IOException {
+        return "<!DOCTYPE html>\n" + new HtmlReport(results).whole();
+    }
+
+    private Markup whole() throws IOException {
+        page.open("html", "lang", "en").open("head");
+        page.empty("meta", "charset", "utf-8");
+        page.empty("meta", "name", "viewport", "content", "width=device-width, initial-scale=1");
+        page.empty("meta", "name", "color-scheme", "content", "light dark");
+        page.element("title", Findings.TITLE);
+        page.element("style", style());
+        page.close().open("body").open("main");
+        summary();
+        losses();
+        for (Results.Asked scenario : findings.results().scenarios()) {
+            scenario(scenario);
+        }
+        environment();
+        return page.close().close().close();
+    }
+
+    /** It has no character that HTML or XML would read in another way. */
+    private static String style() throws IOException {
+        try (InputStream in = Objects.requireNonNull(HtmlReport.class.getResourceAsStream(STYLE), STYLE)) {
+            return new String(in.readAllBytes(), StandardCharsets.UTF_8);
+        }
+    }
+
+    private void summary() {
+        Results results = findings.results();
+        page.open("header").element("h1", Findings.TITLE);
+        page.element("p", String.join(" ", findings.summary()), "class", "lead");
+        page.open("ul", "class", "tally");
+        for (Ratio.Verdict verdict : List.of(Ratio.Verdict.MET, Ratio.Verdict.NOISY, Ratio.Verdict.MISSED)) {
+            page.open("li", "class", verdict.word())
+                    .element("b", Long.toString(results.count(verdict)))
+                    .text(" " + verdict.word())
+                    .close();
+        }
+        page.close();
+        page.open("details").element("summary", "How to read it").open("ul");
+        findings.reading().forEach(sentence -> page.element("li", sentence));
+        page.close().close();
+        page.open("nav", "aria-label", "Scenarios");
+        results.scenarios()
+                .forEach(scenario -> page.element("a", scenario.name(), "href", "#scenario-" + scenario.name()));
+        page.close().close();
+    }
+
+    private void losses() {
+        page.open("section", "id", "losses").element("h2", "Losses, and what is not certain");
+        List<Report.Comparison> missed = findings.judged(Ratio.Verdict.MISSED);
+        List<Report.Comparison> noisy = findings.judged(Ratio.Verdict.NOISY);
+        if (missed.isEmpty()) {
+            page.element("p", "No goal was missed.");
+        } else {
+            goals(missed);
+        }
+        if (!noisy.isEmpty()) {
+            page.open("details").element("summary", "Without a verdict, because the rounds differ: " + noisy.size());
+            goals(noisy);
+            page.close();
+        }
+        Map<String, String> gaps = findings.gaps();
+        if (!gaps.isEmpty()) {
+            page.open("ul");
+            gaps.forEach((what, why) ->
+                    page.open("li").element("b", what).text(" " + why).close());
+            page.close();
+        }
+        page.close();
+    }
+
+    private void goals(List<Report.Comparison> goals) {
+        page.open("div", "class", "stacked");
+        table(List.of("verdict", "scenario", "measured", "goal", "case", "what"));
+        for (Report.Comparison goal : goals) {
+            page.open("tr")
+                    .element("td", Findings.verdict(goal), "class", style(goal) + " value")
+                    .open("td")
+                    .element("a", goal.scenario(), "href", "#scenario-" + goal.scenario())
+                    .close()
+                    .element("td", goal.shown(), "class", "value")
+                    .element("td", Findings.goal(goal), "class", "bound");
+            cells(goal.testCase(), goal.what());
+            page.close();
+        }
+        endTable();
+        page.close();
+    }
+
+    private void scenario(Results.Asked scenario) {
+        page.open("section", "id", "scenario-" + scenario.name()).element("h2", scenario.name());
+        page.element("p", scenario.question(), "class", "question");
+        List<String> notes = findings.notes(scenario);
+        if (!notes.isEmpty()) {
+            page.open("ul", "class", "notes");
+            notes.forEach(note -> page.element("li", note));
+            page.close();
+        }
+        List<Report.Comparison> comparisons = findings.comparisons(scenario);
+        List<Report.Metric> metrics = findings.metrics(scenario);
+        page.open("div", "class", "charts");
+        ratios(comparisons);
+        numbers(comparisons);
+        overTime(findings.series(scenario));
+        bySize(metrics);
+        page.add(PercentileChart.of(nextId(), metrics));
+        page.close();
+        sides(metrics);
+        figures(metrics);
+        page.close();
+    }
+
+    private String nextId() {
+        return "chart-" + ++charts;
+    }
+
+    private void ratios(List<Report.Comparison> comparisons) {
+        List<Bar> bars = comparisons.stream()
+                .filter(Report.Comparison::isRatio)
+                .map(ratio -> new Bar(
+                        ratio.testCase(),
+                        ratio.shown() + mark(ratio),
+                        ratio.what(),
+                        ratio.ratio(),
+                        ratio.goal() == null ? Double.NaN : ratio.goal().bound(),
+                        style(ratio)))
+                .toList();
+        if (!bars.isEmpty()) {
+            page.add(BarChart.ofRatios(
+                    nextId(), "Ratios: the dashed line is the other side, a thick mark the goal", bars));
+        }
+    }
+
+    /** Numbers with goals of their own, in parts of them: so they fit on one axis. */
+    private void numbers(List<Report.Comparison> comparisons) {
+        List<Bar> bars = new ArrayList<>();
+        for (Report.Comparison number : comparisons) {
+            Report.Goal goal = number.goal();
+            if (!number.isRatio() && goal != null && goal.bound() > 0) {
+                bars.add(new Bar(
+                        number.testCase(),
+                        number.shown() + " (" + goal + ")" + mark(number),
+                        number.what(),
+                        number.ratio().times(1 / goal.bound()),
+                        1,
+                        style(number)));
+            }
+        }
+        if (!bars.isEmpty()) {
+            page.add(BarChart.ofRatios(nextId(), "Numbers, each in parts of its own goal", bars));
+        }
+    }
+
+    private static String mark(Report.Comparison comparison) {
+        String mark = Findings.mark(comparison);
+        return mark.isEmpty() ? "" : " " + mark;
+    }
+
+    private static String style(Report.Comparison comparison) {
+        Ratio.Verdict verdict = comparison.verdict();
+        return verdict == null ? "plain" : verdict.word();
+    }
+
+    private void overTime(List<Results.Series> all) {
+        Map<String, List<Results.Series>> charts = all.stream()
+                .collect(Collectors.groupingBy(
+                        series -> series.testCase() + ": " + series.name() + "\0" + series.unit(),
+                        LinkedHashMap::new,
+                        Collectors.toList()));
+        charts.forEach((key, group) -> {
+            List<Line> lines = new ArrayList<>();
+            for (Results.Series series : group) {
+                TreeMap<Double, Double> points = new TreeMap<>();
+                for (int i = 0; i < series.seconds().size(); i++) {
+                    points.put(series.seconds().get(i), series.values().get(i));
+                }
+                if (!points.isEmpty()) {
+                    lines.add(new Line(series.subject(), points));
+                }
+            }
+            if (!lines.isEmpty()) {
+                String title = key.substring(0, key.indexOf('\0')) + " over time";
+                page.add(LineChart.overTime(nextId(), title, lines, group.get(0).unit()));
+            }
+        });
+    }
+
+    private void bySize(List<Report.Metric> metrics) {
+        Growth.of(metrics)
+                .forEach(growth -> page.add(
+                        LineChart.byNumber(nextId(), growth.title(), growth.lines(), growth.names(), growth.unit())));
+    }
+
+    /** Each case with several sides: its first rate. */
+    private void sides(List<Report.Metric> metrics) {
+        Map<String, List<Report.Metric>> cases = new LinkedHashMap<>();
+        for (Report.Metric metric : metrics) {
+            if (Units.isMoreBetter(metric.unit()) && metric.median() > 0) {
+                List<Report.Metric> sides = cases.computeIfAbsent(metric.testCase(), key -> new ArrayList<>());
+                if (sides.isEmpty() || sides.get(0).name().equals(metric.name())) {
+                    sides.add(metric);
+                }
+            }
+        }
+        cases.values().removeIf(sides -> sides.size() < 2);
+        if (cases.isEmpty()) {
+            return;
+        }
+        page.open("details")
+                .element("summary", "Every side, in absolute numbers")
+                .open("div", "class", "charts");
+        cases.forEach((testCase, sides) -> page.add(BarChart.ofNumbers(
+                nextId(),
+                testCase + ": " + sides.get(0).name(),
+                sides.stream()
+                        .map(side -> new Bar(
+                                side.subject(),
+                                Units.value(side.median(), side.unit()),
+                                "",
+                                Ratio.ofSamples(side),
+                                Double.NaN,
+                                "plain"))
+                        .toList(),
+                sides.get(0).unit())));
+        page.close().close();
+    }
+
+    private void figures(List<Report.Metric> metrics) {
+        if (metrics.isEmpty()) {
+            return;
+        }
+        page.open("details").element("summary", "All figures: medians, intervals and rounds of " + metrics.size());
+        table(List.of("case", "side", "metric", "median", "interval", "spread", "rounds"));
+        for (Report.Metric metric : metrics) {
+            page.open("tr");
+            cells(
+                    metric.testCase(),
+                    metric.subject(),
+                    metric.name(),
+                    Units.value(metric.median(), metric.unit()),
+                    Findings.interval(metric),
+                    Findings.spread(metric),
+                    metric.samples().stream().map(Units::number).collect(Collectors.joining("  ")));
+            page.close();
+        }
+        endTable();
+        page.close();
+    }
+
+    private void environment() {
+        page.open("section", "id", "environment").element("h2", "Machine and run");
+        table(List.of("", ""));
+        findings.environment().forEach((name, value) -> {
+            page.open("tr");
+            cells(name, value);
+            page.close();
+        });
+        endTable();
+        page.close();
+    }
+
+    /** It scrolls by itself where it is wider than the page. */
+    private void table(List<String> titles) {
+        page.open("div", "class", "scroll", "tabindex", "0").open("table");
+        if (titles.stream().anyMatch(title -> !title.isEmpty())) {
+            page.open("thead").open("tr");
+            titles.forEach(title -> page.element("th", title, "scope", "col"));
+            page.close().close();
+        }
+        page.open("tbody");
+    }
+
+    private void endTable() {
+        page.close().close().close();
+    }
+
+    private void cells(String... texts) {
+        for (String text : texts) {
+            page.element("td", text);
+        }
+    }
+}

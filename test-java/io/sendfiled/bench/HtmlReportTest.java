@@ -1,0 +1,159 @@
+package io.sendfiled.bench;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.StringReader;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import javax.xml.parsers.DocumentBuilderFactory;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.w3c.dom.Document;
+import org.w3c.dom.Element;
+import org.w3c.dom.Node;
+import org.w3c.dom.NodeList;
+import org.xml.sax.InputSource;
+
+/** The page opens from a disk, in any browser: it is well-formed, needs no network, and shows what was measured. */
+final class HtmlReportTest {
+    private Document page;
+
+    @BeforeEach
+    void render() throws Exception {
+        page = parse(HtmlReport.of(ExampleResults.make()));
+    }
+
+    private static Document parse(String html) throws Exception {
+        return DocumentBuilderFactory.newInstance().newDocumentBuilder().parse(new InputSource(new StringReader(html)));
+    }
+
+    private static List<Element> elements(NodeList nodes) {
+        List<Element> elements = new ArrayList<>();
+        for (int i = 0; i < nodes.getLength(); i++) {
+            elements.add((Element) nodes.item(i));
+        }
+        return elements;
+    }
+
+    private List<Element> elements(String tag) {
+        return elements(page.getElementsByTagName(tag));
+    }
+
+    private List<Element> charts() {
+        return elements("svg").stream().filter(svg -> svg.hasAttribute("role")).toList();
+    }
+
+    private static boolean has(Element parent, String tag) {
+        return parent.getElementsByTagName(tag).getLength() > 0;
+    }
+
+    @Test
+    void shouldLoadNothing() {
+        Set<String> loading = Set.of("script", "link", "img", "image", "iframe", "object", "embed", "use", "base");
+        for (Element element : elements("*")) {
+            assertFalse(loading.contains(element.getTagName()), element.getTagName());
+            for (int i = 0; i < element.getAttributes().getLength(); i++) {
+                Node attribute = element.getAttributes().item(i);
+                boolean refers =
+                        Set.of("href", "src", "srcset", "style", "xlink:href").contains(attribute.getNodeName());
+                assertTrue(!refers || attribute.getNodeValue().startsWith("#"), attribute.toString());
+            }
+        }
+        String style = elements("style").get(0).getTextContent();
+        assertFalse(style.contains("url(") || style.contains("@import"), style);
+    }
+
+    @Test
+    void shouldDrawEachKindOfChart() {
+        List<String> titles = charts().stream()
+                .map(svg -> svg.getElementsByTagName("title").item(0).getTextContent())
+                .toList();
+
+        for (String kind : List.of(
+                "Ratios",
+                "Numbers",
+                "rate over time",
+                "rate by size",
+                "p99 by size",
+                "Latency, logarithmic",
+                "4 KiB: rate")) {
+            assertTrue(titles.stream().anyMatch(title -> title.contains(kind)), () -> kind + " is not in " + titles);
+        }
+    }
+
+    @Test
+    void shouldHaveDataAndADescriptionInEachChart() {
+        for (Element chart : charts()) {
+            assertTrue(has(chart, "rect") || has(chart, "circle") || has(chart, "polyline"), chart::getTextContent);
+            assertFalse(
+                    chart.getElementsByTagName("desc").item(0).getTextContent().isBlank(), chart::getTextContent);
+            for (String id : chart.getAttribute("aria-labelledby").split(" ", -1)) {
+                assertEquals(
+                        1,
+                        elements("*").stream()
+                                .filter(e -> e.getAttribute("id").equals(id))
+                                .count(),
+                        id);
+            }
+        }
+    }
+
+    @Test
+    void shouldPlaceAllOfAChartInsideOfIt() {
+        for (Element chart : charts()) {
+            for (Element shape : elements(chart.getElementsByTagName("*"))) {
+                for (String name : List.of("x", "x1", "x2", "cx", "width")) {
+                    String value = shape.getAttribute(name);
+                    assertFalse(value.contains("NaN") || value.startsWith("-"), () -> shape.getTagName() + " " + value);
+                    if (value.endsWith("%")) {
+                        assertTrue(Double.parseDouble(value.replace("%", "")) <= 100, value);
+                    }
+                }
+            }
+        }
+    }
+
+    @Test
+    void shouldHaveNoIdTwiceAndNoLinkToNowhere() {
+        Set<String> ids = new HashSet<>();
+        for (Element element : elements("*")) {
+            assertTrue(!element.hasAttribute("id") || ids.add(element.getAttribute("id")), element.getAttribute("id"));
+        }
+        assertFalse(elements("a").isEmpty());
+        for (Element link : elements("a")) {
+            assertTrue(ids.contains(link.getAttribute("href").substring(1)), link.getAttribute("href"));
+        }
+    }
+
+    @Test
+    void shouldTellOfLossesBeforeAnyScenario() {
+        List<String> sections = elements("section").stream()
+                .map(section -> section.getAttribute("id"))
+                .toList();
+        assertEquals(List.of("losses", "scenario-web", "scenario-hot", "environment"), sections);
+
+        String losses = elements("section").get(0).getTextContent();
+        assertTrue(losses.contains("✗ missed") && losses.contains("of theirs, doubled"), losses);
+        assertTrue(losses.contains("~ noisy") && losses.contains("p99"), losses);
+        assertTrue(losses.contains("3 requests failed") && losses.contains("it is missing"), losses);
+        assertTrue(losses.indexOf("missed") < losses.indexOf("noisy"), losses);
+    }
+
+    @Test
+    void shouldShowNamesAsTheyAre() {
+        String text = page.getDocumentElement().getTextContent();
+
+        assertTrue(text.contains("How fast is " + ExampleResults.HOSTILE + "?"), text);
+    }
+
+    @Test
+    void shouldShowEachSample() {
+        String text = page.getDocumentElement().getTextContent();
+
+        assertTrue(text.contains("100,000  100,100  100,200  100,300  100,400  100,500"), text);
+    }
+}

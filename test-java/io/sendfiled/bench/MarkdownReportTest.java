@@ -1,0 +1,46 @@
+package io.sendfiled.bench;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+/** Markdown that GitHub shows as it is meant. */
+final class MarkdownReportTest {
+    private static List<String> lines() throws Exception {
+        return MarkdownReport.of(ExampleResults.make()).lines().toList();
+    }
+
+    @Test
+    void shouldHaveAsManyCellsInEachRowAsInItsHeader() throws Exception {
+        int columns = 0;
+        int rows = 0;
+        for (String line : lines()) {
+            int cells = line.replace("\\|", "").replaceAll("[^|]", "").length();
+            assertTrue(columns == 0 || cells == 0 || cells == columns, line);
+            columns = cells;
+            rows += cells > 0 ? 1 : 0;
+        }
+        assertTrue(rows > 20, () -> "only a few rows");
+    }
+
+    @Test
+    void shouldTellOfLossesFirst() throws Exception {
+        List<String> headings =
+                lines().stream().filter(line -> line.startsWith("#")).toList();
+
+        assertEquals("## Losses, and what is not certain", headings.get(1));
+        assertEquals("## web", headings.get(2));
+        assertTrue(lines().contains("| ✗ missed | web | 1.00 | ≥ 2.05 | 1 MiB | of theirs, doubled |"));
+    }
+
+    @Test
+    void shouldEscapeWhatMarkdownWouldRead() throws Exception {
+        String report = MarkdownReport.of(ExampleResults.make());
+
+        assertFalse(report.contains("<b>"), report);
+        assertTrue(report.contains("a &lt;b> &amp; \"c\" \\| \\`d\\` \\*e\\*"), report);
+    }
+}
