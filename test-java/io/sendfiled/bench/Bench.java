@@ -46,7 +46,7 @@ public final class Bench {
             new HotPath());
     private static final double BUSY_LOAD = 0.75;
     private static final int DEFAULT_ROUNDS = 5;
-    private static final int QUICK_ROUNDS = 3;
+    private static final int QUICK_ROUNDS = 2;
     private static final int STATUS_CHECK = 3;
     /** What goes with --report. */
     private static final List<String> SHOWING = List.of("markdown", "html");
@@ -123,7 +123,7 @@ public final class Bench {
         StringBuilder text = new StringBuilder("""
                 usage: ./dev bench [options]
                   --scenario NAME,...  only these (all)
-                  --rounds N           rounds of each measurement, 1 to 100 (5; with --quick 3)
+                  --rounds N           rounds of each measurement, 1 to 100 (5; with --quick 2)
                   --quick              shows that all of it works, in under 4 minutes: fewer and
                                        smaller files, shorter rounds, and no figures to quote
                   --check              exit status 3 when a goal is missed: noisy is not

@@ -135,7 +135,8 @@ final class Flooder implements Scenario {
                     name(),
                     ninth.title(),
                     "fairness index over the eight",
-                    report.median(name(), ninth.title(), "polite", "fairness"),
+                    report.metric(name(), ninth.title(), "polite", "fairness"),
+                    1,
                     "",
                     FAIR);
             if (!ninth.equals(LIKE_THEM)) {

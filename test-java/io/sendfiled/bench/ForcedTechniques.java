@@ -75,7 +75,7 @@ final class ForcedTechniques implements Scenario {
 
     private void measure(Setting setting, Server daemon, Destination destination, String fileName)
             throws IOException, InterruptedException {
-        Rounds.alternate(ROUNDS, destination.techniques(), (technique, round) -> {
+        Rounds.alternate(setting.quick() ? setting.rounds() : ROUNDS, destination.techniques(), (technique, round) -> {
             setting.screen().working(destination.title() + ", " + technique);
             LoadClient.Result result = setting.load().run(daemon, options(setting, destination, fileName, technique));
             String used = TECHNIQUES.get(result.technique());

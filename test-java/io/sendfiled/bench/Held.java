@@ -84,7 +84,7 @@ final class Held implements Scenario {
             new Attack("fanotify, 4 s", Needs.PRIVILEGE, "--kind", "fanotify"));
 
     private static final List<Integer> HOLDERS = List.of(1, 2, 8, 32);
-    private static final List<Integer> QUICK_HOLDERS = List.of(2, 8);
+    private static final List<Integer> QUICK_HOLDERS = List.of(2);
     private static final List<Integer> LOOPS = List.of(1, 2, 4);
     private static final List<Integer> QUICK_LOOPS = List.of(2);
 
@@ -267,7 +267,8 @@ final class Held implements Scenario {
                 name(),
                 latest.title(),
                 "p99 of the eight, the worst case",
-                median(report, latest, POLITE_ONES, "p99") / 1000,
+                report.metric(name(), latest.title(), POLITE_ONES, "p99"),
+                1e-3,
                 "ms",
                 P99_GOAL_MS);
     }

@@ -169,7 +169,7 @@ final class Loops implements Scenario {
     private Ratio measure(Setting setting, Case test, List<Side> sides) throws IOException, InterruptedException {
         Report report = setting.report();
         // Short and many, as in SmallRequests.
-        int rounds = setting.rounds() * 2;
+        int rounds = setting.quick() ? setting.rounds() : setting.rounds() * 2;
         String unit = test.bulk() ? "MB/s" : "requests/s";
         Rounds.alternate(rounds, sides, (side, round) -> {
             setting.screen().working(test.title() + ", round " + (round + 1) + " of " + rounds);

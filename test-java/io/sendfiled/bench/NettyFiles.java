@@ -42,6 +42,7 @@ final class NettyFiles implements Scenario {
 
     static final int SMALL = 4 << 10;
     static final String SMALL_FILE = "web-4KiB";
+    private static final long MIB = 1 << 20;
     private static final long LARGEST = 1 << 30;
     private static final int WARM_UP_SECONDS = 3;
     private static final String NEVER_HOT = "4 KiB of FUSE";
@@ -123,7 +124,11 @@ final class NettyFiles implements Scenario {
                 new Size(16 << 10, Wrk.CONNECTIONS, most),
                 new Size(64 << 10, Wrk.CONNECTIONS, most),
                 new Size(256 << 10, Wrk.CONNECTIONS, most),
-                new Size(1 << 20, Wrk.CONNECTIONS, most)));
+                new Size(MIB, Wrk.CONNECTIONS, most)));
+        if (setting.quick()) {
+            sizes.removeIf(size -> size.bytes() > SMALL && size.bytes() < MIB);
+            setting.report().skip(name() + ", between " + Units.size(SMALL) + " and " + Units.size(MIB), "--quick");
+        }
         if (setting.quick() || Machine.availableMemory() < 2 * LARGEST) {
             setting.report()
                     .skip(name() + ", " + Units.size(LARGEST), setting.quick() ? "--quick" : "too little memory");
@@ -259,7 +264,8 @@ final class NettyFiles implements Scenario {
                 name(),
                 testCase,
                 way.title + ", system calls a request",
-                report.median(name(), testCase, way.title, "system-calls"),
+                report.metric(name(), testCase, way.title, "system-calls"),
+                1,
                 "calls",
                 Goal.atMost(mostCalls));
     }

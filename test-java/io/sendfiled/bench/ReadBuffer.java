@@ -124,8 +124,8 @@ final class ReadBuffer implements Scenario {
                         name(),
                         test,
                         "speed, into a buffer of " + way.title,
-                        speed(report, test, Way.BUFFER),
-                        speed(report, test, way),
+                        report.metric(name(), test, Way.BUFFER.title, SPEED),
+                        report.metric(name(), test, way.title, SPEED),
                         null);
             }
         }

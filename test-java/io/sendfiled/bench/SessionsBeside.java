@@ -97,16 +97,16 @@ final class SessionsBeside {
                 }
             }
         }
-        double memory = report.median(scenario.name(), IDLE, "sendfiled", "memory");
-        double cpu = report.median(scenario.name(), IDLE, "sendfiled", "cpu");
-        report.judge(scenario.name(), IDLE, "memory of each, without its ring", memory, "KiB", MEMORY);
-        report.judge(scenario.name(), IDLE, "CPU of all, of one processor", cpu, "%", CPU);
+        Report.Metric memory = report.metric(scenario.name(), IDLE, "sendfiled", "memory");
+        Report.Metric cpu = report.metric(scenario.name(), IDLE, "sendfiled", "cpu");
+        report.judge(scenario.name(), IDLE, "memory of each, without its ring", memory, 1, "KiB", MEMORY);
+        report.judge(scenario.name(), IDLE, "CPU of all, of one processor", cpu, 1, "%", CPU);
         setting.screen()
                 .line(String.format(
                         java.util.Locale.ROOT,
                         "%d idle sessions: %.1f KiB of memory each, %.3f %% of a processor",
                         SESSIONS,
-                        memory,
-                        cpu));
+                        memory.median(),
+                        cpu.median()));
     }
 }

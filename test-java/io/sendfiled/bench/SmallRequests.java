@@ -74,7 +74,7 @@ final class SmallRequests implements Scenario {
             throws IOException, InterruptedException {
         Report report = setting.report();
         // Short and many: where the scheduler puts two processes on two CPUs decides more than a longer run averages.
-        int rounds = setting.rounds() * 3;
+        int rounds = setting.quick() ? setting.rounds() : setting.rounds() * 3;
         Rounds.alternate(rounds, List.copyOf(servers.entrySet()), (entry, round) -> {
             setting.screen().working(test.title() + ", round " + (round + 1) + " of " + rounds);
             LoadClient.Result result = setting.load()

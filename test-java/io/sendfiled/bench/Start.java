@@ -249,7 +249,11 @@ final class Start implements Scenario {
     }
 
     private double median(Setting setting, String testCase, String metric) {
-        return setting.report().median(name(), testCase, "sendfiled", metric);
+        return metric(setting, testCase, metric).median();
+    }
+
+    private Report.Metric metric(Setting setting, String testCase, String metric) {
+        return setting.report().metric(name(), testCase, "sendfiled", metric);
     }
 
     private void printStarts(Setting setting) {
@@ -275,21 +279,34 @@ final class Start implements Scenario {
     private void judge(Setting setting) {
         Report report = setting.report();
         for (Side side : List.of(Side.DAEMON, Side.CONFIGURED)) {
-            double start = median(setting, side.title, "start");
-            report.judge(name(), side.title, "until its first file is served", start, "ms", START_GOAL);
+            report.judge(
+                    name(),
+                    side.title,
+                    "until its first file is served",
+                    metric(setting, side.title, "start"),
+                    1,
+                    "ms",
+                    START_GOAL);
         }
         report.compare(
                 name(),
                 Side.DAEMON.title,
                 "of a hello world until then",
-                median(setting, Side.DAEMON.title, "start"),
-                median(setting, Side.HELLO.title, "start"),
+                metric(setting, Side.DAEMON.title, "start"),
+                metric(setting, Side.HELLO.title, "start"),
                 null);
         for (int loops : LOOPS) {
             String testCase = idle(loops);
             report.judge(
-                    name(), testCase, "memory (PSS) when idle", median(setting, testCase, "pss"), "MiB", MEMORY_GOAL);
-            report.judge(name(), testCase, "CPU in 10 s when idle", median(setting, testCase, "idle"), "ms", IDLE_GOAL);
+                    name(),
+                    testCase,
+                    "memory (PSS) when idle",
+                    metric(setting, testCase, "pss"),
+                    1,
+                    "MiB",
+                    MEMORY_GOAL);
+            report.judge(
+                    name(), testCase, "CPU in 10 s when idle", metric(setting, testCase, "idle"), 1, "ms", IDLE_GOAL);
         }
     }
 
