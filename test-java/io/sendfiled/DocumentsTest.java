@@ -158,7 +158,8 @@ final class DocumentsTest {
     @Test
     void shouldNameOptionsThatThereAre() throws IOException {
         String manuals = text(in("packaging/man", ".scd"));
-        String dev = Files.readString(SOURCE.resolve("dev"));
+        String dev = Files.readString(SOURCE.resolve("dev"))
+                + Files.readString(SOURCE.resolve("test-java/io/sendfiled/bench/Bench.java"));
         Set<String> others = Set.of(
                 "--enable-native-access",
                 "--illegal-native-access",

@@ -82,7 +82,11 @@ record Differences(List<Row> goals, List<Row> rows, List<String> onlyOld, List<S
             Report.Comparison old = before.get(Key.of(goal));
             if (old != null && old.unit().equals(goal.unit())) {
                 Ratio ratio = goal.ratio().over(old.ratio());
-                boolean isEnough = old.ratio().low() < old.ratio().high()
+                boolean isEnough = Math.min(
+                                        older.environment().rounds(),
+                                        newer.environment().rounds())
+                                >= FEWEST_ROUNDS
+                        && old.ratio().low() < old.ratio().high()
                         && goal.ratio().low() < goal.ratio().high();
                 goals.add(new Row(
                         Key.of(goal),

@@ -87,6 +87,13 @@ final class DifferencesTest {
     }
 
     @Test
+    void shouldSayNothingOfGoalsOfAFewRounds() throws Exception {
+        Differences differences = Differences.between(results("us", FAST), results("us", 50, 51, 52));
+
+        assertEquals(Change.UNKNOWN, differences.goals().get(0).change());
+    }
+
+    @Test
     void shouldNameWhatOnlyOneHasMeasured() throws Exception {
         Results web = results("us", SLOW);
         Results other = new Report(0).results(5, false);

@@ -167,26 +167,31 @@ final class LoadClient {
         return file.substring(file.indexOf('.') + 1, file.lastIndexOf('.'));
     }
 
+    /** MB/s of {@link #transfers}. Blocks. */
+    double throughput(Server server, String channel, String path, int connections)
+            throws IOException, InterruptedException {
+        return transfers(server, channel, path, connections).mb_per_s();
+    }
+
     /**
-     * MB/s of a file that so many connections take at once, each with a receiver of its own. Blocks.
+     * A file that so many connections take at once, each with a receiver of its own. Blocks.
      *
      * @param channel "pipe" is a Read File, anything else a Send File
      */
-    double throughput(Server server, String channel, String path, int connections)
+    Result transfers(Server server, String channel, String path, int connections)
             throws IOException, InterruptedException {
         return run(
-                        server,
-                        "--op",
-                        channel.equals("pipe") ? "read" : "send",
-                        "--to",
-                        channel,
-                        "--path",
-                        path,
-                        "--threads",
-                        connections,
-                        "--count",
-                        connections)
-                .mb_per_s();
+                server,
+                "--op",
+                channel.equals("pipe") ? "read" : "send",
+                "--to",
+                channel,
+                "--path",
+                path,
+                "--threads",
+                connections,
+                "--count",
+                connections);
     }
 
     /** Returns once its requests begin. */

@@ -61,6 +61,25 @@ final class Machine {
         return sum;
     }
 
+    /** How often the threads of a process that are alive gave a processor away, whether they wanted to or not. */
+    static long contextSwitches(long pid) throws IOException {
+        long sum = 0;
+        try (DirectoryStream<Path> threads = Files.newDirectoryStream(Path.of("/proc/" + pid + "/task"))) {
+            for (Path thread : threads) {
+                sum += contextSwitches(thread.resolve("status"));
+            }
+        }
+        return sum;
+    }
+
+    private static long contextSwitches(Path status) throws IOException {
+        try {
+            return number(status, "voluntary_ctxt_switches:") + number(status, "nonvoluntary_ctxt_switches:");
+        } catch (NoSuchFileException e) {
+            return 0; // it has ended since
+        }
+    }
+
     private static long cpuNs(Path schedstat) throws IOException {
         try {
             String text = Files.readString(schedstat);

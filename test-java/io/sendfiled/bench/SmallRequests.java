@@ -20,6 +20,8 @@ final class SmallRequests implements Scenario {
             @Nullable Goal cpuGoal) {}
 
     /** What the rest is compared with. */
+    private static final double MIB = 1 << 20;
+
     private static final Server.Kind BASE = Server.Kind.UNCONFINED;
 
     private static final int SIZE = 4096;
@@ -77,9 +79,12 @@ final class SmallRequests implements Scenario {
         int rounds = setting.quick() ? setting.rounds() : setting.rounds() * 3;
         Rounds.alternate(rounds, List.copyOf(servers.entrySet()), (entry, round) -> {
             setting.screen().working(test.title() + ", round " + (round + 1) + " of " + rounds);
+            Server server = entry.getValue();
+            int warmup = round == 0 ? 20_000 : 500;
+            long switches = Machine.contextSwitches(server.pid());
             LoadClient.Result result = setting.load()
                     .run(
-                            entry.getValue(),
+                            server,
                             "--op",
                             test.operation(),
                             "--to",
@@ -91,10 +96,15 @@ final class SmallRequests implements Scenario {
                             "--depth",
                             test.depth(),
                             "--warmup",
-                            round == 0 ? 20_000 : 500,
+                            warmup,
                             "--seconds",
                             setting.quick() ? 0.2 : 0.3);
-            result.sample(report, name(), test.title(), entry.getKey().title);
+            switches = Machine.contextSwitches(server.pid()) - switches;
+            String subject = entry.getKey().title;
+            result.sample(report, name(), test.title(), subject);
+            double each = (double) switches / (warmup + result.requests());
+            report.sample(name(), test.title(), subject, "context-switches", "switches/request", each);
+            report.sample(name(), test.title(), subject, "pss", "MiB", Machine.proportionalBytes(server.pid()) / MIB);
         });
         compare(report, test, "sendfiled of the original's calls, rate", "rate", Server.Kind.ORIGINAL, test.rateGoal());
         compare(report, test, "sendfiled of the fewest calls, rate", "rate", Server.Kind.FEWEST, null);

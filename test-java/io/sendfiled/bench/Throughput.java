@@ -100,8 +100,17 @@ final class Throughput implements Scenario {
                 return; // One loop is all that one connection uses.
             }
             setting.screen().working(test.title() + ", round " + (round + 1) + " of " + rounds);
-            double speed = setting.load().throughput(side.server(), test.channel(), fileName, test.connections());
-            report.sample(name(), test.title(), side.title(), SPEED, "MB/s", speed);
+            LoadClient.Result result =
+                    setting.load().transfers(side.server(), test.channel(), fileName, test.connections());
+            report.sample(name(), test.title(), side.title(), SPEED, "MB/s", result.mb_per_s());
+            double gigabytes = result.mb_per_s() * result.seconds() / 1000;
+            report.sample(
+                    name(),
+                    test.title(),
+                    side.title(),
+                    "server-cpu",
+                    "ms/GB",
+                    result.server_cpu_us() * result.requests() / 1000 / gigabytes);
         });
         return report.compareRounds(
                 name(),

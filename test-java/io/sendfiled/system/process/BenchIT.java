@@ -35,11 +35,8 @@ final class BenchIT {
                 command.add("-D" + property + "=" + Path.of(value).toAbsolutePath());
             }
         }
-        command.addAll(List.of(
-                "-Dsendfiled.bench.caller=" + directory,
-                "-cp",
-                System.getProperty("java.class.path"),
-                BENCH));
+        command.addAll(
+                List.of("-Dsendfiled.bench.caller=" + directory, "-cp", System.getProperty("java.class.path"), BENCH));
         command.addAll(List.of(arguments));
         Map<String, String> path = Map.of("PATH", System.getenv("PATH"));
         try (Program bench = Program.start(directory, command, path)) {
