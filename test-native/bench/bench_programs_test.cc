@@ -6,6 +6,7 @@
 #include <fstream>
 #include <memory>
 #include <random>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -99,6 +100,24 @@ TEST_F(BenchProgramsTest, ShouldServeARange)
 {
     serveWith("server_original");
     EXPECT_ALL_WELL(load("big", {"--offset", "4095", "--length", "70001", "--count", "40", "--eof"}));
+}
+
+TEST_F(BenchProgramsTest, ShouldCountRequestsInEachSliceOfTheTime)
+{
+    serveWith("server_fewest");
+    const std::string report = load("small", {"--op", "read", "--warmup", "500", "--seconds", "0.2", "--slice", "1"});
+    const std::string key = "\"slices\":[";
+    const size_t begin = report.find(key);
+    ASSERT_NE(begin, std::string::npos) << report;
+    std::istringstream counts(report.substr(begin + key.size()));
+    uint64_t slices = 0;
+    uint64_t sum = 0;
+    for (uint64_t count; counts >> count; counts.get(), slices++)
+        sum += count;
+    const uint64_t requests = std::stoull(report.substr(report.find(':') + 1));
+    EXPECT_GE(slices, 200U) << report;
+    EXPECT_LE(sum, requests) << report;
+    EXPECT_GE(sum, requests / 2) << report; /* but for the slice that was not over */
 }
 
 TEST_F(BenchProgramsTest, ShouldReportARefusalAsAFailure)

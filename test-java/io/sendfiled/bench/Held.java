@@ -83,7 +83,7 @@ final class Held implements Scenario {
             new Attack("evicted pages", Needs.DISK, "--kind", "evict"),
             new Attack("fanotify, 4 s", Needs.PRIVILEGE, "--kind", "fanotify"));
 
-    private static final List<Integer> HOLDERS = List.of(1, 2, 8, 32);
+    private static final List<Integer> HOLDERS = List.of(1, 8, 32);
     private static final List<Integer> QUICK_HOLDERS = List.of(2);
     private static final List<Integer> LOOPS = List.of(1, 2, 4);
     private static final List<Integer> QUICK_LOOPS = List.of(2);
@@ -193,7 +193,7 @@ final class Held implements Scenario {
     }
 
     private static Latency polite(Setting setting, Server server) throws IOException {
-        double seconds = setting.quick() ? 0.3 : 0.6;
+        double seconds = setting.quick() ? 0.3 : 0.4;
         List<LoadClient.Running> clients = new ArrayList<>();
         List<LoadClient.Result> results = new ArrayList<>();
         try {

@@ -151,7 +151,7 @@ final class NettyFiles implements Scenario {
         if (size.bytes() < LARGEST) {
             for (WebSide side : measured) {
                 setting.screen().working(size.title() + ", warming up");
-                side.prepare(size.file(), file, isSmallest && !setting.quick() ? WARM_UP_SECONDS : 1);
+                side.prepare(size.file(), file, setting.quick() ? 0 : isSmallest ? WARM_UP_SECONDS : 1);
             }
         }
         alternate(setting, size.title(), measured, size.file(), size.bytes(), size.connections(), size.seconds());
@@ -183,7 +183,7 @@ final class NettyFiles implements Scenario {
             String file = disk.mountPoint().getFileName() + "/small-4k";
             for (WebSide side : measured) {
                 setting.screen().working(NEVER_HOT + ", warming up");
-                side.prepare(file, source, setting.quick() ? 1 : WARM_UP_SECONDS);
+                side.prepare(file, source, setting.quick() ? 0 : WARM_UP_SECONDS);
             }
             alternate(setting, NEVER_HOT, measured, file, SMALL, Wrk.CONNECTIONS, 1);
             countCalls(setting, stage, measured, counter, NEVER_HOT, file);

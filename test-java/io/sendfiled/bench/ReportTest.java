@@ -67,4 +67,17 @@ final class ReportTest {
         assertEquals(Verdict.MISSED, compare().verdict(Goal.atMost(1)));
         assertEquals(Verdict.NOISY, compare().verdict(Goal.atMost(1.7)));
     }
+
+    @Test
+    void shouldJudgeANumberByTheIntervalOfItsRoundsInItsUnit() {
+        sample("ours", 900, 1000, 1100, 950, 1050);
+        Report.Metric rate = report.metric("web", "4 KiB", "ours", "rate");
+
+        assertEquals(new Ratio(1, 0.9, 1.1), report.judge("web", "4 KiB", "rate", rate, 1e-3, "k/s", Goal.atLeast(1)));
+        assertEquals(Verdict.NOISY, report.comparisons().get(0).verdict());
+        assertEquals("1.00 [0.90, 1.10] k/s", report.comparisons().get(0).shown());
+        assertEquals(
+                Verdict.MET,
+                report.judge("web", "4 KiB", "rate", rate, 1, "/s", null).verdict(Goal.atLeast(900)));
+    }
 }

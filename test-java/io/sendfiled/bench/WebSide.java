@@ -45,11 +45,13 @@ record WebSide(String title, List<WebServer> servers) implements AutoCloseable {
         return Machine.isShortOfTcpMemory() ? "other programs have filled the kernel's TCP buffers" : "";
     }
 
-    /** Compares the bytes of a file, and has the servers' code compiled. Blocks. */
+    /** Compares the bytes of a file, and has the servers' code compiled for so long, if at all. Blocks. */
     void prepare(String name, Path file, int seconds) throws IOException, InterruptedException {
         for (WebServer server : servers) {
             server.check(name, file);
-            Wrk.run(server.url(name), Wrk.CONNECTIONS, seconds);
+            if (seconds > 0) {
+                Wrk.run(server.url(name), Wrk.CONNECTIONS, seconds);
+            }
         }
     }
 
