@@ -178,15 +178,23 @@ public final class Bench {
         return Path.of(System.getProperty("sendfiled.bench.caller", "")).resolve(name);
     }
 
-    /** The file of an option; null: it was not given. There is nothing to measure for a file that cannot be written. */
+    /**
+     * The file of an option, whose directory is made; null: it was not given. There is nothing to measure for a file that
+     * cannot be written.
+     */
     private static @Nullable Path output(CommandLine line, String option) {
         if (!line.hasOption(option)) {
             return null;
         }
-        Path file = path(line.getOptionValue(option));
-        Path directory = file.toAbsolutePath().getParent();
-        if (directory == null || !Files.isDirectory(directory)) {
-            throw new IllegalArgumentException("--" + option + ": there is no directory " + directory);
+        Path file = path(line.getOptionValue(option)).toAbsolutePath();
+        Path directory = Objects.requireNonNullElse(file.getParent(), file);
+        try {
+            Files.createDirectories(directory);
+        } catch (IOException e) {
+            throw new IllegalArgumentException("--" + option + ": " + directory + " is no directory", e);
+        }
+        if (Files.isDirectory(file)) {
+            throw new IllegalArgumentException("--" + option + ": " + file + " is a directory");
         }
         return file;
     }

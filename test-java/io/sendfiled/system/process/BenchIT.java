@@ -48,13 +48,13 @@ final class BenchIT {
 
     @Test
     void shouldMeasureAndReportAndCompare() throws Exception {
-        bench(0, "--quick", "--rounds=1", "--scenario=rate", "--json=a.json", "--html=a.html", "--markdown=a.md");
+        bench(0, "--quick", "--rounds=1", "--scenario=rate", "--json=a.json", "--html=new/a.html", "--markdown=a.md");
 
         JsonObject results = JsonParser.parseString(Files.readString(directory.resolve("a.json")))
                 .getAsJsonObject();
         assertEquals(1, results.get("format").getAsInt());
         assertFalse(results.getAsJsonArray("metrics").isEmpty());
-        String page = Files.readString(directory.resolve("a.html"));
+        String page = Files.readString(directory.resolve("new/a.html"));
         assertTrue(page.contains("scenario-rate") && page.contains("<svg"), page);
 
         Files.copy(directory.resolve("a.json"), directory.resolve("b.json"));
@@ -72,6 +72,8 @@ final class BenchIT {
         assertTrue(bench(2, "--compare", "no.json").contains("usage: ./dev bench"));
         assertTrue(bench(2, "--report", "a.json", "--quick").contains("does not go with --quick"));
         assertTrue(bench(2, "--scenario", "no").contains("there is no 'no'"));
-        assertTrue(bench(2, "--scenario", "rate", "--html", "no/a.html").contains("--html: there is no directory"));
+        Files.createFile(directory.resolve("file"));
+        assertTrue(bench(2, "--scenario", "rate", "--html", "file/a.html").contains("file is no directory"));
+        assertTrue(bench(2, "--scenario", "rate", "--json", ".").contains("is a directory"));
     }
 }
