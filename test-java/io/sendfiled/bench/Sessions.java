@@ -164,7 +164,8 @@ final class Sessions implements Scenario {
                     java.put(side, startJava(setting, test, side, servers.of(side)));
                 }
             }
-            Rounds.alternate(setting.rounds() * 2, test.sides(), (side, round) -> {
+            int rounds = setting.quick() ? setting.rounds() : setting.rounds() * 2;
+            Rounds.alternate(rounds, test.sides(), (side, round) -> {
                 setting.screen().working(test.title() + ", " + side.title);
                 double seconds = setting.quick() ? 0.2 : 0.4;
                 JavaLoad load = java.get(side);
