@@ -39,7 +39,11 @@ static int open_root(struct sfd_hot *hot, const char *path)
 
 int sfd_hot_init(struct sfd_hot *hot, const char *path, const struct sfd_hot_settings *options)
 {
-    *hot = (struct sfd_hot){.root = -1, .sigpipe_is_harmless = options->sigpipe_is_harmless};
+    *hot = (struct sfd_hot){
+        .root = -1,
+        .sigpipe_is_harmless = options->sigpipe_is_harmless,
+        .cache_looks = options->cache_looks,
+    };
     int result = sfd_kernel_init(&hot->kernel, options->sys != NULL ? options->sys : &sfd_sys_linux);
     if (result == 0) {
         sfd_hot_device_init(&hot->device, hot->kernel.sys);
@@ -132,7 +136,10 @@ static int take_entry(struct sfd_hot *hot, const char *path, struct sfd_counters
     sfd_hot_cache_sweep(cache, now);
     struct sfd_hot_entry *entry = sfd_hot_cache_find(cache, path, now);
     if (entry == NULL) return -ENOENT;
-    if (!sfd_hot_cache_is_fresh(cache, entry, now)) result = check(hot, entry);
+    if (!sfd_hot_cache_is_fresh(cache, entry, now))
+        result = check(hot, entry);
+    else if (hot->cache_looks)
+        result = opened_or_cold(sfd_open_file_same(&hot->kernel, &entry->opened));
     if (result == 0) {
         count(counters, SFD_COUNTER_OPEN_FILE_HITS);
         *out = file_of(hot, entry, &entry->opened);

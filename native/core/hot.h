@@ -32,6 +32,7 @@ struct sfd_hot_settings {
     bool sigpipe_is_harmless;  /* the process ignores or handles SIGPIPE; else it is blocked while bytes are sent */
     size_t cache_entries;      /* the most files that a cache of open files keeps open; 0: there is none */
     uint64_t cache_age_ns;     /* for so long an entry is used unchecked: hot/hot_cache.h */
+    bool cache_looks;          /* at the file itself each time: one that is not as it was is opened anew at once */
 };
 
 struct sfd_hot {
@@ -40,6 +41,7 @@ struct sfd_hot {
     bool opens; /* an open there asks no server */
     enum sfd_medium medium;
     bool sigpipe_is_harmless;
+    bool cache_looks;
     uint64_t dev; /* st_dev of the root */
     struct sfd_hot_device device;
     struct sfd_hot_cache cache;

@@ -29,12 +29,14 @@ static int take_path(JNIEnv *env, jbyteArray path, char *out)
     return strlen(out) == (size_t)length ? 0 : -EINVAL;
 }
 
-static jlong open_root(JNIEnv *env, jclass self, jbyteArray path, jint cache_entries, jlong cache_age_ns)
+static jlong open_root(JNIEnv *env, jclass self, jbyteArray path, jint cache_entries, jlong cache_age_ns,
+                       jboolean cache_looks)
 {
     const struct sfd_hot_settings options = {
         .sigpipe_is_harmless = true, /* the JVM handles it, because the JDK's own writes to sockets raise it */
         .cache_entries = (size_t)cache_entries,
         .cache_age_ns = (uint64_t)cache_age_ns,
+        .cache_looks = cache_looks,
     };
     struct sfd_hot_shared *root = NULL;
     char name[PATH_MAX];
@@ -166,7 +168,7 @@ static jint send_file(JNIEnv *env, jclass self, jlong root, jint fd, jlong size,
 jint sfd_jni_register_hot(JNIEnv *env, const char *package)
 {
     static const JNINativeMethod methods[] = {
-        SFD_JNI_METHOD("openRoot0", "([BIJ)J", open_root),
+        SFD_JNI_METHOD("openRoot0", "([BIJZ)J", open_root),
         SFD_JNI_METHOD("closeRoot", "(J)V", close_root),
         SFD_JNI_METHOD("freeRoot", "(J)V", free_root),
         SFD_JNI_METHOD("open", "(J[B[J)I", open_file),

@@ -35,16 +35,17 @@ class HotFixture : public CoreTest
         CoreTest::TearDown();
     }
 
-    int init(size_t cache_entries = 0, uint64_t cache_age_ns = 0)
+    int init(size_t cache_entries = 0, uint64_t cache_age_ns = 0, bool cache_looks = false)
     {
-        return initAt(*directory_ / "root", cache_entries, cache_age_ns);
+        return initAt(*directory_ / "root", cache_entries, cache_age_ns, cache_looks);
     }
-    int initAt(const std::string &path, size_t cache_entries = 0, uint64_t cache_age_ns = 0)
+    int initAt(const std::string &path, size_t cache_entries = 0, uint64_t cache_age_ns = 0, bool cache_looks = false)
     {
         struct sfd_hot_settings options = {};
         options.sys = &sys_;
         options.cache_entries = cache_entries;
         options.cache_age_ns = cache_age_ns;
+        options.cache_looks = cache_looks;
         close();
         sfd_hot_deinit(&hot_);
         return sfd_hot_init(&hot_, path.c_str(), &options);

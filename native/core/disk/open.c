@@ -91,6 +91,23 @@ int sfd_open_cached(const struct sfd_kernel *kernel, int root, const char *path,
     return open_file(kernel, root, path, RESOLVE_INSIDE | RESOLVE_NO_XDEV, true, out);
 }
 
+/* 0 or -ESTALE. ctime changes with everything but the time of reading; a file system may lack it. */
+static int compare(const struct sfd_opened *now, const struct sfd_opened *opened)
+{
+    const bool same = now->dev == opened->dev && now->inode == opened->inode && now->size == opened->size &&
+                      now->mode == opened->mode && now->mtime == opened->mtime && now->mtime_ns == opened->mtime_ns &&
+                      now->ctime == opened->ctime && now->ctime_ns == opened->ctime_ns;
+    return same ? 0 : -ESTALE;
+}
+
+int sfd_open_file_same(const struct sfd_kernel *kernel, const struct sfd_opened *opened)
+{
+    struct sfd_opened now;
+
+    const int result = describe(kernel, opened->fd, true, &now);
+    return result < 0 ? result : compare(&now, opened);
+}
+
 int sfd_open_cached_same(const struct sfd_kernel *kernel, int root, const char *path, const struct sfd_opened *opened)
 {
     /* O_PATH: no lease is broken and no listener asked, by which the open of a file may wait. */
@@ -104,12 +121,7 @@ int sfd_open_cached_same(const struct sfd_kernel *kernel, int root, const char *
     if (fd < 0) return fd;
     const int result = describe(kernel, fd, true, &now);
     sfd_fd_close(kernel->sys, &fd);
-    if (result < 0) return result;
-    /* ctime changes with everything but the time of reading; a file system may lack it. */
-    const bool same = now.dev == opened->dev && now.inode == opened->inode && now.size == opened->size &&
-                      now.mode == opened->mode && now.mtime == opened->mtime && now.mtime_ns == opened->mtime_ns &&
-                      now.ctime == opened->ctime && now.ctime_ns == opened->ctime_ns;
-    return same ? 0 : -ESTALE;
+    return result < 0 ? result : compare(&now, opened);
 }
 
 int sfd_open_descriptor(const struct sfd_kernel *kernel, int *fd, bool cached, struct sfd_opened *out)

@@ -55,6 +55,12 @@ int sfd_open_cached(const struct sfd_kernel *kernel, int root, const char *path,
 int sfd_open_cached_same(const struct sfd_kernel *kernel, int root, const char *path, const struct sfd_opened *opened);
 
 /*
+ * Whether an open file is as it was then: 0, -ESTALE, or -errno. One that was written to, cut, touched, renamed or
+ * removed is not, nor one with other permissions. Never blocks likewise, and looks at no path.
+ */
+int sfd_open_file_same(const struct sfd_kernel *kernel, const struct sfd_opened *opened);
+
+/*
  * Takes a file that the client opened itself, and passed as *fd. 0 with *fd -1 and the descriptor in out->fd; or, with
  * *fd as it was: -EBADF (not open for reading, or O_PATH), -EINVAL (not a regular file, or open with O_DIRECT and not
  * to be opened again without it), -EAGAIN with `cached`: only the disk pool can do it. With `cached` never blocks, and

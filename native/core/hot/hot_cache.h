@@ -4,9 +4,11 @@
  * What is kept is a descriptor and what was told of its file; its bytes are read as they are now. For `age` after the
  * path was checked last, that is served without asking; afterwards the path is checked again before, by whoever opens
  * it. So a file that was replaced, removed, renamed (it or a directory above), cut, touched or made unreadable is
- * served for at most `age` as it was. What nobody asks for is closed by a later call, so that a removed file does not
- * keep its disk's space: an entry whose last check is longer ago than `age`, and than a second, and at the latest when
- * twice that is over, if somebody calls sfd_hot_cache_sweep as often as sfd_hot_cache_sweep_in says.
+ * served for at most `age` as it was. (With `cache_looks` of its root the open file itself is looked at each time, and
+ * only a change of what is above it can be seen that late.) What nobody asks for is closed by a later call, so that a
+ * removed file does not keep its disk's space: an entry whose last check is longer ago than `age`, and than a second,
+ * and at the latest when twice that is over, if somebody calls sfd_hot_cache_sweep as often as sfd_hot_cache_sweep_in
+ * says.
  *
  * Sets of 8 entries, by the hash of the path; in a set the entry that was used least lately makes room. Each set has a
  * lock, which nobody waits for: who finds it taken does without the cache. An entry counts its users, of which the

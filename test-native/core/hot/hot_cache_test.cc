@@ -121,6 +121,29 @@ TEST_P(HotCacheChangeTest, ShouldServeAFileAsItWasForItsAgeAtMost)
     }
 }
 
+TEST_P(HotCacheChangeTest, ShouldSeeAtOnceWhatHappenedToTheFileItselfIfItLooks)
+{
+    const Change &change = GetParam();
+
+    ASSERT_EQ(0, init(8, AGE, true));
+    ASSERT_EQ(0, open("sub/file"));
+    EXPECT_EQ(0, lookupsOf("sub/file")) << "no path is looked up for that";
+    const struct sfd_hot_source before = file_;
+    change.make(path(""));
+    know("sub/file");
+    if (std::string(change.name).rfind("Below", 0) == 0) {
+        now_ns += AGE - 1;
+        ASSERT_EQ(0, open("sub/file")) << "what is above it is seen when the age is over";
+        EXPECT_EQ(before.inode, file_.inode);
+        now_ns += 1;
+    }
+    ASSERT_EQ(change.result, open("sub/file"));
+    if (change.result == 0) {
+        EXPECT_EQ(change.size, file_.size);
+        EXPECT_EQ(change.size, content().size());
+    }
+}
+
 INSTANTIATE_TEST_SUITE_P(
     All, HotCacheChangeTest,
     testing::Values(

@@ -56,16 +56,17 @@ public final class HotRoot implements AutoCloseable {
      * @throws UnsatisfiedLinkError if the native library is not available
      */
     public static HotRoot open(Path root) throws IOException {
-        return open(root, 0, 0);
+        return open(root, 0, 0, false);
     }
 
     /** The same with a cache of open files. */
     public static HotRoot open(Path root, HotCache cache) throws IOException {
-        return open(root, cache.entries(), cache.age().toNanos());
+        return open(root, cache.entries(), cache.age().toNanos(), cache.looks());
     }
 
-    private static HotRoot open(Path root, int cacheEntries, long cacheAgeNanos) throws IOException {
-        long handle = HotNative.openRoot(Names.bytes(root), cacheEntries, cacheAgeNanos);
+    private static HotRoot open(Path root, int cacheEntries, long cacheAgeNanos, boolean cacheLooks)
+            throws IOException {
+        long handle = HotNative.openRoot(Names.bytes(root), cacheEntries, cacheAgeNanos, cacheLooks);
         if (handle < 0) {
             throw new NativeIoException("open " + Names.printable(root), (int) -handle);
         }

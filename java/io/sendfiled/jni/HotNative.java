@@ -60,13 +60,18 @@ public final class HotNative {
                         Map.entry("numbers", NUMBERS)));
     }
 
-    /** Opens a root, with a cache of so many open files: a handle, or -errno. Blocks. */
-    public static long openRoot(byte[] path, int cacheEntries, long cacheAgeNanos) {
+    /**
+     * Opens a root: a handle, or -errno. Blocks.
+     *
+     * @param cacheEntries the most open files that its cache keeps; 0: it has none
+     * @param cacheLooks whether the open file itself is looked at each time
+     */
+    public static long openRoot(byte[] path, int cacheEntries, long cacheAgeNanos, boolean cacheLooks) {
         NativeLibrary.ensureAvailable();
-        return openRoot0(path, cacheEntries, cacheAgeNanos);
+        return openRoot0(path, cacheEntries, cacheAgeNanos, cacheLooks);
     }
 
-    private static native long openRoot0(byte[] path, int cacheEntries, long cacheAgeNanos);
+    private static native long openRoot0(byte[] path, int cacheEntries, long cacheAgeNanos, boolean cacheLooks);
 
     /** Nothing is opened there any more; what is open stays so. Idempotent. */
     public static native void closeRoot(long root);

@@ -205,16 +205,21 @@ final class HotFileTest {
     void shouldServeACachedFileForItsAgeAtMost() throws IOException {
         Path replacement = directory.resolve("new");
         try (HotRoot checking = HotRoot.open(directory, new HotCache(10, Duration.ZERO));
+                HotRoot looking = HotRoot.open(directory, new HotCache(10, Duration.ofDays(1), true));
                 HotRoot trusting = HotRoot.open(directory, new HotCache(10, Duration.ofDays(1)))) {
             close(checking.open("file"));
+            close(looking.open("file"));
             close(trusting.open("file"));
             Files.writeString(replacement, "new");
             Files.move(replacement, path, StandardCopyOption.REPLACE_EXISTING);
             try (HotFile now = checking.open("file");
+                    HotFile seen = looking.open("file");
                     HotFile before = trusting.open("file")) {
                 assertNotNull(now);
+                assertNotNull(seen);
                 assertNotNull(before);
                 assertEquals(3, now.size());
+                assertEquals(3, seen.size());
                 assertEquals(SIZE, before.size());
                 assertEquals(10, before.read(ByteBuffer.allocateDirect(10), 0));
             }
