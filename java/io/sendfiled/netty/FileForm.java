@@ -54,6 +54,11 @@ public enum FileForm {
         }
     };
 
+    /** Whether bytes are written as they are, so that a buffer may have those of several writes. */
+    boolean isBytes() {
+        return this == DESCRIPTOR || this == BYTES;
+    }
+
     /** Bytes as this form has them; takes the buffer. */
     abstract Object message(ByteBuf bytes);
 

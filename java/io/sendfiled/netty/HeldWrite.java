@@ -16,6 +16,25 @@ record HeldWrite(ByteBuf bytes, ChannelPromise promise) {
         }
     }
 
+    /**
+     * Gives up the buffer, whose bytes are in the one that is written with a file: its promise ends with the file's.
+     *
+     * @return the file's
+     */
+    ChannelPromise together(ChannelPromise file) {
+        bytes.release();
+        if (promise.isVoid()) {
+            return file.unvoid();
+        }
+        return file.unvoid().addListener(written -> {
+            if (written.isSuccess()) {
+                promise.trySuccess();
+            } else {
+                promise.tryFailure(written.cause());
+            }
+        });
+    }
+
     static void fail(@Nullable HeldWrite write, Throwable cause) {
         if (write != null) {
             write.bytes.release();

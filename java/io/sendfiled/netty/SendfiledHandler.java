@@ -240,7 +240,10 @@ public final class SendfiledHandler extends ChannelDuplexHandler {
         return descriptor != ChannelDescriptor.NONE;
     }
 
-    /** Whether all of a small file is in the page cache, or in memory already, and is in the outbound buffer now. */
+    /**
+     * Whether all of a small file is in the page cache, or in memory already, and is in the outbound buffer now: in one buffer with
+     * its header, which costs the transport less than two.
+     */
     private boolean sendByBuffer(ChannelHandlerContext ctx, FileForm to, SendfiledFile file, ChannelPromise promise)
             throws IOException {
         ByteBuffer content = file.content();
@@ -249,8 +252,11 @@ public final class SendfiledHandler extends ChannelDuplexHandler {
             return false;
         }
         int length = (int) file.count();
-        ByteBuf bytes = ctx.alloc().directBuffer(length);
+        HeldWrite held = to.isBytes() && head != null && head.promise().setUncancellable() ? head : null;
+        ByteBuf first = held == null ? Unpooled.EMPTY_BUFFER : held.bytes();
+        ByteBuf bytes = ctx.alloc().directBuffer(first.readableBytes() + length);
         try {
+            bytes.writeBytes(first, first.readerIndex(), first.readableBytes());
             if (content != null) {
                 bytes.writeBytes(content);
             } else if (hot == null || file.read(hot, bytes, 0) != length) {
@@ -263,8 +269,13 @@ public final class SendfiledHandler extends ChannelDuplexHandler {
         }
         file.setTransferred(length);
         file.release();
-        passHead(ctx);
-        ctx.write(to.message(bytes), promise);
+        if (held == null) {
+            passHead(ctx);
+            ctx.write(to.message(bytes), promise);
+        } else {
+            head = null;
+            ctx.write(to.message(bytes), held.together(promise));
+        }
         return true;
     }
 

@@ -14,6 +14,7 @@ import io.netty.channel.ChannelFuture;
 import io.netty.channel.ChannelProgressiveFuture;
 import io.netty.channel.ChannelProgressiveFutureListener;
 import io.netty.channel.ChannelProgressivePromise;
+import io.netty.channel.ChannelPromise;
 import io.netty.handler.timeout.IdleStateHandler;
 import io.netty.util.Version;
 import io.netty.util.concurrent.Future;
@@ -143,6 +144,29 @@ final class NettyFileIT extends NettyTestCase {
         assertEquals("three", read(5));
         assertNull(Pipelines.causeOf(last));
         assertTrue(coldWrite.isSuccess());
+    }
+
+    @Test
+    void shouldSendASmallFileTogetherWithItsHeaderUnlessThatWasCancelled() throws Exception {
+        Content small = Content.write(engine.root().resolve("small"), 5_000);
+        SendfiledFile first = Pipelines.open(channel, files, "small");
+        SendfiledFile second = Pipelines.open(channel, files, "small");
+        ChannelPromise cancelled = channel.newPromise();
+        ChannelPromise header = channel.newPromise();
+        ChannelPromise file = channel.newPromise();
+        server.inLoop(() -> {
+            channel.write(text("cancelled"), cancelled);
+            cancelled.cancel(false);
+            channel.write(first);
+            channel.write(text("header"), header);
+            channel.writeAndFlush(second, file);
+        });
+        assertEquals(small, Content.drain(peer, small.size()));
+        assertEquals("header", read(6));
+        assertEquals(small, Content.drain(peer, small.size()));
+        assertNull(Pipelines.causeOf(file));
+        assertNull(Pipelines.causeOf(header));
+        assertTrue(cancelled.isCancelled());
     }
 
     @Test
