@@ -86,9 +86,9 @@ final class ListingPage {
                 .append(title)
                 .append("</title>\n<style>\n")
                 .append(STYLE)
-                .append("</style>\n</head>\n<body>\n<h1><bdi>")
-                .append(title)
-                .append("</bdi></h1>\n<table>\n<thead><tr>");
+                .append("</style>\n</head>\n<body>\n<h1>");
+        way(page, path);
+        page.append("</h1>\n<table>\n<thead><tr>");
         for (Column each : Column.values()) {
             head(page, each, each == column, descending);
         }
@@ -106,6 +106,24 @@ final class ListingPage {
             page.append(", and those above that number are not shown");
         }
         return page.append("</footer>\n</body>\n</html>\n").toString();
+    }
+
+    /** The directories down to this one, each linked. */
+    private static void way(StringBuilder page, String path) {
+        String[] names = path.split("/", -1); // what is before the first slash and behind the last one is empty
+        int depth = names.length - 2;
+        for (int i = 0; i <= depth; i++) {
+            String name = "<bdi>" + escape(Names.printable(names[i])) + "</bdi>/";
+            if (i == depth) {
+                page.append(name);
+            } else {
+                page.append("<a href=\"")
+                        .append("../".repeat(depth - i))
+                        .append("\">")
+                        .append(name)
+                        .append("</a>");
+            }
+        }
     }
 
     private static List<Entry> sorted(List<Entry> entries, Column column, boolean descending) {

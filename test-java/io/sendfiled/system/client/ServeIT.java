@@ -128,6 +128,10 @@ final class ServeIT {
             assertEquals("./file", bySize.get(1), bySize::toString); // behind the directory
             List<String> byName = links(text(http, "/?sort=name"));
             assertEquals(links, byName);
+            Files.createDirectories(root.resolve("a/<b>/c"));
+            String heading = "<h1><a href=\"../../../\"><bdi></bdi>/</a><a href=\"../../\"><bdi>a</bdi>/</a>"
+                    + "<a href=\"../\"><bdi>&lt;b&gt;</bdi>/</a><bdi>c</bdi>/</h1>";
+            assertTrue(text(http, "/a/%3Cb%3E/c/").contains(heading));
         }
     }
 
