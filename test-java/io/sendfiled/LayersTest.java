@@ -76,7 +76,7 @@ final class LayersTest {
                             "jni",
                             "units")),
             entry("netty", Set.of("", "base", "client", "buffer", "config", "counters", "hot", "technique", "sys")),
-            entry("serve", Set.of("", "base", "client", "hot", "names", "netty", "sys", "units")),
+            entry("serve", Set.of("", "base", "client", "config", "hot", "names", "netty", "sys", "units")),
             entry(
                     "tools",
                     Set.of("client", "config", "counters", "names", "serve", "technique", "sys", "jni", "units")));

@@ -153,6 +153,15 @@ public final class SendfiledFile extends AbstractReferenceCounted implements Fil
                 + '"';
     }
 
+    /**
+     * What the entity tag is made of, to be compared: equal to that of another file if its tag is the same.
+     *
+     * @throws IllegalStateException if it has not been opened yet: {@link SendfiledFiles#file}
+     */
+    public Object version() {
+        return identity();
+    }
+
     private Identity identity() {
         if (identity == null) {
             throw new IllegalStateException(path + " has not been opened yet");

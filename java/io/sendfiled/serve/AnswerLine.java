@@ -23,13 +23,16 @@ final class AnswerLine {
      *
      * @param bytes of the body that were sent
      */
-    static String of(@Nullable SocketAddress client, Instant received, HttpRequest request, int status, long bytes) {
+    static String of(
+            @Nullable SocketAddress client, @Nullable Instant received, HttpRequest request, int status, long bytes) {
         StringBuilder line = new StringBuilder(192);
         line.append(
                 client instanceof InetSocketAddress address
                         ? address.getAddress().getHostAddress()
                         : "-");
-        line.append(" - - [").append(TIME.format(received)).append("] ");
+        line.append(" - - [")
+                .append(TIME.format(received == null ? Instant.now() : received))
+                .append("] ");
         if (request.decoderResult().isFailure()) {
             line.append("\"-\"");
         } else {

@@ -5,10 +5,15 @@ import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.channel.socket.ChannelInputShutdownEvent;
 import io.netty.channel.socket.DuplexChannel;
+import io.netty.handler.codec.DecoderResult;
+import io.netty.handler.codec.http.DefaultHttpRequest;
+import io.netty.handler.codec.http.HttpMethod;
 import io.netty.handler.codec.http.HttpRequest;
+import io.netty.handler.codec.http.HttpResponseStatus;
+import io.netty.handler.codec.http.HttpVersion;
 import io.netty.handler.ssl.SslHandler;
-import io.netty.handler.timeout.IdleStateEvent;
 import io.netty.util.ReferenceCountUtil;
+import io.sendfiled.netty.FileProgress;
 import java.util.ArrayDeque;
 import java.util.Objects;
 import java.util.concurrent.TimeUnit;
@@ -17,47 +22,85 @@ import org.jspecify.annotations.Nullable;
 /**
  * One connection: its requests, answered one after the other in their order, and its end.
  *
- * <p>A client cannot hold it for nothing: what has not sent a whole request for {@value #REQUEST_SECONDS} seconds is closed, and
- * so is what takes no byte of an answer for as long as the {@link io.netty.handler.timeout.IdleStateHandler} says. Of requests
- * that come faster than their answers go, {@value #MOST_WAITING} wait; then nothing more is read.
+ * <p>A client cannot hold it for nothing ({@link ServeLimits}): a connection without a request is closed after a while, and a request
+ * that is not whole a while after its first byte is told 408. What takes no byte of an answer is closed. Both are looked at {@value
+ * #LOOKS} times in that while, so it may be longer by that part. Of requests that come faster than their answers go, {@value
+ * #MOST_WAITING} wait; then nothing more is read.
  *
  * <p>The channel's event loop only.
  */
 @SuppressWarnings("FutureReturnValueIgnored") // of closing
 final class Connection extends ChannelInboundHandlerAdapter {
-    static final int REQUEST_SECONDS = 30;
+    private static final int LOOKS = 4;
     private static final int MOST_WAITING = 64;
     private static final int LINGER_SECONDS = 2;
 
     private final Site site;
+    private final RequestDecoder decoder;
+    private final FileHeads heads;
     private final ArrayDeque<HttpRequest> waiting = new ArrayDeque<>();
     private @Nullable ChannelHandlerContext context;
+    private @Nullable OutputWatch output;
+    private boolean isCounted; // as one that is served
     private boolean isAnswering; // an exchange has begun, and not written all of its answer
     private boolean isRunning; // the loop in next()
-    private boolean isReading; // more may be in the same read: the flush is behind it
+    private boolean isInRead; // more may be in the same read: the flush is behind it
     private boolean isLast; // no more requests are taken
+    private boolean takesMore = true; // reads
     private boolean lingers;
     private boolean inputEnded;
     private int unsent; // answers that were written, and are not yet in the kernel
     private long idleSinceNs;
+    private long partSinceNs; // when a look has found a part of a request; 0: it has not
 
-    Connection(Site site) {
+    Connection(Site site, RequestDecoder decoder) {
         this.site = site;
+        this.decoder = decoder;
+        heads = site.heads().get();
+    }
+
+    /** Those of its event loop. */
+    FileHeads heads() {
+        return heads;
     }
 
     @Override
     public void channelActive(ChannelHandlerContext ctx) {
         context = ctx;
+        output = new OutputWatch(ctx.channel());
         idleSinceNs = System.nanoTime();
-        watch(TimeUnit.SECONDS.toNanos(REQUEST_SECONDS));
-        closeIfDone();
+        isCounted = site.count().enter();
+        watch();
+        if (isCounted) {
+            closeIfDone();
+        } else {
+            refuse(HttpResponseStatus.SERVICE_UNAVAILABLE);
+        }
         ctx.fireChannelActive();
+    }
+
+    @Override
+    public void channelInactive(ChannelHandlerContext ctx) {
+        if (isCounted) {
+            isCounted = false;
+            site.count().leave();
+        }
+        ctx.fireChannelInactive();
+    }
+
+    /** Answers with a status what is no whole request, and ends the connection. */
+    private void refuse(HttpResponseStatus status) {
+        HttpRequest none = new DefaultHttpRequest(HttpVersion.HTTP_1_1, HttpMethod.GET, "/");
+        none.setDecoderResult(DecoderResult.failure(new IllegalStateException("no request")));
+        isAnswering = true;
+        new Exchange(site, this, context(), none, false).refuse(status);
+        context().flush();
     }
 
     @Override
     public void channelRead(ChannelHandlerContext ctx, Object message) {
         if (message instanceof HttpRequest request && !isLast) {
-            isReading = true;
+            isInRead = true;
             waiting.add(request);
             next();
         }
@@ -66,7 +109,7 @@ final class Connection extends ChannelInboundHandlerAdapter {
 
     @Override
     public void channelReadComplete(ChannelHandlerContext ctx) {
-        isReading = false;
+        isInRead = false;
         ctx.flush();
     }
 
@@ -96,35 +139,44 @@ final class Connection extends ChannelInboundHandlerAdapter {
         } finally {
             isRunning = false;
         }
-        if (!isReading) {
+        if (!isInRead) {
             ctx.flush();
         }
-        ctx.channel().config().setAutoRead(waiting.size() < MOST_WAITING);
+        setTakesMore(waiting.size() < MOST_WAITING);
+    }
+
+    private void setTakesMore(boolean takes) {
+        if (takes != takesMore) {
+            takesMore = takes;
+            context().channel().config().setAutoRead(takes);
+        }
     }
 
     /**
      * An exchange has written its answer.
      *
      * @param last its last write
-     * @param keepsAlive whether another one may follow
      */
-    void answered(ChannelFuture last, boolean keepsAlive) {
-        unsent++;
+    void answered(ChannelFuture last, Exchange exchange) {
+        if (unsent++ == 0) {
+            output().begin();
+        }
         isAnswering = false;
-        if (!keepsAlive) {
+        if (!exchange.keepsAlive()) {
             isLast = true;
             waiting.clear();
         }
-        last.addListener((ChannelFuture sent) -> sent(sent, keepsAlive));
+        last.addListener((ChannelFuture sent) -> sent(sent, exchange));
         next();
     }
 
-    private void sent(ChannelFuture last, boolean keepsAlive) {
+    private void sent(ChannelFuture last, Exchange exchange) {
+        exchange.ended(last.isSuccess());
         unsent--;
         idleSinceNs = System.nanoTime();
         if (!last.isSuccess()) {
             context().close();
-        } else if (!keepsAlive) {
+        } else if (!exchange.keepsAlive()) {
             linger();
         } else {
             closeIfDone();
@@ -160,26 +212,45 @@ final class Connection extends ChannelInboundHandlerAdapter {
         }
         lingers = true;
         duplex.shutdownOutput();
-        ctx.channel().config().setAutoRead(true);
+        setTakesMore(true);
         ctx.executor().schedule(() -> ctx.close(), LINGER_SECONDS, TimeUnit.SECONDS);
     }
 
-    /** Closes it when no request came for too long. One timer for each connection, and none for each request. */
-    private void watch(long delayNs) {
+    /** Looks at what the client does. One timer for each connection, and none for each request. */
+    private void watch() {
+        long requestNs = site.limits().requestTime().toNanos();
+        long idleNs = site.limits().idleTime().toNanos();
+        context()
+                .executor()
+                .schedule(() -> look(requestNs, idleNs), Math.min(requestNs, idleNs) / LOOKS, TimeUnit.NANOSECONDS);
+    }
+
+    private void look(long requestNs, long idleNs) {
         ChannelHandlerContext ctx = context();
-        ctx.executor()
-                .schedule(
-                        () -> {
-                            long limit = TimeUnit.SECONDS.toNanos(REQUEST_SECONDS);
-                            long left = isIdle() ? limit - (System.nanoTime() - idleSinceNs) : limit;
-                            if (left <= 0) {
-                                ctx.close();
-                            } else if (ctx.channel().isActive()) {
-                                watch(left);
-                            }
-                        },
-                        delayNs,
-                        TimeUnit.NANOSECONDS);
+        if (!ctx.channel().isOpen()) {
+            return;
+        }
+        long now = System.nanoTime();
+        if (!isIdle()) {
+            partSinceNs = 0;
+            if (unsent > 0 && output().look() >= idleNs) {
+                ctx.close();
+                return;
+            }
+        } else if (!lingers && !isLast) {
+            if (!decoder.hasPart()) {
+                partSinceNs = 0;
+            } else if (partSinceNs == 0) {
+                partSinceNs = now;
+            }
+            if (partSinceNs != 0 && now - partSinceNs >= requestNs) {
+                refuse(HttpResponseStatus.REQUEST_TIMEOUT);
+            } else if (partSinceNs == 0 && now - idleSinceNs >= requestNs) {
+                ctx.close();
+                return;
+            }
+        }
+        watch();
     }
 
     @Override
@@ -191,8 +262,8 @@ final class Connection extends ChannelInboundHandlerAdapter {
             } else {
                 closeIfDone();
             }
-        } else if (event instanceof IdleStateEvent && unsent > 0) {
-            ctx.close();
+        } else if (event instanceof FileProgress) {
+            output().engineProgressed();
         }
         ctx.fireUserEventTriggered(event);
     }
@@ -200,6 +271,10 @@ final class Connection extends ChannelInboundHandlerAdapter {
     @Override
     public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
         ctx.close(); // the client has gone, or its TLS is wrong
+    }
+
+    private OutputWatch output() {
+        return Objects.requireNonNull(output, "the channel is not active yet");
     }
 
     private ChannelHandlerContext context() {

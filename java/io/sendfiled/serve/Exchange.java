@@ -4,16 +4,13 @@ import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.ChannelFuture;
 import io.netty.channel.ChannelHandlerContext;
-import io.netty.handler.codec.http.DefaultHttpResponse;
 import io.netty.handler.codec.http.HttpHeaderNames;
 import io.netty.handler.codec.http.HttpHeaderValues;
 import io.netty.handler.codec.http.HttpHeaders;
 import io.netty.handler.codec.http.HttpMethod;
 import io.netty.handler.codec.http.HttpRequest;
-import io.netty.handler.codec.http.HttpResponse;
 import io.netty.handler.codec.http.HttpResponseStatus;
 import io.netty.handler.codec.http.HttpVersion;
-import io.netty.handler.codec.http.LastHttpContent;
 import io.netty.util.concurrent.Future;
 import io.sendfiled.client.TransferException;
 import io.sendfiled.netty.SendfiledFile;
@@ -22,6 +19,7 @@ import io.sendfiled.sys.Errno;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.time.Instant;
+import java.util.Iterator;
 import java.util.List;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.function.Consumer;
@@ -36,15 +34,23 @@ import org.jspecify.annotations.Nullable;
 @SuppressWarnings("FutureReturnValueIgnored") // a write that fails closes the channel
 final class Exchange {
     private static final String INDEX = "index.html";
+    private static final String PLAIN_TEXT = "text/plain; charset=utf-8";
     private static final int MOST_ENTRIES = 10_000;
+    private static final RequestTarget ROOT = new RequestTarget("/", "");
+    private static final byte[] NOTHING = {};
+    private static final byte[] CLOSE = "connection: close\r\n".getBytes(StandardCharsets.US_ASCII);
+    private static final byte[] KEEP_ALIVE = "connection: keep-alive\r\n".getBytes(StandardCharsets.US_ASCII);
 
     private final Site site;
     private final Connection connection;
     private final ChannelHandlerContext ctx;
     private final HttpRequest request;
-    private final Instant received = Instant.now();
+    private final @Nullable Instant received; // for the log
     private boolean keepsAlive;
-    private RequestTarget target = new RequestTarget("/", "");
+    private RequestTarget target = ROOT;
+    private HttpResponseStatus status = HttpResponseStatus.OK; // of the answer
+    private @Nullable SendfiledFile sent; // which tells how much of it was
+    private long bytes; // of another body
 
     Exchange(Site site, Connection connection, ChannelHandlerContext ctx, HttpRequest request, boolean keepsAlive) {
         this.site = site;
@@ -52,6 +58,7 @@ final class Exchange {
         this.ctx = ctx;
         this.request = request;
         this.keepsAlive = keepsAlive;
+        received = site.log() == null ? null : Instant.now();
     }
 
     /** Begins; the connection is told when the next one may. */
@@ -133,9 +140,9 @@ final class Exchange {
     }
 
     private void redirect() {
-        HttpResponse response = head(HttpResponseStatus.MOVED_PERMANENTLY);
-        response.headers().set(HttpHeaderNames.LOCATION, target.directoryLocation());
-        sendText(response, HttpResponseStatus.MOVED_PERMANENTLY.toString(), "text/plain; charset=utf-8");
+        AnswerHead head =
+                head(HttpResponseStatus.MOVED_PERMANENTLY).add(HttpHeaderNames.LOCATION, target.directoryLocation());
+        sendText(head, HttpResponseStatus.MOVED_PERMANENTLY.toString(), PLAIN_TEXT);
     }
 
     private void showDirectory() {
@@ -168,11 +175,10 @@ final class Exchange {
                     refuse(failure == null ? HttpResponseStatus.INTERNAL_SERVER_ERROR : status(failure));
                     return;
                 }
-                HttpResponse response = head(HttpResponseStatus.OK);
-                response.headers()
-                        .set(HttpHeaderNames.CACHE_CONTROL, HttpHeaderValues.NO_CACHE)
-                        .set(HttpHeaderNames.CONTENT_SECURITY_POLICY, ListingPage.POLICY);
-                sendText(response, page, "text/html; charset=utf-8");
+                AnswerHead head = head(HttpResponseStatus.OK)
+                        .add(HttpHeaderNames.CACHE_CONTROL, HttpHeaderValues.NO_CACHE)
+                        .add(HttpHeaderNames.CONTENT_SECURITY_POLICY, ListingPage.POLICY);
+                sendText(head, page, "text/html; charset=utf-8");
             });
         } catch (RejectedExecutionException e) {
             // The loop has ended, and the connection with it.
@@ -217,42 +223,62 @@ final class Exchange {
     // ---- which representation ----
 
     private void found(SendfiledFile file) {
-        List<ContentCoding> codings = ContentCoding.accepted(request.headers().getAll(HttpHeaderNames.ACCEPT_ENCODING));
-        String type = site.types().of(file.path());
+        String path = file.path();
+        FileHead head = connection.heads().of(file, path, null);
+        List<ContentCoding> codings = codings();
         if (codings.isEmpty()) {
-            answer(file, null, type);
+            answer(file, head);
         } else {
-            openCoded(file, codings, 0, type);
+            openCoded(file, head, codings, 0);
         }
     }
 
+    private List<ContentCoding> codings() {
+        Iterator<String> lines = request.headers().valueStringIterator(HttpHeaderNames.ACCEPT_ENCODING);
+        if (!lines.hasNext()) {
+            return List.of();
+        }
+        String first = lines.next();
+        return lines.hasNext()
+                ? ContentCoding.accepted(request.headers().getAll(HttpHeaderNames.ACCEPT_ENCODING))
+                : connection.heads().accepted(first);
+    }
+
     /** Looks for the file in a coding that the client likes; one that is older than the file is left over from another. */
-    private void openCoded(SendfiledFile file, List<ContentCoding> codings, int index, String type) {
-        if (index == codings.size()) {
-            answer(file, null, type);
+    private void openCoded(SendfiledFile file, FileHead head, List<ContentCoding> codings, int index) {
+        int next = index;
+        while (next < codings.size() && head.lacks(codings.get(next))) {
+            next++;
+        }
+        if (next == codings.size()) {
+            answer(file, head);
             return;
         }
-        ContentCoding coding = codings.get(index);
+        ContentCoding coding = codings.get(next);
+        int behind = next + 1;
         open(
                 file.path() + coding.ending(),
                 coded -> {
                     if (coded.modified().isBefore(file.modified())) {
                         coded.release();
-                        openCoded(file, codings, index + 1, type);
+                        openCoded(file, head, codings, behind);
                     } else {
                         file.release();
-                        answer(coded, coding, type);
+                        answer(coded, connection.heads().of(coded, file.path(), coding));
                     }
                 },
-                failure -> openCoded(file, codings, index + 1, type));
+                failure -> {
+                    head.setLacks(coding, site.openFilesAgeNs());
+                    openCoded(file, head, codings, behind);
+                });
     }
 
-    private void answer(SendfiledFile file, @Nullable ContentCoding coding, String type) {
+    private void answer(SendfiledFile file, FileHead head) {
         HttpHeaders asked = request.headers();
-        switch (Preconditions.evaluate(asked, file.etag(), file.modified())) {
+        switch (Preconditions.evaluate(asked, head.etag(), file.modified())) {
             case NOT_MODIFIED -> {
-                sendHead(describe(head(HttpResponseStatus.NOT_MODIFIED), file));
                 file.release();
+                sendHead(head.describe(head(HttpResponseStatus.NOT_MODIFIED)));
             }
             case FAILED -> {
                 file.release();
@@ -260,129 +286,123 @@ final class Exchange {
             }
             case HOLD -> {
                 String range = request.method().equals(HttpMethod.GET) ? asked.get(HttpHeaderNames.RANGE) : null;
-                ByteRanges ranges = range != null && Preconditions.rangeHolds(asked, file.etag(), file.modified())
+                ByteRanges ranges = range != null && Preconditions.rangeHolds(asked, head.etag(), file.modified())
                         ? ByteRanges.parse(range, file.size())
                         : null;
-                send(file, ranges, coding, type);
+                if (ranges == null) {
+                    sendWhole(file, head);
+                } else {
+                    sendRanges(file, ranges.ranges(), head);
+                }
             }
         }
     }
 
-    private void send(SendfiledFile file, @Nullable ByteRanges ranges, @Nullable ContentCoding coding, String type) {
-        long size = file.size();
-        if (ranges != null && ranges.ranges().isEmpty()) {
+    private void sendWhole(SendfiledFile file, FileHead head) {
+        status = HttpResponseStatus.OK;
+        sendFile(head.whole(ctx.alloc(), connectionHeader()), file);
+    }
+
+    private void sendRanges(SendfiledFile file, List<ByteRange> ranges, FileHead head) {
+        if (ranges.isEmpty()) {
             file.release();
-            HttpResponse response = head(HttpResponseStatus.REQUESTED_RANGE_NOT_SATISFIABLE);
-            response.headers().set(HttpHeaderNames.CONTENT_RANGE, "bytes */" + size);
-            sendText(response, response.status().toString(), "text/plain; charset=utf-8");
+            AnswerHead none = head(HttpResponseStatus.REQUESTED_RANGE_NOT_SATISFIABLE)
+                    .add(HttpHeaderNames.CONTENT_RANGE, "bytes */" + file.size());
+            sendText(none, none.status().toString(), PLAIN_TEXT);
             return;
         }
-        HttpResponse response =
-                describe(head(ranges == null ? HttpResponseStatus.OK : HttpResponseStatus.PARTIAL_CONTENT), file);
-        HttpHeaders headers = response.headers();
-        headers.set(HttpHeaderNames.ACCEPT_RANGES, HttpHeaderValues.BYTES).set(HttpHeaderNames.CONTENT_TYPE, type);
-        if (coding != null) {
-            headers.set(HttpHeaderNames.CONTENT_ENCODING, coding.token());
-        }
-        if (ranges != null && ranges.ranges().size() > 1) {
-            Multipart parts = new Multipart(ctx, file, ranges.ranges(), type);
-            headers.set(HttpHeaderNames.CONTENT_TYPE, parts.contentType())
-                    .set(HttpHeaderNames.CONTENT_LENGTH, parts.length());
-            int status = response.status().code();
-            ctx.write(response);
+        AnswerHead answer = head.describe(head(HttpResponseStatus.PARTIAL_CONTENT));
+        if (ranges.size() > 1) {
+            Multipart parts = new Multipart(ctx, file, ranges, head.type());
+            head.content(answer, parts.contentType()).add(HttpHeaderNames.CONTENT_LENGTH, parts.length());
+            ctx.write(answer.end(ctx.alloc()), ctx.voidPromise());
             parts.send(last -> {
-                ended(status, last.isSuccess() ? parts.length() : 0);
-                connection.answered(last, keepsAlive);
+                bytes = parts.length();
+                answered(last);
             });
             return;
         }
-        if (ranges != null) {
-            ByteRange range = ranges.ranges().get(0);
-            file.range(range.offset(), range.length());
-            headers.set(HttpHeaderNames.CONTENT_RANGE, range.contentRange(size));
-        }
-        headers.set(HttpHeaderNames.CONTENT_LENGTH, file.count());
+        ByteRange range = ranges.get(0);
+        file.range(range.offset(), range.length());
+        head.content(answer, head.type())
+                .add(HttpHeaderNames.CONTENT_RANGE, range.contentRange(file.size()))
+                .add(HttpHeaderNames.CONTENT_LENGTH, file.count());
+        sendFile(answer.end(ctx.alloc()), file);
+    }
+
+    private void sendFile(ByteBuf head, SendfiledFile file) {
         if (request.method().equals(HttpMethod.HEAD)) {
-            sendHead(response);
             file.release();
+            answered(ctx.write(head));
             return;
         }
-        int status = response.status().code();
-        ctx.write(response);
-        ctx.write(file);
-        ChannelFuture last = ctx.write(LastHttpContent.EMPTY_LAST_CONTENT);
-        last.addListener((ChannelFuture sent) -> ended(status, file.transferred()));
-        connection.answered(last, keepsAlive);
+        sent = file;
+        ctx.write(head, ctx.voidPromise()); // if it fails, so does the file
+        answered(ctx.write(file));
     }
 
     // ---- answers ----
 
-    private void refuse(HttpResponseStatus status) {
-        HttpResponse response = head(status);
-        if (status.equals(HttpResponseStatus.METHOD_NOT_ALLOWED)) {
-            response.headers().set(HttpHeaderNames.ALLOW, "GET, HEAD");
+    /** Answers with a status, and a line of text that says the same. */
+    void refuse(HttpResponseStatus refusal) {
+        AnswerHead head = head(refusal);
+        if (refusal.equals(HttpResponseStatus.METHOD_NOT_ALLOWED)) {
+            head.add(HttpHeaderNames.ALLOW, "GET, HEAD");
         }
-        sendText(response, status.toString(), "text/plain; charset=utf-8");
+        sendText(head, refusal.toString(), PLAIN_TEXT);
     }
 
-    private HttpResponse head(HttpResponseStatus status) {
-        HttpResponse response = new DefaultHttpResponse(HttpVersion.HTTP_1_1, status);
-        HttpHeaders headers = response.headers();
-        headers.set(HttpHeaderNames.DATE, HttpDates.now());
+    private AnswerHead head(HttpResponseStatus of) {
+        status = of;
+        AnswerHead head = new AnswerHead(of);
         if (!keepsAlive) {
-            headers.set(HttpHeaderNames.CONNECTION, HttpHeaderValues.CLOSE);
-        } else if (request.protocolVersion().equals(HttpVersion.HTTP_1_0)) {
-            headers.set(HttpHeaderNames.CONNECTION, HttpHeaderValues.KEEP_ALIVE);
+            head.add(HttpHeaderNames.CONNECTION, HttpHeaderValues.CLOSE);
+        } else if (isOld()) {
+            head.add(HttpHeaderNames.CONNECTION, HttpHeaderValues.KEEP_ALIVE);
         }
-        return response;
+        return head;
     }
 
-    /** What tells this content from others, also without it. */
-    private HttpResponse describe(HttpResponse response, SendfiledFile file) {
-        HttpHeaders headers = response.headers();
-        headers.set(HttpHeaderNames.ETAG, file.etag())
-                .set(HttpHeaderNames.LAST_MODIFIED, HttpDates.format(file.modified()))
-                .set(HttpHeaderNames.VARY, HttpHeaderNames.ACCEPT_ENCODING);
-        String cacheControl = site.cacheControl();
-        if (cacheControl != null) {
-            headers.set(HttpHeaderNames.CACHE_CONTROL, cacheControl);
-        }
-        return response;
+    private byte[] connectionHeader() {
+        return keepsAlive ? isOld() ? KEEP_ALIVE : NOTHING : CLOSE;
     }
 
-    private void sendText(HttpResponse response, String text, String type) {
-        ByteBuf body =
-                Unpooled.wrappedBuffer((text.endsWith("\n") ? text : text + "\n").getBytes(StandardCharsets.UTF_8));
-        int length = body.readableBytes();
-        response.headers()
-                .set(HttpHeaderNames.CONTENT_TYPE, type)
-                .set("X-Content-Type-Options", "nosniff")
-                .set(HttpHeaderNames.CONTENT_LENGTH, length);
+    private boolean isOld() {
+        return request.protocolVersion().equals(HttpVersion.HTTP_1_0);
+    }
+
+    private void sendText(AnswerHead head, String text, String type) {
+        byte[] body = (text.endsWith("\n") ? text : text + "\n").getBytes(StandardCharsets.UTF_8);
+        head.add(HttpHeaderNames.CONTENT_TYPE, type)
+                .add("x-content-type-options", "nosniff")
+                .add(HttpHeaderNames.CONTENT_LENGTH, body.length);
         if (request.method().equals(HttpMethod.HEAD)) {
-            body.release();
-            sendHead(response);
+            sendHead(head);
             return;
         }
-        int status = response.status().code();
-        ctx.write(response);
-        ctx.write(body);
-        ChannelFuture last = ctx.write(LastHttpContent.EMPTY_LAST_CONTENT);
-        last.addListener((ChannelFuture sent) -> ended(status, sent.isSuccess() ? length : 0));
-        connection.answered(last, keepsAlive);
+        bytes = body.length;
+        ctx.write(head.end(ctx.alloc()), ctx.voidPromise());
+        answered(ctx.write(Unpooled.wrappedBuffer(body)));
     }
 
-    private void sendHead(HttpResponse response) {
-        int status = response.status().code();
-        ctx.write(response);
-        ChannelFuture last = ctx.write(LastHttpContent.EMPTY_LAST_CONTENT);
-        last.addListener((ChannelFuture sent) -> ended(status, 0));
-        connection.answered(last, keepsAlive);
+    private void sendHead(AnswerHead head) {
+        answered(ctx.write(head.end(ctx.alloc())));
     }
 
-    private void ended(int status, long bytes) {
+    private void answered(ChannelFuture last) {
+        connection.answered(last, this);
+    }
+
+    boolean keepsAlive() {
+        return keepsAlive;
+    }
+
+    /** The transport has taken all of the answer, or has failed. */
+    void ended(boolean isSuccess) {
         AnswerLog log = site.log();
         if (log != null) {
-            log.add(AnswerLine.of(ctx.channel().remoteAddress(), received, request, status, bytes));
+            long moved = sent == null ? isSuccess ? bytes : 0 : sent.transferred();
+            log.add(AnswerLine.of(ctx.channel().remoteAddress(), received, request, status.code(), moved));
         }
     }
 }

@@ -1,6 +1,7 @@
 package io.sendfiled.serve;
 
 import io.netty.handler.codec.DateFormatter;
+import java.nio.charset.StandardCharsets;
 import java.time.Instant;
 import java.util.Date;
 import org.jspecify.annotations.Nullable;
@@ -9,21 +10,32 @@ import org.jspecify.annotations.Nullable;
 @SuppressWarnings("JavaUtilDate") // as Netty has them
 final class HttpDates {
     /** The last one that was made. */
-    private record Now(long second, String text) {}
+    @SuppressWarnings("ArrayRecordComponent") // compared by nobody
+    private record Now(long second, String text, byte[] bytes) {}
 
-    private static volatile Now now = new Now(-1, "");
+    private static volatile Now now = new Now(-1, "", new byte[0]);
 
     private HttpDates() {}
 
     /** This second. */
     static String now() {
+        return current().text;
+    }
+
+    /** The same in ASCII; nobody changes it. */
+    static byte[] nowBytes() {
+        return current().bytes;
+    }
+
+    private static Now current() {
         long second = System.currentTimeMillis() / 1000;
         Now last = now;
         if (last.second != second) {
-            last = new Now(second, format(Instant.ofEpochSecond(second)));
+            String text = format(Instant.ofEpochSecond(second));
+            last = new Now(second, text, text.getBytes(StandardCharsets.US_ASCII));
             now = last;
         }
-        return last.text;
+        return last;
     }
 
     static String format(Instant time) {

@@ -11,12 +11,13 @@ import io.netty.channel.group.DefaultChannelGroup;
 import io.netty.channel.nio.NioEventLoopGroup;
 import io.netty.channel.socket.SocketChannel;
 import io.netty.channel.socket.nio.NioServerSocketChannel;
-import io.netty.handler.codec.http.HttpResponseEncoder;
 import io.netty.handler.ssl.SslContext;
-import io.netty.handler.timeout.IdleStateHandler;
+import io.netty.util.concurrent.FastThreadLocal;
 import io.netty.util.concurrent.ImmediateEventExecutor;
 import io.sendfiled.Sendfiled;
 import io.sendfiled.client.SendfiledClient;
+import io.sendfiled.config.SendfiledConfig;
+import io.sendfiled.hot.HotCache;
 import io.sendfiled.hot.HotRoot;
 import io.sendfiled.names.Names;
 import io.sendfiled.netty.SendfiledFiles;
@@ -40,12 +41,12 @@ import org.jspecify.annotations.Nullable;
  * <p>All methods may be called by any thread. Owns its threads, its sockets and its descriptors until it is closed.
  */
 public final class HttpFileServer implements AutoCloseable {
-    /** How long a client may take no byte of an answer, in seconds. */
-    static final int STALL_SECONDS = 60;
-
     private static final int DISK_THREADS = 2;
     private static final int DISK_QUEUE = 64;
     private static final int BACKLOG = 1024;
+
+    /** Of the files that an event loop has sent lately: half a kilobyte each. */
+    private static final int MOST_HEADS = 1024;
 
     private final Deque<AutoCloseable> owned = new ArrayDeque<>(); // in the order of closing
     private final AtomicBoolean isDraining = new AtomicBoolean();
@@ -89,8 +90,8 @@ public final class HttpFileServer implements AutoCloseable {
         SendfiledClient client;
         Directories directories;
         try {
-            hot = own(HotRoot.open(root));
-            client = own(Sendfiled.embedded().root(root).hot(false).start());
+            hot = own(hotRoot(options));
+            client = own(Sendfiled.embedded().config(engine(root)).hot(false).start());
             directories = options.list() ? own(Directories.open(root)) : null;
         } catch (IOException e) {
             throw ofRoot(root, e);
@@ -106,16 +107,40 @@ public final class HttpFileServer implements AutoCloseable {
         own(disk::shutdown);
         Site site = new Site(
                 SendfiledFiles.of(client, hot),
-                new MediaTypes(),
-                options.cacheControl(),
+                heads(options),
+                options.openFiles() == 0 ? 0 : options.openFilesAge().toNanos(),
                 directories,
                 disk,
                 log,
+                options.limits(),
+                new ConnectionCount(options.limits().connections()),
                 isDraining);
-        listening = listen(address, site, tls);
+        listening = listen(address, site, tls, options.loops());
         int port = ((InetSocketAddress) listening.localAddress()).getPort();
         String host = options.host().indexOf(':') < 0 ? options.host() : "[" + options.host() + "]";
         url = (isTls ? "https://" : "http://") + host + ":" + port + "/";
+    }
+
+    /** With a cache that looks: an entity tag must be that of the bytes that are sent with it. */
+    private static HotRoot hotRoot(ServeOptions options) throws IOException {
+        return options.openFiles() == 0
+                ? HotRoot.open(options.root())
+                : HotRoot.open(options.root(), new HotCache(options.openFiles(), options.openFilesAge(), true));
+    }
+
+    /** Connections look after their clients themselves, by a limit that the engine's must not be below. */
+    private static SendfiledConfig engine(Path root) {
+        return SendfiledConfig.builder().root(root).idleTimeoutMs(0).build();
+    }
+
+    private static FastThreadLocal<FileHeads> heads(ServeOptions options) {
+        MediaTypes types = new MediaTypes();
+        return new FastThreadLocal<>() {
+            @Override
+            protected FileHeads initialValue() {
+                return new FileHeads(MOST_HEADS, types, options.cacheControl());
+            }
+        };
     }
 
     private <T extends AutoCloseable> T own(T resource) {
@@ -162,8 +187,9 @@ public final class HttpFileServer implements AutoCloseable {
         }
     }
 
-    private Channel listen(InetSocketAddress address, Site site, @Nullable SslContext tls) throws IOException {
-        EventLoopGroup loops = new NioEventLoopGroup();
+    private Channel listen(InetSocketAddress address, Site site, @Nullable SslContext tls, int count)
+            throws IOException {
+        EventLoopGroup loops = new NioEventLoopGroup(count);
         own(() -> loops.shutdownGracefully(0, 1, TimeUnit.SECONDS).awaitUninterruptibly());
         var bound = new ServerBootstrap()
                 .group(loops)
@@ -179,12 +205,8 @@ public final class HttpFileServer implements AutoCloseable {
                         if (tls != null) {
                             pipeline.addLast(tls.newHandler(channel.alloc()));
                         }
-                        pipeline.addLast(
-                                new SendfiledHandler(),
-                                new IdleStateHandler(true, 0, STALL_SECONDS, 0, TimeUnit.SECONDS),
-                                new HttpResponseEncoder(),
-                                new RequestDecoder(),
-                                new Connection(site));
+                        RequestDecoder decoder = new RequestDecoder();
+                        pipeline.addLast(new SendfiledHandler(), decoder, new Connection(site, decoder));
                         connections.add(channel);
                     }
                 })

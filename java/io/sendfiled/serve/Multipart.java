@@ -4,7 +4,6 @@ import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufUtil;
 import io.netty.channel.ChannelFuture;
 import io.netty.channel.ChannelHandlerContext;
-import io.netty.handler.codec.http.LastHttpContent;
 import io.sendfiled.netty.SendfiledFile;
 import io.sendfiled.serve.ByteRanges.ByteRange;
 import java.util.List;
@@ -58,8 +57,7 @@ final class Multipart {
     private void send(int index, Consumer<ChannelFuture> ended) {
         if (index == ranges.size()) {
             file.release();
-            ctx.write(bytes(end()));
-            ended.accept(ctx.writeAndFlush(LastHttpContent.EMPTY_LAST_CONTENT));
+            ended.accept(ctx.writeAndFlush(bytes(end())));
             return;
         }
         ByteRange range = ranges.get(index);

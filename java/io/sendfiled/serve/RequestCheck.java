@@ -10,7 +10,7 @@ import io.netty.handler.codec.http.HttpUtil;
 import io.netty.handler.codec.http.HttpVersion;
 import io.netty.handler.codec.http.TooLongHttpHeaderException;
 import io.netty.handler.codec.http.TooLongHttpLineException;
-import java.util.List;
+import java.util.Iterator;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
@@ -38,20 +38,19 @@ final class RequestCheck {
             return HttpResponseStatus.HTTP_VERSION_NOT_SUPPORTED;
         }
         HttpHeaders headers = request.headers();
-        List<String> hosts = headers.getAll(HttpHeaderNames.HOST);
-        if (hosts.size() > 1
-                || (hosts.isEmpty() && version.minorVersion() > 0)
-                || !hosts.stream().allMatch(RequestCheck::isHost)) {
+        Iterator<String> hosts = headers.valueStringIterator(HttpHeaderNames.HOST);
+        boolean isHosted = hosts.hasNext() ? isHost(hosts.next()) && !hosts.hasNext() : version.minorVersion() == 0;
+        if (!isHosted) {
             return HttpResponseStatus.BAD_REQUEST;
         }
-        List<String> coding = headers.getAll(HttpHeaderNames.TRANSFER_ENCODING);
-        if (!coding.isEmpty()) {
+        Iterator<String> coding = headers.valueStringIterator(HttpHeaderNames.TRANSFER_ENCODING);
+        if (coding.hasNext()) {
             if (version.minorVersion() == 0) {
                 return HttpResponseStatus.BAD_REQUEST;
             }
-            if (coding.size() > 1
-                    || !HttpHeaderValues.CHUNKED.contentEqualsIgnoreCase(
-                            coding.get(0).strip())) {
+            boolean isChunked = HttpHeaderValues.CHUNKED.contentEqualsIgnoreCase(
+                    coding.next().strip());
+            if (!isChunked || coding.hasNext()) {
                 return HttpResponseStatus.NOT_IMPLEMENTED;
             }
         }
@@ -78,7 +77,13 @@ final class RequestCheck {
     }
 
     private static boolean isHost(String value) {
-        return value.chars().noneMatch(c -> c <= ' ' || c == '/' || c == '?' || c == '#' || c == '@' || c == ',');
+        for (int i = 0; i < value.length(); i++) {
+            char c = value.charAt(i);
+            if (c <= ' ' || c == '/' || c == '?' || c == '#' || c == '@' || c == ',') {
+                return false;
+            }
+        }
+        return true;
     }
 
     /**

@@ -1,8 +1,12 @@
 package io.sendfiled.serve;
 
+import io.netty.buffer.ByteBuf;
+import io.netty.channel.ChannelHandlerContext;
 import io.netty.handler.codec.http.HttpDecoderConfig;
 import io.netty.handler.codec.http.HttpMessage;
 import io.netty.handler.codec.http.HttpRequestDecoder;
+import io.netty.handler.codec.http.LastHttpContent;
+import java.util.List;
 
 /**
  * Netty's decoder with this server's limits. A request with both Transfer-Encoding and Content-Length, of which Netty would
@@ -15,8 +19,26 @@ final class RequestDecoder extends HttpRequestDecoder {
     /** The longest header, in bytes; above: 431. */
     static final int MAX_HEADER = 16 * 1024;
 
+    private boolean hasPart; // of a request
+
     RequestDecoder() {
         super(new HttpDecoderConfig().setMaxInitialLineLength(MAX_LINE).setMaxHeaderSize(MAX_HEADER));
+    }
+
+    /** Whether a request has begun to come, and has not come to its end. */
+    boolean hasPart() {
+        return hasPart || actualReadableBytes() > 0;
+    }
+
+    @Override
+    protected void decode(ChannelHandlerContext ctx, ByteBuf in, List<Object> out) throws Exception {
+        int before = in.readableBytes();
+        super.decode(ctx, in, out);
+        if (!out.isEmpty() && out.get(out.size() - 1) instanceof LastHttpContent) {
+            hasPart = false;
+        } else if (in.readableBytes() != before) {
+            hasPart = true;
+        }
     }
 
     @Override

@@ -1,6 +1,7 @@
 package io.sendfiled.serve;
 
 import java.nio.file.Path;
+import java.time.Duration;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -14,6 +15,9 @@ import org.jspecify.annotations.Nullable;
  * @param certificate a PEM file with the chain; null: HTTP without TLS
  * @param key a PEM file with its key, in PKCS #8 and without a password; null: as {@code certificate}
  * @param accessLog a file that each answer is appended to; null: none
+ * @param loops event loops, from 1
+ * @param openFiles the most files that are kept open for the next request; 0: none
+ * @param openFilesAge how long what a path leads to may be told without a look, from 0
  */
 public record ServeOptions(
         Path root,
@@ -23,4 +27,8 @@ public record ServeOptions(
         @Nullable String cacheControl,
         @Nullable Path certificate,
         @Nullable Path key,
-        @Nullable Path accessLog) {}
+        @Nullable Path accessLog,
+        int loops,
+        int openFiles,
+        Duration openFilesAge,
+        ServeLimits limits) {}

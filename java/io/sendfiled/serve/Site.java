@@ -1,5 +1,6 @@
 package io.sendfiled.serve;
 
+import io.netty.util.concurrent.FastThreadLocal;
 import io.sendfiled.netty.SendfiledFiles;
 import java.util.concurrent.Executor;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -8,6 +9,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * What all connections of a server share. Immutable, but for what it is made of.
  *
+ * @param heads an event loop's own
+ * @param openFilesAgeNs how long what was found on the disk may be told without a look at it
  * @param directories null: directories are not shown
  * @param disk where directories are read; rejects what is too much
  * @param log null: none
@@ -15,9 +18,11 @@ import org.jspecify.annotations.Nullable;
  */
 record Site(
         SendfiledFiles files,
-        MediaTypes types,
-        @Nullable String cacheControl,
+        FastThreadLocal<FileHeads> heads,
+        long openFilesAgeNs,
         @Nullable Directories directories,
         Executor disk,
         @Nullable AnswerLog log,
+        ServeLimits limits,
+        ConnectionCount count,
         AtomicBoolean isDraining) {}

@@ -43,6 +43,16 @@ final class OptionValue {
         return number;
     }
 
+    /** A number from {@code least} to {@code most}. */
+    static int number(OptionSpec option, String text, int least, int most) throws SfdException {
+        boolean isNumber = !text.isEmpty() && text.length() <= 9 && text.chars().allMatch(c -> c >= '0' && c <= '9');
+        int number = isNumber ? Integer.parseInt(text) : -1;
+        if (number < least || number > most) {
+            throw wrong(option, text, "a number from " + least + " to " + most);
+        }
+        return number;
+    }
+
     /** A time; a number alone is seconds. */
     static Duration time(OptionSpec option, String text, Duration most) throws SfdException {
         Duration time;

@@ -4,12 +4,14 @@ import io.sendfiled.jni.ProcessNative;
 import io.sendfiled.names.Names;
 import io.sendfiled.serve.HttpFileServer;
 import io.sendfiled.serve.ServeException;
+import io.sendfiled.serve.ServeLimits;
 import io.sendfiled.serve.ServeOptions;
 import io.sendfiled.sys.Errno;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
@@ -21,6 +23,15 @@ final class ServeCommand {
     private static final String DEFAULT_HOST = "127.0.0.1";
     private static final int DEFAULT_PORT = 8080;
     private static final int MOST_PORT = 65_535;
+    private static final int MOST_LOOPS = 64;
+    private static final int OPEN_FILES = 512;
+    private static final int MOST_OPEN_FILES = 65_536;
+    private static final Duration OPEN_FILES_AGE = Duration.ofSeconds(1);
+    private static final Duration MOST_TIME = Duration.ofHours(1);
+    private static final int CONNECTIONS = 4096;
+    private static final int MOST_CONNECTIONS = 1_000_000;
+    private static final Duration REQUEST_TIME = Duration.ofSeconds(30);
+    private static final Duration IDLE_TIME = Duration.ofSeconds(60);
 
     /** How long answers that are under way may take after the first signal. */
     private static final int DRAIN_MS = 10_000;
@@ -71,12 +82,44 @@ final class ServeCommand {
         return new ServeOptions(
                 path(arguments.words().get(0), "DIR"),
                 host == null ? DEFAULT_HOST : host,
-                port(arguments.value(OptionSpec.PORT)),
+                number(arguments, OptionSpec.PORT, 0, MOST_PORT, DEFAULT_PORT),
                 arguments.isSet(OptionSpec.LIST),
                 header(arguments.value(OptionSpec.CACHE_CONTROL)),
                 certificate == null ? null : path(certificate, "--cert"),
                 key == null ? null : path(key, "--key"),
-                log(arguments.value(OptionSpec.ACCESS_LOG)));
+                log(arguments.value(OptionSpec.ACCESS_LOG)),
+                loops(arguments),
+                number(arguments, OptionSpec.OPEN_FILES, 0, MOST_OPEN_FILES, OPEN_FILES),
+                openFilesAge(arguments),
+                limits(arguments));
+    }
+
+    private static int loops(Arguments arguments) throws SfdException {
+        int standard = Math.min(Runtime.getRuntime().availableProcessors(), MOST_LOOPS);
+        return number(arguments, OptionSpec.LOOPS, 1, MOST_LOOPS, standard);
+    }
+
+    private static Duration openFilesAge(Arguments arguments) throws SfdException {
+        boolean isNone = "0".equals(arguments.value(OptionSpec.OPEN_FILES_AGE));
+        return isNone ? Duration.ZERO : time(arguments, OptionSpec.OPEN_FILES_AGE, OPEN_FILES_AGE);
+    }
+
+    private static ServeLimits limits(Arguments arguments) throws SfdException {
+        return new ServeLimits(
+                number(arguments, OptionSpec.MAX_CONNECTIONS, 1, MOST_CONNECTIONS, CONNECTIONS),
+                time(arguments, OptionSpec.REQUEST_TIMEOUT, REQUEST_TIME),
+                time(arguments, OptionSpec.IDLE_TIMEOUT, IDLE_TIME));
+    }
+
+    private static Duration time(Arguments arguments, OptionSpec option, Duration standard) throws SfdException {
+        String text = arguments.value(option);
+        return text == null ? standard : OptionValue.time(option, text, MOST_TIME);
+    }
+
+    private static int number(Arguments arguments, OptionSpec option, int least, int most, int standard)
+            throws SfdException {
+        String text = arguments.value(option);
+        return text == null ? standard : OptionValue.number(option, text, least, most);
     }
 
     private static Path path(String text, String what) throws SfdException {
@@ -89,17 +132,6 @@ final class ServeCommand {
 
     private static @Nullable Path log(@Nullable String text) throws SfdException {
         return text == null ? null : path(text, "--access-log");
-    }
-
-    private static int port(@Nullable String text) throws SfdException {
-        if (text == null) {
-            return DEFAULT_PORT;
-        }
-        boolean isNumber = !text.isEmpty() && text.length() <= 5 && text.chars().allMatch(c -> c >= '0' && c <= '9');
-        if (!isNumber || Integer.parseInt(text) > MOST_PORT) {
-            throw SfdException.usage("--port: '" + SfdException.printable(text) + "' is not a number from 0 to 65535");
-        }
-        return Integer.parseInt(text);
     }
 
     private static @Nullable String header(@Nullable String text) throws SfdException {

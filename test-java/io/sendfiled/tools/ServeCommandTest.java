@@ -75,5 +75,11 @@ final class ServeCommandTest {
         expectRefusal(root, 2, "--key: needs --cert", "--key", "x");
         expectRefusal(root, 2, "--port: '65536' is not a number from 0 to 65535", "--port", "65536");
         expectRefusal(root, 2, "--cache-control: ", "--cache-control", "a\nb");
+        expectRefusal(root, 2, "--loops: '0' is not a number from 1 to 64", "--loops", "0");
+        expectRefusal(root, 2, "--open-files: '-1' is not a number from 0 to 65536", "--open-files", "-1");
+        expectRefusal(root, 2, "--open-files-age: '2h' is not a time up to 1h", "--open-files-age", "2h");
+        expectRefusal(root, 2, "--max-connections: '0' is not", "--max-connections", "0");
+        expectRefusal(root, 2, "--request-timeout: '0' is not a time above 0", "--request-timeout", "0");
+        expectRefusal(root, 2, "--idle-timeout: 'x' is not a time", "--idle-timeout", "x");
     }
 }

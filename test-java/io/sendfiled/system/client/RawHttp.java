@@ -116,6 +116,11 @@ final class RawHttp implements AutoCloseable {
         return in.read() < 0;
     }
 
+    /** Whether there is something to be read; does not wait. */
+    boolean hasMore() throws IOException {
+        return in.available() > 0;
+    }
+
     int read(byte[] to) throws IOException {
         return in.read(to);
     }

@@ -1,0 +1,177 @@
+package io.sendfiled.system.client;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.sendfiled.support.Await;
+import io.sendfiled.support.Content;
+import io.sendfiled.support.OpenDescriptors;
+import io.sendfiled.support.PageCache;
+import io.sendfiled.system.client.RawHttp.Answer;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.net.InetSocketAddress;
+import java.net.Socket;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** What a client may take of {@code sfd serve}: time for a request, time for an answer, a connection. */
+@Timeout(60)
+final class ServeLimitsIT {
+    private static final String GET = "GET /file HTTP/1.1\r\nHost: h\r\n\r\n";
+    private static final int SIZE = 30_000_000; // more than both sockets hold
+
+    @TempDir
+    private Path directory;
+
+    private Path root;
+
+    @BeforeEach
+    void makeRoot() throws Exception {
+        root = Files.createDirectory(directory.resolve("root"));
+        Files.writeString(root.resolve("file"), "content");
+    }
+
+    @Test
+    void shouldTellTheClientWhoseRequestDoesNotComeToItsEnd() throws Exception {
+        try (ServeProgram server = ServeProgram.start(directory, root, "--request-timeout", "300ms");
+                RawHttp http = server.connect()) {
+            http.write(GET);
+            assertEquals(200, http.answer(false).status());
+            http.write("GET /file HTTP/1.1\r\nHost: h\r\nX: ");
+            Await.until("an answer, whatever comes meanwhile", () -> {
+                try {
+                    http.write("x");
+                    return http.hasMore();
+                } catch (IOException e) {
+                    throw new AssertionError(e);
+                }
+            });
+            Answer answer = http.answer(false);
+            assertEquals(408, answer.status());
+            assertTrue(answer.closes());
+            assertTrue(http.isAtEnd());
+        }
+    }
+
+    @Test
+    void shouldCloseTheConnectionWithoutARequestAndSayNothing() throws Exception {
+        try (ServeProgram server = ServeProgram.start(directory, root, "--request-timeout", "300ms");
+                RawHttp never = server.connect();
+                RawHttp http = server.connect()) {
+            http.write(GET);
+            assertEquals(200, http.answer(false).status());
+            assertTrue(http.isAtEnd());
+            assertTrue(never.isAtEnd());
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void shouldCloseTheConnectionOfWhoTakesNothing(boolean isCold) throws Exception {
+        Content.write(root.resolve("file"), SIZE);
+        try (ServeProgram server = ServeProgram.start(directory, root, "--idle-timeout", "500ms")) {
+            long pid = server.program().pid();
+            try (RawHttp first = server.connect()) {
+                first.write("HEAD /file HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+                assertEquals(200, first.answer(true).status());
+                assertTrue(first.isAtEnd());
+            }
+            int before = OpenDescriptors.settledCount(pid);
+            if (isCold) {
+                PageCache.evict(root.resolve("file"));
+            }
+            try (RawHttp http = server.connect()) {
+                http.write(GET);
+                assertEquals(1, http.read(new byte[1]));
+                Await.until("the server to give it up", () -> OpenDescriptors.count(pid) <= before);
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void shouldServeWhoTakesALittleAtATime(boolean isCold) throws Exception {
+        Content content = Content.write(root.resolve("file"), SIZE);
+        try (ServeProgram server = ServeProgram.start(directory, root, "--idle-timeout", "2s");
+                Socket socket = new Socket()) {
+            socket.setReceiveBufferSize(64 * 1024); // so that the server sees each step
+            socket.connect(
+                    new InetSocketAddress(server.url().getHost(), server.url().getPort()));
+            if (isCold) {
+                PageCache.evict(root.resolve("file"));
+            }
+            try (RawHttp http = new RawHttp(socket)) {
+                http.write("GET /file HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+                ByteArrayOutputStream all = new ByteArrayOutputStream();
+                byte[] step = new byte[512 * 1024];
+                long begin = System.nanoTime();
+                while (System.nanoTime() - begin < TimeUnit.SECONDS.toNanos(5)) { // more than twice the limit
+                    int count = http.read(step);
+                    assertTrue(count > 0, "the end after " + all.size());
+                    all.write(step, 0, count);
+                    long next = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(200);
+                    Await.until("the client's own pace", () -> System.nanoTime() >= next);
+                }
+                all.write(http.rest());
+                byte[] bytes = all.toByteArray();
+                assertEquals(content, Content.of(Arrays.copyOfRange(bytes, bytes.length - SIZE, bytes.length)));
+            }
+        }
+    }
+
+    @Test
+    void shouldTellWhoComesAboveTheMostConnections() throws Exception {
+        try (ServeProgram server = ServeProgram.start(directory, root, "--max-connections", "2");
+                RawHttp one = server.connect()) {
+            one.write(GET);
+            assertEquals(200, one.answer(false).status());
+            try (RawHttp two = server.connect()) {
+                two.write(GET);
+                assertEquals(200, two.answer(false).status());
+                try (RawHttp three = server.connect()) {
+                    Answer answer = three.answer(false);
+                    assertEquals(503, answer.status());
+                    assertTrue(answer.closes());
+                    assertTrue(three.isAtEnd());
+                }
+                two.write(GET);
+                assertEquals(200, two.answer(false).status());
+            }
+            Await.until("a place that is free again", () -> isServed(server));
+            one.write(GET);
+            assertEquals(200, one.answer(false).status());
+        }
+    }
+
+    private static boolean isServed(ServeProgram server) {
+        try (RawHttp http = server.connect()) {
+            http.write(GET);
+            return http.answer(false).status() == 200;
+        } catch (IOException e) {
+            return false; // it was closed before it was written to
+        }
+    }
+
+    @Test
+    void shouldAnswerARequestWithABodyAndReadNoneOfIt() throws Exception {
+        try (ServeProgram server = ServeProgram.start(directory, root);
+                RawHttp http = server.connect()) {
+            http.write("GET /file HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000000\r\n\r\nthe first of it");
+            Answer answer = http.answer(false);
+            assertEquals("content", answer.text());
+            assertTrue(answer.closes());
+            assertTrue(http.isAtEnd());
+            assertFalse(server.program().errorsSoFar().contains("Exception"), server.program()::errorsSoFar);
+        }
+    }
+}
