@@ -8,8 +8,12 @@
 #include <random>
 #include <sstream>
 #include <string>
+#include <thread>
 #include <vector>
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "descriptors.h"
@@ -311,6 +315,122 @@ TEST_F(BenchProgramsTest, ShouldReadTheSameBytesHoweverTheFileIsMapped)
         EXPECT_EQ(reader.wait(), 0);
     }
     EXPECT_EQ(sums[0], sums[1]);
+}
+
+// A socket of the loopback address that listens; connections to it wait until they are accepted.
+class Listener
+{
+  public:
+    Listener() : fd_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0))
+    {
+        sockaddr_in address{};
+        socklen_t length = sizeof address;
+        address.sin_family = AF_INET;
+        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        EXPECT_EQ(bind(fd_, reinterpret_cast<sockaddr *>(&address), length), 0);
+        EXPECT_EQ(listen(fd_, 8), 0);
+        EXPECT_EQ(getsockname(fd_, reinterpret_cast<sockaddr *>(&address), &length), 0);
+        port_ = std::to_string(ntohs(address.sin_port));
+    }
+    ~Listener()
+    {
+        close(fd_);
+    }
+    Listener(const Listener &) = delete;
+    Listener &operator=(const Listener &) = delete;
+
+    const std::string &port() const
+    {
+        return port_;
+    }
+
+    // Whoever still waits for a connection goes on without.
+    void stop() const
+    {
+        shutdown(fd_, SHUT_RDWR);
+    }
+
+    // Accepts one connection, and answers each of its requests until it hangs up; how many they were.
+    int serve(const std::string &answer) const
+    {
+        const int connection = accept4(fd_, nullptr, nullptr, SOCK_CLOEXEC);
+        std::string received;
+        char buffer[4096];
+        int requests = 0;
+        for (ssize_t count; (count = recv(connection, buffer, sizeof buffer, 0)) > 0;) {
+            received.append(buffer, static_cast<size_t>(count));
+            if (received.size() >= 4 && received.compare(received.size() - 4, 4, "\r\n\r\n") == 0) {
+                received.clear();
+                requests++;
+                send(connection, answer.data(), answer.size(), MSG_NOSIGNAL);
+            }
+        }
+        close(connection);
+        return requests;
+    }
+
+  private:
+    int fd_;
+    std::string port_;
+};
+
+std::vector<double> latencies(const std::string &report)
+{
+    static const std::string key = R"({"latencies_us":[)";
+    std::vector<double> values;
+    EXPECT_EQ(report.rfind(key, 0), 0U) << report;
+    for (const char *at = report.c_str() + key.size() - 1; *at == '[' || *at == ',';) {
+        char *end = nullptr;
+        values.push_back(std::strtod(at + 1, &end));
+        at = end;
+    }
+    return values;
+}
+
+TEST_F(BenchProgramsTest, ShouldSendRequestsOfHttpOnASchedule)
+{
+    const Listener listener;
+    int requests = 0;
+    std::thread server([&] { requests = listener.serve("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nbytes"); });
+    HelperProcess paced({helper("http_paced"), listener.port(), "file", "5", "1", "1000", "100"});
+    EXPECT_EQ(paced.readLine(), "started");
+    const std::vector<double> values = latencies(paced.readLine());
+    EXPECT_EQ(paced.wait(), 0);
+    listener.stop();
+    server.join();
+    EXPECT_EQ(requests, 100);
+    ASSERT_EQ(values.size(), 100U);
+    for (const double value : values)
+        EXPECT_GT(value, 0);
+}
+
+// Of ten requests one is under way; those behind it were never sent, and have waited as well.
+TEST_F(BenchProgramsTest, ShouldChargeAServerThatStallsForAllThatWasDue)
+{
+    const Listener listener;
+    HelperProcess paced({helper("http_paced"), listener.port(), "file", "5", "1", "100", "100"});
+    EXPECT_EQ(paced.readLine(), "started");
+    const std::vector<double> values = latencies(paced.readLine());
+    EXPECT_EQ(paced.wait(), 0);
+    ASSERT_EQ(values.size(), 10U);
+    EXPECT_LE(values.back(), -1000000) << "waited since the last was due";
+    for (size_t i = 1; i < values.size(); i++)
+        EXPECT_NEAR(values[i] - values[i - 1], 10000, 1) << "each is due 10 ms after the one before";
+}
+
+TEST_F(BenchProgramsTest, ShouldRefuseAnAnswerThatIsNotTheFile)
+{
+    for (const char *answer : {"HTTP/1.1 404 Not Found\r\nContent-Length: 5\r\n\r\nbytes",
+                               "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nbyte"}) {
+        const Listener listener;
+        std::thread server([&] { listener.serve(answer); });
+        HelperProcess paced({helper("http_paced"), listener.port(), "file", "5", "1", "100", "100"});
+        EXPECT_EQ(paced.readLine(), "started");
+        EXPECT_EQ(paced.readLine(), "") << answer;
+        EXPECT_EQ(paced.wait(), 1) << answer;
+        listener.stop();
+        server.join();
+    }
 }
 
 } // namespace

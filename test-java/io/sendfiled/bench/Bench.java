@@ -43,7 +43,8 @@ public final class Bench {
             new ReadBuffer(),
             new Start(),
             new NettyFiles(),
-            new HotPath());
+            new HotPath(),
+            new Peers());
     private static final double BUSY_LOAD = 0.75;
     private static final int DEFAULT_ROUNDS = 5;
     private static final int QUICK_ROUNDS = 2;
@@ -116,6 +117,7 @@ public final class Bench {
                 .addOption(Option.builder().longOpt("html").hasArg().get())
                 .addOption(Option.builder().longOpt("report").hasArg().get())
                 .addOption(Option.builder().longOpt("compare").numberOfArgs(2).get())
+                .addOption(Option.builder().longOpt("peers").get()) // dev has installed them before
                 .addOption(Option.builder().longOpt("help").get());
     }
 
@@ -127,6 +129,7 @@ public final class Bench {
                   --quick              shows that all of it works, in under 4 minutes: fewer and
                                        smaller files, shorter rounds, and no figures to quote
                   --check              exit status 3 when a goal is missed: noisy is not
+                  --peers              install what the servers to compare with need
                   --without-daemon     only the limits and the yardstick servers
                   --json FILE          write every sample, median and ratio (doc/benchmark-results.md)
                   --markdown FILE      write the report as Markdown

@@ -22,7 +22,9 @@ final class ExampleBesideNginx {
      */
     static boolean measure(Scenario.Setting setting, String scenario, String example, List<Path> root)
             throws IOException, InterruptedException {
-        String missing = WebServer.nginx().isEmpty() ? "install nginx" : WebSide.unavailableBecause();
+        String missing = Nginx.program().isEmpty()
+                ? "nginx is missing; ./dev bench --peers installs it"
+                : WebSide.unavailableBecause();
         if (!missing.isEmpty()) {
             setting.report().skip(scenario + ", " + CASE, "not measured: " + missing);
             setting.screen().warn(CASE, "not measured: " + missing);
@@ -62,6 +64,9 @@ final class ExampleBesideNginx {
     private static WebServer startNginx(Scenario.Setting setting, Stage stage, int user)
             throws IOException, InterruptedException {
         return WebServer.startNginx(
-                stage.directory("nginx", user), setting.files(), user == 0 ? List.of() : stage.byOtherUser(List.of()));
+                Nginx.PLAIN,
+                stage.directory("nginx", user),
+                setting.files(),
+                user == 0 ? List.of() : stage.byOtherUser(List.of()));
     }
 }

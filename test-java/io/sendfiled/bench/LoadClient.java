@@ -87,6 +87,16 @@ final class LoadClient {
             }
         }
 
+        /** The result of requests on a schedule of this rate. Blocks until they have ended. */
+        PacedLoad pacedResult(double rate) throws IOException {
+            try (BufferedReader rest = output) {
+                String json = rest.readLine();
+                return PacedLoad.parse(rate, json == null ? "" : json);
+            } finally {
+                process.destroyForcibly();
+            }
+        }
+
         Result result() throws IOException {
             try (BufferedReader rest = output) {
                 return checked(rest.readLine());
@@ -138,6 +148,7 @@ final class LoadClient {
     /** A JVM that asks for the same over a session, by the Java client, as often as it is measured. */
     JavaLoad javaSession(Server server, String operation, String path, Path reference, int depth) throws IOException {
         return JavaLoad.start(Programs.java(
+                Jdk.running(),
                 programs.dist().resolve("lib/sendfiled").toAbsolutePath(),
                 System.getProperty("java.class.path"),
                 SessionLoad.class,
@@ -192,6 +203,18 @@ final class LoadClient {
                 connections,
                 "--count",
                 connections);
+    }
+
+    /**
+     * Requests of a file on a schedule, over as many connections as {@link Wrk#CONNECTIONS}. Returns when they begin.
+     *
+     * @param size of the file, in bytes
+     * @param rate requests a second
+     */
+    Running startPaced(WebServer server, String file, long size, long rate, long ms) throws IOException {
+        return start(
+                Programs.command(programs.helper("http_paced"), server.port(), file, size, Wrk.CONNECTIONS, rate, ms),
+                "started");
     }
 
     /** Returns once its requests begin. */

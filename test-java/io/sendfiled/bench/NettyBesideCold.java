@@ -5,10 +5,6 @@ import io.sendfiled.bench.Report.Goal;
 import io.sendfiled.bench.Screen.Cell;
 import io.sendfiled.bench.Screen.Column;
 import java.io.IOException;
-import java.io.RandomAccessFile;
-import java.nio.file.Files;
-import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
@@ -24,17 +20,8 @@ import org.jspecify.annotations.Nullable;
  * to the cold load, and the worse it would look. The same at full speed is shown beside it, and not judged.
  */
 final class NettyBesideCold {
-    private static final int DOWNLOADS = 16;
-    private static final long READ_MS = 20;
-    /** So long that no download ends while it is needed, and none has to be made cold again. */
-    private static final long COLD_SIZE = 64L << 20;
-
-    private static final ColdDownloads.Pace PACE = new ColdDownloads.Pace(128 << 10, READ_MS);
-    /** The buffers on the way to the clients fill as fast as the disk reads. */
-    private static final long SETTLING_MS = 500;
-
     private static final String FILE = NettyFiles.SMALL_FILE;
-    static final String CASE = "4 KiB beside " + DOWNLOADS + " cold";
+    static final String CASE = "4 KiB beside " + ColdWebFiles.DOWNLOADS + " cold";
     private static final String ALONE = "alone";
     private static final String BESIDE = "beside";
     private static final String CONTROL = "control: cold elsewhere";
@@ -49,7 +36,7 @@ final class NettyBesideCold {
     private static final Goal MOST_P99_MS = Goal.atMost(2);
 
     private static final List<Column> COLUMNS = List.of(
-            Column.left(CASE + Units.format(" of %.1f MB/s", PACE.bytesPerSecond() / 1e6), 32),
+            Column.left(CASE + Units.format(" of %.1f MB/s", ColdWebFiles.PACE.bytesPerSecond() / 1e6), 32),
             Column.right("requests", 11),
             Column.right("p99", 8),
             Column.right("of alone", 8),
@@ -69,16 +56,9 @@ final class NettyBesideCold {
             setting.report().skip(scenario + ", " + CASE, missing);
             return;
         }
-        Path sources = Files.createDirectories(setting.files().resolveSibling("web-cold-sources"));
-        for (int i = 0; i < DOWNLOADS; i++) {
-            try (RandomAccessFile sparse =
-                    new RandomAccessFile(sources.resolve("cold-" + i).toString(), "rw")) {
-                sparse.setLength(COLD_SIZE);
-            }
-        }
         WebSide ours = NettyFiles.side(sides, Way.HANDLER);
         WebSide theirs = NettyFiles.side(sides, Way.REGION);
-        try (SlowDisk disk = SlowDisk.mount(setting.programs(), setting.files().resolve("web-slow"), sources, READ_MS);
+        try (ColdWebFiles disk = ColdWebFiles.mount(setting);
                 WebSide elsewhere = NettyFiles.start(stage, Way.HANDLER, setting.files())) {
             warmUp(setting, ours, elsewhere, disk);
             int rounds = WebSide.rounds(setting);
@@ -86,13 +66,13 @@ final class NettyBesideCold {
                 setting.screen().working(CASE + ", " + subject + ", round " + (round + 1) + " of " + rounds);
                 switch (subject) {
                     case ALONE -> sample(setting, ALONE, Wrk.run(url(ours, round), Wrk.CONNECTIONS, 1));
-                    case BESIDE -> measureBeside(setting, BESIDE, ours, ours, disk, PACE, round);
-                    default -> measureBeside(setting, CONTROL, ours, elsewhere, disk, PACE, round);
+                    case BESIDE -> measureBeside(setting, BESIDE, ours, ours, disk, ColdWebFiles.PACE, round);
+                    default -> measureBeside(setting, CONTROL, ours, elsewhere, disk, ColdWebFiles.PACE, round);
                 }
             });
             for (int round = 0; round < (setting.quick() ? 1 : ROUNDS_OF_THEIRS); round++) {
                 setting.screen().working(CASE + ", " + THEIRS);
-                measureBeside(setting, THEIRS, theirs, theirs, disk, PACE, round);
+                measureBeside(setting, THEIRS, theirs, theirs, disk, ColdWebFiles.PACE, round);
             }
             for (int round = 0; round < (setting.quick() ? 1 : Math.min(rounds, ROUNDS_AT_FULL_SPEED)); round++) {
                 setting.screen().working(CASE + ", at full speed");
@@ -111,27 +91,17 @@ final class NettyBesideCold {
      * Has the code compiled that serves cold files: for as long as that lasts, the compilers' threads take a quarter of a
      * processor, more than four times what all threads of the engine use, and the p99 is theirs.
      */
-    private void warmUp(Scenario.Setting setting, WebSide ours, WebSide elsewhere, SlowDisk disk)
+    private void warmUp(Scenario.Setting setting, WebSide ours, WebSide elsewhere, ColdWebFiles disk)
             throws IOException, InterruptedException {
         int rounds = ours.servers().size() * (setting.quick() ? 1 : WARM_UP_ROUNDS);
         for (int round = 0; round < rounds; round++) {
             setting.screen().working(CASE + ", warming up");
             for (WebSide cold : List.of(ours, elsewhere)) {
-                ColdDownloads downloads = start(cold, disk, null, round);
+                ColdDownloads downloads = disk.download(cold.server(round), null);
                 Wrk.runWithFailures(url(ours, round), Wrk.CONNECTIONS, 1);
                 downloads.close();
             }
         }
-    }
-
-    private static ColdDownloads start(WebSide cold, SlowDisk disk, ColdDownloads.@Nullable Pace pace, int round)
-            throws IOException, InterruptedException {
-        List<Path> files = new ArrayList<>();
-        for (int i = 0; i < DOWNLOADS; i++) {
-            files.add(disk.mountPoint().resolve("cold-" + i));
-        }
-        return ColdDownloads.start(
-                cold.server(round), disk.mountPoint().getFileName().toString(), files, pace);
     }
 
     private void measureBeside(
@@ -139,12 +109,12 @@ final class NettyBesideCold {
             String subject,
             WebSide warm,
             WebSide cold,
-            SlowDisk disk,
+            ColdWebFiles disk,
             ColdDownloads.@Nullable Pace pace,
             int round)
             throws IOException, InterruptedException {
-        try (ColdDownloads downloads = start(cold, disk, pace, round)) {
-            Thread.sleep(SETTLING_MS);
+        try (ColdDownloads downloads = disk.download(cold.server(round), pace)) {
+            Thread.sleep(ColdWebFiles.SETTLING_MS);
             long startNs = System.nanoTime();
             long before = downloads.received();
             Wrk.Result result = Wrk.runWithFailures(url(warm, round), Wrk.CONNECTIONS, 1);

@@ -40,6 +40,7 @@ final class NettyFiles implements Scenario {
         }
     }
 
+    private static final List<Way> WAYS = List.of(Way.REGION, Way.HANDLER, Way.CACHED);
     static final int SMALL = 4 << 10;
     static final String SMALL_FILE = "web-4KiB";
     private static final long MIB = 1 << 20;
@@ -89,7 +90,7 @@ final class NettyFiles implements Scenario {
         try (Stage stage = Stage.create(setting.programs())) {
             Map<Way, WebSide> sides = new EnumMap<>(Way.class);
             try {
-                for (Way way : Way.values()) {
+                for (Way way : WAYS) {
                     sides.put(way, start(stage, way, setting.files()));
                 }
                 measureSizes(setting, stage, sides, counter);
@@ -117,10 +118,9 @@ final class NettyFiles implements Scenario {
 
     private void measureSizes(Setting setting, Stage stage, Map<Way, WebSide> sides, SystemCalls counter)
             throws IOException, InterruptedException {
-        List<Way> all = List.of(Way.values());
         List<Way> most = List.of(Way.REGION, Way.HANDLER);
         List<Size> sizes = new ArrayList<>(List.of(
-                new Size(SMALL, Wrk.CONNECTIONS, all),
+                new Size(SMALL, Wrk.CONNECTIONS, WAYS),
                 new Size(16 << 10, Wrk.CONNECTIONS, most),
                 new Size(64 << 10, Wrk.CONNECTIONS, most),
                 new Size(256 << 10, Wrk.CONNECTIONS, most),

@@ -12,6 +12,7 @@ import io.netty.channel.epoll.EpollServerSocketChannel;
 import io.netty.channel.socket.SocketChannel;
 import io.netty.handler.codec.http.DefaultFullHttpResponse;
 import io.netty.handler.codec.http.DefaultHttpResponse;
+import io.netty.handler.codec.http.HttpChunkedInput;
 import io.netty.handler.codec.http.HttpHeaderNames;
 import io.netty.handler.codec.http.HttpRequest;
 import io.netty.handler.codec.http.HttpResponse;
@@ -19,6 +20,8 @@ import io.netty.handler.codec.http.HttpResponseStatus;
 import io.netty.handler.codec.http.HttpServerCodec;
 import io.netty.handler.codec.http.HttpVersion;
 import io.netty.handler.codec.http.LastHttpContent;
+import io.netty.handler.stream.ChunkedNioFile;
+import io.netty.handler.stream.ChunkedWriteHandler;
 import io.netty.util.ReferenceCountUtil;
 import io.netty.util.concurrent.Future;
 import io.sendfiled.Sendfiled;
@@ -51,6 +54,8 @@ final class NettyServer {
     enum Way {
         /** As Netty's own example of a server of files does: opened for each request, on the event loop. */
         REGION("DefaultFileRegion"),
+        /** As that example does over TLS: in pieces of 8 KiB through memory, on the event loop. */
+        CHUNKED("ChunkedNioFile"),
         /** By our handler, behind the codec. */
         HANDLER("sendfiled"),
         /** The same with the open-file cache. */
@@ -60,6 +65,10 @@ final class NettyServer {
 
         Way(String title) {
             this.title = title;
+        }
+
+        private boolean isOurs() {
+            return this == HANDLER || this == CACHED;
         }
     }
 
@@ -82,7 +91,7 @@ final class NettyServer {
     public static void main(String[] args) throws IOException, InterruptedException {
         Way way = Way.valueOf(args[0].toUpperCase(Locale.ROOT));
         Path root = Path.of(args[1]);
-        SendfiledFiles files = way == Way.REGION ? null : files(way, root);
+        SendfiledFiles files = way.isOurs() ? files(way, root) : null;
         EpollEventLoopGroup group = new EpollEventLoopGroup(1);
         Channel server = new ServerBootstrap()
                 .group(group)
@@ -90,8 +99,12 @@ final class NettyServer {
                 .childHandler(new ChannelInitializer<SocketChannel>() {
                     @Override
                     protected void initChannel(SocketChannel channel) {
-                        if (files == null) {
+                        if (way == Way.REGION) {
                             channel.pipeline().addLast(new HttpServerCodec(), new RegionHandler(root));
+                        } else if (files == null) {
+                            channel.pipeline()
+                                    .addLast(
+                                            new HttpServerCodec(), new ChunkedWriteHandler(), new ChunkedHandler(root));
                         } else {
                             channel.pipeline()
                                     .addLast(new SendfiledHandler(), new HttpServerCodec(), new FileHandler(files));
@@ -139,12 +152,12 @@ final class NettyServer {
         return response;
     }
 
-    /** {@code RandomAccessFile} and {@code DefaultFileRegion}. */
+    /** Opens a file for each request, on the event loop. */
     @SuppressWarnings("FutureReturnValueIgnored") // what cannot be written closes the channel
-    private static final class RegionHandler extends ChannelInboundHandlerAdapter {
+    private abstract static class BlockingHandler extends ChannelInboundHandlerAdapter {
         private final Path root;
 
-        RegionHandler(Path root) {
+        BlockingHandler(Path root) {
             this.root = root;
         }
 
@@ -152,7 +165,7 @@ final class NettyServer {
         public void channelRead(ChannelHandlerContext context, Object message) throws IOException {
             try {
                 if (message instanceof HttpRequest request) {
-                    send(context, root.resolve(request.uri().substring(1)));
+                    respond(context, root.resolve(request.uri().substring(1)));
                 }
             } finally {
                 ReferenceCountUtil.release(message);
@@ -164,8 +177,8 @@ final class NettyServer {
             context.close(); // the load generator hangs up when its time is over
         }
 
-        private static void send(ChannelHandlerContext context, Path path) throws IOException {
-            RandomAccessFile file; // the region closes it
+        private void respond(ChannelHandlerContext context, Path path) throws IOException {
+            RandomAccessFile file;
             try {
                 file = new RandomAccessFile(path.toString(), "r");
             } catch (FileNotFoundException e) {
@@ -174,8 +187,38 @@ final class NettyServer {
             }
             long length = file.length();
             context.write(header(length));
-            context.write(new DefaultFileRegion(file.getChannel(), 0, length));
+            send(context, file, length);
+        }
+
+        /** Sends the content and closes the file, now or later. */
+        abstract void send(ChannelHandlerContext context, RandomAccessFile file, long length) throws IOException;
+    }
+
+    @SuppressWarnings("FutureReturnValueIgnored") // what cannot be written closes the channel
+    private static final class RegionHandler extends BlockingHandler {
+        RegionHandler(Path root) {
+            super(root);
+        }
+
+        @Override
+        void send(ChannelHandlerContext context, RandomAccessFile file, long length) {
+            context.write(new DefaultFileRegion(file.getChannel(), 0, length)); // which closes it
             context.writeAndFlush(LastHttpContent.EMPTY_LAST_CONTENT);
+        }
+    }
+
+    @SuppressWarnings("FutureReturnValueIgnored") // what cannot be written closes the channel
+    private static final class ChunkedHandler extends BlockingHandler {
+        private static final int CHUNK = 8192;
+
+        ChunkedHandler(Path root) {
+            super(root);
+        }
+
+        @Override
+        void send(ChannelHandlerContext context, RandomAccessFile file, long length) throws IOException {
+            // It closes the file, and ends with the last content.
+            context.writeAndFlush(new HttpChunkedInput(new ChunkedNioFile(file.getChannel(), 0, length, CHUNK)));
         }
     }
 

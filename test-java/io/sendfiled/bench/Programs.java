@@ -114,15 +114,10 @@ record Programs(Path helpers, Path dist) {
     }
 
     /** How a class is started, with the options of a usual server. */
-    static List<String> java(Path library, String classPath, Class<?> main, Object... args) {
-        List<String> command = new ArrayList<>(List.of(
-                ProcessHandle.current().info().command().orElse("java"),
-                "-Xmx256m",
-                "-Dsendfiled.library.path=" + library,
-                "-cp",
-                classPath,
-                main.getName()));
-        if (Runtime.version().feature() >= FIRST_TO_WARN_OF_NATIVE_ACCESS) {
+    static List<String> java(Jdk jdk, Path library, String classPath, Class<?> main, Object... args) {
+        List<String> command = command(
+                jdk.java(), "-Xmx256m", "-Dsendfiled.library.path=" + library, "-cp", classPath, main.getName());
+        if (jdk.feature() >= FIRST_TO_WARN_OF_NATIVE_ACCESS) {
             command.add(1, "--enable-native-access=ALL-UNNAMED");
         }
         for (Object arg : args) {

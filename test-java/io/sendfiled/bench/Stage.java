@@ -6,6 +6,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
 /**
@@ -16,18 +17,21 @@ final class Stage implements AutoCloseable {
     /** Owns nothing; a number, as the kernel asks for no name. */
     static final int OTHER_USER = 54321;
 
+    private static final Pattern SERVER_JARS = Pattern.compile("^(netty|vertx|jackson)-");
+
     private final Programs programs;
     private final Path directory;
     private final boolean copies;
     private final String classPath;
-    private final Path library;
+    /** {@code bin} and {@code lib/sendfiled} of what is installed. */
+    private final Path installation;
 
-    private Stage(Programs programs, Path directory, boolean copies, String classPath, Path library) {
+    private Stage(Programs programs, Path directory, boolean copies, String classPath, Path installation) {
         this.programs = programs;
         this.directory = directory;
         this.copies = copies;
         this.classPath = classPath;
-        this.library = library;
+        this.installation = installation;
     }
 
     /** Copies what is needed. Blocks. */
@@ -35,15 +39,23 @@ final class Stage implements AutoCloseable {
         boolean copies = Programs.isRoot();
         Path directory = Files.createTempDirectory(Path.of("/var/tmp"), "sendfiled-bench");
         Files.setAttribute(directory, "unix:mode", 0755);
-        Path library = programs.dist().resolve("lib/sendfiled").toAbsolutePath();
+        Path installation = programs.dist().toAbsolutePath();
         String classPath = System.getProperty("java.class.path");
         if (copies) {
-            library = copyTree(library, directory.resolve("lib"));
+            installation = copyInstallation(installation, directory.resolve("installation"));
             classPath = copyClassPath(classPath, directory);
         }
-        Stage stage = new Stage(programs, directory, copies, classPath, library);
+        Stage stage = new Stage(programs, directory, copies, classPath, installation);
         Runtime.getRuntime().addShutdownHook(new Thread(stage::close, "end of " + directory)); // however this one ends
         return stage;
+    }
+
+    private static Path copyInstallation(Path from, Path to) throws IOException {
+        for (String part : List.of("bin", "lib/sendfiled")) {
+            Files.createDirectories(to.resolve(part).getParent());
+            copyTree(from.resolve(part), to.resolve(part));
+        }
+        return to;
     }
 
     /** Directories, and of the libraries those that a server of files needs. */
@@ -54,7 +66,7 @@ final class Stage implements AutoCloseable {
             Path target = directory.resolve("class-path-" + copied.size());
             if (Files.isDirectory(source)) {
                 copied.add(copyTree(source, target).toString());
-            } else if (source.getFileName().toString().startsWith("netty-")) {
+            } else if (SERVER_JARS.matcher(source.getFileName().toString()).find()) {
                 Path jar = target.resolveSibling(source.getFileName());
                 copied.add(Files.copy(source, jar).toString());
                 makeReadable(jar);
@@ -90,7 +102,17 @@ final class Stage implements AutoCloseable {
 
     /** How a class is started, with the options of a usual server. */
     List<String> java(Class<?> main, Object... args) {
-        return Programs.java(library, classPath, main, args);
+        return java(Jdk.running(), main, args);
+    }
+
+    /** The same by another Java. */
+    List<String> java(Jdk jdk, Class<?> main, Object... args) {
+        return Programs.java(jdk, installation.resolve("lib/sendfiled"), classPath, main, args);
+    }
+
+    /** Where sfd can be started from. */
+    Path sfd() {
+        return installation.resolve("bin/sfd");
     }
 
     /** Where a helper program can be started from. */

@@ -7,6 +7,8 @@ import java.util.Locale;
 
 /** Numbers as people read them. */
 final class Units {
+    private static final String BARS = " ▁▂▃▄▅▆▇█";
+
     private Units() {}
 
     static String size(long bytes) {
@@ -89,6 +91,16 @@ final class Units {
     /** Whether more of a unit is better: of rates. Of times, memory, processors and calls it is worse. */
     static boolean isMoreBetter(String unit) {
         return unit.endsWith("/s");
+    }
+
+    /** A line of bars, one for each number: a blank is none, the tallest is the largest. */
+    static String bars(long... values) {
+        long most = Math.max(1, Arrays.stream(values).max().orElse(1));
+        StringBuilder line = new StringBuilder();
+        for (long value : values) {
+            line.append(BARS.charAt((int) Math.ceil((double) value / most * (BARS.length() - 1))));
+        }
+        return line.toString();
     }
 
     static double median(double... values) {

@@ -29,7 +29,7 @@ import org.jspecify.annotations.Nullable;
  * <p>Owns the process; not the daemon beside it, if there is one. Not thread-safe.
  */
 final class WebServer implements AutoCloseable {
-    private static final Pattern ANNOUNCEMENT = Pattern.compile("listening on 127\\.0\\.0\\.1:(\\d+)");
+    private static final Pattern ANNOUNCEMENT = Pattern.compile("(?:listening on |at http://)127\\.0\\.0\\.1:(\\d+)");
     private static final long POLL_MS = 5;
 
     private final String name;
@@ -43,6 +43,15 @@ final class WebServer implements AutoCloseable {
         this.process = process;
         this.output = output;
         this.port = port;
+    }
+
+    /** What a server of ours does in its main thread: it announces its port, and ends the process with its input. Blocks. */
+    static void announceUntilInputEnds(int port) throws IOException {
+        System.out.println("listening on 127.0.0.1:" + port);
+        while (System.in.read() >= 0) {
+            // Nothing is asked of it.
+        }
+        System.exit(0);
     }
 
     /** Starts one that announces its port on standard output. Blocks until it has. */
@@ -62,15 +71,15 @@ final class WebServer implements AutoCloseable {
         return server;
     }
 
-    /** Starts nginx with one worker and sendfile on. Blocks until it listens. */
-    static WebServer startNginx(Path directory, Path root, List<String> commandPrefix)
+    /** Starts nginx with one worker. Blocks until it listens. */
+    static WebServer startNginx(Nginx nginx, Path directory, Path root, List<String> commandPrefix)
             throws IOException, InterruptedException {
         int port = freePort();
         Path configuration = directory.resolve("nginx.conf");
-        Files.writeString(configuration, nginxConfiguration(directory, root, port));
+        Files.writeString(configuration, nginx.configuration(directory, root, port));
         List<String> command = new ArrayList<>(commandPrefix);
         command.addAll(List.of(
-                nginx(),
+                Nginx.program(),
                 "-e",
                 directory.resolve("error.log").toString(),
                 "-c",
@@ -85,38 +94,6 @@ final class WebServer implements AutoCloseable {
         server.pids.add(process.pid());
         process.descendants().map(ProcessHandle::pid).forEach(server.pids::add);
         return server;
-    }
-
-    /** Where nginx is; empty without it. Debian keeps it from the path of all but root. */
-    static String nginx() {
-        String path = System.getenv().getOrDefault("PATH", "") + ":/usr/sbin:/usr/local/sbin";
-        return Arrays.stream(path.split(":"))
-                .map(directory -> Path.of(directory, "nginx"))
-                .filter(Files::isExecutable)
-                .map(Path::toString)
-                .findFirst()
-                .orElse("");
-    }
-
-    private static String nginxConfiguration(Path directory, Path root, int port) {
-        return """
-                daemon off;
-                worker_processes 1;
-                pid %1$s/nginx.pid;
-                events { worker_connections 1024; }
-                http {
-                    access_log off;
-                    sendfile on;
-                    keepalive_requests 1000000000;
-                    default_type application/octet-stream;
-                    client_body_temp_path %1$s/body;
-                    proxy_temp_path %1$s/proxy;
-                    fastcgi_temp_path %1$s/fastcgi;
-                    uwsgi_temp_path %1$s/uwsgi;
-                    scgi_temp_path %1$s/scgi;
-                    server { listen 127.0.0.1:%3$d; root %2$s; }
-                }
-                """.formatted(directory, root, port);
     }
 
     private static int freePort() throws IOException {
@@ -168,6 +145,24 @@ final class WebServer implements AutoCloseable {
         long sum = 0;
         for (long pid : pids) {
             sum += Machine.cpuNs(pid);
+        }
+        return sum;
+    }
+
+    /** How often its threads gave a processor away. */
+    long contextSwitches() throws IOException {
+        long sum = 0;
+        for (long pid : pids) {
+            sum += Machine.contextSwitches(pid);
+        }
+        return sum;
+    }
+
+    /** Resident bytes, each page divided by those who share it. */
+    long proportionalBytes() throws IOException {
+        long sum = 0;
+        for (long pid : pids) {
+            sum += Machine.proportionalBytes(pid);
         }
         return sum;
     }

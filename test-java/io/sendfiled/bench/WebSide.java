@@ -19,8 +19,11 @@ record WebSide(String title, List<WebServer> servers) implements AutoCloseable {
 
     static final String RATE = "rate";
     static final String THROUGHPUT = "throughput";
+    static final String P50 = "p50";
     static final String P99 = "p99";
     static final String CPU = "server-cpu";
+    static final String SWITCHES = "context-switches";
+    static final String MEMORY = "pss";
     private static final int FEW = 100;
 
     /** Starts the servers of a side. Blocks. */
@@ -82,15 +85,19 @@ record WebSide(String title, List<WebServer> servers) implements AutoCloseable {
             throws IOException, InterruptedException {
         WebServer server = server(round);
         long cpuNs = server.cpuNs();
+        long switches = server.contextSwitches();
         Wrk.Result result = Wrk.run(server.url(file), connections, seconds);
         double cpuUs = (server.cpuNs() - cpuNs) / 1e3;
+        switches = server.contextSwitches() - switches;
         Report report = setting.report();
         report.sample(scenario, testCase, title, RATE, "requests/s", result.rate());
         report.sample(scenario, testCase, title, THROUGHPUT, "MB/s", result.megabytesPerSecond());
+        report.sample(scenario, testCase, title, P50, "us", result.p50Us());
         report.sample(scenario, testCase, title, P99, "us", result.p99Us());
         // Of the largest files few are complete when the time is over.
         double served = result.requests() < FEW ? result.bytes() / size : result.requests();
         report.sample(scenario, testCase, title, CPU, "us/request", cpuUs / served);
+        report.sample(scenario, testCase, title, SWITCHES, "switches/request", switches / served);
     }
 
     /** System calls of a request, in a round of their own: counting costs time. Blocks. */
