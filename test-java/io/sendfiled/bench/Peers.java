@@ -106,7 +106,10 @@ final class Peers implements Scenario {
                 side.prepare(size.file(), file, WARM_UP_SECONDS);
             }
         }
-        setting.screen().step(peer.title, peer.version(stage) + ": " + peer.setup);
+        String version = peer.version(stage);
+        setting.report().version(peer.title, version);
+        setting.report().note(name(), peer.title + " is set up as: " + peer.setup);
+        setting.screen().step(peer.title, version + ": " + peer.setup);
     }
 
     private void measure(Setting setting, Map<Peer, WebSide> sides, Size size)

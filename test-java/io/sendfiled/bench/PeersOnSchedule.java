@@ -4,6 +4,7 @@ import io.sendfiled.bench.Screen.Cell;
 import io.sendfiled.bench.Screen.Column;
 import java.io.IOException;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -170,10 +171,12 @@ final class PeersOnSchedule {
             downloads.close();
             answers = load.pacedResult((double) rate).answersBySlice(SLICE_MS);
         }
-        for (long count : answers) {
-            setting.report()
-                    .sample(scenario.name(), TIME_LINE, peer.title, "answers by slice", "requests", (double) count);
-        }
+        double slice = SLICE_MS / 1e3;
+        double[] seconds = new double[answers.length];
+        Arrays.setAll(seconds, i -> (i + 0.5) * slice);
+        double[] rates =
+                Arrays.stream(answers).mapToDouble(count -> count / slice).toArray();
+        setting.report().series(scenario.name(), TIME_LINE, peer.title, "answers", "requests/s", seconds, rates);
         setting.screen().line("  " + Screen.pad(peer.title, 20, false) + "▕" + Units.bars(answers) + "▏");
         awaitRecovery(server);
     }
