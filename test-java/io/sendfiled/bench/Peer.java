@@ -69,14 +69,7 @@ enum Peer {
 
     private List<String> command(Stage stage, Path files) throws IOException {
         return switch (this) {
-            case SERVE ->
-                Programs.command(
-                        Path.of("/usr/bin/env"),
-                        "SENDFILED_JAVA_OPTS=-Dio.netty.eventLoopThreads=1",
-                        stage.sfd(),
-                        "serve",
-                        "--port=0",
-                        files);
+            case SERVE -> Programs.command(stage.sfd(), "serve", "--port=0", "--loops=1", files);
             case HANDLER -> stage.java(NettyServer.class, NettyServer.Way.HANDLER, files);
             case REGION -> stage.java(NettyServer.class, NettyServer.Way.REGION, files);
             case CHUNKED -> stage.java(NettyServer.class, NettyServer.Way.CHUNKED, files);
