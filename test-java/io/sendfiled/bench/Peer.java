@@ -42,6 +42,11 @@ enum Peer {
         this.setup = setup;
     }
 
+    /** Whether it gets faster while it serves. */
+    boolean isJava() {
+        return this != NGINX && this != NGINX_THREADS;
+    }
+
     /** What this machine lacks for it, and the way out; empty when it has all. */
     String missing() throws IOException {
         return switch (this) {
@@ -59,7 +64,7 @@ enum Peer {
     WebServer start(Stage stage, Path files) throws IOException, InterruptedException {
         int user = Programs.isRoot() ? 1 : 0;
         List<String> command = new ArrayList<>(user == 0 ? List.of() : stage.byOtherUser(List.of()));
-        if (this == NGINX || this == NGINX_THREADS) {
+        if (!isJava()) {
             return WebServer.startNginx(
                     this == NGINX ? Nginx.SENDFILE : Nginx.THREADS, stage.directory(name(), user), files, command);
         }
