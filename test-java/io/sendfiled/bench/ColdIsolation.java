@@ -18,6 +18,13 @@ import org.jspecify.annotations.Nullable;
  * these lose as well is the machine's.
  */
 final class ColdIsolation implements Scenario {
+    private static final String HOW_TO_READ =
+            "Where the p99 beside cold files is longer than alone, look at the controls: a daemon with "
+                    + "no cold file of its own beside the same load, and the same daemon beside as many cat. "
+                    + "What they lose as well is a matter of the processors, which whoever reads the disk needs "
+                    + "too: with two of them a wait is as long as a slice of the scheduler, some 3 ms. What the "
+                    + "disk itself costs is the original: its loop waits for each read.";
+
     private static final int FEW = 16;
     private static final int MANY = 256;
     private static final int WARM_SIZE = 4096;
@@ -59,6 +66,7 @@ final class ColdIsolation implements Scenario {
 
     @Override
     public void run(Setting setting) throws IOException, InterruptedException {
+        setting.report().note(name(), HOW_TO_READ);
         if (!ColdFiles.available(setting, name())) {
             return;
         }

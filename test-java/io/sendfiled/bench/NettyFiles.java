@@ -19,6 +19,10 @@ import org.jspecify.annotations.Nullable;
  * costs; then what a slow disk and slow clients do to the server ({@link NettyBesideCold}, {@link NettySlowClients}).
  */
 final class NettyFiles implements Scenario {
+    private static final String HOW_TO_READ =
+            "Of the rows beside cold downloads read the control, too: the same downloads from another "
+                    + "process. Its p99 is what the machine costs.";
+
     /** A file of one size, and what ours should reach of {@code DefaultFileRegion}. */
     private record Size(long bytes, int connections, List<Way> ways) {
         String title() {
@@ -77,6 +81,7 @@ final class NettyFiles implements Scenario {
 
     @Override
     public void run(Setting setting) throws IOException, InterruptedException {
+        setting.report().note(name(), HOW_TO_READ);
         String missing = WebSide.unavailableBecause();
         if (!missing.isEmpty()) {
             setting.report().skip(name(), "not measured: " + missing);

@@ -17,6 +17,11 @@ import org.jspecify.annotations.Nullable;
  * downloads do to each ({@link PeersBesideCold}), then latencies at a rate that all of them can keep ({@link PeersOnSchedule}).
  */
 final class Peers implements Scenario {
+    private static final String HOW_TO_READ =
+            "What 16 cold downloads cost the warm requests of a server is the machine's in part: \"cold "
+                    + "elsewhere\" is sfd serve while another process has the same downloads. A server whose loop "
+                    + "waits for a disk answers nothing meanwhile.";
+
     /** A file, and what {@code sfd serve} should reach of whom. */
     private record Size(String title, String file, int bytes, Map<Peer, Goal> goals) {}
 
@@ -67,6 +72,7 @@ final class Peers implements Scenario {
 
     @Override
     public void run(Setting setting) throws IOException, InterruptedException {
+        setting.report().note(name(), HOW_TO_READ);
         String missing = WebSide.unavailableBecause();
         if (!missing.isEmpty()) {
             setting.report().skip(name(), "not measured: " + missing);

@@ -12,6 +12,12 @@ import org.jspecify.annotations.Nullable;
 
 /** Warm 4 KiB files: requests a second, latency, and what one costs the server. */
 final class SmallRequests implements Scenario {
+    private static final String HOW_TO_READ =
+            "Judged is the daemon without its sandbox, because the yardsticks have none; the row with "
+                    + "it tells what the sandbox costs. For each datagram the daemon does what they do not: it "
+                    + "decides who may have what, counts, holds limits, and takes turns among clients. Sessions "
+                    + "are the way out: the scenario of that name.";
+
     private record Case(
             String title,
             String operation,
@@ -56,6 +62,7 @@ final class SmallRequests implements Scenario {
 
     @Override
     public void run(Setting setting) throws IOException, InterruptedException {
+        setting.report().note(name(), HOW_TO_READ);
         TestFiles.warm(TestFiles.file(setting.files(), FILE, SIZE));
         Map<Server.Kind, Server> servers = new LinkedHashMap<>();
         try {

@@ -24,6 +24,10 @@ import java.util.concurrent.TimeoutException;
  * <p>The client is this JVM, which is warm. As root the daemon changes its user, as one that a service manager starts.
  */
 final class Start implements Scenario {
+    private static final String HOW_TO_READ =
+            "The JVM alone is the row \"hello world\". The rest is reading the archive of classes, the "
+                    + "sandbox, the engine, and the first request.";
+
     private static final String SOURCE = Path.of(System.getProperty("sendfiled.test.source", "."))
             .toAbsolutePath()
             .toString();
@@ -107,6 +111,7 @@ final class Start implements Scenario {
 
     @Override
     public void run(Setting setting) throws IOException, InterruptedException {
+        setting.report().note(name(), HOW_TO_READ);
         TestFiles.warm(TestFiles.file(setting.files(), FILE, FILE_SIZE));
         try (Server first = startDaemon(setting, "warm-up")) {
             request(first, setting, "warm-up"); // this client is not what is measured

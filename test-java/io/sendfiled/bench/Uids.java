@@ -16,6 +16,9 @@ import java.util.List;
  * polite client has nothing to say: what it keeps there is the machine's part. Only root can be several users.
  */
 final class Uids implements Scenario {
+    private static final String HOW_TO_READ =
+            "What a flood costs by taking processors is in \"elsewhere\": the same flood at a daemon of " + "its own.";
+
     /** What the other user sends, and how; the options of load. */
     private record Flood(String title, List<Object> options) {
         Flood(String title, Object... options) {
@@ -65,6 +68,7 @@ final class Uids implements Scenario {
 
     @Override
     public void run(Setting setting) throws IOException, InterruptedException {
+        setting.report().note(name(), HOW_TO_READ);
         if (!Programs.isRoot()) {
             setting.report().skip(name(), "only root can be several users");
             setting.screen().warn("left out", "only root can be several users");
