@@ -27,7 +27,7 @@ class SessionHeldTest : public HeldLoopsFixture
         ASSERT_EQ(0, listen(sessions_.get(), 10));
         setNonblocking(sessions_.get());
         shared_->session_fd = sessions_.get();
-        const struct sfd_hot_settings settings = {&sys_, true, 16, 1000000000};
+        const struct sfd_hot_settings settings = {&sys_, true, 16, 1000000000, false};
         ASSERT_EQ(0, sfd_hot_init(&hot_, directory_->path().c_str(), &settings));
         hot_.kernel.sys = &sfd_guard_sys;
         shared_->hot[0] = &hot_;
