@@ -1,6 +1,7 @@
 package io.sendfiled.bench.micro;
 
 import io.sendfiled.jni.DescriptorsNative;
+import io.sendfiled.jni.NativeLibrary;
 import io.sendfiled.sys.Descriptors;
 import io.sendfiled.sys.OwnedFd;
 import java.io.FileDescriptor;
@@ -22,6 +23,10 @@ import org.openjdk.jmh.annotations.TearDown;
 @OutputTimeUnit(TimeUnit.NANOSECONDS)
 public class NativeCallBenchmark {
     private static final int CODE = 1;
+
+    static {
+        NativeLibrary.ensureAvailable();
+    }
 
     private final long fdField = DescriptorsNative.fieldId(FileDescriptor.class, "fd", "I");
 
