@@ -361,7 +361,8 @@ public final class Bench {
         return ratioCell(Ratio.of(ratio), goal);
     }
 
-    static void deleteTree(Path directory) throws IOException {
+    /** Deletes a directory and all that is in it. Blocks. */
+    public static void deleteTree(Path directory) throws IOException {
         try (Stream<Path> tree = Files.walk(directory)) {
             for (Path path : tree.sorted(Comparator.reverseOrder()).toList()) {
                 Files.deleteIfExists(path);

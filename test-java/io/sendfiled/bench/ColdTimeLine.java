@@ -1,7 +1,6 @@
 package io.sendfiled.bench;
 
 import java.io.IOException;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 
@@ -37,13 +36,21 @@ final class ColdTimeLine {
             if (setting.measures(kind)) {
                 setting.screen().working("over time: " + kind.title);
                 try (Server server = Server.start(setting.programs(), kind, setting.files(), setting.sockets())) {
-                    record(setting, testCase, kind.title, rates(setting, files, count, server, phase));
+                    setting.report()
+                            .rates(
+                                    scenario.name(),
+                                    testCase,
+                                    kind.title,
+                                    "warm requests",
+                                    "requests/s",
+                                    SLICE_MS,
+                                    answered(setting, files, count, server, phase));
                 }
             }
         }
     }
 
-    private List<Long> rates(Scenario.Setting setting, ColdFiles files, int count, Server server, double phase)
+    private List<Long> answered(Scenario.Setting setting, ColdFiles files, int count, Server server, double phase)
             throws IOException, InterruptedException {
         try (LoadClient.Running load = setting.load()
                 .start(
@@ -71,23 +78,5 @@ final class ColdTimeLine {
 
     private static void pass(double seconds) throws InterruptedException {
         TimeUnit.MILLISECONDS.sleep(Math.round(seconds * 1000));
-    }
-
-    private void record(Scenario.Setting setting, String testCase, String subject, List<Long> slices) {
-        List<Double> seconds = new ArrayList<>();
-        for (int i = 0; i < slices.size(); i++) {
-            seconds.add((i + 0.5) * SLICE_MS / 1000);
-        }
-        setting.report()
-                .series(
-                        scenario.name(),
-                        testCase,
-                        subject,
-                        "warm requests",
-                        "requests/s",
-                        seconds.stream().mapToDouble(Double::doubleValue).toArray(),
-                        slices.stream()
-                                .mapToDouble(ended -> ended * 1000.0 / SLICE_MS)
-                                .toArray());
     }
 }

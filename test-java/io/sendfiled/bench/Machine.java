@@ -52,41 +52,37 @@ final class Machine {
 
     /** What the threads of a process that are alive have used of processors. */
     static long cpuNs(long pid) throws IOException {
-        long sum = 0;
-        try (DirectoryStream<Path> threads = Files.newDirectoryStream(Path.of("/proc/" + pid + "/task"))) {
-            for (Path thread : threads) {
-                sum += cpuNs(thread.resolve("schedstat"));
-            }
-        }
-        return sum;
+        return sumOfThreads(pid, thread -> {
+            String text = Files.readString(thread.resolve("schedstat"));
+            return Long.parseLong(text.substring(0, text.indexOf(' ')));
+        });
     }
 
     /** How often the threads of a process that are alive gave a processor away, whether they wanted to or not. */
     static long contextSwitches(long pid) throws IOException {
+        return sumOfThreads(pid, thread -> {
+            Path status = thread.resolve("status");
+            return number(status, "voluntary_ctxt_switches:") + number(status, "nonvoluntary_ctxt_switches:");
+        });
+    }
+
+    /** What is read of one thread, in its directory of /proc. */
+    private interface OfThread {
+        long read(Path thread) throws IOException;
+    }
+
+    private static long sumOfThreads(long pid, OfThread value) throws IOException {
         long sum = 0;
         try (DirectoryStream<Path> threads = Files.newDirectoryStream(Path.of("/proc/" + pid + "/task"))) {
             for (Path thread : threads) {
-                sum += contextSwitches(thread.resolve("status"));
+                try {
+                    sum += value.read(thread);
+                } catch (NoSuchFileException e) {
+                    // It has ended since.
+                }
             }
         }
         return sum;
-    }
-
-    private static long contextSwitches(Path status) throws IOException {
-        try {
-            return number(status, "voluntary_ctxt_switches:") + number(status, "nonvoluntary_ctxt_switches:");
-        } catch (NoSuchFileException e) {
-            return 0; // it has ended since
-        }
-    }
-
-    private static long cpuNs(Path schedstat) throws IOException {
-        try {
-            String text = Files.readString(schedstat);
-            return Long.parseLong(text.substring(0, text.indexOf(' ')));
-        } catch (NoSuchFileException e) {
-            return 0; // it has ended since
-        }
     }
 
     /** The hard limit of open files, for this process and those it starts. */

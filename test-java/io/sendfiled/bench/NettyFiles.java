@@ -82,10 +82,7 @@ final class NettyFiles implements Scenario {
     @Override
     public void run(Setting setting) throws IOException, InterruptedException {
         setting.report().note(name(), HOW_TO_READ);
-        String missing = WebSide.unavailableBecause();
-        if (!missing.isEmpty()) {
-            setting.report().skip(name(), "not measured: " + missing);
-            setting.screen().warn("not measured", missing);
+        if (!WebSide.available(setting, name())) {
             return;
         }
         SystemCalls counter = SystemCalls.find();

@@ -171,12 +171,8 @@ final class PeersOnSchedule {
             downloads.close();
             answers = load.pacedResult((double) rate).answersBySlice(SLICE_MS);
         }
-        double slice = SLICE_MS / 1e3;
-        double[] seconds = new double[answers.length];
-        Arrays.setAll(seconds, i -> (i + 0.5) * slice);
-        double[] rates =
-                Arrays.stream(answers).mapToDouble(count -> count / slice).toArray();
-        setting.report().series(scenario.name(), TIME_LINE, peer.title, "answers", "requests/s", seconds, rates);
+        List<Long> counts = Arrays.stream(answers).boxed().toList();
+        setting.report().rates(scenario.name(), TIME_LINE, peer.title, "answers", "requests/s", SLICE_MS, counts);
         setting.screen().line("  " + Screen.pad(peer.title, 20, false) + "▕" + Units.bars(answers) + "▏");
         awaitRecovery(server);
     }

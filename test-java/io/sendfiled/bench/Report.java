@@ -8,6 +8,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.DoubleStream;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -127,6 +128,28 @@ final class Report {
         if (!notes.contains(note)) {
             notes.add(note);
         }
+    }
+
+    /**
+     * How many a second there were over time, of a number of each slice of it.
+     *
+     * @param sliceMs how long a slice is
+     * @param counts one after the other, from the beginning
+     */
+    void rates(
+            String scenario,
+            String testCase,
+            String subject,
+            String name,
+            String unit,
+            int sliceMs,
+            List<Long> counts) {
+        double slice = sliceMs / 1e3;
+        double[] seconds = IntStream.range(0, counts.size())
+                .mapToDouble(i -> (i + 0.5) * slice)
+                .toArray();
+        double[] rates = counts.stream().mapToDouble(count -> count / slice).toArray();
+        series(scenario, testCase, subject, name, unit, seconds, rates);
     }
 
     /**

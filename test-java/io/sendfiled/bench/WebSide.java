@@ -48,6 +48,17 @@ record WebSide(String title, List<WebServer> servers) implements AutoCloseable {
         return Machine.isShortOfTcpMemory() ? "other programs have filled the kernel's TCP buffers" : "";
     }
 
+    /** Whether a scenario of web servers can be measured; if not, the report says why. */
+    static boolean available(Scenario.Setting setting, String scenario) throws IOException {
+        String missing = unavailableBecause();
+        if (missing.isEmpty()) {
+            return true;
+        }
+        setting.report().skip(scenario, "not measured: " + missing);
+        setting.screen().warn("not measured", missing);
+        return false;
+    }
+
     /** Compares the bytes of a file, and has the servers' code compiled for so long, if at all. Blocks. */
     void prepare(String name, Path file, int seconds) throws IOException, InterruptedException {
         for (WebServer server : servers) {

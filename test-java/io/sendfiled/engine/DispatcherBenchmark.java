@@ -1,5 +1,6 @@
 package io.sendfiled.engine;
 
+import io.sendfiled.bench.Bench;
 import io.sendfiled.config.SendfiledConfig;
 import io.sendfiled.jni.ClientNative;
 import io.sendfiled.jni.EngineNative;
@@ -16,10 +17,8 @@ import java.nio.channels.Pipe;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Collections;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
-import java.util.stream.Stream;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
 import org.openjdk.jmh.annotations.Mode;
@@ -116,11 +115,7 @@ public class DispatcherBenchmark {
             }
         }
         EngineNative.destroy(engine);
-        try (Stream<Path> tree = Files.walk(directory)) {
-            for (Path path : tree.sorted(Collections.reverseOrder()).toList()) {
-                Files.delete(path);
-            }
-        }
+        Bench.deleteTree(directory);
     }
 
     @Benchmark

@@ -1,5 +1,6 @@
 package io.sendfiled.bench.micro;
 
+import io.sendfiled.bench.Bench;
 import io.sendfiled.buffer.SharedBuffer;
 import io.sendfiled.client.RegisteredBuffer;
 import io.sendfiled.client.RegisteredFile;
@@ -11,12 +12,10 @@ import java.nio.channels.WritableByteChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
-import java.util.stream.Stream;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
 import org.openjdk.jmh.annotations.Mode;
@@ -73,11 +72,7 @@ public class ClientRequestBenchmark {
         buffer.close();
         memory.close();
         running.close();
-        try (Stream<Path> tree = Files.walk(directory)) {
-            for (Path path : tree.sorted(Collections.reverseOrder()).toList()) {
-                Files.delete(path);
-            }
-        }
+        Bench.deleteTree(directory);
     }
 
     @Benchmark

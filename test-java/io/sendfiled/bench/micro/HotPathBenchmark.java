@@ -1,5 +1,6 @@
 package io.sendfiled.bench.micro;
 
+import io.sendfiled.bench.Bench;
 import io.sendfiled.hot.HotCache;
 import io.sendfiled.hot.HotFile;
 import io.sendfiled.hot.HotRoot;
@@ -57,8 +58,7 @@ public class HotPathBenchmark {
         kept.close();
         root.close();
         cachedRoot.close();
-        Files.delete(directory.resolve(NAME));
-        Files.delete(directory);
+        Bench.deleteTree(directory);
     }
 
     @Benchmark
