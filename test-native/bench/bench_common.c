@@ -1,5 +1,6 @@
 #include "bench_common.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -44,12 +45,63 @@ uint64_t now_ns(void)
     return timespec_ns(t);
 }
 
-uint64_t process_cpu_ns(pid_t pid)
+static uint64_t process_cpu_ns(pid_t pid)
 {
     clockid_t clock;
     struct timespec t;
     if (pid <= 0 || clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &t) != 0) return 0;
     return timespec_ns(t);
+}
+
+/* The number behind a key at the start of a line of a file of /proc; 0 if it is not told. */
+static uint64_t number_of(const char *path, const char *key)
+{
+    char line[256];
+    uint64_t number = 0;
+    FILE *file = fopen(path, "re");
+    while (file != NULL && fgets(line, sizeof line, file) != NULL)
+        if (strncmp(line, key, strlen(key)) == 0) number = strtoull(line + strlen(key), NULL, 10);
+    if (file != NULL) fclose(file);
+    return number;
+}
+
+struct process_use process_use(pid_t pid)
+{
+    struct process_use use = {.cpu_ns = process_cpu_ns(pid)};
+    char path[300];
+    snprintf(path, sizeof path, "/proc/%d/task", (int)pid);
+    DIR *threads = opendir(path);
+    for (struct dirent *thread; threads != NULL && (thread = readdir(threads)) != NULL;) {
+        if (thread->d_name[0] == '.') continue;
+        snprintf(path, sizeof path, "/proc/%d/task/%.16s/status", (int)pid, thread->d_name);
+        const uint64_t wakeups = number_of(path, "voluntary_ctxt_switches:");
+        use.wakeups += wakeups;
+        use.switches += wakeups + number_of(path, "nonvoluntary_ctxt_switches:");
+    }
+    if (threads != NULL) closedir(threads);
+    return use;
+}
+
+static uint64_t grown(uint64_t now, uint64_t before)
+{
+    return now > before ? now - before : 0;
+}
+
+struct process_use process_use_since(pid_t pid, const struct process_use *before)
+{
+    const struct process_use now = process_use(pid);
+    return (struct process_use){.cpu_ns = grown(now.cpu_ns, before->cpu_ns),
+                                .wakeups = grown(now.wakeups, before->wakeups),
+                                .switches = grown(now.switches, before->switches)};
+}
+
+void print_server_use(pid_t server, const struct process_use *used, double requests)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/smaps_rollup", (int)server);
+    printf("\"server_cpu_us\":%.3f,\"server_switches\":%.4f,\"server_pss_kib\":%llu,",
+           (double)used->cpu_ns / 1000 / requests, (double)used->switches / requests,
+           (unsigned long long)number_of(path, "Pss:"));
 }
 
 long parse_number(const char *option, const char *text, long min, long max)

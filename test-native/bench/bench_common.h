@@ -28,8 +28,19 @@ _Noreturn void die(const char *format, ...) __attribute__((format(printf, 1, 2))
 _Noreturn void die_errno(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 uint64_t now_ns(void);
-/* User and system time of a process, of all its threads that are and were, exact; 0 if there is none. */
-uint64_t process_cpu_ns(pid_t pid);
+
+/* What a process has used until now; all 0 if there is none. */
+struct process_use {
+    uint64_t cpu_ns;   /* user and system time of all its threads that are and were, exact */
+    uint64_t wakeups;  /* voluntary context switches of its threads that are: each wait that one ends by waking up */
+    uint64_t switches; /* those, and when another thread got the processor instead */
+};
+struct process_use process_use(pid_t pid);
+/* What it has used since then. A thread that has ended has taken its counts along: they are 0 at least. */
+struct process_use process_use_since(pid_t pid, const struct process_use *before);
+/* Prints members of a JSON object, each with a comma: what each of so many requests has cost a server, and its memory.
+ */
+void print_server_use(pid_t server, const struct process_use *used, double requests);
 long parse_number(const char *option, const char *text, long min, long max);
 void *allocate(size_t size);
 

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <csignal>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <memory>
@@ -9,6 +10,7 @@
 #include <sstream>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include <arpa/inet.h>
@@ -280,6 +282,23 @@ TEST_F(BenchProgramsTest, ShouldNotHoldWhatIsNotStuck)
     HelperProcess stuck({helper("stuck"), "--socket", *directory_ / "socket", "--path", "small", "--count", "1"});
     EXPECT_EQ(stuck.readLine(), "");
     EXPECT_EQ(stuck.wait(), 1);
+}
+
+// What a server has used is told of each request, and what it holds: of each number more than 0, and less than so much.
+TEST_F(BenchProgramsTest, ShouldTellWhatEachRequestCostsTheServer)
+{
+    serveWith("server_original");
+    const std::string report = load("small", {"--count", "40", "--server-pid", std::to_string(server_->pid())});
+    EXPECT_ALL_WELL(report);
+    const std::pair<const char *, double> most[] = {
+        {"\"server_cpu_us\":", 1e6}, {"\"server_switches\":", 1e3}, {"\"server_pss_kib\":", 1e6}};
+    for (const auto &[key, limit] : most) {
+        const size_t at = report.find(key);
+        ASSERT_NE(at, std::string::npos) << report;
+        const double value = std::stod(report.substr(at + strlen(key)));
+        EXPECT_GT(value, 0) << report;
+        EXPECT_LT(value, limit) << report;
+    }
 }
 
 TEST_F(BenchProgramsTest, ShouldMeasureWhatIdleProcessesUse)

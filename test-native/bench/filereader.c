@@ -140,14 +140,14 @@ static void read_once(int server, struct reading *reading)
     }
 }
 
-static void report(const struct reading *last, uint64_t *samples, uint64_t server_ns, uint64_t own_ns)
+static void report(const struct reading *last, uint64_t *samples, const struct process_use *server, uint64_t own_ns)
 {
     samples_sort(samples, (size_t)opt.count);
     const double median_us = samples_us(samples, (size_t)opt.count, 50);
     printf("{\"way\":\"%s\",\"count\":%ld,\"bytes\":%llu,\"sum\":\"%016llx\",\"technique\":%d,", way_names[opt.way],
            opt.count, (unsigned long long)last->size, (unsigned long long)last->sum, last->technique);
-    printf("\"p50_us\":%.1f,\"mb_per_s\":%.1f,\"server_cpu_us\":%.1f,\"client_cpu_us\":%.1f}\n", median_us,
-           (double)last->size / median_us, (double)server_ns / 1e3 / (double)opt.count,
+    print_server_use(opt.server_pid, server, (double)opt.count);
+    printf("\"p50_us\":%.1f,\"mb_per_s\":%.1f,\"client_cpu_us\":%.1f}\n", median_us, (double)last->size / median_us,
            (double)own_ns / 1e3 / (double)opt.count);
 }
 
@@ -156,15 +156,16 @@ static void read_again_and_again(int server)
     uint64_t *samples = allocate((size_t)opt.count * sizeof *samples);
     struct reading reading = {0};
     uint64_t sum = 0;
-    const uint64_t server_ns = process_cpu_ns(opt.server_pid);
-    const uint64_t own_ns = process_cpu_ns(getpid());
+    const struct process_use server_before = process_use(opt.server_pid);
+    const struct process_use own_before = process_use(getpid());
     for (long i = 0; i < opt.count; i++) {
         read_once(server, &reading);
         samples[i] = reading.elapsed_ns;
         if (i > 0 && reading.sum != sum) die("%s: not the same bytes as before", opt.path);
         sum = reading.sum;
     }
-    report(&reading, samples, process_cpu_ns(opt.server_pid) - server_ns, process_cpu_ns(getpid()) - own_ns);
+    const struct process_use used = process_use_since(opt.server_pid, &server_before);
+    report(&reading, samples, &used, process_use_since(getpid(), &own_before).cpu_ns);
     free(samples);
 }
 

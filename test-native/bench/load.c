@@ -20,7 +20,8 @@
 
 static atomic_long next_request;
 static volatile sig_atomic_t ended;
-static uint64_t deadline_ns, start_ns, start_server_cpu_ns, start_own_cpu_ns;
+static uint64_t deadline_ns, start_ns;
+static struct process_use server_before, own_before;
 static pthread_barrier_t begin;
 
 /* What was finished in each slice of the time; those after the last are not counted. */
@@ -101,11 +102,6 @@ static void flood(struct worker *w)
         send_datagram(w->socket, (const uint8_t *)bytes, sizeof bytes, NULL, 0);
 }
 
-static uint64_t own_cpu_ns(void)
-{
-    return process_cpu_ns(getpid());
-}
-
 static void *run_worker(void *arg)
 {
     struct worker *w = arg;
@@ -116,8 +112,8 @@ static void *run_worker(void *arg)
     }
     if (opt.cold != NULL) make_own_cold(w);
     if (pthread_barrier_wait(&begin) == PTHREAD_BARRIER_SERIAL_THREAD) {
-        start_server_cpu_ns = process_cpu_ns(opt.server_pid);
-        start_own_cpu_ns = own_cpu_ns();
+        server_before = process_use(opt.server_pid);
+        own_before = process_use(getpid());
         start_ns = now_ns();
         deadline_ns = opt.seconds > 0 ? start_ns + (uint64_t)(opt.seconds * 1e9) : 0;
         if (opt.announce) {
@@ -153,7 +149,7 @@ static void free_worker(struct worker *w)
     free(w->slots);
 }
 
-static int report(struct worker *workers, uint64_t elapsed_ns, uint64_t server_ns, uint64_t own_ns)
+static int report(struct worker *workers, uint64_t elapsed_ns, const struct process_use *server, uint64_t own_ns)
 {
     uint64_t requests = 0;
     uint64_t bytes = 0;
@@ -187,8 +183,8 @@ static int report(struct worker *workers, uint64_t elapsed_ns, uint64_t server_n
            samples_us(all, samples, 90), samples_us(all, samples, 99), samples_us(all, samples, 100));
     if (opt.slice_ms > 0) print_slices(elapsed_ns);
     printf("\"technique\":%d,\"cold_windows\":%llu,", workers[0].technique, (unsigned long long)cold_windows);
-    printf("\"server_cpu_us\":%.3f,\"client_cpu_us\":%.3f,\"first_errno\":%d,\"first_failure\":",
-           (double)server_ns / 1000 / each, (double)own_ns / 1000 / each, first_errno);
+    print_server_use(opt.server_pid, server, each);
+    printf("\"client_cpu_us\":%.3f,\"first_errno\":%d,\"first_failure\":", (double)own_ns / 1000 / each, first_errno);
     print_json_string(first);
     puts("}");
     free(all);
@@ -216,12 +212,11 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < opt.threads; i++)
         pthread_join(workers[i].thread, NULL);
     uint64_t elapsed_ns = now_ns() - start_ns;
-    uint64_t server_ns = process_cpu_ns(opt.server_pid);
-    server_ns = server_ns > start_server_cpu_ns ? server_ns - start_server_cpu_ns : 0;
-    uint64_t own_ns = own_cpu_ns() - start_own_cpu_ns;
+    const struct process_use server = process_use_since(opt.server_pid, &server_before);
+    const struct process_use own = process_use_since(getpid(), &own_before);
     for (size_t i = 0; i < opt.threads; i++)
         stop_receivers(&workers[i]);
-    int status = report(workers, elapsed_ns, server_ns, own_ns);
+    int status = report(workers, elapsed_ns, &server, own.cpu_ns);
     for (size_t i = 0; i < opt.threads; i++)
         free_worker(&workers[i]);
     return status;

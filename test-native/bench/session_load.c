@@ -220,23 +220,23 @@ int main(int argc, char **argv)
     set_up();
     if (opt.warmup > 0) (void)run(opt.warmup, 0);
     sample_count = 0;
-    const uint64_t server_ns = process_cpu_ns(opt.server_pid);
-    const uint64_t own_ns = process_cpu_ns(getpid());
+    const struct process_use server_before = process_use(opt.server_pid);
+    const struct process_use own_before = process_use(getpid());
     const uint64_t start_ns = now_ns();
     const long done = run(opt.seconds > 0 ? LONG_MAX : opt.count, opt.seconds);
     const double seconds = (double)(now_ns() - start_ns) / 1e9;
     const double count = (double)done;
-    const double server_us = (double)(process_cpu_ns(opt.server_pid) - server_ns) / 1000 / count;
-    const double own_us = (double)(process_cpu_ns(getpid()) - own_ns) / 1000 / count;
+    const struct process_use server = process_use_since(opt.server_pid, &server_before);
+    const struct process_use own = process_use_since(getpid(), &own_before);
     samples_sort(samples, sample_count);
     printf("{\"requests\":%ld,\"failures\":0,\"seconds\":%.6f,\"rate\":%.1f,\"bytes\":%.0f,\"mb_per_s\":%.1f,",
            opt.count, seconds, count / seconds, count * (double)opt.size, count * (double)opt.size / 1e6 / seconds);
     printf("\"p50_us\":%.1f,\"p90_us\":%.1f,\"p99_us\":%.1f,\"max_us\":%.1f,", samples_us(samples, sample_count, 50),
            samples_us(samples, sample_count, 90), samples_us(samples, sample_count, 99),
            samples_us(samples, sample_count, 100));
-    printf("\"technique\":0,\"cold_windows\":0,\"server_cpu_us\":%.3f,\"client_cpu_us\":%.3f,\"first_errno\":0,"
-           "\"first_failure\":\"\"}\n",
-           server_us, own_us);
+    print_server_use(opt.server_pid, &server, count);
+    printf("\"technique\":0,\"cold_windows\":0,\"client_cpu_us\":%.3f,\"first_errno\":0,\"first_failure\":\"\"}\n",
+           (double)own.cpu_ns / 1000 / count);
     sfd_session_close(session);
     return 0;
 }
