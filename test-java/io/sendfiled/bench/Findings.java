@@ -4,10 +4,30 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Function;
 
 /** What both kinds of report say of a run, in the same words and the same order. */
 record Findings(Results results) {
     static final String TITLE = "sendfiled, measured";
+    static final String LOSSES = "Losses, and what is not certain";
+    static final String SCENARIO = "scenario";
+    static final String VERDICT = "verdict";
+
+    /** A table of texts; a verdict and a scenario are recognized by the title of their column. */
+    record Table(List<String> titles, List<List<String>> rows) {
+        Table without(String title) {
+            int column = titles.indexOf(title);
+            return new Table(
+                    without(titles, column),
+                    rows.stream().map(row -> without(row, column)).toList());
+        }
+
+        private static List<String> without(List<String> row, int column) {
+            List<String> left = new ArrayList<>(row);
+            left.remove(column);
+            return left;
+        }
+    }
 
     /** In a few sentences: what this is, and how it went. */
     List<String> summary() {
@@ -20,9 +40,14 @@ record Findings(Results results) {
         sentences.add(
                 "This report compares it with what the machine allows and with what one would use instead: all sides ran"
                         + " on one machine, in the same run, in alternating rounds.");
-        sentences.add(Units.format(
-                "Of %d goals %d were met and %d missed; for %d the rounds differ too much for a verdict (noisy).",
-                met + noisy + missed, met, missed, noisy));
+        sentences.add(
+                results.environment().quick()
+                        ? "This was a quick run (--quick): it shows that everything works, no goal is judged, and its figures"
+                                + " are not to be quoted."
+                        : Units.format(
+                                "Of %d goals %d were met and %d missed; for %d the rounds differ too much for a verdict"
+                                        + " (noisy).",
+                                met + noisy + missed, met, missed, noisy));
         if (!results.failed().isEmpty() || !results.skipped().isEmpty()) {
             sentences.add(Units.format(
                     "Of its parts %d broke off and %d were left out; both are named below.",
@@ -31,15 +56,75 @@ record Findings(Results results) {
         return sentences;
     }
 
+    /** What is said where no goal was missed. */
+    String nothingMissed() {
+        return results.environment().quick() ? "No goal was judged." : "No goal was missed.";
+    }
+
     /** How to read the figures. */
     List<String> reading() {
         return List.of(
                 "A ratio compares two sides of this run: 1 means as much as the other side. Of rates more is better, of times,"
-                        + " memory and processor time less.",
+                        + " memory and processor time less. A goal says which: ≥ 0.95, ≤ 1.10.",
+                "The sides: sendfiled is the daemon as it is installed, in its sandbox, which those beside it do not have."
+                        + " Original's calls: a loop that waits for each read, as the program did that this one is to"
+                        + " replace. Fewest calls: the least that a server can do, in C. A bare loop: sendfile or splice, and"
+                        + " no server around it.",
                 "Brackets and whiskers are the interval in which the true median lies, with a confidence of 93 % or more if there"
                         + " were five rounds or more; of fewer it is from the least to the greatest.",
                 "A goal is met or missed if the whole interval says so, and noisy if the goal lies inside it.",
                 "Quote ratios, not the absolute numbers: these are of this machine and this hour.");
+    }
+
+    /** What each scenario asks, and how many of its goals were met. */
+    Table overview() {
+        return new Table(
+                List.of(SCENARIO, "what it asks", "met", "noisy", "missed"),
+                results.scenarios().stream()
+                        .map(scenario -> List.of(
+                                scenario.name(),
+                                scenario.question(),
+                                count(scenario, Ratio.Verdict.MET),
+                                count(scenario, Ratio.Verdict.NOISY),
+                                count(scenario, Ratio.Verdict.MISSED)))
+                        .toList());
+    }
+
+    private String count(Results.Asked scenario, Ratio.Verdict verdict) {
+        long count = comparisons(scenario).stream()
+                .filter(comparison -> comparison.verdict() == verdict)
+                .count();
+        return count == 0 ? "" : Long.toString(count);
+    }
+
+    /** Goals, wherever they are from. */
+    static Table goals(List<Report.Comparison> goals) {
+        return new Table(
+                List.of(VERDICT, SCENARIO, "case", "what", "measured", "goal"),
+                goals.stream()
+                        .map(goal -> List.of(
+                                verdict(goal), goal.scenario(), goal.testCase(), goal.what(), goal.shown(), goal(goal)))
+                        .toList());
+    }
+
+    /**
+     * Medians of a scenario.
+     *
+     * @param rounds what is told of the rounds of a metric
+     */
+    static Table figures(List<Report.Metric> metrics, Function<Report.Metric, String> rounds) {
+        return new Table(
+                List.of("case", "side", "metric", "median", "interval", "spread", "rounds"),
+                metrics.stream()
+                        .map(metric -> List.of(
+                                metric.testCase(),
+                                metric.subject(),
+                                metric.name(),
+                                Units.value(metric.median(), metric.unit()),
+                                interval(metric),
+                                spread(metric),
+                                rounds.apply(metric)))
+                        .toList());
     }
 
     /** The goals of a verdict. */
@@ -82,8 +167,8 @@ record Findings(Results results) {
                 .toList();
     }
 
-    /** The machine and the run, as pairs of name and value. */
-    Map<String, String> environment() {
+    /** The machine and the run. */
+    Table environment() {
         Map<String, String> environment = new LinkedHashMap<>();
         environment.put("measured", results.environment().time());
         environment.put(
@@ -96,7 +181,11 @@ record Findings(Results results) {
                         results.scenarios().stream()
                                 .mapToDouble(Results.Asked::seconds)
                                 .sum()));
-        return environment;
+        return new Table(
+                List.of("", ""),
+                environment.entrySet().stream()
+                        .map(entry -> List.of(entry.getKey(), entry.getValue()))
+                        .toList());
     }
 
     /** The verdict as a mark that colour is not needed for. */
@@ -111,7 +200,7 @@ record Findings(Results results) {
                 };
     }
 
-    static String verdict(Report.Comparison comparison) {
+    private static String verdict(Report.Comparison comparison) {
         Ratio.Verdict verdict = comparison.verdict();
         return verdict == null ? "" : mark(comparison) + " " + verdict.word();
     }
@@ -121,7 +210,7 @@ record Findings(Results results) {
     }
 
     /** How far its rounds are apart, of the median; empty if there was one. */
-    static String spread(Report.Metric metric) {
+    private static String spread(Report.Metric metric) {
         if (metric.samples().size() < 2 || metric.median() == 0) {
             return "";
         }
@@ -131,7 +220,7 @@ record Findings(Results results) {
     }
 
     /** The interval of a metric's median; empty if it was measured once. */
-    static String interval(Report.Metric metric) {
+    private static String interval(Report.Metric metric) {
         Ratio interval = Ratio.ofSamples(metric);
         return interval.low() == interval.high()
                 ? ""

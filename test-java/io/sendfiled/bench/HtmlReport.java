@@ -79,23 +79,22 @@ final class HtmlReport {
         findings.reading().forEach(sentence -> page.element("li", sentence));
         page.close().close();
         page.open("nav", "aria-label", "Scenarios");
-        results.scenarios()
-                .forEach(scenario -> page.element("a", scenario.name(), "href", "#scenario-" + scenario.name()));
+        stacked(findings.overview());
         page.close().close();
     }
 
     private void losses() {
-        page.open("section", "id", "losses").element("h2", "Losses, and what is not certain");
+        page.open("section", "id", "losses").element("h2", Findings.LOSSES);
         List<Report.Comparison> missed = findings.judged(Ratio.Verdict.MISSED);
         List<Report.Comparison> noisy = findings.judged(Ratio.Verdict.NOISY);
         if (missed.isEmpty()) {
-            page.element("p", "No goal was missed.");
+            page.element("p", findings.nothingMissed());
         } else {
-            goals(missed);
+            stacked(Findings.goals(missed));
         }
         if (!noisy.isEmpty()) {
             page.open("details").element("summary", "Without a verdict, because the rounds differ: " + noisy.size());
-            goals(noisy);
+            stacked(Findings.goals(noisy));
             page.close();
         }
         Map<String, String> gaps = findings.gaps();
@@ -105,24 +104,6 @@ final class HtmlReport {
                     page.open("li").element("b", what).text(" " + why).close());
             page.close();
         }
-        page.close();
-    }
-
-    private void goals(List<Report.Comparison> goals) {
-        page.open("div", "class", "stacked");
-        table(List.of("verdict", "scenario", "measured", "goal", "case", "what"));
-        for (Report.Comparison goal : goals) {
-            page.open("tr")
-                    .element("td", Findings.verdict(goal), "class", style(goal) + " value")
-                    .open("td")
-                    .element("a", goal.scenario(), "href", "#scenario-" + goal.scenario())
-                    .close()
-                    .element("td", goal.shown(), "class", "value")
-                    .element("td", Findings.goal(goal), "class", "bound");
-            cells(goal.testCase(), goal.what());
-            page.close();
-        }
-        endTable();
         page.close();
     }
 
@@ -159,7 +140,7 @@ final class HtmlReport {
                 .map(ratio -> new Bar(
                         ratio.testCase(),
                         ratio.shown() + mark(ratio),
-                        ratio.what(),
+                        ratio.what() + (ratio.goal() == null ? "" : " (goal: " + ratio.goal() + ")"),
                         ratio.ratio(),
                         ratio.goal() == null ? Double.NaN : ratio.goal().bound(),
                         style(ratio)))
@@ -178,8 +159,8 @@ final class HtmlReport {
             if (!number.isRatio() && goal != null && goal.bound() > 0) {
                 bars.add(new Bar(
                         number.testCase(),
-                        number.shown() + " (" + goal + ")" + mark(number),
-                        number.what(),
+                        number.shown() + mark(number),
+                        number.what() + " (goal: " + goal + ")",
                         number.ratio().times(1 / goal.bound()),
                         1,
                         style(number)));
@@ -269,53 +250,52 @@ final class HtmlReport {
             return;
         }
         page.open("details").element("summary", "All figures: medians, intervals and rounds of " + metrics.size());
-        table(List.of("case", "side", "metric", "median", "interval", "spread", "rounds"));
-        for (Report.Metric metric : metrics) {
-            page.open("tr");
-            cells(
-                    metric.testCase(),
-                    metric.subject(),
-                    metric.name(),
-                    Units.value(metric.median(), metric.unit()),
-                    Findings.interval(metric),
-                    Findings.spread(metric),
-                    metric.samples().stream().map(Units::number).collect(Collectors.joining("  ")));
-            page.close();
-        }
-        endTable();
+        table(Findings.figures(
+                metrics, metric -> metric.samples().stream().map(Units::number).collect(Collectors.joining("  "))));
         page.close();
     }
 
     private void environment() {
         page.open("section", "id", "environment").element("h2", "Machine and run");
-        table(List.of("", ""));
-        findings.environment().forEach((name, value) -> {
-            page.open("tr");
-            cells(name, value);
-            page.close();
-        });
-        endTable();
+        table(findings.environment());
+        page.close();
+    }
+
+    /** It has a line for each row on a telephone. */
+    private void stacked(Findings.Table table) {
+        page.open("div", "class", "stacked");
+        table(table);
         page.close();
     }
 
     /** It scrolls by itself where it is wider than the page. */
-    private void table(List<String> titles) {
+    private void table(Findings.Table table) {
         page.open("div", "class", "scroll", "tabindex", "0").open("table");
-        if (titles.stream().anyMatch(title -> !title.isEmpty())) {
+        if (table.titles().stream().anyMatch(title -> !title.isEmpty())) {
             page.open("thead").open("tr");
-            titles.forEach(title -> page.element("th", title, "scope", "col"));
+            table.titles().forEach(title -> page.element("th", title, "scope", "col"));
             page.close().close();
         }
         page.open("tbody");
-    }
-
-    private void endTable() {
+        for (List<String> row : table.rows()) {
+            page.open("tr");
+            for (int i = 0; i < row.size(); i++) {
+                cell(table.titles().get(i), row.get(i));
+            }
+            page.close();
+        }
         page.close().close().close();
     }
 
-    private void cells(String... texts) {
-        for (String text : texts) {
-            page.element("td", text);
+    /** With the title of its column as its class. */
+    private void cell(String title, String text) {
+        if (title.equals(Findings.SCENARIO)) {
+            page.open("td", "class", title)
+                    .element("a", text, "href", "#scenario-" + text)
+                    .close();
+        } else {
+            String word = title.equals(Findings.VERDICT) ? " " + text.substring(text.lastIndexOf(' ') + 1) : "";
+            page.element("td", text, "class", title.replace(' ', '-') + word);
         }
     }
 }

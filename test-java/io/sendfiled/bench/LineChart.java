@@ -69,10 +69,12 @@ final class LineChart {
         for (double tick : y.ticks()) {
             int height = top + offset(y, tick);
             chart.line("0", height, "100%", height, "grid");
-            chart.textAt("0", height - 3, Units.mark(tick, unit), "tick", "start");
         }
         for (int i = 0; i < lines.size(); i++) {
             draw(chart, lines.get(i), x, y, top, style(i));
+        }
+        for (double tick : y.ticks()) {
+            chart.textAt("0", top + offset(y, tick) - 3, Units.mark(tick, unit), "tick", "start");
         }
         chart.skip(HEIGHT + LABEL_SPACE + 4);
         double last = Double.NEGATIVE_INFINITY;

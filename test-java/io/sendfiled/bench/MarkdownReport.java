@@ -29,31 +29,25 @@ final class MarkdownReport {
         heading(1, Findings.TITLE);
         paragraph(String.join(" ", findings.summary()));
         findings.reading().forEach(this::item);
+        heading(2, "At a glance");
+        table(findings.overview());
         losses();
         for (Results.Asked scenario : findings.results().scenarios()) {
             scenario(scenario);
         }
         heading(2, "Machine and run");
-        header("", "");
-        findings.environment().forEach((name, value) -> row(name, value));
+        table(findings.environment());
         return out.toString();
     }
 
     private void losses() {
-        heading(2, "Losses, and what is not certain");
+        heading(2, Findings.LOSSES);
         List<Report.Comparison> losses = new ArrayList<>(findings.judged(Ratio.Verdict.MISSED));
         losses.addAll(findings.judged(Ratio.Verdict.NOISY));
         if (losses.isEmpty()) {
-            paragraph("No goal was missed, and none was without a verdict.");
+            paragraph(findings.nothingMissed());
         } else {
-            header("verdict", "scenario", "measured", "goal", "case", "what");
-            losses.forEach(loss -> row(
-                    Findings.verdict(loss),
-                    loss.scenario(),
-                    loss.shown(),
-                    Findings.goal(loss),
-                    loss.testCase(),
-                    loss.what()));
+            table(Findings.goals(losses));
         }
         Map<String, String> gaps = findings.gaps();
         if (!gaps.isEmpty()) {
@@ -68,26 +62,13 @@ final class MarkdownReport {
         findings.notes(scenario).forEach(note -> item(escaped(note)));
         List<Report.Comparison> comparisons = findings.comparisons(scenario);
         if (!comparisons.isEmpty()) {
-            header("case", "what", "measured", "goal", "verdict");
-            comparisons.forEach(comparison -> row(
-                    comparison.testCase(),
-                    comparison.what(),
-                    comparison.shown(),
-                    Findings.goal(comparison),
-                    Findings.verdict(comparison)));
+            table(Findings.goals(comparisons).without(Findings.SCENARIO));
         }
         List<Report.Metric> metrics = findings.metrics(scenario);
         if (!metrics.isEmpty()) {
             out.append(Units.format("\n<details><summary>All figures: %d</summary>\n", metrics.size()));
-            header("case", "side", "metric", "median", "interval", "spread", "rounds");
-            metrics.forEach(metric -> row(
-                    metric.testCase(),
-                    metric.subject(),
-                    metric.name(),
-                    Units.value(metric.median(), metric.unit()),
-                    Findings.interval(metric),
-                    Findings.spread(metric),
-                    Integer.toString(metric.samples().size())));
+            table(Findings.figures(
+                    metrics, metric -> Integer.toString(metric.samples().size())));
             out.append("\n</details>\n");
         }
     }
@@ -108,13 +89,14 @@ final class MarkdownReport {
         out.append("- ").append(text).append('\n');
     }
 
-    private void header(String... titles) {
+    private void table(Findings.Table table) {
         out.append('\n');
-        row(titles);
-        out.append("|---".repeat(titles.length)).append("|\n");
+        row(table.titles());
+        out.append("|---".repeat(table.titles().size())).append("|\n");
+        table.rows().forEach(this::row);
     }
 
-    private void row(String... cells) {
+    private void row(List<String> cells) {
         for (String cell : cells) {
             out.append("| ").append(escaped(cell)).append(' ');
         }

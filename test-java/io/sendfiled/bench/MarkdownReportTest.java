@@ -31,9 +31,18 @@ final class MarkdownReportTest {
         List<String> headings =
                 lines().stream().filter(line -> line.startsWith("#")).toList();
 
-        assertEquals("## Losses, and what is not certain", headings.get(1));
-        assertEquals("## web", headings.get(2));
-        assertTrue(lines().contains("| ✗ missed | web | 1.00 | ≥ 2.05 | 1 MiB | of theirs, doubled |"));
+        assertEquals("## At a glance", headings.get(1));
+        assertEquals("## Losses, and what is not certain", headings.get(2));
+        assertEquals("## web", headings.get(3));
+        assertTrue(lines().contains("| ✗ missed | web | 1 MiB | of theirs, doubled | 1.00 | ≥ 2.05 |"));
+    }
+
+    @Test
+    void shouldTellAtAGlanceWhatEachScenarioAsksAndHowItWent() throws Exception {
+        assertTrue(lines().contains("| scenario | what it asks | met | noisy | missed |"));
+        assertTrue(lines().contains("| hot | Is it as fast when it is warm? |  |  |  |"));
+        assertTrue(lines().stream()
+                .anyMatch(line -> line.startsWith("| web | How fast is ") && line.endsWith("? | 2 | 1 | 1 |")));
     }
 
     @Test

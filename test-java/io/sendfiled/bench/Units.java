@@ -40,8 +40,9 @@ final class Units {
         return format("%,.0f /s", perSecond);
     }
 
+    /** A hundredth and less with one digit: what a stall leaves is not nothing. */
     static String ratio(double ratio) {
-        return ratio >= 100 ? format("%.0f", ratio) : format("%.2f", ratio);
+        return ratio >= 100 ? format("%.0f", ratio) : format(ratio > 0 && ratio < 0.01 ? "%.1g" : "%.2f", ratio);
     }
 
     static String seconds(long ns) {
