@@ -1,7 +1,5 @@
 package io.sendfiled.bench;
 
-import io.sendfiled.bench.Report.Goal;
-import io.sendfiled.bench.Screen.Cell;
 import io.sendfiled.bench.Screen.Tone;
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
@@ -98,6 +96,9 @@ public final class Bench {
                 throw new ParseException("--" + other + " measures nothing: it does not go with --" + also.get(0));
             }
         }
+        if (line.hasOption("quick") && line.hasOption("check")) {
+            throw new ParseException("--quick judges nothing: it does not go with --check");
+        }
         return line;
     }
 
@@ -127,7 +128,8 @@ public final class Bench {
                   --scenario NAME,...  only these (all)
                   --rounds N           rounds of each measurement, 1 to 100 (5; with --quick 2)
                   --quick              shows that all of it works, in under 4 minutes: fewer and
-                                       smaller files, shorter rounds, and no figures to quote
+                                       smaller files, shorter rounds, no figures to quote, and
+                                       no verdicts
                   --check              exit status 3 when a goal is missed: noisy is not
                   --peers              install what the servers to compare with need
                   --without-daemon     only the limits and the yardstick servers
@@ -146,7 +148,7 @@ public final class Bench {
         for (Scenario scenario : SCENARIOS) {
             text.append("  ")
                     .append(Screen.pad(scenario.name(), 12, false))
-                    .append(scenario.question())
+                    .append(String.join("\n" + " ".repeat(14), Screen.wrap(scenario.question(), 14, 14)))
                     .append('\n');
         }
         return text.toString().stripTrailing();
@@ -158,8 +160,8 @@ public final class Bench {
             String[] files = line.getOptionValues("compare");
             Results older = Results.read(path(files[0]));
             Results newer = Results.read(path(files[1]));
-            boolean worse = DifferencesScreen.print(screen, older, newer);
-            return worse && line.hasOption("check") ? STATUS_CHECK : 0;
+            boolean wrong = DifferencesScreen.print(screen, older, newer);
+            return wrong && line.hasOption("check") ? STATUS_CHECK : 0;
         }
         if (line.hasOption("report")) {
             Path file = path(line.getOptionValue("report"));
@@ -239,7 +241,7 @@ public final class Bench {
         Files.createDirectories(files);
         Path sockets = Files.createTempDirectory("sfd-bench");
         double load = ManagementFactory.getOperatingSystemMXBean().getSystemLoadAverage();
-        Report report = new Report(load);
+        Report report = new Report(load, quick);
         if (!Programs.isRoot()) {
             screen.warn(
                     "one user",
@@ -266,7 +268,7 @@ public final class Bench {
         } finally {
             deleteTree(sockets);
         }
-        Results results = report.results(rounds, quick);
+        Results results = report.results(rounds);
         boolean met = summarize(screen, results);
         if (json != null) {
             results.write(json);
@@ -314,6 +316,10 @@ public final class Bench {
 
     /** Whether no goal was missed. */
     private static boolean summarize(Screen screen, Results results) {
+        if (results.environment().quick()) {
+            screen.blank();
+            screen.warn("no verdicts", "a quick run shows that all of it works: its figures say nothing of goals");
+        }
         List<Report.Comparison> goals = results.judged();
         if (!goals.isEmpty()
                 || !results.skipped().isEmpty()
@@ -338,27 +344,6 @@ public final class Bench {
                 results.scenarios().stream().mapToDouble(Results.Asked::seconds).sum();
         screen.line("  " + screen.paint(Tone.FAINT, Units.format("measured for %.0f s", seconds)));
         return results.count(Ratio.Verdict.MISSED) == 0;
-    }
-
-    /** A ratio; with a goal it is green, red, or yellow where the rounds allow no verdict. */
-    static Cell ratioCell(Ratio ratio, @Nullable Goal goal) {
-        if (!ratio.isMeasured()) {
-            return Cell.faint("–");
-        }
-        Ratio.Verdict verdict = ratio.verdict(goal);
-        Tone tone = verdict == null
-                ? Tone.FAINT
-                : switch (verdict) {
-                    case MET -> Tone.GOOD;
-                    case NOISY -> Tone.WARN;
-                    case MISSED -> Tone.BAD;
-                };
-        return new Cell(Units.ratio(ratio.value()), tone);
-    }
-
-    /** The same of a ratio of numbers that have no rounds in common. */
-    static Cell ratioCell(double ratio, @Nullable Goal goal) {
-        return ratioCell(Ratio.of(ratio), goal);
     }
 
     /** Deletes a directory and all that is in it. Blocks. */

@@ -49,6 +49,20 @@ final class Buffers implements Scenario {
     private static final Goal AS_FAST_AS_SMALL = Goal.atMost(1.5);
     private static final Goal FASTER_THAN_A_COPY = Goal.atLeast(100);
 
+    private static final List<Column> HAND_OVERS = List.of(
+            Column.left("hand-over, median", 22),
+            Column.right("median", 9),
+            Column.right("of 1 MiB", 9),
+            Column.right("ratio", 5),
+            Column.right("faster than a copy", 18));
+    private static final List<Column> WHOLE_WAY = List.of(
+            Column.left("allocate, fill, …, read", 23),
+            Column.right("buffer", 9),
+            Column.right("faster", 6),
+            Column.right("huge pages", 10),
+            Column.right("faster", 6),
+            Column.right("copied", 9));
+
     @Override
     public String name() {
         return "buffers";
@@ -66,8 +80,7 @@ final class Buffers implements Scenario {
         if (Machine.availableMemory() < needed) {
             String why = Units.size(needed) + " of memory are needed, " + Units.size(Machine.availableMemory())
                     + " are available";
-            setting.report().skip(name(), why);
-            setting.screen().warn(name(), "left out: " + why);
+            setting.leaveOut(name(), "", why);
             return;
         }
         try (HugePages hugePages = HugePages.of(big)) {
@@ -141,26 +154,20 @@ final class Buffers implements Scenario {
                         way == Way.SEALED ? FASTER_THAN_A_COPY : null);
             }
         }
-        List<Column> columns = List.of(
-                Column.left("hand-over, median", 24),
-                Column.right(Units.size(MIB), 9),
-                Column.right(test, 9),
-                Column.right("ratio", 6),
-                Column.right("faster than a copy", 18));
-        setting.screen().header(columns);
+        setting.screen().header("hand-over of " + test, HAND_OVERS);
         for (Way way : ways) {
             double time = median(setting, way, big);
             Goal sizeGoal = way == Way.SEALED ? AS_FAST_AS_SMALL : null;
             Goal copyGoal = way == Way.SEALED ? FASTER_THAN_A_COPY : null;
             setting.screen()
                     .row(
-                            columns,
+                            HAND_OVERS,
                             List.of(
                                     new Cell(way.title, way == Way.COPIED ? Tone.FAINT : Tone.PLAIN),
-                                    time(median(setting, way, MIB)),
                                     time(time),
-                                    Bench.ratioCell(time / median(setting, way, MIB), sizeGoal),
-                                    way == Way.COPIED ? Cell.faint("1") : Bench.ratioCell(copied / time, copyGoal)));
+                                    time(median(setting, way, MIB)),
+                                    setting.cell(time / median(setting, way, MIB), sizeGoal),
+                                    way == Way.COPIED ? Cell.faint("1") : setting.cell(copied / time, copyGoal)));
         }
     }
 
@@ -171,14 +178,7 @@ final class Buffers implements Scenario {
         if (hugePages) {
             ways.add(1, Way.WHOLE_HUGE);
         }
-        List<Column> columns = List.of(
-                Column.left("allocate, fill, …, read", 24),
-                Column.right("buffer", 9),
-                Column.right("huge pages", 10),
-                Column.right("copied", 9),
-                Column.right("faster than a copy", 18),
-                Column.right("with huge pages", 15));
-        setting.screen().header(columns);
+        setting.screen().header(WHOLE_WAY);
         for (long size : List.of(MIB, 64 * MIB, big)) {
             int count = (int) Math.max(1, Math.min(100, 192 * MIB / size));
             Rounds.alternate(setting.rounds(), ways, (way, round) -> measure(setting, way, count, size));
@@ -187,14 +187,14 @@ final class Buffers implements Scenario {
             compareWhole(setting, Way.WHOLE_HUGE, size, copied);
             setting.screen()
                     .row(
-                            columns,
+                            WHOLE_WAY,
                             List.of(
                                     Cell.of(Units.size(size)),
                                     time(median(setting, Way.WHOLE, size)),
+                                    setting.cell(copied / median(setting, Way.WHOLE, size), null),
                                     time(median(setting, Way.WHOLE_HUGE, size)),
-                                    time(copied),
-                                    Bench.ratioCell(copied / median(setting, Way.WHOLE, size), null),
-                                    Bench.ratioCell(copied / median(setting, Way.WHOLE_HUGE, size), null)));
+                                    setting.cell(copied / median(setting, Way.WHOLE_HUGE, size), null),
+                                    time(copied)));
         }
     }
 

@@ -35,8 +35,7 @@ final class ColdFiles implements AutoCloseable {
         if (missing.isEmpty()) {
             return true;
         }
-        setting.report().skip(scenario, missing);
-        setting.screen().warn(scenario, "left out: " + missing);
+        setting.leaveOut(scenario, "", missing);
         return false;
     }
 

@@ -80,7 +80,7 @@ final class ColdThroughput implements Scenario {
                                 Cell.of(title(count)),
                                 Cell.faint(Units.megabytesPerSecond(cats)),
                                 Cell.of(Units.megabytesPerSecond(ours)),
-                                Bench.ratioCell(ratio, GOAL)));
+                                setting.cell(ratio, GOAL)));
     }
 
     private static String title(int count) {

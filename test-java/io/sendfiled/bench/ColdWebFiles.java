@@ -20,7 +20,7 @@ final class ColdWebFiles implements AutoCloseable {
     static final ColdDownloads.Pace PACE = new ColdDownloads.Pace(128 << 10, READ_MS);
 
     /** The buffers on the way to the clients fill as fast as the disk reads. */
-    static final long SETTLING_MS = 500;
+    private static final long SETTLING_MS = 500;
 
     /** So long that no download ends while it is needed, and none has to be made cold again. */
     private static final long SIZE = 64L << 20;
@@ -58,14 +58,19 @@ final class ColdWebFiles implements AutoCloseable {
         return ColdDownloads.start(server, disk.mountPoint().getFileName().toString(), files, pace);
     }
 
-    /** Downloads all of them while something is measured, which begins when the buffers on the way are full. Blocks. */
-    void measureBeside(WebServer server, Scenario.Part part) throws IOException, InterruptedException {
-        ColdDownloads downloads = download(server, PACE);
-        try {
+    /**
+     * Downloads all of them while something is measured, which begins when the buffers on the way are full. Blocks.
+     *
+     * @return MB/s of the downloads meanwhile
+     */
+    double measureBeside(WebServer server, ColdDownloads.@Nullable Pace pace, Scenario.Part part)
+            throws IOException, InterruptedException {
+        try (ColdDownloads downloads = download(server, pace)) {
             Thread.sleep(SETTLING_MS);
+            long startNs = System.nanoTime();
+            long before = downloads.received();
             part.measure();
-        } finally {
-            downloads.close();
+            return (downloads.received() - before) * 1e3 / (System.nanoTime() - startNs);
         }
     }
 

@@ -11,11 +11,7 @@ import java.util.Map;
 /** Prints what has become of figures since an older run. */
 final class DifferencesScreen {
     private static final List<Column> COLUMNS = List.of(
-            Column.left("", 46),
-            Column.right("old", 12),
-            Column.right("new", 12),
-            Column.left("new of old", 20),
-            Column.left("", 22));
+            Column.right("old", 14), Column.right("new", 14), Column.left("new of old", 20), Column.left("", 20));
 
     private DifferencesScreen() {}
 
@@ -47,13 +43,12 @@ final class DifferencesScreen {
     private static void table(Screen screen, String title, String detail, List<Row> rows) {
         screen.blank();
         screen.title(title, detail);
-        screen.blank();
         screen.header(COLUMNS);
         for (Row row : rows) {
+            screen.paragraph(row.key().toString());
             screen.row(
                     COLUMNS,
                     List.of(
-                            Cell.of(row.key().toString()),
                             Cell.faint(Units.value(row.older().value(), row.unit())),
                             Cell.of(Units.value(row.newer().value(), row.unit())),
                             Cell.of(row.ratio().isMeasured() ? row.ratio().shown() : "–"),

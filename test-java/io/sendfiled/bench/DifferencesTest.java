@@ -19,14 +19,14 @@ final class DifferencesTest {
     private static final double[] BETWEEN = {102, 106, 108, 110, 112};
 
     private static Results results(String unit, double... samples) throws Exception {
-        Report report = new Report(0);
+        Report report = new Report(0, false);
         for (double sample : samples) {
             report.sample("web", "4 KiB", "ours", "figure", unit, sample);
             report.sample("web", "4 KiB", "theirs", "figure", unit, 100);
         }
         report.compareRounds(
                 "web", "4 KiB", "of theirs (" + samples[0] + ")", "ours", "theirs", "figure", Goal.atLeast(1));
-        return report.results(samples.length, false);
+        return report.results(samples.length);
     }
 
     private static Change changeOf(String unit, double[] older, double[] newer) throws Exception {
@@ -96,7 +96,7 @@ final class DifferencesTest {
     @Test
     void shouldNameWhatOnlyOneHasMeasured() throws Exception {
         Results web = results("us", SLOW);
-        Results other = new Report(0).results(5, false);
+        Results other = new Report(0, false).results(5);
 
         assertEquals(2, Differences.between(web, other).onlyOld().size());
         assertEquals(
@@ -106,9 +106,9 @@ final class DifferencesTest {
 
     @Test
     void shouldNameTheDifferencesOfTheMachines() throws Exception {
-        Report report = new Report(0);
+        Report report = new Report(0, true);
         report.version("nginx", "1.22.1");
-        String text = printed(results("us", SLOW), report.results(5, true), false);
+        String text = printed(results("us", SLOW), report.results(5), false);
 
         assertTrue(text.contains("nginx") && text.contains("not known, then 1.22.1"), text);
         assertTrue(text.contains("5, then 5, --quick"), text);

@@ -22,12 +22,12 @@ final class ExampleBesideNginx {
      */
     static boolean measure(Scenario.Setting setting, String scenario, String example, List<Path> root)
             throws IOException, InterruptedException {
-        String missing = Nginx.program().isEmpty()
-                ? "nginx is missing; ./dev bench --peers installs it"
-                : WebSide.unavailableBecause();
+        String missing = Nginx.missing();
         if (!missing.isEmpty()) {
-            setting.report().skip(scenario + ", " + CASE, "not measured: " + missing);
-            setting.screen().warn(CASE, "not measured: " + missing);
+            setting.leaveOut(scenario, CASE, missing);
+            return false;
+        }
+        if (!WebSide.available(setting, scenario, CASE)) {
             return false;
         }
         Path file = TestFiles.file(setting.files(), FILE, SMALL);

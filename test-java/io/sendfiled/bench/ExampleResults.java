@@ -16,7 +16,7 @@ final class ExampleResults {
 
     /** The same of a server that is so much faster. */
     static Results make(double faster) throws IOException, InterruptedException {
-        Report report = new Report(0.5);
+        Report report = new Report(0.5, false);
         for (long size : SIZES) {
             for (int round = 0; round < 6; round++) {
                 double rate = (100_000 + 100 * round) * 4096.0 / size;
@@ -48,6 +48,6 @@ final class ExampleResults {
         report.version("nginx", "1.22.1");
         report.took("web", "How fast is " + HOSTILE + "?", 1.5);
         report.took("hot", "Is it as fast when it is warm?", 0.5);
-        return report.results(6, true);
+        return report.results(6);
     }
 }

@@ -34,13 +34,13 @@ final class Flooder implements Scenario {
     private static final Goal KEPT = Goal.atLeast(0.75);
 
     private static final List<Column> COLUMNS = List.of(
-            Column.left("eight beside", 20),
-            Column.right("their rate", 11),
-            Column.right("ratio", 7),
-            Column.right("fairness", 9),
-            Column.right("p99", 9),
-            Column.right("the ninth's", 12),
-            Column.right("refused", 9));
+            Column.left("eight beside", 17),
+            Column.right("their rate", 10),
+            Column.right("ratio", 5),
+            Column.right("fairness", 8),
+            Column.right("p99", 7),
+            Column.right("the ninth's", 11),
+            Column.right("refused", 7));
 
     @Override
     public String name() {
@@ -166,8 +166,8 @@ final class Flooder implements Scenario {
                                     Cell.of(Units.rate(rate.median())),
                                     ninth.equals(LIKE_THEM)
                                             ? Cell.faint("1")
-                                            : Bench.ratioCell(Ratio.ofRounds(rate, fair), KEPT),
-                                    Bench.ratioCell(index, FAIR),
+                                            : setting.cell(Ratio.ofRounds(rate, fair), KEPT),
+                                    setting.cell(index, FAIR),
                                     Cell.of(Units.micros(report.median(name(), ninth.title(), "polite", "p99"))),
                                     Cell.faint(Units.rate(report.median(name(), ninth.title(), "ninth", "rate"))),
                                     Cell.faint(Units.format(

@@ -2,7 +2,6 @@ package io.sendfiled.bench;
 
 import io.sendfiled.bench.Screen.Cell;
 import io.sendfiled.bench.Screen.Column;
-import io.sendfiled.bench.Screen.Tone;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -37,7 +36,13 @@ final class ForcedTechniques implements Scenario {
     private static final int FILES_A_ROUND = 4; // a process of its own for each would measure its start
     private static final int MIB = 1 << 20;
     private static final String SPEED = "throughput";
-    private static final int WIDTH = 15;
+    private static final List<Column> COLUMNS = List.of(
+            Column.left("warm, to", 20),
+            Column.right(AUTO, 9),
+            Column.right("CPU a GB", 8),
+            Column.left("fastest forced", 15),
+            Column.right("its speed", 9),
+            Column.right("ratio", 5));
 
     @Override
     public String name() {
@@ -62,13 +67,10 @@ final class ForcedTechniques implements Scenario {
         Path file = TestFiles.file(setting.files(), fileName, size);
         TestFiles.warm(file);
         try (Server daemon = Server.start(setting.programs(), Server.Kind.DAEMON, setting.files(), setting.sockets())) {
-            List<Column> columns = new ArrayList<>(List.of(Column.left(Units.size(size) + ", warm, to", 20)));
-            TECHNIQUES.forEach(technique -> columns.add(Column.right(technique, WIDTH)));
-            columns.add(Column.right("auto of best", 12));
-            setting.screen().header(columns);
+            setting.screen().header(Units.size(size) + ", warm, to", COLUMNS);
             for (Destination destination : DESTINATIONS) {
                 measure(setting, daemon, destination, fileName);
-                print(setting, destination, columns);
+                print(setting, destination);
             }
         }
     }
@@ -84,8 +86,7 @@ final class ForcedTechniques implements Scenario {
             }
             String subject = technique.equals(AUTO) ? AUTO : "forced " + technique;
             setting.report().sample(name(), destination.title(), subject, SPEED, "MB/s", result.mb_per_s());
-            setting.report()
-                    .sample(name(), destination.title(), subject, "server-cpu", "us/request", result.server_cpu_us());
+            result.sampleVolume(setting.report(), name(), destination.title(), subject);
         });
         String best = best(setting.report(), destination);
         setting.report()
@@ -120,16 +121,20 @@ final class ForcedTechniques implements Scenario {
                 .orElseThrow();
     }
 
-    private void print(Setting setting, Destination destination, List<Column> columns) {
-        String best = best(setting.report(), destination);
-        List<Cell> cells = new ArrayList<>(List.of(Cell.of(destination.title())));
-        for (String technique : TECHNIQUES) {
-            double speed = speed(setting.report(), destination, technique);
-            Tone tone = technique.equals(best) ? Tone.GOOD : technique.equals(AUTO) ? Tone.PLAIN : Tone.FAINT;
-            cells.add(Double.isNaN(speed) ? Cell.faint("–") : new Cell(Units.megabytesPerSecond(speed), tone));
-        }
-        cells.add(Bench.ratioCell(
-                speed(setting.report(), destination, AUTO) / speed(setting.report(), destination, best), null));
-        setting.screen().row(columns, cells);
+    private void print(Setting setting, Destination destination) {
+        Report report = setting.report();
+        String best = best(report, destination);
+        double forced = speed(report, destination, best);
+        double auto = speed(report, destination, AUTO);
+        setting.screen()
+                .row(
+                        COLUMNS,
+                        List.of(
+                                Cell.of(destination.title()),
+                                Cell.of(Units.megabytesPerSecond(auto)),
+                                Cell.of(Units.value(report.median(name(), destination.title(), AUTO, Cost.CPU), "ms")),
+                                Cell.faint(best),
+                                Cell.faint(Units.megabytesPerSecond(forced)),
+                                setting.cell(auto / forced, null)));
     }
 }

@@ -158,8 +158,7 @@ final class Held implements Scenario {
             if (why == null) {
                 attacks.add(attack);
             } else {
-                setting.report().skip(name() + ", " + attack.title(), why);
-                setting.screen().warn(attack.title(), "left out: " + why);
+                setting.leaveOut(name(), attack.title(), why);
             }
         }
         return attacks;
@@ -284,9 +283,9 @@ final class Held implements Scenario {
                                 Cell.of(Integer.toString(one.holders())),
                                 Cell.of(Integer.toString(one.loops())),
                                 Cell.of(Units.micros(median(report, one, POLITE_ONES, "p50"))),
-                                Bench.ratioCell(ratio(report, one, POLITE_ONES), MEDIAN_GOAL),
-                                Bench.ratioCell(ratio(report, one, CONTROL), null),
-                                new Cell(Units.micros(p99), P99_GOAL_MS.isMetBy(p99 / 1000) ? Tone.GOOD : Tone.BAD)));
+                                setting.cell(ratio(report, one, POLITE_ONES), MEDIAN_GOAL),
+                                setting.cell(ratio(report, one, CONTROL), null),
+                                setting.cell(Units.micros(p99), p99 / 1000, P99_GOAL_MS, Tone.PLAIN)));
     }
 
     /** A disk that answers nothing while holders hold, and a slow one inside the servers' root; or why there is none. */

@@ -70,8 +70,7 @@ final class HotPath implements Scenario {
     private void measureOwners(Setting setting) throws IOException, InterruptedException {
         if (!Programs.isRoot()) {
             String why = "the benchmark owns no privilege, and so the daemon owns what it serves";
-            setting.report().skip(name() + ", " + OWNERS, why);
-            setting.screen().warn(OWNERS, "not measured: " + why);
+            setting.leaveOut(name(), OWNERS, why);
             return;
         }
         // One file, whose owner changes: another one would lie elsewhere in memory, which is worth more than the
@@ -99,7 +98,7 @@ final class HotPath implements Scenario {
                 Report report = setting.report();
                 report.sample(name(), OWNERS, side, WebSide.RATE, "requests/s", result.rate());
                 report.sample(name(), OWNERS, side, WebSide.P99, "us", result.p99_us());
-                report.sample(name(), OWNERS, side, WebSide.CPU, "us/request", result.server_cpu_us());
+                result.cost().sample(report, name(), OWNERS, side);
             });
         }
         Ratio ratio = setting.report()
@@ -118,7 +117,7 @@ final class HotPath implements Scenario {
                                 Cell.of(subject),
                                 Cell.of(Units.rate(report.median(name(), testCase, subject, WebSide.RATE))),
                                 Cell.of(Units.micros(report.median(name(), testCase, subject, WebSide.P99))),
-                                Bench.ratioCell(ratio, goal),
-                                Cell.of(Units.micros(report.median(name(), testCase, subject, WebSide.CPU)))));
+                                setting.cell(ratio, goal),
+                                Cell.of(Units.micros(report.median(name(), testCase, subject, Cost.CPU)))));
     }
 }

@@ -13,7 +13,7 @@ import java.util.Objects;
 
 /** Runs the native load client, which reports one line of JSON. */
 final class LoadClient {
-    /** What the load client reports; times in microseconds, of the server's CPU for each request. */
+    /** What the load client reports; times in microseconds. What the server has used is of each request. */
     record Result(
             long requests,
             long failures,
@@ -24,6 +24,8 @@ final class LoadClient {
             double p99_us,
             double max_us,
             double server_cpu_us,
+            double server_switches,
+            double server_pss_kib,
             int technique,
             long cold_windows,
             String first_failure) {
@@ -32,7 +34,16 @@ final class LoadClient {
             report.sample(scenario, testCase, subject, "rate", "requests/s", rate);
             report.sample(scenario, testCase, subject, "p50", "us", p50_us);
             report.sample(scenario, testCase, subject, "p99", "us", p99_us);
-            report.sample(scenario, testCase, subject, "server-cpu", "us/request", server_cpu_us);
+            cost().sample(report, scenario, testCase, subject);
+        }
+
+        Cost cost() {
+            return new Cost(server_cpu_us, server_switches, server_pss_kib / 1024);
+        }
+
+        /** Adds what the server has used to a report, by the GB. */
+        void sampleVolume(Report report, String scenario, String testCase, String subject) {
+            cost().sampleVolume(report, scenario, testCase, subject, mb_per_s * seconds / 1000 / requests);
         }
     }
 

@@ -101,17 +101,14 @@ final class Loops implements Scenario {
                                         BULK,
                                         "--seconds",
                                         seconds)))));
-        String missing = WebSide.unavailableBecause();
-        if (missing.isEmpty()) {
+        boolean withWeb = WebSide.available(setting, name(), WEB);
+        if (withWeb) {
             cases.add(new Case(WEB, false, Loops::webRate));
-        } else {
-            setting.report().skip(name() + ", " + WEB, "not measured: " + missing);
-            setting.screen().warn(WEB, "not measured: " + missing);
         }
         List<Side> sides = new ArrayList<>();
         try {
-            sides.add(start(setting, ONE, 1, missing.isEmpty()));
-            sides.add(start(setting, TWO, 2, missing.isEmpty()));
+            sides.add(start(setting, ONE, 1, withWeb));
+            sides.add(start(setting, TWO, 2, withWeb));
             setting.screen().header(COLUMNS);
             for (Case test : cases) {
                 print(setting, test, measure(setting, test, sides));
@@ -209,6 +206,6 @@ final class Loops implements Scenario {
                                 Cell.of(test.title()),
                                 Cell.faint(test.shown(one)),
                                 Cell.of(test.shown(two)),
-                                Bench.ratioCell(ratio, test.goal())));
+                                setting.cell(ratio, test.goal())));
     }
 }

@@ -113,22 +113,11 @@ final class NettyBesideCold {
             ColdDownloads.@Nullable Pace pace,
             int round)
             throws IOException, InterruptedException {
-        try (ColdDownloads downloads = disk.download(cold.server(round), pace)) {
-            Thread.sleep(ColdWebFiles.SETTLING_MS);
-            long startNs = System.nanoTime();
-            long before = downloads.received();
+        double coldRate = disk.measureBeside(cold.server(round), pace, () -> {
             Wrk.Result result = Wrk.runWithFailures(url(warm, round), Wrk.CONNECTIONS, 1);
-            double megabytes = (downloads.received() - before) / 1e6;
-            setting.report()
-                    .sample(
-                            scenario,
-                            CASE,
-                            subject,
-                            "cold throughput",
-                            "MB/s",
-                            megabytes / ((System.nanoTime() - startNs) / 1e9));
             sample(setting, subject, subject.equals(THEIRS) ? result : Wrk.checked(result));
-        }
+        });
+        setting.report().sample(scenario, CASE, subject, "cold throughput", "MB/s", coldRate);
         // Who waits for the disk itself has it to the end of a read, and is not to be measured meanwhile.
         warm.server(round).check(FILE, setting.files().resolve(FILE));
     }
@@ -153,7 +142,6 @@ final class NettyBesideCold {
                 CONTROL_FULL,
                 WebSide.RATE,
                 null);
-        setting.screen().blank();
         setting.screen().header(COLUMNS);
         double alone = report.median(scenario, CASE, ALONE, WebSide.RATE);
         for (String subject : List.of(ALONE, BESIDE, CONTROL, THEIRS, BESIDE_FULL, CONTROL_FULL)) {
@@ -167,8 +155,8 @@ final class NettyBesideCold {
                                     Cell.of(Units.rate(rate)),
                                     Cell.of(Units.micros(report.median(scenario, CASE, subject, WebSide.P99))),
                                     subject.equals(BESIDE)
-                                            ? Bench.ratioCell(ofAlone, OF_ALONE)
-                                            : Bench.ratioCell(rate / alone, null),
+                                            ? setting.cell(ofAlone, OF_ALONE)
+                                            : setting.cell(rate / alone, null),
                                     Cell.faint(Double.isNaN(cold) ? "–" : Units.megabytesPerSecond(cold))));
         }
     }

@@ -82,7 +82,7 @@ final class NettyFiles implements Scenario {
     @Override
     public void run(Setting setting) throws IOException, InterruptedException {
         setting.report().note(name(), HOW_TO_READ);
-        if (!WebSide.available(setting, name())) {
+        if (!WebSide.available(setting, name(), "")) {
             return;
         }
         SystemCalls counter = SystemCalls.find();
@@ -246,9 +246,9 @@ final class NettyFiles implements Scenario {
                                                 ? Units.rate(served)
                                                 : Units.megabytesPerSecond(served),
                                         tone),
-                                Bench.ratioCell(ratio, goal),
+                                setting.cell(ratio, goal),
                                 new Cell(Units.micros(report.median(name(), testCase, way.title, WebSide.P99)), tone),
-                                new Cell(Units.micros(report.median(name(), testCase, way.title, WebSide.CPU)), tone),
+                                new Cell(Units.micros(report.median(name(), testCase, way.title, Cost.CPU)), tone),
                                 new Cell(Double.isNaN(calls) ? "–" : Units.format("%.1f", calls), tone)));
     }
 
@@ -260,7 +260,7 @@ final class NettyFiles implements Scenario {
                 way.title + ", CPU a request of that of DefaultFileRegion",
                 way.title,
                 Way.REGION.title,
-                WebSide.CPU,
+                Cost.CPU,
                 cpu);
         report.judge(
                 name(),

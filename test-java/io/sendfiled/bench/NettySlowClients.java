@@ -41,7 +41,6 @@ final class NettySlowClients {
 
     /** Blocks. */
     void measure(Scenario.Setting setting, Map<Way, WebSide> sides) throws IOException, InterruptedException {
-        setting.screen().blank();
         setting.screen().header(COLUMNS);
         for (long size : SIZES) {
             TestFiles.warm(TestFiles.file(setting.files(), file(size), size));
@@ -57,7 +56,7 @@ final class NettySlowClients {
                     scenario,
                     testCase(size),
                     "the server's CPU, of one processor",
-                    report.metric(scenario, testCase(size), Way.HANDLER.title, WebSide.CPU),
+                    report.metric(scenario, testCase(size), Way.HANDLER.title, Cost.CPU),
                     1,
                     "%",
                     NO_BUSY_LOOP);
@@ -77,15 +76,15 @@ final class NettySlowClients {
         Report report = setting.report();
         try (SlowReceivers receivers = SlowReceivers.connect(server, file(size), CLIENTS, BYTES_PER_SECOND)) {
             receivers.receive(setting.quick() ? QUICK_SECONDS : SETTLING_SECONDS);
-            long cpuNs = server.cpuNs();
+            double cpuUs = server.costSoFar().cpuUs();
             long startNs = System.nanoTime();
             long received = receivers.receive(seconds);
             double elapsedNs = System.nanoTime() - startNs;
-            double percent = (server.cpuNs() - cpuNs) / elapsedNs * 100;
+            double percent = (server.costSoFar().cpuUs() - cpuUs) * 1e3 / elapsedNs * 100;
             Memory memory = server.memory();
             report.sample(
                     scenario, testCase(size), side.title(), WebSide.THROUGHPUT, "MB/s", received / elapsedNs * 1e3);
-            report.sample(scenario, testCase(size), side.title(), WebSide.CPU, "%", percent);
+            report.sample(scenario, testCase(size), side.title(), Cost.CPU, "%", percent);
             report.sample(
                     scenario,
                     testCase(size),
@@ -107,7 +106,7 @@ final class NettySlowClients {
                                 Cell.of(Units.megabytesPerSecond(
                                         report.median(scenario, testCase(size), subject, WebSide.THROUGHPUT))),
                                 Cell.of(Units.format(
-                                        "%.1f %%", report.median(scenario, testCase(size), subject, WebSide.CPU))),
+                                        "%.1f %%", report.median(scenario, testCase(size), subject, Cost.CPU))),
                                 Cell.of(Units.format(
                                         "%.1f MiB", report.median(scenario, testCase(size), subject, "memory")))));
     }

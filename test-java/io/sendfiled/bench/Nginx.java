@@ -32,6 +32,11 @@ enum Nginx {
                 .orElse("");
     }
 
+    /** That it is, and the way out; empty where it is not. */
+    static String missing() {
+        return program().isEmpty() ? "nginx is missing; ./dev bench --peers installs it" : "";
+    }
+
     /** As it says itself, such as {@code nginx/1.22.1}. Blocks. */
     static String version() throws IOException, InterruptedException {
         String text = Programs.run(java.util.List.of("sh", "-c", program() + " -v 2>&1"), Programs.START_TIMEOUT_MS);

@@ -50,8 +50,7 @@ enum Peer {
     /** What this machine lacks for it, and the way out; empty when it has all. */
     String missing() throws IOException {
         return switch (this) {
-            case NGINX, NGINX_THREADS ->
-                Nginx.program().isEmpty() ? "nginx is missing; ./dev bench --peers installs it" : "";
+            case NGINX, NGINX_THREADS -> Nginx.missing();
             case VIRTUAL ->
                 Jdk.atLeast(FIRST_WITH_VIRTUAL_THREADS).isEmpty()
                         ? "it needs a JDK of " + FIRST_WITH_VIRTUAL_THREADS + " or later, in JAVA_HOME or /usr/lib/jvm"

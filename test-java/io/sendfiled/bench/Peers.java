@@ -39,7 +39,6 @@ final class Peers implements Scenario {
     private static final int WARM_UP_LARGER_SECONDS = 3;
 
     private static final int WARM_UP_NATIVE_SECONDS = 1;
-    private static final double MIB = 1 << 20;
     private static final Goal NO_LESS = Goal.atLeast(1.0);
     private static final Size SMALLER =
             new Size(SMALL, SMALL_FILE, SMALL_BYTES, Map.of(Peer.REGION, NO_LESS, Peer.NGINX_THREADS, NO_LESS));
@@ -73,7 +72,7 @@ final class Peers implements Scenario {
     @Override
     public void run(Setting setting) throws IOException, InterruptedException {
         setting.report().note(name(), HOW_TO_READ);
-        if (!WebSide.available(setting, name())) {
+        if (!WebSide.available(setting, name(), "")) {
             return;
         }
         List<Size> sizes = setting.quick() ? List.of(SMALLER) : List.of(SMALLER, LARGER);
@@ -100,8 +99,7 @@ final class Peers implements Scenario {
             throws IOException, InterruptedException {
         String missing = peer.missing();
         if (!missing.isEmpty()) {
-            setting.report().skip(name() + ", " + peer.title, missing);
-            setting.screen().warn(peer.title, "left out: " + missing);
+            setting.leaveOut(name(), peer.title, missing);
             return;
         }
         setting.screen().working("starting " + peer.title);
@@ -140,20 +138,10 @@ final class Peers implements Scenario {
             WebSide side = side(sides, peer);
             setting.screen().working(size.title() + ", " + peer.title + ", round " + (round + 1) + " of " + rounds);
             side.measure(setting, name(), size.title(), size.file(), size.bytes(), Wrk.CONNECTIONS, 1, round);
-            double bytes = side.server(round).proportionalBytes();
-            setting.report().sample(name(), size.title(), peer.title, WebSide.MEMORY, "MiB", bytes / MIB);
         });
-        setting.screen().blank();
-        List<Column> columns = new ArrayList<>(COLUMNS);
-        columns.set(0, Column.left("warm " + size.title(), COLUMNS.get(0).width()));
-        setting.screen().header(columns);
+        setting.screen().header("warm " + size.title(), COLUMNS);
         for (Peer peer : measured) {
-            print(
-                    setting,
-                    columns,
-                    size.title(),
-                    peer,
-                    setting.quick() ? null : size.goals().get(peer));
+            print(setting, size.title(), peer, size.goals().get(peer));
         }
     }
 
@@ -166,7 +154,7 @@ final class Peers implements Scenario {
         return Objects.requireNonNull(sides.get(peer));
     }
 
-    private void print(Setting setting, List<Column> columns, String testCase, Peer peer, @Nullable Goal goal) {
+    private void print(Setting setting, String testCase, Peer peer, @Nullable Goal goal) {
         Report report = setting.report();
         Ratio ratio = peer == Peer.SERVE
                 ? Ratio.of(Double.NaN)
@@ -178,18 +166,18 @@ final class Peers implements Scenario {
                         peer.title,
                         WebSide.RATE,
                         goal);
-        double switches = report.median(name(), testCase, peer.title, WebSide.SWITCHES);
-        double memory = report.median(name(), testCase, peer.title, WebSide.MEMORY);
+        double switches = report.median(name(), testCase, peer.title, Cost.SWITCHES);
+        double memory = report.median(name(), testCase, peer.title, Cost.MEMORY);
         setting.screen()
                 .row(
-                        columns,
+                        COLUMNS,
                         List.of(
                                 Cell.of(peer.title),
                                 Cell.of(Units.rate(report.median(name(), testCase, peer.title, WebSide.RATE))),
-                                Bench.ratioCell(ratio, goal),
+                                setting.cell(ratio, goal),
                                 micros(setting, testCase, peer, WebSide.P50),
                                 micros(setting, testCase, peer, WebSide.P99),
-                                micros(setting, testCase, peer, WebSide.CPU),
+                                micros(setting, testCase, peer, Cost.CPU),
                                 Cell.of(Units.format("%.2f", switches)),
                                 Cell.of(Units.format("%.0f M", memory))));
     }

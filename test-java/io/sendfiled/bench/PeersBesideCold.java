@@ -62,7 +62,7 @@ final class PeersBesideCold {
                     sample(ALONE, Wrk.run(serve.url(Peers.SMALL_FILE), Wrk.CONNECTIONS, 1));
                 } else {
                     WebServer downloadsFrom = subject.equals(CONTROL) ? elsewhere : serve;
-                    sample(subject, Wrk.checked(measureBeside(cold, subject, serve, downloadsFrom)));
+                    measureBeside(cold, subject, serve, downloadsFrom, false);
                 }
             });
             for (Peer peer : peers) {
@@ -90,24 +90,20 @@ final class PeersBesideCold {
     private void measurePeer(ColdWebFiles cold, Peer peer, WebServer server) throws IOException, InterruptedException {
         for (int round = 0; round < ROUNDS_OF_PEERS; round++) {
             setting.screen().working(CASE + ", " + peer.title);
-            sample(peer.title, measureBeside(cold, peer.title, server, server));
+            measureBeside(cold, peer.title, server, server, true);
             // Who waits for the disk itself has it to the end of a read, and is not to be measured meanwhile.
             server.check(Peers.SMALL_FILE, setting.files().resolve(Peers.SMALL_FILE));
         }
     }
 
-    private Wrk.Result measureBeside(ColdWebFiles cold, String subject, WebServer warm, WebServer downloadsFrom)
+    private void measureBeside(
+            ColdWebFiles cold, String subject, WebServer warm, WebServer downloadsFrom, boolean mayFail)
             throws IOException, InterruptedException {
-        try (ColdDownloads downloads = cold.download(downloadsFrom, ColdWebFiles.PACE)) {
-            Thread.sleep(ColdWebFiles.SETTLING_MS);
-            long startNs = System.nanoTime();
-            long before = downloads.received();
+        double coldRate = cold.measureBeside(downloadsFrom, ColdWebFiles.PACE, () -> {
             Wrk.Result result = Wrk.runWithFailures(warm.url(Peers.SMALL_FILE), Wrk.CONNECTIONS, 1);
-            double megabytes = (downloads.received() - before) / 1e6;
-            double seconds = (System.nanoTime() - startNs) / 1e9;
-            setting.report().sample(scenario.name(), CASE, subject, COLD, "MB/s", megabytes / seconds);
-            return result;
-        }
+            sample(subject, mayFail ? result : Wrk.checked(result));
+        });
+        setting.report().sample(scenario.name(), CASE, subject, COLD, "MB/s", coldRate);
     }
 
     private void sample(String subject, Wrk.Result result) {
@@ -117,15 +113,13 @@ final class PeersBesideCold {
 
     private void print(List<Peer> peers) {
         Report report = setting.report();
-        @Nullable Goal goal = setting.quick() ? null : OF_ALONE;
         Ratio ofAlone = report.compareRounds(
-                scenario.name(), CASE, "requests of those alone", SERVE, ALONE, WebSide.RATE, goal);
+                scenario.name(), CASE, "requests of those alone", SERVE, ALONE, WebSide.RATE, OF_ALONE);
         Ratio ofControl = report.compareRounds(
                 scenario.name(), CASE, "requests of those beside cold elsewhere", SERVE, CONTROL, WebSide.RATE, null);
-        setting.screen().blank();
         setting.screen().header(COLUMNS);
         row(ALONE, Ratio.of(Double.NaN), null);
-        row(SERVE, ofAlone, goal);
+        row(SERVE, ofAlone, OF_ALONE);
         row(CONTROL, Ratio.of(ofAlone.value() / ofControl.value()), null);
         for (Peer peer : peers) {
             double beside = report.median(scenario.name(), CASE, peer.title, WebSide.RATE);
@@ -144,7 +138,7 @@ final class PeersBesideCold {
                         List.of(
                                 Cell.of(subject),
                                 Cell.of(Units.rate(report.median(scenario.name(), CASE, subject, WebSide.RATE))),
-                                Bench.ratioCell(ofAlone, goal),
+                                setting.cell(ofAlone, goal),
                                 Cell.of(Units.micros(report.median(scenario.name(), CASE, subject, WebSide.P99))),
                                 Cell.faint(Double.isNaN(cold) ? "–" : Units.megabytesPerSecond(cold))));
     }

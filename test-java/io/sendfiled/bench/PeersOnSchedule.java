@@ -3,6 +3,7 @@ package io.sendfiled.bench;
 import io.sendfiled.bench.Screen.Cell;
 import io.sendfiled.bench.Screen.Column;
 import java.io.IOException;
+import java.math.BigDecimal;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
@@ -104,7 +105,7 @@ final class PeersOnSchedule {
                 sample(peer.title, load(server));
                 return;
             }
-            cold.measureBeside(server, () -> sample(peer.title + beside, load(server)));
+            cold.measureBeside(server, ColdWebFiles.PACE, () -> sample(peer.title + beside, load(server)));
             awaitRecovery(server);
         });
     }
@@ -137,19 +138,14 @@ final class PeersOnSchedule {
     }
 
     private static String name(double percentile) {
-        return percentile == 100 ? "max" : "p" + (percentile == Math.rint(percentile) ? (int) percentile : percentile);
+        return percentile == 100
+                ? "max"
+                : "p" + BigDecimal.valueOf(percentile).stripTrailingZeros().toPlainString();
     }
 
     /** Of the latencies of all rounds together: few of one round are as rare as one of a thousand. */
     private void print() {
-        setting.screen().blank();
-        List<Column> columns = new ArrayList<>(COLUMNS);
-        columns.set(
-                0,
-                Column.left(
-                        Peers.SMALL + ", " + Units.rate((double) rate),
-                        COLUMNS.get(0).width()));
-        setting.screen().header(columns);
+        setting.screen().header(Peers.SMALL + ", " + Units.rate((double) rate), COLUMNS);
         latencies.forEach((subject, histogram) -> {
             List<Cell> cells = new ArrayList<>(List.of(Cell.of(subject)));
             for (double percentile : PERCENTILES) {
@@ -157,7 +153,7 @@ final class PeersOnSchedule {
             }
             long none = unanswered.getOrDefault(subject, 0L);
             cells.add(Cell.faint(none == 0 ? "–" : Units.format("%.0f%%", 100.0 * none / histogram.getTotalCount())));
-            setting.screen().row(columns, cells);
+            setting.screen().row(COLUMNS, cells);
         });
     }
 

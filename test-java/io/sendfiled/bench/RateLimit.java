@@ -13,12 +13,12 @@ final class RateLimit implements Scenario {
     private static final Goal NOT_FASTER = Goal.atMost(1.05);
 
     private static final List<Column> COLUMNS = List.of(
-            Column.left("transfers", 26),
-            Column.right("asked", 10),
-            Column.right("moved", 10),
-            Column.right("ratio", 6),
-            Column.right("daemon's CPU", 12),
-            Column.right("CPU a MiB", 10));
+            Column.left("transfers", 22),
+            Column.right("asked", 9),
+            Column.right("moved", 9),
+            Column.right("ratio", 5),
+            Column.right("its CPU", 7),
+            Column.right("CPU a GB", 8));
 
     @Override
     public String name() {
@@ -57,13 +57,12 @@ final class RateLimit implements Scenario {
                 rate == 0 ? setting.load().run(daemon, options) : setting.load().run(daemon, withLimit(options, rate));
         double cpuSeconds = result.server_cpu_us() * result.requests() / 1e6;
         double percent = cpuSeconds / result.seconds() * 100;
-        double cpuEach = cpuSeconds * 1e6 / (result.mb_per_s() * 1e6 * result.seconds() / (1 << 20));
         String title = rate == 0 ? TRANSFERS + ", no limit" : TRANSFERS + " at " + Units.size(rate) + "/s each";
         double asked = rate * TRANSFERS / 1e6;
         Report report = setting.report();
         report.sample(name(), title, "sendfiled", "throughput", "MB/s", result.mb_per_s());
         report.sample(name(), title, "sendfiled", "cpu", "%", percent);
-        report.sample(name(), title, "sendfiled", "cpu each", "us/MiB", cpuEach);
+        result.sampleVolume(report, name(), title, "sendfiled");
         if (rate > 0) {
             report.compare(name(), title, "moved of what the limit allows", result.mb_per_s(), asked, NOT_FASTER);
             report.judge(name(), title, "the daemon's CPU", percent, "%", null);
@@ -75,9 +74,9 @@ final class RateLimit implements Scenario {
                                 Cell.of(title),
                                 Cell.faint(rate == 0 ? "–" : Units.megabytesPerSecond(asked)),
                                 Cell.of(Units.megabytesPerSecond(result.mb_per_s())),
-                                rate == 0 ? Cell.faint("–") : Bench.ratioCell(result.mb_per_s() / asked, NOT_FASTER),
+                                rate == 0 ? Cell.faint("–") : setting.cell(result.mb_per_s() / asked, NOT_FASTER),
                                 Cell.of(Units.format("%.1f %%", percent)),
-                                Cell.of(Units.micros(cpuEach))));
+                                Cell.of(Units.value(report.median(name(), title, "sendfiled", Cost.CPU), "ms"))));
     }
 
     private static Object[] withLimit(Object[] options, long rate) {

@@ -26,7 +26,13 @@ final class ReadBuffer implements Scenario {
             double p50_us,
             double mb_per_s,
             double server_cpu_us,
-            double client_cpu_us) {}
+            double server_switches,
+            double server_pss_kib,
+            double client_cpu_us) {
+        Cost server() {
+            return new Cost(server_cpu_us, server_switches, server_pss_kib / 1024);
+        }
+    }
 
     private enum Way {
         BUFFER("into a buffer", "buffer"),
@@ -48,21 +54,17 @@ final class ReadBuffer implements Scenario {
     }
 
     private static final long MIB = 1L << 20;
-    private static final double GIB = 1L << 30;
     private static final String SPEED = "throughput";
     private static final String TIME = "p50";
     private static final String CPU = "cpu";
-    private static final String DAEMON_CPU = "server-cpu";
 
     private static final List<Column> COLUMNS = List.of(
-            Column.left("file, warm", 12),
-            Column.left("read", 22),
-            Column.left("technique", 10),
-            Column.right("median", 8),
-            Column.right("throughput", 10),
-            Column.right("buffer's ratio", 14),
-            Column.right("CPU a GiB", 9),
-            Column.right("the daemon's", 12));
+            Column.left("file, warm", 22),
+            Column.left("technique", 9),
+            Column.right("median", 7),
+            Column.right("speed", 9),
+            Column.right("ratio", 5),
+            Column.right("CPU a GB", 8));
 
     @Override
     public String name() {
@@ -83,7 +85,6 @@ final class ReadBuffer implements Scenario {
     public void run(Setting setting) throws IOException, InterruptedException {
         List<Long> sizes = List.of(MIB, 64 * MIB, (setting.quick() ? 256 : 1024) * MIB);
         try (Server daemon = Server.start(setting.programs(), Server.Kind.DAEMON, setting.files(), setting.sockets())) {
-            setting.screen().header(COLUMNS);
             for (long size : sizes) {
                 // The name of throughput's: one file of a gibibyte is enough.
                 String fileName = "throughput-" + size / MIB + "m";
@@ -111,12 +112,12 @@ final class ReadBuffer implements Scenario {
             }
             sum[0] = result.sum();
             technique.put(way, result.technique());
-            double perGib = GIB / size;
+            double gigabytes = size / 1e9;
             report.sample(name(), test, way.title, SPEED, "MB/s", result.mb_per_s());
             report.sample(name(), test, way.title, TIME, "us", result.p50_us());
-            report.sample(name(), test, way.title, DAEMON_CPU, "us/GiB", result.server_cpu_us() * perGib);
-            report.sample(
-                    name(), test, way.title, CPU, "us/GiB", (result.server_cpu_us() + result.client_cpu_us()) * perGib);
+            result.server().sampleVolume(report, name(), test, way.title, gigabytes);
+            double cpuMs = (result.server_cpu_us() + result.client_cpu_us()) / 1000;
+            report.sample(name(), test, way.title, CPU, "ms/GB", cpuMs / gigabytes);
         });
         for (Way way : Way.values()) {
             if (way != Way.BUFFER) {
@@ -158,6 +159,7 @@ final class ReadBuffer implements Scenario {
         Report report = setting.report();
         String test = Units.size(size);
         double ours = speed(report, test, Way.BUFFER);
+        setting.screen().header(test + ", warm", COLUMNS);
         for (Way way : Way.values()) {
             Tone tone = way == Way.BUFFER ? Tone.PLAIN : Tone.FAINT;
             String used = way.asks() ? ForcedTechniques.TECHNIQUES.get(technique.getOrDefault(way, 0)) : "–";
@@ -165,16 +167,14 @@ final class ReadBuffer implements Scenario {
                     .row(
                             COLUMNS,
                             List.of(
-                                    Cell.of(way == Way.BUFFER ? test : ""),
                                     new Cell(way.title, tone),
                                     Cell.faint(used),
                                     new Cell(Units.micros(report.median(name(), test, way.title, TIME)), tone),
                                     new Cell(Units.megabytesPerSecond(speed(report, test, way)), tone),
                                     way == Way.BUFFER
                                             ? Cell.faint("1")
-                                            : Bench.ratioCell(ours / speed(report, test, way), null),
-                                    new Cell(Units.micros(report.median(name(), test, way.title, CPU)), tone),
-                                    new Cell(Units.micros(report.median(name(), test, way.title, DAEMON_CPU)), tone)));
+                                            : setting.cell(ours / speed(report, test, way), null),
+                                    new Cell(Units.value(report.median(name(), test, way.title, CPU), "ms"), tone)));
         }
     }
 }

@@ -84,10 +84,17 @@ final class Report {
     private final List<Results.Note> notes = new ArrayList<>();
     private final Map<String, String> versions = new LinkedHashMap<>();
     private final double loadBefore;
+    private final boolean quick;
 
-    /** With the load average of the minute before the run: others on the machine are in every number. */
-    Report(double loadBefore) {
+    /**
+     * An empty one.
+     *
+     * @param loadBefore load average of the minute before the run: others on the machine are in every number
+     * @param quick a quick run says nothing of goals
+     */
+    Report(double loadBefore, boolean quick) {
         this.loadBefore = loadBefore;
+        this.quick = quick;
     }
 
     private static String key(String scenario, String testCase, String subject, String name) {
@@ -245,7 +252,8 @@ final class Report {
 
     private void add(String scenario, String testCase, String what, Ratio ratio, String unit, @Nullable Goal goal) {
         if (ratio.isMeasured()) {
-            comparisons.add(new Comparison(scenario, testCase, what, ratio, unit, goal, ratio.verdict(goal)));
+            Goal judged = quick ? null : goal;
+            comparisons.add(new Comparison(scenario, testCase, what, ratio, unit, judged, ratio.verdict(judged)));
         }
     }
 
@@ -262,7 +270,7 @@ final class Report {
     }
 
     /** What was measured so far. Blocks, to look at the machine. */
-    Results results(int rounds, boolean quick) throws IOException, InterruptedException {
+    Results results(int rounds) throws IOException, InterruptedException {
         return new Results(
                 Results.FORMAT,
                 Environment.probe(rounds, quick, loadBefore, versions),

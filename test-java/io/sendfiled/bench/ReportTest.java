@@ -2,6 +2,8 @@ package io.sendfiled.bench;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.sendfiled.bench.Ratio.Verdict;
 import io.sendfiled.bench.Report.Goal;
@@ -9,7 +11,7 @@ import org.junit.jupiter.api.Test;
 
 /** Compares what was measured in the same round. */
 final class ReportTest {
-    private final Report report = new Report(0);
+    private final Report report = new Report(0, false);
 
     private void sample(String subject, double... values) {
         for (double value : values) {
@@ -55,6 +57,29 @@ final class ReportTest {
         assertEquals(new Ratio(1.2, 0.9, 1.3), compare());
         assertEquals(Verdict.NOISY, report.comparisons().get(0).verdict());
         assertEquals("1.20 [0.90, 1.30]", report.comparisons().get(0).shown());
+    }
+
+    @Test
+    void shouldJudgeNothingInAQuickRun() {
+        Report quick = new Report(0, true);
+        quick.judge("web", "4 KiB", "p99", 3, "ms", Goal.atMost(2));
+
+        assertNull(quick.comparisons().get(0).verdict());
+        assertNull(quick.comparisons().get(0).goal());
+        assertEquals("3.00 ms", quick.comparisons().get(0).shown());
+    }
+
+    @Test
+    void shouldAddWhatARequestHasCost() {
+        new Cost(20, 0.5, 23).sample(report, "web", "4 KiB", "ours");
+        new Cost(20_000, 4, 0).sampleVolume(report, "web", "1 GiB", "ours", 0.5);
+
+        assertEquals(20, report.median("web", "4 KiB", "ours", Cost.CPU));
+        assertEquals(0.5, report.median("web", "4 KiB", "ours", Cost.SWITCHES));
+        assertEquals(23, report.median("web", "4 KiB", "ours", Cost.MEMORY));
+        assertEquals(40, report.median("web", "1 GiB", "ours", Cost.CPU), "ms/GB");
+        assertEquals(8, report.median("web", "1 GiB", "ours", Cost.SWITCHES));
+        assertTrue(report.metric("web", "1 GiB", "ours", Cost.MEMORY).samples().isEmpty(), "not known");
     }
 
     @Test

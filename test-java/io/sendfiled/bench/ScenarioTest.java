@@ -17,7 +17,7 @@ import org.junit.jupiter.api.Test;
 final class ScenarioTest {
     @Test
     void shouldMeasureTheOtherPartsWhenOneBreaksOff() throws InterruptedException {
-        Report report = new Report(0);
+        Report report = new Report(0, false);
         Path nowhere = Path.of("/nonexistent");
         Programs programs = new Programs(nowhere, nowhere);
         ByteArrayOutputStream printed = new ByteArrayOutputStream();

@@ -51,7 +51,10 @@ final class Screen {
     }
 
     /** What a terminal has if nobody has changed it. */
-    private static final int WIDTH = 80;
+    static final int WIDTH = 80;
+
+    /** Before each column, the first as well. */
+    private static final int INDENT = 2;
 
     private static final int STEP_TITLE_WIDTH = 24;
     private static final Pattern ESCAPES = Pattern.compile("\033\\[[0-9;]*m");
@@ -60,6 +63,7 @@ final class Screen {
     private final boolean terminal;
     private final boolean colours;
     private boolean hasTransientLine;
+    private boolean isBelowText;
 
     Screen(PrintStream out, boolean terminal) {
         this.out = out;
@@ -99,6 +103,7 @@ final class Screen {
     void line(String text) {
         clearTransient();
         out.println(text);
+        isBelowText = !text.isEmpty();
     }
 
     void blank() {
@@ -106,7 +111,7 @@ final class Screen {
     }
 
     void title(String text, String detail) {
-        line(paint(Tone.TITLE, text) + "  " + paint(Tone.FAINT, detail));
+        wrapped(paint(Tone.TITLE, text) + " ", detail, Tone.FAINT, text.length() + 2);
     }
 
     /** A step that ended well: a mark, what was done, what came of it. */
@@ -127,22 +132,46 @@ final class Screen {
     }
 
     private void mark(Tone tone, String mark, String what, String detail) {
-        wrapped("  " + paint(tone, mark) + " " + pad(what, STEP_TITLE_WIDTH, false), detail, STEP_TITLE_WIDTH + 5);
+        wrapped(
+                "  " + paint(tone, mark) + " " + pad(what, STEP_TITLE_WIDTH, false),
+                detail,
+                Tone.PLAIN,
+                STEP_TITLE_WIDTH + 5);
+    }
+
+    /** A text in as many lines as it needs. */
+    void paragraph(String text) {
+        wrapped(" ", text, Tone.PLAIN, 4);
     }
 
     /** A beginning, and a text that goes on below itself where the line is full. */
-    private void wrapped(String beginning, String text, int indent) {
-        StringBuilder line = new StringBuilder(beginning);
-        int empty = widthOf(beginning);
-        for (String word : text.split(" ", -1)) {
-            if (widthOf(line) + 1 + widthOf(word) > WIDTH && widthOf(line) > empty) {
-                line(line.toString());
-                line = new StringBuilder(" ".repeat(indent - 1));
-                empty = indent - 1;
-            }
-            line.append(' ').append(word);
+    private void wrapped(String beginning, String text, Tone tone, int indent) {
+        List<String> pieces = wrap(text, widthOf(beginning) + 1, indent);
+        line(beginning + " " + paint(tone, pieces.get(0)));
+        for (String piece : pieces.subList(1, pieces.size())) {
+            line(" ".repeat(indent) + paint(tone, piece));
         }
-        line(line.toString().stripTrailing());
+    }
+
+    /**
+     * A text in as many lines as it needs.
+     *
+     * @param before columns that are taken before the first line
+     * @param indent those before the others
+     */
+    static List<String> wrap(String text, int before, int indent) {
+        List<String> lines = new ArrayList<>();
+        StringBuilder line = new StringBuilder();
+        for (String word : text.split(" ", -1)) {
+            int taken = lines.isEmpty() ? before : indent;
+            if (line.length() > 0 && taken + widthOf(line) + 1 + widthOf(word) > WIDTH) {
+                lines.add(line.toString());
+                line.setLength(0);
+            }
+            line.append(line.length() == 0 ? "" : " ").append(word);
+        }
+        lines.add(line.toString());
+        return lines;
     }
 
     private static int widthOf(CharSequence text) {
@@ -167,46 +196,41 @@ final class Screen {
         }
     }
 
+    /** The head of a table, which has to fit ({@link #WIDTH}), with a blank line above it. */
     void header(List<Column> columns) {
-        List<Cell> titles =
-                columns.stream().map(column -> Cell.faint(column.title())).toList();
+        header(columns.get(0).title(), columns);
+    }
+
+    /** The same with a title of its own for the first column. */
+    void header(String first, List<Column> columns) {
+        if (widthOf(columns) > WIDTH) {
+            throw new IllegalArgumentException(columns + " takes " + widthOf(columns) + " columns of " + WIDTH);
+        }
+        if (isBelowText) {
+            blank();
+        }
+        List<Cell> titles = new ArrayList<>(
+                columns.stream().map(column -> Cell.faint(column.title())).toList());
+        titles.set(0, Cell.faint(first));
         row(columns, titles);
-        int width = fold(columns).stream().mapToInt(Screen::widthOf).max().orElse(0);
-        line("  " + paint(Tone.FAINT, "─".repeat(width - 2)));
+        line("  " + paint(Tone.FAINT, "─".repeat(widthOf(columns) - INDENT)));
     }
 
-    /** A line of the table, or as many as its columns need. */
     void row(List<Column> columns, List<Cell> cells) {
-        int i = 0;
-        for (List<Column> part : fold(columns)) {
-            StringBuilder line = new StringBuilder(i == 0 ? "" : "  ");
-            for (Column column : part) {
-                Cell cell = cells.get(i);
-                boolean last = i == columns.size() - 1 && !column.right();
-                String text = last ? cell.text() : pad(cell.text(), column.width(), column.right());
-                line.append("  ").append(paint(cell.tone(), text));
-                i++;
-            }
-            line(line.toString().stripTrailing());
+        StringBuilder line = new StringBuilder();
+        for (int i = 0; i < columns.size(); i++) {
+            Column column = columns.get(i);
+            Cell cell = cells.get(i);
+            boolean last = i == columns.size() - 1 && !column.right();
+            String text = last ? cell.text() : pad(cell.text(), column.width(), column.right());
+            line.append(" ".repeat(INDENT)).append(paint(cell.tone(), text));
         }
+        line(line.toString().stripTrailing());
     }
 
-    /** As many columns as fit beside each other, and those that do not, a little to the right, below. */
-    private static List<List<Column>> fold(List<Column> columns) {
-        List<List<Column>> lines = new ArrayList<>(List.of(new ArrayList<>()));
-        for (Column column : columns) {
-            List<Column> line = lines.get(lines.size() - 1);
-            line.add(column);
-            if (widthOf(line) + (lines.size() > 1 ? 2 : 0) > WIDTH && line.size() > 1) {
-                line.remove(line.size() - 1);
-                lines.add(new ArrayList<>(List.of(column)));
-            }
-        }
-        return lines;
-    }
-
-    private static int widthOf(List<Column> columns) {
-        return columns.stream().mapToInt(column -> column.width() + 2).sum();
+    /** How many columns of a terminal a table takes. */
+    static int widthOf(List<Column> columns) {
+        return columns.stream().mapToInt(column -> column.width() + INDENT).sum();
     }
 
     static String pad(String text, int width, boolean right) {

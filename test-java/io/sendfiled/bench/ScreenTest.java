@@ -1,6 +1,7 @@
 package io.sendfiled.bench;
 
-import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.sendfiled.bench.Screen.Cell;
@@ -8,12 +9,15 @@ import io.sendfiled.bench.Screen.Column;
 import java.io.ByteArrayOutputStream;
 import java.io.PrintStream;
 import java.lang.reflect.Field;
+import java.lang.reflect.Modifier;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
+import java.util.TreeMap;
 import org.junit.jupiter.api.Test;
 
 /** What the demo and the benchmarks print fits a terminal of 80 columns. */
@@ -33,10 +37,9 @@ final class ScreenTest {
         }
     }
 
-    /** Each {@code COLUMNS} of this package. */
-    @SuppressWarnings("unchecked")
-    private static List<List<Column>> tables() throws Exception {
-        List<List<Column>> tables = new ArrayList<>();
+    /** Each table of this package, by the name of its field. */
+    private static Map<String, List<Column>> tables() throws Exception {
+        Map<String, List<Column>> tables = new TreeMap<>();
         Path classes = Path.of(Objects.requireNonNull(Demo.class.getResource("Demo.class"))
                         .toURI())
                 .getParent();
@@ -47,20 +50,32 @@ final class ScreenTest {
         for (Path file : files) {
             String name = file.getFileName().toString().replace(".class", "");
             for (Field field : Class.forName("io.sendfiled.bench." + name).getDeclaredFields()) {
-                if (field.getName().equals("COLUMNS")) {
+                if (Modifier.isStatic(field.getModifiers()) && field.getType() == List.class) {
                     field.setAccessible(true);
-                    tables.add((List<Column>) field.get(null));
+                    List<Column> columns = new ArrayList<>();
+                    for (Object element : (List<?>) Objects.requireNonNull(field.get(null))) {
+                        if (element instanceof Column column) {
+                            columns.add(column);
+                        }
+                    }
+                    tables.put(name + "." + field.getName(), columns);
                 }
             }
         }
+        tables.values().removeIf(List::isEmpty);
         return tables;
     }
 
     @Test
     void shouldFitEveryTable() throws Exception {
-        List<List<Column>> tables = tables();
-        assertFalse(tables.isEmpty());
-        for (List<Column> columns : tables) {
+        Map<String, List<Column>> tables = tables();
+        assertTrue(tables.size() > 20 && tables.containsKey("Buffers.HAND_OVERS"), tables::toString);
+        tables.forEach((name, columns) -> {
+            assertTrue(Screen.widthOf(columns) <= TERMINAL, () -> name + " has " + Screen.widthOf(columns));
+            for (Column column : columns) {
+                assertTrue(column.title().length() <= column.width(), () -> name + ": " + column.title());
+            }
+            screen.blank();
             printed.reset();
             screen.header(columns);
             screen.row(
@@ -68,18 +83,26 @@ final class ScreenTest {
                     columns.stream()
                             .map(column -> Cell.of("x".repeat(column.width())))
                             .toList());
+            assertEquals(3, lines().size());
             expectToFit();
-            for (Column column : columns) {
-                assertTrue(lines().stream().anyMatch(line -> line.contains(column.title())), column.title());
-            }
-        }
+        });
+    }
+
+    /** What is not in a field would be in no test. */
+    @Test
+    void shouldRefuseATableThatDoesNotFit() {
+        List<Column> columns = List.of(Column.left("long", 40), Column.right("longer", 37));
+
+        assertThrows(IllegalArgumentException.class, () -> screen.header(columns));
     }
 
     @Test
-    void shouldWrapTheDetailsOfAStep() {
+    void shouldWrapTheDetailsOfAStepAndTheLinesOfAText() {
         screen.step("files made", "many words ".repeat(30));
+        screen.paragraph("more words ".repeat(20));
+        screen.title("title", "other words ".repeat(20));
         screen.warn("what does not fit", "x".repeat(TERMINAL));
-        assertTrue(lines().size() > 3, lines()::toString);
+        assertTrue(lines().size() > 6, lines()::toString);
         for (String line : lines().subList(0, lines().size() - 2)) {
             assertTrue(line.codePointCount(0, line.length()) <= TERMINAL, line);
         }

@@ -19,6 +19,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
@@ -116,13 +117,14 @@ final class SessionLoad {
     }
 
     private LoadClient.Result measure(long server, double seconds) throws IOException, InterruptedException {
-        long serverNs = Machine.cpuNs(server);
+        Cost before = Cost.soFar(List.of(server));
         long startNs = System.nanoTime();
         run(Long.MAX_VALUE, startNs + (long) (seconds * 1e9));
         double tookNs = System.nanoTime() - startNs;
-        double serverUs = (Machine.cpuNs(server) - serverNs) / US;
+        Cost after = Cost.soFar(List.of(server));
         long[] latencies = latencies();
         long requests = Arrays.stream(slots).mapToLong(slot -> slot.done).sum();
+        Cost cost = after.since(before, (double) requests);
         double rate = requests / (tookNs / 1e9);
         return new LoadClient.Result(
                 requests,
@@ -133,7 +135,9 @@ final class SessionLoad {
                 percentile(latencies, 50),
                 percentile(latencies, 99),
                 percentile(latencies, 100),
-                serverUs / requests,
+                cost.cpuUs(),
+                cost.switches(),
+                cost.pssMib() * 1024,
                 0,
                 0,
                 "");

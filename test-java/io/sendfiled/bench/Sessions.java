@@ -117,14 +117,13 @@ final class Sessions implements Scenario {
     private static final Goal NOT_LATER = Goal.atMost(1.0);
 
     private static final List<Column> COLUMNS = List.of(
-            Column.left("4 KiB, warm", 16),
-            Column.left("asked by", 18),
-            Column.right("requests", 11),
-            Column.right("p50", 8),
-            Column.right("p99", 8),
-            Column.right("of datagrams", 12),
-            Column.right("CPU each", 9),
-            Column.right("CPU ratio", 9));
+            Column.left("4 KiB, warm", 17),
+            Column.right("requests", 10),
+            Column.right("ratio", 11),
+            Column.right("p50", 7),
+            Column.right("p99", 7),
+            Column.right("CPU", 7),
+            Column.right("ratio", 5));
 
     @Override
     public String name() {
@@ -146,7 +145,6 @@ final class Sessions implements Scenario {
                 Server uncached = Server.startDaemon(
                         setting.programs(), "uncached", 1000, setting.files(), setting.sockets(), "--open-files=0")) {
             Servers servers = new Servers(original, daemon, uncached);
-            setting.screen().header(COLUMNS);
             for (Case test : CASES) {
                 measure(setting, test, servers);
                 compare(setting.report(), test);
@@ -230,7 +228,7 @@ final class Sessions implements Scenario {
                     test,
                     side,
                     Side.DATAGRAM,
-                    "server-cpu",
+                    Cost.CPU,
                     "server CPU a request, of datagrams'",
                     cpuGoal(test, side));
             if (test.depth() == 1) {
@@ -256,42 +254,40 @@ final class Sessions implements Scenario {
     }
 
     /** Of datagrams, or of C. */
-    private Cell rateCell(Report report, Case test, Side side) {
+    private Cell rateCell(Setting setting, Case test, Side side) {
         if (side == Side.DATAGRAM) {
             return Cell.faint("1");
         }
-        Cell cell = Bench.ratioCell(
-                ratio(report, test, side, side.yardstick(), "rate"),
+        Cell cell = setting.cell(
+                ratio(setting.report(), test, side, side.yardstick(), "rate"),
                 test.faster().get(side));
         return side.isJava() ? new Cell(cell.text() + " of C's", cell.tone()) : cell;
     }
 
     private void print(Setting setting, Case test) {
         Report report = setting.report();
-        boolean first = true;
+        setting.screen().header(test.title(), COLUMNS);
         for (Side side : test.sides()) {
             Tone tone = side.compareTo(Side.SESSION) >= 0 ? Tone.PLAIN : Tone.FAINT;
             double rate = report.median(name(), test.title(), side.title, "rate");
-            double cpu = report.median(name(), test.title(), side.title, "server-cpu");
+            double cpu = report.median(name(), test.title(), side.title, Cost.CPU);
             setting.screen()
                     .row(
                             COLUMNS,
                             List.of(
-                                    Cell.of(first ? test.title() : ""),
                                     new Cell(side.title, tone),
                                     new Cell(Units.rate(rate), tone),
+                                    rateCell(setting, test, side),
                                     new Cell(
                                             Units.micros(report.median(name(), test.title(), side.title, "p50")), tone),
                                     new Cell(
                                             Units.micros(report.median(name(), test.title(), side.title, "p99")), tone),
-                                    rateCell(report, test, side),
                                     new Cell(Units.micros(cpu), tone),
                                     side == Side.DATAGRAM
                                             ? Cell.faint("1")
-                                            : Bench.ratioCell(
-                                                    ratio(report, test, side, Side.DATAGRAM, "server-cpu"),
+                                            : setting.cell(
+                                                    ratio(report, test, side, Side.DATAGRAM, Cost.CPU),
                                                     cpuGoal(test, side))));
-            first = false;
         }
     }
 }

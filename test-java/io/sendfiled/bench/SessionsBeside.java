@@ -69,8 +69,8 @@ final class SessionsBeside {
                                 Cell.of(subject),
                                 Cell.of(Units.rate(report.median(scenario.name(), test, subject, WebSide.RATE))),
                                 Cell.of(Units.micros(report.median(scenario.name(), test, subject, WebSide.P99))),
-                                Bench.ratioCell(ratio, goal),
-                                Cell.of(Units.micros(report.median(scenario.name(), test, subject, WebSide.CPU)))));
+                                setting.cell(ratio, goal),
+                                Cell.of(Units.micros(report.median(scenario.name(), test, subject, Cost.CPU)))));
     }
 
     /** The first sessions of a daemon also have its code loaded: what they cost is not counted. */

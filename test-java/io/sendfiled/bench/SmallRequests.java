@@ -26,8 +26,6 @@ final class SmallRequests implements Scenario {
             @Nullable Goal cpuGoal) {}
 
     /** What the rest is compared with. */
-    private static final double MIB = 1 << 20;
-
     private static final Server.Kind BASE = Server.Kind.UNCONFINED;
 
     private static final int SIZE = 4096;
@@ -41,14 +39,14 @@ final class SmallRequests implements Scenario {
             new Case("Send File, depth 32", "send", 32, AS_FAST_AS_THE_ORIGINAL, NEARLY_THE_FEWEST));
 
     private static final List<Column> COLUMNS = List.of(
-            Column.left("4 KiB, warm", 20),
-            Column.left("server", 16),
-            Column.right("requests", 11),
-            Column.right("p50", 8),
-            Column.right("p99", 8),
-            Column.right("rate ratio", 10),
-            Column.right("CPU each", 9),
-            Column.right("CPU ratio", 9));
+            Column.left("4 KiB, warm", 19),
+            Column.right("requests", 10),
+            Column.right("ratio", 5),
+            Column.right("p50", 7),
+            Column.right("p99", 7),
+            Column.right("CPU", 7),
+            Column.right("ratio", 5),
+            Column.right("PSS", 4));
 
     @Override
     public String name() {
@@ -69,7 +67,6 @@ final class SmallRequests implements Scenario {
             for (Server.Kind kind : setting.servers()) {
                 servers.put(kind, Server.start(setting.programs(), kind, setting.files(), setting.sockets()));
             }
-            setting.screen().header(COLUMNS);
             for (Case test : CASES) {
                 measure(setting, test, servers);
                 print(setting, test);
@@ -87,8 +84,6 @@ final class SmallRequests implements Scenario {
         Rounds.alternate(rounds, List.copyOf(servers.entrySet()), (entry, round) -> {
             setting.screen().working(test.title() + ", round " + (round + 1) + " of " + rounds);
             Server server = entry.getValue();
-            int warmup = round == 0 ? 20_000 : 500;
-            long switches = Machine.contextSwitches(server.pid());
             LoadClient.Result result = setting.load()
                     .run(
                             server,
@@ -103,15 +98,10 @@ final class SmallRequests implements Scenario {
                             "--depth",
                             test.depth(),
                             "--warmup",
-                            warmup,
+                            round == 0 ? 20_000 : 500,
                             "--seconds",
                             setting.quick() ? 0.2 : 0.3);
-            switches = Machine.contextSwitches(server.pid()) - switches;
-            String subject = entry.getKey().title;
-            result.sample(report, name(), test.title(), subject);
-            double each = (double) switches / (warmup + result.requests());
-            report.sample(name(), test.title(), subject, "context-switches", "switches/request", each);
-            report.sample(name(), test.title(), subject, "pss", "MiB", Machine.proportionalBytes(server.pid()) / MIB);
+            result.sample(report, name(), test.title(), entry.getKey().title);
         });
         compare(report, test, "sendfiled of the original's calls, rate", "rate", Server.Kind.ORIGINAL, test.rateGoal());
         compare(report, test, "sendfiled of the fewest calls, rate", "rate", Server.Kind.FEWEST, null);
@@ -119,14 +109,14 @@ final class SmallRequests implements Scenario {
                 report,
                 test,
                 "server CPU a request, sendfiled of the fewest calls",
-                "server-cpu",
+                Cost.CPU,
                 Server.Kind.FEWEST,
                 test.cpuGoal());
         compare(
                 report,
                 test,
                 "server CPU a request, without the sandbox of with it",
-                "server-cpu",
+                Cost.CPU,
                 Server.Kind.DAEMON,
                 null);
     }
@@ -146,11 +136,12 @@ final class SmallRequests implements Scenario {
 
     private void print(Setting setting, Case test) {
         Report report = setting.report();
-        boolean first = true;
+        setting.screen().header(test.title(), COLUMNS);
         for (Server.Kind kind : setting.servers()) {
             double rate = report.median(name(), test.title(), kind.title, "rate");
             Tone tone = kind == BASE || kind == Server.Kind.DAEMON ? Tone.PLAIN : Tone.FAINT;
-            double cpu = report.median(name(), test.title(), kind.title, "server-cpu");
+            double cpu = report.median(name(), test.title(), kind.title, Cost.CPU);
+            double memory = report.median(name(), test.title(), kind.title, Cost.MEMORY);
             boolean isOurs = kind == BASE;
             Goal rateGoal = kind == Server.Kind.ORIGINAL ? test.rateGoal() : null;
             Goal cpuGoal = kind == Server.Kind.FEWEST ? test.cpuGoal() : null;
@@ -158,21 +149,20 @@ final class SmallRequests implements Scenario {
                     .row(
                             COLUMNS,
                             List.of(
-                                    Cell.of(first ? test.title() : ""),
                                     new Cell(kind.title, tone),
                                     new Cell(Units.rate(rate), tone),
+                                    isOurs
+                                            ? Cell.faint("1")
+                                            : setting.cell(ratio(report, test, kind, "rate"), rateGoal),
                                     new Cell(
                                             Units.micros(report.median(name(), test.title(), kind.title, "p50")), tone),
                                     new Cell(
                                             Units.micros(report.median(name(), test.title(), kind.title, "p99")), tone),
-                                    isOurs
-                                            ? Cell.faint("1")
-                                            : Bench.ratioCell(ratio(report, test, kind, "rate"), rateGoal),
                                     new Cell(Units.micros(cpu), tone),
                                     isOurs
                                             ? Cell.faint("1")
-                                            : Bench.ratioCell(ratio(report, test, kind, "server-cpu"), cpuGoal)));
-            first = false;
+                                            : setting.cell(ratio(report, test, kind, Cost.CPU), cpuGoal),
+                                    new Cell(Units.format("%.0f M", memory), tone)));
         }
     }
 }

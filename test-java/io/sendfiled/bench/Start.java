@@ -220,9 +220,9 @@ final class Start implements Scenario {
                             IDLES,
                             List.of(
                                     Cell.of(testCase),
-                                    judged(Units.format("%.2f ms", cpu), IDLE_GOAL.isMetBy(cpu)),
+                                    setting.cell(Units.format("%.2f ms", cpu), cpu, IDLE_GOAL, Tone.PLAIN),
                                     Cell.faint(Units.format("%.1f", median(setting, testCase, "wakeups"))),
-                                    judged(mebibytes(pss), MEMORY_GOAL.isMetBy(pss)),
+                                    setting.cell(mebibytes(pss), pss, MEMORY_GOAL, Tone.PLAIN),
                                     Cell.faint(mebibytes(median(setting, testCase, "rss")))));
         }
     }
@@ -271,7 +271,7 @@ final class Start implements Scenario {
                             STARTS,
                             List.of(
                                     Cell.of(side.title),
-                                    side.isDaemon() ? judged(text, START_GOAL.isMetBy(start)) : Cell.of(text),
+                                    setting.cell(text, start, side.isDaemon() ? START_GOAL : null, Tone.PLAIN),
                                     Cell.faint(Units.format(
                                             "%.0f ms",
                                             setting.report().least(name(), side.title, "sendfiled", "start"))),
@@ -317,9 +317,5 @@ final class Start implements Scenario {
 
     private static String mebibytes(double value) {
         return Units.format("%.1f MiB", value);
-    }
-
-    private static Cell judged(String text, boolean good) {
-        return new Cell(text, good ? Tone.GOOD : Tone.BAD);
     }
 }

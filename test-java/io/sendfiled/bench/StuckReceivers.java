@@ -30,6 +30,9 @@ final class StuckReceivers implements Scenario {
     private static final int WARM_SIZE = 4096;
     private static final int BIG_SIZE = 8 << 20;
 
+    private static final String RESIDENT = "rss a transfer";
+    private static final String PROPORTIONAL = "pss a transfer";
+
     private static final Goal MEMORY_GOAL = Goal.atMost(1);
     /** Of a processor, in percent: what a JVM that does nothing rounds to. */
     private static final Goal IDLE_GOAL = Goal.atMost(0.05);
@@ -37,16 +40,17 @@ final class StuckReceivers implements Scenario {
     private static final Goal MEDIAN_GOAL = Goal.atMost(1.1);
     private static final Goal FLAT = Goal.atMost(1.1);
 
+    private static final int BAR_WIDTH = 11;
+
     private static final List<Column> COLUMNS = List.of(
-            Column.right("stuck", 7),
+            Column.right("stuck", 6),
             Column.right("memory each", 11),
-            Column.right("CPU idle", 9),
+            Column.right("CPU idle", 8),
             Column.right("wakes/s", 7),
-            Column.right("warm p50", 9),
-            Column.right("ratio", 6),
-            Column.right("CPU a request", 13),
-            Column.left("", 24));
-    private static final int BAR_WIDTH = 24;
+            Column.right("warm p50", 8),
+            Column.right("ratio", 5),
+            Column.right("CPU each", 8),
+            Column.left("", BAR_WIDTH));
 
     private record Side(int stuck, Server daemon, List<LoadClient.Running> holders) implements AutoCloseable {
         @Override
@@ -79,8 +83,7 @@ final class StuckReceivers implements Scenario {
         if (Machine.openFilesLimit() < needed) {
             String why = "a process may have " + Machine.openFilesLimit() + " open files, " + needed
                     + " are needed for " + most + " transfers (ulimit -Hn)";
-            setting.report().skip(name(), why);
-            setting.screen().warn(name(), "left out: " + why);
+            setting.leaveOut(name(), "", why);
             return;
         }
         TestFiles.warm(TestFiles.file(setting.files(), WARM, WARM_SIZE));
@@ -122,9 +125,15 @@ final class StuckReceivers implements Scenario {
                 long grown = Machine.residentBytes(daemon.pid()) - before;
                 long sharedGrown = Machine.proportionalBytes(daemon.pid()) - sharedBefore;
                 setting.report()
-                        .sample(name(), testCase(count), "sendfiled", "rss", "KiB", (double) grown / KIB / count);
+                        .sample(name(), testCase(count), "sendfiled", RESIDENT, "KiB", (double) grown / KIB / count);
                 setting.report()
-                        .sample(name(), testCase(count), "sendfiled", "pss", "KiB", (double) sharedGrown / KIB / count);
+                        .sample(
+                                name(),
+                                testCase(count),
+                                "sendfiled",
+                                PROPORTIONAL,
+                                "KiB",
+                                (double) sharedGrown / KIB / count);
             }
             return side;
         } catch (IOException | InterruptedException | RuntimeException e) {
@@ -198,7 +207,7 @@ final class StuckReceivers implements Scenario {
             String testCase = testCase(side.stuck());
             setting.report().sample(name(), testCase, "sendfiled", "p50", "us", result.p50_us());
             setting.report().sample(name(), testCase, "sendfiled", "p99", "us", result.p99_us());
-            setting.report().sample(name(), testCase, "sendfiled", "cpu", "us/request", result.server_cpu_us());
+            result.cost().sample(setting.report(), name(), testCase, "sendfiled");
         });
     }
 
@@ -222,7 +231,7 @@ final class StuckReceivers implements Scenario {
                 name(),
                 testCase(most),
                 "resident memory a transfer, Java included",
-                metric(setting, most, "rss"),
+                metric(setting, most, RESIDENT),
                 1,
                 "KiB",
                 MEMORY_GOAL);
@@ -245,45 +254,43 @@ final class StuckReceivers implements Scenario {
                 name(),
                 testCase(most),
                 "CPU a warm request, of that beside " + few,
-                metric(setting, most, "cpu"),
-                metric(setting, few, "cpu"),
+                metric(setting, most, Cost.CPU),
+                metric(setting, few, Cost.CPU),
                 FLAT);
     }
 
     private void print(Setting setting, List<Integer> counts) {
         setting.screen().header(COLUMNS);
         double highest = counts.stream()
-                .mapToDouble(count -> median(setting, count, "cpu"))
+                .mapToDouble(count -> median(setting, count, Cost.CPU))
                 .max()
                 .orElseThrow();
         int most = counts.get(counts.size() - 1);
         for (int count : counts) {
             boolean judged = count == most;
-            double rss = median(setting, count, "rss");
+            double rss = median(setting, count, RESIDENT);
             double idle = median(setting, count, "idle");
             double p50 = median(setting, count, "p50");
-            double cpu = median(setting, count, "cpu");
+            double cpu = median(setting, count, Cost.CPU);
             setting.screen()
                     .row(
                             COLUMNS,
                             List.of(
                                     Cell.of(Units.format("%,d", count)),
-                                    judged
-                                            ? judged(Units.format("%.2f KiB", rss), MEMORY_GOAL.isMetBy(rss))
-                                            : Cell.faint(count == 0 ? "" : Units.format("%.2f KiB", rss)),
-                                    judged ? judged(percent(idle), IDLE_GOAL.isMetBy(idle)) : Cell.faint(percent(idle)),
+                                    setting.cell(
+                                            count == 0 ? "" : Units.format("%.2f KiB", rss),
+                                            rss,
+                                            judged ? MEMORY_GOAL : null,
+                                            Tone.FAINT),
+                                    setting.cell(percent(idle), idle, judged ? IDLE_GOAL : null, Tone.FAINT),
                                     Cell.faint(Units.format("%.0f", median(setting, count, "wakeups"))),
                                     Cell.of(Units.micros(p50)),
-                                    Bench.ratioCell(
+                                    setting.cell(
                                             Ratio.ofRounds(metric(setting, count, "p50"), metric(setting, 0, "p50")),
                                             judged ? MEDIAN_GOAL : null),
                                     Cell.of(Units.format("%.1f µs", cpu)),
                                     Cell.faint("▇".repeat((int) Math.round(cpu / highest * BAR_WIDTH)))));
         }
-    }
-
-    private static Cell judged(String text, boolean good) {
-        return new Cell(text, good ? Tone.GOOD : Tone.BAD);
     }
 
     private static String percent(double value) {

@@ -3,7 +3,6 @@ package io.sendfiled.bench;
 import io.sendfiled.bench.Report.Goal;
 import io.sendfiled.bench.Screen.Cell;
 import io.sendfiled.bench.Screen.Column;
-import io.sendfiled.bench.Screen.Tone;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -35,12 +34,11 @@ final class Throughput implements Scenario {
 
     private static final List<Column> COLUMNS = List.of(
             Column.left("throughput, warm", 24),
-            Column.right("bare loop", 10),
-            Column.left("the fastest", 11),
-            Column.right("sendfiled", 10),
-            Column.right("of bare", 8),
-            Column.right("original's", 10),
-            Column.right("fewest", 10));
+            Column.right("bare loop", 9),
+            Column.right("sendfiled", 9),
+            Column.right("ratio", 5),
+            Column.right("CPU a GB", 8),
+            Column.right("original's", 10));
 
     @Override
     public String name() {
@@ -109,14 +107,7 @@ final class Throughput implements Scenario {
             LoadClient.Result result =
                     setting.load().transfers(side.server(), test.channel(), fileName, test.connections());
             report.sample(name(), test.title(), side.title(), SPEED, "MB/s", result.mb_per_s());
-            double gigabytes = result.mb_per_s() * result.seconds() / 1000;
-            report.sample(
-                    name(),
-                    test.title(),
-                    side.title(),
-                    "server-cpu",
-                    "ms/GB",
-                    result.server_cpu_us() * result.requests() / 1000 / gigabytes);
+            result.sampleVolume(report, name(), test.title(), side.title());
         });
         return report.compareRounds(
                 name(),
@@ -150,11 +141,10 @@ final class Throughput implements Scenario {
         List<Cell> cells = new ArrayList<>();
         cells.add(Cell.of(test.title()));
         cells.add(Cell.faint(speed(limit)));
-        cells.add(Cell.faint(fastest(report, test)));
         cells.add(Cell.of(speed(ours)));
-        cells.add(Bench.ratioCell(ratio, test.goal()));
-        cells.add(new Cell(speed(median(report, test, Server.Kind.ORIGINAL.title)), Tone.FAINT));
-        cells.add(new Cell(speed(median(report, test, Server.Kind.FEWEST.title)), Tone.FAINT));
+        cells.add(setting.cell(ratio, test.goal()));
+        cells.add(Cell.of(Units.value(report.median(name(), test.title(), DAEMON, Cost.CPU), "ms")));
+        cells.add(Cell.faint(speed(median(report, test, Server.Kind.ORIGINAL.title))));
         setting.screen().row(COLUMNS, cells);
     }
 

@@ -47,7 +47,7 @@ final class Uids implements Scenario {
             Column.left("another user's flood", 22),
             Column.right("alone", 9),
             Column.right("beside", 9),
-            Column.right("ratio", 7),
+            Column.right("ratio", 6),
             Column.right("elsewhere", 10),
             Column.right("flood", 12));
 
@@ -70,8 +70,7 @@ final class Uids implements Scenario {
     public void run(Setting setting) throws IOException, InterruptedException {
         setting.report().note(name(), HOW_TO_READ);
         if (!Programs.isRoot()) {
-            setting.report().skip(name(), "only root can be several users");
-            setting.screen().warn("left out", "only root can be several users");
+            setting.leaveOut(name(), "", "only root can be several users");
             return;
         }
         TestFiles.warm(TestFiles.file(setting.files(), FILE, SIZE));
@@ -155,8 +154,8 @@ final class Uids implements Scenario {
                                     Cell.of(flood.title()),
                                     Cell.of(Units.micros(alone)),
                                     Cell.of(Units.micros(beside)),
-                                    Bench.ratioCell(ratio, KEPT),
-                                    Bench.ratioCell(elsewhere / alone, null),
+                                    setting.cell(ratio, KEPT),
+                                    setting.cell(elsewhere / alone, null),
                                     Cell.faint(Units.rate(report.median(name(), flood.title(), "beside", "flood")))));
         }
     }

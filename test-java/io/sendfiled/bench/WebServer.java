@@ -140,31 +140,9 @@ final class WebServer implements AutoCloseable {
         pids.add(pid);
     }
 
-    /** What the server has used of processors. */
-    long cpuNs() throws IOException {
-        long sum = 0;
-        for (long pid : pids) {
-            sum += Machine.cpuNs(pid);
-        }
-        return sum;
-    }
-
-    /** How often its threads gave a processor away. */
-    long contextSwitches() throws IOException {
-        long sum = 0;
-        for (long pid : pids) {
-            sum += Machine.contextSwitches(pid);
-        }
-        return sum;
-    }
-
-    /** Resident bytes, each page divided by those who share it. */
-    long proportionalBytes() throws IOException {
-        long sum = 0;
-        for (long pid : pids) {
-            sum += Machine.proportionalBytes(pid);
-        }
-        return sum;
+    /** What the server has used until now. Blocks for a moment. */
+    Cost costSoFar() throws IOException {
+        return Cost.soFar(pids);
     }
 
     /** Fetches a file and compares: the rate of a server that sends something else says nothing. Blocks. */

@@ -21,9 +21,6 @@ record WebSide(String title, List<WebServer> servers) implements AutoCloseable {
     static final String THROUGHPUT = "throughput";
     static final String P50 = "p50";
     static final String P99 = "p99";
-    static final String CPU = "server-cpu";
-    static final String SWITCHES = "context-switches";
-    static final String MEMORY = "pss";
     private static final int FEW = 100;
 
     /** Starts the servers of a side. Blocks. */
@@ -40,23 +37,19 @@ record WebSide(String title, List<WebServer> servers) implements AutoCloseable {
         return side;
     }
 
-    /** Why web servers cannot be measured; empty when they can. */
-    static String unavailableBecause() throws IOException {
-        if (!Programs.isInstalled("wrk")) {
-            return "install wrk";
+    /**
+     * Whether web servers can be measured; if not, the report says why.
+     *
+     * @param part of the scenario; empty: the whole
+     */
+    static boolean available(Scenario.Setting setting, String scenario, String part) throws IOException {
+        String missing = !Programs.isInstalled("wrk")
+                ? "wrk is missing"
+                : Machine.isShortOfTcpMemory() ? "other programs have filled the kernel's TCP buffers" : "";
+        if (!missing.isEmpty()) {
+            setting.leaveOut(scenario, part, missing);
         }
-        return Machine.isShortOfTcpMemory() ? "other programs have filled the kernel's TCP buffers" : "";
-    }
-
-    /** Whether a scenario of web servers can be measured; if not, the report says why. */
-    static boolean available(Scenario.Setting setting, String scenario) throws IOException {
-        String missing = unavailableBecause();
-        if (missing.isEmpty()) {
-            return true;
-        }
-        setting.report().skip(scenario, "not measured: " + missing);
-        setting.screen().warn("not measured", missing);
-        return false;
+        return missing.isEmpty();
     }
 
     /** Compares the bytes of a file, and has the servers' code compiled for so long, if at all. Blocks. */
@@ -95,11 +88,9 @@ record WebSide(String title, List<WebServer> servers) implements AutoCloseable {
             int round)
             throws IOException, InterruptedException {
         WebServer server = server(round);
-        long cpuNs = server.cpuNs();
-        long switches = server.contextSwitches();
+        Cost before = server.costSoFar();
         Wrk.Result result = Wrk.run(server.url(file), connections, seconds);
-        double cpuUs = (server.cpuNs() - cpuNs) / 1e3;
-        switches = server.contextSwitches() - switches;
+        Cost after = server.costSoFar();
         Report report = setting.report();
         report.sample(scenario, testCase, title, RATE, "requests/s", result.rate());
         report.sample(scenario, testCase, title, THROUGHPUT, "MB/s", result.megabytesPerSecond());
@@ -107,8 +98,7 @@ record WebSide(String title, List<WebServer> servers) implements AutoCloseable {
         report.sample(scenario, testCase, title, P99, "us", result.p99Us());
         // Of the largest files few are complete when the time is over.
         double served = result.requests() < FEW ? result.bytes() / size : result.requests();
-        report.sample(scenario, testCase, title, CPU, "us/request", cpuUs / served);
-        report.sample(scenario, testCase, title, SWITCHES, "switches/request", switches / served);
+        after.since(before, served).sample(report, scenario, testCase, title);
     }
 
     /** System calls of a request, in a round of their own: counting costs time. Blocks. */
