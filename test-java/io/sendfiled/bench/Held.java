@@ -176,12 +176,15 @@ final class Held implements Scenario {
                 Server fewest =
                         Server.start(setting.programs(), Server.Kind.FEWEST, setting.files(), setting.sockets())) {
             setting.load().run(daemon, "--path", FILE, "--depth", 32, "--count", 30_000); // compiled code, a grown heap
-            int rounds = (setting.rounds() + 1) / 2; // there are many cases, and alone is measured beside each
+            int rounds = (setting.rounds() + 1) / 2; // there are many cases, and alone is measured beside each attack
+            int fewestHolders = cases.get(0).holders();
             Rounds.alternate(rounds, cases, (one, round) -> {
                 Attack attack = Objects.requireNonNull(one.attack());
                 setting.screen().working(one.title() + ", round " + (round + 1) + " of " + rounds);
-                record(setting, one.alone(), POLITE_ONES, polite(setting, daemon));
-                record(setting, one.alone(), CONTROL, polite(setting, fewest));
+                if (one.holders() == fewestHolders) {
+                    record(setting, one.alone(), POLITE_ONES, polite(setting, daemon));
+                    record(setting, one.alone(), CONTROL, polite(setting, fewest));
+                }
                 try (Holders holders = Holders.start(setting, disks, daemon, attack, one.holders())) {
                     record(setting, one, POLITE_ONES, polite(setting, daemon));
                     record(setting, one, CONTROL, polite(setting, fewest));
