@@ -8,12 +8,8 @@ import java.util.List;
 
 /** A running {@link SessionLoad}. Owns its process; not thread-safe. */
 final class JavaLoad implements AutoCloseable {
-    /** Requests until the JVM has compiled what serves them. */
-    private static final int COLD = 400_000;
-
     private final Process process;
     private final BufferedReader answers;
-    private int warmup = COLD;
 
     private JavaLoad(Process process) {
         this.process = process;
@@ -27,15 +23,14 @@ final class JavaLoad implements AutoCloseable {
     }
 
     /**
-     * What it does in so many seconds. Blocks; the first time until it is warm as well.
+     * What it does in so many seconds. Blocks.
      *
-     * @param usualWarmup requests that are not measured, of each but the first time
+     * @param warmup requests before them, which are not measured
      */
-    LoadClient.Result measure(int usualWarmup, double seconds) throws IOException {
+    LoadClient.Result measure(int warmup, double seconds) throws IOException {
         OutputStream questions = process.getOutputStream();
         questions.write((warmup + " " + seconds + "\n").getBytes(StandardCharsets.UTF_8));
         questions.flush();
-        warmup = usualWarmup;
         String json = answers.readLine();
         return LoadClient.parse(json == null ? "" : json, LoadClient.Result.class);
     }

@@ -93,8 +93,8 @@ final class NettyBesideCold {
      */
     private void warmUp(Scenario.Setting setting, WebSide ours, WebSide elsewhere, ColdWebFiles disk)
             throws IOException, InterruptedException {
-        int rounds = ours.servers().size() * (setting.quick() ? 1 : WARM_UP_ROUNDS);
-        for (int round = 0; round < rounds; round++) {
+        int rounds = ours.servers().size() * WARM_UP_ROUNDS;
+        for (int round = 0; round < rounds && !setting.quick(); round++) {
             setting.screen().working(CASE + ", warming up");
             for (WebSide cold : List.of(ours, elsewhere)) {
                 ColdDownloads downloads = disk.download(cold.server(round), null);

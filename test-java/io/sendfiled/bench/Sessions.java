@@ -110,6 +110,8 @@ final class Sessions implements Scenario {
 
     /** Requests that are not measured: of the first round, and of each after it. */
     private static final int COLD = 20_000;
+    /** Until a JVM has compiled what asks. */
+    private static final int COLD_JAVA = 400_000;
 
     private static final int WARMUP = 1_000;
 
@@ -169,7 +171,7 @@ final class Sessions implements Scenario {
                 JavaLoad load = java.get(side);
                 LoadClient.Result result = load == null
                         ? measure(setting, test, side, servers.of(side), round, seconds)
-                        : load.measure(WARMUP, seconds);
+                        : load.measure(round > 0 ? WARMUP : setting.quick() ? COLD : COLD_JAVA, seconds);
                 result.sample(setting.report(), name(), test.title(), side.title);
             });
         } finally {
