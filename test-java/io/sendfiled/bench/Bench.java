@@ -96,6 +96,9 @@ public final class Bench {
                 throw new ParseException("--" + other + " measures nothing: it does not go with --" + also.get(0));
             }
         }
+        if (line.hasOption("compare") && line.getOptionValues("compare").length < 2) {
+            throw new ParseException("--compare needs two files or more");
+        }
         if (line.hasOption("quick") && line.hasOption("check")) {
             throw new ParseException("--quick judges nothing: it does not go with --check");
         }
@@ -117,7 +120,7 @@ public final class Bench {
                 .addOption(Option.builder().longOpt("markdown").hasArg().get())
                 .addOption(Option.builder().longOpt("html").hasArg().get())
                 .addOption(Option.builder().longOpt("report").hasArg().get())
-                .addOption(Option.builder().longOpt("compare").numberOfArgs(2).get())
+                .addOption(Option.builder().longOpt("compare").hasArgs().get())
                 .addOption(Option.builder().longOpt("peers").get()) // dev has installed them before
                 .addOption(Option.builder().longOpt("help").get());
     }
@@ -141,6 +144,9 @@ public final class Bench {
                                        with --markdown or --html only those
                   --compare OLD NEW    compare two JSON files, row by row; with --check the exit
                                        status is 3 when a goal's figure is worse
+                  --compare A B C...   of runs of one build: whether their figures agree within
+                                       10 %, or say that they are noisy; with --check the exit
+                                       status is 3 when one does neither
                 exit status: 0, or 1 if something failed, 2 if the command line is wrong,
                 3 by --check
                 scenarios:
@@ -157,10 +163,13 @@ public final class Bench {
     private static int run(CommandLine line) throws IOException, InterruptedException {
         Screen screen = Screen.onStandardOutput();
         if (line.hasOption("compare")) {
-            String[] files = line.getOptionValues("compare");
-            Results older = Results.read(path(files[0]));
-            Results newer = Results.read(path(files[1]));
-            boolean wrong = DifferencesScreen.print(screen, older, newer);
+            List<Results> runs = new ArrayList<>();
+            for (String file : line.getOptionValues("compare")) {
+                runs.add(Results.read(path(file)));
+            }
+            boolean wrong = runs.size() == 2
+                    ? DifferencesScreen.print(screen, runs.get(0), runs.get(1))
+                    : AgreementScreen.print(screen, runs);
             return wrong && line.hasOption("check") ? STATUS_CHECK : 0;
         }
         if (line.hasOption("report")) {

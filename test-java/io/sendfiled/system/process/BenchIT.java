@@ -64,12 +64,15 @@ final class BenchIT {
 
         String compared = bench(0, "--compare", "a.json", "b.json", "--check");
         assertTrue(compared.contains("0 better, 0 worse"), compared);
+        compared = bench(0, "--compare", "a.json", "b.json", "a.json", "--check");
+        assertTrue(compared.contains("3 runs") && compared.contains("0 differ"), compared);
     }
 
     @Test
     void shouldSayWhatItCannotDo() throws Exception {
         assertTrue(bench(1, "--compare", "no.json", "no.json").contains("no.json: there is no such file"));
         assertTrue(bench(2, "--compare", "no.json").contains("usage: ./dev bench"));
+        assertTrue(bench(2, "--quick", "--check").contains("--quick judges nothing"));
         assertTrue(bench(2, "--report", "a.json", "--quick").contains("does not go with --quick"));
         assertTrue(bench(2, "--scenario", "no").contains("there is no 'no'"));
         Files.createFile(directory.resolve("file"));
