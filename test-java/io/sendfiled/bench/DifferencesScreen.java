@@ -11,7 +11,7 @@ import java.util.Map;
 /** Prints what has become of figures since an older run. */
 final class DifferencesScreen {
     private static final List<Column> COLUMNS = List.of(
-            Column.right("old", 14), Column.right("new", 14), Column.left("new of old", 20), Column.left("", 20));
+            Column.right("old", 21), Column.right("new", 21), Column.left("new of old", 18), Column.left("", 12));
 
     private DifferencesScreen() {}
 
@@ -60,8 +60,8 @@ final class DifferencesScreen {
         return switch (change) {
             case BETTER -> new Cell("✓ better", Tone.GOOD);
             case WORSE -> new Cell("✗ worse", Tone.BAD);
-            case NOISE -> new Cell("~ within noise", Tone.FAINT);
-            case UNKNOWN -> new Cell("? too few rounds", Tone.FAINT);
+            case NOISE -> new Cell("~ noise", Tone.FAINT);
+            case UNKNOWN -> new Cell("? few rounds", Tone.FAINT);
         };
     }
 

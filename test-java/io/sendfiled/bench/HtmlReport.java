@@ -140,7 +140,7 @@ final class HtmlReport {
                 .map(ratio -> new Bar(
                         ratio.testCase(),
                         ratio.shown() + mark(ratio),
-                        ratio.what() + (ratio.goal() == null ? "" : " (goal: " + ratio.goal() + ")"),
+                        ratio.what() + goal(ratio),
                         ratio.ratio(),
                         ratio.goal() == null ? Double.NaN : ratio.goal().bound(),
                         style(ratio)))
@@ -160,7 +160,7 @@ final class HtmlReport {
                 bars.add(new Bar(
                         number.testCase(),
                         number.shown() + mark(number),
-                        number.what() + " (goal: " + goal + ")",
+                        number.what() + goal(number),
                         number.ratio().times(1 / goal.bound()),
                         1,
                         style(number)));
@@ -169,6 +169,12 @@ final class HtmlReport {
         if (!bars.isEmpty()) {
             page.add(BarChart.ofRatios(nextId(), "Numbers, each in parts of its own goal", bars));
         }
+    }
+
+    /** What it should be, in one piece. */
+    private static String goal(Report.Comparison comparison) {
+        String goal = Findings.goal(comparison).replace(' ', '\u00a0');
+        return goal.isEmpty() ? "" : " (goal\u00a0" + goal + ")";
     }
 
     private static String mark(Report.Comparison comparison) {
