@@ -39,7 +39,7 @@ final class ExampleBesideNginx {
                 WebSide nginx = WebSide.start(NGINX, user -> startNginx(setting, stage, user))) {
             List<WebSide> sides = List.of(ours, nginx);
             for (WebSide side : sides) {
-                side.prepare(FILE, file, 1);
+                side.prepare(FILE, file, setting.quick() ? 0 : 1);
             }
             int rounds = WebSide.rounds(setting);
             Rounds.alternate(rounds, sides, (side, round) -> {

@@ -47,7 +47,8 @@ final class Held implements Scenario {
         }
 
         String title() {
-            return holder() + ", " + holders + " holders, " + loops + " loops";
+            return holder() + ", " + holders + (holders == 1 ? " holder, " : " holders, ") + loops
+                    + (loops == 1 ? " loop" : " loops");
         }
 
         Case alone() {

@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
 import io.sendfiled.system.Program;
@@ -54,6 +55,9 @@ final class BenchIT {
                 .getAsJsonObject();
         assertEquals(1, results.get("format").getAsInt());
         assertFalse(results.getAsJsonArray("metrics").isEmpty());
+        for (String cost : List.of("server-cpu ms/GB", "context-switches switches/GB", "pss MiB")) {
+            assertTrue(isPositive(results, cost), cost);
+        }
         String page = Files.readString(directory.resolve("new/a.html"));
         assertTrue(page.contains("scenario-rate") && page.contains("<svg"), page);
 
@@ -66,6 +70,19 @@ final class BenchIT {
         assertTrue(compared.contains("0 better, 0 worse"), compared);
         compared = bench(0, "--compare", "a.json", "b.json", "a.json", "--check");
         assertTrue(compared.contains("3 runs") && compared.contains("0 differ"), compared);
+    }
+
+    /** Whether all samples of a metric, with its unit, are more than zero, and there are some. */
+    private static boolean isPositive(JsonObject results, String name) {
+        List<Double> samples = new ArrayList<>();
+        for (JsonElement each : results.getAsJsonArray("metrics")) {
+            JsonObject metric = each.getAsJsonObject();
+            if (name.equals(metric.get("metric").getAsString() + " "
+                    + metric.get("unit").getAsString())) {
+                metric.getAsJsonArray("samples").forEach(sample -> samples.add(sample.getAsDouble()));
+            }
+        }
+        return !samples.isEmpty() && samples.stream().allMatch(sample -> sample > 0);
     }
 
     @Test
