@@ -121,6 +121,10 @@ class SessionTest : public DescriptorCountingTest
         EXPECT_EQ(0u, completion.error);
         return completion.handle;
     }
+    uint64_t count(enum sfd_counter counter) const
+    {
+        return sfd_loop_counters(sfd_engine_loop(engine_, 0))->at[counter].load();
+    }
     static struct sfd_session_request sending(uint32_t file, uint32_t destination, uint64_t length = SFD_SESSION_TO_END)
     {
         struct sfd_session_request request = {};
@@ -199,9 +203,6 @@ TEST_F(SessionTest, ShouldCountWhatTheCacheOfOpenFilesHas)
     start();
     open();
     SocketPair pair;
-    const auto count = [this](enum sfd_counter counter) {
-        return sfd_loop_counters(sfd_engine_loop(engine_, 0))->at[counter].load();
-    };
     struct sfd_session_request request = sending(0, destination(pair.out.get()));
     const auto send = [&](const char *path, const std::string &content) {
         request.path = path;
@@ -798,18 +799,20 @@ TEST_F(SessionTest, ShouldRegisterNoMoreThanAClientMayHave)
     start();
     open();
     const OwnedFd null = openFile("/dev/null", O_WRONLY);
+    const auto holds = [this](uint64_t descriptors) {
+        return await([&] { return count(SFD_COUNTER_DESCRIPTORS) == descriptors; });
+    };
+    EXPECT_TRUE(holds(2)) << "its memory and its event descriptor";
     std::vector<uint32_t> handles;
-    struct sfd_session_completion last = {};
-    while (handles.size() < 20 && (last = add(SFD_SESSION_DESTINATION, null.get())).error == 0) {
-        handles.push_back(last.handle);
+    for (int i = 0; i < 10; i++) {
+        handles.push_back(destination(null.get()));
     }
-    EXPECT_EQ(static_cast<uint32_t>(EDQUOT), last.error);
-    EXPECT_LE(handles.size(), 12u);
-    EXPECT_GE(handles.size(), 8u);
+    EXPECT_EQ(static_cast<uint32_t>(EDQUOT), add(SFD_SESSION_DESTINATION, null.get()).error);
     struct sfd_session_request request = {};
     request.operation = SFD_SESSION_OPEN;
     request.path = "small";
     EXPECT_EQ(static_cast<uint32_t>(EDQUOT), one(request).error) << "a file that it opens is one, too";
+    EXPECT_TRUE(holds(12)) << "what was refused counts until it is closed";
     struct sfd_session *other = nullptr;
     EXPECT_EQ(-1, sfd_session_open(path().c_str(), "test", nullptr, &other));
     EXPECT_EQ(EDQUOT, errno) << "and so is a session";
@@ -817,6 +820,7 @@ TEST_F(SessionTest, ShouldRegisterNoMoreThanAClientMayHave)
     request.operation = SFD_SESSION_RELEASE;
     request.file = handles[0];
     EXPECT_EQ(0u, one(request).error);
+    EXPECT_TRUE(holds(11)) << "and so does what is released";
     EXPECT_EQ(0u, add(SFD_SESSION_DESTINATION, null.get()).error);
 }
 
