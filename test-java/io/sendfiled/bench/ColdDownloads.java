@@ -16,9 +16,11 @@ import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Downloads of cold files from a web server that go on while something else is measured, each with a connection and a
- * thread of its own: as fast as they come, or a part each beat. A file must be so long that it lasts: at its end its download
- * is over.
+ * Downloads of cold files from a web server that go on while something else is measured, each with a connection of its own: as
+ * fast as they come, or a part each beat. A file must be so long that it lasts: at its end its download is over.
+ *
+ * <p>One thread takes from each connection, once a beat, what has come until then. A thread for each, which wakes for every
+ * segment, would use more of the processors than the server that sends them.
  */
 final class ColdDownloads implements AutoCloseable {
     /** What a download takes at most: a part at the start of each beat. One that came too late is not caught up on. */
@@ -28,15 +30,20 @@ final class ColdDownloads implements AutoCloseable {
         }
     }
 
-    private static final int BUFFER = 256 * 1024;
+    /** More than any disk has. */
+    private static final Pace AS_THEY_COME = new Pace(1 << 20, 4);
     /** Of the kernel: a server has to keep step with a client that has a pace, instead of filling this. */
     private static final int RECEIVE_BUFFER = 256 * 1024;
 
     private final List<SocketChannel> connections = new ArrayList<>();
-    private final List<Thread> threads = new ArrayList<>();
     private final AtomicLong received = new AtomicLong();
+    private final Pace pace;
+    private final Thread thread = new Thread(this::run, "cold downloads");
+    private volatile boolean closed;
 
-    private ColdDownloads() {}
+    private ColdDownloads(Pace pace) {
+        this.pace = pace;
+    }
 
     /**
      * Asks for the files, which are made cold before. Blocks until it has asked.
@@ -48,9 +55,8 @@ final class ColdDownloads implements AutoCloseable {
         for (Path file : files) {
             SlowDisk.evict(file);
         }
-        ColdDownloads downloads = new ColdDownloads();
+        ColdDownloads downloads = new ColdDownloads(pace == null ? AS_THEY_COME : pace);
         try {
-            long startNs = System.nanoTime();
             for (Path file : files) {
                 SocketChannel connection = SocketChannel.open();
                 downloads.connections.add(connection);
@@ -60,46 +66,44 @@ final class ColdDownloads implements AutoCloseable {
                 connection.connect(new InetSocketAddress(InetAddress.getLoopbackAddress(), server.port()));
                 connection.write(StandardCharsets.US_ASCII.encode(
                         "GET /" + directory + "/" + file.getFileName() + " HTTP/1.1\r\nHost: bench\r\n\r\n"));
-                long firstNs = startNs + downloads.threads.size() * beatNs(pace) / files.size();
-                Thread thread = new Thread(() -> downloads.receive(connection, pace, firstNs), "cold download");
-                thread.setDaemon(true);
-                downloads.threads.add(thread);
-                thread.start();
+                connection.configureBlocking(false);
             }
         } catch (IOException e) {
-            downloads.close();
+            downloads.hangUp();
             throw e;
         }
+        downloads.thread.setDaemon(true);
+        downloads.thread.start();
         return downloads;
     }
 
-    private static long beatNs(@Nullable Pace pace) {
-        return pace == null ? 0 : TimeUnit.MILLISECONDS.toNanos(pace.beatMs);
+    private void run() {
+        ByteBuffer buffer = ByteBuffer.allocateDirect(pace.bytes);
+        long stepNs = TimeUnit.MILLISECONDS.toNanos(pace.beatMs) / connections.size();
+        long nextNs = System.nanoTime();
+        while (!closed) {
+            for (SocketChannel connection : connections) {
+                waitUntil(nextNs);
+                receive(connection, buffer.clear());
+                nextNs = Math.max(nextNs + stepNs, System.nanoTime());
+            }
+        }
     }
 
-    private void receive(SocketChannel connection, @Nullable Pace pace, long firstNs) {
-        ByteBuffer buffer = ByteBuffer.allocateDirect(pace == null ? BUFFER : pace.bytes);
-        long beatNs = firstNs;
-        try {
-            while (true) {
-                int count = connection.read(buffer);
-                if (count < 0) {
-                    return;
-                }
-                received.addAndGet(count);
-                if (pace == null) {
-                    buffer.clear();
-                } else if (!buffer.hasRemaining()) {
-                    buffer.clear();
-                    beatNs = Math.max(beatNs + beatNs(pace), System.nanoTime());
-                    for (long leftNs; (leftNs = beatNs - System.nanoTime()) > 0; ) {
-                        LockSupport.parkNanos(leftNs);
-                    }
-                }
-            }
-        } catch (IOException e) {
-            return; // closed: that is how a download ends here
+    private static void waitUntil(long timeNs) {
+        for (long leftNs; (leftNs = timeNs - System.nanoTime()) > 0; ) {
+            LockSupport.parkNanos(leftNs);
         }
+    }
+
+    /** Takes what has come, as much as the buffer takes; nothing from a server that has hung up. */
+    private void receive(SocketChannel connection, ByteBuffer buffer) {
+        try {
+            while (connection.read(buffer) > 0) {}
+        } catch (IOException e) {
+            return; // reset: it stays so
+        }
+        received.addAndGet(buffer.position());
     }
 
     /** Bytes that have come so far, headers included. */
@@ -107,18 +111,21 @@ final class ColdDownloads implements AutoCloseable {
         return received.get();
     }
 
-    /** Hangs up. */
+    /** Hangs up. Blocks for a beat at most. */
     @Override
     public void close() {
+        closed = true;
         try {
-            for (SocketChannel connection : connections) {
-                connection.close();
-            }
-            for (Thread thread : threads) {
-                thread.join();
-            }
+            thread.join();
+            hangUp();
         } catch (IOException | InterruptedException e) {
             throw new IllegalStateException("downloads cannot be ended", e);
+        }
+    }
+
+    private void hangUp() throws IOException {
+        for (SocketChannel connection : connections) {
+            connection.close();
         }
     }
 }
