@@ -8,7 +8,11 @@
  *     loop_requests.c   what a request asks for
  *     loop_local.c      the same of requests of this process
  *     loop_session.c    connections of sessions
- *     loop_session_requests.c  what their requests ask for
+ *     loop_session_handles.c    what is registered over them
+ *     loop_session_requests.c   what their requests ask for, out of their rings
+ *     loop_session_at_once.c    what of that is served at once
+ *     loop_session_transfers.c  what becomes a transfer
+ *     loop_session_jobs.c       what goes on, and what of it is decided
  *     loop_admission.c  within which limits a transfer begins
  *     loop_act.c        what is done with a transfer
  *     loop_receiving.c  which loop receives
@@ -332,7 +336,7 @@ void sfd_loop_sessions_end_of(struct sfd_loop *loop, const struct sfd_client *cl
 /* Ends all; the loop ends, and nothing of them is in flight. */
 void sfd_loop_sessions_forget(struct sfd_loop *loop);
 
-/* Of one session, for loop_session_requests.c: it has something to do; it ends; its Hello is decided: 0 or -errno. */
+/* Of one session, for loop_session_*.c: it has something to do; it ends; its Hello is decided: 0 or -errno. */
 void sfd_loop_session_queue(struct sfd_loop *loop, struct sfd_session *session);
 void sfd_loop_session_end(struct sfd_loop *loop, struct sfd_session *session);
 void sfd_loop_session_open(struct sfd_loop *loop, struct sfd_session *session, int error);
@@ -365,6 +369,13 @@ void sfd_loop_session_release(struct sfd_loop *loop, struct sfd_session *session
 /* Takes entries, and goes on with what is due. True: there may be more at once. */
 bool sfd_loop_session_run(struct sfd_loop *loop, struct sfd_session *session);
 
+/* ---- loop_session_transfers.c ---- */
+
+/* Requests that were not served at once have ended. */
+void sfd_loop_session_take_ends(struct sfd_loop *loop);
+
+/* ---- loop_session_jobs.c ---- */
+
 /* One that was promised is written; the client sees it with the next ones that it is shown. */
 void sfd_loop_session_complete(struct sfd_session *session, const struct sfd_session_completion *completion);
 
@@ -378,9 +389,6 @@ int sfd_loop_sessions_ask(struct sfd_loop *loop, struct sfd_slot *slots, int mos
 
 /* Its verdict on what a slot asked, 0 or an errno. */
 void sfd_loop_sessions_decide(struct sfd_loop *loop, struct sfd_slot *slot, int verdict);
-
-/* Requests that were not served at once have ended. */
-void sfd_loop_session_take_ends(struct sfd_loop *loop);
 
 /* ---- loop_admission.c ---- */
 
