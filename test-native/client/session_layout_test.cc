@@ -307,6 +307,24 @@ class EngineSessionLayoutTest : public SessionLayoutTest
         }
     }
 
+    // The answer to an Open with what is the kernel's choice.
+    Bytes ofTheFile(Bytes bytes)
+    {
+        struct sfd_session_completion completion;
+        struct stat st = {};
+        memcpy(&completion, bytes.data(), sizeof completion);
+        const struct timespec times[2] = {{0, UTIME_OMIT},
+                                          {completion.mtime_ns / 1000000000, completion.mtime_ns % 1000000000}};
+        const std::string path = directory_.path() + "/root/a/b";
+        EXPECT_EQ(0, utimensat(AT_FDCWD, path.c_str(), times, 0));
+        EXPECT_EQ(0, stat(path.c_str(), &st));
+        completion.size = static_cast<uint64_t>(st.st_size);
+        completion.inode = st.st_ino;
+        completion.device = st.st_dev;
+        memcpy(bytes.data(), &completion, sizeof completion);
+        return bytes;
+    }
+
     struct sfd_engine *engine_ = nullptr;
     std::unique_ptr<SmallDaemon> daemon_;
     OwnedFd connection_;
@@ -317,35 +335,58 @@ class EngineSessionLayoutTest : public SessionLayoutTest
 TEST_F(EngineSessionLayoutTest, ShouldBeWhatTheEngineTakesAndAnswers)
 {
     const Shared shared(memory_.get());
+    uint32_t completions = 0;
+    uint32_t entries = 0;
+    const auto expectAnswer = [&](const GoldenVector &v, Bytes expected) {
+        awaitCompletions(shared, completions + 1);
+        EXPECT_EQ(expected, shared.completion(completions++)) << v.name;
+    };
+    SocketPair pair;
+    const OwnedFd buffer(memfd_create("buffer", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+    ASSERT_EQ(0, ftruncate(buffer.get(), 4096));
+    ASSERT_EQ(0, fcntl(buffer.get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW));
+    const std::string content = pattern(16384);
+    writeFile(directory_.path() + "/root/file", content);
+    writeFile(directory_.path() + "/root/ff", "bytes");
+    ASSERT_EQ(0, mkdir((directory_.path() + "/root/a").c_str(), 0700));
+    writeFile(directory_.path() + "/root/a/b", "opened");
+    ASSERT_EQ(0, chmod((directory_.path() + "/root/a/b").c_str(), 0644));
+    const OwnedFd file = openFile(directory_.path() + "/root/file", O_RDONLY);
     sendMessage(connection_.get(), golden("hello").bytes, {memory_.get(), event_.get()});
     EXPECT_EQ(golden("welcome").bytes, receive(connection_.get()));
 
-    const std::string names[] = {"nothing_linked", "nothing"};
-    for (uint32_t i = 0; i < 2; i++) {
-        const Bytes bytes = golden(names[i]).bytes;
-        memcpy(shared.bytes(SFD_SESSION_RINGS_AT + i * SFD_SESSION_ENTRY_SIZE), bytes.data(), bytes.size());
+    for (const GoldenVector &v : readGoldenVectors("sessions.txt")) {
+        if (v.kind != "register") {
+            continue;
+        }
+        const uint64_t kind = v.number("kind");
+        sendMessage(connection_.get(), v.bytes,
+                    {kind == SFD_SESSION_FILE     ? file.get()
+                     : kind == SFD_SESSION_BUFFER ? buffer.get()
+                                                  : pair.out.get()});
+        expectAnswer(v, golden(v.name + "_complete").bytes);
     }
-    shared.store(SFD_SESSION_SUBMITTED_AT, 2);
-    const uint64_t one = 1;
-    ASSERT_EQ(static_cast<ssize_t>(sizeof one), write(event_.get(), &one, sizeof one));
-    awaitCompletions(shared, 2);
-    EXPECT_EQ(2u, shared.load(SFD_SESSION_TAKEN_AT));
-    EXPECT_EQ(golden("linked_complete").bytes, shared.completion(0));
-    EXPECT_EQ(golden("nothing_complete").bytes, shared.completion(1));
-}
+    sendMessage(connection_.get(), golden("register_destination").bytes, {pair.out.get()});
+    awaitCompletions(shared, ++completions);
 
-TEST_F(EngineSessionLayoutTest, ShouldAnswerARegisterWithTheFirstHandle)
-{
-    const Shared shared(memory_.get());
-    int ends[2];
-    ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends));
-    const OwnedFd in(ends[0]);
-    const OwnedFd out(ends[1]);
-    sendMessage(connection_.get(), golden("hello").bytes, {memory_.get(), event_.get()});
-    EXPECT_EQ(golden("welcome").bytes, receive(connection_.get()));
-    sendMessage(connection_.get(), golden("register_destination").bytes, {out.get()});
-    awaitCompletions(shared, 1);
-    EXPECT_EQ(golden("registered").bytes, shared.completion(0));
+    for (const GoldenVector &v : readGoldenVectors("sessions.txt")) {
+        if (v.kind != "entry") {
+            continue;
+        }
+        Bytes expected = golden(v.name + "_complete").bytes;
+        if (v.name == "open") {
+            expected = ofTheFile(expected);
+        }
+        const std::string data = bytesOf(v, "path") + bytesOf(v, "head");
+        memcpy(shared.bytes(ARENA_AT + numberOf(v, "data")), data.data(), data.size());
+        memcpy(shared.bytes(SFD_SESSION_RINGS_AT + entries * SFD_SESSION_ENTRY_SIZE), v.bytes.data(), v.bytes.size());
+        shared.store(SFD_SESSION_SUBMITTED_AT, ++entries);
+        const uint64_t one = 1;
+        ASSERT_EQ(static_cast<ssize_t>(sizeof one), write(event_.get(), &one, sizeof one));
+        expectAnswer(v, expected);
+        EXPECT_EQ(entries, shared.load(SFD_SESSION_TAKEN_AT));
+    }
+    EXPECT_EQ("HTTP" + content.substr(4096, 8192) + "hea" + "bytes", drain(pair.in.get()));
 }
 
 TEST_F(EngineSessionLayoutTest, ShouldRefuseSizesThatAreNoPowersOfTwo)

@@ -8,7 +8,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 
-/** The vectors of {@code test-native/golden/messages.txt}, which the C tests read as well. */
+/** The vectors of {@code test-native/golden}, which the C tests read as well. */
 public final class GoldenVectors {
     /** One line: its name, what it is, the fields by name, the bytes. */
     public static final class Vector {
@@ -22,6 +22,10 @@ public final class GoldenVectors {
             this.kind = kind;
             this.fields = fields;
             this.bytes = bytes;
+        }
+
+        public String name() {
+            return name;
         }
 
         String kind() {
@@ -44,7 +48,7 @@ public final class GoldenVectors {
             return value;
         }
 
-        long number(String field) {
+        public long number(String field) {
             String value = field(field);
             return value.startsWith("-") ? Long.parseLong(value) : Long.parseUnsignedLong(value);
         }
@@ -90,17 +94,23 @@ public final class GoldenVectors {
 
     private GoldenVectors() {}
 
-    /** All of one kind; at least one. */
+    /** All messages of one kind; at least one. */
     public static List<Vector> ofKind(String kind) {
-        List<Vector> found = all().stream().filter(v -> v.kind().equals(kind)).toList();
+        return ofKind("messages.txt", kind);
+    }
+
+    /** All of one kind that a file has; at least one. */
+    public static List<Vector> ofKind(String file, String kind) {
+        List<Vector> found =
+                all(file).stream().filter(v -> v.kind().equals(kind)).toList();
         if (found.isEmpty()) {
             throw new IllegalStateException("no golden vector of kind " + kind);
         }
         return found;
     }
 
-    private static List<Vector> all() {
-        Path file = Path.of(System.getProperty("sendfiled.test.source", "."), "test-native/golden/messages.txt");
+    private static List<Vector> all(String name) {
+        Path file = Path.of(System.getProperty("sendfiled.test.source", "."), "test-native/golden", name);
         try {
             return Files.readAllLines(file).stream()
                     .filter(line -> !line.isBlank() && !line.startsWith("#"))
@@ -123,7 +133,7 @@ public final class GoldenVectors {
     }
 
     /** Groups of hexadecimal digits, each perhaps with {@code *COUNT}. */
-    static byte[] hex(String text) {
+    public static byte[] hex(String text) {
         ByteArrayOutputStream bytes = new ByteArrayOutputStream();
         for (String group : text.split("\\s+")) {
             int star = group.indexOf('*');
