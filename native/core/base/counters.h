@@ -41,6 +41,7 @@ enum sfd_counter {
     SFD_COUNTER_OPEN_FILE_HITS,         /* paths of sessions that the cache of open files had, hot/hot_cache.h */
     SFD_COUNTER_OPEN_FILE_EVICTIONS,    /* files that made room there for others */
     SFD_COUNTER_OPEN_FILE_STALE,        /* that a check found to be another file, changed or gone */
+    SFD_COUNTER_SESSION_MOVES,          /* sessions that went to a loop with less to do */
     SFD_COUNTERS,
 };
 

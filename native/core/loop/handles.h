@@ -32,7 +32,7 @@ struct sfd_handle {
             int fd;
             void *memory; /* mapped */
             size_t size;
-            uint32_t looked; /* loop.waits when it was looked whether it is whole */
+            uint32_t looked; /* the turn of its session in which it was looked whether it is whole */
             bool whole;      /* all of its pages were there */
         } buffer;
     };

@@ -14,7 +14,7 @@
  * cancelled (ECANCELED) or the loop stops (ESHUTDOWN). What is submitted to a loop that has ended is refused at once.
  *
  * A session's requests that are not served at once are such requests, too: made by its loop, with their client as
- * owner, and an outbox of their own (loop_session.c).
+ * owner, and an outbox of their own (loop_session_transfers.c).
  *
  * Thread: sfd_local_*: any, also several at once, but none for a request after its release; the rest: the loop's.
  */

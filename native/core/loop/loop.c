@@ -200,8 +200,10 @@ static void note_turn(struct sfd_loop *loop)
     struct sfd_counters_loop *counters = loop->context.observer.loop;
     const uint64_t now_ns = loop->shared->kernel.sys->now_ns();
 
-    if (loop->context.now_ns > 0 && now_ns >= loop->context.now_ns)
+    if (loop->context.now_ns > 0 && now_ns >= loop->context.now_ns) {
         sfd_histogram_record(&counters->time[SFD_TIME_TURN], now_ns - loop->context.now_ns);
+        sfd_loop_sessions_note_turn(loop, now_ns - loop->context.now_ns, now_ns);
+    }
     atomic_store_explicit(&counters->turned_ns, now_ns, memory_order_relaxed);
 }
 

@@ -60,6 +60,7 @@ int sfd_loop_create(struct sfd_loop **out, struct sfd_shared *shared, uint32_t i
     atomic_init(&loop->tid, 0);
     atomic_init(&loop->stuck, false);
     atomic_init(&loop->session_count, 0);
+    atomic_init(&loop->work.published, 0);
     atomic_init(&loop->receive_queued, false);
     loop->receive.kind = SFD_TASK_RECEIVE;
     atomic_init(&loop->look_queued, false);

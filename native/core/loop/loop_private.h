@@ -8,6 +8,7 @@
  *     loop_requests.c   what a request asks for
  *     loop_local.c      the same of requests of this process
  *     loop_session.c    connections of sessions
+ *     loop_session_move.c       when a session goes to another loop
  *     loop_session_handles.c    what is registered over them
  *     loop_session_requests.c   what their requests ask for, out of their rings
  *     loop_session_at_once.c    what of that is served at once
@@ -67,6 +68,16 @@ enum sfd_due {
     SFD_DUE_TIMER = 1 << 5,
     SFD_DUE_RUN = 1 << 6,   /* it was ready, and it is its turn */
     SFD_DUE_DRAIN = 1 << 7, /* nothing new begins any more */
+};
+
+/* How much a loop works, in nanoseconds since its beginning: loop_session_move.c. */
+struct sfd_work {
+    uint64_t loop_ns;     /* all of its turns */
+    uint64_t sessions_ns; /* what it has served sessions of that */
+    uint64_t moved_ns;    /* when a session has left it last */
+    uint64_t period_begin_ns;
+    uint64_t period_loop_ns;     /* loop_ns at that time */
+    _Atomic(uint64_t) published; /* for the other loops */
 };
 
 /* The result of a turn whose carrier has given the loop back to another one. */
@@ -135,6 +146,7 @@ struct sfd_loop {
     struct sfd_outbox outbox;
 
     struct sfd_sessions sessions;
+    struct sfd_work work;
 
     /* for the other loops and the watchdog to read */
     _Atomic(uint64_t) load;    /* ready transfers lately: loop_receiving.c */
@@ -315,6 +327,12 @@ void sfd_loop_sessions_event(struct sfd_loop *loop, uint64_t data);
 /* SFD_TASK_SESSION: it is this loop's from here on. */
 void sfd_loop_session_take(struct sfd_loop *loop, struct sfd_task *task);
 
+/* Gives a session that has no loop to that one, or takes it if that one has ended. */
+void sfd_loop_session_give(struct sfd_loop *loop, struct sfd_session *session, struct sfd_loop *to);
+
+/* It has no loop any more. Takes the caller's reference: the caller has to give it to another one. */
+void sfd_loop_session_leave(struct sfd_loop *loop, struct sfd_session *session);
+
 /* Once a turn, after its mail and its transfers: serves those that have something to do. */
 void sfd_loop_sessions_serve(struct sfd_loop *loop);
 
@@ -341,6 +359,17 @@ void sfd_loop_session_queue(struct sfd_loop *loop, struct sfd_session *session);
 void sfd_loop_session_end(struct sfd_loop *loop, struct sfd_session *session);
 void sfd_loop_session_open(struct sfd_loop *loop, struct sfd_session *session, int error);
 void sfd_loop_session_put(struct sfd_loop *loop, struct sfd_session *session);
+
+/* ---- loop_session_move.c ---- */
+
+/* A turn has worked for so long. */
+void sfd_loop_sessions_note_turn(struct sfd_loop *loop, uint64_t worked_ns, uint64_t now_ns);
+
+/*
+ * A session was served since then; the time of the next one begins now. True: it is another loop's from here on, with
+ * the caller's reference.
+ */
+bool sfd_loop_session_served(struct sfd_loop *loop, struct sfd_session *session, uint64_t *since_ns);
 
 /* ---- loop_session_handles.c ---- */
 

@@ -87,8 +87,9 @@ void sfd_loop_session_put(struct sfd_loop *loop, struct sfd_session *s)
 {
     if (--s->references > 0) return;
     sfd_handles_deinit(&s->handles);
-    sfd_client_account_end_session(s->client->account);
-    sfd_loop_exits_leave(loop, s->client);
+    sfd_client_account_end_session(s->account);
+    sfd_client_account_put(s->account);
+    if (s->client != NULL) sfd_loop_exits_leave(loop, s->client);
     atomic_fetch_sub(&loop->shared->sessions, 1);
     free(s);
 }
@@ -107,7 +108,7 @@ static void forget_handles(struct sfd_loop *loop, struct sfd_session *s)
 /* Its last carrier is out of it: nothing reads its memory any more. */
 static void clear(struct sfd_loop *loop, struct sfd_session *s)
 {
-    struct sfd_client_account *account = s->client->account;
+    struct sfd_client_account *account = s->account;
 
     forget_handles(loop, s);
     if (s->memory != NULL) {
@@ -122,15 +123,23 @@ static void clear(struct sfd_loop *loop, struct sfd_session *s)
     sfd_loop_session_put(loop, s); /* the table's */
 }
 
+/* Its events are those of no session any more. */
+static void remove_from_table(struct sfd_loop *loop, const struct sfd_session *s)
+{
+    const struct sfd_sys *sys = loop->shared->kernel.sys;
+
+    (void)sys->epoll_ctl(loop->epoll, EPOLL_CTL_DEL, s->connection, NULL);
+    if (s->eventfd >= 0) (void)sys->epoll_ctl(loop->epoll, EPOLL_CTL_DEL, s->eventfd, NULL);
+    loop->sessions.at[s->index] = NULL;
+    loop->sessions.count--;
+    atomic_fetch_sub(&loop->session_count, 1);
+}
+
 void sfd_loop_session_end(struct sfd_loop *loop, struct sfd_session *s)
 {
     if (s->stage == SFD_SESSION_STAGE_OVER) return;
     s->stage = SFD_SESSION_STAGE_OVER;
-    (void)loop->shared->kernel.sys->epoll_ctl(loop->epoll, EPOLL_CTL_DEL, s->connection, NULL);
-    if (s->eventfd >= 0) (void)loop->shared->kernel.sys->epoll_ctl(loop->epoll, EPOLL_CTL_DEL, s->eventfd, NULL);
-    loop->sessions.at[s->index] = NULL;
-    loop->sessions.count--;
-    atomic_fetch_sub(&loop->session_count, 1);
+    remove_from_table(loop, s);
     sfd_loop_session_cancel_all(s);
     if (s->busy)
         s->again = true; /* who works on it clears it */
@@ -161,7 +170,7 @@ static void welcome(const struct sfd_sys *sys, int connection, int error)
 
 static void refuse(struct sfd_loop *loop, struct sfd_session *s, int error)
 {
-    welcome(sfd_loop_sys(loop), s->connection, error);
+    if (s->stage != SFD_SESSION_STAGE_OPEN) welcome(sfd_loop_sys(loop), s->connection, error);
     sfd_loop_session_end(loop, s);
 }
 
@@ -208,12 +217,19 @@ static bool is_eventfd(const struct sfd_sys *sys, int fd)
     return n == (int64_t)sizeof(value) || n == -EAGAIN;
 }
 
+/* Its connection, or its eventfd. 0 or -errno. */
+static int watch(struct sfd_loop *loop, const struct sfd_session *s, bool eventfd)
+{
+    const struct epoll_event event = {.events = EPOLLIN | EPOLLRDHUP | EPOLLET,
+                                      .data.u64 = SFD_EVENT_SESSION + 2 * s->index + eventfd};
+
+    return sfd_loop_watch(loop, eventfd ? s->eventfd : s->connection, event, false);
+}
+
 /* The dispatcher serves this client. 0 or -errno. */
 static int open_ring(struct sfd_loop *loop, struct sfd_session *s)
 {
     const struct sfd_sys *sys = sfd_loop_sys(loop);
-    const struct epoll_event event = {.events = EPOLLIN | EPOLLET, .data.u64 = SFD_EVENT_SESSION + 2 * s->index + 1};
-
     struct sfd_session_memory memory = {0};
 
     s->bytes = sfd_session_ring_bytes(&s->sizes);
@@ -222,10 +238,10 @@ static int open_ring(struct sfd_loop *loop, struct sfd_session *s)
     if (result == 0 && !is_eventfd(sys, s->eventfd)) result = -EINVAL;
     if (result == 0) result = sys->mmap(s->bytes, PROT_READ | PROT_WRITE, MAP_SHARED, s->memory_fd, 0, &s->memory);
     if (result < 0) return result;
-    sfd_closer_take(&loop->context.closer, &s->memory_fd, SFD_FD_OTHER, s->client->account);
+    sfd_closer_take(&loop->context.closer, &s->memory_fd, SFD_FD_OTHER, s->account);
     if (s->stage == SFD_SESSION_STAGE_OVER) return -ECANCELED; /* in one of these calls */
     sfd_session_ring_init(&s->ring, s->memory, &s->sizes);
-    return sfd_loop_watch(loop, s->eventfd, event, false);
+    return watch(loop, s, true);
 }
 
 void sfd_loop_session_open(struct sfd_loop *loop, struct sfd_session *s, int error)
@@ -293,7 +309,7 @@ static void take_rights(struct sfd_loop *loop, struct sfd_session *s, struct mes
             if (m->fd_count < SESSION_DESCRIPTORS)
                 m->fds[m->fd_count++] = fd;
             else
-                sfd_closer_put_aside(&loop->context.closer, &fd, s->client->account);
+                sfd_closer_put_aside(&loop->context.closer, &fd, s->account);
         }
     }
 }
@@ -302,7 +318,7 @@ static void take_rights(struct sfd_loop *loop, struct sfd_session *s, struct mes
 static void drop_rights(struct sfd_loop *loop, struct sfd_session *s, struct message *m)
 {
     for (unsigned i = 0; i < m->fd_count; i++)
-        sfd_closer_put_aside(&loop->context.closer, &m->fds[i], s->client->account);
+        sfd_closer_put_aside(&loop->context.closer, &m->fds[i], s->account);
 }
 
 void sfd_loop_session_receive(struct sfd_loop *loop, struct sfd_session *s)
@@ -364,6 +380,18 @@ static struct sfd_loop *least_loaded(const struct sfd_shared *shared)
     return least;
 }
 
+/* Counts it for its client. 0, or -errno: what must not be. */
+static int charge(struct sfd_loop *loop, struct sfd_session *s)
+{
+    s->account = sfd_client_accounts_get(&loop->shared->accounts, s->process, s->uid);
+    if (s->account == NULL) return -ENOMEM;
+    if (sfd_client_account_is_full(s->account)) return -EDQUOT;
+    if (sfd_loop_sessions_end(loop)) return -ESHUTDOWN;
+    if (!sfd_client_account_begin_session(s->account, SFD_SESSIONS_MAX)) return -EDQUOT;
+    sfd_client_account_hold(s->account, SESSION_DESCRIPTORS, loop->context.counters);
+    return 0;
+}
+
 static int make(struct sfd_loop *loop, int connection)
 {
     struct ucred peer;
@@ -377,7 +405,7 @@ static int make(struct sfd_loop *loop, int connection)
         atomic_fetch_sub(&loop->shared->sessions, 1);
         return result < 0 ? result : -ENOMEM;
     }
-    s->task = (struct sfd_task){.kind = SFD_TASK_SESSION, .loop = least_loaded(loop->shared)};
+    s->task.kind = SFD_TASK_SESSION;
     s->references = 1;
     s->uid = peer.uid;
     s->gid = peer.gid;
@@ -386,18 +414,46 @@ static int make(struct sfd_loop *loop, int connection)
     s->pidfd = s->eventfd = s->memory_fd = -1;
     find_process(loop, s);
     sfd_handles_init(&s->handles);
-    atomic_fetch_add(&s->task.loop->session_count, 1);
-    if (s->task.loop == loop || !sfd_mailbox_push(&s->task.loop->mailbox, &s->task))
-        sfd_loop_session_take(loop, &s->task);
+    result = charge(loop, s);
+    if (result < 0) {
+        sfd_fd_close(loop->shared->kernel.sys, &s->pidfd);
+        sfd_client_account_put(s->account);
+        atomic_fetch_sub(&loop->shared->sessions, 1);
+        free(s);
+        return result;
+    }
+    sfd_loop_session_give(loop, s, least_loaded(loop->shared));
     return 0;
+}
+
+void sfd_loop_session_give(struct sfd_loop *loop, struct sfd_session *s, struct sfd_loop *to)
+{
+    s->task.loop = to;
+    atomic_fetch_add(&to->session_count, 1);
+    if (to == loop || !sfd_mailbox_push(&to->mailbox, &s->task)) sfd_loop_session_take(loop, &s->task);
+}
+
+void sfd_loop_session_leave(struct sfd_loop *loop, struct sfd_session *s)
+{
+    remove_from_table(loop, s);
+    s->references--; /* the table's is that of the next one */
+    s->settings_version = loop->sessions.settings_version;
+    sfd_loop_exits_leave(loop, s->client);
+    s->client = NULL;
+}
+
+/* There is no memory for it here. */
+static void drop(struct sfd_loop *loop, struct sfd_session *s)
+{
+    if (s->stage == SFD_SESSION_STAGE_NEW) welcome(sfd_loop_sys(loop), s->connection, -ENOMEM);
+    s->stage = SFD_SESSION_STAGE_OVER;
+    atomic_fetch_sub(&loop->session_count, 1);
+    clear(loop, s);
 }
 
 void sfd_loop_session_take(struct sfd_loop *loop, struct sfd_task *task)
 {
     struct sfd_session *s = (struct sfd_session *)task;
-    const struct epoll_event event = {.events = EPOLLIN | EPOLLRDHUP | EPOLLET};
-    struct epoll_event own = event;
-    int result = -ENOMEM;
 
     if (s->task.loop != loop) { /* that loop has ended */
         atomic_fetch_sub(&s->task.loop->session_count, 1);
@@ -407,29 +463,20 @@ void sfd_loop_session_take(struct sfd_loop *loop, struct sfd_task *task)
     s->client = sfd_clients_enter(&loop->clients, s->process, s->uid);
     if (s->client != NULL && s->pidfd >= 0) sfd_loop_exits_give(s->client, &s->pidfd);
     sfd_fd_close(loop->shared->kernel.sys, &s->pidfd); /* waits for nobody */
-    if (s->client != NULL) result = sfd_client_account_is_full(s->client->account) ? -EDQUOT : 0;
-    if (result == 0 && sfd_loop_sessions_end(loop)) result = -ESHUTDOWN;
-    if (result == 0 && !sfd_client_account_begin_session(s->client->account, SFD_SESSIONS_MAX)) result = -EDQUOT;
-    if (result == 0) {
-        result = add_to_table(&loop->sessions, s);
-        if (result < 0) sfd_client_account_end_session(s->client->account);
-    }
-    if (result < 0) {
-        welcome(sfd_loop_sys(loop), s->connection, result);
-        sfd_closer_take(&loop->context.closer, &s->connection, SFD_FD_UNIX_SEQPACKET, NULL);
-        if (s->client != NULL) sfd_loop_exits_leave(loop, s->client);
-        atomic_fetch_sub(&loop->session_count, 1);
-        atomic_fetch_sub(&loop->shared->sessions, 1);
-        free(s);
+    if (s->client == NULL || add_to_table(&loop->sessions, s) < 0) {
+        drop(loop, s);
         return;
     }
-    sfd_client_account_hold(s->client->account, SESSION_DESCRIPTORS, loop->context.counters);
     s->born = loop->waits;
-    s->silent_ms = sfd_loop_sys(loop)->now_ms() + HELLO_MS; /* the turn's time is that before its wait */
-    if (loop->sessions.look_for_silent.position == 0)
-        sfd_timer_arm(&loop->context.timers, &loop->sessions.look_for_silent, s->silent_ms);
-    own.data.u64 = SFD_EVENT_SESSION + 2 * s->index;
-    result = sfd_loop_watch(loop, s->connection, own, false);
+    if (s->stage == SFD_SESSION_STAGE_NEW) {
+        s->silent_ms = sfd_loop_sys(loop)->now_ms() + HELLO_MS; /* the turn's time is that before its wait */
+        if (loop->sessions.look_for_silent.position == 0)
+            sfd_timer_arm(&loop->context.timers, &loop->sessions.look_for_silent, s->silent_ms);
+    }
+    int result = watch(loop, s, false);
+    if (result == 0 && s->eventfd >= 0) result = watch(loop, s, true);
+    if (result == 0 && s->stage == SFD_SESSION_STAGE_OPEN && s->settings_version != loop->sessions.settings_version)
+        result = sfd_loop_session_ask_hello(loop, s); /* ask_again() has asked for those that were here */
     if (result < 0) {
         s->references++; /* the call that tells it may be held */
         refuse(loop, s, result);
@@ -570,8 +617,9 @@ static void serve(struct sfd_loop *loop, struct sfd_session *s)
     struct sfd_carrier *carrier = loop->carrier;
 
     s->busy = true;
-    carrier->account_now = s->client->account;
-    carrier->suspect = sfd_client_account_is_suspect(s->client->account);
+    s->turns++;
+    carrier->account_now = s->account;
+    carrier->suspect = sfd_client_account_is_suspect(s->account);
     do {
         s->again = false;
         if (s->readable && s->stage != SFD_SESSION_STAGE_OVER) sfd_loop_session_receive(loop, s);
@@ -598,25 +646,29 @@ void sfd_loop_sessions_look(struct sfd_loop *loop)
 void sfd_loop_sessions_serve(struct sfd_loop *loop)
 {
     const uint64_t before = loop->context.counters->at[SFD_COUNTER_BYTES];
+    const bool may_move = loop->shared->settings.loops > 1;
 
     sfd_loop_session_take_ends(loop);
+    uint64_t since_ns = may_move && loop->sessions.queued > 0 ? sfd_loop_sys(loop)->now_ns() : 0;
     for (uint32_t n = loop->sessions.queued; n > 0; n--) { /* each once */
         if (loop->context.counters->at[SFD_COUNTER_BYTES] - before >= SFD_SESSION_TURN_BYTES)
             return; /* the others come first then */
         struct sfd_session *s = take_first(&loop->sessions.last);
         if (s == NULL) return; /* another carrier has had them */
         loop->sessions.queued--;
-        if (!loop->stopping && !sfd_carrier_may_be_held(loop->shared, s->client->account)) {
+        if (!loop->stopping && !sfd_carrier_may_be_held(loop->shared, s->account)) {
             append(&loop->sessions.held_last, s);
             atomic_fetch_add(&loop->waiting, 1);
-            if (sfd_carrier_may_be_held(loop->shared, s->client->account)) loop->look_again = true; /* since then */
+            if (sfd_carrier_may_be_held(loop->shared, s->account)) loop->look_again = true; /* since then */
             continue;
         }
         s->queued = false;
-        if (s->busy)
+        if (s->busy) {
             s->again = true;
-        else
+        } else {
             serve(loop, s);
+            if (may_move && sfd_loop_session_served(loop, s, &since_ns)) continue;
+        }
         sfd_loop_session_put(loop, s); /* the ring's */
     }
 }

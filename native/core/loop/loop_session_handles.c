@@ -35,11 +35,11 @@ bool sfd_loop_session_is_whole(struct sfd_loop *loop, struct sfd_session *s, uin
     struct sfd_handle *thing = sfd_handles_find(&s->handles, handle, SFD_SESSION_BUFFER);
     struct sfd_session_memory file = {0};
 
-    if (thing == NULL || thing->buffer.looked == loop->waits) return thing != NULL && thing->buffer.whole;
+    if (thing == NULL || thing->buffer.looked == s->turns) return thing != NULL && thing->buffer.whole;
     const int result = sfd_loop_session_look_at_memory(sfd_loop_sys(loop), thing->buffer.fd, 0, &file);
     thing = sfd_handles_find(&s->handles, handle, SFD_SESSION_BUFFER);
     if (thing == NULL) return false;
-    thing->buffer.looked = loop->waits;
+    thing->buffer.looked = s->turns;
     thing->buffer.whole = result == 0 && file.whole;
     return thing->buffer.whole;
 }
@@ -48,7 +48,7 @@ bool sfd_loop_session_is_whole(struct sfd_loop *loop, struct sfd_session *s, uin
 
 void sfd_loop_session_release(struct sfd_loop *loop, struct sfd_session *s, struct sfd_handle *thing)
 {
-    struct sfd_client_account *account = s->client->account;
+    struct sfd_client_account *account = s->account;
     struct sfd_closer *closer = &loop->context.closer;
     struct sfd_handle gone = *thing; /* its place may be another's after the first call */
 
@@ -73,10 +73,10 @@ void sfd_loop_session_release(struct sfd_loop *loop, struct sfd_session *s, stru
 int sfd_loop_session_add_handle(struct sfd_loop *loop, struct sfd_session *s, enum sfd_session_kind kind,
                                 uint32_t *handle)
 {
-    if (sfd_client_account_is_full(s->client->account)) return -EDQUOT;
+    if (sfd_client_account_is_full(s->account)) return -EDQUOT;
     *handle = sfd_handles_add(&s->handles, kind);
     if (*handle == 0) return -ENOMEM;
-    sfd_client_account_hold(s->client->account, 1, loop->context.counters);
+    sfd_client_account_hold(s->account, 1, loop->context.counters);
     return 0;
 }
 
@@ -95,7 +95,7 @@ static int register_destination(struct sfd_loop *loop, struct sfd_session *s, in
     *fd = -1;
     result = sfd_loop_session_add_handle(loop, s, SFD_SESSION_DESTINATION, handle);
     if (result < 0)
-        sfd_destination_close(&loop->context.closer, &destination, s->client->account);
+        sfd_destination_close(&loop->context.closer, &destination, s->account);
     else
         sfd_handles_find(&s->handles, *handle, SFD_SESSION_DESTINATION)->destination = destination;
     return result;
@@ -149,7 +149,7 @@ static int register_buffer(struct sfd_loop *loop, struct sfd_session *s, int *fd
     thing->buffer.memory = memory;
     thing->buffer.size = (size_t)file.size;
     thing->buffer.whole = file.whole;
-    thing->buffer.looked = loop->waits;
+    thing->buffer.looked = s->turns;
     *fd = -1;
     return 0;
 }
@@ -164,7 +164,7 @@ void sfd_loop_session_register(struct sfd_loop *loop, struct sfd_session *s, uin
     if (fd >= 0 && kind == SFD_SESSION_BUFFER) result = register_buffer(loop, s, &fd, &completion.handle);
     if (result < 0) {
         completion.handle = 0;
-        if (fd >= 0) sfd_closer_take_unknown(&loop->context.closer, &fd, s->client->account);
+        if (fd >= 0) sfd_closer_take_unknown(&loop->context.closer, &fd, s->account);
     }
     completion.error = (uint32_t)-result;
     sfd_loop_session_complete(s, &completion);

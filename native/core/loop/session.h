@@ -8,9 +8,10 @@
  *
  *     connect --> NEW: waits for Hello --> ASKING: the dispatcher decides --> OPEN --> OVER: what was in flight ends
  *
- * A session belongs to one loop from its connection to its end: the one that had the fewest. The first loop accepts. No
- * request is taken for whose completion the ring might have no room; so a client that does not reap, or is stopped, is
- * not looked at any more until it wakes the loop.
+ * A session belongs to one loop at a time: first to the one that had the fewest. The first loop accepts. While it is
+ * idle, it may move to another one that has less to do (loop_session_move.c). No request is taken for whose completion
+ * the ring might have no room; so a client that does not reap, or is stopped, is not looked at any more until it wakes
+ * the loop.
  *
  * Thread: the loop's. Like a transfer, a session is worked on by one carrier at a time: while one is held in a call for
  * it, its heir leaves it alone (`busy`), but for completions of requests that were in flight.
@@ -28,6 +29,7 @@
 #include "protocol/session_ring.h"
 
 struct sfd_client;
+struct sfd_client_account;
 struct sfd_loop;
 struct sfd_slot;
 
@@ -54,6 +56,7 @@ struct sfd_session {
     struct sfd_task task; /* first: SFD_TASK_SESSION, on its way to its loop */
     uint32_t index;       /* in the table of its loop */
     uint32_t born;        /* loop.waits when it came: events of that batch are not its own */
+    uint32_t turns;       /* in which it was served */
     uint32_t references;  /* the table has one, each of its jobs, and a ring that it is in */
     uint8_t stage;        /* enum sfd_session_stage */
     bool busy;            /* a carrier works on it */
@@ -69,11 +72,12 @@ struct sfd_session {
     uint32_t uid;
     uint32_t gid;
     int32_t pid;
-    struct sfd_client *client; /* entered */
+    struct sfd_client_account *account; /* a reference of its own */
+    struct sfd_client *client;          /* of its loop, entered; NULL: on its way to it */
 
     /* Owned; -1: closed. */
     int connection;
-    int pidfd;   /* until its client has it */
+    int pidfd;   /* on its way: of its process, unless that is found by its pid */
     int eventfd; /* the client's, which is never read */
     int memory_fd;
 
@@ -95,6 +99,13 @@ struct sfd_session {
     bool chained;
     bool chain_failed;                  /* it was not complete */
     struct sfd_session_job *chain_last; /* it is in flight; NULL: it has ended */
+
+    /* loop_session_move.c */
+    uint32_t settings_version; /* on its way: by which it was served last */
+    uint64_t measured_ns;      /* since when; 0: not yet */
+    uint64_t worked_ns;        /* how long it was served since then */
+    uint64_t loop_ns;          /* what its loop had then of these */
+    uint64_t sessions_ns;
 };
 
 /* What a memory file of a client's is. */

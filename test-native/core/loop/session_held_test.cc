@@ -296,4 +296,54 @@ TEST_F(SessionHeldTest, ShouldServeManyWhoseCallsAreHeldAtRandom)
     gate.release();
 }
 
+// Sessions move all the time: a thread tells their loops, by turns, that another one has nothing to do.
+TEST_F(SessionHeldTest, ShouldServeManyThatMoveWhileCallsAreHeldAtRandom)
+{
+    constexpr uint64_t MOVES = 20;
+    constexpr unsigned FASTER = 12; // the clock by which they are measured
+    constexpr int ROUND = 8;
+    sys_.now_ns = [] { return sfd_sys_linux.now_ns() * FASTER; };
+    start(3);
+    warmUp();
+    std::vector<std::unique_ptr<Client>> clients;
+    for (int i = 0; i < 9; i++) {
+        clients.push_back(connect());
+    }
+    std::atomic<bool> over{false};
+    std::thread teller([&] {
+        for (uint64_t i = 0; !over; i++) {
+            const uint64_t now = sys_.now_ns() / 1000000 << 24;
+            for (uint64_t l = 0; l < 3; l++) {
+                shared_->loops[l]->work.published = now | (l == i / 20 % 3 ? 0 : 1024);
+            }
+            std::this_thread::yield();
+        }
+    });
+    gate.holdAtRandom(13, 5, 3000);
+    const bool moved = await([&] {
+        answers.skew_ms += 200; // the loops soon wait for the end of the process
+        for (const auto &client : clients) {
+            for (int i = 0; i < ROUND; i++) {
+                submit(*client);
+            }
+        }
+        for (const auto &client : clients) {
+            std::string all;
+            for (int i = 0; i < ROUND; i++) {
+                EXPECT_EQ(0u, reapOne(*client).error);
+                all += small_;
+            }
+            EXPECT_BYTES(all, receive(client->pair.in.get(), all.size()));
+        }
+        return count(SFD_COUNTER_SESSION_MOVES) >= MOVES;
+    });
+    over = true;
+    teller.join();
+    gate.release();
+    EXPECT_TRUE(moved) << count(SFD_COUNTER_SESSION_MOVES);
+    for (const auto &client : clients) {
+        expectSend(*client);
+    }
+}
+
 } // namespace

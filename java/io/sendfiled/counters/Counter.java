@@ -57,7 +57,9 @@ public enum Counter {
     /** Files that the cache of open files has closed to make room for others. */
     OPEN_FILE_EVICTIONS(26),
     /** Files of the cache of open files that a check found to be another one, changed or gone. */
-    OPEN_FILE_STALE(27);
+    OPEN_FILE_STALE(27),
+    /** Times that a session went to an event loop with less to do. */
+    SESSION_MOVES(28);
 
     private final int index;
 

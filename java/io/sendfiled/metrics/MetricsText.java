@@ -260,6 +260,10 @@ public final class MetricsText {
                 Counter.STUCK,
                 "sendfiled_loop_stuck",
                 "Times that one call held the thread of an event loop for too long.");
+        single(
+                Counter.SESSION_MOVES,
+                "sendfiled_session_moves",
+                "Times that a session went to an event loop with less to do.");
     }
 
     // ---- in the library's words ----
