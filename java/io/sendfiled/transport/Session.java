@@ -1,17 +1,13 @@
 package io.sendfiled.transport;
 
 import io.sendfiled.jni.SessionNative;
-import io.sendfiled.protocol.RequestOptions;
 import io.sendfiled.sys.Errno;
 import io.sendfiled.sys.OwnedFd;
 import java.io.IOException;
 import java.util.ArrayDeque;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import java.util.Queue;
-import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
@@ -21,13 +17,12 @@ import org.jspecify.annotations.Nullable;
  * request asks its successor for another session; while there is none, calls are {@linkplain SessionCall.End#PASSED_ON passed
  * on}.
  *
- * <p>Owns the session, and since the first registration the threads: one that waits for completions, and since the first of
- * these a spare one ({@link Baton}). The C library's session is used by one thread at a time: under a lock, which is held for as
- * long as a batch takes to be copied, and never while the user's code runs. A request is written into a buffer; one call into C
- * takes all that is there. What is asked for by actions on the session's own thread is submitted when they have returned.
+ * <p>Owns the session, and since the first registration its threads ({@link SessionThreads}). The C library's session is used by
+ * one thread at a time: under a lock, which is held for as long as a batch takes to be copied, and never while the user's code
+ * runs. A request is written into a buffer; one call into C takes all that is there. What is asked for by actions on the session's
+ * own thread is submitted when they have returned.
  *
- * <p>Nothing is allocated for a request but what a thread needs to wait for the lock: a call that is in flight has a slot, whose
- * number and generation are its user data, so that a completion of an earlier one is not taken for its own. Thread-safe.
+ * <p>Nothing is allocated for a request but what a thread needs to wait for the lock. Thread-safe.
  */
 public final class Session {
     /** Requests in flight, at most; those above it wait. */
@@ -37,13 +32,12 @@ public final class Session {
     private static final int ARENA = 128 * 1024;
     private static final int RETRY_MS = 1;
     private static final long REOPEN_NS = TimeUnit.SECONDS.toNanos(1);
-    private static final long CLOSE_MS = 1_000;
     private static final long NO_CALL = 0; // the user data of what nobody waits for
 
     // The JVM loads the class of a handler when it looks for one: without memory, what is thrown would pass the handler
     // by.
     static {
-        var unused = List.of(Throwable.class, IOException.class, InterruptedException.class);
+        var unused = List.of(IOException.class);
     }
 
     private enum State {
@@ -60,16 +54,12 @@ public final class Session {
 
     private final byte[] directory;
     private final byte[] name;
-    private final String threadName;
     private final int maxQueued;
-    private final Baton baton = new Baton();
-    private final CountDownLatch ended = new CountDownLatch(1);
+    private final SessionThreads threads;
     private final ReentrantLock lock = new ReentrantLock();
-    private volatile @Nullable Thread holder; // of the baton
     private volatile State state = State.NONE; // written under the lock
-    private volatile boolean spareStarts;
     // all below: under the lock
-    private @Nullable SessionMemory memory; // since the thread was started
+    private @Nullable SessionMemory memory; // since the first thread was started
     private boolean closing;
     private long session; // of C; 0: none
     private int epoch; // counts the sessions
@@ -77,9 +67,7 @@ public final class Session {
     private final Queue<SessionCall> queue = new ArrayDeque<>(); // for which there was no room
     private final Queue<Notice> notices = new ArrayDeque<>(); // likewise
     private int parked; // calls that wait for a registration
-    // for the thread that has the baton
     private final Queue<SessionCall> ready = new ArrayDeque<>(); // that have taken their end
-    private final List<Task> tasks = new ArrayList<>();
 
     /**
      * Opens nothing yet.
@@ -92,7 +80,7 @@ public final class Session {
     public Session(byte[] directory, byte[] name, String threadName, int maxQueued) {
         this.directory = directory;
         this.name = name;
-        this.threadName = threadName;
+        threads = new SessionThreads(this, threadName);
         this.maxQueued = maxQueued;
     }
 
@@ -116,7 +104,7 @@ public final class Session {
         settle(call, end);
     }
 
-    /** Submits calls in order, with one call into C for {@value SessionMemory#BATCH} of them. */
+    /** Submits calls in order, with one call into C for {@value RequestBatch#MOST} of them. */
     public void submitAll(SessionCall[] calls) {
         SessionCall.@Nullable End[] ends = new SessionCall.@Nullable End[calls.length];
         lock.lock();
@@ -208,14 +196,8 @@ public final class Session {
         } finally {
             lock.unlock();
         }
-        boolean isOwn = Thread.currentThread() instanceof Waiting waiting && waiting.isOf(this);
-        if (!isStarted || isOwn) {
-            return;
-        }
-        try {
-            var unused = ended.await(CLOSE_MS, TimeUnit.MILLISECONDS);
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
+        if (isStarted && !threads.isOwn()) {
+            threads.awaitEnd();
         }
     }
 
@@ -334,19 +316,19 @@ public final class Session {
     private void begin(SessionHandle handle) {
         SessionMemory m = Objects.requireNonNull(memory);
         OwnedFd descriptor = handle.descriptor;
-        if (isKnown(handle) || descriptor == null || handle.closed || m.freeCount == 0) {
+        if (isKnown(handle) || descriptor == null || handle.closed || !m.slots.hasFree()) {
             return;
         }
-        long userData = m.takeSlot(handle);
+        long userData = m.slots.take(handle);
         int result = SessionNative.register(session, handle.kind, descriptor.fd(), userData);
         if (result == -Errno.EAGAIN || result == -Errno.ENOTCONN) {
-            var unused = m.freeSlot(userData);
+            var unused = m.slots.free(userData);
             return;
         }
         handle.epoch = epoch;
         handle.state = result < 0 ? SessionHandle.State.FAILED : SessionHandle.State.REGISTERING;
         if (result < 0) {
-            var unused = m.freeSlot(userData);
+            var unused = m.slots.free(userData);
         }
     }
 
@@ -358,110 +340,64 @@ public final class Session {
     }
 
     /** Makes room for one more request, with so many bytes of text. */
-    private boolean hasRoom(SessionMemory m, int bytes) {
-        if (m.written < SessionMemory.BATCH && m.text.remaining() >= bytes) {
+    private boolean hasRoom(RequestBatch batch, int bytes) {
+        if (batch.hasRoom(bytes)) {
             return true;
         }
         flush();
-        return m.written == 0;
+        return batch.isEmpty();
     }
 
     /** Writes a call into the buffer. False if there is no room for it. */
     private boolean write(SessionCall call) {
         SessionMemory m = Objects.requireNonNull(memory);
         SessionRequest request = call.request();
-        byte[] path = request.path();
-        byte[] head = request.head();
-        RequestOptions options = request.options();
-        SessionHandle file = request.file();
-        SessionHandle to = request.to();
-        if (m.freeCount == 0 || !hasRoom(m, path.length + 1 + head.length)) {
+        if (!m.slots.hasFree() || !hasRoom(m.batch, RequestBatch.textOf(request))) {
             return false;
         }
-        long pathAt = path.length == 0 ? 0 : m.textAt + m.text.position();
-        if (path.length > 0) {
-            m.text.put(path).put((byte) 0);
-        }
-        long headAt = head.length == 0 ? 0 : m.textAt + m.text.position();
-        m.text.put(head);
-        int optionsAt = m.written * SessionNative.OPTIONS_SIZE;
-        if (options != null) {
-            SessionNative.putOptions(
-                    m.options,
-                    optionsAt,
-                    options.rate(),
-                    options.idleMs(),
-                    options.deadlineMs(),
-                    options.technique(),
-                    options.flags());
-        }
-        long ticket = m.takeSlot(call);
+        long ticket = m.slots.take(call);
         call.setTicket(ticket);
-        SessionNative.putRequest(
-                m.requests,
-                m.written++ * SessionNative.REQUEST_SIZE,
-                request.operation(),
-                file == null ? 0 : file.number,
-                to == null ? 0 : to.number,
-                ticket,
-                pathAt,
-                headAt,
-                head.length,
-                request.offset(),
-                request.length(),
-                request.target(),
-                options == null ? 0 : m.optionsAt + optionsAt);
+        m.batch.add(request, ticket);
         return true;
     }
 
     private boolean write(Notice notice) {
-        SessionMemory m = Objects.requireNonNull(memory);
-        if (!hasRoom(m, 0)) {
+        RequestBatch batch = Objects.requireNonNull(memory).batch;
+        if (!hasRoom(batch, 0)) {
             return false;
         }
-        int at = m.written++ * SessionNative.REQUEST_SIZE;
-        SessionNative.putRequest(
-                m.requests, at, notice.operation, notice.handle, 0, NO_CALL, 0, 0, 0, 0, 0, notice.target, 0);
+        batch.add(notice.operation, notice.handle, notice.target, NO_CALL);
         return true;
     }
 
     /** Submits what is written, but on the thread that does so when the user's actions have returned. */
     private void flushUnlessHolder() {
         SessionMemory m = memory;
-        if (m == null || session == 0 || Thread.currentThread() == holder) {
+        if (m == null || session == 0 || threads.isHolder()) {
             return;
         }
         flush();
-        if (m.written > 0 && m.freeCount > 0) { // the arena is full, and may have room before a completion comes
+        if (!m.batch.isEmpty() && m.slots.hasFree()) { // the arena is full, and may have room before a completion comes
             signal();
         }
     }
 
     private void flush() {
         SessionMemory m = Objects.requireNonNull(memory);
-        boolean goesOn = m.submitted < m.written;
-        while (goesOn) {
-            int count = m.written - m.submitted;
-            int result = SessionNative.submit(
-                    session, m.requestsAt + (long) m.submitted * SessionNative.REQUEST_SIZE, count);
-            if (result < 0 && result != -Errno.ENOTCONN) { // the daemon's own words say better what is wrong with it
-                passOn(m, m.submitted++);
+        boolean goesOn = true;
+        while (goesOn && !m.batch.isEmpty()) {
+            int result = m.batch.submit(session);
+            goesOn = result < 0 && result != -Errno.ENOTCONN;
+            if (goesOn) { // the daemon's own words say better what is wrong with it
+                passOnFirst(m);
                 signal();
             }
-            m.submitted += Math.max(result, 0);
-            goesOn = result < 0 && result != -Errno.ENOTCONN && m.submitted < m.written;
-        }
-        if (m.submitted == m.written) {
-            m.submitted = 0;
-            m.written = 0;
-            m.text.clear();
         }
     }
 
-    /** A request in the buffer will not be submitted. */
-    private void passOn(SessionMemory m, int index) {
-        long userData = SessionNative.userDataOf(m.requests, index * SessionNative.REQUEST_SIZE);
-        if (m.freeSlot(userData) instanceof SessionCall call) {
+    /** The first request in the buffer will not be submitted. */
+    private void passOnFirst(SessionMemory m) {
+        if (m.slots.free(m.batch.drop()) instanceof SessionCall call) {
             passOn(call);
         }
     }
@@ -508,7 +444,7 @@ public final class Session {
         SessionMemory fresh = null;
         try {
             fresh = new SessionMemory(OwnedFd.take(Errno.check(SessionNative.openEvent(), "make an event")));
-            new Waiting(threadName, true).start();
+            threads.start();
             memory = fresh;
             starts = true;
         } catch (IOException | OutOfMemoryError e) { // no descriptor, no thread, or no memory: there are datagrams
@@ -542,7 +478,7 @@ public final class Session {
         SessionMemory m = Objects.requireNonNull(memory);
         int count = SessionNative.reap(session, m.completions);
         while (m.completions.next()) {
-            Object of = m.freeSlot(m.completions.userData());
+            Object of = m.slots.free(m.completions.userData());
             if (of instanceof SessionCall call) {
                 complete(call, m.completions);
             } else if (of instanceof SessionHandle handle) {
@@ -596,11 +532,11 @@ public final class Session {
     /** The session is over, or the client is closed. */
     private void endSession() {
         SessionMemory m = Objects.requireNonNull(memory);
-        for (int i = m.submitted; i < m.written; i++) {
-            passOn(m, i);
+        while (!m.batch.isEmpty()) {
+            passOnFirst(m);
         }
-        for (int i = 0; i < DEPTH; i++) {
-            Object of = m.freeSlot((long) m.generations[i] << Integer.SIZE | i);
+        for (int i = 0; i < CallSlots.COUNT; i++) {
+            Object of = m.slots.freeAt(i);
             if (of instanceof SessionCall call) {
                 call.setTicket(0);
                 end(call, SessionCall.End.LOST);
@@ -609,9 +545,6 @@ public final class Session {
             }
         }
         passOnQueue();
-        m.submitted = 0;
-        m.written = 0;
-        m.text.clear();
         notices.clear();
         SessionNative.close(session);
         session = 0;
@@ -626,7 +559,7 @@ public final class Session {
         }
     }
 
-    // ---- the thread that has the baton ----
+    // ---- for its threads, that which has the baton ----
 
     private void openNow() {
         long result = SessionNative.open(directory, name, RING, RING, ARENA);
@@ -648,7 +581,7 @@ public final class Session {
     }
 
     /** Submits what actions have asked for, takes completions, or waits for them. False: the client is closed. */
-    private boolean turn() {
+    boolean turn() {
         if (state == State.OPENING) {
             openNow();
             return true;
@@ -671,8 +604,8 @@ public final class Session {
                     return true;
                 }
                 fd = SessionNative.fd(session);
-                boolean waits = m.written > 0 || !queue.isEmpty() || !notices.isEmpty();
-                timeoutMs = waits && m.freeCount > 0 ? RETRY_MS : -1;
+                boolean waits = !m.batch.isEmpty() || !queue.isEmpty() || !notices.isEmpty();
+                timeoutMs = waits && m.slots.hasFree() ? RETRY_MS : -1;
             }
             if (closing) {
                 if (session != 0) {
@@ -692,51 +625,19 @@ public final class Session {
         return true;
     }
 
-    /** Until the end, or until another thread has the baton. */
-    private void goOn(Waiting thread) {
-        holder = thread;
-        boolean open = true;
-        while (open || hasReady()) {
-            SessionCall call = takeReady();
-            if (call != null && call.executor() != null) {
-                taskOf(call.executor()).calls.add(call);
-            } else if (call != null) {
-                if (!lent(call)) {
-                    return;
-                }
-            } else if (!tasks.isEmpty()) {
-                if (!lent(tasks.remove(tasks.size() - 1))) {
-                    return;
-                }
-            } else {
-                open = turn();
-            }
-        }
-        holder = null;
-        baton.end();
+    /** Whether a call is to be run. */
+    boolean hasReady() {
         lock.lock();
         try {
-            close(memory);
-        } finally {
-            lock.unlock();
-        }
-        ended.countDown();
-    }
-
-    private boolean hasReady() {
-        return !tasks.isEmpty() || !isReadyEmpty();
-    }
-
-    private boolean isReadyEmpty() {
-        lock.lock();
-        try {
-            return ready.isEmpty();
+            return !ready.isEmpty();
         } finally {
             lock.unlock();
         }
     }
 
-    private @Nullable SessionCall takeReady() {
+    /** The next call that is to be run. */
+    @Nullable
+    SessionCall takeReady() {
         lock.lock();
         try {
             return ready.poll();
@@ -745,98 +646,13 @@ public final class Session {
         }
     }
 
-    private Task taskOf(Executor executor) {
-        for (Task task : tasks) {
-            if (task.executor == executor) {
-                return task;
-            }
-        }
-        Task task = new Task(executor);
-        tasks.add(task);
-        return task;
-    }
-
-    /** Runs the user's code. False when another thread has taken the baton meanwhile. */
-    private boolean lent(Runnable action) {
-        if (!baton.hasSpare()) {
-            startSpare();
-        }
-        long lent = baton.lend();
+    /** No turn will be asked for any more. */
+    void closeEvent() {
+        lock.lock();
         try {
-            action.run();
-        } catch (Throwable t) { // no memory
-            Log.error("the client's thread goes on after a failure", t);
+            close(memory);
+        } finally {
+            lock.unlock();
         }
-        return baton.takeBack(lent);
-    }
-
-    private void startSpare() {
-        if (spareStarts) {
-            return;
-        }
-        spareStarts = true;
-        try {
-            new Waiting(threadName + "-spare", false).start();
-        } catch (OutOfMemoryError e) { // no thread, or no memory for one: the next call tries again
-            spareStarts = false;
-        }
-    }
-
-    /** What one executor is to run: the calls that were complete at the same time. */
-    private static final class Task implements Runnable {
-        final Executor executor;
-        final List<SessionCall> calls = new ArrayList<>();
-
-        Task(Executor executor) {
-            this.executor = executor;
-        }
-
-        @Override
-        public void run() {
-            try {
-                executor.execute(this::runAll);
-            } catch (Throwable t) { // the user's
-                Log.warning(
-                        "an executor has refused to complete requests, so that the client's own thread does: "
-                                + executor,
-                        t);
-                runAll();
-            }
-        }
-
-        private void runAll() {
-            calls.forEach(SessionCall::run);
-        }
-    }
-
-    /** A thread that has the baton, had it, or is the spare one. */
-    private final class Waiting extends Thread {
-        private final boolean begins;
-
-        Waiting(String name, boolean begins) {
-            super(null, null, name, 0, false); // inherits no thread locals
-            this.begins = begins;
-            setDaemon(true);
-        }
-
-        boolean isOf(Session session) {
-            return session == Session.this;
-        }
-
-        @Override
-        public void run() {
-            if (begins) {
-                goOn(this);
-            }
-            while (baton.await()) {
-                spareStarts = false; // this one is the spare thread no more
-                goOn(this);
-            }
-            spareStarts = false;
-        }
-
-        /** Does nothing: the threads are nobody's to interrupt, and the spare one would not sleep any more. */
-        @Override
-        public void interrupt() {}
     }
 }
