@@ -174,7 +174,10 @@ public final class Names {
         return Path.of(URI.create(escaped.toString()));
     }
 
-    /** A name for a message, in which nothing controls the terminal; a byte that is not UTF-8 is shown as {@code \xFF}. */
+    /**
+     * A name for a message, in which nothing controls the terminal, nor the order in which text is shown; a byte that is not UTF-8 is
+     * shown as {@code \xFF}.
+     */
     public static String printable(String text) {
         StringBuilder safe = new StringBuilder(text.length());
         int c;
@@ -183,8 +186,9 @@ public final class Names {
             if (c >= ESCAPE + HALF && c <= ESCAPE + BYTE) {
                 safe.append("\\x").append(HEX.charAt(c >> 4 & 15)).append(HEX.charAt(c & 15));
             } else {
-                safe.appendCodePoint(
-                        Character.isISOControl(c) || Character.getType(c) == Character.SURROGATE ? '?' : c);
+                boolean isShown =
+                        !Character.isISOControl(c) && Character.getType(c) != Character.SURROGATE && !reorders(c);
+                safe.appendCodePoint(isShown ? c : '?');
             }
         }
         return safe.toString();
@@ -203,6 +207,11 @@ public final class Names {
             }
         }
         return safe.toString();
+    }
+
+    /** Whether text behind it is shown from the other end: by such a character, {@code txt.exe} is shown as {@code exe.txt}. */
+    private static boolean reorders(int c) {
+        return (c >= 0x202A && c <= 0x202E) || (c >= 0x2066 && c <= 0x2069);
     }
 
     /** A path for a message. */

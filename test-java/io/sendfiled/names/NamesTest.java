@@ -85,6 +85,7 @@ final class NamesTest {
         assertEquals("a\\xFF\\x80?ü\uD83D\uDE00", Names.printable("a\uDCFF\uDC80\nü\uD83D\uDE00"));
         assertEquals("/\\xC3", Names.printable(Names.path(unhex("2fc3"))));
         assertEquals("?a?", Names.printable("\uD800a\uDC00"));
+        assertEquals("?gnp.exe ?a?", Names.printable("\u202Egnp.exe \u2066a\u2069"));
     }
 
     @Test
