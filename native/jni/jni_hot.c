@@ -61,6 +61,21 @@ static void free_root(JNIEnv *env, jclass self, jlong root)
     sfd_hot_shared_free(root_of(root));
 }
 
+static jlong sweep(JNIEnv *env, jclass self, jlong root)
+{
+    struct sfd_hot_shared *const shared = root_of(root);
+    struct sfd_hot_cache *const cache = &shared->hot.cache;
+
+    (void)env;
+    (void)self;
+    const int hold = sfd_hot_shared_hold(shared);
+    if (hold < 0) return hold;
+    sfd_hot_cache_sweep(cache, shared->hot.kernel.sys->now_ns());
+    const uint64_t in_ns = sfd_hot_cache_sweep_in(cache);
+    sfd_hot_shared_release(shared, hold);
+    return (jlong)in_ns;
+}
+
 /* Gives a file that was opened, and the use of its root, to Java; or ends that use. */
 static jint give(JNIEnv *env, struct sfd_hot_shared *root, int hold, int result, const struct sfd_hot_source *file,
                  jlongArray out)
@@ -171,6 +186,7 @@ jint sfd_jni_register_hot(JNIEnv *env, const char *package)
         SFD_JNI_METHOD("openRoot0", "([BIJZ)J", open_root),
         SFD_JNI_METHOD("closeRoot", "(J)V", close_root),
         SFD_JNI_METHOD("freeRoot", "(J)V", free_root),
+        SFD_JNI_METHOD("sweep", "(J)J", sweep),
         SFD_JNI_METHOD("open", "(J[B[J)I", open_file),
         SFD_JNI_METHOD("adopt", "(JI[J)I", adopt),
         SFD_JNI_METHOD("close", "(JIJJI)V", close_file),

@@ -147,7 +147,7 @@ struct sfd_hot_entry *sfd_hot_cache_add(struct sfd_hot_cache *cache, const char 
     struct sfd_hot_entry *const before = set->entry[way];
     set->entry[way] = entry;
     set->hash[way] = hash;
-    if (before == NULL) atomic_fetch_add_explicit(&cache->held, 1, memory_order_relaxed);
+    if (before == NULL) atomic_fetch_add(&cache->held, 1); /* before its user asks whether the sweeper sleeps */
     unlock(set);
     *evicted = before != NULL && same < 0;
     sfd_hot_entry_put(before);
@@ -215,7 +215,7 @@ uint64_t sfd_hot_cache_sweep_in(const struct sfd_hot_cache *cache)
 {
     const size_t at_once = cache->sets < SWEEP_MAX ? cache->sets : SWEEP_MAX;
 
-    return atomic_load_explicit(&cache->held, memory_order_relaxed) == 0 ? 0 : at_once * pace_of(cache);
+    return atomic_load(&cache->held) == 0 ? 0 : at_once * pace_of(cache);
 }
 
 void sfd_hot_cache_sweep(struct sfd_hot_cache *cache, uint64_t now)

@@ -15,8 +15,9 @@ import java.time.Duration;
  * symbolic link on its path) is seen as it was for at most {@code age}, and a change that its file system does not note: within the
  * same tick of its clock, a few milliseconds, or through a mapping that was not synchronized yet.
  *
- * <p>An entry keeps a descriptor open. The one that was used least lately makes room (in groups of eight, by a hash). One that was not
- * checked for {@code age}, and for a second, is closed when later calls open files: until then a removed file keeps its disk's space.
+ * <p>An entry keeps a descriptor open, and so the disk's space of a file that was removed. The one that was used least lately makes
+ * room (in groups of eight, by a hash). One that was not checked for {@code age}, and for a second, is closed, at the latest when twice
+ * that is over, by later calls or by the thread of the root.
  *
  * @param entries the most files that the cache keeps open, from 1
  * @param age how long a file is served without a look at its path, from 0

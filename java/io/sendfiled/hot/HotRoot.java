@@ -39,13 +39,14 @@ import org.jspecify.annotations.Nullable;
  * <p>A file system call can be held by what is hooked into the kernel, such as an antivirus (fanotify). It is noticed when one
  * was: then everything is cold for a second, and for longer if that happens again, up to a minute.
  *
- * <p>Thread-safe. Uses one descriptor, and those of its {@linkplain HotCache cache}. A root that is not closed leaks until the garbage collector frees it, which is logged.
+ * <p>Thread-safe. Uses one descriptor, and with a {@linkplain HotCache cache} those that it keeps and a thread. A root that is not
+ * closed leaks until the garbage collector frees it, which is logged.
  */
 public final class HotRoot implements AutoCloseable {
     private final State state;
 
-    private HotRoot(State state) {
-        this.state = state;
+    private HotRoot(long handle, boolean caches) {
+        state = new State(handle, caches ? new CacheSweeper(this) : null);
         var unused = Forgotten.watch(this, state); // its files keep it reachable
     }
 
@@ -59,7 +60,11 @@ public final class HotRoot implements AutoCloseable {
         return open(root, 0, 0, false);
     }
 
-    /** The same with a cache of open files. */
+    /**
+     * The same with a cache of open files.
+     *
+     * @throws OutOfMemoryError if the cache's thread cannot be started
+     */
     public static HotRoot open(Path root, HotCache cache) throws IOException {
         return open(root, cache.entries(), cache.age().toNanos(), cache.looks());
     }
@@ -70,13 +75,20 @@ public final class HotRoot implements AutoCloseable {
         if (handle < 0) {
             throw new NativeIoException("open " + Names.printable(root), (int) -handle);
         }
-        State state = new State(handle);
+        HotRoot opened;
         try {
-            return new HotRoot(state);
+            opened = new HotRoot(handle, cacheEntries > 0);
         } catch (Throwable t) { // no memory, or no thread
             HotNative.freeRoot(handle);
             throw t;
         }
+        try {
+            opened.state.start();
+        } catch (Throwable t) { // likewise
+            opened.close();
+            throw t;
+        }
+        return opened;
     }
 
     /**
@@ -98,6 +110,7 @@ public final class HotRoot implements AutoCloseable {
             Reference.reachabilityFence(this);
         }
         if (result == 0) {
+            state.wakeSweeper();
             return file;
         }
         return switch (-result) {
@@ -161,6 +174,20 @@ public final class HotRoot implements AutoCloseable {
     public void close() {
         if (!state.closed.getAndSet(true)) {
             HotNative.closeRoot(state.handle);
+            state.endSweeper();
+        }
+    }
+
+    /**
+     * Closes some of what the cache keeps and nobody has asked for.
+     *
+     * @return in how many nanoseconds that is due again; 0: nothing is kept; negative: the root is closed
+     */
+    long sweep() {
+        try {
+            return HotNative.sweep(state.handle);
+        } finally {
+            Reference.reachabilityFence(this);
         }
     }
 
@@ -168,13 +195,33 @@ public final class HotRoot implements AutoCloseable {
         return state.handle;
     }
 
-    /** What outlives the object for a moment: the native root. */
+    /** What outlives the object for a moment: the native root, and the thread that sweeps its cache. */
     private static final class State implements Runnable {
         final long handle;
+        final @Nullable CacheSweeper sweeper; // null: there is no cache
         final AtomicBoolean closed = new AtomicBoolean();
 
-        State(long handle) {
+        State(long handle, @Nullable CacheSweeper sweeper) {
             this.handle = handle;
+            this.sweeper = sweeper;
+        }
+
+        void start() {
+            if (sweeper != null) {
+                sweeper.start();
+            }
+        }
+
+        void wakeSweeper() {
+            if (sweeper != null) {
+                sweeper.wake();
+            }
+        }
+
+        void endSweeper() {
+            if (sweeper != null) {
+                sweeper.end();
+            }
         }
 
         /** Called by the cleaner: neither the root nor one of its files can be reached. */
@@ -183,7 +230,8 @@ public final class HotRoot implements AutoCloseable {
             if (!closed.get()) {
                 SystemLog.log("io.sendfiled.hot", System.Logger.Level.WARNING, "a HotRoot was not closed", null);
             }
-            HotNative.freeRoot(handle);
+            HotNative.freeRoot(handle); // which the sweeper does not use: it would have reached the object
+            endSweeper();
         }
     }
 }

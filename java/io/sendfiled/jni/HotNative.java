@@ -79,6 +79,12 @@ public final class HotNative {
     /** Frees a root. No file is open there, and no call on its way. */
     public static native void freeRoot(long root);
 
+    /**
+     * Closes some of what the cache of a root keeps and nobody has asked for: in how many nanoseconds that is due again; 0: nothing is
+     * kept; -EBADF: the root is closed.
+     */
+    public static native long sweep(long root);
+
     /** Opens a file; -EBADF when the root is closed. */
     public static native int open(long root, byte[] path, long[] out);
 

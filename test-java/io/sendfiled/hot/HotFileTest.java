@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import io.sendfiled.support.Await;
 import io.sendfiled.support.Content;
 import io.sendfiled.support.OpenDescriptors;
 import io.sendfiled.support.PageCache;
@@ -224,6 +225,44 @@ final class HotFileTest {
                 assertEquals(10, before.read(ByteBuffer.allocateDirect(10), 0));
             }
         }
+    }
+
+    @Test
+    void shouldCloseWhatItsCacheKeepsAlthoughNothingElseIsOpened() throws IOException {
+        try (HotRoot caching = HotRoot.open(directory, new HotCache(10, Duration.ZERO))) {
+            int before = OpenDescriptors.count();
+            for (int i = 0; i < 2; i++) { // before its thread sleeps, and while it does
+                close(caching.open("file"));
+                assertEquals(before + 1, OpenDescriptors.count());
+                OpenDescriptors.awaitCount(before);
+            }
+        }
+    }
+
+    @Test
+    void shouldEndTheThreadOfACacheWithItsRoot() throws IOException {
+        int before = sweepers();
+        try (HotRoot caching = HotRoot.open(directory, new HotCache(10, Duration.ofDays(1)))) {
+            close(caching.open("file"));
+            assertEquals(before + 1, sweepers());
+        }
+        Await.until("the thread of the closed root to end", () -> sweepers() == before);
+        forgetARoot();
+        assertEquals(before + 1, sweepers());
+        Await.until("the thread of the forgotten root to end", () -> {
+            System.gc();
+            return sweepers() == before;
+        });
+    }
+
+    private void forgetARoot() throws IOException {
+        close(HotRoot.open(directory, new HotCache(10, Duration.ZERO)).open("file"));
+    }
+
+    private static int sweepers() {
+        return (int) Thread.getAllStackTraces().keySet().stream()
+                .filter(CacheSweeper.class::isInstance)
+                .count();
     }
 
     private static void close(@Nullable HotFile file) {

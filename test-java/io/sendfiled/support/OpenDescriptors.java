@@ -38,7 +38,7 @@ public final class OpenDescriptors {
             return last[1] == SETTLED;
         });
         if (pid == ProcessHandle.current().pid()) {
-            settled = list();
+            settled = list("self");
         }
         return last[0];
     }
@@ -56,7 +56,7 @@ public final class OpenDescriptors {
         try {
             Await.until("the descriptors to be " + expected, () -> count() <= expected);
         } catch (AssertionError e) {
-            Map<Integer, String> open = list();
+            Map<Integer, String> open = list("self");
             Map<Integer, String> more = new TreeMap<>(open);
             more.entrySet().removeAll(settled.entrySet());
             more.replaceAll((descriptor, file) -> file.startsWith("socket:[") ? file + socket(file) : file);
@@ -81,13 +81,19 @@ public final class OpenDescriptors {
         return " (not connected)";
     }
 
-    private static Map<Integer, String> list() {
+    /** What the descriptors of a process are of, as the kernel names it. */
+    public static Map<Integer, String> list(long pid) {
+        return list(Long.toString(pid));
+    }
+
+    private static Map<Integer, String> list(String process) {
         Map<Integer, String> all = new TreeMap<>();
-        for (String name : new File("/proc/self/fd").list()) {
+        Path directory = Path.of("/proc", process, "fd");
+        for (String name : directory.toFile().list()) {
             try {
                 all.put(
                         Integer.valueOf(name),
-                        Files.readSymbolicLink(Path.of("/proc/self/fd", name)).toString());
+                        Files.readSymbolicLink(directory.resolve(name)).toString());
             } catch (IOException e) {
                 all.put(Integer.valueOf(name), "?"); // the directory's own, most likely
             }

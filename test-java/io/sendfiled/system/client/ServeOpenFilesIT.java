@@ -3,7 +3,9 @@ package io.sendfiled.system.client;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 
+import io.sendfiled.support.Await;
 import io.sendfiled.support.Content;
+import io.sendfiled.support.OpenDescriptors;
 import io.sendfiled.system.client.RawHttp.Answer;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -81,6 +83,25 @@ final class ServeOpenFilesIT {
     private static int get304(RawHttp http, Answer before) throws IOException {
         return get(http, "/file", "If-None-Match: " + before.header("ETag") + "\r\n")
                 .status();
+    }
+
+    @Test
+    void shouldGiveBackARemovedFileAlthoughNobodyAsksForMore() throws Exception {
+        try (ServeProgram server = ServeProgram.start(directory, root);
+                RawHttp http = server.connect()) {
+            assertEquals(200, get(http, "/file").status()); // the engine may have opened that
+            assertEquals(200, get(http, "/file").status());
+            assertEquals(1, opened(server, file.toString()));
+            Files.delete(file);
+            Await.until("the removed file to be closed", () -> opened(server, file + " (deleted)") == 0);
+        }
+    }
+
+    /** How many descriptors of the server are of a file. */
+    private static long opened(ServeProgram server, String name) {
+        return OpenDescriptors.list(server.program().pid()).values().stream()
+                .filter(name::equals)
+                .count();
     }
 
     private void pointTo(String release) throws IOException {
