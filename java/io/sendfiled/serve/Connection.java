@@ -15,6 +15,8 @@ import io.netty.handler.ssl.SslHandler;
 import io.netty.util.ReferenceCountUtil;
 import io.sendfiled.netty.FileProgress;
 import java.util.ArrayDeque;
+import java.util.Iterator;
+import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
@@ -25,7 +27,8 @@ import org.jspecify.annotations.Nullable;
  * <p>A client cannot hold it for nothing ({@link ServeLimits}): a connection without a request is closed after a while, and a request
  * that is not whole a while after its first byte is told 408. What takes no byte of an answer is closed. Both are looked at {@value
  * #LOOKS} times in that while, so it may be longer by that part. Of requests that come faster than their answers go, {@value
- * #MOST_WAITING} wait; then nothing more is read.
+ * #MOST_WAITING} and those of the same read wait; then nothing more is read. It is closed if its requests take more memory than there
+ * is for those of all clients whose answers are not sent.
  *
  * <p>The channel's event loop only.
  */
@@ -34,11 +37,13 @@ final class Connection extends ChannelInboundHandlerAdapter {
     private static final int LOOKS = 4;
     private static final int MOST_WAITING = 64;
     private static final int LINGER_SECONDS = 2;
+    private static final long REQUEST_BYTES = 512; // of the heap, besides its text
+    private static final long FIELD_BYTES = 192; // likewise
 
     private final Site site;
     private final RequestDecoder decoder;
     private final FileHeads heads;
-    private final ArrayDeque<HttpRequest> waiting = new ArrayDeque<>();
+    private final ArrayDeque<Exchange> waiting = new ArrayDeque<>();
     private @Nullable ChannelHandlerContext context;
     private @Nullable OutputWatch output;
     private boolean isCounted; // as one that is served
@@ -69,7 +74,7 @@ final class Connection extends ChannelInboundHandlerAdapter {
         context = ctx;
         output = new OutputWatch(ctx.channel());
         idleSinceNs = System.nanoTime();
-        isCounted = site.count().enter();
+        isCounted = site.connections().take(1);
         watch();
         if (isCounted) {
             closeIfDone();
@@ -83,8 +88,9 @@ final class Connection extends ChannelInboundHandlerAdapter {
     public void channelInactive(ChannelHandlerContext ctx) {
         if (isCounted) {
             isCounted = false;
-            site.count().leave();
+            site.connections().give(1);
         }
+        forgetWaiting();
         ctx.fireChannelInactive();
     }
 
@@ -93,7 +99,7 @@ final class Connection extends ChannelInboundHandlerAdapter {
         HttpRequest none = new DefaultHttpRequest(HttpVersion.HTTP_1_1, HttpMethod.GET, "/");
         none.setDecoderResult(DecoderResult.failure(new IllegalStateException("no request")));
         isAnswering = true;
-        new Exchange(site, this, context(), none, false).refuse(status);
+        new Exchange(site, this, context(), none, 0).refuse(status);
         context().flush();
     }
 
@@ -101,10 +107,38 @@ final class Connection extends ChannelInboundHandlerAdapter {
     public void channelRead(ChannelHandlerContext ctx, Object message) {
         if (message instanceof HttpRequest request && !isLast) {
             isInRead = true;
-            waiting.add(request);
-            next();
+            add(request);
         }
         ReferenceCountUtil.release(message); // a body, too, which nothing reads
+    }
+
+    private void add(HttpRequest request) {
+        long taken = memoryOf(request);
+        if (!site.memory().take(taken)) {
+            isLast = true;
+            context().close();
+            return;
+        }
+        waiting.add(new Exchange(site, this, context(), request, taken));
+        next();
+    }
+
+    /** What it takes of the heap, in bytes, at least. */
+    private static long memoryOf(HttpRequest request) {
+        long bytes = REQUEST_BYTES + request.uri().length();
+        Iterator<Map.Entry<CharSequence, CharSequence>> fields =
+                request.headers().iteratorCharSequence();
+        while (fields.hasNext()) {
+            Map.Entry<CharSequence, CharSequence> field = fields.next();
+            bytes += FIELD_BYTES + field.getKey().length();
+            bytes += field.getValue().length();
+        }
+        return bytes;
+    }
+
+    private void forgetWaiting() {
+        waiting.forEach(Exchange::forget);
+        waiting.clear();
     }
 
     @Override
@@ -127,14 +161,12 @@ final class Connection extends ChannelInboundHandlerAdapter {
         isRunning = true;
         try {
             while (!isAnswering && !isLast && ctx.channel().isWritable()) {
-                HttpRequest request = waiting.poll();
-                if (request == null) {
+                Exchange first = waiting.poll();
+                if (first == null) {
                     break;
                 }
                 isAnswering = true;
-                boolean keepsAlive =
-                        RequestCheck.keepsAlive(request) && !site.isDraining().get();
-                new Exchange(site, this, ctx, request, keepsAlive).start();
+                first.start();
             }
         } finally {
             isRunning = false;
@@ -164,7 +196,7 @@ final class Connection extends ChannelInboundHandlerAdapter {
         isAnswering = false;
         if (!exchange.keepsAlive()) {
             isLast = true;
-            waiting.clear();
+            forgetWaiting();
         }
         last.addListener((ChannelFuture sent) -> sent(sent, exchange));
         next();

@@ -51,18 +51,21 @@ final class Exchange {
     private HttpResponseStatus status = HttpResponseStatus.OK; // of the answer
     private @Nullable SendfiledFile sent; // which tells how much of it was
     private long bytes; // of another body
+    private long taken; // of the memory for clients
 
-    Exchange(Site site, Connection connection, ChannelHandlerContext ctx, HttpRequest request, boolean keepsAlive) {
+    /** @param taken of the memory for clients, which this gives back in the end */
+    Exchange(Site site, Connection connection, ChannelHandlerContext ctx, HttpRequest request, long taken) {
         this.site = site;
         this.connection = connection;
         this.ctx = ctx;
         this.request = request;
-        this.keepsAlive = keepsAlive;
+        this.taken = taken;
         received = site.log() == null ? null : Instant.now();
     }
 
     /** Begins; the connection is told when the next one may. */
     void start() {
+        keepsAlive = RequestCheck.keepsAlive(request) && !site.isDraining().get();
         HttpResponseStatus refusal = RequestCheck.refusal(request);
         if (refusal != null) {
             keepsAlive &= refusal.equals(HttpResponseStatus.METHOD_NOT_ALLOWED);
@@ -142,7 +145,7 @@ final class Exchange {
     private void redirect() {
         AnswerHead head =
                 head(HttpResponseStatus.MOVED_PERMANENTLY).add(HttpHeaderNames.LOCATION, target.directoryLocation());
-        sendText(head, HttpResponseStatus.MOVED_PERMANENTLY.toString(), PLAIN_TEXT);
+        sendText(head, HttpResponseStatus.MOVED_PERMANENTLY.toString());
     }
 
     private void showDirectory() {
@@ -153,13 +156,14 @@ final class Exchange {
         }
         try {
             site.disk().execute(() -> {
-                String page = null;
-                IOException failure = null;
+                byte[] page = NOTHING;
+                Throwable failure = null;
                 try {
                     List<Entry> entries = directories.list(target.path(), MOST_ENTRIES);
-                    page = ListingPage.of(target.path(), target.query(), entries, MOST_ENTRIES);
-                } catch (IOException e) {
-                    failure = e;
+                    page = ListingPage.of(target.path(), target.query(), entries, MOST_ENTRIES)
+                            .getBytes(StandardCharsets.UTF_8);
+                } catch (Throwable t) { // the disk's, or no memory
+                    failure = t;
                 }
                 show(page, failure);
             });
@@ -168,17 +172,22 @@ final class Exchange {
         }
     }
 
-    private void show(@Nullable String page, @Nullable IOException failure) {
+    private void show(byte[] page, @Nullable Throwable failure) {
         try {
             ctx.executor().execute(() -> {
-                if (page == null) {
-                    refuse(failure == null ? HttpResponseStatus.INTERNAL_SERVER_ERROR : status(failure));
+                if (failure != null) {
+                    refuse(status(failure));
                     return;
                 }
+                if (!site.memory().take(page.length)) {
+                    refuse(HttpResponseStatus.SERVICE_UNAVAILABLE);
+                    return;
+                }
+                taken += page.length;
                 AnswerHead head = head(HttpResponseStatus.OK)
                         .add(HttpHeaderNames.CACHE_CONTROL, HttpHeaderValues.NO_CACHE)
                         .add(HttpHeaderNames.CONTENT_SECURITY_POLICY, ListingPage.POLICY);
-                sendText(head, page, "text/html; charset=utf-8");
+                sendBody(head, page, "text/html; charset=utf-8");
             });
         } catch (RejectedExecutionException e) {
             // The loop has ended, and the connection with it.
@@ -308,7 +317,7 @@ final class Exchange {
             file.release();
             AnswerHead none = head(HttpResponseStatus.REQUESTED_RANGE_NOT_SATISFIABLE)
                     .add(HttpHeaderNames.CONTENT_RANGE, "bytes */" + file.size());
-            sendText(none, none.status().toString(), PLAIN_TEXT);
+            sendText(none, none.status().toString());
             return;
         }
         AnswerHead answer = head.describe(head(HttpResponseStatus.PARTIAL_CONTENT));
@@ -349,7 +358,7 @@ final class Exchange {
         if (refusal.equals(HttpResponseStatus.METHOD_NOT_ALLOWED)) {
             head.add(HttpHeaderNames.ALLOW, "GET, HEAD");
         }
-        sendText(head, refusal.toString(), PLAIN_TEXT);
+        sendText(head, refusal.toString());
     }
 
     private AnswerHead head(HttpResponseStatus of) {
@@ -371,8 +380,11 @@ final class Exchange {
         return request.protocolVersion().equals(HttpVersion.HTTP_1_0);
     }
 
-    private void sendText(AnswerHead head, String text, String type) {
-        byte[] body = (text.endsWith("\n") ? text : text + "\n").getBytes(StandardCharsets.UTF_8);
+    private void sendText(AnswerHead head, String text) {
+        sendBody(head, (text + "\n").getBytes(StandardCharsets.UTF_8), PLAIN_TEXT);
+    }
+
+    private void sendBody(AnswerHead head, byte[] body, String type) {
         head.add(HttpHeaderNames.CONTENT_TYPE, type)
                 .add("x-content-type-options", "nosniff")
                 .add(HttpHeaderNames.CONTENT_LENGTH, body.length);
@@ -397,8 +409,14 @@ final class Exchange {
         return keepsAlive;
     }
 
+    /** It is over, or will not be answered. */
+    void forget() {
+        site.memory().give(taken);
+    }
+
     /** The transport has taken all of the answer, or has failed. */
     void ended(boolean isSuccess) {
+        forget();
         AnswerLog log = site.log();
         if (log != null) {
             long moved = sent == null ? isSuccess ? bytes : 0 : sent.transferred();

@@ -1,6 +1,7 @@
 package io.sendfiled.serve;
 
 import io.netty.bootstrap.ServerBootstrap;
+import io.netty.channel.AdaptiveRecvByteBufAllocator;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelInitializer;
 import io.netty.channel.ChannelOption;
@@ -44,6 +45,12 @@ public final class HttpFileServer implements AutoCloseable {
     private static final int DISK_THREADS = 2;
     private static final int DISK_QUEUE = 64;
     private static final int BACKLOG = 1024;
+
+    /** As many requests as are in so many bytes have to be held at once, whatever the answer to the first does. */
+    private static final int MOST_READ = 16 * 1024;
+
+    /** So much of the heap is for what clients have the server hold. */
+    private static final int CLIENTS_PART = 4;
 
     /** Of the files that an event loop has sent lately: half a kilobyte each. */
     private static final int MOST_HEADS = 1024;
@@ -113,7 +120,8 @@ public final class HttpFileServer implements AutoCloseable {
                 disk,
                 log,
                 options.limits(),
-                new ConnectionCount(options.limits().connections()),
+                new Budget(options.limits().connections()),
+                new Budget(Runtime.getRuntime().maxMemory() / CLIENTS_PART),
                 isDraining);
         listening = listen(address, site, tls, options.loops());
         int port = ((InetSocketAddress) listening.localAddress()).getPort();
@@ -197,6 +205,8 @@ public final class HttpFileServer implements AutoCloseable {
                 .option(ChannelOption.SO_BACKLOG, BACKLOG)
                 .option(ChannelOption.SO_REUSEADDR, true)
                 .childOption(ChannelOption.TCP_NODELAY, true)
+                .childOption(
+                        ChannelOption.RCVBUF_ALLOCATOR, new AdaptiveRecvByteBufAllocator(64, MOST_READ / 8, MOST_READ))
                 .childOption(ChannelOption.ALLOW_HALF_CLOSURE, tls == null) // TLS has an end of its own
                 .childHandler(new ChannelInitializer<SocketChannel>() {
                     @Override

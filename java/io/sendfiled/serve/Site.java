@@ -14,6 +14,8 @@ import org.jspecify.annotations.Nullable;
  * @param directories null: directories are not shown
  * @param disk where directories are read; rejects what is too much
  * @param log null: none
+ * @param connections that are served
+ * @param memory bytes of what is held for clients: requests whose answers are not sent, and pages
  * @param isDraining set when no connection is to take another request
  */
 record Site(
@@ -24,5 +26,6 @@ record Site(
         Executor disk,
         @Nullable AnswerLog log,
         ServeLimits limits,
-        ConnectionCount count,
+        Budget connections,
+        Budget memory,
         AtomicBoolean isDraining) {}

@@ -11,11 +11,16 @@ import io.sendfiled.support.PageCache;
 import io.sendfiled.system.client.RawHttp.Answer;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.net.InetSocketAddress;
 import java.net.Socket;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -29,6 +34,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 final class ServeLimitsIT {
     private static final String GET = "GET /file HTTP/1.1\r\nHost: h\r\n\r\n";
     private static final int SIZE = 30_000_000; // more than both sockets hold
+    private static final Map<String, String> SMALL_HEAP = Map.of("SENDFILED_JAVA_OPTS", "-Xmx96m");
 
     @TempDir
     private Path directory;
@@ -150,6 +156,99 @@ final class ServeLimitsIT {
             Await.until("a place that is free again", () -> isServed(server));
             one.write(GET);
             assertEquals(200, one.answer(false).status());
+        }
+    }
+
+    @Test
+    void shouldRefuseAHeaderOfTooManyLines() throws Exception {
+        String head = "GET /file HTTP/1.1\r\nHost: h\r\n";
+        try (ServeProgram server = ServeProgram.start(directory, root);
+                RawHttp http = server.connect()) {
+            http.write(head + "a:b\r\n".repeat(99) + "\r\n");
+            assertEquals(200, http.answer(false).status());
+            http.write(head + "a:b\r\n".repeat(100) + "\r\n");
+            Answer answer = http.answer(false);
+            assertEquals(431, answer.status());
+            assertTrue(answer.closes());
+        }
+    }
+
+    @Test
+    void shouldServeOthersWhateverRequestsWait() throws Exception {
+        Content.write(root.resolve("big"), SIZE);
+        String big = "GET /big HTTP/1.1\r\nHost: h\r\n\r\n"; // of which nothing is taken
+        String waiting = "GET /file HTTP/1.1\r\nHost: h\r\nX: " + "x".repeat(15_000) + "\r\n\r\n";
+        List<RawHttp> greedy = new ArrayList<>();
+        try (ServeProgram server = ServeProgram.start(SMALL_HEAP, directory, root)) {
+            for (int i = 0; i < 150; i++) { // more than the heap has
+                RawHttp http = server.connect();
+                greedy.add(http);
+                writeUnlessClosed(http, big + waiting.repeat(60)); // all that waits of one connection
+            }
+            assertServesOthers(server);
+        } finally {
+            close(greedy);
+        }
+    }
+
+    @Test
+    void shouldServeOthersWhateverPagesAreNotTaken() throws Exception {
+        Path many = Files.createDirectory(root.resolve("many"));
+        for (int i = 0; i < 8000; i++) {
+            Files.createFile(many.resolve("x".repeat(240) + i)); // a page of more than a socket holds
+        }
+        List<RawHttp> greedy = new ArrayList<>();
+        try (ServeProgram server = ServeProgram.start(SMALL_HEAP, directory, root, "--list")) {
+            for (int i = 0; i < 40; i++) { // 190 MB
+                Socket socket = new Socket();
+                socket.setReceiveBufferSize(4096);
+                socket.connect(new InetSocketAddress(
+                        server.url().getHost(), server.url().getPort()));
+                greedy.add(new RawHttp(socket));
+                greedy.get(i).write("GET /many/ HTTP/1.1\r\nHost: h\r\n\r\n");
+            }
+            List<String> statuses = new ArrayList<>();
+            for (RawHttp http : greedy) {
+                byte[] line = new byte[12];
+                assertEquals(line.length, http.read(line));
+                statuses.add(new String(line, StandardCharsets.ISO_8859_1));
+            }
+            assertTrue(statuses.contains("HTTP/1.1 200"), statuses::toString);
+            assertTrue(statuses.contains("HTTP/1.1 503"), statuses::toString);
+            assertServesOthers(server);
+            close(greedy);
+            Await.until("a page for who comes next", () -> status(server, "/many/") == 200);
+        } finally {
+            close(greedy);
+        }
+    }
+
+    private static void writeUnlessClosed(RawHttp http, String text) {
+        try {
+            http.write(text);
+        } catch (IOException e) { // the server has closed it
+            return;
+        }
+    }
+
+    private static void assertServesOthers(ServeProgram server) throws IOException {
+        assertEquals(200, status(server, "/file"));
+        String errors = server.program().errorsSoFar();
+        assertFalse(errors.contains("OutOfMemoryError"), errors);
+    }
+
+    private static int status(ServeProgram server, String path) {
+        try (RawHttp http = server.connect()) {
+            http.write("GET " + path + " HTTP/1.1\r\nHost: h\r\n\r\n");
+            return http.answer(false).status();
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    private static void close(List<RawHttp> all) throws IOException {
+        for (RawHttp http : all) {
+            http.close();
         }
     }
 

@@ -33,18 +33,29 @@ final class ServeProgram implements AutoCloseable {
 
     /** Runs it as it is, with no word of where it serves. */
     static Program run(Path scratch, Path root, String... options) throws IOException {
+        return run(Map.of(), scratch, root, options);
+    }
+
+    private static Program run(Map<String, String> environment, Path scratch, Path root, String... options)
+            throws IOException {
         List<String> command = new ArrayList<>(List.of("/bin/sh", "-c", "exec \"$@\" >serve.out", "sh"));
         command.addAll(List.of(SFD.toString(), "serve", root.toString()));
         command.addAll(List.of(options));
         Files.deleteIfExists(scratch.resolve("serve.out"));
-        return Program.start(scratch, command, Map.of());
+        return Program.start(scratch, command, environment);
     }
 
     /** Returns when it serves. */
     static ServeProgram start(Path scratch, Path root, String... options) throws IOException {
+        return start(Map.of(), scratch, root, options);
+    }
+
+    /** The same with variables of its environment. */
+    static ServeProgram start(Map<String, String> environment, Path scratch, Path root, String... options)
+            throws IOException {
         List<String> all = new ArrayList<>(List.of("--port", "0"));
         all.addAll(List.of(options));
-        Program program = run(scratch, root, all.toArray(new String[0]));
+        Program program = run(environment, scratch, root, all.toArray(new String[0]));
         Path out = scratch.resolve("serve.out");
         Await.until(
                 "the server to serve",
