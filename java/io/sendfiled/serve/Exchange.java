@@ -354,6 +354,9 @@ final class Exchange {
 
     /** Answers with a status, and a line of text that says the same. */
     void refuse(HttpResponseStatus refusal) {
+        if (refusal.equals(HttpResponseStatus.NOT_FOUND)) {
+            site.root().look();
+        }
         AnswerHead head = head(refusal);
         if (refusal.equals(HttpResponseStatus.METHOD_NOT_ALLOWED)) {
             head.add(HttpHeaderNames.ALLOW, "GET, HEAD");

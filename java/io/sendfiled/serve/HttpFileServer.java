@@ -116,6 +116,7 @@ public final class HttpFileServer implements AutoCloseable {
                 SendfiledFiles.of(client, hot),
                 heads(options),
                 options.openFiles() == 0 ? 0 : options.openFilesAge().toNanos(),
+                new RootWatch(root, disk),
                 directories,
                 disk,
                 log,

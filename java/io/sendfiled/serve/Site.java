@@ -11,6 +11,7 @@ import org.jspecify.annotations.Nullable;
  *
  * @param heads an event loop's own
  * @param openFilesAgeNs how long what was found on the disk may be told without a look at it
+ * @param root told of what was not found
  * @param directories null: directories are not shown
  * @param disk where directories are read; rejects what is too much
  * @param log null: none
@@ -22,6 +23,7 @@ record Site(
         SendfiledFiles files,
         FastThreadLocal<FileHeads> heads,
         long openFilesAgeNs,
+        RootWatch root,
         @Nullable Directories directories,
         Executor disk,
         @Nullable AnswerLog log,

@@ -12,7 +12,7 @@ import io.sendfiled.support.PageCache;
 import io.sendfiled.support.SelfSigned;
 import io.sendfiled.system.client.RawHttp.Answer;
 import java.io.IOException;
-import java.net.Socket;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -55,10 +55,7 @@ final class ServeIT {
                 "--key",
                 pem.get(1).toString())) {
             assertEquals("https", server.url().getScheme());
-            Socket socket = SelfSigned.client()
-                    .getSocketFactory()
-                    .createSocket(server.url().getHost(), server.url().getPort());
-            try (RawHttp http = new RawHttp(socket)) {
+            try (RawHttp http = connectByTls(server)) {
                 for (int i = 0; i < 2; i++) {
                     http.write(GET);
                     assertEquals(content, http.answer(false).content());
@@ -73,6 +70,12 @@ final class ServeIT {
         }
     }
 
+    private static RawHttp connectByTls(ServeProgram server) throws Exception {
+        return new RawHttp(SelfSigned.client()
+                .getSocketFactory()
+                .createSocket(server.url().getHost(), server.url().getPort()));
+    }
+
     @Test
     void shouldShowDirectoriesWhateverTheirNamesAre() throws Exception {
         List<String> hostile = List.of(
@@ -85,6 +88,7 @@ final class ServeIT {
                 "ünï",
                 "raw\udcff\udc80",
                 "line\nbreak",
+                "\u202Egnp.exe",
                 "tab\t",
                 "?query#fragment",
                 "...",
@@ -189,6 +193,27 @@ final class ServeIT {
             assertTrue(idle.isAtEnd()); // the first one was taken
             server.program().signal("INT");
             assertEquals(0, server.program().awaitExit(), server.program().errors());
+        }
+    }
+
+    @Test
+    void shouldSayThatItsDirectoryWasReplaced() throws Exception {
+        try (ServeProgram server = ServeProgram.start(directory, root);
+                RawHttp http = server.connect()) {
+            assertEquals(404, status(http, "/new"));
+            Files.move(root, directory.resolve("before"));
+            Files.createDirectory(root);
+            Files.writeString(root.resolve("new"), "new");
+            String said = "somebody removed or replaced " + root;
+            Await.until("a word of that", () -> {
+                try {
+                    assertEquals(404, status(http, "/new"));
+                } catch (IOException e) {
+                    throw new UncheckedIOException(e);
+                }
+                return server.program().errorsSoFar().contains(said);
+            });
+            assertEquals(200, status(http, "/file"), "what it has opened is served");
         }
     }
 
