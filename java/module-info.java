@@ -20,6 +20,7 @@ module io.sendfiled {
     requires static io.netty.transport.unix.common;
     // Of the programs sendfiled and sfd only.
     requires static com.google.gson;
+    requires static java.logging;
     requires static io.prometheus.metrics.config;
     requires static io.prometheus.metrics.model;
     requires static io.prometheus.writer.text;

@@ -15,6 +15,8 @@ import io.netty.channel.socket.nio.NioServerSocketChannel;
 import io.netty.handler.ssl.SslContext;
 import io.netty.util.concurrent.FastThreadLocal;
 import io.netty.util.concurrent.ImmediateEventExecutor;
+import io.netty.util.internal.logging.InternalLoggerFactory;
+import io.netty.util.internal.logging.JdkLoggerFactory;
 import io.sendfiled.Sendfiled;
 import io.sendfiled.client.SendfiledClient;
 import io.sendfiled.config.SendfiledConfig;
@@ -74,6 +76,7 @@ public final class HttpFileServer implements AutoCloseable {
      * @throws IOException if the engine cannot be started otherwise
      */
     public static HttpFileServer start(ServeOptions options) throws IOException {
+        InternalLoggerFactory.setDefaultFactory(JdkLoggerFactory.INSTANCE); // Netty would look for others
         HttpFileServer server = new HttpFileServer(options);
         boolean ready = false;
         try {

@@ -5,6 +5,7 @@ import io.sendfiled.names.Names;
 import io.sendfiled.serve.HttpFileServer;
 import io.sendfiled.serve.ServeException;
 import io.sendfiled.serve.ServeLimits;
+import io.sendfiled.serve.ServeLog;
 import io.sendfiled.serve.ServeOptions;
 import io.sendfiled.sys.Errno;
 import java.io.IOException;
@@ -43,6 +44,7 @@ final class ServeCommand {
     static void run(Arguments arguments, StandardOutput out, Report report) throws SfdException, IOException {
         ServeOptions options = options(arguments);
         boolean hangsUp = !ignoresHangup();
+        ServeLog.begin(System.err);
         int signals = Errno.check(ProcessNative.openSignals(), "handle signals");
         try (HttpFileServer server = start(options)) {
             out.print("serving " + SfdException.printable(arguments.words().get(0)) + " at " + server.url() + "\n");

@@ -6,8 +6,10 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.sendfiled.support.Await;
 import io.sendfiled.support.Content;
+import io.sendfiled.support.HelperProgram;
 import io.sendfiled.support.OpenDescriptors;
 import io.sendfiled.support.PageCache;
+import io.sendfiled.support.SystemProgram;
 import io.sendfiled.system.client.RawHttp.Answer;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -220,6 +222,26 @@ final class ServeLimitsIT {
             Await.until("a page for who comes next", () -> status(server, "/many/") == 200);
         } finally {
             close(greedy);
+        }
+    }
+
+    @Test
+    void shouldServeAgainAfterDescriptorsHaveRunOut() throws Exception {
+        SystemProgram.require("prlimit");
+        List<RawHttp> many = new ArrayList<>();
+        try (ServeProgram server = ServeProgram.start(directory, root)) {
+            long pid = server.program().pid();
+            assertEquals(200, status(server, "/file"));
+            int limit = OpenDescriptors.settledCount(pid) + 20;
+            HelperProgram.output("prlimit", "--pid=" + pid, "--nofile=" + limit + ":" + limit);
+            for (int i = 0; i < 100; i++) {
+                many.add(server.connect());
+            }
+            Await.until("a word of that", () -> server.program().errorsSoFar().contains("Too many open files"));
+            close(many);
+            Await.until("a descriptor for who comes next", () -> isServed(server));
+        } finally {
+            close(many);
         }
     }
 
