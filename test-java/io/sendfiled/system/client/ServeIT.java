@@ -19,6 +19,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.regex.MatchResult;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.Assumptions;
@@ -26,11 +27,16 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** The program {@code sfd serve}: its end, TLS, pages of directories and its log. */
 @Timeout(60)
 final class ServeIT {
     private static final String GET = "GET /file HTTP/1.1\r\nHost: h\r\n\r\n";
+
+    /** Of Netty, what needs a library that is not here: it cannot be archived, nor is it used. */
+    private static final Pattern NOT_HERE = Pattern.compile("[.](ReferenceCounted)?OpenSsl|[.]Conscrypt");
 
     @TempDir
     private Path directory;
@@ -67,6 +73,32 @@ final class ServeIT {
                         http.answer(false).content());
                 assertTrue(http.isAtEnd());
             }
+        }
+    }
+
+    /** What would have to be loaded from a jar while a client waits. */
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void shouldFindEveryClassInTheArchiveUntilARequestIsAnswered(boolean isTls) throws Exception {
+        List<Path> pem = SelfSigned.pem(directory);
+        String[] options = isTls
+                ? new String[] {
+                    "--cert", pem.get(0).toString(), "--key", pem.get(1).toString()
+                }
+                : new String[0];
+        Map<String, String> logsClasses = Map.of("SENDFILED_JAVA_OPTS", "-Xlog:class+load:stderr");
+        try (ServeProgram server = ServeProgram.start(logsClasses, directory, root, options);
+                RawHttp http = isTls ? connectByTls(server) : server.connect()) {
+            http.write(GET);
+            assertEquals(content, http.answer(false).content());
+            String loads = server.program().errorsSoFar();
+            assertTrue(loads.contains("io.sendfiled.serve.Exchange source: shared objects file"), loads);
+            assertEquals(
+                    List.of(),
+                    loads.lines()
+                            .filter(line -> line.contains(" source: file:")
+                                    && !NOT_HERE.matcher(line).find())
+                            .toList());
         }
     }
 
