@@ -503,7 +503,7 @@ public final class Session {
 
     private void complete(SessionHandle handle, SessionNative.Completions completion) {
         boolean failed = completion.error() != 0;
-        boolean unused = handle.parked == null;
+        boolean unused = handle.parked == null || handle.parked.isEmpty(); // those that waited were withdrawn
         handle.number = completion.handle();
         handle.state = failed ? SessionHandle.State.FAILED : SessionHandle.State.READY;
         unpark(handle, failed);

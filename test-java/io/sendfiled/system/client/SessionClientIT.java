@@ -83,6 +83,21 @@ final class SessionClientIT extends RegisteredCase {
     }
 
     @Test
+    void shouldReleaseWhatIsClosedBeforeItsRegistrationIsComplete() throws Exception {
+        try (RegisteredFile file = get(client.registerFile("big"))) {
+            for (int i = 0; i < 30; i++) { // it is complete soon, and nothing can hold it up
+                try (TestDestination target = TestDestination.open(TestDestination.Type.UNIX, directory)) {
+                    RegisteredDestination to = client.register(target.destination());
+                    assertTrue(client.submit(RegisteredRequest.send(file, to)).cancel(true));
+                    close(to);
+                    target.finishSending();
+                    assertTrue(get(target.receive()).size() < BIG);
+                }
+            }
+        }
+    }
+
+    @Test
     void shouldEndRequestsThatWaitWhenTheyAreWithdrawn() throws Exception {
         try (TestDestination target = TestDestination.open(TestDestination.Type.UNIX, directory);
                 RegisteredDestination to = client.register(target.destination());
