@@ -13,7 +13,7 @@ import org.jspecify.annotations.Nullable;
 final class Loops implements Scenario {
     /** How fast requests are served; blocks for about a second. */
     private interface Load {
-        double rate(Side side) throws IOException, InterruptedException;
+        double rate(Running side) throws IOException, InterruptedException;
     }
 
     private record Case(String title, boolean bulk, Load load) {
@@ -27,12 +27,11 @@ final class Loops implements Scenario {
     }
 
     /**
-     * A running daemon, and how it is called in the report.
+     * A running daemon.
      *
      * @param web asks it for all that it serves; null: there is none
      */
-    private record Side(
-            String title, Server daemon, @Nullable WebServer web) implements AutoCloseable {
+    private record Running(Server daemon, @Nullable WebServer web) implements AutoCloseable {
         @Override
         public void close() {
             if (web != null) {
@@ -41,6 +40,19 @@ final class Loops implements Scenario {
             daemon.close();
         }
     }
+
+    /** Daemons that take turns, and how they are called in the report. */
+    private record Side(String title, int loops, List<Running> daemons) {
+        Running of(int round) {
+            return daemons.get(round % daemons.size());
+        }
+    }
+
+    /**
+     * Of each side. Two daemons of one kind differ by 8 % for as long as they live, by where they are in memory and on the
+     * processors: each side has its share of that, and of who was started first.
+     */
+    private static final int DAEMONS = 2;
 
     private static final String RATE = "rate";
     private static final String SMALL = "small-4k";
@@ -105,16 +117,16 @@ final class Loops implements Scenario {
         if (withWeb) {
             cases.add(new Case(WEB, false, Loops::webRate));
         }
-        List<Side> sides = new ArrayList<>();
+        List<Side> sides = List.of(new Side(ONE, 1, new ArrayList<>()), new Side(TWO, 2, new ArrayList<>()));
         try {
-            sides.add(start(setting, ONE, 1, withWeb));
-            sides.add(start(setting, TWO, 2, withWeb));
+            Rounds.alternate(
+                    DAEMONS, sides, (side, round) -> side.daemons().add(start(setting, side.loops(), round, withWeb)));
             setting.screen().header(COLUMNS);
             for (Case test : cases) {
                 print(setting, test, measure(setting, test, sides));
             }
         } finally {
-            sides.forEach(Side::close);
+            sides.forEach(side -> side.daemons().forEach(Running::close));
         }
     }
 
@@ -136,13 +148,13 @@ final class Loops implements Scenario {
     }
 
     /** The example of a web server is not told where the files are: it has all of them from the daemon. Blocks. */
-    private static Side start(Setting setting, String title, int loops, boolean withWeb)
+    private static Running start(Setting setting, int loops, int number, boolean withWeb)
             throws IOException, InterruptedException {
-        String instance = "loops-" + loops;
+        String instance = "loops-" + loops + "-" + number;
         Server daemon = Server.startDaemon(
                 setting.programs(), instance, MAX_TRANSFERS, setting.files(), setting.sockets(), "--loops=" + loops);
         if (!withWeb) {
-            return new Side(title, daemon, null);
+            return new Running(daemon, null);
         }
         try {
             WebServer web = WebServer.start(
@@ -150,7 +162,7 @@ final class Loops implements Scenario {
                     Programs.command(
                             setting.programs().helper(EXAMPLE), setting.sockets(), instance, 0, PATIENCE_SECONDS));
             web.check(SMALL, setting.files().resolve(SMALL));
-            return new Side(title, daemon, web);
+            return new Running(daemon, web);
         } catch (IOException | InterruptedException | RuntimeException e) {
             daemon.close();
             throw e;
@@ -158,7 +170,7 @@ final class Loops implements Scenario {
     }
 
     /** Of one process with 16 connections, whose requests follow each other. */
-    private static double webRate(Side side) throws IOException, InterruptedException {
+    private static double webRate(Running side) throws IOException, InterruptedException {
         return Wrk.run(Objects.requireNonNull(side.web()).url(SMALL), Wrk.CONNECTIONS, 1)
                 .rate();
     }
@@ -171,13 +183,13 @@ final class Loops implements Scenario {
         Rounds.alternate(rounds, sides, (side, round) -> {
             setting.screen().working(test.title() + ", round " + (round + 1) + " of " + rounds);
             report.sample(
-                    name(), test.title(), side.title(), RATE, unit, test.load().rate(side));
+                    name(), test.title(), side.title(), RATE, unit, test.load().rate(side.of(round)));
         });
         return report.compareRounds(name(), test.title(), "two loops of one", TWO, ONE, RATE, test.goal());
     }
 
     /** Of so many clients together, processes with these options of load. Blocks. */
-    private static double rate(Setting setting, Side side, boolean bulk, int count, List<Object> options)
+    private static double rate(Setting setting, Running side, boolean bulk, int count, List<Object> options)
             throws IOException {
         List<LoadClient.Running> clients = new ArrayList<>();
         try {
