@@ -19,11 +19,13 @@ import org.jspecify.annotations.Nullable;
  */
 final class ColdIsolation implements Scenario {
     private static final String HOW_TO_READ =
-            "Where the p99 beside cold files is longer than alone, look at the controls: a daemon with "
-                    + "no cold file of its own beside the same load, and the same daemon beside as many cat. "
-                    + "What they lose as well is a matter of the processors, which whoever reads the disk needs "
-                    + "too: with two of them a wait is as long as a slice of the scheduler, some 3 ms. What the "
-                    + "disk itself costs is the original: its loop waits for each read.";
+            "Where waits beside cold files are longer than alone, look at the controls: a daemon with no "
+                    + "cold file of its own beside the same load, and the same daemon beside as many cat. What "
+                    + "they lose as well is a matter of the processors, which whoever reads the disk needs too: of "
+                    + "two of them 400 MB/s of cold bytes, with their disk and their receivers, take a good part, "
+                    + "and a wait may be a slice of the scheduler, some 3 ms. Sessions, which need less of a "
+                    + "processor, keep their median. What the disk itself costs is the original: its loop waits "
+                    + "for each read.";
 
     private static final int FEW = 16;
     private static final List<Integer> COUNTS = List.of(FEW, 64, 256);
