@@ -36,30 +36,18 @@ record Agreement(List<Row> goals, List<Row> rows) {
     /** Of two runs or more. */
     static Agreement of(List<Results> runs) {
         List<Row> goals = new ArrayList<>();
-        inAll(runs.stream().map(run -> byKey(run.judged(), Differences.Key::of)).toList())
-                .forEach((key, all) -> {
-                    boolean noisy = all.stream().anyMatch(goal -> goal.verdict() == Ratio.Verdict.NOISY);
-                    List<Ratio> measured =
-                            all.stream().map(Report.Comparison::ratio).toList();
-                    String unit = all.get(0).isRatio() ? "" : all.get(0).unit();
-                    goals.add(row(key, unit, measured, noisy));
-                });
+        inAll(runs.stream().map(Differences.Key::goals).toList()).forEach((key, all) -> {
+            boolean noisy = all.stream().anyMatch(goal -> goal.verdict() == Ratio.Verdict.NOISY);
+            List<Ratio> measured = all.stream().map(Report.Comparison::ratio).toList();
+            String unit = all.get(0).isRatio() ? "" : all.get(0).unit();
+            goals.add(row(key, unit, measured, noisy));
+        });
         List<Row> rows = new ArrayList<>();
-        inAll(runs.stream()
-                        .map(run -> byKey(run.metrics(), Differences.Key::of))
-                        .toList())
-                .forEach((key, all) -> {
-                    List<Ratio> measured = all.stream().map(Ratio::ofSamples).toList();
-                    rows.add(row(key, all.get(0).unit(), measured, false));
-                });
+        inAll(runs.stream().map(Differences.Key::metrics).toList()).forEach((key, all) -> {
+            List<Ratio> measured = all.stream().map(Ratio::ofSamples).toList();
+            rows.add(row(key, all.get(0).unit(), measured, false));
+        });
         return new Agreement(goals, rows);
-    }
-
-    private static <T> Map<Differences.Key, T> byKey(
-            List<T> figures, java.util.function.Function<T, Differences.Key> key) {
-        Map<Differences.Key, T> map = new LinkedHashMap<>();
-        figures.forEach(figure -> map.put(key.apply(figure), figure));
-        return map;
     }
 
     /** Those that every run has, in the order of the first. */

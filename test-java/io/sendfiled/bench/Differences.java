@@ -1,7 +1,6 @@
 package io.sendfiled.bench;
 
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -42,6 +41,20 @@ record Differences(List<Row> goals, List<Row> rows, List<String> onlyOld, List<S
             return new Key(goal.scenario(), goal.testCase(), "", goal.what().replaceAll(" \\([^)]*\\)", ""));
         }
 
+        /** All that a run has measured, in its order. */
+        static Map<Key, Report.Metric> metrics(Results run) {
+            Map<Key, Report.Metric> metrics = new LinkedHashMap<>();
+            run.metrics().forEach(metric -> metrics.put(of(metric), metric));
+            return metrics;
+        }
+
+        /** All that a run has judged, in its order. */
+        static Map<Key, Report.Comparison> goals(Results run) {
+            Map<Key, Report.Comparison> goals = new LinkedHashMap<>();
+            run.judged().forEach(goal -> goals.put(of(goal), goal));
+            return goals;
+        }
+
         @Override
         public String toString() {
             return Stream.of(scenario, testCase, subject, name)
@@ -54,8 +67,7 @@ record Differences(List<Row> goals, List<Row> rows, List<String> onlyOld, List<S
     static final int FEWEST_ROUNDS = 5;
 
     static Differences between(Results older, Results newer) {
-        Map<Key, Report.Metric> left = new LinkedHashMap<>();
-        older.metrics().forEach(metric -> left.put(Key.of(metric), metric));
+        Map<Key, Report.Metric> left = Key.metrics(older);
         List<Row> rows = new ArrayList<>();
         List<String> onlyNew = new ArrayList<>();
         for (Report.Metric metric : newer.metrics()) {
@@ -75,8 +87,7 @@ record Differences(List<Row> goals, List<Row> rows, List<String> onlyOld, List<S
     }
 
     private static List<Row> goals(Results older, Results newer) {
-        Map<Key, Report.Comparison> before = new HashMap<>();
-        older.judged().forEach(goal -> before.put(Key.of(goal), goal));
+        Map<Key, Report.Comparison> before = Key.goals(older);
         List<Row> goals = new ArrayList<>();
         for (Report.Comparison goal : newer.judged()) {
             Report.Comparison old = before.get(Key.of(goal));
