@@ -6,7 +6,7 @@ import java.util.List;
 
 /** Warm 4 KiB files from an example of an HTTP server, with the daemon beside it, and from nginx, in alternating rounds. */
 final class ExampleBesideNginx {
-    static final String NGINX = "nginx, sendfile on";
+    static final String NGINX = Peer.NGINX.title;
     static final String CASE = "4 KiB over HTTP";
     private static final int SMALL = 4096;
     private static final String FILE = "small-4k";
@@ -64,7 +64,7 @@ final class ExampleBesideNginx {
     private static WebServer startNginx(Scenario.Setting setting, Stage stage, int user)
             throws IOException, InterruptedException {
         return WebServer.startNginx(
-                Nginx.PLAIN,
+                Nginx.SENDFILE,
                 stage.directory("nginx", user),
                 setting.files(),
                 user == 0 ? List.of() : stage.byOtherUser(List.of()));

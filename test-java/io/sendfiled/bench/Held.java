@@ -15,7 +15,6 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
@@ -40,19 +39,11 @@ final class Held implements Scenario {
         PRIVILEGE
     }
 
-    /** Some holders, or none: alone. */
-    private record Case(@Nullable Attack attack, int loops, int holders) {
-        String holder() {
-            return attack == null ? "nobody" : attack.title();
-        }
-
+    /** Some holders of a kind. */
+    private record Case(Attack attack, int loops, int holders) {
         String title() {
-            return holder() + ", " + holders + (holders == 1 ? " holder, " : " holders, ") + loops
+            return attack.title() + ", " + holders + (holders == 1 ? " holder, " : " holders, ") + loops
                     + (loops == 1 ? " loop" : " loops");
-        }
-
-        Case alone() {
-            return new Case(null, loops, 0);
         }
     }
 
@@ -84,9 +75,9 @@ final class Held implements Scenario {
             new Attack("evicted pages", Needs.DISK, "--kind", "evict"),
             new Attack("fanotify, 4 s", Needs.PRIVILEGE, "--kind", "fanotify"));
 
-    private static final List<Integer> HOLDERS = List.of(1, 8, 32);
+    private static final List<Integer> HOLDERS = List.of(1, 32);
     private static final List<Integer> QUICK_HOLDERS = List.of(2);
-    private static final List<Integer> LOOPS = List.of(1, 2, 4);
+    private static final List<Integer> LOOPS = List.of(1, 4);
     private static final List<Integer> QUICK_LOOPS = List.of(2);
 
     private static final Goal MEDIAN_GOAL = Goal.atMost(1.2);
@@ -94,6 +85,9 @@ final class Held implements Scenario {
 
     private static final String POLITE_ONES = "polite";
     private static final String CONTROL = "control";
+    private static final String ALONE = ", alone";
+    private static final String MEDIAN = "p50";
+    private static final String P99 = "p99";
 
     private static final List<Column> COLUMNS = List.of(
             Column.left("held by", 19),
@@ -126,21 +120,13 @@ final class Held implements Scenario {
         TestFiles.warm(TestFiles.file(setting.files(), BIG, BIG_SIZE));
         try (Disks disks = Disks.mount(setting)) {
             List<Attack> attacks = possible(setting, disks);
-            List<Case> all = new ArrayList<>();
+            List<Integer> loops = setting.quick() ? QUICK_LOOPS : LOOPS;
             setting.screen().header(COLUMNS);
-            for (int loops : setting.quick() ? QUICK_LOOPS : LOOPS) {
-                List<Case> cases = new ArrayList<>();
-                for (Attack attack : attacks) {
-                    for (int holders : setting.quick() ? QUICK_HOLDERS : HOLDERS) {
-                        cases.add(new Case(attack, loops, holders));
-                    }
-                }
-                measure(setting, disks, loops, cases);
-                print(setting, cases.get(0).alone());
-                cases.forEach(one -> print(setting, one));
-                all.addAll(cases);
+            for (int count : loops) {
+                measure(setting, disks, count, attacks);
+                attacks.forEach(attack -> cases(setting, attack, List.of(count)).forEach(one -> print(setting, one)));
             }
-            attacks.forEach(attack -> judge(setting.report(), attack, all));
+            attacks.forEach(attack -> judge(setting.report(), cases(setting, attack, loops)));
         }
     }
 
@@ -165,7 +151,14 @@ final class Held implements Scenario {
         return attacks;
     }
 
-    private void measure(Setting setting, Disks disks, int loops, List<Case> cases)
+    private static List<Case> cases(Setting setting, Attack attack, List<Integer> loops) {
+        List<Integer> holders = setting.quick() ? QUICK_HOLDERS : HOLDERS;
+        return loops.stream()
+                .flatMap(count -> holders.stream().map(held -> new Case(attack, count, held)))
+                .toList();
+    }
+
+    private void measure(Setting setting, Disks disks, int loops, List<Attack> attacks)
             throws IOException, InterruptedException {
         try (Server daemon = Server.startDaemon(
                         setting.programs(),
@@ -177,19 +170,19 @@ final class Held implements Scenario {
                 Server fewest =
                         Server.start(setting.programs(), Server.Kind.FEWEST, setting.files(), setting.sockets())) {
             setting.load().run(daemon, "--path", FILE, "--depth", 32, "--count", 30_000); // compiled code, a grown heap
-            int rounds = (setting.rounds() + 1) / 2; // there are many cases, and alone is measured beside each attack
-            int fewestHolders = cases.get(0).holders();
-            Rounds.alternate(rounds, cases, (one, round) -> {
-                Attack attack = Objects.requireNonNull(one.attack());
-                setting.screen().working(one.title() + ", round " + (round + 1) + " of " + rounds);
-                if (one.holders() == fewestHolders) {
-                    record(setting, one.alone(), POLITE_ONES, polite(setting, daemon));
-                    record(setting, one.alone(), CONTROL, polite(setting, fewest));
-                }
-                try (Holders holders = Holders.start(setting, disks, daemon, attack, one.holders())) {
-                    record(setting, one, POLITE_ONES, polite(setting, daemon));
-                    record(setting, one, CONTROL, polite(setting, fewest));
-                    holders.release();
+            int rounds = setting.quick() ? 1 : setting.rounds();
+            Rounds.alternate(rounds, attacks, (attack, round) -> {
+                Latency alone = polite(setting, daemon);
+                Latency controlAlone = polite(setting, fewest);
+                for (Case one : cases(setting, attack, List.of(loops))) {
+                    setting.screen().working(one.title() + ", round " + (round + 1) + " of " + rounds);
+                    record(setting, one, POLITE_ONES + ALONE, alone);
+                    record(setting, one, CONTROL + ALONE, controlAlone);
+                    try (Holders holders = Holders.start(setting, disks, daemon, attack, one.holders())) {
+                        record(setting, one, POLITE_ONES, polite(setting, daemon));
+                        record(setting, one, CONTROL, polite(setting, fewest));
+                        holders.release();
+                    }
                 }
             });
         }
@@ -237,56 +230,57 @@ final class Held implements Scenario {
     }
 
     private void record(Setting setting, Case one, String subject, Latency latency) {
-        setting.report().sample(name(), one.title(), subject, "p50", "us", latency.p50());
-        setting.report().sample(name(), one.title(), subject, "p99", "us", latency.p99());
+        setting.report().sample(name(), one.title(), subject, MEDIAN, "us", latency.p50());
+        setting.report().sample(name(), one.title(), subject, P99, "us", latency.p99());
     }
 
-    private double median(Report report, Case one, String subject, String metric) {
-        return report.median(name(), one.title(), subject, metric);
+    private Report.Metric metric(Report report, Case one, String subject, String metric) {
+        return report.metric(name(), one.title(), subject, metric);
     }
 
-    private double ratio(Report report, Case one, String subject) {
-        return median(report, one, subject, "p50") / median(report, one.alone(), subject, "p50");
+    /** The median beside holders of that alone. */
+    private Ratio ratio(Report report, Case one, String subject) {
+        return Ratio.ofRounds(metric(report, one, subject, MEDIAN), metric(report, one, subject + ALONE, MEDIAN));
     }
 
-    /** By the worst of its cases. */
-    private void judge(Report report, Attack attack, List<Case> all) {
-        List<Case> cases =
-                all.stream().filter(one -> attack.equals(one.attack())).toList();
+    /** By the worst of the cases of an attack, by the median of its rounds. */
+    private void judge(Report report, List<Case> cases) {
         Case slowest = cases.stream()
-                .max(Comparator.comparingDouble(one -> ratio(report, one, POLITE_ONES)))
+                .max(Comparator.comparingDouble(
+                        one -> ratio(report, one, POLITE_ONES).value()))
                 .orElseThrow();
         Case latest = cases.stream()
-                .max(Comparator.comparingDouble(one -> median(report, one, POLITE_ONES, "p99")))
+                .max(Comparator.comparingDouble(
+                        one -> metric(report, one, POLITE_ONES, P99).median()))
                 .orElseThrow();
-        report.compare(
-                name(),
-                slowest.title(),
-                "median of the eight, beside them of alone, the worst case",
-                median(report, slowest, POLITE_ONES, "p50"),
-                median(report, slowest.alone(), POLITE_ONES, "p50"),
-                MEDIAN_GOAL);
+        compare(report, slowest, POLITE_ONES, "median of the eight, beside them of alone, the worst case", MEDIAN_GOAL);
+        compare(report, slowest, CONTROL, "control: the same of a server that is not held", null);
         report.judge(
                 name(),
                 latest.title(),
                 "p99 of the eight, the worst case",
-                report.metric(name(), latest.title(), POLITE_ONES, "p99"),
+                metric(report, latest, POLITE_ONES, P99),
                 1e-3,
                 "ms",
                 P99_GOAL_MS);
     }
 
+    private void compare(Report report, Case one, String subject, String what, @Nullable Goal goal) {
+        report.compareRounds(name(), one.title(), what, subject, subject + ALONE, MEDIAN, goal);
+    }
+
     private void print(Setting setting, Case one) {
         Report report = setting.report();
-        double p99 = median(report, one, POLITE_ONES, "p99");
+        Report.Metric median = metric(report, one, POLITE_ONES, MEDIAN);
+        double p99 = metric(report, one, POLITE_ONES, P99).median();
         setting.screen()
                 .row(
                         COLUMNS,
                         List.of(
-                                Cell.of(one.holder()),
+                                Cell.of(one.attack().title()),
                                 Cell.of(Integer.toString(one.holders())),
                                 Cell.of(Integer.toString(one.loops())),
-                                Cell.of(Units.micros(median(report, one, POLITE_ONES, "p50"))),
+                                Cell.of(Units.micros(median.median())),
                                 setting.cell(ratio(report, one, POLITE_ONES), MEDIAN_GOAL),
                                 setting.cell(ratio(report, one, CONTROL), null),
                                 setting.cell(Units.micros(p99), p99 / 1000, P99_GOAL_MS, Tone.PLAIN)));

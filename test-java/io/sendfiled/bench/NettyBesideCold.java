@@ -28,9 +28,8 @@ final class NettyBesideCold {
     private static final String THEIRS = "DefaultFileRegion, beside";
     private static final String BESIDE_FULL = "beside, at full speed";
     private static final String CONTROL_FULL = "control, at full speed";
+    private static final List<String> SUBJECTS = List.of(ALONE, BESIDE, CONTROL, THEIRS, BESIDE_FULL, CONTROL_FULL);
     private static final int WARM_UP_ROUNDS = 3;
-    private static final int ROUNDS_OF_THEIRS = 2;
-    private static final int ROUNDS_AT_FULL_SPEED = 4;
     private static final Goal OF_CONTROL = Goal.atLeast(0.97);
     private static final Goal OF_ALONE = Goal.atLeast(0.85);
     private static final Goal MOST_P99_MS = Goal.atMost(2);
@@ -62,23 +61,17 @@ final class NettyBesideCold {
                 WebSide elsewhere = NettyFiles.start(stage, Way.HANDLER, setting.files())) {
             warmUp(setting, ours, elsewhere, disk);
             int rounds = WebSide.rounds(setting);
-            Rounds.alternate(rounds, List.of(ALONE, BESIDE, CONTROL), (subject, round) -> {
+            Rounds.alternate(rounds, SUBJECTS, (subject, round) -> {
                 setting.screen().working(CASE + ", " + subject + ", round " + (round + 1) + " of " + rounds);
                 switch (subject) {
                     case ALONE -> sample(setting, ALONE, Wrk.run(url(ours, round), Wrk.CONNECTIONS, 1));
                     case BESIDE -> measureBeside(setting, BESIDE, ours, ours, disk, ColdWebFiles.PACE, round);
-                    default -> measureBeside(setting, CONTROL, ours, elsewhere, disk, ColdWebFiles.PACE, round);
+                    case CONTROL -> measureBeside(setting, CONTROL, ours, elsewhere, disk, ColdWebFiles.PACE, round);
+                    case THEIRS -> measureBeside(setting, THEIRS, theirs, theirs, disk, ColdWebFiles.PACE, round);
+                    case BESIDE_FULL -> measureBeside(setting, BESIDE_FULL, ours, ours, disk, null, round);
+                    default -> measureBeside(setting, CONTROL_FULL, ours, elsewhere, disk, null, round);
                 }
             });
-            for (int round = 0; round < (setting.quick() ? 1 : ROUNDS_OF_THEIRS); round++) {
-                setting.screen().working(CASE + ", " + THEIRS);
-                measureBeside(setting, THEIRS, theirs, theirs, disk, ColdWebFiles.PACE, round);
-            }
-            for (int round = 0; round < (setting.quick() ? 1 : Math.min(rounds, ROUNDS_AT_FULL_SPEED)); round++) {
-                setting.screen().working(CASE + ", at full speed");
-                measureBeside(setting, BESIDE_FULL, ours, ours, disk, null, round);
-                measureBeside(setting, CONTROL_FULL, ours, elsewhere, disk, null, round);
-            }
         }
         judge(setting);
     }
@@ -144,7 +137,7 @@ final class NettyBesideCold {
                 null);
         setting.screen().header(COLUMNS);
         double alone = report.median(scenario, CASE, ALONE, WebSide.RATE);
-        for (String subject : List.of(ALONE, BESIDE, CONTROL, THEIRS, BESIDE_FULL, CONTROL_FULL)) {
+        for (String subject : SUBJECTS) {
             double rate = report.median(scenario, CASE, subject, WebSide.RATE);
             double cold = report.median(scenario, CASE, subject, "cold throughput");
             setting.screen()

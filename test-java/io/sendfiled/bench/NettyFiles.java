@@ -49,7 +49,6 @@ final class NettyFiles implements Scenario {
     static final String SMALL_FILE = "web-4KiB";
     private static final long MIB = 1 << 20;
     private static final long LARGEST = 1 << 30;
-    private static final int WARM_UP_SECONDS = 3;
     private static final String NEVER_HOT = "4 KiB of FUSE";
     private static final Goal THROUGH_THE_CODEC = Goal.atLeast(1.2);
     private static final Goal WITH_CACHE = Goal.atLeast(1.6);
@@ -153,7 +152,7 @@ final class NettyFiles implements Scenario {
         if (size.bytes() < LARGEST) {
             for (WebSide side : measured) {
                 setting.screen().working(size.title() + ", warming up");
-                side.prepare(size.file(), file, setting.quick() ? 0 : isSmallest ? WARM_UP_SECONDS : 1);
+                side.prepare(size.file(), file, setting.quick() ? 0 : isSmallest ? WebSide.WARM_UP_SECONDS : 1);
             }
         }
         alternate(setting, size.title(), measured, size.file(), size.bytes(), size.connections(), size.seconds());
@@ -185,7 +184,7 @@ final class NettyFiles implements Scenario {
             String file = disk.mountPoint().getFileName() + "/small-4k";
             for (WebSide side : measured) {
                 setting.screen().working(NEVER_HOT + ", warming up");
-                side.prepare(file, source, setting.quick() ? 0 : WARM_UP_SECONDS);
+                side.prepare(file, source, setting.quick() ? 0 : WebSide.WARM_UP_SECONDS);
             }
             alternate(setting, NEVER_HOT, measured, file, SMALL, Wrk.CONNECTIONS, 1);
             countCalls(setting, stage, measured, counter, NEVER_HOT, file);

@@ -9,13 +9,16 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 
 /** A server of files that one would use, ours among them, and how it is set up: as its own documentation advises. */
 enum Peer {
-    SERVE("sfd serve", "one event loop, otherwise as it is installed"),
+    SERVE("sfd serve", "one event loop, otherwise as it is installed: it keeps files open for a second"),
+    SERVE_NONE_OPEN("sfd serve, --open-files=0", "one event loop; it opens a file for each request"),
     HANDLER("our Netty handler", "one event loop of Netty's epoll transport, HttpServerCodec, the embedded engine"),
-    NGINX("nginx, sendfile on", "worker_processes 1; access_log off; " + Nginx.SENDFILE.directives),
-    NGINX_THREADS("nginx, aio threads", "worker_processes 1; access_log off; " + Nginx.THREADS.directives),
+    NGINX("nginx, sendfile on", Nginx.SENDFILE),
+    NGINX_THREADS("nginx, aio threads", Nginx.THREADS),
+    NGINX_OPEN_FILES("nginx, open_file_cache", Nginx.OPEN_FILES),
     REGION("DefaultFileRegion", "one event loop of Netty's epoll transport, HttpServerCodec"),
     CHUNKED(
             "ChunkedNioFile",
@@ -37,20 +40,31 @@ enum Peer {
     /** In words, or in the peer's own. */
     final String setup;
 
+    private final @Nullable Nginx nginx; // null: a JVM
+
     Peer(String title, String setup) {
+        this(title, setup, null);
+    }
+
+    Peer(String title, Nginx nginx) {
+        this(title, "worker_processes 1; access_log off; " + nginx.directives, nginx);
+    }
+
+    Peer(String title, String setup, @Nullable Nginx nginx) {
         this.title = title;
         this.setup = setup;
+        this.nginx = nginx;
     }
 
     /** Whether it gets faster while it serves. */
     boolean isJava() {
-        return this != NGINX && this != NGINX_THREADS;
+        return nginx == null;
     }
 
     /** What this machine lacks for it, and the way out; empty when it has all. */
     String missing() throws IOException {
         return switch (this) {
-            case NGINX, NGINX_THREADS -> Nginx.missing();
+            case NGINX, NGINX_THREADS, NGINX_OPEN_FILES -> Nginx.missing();
             case VIRTUAL ->
                 Jdk.atLeast(FIRST_WITH_VIRTUAL_THREADS).isEmpty()
                         ? "it needs a JDK of " + FIRST_WITH_VIRTUAL_THREADS + " or later, in JAVA_HOME or /usr/lib/jvm"
@@ -63,9 +77,8 @@ enum Peer {
     WebServer start(Stage stage, Path files) throws IOException, InterruptedException {
         int user = Programs.isRoot() ? 1 : 0;
         List<String> command = new ArrayList<>(user == 0 ? List.of() : stage.byOtherUser(List.of()));
-        if (!isJava()) {
-            return WebServer.startNginx(
-                    this == NGINX ? Nginx.SENDFILE : Nginx.THREADS, stage.directory(name(), user), files, command);
+        if (nginx != null) {
+            return WebServer.startNginx(nginx, stage.directory(name(), user), files, command);
         }
         command.addAll(command(stage, files));
         return WebServer.start(title, command);
@@ -74,13 +87,15 @@ enum Peer {
     private List<String> command(Stage stage, Path files) throws IOException {
         return switch (this) {
             case SERVE -> Programs.command(stage.sfd(), "serve", "--port=0", "--loops=1", files);
+            case SERVE_NONE_OPEN ->
+                Programs.command(stage.sfd(), "serve", "--port=0", "--loops=1", "--open-files=0", files);
             case HANDLER -> stage.java(NettyServer.class, NettyServer.Way.HANDLER, files);
             case REGION -> stage.java(NettyServer.class, NettyServer.Way.REGION, files);
             case CHUNKED -> stage.java(NettyServer.class, NettyServer.Way.CHUNKED, files);
             case VERTX -> stage.java(VertxFiles.class, files);
             case POOL -> stage.java(BlockingServer.class, BlockingServer.Threads.POOL, files);
             case VIRTUAL -> stage.java(virtualThreads(), BlockingServer.class, BlockingServer.Threads.VIRTUAL, files);
-            case NGINX, NGINX_THREADS -> throw new IllegalStateException(title);
+            case NGINX, NGINX_THREADS, NGINX_OPEN_FILES -> throw new IllegalStateException(title);
         };
     }
 
@@ -95,10 +110,10 @@ enum Peer {
     /** What is measured, such as {@code nginx/1.22.1}. Blocks. */
     String version(Stage stage) throws IOException, InterruptedException {
         return switch (this) {
-            case SERVE ->
+            case SERVE, SERVE_NONE_OPEN ->
                 Programs.run(List.of(stage.sfd().toString(), "--version"), Programs.START_TIMEOUT_MS) + ", JDK "
                         + Jdk.running().version();
-            case NGINX, NGINX_THREADS -> Nginx.version();
+            case NGINX, NGINX_THREADS, NGINX_OPEN_FILES -> Nginx.version();
             case HANDLER, REGION, CHUNKED ->
                 "Netty "
                         + Objects.requireNonNull(Version.identify().get("netty-transport"))

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -49,8 +50,11 @@ final class PeerTest {
 
     @Test
     void shouldTellOfNginxWhatItsConfigurationHas() {
-        for (Nginx nginx : List.of(Nginx.SENDFILE, Nginx.THREADS)) {
-            Peer peer = nginx == Nginx.SENDFILE ? Peer.NGINX : Peer.NGINX_THREADS;
+        for (Nginx nginx : Nginx.values()) {
+            Peer peer = Arrays.stream(Peer.values())
+                    .filter(one -> one.setup.endsWith(nginx.directives))
+                    .findFirst()
+                    .orElseThrow();
             String configuration = nginx.configuration(directory, Path.of("/srv"), 8080);
             for (String directive : peer.setup.split("; ?")) {
                 assertTrue(configuration.contains(directive + ";"), directive);

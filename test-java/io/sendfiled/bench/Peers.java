@@ -20,7 +20,8 @@ final class Peers implements Scenario {
     private static final String HOW_TO_READ =
             "What 16 cold downloads cost the warm requests of a server is the machine's in part: \"cold "
                     + "elsewhere\" is sfd serve while another process has the same downloads. A server whose loop "
-                    + "waits for a disk answers nothing meanwhile.";
+                    + "waits for a disk answers nothing meanwhile; where nothing was answered, the p99 is the time for "
+                    + "which that was measured.";
 
     /** A file, and what {@code sfd serve} should reach of whom. */
     private record Size(String title, String file, int bytes, Map<Peer, Goal> goals) {}
@@ -28,13 +29,13 @@ final class Peers implements Scenario {
     /** Those that goals are about, and ours. */
     static final List<Peer> JUDGED = List.of(Peer.SERVE, Peer.NGINX, Peer.NGINX_THREADS, Peer.REGION);
 
+    /** Neither of a pair keeps a file open from one request to the next. */
+    private static final Map<Peer, Peer> ALIKE = Map.of(Peer.SERVE_NONE_OPEN, Peer.NGINX);
+
     static final String SMALL = "4 KiB";
     static final String SMALL_FILE = "peers-4KiB";
     static final int SMALL_BYTES = 4 << 10;
     private static final int LARGE_BYTES = 1 << 20;
-    /** A JVM of two processors serves 0.6 to 0.7 of its rate before its compiler is done with what serves small files. */
-    private static final int WARM_UP_SECONDS = 10;
-
     /** The code is the same, and warm. */
     private static final int WARM_UP_LARGER_SECONDS = 3;
 
@@ -123,7 +124,7 @@ final class Peers implements Scenario {
         if (!peer.isJava()) {
             return WARM_UP_NATIVE_SECONDS;
         }
-        return size.equals(SMALLER) ? WARM_UP_SECONDS : WARM_UP_LARGER_SECONDS;
+        return size.equals(SMALLER) ? WebSide.WARM_UP_SECONDS : WARM_UP_LARGER_SECONDS;
     }
 
     private void measure(Setting setting, Map<Peer, WebSide> sides, Size size)
@@ -142,6 +143,17 @@ final class Peers implements Scenario {
         setting.screen().header("warm " + size.title(), COLUMNS);
         for (Peer peer : measured) {
             print(setting, size.title(), peer, size.goals().get(peer));
+        }
+        for (Map.Entry<Peer, Peer> alike : ALIKE.entrySet()) {
+            setting.report()
+                    .compareRounds(
+                            name(),
+                            size.title(),
+                            alike.getKey().title + ", requests of those of " + alike.getValue().title,
+                            alike.getKey().title,
+                            alike.getValue().title,
+                            WebSide.RATE,
+                            null);
         }
     }
 

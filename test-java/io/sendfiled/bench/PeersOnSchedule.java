@@ -21,10 +21,12 @@ final class PeersOnSchedule {
     private static final String BESIDE = ", beside cold";
     private static final String TIME_LINE = "time line";
 
+    /** Those that goals are about, and the one beside them that no disk stops either. */
+    private static final List<Peer> PEERS = List.of(Peer.SERVE, Peer.NGINX, Peer.NGINX_THREADS, Peer.REGION, Peer.POOL);
+
     /** Of what the slowest of them serves at most. */
     private static final double SHARE = 0.5;
 
-    private static final int MOST_ROUNDS = 3;
     private static final long ROUND_MS = 1500;
     private static final long QUICK_ROUND_MS = 200;
     private static final int SLICE_MS = 100;
@@ -55,7 +57,7 @@ final class PeersOnSchedule {
 
     /** Blocks. After the warm files, whose rates it goes by. */
     void measure(Map<Peer, WebSide> sides) throws IOException, InterruptedException {
-        List<Peer> peers = Peers.JUDGED.stream().filter(sides::containsKey).toList();
+        List<Peer> peers = PEERS.stream().filter(sides::containsKey).toList();
         double slowest = peers.stream()
                 .mapToDouble(peer -> setting.report().median(scenario.name(), Peers.SMALL, peer.title, WebSide.RATE))
                 .min()
@@ -97,7 +99,7 @@ final class PeersOnSchedule {
 
     private void alternate(String beside, @Nullable ColdWebFiles cold, List<Peer> peers, Map<Peer, WebSide> sides)
             throws IOException, InterruptedException {
-        int rounds = Math.min(Peers.rounds(setting), MOST_ROUNDS);
+        int rounds = Peers.rounds(setting);
         Rounds.alternate(rounds, peers, (peer, round) -> {
             WebServer server = Peers.side(sides, peer).server(0);
             setting.screen().working(CASE + beside + ", " + peer.title + ", round " + (round + 1) + " of " + rounds);
