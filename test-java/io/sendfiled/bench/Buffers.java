@@ -112,8 +112,12 @@ final class Buffers implements Scenario {
         }
     }
 
+    private Report.Metric latency(Setting setting, Way way, long size) {
+        return setting.report().metric(name(), Units.size(size), way.title, LATENCY);
+    }
+
     private double median(Setting setting, Way way, long size) {
-        return setting.report().median(name(), Units.size(size), way.title, LATENCY);
+        return latency(setting, way, size).median();
     }
 
     // ---------------------------------------------------------------- the hand-over alone
@@ -135,13 +139,13 @@ final class Buffers implements Scenario {
         });
         Report report = setting.report();
         String test = Units.size(big);
-        double copied = median(setting, Way.COPIED, big);
+        Report.Metric copied = latency(setting, Way.COPIED, big);
         report.compare(
                 name(),
                 test,
                 "sealed hand-over, of that of 1 MiB",
-                median(setting, Way.SEALED, big),
-                median(setting, Way.SEALED, MIB),
+                latency(setting, Way.SEALED, big),
+                latency(setting, Way.SEALED, MIB),
                 AS_FAST_AS_SMALL);
         for (Way way : ways) {
             if (way != Way.COPIED) {
@@ -150,13 +154,13 @@ final class Buffers implements Scenario {
                         test,
                         "a copy through a socket of a hand-over, " + way.title,
                         copied,
-                        median(setting, way, big),
+                        latency(setting, way, big),
                         way == Way.SEALED ? FASTER_THAN_A_COPY : null);
             }
         }
         setting.screen().header("hand-over of " + test, HAND_OVERS);
         for (Way way : ways) {
-            double time = median(setting, way, big);
+            Report.Metric time = latency(setting, way, big);
             Goal sizeGoal = way == Way.SEALED ? AS_FAST_AS_SMALL : null;
             Goal copyGoal = way == Way.SEALED ? FASTER_THAN_A_COPY : null;
             setting.screen()
@@ -164,10 +168,12 @@ final class Buffers implements Scenario {
                             HAND_OVERS,
                             List.of(
                                     new Cell(way.title, way == Way.COPIED ? Tone.FAINT : Tone.PLAIN),
-                                    time(time),
+                                    time(time.median()),
                                     time(median(setting, way, MIB)),
-                                    setting.cell(time / median(setting, way, MIB), sizeGoal),
-                                    way == Way.COPIED ? Cell.faint("1") : setting.cell(copied / time, copyGoal)));
+                                    setting.cell(Ratio.ofRounds(time, latency(setting, way, MIB)), sizeGoal),
+                                    way == Way.COPIED
+                                            ? Cell.faint("1")
+                                            : setting.cell(Ratio.ofRounds(copied, time), copyGoal)));
         }
     }
 
@@ -183,8 +189,8 @@ final class Buffers implements Scenario {
             int count = (int) Math.max(1, Math.min(100, 192 * MIB / size));
             Rounds.alternate(setting.rounds(), ways, (way, round) -> measure(setting, way, count, size));
             double copied = median(setting, Way.WHOLE_COPIED, size);
-            compareWhole(setting, Way.WHOLE, size, copied);
-            compareWhole(setting, Way.WHOLE_HUGE, size, copied);
+            compareWhole(setting, Way.WHOLE, size);
+            compareWhole(setting, Way.WHOLE_HUGE, size);
             setting.screen()
                     .row(
                             WHOLE_WAY,
@@ -198,14 +204,14 @@ final class Buffers implements Scenario {
         }
     }
 
-    private void compareWhole(Setting setting, Way way, long size, double copied) {
+    private void compareWhole(Setting setting, Way way, long size) {
         setting.report()
                 .compare(
                         name(),
                         Units.size(size),
                         "the whole way copied, of the whole way of a " + (way.hugePages ? "huge-page " : "") + "buffer",
-                        copied,
-                        median(setting, way, size),
+                        latency(setting, Way.WHOLE_COPIED, size),
+                        latency(setting, way, size),
                         null);
     }
 

@@ -7,6 +7,7 @@ import io.sendfiled.bench.Screen.Tone;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -19,16 +20,20 @@ import org.jspecify.annotations.Nullable;
  */
 final class ColdIsolation implements Scenario {
     private static final String HOW_TO_READ =
-            "Where waits beside cold files are longer than alone, look at the controls: a daemon with no "
-                    + "cold file of its own beside the same load, and the same daemon beside as many cat. What "
-                    + "they lose as well is a matter of the processors, which whoever reads the disk needs too: of "
-                    + "two of them 400 MB/s of cold bytes, with their disk and their receivers, take a good part, "
-                    + "and a wait may be a slice of the scheduler, some 3 ms. Sessions, which need less of a "
-                    + "processor, keep their median. What the disk itself costs is the original: its loop waits "
-                    + "for each read.";
+            "Where waits beside cold files are longer than alone, look at the controls: a server with no cold file of its own "
+                    + "beside the same load, and the same beside as many cat. What they lose as well is a matter of the "
+                    + "processors, which whoever reads the disk needs too: on two of them the four that ask and the loop "
+                    + "have nothing to spare. The daemon reads ahead, so it gets more from the disk than a cat does, and "
+                    + "its own loop moves that: some 0.15 s of a processor for 0.4 GB, and the threads that load twice as "
+                    + "much. At a pace (128 KiB in the time of a read, each) it is a third, and so is what is lost. "
+                    + "Sessions need less of a processor and keep their median, not their p99. What the disk itself costs "
+                    + "is the original: its loop waits for each read.";
 
     private static final int FEW = 16;
     private static final List<Integer> COUNTS = List.of(FEW, 64, 256);
+    /** So many bytes a second of each: what a program without read-ahead of its own gets of that disk. */
+    private static final long PACE = (128 << 10) * 1000L / ColdFiles.READ_MS;
+
     private static final int WARM_SIZE = 4096;
     private static final int WARM_CONNECTIONS = 4;
     private static final int ORIGINAL_ROUNDS = 2;
@@ -37,6 +42,7 @@ final class ColdIsolation implements Scenario {
 
     private static final String WARM = "small-4k";
     private static final String ALONE = "alone";
+    private static final String PACED = testCase(FEW) + " at a pace";
     private static final Goal MEDIAN_GOAL = Goal.atMost(1.1);
     private static final Goal P99_GOAL = Goal.atMost(1.5);
 
@@ -78,8 +84,8 @@ final class ColdIsolation implements Scenario {
             if (setting.measures(Server.Kind.ORIGINAL)) {
                 measureOriginal(setting, files);
             }
-            for (int count : counts) {
-                print(setting, count);
+            for (String testCase : cases(counts)) {
+                print(setting, testCase);
             }
             new ColdTimeLine(this, WARM, WARM_CONNECTIONS).measure(setting, files, FEW);
         }
@@ -124,24 +130,32 @@ final class ColdIsolation implements Scenario {
                 record(setting, ALONE, CATS, control);
                 for (int count : counts) {
                     setting.screen().working(testCase(count) + ", round " + (round + 1) + " of " + rounds);
-                    measureDaemon(setting, files, count, daemon, fewest);
+                    measureDaemon(setting, testCase(count), coldOptions(files, count), daemon, fewest);
                     measureCats(setting, files, count, fewest);
                 }
+                setting.screen().working(PACED + ", round " + (round + 1) + " of " + rounds);
+                List<Object> paced = coldOptions(files, FEW);
+                paced.addAll(List.of("--limit", PACE));
+                measureDaemon(setting, PACED, paced, daemon, fewest);
             }
         }
-        for (int count : counts) {
+        for (String testCase : cases(counts)) {
             for (String subject : List.of(DAEMON, SESSION, SAME_COLD_LOAD, CATS)) {
-                compare(setting, count, subject, "p50", isOurs(subject) ? MEDIAN_GOAL : null);
-                compare(setting, count, subject, "p99", subject.equals(DAEMON) ? P99_GOAL : null);
+                compare(setting, testCase, subject, "p50", isOurs(subject) ? MEDIAN_GOAL : null);
+                compare(setting, testCase, subject, "p99", subject.equals(DAEMON) ? P99_GOAL : null);
             }
         }
     }
 
-    private void measureDaemon(Setting setting, ColdFiles files, int count, Server daemon, Server fewest)
+    private static List<String> cases(List<Integer> counts) {
+        return Stream.concat(counts.stream().map(ColdIsolation::testCase), Stream.of(PACED))
+                .toList();
+    }
+
+    private void measureDaemon(Setting setting, String testCase, List<Object> coldOptions, Server daemon, Server fewest)
             throws IOException, InterruptedException {
         double seconds = seconds(setting);
-        String testCase = testCase(count);
-        try (LoadClient.Running cold = coldOn(setting, files, count, daemon)) {
+        try (LoadClient.Running cold = setting.load().start(daemon, coldOptions.toArray())) {
             record(setting, testCase, DAEMON, warm(setting, daemon, 0, seconds));
             record(setting, testCase, SESSION, warmBySession(setting, daemon, 0, seconds));
             record(setting, testCase, SAME_COLD_LOAD, warm(setting, fewest, 0, seconds));
@@ -179,9 +193,13 @@ final class ColdIsolation implements Scenario {
 
     /** Each of its threads reads its own cold file, again and again, until it is ended. */
     static LoadClient.Running coldOn(Setting setting, ColdFiles files, int count, Server server) throws IOException {
+        return setting.load().start(server, coldOptions(files, count).toArray());
+    }
+
+    private static List<Object> coldOptions(ColdFiles files, int count) {
         List<Object> options = new ArrayList<>(files.loadOptions(count));
         options.addAll(List.of("--seconds", 60));
-        return setting.load().start(server, options.toArray());
+        return options;
     }
 
     private void end(Setting setting, String testCase, String subject, LoadClient.Running cold) throws IOException {
@@ -234,13 +252,13 @@ final class ColdIsolation implements Scenario {
         report.sample(name(), testCase, subject, "rate", "requests/s", result.rate());
     }
 
-    private void compare(Setting setting, int count, String subject, String metric, @Nullable Goal goal) {
+    private void compare(Setting setting, String testCase, String subject, String metric, @Nullable Goal goal) {
         setting.report()
                 .compare(
                         name(),
-                        testCase(count),
+                        testCase,
                         subject + ", " + metric + " of that alone",
-                        metric(setting, testCase(count), subject, metric),
+                        metric(setting, testCase, subject, metric),
                         metric(setting, ALONE, subject, metric),
                         goal);
     }
@@ -253,22 +271,22 @@ final class ColdIsolation implements Scenario {
         return subject.equals(DAEMON) || subject.equals(SESSION);
     }
 
-    private void print(Setting setting, int count) {
-        setting.screen().header("warm " + testCase(count), COLUMNS);
+    private void print(Setting setting, String testCase) {
+        setting.screen().header("warm " + testCase, COLUMNS);
         for (String subject : List.of(DAEMON, SESSION, SAME_COLD_LOAD, CATS, ORIGINAL)) {
             List<Cell> cells = new ArrayList<>(List.of(new Cell(subject, isOurs(subject) ? Tone.PLAIN : Tone.FAINT)));
-            cells.addAll(cells(setting, count, subject, "p50", isOurs(subject) ? MEDIAN_GOAL : null));
-            cells.addAll(cells(setting, count, subject, "p99", subject.equals(DAEMON) ? P99_GOAL : null));
-            if (!metric(setting, testCase(count), subject, "p50").samples().isEmpty()) {
+            cells.addAll(cells(setting, testCase, subject, "p50", isOurs(subject) ? MEDIAN_GOAL : null));
+            cells.addAll(cells(setting, testCase, subject, "p99", subject.equals(DAEMON) ? P99_GOAL : null));
+            if (!metric(setting, testCase, subject, "p50").samples().isEmpty()) {
                 setting.screen().row(COLUMNS, cells);
             }
         }
     }
 
     /** Alone, beside cold files, and the ratio. */
-    private List<Cell> cells(Setting setting, int count, String subject, String metric, @Nullable Goal goal) {
+    private List<Cell> cells(Setting setting, String testCase, String subject, String metric, @Nullable Goal goal) {
         Report.Metric alone = metric(setting, ALONE, subject, metric);
-        Report.Metric beside = metric(setting, testCase(count), subject, metric);
+        Report.Metric beside = metric(setting, testCase, subject, metric);
         Tone tone = isOurs(subject) ? Tone.PLAIN : Tone.FAINT;
         return List.of(
                 new Cell(Units.micros(alone.median()), tone),

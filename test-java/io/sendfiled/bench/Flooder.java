@@ -12,29 +12,40 @@ import java.util.List;
  * requests under way; one that besides does not wait for room in the request socket's queue but tries again at once.
  *
  * <p>Each client is a process with one thread, and all want as much as they can get: on few processors they compete for those
- * as well, the ninth in all three cases alike. The fairness index is Jain's, over the rates of the eight: 1 when all are the
+ * as well, the ninth in all cases alike. The fairness index is Jain's, over the rates of the eight: 1 when all are the
  * same, 1/8 when one has everything. A client with many threads gets more than one with few: the kernel lets the threads that
  * wait for room in the queue go on in turn, and so it does with processors; nothing of that is the daemon's to decide.
  */
 final class Flooder implements Scenario {
-    /** Who the ninth is, and its options for load. */
-    private record Ninth(String title, List<Object> options) {}
+    private static final String HOW_TO_READ =
+            "What a ninth client costs the eight by taking processors is in \"elsewhere\": the same flooder at a daemon of its "
+                    + "own, to which the eight have nothing to say. One that tries again at once instead of waiting for room "
+                    + "(rude) runs all the time, and on two processors the scheduler gives it its share of them. Who may not "
+                    + "take that much needs a limit of processors, a cgroup's: no server can give back what its clients "
+                    + "use.";
+
+    /** Who the ninth is, whether it has a daemon of its own, and its options for load. */
+    private record Ninth(String title, boolean elsewhere, List<Object> options) {}
 
     private static final int POLITE = 8;
     private static final int DEPTH = 4;
     private static final int FLOOD = 2048;
     private static final int SIZE = 4096;
     private static final String FILE = "small-4k";
-    private static final Ninth LIKE_THEM = new Ninth("a ninth like them", List.of("--depth", DEPTH));
+    private static final List<Object> POLITE_FLOOD = List.of("--depth", FLOOD);
+    private static final List<Object> RUDE_FLOOD = List.of("--depth", FLOOD, "--rude");
+    private static final Ninth LIKE_THEM = new Ninth("a ninth like them", false, List.of("--depth", DEPTH));
     private static final List<Ninth> NINTHS = List.of(
             LIKE_THEM,
-            new Ninth("a flooder", List.of("--depth", FLOOD)),
-            new Ninth("a rude flooder", List.of("--depth", FLOOD, "--rude")));
+            new Ninth("a flooder", false, POLITE_FLOOD),
+            new Ninth("flooder, elsewhere", true, POLITE_FLOOD),
+            new Ninth("a rude flooder", false, RUDE_FLOOD),
+            new Ninth("rude, elsewhere", true, RUDE_FLOOD));
     private static final Goal FAIR = Goal.atLeast(0.9);
     private static final Goal KEPT = Goal.atLeast(0.75);
 
     private static final List<Column> COLUMNS = List.of(
-            Column.left("eight beside", 17),
+            Column.left("eight beside", 18),
             Column.right("their rate", 10),
             Column.right("ratio", 5),
             Column.right("fairness", 8),
@@ -59,26 +70,30 @@ final class Flooder implements Scenario {
 
     @Override
     public void run(Setting setting) throws IOException, InterruptedException {
+        setting.report().note(name(), HOW_TO_READ);
         TestFiles.warm(TestFiles.file(setting.files(), FILE, SIZE));
-        try (Server daemon = Server.start(setting.programs(), Server.Kind.DAEMON, setting.files(), setting.sockets())) {
+        try (Server daemon = Server.start(setting.programs(), Server.Kind.DAEMON, setting.files(), setting.sockets());
+                Server control =
+                        Server.startDaemon(setting.programs(), "flooder-control", setting.files(), setting.sockets())) {
             setting.load().run(daemon, "--path", FILE, "--depth", 32, "--count", 30_000); // compiled code, a grown heap
             Rounds.alternate(setting.rounds(), NINTHS, (ninth, round) -> {
                 setting.screen().working(ninth.title() + ", round " + (round + 1) + " of " + setting.rounds());
-                measure(setting, daemon, ninth);
+                measure(setting, daemon, ninth.elsewhere() ? control : daemon, ninth);
             });
         }
         judge(setting.report());
         print(setting);
     }
 
-    private void measure(Setting setting, Server daemon, Ninth ninth) throws IOException, InterruptedException {
+    private void measure(Setting setting, Server daemon, Server flooded, Ninth ninth)
+            throws IOException, InterruptedException {
         double seconds = setting.quick() ? 0.5 : 1;
         Report report = setting.report();
         List<LoadClient.Running> polite = new ArrayList<>();
         LoadClient.Result rest;
         List<LoadClient.Result> results = new ArrayList<>();
         /* Longer than all others: it is there all the time. */
-        LoadClient.Running other = setting.load().start(daemon, options(setting, 60, ninth.options()));
+        LoadClient.Running other = setting.load().start(flooded, options(setting, 60, ninth.options()));
         try {
             for (int i = 0; i < POLITE; i++) {
                 polite.add(setting.load().start(daemon, options(setting, seconds, List.of("--depth", DEPTH))));
@@ -138,7 +153,7 @@ final class Flooder implements Scenario {
                     report.metric(name(), ninth.title(), "polite", "fairness"),
                     1,
                     "",
-                    FAIR);
+                    ninth.elsewhere() ? null : FAIR);
             if (!ninth.equals(LIKE_THEM)) {
                 report.compare(
                         name(),
@@ -146,7 +161,7 @@ final class Flooder implements Scenario {
                         "rate of the eight, beside it of beside a ninth like them",
                         report.metric(name(), ninth.title(), "polite", "rate"),
                         report.metric(name(), LIKE_THEM.title(), "polite", "rate"),
-                        KEPT);
+                        ninth.elsewhere() ? null : KEPT);
             }
         }
     }
@@ -166,8 +181,8 @@ final class Flooder implements Scenario {
                                     Cell.of(Units.rate(rate.median())),
                                     ninth.equals(LIKE_THEM)
                                             ? Cell.faint("1")
-                                            : setting.cell(Ratio.ofRounds(rate, fair), KEPT),
-                                    setting.cell(index, FAIR),
+                                            : setting.cell(Ratio.ofRounds(rate, fair), ninth.elsewhere() ? null : KEPT),
+                                    setting.cell(index, ninth.elsewhere() ? null : FAIR),
                                     Cell.of(Units.micros(report.median(name(), ninth.title(), "polite", "p99"))),
                                     Cell.faint(Units.rate(report.median(name(), ninth.title(), "ninth", "rate"))),
                                     Cell.faint(Units.format(

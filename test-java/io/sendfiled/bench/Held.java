@@ -26,6 +26,8 @@ import org.jspecify.annotations.Nullable;
  * the control is the same polite load, beside the same holders, on a server that they do not ask for anything.
  */
 final class Held implements Scenario {
+    private static final String HOW_TO_READ = "TODO";
+
     /** What is held, and how; the options of holder. */
     private record Attack(String title, Needs needs, List<Object> options) {
         Attack(String title, Needs needs, Object... options) {
@@ -115,6 +117,7 @@ final class Held implements Scenario {
 
     @Override
     public void run(Setting setting) throws IOException, InterruptedException {
+        setting.report().note(name(), HOW_TO_READ);
         TestFiles.warm(TestFiles.file(setting.files(), FILE, SIZE));
         TestFiles.warm(TestFiles.file(setting.files(), SCANNED, SIZE));
         TestFiles.warm(TestFiles.file(setting.files(), BIG, BIG_SIZE));

@@ -26,8 +26,8 @@ final class Peers implements Scenario {
     /** A file, and what {@code sfd serve} should reach of whom. */
     private record Size(String title, String file, int bytes, Map<Peer, Goal> goals) {}
 
-    /** Those that goals are about, and ours. */
-    static final List<Peer> JUDGED = List.of(Peer.SERVE, Peer.NGINX, Peer.NGINX_THREADS, Peer.REGION);
+    /** Ours, those that goals are about, and the one beside them that no disk stops either. */
+    static final List<Peer> NEAREST = List.of(Peer.SERVE, Peer.NGINX, Peer.NGINX_THREADS, Peer.REGION, Peer.POOL);
 
     /** Neither of a pair keeps a file open from one request to the next. */
     private static final Map<Peer, Peer> ALIKE = Map.of(Peer.SERVE_NONE_OPEN, Peer.NGINX);
@@ -131,7 +131,7 @@ final class Peers implements Scenario {
             throws IOException, InterruptedException {
         List<Peer> measured = new ArrayList<>(sides.keySet());
         if (setting.quick()) {
-            measured.retainAll(JUDGED);
+            measured.retainAll(NEAREST);
             setting.report().skip(name() + ", the other peers", "checked, not measured, because of --quick");
         }
         int rounds = rounds(setting);

@@ -21,9 +21,6 @@ final class PeersOnSchedule {
     private static final String BESIDE = ", beside cold";
     private static final String TIME_LINE = "time line";
 
-    /** Those that goals are about, and the one beside them that no disk stops either. */
-    private static final List<Peer> PEERS = List.of(Peer.SERVE, Peer.NGINX, Peer.NGINX_THREADS, Peer.REGION, Peer.POOL);
-
     /** Of what the slowest of them serves at most. */
     private static final double SHARE = 0.5;
 
@@ -57,7 +54,7 @@ final class PeersOnSchedule {
 
     /** Blocks. After the warm files, whose rates it goes by. */
     void measure(Map<Peer, WebSide> sides) throws IOException, InterruptedException {
-        List<Peer> peers = PEERS.stream().filter(sides::containsKey).toList();
+        List<Peer> peers = Peers.NEAREST.stream().filter(sides::containsKey).toList();
         double slowest = peers.stream()
                 .mapToDouble(peer -> setting.report().median(scenario.name(), Peers.SMALL, peer.title, WebSide.RATE))
                 .min()

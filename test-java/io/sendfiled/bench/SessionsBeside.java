@@ -14,7 +14,6 @@ final class SessionsBeside {
 
     private static final String IDLE = "idle sessions";
     private static final int SESSIONS = 1000;
-    private static final int ROUNDS = 3;
     private static final int KIB = 1024;
     private static final Goal MEMORY = Goal.atMost(16);
     /** Of a processor, in percent: what a JVM that does nothing rounds to. */
@@ -77,7 +76,7 @@ final class SessionsBeside {
     private void measureIdle(Scenario.Setting setting) throws IOException, InterruptedException {
         Report report = setting.report();
         double seconds = setting.quick() ? 2 : 10;
-        for (int round = 0; round < (setting.quick() ? 1 : ROUNDS); round++) {
+        for (int round = 0; round < (setting.quick() ? 1 : setting.rounds()); round++) {
             setting.screen().working(SESSIONS + " sessions that ask nothing, round " + (round + 1));
             try (Server daemon = Server.startDaemon(
                     setting.programs(), "idle-" + round, SESSIONS, setting.files(), setting.sockets())) {

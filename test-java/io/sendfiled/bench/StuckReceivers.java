@@ -21,7 +21,6 @@ final class StuckReceivers implements Scenario {
     private static final int SPARE_TRANSFERS = 100; // for the warm requests beside them
     private static final int DESCRIPTORS_EACH = 3; // file, destination, status
     private static final int OTHER_DESCRIPTORS = 500;
-    private static final int MEMORY_ROUNDS = 3;
     private static final int WARM_CONNECTIONS = 4;
     private static final int KIB = 1024;
 
@@ -90,7 +89,7 @@ final class StuckReceivers implements Scenario {
         TestFiles.warm(TestFiles.file(setting.files(), BIG, BIG_SIZE));
         List<Side> sides = new ArrayList<>();
         try {
-            for (int round = 1; round < (setting.quick() ? 1 : MEMORY_ROUNDS); round++) {
+            for (int round = 1; round < (setting.quick() ? 1 : setting.rounds()); round++) {
                 start(setting, most, round).close();
             }
             for (int count : counts) {

@@ -17,7 +17,9 @@ import java.util.List;
  */
 final class Uids implements Scenario {
     private static final String HOW_TO_READ =
-            "What a flood costs by taking processors is in \"elsewhere\": the same flood at a daemon of " + "its own.";
+            "What a flood costs by taking processors is in \"elsewhere\": the same flood at a daemon of its own. There a flood of "
+                    + "four threads or more has an own loop that works for it, and may cost more. One that tries again at once "
+                    + "(rude) is held to a request a millisecond, but its threads run all the time.";
 
     /** What the other user sends, and how; the options of load. */
     private record Flood(String title, List<Object> options) {
