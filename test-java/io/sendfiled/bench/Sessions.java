@@ -65,6 +65,10 @@ final class Sessions implements Scenario {
         }
     }
 
+    private static final String HOW_TO_READ =
+            "Where no file is kept open (no cache), a request by path has five system calls of its own: it opens a file, looks "
+                    + "at it, reads, sends and closes it. A datagram's has thirteen, but the two that cost the most, to open "
+                    + "and to send, are in both.";
     private static final Goal OF_C = Goal.atLeast(0.7);
 
     /** Those that answer. */
@@ -139,6 +143,7 @@ final class Sessions implements Scenario {
 
     @Override
     public void run(Setting setting) throws IOException, InterruptedException {
+        setting.report().note(name(), HOW_TO_READ);
         TestFiles.warm(TestFiles.file(setting.files(), FILE, SIZE));
         try (Server original =
                         Server.start(setting.programs(), Server.Kind.ORIGINAL, setting.files(), setting.sockets());

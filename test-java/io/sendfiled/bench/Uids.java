@@ -17,9 +17,11 @@ import java.util.List;
  */
 final class Uids implements Scenario {
     private static final String HOW_TO_READ =
-            "What a flood costs by taking processors is in \"elsewhere\": the same flood at a daemon of its own. There a flood of "
-                    + "four threads or more has an own loop that works for it, and may cost more. One that tries again at once "
-                    + "(rude) is held to a request a millisecond, but its threads run all the time.";
+            "What a flood costs by taking processors is in \"elsewhere\": the same flood at a daemon of its own, whose loop works "
+                    + "for it as well. A flooder that tries again at once (rude) is held to a request a millisecond, but its "
+                    + "threads run all the time: with four of them on two processors the polite user waits for a processor "
+                    + "most of the time, and has a part of its requests only, here and elsewhere (rate). Among so few each "
+                    + "bad request counts, which is received, refused and logged.";
 
     /** What the other user sends, and how; the options of load. */
     private record Flood(String title, List<Object> options) {
@@ -138,6 +140,7 @@ final class Uids implements Scenario {
     private void sample(Setting setting, Flood flood, String subject, LoadClient.Result result) {
         setting.report().sample(name(), flood.title(), subject, "p50", "us", result.p50_us());
         setting.report().sample(name(), flood.title(), subject, "p99", "us", result.p99_us());
+        setting.report().sample(name(), flood.title(), subject, "rate", "requests/s", result.rate());
     }
 
     private void print(Setting setting) {
