@@ -383,10 +383,11 @@ int sfd_loop_run_turn(struct sfd_loop *loop)
         return turn->offloads == 0 && turn->requests == 0 && turn->messages == 0 ? -ESHUTDOWN : 0;
     }
     const int result = wait_for_events(loop);
+    if (result < 0) return result; /* it cannot go on: nobody looks at its turn buffer any more */
     take_events(loop);
     take_requests(loop);
     publish(loop);
-    return result;
+    return 0;
 }
 
 /* ------------------------------------------------------------------ other threads */

@@ -89,6 +89,32 @@ fail:
     return result;
 }
 
+static void forget_task(struct sfd_loop *loop, struct sfd_task *task)
+{
+    if (task->kind >= SFD_TASK_LOCAL) {
+        sfd_loop_local_forget_task(loop, task);
+    } else if (task->kind == SFD_TASK_SESSION) {
+        sfd_loop_session_take(loop, task); /* to be told that it is over */
+    } else if (task->kind == SFD_TASK_COMMAND || task->kind == SFD_TASK_ORDER) {
+        struct sfd_command *command = (struct sfd_command *)task;
+        sfd_closer_take_unknown(&loop->context.closer, &command->dest, NULL);
+        sfd_loop_requests_free(command);
+    }
+}
+
+/* What came by the mailbox, into which nothing comes any more: not even from what is forgotten here. */
+static void forget_mail(struct sfd_loop *loop)
+{
+    do {
+        if (loop->mail == NULL) loop->mail = sfd_mailbox_take(&loop->mailbox);
+        while (loop->mail != NULL) {
+            struct sfd_task *task = loop->mail;
+            loop->mail = task->next;
+            forget_task(loop, task);
+        }
+    } while (!sfd_mailbox_close(&loop->mailbox));
+}
+
 void sfd_loop_destroy(struct sfd_loop *loop)
 {
     struct sfd_transfer *t;
@@ -101,23 +127,13 @@ void sfd_loop_destroy(struct sfd_loop *loop)
     loop->context.kernel.sys = loop->context.closer.sys = loop->shared->kernel.sys;
     for (int32_t i = 0; loop->turn != NULL && i < loop->turn->requests; i++)
         sfd_loop_requests_drop(loop, &loop->turn->slot[i]);
-    for (struct sfd_task *task = sfd_mailbox_take(&loop->mailbox); task != NULL; task = next) {
-        next = task->next;
-        const uint8_t kind = task->kind; /* its request may be freed */
-        if (kind >= SFD_TASK_LOCAL) sfd_loop_local_forget_task(loop, task);
-        if (kind == SFD_TASK_SESSION) sfd_loop_session_take(loop, task); /* to be told that it is over */
-        if (kind != SFD_TASK_COMMAND && kind != SFD_TASK_ORDER) continue;
-        struct sfd_command *command = (struct sfd_command *)task;
-        sfd_closer_take_unknown(&loop->context.closer, &command->dest, NULL);
-        sfd_loop_requests_free(command);
-    }
+    forget_mail(loop);
     for (struct sfd_task *task = loop->offload_first; task != NULL; task = next) {
         next = task->next;
         if (task->kind == SFD_TASK_CLOSE) sfd_loop_offload_close(task);
     }
     sfd_loop_requests_forget(loop);
     sfd_loop_local_forget(loop);
-    sfd_loop_sessions_forget(loop);
     while ((t = sfd_transfer_table_next(&loop->transfers, &position)) != NULL) {
         t->loop.offloaded = false; /* no thread works on it any more */
         sfd_transfer_abort(&loop->context, t, -ESHUTDOWN);
@@ -128,6 +144,7 @@ void sfd_loop_destroy(struct sfd_loop *loop)
         sfd_transfer_deinit(&loop->context, t);
         free(t);
     }
+    sfd_loop_sessions_forget(loop); /* with the ends of their transfers */
     sfd_outbox_deinit(&loop->outbox);
     sfd_closer_deinit(&loop->context.closer);
     sfd_timers_deinit(&loop->context.timers);

@@ -351,7 +351,7 @@ void sfd_loop_sessions_close_unused(struct sfd_loop *loop);
 /* The process of a client is gone, and with it its sessions. */
 void sfd_loop_sessions_end_of(struct sfd_loop *loop, const struct sfd_client *client);
 
-/* Ends all; the loop ends, and nothing of them is in flight. */
+/* Ends all; the loop ends, and so have their transfers. */
 void sfd_loop_sessions_forget(struct sfd_loop *loop);
 
 /* Of one session, for loop_session_*.c: it has something to do; it ends; its Hello is decided: 0 or -errno. */

@@ -676,10 +676,13 @@ void sfd_loop_sessions_serve(struct sfd_loop *loop)
 void sfd_loop_sessions_forget(struct sfd_loop *loop)
 {
     struct sfd_session *s;
+    struct sfd_slot slot;
 
     for (uint32_t i = 0; i < loop->sessions.capacity; i++)
         if (loop->sessions.at[i] != NULL) sfd_loop_session_end(loop, loop->sessions.at[i]);
     sfd_loop_session_take_ends(loop);
+    while (sfd_loop_sessions_ask(loop, &slot, 1) > 0)
+        sfd_loop_sessions_decide(loop, &slot, ESHUTDOWN);
     sfd_loop_sessions_look(loop);
     while ((s = take_first(&loop->sessions.last)) != NULL) {
         s->queued = false;
@@ -687,7 +690,6 @@ void sfd_loop_sessions_forget(struct sfd_loop *loop)
         if (s->connection >= 0) clear(loop, s);
         sfd_loop_session_put(loop, s);
     }
-    sfd_outbox_deinit(&loop->sessions.outbox);
     free(loop->sessions.at);
     loop->sessions.at = NULL;
 }

@@ -670,6 +670,21 @@ TEST_F(LoopLocalTest, ShouldLeaveNothingBehindWhenItIsDestroyedWithoutAStop)
     EXPECT_NE(0u, readToEnd(pipe.in.get()).size()) << "and there is an end";
 }
 
+TEST_F(LoopLocalTest, ShouldForgetWhatATurnHasLeftOfItsMail)
+{
+    std::vector<struct sfd_local_request *> requests(2000);
+    const struct sfd_local_order what = order(SFD_WIRE_OPEN_FILE, -1);
+    for (struct sfd_local_request *&request : requests) {
+        ASSERT_EQ(0, sfd_local_submit(shared_.get(), &what, &request));
+    }
+    turn();
+    EXPECT_NE(nullptr, loop()->mail);
+    destroyLoops();
+    for (struct sfd_local_request *request : requests) {
+        sfd_local_release(request);
+    }
+}
+
 /* ------------------------------------------------------------------ two loops */
 
 class TwoLocalLoopsTest : public LoopLocalTest

@@ -855,6 +855,19 @@ TEST_F(LoopTest, ShouldLeaveNothingBehindWhenItIsDestroyedInMidWork)
     EXPECT_EQ(error(0x82, ESHUTDOWN), messages(drain(parked.get())).back());
 }
 
+/* Nobody looks at the turn buffer then. */
+TEST_F(LoopTest, ShouldKeepItsClosesForItsEndWhenItCannotWaitForEvents)
+{
+    warmUp();
+    file(BIG);
+    const OwnedFd out = openFile(*directory_ / "out", O_WRONLY | O_CREAT);
+    submit("malformed", {out.get()});
+    until([&] { return received_ == 1; });
+    sys_.epoll_wait = [](int, struct epoll_event *, int, int) { return -EBADF; };
+    EXPECT_EQ(-EBADF, sfd_carrier_poll(carriers_[0]));
+    destroyLoops();
+}
+
 /* ------------------------------------------------------------------ two loops */
 
 class TwoLoopsTest : public LoopFixture
