@@ -374,6 +374,7 @@ int sfd_loop_run_turn(struct sfd_loop *loop)
     sfd_loop_act_look(loop);
     run_ready(loop);
     run_timers(loop);
+    sfd_loop_sessions_tell(loop);
     sfd_loop_sessions_listen(loop);
     sfd_loop_sessions_serve(loop);
     publish_transfers(loop);

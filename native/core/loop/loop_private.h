@@ -7,7 +7,9 @@
  *     loop.c            the turn
  *     loop_requests.c   what a request asks for
  *     loop_local.c      the same of requests of this process
- *     loop_session.c    connections of sessions
+ *     loop_session.c    its sessions, and whose turn it is
+ *     loop_session_accept.c     connections as they come
+ *     loop_session_messages.c   what comes over them
  *     loop_session_move.c       when a session goes to another loop
  *     loop_session_handles.c    what is registered over them
  *     loop_session_requests.c   what their requests ask for, out of their rings
@@ -304,22 +306,13 @@ void sfd_loop_local_publish(struct sfd_loop *loop);
 void sfd_loop_local_forget(struct sfd_loop *loop);
 void sfd_loop_local_forget_task(struct sfd_loop *loop, struct sfd_task *task);
 
-/* ---- loop_session.c ---- */
+/* ---- loop_session*.c: what they do for the others; between themselves: loop_session.h ---- */
 
-/* The root of requests that come by a socket, for what the kernel has in memory; NULL: there is none. */
-static inline struct sfd_hot *sfd_loop_hot(const struct sfd_loop *loop, int32_t root)
-{
-    return root >= 0 && root < SFD_ROOTS_MAX ? loop->shared->hot[root] : NULL;
-}
-
-/* Whether sessions begin nothing new any more, and end when they are idle. */
-static inline bool sfd_loop_sessions_end(const struct sfd_loop *loop)
-{
-    return loop->stopping || loop->draining || atomic_load_explicit(&loop->shared->sessions_end, memory_order_relaxed);
-}
-
-/* Once a turn: the loop that accepts connections begins to, or stops; and sessions are told that they are to end. */
+/* Once a turn: the loop that accepts connections begins to, or stops. */
 void sfd_loop_sessions_listen(struct sfd_loop *loop);
+
+/* Once a turn: sessions are told that they are to end; and the dispatcher is asked anew after a reload. */
+void sfd_loop_sessions_tell(struct sfd_loop *loop);
 
 /* An event of a session, or of the listening socket. */
 void sfd_loop_sessions_event(struct sfd_loop *loop, uint64_t data);
@@ -327,25 +320,25 @@ void sfd_loop_sessions_event(struct sfd_loop *loop, uint64_t data);
 /* SFD_TASK_SESSION: it is this loop's from here on. */
 void sfd_loop_session_take(struct sfd_loop *loop, struct sfd_task *task);
 
-/* Gives a session that has no loop to that one, or takes it if that one has ended. */
-void sfd_loop_session_give(struct sfd_loop *loop, struct sfd_session *session, struct sfd_loop *to);
-
-/* It has no loop any more. Takes the caller's reference: the caller has to give it to another one. */
-void sfd_loop_session_leave(struct sfd_loop *loop, struct sfd_session *session);
-
 /* Once a turn, after its mail and its transfers: serves those that have something to do. */
 void sfd_loop_sessions_serve(struct sfd_loop *loop);
+
+/* A turn has worked for so long. */
+void sfd_loop_sessions_note_turn(struct sfd_loop *loop, uint64_t worked_ns, uint64_t now_ns);
 
 /* Sessions that wait for a thread may have one now. */
 void sfd_loop_sessions_look(struct sfd_loop *loop);
 
+/* Fills slots for the dispatcher: how many. Makes no system call. */
+int sfd_loop_sessions_ask(struct sfd_loop *loop, struct sfd_slot *slots, int most);
+
+/* Its verdict on what a slot asked, 0 or an errno. */
+void sfd_loop_sessions_decide(struct sfd_loop *loop, struct sfd_slot *slot, int verdict);
+
 /* The timer look_for_silent is due. */
 void sfd_loop_sessions_end_silent(struct sfd_loop *loop);
 
-/* A file of a root may be kept open for the next request by its path: it is closed in time, if there is none. */
-void sfd_loop_sessions_kept(struct sfd_loop *loop, const struct sfd_hot *hot);
-
-/* The timer: closes kept files that nobody has asked for. */
+/* The timer close_unused: closes kept files that nobody has asked for. */
 void sfd_loop_sessions_close_unused(struct sfd_loop *loop);
 
 /* The process of a client is gone, and with it its sessions. */
@@ -353,71 +346,6 @@ void sfd_loop_sessions_end_of(struct sfd_loop *loop, const struct sfd_client *cl
 
 /* Ends all; the loop ends, and so have their transfers. */
 void sfd_loop_sessions_forget(struct sfd_loop *loop);
-
-/* Of one session, for loop_session_*.c: it has something to do; it ends; its Hello is decided: 0 or -errno. */
-void sfd_loop_session_queue(struct sfd_loop *loop, struct sfd_session *session);
-void sfd_loop_session_end(struct sfd_loop *loop, struct sfd_session *session);
-void sfd_loop_session_open(struct sfd_loop *loop, struct sfd_session *session, int error);
-void sfd_loop_session_put(struct sfd_loop *loop, struct sfd_session *session);
-
-/* ---- loop_session_move.c ---- */
-
-/* A turn has worked for so long. */
-void sfd_loop_sessions_note_turn(struct sfd_loop *loop, uint64_t worked_ns, uint64_t now_ns);
-
-/*
- * A session was served since then; the time of the next one begins now. True: it is another loop's from here on, with
- * the caller's reference.
- */
-bool sfd_loop_session_served(struct sfd_loop *loop, struct sfd_session *session, uint64_t *since_ns);
-
-/* ---- loop_session_handles.c ---- */
-
-/* 0 if `fd` is a memory file with these seals, and what it is; or -errno. */
-int sfd_loop_session_look_at_memory(const struct sfd_sys *sys, int fd, int seals, struct sfd_session_memory *out);
-
-/*
- * Whether all pages of a buffer are there, as far as was looked in this turn: what is filled otherwise is charged to
- * this process, and has to be granted (memory/memory_budget.h).
- */
-bool sfd_loop_session_is_whole(struct sfd_loop *loop, struct sfd_session *session, uint32_t handle);
-
-/* A place for a thing that is open already. 0, or -errno. */
-int sfd_loop_session_add_handle(struct sfd_loop *loop, struct sfd_session *session, enum sfd_session_kind kind,
-                                uint32_t *handle);
-
-/* A Register. Takes `fd`, or the -errno for which there is none. */
-void sfd_loop_session_register(struct sfd_loop *loop, struct sfd_session *session, uint32_t kind, int fd,
-                               uint64_t user_data);
-
-/* A handle stands for nothing any more. */
-void sfd_loop_session_release(struct sfd_loop *loop, struct sfd_session *session, struct sfd_handle *thing);
-
-/* ---- loop_session_requests.c ---- */
-
-/* Takes entries, and goes on with what is due. True: there may be more at once. */
-bool sfd_loop_session_run(struct sfd_loop *loop, struct sfd_session *session);
-
-/* ---- loop_session_transfers.c ---- */
-
-/* Requests that were not served at once have ended. */
-void sfd_loop_session_take_ends(struct sfd_loop *loop);
-
-/* ---- loop_session_jobs.c ---- */
-
-/* One that was promised is written; the client sees it with the next ones that it is shown. */
-void sfd_loop_session_complete(struct sfd_session *session, const struct sfd_session_completion *completion);
-
-void sfd_loop_session_cancel_all(struct sfd_session *session);
-
-/* The dispatcher is to say whether the client is served. 0 or -ENOMEM. */
-int sfd_loop_session_ask_hello(struct sfd_loop *loop, struct sfd_session *session);
-
-/* Fills slots for the dispatcher: how many. Makes no system call. */
-int sfd_loop_sessions_ask(struct sfd_loop *loop, struct sfd_slot *slots, int most);
-
-/* Its verdict on what a slot asked, 0 or an errno. */
-void sfd_loop_sessions_decide(struct sfd_loop *loop, struct sfd_slot *slot, int verdict);
 
 /* ---- loop_admission.c ---- */
 

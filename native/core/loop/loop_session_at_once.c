@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "disk/open.h"
-#include "loop/loop_private.h"
+#include "loop/loop_session.h"
 #include "loop/session_job.h"
 #include "sys/errno_policy.h"
 
@@ -26,6 +26,26 @@ static bool is_cold(int64_t result)
            result == -ENFILE;
 }
 
+/* A file of a root may be kept open for the next request by its path: it is closed in time, if there is none. */
+static void note_kept(struct sfd_loop *loop, const struct sfd_hot *hot)
+{
+    struct sfd_timer *timer = &loop->sessions.close_unused;
+
+    if (timer->position != 0) return; /* all roots have the same times */
+    const uint64_t in_ns = sfd_hot_cache_sweep_in(&hot->cache);
+    if (in_ns > 0) sfd_timer_arm(&loop->context.timers, timer, sfd_loop_sys(loop)->now_ms() + in_ns / 1000000 + 1);
+}
+
+void sfd_loop_sessions_close_unused(struct sfd_loop *loop)
+{
+    for (int32_t i = 0; i < SFD_ROOTS_MAX; i++) {
+        struct sfd_hot *hot = sfd_loop_hot(loop, i);
+        if (hot == NULL || sfd_hot_cache_sweep_in(&hot->cache) == 0) continue;
+        sfd_hot_cache_sweep(&hot->cache, sfd_loop_sys(loop)->now_ns());
+        note_kept(loop, hot);
+    }
+}
+
 /* 1: the source is there, and its range known; 0: only somebody who may wait can tell; -errno. */
 static int find_source(struct sfd_loop *loop, struct sfd_session *s, struct sfd_session_attempt *a)
 {
@@ -37,7 +57,7 @@ static int find_source(struct sfd_loop *loop, struct sfd_session *s, struct sfd_
         const int result =
             hot == NULL ? -EAGAIN : sfd_hot_source_open_counted(hot, a->path, loop->context.counters, &a->source);
         if (result < 0) return is_cold(result) ? 0 : result;
-        sfd_loop_sessions_kept(loop, hot);
+        note_kept(loop, hot);
         a->from = a->source;
     } else {
         const struct sfd_handle *thing = sfd_handles_find(&s->handles, a->entry->file, SFD_SESSION_FILE);

@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 
 #include "disk/open.h"
-#include "loop/loop_private.h"
+#include "loop/loop_session.h"
 
 /* ------------------------------------------------------------------ memory of a client's */
 

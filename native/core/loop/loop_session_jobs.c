@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "loop/loop_private.h"
+#include "loop/loop_session.h"
 #include "loop/session_job.h"
 
 /* ------------------------------------------------------------------ completions */

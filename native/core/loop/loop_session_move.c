@@ -26,7 +26,7 @@
  */
 #include <fcntl.h>
 
-#include "loop/loop_private.h"
+#include "loop/loop_session.h"
 
 #define MS ((uint64_t)1000 * 1000)
 

@@ -7,7 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "loop/loop_private.h"
+#include "loop/loop_session.h"
 #include "loop/session_job.h"
 #include "transfer/observe.h"
 

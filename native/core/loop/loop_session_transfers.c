@@ -6,7 +6,7 @@
 #include <fcntl.h>
 #include <string.h>
 
-#include "loop/loop_private.h"
+#include "loop/loop_session.h"
 #include "loop/session_job.h"
 #include "transfer/observe.h"
 
