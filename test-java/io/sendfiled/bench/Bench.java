@@ -341,7 +341,10 @@ public final class Bench {
             String detail = comparison.shown() + " (" + comparison.goal() + ")  " + comparison.what();
             switch (Objects.requireNonNull(comparison.verdict())) {
                 case MET -> screen.step(comparison.testCase(), detail);
-                case NOISY -> screen.noisy(comparison.testCase(), detail + ", noisy");
+                case NOISY, FEW_ROUNDS ->
+                    screen.noisy(
+                            comparison.testCase(),
+                            detail + ", " + comparison.verdict().word());
                 case MISSED -> screen.failure(comparison.testCase(), detail);
             }
         }

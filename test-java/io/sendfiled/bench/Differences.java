@@ -23,7 +23,7 @@ record Differences(List<Row> goals, List<Row> rows, List<String> onlyOld, List<S
         BETTER,
         WORSE,
         NOISE,
-        /** One side has fewer than {@link #FEWEST_ROUNDS} rounds, so that its interval says nothing. */
+        /** One side has fewer than {@link Ratio#FEWEST_ROUNDS} rounds, so that its interval says nothing. */
         UNKNOWN
     }
 
@@ -63,9 +63,6 @@ record Differences(List<Row> goals, List<Row> rows, List<String> onlyOld, List<S
         }
     }
 
-    /** Of fewer, the least and the greatest are no interval. */
-    static final int FEWEST_ROUNDS = 5;
-
     static Differences between(Results older, Results newer) {
         Map<Key, Report.Metric> left = Key.metrics(older);
         List<Row> rows = new ArrayList<>();
@@ -96,7 +93,7 @@ record Differences(List<Row> goals, List<Row> rows, List<String> onlyOld, List<S
                 boolean isEnough = Math.min(
                                         older.environment().rounds(),
                                         newer.environment().rounds())
-                                >= FEWEST_ROUNDS
+                                >= Ratio.FEWEST_ROUNDS
                         && old.ratio().low() < old.ratio().high()
                         && goal.ratio().low() < goal.ratio().high();
                 goals.add(new Row(
@@ -119,7 +116,7 @@ record Differences(List<Row> goals, List<Row> rows, List<String> onlyOld, List<S
         Ratio older = Ratio.ofSamples(old);
         Ratio newer = Ratio.ofSamples(metric);
         Ratio ratio = newer.over(older);
-        boolean isEnough = Math.min(old.samples().size(), metric.samples().size()) >= FEWEST_ROUNDS;
+        boolean isEnough = Math.min(old.samples().size(), metric.samples().size()) >= Ratio.FEWEST_ROUNDS;
         Change change = isEnough ? change(ratio, Units.isMoreBetter(metric.unit())) : Change.UNKNOWN;
         return new Row(key, metric.unit(), older, newer, ratio, change);
     }

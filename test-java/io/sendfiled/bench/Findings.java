@@ -34,6 +34,7 @@ record Findings(Results results) {
         long met = results.count(Ratio.Verdict.MET);
         long noisy = results.count(Ratio.Verdict.NOISY);
         long missed = results.count(Ratio.Verdict.MISSED);
+        long few = results.count(Ratio.Verdict.FEW_ROUNDS);
         List<String> sentences = new ArrayList<>();
         sentences.add(
                 "sendfiled opens files and sends them on behalf of other programs, so that no disk makes them wait.");
@@ -46,8 +47,12 @@ record Findings(Results results) {
                                 + " are not to be quoted."
                         : Units.format(
                                 "Of %d goals %d were met and %d missed; for %d the rounds differ too much for a verdict"
-                                        + " (noisy).",
-                                met + noisy + missed, met, missed, noisy));
+                                        + " (noisy)%s.",
+                                results.judged().size(),
+                                met,
+                                missed,
+                                noisy,
+                                few == 0 ? "" : Units.format(", for %d there were too few", few)));
         if (!results.failed().isEmpty() || !results.skipped().isEmpty()) {
             sentences.add(Units.format(
                     "Of its parts %d broke off and %d were left out; both are named below.",
@@ -71,8 +76,10 @@ record Findings(Results results) {
                         + " replace. Fewest calls: the least that a server can do, in C. A bare loop: sendfile or splice, and"
                         + " no server around it.",
                 "Brackets and whiskers are the interval in which the true median lies, with a confidence of 93 % or more if there"
-                        + " were five rounds or more; of fewer it is from the least to the greatest.",
-                "A goal is met or missed if the whole interval says so, and noisy if the goal lies inside it.",
+                        + " were five rounds or more; of fewer it is from the least to the greatest. \"Once\": it was measured"
+                        + " once.",
+                "✓ met, ✗ missed: the whole interval says so. ~ noisy: the goal lies inside it. · few rounds: fewer than five,"
+                        + " which are no reason for a verdict; of system calls, which do not vary, one is enough.",
                 "Quote ratios, not the absolute numbers: these are of this machine and this hour.");
     }
 
@@ -197,6 +204,7 @@ record Findings(Results results) {
                     case MET -> "✓";
                     case MISSED -> "✗";
                     case NOISY -> "~";
+                    case FEW_ROUNDS -> "·";
                 };
     }
 
@@ -219,8 +227,11 @@ record Findings(Results results) {
         return Units.format("%.0f %%", (most - least) / Math.abs(metric.median()) * 100);
     }
 
-    /** The interval of a metric's median; empty if it was measured once. */
+    /** The interval of a metric's median; empty if all rounds were the same. */
     private static String interval(Report.Metric metric) {
+        if (metric.samples().size() == 1) {
+            return "once";
+        }
         Ratio interval = Ratio.ofSamples(metric);
         return interval.low() == interval.high()
                 ? ""

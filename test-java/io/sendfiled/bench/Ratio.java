@@ -11,10 +11,11 @@ import org.jspecify.annotations.Nullable;
  *
  * @param value the median of the ratios of the rounds; NaN: it was not measured
  * @param low the lower end of the interval in which the true median lies, with a confidence of {@link #CONFIDENCE} if there
- *     were five rounds or more; of fewer, the least of them
+ *     were {@link #FEWEST_ROUNDS} or more; of fewer, the least of them
  * @param high its upper end
+ * @param rounds how often it was measured; 0: that is not known
  */
-record Ratio(double value, double low, double high) {
+record Ratio(double value, double low, double high, int rounds) {
     /** What a judgement says of a goal. */
     enum Verdict {
         @SerializedName("met")
@@ -23,20 +24,32 @@ record Ratio(double value, double low, double high) {
         MISSED,
         /** The rounds differ so much that both are possible. */
         @SerializedName("noisy")
-        NOISY;
+        NOISY,
+        /** It was measured in fewer rounds than say something. */
+        @SerializedName("few rounds")
+        FEW_ROUNDS;
 
-        /** In one word. */
+        /** As people read it. */
         String word() {
-            return name().toLowerCase(Locale.ROOT);
+            return name().toLowerCase(Locale.ROOT).replace('_', ' ');
         }
     }
 
-    /** That of five rounds, which are the least that say something: with that of all of them, 1 - 2 / 2^5. */
+    /** Of fewer, the least and the greatest are no interval to judge by: of three, its confidence is 1 - 2 / 2^3. */
+    static final int FEWEST_ROUNDS = 5;
+
+    /** That of so many rounds, with all of them in it: 1 - 2 / 2^5. */
     private static final double CONFIDENCE = 0.93;
 
     /** A number that was measured once. */
     static Ratio of(double value) {
-        return new Ratio(value, value, value);
+        return new Ratio(value, value, value, 1);
+    }
+
+    /** Of medians that have no rounds in common, and whose rounds are not known. */
+    static Ratio ofMedians(double ours, double theirs) {
+        double value = ours / theirs;
+        return new Ratio(value, value, value, 0);
     }
 
     /** Of those of the same round: what drifts from round to round is in both halves of each ratio. */
@@ -67,7 +80,7 @@ record Ratio(double value, double low, double high) {
     private static Ratio ofValues(double[] values) {
         Arrays.sort(values);
         int left = leftOut(values.length);
-        return new Ratio(Units.median(values), values[left], values[values.length - 1 - left]);
+        return new Ratio(Units.median(values), values[left], values[values.length - 1 - left], values.length);
     }
 
     /**
@@ -89,7 +102,7 @@ record Ratio(double value, double low, double high) {
 
     /** In another unit. */
     Ratio times(double scale) {
-        return new Ratio(value * scale, low * scale, high * scale);
+        return new Ratio(value * scale, low * scale, high * scale, rounds);
     }
 
     /**
@@ -97,7 +110,7 @@ record Ratio(double value, double low, double high) {
      * outside only if one of the true medians is outside of its own.
      */
     Ratio over(Ratio other) {
-        return new Ratio(value / other.value, low / other.high, high / other.low);
+        return new Ratio(value / other.value, low / other.high, high / other.low, Math.min(rounds, other.rounds));
     }
 
     boolean isMeasured() {
@@ -107,8 +120,17 @@ record Ratio(double value, double low, double high) {
     /** What it says of a goal; null without one. */
     @Nullable
     Verdict verdict(Report.@Nullable Goal goal) {
+        return verdict(goal, FEWEST_ROUNDS);
+    }
+
+    /** The same of a number that is certain after so many rounds. */
+    @Nullable
+    Verdict verdict(Report.@Nullable Goal goal, int fewest) {
         if (goal == null) {
             return null;
+        }
+        if (rounds < fewest) {
+            return Verdict.FEW_ROUNDS;
         }
         boolean worst = goal.isMetBy(goal.atLeast() ? low : high);
         boolean best = goal.isMetBy(goal.atLeast() ? high : low);

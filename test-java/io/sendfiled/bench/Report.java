@@ -44,7 +44,9 @@ final class Report {
             Ratio.@Nullable Verdict verdict) {
         /** The value as people read it. */
         String shown() {
-            return ratio.shown() + (isRatio() || unit.isEmpty() ? "" : " " + unit);
+            return ratio.shown()
+                    + (isRatio() || unit.isEmpty() ? "" : " " + unit)
+                    + (ratio.rounds() == 1 ? ", once" : "");
         }
 
         /** Whether it compares two of this run. */
@@ -74,6 +76,8 @@ final class Report {
     }
 
     private static final String RATIO = "ratio";
+    /** The unit of what is the same in each round, so that one round is enough. */
+    private static final String CALLS = "calls";
 
     private final Map<String, Metric> metrics = new LinkedHashMap<>();
     private final List<Comparison> comparisons = new ArrayList<>();
@@ -197,9 +201,9 @@ final class Report {
         return samples.isEmpty() ? Double.NaN : Collections.min(samples);
     }
 
-    /** Adds a ratio of numbers that have no rounds in common, unless one of them was not measured. */
+    /** Adds a ratio of medians that have no rounds in common, unless one was not measured: too little to judge a goal by. */
     void compare(String scenario, String testCase, String what, double ours, double theirs, @Nullable Goal goal) {
-        add(scenario, testCase, what, Ratio.of(ours / theirs), RATIO, goal);
+        add(scenario, testCase, what, Ratio.ofMedians(ours, theirs), RATIO, goal);
     }
 
     /** Adds the ratio of two that were measured in the same rounds, unless one of them was not. */
@@ -245,7 +249,7 @@ final class Report {
         return measured;
     }
 
-    /** Adds a number that was measured once, unless it was not. */
+    /** Adds a number that was measured once, unless it was not: judged only if it is a count of calls. */
     void judge(String scenario, String testCase, String what, double value, String unit, @Nullable Goal goal) {
         add(scenario, testCase, what, Ratio.of(value), unit, goal);
     }
@@ -253,7 +257,9 @@ final class Report {
     private void add(String scenario, String testCase, String what, Ratio ratio, String unit, @Nullable Goal goal) {
         if (ratio.isMeasured()) {
             Goal judged = quick ? null : goal;
-            comparisons.add(new Comparison(scenario, testCase, what, ratio, unit, judged, ratio.verdict(judged)));
+            int fewest = unit.equals(CALLS) ? 1 : Ratio.FEWEST_ROUNDS;
+            comparisons.add(
+                    new Comparison(scenario, testCase, what, ratio, unit, judged, ratio.verdict(judged, fewest)));
         }
     }
 

@@ -41,10 +41,10 @@ final class ReportTest {
 
     @Test
     void shouldMissAGoalThatIsNotReached() {
-        sample("ours", 9, 9);
-        sample("theirs", 10, 10);
+        sample("ours", 9, 9, 9, 9, 9);
+        sample("theirs", 10, 10, 10, 10, 10);
 
-        assertEquals(new Ratio(0.9, 0.9, 0.9), compare());
+        assertEquals(new Ratio(0.9, 0.9, 0.9, 5), compare());
         assertEquals(Verdict.MISSED, report.comparisons().get(0).verdict());
         assertEquals("0.90", report.comparisons().get(0).shown());
     }
@@ -54,7 +54,7 @@ final class ReportTest {
         sample("ours", 12, 11, 13, 9, 12);
         sample("theirs", 10, 10, 10, 10, 10);
 
-        assertEquals(new Ratio(1.2, 0.9, 1.3), compare());
+        assertEquals(new Ratio(1.2, 0.9, 1.3, 5), compare());
         assertEquals(Verdict.NOISY, report.comparisons().get(0).verdict());
         assertEquals("1.20 [0.90, 1.30]", report.comparisons().get(0).shown());
     }
@@ -66,7 +66,29 @@ final class ReportTest {
 
         assertNull(quick.comparisons().get(0).verdict());
         assertNull(quick.comparisons().get(0).goal());
-        assertEquals("3.00 ms", quick.comparisons().get(0).shown());
+        assertEquals("3.00 ms, once", quick.comparisons().get(0).shown());
+    }
+
+    @Test
+    void shouldGiveNoVerdictOfFewerRoundsThanAnIntervalNeeds() {
+        sample("ours", 9, 9, 9, 9);
+        sample("theirs", 10, 10, 10, 10);
+        compare();
+        report.judge("web", "4 KiB", "p99", 3, "ms", Goal.atMost(2));
+        report.compare("web", "4 KiB", "of medians", 3, 1, Goal.atLeast(1));
+
+        for (Report.Comparison comparison : report.comparisons()) {
+            assertEquals(Verdict.FEW_ROUNDS, comparison.verdict(), comparison.what());
+        }
+        assertEquals("3.00", report.comparisons().get(2).shown(), "nobody knows of how many rounds");
+    }
+
+    @Test
+    void shouldJudgeACountOfCallsByOneRound() {
+        report.judge("web", "4 KiB", "system calls", 6.1, "calls", Goal.atMost(6.5));
+
+        assertEquals(Verdict.MET, report.comparisons().get(0).verdict());
+        assertEquals("6.10 calls, once", report.comparisons().get(0).shown());
     }
 
     @Test
@@ -87,7 +109,7 @@ final class ReportTest {
         sample("ours", 30, 11, 12, 13, 14, 15, 16, 17, 18, 1); // of ten rounds the second to the ninth: 1 - 22 / 1024
         sample("theirs", 10, 10, 10, 10, 10, 10, 10, 10, 10, 10);
 
-        assertEquals(new Ratio(1.45, 1.1, 1.8), compare());
+        assertEquals(new Ratio(1.45, 1.1, 1.8, 10), compare());
         assertEquals(Verdict.MET, report.comparisons().get(0).verdict());
         assertEquals(Verdict.MISSED, compare().verdict(Goal.atMost(1)));
         assertEquals(Verdict.NOISY, compare().verdict(Goal.atMost(1.7)));
@@ -98,7 +120,8 @@ final class ReportTest {
         sample("ours", 900, 1000, 1100, 950, 1050);
         Report.Metric rate = report.metric("web", "4 KiB", "ours", "rate");
 
-        assertEquals(new Ratio(1, 0.9, 1.1), report.judge("web", "4 KiB", "rate", rate, 1e-3, "k/s", Goal.atLeast(1)));
+        assertEquals(
+                new Ratio(1, 0.9, 1.1, 5), report.judge("web", "4 KiB", "rate", rate, 1e-3, "k/s", Goal.atLeast(1)));
         assertEquals(Verdict.NOISY, report.comparisons().get(0).verdict());
         assertEquals("1.00 [0.90, 1.10] k/s", report.comparisons().get(0).shown());
         assertEquals(

@@ -53,7 +53,7 @@ interface Scenario {
                             ? otherwise
                             : switch (verdict) {
                                 case MET -> Tone.GOOD;
-                                case NOISY -> Tone.WARN;
+                                case NOISY, FEW_ROUNDS -> Tone.WARN;
                                 case MISSED -> Tone.BAD;
                             });
         }

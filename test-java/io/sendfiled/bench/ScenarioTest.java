@@ -37,7 +37,7 @@ final class ScenarioTest {
 
     @Test
     void shouldColourARatioByItsVerdictButNotInAQuickRun() {
-        Ratio ratio = new Ratio(1, 0.9, 1.1);
+        Ratio ratio = new Ratio(1, 0.9, 1.1, 5);
 
         assertEquals(Tone.GOOD, setting(false).cell(ratio, Goal.atMost(1.2)).tone());
         assertEquals(Tone.WARN, setting(false).cell(ratio, Goal.atMost(1)).tone());
