@@ -7,7 +7,8 @@ import java.util.Map;
 import java.util.stream.DoubleStream;
 
 /**
- * Several runs of one build, figure by figure: whether they agree, or have said themselves that they are not certain.
+ * Several runs of one build, figure by figure: whether they agree, or most of them have said themselves that they are not
+ * certain.
  *
  * @param goals what all have judged
  * @param rows what all have measured
@@ -19,9 +20,9 @@ record Agreement(List<Row> goals, List<Row> rows) {
     /** What is said of a figure. */
     enum Finding {
         AGREES,
-        /** The medians are apart, and the interval of a run is as wide, or it has judged its goal noisy. */
+        /** The medians are apart, and most runs have told: by an interval that is as wide, or by a goal judged noisy. */
         NOISY,
-        /** The medians are apart, and no run has told. */
+        /** The medians are apart, and half of the runs or more have not told. */
         DIFFERS
     }
 
@@ -37,15 +38,18 @@ record Agreement(List<Row> goals, List<Row> rows) {
     static Agreement of(List<Results> runs) {
         List<Row> goals = new ArrayList<>();
         inAll(runs.stream().map(Differences.Key::goals).toList()).forEach((key, all) -> {
-            boolean noisy = all.stream().anyMatch(goal -> goal.verdict() == Ratio.Verdict.NOISY);
             List<Ratio> measured = all.stream().map(Report.Comparison::ratio).toList();
             String unit = all.get(0).isRatio() ? "" : all.get(0).unit();
+            long noisy = all.stream()
+                    .filter(goal -> goal.verdict() == Ratio.Verdict.NOISY || isWide(goal.ratio()))
+                    .count();
             goals.add(row(key, unit, measured, noisy));
         });
         List<Row> rows = new ArrayList<>();
         inAll(runs.stream().map(Differences.Key::metrics).toList()).forEach((key, all) -> {
             List<Ratio> measured = all.stream().map(Ratio::ofSamples).toList();
-            rows.add(row(key, all.get(0).unit(), measured, false));
+            long noisy = measured.stream().filter(Agreement::isWide).count();
+            rows.add(row(key, all.get(0).unit(), measured, noisy));
         });
         return new Agreement(goals, rows);
     }
@@ -61,17 +65,20 @@ record Agreement(List<Row> goals, List<Row> rows) {
         return all;
     }
 
-    private static Row row(Differences.Key key, String unit, List<Ratio> runs, boolean judgedNoisy) {
+    private static Row row(Differences.Key key, String unit, List<Ratio> runs, long noisy) {
         double[] medians = runs.stream().mapToDouble(Ratio::value).toArray();
         double median = Units.median(medians);
         double spread = share(
                 DoubleStream.of(medians).min().orElse(0),
                 DoubleStream.of(medians).max().orElse(0),
                 median);
-        boolean isNoisy =
-                judgedNoisy || runs.stream().anyMatch(run -> share(run.low(), run.high(), run.value()) > TOLERANCE);
+        boolean isNoisy = 2 * noisy > runs.size();
         Finding finding = spread <= TOLERANCE ? Finding.AGREES : isNoisy ? Finding.NOISY : Finding.DIFFERS;
         return new Row(key, unit, median, spread, finding);
+    }
+
+    private static boolean isWide(Ratio run) {
+        return share(run.low(), run.high(), run.value()) > TOLERANCE;
     }
 
     /** 0 where there is nothing between them, whatever they are. */

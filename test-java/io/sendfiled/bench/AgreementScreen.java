@@ -14,9 +14,9 @@ final class AgreementScreen {
 
     private AgreementScreen() {}
 
-    /** Whether a figure neither agrees nor says that it is noisy. */
+    /** Whether a figure neither agrees nor is called noisy by most runs. */
     static boolean print(Screen screen, List<Results> runs) {
-        screen.title(runs.size() + " runs", "do they agree within 10 %, or say that they are noisy?");
+        screen.title(runs.size() + " runs", "do they agree within 10 %, or do most say that they are noisy?");
         Results first = runs.get(0);
         for (Results run : runs) {
             first.environment()
@@ -50,15 +50,15 @@ final class AgreementScreen {
                                 Cell.of(Units.value(row.median(), row.unit())),
                                 Cell.of(Units.format("%.0f %%", row.spread() * 100)),
                                 row.finding() == Finding.NOISY
-                                        ? new Cell("~ noisy, as the runs say", Tone.FAINT)
-                                        : new Cell("✗ differs, and no run has told", Tone.BAD)));
+                                        ? new Cell("~ noisy, as most runs say", Tone.FAINT)
+                                        : new Cell("✗ differs, and few runs or none have told", Tone.BAD)));
             }
         }
     }
 
     private static void count(Screen screen, String what, List<Row> rows) {
         screen.line(Units.format(
-                "  %s: %d agree, %d are noisy, %d differ and no run has told",
+                "  %s: %d agree, %d are noisy, %d differ",
                 what,
                 Agreement.count(rows, Finding.AGREES),
                 Agreement.count(rows, Finding.NOISY),

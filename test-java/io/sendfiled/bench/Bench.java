@@ -145,8 +145,8 @@ public final class Bench {
                   --compare OLD NEW    compare two JSON files, row by row; with --check the exit
                                        status is 3 when a goal's figure is worse
                   --compare A B C...   of runs of one build: whether their figures agree within
-                                       10 %, or say that they are noisy; with --check the exit
-                                       status is 3 when one does neither
+                                       10 %, or most runs say that they are noisy; with --check
+                                       the exit status is 3 when neither is so
                 exit status: 0, or 1 if something failed, 2 if the command line is wrong,
                 3 by --check
                 scenarios:
