@@ -25,6 +25,8 @@ final class ExampleResults {
                 report.sample("web", Units.size(size), "sendfiled", "p50", "us", 20 + round);
                 report.sample("web", Units.size(size), "sendfiled", "p99", "us", 900 + round);
                 report.sample("web", Units.size(size), "sendfiled", "max", "us", 9000 + round);
+                report.sample("web", Units.size(size), "sendfiled", Cost.MEMORY, "MiB", 100);
+                report.sample("web", Units.size(size), "nginx, sendfile on", Cost.MEMORY, "MiB", 50);
             }
         }
         for (String size : new String[] {"4 KiB", "64 KiB"}) {

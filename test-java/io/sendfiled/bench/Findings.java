@@ -1,17 +1,34 @@
 package io.sendfiled.bench;
 
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
+import java.util.Optional;
 import java.util.function.Function;
+import java.util.stream.Collectors;
 
-/** What both kinds of report say of a run, in the same words and the same order. */
-record Findings(Results results) {
+/**
+ * What both kinds of report say of a run, in the same words and the same order.
+ *
+ * @param losses where another side is better, and no goal is about it
+ */
+record Findings(Results results, List<Losses.Loss> losses) {
     static final String TITLE = "sendfiled, measured";
     static final String LOSSES = "Losses, and what is not certain";
+    static final String WORSE = "Worse than another side, and no goal says so";
+    static final String UNJUDGED = "Goals without a verdict, because the rounds differ or are few";
     static final String SCENARIO = "scenario";
     static final String VERDICT = "verdict";
+
+    /** So many rows of a long table are shown at once. */
+    static final int SHOWN_ROWS = 20;
+
+    static Findings of(Results results) {
+        return new Findings(results, Losses.of(results));
+    }
 
     /** A table of texts; a verdict and a scenario are recognized by the title of their column. */
     record Table(List<String> titles, List<List<String>> rows) {
@@ -20,6 +37,11 @@ record Findings(Results results) {
             return new Table(
                     without(titles, column),
                     rows.stream().map(row -> without(row, column)).toList());
+        }
+
+        /** The rows from one to before another, as far as there are any. */
+        Table rows(int from, int to) {
+            return new Table(titles, rows.subList(Math.min(from, rows.size()), Math.min(to, rows.size())));
         }
 
         private static List<String> without(List<String> row, int column) {
@@ -39,8 +61,8 @@ record Findings(Results results) {
         sentences.add(
                 "sendfiled opens files and sends them on behalf of other programs, so that no disk makes them wait.");
         sentences.add(
-                "This report compares it with what the machine allows and with what one would use instead: all sides ran"
-                        + " on one machine, in the same run, in alternating rounds.");
+                "This report compares it with what the machine allows and with what one would use instead, on one machine and"
+                        + " in one run.");
         sentences.add(
                 results.environment().quick()
                         ? "This was a quick run (--quick): it shows that everything works, no goal is judged, and its figures"
@@ -61,6 +83,11 @@ record Findings(Results results) {
         return sentences;
     }
 
+    /** The figures that matter most; none of a quick run, which are not to be quoted. */
+    List<String> headlines() {
+        return results.environment().quick() ? List.of() : Headlines.of(results);
+    }
+
     /** What is said where no goal was missed. */
     String nothingMissed() {
         return results.environment().quick() ? "No goal was judged." : "No goal was missed.";
@@ -69,6 +96,8 @@ record Findings(Results results) {
     /** How to read the figures. */
     List<String> reading() {
         return List.of(
+                "A ratio with brackets is of rounds in which the sides took turns; one without is of what was measured once, or"
+                        + " one side after the other.",
                 "A ratio compares two sides of this run: 1 means as much as the other side. Of rates more is better, of times,"
                         + " memory and processor time less. A goal says which: ≥ 0.95, ≤ 1.10.",
                 "The sides: sendfiled is the daemon as it is installed, in its sandbox, which those beside it do not have."
@@ -83,25 +112,99 @@ record Findings(Results results) {
                 "Quote ratios, not the absolute numbers: these are of this machine and this hour.");
     }
 
-    /** What each scenario asks, and how many of its goals were met. */
+    /** What each scenario asks, how many of its goals were met, and what is the worst of it. */
     Table overview() {
         return new Table(
-                List.of(SCENARIO, "what it asks", "met", "noisy", "missed"),
+                List.of(SCENARIO, "what it asks", "goals met", "the worst of it"),
                 results.scenarios().stream()
-                        .map(scenario -> List.of(
-                                scenario.name(),
-                                scenario.question(),
-                                count(scenario, Ratio.Verdict.MET),
-                                count(scenario, Ratio.Verdict.NOISY),
-                                count(scenario, Ratio.Verdict.MISSED)))
+                        .map(scenario ->
+                                List.of(scenario.name(), scenario.question(), goalsMet(scenario), worst(scenario)))
                         .toList());
     }
 
-    private String count(Results.Asked scenario, Ratio.Verdict verdict) {
-        long count = comparisons(scenario).stream()
-                .filter(comparison -> comparison.verdict() == verdict)
+    private String goalsMet(Results.Asked scenario) {
+        List<Report.Comparison> goals = goals(scenario);
+        long met = goals.stream()
+                .filter(goal -> goal.verdict() == Ratio.Verdict.MET)
                 .count();
-        return count == 0 ? "" : Long.toString(count);
+        return goals.isEmpty() ? "" : met + " of " + goals.size();
+    }
+
+    private List<Report.Comparison> goals(Results.Asked scenario) {
+        return results.judged().stream()
+                .filter(goal -> goal.scenario().equals(scenario.name()))
+                .toList();
+    }
+
+    /** What is the furthest below its goal, or the least above; if there are no goals, where another side is better. */
+    private String worst(Results.Asked scenario) {
+        Optional<String> goal = goals(scenario).stream()
+                .min(Comparator.comparingDouble(Findings::ofGoal))
+                .map(worst -> Units.format(
+                        "%s %s (%s): %s, %s", mark(worst), worst.shown(), goal(worst), worst.testCase(), worst.what()));
+        return goal.or(() -> losses.stream()
+                        .map(Losses.Loss::worst)
+                        .filter(loss -> loss.ours().scenario().equals(scenario.name()))
+                        .findFirst()
+                        .map(loss -> Units.format(
+                                "%s times worse: %s, %s, %s than %s",
+                                loss.factor().shown(),
+                                loss.ours().testCase(),
+                                what(loss.ours()),
+                                loss.ours().subject(),
+                                loss.than())))
+                .orElse("");
+    }
+
+    /** How much of its goal it reaches for certain: 1 and more meets it. */
+    private static double ofGoal(Report.Comparison comparison) {
+        Report.Goal goal = Objects.requireNonNull(comparison.goal());
+        Ratio measured = comparison.ratio();
+        return goal.atLeast() ? measured.low() / goal.bound() : goal.bound() / measured.high();
+    }
+
+    /** What is said of {@link #worse}. */
+    static String worseTold() {
+        return Units.format(
+                "No goal is about these: another side of the same rounds is better by more than %.0f %%, with its whole interval."
+                        + " One row for each kind of figure of a scenario, with its worst case and the strongest of the others;"
+                        + " further cases beside it. Bare loops and the fewest calls serve nobody else, so their memory and"
+                        + " context switches are not compared. \"Alone\" is the same side with nothing beside it.",
+                (Losses.TOLERANCE - 1) * 100);
+    }
+
+    /** Where another side is better, and no goal is about it: the worst first. */
+    Table worse() {
+        return new Table(
+                List.of(SCENARIO, "case", "what", "ours", "better", "times worse", "also"),
+                losses.stream()
+                        .map(loss -> {
+                            Losses.Case worst = loss.worst();
+                            Report.Metric ours = worst.ours();
+                            return List.of(
+                                    ours.scenario(),
+                                    ours.testCase(),
+                                    what(ours),
+                                    ours.subject() + ": " + Units.value(ours.median(), ours.unit()),
+                                    worst.than() + ": "
+                                            + Units.value(worst.theirs().median(), ours.unit()),
+                                    worst.factor().shown(),
+                                    loss.cases().stream()
+                                            .skip(1)
+                                            .map(also -> also.ours().testCase() + ": "
+                                                    + Units.ratio(also.factor().value()))
+                                            .collect(Collectors.joining("; ")));
+                        })
+                        .toList());
+    }
+
+    private static String what(Report.Metric metric) {
+        return switch (metric.name()) {
+            case Cost.CPU -> "CPU of the server";
+            case Cost.SWITCHES -> "context switches";
+            case Cost.MEMORY -> "memory (PSS)";
+            default -> metric.name();
+        };
     }
 
     /** Goals, wherever they are from. */
@@ -132,6 +235,13 @@ record Findings(Results results) {
                                 spread(metric),
                                 rounds.apply(metric)))
                         .toList());
+    }
+
+    /** Goals that were neither met nor missed. */
+    List<Report.Comparison> unjudged() {
+        List<Report.Comparison> unjudged = new ArrayList<>(judged(Ratio.Verdict.NOISY));
+        unjudged.addAll(judged(Ratio.Verdict.FEW_ROUNDS));
+        return unjudged;
     }
 
     /** The goals of a verdict. */

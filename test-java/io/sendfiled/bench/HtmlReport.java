@@ -27,7 +27,7 @@ final class HtmlReport {
     private int charts;
 
     private HtmlReport(Results results) {
-        this.findings = new Findings(results);
+        this.findings = Findings.of(results);
     }
 
     /** Writes the file; blocks. */
@@ -67,17 +67,21 @@ final class HtmlReport {
         Results results = findings.results();
         page.open("header").element("h1", Findings.TITLE);
         page.element("p", String.join(" ", findings.summary()), "class", "lead");
+        items(findings.headlines(), "headlines");
         page.open("ul", "class", "tally");
-        for (Ratio.Verdict verdict : List.of(Ratio.Verdict.MET, Ratio.Verdict.NOISY, Ratio.Verdict.MISSED)) {
-            page.open("li", "class", verdict.word())
-                    .element("b", Long.toString(results.count(verdict)))
-                    .text(" " + verdict.word())
-                    .close();
+        for (Ratio.Verdict verdict :
+                List.of(Ratio.Verdict.MET, Ratio.Verdict.MISSED, Ratio.Verdict.NOISY, Ratio.Verdict.FEW_ROUNDS)) {
+            if (results.count(verdict) > 0 || verdict == Ratio.Verdict.MISSED) {
+                page.open("li", "class", style(verdict))
+                        .element("b", Long.toString(results.count(verdict)))
+                        .text(" " + verdict.word())
+                        .close();
+            }
         }
         page.close();
-        page.open("details").element("summary", "How to read it").open("ul");
-        findings.reading().forEach(sentence -> page.element("li", sentence));
-        page.close().close();
+        page.open("details").element("summary", "How to read it");
+        items(findings.reading(), "reading");
+        page.close();
         page.open("nav", "aria-label", "Scenarios");
         stacked(findings.overview());
         page.close().close();
@@ -86,17 +90,18 @@ final class HtmlReport {
     private void losses() {
         page.open("section", "id", "losses").element("h2", Findings.LOSSES);
         List<Report.Comparison> missed = findings.judged(Ratio.Verdict.MISSED);
-        List<Report.Comparison> noisy = findings.judged(Ratio.Verdict.NOISY);
         if (missed.isEmpty()) {
             page.element("p", findings.nothingMissed());
         } else {
             stacked(Findings.goals(missed));
         }
-        if (!noisy.isEmpty()) {
-            page.open("details").element("summary", "Without a verdict, because the rounds differ: " + noisy.size());
-            stacked(Findings.goals(noisy));
-            page.close();
+        Findings.Table worse = findings.worse();
+        if (!worse.rows().isEmpty()) {
+            page.element("h3", Findings.WORSE).element("p", Findings.worseTold(), "class", "notes");
+            stacked(worse.rows(0, Findings.SHOWN_ROWS));
+            folded("The others", worse.rows(Findings.SHOWN_ROWS, Integer.MAX_VALUE));
         }
+        folded(Findings.UNJUDGED, Findings.goals(findings.unjudged()));
         Map<String, String> gaps = findings.gaps();
         if (!gaps.isEmpty()) {
             page.open("ul");
@@ -107,15 +112,19 @@ final class HtmlReport {
         page.close();
     }
 
+    /** If it has rows. */
+    private void folded(String title, Findings.Table table) {
+        if (!table.rows().isEmpty()) {
+            page.open("details").element("summary", title + ": " + table.rows().size());
+            stacked(table);
+            page.close();
+        }
+    }
+
     private void scenario(Results.Asked scenario) {
         page.open("section", "id", "scenario-" + scenario.name()).element("h2", scenario.name());
         page.element("p", scenario.question(), "class", "question");
-        List<String> notes = findings.notes(scenario);
-        if (!notes.isEmpty()) {
-            page.open("ul", "class", "notes");
-            notes.forEach(note -> page.element("li", note));
-            page.close();
-        }
+        items(findings.notes(scenario), "notes");
         List<Report.Comparison> comparisons = findings.comparisons(scenario);
         List<Report.Metric> metrics = findings.metrics(scenario);
         page.open("div", "class", "charts");
@@ -128,6 +137,15 @@ final class HtmlReport {
         sides(metrics);
         figures(metrics);
         page.close();
+    }
+
+    /** If there are any. */
+    private void items(List<String> texts, String style) {
+        if (!texts.isEmpty()) {
+            page.open("ul", "class", style);
+            texts.forEach(text -> page.element("li", text));
+            page.close();
+        }
     }
 
     private String nextId() {
@@ -184,7 +202,11 @@ final class HtmlReport {
 
     private static String style(Report.Comparison comparison) {
         Ratio.Verdict verdict = comparison.verdict();
-        return verdict == null ? "plain" : verdict.word();
+        return verdict == null ? "plain" : style(verdict);
+    }
+
+    private static String style(Ratio.Verdict verdict) {
+        return verdict.word().replace(' ', '-');
     }
 
     private void overTime(List<Results.Series> all) {

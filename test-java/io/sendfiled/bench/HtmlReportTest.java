@@ -141,6 +141,7 @@ final class HtmlReportTest {
         assertTrue(losses.contains("~ noisy") && losses.contains("p99"), losses);
         assertTrue(losses.contains("3 requests failed") && losses.contains("it is missing"), losses);
         assertTrue(losses.indexOf("missed") < losses.indexOf("noisy"), losses);
+        assertTrue(losses.contains("nginx, sendfile on: 50.0 MiB") && losses.contains("2.00"), losses);
     }
 
     @Test

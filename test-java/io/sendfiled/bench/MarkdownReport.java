@@ -3,7 +3,6 @@ package io.sendfiled.bench;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 
@@ -13,7 +12,7 @@ final class MarkdownReport {
     private final StringBuilder out = new StringBuilder();
 
     private MarkdownReport(Results results) {
-        this.findings = new Findings(results);
+        this.findings = Findings.of(results);
     }
 
     /** Writes the file; blocks. */
@@ -28,10 +27,13 @@ final class MarkdownReport {
     private String whole() {
         heading(1, Findings.TITLE);
         paragraph(String.join(" ", findings.summary()));
-        findings.reading().forEach(this::item);
+        findings.headlines().forEach(headline -> item(escaped(headline)));
         heading(2, "At a glance");
         table(findings.overview());
         losses();
+        heading(2, "How to read it");
+        out.append('\n');
+        findings.reading().forEach(this::item);
         for (Results.Asked scenario : findings.results().scenarios()) {
             scenario(scenario);
         }
@@ -42,13 +44,20 @@ final class MarkdownReport {
 
     private void losses() {
         heading(2, Findings.LOSSES);
-        List<Report.Comparison> losses = new ArrayList<>(findings.judged(Ratio.Verdict.MISSED));
-        losses.addAll(findings.judged(Ratio.Verdict.NOISY));
-        if (losses.isEmpty()) {
+        List<Report.Comparison> missed = findings.judged(Ratio.Verdict.MISSED);
+        if (missed.isEmpty()) {
             paragraph(findings.nothingMissed());
         } else {
-            table(Findings.goals(losses));
+            table(Findings.goals(missed));
         }
+        Findings.Table worse = findings.worse();
+        if (!worse.rows().isEmpty()) {
+            heading(3, Findings.WORSE);
+            paragraph(escaped(Findings.worseTold()));
+            table(worse.rows(0, Findings.SHOWN_ROWS));
+            folded("The others", worse.rows(Findings.SHOWN_ROWS, Integer.MAX_VALUE));
+        }
+        folded(Findings.UNJUDGED, Findings.goals(findings.unjudged()));
         Map<String, String> gaps = findings.gaps();
         if (!gaps.isEmpty()) {
             out.append('\n');
@@ -65,10 +74,19 @@ final class MarkdownReport {
             table(Findings.goals(comparisons).without(Findings.SCENARIO));
         }
         List<Report.Metric> metrics = findings.metrics(scenario);
-        if (!metrics.isEmpty()) {
-            out.append(Units.format("\n<details><summary>All figures: %d</summary>\n", metrics.size()));
-            table(Findings.figures(
-                    metrics, metric -> Integer.toString(metric.samples().size())));
+        folded(
+                "All figures",
+                Findings.figures(
+                        metrics, metric -> Integer.toString(metric.samples().size())));
+    }
+
+    /** If it has rows. */
+    private void folded(String title, Findings.Table table) {
+        if (!table.rows().isEmpty()) {
+            out.append(Units.format(
+                    "\n<details><summary>%s: %d</summary>\n",
+                    title, table.rows().size()));
+            table(table);
             out.append("\n</details>\n");
         }
     }

@@ -42,6 +42,9 @@ final class Units {
 
     /** A hundredth and less with one digit: what a stall leaves is not nothing. */
     static String ratio(double ratio) {
+        if (ratio == Double.POSITIVE_INFINITY) {
+            return "∞";
+        }
         return ratio >= 100 ? format("%.0f", ratio) : format(ratio > 0 && ratio < 0.01 ? "%.1g" : "%.2f", ratio);
     }
 
