@@ -31,6 +31,14 @@ final class PacedLoadTest {
     }
 
     @Test
+    void shouldHaveNoSliceOfItsOwnForWhatIsLeftAtTheEnd() throws IOException {
+        // 14,793 a second for a second: the last is due a little after 100 ms times 10.
+        String output = "{\"latencies_us\":[" + "1.0,".repeat(14_793) + "1.0]}";
+
+        assertEquals(10, PacedLoad.parse(14_793, output).answersBySlice(100).length);
+    }
+
+    @Test
     void shouldRefuseWhatIsNoReport() {
         assertThrows(IOException.class, () -> PacedLoad.parse(10, ""));
         assertThrows(IOException.class, () -> PacedLoad.parse(10, "not 200: HTTP/1.1 404 Not Found"));
