@@ -72,7 +72,8 @@ record Axis(double low, double high, boolean logarithmic) {
         List<Double> ticks = new ArrayList<>();
         if (logarithmic) {
             double decades = Math.log10(high / low);
-            double[] digits = decades > 2 ? new double[] {1} : new double[] {1, 2, 5};
+            double[] digits =
+                    decades > 3 ? new double[] {1} : decades > 2 ? new double[] {1, 3} : new double[] {1, 2, 5};
             double step = Math.pow(10, Math.max(1, Math.ceil(decades / MAX_TICKS)));
             for (double decade = decade(low); decade <= high * EXACT; decade *= step) {
                 for (double digit : digits) {

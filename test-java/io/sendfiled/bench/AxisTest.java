@@ -33,6 +33,9 @@ final class AxisTest {
 
         assertEquals(List.of(2.0, 5.0, 10.0, 20.0), axis.ticks());
         assertEquals(100, axis.percent(20), 1e-9);
+        assertEquals(
+                List.of(300.0, 1000.0, 3000.0, 10_000.0, 30_000.0),
+                Axis.logarithmic(250, 40_000).ticks());
     }
 
     @Test

@@ -16,26 +16,43 @@ final class BarChart {
      */
     record Bar(String title, String value, String detail, Ratio length, double goal, String style) {}
 
+    /**
+     * What all bars have in common.
+     *
+     * @param from where they begin
+     * @param limit whether 1 is marked
+     */
+    private record Scale(Axis axis, double from, boolean limit, String unit, String title) {}
+
     private static final int BAR_HEIGHT = 12;
     private static final int GAP = 10;
     private static final int CAP = 4;
     private static final double LINEAR_UP_TO = 3;
+    /** How far zero is from the least of the others. */
+    private static final double ZERO_APART = 4;
 
     private BarChart() {}
 
-    /** Of ratios: from zero, or, where they are far apart, from 1 on a logarithmic axis. The line at 1 is the other side. */
-    static Markup ofRatios(String id, String title, List<Bar> bars) {
+    /**
+     * Of ratios: from zero, or, where they are far apart, from 1 on a logarithmic axis, on which zero has the left end for
+     * itself. The line at 1 is what they are ratios of.
+     *
+     * @param of what that is
+     */
+    static Markup ofRatios(String id, String title, List<Bar> bars, String of) {
         double most = ends(bars).max().orElse(1);
-        double least = ends(bars).filter(end -> end > 0).min().orElse(1);
-        Axis axis = most <= LINEAR_UP_TO
-                ? Axis.linear(Math.max(most, 1) * 1.05)
-                : Axis.logarithmic(Math.min(least, 1), Math.max(most, 1));
-        return draw(id, title, bars, axis, axis.logarithmic() ? 1 : 0, true, "");
+        double least = Math.min(1, ends(bars).filter(end -> end > 0).min().orElse(1));
+        if (most <= LINEAR_UP_TO) {
+            return draw(id, title, bars, new Scale(Axis.linear(Math.max(most, 1) * 1.05), 0, true, "", of));
+        }
+        boolean zero = ends(bars).anyMatch(end -> end <= 0);
+        Axis axis = Axis.logarithmic(zero ? least / ZERO_APART : least, Math.max(most, 1));
+        return draw(id, title, bars, new Scale(axis, 1, true, "", of + "; logarithmic from 1"));
     }
 
     /** Of numbers in one unit, from zero. */
-    static Markup ofNumbers(String id, String title, List<Bar> bars, String unit) {
-        return draw(id, title, bars, Axis.linear(ends(bars).max().orElse(1) * 1.02), 0, false, unit);
+    static Markup ofNumbers(String id, String title, List<Bar> bars, String unit, String of) {
+        return draw(id, title, bars, new Scale(Axis.linear(ends(bars).max().orElse(1) * 1.02), 0, false, unit, of));
     }
 
     private static DoubleStream ends(List<Bar> bars) {
@@ -45,8 +62,7 @@ final class BarChart {
                 .filter(Double::isFinite);
     }
 
-    private static Markup draw(
-            String id, String title, List<Bar> bars, Axis axis, double from, boolean limit, String unit) {
+    private static Markup draw(String id, String title, List<Bar> bars, Scale scale) {
         StringBuilder description = new StringBuilder();
         bars.forEach(bar -> description
                 .append(description.length() == 0 ? "" : "; ")
@@ -56,21 +72,23 @@ final class BarChart {
                 .append(bar.value()));
         Chart chart = new Chart(id, title, description.toString());
         for (Bar bar : bars) {
-            draw(chart, bar, axis, from, limit);
+            draw(chart, bar, scale);
         }
-        chart.axis(axis, unit);
+        boolean zero = scale.axis().logarithmic() && ends(bars).anyMatch(end -> end <= 0);
+        chart.axis(scale.axis(), scale.unit(), scale.title(), zero);
         return chart.figure();
     }
 
-    private static void draw(Chart chart, Bar bar, Axis axis, double from, boolean limit) {
+    private static void draw(Chart chart, Bar bar, Scale scale) {
+        Axis axis = scale.axis();
         chart.text(bar.title(), "name", bar.value(), bar.style() + " value");
         if (!bar.detail().isEmpty()) {
             chart.wrappedText(bar.detail(), "detail");
         }
         int y = chart.height() + 2;
         int middle = y + BAR_HEIGHT / 2;
-        double left = axis.percent(Math.min(from, bar.length().value()));
-        double right = axis.percent(Math.max(from, bar.length().value()));
+        double left = axis.percent(Math.min(scale.from(), bar.length().value()));
+        double right = axis.percent(Math.max(scale.from(), bar.length().value()));
         chart.drawing()
                 .empty(
                         "rect",
@@ -84,7 +102,7 @@ final class BarChart {
                         BAR_HEIGHT,
                         "class",
                         "bar " + bar.style());
-        if (limit) {
+        if (scale.limit()) {
             chart.line(axis.at(1), y - 3, axis.at(1), y + BAR_HEIGHT + 3, "limit");
         }
         if (bar.length().low() < bar.length().high()) {

@@ -87,11 +87,20 @@ final class Chart {
         }
     }
 
-    /** An axis below all that was drawn. */
-    void axis(Axis axis, String unit) {
+    /**
+     * An axis below all that was drawn.
+     *
+     * @param title what it counts
+     * @param zero whether its left end, which has no other mark, is zero
+     */
+    void axis(Axis axis, String unit, String title, boolean zero) {
         grid(axis, height, height + 4);
         height += AXIS_HEIGHT;
         double last = Double.NEGATIVE_INFINITY;
+        if (zero) {
+            last = 0;
+            textAt("0", height - 4, "0", "tick", "start");
+        }
         for (double tick : axis.ticks()) {
             double percent = axis.percent(tick);
             if (percent - last < EDGE_PERCENT) {
@@ -100,6 +109,7 @@ final class Chart {
             last = percent;
             textAt(axis.at(tick), height - 4, Units.mark(tick, unit), "tick", anchor(percent));
         }
+        wrappedText(title, "tick");
     }
 
     /** So that a text at the edge stays inside. */

@@ -41,9 +41,9 @@ final class ExampleResults {
                 1e-3,
                 "ms",
                 Goal.atMost(0.902));
-        report.series(
-                "web", HOSTILE, "sendfiled", "rate", "requests/s", new double[] {0, 0.1, 0.2}, new double[] {10, 0, 12
-                });
+        report.series("web", HOSTILE, "sendfiled", "rate", "requests/s", new double[] {0.05, 0.15, 0.25}, new double[] {
+            10, 0, 12
+        });
         report.note("web", HOSTILE);
         report.skip("web, " + HOSTILE, "it is missing");
         report.fail("hot", "3 requests failed");

@@ -277,6 +277,24 @@ record Findings(Results results, List<Losses.Loss> losses) {
                 .toList();
     }
 
+    /** What is over time, in the parts of its time; no rows if nothing is. */
+    Table overTime(Results.Asked scenario) {
+        List<String> titles = new ArrayList<>(List.of("case", "side", "metric"));
+        titles.addAll(TimeLine.PARTS);
+        return new Table(
+                titles,
+                series(scenario).stream()
+                        .map(series -> {
+                            List<String> row =
+                                    new ArrayList<>(List.of(series.testCase(), series.subject(), series.name()));
+                            for (int part = 0; part < TimeLine.PARTS.size(); part++) {
+                                row.add(Units.value(new TimeLine(series).median(part), series.unit()));
+                            }
+                            return row;
+                        })
+                        .toList());
+    }
+
     List<String> notes(Results.Asked scenario) {
         return results.notes().stream()
                 .filter(note -> note.scenario().equals(scenario.name()))
@@ -308,14 +326,16 @@ record Findings(Results results, List<Losses.Loss> losses) {
     /** The verdict as a mark that colour is not needed for. */
     static String mark(Report.Comparison comparison) {
         Ratio.Verdict verdict = comparison.verdict();
-        return verdict == null
-                ? ""
-                : switch (verdict) {
-                    case MET -> "✓";
-                    case MISSED -> "✗";
-                    case NOISY -> "~";
-                    case FEW_ROUNDS -> "·";
-                };
+        return verdict == null ? "" : mark(verdict);
+    }
+
+    static String mark(Ratio.Verdict verdict) {
+        return switch (verdict) {
+            case MET -> "✓";
+            case MISSED -> "✗";
+            case NOISY -> "~";
+            case FEW_ROUNDS -> "·";
+        };
     }
 
     private static String verdict(Report.Comparison comparison) {

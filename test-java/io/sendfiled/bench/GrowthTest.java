@@ -31,6 +31,17 @@ final class GrowthTest {
     }
 
     @Test
+    void shouldDrawACurveOfTwoAndNotAskWhetherItIsOneOrSeveral() {
+        measured("splice, 50 ms each, 1 holder, 1 loop", 1);
+        measured("splice, 50 ms each, 32 holders, 1 loop", 2);
+
+        List<Growth> curves = Growth.of(metrics);
+        assertEquals(1, curves.size(), curves::toString);
+        assertEquals(List.of("1", "32"), List.copyOf(curves.get(0).names().values()));
+        assertEquals(2, curves.get(0).factor());
+    }
+
+    @Test
     void shouldReadCounts() {
         measured("10 stuck", 1);
         measured("1,000 stuck", 2);
@@ -45,7 +56,6 @@ final class GrowthTest {
     @Test
     void shouldNotMixCasesThatDifferInMoreThanANumber() {
         measured("4 KiB to TCP", 1);
-        measured("64 KiB to TCP", 2);
         measured("1 MiB to a pipe", 3);
 
         assertEquals(List.of(), Growth.of(metrics));

@@ -1,18 +1,17 @@
 package io.sendfiled.bench;
 
 import io.sendfiled.bench.BarChart.Bar;
-import io.sendfiled.bench.LineChart.Line;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
-import java.util.TreeMap;
 import java.util.stream.Collectors;
 
 /**
@@ -21,6 +20,11 @@ import java.util.stream.Collectors;
  */
 final class HtmlReport {
     private static final String STYLE = "report.css";
+    private static final String MARKS = ": ✓ goal met, ✗ missed, ~ noisy, · few rounds; the thick mark is the goal";
+    /** More charts of growth than so many are folded. */
+    private static final int FEW_CURVES = 2;
+    /** More are left to the figures. */
+    private static final int MOST_CURVES = 12;
 
     private final Findings findings;
     private final Markup page = new Markup();
@@ -73,7 +77,7 @@ final class HtmlReport {
                 List.of(Ratio.Verdict.MET, Ratio.Verdict.MISSED, Ratio.Verdict.NOISY, Ratio.Verdict.FEW_ROUNDS)) {
             if (results.count(verdict) > 0 || verdict == Ratio.Verdict.MISSED) {
                 page.open("li", "class", style(verdict))
-                        .element("b", Long.toString(results.count(verdict)))
+                        .element("b", Findings.mark(verdict) + " " + results.count(verdict))
                         .text(" " + verdict.word())
                         .close();
             }
@@ -164,8 +168,7 @@ final class HtmlReport {
                         style(ratio)))
                 .toList();
         if (!bars.isEmpty()) {
-            page.add(BarChart.ofRatios(
-                    nextId(), "Ratios: the dashed line is the other side, a thick mark the goal", bars));
+            page.add(BarChart.ofRatios(nextId(), "Ratios" + MARKS, bars, "1 (dashed) is the other side"));
         }
     }
 
@@ -185,7 +188,8 @@ final class HtmlReport {
             }
         }
         if (!bars.isEmpty()) {
-            page.add(BarChart.ofRatios(nextId(), "Numbers, each in parts of its own goal", bars));
+            page.add(BarChart.ofRatios(
+                    nextId(), "Numbers with a goal of their own" + MARKS, bars, "1 (dashed) is the goal"));
         }
     }
 
@@ -216,16 +220,10 @@ final class HtmlReport {
                         LinkedHashMap::new,
                         Collectors.toList()));
         charts.forEach((key, group) -> {
-            List<Line> lines = new ArrayList<>();
-            for (Results.Series series : group) {
-                TreeMap<Double, Double> points = new TreeMap<>();
-                for (int i = 0; i < series.seconds().size(); i++) {
-                    points.put(series.seconds().get(i), series.values().get(i));
-                }
-                if (!points.isEmpty()) {
-                    lines.add(new Line(series.subject(), points));
-                }
-            }
+            List<TimeLine> lines = group.stream()
+                    .filter(series -> !series.seconds().isEmpty())
+                    .map(TimeLine::new)
+                    .toList();
             if (!lines.isEmpty()) {
                 String title = key.substring(0, key.indexOf('\0')) + " over time";
                 page.add(LineChart.overTime(nextId(), title, lines, group.get(0).unit()));
@@ -234,16 +232,34 @@ final class HtmlReport {
     }
 
     private void bySize(List<Report.Metric> metrics) {
-        Growth.of(metrics)
-                .forEach(growth -> page.add(
-                        LineChart.byNumber(nextId(), growth.title(), growth.lines(), growth.names(), growth.unit())));
+        List<Growth> all = Growth.of(metrics);
+        boolean tooMany = all.size() > MOST_CURVES;
+        List<Growth> shown = tooMany
+                ? all.stream()
+                        .sorted(Comparator.comparingDouble(Growth::factor).reversed())
+                        .limit(MOST_CURVES)
+                        .toList()
+                : all;
+        shown.stream().limit(FEW_CURVES).forEach(this::curve);
+        if (shown.size() > FEW_CURVES) {
+            String more = tooMany
+                    ? "Those of " + all.size() + " curves that change most"
+                    : "More curves: " + (shown.size() - FEW_CURVES);
+            page.open("details").element("summary", more);
+            shown.stream().skip(FEW_CURVES).forEach(this::curve);
+            page.close();
+        }
+    }
+
+    private void curve(Growth growth) {
+        page.add(LineChart.byNumber(nextId(), growth.title(), growth.lines(), growth.names(), growth.unit()));
     }
 
     /** Each case with several sides: its first rate. */
     private void sides(List<Report.Metric> metrics) {
         Map<String, List<Report.Metric>> cases = new LinkedHashMap<>();
         for (Report.Metric metric : metrics) {
-            if (Units.isMoreBetter(metric.unit()) && metric.median() > 0) {
+            if (Units.isMoreBetter(metric.unit()) && Double.isFinite(metric.median())) {
                 List<Report.Metric> sides = cases.computeIfAbsent(metric.testCase(), key -> new ArrayList<>());
                 if (sides.isEmpty() || sides.get(0).name().equals(metric.name())) {
                     sides.add(metric);
@@ -269,7 +285,8 @@ final class HtmlReport {
                                 Double.NaN,
                                 "plain"))
                         .toList(),
-                sides.get(0).unit())));
+                sides.get(0).unit(),
+                "whiskers are the interval of the median")));
         page.close().close();
     }
 
@@ -318,12 +335,14 @@ final class HtmlReport {
     /** With the title of its column as its class. */
     private void cell(String title, String text) {
         if (title.equals(Findings.SCENARIO)) {
-            page.open("td", "class", title)
+            page.open("td", "class", title, "data-label", title + ":")
                     .element("a", text, "href", "#scenario-" + text)
                     .close();
         } else {
-            String word = title.equals(Findings.VERDICT) ? " " + text.substring(text.lastIndexOf(' ') + 1) : "";
-            page.element("td", text, "class", title.replace(' ', '-') + word);
+            String word = title.equals(Findings.VERDICT)
+                    ? " " + text.substring(text.indexOf(' ') + 1).replace(' ', '-')
+                    : "";
+            page.element("td", text, "class", title.replace(' ', '-') + word, "data-label", title + ":");
         }
     }
 }

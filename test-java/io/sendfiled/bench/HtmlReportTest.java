@@ -20,11 +20,13 @@ import org.xml.sax.InputSource;
 
 /** The page opens from a disk, in any browser: it is well-formed, needs no network, and shows what was measured. */
 final class HtmlReportTest {
+    private String html;
     private Document page;
 
     @BeforeEach
     void render() throws Exception {
-        page = parse(HtmlReport.of(ExampleResults.make()));
+        html = HtmlReport.of(ExampleResults.make());
+        page = parse(html);
     }
 
     private static Document parse(String html) throws Exception {
@@ -74,13 +76,7 @@ final class HtmlReportTest {
                 .toList();
 
         for (String kind : List.of(
-                "Ratios",
-                "Numbers",
-                "rate over time",
-                "rate by size",
-                "p99 by size",
-                "Latency, logarithmic",
-                "4 KiB: rate")) {
+                "Ratios", "Numbers", "rate over time", "rate by size", "p99 by size", "Latency", "4 KiB: rate")) {
             assertTrue(titles.stream().anyMatch(title -> title.contains(kind)), () -> kind + " is not in " + titles);
         }
     }
@@ -114,6 +110,65 @@ final class HtmlReportTest {
                     }
                 }
             }
+        }
+    }
+
+    @Test
+    void shouldHaveAStyleThatHtmlDoesNotReadInAnotherWay() {
+        String style = html.substring(html.indexOf("<style>") + 7, html.indexOf("</style>"));
+
+        assertFalse(style.contains("&") || style.contains("<"), "HTML does not decode what is in a style");
+    }
+
+    @Test
+    void shouldShowASideThatStoodStill() throws Exception {
+        Report report = new Report(0, false);
+        for (int round = 0; round < 5; round++) {
+            report.sample("web", "beside", "ours", "rate", "requests/s", 100);
+            report.sample("web", "beside", "theirs", "rate", "requests/s", 0);
+        }
+        report.compareRounds("web", "beside", "ours", "ours", "ours", "rate", null);
+        report.compareRounds("web", "beside", "theirs", "theirs", "ours", "rate", null);
+        report.compare("web", "beside", "faster", 9, 1, null);
+        report.compare("web", "beside", "half", 1, 2, null);
+        report.took("web", "Does it stand still?", 1);
+        page = parse(HtmlReport.of(report.results(5)));
+
+        assertTrue(page.getDocumentElement().getTextContent().contains("0 requests/s"), "among the sides");
+        Element ratios = charts().get(0);
+        List<Element> bars = elements(ratios.getElementsByTagName("rect"));
+        assertEquals("0.00%", bars.get(1).getAttribute("x"), "zero has the end of a logarithmic axis");
+        assertTrue(Double.parseDouble(bars.get(3).getAttribute("x").replace("%", "")) > 8, "and nothing else has it");
+        assertTrue(
+                elements(ratios.getElementsByTagName("text")).stream()
+                        .anyMatch(text -> text.getTextContent().equals("0")
+                                && text.getAttribute("x").equals("0")),
+                "it is marked");
+        assertTrue(ratios.getTextContent().contains("logarithmic"), ratios::getTextContent);
+    }
+
+    @Test
+    void shouldSayWhatAMarkOfALatencyIs() {
+        Element latency = charts().stream()
+                .filter(svg -> svg.getElementsByTagName("title")
+                        .item(0)
+                        .getTextContent()
+                        .equals("Latency"))
+                .findFirst()
+                .orElseThrow();
+
+        List<String> texts = elements(latency.getElementsByTagName("text")).stream()
+                .map(Element::getTextContent)
+                .toList();
+        assertTrue(texts.containsAll(List.of("p50", "p99", "max")), texts::toString);
+    }
+
+    @Test
+    void shouldLabelTheCellsOfATableWithoutAHeader() {
+        for (Element cell : elements("td")) {
+            assertEquals(
+                    cell.getAttribute("class").split(" ", -1)[0].replace('-', ' ') + ":",
+                    cell.getAttribute("data-label"));
         }
     }
 

@@ -5,6 +5,7 @@ import java.util.List;
 import java.util.Objects;
 import java.util.SortedMap;
 import java.util.TreeMap;
+import java.util.stream.Collectors;
 
 /** Lines: a number over time, or by size or count. */
 final class LineChart {
@@ -13,33 +14,53 @@ final class LineChart {
 
     private static final int HEIGHT = 180;
     private static final int LABEL_SPACE = 18;
-    private static final int COLOURS = 6;
+    private static final int COLOURS = 9;
     private static final int FEW_POINTS = 12;
 
     private LineChart() {}
 
-    /** Over seconds, which are linear. A rate begins at zero, so that one sees it stop. */
-    static Markup overTime(String id, String title, List<Line> lines, String unit) {
-        double last = lines.stream()
-                .mapToDouble(line -> line.points().lastKey())
-                .max()
-                .orElseThrow();
-        Axis x = Axis.linear(last);
-        Axis y = Units.isMoreBetter(unit)
-                ? Axis.linear(values(lines).stream()
-                        .mapToDouble(Double::doubleValue)
-                        .max()
-                        .orElse(1))
-                : Axis.fitting(values(lines));
+    /**
+     * Over seconds, from zero to twice what there is before something goes on beside it: so one sees it stop, and a burst
+     * afterwards does not flatten the rest.
+     */
+    static Markup overTime(String id, String title, List<TimeLine> timeLines, String unit) {
+        double end = timeLines.stream().mapToDouble(TimeLine::end).max().orElseThrow();
+        Axis x = Axis.linear(end);
+        Axis y = Axis.linear(TimeLine.scale(timeLines));
         TreeMap<Double, String> marks = new TreeMap<>();
         x.ticks().forEach(tick -> marks.put(tick, Units.mark(tick, "s")));
-        return draw(id, title, lines, x, y, marks, unit);
+        double most = timeLines.stream().mapToDouble(TimeLine::most).max().orElseThrow();
+        String cut = most > y.high() ? Units.format(", cut off: the most is %s", Units.value(most, unit)) : "";
+        String told = timeLines.stream().map(TimeLine::told).collect(Collectors.joining("; "));
+        return draw(id, title + cut, told, lines(timeLines), x, y, marks, unit, end / TimeLine.PARTS.size());
+    }
+
+    private static List<Line> lines(List<TimeLine> timeLines) {
+        List<Line> lines = new ArrayList<>();
+        for (TimeLine timeLine : timeLines) {
+            TreeMap<Double, Double> points = new TreeMap<>();
+            for (int i = 0; i < timeLine.series().seconds().size(); i++) {
+                points.put(
+                        timeLine.series().seconds().get(i),
+                        timeLine.series().values().get(i));
+            }
+            lines.add(new Line(timeLine.series().subject(), points));
+        }
+        return lines;
     }
 
     /** By numbers on a logarithmic axis, at which their names stand. */
     static Markup byNumber(String id, String title, List<Line> lines, SortedMap<Double, String> names, String unit) {
         Axis x = new Axis(names.firstKey(), names.lastKey(), true);
-        return draw(id, title, lines, x, Axis.fitting(values(lines)), names, unit);
+        Axis y = Axis.fitting(values(lines));
+        List<String> told = new ArrayList<>();
+        for (Line line : lines) {
+            List<String> points = new ArrayList<>();
+            line.points().forEach((number, value) -> points.add(names.get(number) + " " + Units.value(value, unit)));
+            told.add(line.title() + ": " + String.join(", ", points));
+        }
+        String scale = y.logarithmic() ? ", logarithmic" : "";
+        return draw(id, title + scale, String.join("; ", told), lines, x, y, names, unit, 0);
     }
 
     private static List<Double> values(List<Line> lines) {
@@ -49,16 +70,18 @@ final class LineChart {
                 .toList();
     }
 
+    /** Of a positive part the second one is shaded: something goes on beside it. */
     private static Markup draw(
-            String id, String title, List<Line> lines, Axis x, Axis y, SortedMap<Double, String> marks, String unit) {
-        String scale = y.logarithmic() ? ", logarithmic" : "";
-        List<String> told = new ArrayList<>();
-        for (Line line : lines) {
-            double least = line.points().values().stream().min(Double::compare).orElseThrow();
-            double most = line.points().values().stream().max(Double::compare).orElseThrow();
-            told.add(line.title() + ": " + Units.value(least, unit) + " to " + Units.value(most, unit));
-        }
-        Chart chart = new Chart(id, title + scale, String.join("; ", told));
+            String id,
+            String title,
+            String told,
+            List<Line> lines,
+            Axis x,
+            Axis y,
+            SortedMap<Double, String> marks,
+            String unit,
+            double part) {
+        Chart chart = new Chart(id, title, told);
         for (int i = 0; i < lines.size(); i++) {
             chart.skip(Chart.LINE_HEIGHT);
             chart.line("0", chart.height() - 8, "18", chart.height() - 8, style(i));
@@ -66,6 +89,9 @@ final class LineChart {
         }
         chart.skip(LABEL_SPACE);
         int top = chart.height();
+        if (part > 0) {
+            shade(chart, x, part, top);
+        }
         for (double tick : y.ticks()) {
             int height = top + offset(y, tick);
             chart.line("0", height, "100%", height, "grid");
@@ -86,6 +112,23 @@ final class LineChart {
             }
         }
         return chart.figure();
+    }
+
+    private static void shade(Chart chart, Axis x, double part, int top) {
+        chart.drawing()
+                .empty(
+                        "rect",
+                        "x",
+                        x.at(part),
+                        "y",
+                        top,
+                        "width",
+                        Units.format("%.2f%%", x.percent(2 * part) - x.percent(part)),
+                        "height",
+                        HEIGHT,
+                        "class",
+                        "beside");
+        chart.textAt(x.at(1.5 * part), top - 4, TimeLine.BESIDE, "detail", "middle");
     }
 
     /** The line is in a picture of its own, which is stretched; what must not be stretched is on top of it. */

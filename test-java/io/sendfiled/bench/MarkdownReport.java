@@ -73,6 +73,11 @@ final class MarkdownReport {
         if (!comparisons.isEmpty()) {
             table(Findings.goals(comparisons).without(Findings.SCENARIO));
         }
+        Findings.Table overTime = findings.overTime(scenario);
+        if (!overTime.rows().isEmpty()) {
+            paragraph("Over time, the medians of three parts; the page with charts has the lines:");
+            table(overTime);
+        }
         List<Report.Metric> metrics = findings.metrics(scenario);
         folded(
                 "All figures",

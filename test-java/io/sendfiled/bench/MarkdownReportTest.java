@@ -49,6 +49,14 @@ final class MarkdownReportTest {
     }
 
     @Test
+    void shouldTellWhatHappensOverTime() throws Exception {
+        assertTrue(lines().contains("| case | side | metric | before | beside cold downloads | after |"));
+        assertTrue(lines().stream()
+                .anyMatch(line ->
+                        line.endsWith("| sendfiled | rate | 10.0 requests/s | 0 requests/s | 12.0 requests/s |")));
+    }
+
+    @Test
     void shouldEscapeWhatMarkdownWouldRead() throws Exception {
         String report = MarkdownReport.of(ExampleResults.make());
 

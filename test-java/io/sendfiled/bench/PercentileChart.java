@@ -12,6 +12,12 @@ final class PercentileChart {
     private static final String MICROSECONDS = "us";
     private static final Pattern NAME = Pattern.compile("(.*?) ?\\b(p\\d+(?:\\.\\d+)?|max)");
     private static final int ROW_HEIGHT = 14;
+    /** The one that has a mark of another shape: colours alone do not tell it from p99. */
+    private static final String RARE = "p99.9";
+
+    private static final int LEGEND_WIDTH = 56;
+    /** A longer chart is folded. */
+    private static final int FEW_ROWS = 40;
 
     /** Who waited, and for how long: medians of percentiles by their names, in microseconds. */
     private record Row(String title, String detail, Map<String, Double> percentiles) {
@@ -56,7 +62,8 @@ final class PercentileChart {
                 .append(row.detail())
                 .append(": ")
                 .append(row.shown()));
-        Chart chart = new Chart(id, "Latency, logarithmic: left is sooner", description.toString());
+        Chart chart = new Chart(id, "Latency", description.toString());
+        legend(chart, rows);
         String testCase = "";
         for (Row row : rows) {
             if (!row.title().equals(testCase)) {
@@ -66,8 +73,38 @@ final class PercentileChart {
             }
             draw(chart, row, axis);
         }
-        chart.axis(axis, MICROSECONDS);
-        return chart.figure();
+        chart.axis(axis, MICROSECONDS, "time, logarithmic: left is sooner", false);
+        return rows.size() <= FEW_ROWS
+                ? chart.figure()
+                : new Markup()
+                        .open("details")
+                        .element("summary", "Latencies: " + rows.size())
+                        .add(chart.figure())
+                        .close();
+    }
+
+    /** What the marks are, as far as a row has them. */
+    private static void legend(Chart chart, List<Row> rows) {
+        chart.skip(Chart.LINE_HEIGHT);
+        int x = 6;
+        for (String name : rows.stream()
+                .flatMap(row -> row.percentiles().keySet().stream())
+                .distinct()
+                .toList()) {
+            mark(chart, Integer.toString(x), chart.height() - 8, name);
+            chart.textAt(Integer.toString(x + 9), chart.height() - 4, name, "detail", "start");
+            x += LEGEND_WIDTH;
+        }
+        chart.skip(4);
+    }
+
+    private static void mark(Chart chart, String x, int y, String name) {
+        String style = name.equals("p50") ? "median" : name.equals("max") ? "maximum" : "late";
+        if (name.equals(RARE)) {
+            chart.drawing().empty("rect", "x", x, "y", y - 4, "width", 3, "height", 8, "class", style);
+        } else {
+            chart.drawing().empty("circle", "cx", x, "cy", y, "r", name.equals("p50") ? 5 : 4, "class", style);
+        }
     }
 
     private static void draw(Chart chart, Row row, Axis axis) {
@@ -77,17 +114,7 @@ final class PercentileChart {
         double most = row.percentiles().values().stream().max(Double::compare).orElseThrow();
         chart.grid(axis, y - ROW_HEIGHT / 2, y + ROW_HEIGHT / 2);
         chart.line(axis.at(least), y, axis.at(most), y, "range");
-        row.percentiles().forEach((name, value) -> chart.drawing()
-                .empty(
-                        "circle",
-                        "cx",
-                        axis.at(value),
-                        "cy",
-                        y,
-                        "r",
-                        name.equals("p50") ? 5 : 4,
-                        "class",
-                        name.equals("p50") ? "median" : name.equals("max") ? "maximum" : "late"));
+        row.percentiles().forEach((name, value) -> mark(chart, axis.at(value), y, name));
         chart.skip(ROW_HEIGHT + 2);
     }
 }
