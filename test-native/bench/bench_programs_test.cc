@@ -14,13 +14,20 @@
 #include <vector>
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netinet/in.h>
+#include <sched.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "descriptors.h"
 #include "helper_process.h"
 #include "temporary_directory.h"
+
+extern "C" {
+#include "sys/sys.h"
+}
 
 namespace
 {
@@ -234,6 +241,61 @@ TEST_F(ColdProgramsTest, ShouldReadColdFilesWithCat)
     HelperProcess again(command); // has pages to drop, and checks itself that it did
     EXPECT_EQ(again.readLine().rfind("{\"requests\":2,\"failures\":0,", 0), 0U);
     EXPECT_EQ(again.wait(), 0);
+}
+
+/* Of this thread, from here on; one that is not there, or not allowed, leaves it where it is. */
+void runOn(size_t processor)
+{
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    CPU_SET(processor, &set);
+    sched_setaffinity(0, sizeof set, &set);
+}
+
+/* What one processor sends another one receives: the packets, which refer to pages of the file, are left to the first.
+ */
+TEST_F(ColdProgramsTest, ShouldMakeAFileColdOfWhichPacketsAreLeft)
+{
+    const OwnedFd listener(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    const OwnedFd sender(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    sockaddr_in address = {};
+    socklen_t length = sizeof address;
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    ASSERT_EQ(bind(listener.get(), reinterpret_cast<sockaddr *>(&address), length), 0);
+    ASSERT_EQ(listen(listener.get(), 1), 0);
+    ASSERT_EQ(getsockname(listener.get(), reinterpret_cast<sockaddr *>(&address), &length), 0);
+    ASSERT_EQ(connect(sender.get(), reinterpret_cast<sockaddr *>(&address), length), 0);
+    const OwnedFd receiver(accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
+    std::thread([&] {
+        runOn(0);
+        const OwnedFd file(open((*directory_ / "mount/b").c_str(), O_RDONLY | O_CLOEXEC));
+        EXPECT_EQ(sendfile(sender.get(), file.get(), nullptr, 100000), 100000);
+    }).join();
+    std::thread([&] {
+        runOn(1);
+        std::string bytes(100000, '\0');
+        EXPECT_EQ(recv(receiver.get(), bytes.data(), bytes.size(), MSG_WAITALL), 100000);
+    }).join();
+    HelperProcess cats({helper("cats"), *directory_ / "mount/b"});
+    EXPECT_EQ(cats.readLine().rfind("{\"requests\":1,\"failures\":0,", 0), 0U);
+    EXPECT_EQ(cats.wait(), 0);
+}
+
+TEST_F(ColdProgramsTest, ShouldRefuseToCallAFileColdThatIsBeingRead)
+{
+    const struct sfd_cachestat_range all = {};
+    struct sfd_cachestat stat = {};
+    const OwnedFd file(open((*directory_ / "mount/a").c_str(), O_RDONLY | O_CLOEXEC));
+    if (sfd_sys_linux.cachestat(file.get(), &all, &stat) < 0) {
+        GTEST_SKIP() << "cachestat(2) is missing: Linux 6.5";
+    }
+    ASSERT_EQ(posix_fadvise(file.get(), 0, 0, POSIX_FADV_WILLNEED), 0);
+    ASSERT_EQ(disk_->readLine(), "held");
+    HelperProcess cats({helper("cats"), *directory_ / "mount/a"});
+    EXPECT_EQ(cats.readLine(), "");
+    EXPECT_EQ(cats.wait(), 1);
+    disk_->signal(SIGUSR1);
 }
 
 TEST_F(BenchProgramsTest, ShouldRefuseToCallAFileColdWhosePagesStay)
