@@ -145,10 +145,12 @@ static int take_parked(struct sfd_loop *loop, struct sfd_session_job *job, struc
     const int64_t mtime = job->local->channel.due.info.mtime;
     struct sfd_hot_source source = {.fd = -1};
 
-    if (t == NULL || t->loop.out || t->loop.offloaded || t->source.fd < 0) return -EIO;
+    if (t == NULL || t->loop.out || t->loop.queued || t->loop.offloaded || t->source.fd < 0) return -EIO;
+    sfd_loop_enter(loop, t); /* in these calls it must not close the file */
     int fd = duplicate(sfd_loop_sys(loop), t->source.fd);
+    int result = fd < 0 ? fd : hot == NULL ? -EAGAIN : sfd_hot_source_adopt(hot, fd, &source);
+    sfd_loop_leave(loop, t);
     if (fd < 0) return fd;
-    int result = hot == NULL ? -EAGAIN : sfd_hot_source_adopt(hot, fd, &source);
     if (result < 0) source = (struct sfd_hot_source){.fd = fd};
     result = -ECANCELED; /* it has ended in one of these calls */
     if (s->stage == SFD_SESSION_STAGE_OPEN)

@@ -223,6 +223,39 @@ TEST_F(SessionHeldTest, ShouldGiveTheBytesOfAHeldOpenToItsSessionAlone)
     EXPECT_EQ(big_.size(), reapOne(*held).size);
 }
 
+// Else the call could find another file under its number.
+TEST_F(SessionHeldTest, ShouldKeepTheFileOfAHeldOpenThatIsWithdrawn)
+{
+    const std::string content = pattern(200, 7);
+    writeFile(*directory_ / "cold", content);
+    start();
+    warmUp();
+    const auto held = connect();
+    gate.hold(Hold(DUPLICATE).of(ANY));
+    struct sfd_session_request request = {};
+    request.operation = SFD_SESSION_OPEN;
+    request.path = "cold";
+    request.user_data = 1;
+    ASSERT_EQ(1, sfd_session_submit(held->session, &request, 1));
+    ASSERT_TRUE(gate.awaitHeld(1));
+    request = {};
+    request.operation = SFD_SESSION_WITHDRAW;
+    request.target = 1;
+    request.user_data = 2;
+    ASSERT_EQ(1, sfd_session_submit(held->session, &request, 1));
+    EXPECT_EQ(2u, reapOne(*held).user_data);
+    expectService();
+    EXPECT_EQ(1u, shared_->transfers.load()) << "it has closed the file";
+    gate.release();
+    const struct sfd_session_completion opened = reapOne(*held);
+    EXPECT_EQ(0u, opened.error);
+    EXPECT_TRUE(awaitTransfers(0));
+    held->file = opened.handle;
+    submit(*held);
+    EXPECT_EQ(0u, reapOne(*held).error);
+    EXPECT_BYTES(content, receive(held->pair.in.get(), content.size()));
+}
+
 TEST_F(SessionHeldTest, ShouldRestWhileASessionHasAllItsJobs)
 {
     start();
