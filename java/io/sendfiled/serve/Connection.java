@@ -5,12 +5,9 @@ import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.channel.socket.ChannelInputShutdownEvent;
 import io.netty.channel.socket.DuplexChannel;
-import io.netty.handler.codec.DecoderResult;
-import io.netty.handler.codec.http.DefaultHttpRequest;
 import io.netty.handler.codec.http.HttpMethod;
 import io.netty.handler.codec.http.HttpRequest;
 import io.netty.handler.codec.http.HttpResponseStatus;
-import io.netty.handler.codec.http.HttpVersion;
 import io.netty.handler.ssl.SslHandler;
 import io.netty.util.ReferenceCountUtil;
 import io.sendfiled.netty.FileProgress;
@@ -27,8 +24,8 @@ import org.jspecify.annotations.Nullable;
  * <p>A client cannot hold it for nothing ({@link ServeLimits}): a connection without a request is closed after a while, and a request
  * that is not whole a while after its first byte is told 408. What takes no byte of an answer is closed. Both are looked at {@value
  * #LOOKS} times in that while, so it may be longer by that part. Of requests that come faster than their answers go, {@value
- * #MOST_WAITING} and those of the same read wait; then nothing more is read. It is closed if its requests take more memory than there
- * is for those of all clients whose answers are not sent.
+ * #MOST_WAITING} and those of the same read wait; then nothing more is read. If there is no memory for one more, what waits is
+ * forgotten, the first of it is told 503, and the connection is closed behind that.
  *
  * <p>The channel's event loop only.
  */
@@ -46,7 +43,7 @@ final class Connection extends ChannelInboundHandlerAdapter {
     private final ArrayDeque<Exchange> waiting = new ArrayDeque<>();
     private @Nullable ChannelHandlerContext context;
     private @Nullable OutputWatch output;
-    private boolean isCounted; // as one that is served
+    private @Nullable Budget place; // of which it is one
     private boolean isAnswering; // an exchange has begun, and not written all of its answer
     private boolean isRunning; // the loop in next()
     private boolean isInRead; // more may be in the same read: the flush is behind it
@@ -74,33 +71,42 @@ final class Connection extends ChannelInboundHandlerAdapter {
         context = ctx;
         output = new OutputWatch(ctx.channel());
         idleSinceNs = System.nanoTime();
-        isCounted = site.connections().take(1);
         watch();
-        if (isCounted) {
+        if (hasPlace(site.connections())) {
             closeIfDone();
+        } else if (hasPlace(site.refusals())) {
+            refuse(HttpResponseStatus.SERVICE_UNAVAILABLE, HttpMethod.GET);
         } else {
-            refuse(HttpResponseStatus.SERVICE_UNAVAILABLE);
+            ctx.pipeline().firstContext().close(); // TLS, which is there, would take its time
         }
         ctx.fireChannelActive();
     }
 
     @Override
     public void channelInactive(ChannelHandlerContext ctx) {
-        if (isCounted) {
-            isCounted = false;
-            site.connections().give(1);
+        if (place != null) {
+            place.give(1);
+            place = null;
         }
         forgetWaiting();
         ctx.fireChannelInactive();
     }
 
-    /** Answers with a status what is no whole request, and ends the connection. */
-    private void refuse(HttpResponseStatus status) {
-        HttpRequest none = new DefaultHttpRequest(HttpVersion.HTTP_1_1, HttpMethod.GET, "/");
-        none.setDecoderResult(DecoderResult.failure(new IllegalStateException("no request")));
-        isAnswering = true;
-        new Exchange(site, this, context(), none, 0).refuse(status);
-        context().flush();
+    private boolean hasPlace(Budget among) {
+        place = among.take(1) ? among : null;
+        return place != null;
+    }
+
+    /**
+     * Forgets what waits, and answers with a status in its place; then the connection ends.
+     *
+     * @param method of the request that is answered so; GET if there is none
+     */
+    private void refuse(HttpResponseStatus status, HttpMethod method) {
+        isLast = true;
+        forgetWaiting();
+        waiting.add(new Exchange(site, this, context(), RequestCheck.refused(method, status), 0));
+        next();
     }
 
     @Override
@@ -114,13 +120,14 @@ final class Connection extends ChannelInboundHandlerAdapter {
 
     private void add(HttpRequest request) {
         long taken = memoryOf(request);
-        if (!site.memory().take(taken)) {
-            isLast = true;
-            context().close();
-            return;
+        if (isIdle() ? site.memory().takeReserved(taken) : site.memory().take(taken)) {
+            waiting.add(new Exchange(site, this, context(), request, taken));
+            next();
+        } else {
+            Exchange first = waiting.peek();
+            boolean isHead = first == null ? request.method().equals(HttpMethod.HEAD) : first.isHead();
+            refuse(HttpResponseStatus.SERVICE_UNAVAILABLE, isHead ? HttpMethod.HEAD : HttpMethod.GET);
         }
-        waiting.add(new Exchange(site, this, context(), request, taken));
-        next();
     }
 
     /** What it takes of the heap, in bytes, at least. */
@@ -160,7 +167,7 @@ final class Connection extends ChannelInboundHandlerAdapter {
         ChannelHandlerContext ctx = context();
         isRunning = true;
         try {
-            while (!isAnswering && !isLast && ctx.channel().isWritable()) {
+            while (!isAnswering && ctx.channel().isWritable()) {
                 Exchange first = waiting.poll();
                 if (first == null) {
                     break;
@@ -276,7 +283,7 @@ final class Connection extends ChannelInboundHandlerAdapter {
                 partSinceNs = now;
             }
             if (partSinceNs != 0 && now - partSinceNs >= requestNs) {
-                refuse(HttpResponseStatus.REQUEST_TIMEOUT);
+                refuse(HttpResponseStatus.REQUEST_TIMEOUT, HttpMethod.GET);
             } else if (partSinceNs == 0 && now - idleSinceNs >= requestNs) {
                 ctx.close();
                 return;

@@ -36,6 +36,10 @@ final class Exchange {
     private static final String INDEX = "index.html";
     private static final String PLAIN_TEXT = "text/plain; charset=utf-8";
     private static final int MOST_ENTRIES = 10_000;
+
+    /** What is too much for this server is less by then, as a rule. */
+    private static final int RETRY_SECONDS = 5;
+
     private static final RequestTarget ROOT = new RequestTarget("/", "");
     private static final byte[] NOTHING = {};
     private static final byte[] CLOSE = "connection: close\r\n".getBytes(StandardCharsets.US_ASCII);
@@ -340,7 +344,7 @@ final class Exchange {
     }
 
     private void sendFile(ByteBuf head, SendfiledFile file) {
-        if (request.method().equals(HttpMethod.HEAD)) {
+        if (isHead()) {
             file.release();
             answered(ctx.write(head));
             return;
@@ -360,6 +364,8 @@ final class Exchange {
         AnswerHead head = head(refusal);
         if (refusal.equals(HttpResponseStatus.METHOD_NOT_ALLOWED)) {
             head.add(HttpHeaderNames.ALLOW, "GET, HEAD");
+        } else if (refusal.equals(HttpResponseStatus.SERVICE_UNAVAILABLE)) {
+            head.add(HttpHeaderNames.RETRY_AFTER, RETRY_SECONDS);
         }
         sendText(head, refusal.toString());
     }
@@ -391,7 +397,7 @@ final class Exchange {
         head.add(HttpHeaderNames.CONTENT_TYPE, type)
                 .add("x-content-type-options", "nosniff")
                 .add(HttpHeaderNames.CONTENT_LENGTH, body.length);
-        if (request.method().equals(HttpMethod.HEAD)) {
+        if (isHead()) {
             sendHead(head);
             return;
         }
@@ -406,6 +412,10 @@ final class Exchange {
 
     private void answered(ChannelFuture last) {
         connection.answered(last, this);
+    }
+
+    boolean isHead() {
+        return request.method().equals(HttpMethod.HEAD);
     }
 
     boolean keepsAlive() {

@@ -51,8 +51,15 @@ public final class HttpFileServer implements AutoCloseable {
     /** As many requests as are in so many bytes have to be held at once, whatever the answer to the first does. */
     private static final int MOST_READ = 16 * 1024;
 
-    /** So much of the heap is for what clients have the server hold. */
+    /** So much of the heap is for what clients have the server hold, and so much of that for who asks for one thing at a time. */
     private static final int CLIENTS_PART = 4;
+
+    private static final int RESERVED_PART = 4;
+
+    /** Connections above their limit that are told so at a time; the others are closed without a word. */
+    private static final int MOST_REFUSALS = 1024;
+
+    private static final int MEBI = 1024 * 1024;
 
     /** Of the files that an event loop has sent lately: half a kilobyte each. */
     private static final int MOST_HEADS = 1024;
@@ -124,8 +131,13 @@ public final class HttpFileServer implements AutoCloseable {
                 disk,
                 log,
                 options.limits(),
-                new Budget(options.limits().connections()),
-                new Budget(Runtime.getRuntime().maxMemory() / CLIENTS_PART),
+                connections(options.limits().connections()),
+                new Budget(
+                        MOST_REFUSALS,
+                        0,
+                        "connections are closed without an answer: " + MOST_REFUSALS
+                                + " above --max-connections wait for theirs already"),
+                memory(Runtime.getRuntime().maxMemory()),
                 isDraining);
         listening = listen(address, site, tls, options.loops());
         int port = ((InetSocketAddress) listening.localAddress()).getPort();
@@ -143,6 +155,24 @@ public final class HttpFileServer implements AutoCloseable {
     /** Connections look after their clients themselves, by a limit that the engine's must not be below. */
     private static SendfiledConfig engine(Path root) {
         return SendfiledConfig.builder().root(root).idleTimeoutMs(0).build();
+    }
+
+    private static Budget connections(int most) {
+        return new Budget(
+                most,
+                0,
+                "all " + most + " connections are in use: those above get 503; --max-connections is the limit, and"
+                        + " --request-timeout and --idle-timeout tell how long one may do nothing");
+    }
+
+    private static Budget memory(long heap) {
+        long most = heap / CLIENTS_PART;
+        return new Budget(
+                most,
+                most / RESERVED_PART,
+                "requests and pages that clients let wait take all of the " + most / MEBI
+                        + " MiB for them, a quarter of the" + " heap: what is above gets 503; SENDFILED_JAVA_OPTS=-Xmx"
+                        + 2 * heap / MEBI + "m doubles that");
     }
 
     private static FastThreadLocal<FileHeads> heads(ServeOptions options) {

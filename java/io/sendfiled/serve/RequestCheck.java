@@ -1,5 +1,7 @@
 package io.sendfiled.serve;
 
+import io.netty.handler.codec.DecoderResult;
+import io.netty.handler.codec.http.DefaultHttpRequest;
 import io.netty.handler.codec.http.HttpHeaderNames;
 import io.netty.handler.codec.http.HttpHeaderValues;
 import io.netty.handler.codec.http.HttpHeaders;
@@ -26,7 +28,26 @@ final class RequestCheck {
             HttpMethod.TRACE,
             HttpMethod.CONNECT);
 
+    /** Why a request is refused that was not read, or is not kept. */
+    private static final class RefusedException extends Exception {
+        private static final long serialVersionUID = 1L;
+
+        final transient HttpResponseStatus status;
+
+        RefusedException(HttpResponseStatus status) {
+            super(status.toString(), null, false, false);
+            this.status = status;
+        }
+    }
+
     private RequestCheck() {}
+
+    /** Stands for a request that was not read, or is not kept, and is refused with a status. */
+    static HttpRequest refused(HttpMethod method, HttpResponseStatus status) {
+        HttpRequest request = new DefaultHttpRequest(HttpVersion.HTTP_1_1, method, "/");
+        request.setDecoderResult(DecoderResult.failure(new RefusedException(status)));
+        return request;
+    }
 
     /** The status to refuse it with; null: none. */
     static @Nullable HttpResponseStatus refusal(HttpRequest request) {
@@ -68,6 +89,9 @@ final class RequestCheck {
     }
 
     private static HttpResponseStatus ofDecoder(Throwable cause) {
+        if (cause instanceof RefusedException refused) {
+            return refused.status;
+        }
         if (cause instanceof TooLongHttpLineException) {
             return HttpResponseStatus.REQUEST_URI_TOO_LONG;
         }

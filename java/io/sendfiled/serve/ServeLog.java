@@ -2,6 +2,7 @@ package io.sendfiled.serve;
 
 import io.sendfiled.base.SystemLog;
 import java.io.PrintStream;
+import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.logging.Handler;
@@ -21,9 +22,16 @@ public final class ServeLog extends Handler implements SystemLog.Output {
     /** What is said again and again is shown so often. */
     private static final long REPEAT_NS = TimeUnit.MINUTES.toNanos(1);
 
+    /** Lines that may take turns, and are not shown more often for that. */
+    private static final int MOST_REPEATED = 16;
+
     private final PrintStream err;
-    private @Nullable String last; // under this, as the next
-    private long lastNs;
+    private final Map<String, Long> shownNs = new LinkedHashMap<>() { // under this
+                @Override
+                protected boolean removeEldestEntry(Map.Entry<String, Long> eldest) {
+                    return size() > MOST_REPEATED;
+                }
+            };
 
     private ServeLog(PrintStream err) {
         this.err = err;
@@ -50,12 +58,13 @@ public final class ServeLog extends Handler implements SystemLog.Output {
 
     private synchronized boolean isNews(String line) {
         long now = System.nanoTime();
-        boolean isNews = !line.equals(last) || now - lastNs >= REPEAT_NS;
-        if (isNews) {
-            last = line;
-            lastNs = now;
+        Long shown = shownNs.get(line);
+        if (shown != null && now - shown < REPEAT_NS) {
+            return false;
         }
-        return isNews;
+        shownNs.remove(line); // to be the youngest
+        shownNs.put(line, now);
+        return true;
     }
 
     @Override

@@ -16,7 +16,9 @@ import org.jspecify.annotations.Nullable;
  * @param disk where directories are read; rejects what is too much
  * @param log null: none
  * @param connections that are served
- * @param memory bytes of what is held for clients: requests whose answers are not sent, and pages
+ * @param refusals connections that are told that they are too many
+ * @param memory bytes of what is held for clients: requests whose answers are not sent, and pages; with a reserve for requests that
+ *     wait for no other of their connection
  * @param isDraining set when no connection is to take another request
  */
 record Site(
@@ -29,5 +31,6 @@ record Site(
         @Nullable AnswerLog log,
         ServeLimits limits,
         Budget connections,
+        Budget refusals,
         Budget memory,
         AtomicBoolean isDraining) {}

@@ -9,6 +9,7 @@ import io.sendfiled.support.Content;
 import io.sendfiled.support.HelperProgram;
 import io.sendfiled.support.OpenDescriptors;
 import io.sendfiled.support.PageCache;
+import io.sendfiled.support.SelfSigned;
 import io.sendfiled.support.SystemProgram;
 import io.sendfiled.system.client.RawHttp.Answer;
 import java.io.ByteArrayOutputStream;
@@ -24,6 +25,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
+import java.util.regex.Pattern;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -148,16 +150,49 @@ final class ServeLimitsIT {
                 assertEquals(200, two.answer(false).status());
                 try (RawHttp three = server.connect()) {
                     Answer answer = three.answer(false);
-                    assertEquals(503, answer.status());
-                    assertTrue(answer.closes());
+                    assertRefused(answer);
                     assertTrue(three.isAtEnd());
                 }
+                String said = "all 2 connections are in use: those above get 503; --max-connections is the limit";
+                assertTrue(server.program().errorsSoFar().contains(said), server.program()::errorsSoFar);
                 two.write(GET);
                 assertEquals(200, two.answer(false).status());
             }
             Await.until("a place that is free again", () -> isServed(server));
             one.write(GET);
             assertEquals(200, one.answer(false).status());
+        }
+    }
+
+    private static void assertRefused(Answer answer) {
+        assertEquals(503, answer.status());
+        assertEquals("5", answer.header("Retry-After"));
+        assertTrue(answer.closes());
+    }
+
+    @Test
+    void shouldHoldNoMoreOfThoseAboveTheMostConnectionsThanItSays() throws Exception {
+        List<Path> pem = SelfSigned.pem(directory);
+        String cert = pem.get(0).toString();
+        String key = pem.get(1).toString();
+        List<Socket> many = new ArrayList<>();
+        try (ServeProgram server =
+                ServeProgram.start(directory, root, "--max-connections", "1", "--cert", cert, "--key", key)) {
+            long pid = server.program().pid();
+            int before = OpenDescriptors.settledCount(pid);
+            for (int i = 0; i < 1100; i++) { // none of which shakes hands, so that they stay
+                many.add(new Socket(server.url().getHost(), server.url().getPort()));
+            }
+            assertEquals(-1, many.get(1099).getInputStream().read());
+            Await.until("the others to be closed", () -> OpenDescriptors.count(pid) < before + 1050);
+            String errors = server.program().errorsSoFar();
+            assertEquals(2, errors.lines().count(), errors);
+            assertTrue(errors.contains("all 1 connections are in use"), errors);
+            assertTrue(errors.contains("closed without an answer: 1024 above --max-connections"), errors);
+        } finally {
+            for (Socket socket : many) {
+                socket.close();
+            }
         }
     }
 
@@ -185,9 +220,17 @@ final class ServeLimitsIT {
             for (int i = 0; i < 150; i++) { // more than the heap has
                 RawHttp http = server.connect();
                 greedy.add(http);
-                writeUnlessClosed(http, big + waiting.repeat(60)); // all that waits of one connection
+                http.write(big + waiting.repeat(60)); // all that waits of one connection
             }
+            Pattern said = Pattern.compile(".* all of the 2[34] MiB for them, a quarter of the heap.*"
+                    + " SENDFILED_JAVA_OPTS=-Xmx1[89][0-9]m doubles that\n");
+            Await.until("a word of that", () -> said.matcher(server.program().errorsSoFar())
+                    .matches());
             assertServesOthers(server);
+            RawHttp last = greedy.get(greedy.size() - 1);
+            assertEquals(SIZE, last.answer(false).bytes().length);
+            assertRefused(last.answer(false));
+            assertTrue(last.isAtEnd());
         } finally {
             close(greedy);
         }
@@ -242,14 +285,6 @@ final class ServeLimitsIT {
             Await.until("a descriptor for who comes next", () -> isServed(server));
         } finally {
             close(many);
-        }
-    }
-
-    private static void writeUnlessClosed(RawHttp http, String text) {
-        try {
-            http.write(text);
-        } catch (IOException e) { // the server has closed it
-            return;
         }
     }
 
