@@ -7,6 +7,7 @@ import io.netty.handler.codec.http.HttpHeaderValues;
 import io.netty.handler.codec.http.HttpResponseStatus;
 import io.sendfiled.netty.SendfiledFile;
 import java.nio.charset.StandardCharsets;
+import java.time.Instant;
 import java.util.EnumMap;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
@@ -33,7 +34,8 @@ final class FileHead {
     FileHead(SendfiledFile file, @Nullable ContentCoding coding, String type, @Nullable String cacheControl) {
         version = file.version();
         etag = file.etag();
-        modified = HttpDates.format(file.modified());
+        Instant now = Instant.now();
+        modified = HttpDates.format(file.modified().isBefore(now) ? file.modified() : now); // RFC 9110, section 8.8.2.1
         this.type = type;
         this.coding = coding;
         this.cacheControl = cacheControl;

@@ -60,7 +60,7 @@ final class RequestCheck {
         }
         HttpHeaders headers = request.headers();
         Iterator<String> hosts = headers.valueStringIterator(HttpHeaderNames.HOST);
-        boolean isHosted = hosts.hasNext() ? isHost(hosts.next()) && !hosts.hasNext() : version.minorVersion() == 0;
+        boolean isHosted = hosts.hasNext() ? Authority.isValid(hosts.next()) && !hosts.hasNext() : version.minorVersion() == 0;
         if (!isHosted) {
             return HttpResponseStatus.BAD_REQUEST;
         }
@@ -98,16 +98,6 @@ final class RequestCheck {
         return cause instanceof TooLongHttpHeaderException
                 ? HttpResponseStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
                 : HttpResponseStatus.BAD_REQUEST;
-    }
-
-    private static boolean isHost(String value) {
-        for (int i = 0; i < value.length(); i++) {
-            char c = value.charAt(i);
-            if (c <= ' ' || c == '/' || c == '?' || c == '#' || c == '@' || c == ',') {
-                return false;
-            }
-        }
-        return true;
     }
 
     /**

@@ -37,8 +37,11 @@ record RequestTarget(String path, String query) {
         while (end < absolute.length() && absolute.charAt(end) != '/' && absolute.charAt(end) != '?') {
             end++;
         }
+        if (end == begin || absolute.charAt(begin) == ':' || !Authority.isValid(absolute.substring(begin, end))) {
+            return null;
+        }
         String rest = absolute.substring(end);
-        return end == begin ? null : rest.startsWith("/") ? rest : "/" + rest;
+        return rest.startsWith("/") ? rest : "/" + rest;
     }
 
     boolean isDirectory() {

@@ -15,9 +15,11 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.FileTime;
 import java.time.Instant;
+import java.time.format.DateTimeFormatter;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import java.util.SplittableRandom;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
@@ -234,6 +236,9 @@ final class ServeHttpIT {
         all.add(get("a byte above ASCII", "/\u00ffile", 400));
         all.add(get("absolute form", "http://example.org/file", 200).whole("file"));
         all.add(get("absolute form without a path", "http://example.org", 403));
+        all.add(get("absolute form of a port", "http://[::1]:80/file", 200).whole("file"));
+        all.add(get("absolute form with a user", "http://user@example.org/file", 400));
+        all.add(get("absolute form without a host", "http://:80/file", 400));
         all.add(get("absolute form of another scheme", "ftp://example.org/file", 400));
         all.add(get("no slash", "file", 400));
         // conditions
@@ -280,6 +285,19 @@ final class ServeHttpIT {
                 .bare());
         all.add(get("If-Modified-Since that is no date", "/file", 200, "If-Modified-Since: tomorrow")
                 .whole("file"));
+        for (String other : List.of(
+                MODIFIED.replace("GMT", "UTC"),
+                MODIFIED.replace("GMT", "+0500"),
+                MODIFIED + ", " + MODIFIED,
+                MODIFIED.toLowerCase(Locale.ROOT),
+                MODIFIED + ";x")) {
+            all.add(get("If-Modified-Since as " + other, "/file", 200, "If-Modified-Since: " + other)
+                    .whole("file"));
+            all.add(get("If-Unmodified-Since as " + other, "/file", 200, "If-Unmodified-Since: " + other)
+                    .whole("file"));
+            all.add(range("If-Range as " + other, "bytes=1-2", 200, "If-Range: " + other)
+                    .whole("file"));
+        }
         all.add(get("If-Unmodified-Since", "/file", 200, "If-Unmodified-Since: " + MODIFIED)
                 .whole("file"));
         all.add(get("If-Unmodified-Since before", "/file", 412, "If-Unmodified-Since: " + EARLIER));
@@ -373,6 +391,15 @@ final class ServeHttpIT {
         all.add(get("two Hosts", "/file", 400, "Host: i"));
         all.add(raw("an empty Host", "GET /file HTTP/1.1\r\nHost:\r\n\r\n", 200).whole("file"));
         all.add(raw("a Host that is none", "GET /file HTTP/1.1\r\nHost: a/b\r\n\r\n", 400));
+        for (String host : List.of(
+                "h:", "h:80", "a.b-c_d~e:99999", "[::1]:80", "[::ffff:192.0.2.1]", "%41", "!$&'()*+;=", ":80")) {
+            all.add(raw("the Host " + host, "GET /file HTTP/1.1\r\nHost: " + host + "\r\n\r\n", 200)
+                    .whole("file"));
+        }
+        for (String host :
+                List.of("h:x", "h:8:0", "[::1", "[]", "[::1]x", "::1", "a,b", "u@h", "<h>", "\"h\"", "a\\b", "%4", "%zz", "\u00ff")) {
+            all.add(raw("no Host as " + host, "GET /file HTTP/1.1\r\nHost: " + host + "\r\n\r\n", 400));
+        }
         all.add(raw("HTTP/1.0", "GET /file HTTP/1.0\r\n\r\n", 200).whole("file").with("Connection: close"));
         all.add(raw("HTTP/1.0 kept alive", "GET /file HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", 200)
                 .whole("file")
@@ -440,6 +467,26 @@ final class ServeHttpIT {
 
     private static String filled(String text) {
         return text.replace("{etag}", etag).replace("{gzip}", gzipTag);
+    }
+
+    @Test
+    void shouldTellNoTimeThatIsStillToCome() throws Exception {
+        Path file = root.resolve("future");
+        Content.write(file, 10);
+        Files.setLastModifiedTime(file, FileTime.from(Instant.now().plusSeconds(100_000)));
+        try (RawHttp http = server.connect()) {
+            http.write("GET /future HTTP/1.1\r\nHost: h\r\n\r\n");
+            Answer answer = http.answer(false);
+            assertTrue(seconds(answer, "Last-Modified") <= seconds(answer, "Date"), answer::toString);
+            String since = answer.header("Last-Modified");
+            http.write("GET /future HTTP/1.1\r\nHost: h\r\nIf-Modified-Since: " + since + "\r\n\r\n");
+            assertEquals(200, http.answer(false).status());
+        }
+    }
+
+    private static long seconds(Answer answer, String header) {
+        return Instant.from(DateTimeFormatter.RFC_1123_DATE_TIME.parse(answer.header(header)))
+                .getEpochSecond();
     }
 
     // ---- several at a time ----
