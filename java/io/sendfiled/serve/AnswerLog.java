@@ -19,6 +19,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class AnswerLog implements AutoCloseable {
     private static final int MOST_WAITING = 65_536;
+    private static final int CLOSE_MS = 2_000;
 
     private final Path path;
     private final Thread writer = new Thread(this::write, "sfd-access-log");
@@ -61,7 +62,7 @@ final class AnswerLog implements AutoCloseable {
         notifyAll();
     }
 
-    /** Writes what is waiting, and closes the file. Waits for that. Idempotent. */
+    /** Writes what is waiting, and closes the file. Waits for that, for {@value #CLOSE_MS} ms at most. Idempotent. */
     @Override
     public void close() {
         synchronized (this) {
@@ -69,7 +70,10 @@ final class AnswerLog implements AutoCloseable {
             notifyAll();
         }
         try {
-            writer.join();
+            writer.join(CLOSE_MS);
+            if (writer.isAlive()) {
+                warn("the last lines are lost: " + path + " takes nothing", null);
+            }
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }

@@ -29,6 +29,8 @@ import io.sendfiled.sys.Errno;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayDeque;
 import java.util.Deque;
@@ -71,6 +73,7 @@ public final class HttpFileServer implements AutoCloseable {
     private @Nullable AnswerLog log;
     private @Nullable Channel listening;
     private String url = "";
+    private boolean isLocal;
 
     private HttpFileServer(ServeOptions options) {
         isTls = options.certificate() != null;
@@ -108,6 +111,9 @@ public final class HttpFileServer implements AutoCloseable {
         Directories directories;
         try {
             hot = own(hotRoot(options));
+            if (!Files.isExecutable(root)) {
+                throw new AccessDeniedException(root.toString()); // it can be opened, and no file in it
+            }
             client = own(Sendfiled.embedded().config(engine(root)).hot(false).start());
             directories = options.list() ? own(Directories.open(root)) : null;
         } catch (IOException e) {
@@ -140,9 +146,10 @@ public final class HttpFileServer implements AutoCloseable {
                 memory(Runtime.getRuntime().maxMemory()),
                 isDraining);
         listening = listen(address, site, tls, options.loops());
-        int port = ((InetSocketAddress) listening.localAddress()).getPort();
+        InetSocketAddress bound = (InetSocketAddress) listening.localAddress();
+        isLocal = bound.getAddress().isLoopbackAddress();
         String host = options.host().indexOf(':') < 0 ? options.host() : "[" + options.host() + "]";
-        url = (isTls ? "https://" : "http://") + host + ":" + port + "/";
+        url = (isTls ? "https://" : "http://") + host + ":" + bound.getPort() + "/";
     }
 
     /** With a cache that looks: an entity tag must be that of the bytes that are sent with it. */
@@ -194,7 +201,9 @@ public final class HttpFileServer implements AutoCloseable {
         InetSocketAddress address = new InetSocketAddress(options.host(), options.port());
         if (address.isUnresolved()) {
             throw new ServeException(
-                    options.host() + ": unknown host; --host takes an address of this machine", 0, null);
+                    Names.printable(options.host()) + ": unknown host; --host takes an address of this machine",
+                    0,
+                    null);
         }
         return address;
     }
@@ -279,6 +288,11 @@ public final class HttpFileServer implements AutoCloseable {
     /** Where it serves, for a client on this machine. */
     public String url() {
         return url;
+    }
+
+    /** Whether only programs of this machine can reach it. */
+    public boolean isLocal() {
+        return isLocal;
     }
 
     /** Opens the access log anew, after it was renamed. Does not block. */

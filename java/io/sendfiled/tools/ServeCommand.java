@@ -45,17 +45,19 @@ final class ServeCommand {
         ServeOptions options = options(arguments);
         boolean hangsUp = !ignoresHangup();
         ServeLog.begin(System.err);
-        int signals = Errno.check(ProcessNative.openSignals(), "handle signals");
-        try (HttpFileServer server = start(options)) {
-            out.print("serving " + SfdException.printable(arguments.words().get(0)) + " at " + server.url() + "\n");
-            if (!isLocal(options.host())) {
-                report.progress("whoever reaches " + options.host() + " can read all of it that this user can");
+        try (HttpFileServer server = start(options)) { // which may wait; a signal ends the process meanwhile
+            int signals = Errno.check(ProcessNative.openSignals(), "handle signals");
+            try {
+                out.print("serving " + SfdException.printable(arguments.words().get(0)) + " at " + server.url() + "\n");
+                if (!server.isLocal()) {
+                    report.progress("whoever reaches " + options.host() + " can read all of it that this user can");
+                }
+                await(signals, hangsUp, server, -1);
+                server.drain(() -> ProcessNative.wakeSignals(signals));
+                await(signals, hangsUp, server, DRAIN_MS);
+            } finally {
+                ProcessNative.closeSignals(signals);
             }
-            await(signals, hangsUp, server, -1);
-            server.drain(() -> ProcessNative.wakeSignals(signals));
-            await(signals, hangsUp, server, DRAIN_MS);
-        } finally {
-            ProcessNative.closeSignals(signals);
         }
     }
 
@@ -80,10 +82,9 @@ final class ServeCommand {
                             ? "--key: needs --cert, its certificate"
                             : "--cert: needs --key, its private key");
         }
-        String host = arguments.value(OptionSpec.HOST);
         return new ServeOptions(
                 path(arguments.words().get(0), "DIR"),
-                host == null ? DEFAULT_HOST : host,
+                host(arguments.value(OptionSpec.HOST)),
                 number(arguments, OptionSpec.PORT, 0, MOST_PORT, DEFAULT_PORT),
                 arguments.isSet(OptionSpec.LIST),
                 header(arguments.value(OptionSpec.CACHE_CONTROL)),
@@ -94,6 +95,17 @@ final class ServeCommand {
                 number(arguments, OptionSpec.OPEN_FILES, 0, MOST_OPEN_FILES, OPEN_FILES),
                 openFilesAge(arguments),
                 limits(arguments));
+    }
+
+    /** Without the brackets that it has in a URL. */
+    private static String host(@Nullable String text) throws SfdException {
+        if (text == null) {
+            return DEFAULT_HOST;
+        }
+        if (text.isBlank()) {
+            throw SfdException.usage("--host: '" + text + "' is no name and no address of this machine");
+        }
+        return text.startsWith("[") && text.endsWith("]") ? text.substring(1, text.length() - 1) : text;
     }
 
     private static int loops(Arguments arguments) throws SfdException {
@@ -142,10 +154,6 @@ final class ServeCommand {
                     + "' is not the value of a header, such as max-age=3600");
         }
         return text;
-    }
-
-    private static boolean isLocal(String host) {
-        return host.startsWith("127.") || host.equals("localhost") || host.equals("::1");
     }
 
     /** Until a signal ends it, or nobody is left to be waited for; no longer than that, if it is not negative. */
