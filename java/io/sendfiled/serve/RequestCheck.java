@@ -60,7 +60,8 @@ final class RequestCheck {
         }
         HttpHeaders headers = request.headers();
         Iterator<String> hosts = headers.valueStringIterator(HttpHeaderNames.HOST);
-        boolean isHosted = hosts.hasNext() ? Authority.isValid(hosts.next()) && !hosts.hasNext() : version.minorVersion() == 0;
+        boolean isHosted =
+                hosts.hasNext() ? Authority.isValid(hosts.next()) && !hosts.hasNext() : version.minorVersion() == 0;
         if (!isHosted) {
             return HttpResponseStatus.BAD_REQUEST;
         }

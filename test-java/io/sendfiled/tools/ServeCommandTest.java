@@ -3,6 +3,7 @@ package io.sendfiled.tools;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.sendfiled.support.SelfSigned;
 import java.io.ByteArrayOutputStream;
 import java.io.PrintStream;
 import java.net.InetAddress;
@@ -60,8 +61,21 @@ final class ServeCommandTest {
     void shouldNameTheKeyThatCannotBeRead() throws Exception {
         String absent = root.resolve("absent").toString();
         String none = Files.writeString(root.resolve("no.pem"), "none").toString();
+        String cert = SelfSigned.pem(root).get(0).toString();
         expectRefusal(root, 1, "absent: no such file or directory", "--port", "0", "--cert", absent, "--key", absent);
-        expectRefusal(root, 1, "PKCS #8", "--port", "0", "--cert", none, "--key", none);
+        expectRefusal(root, 1, "no.pem: no certificate", "--port", "0", "--cert", none, "--key", none);
+        expectRefusal(root, 1, "no.pem: no key in PEM, in PKCS #8", "--port", "0", "--cert", cert, "--key", none);
+    }
+
+    /** With such a pair no client could connect. */
+    @Test
+    void shouldNameTheKeyOfAnotherCertificate() throws Exception {
+        String other = SelfSigned.pem(Files.createDirectory(root.resolve("other")))
+                .get(1)
+                .toString();
+        String cert = SelfSigned.pem(root).get(0).toString();
+        String words = "key.pem: not the key of the first certificate in " + cert;
+        expectRefusal(root, 1, words, "--port", "0", "--cert", cert, "--key", other);
     }
 
     @Test
@@ -74,6 +88,8 @@ final class ServeCommandTest {
         expectRefusal(root, 2, "--cert: needs --key", "--cert", "x");
         expectRefusal(root, 2, "--key: needs --cert", "--key", "x");
         expectRefusal(root, 2, "--port: '65536' is not a number from 0 to 65535", "--port", "65536");
+        expectRefusal(root, 2, "--host: '' is no name and no address", "--host", "");
+        expectRefusal(root, 1, "a?b: unknown host", "--host", "a\u001bb", "--port", "0");
         expectRefusal(root, 2, "--cache-control: ", "--cache-control", "a\nb");
         expectRefusal(root, 2, "--loops: '0' is not a number from 1 to 64", "--loops", "0");
         expectRefusal(root, 2, "--open-files: '-1' is not a number from 0 to 65536", "--open-files", "-1");

@@ -396,8 +396,9 @@ final class ServeHttpIT {
             all.add(raw("the Host " + host, "GET /file HTTP/1.1\r\nHost: " + host + "\r\n\r\n", 200)
                     .whole("file"));
         }
-        for (String host :
-                List.of("h:x", "h:8:0", "[::1", "[]", "[::1]x", "::1", "a,b", "u@h", "<h>", "\"h\"", "a\\b", "%4", "%zz", "\u00ff")) {
+        for (String host : List.of(
+                "h:x", "h:8:0", "[::1", "[]", "[::1]x", "::1", "a,b", "u@h", "<h>", "\"h\"", "a\\b", "%4", "%zz",
+                "\u00ff")) {
             all.add(raw("no Host as " + host, "GET /file HTTP/1.1\r\nHost: " + host + "\r\n\r\n", 400));
         }
         all.add(raw("HTTP/1.0", "GET /file HTTP/1.0\r\n\r\n", 200).whole("file").with("Connection: close"));

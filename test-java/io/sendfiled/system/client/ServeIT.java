@@ -2,26 +2,35 @@ package io.sendfiled.system.client;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.sendfiled.names.Names;
 import io.sendfiled.support.Await;
 import io.sendfiled.support.Content;
 import io.sendfiled.support.HeldDisk;
+import io.sendfiled.support.HelperProgram;
 import io.sendfiled.support.PageCache;
+import io.sendfiled.support.ProcessThreads;
 import io.sendfiled.support.SelfSigned;
+import io.sendfiled.support.SystemProgram;
+import io.sendfiled.system.Program;
 import io.sendfiled.system.client.RawHttp.Answer;
 import java.io.IOException;
+import java.io.RandomAccessFile;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.regex.MatchResult;
 import java.util.regex.Pattern;
+import javax.net.ssl.SSLException;
+import javax.net.ssl.SSLSocket;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -99,6 +108,28 @@ final class ServeIT {
                             .filter(line -> line.contains(" source: file:")
                                     && !NOT_HERE.matcher(line).find())
                             .toList());
+        }
+    }
+
+    @Test
+    void shouldShakeHandsOnceOnly() throws Exception {
+        List<Path> pem = SelfSigned.pem(directory);
+        String cert = pem.get(0).toString();
+        String key = pem.get(1).toString();
+        try (ServeProgram server = ServeProgram.start(directory, root, "--cert", cert, "--key", key);
+                SSLSocket socket = (SSLSocket) SelfSigned.client()
+                        .getSocketFactory()
+                        .createSocket(server.url().getHost(), server.url().getPort())) {
+            socket.setEnabledProtocols(new String[] {"TLSv1.2"}); // the last one that has this
+            try (RawHttp http = new RawHttp(socket)) {
+                http.write(GET);
+                assertEquals(content, http.answer(false).content());
+                socket.startHandshake();
+                assertThrows(SSLException.class, () -> {
+                    http.write(GET);
+                    http.answer(false);
+                });
+            }
         }
     }
 
@@ -225,6 +256,63 @@ final class ServeIT {
             assertTrue(idle.isAtEnd()); // the first one was taken
             server.program().signal("INT");
             assertEquals(0, server.program().awaitExit(), server.program().errors());
+        }
+    }
+
+    @Test
+    void shouldEndAlthoughItsLogTakesNothing() throws Exception {
+        Path log = fifo();
+        String longLine = "GET /file HTTP/1.1\r\nHost: h\r\nUser-Agent: " + "x".repeat(15_000) + "\r\n\r\n";
+        try (RandomAccessFile reader = new RandomAccessFile(log.toFile(), "rw");
+                ServeProgram server = ServeProgram.start(directory, root, "--access-log", log.toString());
+                RawHttp http = server.connect()) {
+            assertTrue(reader.getFD().valid());
+            for (int i = 0; i < 10; i++) { // more than a pipe holds
+                http.write(longLine);
+                assertEquals(200, http.answer(false).status());
+            }
+            server.program().signal("TERM");
+            assertEquals(0, server.program().awaitExit(), server.program().errors());
+            assertTrue(server.program().errors().contains("the last lines are lost: " + log + " takes nothing"));
+        }
+    }
+
+    @Test
+    void shouldBeEndedByASignalWhileItStarts() throws Exception {
+        Path log = fifo(); // that nobody reads
+        try (Program program = ServeProgram.run(directory, root, "--port", "0", "--access-log", log.toString())) {
+            Await.until("the engine to have started", () -> !ProcessThreads.count(program.pid(), "sendfiled-loop")
+                    .isEmpty());
+            program.signal("TERM");
+            assertEquals(128 + 15, program.awaitExit(), program.errors());
+        }
+    }
+
+    private Path fifo() throws Exception {
+        Path fifo = directory.resolve("fifo");
+        HelperProgram.output("mkfifo", fifo.toString());
+        return fifo;
+    }
+
+    @Test
+    void shouldRefuseADirectoryInWhichItsUserFindsNothing() throws Exception {
+        Assumptions.assumeTrue(Program.ROOT, "only root becomes another user");
+        SystemProgram.require("setpriv");
+        Files.setPosixFilePermissions(directory, PosixFilePermissions.fromString("rwxr-xr-x"));
+        Files.setPosixFilePermissions(root, PosixFilePermissions.fromString("rwxr-----"));
+        String sfd = ServeProgram.SFD.toString();
+        List<String> command = List.of(
+                "setpriv",
+                "--reuid=54321",
+                "--regid=54321",
+                "--clear-groups",
+                sfd,
+                "serve",
+                root.toString(),
+                "--port=0");
+        try (Program program = Program.start(directory, command, Map.of())) {
+            assertEquals(4, program.awaitExit(), program.errors());
+            assertTrue(program.errors().contains("permission denied (EACCES); this user may not read it"));
         }
     }
 
