@@ -26,14 +26,16 @@ import io.netty.handler.codec.http.QueryStringDecoder;
 import io.netty.util.concurrent.Future;
 import io.sendfiled.Sendfiled;
 import io.sendfiled.client.SendfiledClient;
+import io.sendfiled.client.TransferException;
 import io.sendfiled.hot.HotRoot;
 import io.sendfiled.netty.SendfiledFile;
 import io.sendfiled.netty.SendfiledFiles;
 import io.sendfiled.netty.SendfiledHandler;
-import java.nio.file.AccessDeniedException;
-import java.nio.file.NoSuchFileException;
+import io.sendfiled.sys.Errno;
+import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayDeque;
+import java.util.List;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
@@ -64,12 +66,8 @@ public final class FileServer extends SimpleChannelInboundHandler<HttpObject> {
                 .childHandler(new ChannelInitializer<Channel>() {
                     @Override
                     protected void initChannel(Channel channel) {
-                        channel.pipeline()
-                                .addLast(
-                                        new SendfiledHandler(), // next to the socket
-                                        new HttpServerCodec(),
-                                        new HttpServerKeepAliveHandler(),
-                                        new FileServer(files));
+                        channel.pipeline().addLast(new SendfiledHandler(), new HttpServerCodec()); // in this order
+                        channel.pipeline().addLast(new HttpServerKeepAliveHandler(), new FileServer(files));
                     }
                 })
                 .bind("localhost", port);
@@ -95,48 +93,61 @@ public final class FileServer extends SimpleChannelInboundHandler<HttpObject> {
                 open(ctx, request);
             }
         }
+        ctx.channel().config().setAutoRead(!opening && ctx.channel().isWritable()); // else a client could fill the heap
+    }
+
+    @Override
+    public void channelWritabilityChanged(ChannelHandlerContext ctx) {
+        ctx.channel().config().setAutoRead(!opening && ctx.channel().isWritable());
     }
 
     private void open(ChannelHandlerContext ctx, HttpRequest request) {
+        String path;
+        try {
+            path = new QueryStringDecoder(request.uri()).path();
+        } catch (IllegalArgumentException e) {
+            refuse(ctx, HttpResponseStatus.BAD_REQUEST);
+            return;
+        }
         opening = true;
-        String path = new QueryStringDecoder(request.uri()).path();
         files.open(ctx.channel(), path).addListener((Future<SendfiledFile> opened) -> {
             opening = false;
             if (opened.isSuccess()) {
                 answer(ctx, request, opened.getNow());
-            } else if (opened.cause() instanceof NoSuchFileException) {
-                refuse(ctx, HttpResponseStatus.NOT_FOUND);
-            } else if (opened.cause() instanceof AccessDeniedException) {
-                refuse(ctx, HttpResponseStatus.FORBIDDEN);
             } else {
-                refuse(ctx, HttpResponseStatus.SERVICE_UNAVAILABLE);
+                refuse(ctx, status(opened.cause()));
             }
             next(ctx);
         });
     }
 
+    private static HttpResponseStatus status(Throwable cause) {
+        int none = Errno.EINVAL; // no regular file; also said of a path with a NUL
+        int errno =
+                cause instanceof TransferException e ? e.errno() : cause instanceof IOException e ? Errno.of(e) : none;
+        return switch (errno) {
+            case Errno.ENOENT, Errno.EINVAL, Errno.ENAMETOOLONG, Errno.ELOOP -> HttpResponseStatus.NOT_FOUND;
+            case Errno.EACCES -> HttpResponseStatus.FORBIDDEN;
+            default -> HttpResponseStatus.SERVICE_UNAVAILABLE;
+        };
+    }
+
     private static void answer(ChannelHandlerContext ctx, HttpRequest request, SendfiledFile file) {
         String etag = file.etag();
-        if (etag.equals(request.headers().get(HttpHeaderNames.IF_NONE_MATCH))) {
-            file.release();
-            HttpResponse head = new DefaultHttpResponse(HttpVersion.HTTP_1_1, HttpResponseStatus.NOT_MODIFIED);
-            head.headers().set(HttpHeaderNames.ETAG, etag);
-            send(ctx, head, null);
-            return;
-        }
-        boolean isHead = request.method().equals(HttpMethod.HEAD);
-        String range = request.headers().get(HttpHeaderNames.RANGE);
-        String ifRange = request.headers().get(HttpHeaderNames.IF_RANGE);
-        Matcher part =
-                RANGE.matcher(range == null || isHead || (ifRange != null && !ifRange.equals(etag)) ? "" : range);
-        HttpResponse head = new DefaultHttpResponse(HttpVersion.HTTP_1_1, HttpResponseStatus.OK);
+        String known = request.headers().get(HttpHeaderNames.IF_NONE_MATCH, "");
+        boolean isKnown = known.equals("*") || known.contains(etag); // its quotes are in no other tag of a list
+        boolean isBare = isKnown || request.method().equals(HttpMethod.HEAD);
+        boolean isOther = !request.headers().get(HttpHeaderNames.IF_RANGE, etag).equals(etag);
+        Matcher part = RANGE.matcher(isBare || isOther ? "" : request.headers().get(HttpHeaderNames.RANGE, ""));
+        HttpResponse head = new DefaultHttpResponse(
+                HttpVersion.HTTP_1_1, isKnown ? HttpResponseStatus.NOT_MODIFIED : HttpResponseStatus.OK);
         long size = file.size();
         if (part.matches()) {
             long first = Long.parseLong(part.group(1));
             long last = Math.min(size - 1, part.group(2) == null ? size - 1 : Long.parseLong(part.group(2)));
             if (first >= size) {
                 file.release();
-                refuse(ctx, HttpResponseStatus.REQUESTED_RANGE_NOT_SATISFIABLE);
+                refuse(ctx, HttpResponseStatus.REQUESTED_RANGE_NOT_SATISFIABLE, "bytes */" + size);
                 return;
             }
             if (first <= last) {
@@ -150,10 +161,10 @@ public final class FileServer extends SimpleChannelInboundHandler<HttpObject> {
                 .set(HttpHeaderNames.CONTENT_LENGTH, file.count())
                 .set(HttpHeaderNames.ACCEPT_RANGES, "bytes")
                 .set(HttpHeaderNames.ETAG, etag);
-        if (isHead) {
+        if (isBare) {
             file.release();
         }
-        send(ctx, head, isHead ? null : file);
+        send(ctx, head, isBare ? null : file);
     }
 
     private static void send(ChannelHandlerContext ctx, HttpResponse head, @Nullable SendfiledFile file) {
@@ -164,9 +175,10 @@ public final class FileServer extends SimpleChannelInboundHandler<HttpObject> {
         ctx.writeAndFlush(LastHttpContent.EMPTY_LAST_CONTENT).addListener(ChannelFutureListener.CLOSE_ON_FAILURE);
     }
 
-    private static ChannelFuture refuse(ChannelHandlerContext ctx, HttpResponseStatus status) {
+    private static ChannelFuture refuse(ChannelHandlerContext ctx, HttpResponseStatus status, String... contentRange) {
         DefaultFullHttpResponse response = new DefaultFullHttpResponse(HttpVersion.HTTP_1_1, status);
         response.headers().set(HttpHeaderNames.CONTENT_LENGTH, 0);
+        response.headers().set(HttpHeaderNames.CONTENT_RANGE, List.of(contentRange));
         return ctx.writeAndFlush(response).addListener(ChannelFutureListener.CLOSE_ON_FAILURE);
     }
 
