@@ -105,8 +105,8 @@ record Findings(Results results, List<Losses.Loss> losses) {
                         + " replace. Fewest calls: the least that a server can do, in C. A bare loop: sendfile or splice, and"
                         + " no server around it.",
                 "Brackets and whiskers are the interval in which the true median lies, with a confidence of 93 % or more if there"
-                        + " were five rounds or more; of fewer it is from the least to the greatest. \"Once\": it was measured"
-                        + " once.",
+                        + " were five rounds or more; of fewer it is from the least to the greatest. What was measured"
+                        + " once says so.",
                 "✓ met, ✗ missed: the whole interval says so. ~ noisy: the goal lies inside it. · few rounds: fewer than five,"
                         + " which are no reason for a verdict; of system calls, which do not vary, one is enough.",
                 "Quote ratios, not the absolute numbers: these are of this machine and this hour.");

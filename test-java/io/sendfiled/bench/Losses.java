@@ -47,7 +47,7 @@ final class Losses {
     /**
      * Sides that do the same.
      *
-     * @param ours those of sendfiled: the first is what one would take first
+     * @param ours those of sendfiled, of which the first in the run counts
      * @param theirs the others
      * @param left metrics that are not compared
      */
