@@ -17,7 +17,7 @@ final class PercentileChart {
 
     private static final int LEGEND_WIDTH = 56;
     /** A longer chart is folded. */
-    private static final int FEW_ROWS = 40;
+    private static final int FEW_ROWS = 60;
 
     /** Who waited, and for how long: medians of percentiles by their names, in microseconds. */
     private record Row(String title, String detail, Map<String, Double> percentiles) {
