@@ -242,10 +242,13 @@ final class LayersTest {
         assertEquals(List.of(), faults);
     }
 
-    /** The folder of a path in native/core; what lies in none stands for one of its own name: {@code engine.c}. */
+    /**
+     * The folder of a path in native/core; what lies in none stands for one of its own name: {@code engine.c}, and {@code
+     * engine_life.c} beside it.
+     */
     private static String folder(String path) {
         int slash = path.indexOf('/');
-        return slash < 0 ? unit(path) : path.substring(0, slash);
+        return slash < 0 ? unit(path).replaceFirst("_.*", "") : path.substring(0, slash);
     }
 
     /** Whether a header is one that users of the library include as well. */
