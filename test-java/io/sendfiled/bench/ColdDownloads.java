@@ -46,15 +46,12 @@ final class ColdDownloads implements AutoCloseable {
     }
 
     /**
-     * Asks for the files, which are made cold before. Blocks until it has asked.
+     * Asks for the files, which are cold. Blocks until it has asked.
      *
      * @param pace null: as fast as they come. The beats of the downloads are spread over time
      */
     static ColdDownloads start(WebServer server, String directory, List<Path> files, @Nullable Pace pace)
             throws IOException, InterruptedException {
-        for (Path file : files) {
-            SlowDisk.evict(file);
-        }
         ColdDownloads downloads = new ColdDownloads(pace == null ? AS_THEY_COME : pace);
         try {
             for (Path file : files) {

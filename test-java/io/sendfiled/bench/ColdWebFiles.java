@@ -25,9 +25,11 @@ final class ColdWebFiles implements AutoCloseable {
     /** So long that no download ends while it is needed, and none has to be made cold again. */
     private static final long SIZE = 64L << 20;
 
+    private final Programs programs;
     private final SlowDisk disk;
 
-    private ColdWebFiles(SlowDisk disk) {
+    private ColdWebFiles(Programs programs, SlowDisk disk) {
+        this.programs = programs;
         this.disk = disk;
     }
 
@@ -41,6 +43,7 @@ final class ColdWebFiles implements AutoCloseable {
             }
         }
         return new ColdWebFiles(
+                setting.programs(),
                 SlowDisk.mount(setting.programs(), setting.files().resolve("web-slow"), sources, READ_MS));
     }
 
@@ -55,6 +58,7 @@ final class ColdWebFiles implements AutoCloseable {
         for (int i = 0; i < DOWNLOADS; i++) {
             files.add(disk.mountPoint().resolve(name(i)));
         }
+        SlowDisk.makeCold(programs, files);
         return ColdDownloads.start(server, disk.mountPoint().getFileName().toString(), files, pace);
     }
 

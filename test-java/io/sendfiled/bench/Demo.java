@@ -335,7 +335,11 @@ public final class Demo {
         String path = disk == null ? COLD : SLOW + "/" + COLD;
         Path file = disk == null ? source : disk.mountPoint().resolve(COLD);
         TestFiles.flush(source);
-        SlowDisk.evict(file);
+        try {
+            SlowDisk.makeCold(programs, List.of(file));
+        } catch (IOException e) {
+            screen.warn("not cold", String.valueOf(e.getMessage())); // of a file system without a disk
+        }
         try (Route route = Route.pipe()) {
             double[] alone = new double[1000];
             for (int i = 0; i < alone.length; i++) {

@@ -11,7 +11,7 @@ import java.util.List;
 /**
  * A mounted slowfs: the files of a directory, with a wait before each read of up to 128 KiB. Closing unmounts it.
  *
- * <p>Owns the process and the mount. Files are cold until they are read, and again after {@link #evict}.
+ * <p>Owns the process and the mount. Files are cold until they are read, and again after {@link #makeCold}.
  */
 final class SlowDisk implements AutoCloseable {
     private final Process process;
@@ -63,9 +63,16 @@ final class SlowDisk implements AutoCloseable {
         return new SlowDisk(process, mountPoint);
     }
 
-    /** Drops a file's pages from the page cache: dd(1) with nocache and count=0 is posix_fadvise(DONTNEED), no more. */
-    static void evict(Path file) throws IOException, InterruptedException {
-        Programs.run(List.of("dd", "if=" + file, "iflag=nocache", "count=0", "status=none"), Programs.START_TIMEOUT_MS);
+    /**
+     * Drops the pages of files from the page cache, until they are gone. Blocks.
+     *
+     * @throws IOException if they stay: the reason is on standard error
+     */
+    static void makeCold(Programs programs, List<Path> files) throws IOException, InterruptedException {
+        List<String> command = Programs.command(programs.helper("evict"), files.toArray());
+        if (!Programs.run(command, Programs.START_TIMEOUT_MS * files.size()).equals("cold")) {
+            throw new IOException("files cannot be made cold");
+        }
     }
 
     /** Lets the reads that are held, and all later ones, go on. */

@@ -7,9 +7,6 @@ import java.nio.file.StandardOpenOption;
 
 /** What the kernel keeps of a file in memory. */
 public final class PageCache {
-    /** A page stays as long as a socket or another processor's list refers to it. */
-    private static final int TRIES = 50;
-
     private PageCache() {}
 
     /** Writes a file to its disk and drops its pages. Whether they are gone: not every file system has a disk. */
@@ -17,13 +14,7 @@ public final class PageCache {
         try (FileChannel channel = FileChannel.open(file, StandardOpenOption.WRITE)) {
             channel.force(true);
         }
-        for (int i = 0; i < TRIES; i++) {
-            HelperProgram.output("dd", "if=" + file, "iflag=nocache", "count=0", "status=none");
-            if (resident(file) == 0) {
-                return true;
-            }
-        }
-        return false;
+        return HelperProgram.start("evict", file).waitFor() == 0;
     }
 
     /** Writes a file to its disk, and asks once for its pages from an offset on to be dropped. */
