@@ -191,11 +191,18 @@ record Findings(Results results, List<Losses.Loss> losses) {
                                     worst.factor().shown(),
                                     loss.cases().stream()
                                             .skip(1)
-                                            .map(also -> also.ours().testCase() + ": "
-                                                    + Units.ratio(also.factor().value()))
+                                            .map(also -> also(ours, also))
                                             .collect(Collectors.joining("; ")));
                         })
                         .toList());
+    }
+
+    /** Another case of a row; with its side if that is another one. */
+    private static String also(Report.Metric row, Losses.Case also) {
+        Report.Metric ours = also.ours();
+        return ours.testCase()
+                + (ours.subject().equals(row.subject()) ? "" : ", " + ours.subject())
+                + ": " + Units.ratio(also.factor().value());
     }
 
     private static String what(Report.Metric metric) {
@@ -265,9 +272,17 @@ record Findings(Results results, List<Losses.Loss> losses) {
                 .toList();
     }
 
+    /** By the case, with our sides first: the rounds draw the order in which they are measured. */
     List<Report.Metric> metrics(Results.Asked scenario) {
-        return results.metrics().stream()
+        List<Report.Metric> metrics = results.metrics().stream()
                 .filter(metric -> metric.scenario().equals(scenario.name()))
+                .toList();
+        List<String> cases =
+                metrics.stream().map(Report.Metric::testCase).distinct().toList();
+        return metrics.stream()
+                .sorted(Comparator.comparingInt((Report.Metric metric) -> cases.indexOf(metric.testCase()))
+                        .thenComparingInt(metric -> Losses.rank(metric.subject()))
+                        .thenComparing(Report.Metric::subject))
                 .toList();
     }
 

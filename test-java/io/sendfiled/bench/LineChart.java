@@ -14,7 +14,7 @@ final class LineChart {
 
     private static final int HEIGHT = 180;
     private static final int LABEL_SPACE = 18;
-    private static final int COLOURS = 9;
+    private static final int COLOURS = 11;
     private static final int FEW_POINTS = 12;
 
     private LineChart() {}

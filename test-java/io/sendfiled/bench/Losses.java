@@ -3,7 +3,6 @@ package io.sendfiled.bench;
 import io.sendfiled.bench.Report.Metric;
 import java.util.ArrayList;
 import java.util.Comparator;
-import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -39,6 +38,11 @@ final class Losses {
             return theirs.subject() + (isOfItself() ? ", " + theirs.testCase() : "");
         }
 
+        /** Not where both were zero in a round: of that there is no factor, which is the greatest then. */
+        boolean isCertain() {
+            return factor.rounds() >= Ratio.FEWEST_ROUNDS && factor.low() > TOLERANCE && !Double.isNaN(factor.high());
+        }
+
         private boolean isOfItself() {
             return !theirs.testCase().equals(ours.testCase());
         }
@@ -47,25 +51,20 @@ final class Losses {
     /**
      * Sides that do the same.
      *
-     * @param ours those of sendfiled, of which the first in the run counts
+     * @param ours those of sendfiled, of which the first that is worse counts
      * @param theirs the others
      * @param left metrics that are not compared
      */
-    private record Rivals(Pattern ours, Pattern theirs, Set<String> left) {
-        static Rivals of(String ours, String theirs, String... left) {
-            return new Rivals(Pattern.compile(ours), Pattern.compile(theirs), Set.of(left));
+    private record Rivals(List<String> ours, Pattern theirs, Set<String> left) {
+        static Rivals of(List<String> ours, String theirs, String... left) {
+            return new Rivals(ours, Pattern.compile(theirs), Set.of(left));
         }
 
         boolean compares(Metric our, Metric their) {
-            return is(ours, our) && is(theirs, their) && isBeside(our) == isBeside(their) && !left.contains(our.name());
-        }
-
-        private static boolean is(Pattern side, Metric metric) {
-            return side.matcher(metric.subject().replace(BESIDE, "")).matches();
-        }
-
-        private static boolean isBeside(Metric metric) {
-            return metric.subject().endsWith(BESIDE);
+            return ours.contains(side(our))
+                    && theirs.matcher(side(their)).matches()
+                    && isBeside(our) == isBeside(their)
+                    && !left.contains(our.name());
         }
     }
 
@@ -74,25 +73,40 @@ final class Losses {
     /** The case of a subject that has nothing beside it, or the end of its name. */
     private static final String ALONE = "alone";
 
-    private static final String SERVERS = "sfd serve|our Netty handler|http_(open|session)_server|sendfiled(, cache)?"
-            + "|(Java, )?(session|path)|session, (path|no cache)|the same, by sessions|datagrams";
+    private static final List<String> SERVERS = List.of(
+            "sfd serve",
+            "our Netty handler",
+            "http_session_server",
+            "http_open_server",
+            "sendfiled",
+            "sendfiled, cache",
+            "session",
+            "session, path",
+            "session, no cache",
+            "Java, session",
+            "Java, path",
+            "the same, by sessions",
+            "datagrams");
+    private static final String OPENING =
+            "nginx, (sendfile on|aio threads)|DefaultFileRegion|ChunkedNioFile|Vert.x sendFile|(platform|virtual) threads";
     private static final List<Rivals> RIVALS = List.of(
-            Rivals.of(
-                    SERVERS,
-                    "original's calls|cat|nginx, (sendfile on|open_file_cache|aio threads)|DefaultFileRegion|ChunkedNioFile"
-                            + "|Vert.x sendFile|(platform|virtual) threads"),
+            Rivals.of(SERVERS, "original's calls|cat|nginx, open_file_cache|" + OPENING),
             // They serve nobody else: that they hold no memory, and need not switch, is no merit.
             Rivals.of(SERVERS, "fewest calls|bare loop, .*", Cost.MEMORY, Cost.SWITCHES),
+            // As those that keep no file open, too.
+            Rivals.of(List.of("sfd serve, --open-files=0"), OPENING),
             // In the caller's own process.
             Rivals.of(
-                    "into a buffer|through the pipe",
+                    List.of("into a buffer", "through the pipe"),
                     "its own mmap|the same, MAP_POPULATE",
                     Cost.MEMORY,
                     Cost.SWITCHES,
                     Cost.CPU),
-            Rivals.of("sealed before|sealing included(, huge)?", "copied by a socket"),
-            Rivals.of("buffer|huge pages", "copied"),
-            Rivals.of("auto", "forced .*"));
+            Rivals.of(List.of("sealed before", "sealing included", "sealing included, huge"), "copied by a socket"),
+            Rivals.of(List.of("buffer", "huge pages"), "copied"),
+            Rivals.of(List.of("auto"), "forced .*"));
+    private static final List<List<String>> OURS =
+            RIVALS.stream().map(Rivals::ours).distinct().toList();
     /** Ours is worse if the whole interval of the factor is beyond. */
     static final double TOLERANCE = 1.1;
 
@@ -107,20 +121,17 @@ final class Losses {
         return new Losses(results).find();
     }
 
+    /** Where a subject is among those that are shown together: ours are first. */
+    static int rank(String subject) {
+        int rank = OURS.stream().flatMap(List::stream).toList().indexOf(subject);
+        return rank < 0 ? Integer.MAX_VALUE : rank;
+    }
+
     private List<Loss> find() {
         Map<String, List<Case>> found = new LinkedHashMap<>();
-        Set<String> done = new HashSet<>();
-        for (Metric ours : results.metrics()) {
-            String kind = String.join("\0", ours.scenario(), ours.name(), ours.unit());
-            String figure =
-                    String.join("\0", kind, ours.testCase(), ours.subject().endsWith(BESIDE) ? BESIDE : "");
-            if (!done.contains(figure)) { // by the first of ours: what the next does worse is no news
-                worst(ours).ifPresent(loss -> {
-                    done.add(figure);
-                    found.computeIfAbsent(kind, key -> new ArrayList<>()).add(loss);
-                });
-            }
-        }
+        OURS.forEach(sides -> sides.forEach(side -> results.metrics().stream()
+                .filter(metric -> side(metric).equals(side) && !isToldByRate(metric))
+                .forEach(ours -> worst(ours).ifPresent(loss -> add(found, sides.get(0), loss)))));
         Comparator<Case> worstFirst =
                 Comparator.comparingDouble((Case loss) -> loss.factor().value()).reversed();
         found.values().forEach(cases -> cases.sort(worstFirst));
@@ -130,13 +141,42 @@ final class Losses {
                 .toList();
     }
 
+    /** Unless another of our sides has been worse in the same case: what the next does worse is no news. */
+    private static void add(Map<String, List<Case>> found, String sides, Case loss) {
+        Metric ours = loss.ours();
+        List<Case> cases = found.computeIfAbsent(
+                String.join("\0", ours.scenario(), ours.name(), ours.unit(), sides), key -> new ArrayList<>());
+        if (cases.stream()
+                .noneMatch(other ->
+                        other.ours().testCase().equals(ours.testCase()) && isBeside(other.ours()) == isBeside(ours))) {
+            cases.add(loss);
+        }
+    }
+
+    /** Whether it is the bytes of requests that have a rate as well. */
+    private boolean isToldByRate(Metric metric) {
+        return metric.name().equals(WebSide.THROUGHPUT)
+                && results.metrics().stream()
+                        .anyMatch(rate -> rate.name().equals(WebSide.RATE)
+                                && rate.scenario().equals(metric.scenario())
+                                && rate.testCase().equals(metric.testCase())
+                                && rate.subject().equals(metric.subject()));
+    }
+
+    private static String side(Metric metric) {
+        return metric.subject().replace(BESIDE, "");
+    }
+
+    private static boolean isBeside(Metric metric) {
+        return metric.subject().endsWith(BESIDE);
+    }
+
     private Optional<Case> worst(Metric ours) {
         return results.metrics().stream()
                 .filter(theirs -> areRivals(ours, theirs))
                 .filter(theirs -> !isJudged(ours, theirs))
                 .map(theirs -> new Case(ours, theirs, factor(ours, theirs)))
-                .filter(loss -> loss.factor().rounds() >= Ratio.FEWEST_ROUNDS
-                        && loss.factor().low() > TOLERANCE)
+                .filter(Case::isCertain)
                 .max(Comparator.comparingDouble(loss -> loss.factor().value()));
     }
 
@@ -148,7 +188,7 @@ final class Losses {
         }
         boolean areAlike = ours.testCase().equals(theirs.testCase());
         return (areAlike && RIVALS.stream().anyMatch(rivals -> rivals.compares(ours, theirs)))
-                || (ours.subject().matches(SERVERS) && isAlone(ours, theirs));
+                || (SERVERS.contains(ours.subject()) && isAlone(ours, theirs));
     }
 
     /** Whether one is the same with nothing beside it: in a case of that name, or as a subject that says so. */

@@ -131,6 +131,42 @@ final class LossesTest {
     }
 
     @Test
+    void shouldTakeTheFirstOfOurSidesInWhateverOrderTheyWereMeasured() throws Exception {
+        rate("4 KiB", "our Netty handler", 10, 10, 10, 10, 10);
+        rate("4 KiB", NGINX, 200, 200, 200, 200, 200);
+        rate("4 KiB", "sfd serve", 100, 100, 100, 100, 100);
+
+        assertEquals(List.of("4 KiB sfd serve than nginx, aio threads 2.00"), losses());
+    }
+
+    @Test
+    void shouldCompareWhoOpensEachFileWithWhoDoesToo() throws Exception {
+        rate("4 KiB", "sfd serve, --open-files=0", 100, 100, 100, 100, 100);
+        rate("4 KiB", "nginx, open_file_cache", 900, 900, 900, 900, 900);
+        rate("4 KiB", NGINX, 200, 200, 200, 200, 200);
+
+        assertEquals(List.of("4 KiB sfd serve, --open-files=0 than nginx, aio threads 2.00"), losses());
+    }
+
+    @Test
+    void shouldNotCompareWhatBothHaveNoneOf() throws Exception {
+        measured("4 KiB", "sfd serve", "unanswered", "requests", 0, 0, 7, 9, 8);
+        measured("4 KiB", NGINX, "unanswered", "requests", 0, 0, 0, 0, 0);
+
+        assertEquals(List.of(), losses());
+    }
+
+    @Test
+    void shouldTellRequestsAndTheirBytesOnce() throws Exception {
+        rate("4 KiB", "sfd serve", 100, 100, 100, 100, 100);
+        rate("4 KiB", NGINX, 200, 200, 200, 200, 200);
+        measured("4 KiB", "sfd serve", "throughput", "MB/s", 10, 10, 10, 10, 10);
+        measured("4 KiB", NGINX, "throughput", "MB/s", 20, 20, 20, 20, 20);
+
+        assertEquals(List.of("4 KiB sfd serve than nginx, aio threads 2.00"), losses());
+    }
+
+    @Test
     void shouldShowALossWithoutBound() throws Exception {
         rate("4 KiB", "sfd serve", 0, 0, 0, 0, 0);
         rate("4 KiB", NGINX, 100, 100, 100, 100, 100);

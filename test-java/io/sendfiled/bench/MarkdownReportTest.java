@@ -49,6 +49,23 @@ final class MarkdownReportTest {
     }
 
     @Test
+    void shouldShowOurSidesFirstInWhateverOrderTheyWereMeasured() throws Exception {
+        Report report = new Report(0, false);
+        for (String side : List.of("nginx, sendfile on", "DefaultFileRegion", "sfd serve")) {
+            report.sample("web", "4 KiB", side, "rate", "requests/s", 1);
+        }
+        report.took("web", "How fast is it?", 1);
+
+        assertEquals(
+                List.of("sfd serve", "DefaultFileRegion", "nginx, sendfile on"),
+                MarkdownReport.of(report.results(5))
+                        .lines()
+                        .filter(line -> line.startsWith("| 4 KiB |"))
+                        .map(line -> line.split(" \\| ", -1)[1])
+                        .toList());
+    }
+
+    @Test
     void shouldTellWhatHappensOverTime() throws Exception {
         assertTrue(lines().contains("| case | side | metric | before | beside cold downloads | after |"));
         assertTrue(lines().stream()
