@@ -33,6 +33,8 @@ final class NettySlowClients {
             Column.right("CPU", 6),
             Column.right("heap", 9));
 
+    private static final String MEMORY = "memory";
+
     private final String scenario;
 
     NettySlowClients(String scenario) {
@@ -65,8 +67,8 @@ final class NettySlowClients {
                 scenario,
                 testCase(SIZES.get(1)),
                 "heap and buffers of those of " + Units.size(SIZES.get(0)),
-                report.median(scenario, testCase(SIZES.get(1)), Way.HANDLER.title, "memory"),
-                report.median(scenario, testCase(SIZES.get(0)), Way.HANDLER.title, "memory"),
+                report.metric(scenario, testCase(SIZES.get(1)), Way.HANDLER.title, MEMORY),
+                report.metric(scenario, testCase(SIZES.get(0)), Way.HANDLER.title, MEMORY),
                 SAME_MEMORY);
     }
 
@@ -76,23 +78,25 @@ final class NettySlowClients {
         Report report = setting.report();
         try (SlowReceivers receivers = SlowReceivers.connect(server, file(size), CLIENTS, BYTES_PER_SECOND)) {
             receivers.receive(setting.quick() ? QUICK_SECONDS : SETTLING_SECONDS);
-            double cpuUs = server.costSoFar().cpuUs();
-            long startNs = System.nanoTime();
-            long received = receivers.receive(seconds);
-            double elapsedNs = System.nanoTime() - startNs;
-            double percent = (server.costSoFar().cpuUs() - cpuUs) * 1e3 / elapsedNs * 100;
-            Memory memory = server.memory();
-            report.sample(
-                    scenario, testCase(size), side.title(), WebSide.THROUGHPUT, "MB/s", received / elapsedNs * 1e3);
-            report.sample(scenario, testCase(size), side.title(), Cost.CPU, "%", percent);
-            report.sample(
-                    scenario,
-                    testCase(size),
-                    side.title(),
-                    "memory",
-                    "MiB",
-                    (memory.heap() + memory.direct()) / 1048576.0);
+            for (int round = 0; round < setting.rounds(); round++) {
+                measure(report, side, server, size, receivers, seconds / setting.rounds());
+            }
         }
+    }
+
+    private void measure(
+            Report report, WebSide side, WebServer server, long size, SlowReceivers receivers, double seconds)
+            throws IOException {
+        double cpuUs = server.costSoFar().cpuUs();
+        long startNs = System.nanoTime();
+        long received = receivers.receive(seconds);
+        double elapsedNs = System.nanoTime() - startNs;
+        double percent = (server.costSoFar().cpuUs() - cpuUs) * 1e3 / elapsedNs * 100;
+        Memory memory = server.memory();
+        double mebibytes = (memory.heap() + memory.direct()) / 1048576.0;
+        report.sample(scenario, testCase(size), side.title(), WebSide.THROUGHPUT, "MB/s", received / elapsedNs * 1e3);
+        report.sample(scenario, testCase(size), side.title(), Cost.CPU, "%", percent);
+        report.sample(scenario, testCase(size), side.title(), MEMORY, "MiB", mebibytes);
     }
 
     private void print(Scenario.Setting setting, String subject, long size) {
@@ -108,7 +112,7 @@ final class NettySlowClients {
                                 Cell.of(Units.format(
                                         "%.1f %%", report.median(scenario, testCase(size), subject, Cost.CPU))),
                                 Cell.of(Units.format(
-                                        "%.1f MiB", report.median(scenario, testCase(size), subject, "memory")))));
+                                        "%.1f MiB", report.median(scenario, testCase(size), subject, MEMORY)))));
     }
 
     private static String file(long size) {

@@ -10,6 +10,8 @@ import java.util.List;
 final class RateLimit implements Scenario {
     private static final int TRANSFERS = 100;
     private static final long RATE = 1 << 20; // bytes a second, each
+    private static final String THROUGHPUT = "throughput";
+    private static final String CPU = "cpu";
     private static final Goal NOT_FASTER = Goal.atMost(1.05);
 
     private static final List<Column> COLUMNS = List.of(
@@ -37,15 +39,28 @@ final class RateLimit implements Scenario {
 
     @Override
     public void run(Setting setting) throws IOException, InterruptedException {
-        long size = RATE * (setting.quick() ? 2 : 5);
+        long size = RATE * (setting.quick() ? 2 : 3);
         String fileName = "rate-" + (size >> 20) + "m";
         TestFiles.warm(TestFiles.file(setting.files(), fileName, size));
         try (Server daemon = Server.start(setting.programs(), Server.Kind.DAEMON, setting.files(), setting.sockets())) {
             setting.screen().header(COLUMNS);
             setting.screen().working(TRANSFERS + " transfers at " + Units.size(RATE) + " a second");
             run(setting, daemon, fileName, 0); // without a limit, which is also the daemon's warm-up
-            run(setting, daemon, fileName, RATE);
+            for (int round = 0; round < setting.rounds(); round++) {
+                run(setting, daemon, fileName, RATE);
+            }
+            print(setting, 0, Ratio.of(Double.NaN));
+            print(setting, RATE, judge(setting.report()));
         }
+    }
+
+    private static String title(long rate) {
+        return rate == 0 ? TRANSFERS + ", no limit" : TRANSFERS + " at " + Units.size(rate) + "/s each";
+    }
+
+    /** What all together may have, in MB/s. */
+    private static double allowed(long rate) {
+        return rate * TRANSFERS / 1e6;
     }
 
     private void run(Setting setting, Server daemon, String fileName, long rate)
@@ -56,27 +71,40 @@ final class RateLimit implements Scenario {
         LoadClient.Result result =
                 rate == 0 ? setting.load().run(daemon, options) : setting.load().run(daemon, withLimit(options, rate));
         double cpuSeconds = result.server_cpu_us() * result.requests() / 1e6;
-        double percent = cpuSeconds / result.seconds() * 100;
-        String title = rate == 0 ? TRANSFERS + ", no limit" : TRANSFERS + " at " + Units.size(rate) + "/s each";
-        double asked = rate * TRANSFERS / 1e6;
         Report report = setting.report();
-        report.sample(name(), title, "sendfiled", "throughput", "MB/s", result.mb_per_s());
-        report.sample(name(), title, "sendfiled", "cpu", "%", percent);
-        result.sampleVolume(report, name(), title, "sendfiled");
-        if (rate > 0) {
-            report.compare(name(), title, "moved of what the limit allows", result.mb_per_s(), asked, NOT_FASTER);
-            report.judge(name(), title, "the daemon's CPU", percent, "%", null);
-        }
+        report.sample(name(), title(rate), "sendfiled", THROUGHPUT, "MB/s", result.mb_per_s());
+        report.sample(name(), title(rate), "sendfiled", CPU, "%", cpuSeconds / result.seconds() * 100);
+        result.sampleVolume(report, name(), title(rate), "sendfiled");
+    }
+
+    private Ratio judge(Report report) {
+        Report.Metric moved = report.metric(name(), title(RATE), "sendfiled", THROUGHPUT);
+        report.judge(
+                name(),
+                title(RATE),
+                "the daemon's CPU",
+                report.metric(name(), title(RATE), "sendfiled", CPU),
+                1,
+                "%",
+                null);
+        return report.judge(
+                name(), title(RATE), "moved of what the limit allows", moved, 1 / allowed(RATE), "", NOT_FASTER);
+    }
+
+    private void print(Setting setting, long rate, Ratio ratio) {
+        Report report = setting.report();
+        double moved = report.median(name(), title(rate), "sendfiled", THROUGHPUT);
+        double percent = report.median(name(), title(rate), "sendfiled", CPU);
         setting.screen()
                 .row(
                         COLUMNS,
                         List.of(
-                                Cell.of(title),
-                                Cell.faint(rate == 0 ? "–" : Units.megabytesPerSecond(asked)),
-                                Cell.of(Units.megabytesPerSecond(result.mb_per_s())),
-                                rate == 0 ? Cell.faint("–") : setting.cell(result.mb_per_s() / asked, NOT_FASTER),
+                                Cell.of(title(rate)),
+                                Cell.faint(rate == 0 ? "–" : Units.megabytesPerSecond(allowed(rate))),
+                                Cell.of(Units.megabytesPerSecond(moved)),
+                                setting.cell(ratio, NOT_FASTER),
                                 Cell.of(Units.format("%.1f %%", percent)),
-                                Cell.of(Units.value(report.median(name(), title, "sendfiled", Cost.CPU), "ms"))));
+                                Cell.of(Units.value(report.median(name(), title(rate), "sendfiled", Cost.CPU), "ms"))));
     }
 
     private static Object[] withLimit(Object[] options, long rate) {

@@ -199,13 +199,15 @@ final class Start implements Scenario {
                 request(daemon, setting, "idle-" + loops);
             }
             setting.screen().working("doing nothing for " + seconds + " s");
-            List<LoadClient.Idle.Use> uses =
-                    setting.load().idle(seconds, daemons).processes();
-            for (int i = 0; i < uses.size(); i++) {
-                String testCase = idle(LOOPS.get(i));
-                sample(setting, testCase, "idle", "ms in 10 s", uses.get(i).cpu_us_per_s() / 1e3 * IDLE_SECONDS);
-                sample(setting, testCase, "wakeups", "/s", uses.get(i).wakeups_per_s());
-                sampleMemory(setting, testCase, daemons.get(i).pid());
+            for (int round = 0; round < setting.rounds(); round++) {
+                List<LoadClient.Idle.Use> uses =
+                        setting.load().idle(seconds / setting.rounds(), daemons).processes();
+                for (int i = 0; i < uses.size(); i++) {
+                    String testCase = idle(LOOPS.get(i));
+                    sample(setting, testCase, "idle", "ms in 10 s", uses.get(i).cpu_us_per_s() / 1e3 * IDLE_SECONDS);
+                    sample(setting, testCase, "wakeups", "/s", uses.get(i).wakeups_per_s());
+                    sampleMemory(setting, testCase, daemons.get(i).pid());
+                }
             }
         } finally {
             daemons.forEach(Server::close);

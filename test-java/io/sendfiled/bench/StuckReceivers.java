@@ -166,25 +166,22 @@ final class StuckReceivers implements Scenario {
         double seconds = setting.quick() ? 2 : 6;
         setting.screen().working("doing nothing for " + seconds + " s");
         List<Server> daemons = sides.stream().map(Side::daemon).toList();
-        List<LoadClient.Idle.Use> uses = setting.load().idle(seconds, daemons).processes();
-        for (int i = 0; i < uses.size(); i++) {
-            String testCase = testCase(sides.get(i).stuck());
-            setting.report()
-                    .sample(
-                            name(),
-                            testCase,
-                            "sendfiled",
-                            "idle",
-                            "%",
-                            uses.get(i).cpu_us_per_s() / 1e6 * 100);
-            setting.report()
-                    .sample(
-                            name(),
-                            testCase,
-                            "sendfiled",
-                            "wakeups",
-                            "/s",
-                            uses.get(i).wakeups_per_s());
+        Report report = setting.report();
+        for (int round = 0; round < setting.rounds(); round++) {
+            List<LoadClient.Idle.Use> uses =
+                    setting.load().idle(seconds / setting.rounds(), daemons).processes();
+            for (int i = 0; i < uses.size(); i++) {
+                String testCase = testCase(sides.get(i).stuck());
+                double percent = uses.get(i).cpu_us_per_s() / 1e6 * 100;
+                report.sample(name(), testCase, "sendfiled", "idle", "%", percent);
+                report.sample(
+                        name(),
+                        testCase,
+                        "sendfiled",
+                        "wakeups",
+                        "/s",
+                        uses.get(i).wakeups_per_s());
+            }
         }
     }
 
