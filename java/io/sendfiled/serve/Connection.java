@@ -77,7 +77,7 @@ final class Connection extends ChannelInboundHandlerAdapter {
         } else if (hasPlace(site.refusals())) {
             refuse(HttpResponseStatus.SERVICE_UNAVAILABLE, HttpMethod.GET);
         } else {
-            ctx.pipeline().firstContext().close(); // TLS, which is there, would take its time
+            cut();
         }
         ctx.fireChannelActive();
     }
@@ -255,6 +255,11 @@ final class Connection extends ChannelInboundHandlerAdapter {
         ctx.executor().schedule(() -> ctx.close(), LINGER_SECONDS, TimeUnit.SECONDS);
     }
 
+    /** Closes it at once. TLS, which is the first handler, would wait for seconds until its goodbye is taken, and log that it is not. */
+    private void cut() {
+        context().pipeline().firstContext().close();
+    }
+
     /** Looks at what the client does. One timer for each connection, and none for each request. */
     private void watch() {
         long requestNs = site.limits().requestTime().toNanos();
@@ -273,7 +278,7 @@ final class Connection extends ChannelInboundHandlerAdapter {
         if (!isIdle()) {
             partSinceNs = 0;
             if (unsent > 0 && output().look() >= idleNs) {
-                ctx.close();
+                cut();
                 return;
             }
         } else if (!lingers && !isLast) {

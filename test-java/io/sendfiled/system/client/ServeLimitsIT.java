@@ -85,6 +85,37 @@ final class ServeLimitsIT {
         }
     }
 
+    @Test
+    void shouldCloseTheConnectionOfWhoTakesNothingByTls() throws Exception {
+        Content.write(root.resolve("file"), SIZE);
+        List<Path> pem = SelfSigned.pem(directory);
+        String cert = pem.get(0).toString();
+        String key = pem.get(1).toString();
+        try (ServeProgram server =
+                ServeProgram.start(directory, root, "--idle-timeout", "500ms", "--cert", cert, "--key", key)) {
+            long pid = server.program().pid();
+            try (RawHttp http = tls(server)) {
+                http.write(GET);
+                assertEquals(1, http.read(new byte[1]));
+                long open = sockets(pid);
+                Await.until("the server to give it up", () -> sockets(pid) < open);
+            }
+            assertEquals("", server.program().errorsSoFar(), "no goodbye of TLS was waited for");
+        }
+    }
+
+    private static long sockets(long pid) {
+        return OpenDescriptors.list(pid).values().stream()
+                .filter(name -> name.startsWith("socket:"))
+                .count();
+    }
+
+    private static RawHttp tls(ServeProgram server) throws Exception {
+        return new RawHttp(SelfSigned.client()
+                .getSocketFactory()
+                .createSocket(server.url().getHost(), server.url().getPort()));
+    }
+
     @ParameterizedTest
     @ValueSource(booleans = {false, true})
     void shouldCloseTheConnectionOfWhoTakesNothing(boolean isCold) throws Exception {
