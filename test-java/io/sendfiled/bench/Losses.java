@@ -90,11 +90,11 @@ final class Losses {
     private static final String OPENING =
             "nginx, (sendfile on|aio threads)|DefaultFileRegion|ChunkedNioFile|Vert.x sendFile|(platform|virtual) threads";
     private static final List<Rivals> RIVALS = List.of(
-            Rivals.of(SERVERS, "original's calls|cat|nginx, open_file_cache|" + OPENING),
+            Rivals.of(SERVERS, "original's calls|cat|nginx, file cache|" + OPENING),
             // They serve nobody else: that they hold no memory, and need not switch, is no merit.
             Rivals.of(SERVERS, "fewest calls|bare loop, .*", Cost.MEMORY, Cost.SWITCHES),
             // As those that keep no file open, too.
-            Rivals.of(List.of("sfd serve, --open-files=0"), OPENING),
+            Rivals.of(List.of("sfd serve, uncached"), OPENING),
             // In the caller's own process.
             Rivals.of(
                     List.of("into a buffer", "through the pipe"),

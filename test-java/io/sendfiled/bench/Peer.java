@@ -14,11 +14,11 @@ import org.jspecify.annotations.Nullable;
 /** A server of files that one would use, ours among them, and how it is set up: as its own documentation advises. */
 enum Peer {
     SERVE("sfd serve", "one event loop, otherwise as it is installed: it keeps files open for a second"),
-    SERVE_NONE_OPEN("sfd serve, --open-files=0", "one event loop; it opens a file for each request"),
+    SERVE_NONE_OPEN("sfd serve, uncached", "one event loop, --open-files=0: it opens a file for each request"),
     HANDLER("our Netty handler", "one event loop of Netty's epoll transport, HttpServerCodec, the embedded engine"),
     NGINX("nginx, sendfile on", Nginx.SENDFILE),
     NGINX_THREADS("nginx, aio threads", Nginx.THREADS),
-    NGINX_OPEN_FILES("nginx, open_file_cache", Nginx.OPEN_FILES),
+    NGINX_OPEN_FILES("nginx, file cache", Nginx.OPEN_FILES),
     REGION("DefaultFileRegion", "one event loop of Netty's epoll transport, HttpServerCodec"),
     CHUNKED(
             "ChunkedNioFile",

@@ -46,8 +46,8 @@ final class Peers implements Scenario {
     private static final Size LARGER = new Size("1 MiB", "peers-1MiB", LARGE_BYTES, Map.of(Peer.NGINX, NO_LESS));
 
     private static final List<Column> COLUMNS = List.of(
-            Column.left("warm", 18),
-            Column.right("served", 10),
+            Column.left("warm", 19),
+            Column.right("served", 9),
             Column.right("serve", 5),
             Column.right("p50", 6),
             Column.right("p99", 6),

@@ -68,12 +68,12 @@ final class PeersOnSchedule {
         String missing = SlowDisk.unavailableBecause(setting.programs());
         if (!missing.isEmpty()) {
             setting.report().skip(scenario.name() + ", " + CASE + BESIDE, missing);
-            print();
+            print(peers);
             return;
         }
         try (ColdWebFiles cold = ColdWebFiles.mount(setting)) {
             alternate(BESIDE, cold, peers, sides);
-            print();
+            print(peers);
             if (setting.quick()) {
                 setting.report().skip(scenario.name() + ", " + TIME_LINE, "--quick");
                 return;
@@ -143,17 +143,26 @@ final class PeersOnSchedule {
     }
 
     /** Of the latencies of all rounds together: few of one round are as rare as one of a thousand. */
-    private void print() {
+    private void print(List<Peer> peers) {
         setting.screen().header(Peers.SMALL + ", " + Units.rate((double) rate), COLUMNS);
-        latencies.forEach((subject, histogram) -> {
-            List<Cell> cells = new ArrayList<>(List.of(Cell.of(subject)));
-            for (double percentile : PERCENTILES) {
-                cells.add(Cell.of(Units.micros(histogram.getValueAtPercentile(percentile) / NS_PER_US)));
+        for (String beside : List.of("", BESIDE)) {
+            for (Peer peer : peers) {
+                Histogram histogram = latencies.get(peer.title + beside);
+                if (histogram != null) {
+                    print(peer.title + beside, histogram);
+                }
             }
-            long none = unanswered.getOrDefault(subject, 0L);
-            cells.add(Cell.faint(none == 0 ? "–" : Units.format("%.0f%%", 100.0 * none / histogram.getTotalCount())));
-            setting.screen().row(COLUMNS, cells);
-        });
+        }
+    }
+
+    private void print(String subject, Histogram histogram) {
+        List<Cell> cells = new ArrayList<>(List.of(Cell.of(subject)));
+        for (double percentile : PERCENTILES) {
+            cells.add(Cell.of(Units.micros(histogram.getValueAtPercentile(percentile) / NS_PER_US)));
+        }
+        long none = unanswered.getOrDefault(subject, 0L);
+        cells.add(Cell.faint(none == 0 ? "–" : Units.format("%.0f%%", 100.0 * none / histogram.getTotalCount())));
+        setting.screen().row(COLUMNS, cells);
     }
 
     private void measureTimeLine(ColdWebFiles cold, Peer peer, WebServer server)

@@ -18,6 +18,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -92,7 +93,7 @@ final class WebServer implements AutoCloseable {
         WebServer server = new WebServer("nginx", process, null, port);
         server.awaitListening(directory.resolve("start.log"));
         server.pids.add(process.pid());
-        process.descendants().map(ProcessHandle::pid).forEach(server.pids::add);
+        server.pids.add(server.awaitWorker());
         return server;
     }
 
@@ -114,6 +115,21 @@ final class WebServer implements AutoCloseable {
                     throw new IOException(
                             name + " does not listen: " + Files.readString(log).strip(), e);
                 }
+            }
+        }
+    }
+
+    /** The only worker of nginx, which begins to listen before it has one. Returns its process id. Blocks. */
+    private long awaitWorker() throws IOException, InterruptedException {
+        long deadlineNs = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(Programs.START_TIMEOUT_MS);
+        while (true) {
+            Optional<ProcessHandle> worker = process.descendants().findAny();
+            if (worker.isPresent()) {
+                return worker.get().pid();
+            }
+            if (process.waitFor(POLL_MS, TimeUnit.MILLISECONDS) || System.nanoTime() > deadlineNs) {
+                close();
+                throw new IOException(name + " has no worker");
             }
         }
     }
