@@ -20,8 +20,9 @@ import org.jspecify.annotations.Nullable;
  */
 final class NettyFiles implements Scenario {
     private static final String HOW_TO_READ =
-            "Of the rows beside cold downloads read the control, too: the same downloads from another "
-                    + "process. Its p99 is what the machine costs.";
+            "Of the rows beside cold downloads read the control, too: the same downloads from another process. "
+                    + "Its p99 is what the machine costs. The system calls of a request vary by two: for two seconds after "
+                    + "a call on a disk that took long the hot path asks after each call whether it has waited (getrusage).";
 
     /** A file of one size, and what ours should reach of {@code DefaultFileRegion}. */
     private record Size(long bytes, int connections, List<Way> ways) {
@@ -211,10 +212,10 @@ final class NettyFiles implements Scenario {
         if (counter == SystemCalls.NEITHER) {
             return;
         }
-        for (WebSide side : sides) {
+        Rounds.alternate(setting.rounds(), sides, (side, round) -> {
             double calls = side.systemCalls(counter, stage.directory("counts", 0), file);
             setting.report().sample(name(), testCase, side.title(), "system-calls", "calls/request", calls);
-        }
+        });
     }
 
     /** Prints a row, and its ratio to that of {@code DefaultFileRegion}. */

@@ -17,9 +17,12 @@ import java.util.List;
  */
 final class Throughput implements Scenario {
     private static final String HOW_TO_READ =
-            "The limit is a loop around one system call, in the way to wait that was the fastest in "
-                    + "these rounds. With two processors the receiver takes one, so a sender is measured with "
-                    + "what is left.";
+            "The limit is a loop around one system call, in the way to wait that was the fastest in these rounds. "
+                    + "With two processors the receiver takes one, so a sender is measured with what is left. Where eight "
+                    + "go at once the bare loop is eight threads that call sendfile(2) and nothing else; the daemon has two "
+                    + "loops, and beside each sendfile 3.6 other calls (strace -c): it looks at what is in memory, so that "
+                    + "no cold page holds the others, at the flags of the destination, and then at who else is ready. That "
+                    + "is the processor time in the table, and where the receivers need both processors it is rate.";
 
     private record Case(String title, String channel, int connections, long fileSize, Goal goal) {}
 
