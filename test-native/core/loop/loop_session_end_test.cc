@@ -60,6 +60,16 @@ class SessionEndTest : public SessionLoopsFixture
         }
         return e;
     }
+    /* A transfer, and a file that is opened. */
+    void leaveTwoToTheDiskPool()
+    {
+        Client &client = connectOne();
+        script.cold_opens = hold_ = true;
+        client.raw.submit(byPath(client, "file", SFD_SESSION_SEND));
+        client.raw.submit(byPath(client, "file", SFD_SESSION_OPEN));
+        client.raw.publish();
+        stepUntil([this] { return held_.size() == 2; });
+    }
 
     std::unique_ptr<SocketPair> full_;
     uint32_t full_destination_ = 0;
@@ -101,22 +111,12 @@ TEST_F(SessionEndTest, ShouldEndOneWhoseRequestWasWithdrawnJustNow)
 
 TEST_F(SessionEndTest, ShouldEndOneWithTransfersThatTheDiskPoolHas)
 {
-    Client &client = connectOne();
-    script.cold_opens = hold_ = true;
-    client.raw.submit(byPath(client, "file", SFD_SESSION_SEND));
-    client.raw.submit(byPath(client, "file", SFD_SESSION_OPEN));
-    client.raw.publish();
-    stepUntil([this] { return held_.size() == 2; });
+    leaveTwoToTheDiskPool();
 }
 
 TEST_F(SessionEndTest, ShouldEndOneWithTransfersThatTheDiskPoolHasHandedBack)
 {
-    Client &client = connectOne();
-    script.cold_opens = hold_ = true;
-    client.raw.submit(byPath(client, "file", SFD_SESSION_SEND));
-    client.raw.submit(byPath(client, "file", SFD_SESSION_OPEN));
-    client.raw.publish();
-    stepUntil([this] { return held_.size() == 2; });
+    leaveTwoToTheDiskPool();
     releaseHeld();
 }
 

@@ -6,6 +6,7 @@ import io.sendfiled.bench.Screen.Column;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Eight polite clients and a ninth one: another polite one, which shows what a fair share is; one that always wants 2,048
@@ -25,7 +26,13 @@ final class Flooder implements Scenario {
                     + "use.";
 
     /** Who the ninth is, whether it has a daemon of its own, and its options for load. */
-    private record Ninth(String title, boolean elsewhere, List<Object> options) {}
+    private record Ninth(String title, boolean elsewhere, List<Object> options) {
+        /** What is judged beside it: nothing beside a control. */
+        @Nullable
+        Goal judged(Goal goal) {
+            return elsewhere ? null : goal;
+        }
+    }
 
     private static final int POLITE = 8;
     private static final int DEPTH = 4;
@@ -153,7 +160,7 @@ final class Flooder implements Scenario {
                     report.metric(name(), ninth.title(), "polite", "fairness"),
                     1,
                     "",
-                    ninth.elsewhere() ? null : FAIR);
+                    ninth.judged(FAIR));
             if (!ninth.equals(LIKE_THEM)) {
                 report.compare(
                         name(),
@@ -161,7 +168,7 @@ final class Flooder implements Scenario {
                         "rate of the eight, beside it of beside a ninth like them",
                         report.metric(name(), ninth.title(), "polite", "rate"),
                         report.metric(name(), LIKE_THEM.title(), "polite", "rate"),
-                        ninth.elsewhere() ? null : KEPT);
+                        ninth.judged(KEPT));
             }
         }
     }
@@ -181,8 +188,8 @@ final class Flooder implements Scenario {
                                     Cell.of(Units.rate(rate.median())),
                                     ninth.equals(LIKE_THEM)
                                             ? Cell.faint("1")
-                                            : setting.cell(Ratio.ofRounds(rate, fair), ninth.elsewhere() ? null : KEPT),
-                                    setting.cell(index, ninth.elsewhere() ? null : FAIR),
+                                            : setting.cell(Ratio.ofRounds(rate, fair), ninth.judged(KEPT)),
+                                    setting.cell(index, ninth.judged(FAIR)),
                                     Cell.of(Units.micros(report.median(name(), ninth.title(), "polite", "p99"))),
                                     Cell.faint(Units.rate(report.median(name(), ninth.title(), "ninth", "rate"))),
                                     Cell.faint(Units.format(

@@ -63,14 +63,12 @@ enum Peer {
 
     /** What this machine lacks for it, and the way out; empty when it has all. */
     String missing() throws IOException {
-        return switch (this) {
-            case NGINX, NGINX_THREADS, NGINX_OPEN_FILES -> Nginx.missing();
-            case VIRTUAL ->
-                Jdk.atLeast(FIRST_WITH_VIRTUAL_THREADS).isEmpty()
-                        ? "it needs a JDK of " + FIRST_WITH_VIRTUAL_THREADS + " or later, in JAVA_HOME or /usr/lib/jvm"
-                        : "";
-            default -> "";
-        };
+        if (nginx != null) {
+            return Nginx.missing();
+        }
+        return this == VIRTUAL && Jdk.atLeast(FIRST_WITH_VIRTUAL_THREADS).isEmpty()
+                ? "it needs a JDK of " + FIRST_WITH_VIRTUAL_THREADS + " or later, in JAVA_HOME or /usr/lib/jvm"
+                : "";
     }
 
     /** Starts it as a user who does not own the files, where the harness is root. Blocks until it listens. */
